@@ -1,0 +1,1 @@
+"""The Evalfile language: text, tree, values, messages; knows nothing of evaluations."""

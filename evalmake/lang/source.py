@@ -1,0 +1,56 @@
+"""Source text and places in it: offsets only; line and column are computed when printing."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import cached_property
+
+
+class Source:
+    """A named text, compared by identity."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(i + 1 for i, char in enumerate(self.text) if char == "\n")]
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of `offset`, both counted from 1, the column in characters."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of line `number` (from 1), without its end."""
+        start = self._starts[number - 1]
+        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
+
+    def span(self, start: int, end: int | None = None) -> Span:
+        """The place from `start` to `end`; one character where `end` is left out."""
+        return Span(self, start, start + 1 if end is None else end)
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a source, by offsets."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def place(self) -> str:
+        """`FILE:LINE`, as suggestions and origins print it."""
+        return f"{self.source.name}:{self.source.position(self.start)[0]}"
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+        return self.source.text[self.start : self.end]

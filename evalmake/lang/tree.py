@@ -1,0 +1,208 @@
+"""The syntax tree: named tuples with offsets, cheap to make, to compare and to keep on disk."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Name(NamedTuple):
+    """A word that can point at itself: a key, a metric, a declared name, a kind."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Literal(NamedTuple):
+    """A value as written; `kind` is its terminal: STRING RAW NUMBER DURATION SIZE PERCENT ..."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class Range(NamedTuple):
+    """`1..5`, both ends included."""
+
+    first: Literal
+    last: Literal
+    start: int
+    end: int
+
+
+class ListOf(NamedTuple):
+    """`[a, b]`."""
+
+    items: tuple[Expr, ...]
+    start: int
+    end: int
+
+
+class Pair(NamedTuple):
+    """`key = value` inside a map."""
+
+    key: Name
+    value: Expr
+    start: int
+    end: int
+
+
+class MapOf(NamedTuple):
+    """`{ a = 1, b = 2 }`."""
+
+    pairs: tuple[Pair, ...]
+    start: int
+    end: int
+
+
+class Call(NamedTuple):
+    """`file("p")`."""
+
+    name: Name
+    arguments: tuple[Expr, ...]
+    start: int
+    end: int
+
+
+class Reference(NamedTuple):
+    """A bare word: a symbol whose kind its key decides."""
+
+    text: str
+    start: int
+    end: int
+
+
+class Use(NamedTuple):
+    """A variable in an expression."""
+
+    text: str
+    start: int
+    end: int
+
+
+Expr = Literal | Range | ListOf | MapOf | Call | Reference | Use
+
+
+class Assign(NamedTuple):
+    """`key = value`."""
+
+    key: Name
+    value: Expr
+    start: int
+    end: int
+
+
+class Axis(NamedTuple):
+    """`key in values`."""
+
+    key: Name
+    value: Expr
+    start: int
+    end: int
+
+
+class Test(NamedTuple):
+    """One comparison of a condition: `key = value`, or `key in values` when `among`."""
+
+    key: Name
+    value: Expr
+    among: bool
+    start: int
+    end: int
+
+
+class When(NamedTuple):
+    """`when condition { ... }`."""
+
+    tests: tuple[Test, ...]
+    body: tuple[Statement, ...]
+    start: int
+    end: int
+
+
+class Skip(NamedTuple):
+    """`skip condition`."""
+
+    tests: tuple[Test, ...]
+    start: int
+    end: int
+
+
+class Require(NamedTuple):
+    """`require metric >= value`."""
+
+    metric: Name
+    op: str
+    value: Expr
+    start: int
+    end: int
+
+
+Statement = Assign | Axis | When | Skip | Require
+
+
+class Include(NamedTuple):
+    """`include "path" digest`, optional with `?`."""
+
+    path: Literal
+    maybe: bool
+    digest: Literal | None
+    start: int
+    end: int
+
+
+class Variable(NamedTuple):
+    """`NAME = value`."""
+
+    name: Name
+    value: Expr
+    start: int
+    end: int
+
+
+class Alias(NamedTuple):
+    """`name: targets`."""
+
+    name: Name
+    targets: tuple[Name, ...]
+    start: int
+    end: int
+
+
+class SettingsBlock(NamedTuple):
+    """`settings { ... }`."""
+
+    body: tuple[Statement, ...]
+    start: int
+    end: int
+
+
+class Defaults(NamedTuple):
+    """`defaults kind { ... }`."""
+
+    kind: Name
+    body: tuple[Statement, ...]
+    start: int
+    end: int
+
+
+class Declaration(NamedTuple):
+    """`kind name from parent { ... }`."""
+
+    kind: Name
+    name: Name
+    parent: Name | None
+    body: tuple[Statement, ...]
+    start: int
+    end: int
+
+
+Item = Include | Variable | Alias | SettingsBlock | Defaults | Declaration
+
+
+class Tree(NamedTuple):
+    """One file: its items, and its comments as offsets (start, end)."""
+
+    items: tuple[Item, ...]
+    comments: tuple[tuple[int, int], ...]

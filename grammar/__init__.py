@@ -1,0 +1,1 @@
+"""The Evalfile grammar, read by `evalmake.lang.parser`."""
