@@ -70,9 +70,7 @@ class Diagnostics(list[Diagnostic]):
     ) -> None:
         """Add an error at `span`, with secondary labels `also`."""
         self.append(
-            problem(
-                code, message, span, label, also=also, notes=notes, help=help, about=about
-            )
+            problem(code, message, span, label, also=also, notes=notes, help=help, about=about)
         )
 
     def check(self) -> None:
@@ -96,12 +94,12 @@ def problem(
     """A diagnostic with its primary label first."""
     labels = [Label(span, label, primary=True)] if span else []
     labels += [Label(place, text) for place, text in also]
-    return Diagnostic(
-        code, message, tuple(labels), tuple(notes), tuple(help), about, severity
-    )
+    return Diagnostic(code, message, tuple(labels), tuple(notes), tuple(help), about, severity)
 
 
-def fail(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
+def fail(
+    code: str, message: str, span: Span | None = None, label: str = "", **more: object
+) -> EvalmakeError:
     """An error to raise at once, of one diagnostic."""
     return EvalmakeError([problem(code, message, span, label, **more)])  # type: ignore[arg-type]
 
@@ -121,7 +119,11 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
         return best[1]
     words = set(split(r"[-._]", name))
     return next(
-        (n for n in names if words and (w := set(split(r"[-._]", n))) and (words <= w or w <= words)),
+        (
+            n
+            for n in names
+            if words and (w := set(split(r"[-._]", n))) and (words <= w or w <= words)
+        ),
         None,
     )
 

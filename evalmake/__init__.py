@@ -1,0 +1,1 @@
+"""Make for evaluations of language models."""

@@ -1,0 +1,195 @@
+"""The values of an Evalfile: plain Python where Python has it, else one small type each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time in seconds; `text` is how it was written."""
+
+    seconds: float
+    text: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Duration:
+        """`1h30m` -> 5400 seconds."""
+        parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+        return cls(sum(float(n) * _SECONDS[unit] for n, unit in parts), text)
+
+    def __str__(self) -> str:
+        return self.text or f"{self.seconds:g}s"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """An amount of memory in bytes; `text` is how it was written."""
+
+    bytes: int
+    text: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Size:
+        """`16GiB` -> 2**34 bytes, `80GB` -> 80e9."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(i?)B", text)
+        assert match, text
+        base = 1024 if match[3] else 1000
+        return cls(int(float(match[1]) * base ** _POWERS[match[2]]), text)
+
+    def __str__(self) -> str:
+        return self.text or f"{self.bytes}B"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A content address with its algorithm: `sha256:...` or `xxh128:...`."""
+
+    text: str
+
+    @property
+    def short(self) -> str:
+        """The algorithm and eight digits, for people."""
+        algorithm, _, digits = self.text.partition(":")
+        return f"{algorithm}:{digits[:8]}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One input: `name` is relative to its `file()` or `glob()`, `path` is where it lies now."""
+
+    name: str
+    sha256: str
+    path: Path = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What `file()` or `glob()` named; only names below a glob's root and contents are identity."""
+
+    files: tuple[File, ...]
+    single: bool = False
+
+    def __str__(self) -> str:
+        return ", ".join(f.name for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A secret by name. It has no text, no digest and no pickle."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"[secret {self.name}]"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret cannot be pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A bare word; its key says what it names."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A string that mentions axes: literal texts and axis names in turn."""
+
+    parts: tuple[str | Symbol, ...]
+
+    def fill(self, axes: dict[str, object]) -> str:
+        """The text for one cell."""
+        return "".join(
+            part if isinstance(part, str) else str(axes[part.text]) for part in self.parts
+        )
+
+
+Value = (
+    None
+    | bool
+    | int
+    | float
+    | str
+    | Duration
+    | Size
+    | Digest
+    | Files
+    | SecretRef
+    | Symbol
+    | Template
+    | tuple["Value", ...]
+    | dict[str, "Value"]
+)
+
+
+def type_name(value: object) -> str:
+    """What a person calls the type of `value`: `a number`, `a list`."""
+    match value:
+        case None:
+            return "`none`"
+        case bool():
+            return "`true` or `false`"
+        case int() | float():
+            return "a number"
+        case str() | Template():
+            return "a text"
+        case Duration():
+            return "a duration"
+        case Size():
+            return "a size"
+        case Digest():
+            return "a digest"
+        case Files():
+            return "files"
+        case SecretRef():
+            return "a secret"
+        case Symbol():
+            return "a name"
+        case tuple() | list():
+            return "a list"
+        case dict():
+            return "a map"
+    return type(value).__name__
+
+
+def show(value: object) -> str:
+    """`value` as an Evalfile would write it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+        case tuple() | list():
+            return "[" + ", ".join(show(item) for item in value) + "]"
+        case dict():
+            return (
+                "{ " + ", ".join(f"{k} = {show(v)}" for k, v in value.items()) + " }"
+                if value
+                else "{}"
+            )
+        case Template():
+            return (
+                '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
+            )
+        case Files():
+            return ", ".join(f'file("{f.name}")' for f in value.files)
+        case SecretRef():
+            return f'secret("{value.name}")'
+    return str(value)
