@@ -1,0 +1,1 @@
+"""What an Evalfile declares: files to typed declarations to the cells of their matrices."""

@@ -1,0 +1,56 @@
+"""Effective fields: each key's value together with where it was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from evalmake.lang.source import Span
+
+
+class Written(NamedTuple):
+    """Where a value was written, and on whose behalf: "own", "from PARENT", "defaults", "when ..."."""
+
+    key: Span
+    value: Span
+    origin: str
+
+
+@dataclass(slots=True)
+class Fields:
+    """Values by key, spans by path; `merge` lays a nearer layer over what is there."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    spans: dict[tuple[str, ...], Written] = field(default_factory=dict)
+
+    def put(self, key: str, value: Any, written: Written, inner: Mapping[str, Written]) -> None:
+        """Set `key`; a map merges with the map that is there, and `none` in it removes a key."""
+        path = (key,)
+        before = self.values.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            merged = {**before, **value}
+        else:
+            merged = dict(value) if isinstance(value, dict) else value
+            self._forget(path)
+        if isinstance(value, dict):
+            for name, place in inner.items():
+                if merged.get(name, 0) is None:
+                    del merged[name]
+                    self._forget((key, name))
+                else:
+                    self.spans[key, name] = place
+        self.values[key] = merged
+        self.spans[path] = written
+
+    def copy(self) -> Fields:
+        """A copy to lay more over."""
+        return Fields(dict(self.values), dict(self.spans))
+
+    def pick(self, keys: Iterable[str]) -> dict[str, Any]:
+        """The values of those of `keys` that were written."""
+        return {key: self.values[key] for key in keys if key in self.values}
+
+    def _forget(self, path: tuple[str, ...]) -> None:
+        for known in [p for p in self.spans if p[: len(path)] == path]:
+            del self.spans[known]

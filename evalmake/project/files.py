@@ -1,0 +1,157 @@
+"""The root Evalfile and its includes, each read once, in the order they are met."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+
+from evalmake.lang import tree
+from evalmake.lang.diagnostic import fail
+from evalmake.lang.hashing import hash_bytes
+from evalmake.lang.parser import load_tree
+from evalmake.lang.source import Source, Span
+
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One file of an Evalfile."""
+
+    source: Source
+    tree: tree.Tree
+    sha256: str
+    included_at: Span | None
+
+    def span(self, node: tree.Name | tree.Expr | tree.Item | tree.Statement) -> Span:
+        """Where `node` stands in this file."""
+        return Span(self.source, node.start, node.end)
+
+
+@dataclass(slots=True)
+class FileSet:
+    """All files, and the places that an optional or globbed include looked at."""
+
+    files: list[Loaded] = field(default_factory=list)
+    absent: set[str] = field(default_factory=set)
+    globs: set[tuple[str, str]] = field(default_factory=set)
+    unpinned: list[Span] = field(default_factory=list)
+
+
+def read_all(path: Path, cache: Path | None) -> FileSet:
+    """Read `path` and what it includes; the first error of reading or syntax ends it."""
+    found = FileSet()
+    _read(path, None, None, cache, found, [])
+    return found
+
+
+def _read(
+    path: Path, at: Span | None, digest: tree.Literal | None, cache: Path | None, found: FileSet,
+    open_files: list[Path],
+) -> None:  # fmt: skip
+    real = path.absolute()
+    if real in open_files:
+        ring = " -> ".join(_shown(p) for p in [*open_files[open_files.index(real) :], real])
+        raise fail("include-cycle", f"a file includes itself: {ring}", at)
+    if any(_same(file, real) for file in found.files):
+        return
+    data = _bytes(path, at)
+    sha = hash_bytes(data)
+    if digest is not None and at is not None:
+        _check(digest, data, sha, path, at)
+    source = Source(_shown(path), _text(data, path, at))
+    file = Loaded(source, load_tree(source, cache), sha, at)
+    for item in file.tree.items:
+        if isinstance(item, tree.Include):
+            _include(file, item, cache, found, [*open_files, real])
+    found.files.append(file)
+
+
+def _include(
+    file: Loaded, item: tree.Include, cache: Path | None, found: FileSet, open_files: list[Path]
+) -> None:
+    text = item.path.text.strip("\"'")
+    at = file.span(item.path)
+    if text.startswith("catalog:"):
+        path = Path(__file__).parent.parent / "catalog" / f"{text[8:]}.evalfile"
+    else:
+        path = Path(os.path.normpath(Path(file.source.name).absolute().parent / text))
+    if item.digest is None:
+        found.unpinned.append(at)
+    matches = list(_matches(path, found)) if glob_like(text) else [path]
+    if not matches and not item.maybe:
+        raise fail(
+            "missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"]
+        )
+    for match in matches:
+        if item.maybe and not match.exists():
+            found.absent.add(str(match))
+            continue
+        _read(match, at, item.digest, cache, found, open_files)
+
+
+def glob_like(text: str) -> bool:
+    """Whether an include names a pattern."""
+    return any(char in text for char in "*?[")
+
+
+def _matches(path: Path, found: FileSet) -> Iterator[Path]:
+    found.globs.add((str(path.parent), path.name))
+    return (Path(name) for name in sorted(glob(str(path), recursive=True)))
+
+
+def _bytes(path: Path, at: Span | None) -> bytes:
+    shown = _shown(path)
+    try:
+        if path.is_dir():
+            raise fail("not-a-file", f"`{shown}` is a folder, not an Evalfile", at)
+        if path.stat().st_size > _LARGEST:
+            raise fail("too-large", f"`{shown}` is larger than 64 MB", at)
+        return path.read_bytes()
+    except OSError as error:
+        where = [] if at else ["name one with -f, or begin with `evalmake init`"]
+        what = "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
+        reason = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
+        raise fail("missing-file", f"{what} `{shown}`{reason}", at, help=where) from None
+
+
+def _text(data: bytes, path: Path, at: Span | None) -> str:
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise fail(
+            "not-utf8", f"`{_shown(path)}` is not UTF-8 text: byte 0x{data[error.start]:02x} in line {line}", at,
+            help=[f"convert it: iconv -f latin1 -t utf-8 {_shown(path)}"],
+        ) from None  # fmt: skip
+
+
+def _check(digest: tree.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
+    algorithm, _, digits = digest.text.lower().partition(":")
+    if algorithm == "xxh128":
+        import xxhash
+
+        sha = xxhash.xxh3_128_hexdigest(data)
+    if digits != sha:
+        span = Span(at.source, digest.start, digest.end)
+        raise fail(
+            "digest-mismatch", f"`{_shown(path)}` is not the file that was pinned", span,
+            f"pinned here; the file is {algorithm}:{sha}",
+            help=["look at what changed in it, then write its new digest"],
+        )  # fmt: skip
+
+
+def _same(file: Loaded, real: Path) -> bool:
+    return Path(file.source.name).absolute() == real
+
+
+def _shown(path: Path) -> str:
+    """The path as a person in this folder would write it."""
+    absolute = path.absolute()
+    try:
+        return str(absolute.relative_to(Path.cwd()))
+    except ValueError:
+        return str(absolute)

@@ -1,0 +1,261 @@
+"""The kinds of an Evalfile and their keys; pydantic turns what was written into typed blocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from evalmake.lang.values import Digest, Duration, Files, SecretRef, Size, Symbol, Template
+
+
+class Block(BaseModel):
+    """Base of every kind and of every plugin's `Settings`: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+    )
+
+
+class Reference:
+    """Marks a field as the name of a declaration of `kind`."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+def _word(value: object) -> object:
+    if isinstance(value, Symbol):
+        return value.text
+    if isinstance(value, str):
+        raise PydanticCustomError("quoted_word", "a name is written without quotes")
+    return value
+
+
+def _real(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _items(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _words(value: object) -> object:
+    return tuple(_word(item) for item in value) if isinstance(value, tuple | list) else value
+
+
+def _rate(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[1-9]\d*/(s|m|h|d)", value):
+        raise PydanticCustomError("bad_rate", 'a rate is a count and a unit: "60/m"')
+    return value
+
+
+def _url(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"https?://[^\s/]+\S*", value):
+        raise PydanticCustomError("bad_url", "an endpoint is a URL: https://HOST/v1")
+    if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
+        raise PydanticCustomError("secret_url", "a URL holds no user or password: use `api_key`")
+    return value
+
+
+def _share(value: object) -> object:
+    value = _real(value)
+    if isinstance(value, float) and not 0 < value < 1:
+        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%")
+    return value
+
+
+Word = Annotated[str, BeforeValidator(_word)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Real = Annotated[float, BeforeValidator(_real)]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Confidence = Annotated[float, BeforeValidator(_share)]
+ModelName = Annotated[Word, Reference("model")]
+ExecutorName = Annotated[Word, Reference("executor")]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
+Scalar = bool | int | float | str | None
+Parameters = dict[str, Any]
+Environment = dict[str, str | SecretRef | int | float | bool]
+
+
+class Resources(Block):
+    """What one job asks for."""
+
+    cpus: Annotated[float, BeforeValidator(_real)] | None = None
+    memory: Size | None = None
+    gpus: int | None = Field(default=None, ge=0)
+    disk: Size | None = None
+
+
+class Adapter(Block):
+    """What the gateway does to requests and replies; `cache`, `log` and `retry` are no identity."""
+
+    system: str | None = None
+    params: Parameters | None = None
+    drop: Texts | None = None
+    rename: dict[str, str] | None = None
+    strip_reasoning: bool | Texts | None = None
+    cache: bool | None = None
+    log: int | None = None
+    retry: int | None = None
+
+
+class Settings(Block):
+    """`settings { ... }`: policy of the whole Evalfile."""
+
+    requires: str | None = None
+    store: str | None = None
+    cells: Count = 10_000
+    pinned: Annotated[
+        tuple[Literal["images", "weights", "datasets", "includes"], ...], BeforeValidator(_words)
+    ] = ()
+    overrides: tuple[str, ...] | None = None
+    confidence: Confidence | None = None
+
+
+class Executor(Block):
+    """Where evaluations run."""
+
+    backend: Word
+    slots: Count | None = None
+    env: Environment = {}
+
+
+class Deployment(Block):
+    """A model server that evalmake starts, shares and stops."""
+
+    engine: Word
+    image: str | None = None
+    weights: str | Files | None = None
+    digest: Digest | None = None
+    args: Parameters = {}
+    env: Environment = {}
+    run: str | None = None
+    port: int | None = None
+    health: str | None = None
+    executor: ExecutorName = "local"
+    resources: Resources = Resources()
+    ready: Duration = Duration(300.0, "5m")
+    replicas: Count = 1
+
+
+class Model(Block):
+    """What is evaluated: an endpoint, or a deployment of our own."""
+
+    api: Annotated[Literal["chat", "completions", "embeddings", "vlm"], BeforeValidator(_word)] = (
+        "chat"
+    )
+    name: str | None = None
+    endpoint: Annotated[str, BeforeValidator(_url)] | None = None
+    deployment: Annotated[Word, Reference("deployment")] | None = None
+    revision: str | None = None
+    adapter: Adapter = Adapter()
+    api_key: SecretRef | None = None
+    headers: dict[str, str | SecretRef] = {}
+    concurrency: Count | None = None
+    rate: Annotated[str, BeforeValidator(_rate)] | None = None
+    max_age: Duration | None = None
+
+
+class Benchmark(Block):
+    """What it is measured by; the harness's own keys are in its `Settings`."""
+
+    harness: Word
+    image: str | None = None
+    packages: Texts | None = None
+    task: str | None = None
+    fewshot: Natural | None = None
+    dataset: str | Files | None = None
+    digest: Digest | None = None
+    files: Files | None = None
+    params: Parameters = {}
+    adapter: Adapter = Adapter()
+    metric: str | None = None
+
+
+class Eval(Block):
+    """One cell's fields, after axes and `when`s."""
+
+    model: ModelName
+    benchmark: Annotated[Word, Reference("benchmark")]
+    seed: Natural = 0
+    limit: Count | None = None
+    params: Parameters = {}
+    adapter: Adapter = Adapter()
+    executor: ExecutorName = "local"
+    resources: Resources = Resources()
+    timeout: Duration = Duration(3600.0, "1h")
+    retries: Natural = 0
+    confidence: Confidence | None = None
+
+
+class Report(Block):
+    """How results are told; the exporter's own keys are in its `Settings`."""
+
+    of: Words
+    format: Word = "markdown"
+    path: str
+    rows: Word = "model"
+    column: Word = "benchmark"
+    compare: Word | None = None
+    sign: SecretRef | None = None
+
+
+KINDS: Mapping[str, type[Block]] = {
+    "model": Model,
+    "deployment": Deployment,
+    "benchmark": Benchmark,
+    "eval": Eval,
+    "executor": Executor,
+    "report": Report,
+}
+
+# kind -> (the key that chooses the plugin, its entry point group, what a person calls it)
+PLUGGED: Mapping[str, tuple[str, str, str]] = {
+    "executor": ("backend", "executors", "backend"),
+    "deployment": ("engine", "engines", "engine"),
+    "benchmark": ("harness", "harnesses", "harness"),
+    "report": ("format", "exporters", "format"),
+}
+
+AXES = ("model", "benchmark", "seed", "limit")
+
+
+class Plugins(Protocol):
+    """What loading needs of the plugin registry."""
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """The installed plugins' names, none imported."""
+
+    def get(self, group: str, name: str) -> Any:
+        """The plugin class; KeyError when there is none."""
+
+
+def references(block: type[BaseModel]) -> dict[str, str]:
+    """Fields of `block` that name a declaration -> its kind."""
+    found = {}
+    for key, info in block.model_fields.items():
+        for mark in (*info.metadata, *getattr(info.annotation, "__metadata__", ())):
+            if isinstance(mark, Reference):
+                found[key] = mark.kind
+        for part in getattr(info.annotation, "__args__", ()):
+            for mark in getattr(part, "__metadata__", ()):
+                if isinstance(mark, Reference):
+                    found[key] = mark.kind
+    return found
+
+
+def fill(value: Any, axes: dict[str, object]) -> Any:
+    """`value` with every template in it filled for one cell."""
+    match value:
+        case Template():
+            return value.fill(axes)
+        case dict():
+            return {key: fill(item, axes) for key, item in value.items()}
+        case tuple() | list():
+            return tuple(fill(item, axes) for item in value)
+    return value
