@@ -1,0 +1,1 @@
+"""What must be done, and what came of it: pure functions and immutable data."""

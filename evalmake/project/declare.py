@@ -1,0 +1,190 @@
+"""One declaration as written -> typed: its kind's block, its plugin's settings, its references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from evalmake.lang.diagnostic import Diagnostics, closest
+from evalmake.lang.source import Span
+from evalmake.project.axes import AxisDecl, Gate, WhenDecl, axes_of, gates_of, whens_of
+from evalmake.project.fields import Fields
+from evalmake.project.files import Loaded
+from evalmake.project.inherit import Inheritance, Layered, Stated
+from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
+from evalmake.project.validate import unknown_key, validate
+
+
+@dataclass(slots=True)
+class Declared:
+    """A checked declaration of any kind but `eval`."""
+
+    kind: str
+    name: str
+    block: Any
+    settings: BaseModel | None
+    fields: Fields
+    span: Span
+    doc: str
+    stated: Stated | None
+
+    @property
+    def plugin(self) -> str:
+        """The name of the plugin it chose."""
+        return str(getattr(self.block, PLUGGED[self.kind][0]))
+
+
+@dataclass(slots=True)
+class EvalDecl:
+    """A checked eval: its fields before any `when`, its axes and conditions."""
+
+    name: str
+    fields: Fields
+    axes: tuple[AxisDecl, ...]
+    whens: tuple[WhenDecl, ...]
+    skips: tuple[WhenDecl, ...]
+    gates: tuple[Gate, ...]
+    span: Span
+    doc: str
+    stated: Stated
+    inheritance: Inheritance
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def declare(
+    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
+) -> Declared | None:
+    """Check a model, deployment, benchmark, executor or report; `None` with reasons in `found`."""
+    kind, name = stated.node.kind.text, stated.node.name.text
+    block, fields, about = KINDS[kind], layered.fields, f"{kind} {name}"
+    before = len(found)
+    own = {key: value for key, value in fields.values.items() if key in block.model_fields}
+    rest = {key: value for key, value in fields.values.items() if key not in own}
+    typed = validate(block, own, fields, found, about, stated.name_span, what=f"a {kind}")
+    settings: BaseModel | None = None
+    if kind in PLUGGED:
+        if typed is not None:
+            settings = _plugin_settings(
+                kind, typed, rest, block, fields, plugins, found, about, stated
+            )
+    else:
+        for key in rest:
+            what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+            unknown_key(found, key, fields.spans[key,].key, sorted(block.model_fields), what, about)
+    if typed is None or len(found) > before:
+        return None
+    if kind == "model":
+        _one_endpoint(typed, fields, stated, found, about)
+    comment = doc(stated.file, stated.node.start)
+    return Declared(kind, name, typed, settings, fields, stated.span, comment, stated)
+
+
+def _plugin_settings(
+    kind: str, typed: Any, rest: dict[str, Any], block: type[Block], fields: Fields,
+    plugins: Plugins, found: Diagnostics, about: str, stated: Stated,
+) -> BaseModel | None:  # fmt: skip
+    """The keys that belong to the chosen plugin, in its own `Settings`."""
+    chooser, group, noun = PLUGGED[kind]
+    name = getattr(typed, chooser)
+    at = fields.spans.get((chooser,))
+    span = at.value if at else stated.name_span
+    try:
+        plugin = plugins.get(group, name)
+    except KeyError:
+        names = plugins.names(group)
+        meant = closest(name, names)
+        found.error(
+            "unknown-plugin", f"no {noun} is named `{name}`", span, about=about,
+            notes=[f"the installed ones are {', '.join(names)}"],
+            help=[f"did you mean `{meant}`?"] if meant else [],
+        )  # fmt: skip
+        return None
+    arguments = getattr(plugin, "Args", None)
+    if arguments is not None and typed.args:
+        validate(
+            arguments, typed.args, fields, found, about, span, what=f"the `{name}` {noun}",
+            also=[(span, f"`args` are those of this {noun}")], prefix=("args",),
+        )  # fmt: skip
+    common = [key for key in block.model_fields if key != chooser]
+    return validate(
+        plugin.Settings, rest, fields, found, about, stated.name_span, known=common,
+        what=f"the `{name}` {noun}", also=[(span, f"settings are those of this {noun}")],
+    )  # fmt: skip
+
+
+def _one_endpoint(
+    model: Any, fields: Fields, stated: Stated, found: Diagnostics, about: str
+) -> None:
+    if model.endpoint and model.deployment:
+        found.error(
+            "bad-value", "a model has an endpoint or a deployment, not both",
+            fields.spans["deployment",].value, about=about,
+            also=[(fields.spans["endpoint",].value, "and an endpoint here")],
+        )  # fmt: skip
+    elif not model.endpoint and not model.deployment:
+        found.error(
+            "missing-key", f"{about} has neither `endpoint` nor `deployment`", stated.name_span,
+            help=["give the base URL of an API, or the name of a deployment of your own"], about=about,
+        )  # fmt: skip
+    elif model.endpoint and not model.name:
+        found.error(
+            "missing-key", f"{about} has no `name`", stated.name_span, about=about,
+            help=["`name` is the model's id at the endpoint"],
+        )  # fmt: skip
+
+
+def eval_of(
+    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
+) -> EvalDecl | None:
+    """Check an eval's keys, axes and conditions."""
+    name, about = stated.node.name.text, f"eval {stated.node.name.text}"
+    before = len(found)
+    names = sorted(KINDS["eval"].model_fields)
+    for key in layered.fields.values:
+        if key not in KINDS["eval"].model_fields:
+            unknown_key(found, key, layered.fields.spans[key,].key, names, "an eval", about)
+    axes = axes_of(layered, inheritance, found, about)
+    if len(found) > before:
+        return None
+    whens = whens_of(layered, axes, inheritance, found, about)
+    skips = whens_of(layered, axes, inheritance, found, about, skips=True)
+    gates = gates_of(layered.requires, inheritance, found, "")
+    if len(found) > before:
+        return None
+    return EvalDecl(
+        name, layered.fields, axes, whens, skips, gates, stated.span,
+        doc(stated.file, stated.node.start), stated, inheritance,
+    )  # fmt: skip
+
+
+def twice(
+    found: Diagnostics, kind: str, name: str, span: Span, first: Stated, file: Loaded
+) -> None:
+    """Say that a name is declared twice, and how the other file came in."""
+    notes = [
+        f"{f.source.name} is included at {f.included_at.place}"
+        for f in (first.file, file)
+        if f.included_at and first.file is not file
+    ]
+    inherit = f"rename one of them, or inherit: `{kind} NAME from {name} {{ ... }}`"
+    found.error(
+        "duplicate-name", f"{kind} `{name}` is declared twice", span, "declared again here",
+        also=[(first.name_span, "first declared here")], notes=notes, help=[inherit],
+    )  # fmt: skip
+
+
+def doc(file: Loaded, start: int) -> str:
+    """The comment lines right above `start`, without their signs."""
+    text = file.source.text
+    lines: list[str] = []
+    end = text.rfind("\n", 0, start)
+    while end > 0:
+        begin = text.rfind("\n", 0, end) + 1
+        line = text[begin:end].strip()
+        if not line.startswith("#"):
+            break
+        lines.insert(0, line.lstrip("#").strip())
+        end = begin - 1
+    return "\n".join(lines)

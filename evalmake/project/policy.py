@@ -1,0 +1,79 @@
+"""What `settings` demands of the rest of an Evalfile: a version, pins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from evalmake import __version__
+from evalmake.lang.diagnostic import Diagnostics
+from evalmake.lang.source import Span
+from evalmake.project.declare import Declared
+from evalmake.project.fields import Fields
+from evalmake.project.files import Loaded
+from evalmake.project.lock import Lock
+from evalmake.project.project import Project
+from evalmake.project.schema import Settings
+
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
+_REVISION = re.compile(r"@[0-9a-f]{7,64}$")
+
+
+def check_requires(settings: tuple[Settings, Fields], root: Loaded, found: Diagnostics) -> None:
+    """An Evalfile that needs a newer evalmake says so before anything else is judged."""
+    wanted = settings[0].requires
+    if not wanted:
+        return
+    span = settings[1].spans["requires",].value
+    match = re.fullmatch(r"\s*>=\s*(\d+(?:\.\d+)*)\s*", wanted)
+    if not match:
+        found.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
+    elif _version(match[1]) > _version(__version__):
+        found.error(
+            "too-old", f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}", span,
+            help=["pip install --upgrade evalmake"],
+        )  # fmt: skip
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
+    """`settings { pinned = [...] }`: every input of those sorts has a digest in file or lock."""
+    pinned = project.settings.pinned
+    if not pinned:
+        return
+    lock = Lock.read(project.path)
+    because = [(written.spans["pinned",].value, "inputs must be pinned because of this")]
+    for what, text, span, about in _inputs(project, pinned):
+        if lock.digest(text) is None:
+            found.error(
+                "unpinned-input", f"the {what} `{text}` is not pinned", span,
+                "a tag can move; a digest cannot", also=because, about=about,
+                help=[f"`evalmake pin` resolves it and writes its digest to {lock.path.name}"],
+            )  # fmt: skip
+    if "includes" in pinned:
+        for span in project.files.unpinned:
+            found.error(
+                "unpinned-input", f"the include {span.text} is not pinned", span, also=because,
+                help=["write the file's sha256 after it: include \"PATH\" sha256:..."],
+            )  # fmt: skip
+
+
+def _inputs(project: Project, pinned: tuple[str, ...]) -> Iterator[tuple[str, str, Span, str]]:
+    """The unpinned images, weights and datasets: what, its text, where, in what."""
+    blocks: Mapping[str, Declared]
+    for blocks in (project.deployments, project.benchmarks):
+        for item in blocks.values():
+            for sort, key, good in (("images", "image", _DIGEST), ("weights", "weights", _REVISION),
+                                    ("datasets", "dataset", _REVISION)):  # fmt: skip
+                text = getattr(item.block, key, None)
+                digest = key != "image" and getattr(item.block, "digest", None)
+                if (
+                    sort in pinned
+                    and isinstance(text, str)
+                    and not digest
+                    and not good.search(text)
+                ):
+                    yield key, text, item.fields.spans[key,].value, f"{item.kind} {item.name}"
