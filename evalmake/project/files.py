@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 
-from evalmake.lang import tree
+from evalmake.lang import tree as syntax
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import hash_bytes
 from evalmake.lang.parser import load_tree
@@ -22,11 +22,11 @@ class Loaded:
     """One file of an Evalfile."""
 
     source: Source
-    tree: tree.Tree
+    tree: syntax.Tree
     sha256: str
     included_at: Span | None
 
-    def span(self, node: tree.Name | tree.Expr | tree.Item | tree.Statement) -> Span:
+    def span(self, node: syntax.Name | syntax.Expr | syntax.Item | syntax.Statement) -> Span:
         """Where `node` stands in this file."""
         return Span(self.source, node.start, node.end)
 
@@ -49,7 +49,7 @@ def read_all(path: Path, cache: Path | None) -> FileSet:
 
 
 def _read(
-    path: Path, at: Span | None, digest: tree.Literal | None, cache: Path | None, found: FileSet,
+    path: Path, at: Span | None, digest: syntax.Literal | None, cache: Path | None, found: FileSet,
     open_files: list[Path],
 ) -> None:  # fmt: skip
     real = path.absolute()
@@ -65,13 +65,13 @@ def _read(
     source = Source(_shown(path), _text(data, path, at))
     file = Loaded(source, load_tree(source, cache), sha, at)
     for item in file.tree.items:
-        if isinstance(item, tree.Include):
+        if isinstance(item, syntax.Include):
             _include(file, item, cache, found, [*open_files, real])
     found.files.append(file)
 
 
 def _include(
-    file: Loaded, item: tree.Include, cache: Path | None, found: FileSet, open_files: list[Path]
+    file: Loaded, item: syntax.Include, cache: Path | None, found: FileSet, open_files: list[Path]
 ) -> None:
     text = item.path.text.strip("\"'")
     at = file.span(item.path)
@@ -129,7 +129,7 @@ def _text(data: bytes, path: Path, at: Span | None) -> str:
         ) from None  # fmt: skip
 
 
-def _check(digest: tree.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
+def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
     algorithm, _, digits = digest.text.lower().partition(":")
     if algorithm == "xxh128":
         import xxhash

@@ -1,0 +1,248 @@
+"""Evaluations to a graph of actions: servers, evaluations that need them, reports that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from evalmake.lang.diagnostic import Diagnostics
+from evalmake.lang.values import Files, SecretRef
+from evalmake.planner.action import Action
+from evalmake.planner.digest import Part
+from evalmake.planner.ports import Registry
+from evalmake.project.declare import Declared
+from evalmake.project.expand import Evaluation
+from evalmake.project.lock import Lock
+from evalmake.project.project import Project
+from evalmake.project.schema import references
+
+if TYPE_CHECKING:
+    import networkx
+
+_UNSEEN = ("cache", "log", "retry")  # of an adapter: they change no request and no reply
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A target and what it takes: an evaluation with its action and the server it needs."""
+
+    evaluation: Evaluation
+    action: Action
+    services: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The cell's path."""
+        return self.evaluation.name
+
+
+@dataclass(slots=True)
+class ReportNode:
+    """A report and the cells it tells of."""
+
+    declared: Declared
+    nodes: list[Node]
+
+    @property
+    def name(self) -> str:
+        """The report's name."""
+        return self.declared.name
+
+
+@dataclass(slots=True)
+class Graph:
+    """All that was asked for: nodes by name in declaration order."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    services: dict[str, Action] = field(default_factory=dict)
+    reports: dict[str, ReportNode] = field(default_factory=dict)
+
+    def network(self) -> networkx.DiGraph[str]:
+        """The same as a networkx graph, for drawing and questions of reachability."""
+        import networkx
+
+        graph: networkx.DiGraph[str] = networkx.DiGraph()
+        for name in self.services:
+            graph.add_node(f"deployment {name}", kind="serve")
+        for node in self.nodes.values():
+            graph.add_node(node.name, kind="evaluate")
+            graph.add_edges_from((f"deployment {s}", node.name) for s in node.services)
+        for report in self.reports.values():
+            graph.add_node(report.name, kind="report")
+            graph.add_edges_from((node.name, report.name) for node in report.nodes)
+        return graph
+
+
+class Lowering:
+    """Turns a project's evaluations into actions, each declaration walked once."""
+
+    def __init__(self, project: Project, plugins: Registry) -> None:
+        self.project = project
+        self.plugins = plugins
+        self.lock = Lock.read(project.path)
+        self.services: dict[str, Action] = {}
+        self._models: dict[str, Part] = {}
+        self._benchmarks: dict[str, tuple[Part, tuple[str, ...]]] = {}
+        self._cells: dict[tuple[int, str], dict[str, Any]] = {}
+        self._nodes: dict[str, Node] = {}
+
+    def node(self, cell: Evaluation) -> Node:
+        """The node of one cell."""
+        if cell.name not in self._nodes:
+            self._nodes[cell.name] = self._lower(cell)
+        return self._nodes[cell.name]
+
+    def _lower(self, cell: Evaluation) -> Node:
+        benchmark, judges = self._benchmark(cell.benchmark)
+        model = self._model(cell.model)
+        shared = self._shared(cell)
+        own = Part.of({"seed": cell.seed, "limit": cell.limit, **shared})
+        services = [m.block.deployment for m in (cell.model, *map(self.project.models.get, judges))
+                    if m is not None and m.block.deployment]  # fmt: skip
+        for name in services:
+            self._service(name)
+        action = Action.of("evaluate", {"model": model, "benchmark": benchmark, "": own})
+        return Node(cell, action, tuple(dict.fromkeys(services)))
+
+    def _shared(self, cell: Evaluation) -> dict[str, Any]:
+        """Parameters and adapter of a cell, the same for all cells of a variant and benchmark."""
+        block = cell.variant.block
+        key = (id(cell.variant), cell.benchmark.name)
+        found = self._cells.get(key)
+        if found is None:
+            adapter = _adapter(block.adapter)
+            found = {"params": dict(cell.params)} | ({"adapter": adapter} if adapter else {})
+            if not _mentions_axes(block.params):
+                self._cells[key] = found
+        return found
+
+    def _model(self, model: Declared) -> Part:
+        if model.name not in self._models:
+            block = model.block
+            identity: dict[str, Any] = {
+                "api": block.api,
+                "name": block.name,
+                "revision": block.revision,
+                "adapter": _adapter(block.adapter),
+            }
+            if block.deployment:
+                identity["deployment"] = self._serving(self.project.deployments[block.deployment])
+            else:
+                identity["endpoint"] = block.endpoint.rstrip("/")
+            self._models[model.name] = Part.of(_given(identity))
+        return self._models[model.name]
+
+    def _serving(self, deployment: Declared) -> dict[str, Any]:
+        block = deployment.block
+        engine = self.plugins.get("engines", block.engine)
+        return _given(
+            {
+                "engine": f"{block.engine}/{engine.behaviour}",
+                "image": self._pinned(block.image),
+                "weights": self._pinned(block.weights),
+                "digest": block.digest,
+                "args": block.args,
+                "env": _plain(block.env),
+                "run": block.run,
+                "settings": _given(_dump(deployment)),
+            }
+        )
+
+    def _service(self, name: str) -> Action:
+        if name not in self.services:
+            part = Part.of(self._serving(self.project.deployments[name]))
+            self.services[name] = Action.of("serve", {"deployment": part})
+        return self.services[name]
+
+    def _benchmark(self, benchmark: Declared) -> tuple[Part, tuple[str, ...]]:
+        if benchmark.name not in self._benchmarks:
+            block, settings = benchmark.block, _dump(benchmark)
+            harness = self.plugins.get("harnesses", block.harness)
+            judges = tuple(
+                settings[key]
+                for key, kind in references(type(benchmark.settings)).items()
+                if kind == "model" and settings.get(key)
+            )
+            for key in [k for k, v in settings.items() if v in judges and isinstance(v, str)]:
+                settings[key] = self._model(self.project.models[settings[key]]).digest
+            identity = {
+                "harness": f"{block.harness}/{harness.behaviour}",
+                "image": self._pinned(block.image),
+                "packages": block.packages,
+                "task": block.task,
+                "fewshot": block.fewshot,
+                "dataset": self._pinned(block.dataset),
+                "digest": block.digest,
+                "files": block.files,
+                "adapter": _adapter(block.adapter),
+                **{k: v for k, v in settings.items() if k not in getattr(harness, "placement", ())},
+            }
+            self._benchmarks[benchmark.name] = Part.of(_given(identity)), judges
+        return self._benchmarks[benchmark.name]
+
+    def _pinned(self, text: str | Files | None) -> object:
+        """An image, weights or data set: its locked digest, else what was written."""
+        if isinstance(text, str):
+            return self.lock.digest(text) or text
+        return text
+
+
+def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],
+          plugins: Registry) -> Graph:  # fmt: skip
+    """The graph of `cells` and `reports`; EvalmakeError where a harness and its place do not fit."""
+    lowering = Lowering(project, plugins)
+    graph = Graph()
+    for cell in cells:
+        graph.nodes[cell.name] = lowering.node(cell)
+    for name, (declared, told) in reports.items():
+        graph.reports[name] = ReportNode(declared, [lowering.node(cell) for cell in told])
+    graph.services = lowering.services
+    check_places(project, graph, plugins)
+    return graph
+
+
+def check_places(project: Project, graph: Graph, plugins: Registry) -> None:
+    """An executor must have what the harness needs: `process` cannot run an image."""
+    found = Diagnostics()
+    told: set[tuple[str, str]] = set()
+    for node in graph.nodes.values():
+        benchmark = node.evaluation.benchmark
+        executor = project.executors[node.evaluation.variant.block.executor]
+        pair = (benchmark.name, executor.name)
+        if pair in told or not benchmark.block.image:
+            continue
+        told.add(pair)
+        if not plugins.get("executors", executor.plugin).offers.images:
+            found.error(
+                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
+                benchmark.fields.spans["image",].value, "this benchmark runs in one",
+                about=f"eval {node.evaluation.eval}",
+                help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
+            )  # fmt: skip
+    found.check()
+
+
+def _dump(declared: Declared) -> dict[str, Any]:
+    settings = declared.settings
+    return {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What says something: `none` and empty are as good as unwritten."""
+    return {k: v for k, v in values.items() if v is not None and v != {} and v != ()}
+
+
+def _plain(env: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in env.items() if not isinstance(v, SecretRef)}
+
+
+def _adapter(adapter: Any) -> dict[str, Any]:
+    fields = type(adapter).model_fields
+    return _given({k: getattr(adapter, k) for k in fields if k not in _UNSEEN})
+
+
+def _mentions_axes(params: Mapping[str, Any]) -> bool:
+    from evalmake.lang.values import Template
+
+    return any(isinstance(v, Template) for v in params.values())

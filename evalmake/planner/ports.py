@@ -1,0 +1,174 @@
+"""The four protocols a plugin implements, and what passes through them: a plugin author's one page.
+
+Each is an entry-point group: `evalmake.executors`, `evalmake.harnesses`, `evalmake.engines`,
+`evalmake.exporters`. evalmake's own are registered the same way. A plugin's `Settings` is a
+`project.schema.Block`; its fields are the keys an Evalfile may write beside the kind's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel
+
+from evalmake.planner.results import ResultSet, Score
+from evalmake.project.declare import Declared
+from evalmake.project.expand import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What an executor can do, as data; `missing` says why it cannot run at all, if it cannot."""
+
+    images: bool = False
+    gpus: bool = False
+    services: bool = False
+    reattach: bool = True
+    missing: str = ""
+
+
+class Phase(StrEnum):
+    """Where a job stands."""
+
+    UNKNOWN = "unknown"  # this executor has never heard of it
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """A job's phase, its exit status once ended, and why in words where the executor knows."""
+
+    phase: Phase
+    status: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An action made runnable. `id` is evalmake's and journaled before `submit`; secrets are names."""
+
+    id: str
+    name: str
+    argv: tuple[str, ...]
+    workdir: Path
+    files: Mapping[str, str] = field(default_factory=dict)  # small texts to write into workdir
+    inputs: Mapping[str, Path] = field(default_factory=dict)  # relative name -> file to offer there
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)  # variable -> name of the secret
+    image: str | None = None
+    timeout: float | None = None  # seconds
+    cpus: float | None = None
+    memory: int | None = None  # bytes
+    gpus: int | None = None
+
+
+class Executor(Protocol):
+    """Runs jobs. Synchronous: `poll` is cheap, and nothing calls back."""
+
+    Settings: ClassVar[type[BaseModel]]
+    offers: ClassVar[Offers]
+
+    def __init__(self, name: str, settings: Any, root: Path) -> None: ...
+
+    def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
+        """Start `job`; `secrets` are variables with their values. OSError when it cannot be."""
+
+    def poll(self, id: str) -> JobState:
+        """How `id` stands, also when another evalmake submitted it."""
+
+    def cancel(self, id: str) -> None:
+        """End `id` and all it started; returns when it is over. Unknown ids are ignored."""
+
+    def fetch(self, id: str, into: Path) -> None:
+        """Bring `id`'s outputs and log to `into` (nothing to do where they lie there already)."""
+
+    def waitables(self) -> list[int]:
+        """File descriptors that become readable when a job ends; none: the scheduler polls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a harness wants run: `{python}` in argv is an interpreter that has evalmake."""
+
+    argv: tuple[str, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a harness's outputs say: scores, or why there are none. `metric` is the headline one."""
+
+    scores: tuple[Score, ...] = ()
+    metric: str = ""
+    usage: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+class Harness(Protocol):
+    """Writes the command of an evaluation and reads its outputs.
+
+    `behaviour` is raised when what it asks of the model or how it scores changes, and only then:
+    it is part of every identity.
+    """
+
+    Settings: ClassVar[type[BaseModel]]
+    behaviour: ClassVar[int]
+    needs: ClassVar[str]  # "" | why it cannot run in this installation
+
+    def command(self, evaluation: Evaluation) -> Command:
+        """The command; it says $EVALMAKE_MODEL_URL, never a URL."""
+
+    def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
+        """Judge an ended run by its exit status and what lies in `outputs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How a deployment is served: the server writes its port to `port_file` once it listens."""
+
+    argv: tuple[str, ...]
+    port_file: str = "port"
+    port: int | None = None  # a fixed one, where the server cannot choose
+    health: str = "/health"
+    base: str = "/v1"
+    env: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """Says how a deployment is served; `Args`, where there is one, checks its `args`."""
+
+    Settings: ClassVar[type[BaseModel]]
+    Args: ClassVar[type[BaseModel] | None]
+    behaviour: ClassVar[int]
+    needs: ClassVar[str]
+
+    def serve(self, deployment: Declared) -> Service:
+        """The server's command, readiness probe and API path."""
+
+
+class Exporter(Protocol):
+    """Writes a report."""
+
+    Settings: ClassVar[type[BaseModel]]
+
+    def export(self, results: ResultSet, path: Path) -> None:
+        """Write `path` atomically: the same results give the same bytes."""
+
+
+class Registry(Protocol):
+    """The installed plugins, loaded when first asked for."""
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """The names in a group, nothing imported."""
+
+    def get(self, group: str, name: str) -> Any:
+        """The plugin class; KeyError when there is none."""
