@@ -67,3 +67,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 def as_object(value: object) -> dict[str, Any]:
     """`value` itself if it is a JSON object, else an empty one: for reading others' replies."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")

@@ -15,8 +15,7 @@ from evalmake.native.template import Template, parse
 SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
 _TARGETLESS = ("regex", "python", "judge")
 KEYS = frozenset(
-    "files prompt system target choices scorer pattern extract scorer_file function rubric"
-    " examples fewshot coverage ignore_case timeout request_retries id cluster".split()
+    ["files", "prompt", "system", "target", "choices", "scorer", "pattern", "extract", "scorer_file", "function", "rubric", "examples", "fewshot", "coverage", "ignore_case", "timeout", "request_retries", "id", "cluster"]
 )
 
 

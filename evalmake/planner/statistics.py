@@ -231,9 +231,7 @@ def is_binary(mean: float, stderr: float, n: int) -> bool:
 # --- Proportions ---------------------------------------------------------------------------------
 
 
-def wilson(
-    successes: float, n: float, confidence: float = 0.95, df: float = math.inf
-) -> Interval:
+def wilson(successes: float, n: float, confidence: float = 0.95, df: float = math.inf) -> Interval:
     """The score interval of a proportion; `n` > 0 may be an effective (fractional) sample size.
 
     centre (p + z^2/2n) / (1 + z^2/n), half-width z/(1 + z^2/n) * sqrt(p(1-p)/n + z^2/4n^2) (Wilson

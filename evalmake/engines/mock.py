@@ -1,0 +1,50 @@
+"""The mock engine: a stand-in model server with a declared skill (see `evalmake.mock`)."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from evalmake.planner.ports import Service
+from evalmake.project.declare import Declared
+from evalmake.project.schema import Block, Natural, Real
+
+Share = Annotated[Real, Field(ge=0, le=1)]
+
+
+class MockEngine:
+    """Serves `evalmake.mock`."""
+
+    class Settings(Block):
+        """No keys beyond every deployment's."""
+
+    class Args(Block):
+        """What `args` may say: a skill, and faults to rehearse."""
+
+        skill: Share = 1.0
+        seed: Natural = 0
+        name: str | None = None
+        latency: Any = None
+        error_rate: Share = 0.0
+        too_many_rate: Share = 0.0
+        retry_after: Real = 1.0
+        rate: Real | None = None
+        hang_rate: Share = 0.0
+        malformed_rate: Share = 0.0
+        reset_rate: Share = 0.0
+        status: Natural | None = None
+        html: bool = False
+
+    behaviour: ClassVar[int] = 1
+    needs: ClassVar[str] = ""
+
+    def serve(self, deployment: Declared) -> Service:
+        """The server with the declared settings, on a port that the kernel chooses."""
+        settings = {key: getattr(value, "seconds", value) for key, value in deployment.block.args.items()}
+        settings.setdefault("name", deployment.name)
+        return Service(
+            ("{python}", "-P", "-m", "evalmake.mock", "--port", "0", "--port-file", "port", "--settings",
+             json.dumps(settings, sort_keys=True))
+        )  # fmt: skip

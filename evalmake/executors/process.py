@@ -1,0 +1,181 @@
+"""Jobs as processes of this machine.
+
+A job is a small shell in a session of its own, in the job's folder. It writes its own pid, runs the
+command, and renames `status` into place, so its life does not depend on evalmake's: after a crash
+the next evalmake finds it by the folder it stands in (/proc/PID/cwd), never by a pid that another
+process may have been given since.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from evalmake.planner.ports import Job, JobState, Offers, Phase
+from evalmake.project.schema import Block
+
+_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
+         "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+         "no_proxy", "CUDA_VISIBLE_DEVICES")  # fmt: skip
+_SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
+_GRACE = 5.0
+
+
+class ProcessExecutor:
+    """Runs each job in a process group of its own."""
+
+    class Settings(Block):
+        """No settings beyond every executor's."""
+
+    offers: ClassVar[Offers] = Offers(services=True)
+
+    def __init__(self, name: str, settings: Any, root: Path) -> None:
+        self.root = root
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._watched: dict[str, int] = {}
+
+    def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
+        """Start `job` in its folder; OSError when the folder or the process cannot be made."""
+        shutil.rmtree(job.workdir, ignore_errors=True)
+        (job.workdir / "out").mkdir(parents=True)
+        for name, text in job.files.items():
+            path = job.workdir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        for name, source in job.inputs.items():
+            path = job.workdir / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(source)
+        environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        environment |= {**job.env, **secrets}
+        argv = [sys.executable if word == "{python}" else word for word in job.argv]
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
+            cwd=job.workdir, env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self._children[job.id] = child
+        self._watch(job.id, child.pid)
+
+    def poll(self, id: str) -> JobState:
+        """A job's state from its folder and the process table."""
+        folder = self.root / id
+        child = self._children.get(id)
+        running = child.poll() is None if child else self._alive(folder) is not None
+        status = _read_status(folder)
+        if status is not None:
+            self._unwatch(id)
+            return JobState(Phase.ENDED, status, _said(status))
+        if running:
+            if child is None and id not in self._watched and (pid := self._alive(folder)):
+                self._watch(id, pid)
+            return JobState(Phase.RUNNING)
+        self._unwatch(id)
+        if child is not None:
+            code = child.returncode
+            status = 128 - code if code < 0 else code
+            return JobState(Phase.ENDED, status or 137, _said(status or 137))
+        if (folder / "pid").exists():
+            return JobState(Phase.ENDED, 137, "the process is gone and left no exit status")
+        return JobState(Phase.UNKNOWN)
+
+    def cancel(self, id: str) -> None:
+        """TERM to the whole group, KILL to what is left of it after a grace of five seconds."""
+        folder = self.root / id
+        child = self._children.get(id)
+        pid = child.pid if child else self._alive(folder)
+        if pid is None:
+            return
+        _signal_group(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _GRACE
+        while time.monotonic() < deadline and _group(pid):
+            if child:
+                child.poll()
+            time.sleep(0.01)
+        _signal_group(pid, signal.SIGKILL)
+        if child:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(1)
+        self._unwatch(id)
+
+    def fetch(self, id: str, into: Path) -> None:
+        """Outputs lie in the job's folder already; what the job left running is ended."""
+        child = self._children.pop(id, None)
+        if child is not None:
+            if child.poll() is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.wait(1)
+            _signal_group(child.pid, signal.SIGKILL)
+        self._unwatch(id)
+
+    def waitables(self) -> list[int]:
+        """A descriptor for each running job, readable when its shell ends."""
+        return list(self._watched.values())
+
+    def _alive(self, folder: Path) -> int | None:
+        """The pid of the job that stands in `folder`, if it still runs."""
+        here = str(folder)
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((folder / "pid").read_text())
+            return pid if _stands_in(pid, here) else None
+        if not folder.exists():
+            return None
+        return next((pid for pid in _pids() if _stands_in(pid, here) and os.getpgid(pid) == pid), None)
+
+    def _watch(self, id: str, pid: int) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            self._watched[id] = os.pidfd_open(pid)
+
+    def _unwatch(self, id: str) -> None:
+        if (handle := self._watched.pop(id, None)) is not None:
+            os.close(handle)
+
+
+def _read_status(folder: Path) -> int | None:
+    try:
+        return int((folder / "status").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _said(status: int) -> str:
+    if status == 137:
+        return "exit status 137 (SIGKILL, most often memory)"
+    if status > 128:
+        with contextlib.suppress(ValueError):
+            return f"exit status {status} ({signal.Signals(status - 128).name})"
+    return f"exit status {status}" if status else ""
+
+
+def _pids() -> Iterator[int]:
+    return (int(name) for name in os.listdir("/proc") if name.isdigit())
+
+
+def _stands_in(pid: int, folder: str) -> bool:
+    try:
+        return os.readlink(f"/proc/{pid}/cwd") == folder
+    except OSError:
+        return False
+
+
+def _group(pid: int) -> bool:
+    """Whether anything that is no zombie is left of the group."""
+    for member in _pids():
+        with contextlib.suppress(OSError, IndexError):
+            stat = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
+            if int(stat[2]) == pid and stat[0] != "Z":
+                return True
+    return False
+
+
+def _signal_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)

@@ -1,0 +1,84 @@
+"""Backends whose settings load, format and plan here, and which cannot run jobs in this version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+from evalmake.lang.values import Duration, SecretRef, Size
+from evalmake.planner.ports import Job, JobState, Offers
+from evalmake.project.schema import Block, Texts
+
+
+class _Unbuilt:
+    """Refuses every job; `offers.missing` says so before anything starts."""
+
+    offers: ClassVar[Offers] = Offers(
+        images=True, gpus=True, services=True, missing="this version of evalmake cannot run jobs there"
+    )
+
+    def __init__(self, name: str, settings: Any, root: Path) -> None:
+        self.name = name
+
+    def submit(self, job: Job, secrets: Mapping[str, str]) -> NoReturn:
+        """There is nothing to submit to."""
+        raise OSError(self.offers.missing)
+
+    def poll(self, id: str) -> JobState:
+        """Nothing is known."""
+        raise OSError(self.offers.missing)
+
+    def cancel(self, id: str) -> None:
+        """There is nothing to cancel."""
+
+    def fetch(self, id: str, into: Path) -> None:
+        """There is nothing to fetch."""
+
+    def waitables(self) -> list[int]:
+        """None."""
+        return []
+
+
+class DockerExecutor(_Unbuilt):
+    """Containers of a Docker engine."""
+
+    class Settings(Block):
+        """What `backend = docker` may say."""
+
+        host: str | None = None
+        gpus: str | int | None = None
+        shm: Size | None = None
+        network: str | None = None
+        pull: str | None = None
+
+
+class SlurmExecutor(_Unbuilt):
+    """Jobs of a Slurm cluster."""
+
+    class Settings(Block):
+        """What `backend = slurm` may say."""
+
+        host: str | None = None
+        account: str | None = None
+        partition: str | None = None
+        qos: str | None = None
+        reservation: str | None = None
+        time: Duration | None = None
+        container: Any = None
+        python: str | None = None
+        array: int | None = None
+        poll: Duration | None = None
+
+
+class LeptonExecutor(_Unbuilt):
+    """Jobs of DGX Cloud Lepton."""
+
+    class Settings(Block):
+        """What `backend = lepton` may say."""
+
+        workspace: str | None = None
+        token: SecretRef | None = None
+        node_group: str | None = None
+        shape: str | None = None
+        mounts: Texts = ()

@@ -1,0 +1,22 @@
+"""Formats whose reports load, format and plan here, and which cannot be written in this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, NoReturn
+
+from evalmake.planner.results import ResultSet
+from evalmake.project.schema import Block
+
+
+class InTotoExporter:
+    """Signed in-toto evidence."""
+
+    class Settings(Block):
+        """No keys beyond every report's."""
+
+    needs: ClassVar[str] = "this version of evalmake cannot write this format"
+
+    def export(self, results: ResultSet, path: Path) -> NoReturn:
+        """There is nothing to write yet."""
+        raise NotImplementedError(self.needs)

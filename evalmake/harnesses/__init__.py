@@ -1,0 +1,1 @@
+"""What a job runs, and how its output is read."""

@@ -1,0 +1,99 @@
+"""/v1/chat/completions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from evalmake.mock.fields import ApiError, Body, Sampling, integer
+from evalmake.mock.likelihood import MOST_ALTERNATIVES, chat_logprobs
+from evalmake.mock.mind import Mind
+from evalmake.mock.questions import read_question
+from evalmake.mock.shapes import Events, Said, cut, envelope, events, usage
+from evalmake.mock.tokens import count
+
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
+    """Answer a conversation: an object, or a list of events if it is to be streamed."""
+    texts, question_text = _texts(body)
+    most = integer(body, "max_completion_tokens", None, 1, 2**31)
+    sampling = Sampling.read(body, most or integer(body, "max_tokens", None, 1, 2**31))
+    alternatives = _alternatives(body)
+    whole = "\n".join(texts)
+    question = read_question(question_text, whole)
+    key = _to_json(body["messages"])
+    draw = mind.sampling(key, sampling.seed, sampling.temperature)
+    said = [
+        cut(mind.answer(question, key, _nth(draw, index, sampling)).text, sampling)
+        for index in range(sampling.count)
+    ]
+    spent = usage(count(whole), sum(len(one.tokens) for one in said))
+    if sampling.stream:
+        head = envelope("chat.completion.chunk", "chatcmpl", model, serial)
+        return events(head, _parts(said, alternatives), spent, sampling)
+    head = envelope("chat.completion", "chatcmpl", model, serial)
+    choices = [_choice(index, one, alternatives) for index, one in enumerate(said)]
+    return {**head, "choices": choices, "usage": spent}
+
+
+def _nth(draw: str, index: int, sampling: Sampling) -> str:
+    """The draw of one of several choices; greedy ones are all the same."""
+    return f"{draw} choice {index}" if index and sampling.temperature else draw
+
+
+def _texts(body: Body) -> tuple[list[str], str]:
+    """The text of each message, and that of the last one of the user (else of anyone)."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise ApiError(400, "messages must be a list with at least one message", "messages")
+    texts = []
+    asked = None
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise ApiError(400, "each message must be an object with a role", "messages")
+        texts.append(_text(message.get("content")))
+        if message["role"] == "user":
+            asked = texts[-1]
+    return texts, texts[-1] if asked is None else asked
+
+
+def _text(content: Any) -> str:
+    """A message's text: a string, or the text among its parts (images are not looked at)."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise ApiError(400, "content must be text or a list of parts", "messages")
+    return "\n".join(str(part["text"]) for part in content if "text" in part)
+
+
+def _alternatives(body: Body) -> int | None:
+    """How many alternatives to each token are asked for; None without log-probabilities."""
+    return integer(body, "top_logprobs", 0, 0, MOST_ALTERNATIVES) if body.get("logprobs") else None
+
+
+def _logprobs(tokens: list[str], alternatives: int | None) -> Body | None:
+    return None if alternatives is None else chat_logprobs(tokens, alternatives)
+
+
+def _choice(index: int, said: Said, alternatives: int | None) -> Body:
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": said.text},
+        "logprobs": _logprobs(said.tokens, alternatives),
+        "finish_reason": said.finish,
+    }
+
+
+def _parts(said: list[Said], alternatives: int | None) -> Iterator[Body]:
+    for index, one in enumerate(said):
+        yield _part(index, {"role": "assistant", "content": ""}, None, None)
+        for token in one.tokens:
+            yield _part(index, {"content": token}, _logprobs([token], alternatives), None)
+        yield _part(index, {}, None, one.finish)
+
+
+def _part(index: int, delta: Body, logprobs: Body | None, finish: str | None) -> Body:
+    return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}

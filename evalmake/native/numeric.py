@@ -1,0 +1,76 @@
+"""Numbers as people and models write them: commas, currency, percent, fractions, powers of ten."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+TOLERANCE = Fraction(1, 10**6)
+"""Relative; the larger magnitude is the measure."""
+
+_NUMBER = re.compile(
+    r"""
+    (?<![A-Za-z\d]) (?<!\d\.)                   # not inside a word or another number
+    (?P<sign>[-+−]?) (?:[$€£¥]\s?)?
+    (?:
+        \\[dt]?frac\{(?P<top>\d+)\}\{(?P<bottom>\d+)\}
+      | (?<!/) (?:(?P<whole>\d+)[ ])? (?P<over>\d+)\s?/\s?(?P<under>\d+) (?![\d/])
+      | (?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d) | \d+) (?:\.\d+)? | (?<!\.)\.\d+)
+        (?:[eE](?P<exponent>[-+]?\d{1,4})(?!\d))?
+        (?:\s*(?:×|x|\*|\\times|\\cdot)\s*10\^\{?(?P<power>[-−+]?\d{1,4})(?!\d)\}?)?
+    )
+    (?P<percent>\s?\\?%)?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An exact number, whether a percent sign followed it, and how it was written."""
+
+    value: Fraction
+    percent: bool
+    text: str
+
+
+def last_number(text: str) -> Quantity | None:
+    """The last number in a text, None if it has none."""
+    for found in reversed(list(_NUMBER.finditer(text))):
+        try:
+            value = _magnitude(found)
+        except (ValueError, ZeroDivisionError):  # thousands of digits; nothing over zero
+            continue
+        negative = found["sign"] in ("-", "−")
+        return Quantity(-value if negative else value, bool(found["percent"]), found[0].strip())
+    return None
+
+
+def equal(one: Quantity, other: Quantity) -> bool:
+    """Whether two numbers are the same: whole numbers exactly, others within TOLERANCE.
+
+    Where only one has a percent sign, 50 % is both 50 and 0.5, for data sets write either.
+    """
+    if _close(one.value, other.value):
+        return True
+    if one.percent == other.percent:
+        return False
+    first, second = (quantity.value / 100 if quantity.percent else quantity.value
+                     for quantity in (one, other))  # fmt: skip
+    return _close(first, second)
+
+
+def _magnitude(found: re.Match[str]) -> Fraction:
+    if found["top"]:
+        return Fraction(int(found["top"]), int(found["bottom"]))
+    if found["over"]:
+        return int(found["whole"] or 0) + Fraction(int(found["over"]), int(found["under"]))
+    value = Fraction(found["digits"].replace(",", "") + "e" + (found["exponent"] or "0"))
+    return value * Fraction(10) ** int((found["power"] or "0").replace("−", "-"))
+
+
+def _close(one: Fraction, other: Fraction) -> bool:
+    if one.denominator == other.denominator == 1:
+        return one == other
+    return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))

@@ -1,0 +1,72 @@
+"""`verify` and `gc`: what does not match its digest, and what no record reaches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalmake.planner.digest import digest
+from evalmake.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """An entry that nothing needs."""
+
+    key: str
+    size: int
+
+
+def verify(store: Store) -> tuple[int, list[str]]:
+    """Re-hash every blob and part; how many were looked at, and what does not match."""
+    wrong = [f"the database: {text}" for text in store.check()]
+    blobs, parts = store.keys("blob"), store.keys("part")
+    for key in blobs:
+        if store.blob(key[5:]) is None:
+            wrong.append(f"blob sha256:{key[5:]}: the content is missing or is not what it was")
+    for key in parts:
+        walk = store.part(key[5:])
+        if walk is None or digest(walk.items()) != key[5:]:
+            wrong.append(f"part {key[5:]}: its text is not what it was")
+    known = {key[5:] for key in blobs}
+    for name, blob in _needed(store):
+        if blob not in known:
+            wrong.append(f"{name}: its output sha256:{blob} is missing")
+    return len(blobs) + len(parts), wrong
+
+
+def garbage(store: Store) -> list[Garbage]:
+    """The blobs and parts that no attempt reaches."""
+    needed = {blob for _, blob in _needed(store)}
+    walked = {part for _, part in _parts(store)}
+    found = [key for key in store.keys("blob") if key[5:] not in needed]
+    found += [key for key in store.keys("part") if key[5:] not in walked]
+    return [Garbage(key, store.size(key)) for key in found]
+
+
+def collect(store: Store) -> list[Garbage]:
+    """Remove what `garbage` names."""
+    found = garbage(store)
+    for item in found:
+        store.remove(item.key)
+    return found
+
+
+def _needed(store: Store) -> list[tuple[str, str]]:
+    return [
+        (f"{result.name} (attempt {result.attempt})", output.sha256)
+        for action in store.heads()
+        for result in store.attempts(action)
+        for output in result.outputs
+    ]
+
+
+def _parts(store: Store) -> list[tuple[str, str]]:
+    found = [
+        (result.name, part)
+        for action in store.heads()
+        for result in store.attempts(action)
+        for part in result.identity.values()
+    ]
+    for key in store.keys("last"):
+        found += [(key, part) for part in (store.last_of(key[5:]) or {}).values()]
+    return found

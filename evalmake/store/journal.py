@@ -1,0 +1,47 @@
+"""Which jobs are out: written before a job is submitted, removed after its result is on record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from evalmake.lang.files import write_atomic
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A job that may be running: enough to find it again and to record what it did."""
+
+    id: str
+    name: str
+    kind: str  # evaluate | serve
+    action: str
+    executor: str
+    workdir: str
+    started: float  # seconds since the epoch
+    detail: str = ""
+
+
+class Journal:
+    """One small file a job, in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, entry: Entry) -> None:
+        """Put `entry` on disk, for sure, before its job is submitted."""
+        write_atomic(self.folder / f"{entry.id}.json", json.dumps(asdict(entry)).encode())
+
+    def remove(self, id: str) -> None:
+        """Forget a job whose end is on record."""
+        (self.folder / f"{id}.json").unlink(missing_ok=True)
+
+    def entries(self) -> Iterator[Entry]:
+        """The jobs that were out when the last evalmake ended; an unreadable file is passed over."""
+        for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
+            try:
+                yield Entry(**json.loads(path.read_text()))
+            except (OSError, ValueError, TypeError):
+                continue

@@ -1,0 +1,72 @@
+"""Every form written to the store, versioned: JSON texts with a `v`, read by the code that knows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from evalmake.planner.action import ActionResult, Artifact
+from evalmake.planner.results import Score
+from evalmake.planner.staleness import Head
+
+VERSION = 1
+
+
+class NewerRecord(ValueError):
+    """A record written by a later evalmake."""
+
+
+def record_to_text(result: ActionResult) -> str:
+    """One attempt as JSON."""
+    return _dumps({"v": VERSION, **asdict(result)})
+
+
+def record_from_text(text: str) -> ActionResult:
+    """The attempt back; ValueError when it is not one."""
+    data = _loads(text)
+    data["outputs"] = tuple(Artifact(**item) for item in data["outputs"])
+    data["scores"] = tuple(Score(**item) for item in data["scores"])
+    return ActionResult(**data)
+
+
+def head_to_text(head: Head) -> str:
+    """An action's standing as a short JSON list, read by the thousand when planning."""
+    scores = [
+        [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored] for s in head.scores
+    ]
+    return _dumps(
+        [VERSION, head.attempts, head.last, head.detail, head.success, head.blobs, scores, head.metric,
+         head.started, head.finished, head.seconds, dict(head.usage), head.accepted]
+    )  # fmt: skip
+
+
+def head_from_text(action: str, text: str) -> Head:
+    """The standing of `action`."""
+    version, attempts, last, detail, success, blobs, scores, *rest = json.loads(text)
+    if version > VERSION:
+        raise NewerRecord(text[:40])
+    made = tuple(Score(*values) for values in scores)
+    return Head(action, attempts, last, detail, success, tuple(blobs), made, *rest)
+
+
+def pairs_to_text(pairs: Mapping[str, str]) -> str:
+    """The walk of a part."""
+    return _dumps({"v": VERSION, "walk": dict(pairs)})
+
+
+def pairs_from_text(text: str) -> dict[str, str]:
+    """The walk back."""
+    return dict(_loads(text)["walk"])
+
+
+def _dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _loads(text: str) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(text)
+    if data.pop("v") > VERSION:
+        raise NewerRecord(text[:40])
+    return data

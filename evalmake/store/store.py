@@ -1,0 +1,273 @@
+"""The store, on diskcache: blobs by sha256, attempts by action, parts by digest; append-only.
+
+A success is one transaction: its blobs, its attempt, its action's head. A kill at any instruction
+therefore leaves either all of it or nothing. diskcache evicts by default; here it must not, ever.
+All heads are read by one SELECT on diskcache's own table (`Cache`, stable since its version 3):
+one query for ten thousand results instead of ten thousand.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from evalmake.lang.diagnostic import EvalmakeError, fail
+from evalmake.planner.action import Action, ActionResult, Artifact
+from evalmake.planner.staleness import Head
+from evalmake.store import records
+
+_ENDLESS = 1 << 60
+
+
+class Store:
+    """What has been done. Open it with `Store.open`; close it, or use it in a `with`."""
+
+    def __init__(self, folder: Path, cache: Any) -> None:
+        self.folder = folder
+        self._cache = cache
+        self._heads: dict[str, Head] | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> Store:
+        """Open or make the store in `folder`; EvalmakeError when that cannot be."""
+        from diskcache import Cache
+
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            cache = Cache(
+                str(folder), eviction_policy="none", size_limit=_ENDLESS, cull_limit=0, tag_index=1,
+                disk_min_file_size=1 << 16, timeout=60,
+            )  # fmt: skip
+        except (OSError, sqlite3.Error) as error:
+            raise _broken(folder, error) from None
+        return cls(folder, cache)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._cache.close()
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def heads(self) -> dict[str, Head]:
+        """The standing of every action, read once."""
+        if self._heads is None:
+            rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
+            self._heads = {
+                key[5:]: records.head_from_text(key[5:], text) for key, text in rows
+            }
+        return self._heads
+
+    def head(self, action: str) -> Head | None:
+        """What is known of an action."""
+        return self.heads().get(action)
+
+    def last_of(self, name: str) -> Mapping[str, str] | None:
+        """The parts of the last attempt of the target `name`."""
+        text = self._cache.get(f"last/{name}")
+        return records.pairs_from_text(text) if text is not None else None
+
+    def part(self, digest: str) -> Mapping[str, str] | None:
+        """The walk of a part."""
+        text = self._cache.get(f"part/{digest}")
+        return records.pairs_from_text(text) if text is not None else None
+
+    def attempt(self, action: str, number: int) -> ActionResult | None:
+        """One attempt's record."""
+        text = self._cache.get(f"record/{action}/{number}")
+        return records.record_from_text(text) if text is not None else None
+
+    def attempts(self, action: str) -> Iterator[ActionResult]:
+        """Every attempt of an action, oldest first."""
+        head = self.head(action)
+        for number in range(1, (head.attempts if head else 0) + 1):
+            found = self.attempt(action, number)
+            if found is not None:
+                yield found
+
+    def blob(self, digest: str) -> bytes | None:
+        """A blob's bytes by the hex of its sha256; `None` when it is missing or not what it was."""
+        data = self._cache.get(f"blob/{digest}")
+        if not isinstance(data, bytes) or sha256(data).hexdigest() != digest:
+            return None
+        return data
+
+    def broken(self, head: Head) -> str | None:
+        """The first of an action's outputs that is missing; contents are checked by `verify`."""
+        known = self._blobs()
+        for blob in head.blobs:
+            filename = known.get(blob, "")
+            if blob not in known:
+                return f"blob sha256:{blob[:12]} is missing from the store"
+            if filename and not os.path.exists(self.folder / filename):
+                return f"blob sha256:{blob[:12]} is missing from the store"
+        return None
+
+    def _blobs(self) -> dict[str, str | None]:
+        if not hasattr(self, "_known_blobs"):
+            rows = self._rows("SELECT key, filename FROM Cache WHERE tag = 'blob'")
+            self._known_blobs = {key[5:]: filename for key, filename in rows}
+        return self._known_blobs
+
+    def reports(self, name: str) -> Mapping[str, str] | None:
+        """What was last written for a report: the walk of its identity, and its files' sha256."""
+        text = self._cache.get(f"report/{name}")
+        return records.pairs_from_text(text) if text is not None else None
+
+    # Writing ------------------------------------------------------------------------------------
+
+    def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> Head:
+        """Append an attempt with its outputs, all or nothing; its number is given here.
+
+        `files` are the outputs by name; a success becomes the action's result.
+        """
+        with self._writing():
+            before = self._head_now(action.digest)
+            number = (before.attempts if before else 0) + 1
+            outputs = tuple(self._put(name, data) for name, data in sorted(files.items()))
+            log = next((o.sha256 for o in outputs if o.name == "log"), "")
+            result = replace(result, attempt=number, outputs=outputs, log=log)
+            for _, part in action.parts:
+                if f"part/{part.digest}" not in self._cache:
+                    text = records.pairs_to_text(dict(part.pairs))
+                    self._cache.set(f"part/{part.digest}", text, tag="part")
+            identity = records.pairs_to_text(result.identity)
+            self._cache.set(f"last/{result.name}", identity, tag="last")
+            key = f"record/{action.digest}/{number}"
+            self._cache.set(key, records.record_to_text(result), tag="record")
+            head = _next_head(before, result)
+            self._cache.set(f"head/{action.digest}", records.head_to_text(head), tag="head")
+        self._remember(head)
+        self.touch()
+        return head
+
+    def write_report(self, name: str, identity: Mapping[str, str]) -> None:
+        """Remember what a report was made of."""
+        with self._writing():
+            self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
+        self.touch()
+
+    def accept(self, name: str, action: Action, old: Head, because: str) -> Head:
+        """Let the result of `old` count for `action`, with the reason; both stay on record."""
+        before = self.attempt(old.action, old.success or 1)
+        assert before is not None
+        identity = {part_name: part.digest for part_name, part in action.parts}
+        facts = {**before.facts, "accepted-from": old.action, "accepted-because": because}
+        result = replace(before, action=action.digest, name=name, identity=identity, facts=facts)
+        files = {o.name: self.blob(o.sha256) or b"" for o in before.outputs}
+        return self.commit(action, result, files)
+
+    def touch(self) -> None:
+        """Tell the fast path that the store has changed."""
+        marker = self.folder / "generation"
+        temporary = self.folder / f".generation.{os.getpid()}"
+        temporary.write_text(f"{os.getpid()} {os.times().elapsed}")
+        os.replace(temporary, marker)
+
+    def _put(self, name: str, data: Path | bytes) -> Artifact:
+        """Store an output; what is there already is not written again unless it is damaged."""
+        content = data.read_bytes() if isinstance(data, Path) else data
+        digest = sha256(content).hexdigest()
+        if self.blob(digest) is None:
+            self._cache.set(f"blob/{digest}", content, tag="blob")
+        if hasattr(self, "_known_blobs"):
+            del self._known_blobs
+        return Artifact(name, digest, len(content))
+
+    def _head_now(self, action: str) -> Head | None:
+        text = self._cache.get(f"head/{action}")
+        return records.head_from_text(action, text) if text is not None else None
+
+    def _remember(self, head: Head) -> None:
+        if self._heads is not None:
+            self._heads[head.action] = head
+
+    def _writing(self) -> Any:
+        return _Transaction(self)
+
+    def _rows(self, query: str) -> list[tuple[str, Any]]:
+        rows: list[tuple[str, Any]] = self._cache._sql(query).fetchall()
+        return rows
+
+    # Caretaking ---------------------------------------------------------------------------------
+
+    def keys(self, tag: str) -> list[str]:
+        """The keys of one sort."""
+        return [row[0] for row in self._cache._sql("SELECT key FROM Cache WHERE tag = ?", (tag,))]
+
+    def remove(self, key: str) -> None:
+        """Remove one entry; only `collect` does."""
+        with self._writing():
+            self._cache.delete(key)
+
+    def size(self, key: str) -> int:
+        """Bytes of an entry."""
+        query = "SELECT size, length(value) FROM Cache WHERE key = ?"
+        row = self._cache._sql(query, (key,)).fetchone()
+        return int((row and (row[0] or row[1])) or 0)
+
+    def check(self) -> list[str]:
+        """sqlite's and diskcache's own complaints."""
+        rows = self._cache._sql("PRAGMA integrity_check").fetchall()
+        return [str(row[0]) for row in rows if row[0] != "ok"]
+
+
+class _Transaction:
+    """diskcache's transaction, with a full disk and the like told as ours."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._inner = store._cache.transact(retry=True)
+
+    def __enter__(self) -> None:
+        self._guard(self._inner.__enter__)
+
+    def __exit__(self, *error: Any) -> None:
+        if isinstance(error[1], OSError | sqlite3.Error):
+            try:
+                self._inner.__exit__(*error)
+            except (OSError, sqlite3.Error):
+                pass
+            raise _broken(self._store.folder, error[1]) from None
+        self._guard(lambda: self._inner.__exit__(*error))
+
+    def _guard(self, act: Callable[[], Any]) -> None:
+        try:
+            act()
+        except (OSError, sqlite3.Error) as error:
+            raise _broken(self._store.folder, error) from None
+
+
+def _next_head(before: Head | None, result: ActionResult) -> Head:
+    succeeded = result.status == "succeeded"
+    if before is not None and not succeeded:
+        return replace(
+            before, attempts=result.attempt, last=result.status, detail=result.detail
+        )
+    return Head(
+        result.action, result.attempt, result.status, result.detail,
+        result.attempt if succeeded else None,
+        tuple(output.sha256 for output in result.outputs) if succeeded else (),
+        result.scores, result.metric, result.started, result.finished, result.seconds, result.usage,
+        result.facts.get("accepted-because", ""),
+    )  # fmt: skip
+
+
+def _broken(folder: Path, error: Exception) -> EvalmakeError:
+    reason = getattr(error, "strerror", None) or str(error)
+    full = "full" in reason or "No space" in reason
+    return fail(
+        "store-failed", f"the store at {folder} cannot be written: {reason}",
+        help=["free some space (`evalmake gc` frees what no result needs), then run again: what had finished is kept"]
+        if full else ["look at the folder's permissions, or name another with `settings { store }`"],
+    )  # fmt: skip
