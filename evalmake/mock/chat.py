@@ -27,7 +27,7 @@ def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
     key = _to_json(body["messages"])
     draw = mind.sampling(key, sampling.seed, sampling.temperature)
     said = [
-        cut(mind.answer(question, key, _nth(draw, index, sampling)).text, sampling)
+        cut(mind.answer(question, key, sampling.nth(draw, index)).text, sampling)
         for index in range(sampling.count)
     ]
     spent = usage(count(whole), sum(len(one.tokens) for one in said))
@@ -37,11 +37,6 @@ def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
     head = envelope("chat.completion", "chatcmpl", model, serial)
     choices = [_choice(index, one, alternatives) for index, one in enumerate(said)]
     return {**head, "choices": choices, "usage": spent}
-
-
-def _nth(draw: str, index: int, sampling: Sampling) -> str:
-    """The draw of one of several choices; greedy ones are all the same."""
-    return f"{draw} choice {index}" if index and sampling.temperature else draw
 
 
 def _texts(body: Body) -> tuple[list[str], str]:

@@ -40,9 +40,7 @@ def completions(body: Body, mind: Mind, model: str, serial: int) -> Body | Event
     return {**head, "choices": choices, "usage": counts}
 
 
-def _continuations(
-    prompt: list[str], mind: Mind, sampling: Sampling
-) -> Iterator[tuple[Said, str]]:
+def _continuations(prompt: list[str], mind: Mind, sampling: Sampling) -> Iterator[tuple[Said, str]]:
     """`n` continuations of a prompt, each with the draw that its echo is scored by."""
     text = "".join(prompt)
     key = prompt_key(text)
@@ -51,8 +49,8 @@ def _continuations(
     draw = mind.sampling(key, sampling.seed, sampling.temperature)
     greedy = f"seed {sampling.seed}"
     for index in range(sampling.count):
-        nth = f"{draw} choice {index}" if index and sampling.temperature else draw
-        yield cut(space + mind.answer(question, key, nth).text, sampling), greedy
+        answer = mind.answer(question, key, sampling.nth(draw, index))
+        yield cut(space + answer.text, sampling), greedy
 
 
 def _choice(index: int, before: list[str], said: Said) -> Body:

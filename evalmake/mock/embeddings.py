@@ -11,7 +11,6 @@ from xxhash import xxh3_64_intdigest
 
 from evalmake.mock.completions import from_ids
 from evalmake.mock.fields import ApiError, Body, integer
-from evalmake.mock.shapes import usage
 from evalmake.mock.tokens import pieces
 
 _DEFAULT_DIMENSIONS = 64
@@ -30,8 +29,8 @@ def embeddings(body: Body, model: str) -> Body:
         if encoding == "base64":
             vector = base64.b64encode(array("f", vector).tobytes()).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
-    counts = usage(sum(map(len, inputs)), 0)
-    del counts["completion_tokens"]
+    spent = sum(map(len, inputs))
+    counts = {"prompt_tokens": spent, "total_tokens": spent}
     return {"object": "list", "data": data, "model": model, "usage": counts}
 
 

@@ -54,6 +54,10 @@ class Sampling:
             stream_usage=bool(options.get("include_usage")),
         )
 
+    def nth(self, draw: str, index: int) -> str:
+        """The draw of one of several choices; greedy ones are all the same."""
+        return f"{draw} choice {index}" if index and self.temperature else draw
+
 
 def integer(body: Body, field: str, default: int | None, low: int, high: int) -> int | None:
     """An integer from low to high; `default` where it is absent or null."""

@@ -95,10 +95,12 @@ class Client:
     async def ask(self, body: Body) -> Reply:
         """Post a body and read the text of the reply; RequestError or EndpointError if it fails."""
         answer = await self.post(body)
-        choice = answer.choice
-        finish_reason = choice.get("finish_reason")
+        text = _text(answer.choice)
+        if text is None:
+            raise self._named(RequestError("null content", "null content"), answer.attempts)
+        finish_reason = answer.choice.get("finish_reason")
         return Reply(
-            text=_text(choice, answer.attempts),
+            text=text,
             finish_reason=finish_reason if isinstance(finish_reason, str) else None,
             tokens_in=answer.tokens("prompt_tokens"),
             tokens_out=answer.tokens("completion_tokens"),
@@ -121,13 +123,16 @@ class Client:
                 if attempt > self.retries:
                     if trouble.fatal:
                         raise EndpointError(f"{self.address}: {trouble}") from None
-                    trouble.attempts = attempt
-                    raise
+                    raise self._named(trouble, attempt) from None
                 await asyncio.sleep(_wait(attempt, trouble.after))
             except RequestError as error:
-                error.attempts = attempt
-                raise
+                raise self._named(error, attempt) from None
             attempt += 1
+
+    def _named(self, error: RequestError, attempts: int) -> RequestError:
+        """The error with what only the client knows about it."""
+        error.address, error.attempts = self.address, attempts
+        return error
 
     async def _try(self, payload: bytes, attempt: int) -> Answer:
         """Post once."""
@@ -212,11 +217,10 @@ def _wait(attempt: int, after: float | None) -> float:
     return jitter + (after or 0.0)
 
 
-def _text(choice: dict[str, Any], attempts: int) -> str:
-    """A choice's text, from either API.
+def _text(choice: dict[str, Any]) -> str | None:
+    """A choice's text, from either API; None for null content, which is an error of the server.
 
-    Null content is an error of the server, unless the model refused or only reasoned: what it then
-    said instead is its answer.
+    It is none if the model refused, or spent all it had on reasoning: then it did answer.
     """
     message = as_object(choice.get("message"))
     content = message.get("content") if message else choice.get("text")
@@ -228,9 +232,7 @@ def _text(choice: dict[str, Any], attempts: int) -> str:
         return str(message["refusal"])
     if message.get("reasoning_content") or message.get("reasoning"):
         return ""
-    error = RequestError("null content", "null content")
-    error.attempts = attempts
-    raise error
+    return None
 
 
 def _without_credentials(url: str) -> str:

@@ -41,9 +41,7 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
             elif not isinstance(value, dict):
                 mistakes.append(f"{name}{place}: a record is an object, and this is {_kind(value)}")
             else:
-                records.append(
-                    Record(len(records), f"{name}{place}", value, fingerprint(value))
-                )
+                records.append(Record(len(records), f"{name}{place}", value, fingerprint(value)))
     if mistakes:
         raise TaskError(*mistakes)
     if not records:
@@ -156,9 +154,7 @@ def _parquet(path: Path, name: str) -> Iterator[Row]:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise TaskError(
-            f"{name}: Parquet needs pyarrow: pip install 'evalmake[parquet]'"
-        ) from None
+        raise TaskError(f"{name}: Parquet needs pyarrow: pip install 'evalmake[parquet]'") from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:

@@ -19,12 +19,14 @@ class RequestError(Exception):
     """One request failed for good; its sample is errored, and the run goes on.
 
     `kind` is short and the same for failures of one sort ("HTTP 503", "timeout"), so that runs in
-    which everything fails alike can be recognised. `attempts` is how often it was sent.
+    which everything fails alike can be recognised. The client adds the `address` it was sent to
+    and, in `attempts`, how often.
     """
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
+        self.address = ""
         self.attempts = 1
 
 

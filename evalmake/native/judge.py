@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from evalmake.native.client import Client, Reply
-from evalmake.native.errors import RequestError
 from evalmake.native.prompts import Body, Item
 from evalmake.native.scorers import Verdict
 from evalmake.native.settings import Endpoint
@@ -44,7 +43,10 @@ class Judge:
         self.usage = {"requests": 0, "tokens_in": 0, "tokens_out": 0}
 
     async def score(self, item: Item, reply: str) -> Verdict:
-        """One verdict; a grade that cannot be read is asked for once more, then left unscored."""
+        """One verdict; a grade that cannot be read is asked for once more, then left unscored.
+
+        RequestError if the judge cannot be asked.
+        """
         prompt = _PROMPT.format(
             question=item.prompt,
             target=as_text(item.target) or "(none is given)",
@@ -55,10 +57,7 @@ class Judge:
         turns = [{"role": "user", "content": prompt}]
         said = ""
         for _ in range(2):
-            try:
-                said = (await self._ask(turns)).text
-            except RequestError as error:
-                return Verdict(answer=answer, error=f"judge: {error}")
+            said = (await self._ask(turns)).text
             value = grade(said)
             if value is not None:
                 return Verdict({"accuracy": value}, answer, judge=said)

@@ -23,9 +23,8 @@ _FACTS_MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All options of one item: `request` is one body that lists the prompts sent one by one."""
+    """All options of one item, in order; latency (s), tokens and attempts are sums."""
 
-    request: Body
     logprobs: list[float]
     tokens_in: int
     latency: float
@@ -41,7 +40,7 @@ class Likelihood:
         self.max_tokens = 0
 
     def body(self, item: Item, shown: Sequence[Example]) -> Body:
-        """The request for all options at once, as it is recorded."""
+        """One body that lists the prompts which are then sent one by one."""
         context = completion_prompt(item, shown)
         prompts = [continued(context, mark) for mark in item.marks]
         settings = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": self.max_tokens}
@@ -51,7 +50,6 @@ class Likelihood:
         """Measure the text from character `start` on in each prompt of a body."""
         answers = [await self._post(body, text) for text in body["prompt"]]
         return Measured(
-            request=body | {"max_tokens": self.max_tokens},
             logprobs=[
                 self._sum(answer, start, len(text))
                 for answer, text in zip(answers, body["prompt"], strict=True)
@@ -77,9 +75,11 @@ class Likelihood:
         """The log-probability of characters `start` to `end`; a generated token lies beyond."""
         found = as_object(answer.choice.get("logprobs"))
         offsets, logprobs = found.get("text_offset"), found.get("token_logprobs")
-        if not isinstance(offsets, list) or not isinstance(logprobs, list) or min(
-            offsets, default=end
-        ) >= end:
+        if (
+            not isinstance(offsets, list)
+            or not isinstance(logprobs, list)
+            or min(offsets, default=end) >= end
+        ):
             raise EndpointError(f"{self.client.address}: {_FACTS_MISSING}")
         own = [
             logprob

@@ -63,7 +63,8 @@ class SampleLog:
     def add(self, sample: Sample) -> None:
         """Append a sample."""
         line = sample.line()
-        os.write(self._file, line)
+        if os.write(self._file, line) < len(line):
+            raise OSError(f"{self.path}: no space left")
         self._lines.append((sample.index, self._end, len(line)))
         self._end += len(line)
 

@@ -1,43 +1,190 @@
-"""The run: asks every item with bounded concurrency, scores and records each reply."""
+"""The run: asks all items with bounded concurrency, records each sample, sums up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.native import prompts
-from evalmake.native.errors import TaskError
+from evalmake.native.asking import Asker
+from evalmake.native.client import Client
+from evalmake.native.dataset import read_files, subset
+from evalmake.native.errors import EndpointError, RequestError, TaskError
+from evalmake.native.jsonio import dumps, write_atomic
+from evalmake.native.judge import Judge
 from evalmake.native.prompts import Example, Item
+from evalmake.native.record import Progress, Sample, SampleLog, earlier_samples
 from evalmake.native.scorers import Scorer, make_scorer
-from evalmake.native.settings import Settings
+from evalmake.native.settings import Endpoint, Settings
+from evalmake.native.summary import Tally
 from evalmake.native.task import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is to be asked, checked before the first request."""
+    """All that is to be asked, checked before the first request.
+
+    `scorer` is None for a judge and for likelihood: those ask an endpoint.
+    """
 
     task: Task
     settings: Settings
     items: Sequence[Item]
     examples: Sequence[Example]
     scorer: Scorer | None
-    """None for a judge and for likelihood, which need a client."""
 
 
-def make_plan(task: Task, settings: Settings, items: Sequence[Item]) -> Plan:
-    """Load what else the task names; TaskError if it cannot be."""
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a run: the content of scores.json, and why it is no success.
+
+    `aborted` says that the endpoint ended it, and not that too few samples were scored.
+    """
+
+    scores: dict[str, Any]
+    message: str | None
+    aborted: bool
+
+    @property
+    def summary(self) -> str:
+        """The headline on one line."""
+        found = self.scores["scores"][self.scores["metric"]]
+        spread = "" if found["stderr"] is None else f" +/- {found['stderr']:.4f}"
+        asked = found["scored"] + found["unscored"]
+        return (
+            f"{self.scores['metric']} {found['value']:.4f}{spread}"
+            f" ({found['scored']} of {asked} scored)"
+        )
+
+
+def make_plan(task: Task, settings: Settings) -> Plan:
+    """Read what the task names; TaskError with a line for each mistake in it."""
     if task.scorer == "judge" and settings.judge is None:
         raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
-    examples = prompts.build_examples(task, settings.model.api)
-    scorer = None if task.scorer == "judge" else make_scorer(task)
-    return Plan(task, settings, items, examples, scorer)
+    api = settings.model.api
+    asks = task.scorer == "judge" or prompts.measures_likelihood(task, api)
+    scorer = None if asks else make_scorer(task)
+    examples = prompts.build_examples(task, api)
+    # All records are checked, also those that the limit leaves out today.
+    items = prompts.build_items(task, api, read_files(task.folder, task.files))
+    chosen = {record.index for record in subset([item.record for item in items], settings.limit)}
+    asked = [item for item in items if item.record.index in chosen]
+    return Plan(task, settings, asked, examples, scorer)
 
 
-async def run(plan: Plan) -> dict[str, Any]:
-    """Ask all items. Returns the content of scores.json; its `message` says why it is no success.
+class Run:
+    """One run of a plan. `progress` can be written out at any moment, as when it is cut short."""
 
-    An EndpointError is raised after the samples so far are in order on the disk, with the result
-    of a failed run in its `result`.
-    """
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        # Read first: it may be the very file that the log is about to begin anew.
+        self.earlier = earlier_samples(plan.settings.resume)
+        self.log = SampleLog(plan.settings.out / "samples.jsonl")
+        self.tally = Tally(total=len(plan.items))
+        self.progress = Progress(plan.settings.progress, len(plan.items))
+
+    async def result(self) -> Result:
+        """Ask, and write samples.jsonl and at the very last scores.json."""
+        failure = None
+        judge: Judge | None = None
+        async with AsyncExitStack() as stack:
+            asker, judge = await self._asker(stack)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    items = self._unanswered()
+                    watch = Watch(max(8, 3 * self.plan.settings.concurrency))
+                    for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
+                        group.create_task(self._work(items, asker, watch))
+            except* EndpointError as errors:
+                failure = str(errors.exceptions[0])
+        self.log.finish()
+        self.progress.write()
+        return self._finish(failure, judge)
+
+    def _unanswered(self) -> Iterator[Item]:
+        """The items to ask; samples of an earlier attempt are recorded before the first."""
+        waiting = []
+        for item in self.plan.items:
+            sample = self.earlier.get((item.id, item.record.item))
+            if sample is None:
+                waiting.append(item)
+            else:
+                self._record(replace(sample, index=item.record.index))
+        self.earlier.clear()
+        return iter(waiting)
+
+    async def _work(self, items: Iterable[Item], asker: Asker, watch: Watch) -> None:
+        """Ask items until none is left in the iterator that all workers share."""
+        for item in items:
+            outcome = await asker.ask(item)
+            self._record(outcome.sample)
+            watch.note(outcome.failure)
+
+    def _record(self, sample: Sample) -> None:
+        self.log.add(sample)
+        self.tally.add(sample)
+        self.progress.add(sample)
+
+    async def _asker(self, stack: AsyncExitStack) -> tuple[Asker, Judge | None]:
+        """The asker, and the judge if there is one, with their connections in the stack."""
+        task, settings = self.plan.task, self.plan.settings
+        client = await stack.enter_async_context(self._client(settings.model))
+        judge = None
+        scorer = self.plan.scorer
+        if task.scorer == "judge" and settings.judge is not None:
+            peer = await stack.enter_async_context(self._client(settings.judge))
+            judge = Judge(peer, task.rubric)
+            scorer = judge.score
+        return Asker(task, client, settings.seed, self.plan.examples, scorer), judge
+
+    def _client(self, endpoint: Endpoint) -> Client:
+        task = self.plan.task
+        return Client(
+            endpoint,
+            concurrency=self.plan.settings.concurrency,
+            timeout=task.timeout,
+            retries=task.request_retries,
+        )
+
+    def _finish(self, failure: str | None, judge: Judge | None) -> Result:
+        """Sum up, and write scores.json."""
+        message = failure or self.tally.shortfall(self.plan.task.coverage)
+        status = "success" if message is None else "partial"
+        if failure or not self.tally.scored:
+            status = "failed"
+        metric = self.tally.metric("f1" if self.plan.task.scorer == "f1" else "accuracy")
+        scores = self.tally.result(status, metric)
+        if judge is not None:
+            scores["usage"]["judge"] = judge.usage
+        write_atomic(self.plan.settings.out / "scores.json", dumps(scores) + b"\n")
+        return Result(scores, message, aborted=failure is not None)
+
+
+class Watch:
+    """Ends a run whose first requests, `enough` of them, all failed in one and the same way."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough = enough
+        self.seen = 0
+        self.first: RequestError | None = None
+
+    def note(self, failure: RequestError | None) -> None:
+        """Note how a request ended; EndpointError once it is plain that none will succeed."""
+        if self.seen >= self.enough:
+            return
+        self.first = self.first or failure
+        if failure is None or self.first is None or _way(failure) != _way(self.first):
+            self.seen = self.enough
+            return
+        self.seen += 1
+        if self.seen == self.enough:
+            raise EndpointError(
+                f"{failure.address}: the first {self.enough} requests all failed: {failure}"
+            )
+
+
+def _way(failure: RequestError) -> tuple[str, str]:
+    return failure.address, failure.kind

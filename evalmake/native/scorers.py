@@ -180,7 +180,7 @@ def _user_scorer(task: Task) -> Scorer:
         try:
             result = function(item.record.data, reply, item.target)
             return Verdict(user_scores(result), reply.strip())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             message = f"{task.function}() failed: {type(error).__name__}: {error}"
             return Verdict(answer=reply.strip(), error=message)
 
@@ -206,7 +206,7 @@ def load_function(task: Task) -> Callable[[dict[str, Any], str, Any], object]:
         spec.loader.exec_module(module)
     except SyntaxError as error:
         raise TaskError(f"{name}:{error.lineno}: {error.msg}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TaskError(f"{name}: {type(error).__name__}: {error}") from None
     function = getattr(module, task.function, None)
     if not callable(function):

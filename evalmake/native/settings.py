@@ -53,9 +53,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS")
     judge = None
     if environ.get("EVALMAKE_JUDGE_URL"):
-        judge = reader.endpoint(
-            "EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS"
-        )
+        judge = reader.endpoint("EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS")
     settings = Settings(
         model=model,
         judge=judge,

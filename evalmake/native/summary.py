@@ -49,11 +49,11 @@ class Tally:
 
     def shortfall(self, coverage: float) -> str | None:
         """What to say if fewer than `coverage` of the samples were scored, else None."""
-        if self.scored and self.scored >= coverage * self.total:
+        if self.scored and self.scored >= coverage * self.total - 1e-9:
             return None
         reason, count = (self.reasons.most_common(1) or [("none was asked", 0)])[0]
         return (
-            f"{self.scored} of {self.total} samples were scored, and {coverage:.0%} must be;"
+            f"{self.scored} of {self.total} samples were scored, and {coverage * 100:g}% must be;"
             f" the most common reason ({count}): {reason}"
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,6 @@ from evalmake.native.template import Template, parse
 
 SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
 _TARGETLESS = ("regex", "python", "judge")
-KEYS = frozenset(
-    ["files", "prompt", "system", "target", "choices", "scorer", "pattern", "extract", "scorer_file", "function", "rubric", "examples", "fewshot", "coverage", "ignore_case", "timeout", "request_retries", "id", "cluster"]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,9 @@ class Task:
     request_retries: int
     id: str | None
     cluster: str | None
+
+
+KEYS = frozenset(one.name for one in fields(Task)) - {"folder"}
 
 
 def read_task(path: Path) -> Task:

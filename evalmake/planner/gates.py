@@ -71,7 +71,7 @@ def judge_gate(
     pooled = pool(reported, confidence or 0.95)
     complaint = _complaint(metric, found, scores_by_seed)
     if not complaint and confidence is not None and pooled.low is None:
-        complaint = f"{metric} has no interval, and {confidence:.4g} confidence is asked for"
+        complaint = f"{metric} has no interval, and {confidence * 100:.4g}% confidence is asked for"
     met = None if complaint else _is_met(op, bound, pooled, confidence is not None)
     return GateResult(
         address=address,

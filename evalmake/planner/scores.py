@@ -65,6 +65,17 @@ class Pooled:
     spread: float | None = None  # the standard deviation of the runs' values
     basis: Basis = "none"
 
+    def __str__(self) -> str:
+        """ "0.83 [0.79, 0.87]", with as many decimals (2 to 4) as the interval deserves."""
+        if self.mean is None:
+            return "not scored"
+        if self.low is None or self.high is None:
+            return f"{self.mean:.3f}"
+        half = (self.high - self.low) / 2
+        digits = min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
+        text = f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        return f"{text} (runs only)" if self.basis == "runs" else text
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:

@@ -1,0 +1,190 @@
+"""The `markdown` report: a scorecard to read as it is, or rendered.
+
+Nothing volatile is in it (no durations, no date of writing), so the same results give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from evalmake.lang.files import write_atomic
+from evalmake.planner.aggregates import missing_bounds
+from evalmake.planner.results import GateResult, Result, ResultSet, Score, Table, pool
+from evalmake.planner.scores import Basis
+from evalmake.planner.statistics import is_binary
+from evalmake.project.schema import Block
+
+MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
+BASES: dict[Basis, str] = {
+    "proportion": (
+        "Scores of 0 and 1 have Wilson's interval, at the effective sample size p(1 - p)/SE²."
+    ),
+    "mean": "Scores other than 0 and 1 have Student's t interval, mean ± t·SE.",
+    "runs": (
+        'Where it says "(runs only)" the harness gave no standard error: the interval is Student\'s t'
+        " over the runs, and tells nothing of how other items would have scored."
+    ),
+    "none": "Where there is no interval, the harness gave no standard error.",
+}
+
+
+class MarkdownExporter:
+    """Writes the scorecard; it has no settings of its own."""
+
+    Settings: ClassVar[type[BaseModel]] = Block
+
+    def export(self, results: ResultSet, path: Path) -> None:
+        """Write the report to `path`, whole or not at all."""
+        table = results.table()
+        blocks = [f"# {_text(results.title)}", _summary(results)]
+        if table.cells:
+            blocks += [_scores(results, table), _metrics(results.results)]
+        blocks += _section("Gates", "\n".join(map(_gate, results.gates)))
+        blocks += _section("Other metrics", _others(results, table))
+        blocks += _section("Runs", _runs(results))
+        blocks += _section("Notes", "\n".join(f"- {note}" for note in _notes(results)))
+        blocks += _section("How to read the intervals", _method(results, table))
+        blocks += ["---", f"Plan `{results.plan}`"]
+        write_atomic(path, ("\n\n".join(blocks) + "\n").encode())
+
+
+def _section(title: str, body: str) -> list[str]:
+    return [f"## {title}", body] if body else []
+
+
+# --- Parts ---------------------------------------------------------------------------------------
+
+
+def _summary(results: ResultSet) -> str:
+    found = results.results
+    parts = [
+        _count(len(found), "evaluation")
+        + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
+        _count(len({result.model for result in found}), "model"),
+        _count(len({result.benchmark for result in found}), "benchmark"),
+    ]
+    if results.gates:
+        parts.append(
+            f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met"
+        )
+    days = sorted(result.started[:10] for result in found)
+    if days:
+        parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")
+    return " · ".join(parts)
+
+
+def _scores(results: ResultSet, table: Table) -> str:
+    body = [
+        [row]
+        + [str(cell.pooled) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
+        for row in table.rows
+    ]
+    return _grid([[results.rows, *table.columns], *map(list, body)])
+
+
+def _metrics(results: Sequence[Result]) -> str:
+    """Which headline metric each benchmark has."""
+    by_metric: dict[str, list[str]] = {}
+    for result in results:
+        by_metric.setdefault(result.metric, []).append(result.benchmark)
+    told = [f"{_text(m)} ({', '.join(map(_text, dict.fromkeys(b)))})" for m, b in by_metric.items()]
+    return f"Metric: {', '.join(told)}."
+
+
+def _gate(gate: GateResult) -> str:
+    detail = f" ({gate.detail})" if gate.parts else ""
+    return f"- {MARKS[gate.met]}: `{gate.address}`: {_text(gate.message)}{detail}"
+
+
+def _others(results: ResultSet, table: Table) -> str:
+    if not table.others:
+        return ""
+    head = [results.rows, results.column, "metric", "value"]
+    return _grid([head, *([c.row, c.column, c.metric, str(c.pooled)] for c in table.others)])
+
+
+def _runs(results: ResultSet) -> str:
+    head = ["evaluation", "metric", "value", "scored", "unscored"]
+    body = [
+        [result.name, score.metric, str(pool([score], results.confidence)), *_counts(score)]
+        for result in results.results
+        for score in result.scores
+    ]
+    return _grid([head, *body]) if body else ""
+
+
+def _counts(score: Score) -> tuple[str, str]:
+    counted = score.scored or score.unscored
+    return (str(score.scored), str(score.unscored)) if counted else ("–", "–")
+
+
+def _notes(results: ResultSet) -> Iterator[str]:
+    if results.missing:
+        names = ", ".join(f"`{name}`" for name in results.missing)
+        yield f"{_count(len(results.missing), 'evaluation')} without a result: {names}."
+    for result in results.results:
+        if result.score(result.metric) is None:
+            yield f"`{result.name}` did not report its metric, {_text(result.metric)}."
+        if result.attempts > 1:
+            yield (
+                f"`{result.name}` was run in {result.attempts} attempts; "
+                f"attempt {result.attempt} counts."
+            )
+        yield from (_unscored(result.name, score) for score in result.scores if score.unscored)
+
+
+def _unscored(name: str, score: Score) -> str:
+    total = score.scored + score.unscored
+    text = f"`{name}`: {score.unscored} of {total} samples have no {_text(score.metric)}"
+    if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
+        return f"{text} and are left out."
+    low, high = missing_bounds(round(score.value * score.scored), score.scored, total).bounds
+    return f"{text} and are left out; had they all been wrong or right: {low:.3f} or {high:.3f}."
+
+
+def _method(results: ResultSet, table: Table) -> str:
+    pooled = [cell.pooled for cell in (*table.cells.values(), *table.others)]
+    used = {value.basis for value in pooled if value.mean is not None}
+    if not used:
+        return ""
+    lines = [f"Brackets hold {results.confidence * 100:.4g}% confidence intervals."]
+    if any(value.runs > 1 for value in pooled):
+        runs = sorted({value.runs for value in pooled if value.runs})
+        lines.append(
+            f"Each value of the tables is the mean of {' to '.join(map(str, _ends(runs)))} runs that"
+            " differ only in their seed. They ask the same items again, which makes no new items:"
+            " SE² = mean of the runs' SE² + variance between the runs / number of runs,"
+            " which errs on the wide side."
+        )
+    lines += [text for basis, text in BASES.items() if basis in used]
+    return "\n".join(lines)
+
+
+# --- Text ----------------------------------------------------------------------------------------
+
+
+def _ends(ordered: Sequence[int]) -> Iterable[int]:
+    return dict.fromkeys((ordered[0], ordered[-1]))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _text(text: str) -> str:
+    """Text that Markdown takes literally, on one line; underscores inside words already are."""
+    return re.sub(r"([\\`*|<\[\]])", r"\\\1", " ".join(text.split()))
+
+
+def _grid(lines: Sequence[Sequence[str]]) -> str:
+    """A table whose first line is its head, padded so that it can be read unrendered."""
+    cells = [[_text(cell) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rows = [" | ".join(map(str.ljust, line, widths)) for line in cells]
+    rule = " | ".join("-" * width for width in widths)
+    return "\n".join(f"| {row} |" for row in (rows[0], rule, *rows[1:]))

@@ -1,0 +1,84 @@
+"""What happened, as data; `ui.progress` makes words of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evalmake.planner.results import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Another evalmake builds with this store; `holder` says who."""
+
+    holder: str
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A build begins with so many evaluations to run and so many to reuse."""
+
+    to_run: int
+    to_reuse: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A job of an interrupted build was found again."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A deployment is `starting`, `ready`, `restarting`, `stopped` or `failed`."""
+
+    name: str
+    state: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An evaluation was submitted."""
+
+    name: str
+    executor: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """An evaluation has answered `done` of `total` samples, `errors` of them not scored."""
+
+    name: str
+    done: int
+    total: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt is on record."""
+
+    name: str
+    status: str
+    scores: tuple[Score, ...]
+    metric: str
+    seconds: float
+    detail: str
+    retrying: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """Ctrl-C was pressed, for the first time or again."""
+
+    running: int
+    again: bool
+
+
+Event = Waiting | Began | Adopted | ServiceChanged | Started | Progressed | Ended | Interrupted
+Emit = Callable[[Event], None]

@@ -1,0 +1,141 @@
+"""A node to a job: what the harness is told of the model, and verified copies of its inputs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalmake.lang.diagnostic import fail
+from evalmake.lang.hashing import hash_file
+from evalmake.lang.values import File, Files, SecretRef
+from evalmake.planner.graph import Node
+from evalmake.planner.ports import Job, Registry
+from evalmake.project.declare import Declared
+from evalmake.project.project import Project
+from evalmake.project.schema import references
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where jobs stand: `root` is the workspace's `.evalmake`."""
+
+    project: Project
+    plugins: Registry
+    root: Path
+
+    def folder(self, id: str) -> Path:
+        """A job's own folder."""
+        return self.root / "work" / id
+
+    def evaluation(self, node: Node, id: str, urls: Mapping[str, str], resume: bytes | None) -> Job:
+        """The job of an evaluation; `urls` are those of the services it needs."""
+        cell, block = node.evaluation, node.evaluation.variant.block
+        harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
+        command = harness.command(cell)
+        workdir = self.folder(id)
+        env = {**command.env, **self._told(cell.model, "EVALMAKE_MODEL", urls)}
+        env |= {
+            "EVALMAKE_SEED": str(cell.seed),
+            "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
+            "EVALMAKE_PARAMS": json.dumps(cell.params),
+            "EVALMAKE_OUT": str(workdir / "out"),
+            "EVALMAKE_PROGRESS": str(workdir / "progress.json"),
+        }
+        secrets = self._keys(cell.model, "EVALMAKE_API_KEY")
+        judge = judge_of(self.project, cell.benchmark)
+        if judge is not None:
+            env |= self._told(judge, "EVALMAKE_JUDGE", urls)
+            secrets |= self._keys(judge, "EVALMAKE_JUDGE_API_KEY")
+        env |= self._own(cell.model)
+        files = dict(command.files)
+        if resume is not None:
+            files["resume.jsonl"] = resume.decode("utf-8", "replace")
+            env["EVALMAKE_RESUME"] = str(workdir / "resume.jsonl")
+        plain, hidden = split_env(self.project.executors[block.executor].block.env)
+        inputs = self._inputs(command.inputs, cell.benchmark)
+        resources = block.resources
+        return Job(
+            id, node.name, command.argv, workdir, files, inputs, {**plain, **env}, {**hidden, **secrets},
+            cell.benchmark.block.image, block.timeout.seconds, resources.cpus,
+            resources.memory.bytes if resources.memory else None, resources.gpus,
+        )  # fmt: skip
+
+    def service(self, deployment: Declared, id: str) -> Job:
+        """The job of a model server."""
+        service = self.plugins.get("engines", deployment.plugin)().serve(deployment)
+        plain, hidden = split_env(deployment.block.env)
+        of_executor = split_env(self.project.executors[deployment.block.executor].block.env)
+        return Job(
+            id, deployment.name, service.argv, self.folder(id), service.files, {},
+            {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, deployment.block.image,
+        )  # fmt: skip
+
+    def _told(self, model: Declared, prefix: str, urls: Mapping[str, str]) -> dict[str, str]:
+        block = model.block
+        url = urls[block.deployment] if block.deployment else block.endpoint
+        name = block.name or block.deployment or model.name
+        return {f"{prefix}_URL": url.rstrip("/"), f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+
+    def _keys(self, model: Declared, variable: str) -> dict[str, str]:
+        key = model.block.api_key
+        found = {variable: key.name} if key else {}
+        return found
+
+    def _own(self, model: Declared) -> dict[str, str]:
+        """Concurrency and plain headers of a model."""
+        block = model.block
+        env = {"EVALMAKE_CONCURRENCY": str(block.concurrency)} if block.concurrency else {}
+        plain = {k: v for k, v in block.headers.items() if not isinstance(v, SecretRef)}
+        return env | ({"EVALMAKE_HEADERS": json.dumps(plain)} if plain else {})
+
+    def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
+        known = {file.path: file for file in files_of(benchmark)}
+        return {name: self._copy(known[path]) for name, path in inputs.items()}
+
+    def _copy(self, file: File) -> Path:
+        """A copy of an input that is what was planned, whatever happens to the original."""
+        kept = self.root / "inputs" / file.sha256
+        if kept.exists():
+            return kept
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        temporary = kept.with_suffix(f".{os.getpid()}")
+        shutil.copyfile(file.path, temporary)
+        if hash_file(temporary) != file.sha256:
+            temporary.unlink()
+            raise fail(
+                "input-changed", f"{file.path} changed while evalmake was planning",
+                help=["run again: the plan will follow the new content"],
+            )  # fmt: skip
+        os.replace(temporary, kept)
+        return kept
+
+
+def files_of(benchmark: Declared) -> list[File]:
+    """Every input file that a benchmark names."""
+    found = []
+    for block in (benchmark.block, benchmark.settings):
+        for key in type(block).model_fields if block is not None else ():
+            value = getattr(block, key)
+            if isinstance(value, Files):
+                found += value.files
+    return found
+
+
+def judge_of(project: Project, benchmark: Declared) -> Declared | None:
+    """The model that grades, where a benchmark names one."""
+    settings = benchmark.settings
+    for key, kind in references(type(settings)).items() if settings else ():
+        name = getattr(settings, key)
+        if kind == "model" and name:
+            return project.models[name]
+    return None
+
+
+def split_env(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+    """Plain variables with their values, and secret ones with the secrets' names."""
+    plain = {k: str(v) for k, v in env.items() if not isinstance(v, SecretRef)}
+    return plain, {k: v.name for k, v in env.items() if isinstance(v, SecretRef)}

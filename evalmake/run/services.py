@@ -1,0 +1,230 @@
+"""Deployments: each started once, when the first that needs it is ready; probed; shared; stopped last."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.planner.ports import Executor, Phase, Service
+from evalmake.run.events import Emit, ServiceChanged
+from evalmake.run.jobs import Workshop
+from evalmake.run.secrets import Secrets
+from evalmake.store.journal import Entry, Journal
+
+_STARTS = 3
+_FIRST_WAIT = 0.5
+
+
+@dataclass(slots=True)
+class Running:
+    """One deployment's life in this build."""
+
+    name: str
+    action: str
+    users: set[str] = field(default_factory=set)
+    state: str = "wanted"  # wanted | starting | ready | failed | stopped
+    id: str = ""
+    starts: int = 0
+    since: float = 0.0
+    not_before: float = 0.0
+    url: str = ""
+    why: str = ""
+    tail: tuple[str, ...] = ()
+
+
+class Services:
+    """All deployments of a build."""
+
+    def __init__(
+        self, workshop: Workshop, executors: Mapping[str, Executor], journal: Journal, secrets: Secrets,
+        emit: Emit, ended: object = None,
+    ) -> None:  # fmt: skip
+        self.workshop = workshop
+        self.executors = executors
+        self.journal = journal
+        self.secrets = secrets
+        self.emit = emit
+        self.all: dict[str, Running] = {}
+
+    def need(self, name: str, action: str, user: str) -> None:
+        """`user` will want the deployment `name`."""
+        self.all.setdefault(name, Running(name, action)).users.add(user)
+
+    def adopt(self, entry: Entry) -> bool:
+        """Take over a server that an interrupted build left running, if it is wanted as it is."""
+        service = self.all.get(entry.name)
+        if service is None or service.action != entry.action or service.state != "wanted":
+            return False
+        service.state, service.id, service.since, service.starts = "starting", entry.id, time.time(), 1
+        return True
+
+    def urls(self, names: tuple[str, ...]) -> dict[str, str] | None:
+        """The URLs of these deployments once all are ready; starts those that are not."""
+        for name in names:
+            if self.all[name].state in ("wanted", "stopped"):
+                self._start(self.all[name])
+        if all(self.all[name].state == "ready" for name in names):
+            return {name: self.all[name].url for name in names}
+        return None
+
+    def failed(self, names: tuple[str, ...]) -> Running | None:
+        """The first of these that cannot be had."""
+        return next((self.all[n] for n in names if self.all[n].state == "failed"), None)
+
+    def release(self, name: str, user: str) -> None:
+        """`user` is done; the last one out stops the server."""
+        service = self.all[name]
+        service.users.discard(user)
+        if not service.users:
+            self._stop(service)
+
+    def tick(self) -> bool:
+        """Look after all servers; whether one is being waited for."""
+        waiting = False
+        for service in self.all.values():
+            if service.state == "starting":
+                waiting = True
+                self._probe(service)
+            elif service.state == "ready":
+                self._watch(service)
+        return waiting
+
+    def alive(self, name: str) -> bool:
+        """Whether a server still runs."""
+        service = self.all[name]
+        return service.state == "ready" and self._phase(service) is Phase.RUNNING
+
+    def stop_all(self) -> None:
+        """End every server."""
+        for service in self.all.values():
+            self._stop(service)
+
+    def failure(self, name: str) -> Diagnostic:
+        """What to tell of a server that could not be had."""
+        service = self.all[name]
+        declared = self.workshop.project.deployments[name]
+        waiting = sorted(service.users)
+        notes = []
+        if service.tail:
+            notes.append("the last lines of its log were\n" + "\n".join(f"| {t}" for t in service.tail))
+        notes.append(
+            f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}; "
+            f"the whole log: evalmake logs {name}"
+        )
+        notes.append(f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}")
+        return problem(
+            "service-failed", f"deployment {name} {service.why}", declared.span, notes=notes,
+            help=["137 is SIGKILL, most often the memory limit: raise `resources.memory`"]
+            if "137" in service.why else [],
+        )  # fmt: skip
+
+    def _start(self, service: Running) -> None:
+        if time.time() < service.not_before:
+            return
+        declared = self.workshop.project.deployments[service.name]
+        service.starts += 1
+        service.id = f"{service.action[-12:]}.s{time.time_ns():x}"
+        job = self.workshop.service(declared, service.id)
+        self.journal.write(
+            Entry(job.id, service.name, "serve", service.action, declared.block.executor, str(job.workdir), time.time())
+        )  # fmt: skip
+        service.state, service.since = "starting", time.time()
+        self.emit(ServiceChanged(service.name, "starting" if service.starts == 1 else "restarting"))
+        try:
+            self._executor(service).submit(job, self.secrets.resolve(job.secrets))
+        except (OSError, EvalmakeError) as error:
+            self._lost(service, f"could not be started: {error}")
+
+    def _probe(self, service: Running) -> None:
+        declared = self.workshop.project.deployments[service.name]
+        state = self._executor(service).poll(service.id)
+        if state.phase in (Phase.ENDED, Phase.UNKNOWN):
+            spent = time.time() - service.since
+            self._lost(service, f"stopped before it was ready: {state.detail or 'exit status 0'} after {spent:.0f}s")
+            return
+        spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
+        port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
+        if port and _answers(port, declared.block.health or spec.health):
+            service.state, service.url = "ready", f"http://127.0.0.1:{port}{spec.base}"
+            self.emit(ServiceChanged(service.name, "ready", service.url))
+        elif time.time() - service.since > declared.block.ready.seconds:
+            self._executor(service).cancel(service.id)
+            self._lost(service, f"was not ready within {declared.block.ready}")
+
+    def _watch(self, service: Running) -> None:
+        if self._phase(service) is not Phase.RUNNING:
+            detail = self._executor(service).poll(service.id).detail
+            self._lost(service, f"died while it was used: {detail or 'exit status 0'}")
+
+    def _lost(self, service: Running, why: str) -> None:
+        """A server is gone: start it again within its budget, else give it up."""
+        service.why = why
+        log = self.workshop.folder(service.id) / "log"
+        service.tail = tuple(self.secrets.hide_text(_tail(log)).splitlines()[-6:])
+        self._keep_log(service)
+        self.journal.remove(service.id)
+        self._executor(service).fetch(service.id, self.workshop.folder(service.id))
+        service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
+        service.state = "wanted" if service.starts < _STARTS else "failed"
+        if service.state == "failed":
+            self.emit(ServiceChanged(service.name, "failed", why))
+
+    def _stop(self, service: Running) -> None:
+        if service.state in ("starting", "ready"):
+            self._executor(service).cancel(service.id)
+            self._executor(service).fetch(service.id, self.workshop.folder(service.id))
+            self._keep_log(service)
+            self.journal.remove(service.id)
+            service.state = "stopped"
+            service.starts = 0
+            self.emit(ServiceChanged(service.name, "stopped"))
+
+    def _keep_log(self, service: Running) -> None:
+        """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes."""
+        import shutil
+
+        folder = self.workshop.folder(service.id)
+        kept = self.workshop.root / "logs" / f"{service.name}.log"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            kept.write_bytes(self.secrets.hide((folder / "log").read_bytes()))
+        except OSError:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _phase(self, service: Running) -> Phase:
+        return self._executor(service).poll(service.id).phase
+
+    def _executor(self, service: Running) -> Executor:
+        declared = self.workshop.project.deployments[service.name]
+        return self.executors[declared.block.executor]
+
+
+def _read_port(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _answers(port: int, health: str) -> bool:
+    """Whether GET `health` gives a 2xx within half a second."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+    try:
+        connection.request("GET", health)
+        return 200 <= connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")[-4000:]
+    except OSError:
+        return ""
