@@ -162,7 +162,7 @@ def _method(results: ResultSet, table: Table) -> str:
             " which errs on the wide side."
         )
     lines += [text for basis, text in BASES.items() if basis in used]
-    return "\n".join(lines)
+    return "\n".join(f"- {line}" for line in lines)
 
 
 # --- Text ----------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def _count(number: int, noun: str) -> str:
 
 def _text(text: str) -> str:
     """Text that Markdown takes literally, on one line; underscores inside words already are."""
-    return re.sub(r"([\\`*|<\[\]])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"[\\`*|<]|\](?=\()", r"\\\g<0>", " ".join(text.split()))
 
 
 def _grid(lines: Sequence[Sequence[str]]) -> str:

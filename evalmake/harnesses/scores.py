@@ -59,7 +59,7 @@ def _score(name: str, value: Any) -> Score | str:
     number = value.get("value")
     if number is not None and not math.isfinite(number):
         return f"the score `{name}` is {number}, not a number"
-    count = value.get("scored", value.get("n", 0))
+    count = value.get("scored", value.get("n")) or 0
     rest = {k: value[k] for k in ("stderr", "low", "high") if _number(value.get(k))}
     return Score(name, number, scored=int(count), unscored=int(value.get("unscored", 0)), **rest)
 

@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from evalmake.lang import tree
@@ -23,7 +21,8 @@ from evalmake.lang.source import Source
 if TYPE_CHECKING:
     from lark import Lark
 
-LARGEST = 64 * 1024 * 1024
+LARGEST = 16 * 1024 * 1024  # about a minute
+LONGEST = 256 * 1024  # `re` takes half a kilobyte for a character of a text
 DEEPEST = 100
 _FORM = "1"  # of the pickled tree; to be raised when `tree` or the builder changes
 _SCAN = re.compile(
@@ -92,7 +91,9 @@ class _Unpickler(pickle.Unpickler):
 def _scan(source: Source) -> tuple[tuple[int, int], ...]:
     """The comments; fails on texts that would cost too much to parse."""
     if len(source.text) > LARGEST:
-        raise fail("too-large", f"{source.name} is larger than 64 MiB", source.span(0))
+        raise fail(
+            "too-large", "this Evalfile is longer than 16 million characters", source.span(0)
+        )
     comments = []
     depth = 0
     for match in _SCAN.finditer(source.text):
@@ -109,6 +110,14 @@ def _scan(source: Source) -> tuple[tuple[int, int], ...]:
                 )
         elif match.lastgroup == "close":
             depth = max(depth - 1, 0)
+        elif match.end() - match.start() > LONGEST:
+            raise fail(
+                "too-large",
+                "this text is longer than 256 thousand characters",
+                source.span(match.start()),
+                "it begins here",
+                help=['put it into a file, and write `file("PATH")`'],
+            )
     return tuple(comments)
 
 
@@ -117,11 +126,11 @@ def _run(source: Source, text: str, start: str) -> Any:
 
     try:
         with _no_collection():
-            return _lark().parse(text, start)
+            return tables().parse(text, start)
     except UnexpectedInput as error:
         from evalmake.lang.mistakes import explain
 
-        raise explain(source, error, start) from None
+        raise explain(source, error) from None
 
 
 @contextmanager
@@ -138,7 +147,9 @@ def _no_collection() -> Iterator[None]:
 
 @cache
 def _grammar() -> str:
-    return (files("evalmake.grammar") / "evalfile.lark").read_text("utf-8")
+    from pkgutil import get_data  # importlib.resources alone would take 15 ms
+
+    return (get_data("evalmake.grammar", "evalfile.lark") or b"").decode()
 
 
 @cache
@@ -149,7 +160,8 @@ def _version() -> str:
 
 
 @cache
-def _lark() -> Lark:
+def tables() -> Lark:
+    """The parser, from the cache of its tables where there is one."""
     from lark import Lark
 
     from evalmake.lang.builder import Builder
@@ -160,13 +172,15 @@ def _lark() -> Lark:
         parser="lalr",
         start=["start", "override"],
         keep_all_tokens=True,
-        transformer=Builder(),  # type: ignore[arg-type]  # any object with methods named as rules
+        transformer=Builder(),
         cache=str(kept) if kept else False,
     )
 
 
 def _cache_file() -> Path | None:
     """Where lark keeps the tables: a folder that only this user can write to, or nowhere."""
+    from tempfile import gettempdir
+
     own = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     for folder in (Path(own) / "evalmake", Path(gettempdir()) / f"evalmake-{os.getuid()}"):
         try:

@@ -14,8 +14,8 @@ _NUMBER = re.compile(
     (?<![A-Za-z\d]) (?<!\d\.)                   # not inside a word or another number
     (?P<sign>[-+−]?) (?:[$€£¥]\s?)?
     (?:
-        \\[dt]?frac\{(?P<top>\d+)\}\{(?P<bottom>\d+)\}
-      | (?<!/) (?:(?P<whole>\d+)[ ])? (?P<over>\d+)\s?/\s?(?P<under>\d+) (?![\d/])
+        \\[dt]?frac\{(?P<top>\d+)\}\{(?P<bottom>0*[1-9]\d*)\}
+      | (?<!/) (?:(?P<whole>\d+)[ ])? (?P<over>\d+)\s?/\s?(?P<under>0*[1-9]\d*) (?![\d/])
       | (?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d) | \d+) (?:\.\d+)? | (?<!\.)\.\d+)
         (?:[eE](?P<exponent>[-+]?\d{1,4})(?!\d))?
         (?:\s*(?:×|x|\*|\\times|\\cdot)\s*10\^\{?(?P<power>[-−+]?\d{1,4})(?!\d)\}?)?
@@ -40,7 +40,7 @@ def last_number(text: str) -> Quantity | None:
     for found in reversed(list(_NUMBER.finditer(text))):
         try:
             value = _magnitude(found)
-        except (ValueError, ZeroDivisionError):  # thousands of digits; nothing over zero
+        except ValueError:  # thousands of digits
             continue
         negative = found["sign"] in ("-", "−")
         return Quantity(-value if negative else value, bool(found["percent"]), found[0].strip())

@@ -35,11 +35,12 @@ def norm_cdf(x: float) -> float:
 
 @lru_cache(maxsize=1024)
 def norm_ppf(p: float) -> float:
-    """The standard normal quantile, 0 < p < 1: the root of `norm_cdf`, by bisection."""
+    """The standard normal quantile, 0 < p < 1."""
     _check_probability(p)
-    if p >= 0.5:
-        return -norm_ppf(1 - p) if p > 0.5 else 0.0
-    return _root(norm_cdf, p, -40.0, 0.0)
+    if p > 0.5:
+        return -norm_ppf(1 - p)
+    front = 1 / math.sqrt(2 * math.pi)
+    return _lower_quantile(p, norm_cdf, lambda x: front * math.exp(-x * x / 2), 0.0)
 
 
 def t_cdf(t: float, df: float) -> float:
@@ -62,16 +63,33 @@ def t_cdf(t: float, df: float) -> float:
 
 @lru_cache(maxsize=4096)
 def t_ppf(p: float, df: float) -> float:
-    """The quantile of Student's t, 0 < p < 1: the root of `t_cdf`, by bisection."""
+    """The quantile of Student's t, 0 < p < 1, from the normal one, which is nearer to 0."""
     _check_probability(p)
     if math.isinf(df):
         return norm_ppf(p)
-    if p >= 0.5:
-        return -t_ppf(1 - p, df) if p > 0.5 else 0.0
-    low = -1.0
-    while t_cdf(low, df) > p:
-        low *= 2
-    return _root(lambda t: t_cdf(t, df), p, low, 0.0)
+    if p > 0.5:
+        return -t_ppf(1 - p, df)
+    log_front = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2
+
+    def density(t: float) -> float:
+        return math.exp(log_front - (df + 1) / 2 * math.log1p(t * t / df))
+
+    return _lower_quantile(p, lambda t: t_cdf(t, df), density, norm_ppf(p))
+
+
+def _lower_quantile(
+    p: float, cdf: Callable[[float], float], density: Callable[[float], float], start: float
+) -> float:
+    """Newton's method down from `start`, at or above the root.
+
+    Below 0 both distributions are convex, so every step stays above the root until rounding ends it.
+    """
+    x = start
+    while True:
+        step = (cdf(x) - p) / density(x)
+        if step <= 1e-15 * abs(x):
+            return x
+        x -= step
 
 
 def beta_cdf(x: float, a: float, b: float, complement: float | None = None) -> float:
@@ -91,17 +109,24 @@ def beta_cdf(x: float, a: float, b: float, complement: float | None = None) -> f
 
 
 def beta_ppf(p: float, a: float, b: float) -> float:
-    """The quantile of Beta(a, b), 0 < p < 1: the root of `beta_cdf`, by bisection."""
+    """The quantile of Beta(a, b), 0 < p < 1: `beta_cdf` bisected down to neighbouring floats."""
     _check_probability(p)
-    return _root(lambda x: beta_cdf(x, a, b), p, 0.0, 1.0)
+    low, high = 0.0, 1.0
+    while (middle := (low + high) / 2) not in (low, high):
+        if beta_cdf(middle, a, b) < p:
+            low = middle
+        else:
+            high = middle
+    return middle
 
 
 def _beta_fraction(x: float, a: float, b: float) -> float:
     """1/(1+ d1/(1+ d2/(1+ ...))), by the modified Lentz method (Numerical Recipes 6.4)."""
     tiny = 1e-300
     c, d = 1.0, 1 / ((1 - (a + b) * x / (a + 1)) or tiny)
-    value = d
-    for m in range(1, 100_000):
+    value, m = d, 0
+    while m == 0 or abs(c * d - 1) > 4e-15:
+        m += 1
         for numerator in (
             m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
             -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
@@ -109,21 +134,7 @@ def _beta_fraction(x: float, a: float, b: float) -> float:
             d = 1 / ((1 + numerator * d) or tiny)
             c = (1 + numerator / c) or tiny
             value *= c * d
-        if abs(c * d - 1) < 1e-16:
-            break
     return value
-
-
-def _root(cdf: Callable[[float], float], p: float, low: float, high: float) -> float:
-    """Bisect a rising function down to neighbouring floats: slow, sure, and cached by callers."""
-    while True:
-        middle = (low + high) / 2
-        if middle in (low, high):
-            return middle
-        if cdf(middle) < p:
-            low = middle
-        else:
-            high = middle
 
 
 def _check_probability(p: float) -> None:

@@ -171,7 +171,7 @@ def whens_of(
     made = []
     for node, file in layered.skips if skips else layered.whens:
         tests = _tests(node.tests, file, axes, inheritance, found, about)
-        text = " and ".join(file.span(test).text for test in node.tests)
+        text = " and ".join(Span(file.source, test.start, test.end).text for test in node.tests)
         text = " ".join(text.split())
         origin = "skip"
         body: tuple[tree.Statement, ...] = ()

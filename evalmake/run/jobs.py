@@ -116,7 +116,7 @@ class Workshop:
 
 def files_of(benchmark: Declared) -> list[File]:
     """Every input file that a benchmark names."""
-    found = []
+    found: list[File] = []
     for block in (benchmark.block, benchmark.settings):
         for key in type(block).model_fields if block is not None else ():
             value = getattr(block, key)

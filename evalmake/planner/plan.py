@@ -1,0 +1,167 @@
+"""The plan: a verdict on each target, in declaration order; what `-n` prints and a reviewer signs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from evalmake.lang.diagnostic import fail
+from evalmake.planner.digest import walk
+from evalmake.planner.graph import Graph, Node, ReportNode
+from evalmake.planner.staleness import Decision, Head, Reason, Records, decide_one
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDecision:
+    """Whether a report must be written: `stale` of its `total` results are to change, or `reasons`."""
+
+    name: str
+    stale: int
+    total: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def must_write(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.stale or self.reasons)
+
+
+@dataclass(slots=True)
+class Plan:
+    """Decisions on evaluations and reports; `digest` covers what would run, never where."""
+
+    graph: Graph
+    decisions: dict[str, Decision]
+    told: dict[str, Decision]  # cells that a report tells of without being asked for
+    reports: dict[str, ReportDecision] = field(default_factory=dict)
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    @property
+    def stale(self) -> list[Node]:
+        """What must run."""
+        return [self.graph.nodes[d.name] for d in self.decisions.values() if d.stale]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing must run or be written."""
+        return not any(d.stale for d in self.decisions.values()) and not any(
+            r.must_write for r in self.reports.values()
+        )
+
+    def decision(self, name: str) -> Decision:
+        """The verdict on a cell, asked for or told of."""
+        return self.decisions.get(name) or self.told[name]
+
+
+def decide(
+    graph: Graph, records: Records, age: Callable[[str], float], report_reasons: Callable[[ReportNode], Sequence[Reason]],
+    overrides: Mapping[str, str], forced: bool = False, wanted: Sequence[str] | None = None,
+) -> Plan:  # fmt: skip
+    """Judge every node; `report_reasons` says why a report of unchanged results must be written."""
+
+    def judge(node: Node, insist: bool) -> Decision:
+        limit = node.evaluation.model.block.max_age
+        return decide_one(node.name, node.action, records, insist, limit.seconds if limit else None, age)
+
+    decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
+    told = {
+        node.name: judge(node, False)
+        for report in graph.reports.values()
+        for node in report.nodes
+        if node.name not in decisions
+    }
+    plan = Plan(graph, decisions, told, overrides=dict(overrides))
+    for name, report in graph.reports.items():
+        changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
+        reasons = () if changing else tuple(report_reasons(report))
+        plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
+    plan.digest = _digest(plan)
+    return plan
+
+
+def _digest(plan: Plan) -> str:
+    hasher = sha256()
+    for name, node in sorted(plan.graph.nodes.items()):
+        hasher.update(f"{name}\0{node.action.digest}\n".encode())
+        for gate in node.evaluation.gates:
+            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()}\n".encode())
+    for name, report in sorted(plan.graph.reports.items()):
+        cells = ",".join(node.action.digest for node in report.nodes)
+        hasher.update(f"report {name}\0{report.declared.plugin}\0{cells}\n".encode())
+    hasher.update(json.dumps(dict(plan.overrides), sort_keys=True).encode())
+    return f"sha256:{hasher.hexdigest()}"
+
+
+def to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
+    """The plan as it is saved and signed."""
+    return {
+        "v": VERSION,
+        "evalmake": version,
+        "evalfile": evalfile,
+        "digest": plan.digest,
+        "overrides": dict(plan.overrides),
+        "evaluations": [
+            {
+                "name": d.name,
+                "action": d.action.digest,
+                "run": d.stale,
+                "reasons": [
+                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now} for r in d.reasons
+                ],
+            }
+            for d in plan.decisions.values()
+        ],
+        "reports": [{"name": r.name, "write": r.must_write} for r in plan.reports.values()],
+    }
+
+
+def check_saved(plan: Plan, saved: Any, name: str) -> None:
+    """Refuse when `plan` is not the saved one, naming what moved; what has been done since may be."""
+    try:
+        old = {e["name"]: (e["action"], bool(e["run"])) for e in saved["evaluations"]}
+        digest = saved["digest"]
+    except (KeyError, TypeError):
+        raise fail("bad-plan", f"{name} is not a plan that `evalmake -n -o` wrote") from None
+    moved = [f"{n} is no longer asked for" for n in old if n not in plan.decisions]
+    for decision in plan.decisions.values():
+        if decision.name not in old:
+            moved.append(f"{decision.name} was not in the plan")
+        elif old[decision.name][0] != decision.action.digest:
+            moved.append(f"{decision.name} has changed: {_short(old[decision.name][0])} -> {_short(decision.action.digest)}")
+        elif decision.stale and not old[decision.name][1]:
+            moved.append(f"{decision.name} was up to date, and now must run")
+    if moved or plan.digest != digest:
+        shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
+        raise fail(
+            "plan-moved", f"what would run is not what {name} says", notes=shown or ["a gate, a report or an override has changed"],
+            help=[f"look at it anew: evalmake -n -o {name}"],
+        )  # fmt: skip
+
+
+def _short(digest: str) -> str:
+    return digest[:15]
+
+
+def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
+    """The walk of all that a report's bytes rest on: results by content, settings, gates."""
+    block, settings = report.declared.block, report.declared.settings
+    cells: dict[str, Any] = {}
+    for node in report.nodes:
+        head = heads.get(node.name)
+        cells[node.name] = None if head is None or head.success is None else {
+            "action": head.action,
+            "attempts": head.attempts,
+            "scores": [[s.metric, s.value, s.stderr, s.scored, s.unscored] for s in head.scores],
+        }  # fmt: skip
+    chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
+    whole = {
+        "format": block.format, "rows": block.rows, "column": block.column, "settings": chosen,
+        "results": cells, "gates": list(gates),
+    }  # fmt: skip
+    return dict(walk(whole))

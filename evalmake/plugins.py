@@ -1,0 +1,35 @@
+"""Entry points to four lazy registries: reading names imports nothing, a plugin loads when chosen."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+GROUPS = ("executors", "harnesses", "engines", "exporters")
+
+
+class Plugins:
+    """The installed plugins; evalmake's own come by the same door."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[tuple[str, str], Any] = {}
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str], EntryPoint]:
+        return {
+            (group, point.name): point
+            for group in GROUPS
+            for point in entry_points(group=f"evalmake.{group}")
+        }
+
+    def names(self, group: str) -> tuple[str, ...]:
+        """The names in a group, nothing imported."""
+        return tuple(sorted(name for kind, name in self._found if kind == group))
+
+    def get(self, group: str, name: str) -> Any:
+        """The plugin class; KeyError when there is none."""
+        key = (group, name)
+        if key not in self._loaded:
+            self._loaded[key] = self._found[key].load()
+        return self._loaded[key]

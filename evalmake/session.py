@@ -1,0 +1,239 @@
+"""The whole story on one page: load, expand, plan, run, report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalmake import __version__
+from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
+from evalmake.lang.files import write_atomic
+from evalmake.lang.hashing import hash_file
+from evalmake.lang.source import Span
+from evalmake.lang.values import SecretRef
+from evalmake.planner.graph import Graph, Node
+from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
+from evalmake.planner.results import ResultSet
+from evalmake.planner.staleness import Head
+from evalmake.project.declare import Declared
+from evalmake.results import Verdict, gates_of, result_set
+from evalmake.run.events import Began, Emit, Waiting
+from evalmake.run.jobs import Workshop, judge_of
+from evalmake.run.scheduler import Report, Scheduler
+from evalmake.run.secrets import Secrets
+from evalmake.store.journal import Journal
+from evalmake.store.lock import building
+from evalmake.store.store import Store
+from evalmake.workspace import Request, Workspace
+
+OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a request ended: its status, and all there is to tell."""
+
+    status: int
+    workspace: Workspace
+    plan: Plan
+    results: ResultSet | None = None
+    verdicts: list[Verdict] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+    ran: frozenset[str] = frozenset()
+    written: list[Path] = field(default_factory=list)
+    interrupted: bool = False
+    estimate: dict[str, Head] = field(default_factory=dict)
+
+
+def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> Outcome:
+    """Do what was asked; `planned` is shown the plan before anything runs."""
+    workspace = Workspace.open(request.file, request.overrides)
+    graph = workspace.graph(request.targets)
+    if request.dry_run or request.question:
+        return _look(request, workspace, graph, planned)
+    with building(workspace.store_folder, lambda holder: emit(Waiting(holder))), workspace.store() as store:
+        plan = workspace.decide(graph, store, request.always)
+        if request.plan:
+            check_saved(plan, _read_plan(request.plan), str(request.plan))
+        outcome = Outcome(OK, workspace, plan)
+        planned(outcome)
+        left = any(True for _ in Journal(workspace.root / "journal").entries())
+        if plan.stale or left:
+            outcome.ran = _run(request, workspace, plan, store, emit, outcome)
+        _conclude(workspace, graph, plan, store, outcome)
+    return outcome
+
+
+def _look(
+    request: Request, workspace: Workspace, graph: Graph, planned: Callable[[Outcome], None]
+) -> Outcome:
+    """A plan without running: `-n`, `-q`, `-o`."""
+    with workspace.store() as store:
+        plan = workspace.decide(graph, store, request.always)
+        outcome = Outcome(OK, workspace, plan)
+        outcome.estimate = _like(plan, store)
+        if request.output:
+            text = json.dumps(to_json(plan, str(request.file), __version__), indent=1) + "\n"
+            write_atomic(request.output, text.encode())
+        planned(outcome)
+    if request.question:
+        outcome.status = OK if plan.is_empty else UNMET
+    return outcome
+
+
+def _like(plan: Plan, store: Store) -> dict[str, Head]:
+    """For stale cells, a past run of the same benchmark and model: what they will take, roughly."""
+    seen: dict[tuple[str, str], Head] = {}
+    names = {d.action.digest: d.name for d in plan.decisions.values()}
+    for head in store.heads().values():
+        name = names.get(head.action)
+        if name and head.success:
+            cell = plan.graph.nodes[name].evaluation
+            seen[cell.model.name, cell.benchmark.name] = head
+    return {
+        node.name: seen[key]
+        for node in plan.stale
+        if (key := (node.evaluation.model.name, node.evaluation.benchmark.name)) in seen
+    }
+
+
+def _read_plan(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise fail("bad-plan", f"cannot read the plan {path}: {error.strerror}") from None
+    except ValueError:
+        raise fail("bad-plan", f"{path} is not JSON") from None
+
+
+def _run(
+    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, outcome: Outcome
+) -> frozenset[str]:
+    secrets = Secrets()
+    nodes = _once(plan.stale)
+    _ready(workspace, nodes, secrets)
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    executors = {
+        name: workspace.plugins.get("executors", d.plugin)(name, d.settings, workspace.root / "work")
+        for name, d in workspace.project.executors.items()
+    }
+    emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
+    scheduler = Scheduler(workshop, executors, store, emit, secrets, request.jobs, request.keep_going)
+    scheduler.know_services({name: action.digest for name, action in plan.graph.services.items()})
+    report: Report = scheduler.run(nodes)
+    outcome.problems = report.problems
+    outcome.interrupted = report.interrupted
+    if report.failed:
+        outcome.status = FAILED
+    if report.interrupted:
+        outcome.status = INTERRUPTED
+    return frozenset(report.succeeded)
+
+
+def _once(nodes: list[Node]) -> list[Node]:
+    """The same cell in two evals runs once."""
+    seen: dict[str, Node] = {}
+    for node in nodes:
+        seen.setdefault(node.action.digest, node)
+    return list(seen.values())
+
+
+def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
+    """Everything that can be known to go wrong is said before anything starts."""
+    found = Diagnostics()
+    project, told = workspace.project, set()
+
+    def lacks(kind: str, name: str, why: str, span: Span) -> None:
+        if why and (kind, name) not in told:
+            told.add((kind, name))
+            found.error("not-available", f"{kind} `{name}`: {why}", span)
+
+    for node in nodes:
+        cell = node.evaluation
+        harness = workspace.plugins.get("harnesses", cell.benchmark.plugin)
+        lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
+        places = [cell.variant.block.executor]
+        wanted = {}
+        for model in (cell.model, judge_of(project, cell.benchmark)):
+            if model is None:
+                continue
+            if model.block.api_key:
+                wanted[model.block.api_key.name] = model.fields.spans["api_key",].value
+            if model.block.deployment:
+                deployment = project.deployments[model.block.deployment]
+                engine = workspace.plugins.get("engines", deployment.plugin)
+                lacks("engine", deployment.plugin, engine.needs, deployment.span)
+                places.append(deployment.block.executor)
+                wanted |= _secret_places(deployment)
+        for place in places:
+            executor = project.executors[place]
+            plugin = workspace.plugins.get("executors", executor.plugin)
+            lacks("executor", place, plugin.offers.missing, executor.span)
+            wanted |= _secret_places(executor)
+        for name in secrets.missing(wanted):
+            if ("secret", name) not in told:
+                told.add(("secret", name))
+                found.error(
+                    "missing-secret", f"the secret `{name}` is not in the environment", wanted[name],
+                    help=[f"set it for this command: export {name}=..."],
+                )  # fmt: skip
+    found.check()
+
+
+def _secret_places(declared: Declared) -> dict[str, Span]:
+    block, fields = declared.block, declared.fields
+    return {
+        value.name: fields.spans.get(("env", key), fields.spans["env",]).value
+        for key, value in block.env.items()
+        if isinstance(value, SecretRef)
+    }
+
+
+def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
+    """Judge the gates, write the reports, gather the results."""
+    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in graph.nodes.values()}
+    cells = [node.evaluation for node in graph.nodes.values()]
+    confidence = workspace.project.settings.confidence
+    outcome.verdicts = gates_of(cells, heads, confidence)
+    if not outcome.interrupted:
+        for name, decision in plan.reports.items():
+            if decision.must_write:
+                _write(name, workspace, graph, plan, store, outcome)
+    gates = [verdict.result for verdict in outcome.verdicts]
+    nodes = list(graph.nodes.values())
+    outcome.results = result_set("results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence)
+    if outcome.status == OK and any(not gate.met for gate in gates):
+        outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
+
+
+def _write(
+    name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome
+) -> None:
+    report = graph.reports[name]
+    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in report.nodes}
+    block = report.declared.block
+    confidence = workspace.project.settings.confidence
+    gates = workspace.gates(report, store)
+    results = result_set(
+        name, report.nodes, heads, outcome.ran, plan.digest, gates, block.rows, block.column, confidence
+    )
+    if not results.results:
+        return
+    path = workspace.report_path(report.declared)
+    exporter = workspace.plugins.get("exporters", report.declared.plugin)
+    try:
+        exporter().export(results, path)
+    except NotImplementedError as error:
+        outcome.problems += fail("not-available", f"report {name}: {error}", report.declared.span).diagnostics
+    except OSError as error:
+        span = report.declared.fields.spans["path",].value
+        outcome.problems += fail("report-failed", f"{block.path} cannot be written: {error.strerror}", span).diagnostics
+    else:
+        identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
+        if not results.missing:
+            store.write_report(workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)})
+        outcome.written.append(path)
+        return
+    outcome.status = FAILED

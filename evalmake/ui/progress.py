@@ -1,0 +1,150 @@
+"""Events to words: a line each, or a live table on a terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from evalmake.planner.results import Score
+from evalmake.run.events import (
+    Adopted,
+    Began,
+    Ended,
+    Event,
+    Interrupted,
+    Progressed,
+    ServiceChanged,
+    Started,
+    Waiting,
+)
+from evalmake.ui.plan import duration
+
+
+def progress(quiet: bool, verbose: bool, stream: TextIO | None = None) -> Any:
+    """The view that fits the terminal: live, plain, or none."""
+    out = stream or sys.stderr
+    if quiet:
+        return Silent()
+    return Live(out, verbose) if out.isatty() else Plain(out, verbose)
+
+
+class Silent:
+    """Says nothing."""
+
+    def __call__(self, event: Event) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+class Plain:
+    """One line an event, the time elapsed in front."""
+
+    def __init__(self, out: TextIO, verbose: bool) -> None:
+        self.out = out
+        self.verbose = verbose
+        self.began = time.monotonic()
+        self.total = self.done = 0
+
+    def __call__(self, event: Event) -> None:
+        """Print what is worth a line."""
+        if isinstance(event, Began):
+            self.total = event.to_run
+        if isinstance(event, Ended) and not event.retrying:
+            self.done += 1
+        text = sentence(event, self.verbose)
+        if text:
+            count = f"[{self.done}/{self.total}] " if isinstance(event, Ended) else ""
+            print(f"{duration(time.monotonic() - self.began):>6}  {count}{text}", file=self.out, flush=True)
+
+    def close(self) -> None:
+        """Nothing to clear."""
+
+
+class Live:
+    """A table of what runs, redrawn in place; what ended scrolls by above it."""
+
+    def __init__(self, out: TextIO, verbose: bool) -> None:
+        from rich.console import Console
+        from rich.live import Live as RichLive
+
+        self.verbose = verbose
+        self.console = Console(file=out, highlight=False)
+        self.rows: dict[str, tuple[float, int, int, int]] = {}
+        self.total = self.done = 0
+        self.began = time.monotonic()
+        self.live = RichLive(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table)
+        self.live.start()
+
+    def __call__(self, event: Event) -> None:
+        """Note what happened; lines that stay are printed above the table."""
+        match event:
+            case Began():
+                self.total = event.to_run
+            case Started():
+                self.rows[event.name] = (time.monotonic(), 0, 0, 0)
+            case Progressed():
+                start = self.rows.get(event.name, (time.monotonic(), 0, 0, 0))[0]
+                self.rows[event.name] = (start, event.done, event.total, event.errors)
+            case Ended():
+                self.rows.pop(event.name, None)
+                self.done += not event.retrying
+        if not isinstance(event, Started) and (text := sentence(event, self.verbose)):
+            self.console.print(text, markup=False)
+
+    def _table(self) -> Any:
+        from rich.table import Table
+
+        table = Table(box=None, padding=(0, 2), show_header=False)
+        now = time.monotonic()
+        for name, (start, done, total, errors) in list(self.rows.items())[:20]:
+            rate = done / (now - start) if done else 0.0
+            left = duration((total - done) / rate) + " left" if rate and total > done else ""
+            failed = f"{errors} errors" if errors else ""
+            share = f"{done}/{total}" if total else "starting"
+            table.add_row(name, share, f"{rate:.1f}/s" if rate else "", left, failed)
+        table.add_row(f"{self.done} of {self.total} done", duration(now - self.began), "", "", "")
+        return table
+
+    def close(self) -> None:
+        """Take the table away."""
+        self.live.stop()
+
+
+def sentence(event: Event, verbose: bool) -> str:
+    """An event in words; empty for what only a live view shows."""
+    match event:
+        case Waiting(holder):
+            return f"waiting for another evalmake to finish ({holder})"
+        case Adopted(name, state):
+            return f"{name}: found again from an interrupted build, {state}"
+        case ServiceChanged(name, state, detail):
+            return f"deployment {name}: {state}" + (f" at {detail}" if state == "ready" and verbose else
+                                                    f": {detail}" if state == "failed" else "")  # fmt: skip
+        case Started(name, executor, attempt):
+            return f"{name}: started on {executor}, attempt {attempt}" if verbose else ""
+        case Ended():
+            return _ended(event)
+        case Interrupted(running, _):
+            return f"interrupted: ending {running} running, nothing more starts (again: at once)"
+    return ""
+
+
+def _ended(event: Ended) -> str:
+    if event.status == "succeeded":
+        headline = next((s for s in event.scores if s.metric == event.metric), None)
+        return f"{event.name}: {score_text(headline)} in {duration(event.seconds)}"
+    again = "; trying again" if event.retrying else ""
+    return f"{event.name}: {event.status}: {event.detail}{again}"
+
+
+def score_text(score: Score | None) -> str:
+    """`accuracy 0.830 [0.745, 0.891]`, with what could not be scored."""
+    if score is None or score.value is None:
+        return "no score"
+    text = f"{score.metric} {score.value:.3f}"
+    if score.low is not None and score.high is not None:
+        text += f" [{score.low:.3f}, {score.high:.3f}]"
+    return text + (f", {score.unscored} not scored" if score.unscored else "")

@@ -1,0 +1,155 @@
+"""Where an Evalfile's state lies, and how a request becomes a plan: shared by every command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evalmake.lang.diagnostic import fail
+from evalmake.lang.hashing import hash_file
+from evalmake.planner.graph import Graph, ReportNode, lower
+from evalmake.planner.plan import Plan, decide, report_identity
+from evalmake.planner.results import GateResult
+from evalmake.planner.staleness import Head, Reason
+from evalmake.plugins import Plugins
+from evalmake.project.declare import Declared
+from evalmake.project.expand import Evaluation, expand
+from evalmake.project.load import load
+from evalmake.project.project import Project
+from evalmake.project.select import Selection, report_cells, select
+from evalmake.results import gates_of
+from evalmake.store.store import Store
+
+COMMANDS = (
+    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "show", "verify", "why",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked on the command line."""
+
+    file: Path
+    targets: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    dry_run: bool = False
+    output: Path | None = None
+    plan: Path | None = None
+    jobs: int | None = None
+    keep_going: bool = False
+    always: bool = False
+    question: bool = False
+    verbosity: int = 0
+    json: bool = False
+    argv: tuple[str, ...] = ()
+    found_above: bool = False
+
+
+@dataclass(slots=True)
+class Workspace:
+    """A loaded Evalfile with its cells, and where its state lies."""
+
+    project: Project
+    plugins: Plugins
+    cells: dict[str, list[Evaluation]]
+    root: Path
+    store_folder: Path
+    _graph: Graph | None = field(default=None)
+
+    @classmethod
+    def open(cls, file: Path, overrides: Sequence[str] = ()) -> Workspace:
+        """Load and expand; EvalmakeError with what is wrong."""
+        root = file.absolute().parent / ".evalmake"
+        plugins = Plugins()
+        project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS)
+        store = project.settings.store
+        folder = project.folder / store if store else root / "store"
+        return cls(project, plugins, expand(project), root, folder)
+
+    def store(self) -> Store:
+        """The store, opened."""
+        return Store.open(self.store_folder)
+
+    def graph(self, words: Sequence[str]) -> Graph:
+        """The graph of what `words` name."""
+        return self.graph_of(select(self.project, self.cells, words))
+
+    def graph_of(self, chosen: Selection) -> Graph:
+        """The graph of a selection; a report by itself brings what it tells of."""
+        told = {
+            name: (report, report_cells(self.project, self.cells, report))
+            for name, report in chosen.reports.items()
+        }
+        wanted = dict(chosen.evaluations)
+        for _, cells in told.values():
+            wanted.update((cell.name, cell) for cell in cells)
+        self._no_clash(told)
+        return lower(self.project, wanted.values(), told, self.plugins)
+
+    def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
+        """The plan of `graph` by what the store holds."""
+        def why_report(report: ReportNode) -> list[Reason]:
+            return self.report_reasons(report, store)
+
+        return decide(graph, store, _age, why_report, self.project.overrides, forced)
+
+    def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
+        """Why a report must be written though none of its results is to change."""
+        before = store.reports(self.report_key(report.declared))
+        path = self.report_path(report.declared)
+        if before is None:
+            return [Reason("never-run", "")]
+        if not path.exists():
+            return [Reason("output-missing", f"{report.declared.block.path} is missing")]
+        if before.get("(file)") != hash_file(path):
+            return [Reason("output-missing", f"{report.declared.block.path} is not what was written")]
+        now = self.report_walk(report, store)
+        same = {k: v for k, v in before.items() if k != "(file)"} == now
+        return [] if same else [Reason("changed", "its results or gates")]
+
+    def report_walk(self, report: ReportNode, store: Store) -> dict[str, str]:
+        """The walk of what a report rests on."""
+        heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in report.nodes}
+        gates = [f"{g.address} {g.message}" for g in self.gates(report, store)]
+        return report_identity(report, heads, gates)
+
+    def gates(self, report: ReportNode, store: Store) -> list[GateResult]:
+        """The verdicts on the requirements of a report's cells."""
+        heads = {n.name: store.head(n.action.digest) for n in report.nodes}
+        return [v.result for v in gates_of([n.evaluation for n in report.nodes], heads, self.project.settings.confidence)]
+
+    def report_path(self, report: Declared) -> Path:
+        """Where a report is written: relative to the Evalfile."""
+        return self.project.folder / str(report.block.path)
+
+    def report_key(self, report: Declared) -> str:
+        """What the store calls a report: its file and name."""
+        return f"{self.project.path.name}:{report.name}"
+
+    def _no_clash(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
+        seen: dict[Path, Declared] = {}
+        for report in self.project.reports.values():
+            path = self.report_path(report)
+            if path in seen:
+                first = seen[path]
+                raise fail(
+                    "same-path", f"two reports write {report.block.path}", report.fields.spans["path",].value,
+                    "written again here", also=[(first.fields.spans["path",].value, "first written here")],
+                    about=f"report {report.name}",
+                )  # fmt: skip
+            seen[path] = report
+
+
+def _age(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+
+
+def find_evalfile(start: Path) -> Path | None:
+    """The nearest `Evalfile` in `start` or above it."""
+    for folder in (start, *start.parents):
+        if (folder / "Evalfile").is_file():
+            return folder / "Evalfile"
+    return None

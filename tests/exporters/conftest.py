@@ -1,0 +1,78 @@
+"""Result sets that every exporter must tell."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from evalmake.planner.results import Result, ResultSet, Score, judge_gate
+
+
+def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:
+    """The score of `right` right answers, with the error a harness would report."""
+    p = right / scored
+    stderr = math.sqrt(p * (1 - p) / (scored - 1))
+    return Score(metric, p, stderr, scored=scored, unscored=unscored)
+
+
+def run(model: str, benchmark: str, seed: int, *scores: Score, attempts: int = 1) -> Result:
+    """One evaluation of the eval `grid`; its headline metric is the first score."""
+    return Result(
+        name=f"grid/{model}/{benchmark}/{seed}",
+        eval="grid",
+        axes=(("model", model), ("benchmark", benchmark), ("seed", seed)),
+        model=model,
+        benchmark=benchmark,
+        seed=seed,
+        metric=scores[0].metric,
+        scores=scores,
+        action=f"xxh128:{model}-{benchmark}-{seed}",
+        attempt=attempts,
+        attempts=attempts,
+        reused=seed == 1,
+        started=f"2026-08-2{seed}T14:02:00Z",
+        seconds=12.5 * seed,
+        usage={"prompt_tokens": 1000, "completion_tokens": 200},
+    )
+
+
+@pytest.fixture
+def matrix() -> ResultSet:
+    """Two models, three benchmarks, three seeds; of everything that can go wrong, one."""
+    results = (
+        *(run("qwen", "gsm8k", s, binary("exact_match", 341 + s, 500)) for s in (1, 2, 3)),
+        run("qwen", "bleu", 1, Score("bleu", 31.25, 0.5, scored=200), Score("chrf", 0.5)),
+        run("qwen", "bleu", 2, Score("bleu", 32.75, 0.5, scored=200), Score("chrf", 0.6)),
+        run("master", "gsm8k", 1, binary("exact_match", 460, 490, 10), attempts=2),
+        run("master", "gsm8k", 2, binary("exact_match", 470, 500)),
+        replace(run("master", "bleu", 1, Score("chrf", 0.4)), metric="bleu"),
+        run("master", "a|b", 1, Score("accuracy", None, unscored=50)),
+    )
+    by_seed = {r.seed: r.scores for r in results[:3]}
+    gates = (
+        judge_gate("grid/qwen/gsm8k", "exact_match", ">=", 0.7, by_seed, None),
+        judge_gate("grid/master/gsm8k", "exact_match", ">=", 0.9, {1: results[5].scores}, 0.95),
+        judge_gate("grid/qwen/bleu", "accuracy", ">=", 0.55, {1: results[3].scores}, None),
+    )
+    return ResultSet(
+        title="Scorecard of the *grid*",
+        results=results,
+        gates=gates,
+        missing=("grid/master/gsm8k/3",),
+        plan="xxh128:9f31c0ab",
+    )
+
+
+@pytest.fixture
+def single() -> ResultSet:
+    """One run, nothing else."""
+    results = (run("apprentice", "sums", 1, binary("accuracy", 10, 10)),)
+    return ResultSet("Quickstart", results, (), (), plan="xxh128:00000001")
+
+
+@pytest.fixture
+def nothing() -> ResultSet:
+    """A plan none of whose evaluations has a result."""
+    return ResultSet("Quickstart", (), (), ("a/1", "a/2"), plan="xxh128:00000001")

@@ -1,0 +1,42 @@
+"""The Markdown scorecard, compared whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from evalmake.exporters.markdown import MarkdownExporter
+from evalmake.planner.results import ResultSet
+
+GOLDEN = Path(__file__).with_name("golden")
+
+
+@pytest.mark.parametrize("name", ["matrix", "single", "nothing"])
+def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The whole file is as a person approved it."""
+    path = tmp_path / "reports" / "scorecard.md"
+    MarkdownExporter().export(request.getfixturevalue(name), path)
+    assert path.read_text("utf-8") == (GOLDEN / f"{name}.md").read_text("utf-8")
+
+
+def test_nothing_volatile_is_told(matrix: ResultSet, tmp_path: Path) -> None:
+    """Reuse, durations and the hour of a run leave the bytes as they are."""
+    again = tuple(
+        replace(
+            r, reused=not r.reused, seconds=r.seconds + 1, started=r.started[:10] + "T23:59:59Z"
+        )
+        for r in matrix.results
+    )
+    first, second = tmp_path / "first.md", tmp_path / "second.md"
+    MarkdownExporter().export(matrix, first)
+    MarkdownExporter().export(replace(matrix, results=again), second)
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_there_is_nothing_to_set() -> None:
+    """An unknown key in the report's block is an error."""
+    with pytest.raises(ValidationError, match="extra_forbidden"):
+        MarkdownExporter.Settings.model_validate({"colour": "red"})
