@@ -346,8 +346,10 @@ MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] =
     "missing-comma": (
         _missing_comma,
         tuple(f"{head} {value} {more}"
-              for value in ("b", "5", "5m", "1..2", "B", "[1]", "{ a = 1 }", "f(1)")
-              for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(", _BLOCK + "a = { b = ")
+              for value in ("b", "5", "5m", "1..2", "B", "[1]", "[b, b]", "{ a = 1 }",
+                            "{ a = 1, a = 1 }", "f(1)")
+              for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(",
+                           _BLOCK + "a = { b = ")
               for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")),
     ),
 }  # fmt: skip

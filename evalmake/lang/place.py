@@ -104,6 +104,8 @@ class At:
         for before, value in zip([None, *self._stack], self._stack, strict=False):
             if isinstance(value, Token) and value.type in ("LBRACE", "LSQB", "LPAR"):
                 found.append((value.start_pos or 0, self._head(before, value)))
+            elif isinstance(value, Token) and value.type in ("RBRACE", "RSQB", "RPAR"):
+                found.pop()  # closed, and not yet made a node
         return found
 
     def _head(self, before: object, brace: Token) -> str:

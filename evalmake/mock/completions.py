@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from evalmake.mock.fields import ApiError, Body, Sampling, integer
+from evalmake.mock.fields import ApiError, Body, Sampling, from_ids, integer, is_id
 from evalmake.mock.likelihood import MOST_ALTERNATIVES, completion_logprobs, prompt_key
 from evalmake.mock.mind import Mind
 from evalmake.mock.questions import read_question
 from evalmake.mock.shapes import Events, Said, cut, envelope, events, usage
-from evalmake.mock.tokens import piece, pieces
+from evalmake.mock.tokens import pieces
 
 _DEFAULT_MOST = 16
 
@@ -78,19 +78,8 @@ def _prompts(prompt: Any) -> list[list[str]]:
     if isinstance(prompt, list) and prompt:
         if all(isinstance(part, str) for part in prompt):
             return [pieces(part) for part in prompt]
-        if all(_is_id(part) for part in prompt):
+        if all(is_id(part) for part in prompt):
             return [from_ids(prompt)]
         if all(isinstance(part, list) for part in prompt):
             return [from_ids(part) for part in prompt]
     raise ApiError(400, "prompt must be text, token ids, or a list of either", "prompt")
-
-
-def from_ids(ids: Any) -> list[str]:
-    """The text of each token id; ApiError 400 for what is no list of ids."""
-    if not isinstance(ids, list) or not all(_is_id(token) for token in ids):
-        raise ApiError(400, "token ids must be integers from 0 to 2^63 - 1")
-    return [piece(token) for token in ids]
-
-
-def _is_id(token: Any) -> bool:
-    return isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 2**63

@@ -9,8 +9,7 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from evalmake.mock.completions import from_ids
-from evalmake.mock.fields import ApiError, Body, integer
+from evalmake.mock.fields import ApiError, Body, from_ids, integer
 from evalmake.mock.tokens import pieces
 
 _DEFAULT_DIMENSIONS = 64

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from evalmake.mock.tokens import piece
+
 Body = dict[str, Any]
 
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error"}
@@ -67,6 +69,18 @@ def integer(body: Body, field: str, default: int | None, low: int, high: int) ->
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ApiError(400, f"{field} must be an integer from {low} to {high}", field)
     return value
+
+
+def from_ids(ids: Any) -> list[str]:
+    """The text of each token id; ApiError 400 for what is no list of ids."""
+    if not isinstance(ids, list) or not all(is_id(token) for token in ids):
+        raise ApiError(400, "token ids must be integers from 0 to 2^63 - 1")
+    return [piece(token) for token in ids]
+
+
+def is_id(token: Any) -> bool:
+    """Whether a value can be a token id."""
+    return isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 2**63
 
 
 def _temperature(body: Body) -> float:

@@ -10,10 +10,10 @@ from hmac import compare_digest
 from xxhash import xxh3_64_intdigest
 
 from evalmake.mock.chat import chat
-from evalmake.mock.completions import completions, from_ids
+from evalmake.mock.completions import completions
 from evalmake.mock.embeddings import embeddings
 from evalmake.mock.faults import Fate, Fault, Faults, RateLimit
-from evalmake.mock.fields import ApiError, Body
+from evalmake.mock.fields import ApiError, Body, from_ids
 from evalmake.mock.mind import Mind
 from evalmake.mock.settings import Settings
 from evalmake.mock.shapes import Events

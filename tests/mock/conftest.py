@@ -42,9 +42,9 @@ def start(
         **environment: str,
     ) -> tuple[subprocess.Popen[str], int]:
         port_file = tmp_path_factory.mktemp("port") / "port"
+        arguments = ["--port-file", str(port_file), "--settings", json.dumps(settings or {})]
         process = subprocess.Popen(
-            [sys.executable, *launch, "--port-file", str(port_file)]
-            + ["--settings", json.dumps(settings or {})],
+            [sys.executable, *launch, *arguments],
             cwd=REPOSITORY,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,

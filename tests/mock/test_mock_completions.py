@@ -62,13 +62,13 @@ def test_the_right_choice_is_likeliest_with_probability_skill(mock: Any) -> None
     """Exactly for the questions that the greedy answer gets right, and as many as the skill."""
     server = mock(skill=0.6)
     right = 0
-    for n in range(1000):
+    for n in range(500):
         context, choices = _choices(n)
         scores = [sum(_scored(server, context, choice)) for choice in choices]
         chosen = choices[scores.index(max(scores))]
         assert (chosen == choices[0]) is (_greedy(server, context) == choices[0])
         right += chosen == choices[0]
-    assert abs(right / 1000 - 0.6) <= 6 * (0.6 * 0.4 / 1000) ** 0.5
+    assert abs(right / 500 - 0.6) <= 6 * (0.6 * 0.4 / 500) ** 0.5
 
 
 @pytest.mark.parametrize("right", [True, False])

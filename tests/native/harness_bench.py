@@ -117,9 +117,7 @@ class Outcome:
 class Native:
     """Runs the program in this process, in a folder of its own."""
 
-    def __init__(
-        self, folder: Path, server: Server, capture: pytest.CaptureFixture[str]
-    ) -> None:
+    def __init__(self, folder: Path, server: Server, capture: pytest.CaptureFixture[str]) -> None:
         self.folder = folder
         self.server = server
         self.capture = capture
