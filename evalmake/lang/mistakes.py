@@ -55,9 +55,8 @@ def _codes() -> dict[tuple[int, str], list[str]]:
 
 
 def _syntax(at: At) -> Diagnostic:
-    message = f"{at.shown} was not expected here"
-    if at.token == "_NL":
-        message = "this line is not complete"
+    ends = at.token == "_NL"
+    message = "this line is not complete" if ends else f"{at.shown} was not expected here"
     return problem("syntax", message, at.span, f"expected {what_may_stand(at)}")
 
 
@@ -160,7 +159,7 @@ def _variable_case(at: At) -> Diagnostic | None:
     found = re.match(r"\s*([A-Za-z_][\w.-]*)[ \t]*=", at.line)
     if not found or at.open:
         return None
-    upper = re.sub(r"[.-]", "_", found[1].lstrip("_")).upper()
+    upper = re.sub(r"[.-]|(?<=[a-z])(?=[A-Z])", "_", found[1].lstrip("_")).upper()
     value = at.line[found.end() :].partition("#")[0].strip()
     return problem(
         "variable-case", f"a variable is UPPER_CASE: `{upper} = {value}`",
@@ -301,7 +300,7 @@ _BLOCK = "model a { "
 MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] = {
     "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
     "variable-case": (
-        _variable_case, ("a = 5", "Aa = 5", "A-b = 5", *(f"{kind} = 5" for kind in KINDS)),
+        _variable_case, ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
     ),
     "unknown-kind": (
         _unknown_kind,
@@ -334,20 +333,21 @@ MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] =
     ),
     "unquoted-text": (
         _unquoted,
-        tuple(_BLOCK + "a = " + value + end for value in ("b", "5", "5m", "true")
-              for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x")),
+        tuple(_BLOCK + "a = " + value + end for value in ("b", "5", "5m", "true", "sha256:9")
+              for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x",
+                          "A")),
     ),
     "bad-name": (
         _bad_name,
-        ("model A", 'model "a"', "model 'a'", "model 5", "model -", "model é", "model a-",
+        (*(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
          "model a from A", 'model a from "b"', "all: A", "A-a: b", 'all: "a"', "model a é",
          _BLOCK + "a = Aa", _BLOCK + "a = [Aa", _BLOCK + "Aa = 5"),
     ),
     "missing-comma": (
         _missing_comma,
         tuple(f"{head} {value} {more}"
-              for value in ("b", "5", "5m", "1..2", "B", "[1]", "[b, b]", "{ a = 1 }",
-                            "{ a = 1, a = 1 }", "f(1)")
+              for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]",
+                            "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")
               for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(",
                            _BLOCK + "a = { b = ")
               for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")),

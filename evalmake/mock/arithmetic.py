@@ -42,7 +42,7 @@ _OF_OPERATORS = {"sum": " + ", "difference": " - ", "product": " * ", "quotient"
 _SPAN = re.compile(
     r"\d+-\d+(?= (?:word|sentence|line|letter|character|digit|paragraph|step|point|example)s?\b)"
 )
-_RUN = re.compile(r"[-(]{0,20}\d[\d ,.()\t]*[-+*/][-\d ,.()\t+*/]*")
+_RUN = re.compile(r"[-(\d][-\d ,.()\t+*/]+")
 _TOKEN = re.compile(rf"{_NUMBER}|-[ \t]|[-+*/()]|[,.]")
 
 

@@ -18,13 +18,14 @@ _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys
 
 def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
     """Answer a conversation: an object, or a list of events if it is to be streamed."""
-    texts, question_text = _texts(body)
+    messages = _messages(body)
+    texts = [_text(message.get("content")) for message in messages]
     most = integer(body, "max_completion_tokens", None, 1, 2**31)
     sampling = Sampling.read(body, most or integer(body, "max_tokens", None, 1, 2**31))
     alternatives = _alternatives(body)
     whole = "\n".join(texts)
-    question = read_question(question_text, whole)
-    key = _to_json(body["messages"])
+    question = read_question(_asked(messages, texts), whole)
+    key = _key(messages)
     draw = mind.sampling(key, sampling.seed, sampling.temperature)
     said = [
         cut(mind.answer(question, key, sampling.nth(draw, index)).text, sampling)
@@ -39,20 +40,32 @@ def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
     return {**head, "choices": choices, "usage": spent}
 
 
-def _texts(body: Body) -> tuple[list[str], str]:
-    """The text of each message, and that of the last one of the user (else of anyone)."""
+def _messages(body: Body) -> list[Body]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ApiError(400, "messages must be a list with at least one message", "messages")
-    texts = []
-    asked = None
     for message in messages:
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
             raise ApiError(400, "each message must be an object with a role", "messages")
-        texts.append(_text(message.get("content")))
+    return messages
+
+
+def _asked(messages: list[Body], texts: list[str]) -> str:
+    """The text of the user's last message, else of the last one."""
+    for message, text in zip(reversed(messages), reversed(texts), strict=True):
         if message["role"] == "user":
-            asked = texts[-1]
-    return texts, texts[-1] if asked is None else asked
+            return text
+    return texts[-1]
+
+
+def _key(messages: list[Body]) -> str:
+    """The conversation as one text, the same however its JSON was written."""
+    return "\0".join(
+        f"{message['role']}\0{content}"
+        if isinstance(content := message.get("content"), str)
+        else f"{message['role']}\0{_to_json(content)}"
+        for message in messages
+    )
 
 
 def _text(content: Any) -> str:

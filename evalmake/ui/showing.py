@@ -50,7 +50,7 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
     project = workspace.project
     cells = matching(target, (c for group in workspace.cells.values() for c in group))
     if cells and "/" in target:
-        return "\n\n".join(_cell(cell, as_json) for cell in cells)
+        return "\n\n".join(_cell(project, cell, as_json) for cell in cells)
     kind, _, name = target.rpartition(" ")
     found = [
         (k, item.fields, item.span.place, item.doc)
@@ -69,11 +69,14 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
     return "\n\n".join(_fields(f"{k} {name}", *rest, as_json) for k, *rest in found)
 
 
-def _cell(cell: Evaluation, as_json: bool) -> str:
+def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
+    served = cell.model.block.deployment
+    deployed = [project.deployments[served]] if served else []
     head = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
     parts = [
         _fields(head, cell.variant.fields, cell.span.place, "", as_json),
         _fields(f"model {cell.model.name}", cell.model.fields, cell.model.span.place, "", as_json),
+        *(_fields(f"deployment {d.name}", d.fields, d.span.place, "", as_json) for d in deployed),
         _fields(f"benchmark {cell.benchmark.name}", cell.benchmark.fields, cell.benchmark.span.place, "", as_json),
     ]
     return "\n".join(parts)
@@ -113,7 +116,7 @@ def why(workspace: Workspace, decision: Decision, store: Store) -> str:
     since = f" from attempt {last.attempts} of {_moment(last.finished)}" if last else ""
     plural = "s" if len(changed) != 1 else ""
     cell = _find(workspace, decision.name)
-    rows = [(r.subject, f"{readable(r.before)} -> {readable(r.now)}", origin(cell, r)) for r in changed]
+    rows = [(r.subject, f"{readable(r.before)} -> {readable(r.now)}", origin(workspace.project, cell, r)) for r in changed]
     width, wide = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = [f"{decision.name} is stale: {len(changed)} difference{plural}{since}"]
     lines += [f"  {a:<{width}}   {b:<{wide}}   {c}".rstrip() for a, b, c in rows]
@@ -131,7 +134,7 @@ def _unchanged(decision: Decision, changed: list[Reason]) -> str:
     return "unchanged: " + ", ".join(counts)
 
 
-def origin(cell: Evaluation | None, reason: Reason) -> str:
+def origin(project: Project, cell: Evaluation | None, reason: Reason) -> str:
     """Where the value that a reason speaks of is written now."""
     if cell is None:
         return ""
@@ -139,7 +142,8 @@ def origin(cell: Evaluation | None, reason: Reason) -> str:
     fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(part, cell.variant.fields)
     path = rest if part in ("model", "benchmark") else reason.subject
     if part == "model" and path.startswith("deployment."):
-        return ""
+        path = path.removeprefix("deployment.")
+        fields = project.deployments[cell.model.block.deployment].fields
     steps = tuple(path.replace("[", ".").split("."))
     for source in (fields, cell.benchmark.fields):
         for length in range(len(steps), 0, -1):
