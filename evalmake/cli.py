@@ -57,7 +57,10 @@ def place_options(command: Any) -> Any:
         "-C", "--directory", type=click.Path(path_type=Path), help="Work in this folder."
     )(command)
     return click.option(
-        "-f", "--file", type=click.Path(path_type=Path), help="The Evalfile (default: the nearest `Evalfile`)."
+        "-f",
+        "--file",
+        type=click.Path(path_type=Path),
+        help="The Evalfile (default: the nearest `Evalfile`).",
     )(command)
 
 
@@ -72,18 +75,28 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.argument("words", nargs=-1, shell_complete=_targets)
 @place_options
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="With -n: write the plan to this file.")
-@click.option("--plan", type=click.Path(path_type=Path), help="Run exactly this saved plan, or say what moved.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="With -n: write the plan to this file."
+)
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    help="Run exactly this saved plan, or say what moved.",
+)
 @click.option("-j", "--jobs", type=click.IntRange(1), help="At most so many evaluations at a time.")
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
-@click.option("-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target.")
-@click.option("-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale.")
+@click.option(
+    "-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target."
+)
+@click.option(
+    "-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale."
+)
 @click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.option("--json", "as_json", is_flag=True, help="Errors and results as JSON.")
 @click.option("--short", is_flag=True, help="Errors in one line each, for editors.")
 @click.pass_context
-def build(ctx: click.Context, words: tuple[str, ...], **flags: Any) -> int:
+def build(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
     """Run what is out of date (the default command)."""
     from evalmake.commands import build as run_build
 
@@ -113,14 +126,18 @@ _simple("show", "Show a declaration or a cell: each value, and where it was writ
         click.argument("target"), click.argument("overrides", nargs=-1), _json)  # fmt: skip
 _simple("why", "Say why a target is stale, or when it was made.", _words)
 _simple("accept", "Let an old result count for a changed target.",
-        click.argument("target"), click.option("--because", required=True, help="The reason, kept on record."))  # fmt: skip
+        click.argument("target"), click.option("--because", required=True, help="Why it may; kept on record."))  # fmt: skip
 _simple("explain", "Explain a diagnostic code.", click.argument("code"))
 _simple("fmt", "Format Evalfiles; `-` filters.", click.argument("files", nargs=-1),
         click.option("--check", is_flag=True, help="Print a diff and fail instead."))  # fmt: skip
 _simple("graph", "Draw the graph of actions.", _words,
         click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"))  # fmt: skip
 _simple("verify", "Re-hash the store and name what does not match.")
-_simple("gc", "Free what no record reaches.", click.option("-n", "--dry-run", is_flag=True, help="Only say what."))
+_simple(
+    "gc",
+    "Free what no record reaches.",
+    click.option("-n", "--dry-run", is_flag=True, help="Only say what."),
+)
 _simple("logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
 _simple("init", "Write a first Evalfile.")

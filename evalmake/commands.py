@@ -85,7 +85,13 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
         click.echo(json.dumps(showing.outcome_json(outcome), ensure_ascii=False))
     elif not quiet:
         click.echo(render_outcome(outcome), nl=False)
-    if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not quiet:
+    if (
+        outcome.plan.is_empty
+        and not outcome.ran
+        and not request.json
+        and not request.plan
+        and not quiet
+    ):
         _remember(outcome, argv)
     return outcome.status
 
@@ -111,7 +117,9 @@ def _remember(outcome: Outcome, argv: Sequence[str]) -> None:
         return  # tomorrow's verdict may differ without a change
     files = {str(path) for path in project.world.hashes.seen}
     files |= {str(Path(file.source.name).absolute()) for file in project.files.files}
-    files |= project.files.absent | {str(workspace.report_path(r)) for r in project.reports.values()}
+    files |= project.files.absent | {
+        str(workspace.report_path(r)) for r in project.reports.values()
+    }
     for root, pattern in project.world.globs | project.files.globs:
         deep = "/" in pattern or "**" in pattern
         files |= {str(p) for p in Path(root).rglob("*") if p.is_dir()} if deep else set()
@@ -166,7 +174,9 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
             old = olds[decision.name]
             assert old is not None
             store.accept(decision.name, decision.action, old, because)
-            click.echo(f"{decision.name}: the result of {old.finished[:16].replace('T', ' ')} counts, because {because}")
+            click.echo(
+                f"{decision.name}: the result of {old.finished[:16].replace('T', ' ')} counts, because {because}"
+            )
     fastpath.forget(str(workspace.root))
     return 0
 
@@ -177,7 +187,9 @@ def explain_command(file: Path | None, directory: Path | None, code: str) -> int
     return 0
 
 
-def fmt_command(file: Path | None, directory: Path | None, files: Sequence[str], check: bool) -> int:
+def fmt_command(
+    file: Path | None, directory: Path | None, files: Sequence[str], check: bool
+) -> int:
     """Rewrite files in the one way to print them, or say how they differ from it."""
     from difflib import unified_diff
 
@@ -195,7 +207,9 @@ def fmt_command(file: Path | None, directory: Path | None, files: Sequence[str],
             continue
         if check:
             status = 1
-            lines = unified_diff(text.splitlines(True), new.splitlines(True), str(path), f"{path} formatted")
+            lines = unified_diff(
+                text.splitlines(True), new.splitlines(True), str(path), f"{path} formatted"
+            )
             click.echo("".join(lines), nl=False)
         else:
             write_atomic(path, new.encode())
@@ -212,7 +226,9 @@ def _read(path: Path) -> str:
         raise fail("missing-file", f"cannot read `{path}`: {error.strerror}") from None
 
 
-def graph_command(file: Path | None, directory: Path | None, words: Sequence[str], kind: str) -> int:
+def graph_command(
+    file: Path | None, directory: Path | None, words: Sequence[str], kind: str
+) -> int:
     """Graphviz dot or Mermaid."""
     request = request_of(words, {"file": file})
     workspace = Workspace.open(request.file, request.overrides)
@@ -229,7 +245,9 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
         count, wrong = verify(store)
     for line in wrong:
         click.echo(line)
-    click.echo(f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match"))
+    click.echo(
+        f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match")
+    )
     return 2 if wrong else 0
 
 
@@ -239,7 +257,10 @@ def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
     from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
-    with building(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)), workspace.store() as store:
+    with (
+        building(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
+        workspace.store() as store,
+    ):
         found = garbage(store) if dry_run else collect(store)
     for item in found if dry_run else ():
         click.echo(f"{item.key}  {item.size} bytes")
@@ -257,7 +278,10 @@ def logs_command(file: Path | None, directory: Path | None, target: str, follow:
         return 0
     if target in workspace.project.deployments:
         kept = workspace.root / "logs" / f"{target}.log"
-        click.echo(kept.read_text(errors="replace") if kept.exists() else f"{target} has no log", nl=not kept.exists())
+        click.echo(
+            kept.read_text(errors="replace") if kept.exists() else f"{target} has no log",
+            nl=not kept.exists(),
+        )
         return 0
     graph = workspace.graph([target])
     with workspace.store() as store:
@@ -278,7 +302,13 @@ def _follow(workspace: Workspace, target: str, path: Path, follow: bool) -> None
     from evalmake.run.secrets import Secrets
 
     secrets = Secrets()
-    secrets.resolve({name: name for name in showing.secret_names(workspace.project) if not secrets.missing([name])})
+    secrets.resolve(
+        {
+            name: name
+            for name in showing.secret_names(workspace.project)
+            if not secrets.missing([name])
+        }
+    )
     with path.open("rb") as stream:
         while True:
             for line in stream:
@@ -302,10 +332,12 @@ def _stored_log(store: Any, node: Node, several: bool) -> None:
         return
     data = store.blob(last.log) if last.log else b""
     click.echo((data or b"").decode(errors="replace"), nl=False)
-    click.echo(f"-- attempt {last.attempt}, {last.status} {last.finished[:19].replace('T', ' ')} {last.detail}".rstrip())
+    click.echo(
+        f"-- attempt {last.attempt}, {last.status} {last.finished[:19].replace('T', ' ')} {last.detail}".rstrip()
+    )
 
 
-_FIRST = '''# Evaluations of our models.
+_FIRST = """# Evaluations of our models.
 #
 #   evalmake        run everything that is out of date
 #   evalmake -n     show what would run, and why
@@ -336,7 +368,7 @@ report scorecard {
     of   = [first]
     path = "reports/scorecard.md"
 }
-'''
+"""
 
 
 def init_command(file: Path | None, directory: Path | None) -> int:
@@ -346,7 +378,9 @@ def init_command(file: Path | None, directory: Path | None) -> int:
     for wanted in (path, data):
         if wanted.exists():
             raise fail("exists", f"`{wanted}` exists already", help=["nothing was written"])
-    rows = [{"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)]
+    rows = [
+        {"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)
+    ]
     path.write_text(_FIRST)
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     click.echo(f"wrote {path} and {data}; now: evalmake")

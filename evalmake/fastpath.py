@@ -49,13 +49,17 @@ def recall(argv: Sequence[str]) -> tuple[int, str] | None:
             form, fingerprint, status, variables, text, *paths = stream.read().split("\0")
     except (OSError, ValueError):
         return None
-    if form != _FORM or fingerprint != _fingerprint(paths, variables.split("\n")):
+    if form != _FORM or fingerprint != _fingerprint(paths, variables.split("\n") if variables else []):
         return None
     return int(status), text
 
 
 def remember(
-    argv: Sequence[str], status: int, text: str, paths: Iterable[str], variables: Mapping[str, str | None]
+    argv: Sequence[str],
+    status: int,
+    text: str,
+    paths: Iterable[str],
+    variables: Mapping[str, str | None],
 ) -> None:
     """Keep a verdict; `paths` that do not exist are remembered as absent, folders by their time."""
     path = verdict_path(argv, os.getcwd())

@@ -53,7 +53,10 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
     graph = workspace.graph(request.targets)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
-    with building(workspace.store_folder, lambda holder: emit(Waiting(holder))), workspace.store() as store:
+    with (
+        building(workspace.store_folder, lambda holder: emit(Waiting(holder))),
+        workspace.store() as store,
+    ):
         plan = workspace.decide(graph, store, request.always)
         if request.plan:
             check_saved(plan, _read_plan(request.plan), str(request.plan))
@@ -116,11 +119,15 @@ def _run(
     _ready(workspace, nodes, secrets)
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
     executors = {
-        name: workspace.plugins.get("executors", d.plugin)(name, d.settings, workspace.root / "work")
+        name: workspace.plugins.get("executors", d.plugin)(
+            name, d.settings, workspace.root / "work"
+        )
         for name, d in workspace.project.executors.items()
     }
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
-    scheduler = Scheduler(workshop, executors, store, emit, secrets, request.jobs, request.keep_going)
+    scheduler = Scheduler(
+        workshop, executors, store, emit, secrets, request.jobs, request.keep_going
+    )
     scheduler.know_services({name: action.digest for name, action in plan.graph.services.items()})
     report: Report = scheduler.run(nodes)
     outcome.problems = report.problems
@@ -191,9 +198,13 @@ def _secret_places(declared: Declared) -> dict[str, Span]:
     }
 
 
-def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
+def _conclude(
+    workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome
+) -> None:
     """Judge the gates, write the reports, gather the results."""
-    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in graph.nodes.values()}
+    heads: dict[str, Head | None] = {
+        n.name: store.head(n.action.digest) for n in graph.nodes.values()
+    }
     cells = [node.evaluation for node in graph.nodes.values()]
     confidence = workspace.project.settings.confidence
     outcome.verdicts = gates_of(cells, heads, confidence)
@@ -203,7 +214,9 @@ def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outc
                 _write(name, workspace, graph, plan, store, outcome)
     gates = [verdict.result for verdict in outcome.verdicts]
     nodes = list(graph.nodes.values())
-    outcome.results = result_set("results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence)
+    outcome.results = result_set(
+        "results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence
+    )
     if outcome.status == OK and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
 
@@ -217,7 +230,15 @@ def _write(
     confidence = workspace.project.settings.confidence
     gates = workspace.gates(report, store)
     results = result_set(
-        name, report.nodes, heads, outcome.ran, plan.digest, gates, block.rows, block.column, confidence
+        name,
+        report.nodes,
+        heads,
+        outcome.ran,
+        plan.digest,
+        gates,
+        block.rows,
+        block.column,
+        confidence,
     )
     if not results.results:
         return
@@ -226,14 +247,20 @@ def _write(
     try:
         exporter().export(results, path)
     except NotImplementedError as error:
-        outcome.problems += fail("not-available", f"report {name}: {error}", report.declared.span).diagnostics
+        outcome.problems += fail(
+            "not-available", f"report {name}: {error}", report.declared.span
+        ).diagnostics
     except OSError as error:
         span = report.declared.fields.spans["path",].value
-        outcome.problems += fail("report-failed", f"{block.path} cannot be written: {error.strerror}", span).diagnostics
+        outcome.problems += fail(
+            "report-failed", f"{block.path} cannot be written: {error.strerror}", span
+        ).diagnostics
     else:
         identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
         if not results.missing:
-            store.write_report(workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)})
+            store.write_report(
+                workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)}
+            )
         outcome.written.append(path)
         return
     outcome.status = FAILED

@@ -91,6 +91,7 @@ class Workspace:
 
     def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""
+
         def why_report(report: ReportNode) -> list[Reason]:
             return self.report_reasons(report, store)
 
@@ -105,7 +106,9 @@ class Workspace:
         if not path.exists():
             return [Reason("output-missing", f"{report.declared.block.path} is missing")]
         if before.get("(file)") != hash_file(path):
-            return [Reason("output-missing", f"{report.declared.block.path} is not what was written")]
+            return [
+                Reason("output-missing", f"{report.declared.block.path} is not what was written")
+            ]
         now = self.report_walk(report, store)
         same = {k: v for k, v in before.items() if k != "(file)"} == now
         return [] if same else [Reason("changed", "its results or gates")]
@@ -119,7 +122,12 @@ class Workspace:
     def gates(self, report: ReportNode, store: Store) -> list[GateResult]:
         """The verdicts on the requirements of a report's cells."""
         heads = {n.name: store.head(n.action.digest) for n in report.nodes}
-        return [v.result for v in gates_of([n.evaluation for n in report.nodes], heads, self.project.settings.confidence)]
+        return [
+            v.result
+            for v in gates_of(
+                [n.evaluation for n in report.nodes], heads, self.project.settings.confidence
+            )
+        ]
 
     def report_path(self, report: Declared) -> Path:
         """Where a report is written: relative to the Evalfile."""

@@ -42,7 +42,9 @@ class MockEngine:
 
     def serve(self, deployment: Declared) -> Service:
         """The server with the declared settings, on a port that the kernel chooses."""
-        settings = {key: getattr(value, "seconds", value) for key, value in deployment.block.args.items()}
+        settings = {
+            key: getattr(value, "seconds", value) for key, value in deployment.block.args.items()
+        }
         settings.setdefault("name", deployment.name)
         return Service(
             ("{python}", "-P", "-m", "evalmake.mock", "--port", "0", "--port-file", "port", "--settings",

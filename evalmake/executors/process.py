@@ -128,7 +128,9 @@ class ProcessExecutor:
             return pid if _stands_in(pid, here) else None
         if not folder.exists():
             return None
-        return next((pid for pid in _pids() if _stands_in(pid, here) and os.getpgid(pid) == pid), None)
+        return next(
+            (pid for pid in _pids() if _stands_in(pid, here) and os.getpgid(pid) == pid), None
+        )
 
     def _watch(self, id: str, pid: int) -> None:
         with contextlib.suppress(OSError, AttributeError):

@@ -15,7 +15,10 @@ class _Unbuilt:
     """Refuses every job; `offers.missing` says so before anything starts."""
 
     offers: ClassVar[Offers] = Offers(
-        images=True, gpus=True, services=True, missing="this version of evalmake cannot run jobs there"
+        images=True,
+        gpus=True,
+        services=True,
+        missing="this version of evalmake cannot run jobs there",
     )
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:

@@ -54,7 +54,9 @@ def from_map(given: Any, metric: object, usage: Any) -> Outcome:
 def _score(name: str, value: Any) -> Score | str:
     if _number(value):
         value = {"value": value}
-    if not isinstance(value, dict) or not (_number(value.get("value")) or value.get("value") is None):
+    if not isinstance(value, dict) or not (
+        _number(value.get("value")) or value.get("value") is None
+    ):
         return f"the score `{name}` is {json.dumps(value)[:40]}, not a number"
     number = value.get("value")
     if number is not None and not math.isfinite(number):

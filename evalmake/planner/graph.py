@@ -161,7 +161,9 @@ class Lowering:
             harness = self.plugins.get("harnesses", block.harness)
             judges = tuple(
                 settings[key]
-                for key, kind in (references(type(benchmark.settings)) if benchmark.settings else {}).items()
+                for key, kind in (
+                    references(type(benchmark.settings)) if benchmark.settings else {}
+                ).items()
                 if kind == "model" and settings.get(key)
             )
             for key in [k for k, v in settings.items() if v in judges and isinstance(v, str)]:

@@ -60,14 +60,17 @@ class Plan:
 
 
 def decide(
-    graph: Graph, records: Records, age: Callable[[str], float], report_reasons: Callable[[ReportNode], Sequence[Reason]],
-    overrides: Mapping[str, str], forced: bool = False, wanted: Sequence[str] | None = None,
+    graph: Graph, records: Records, age: Callable[[str], float],
+    report_reasons: Callable[[ReportNode], Sequence[Reason]],
+    overrides: Mapping[str, str], forced: bool = False,
 ) -> Plan:  # fmt: skip
     """Judge every node; `report_reasons` says why a report of unchanged results must be written."""
 
     def judge(node: Node, insist: bool) -> Decision:
         limit = node.evaluation.model.block.max_age
-        return decide_one(node.name, node.action, records, insist, limit.seconds if limit else None, age)
+        return decide_one(
+            node.name, node.action, records, insist, limit.seconds if limit else None, age
+        )
 
     decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
     told = {
@@ -78,7 +81,9 @@ def decide(
     }
     plan = Plan(graph, decisions, told, overrides=dict(overrides))
     for name, report in graph.reports.items():
-        changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
+        changing = sum(
+            node.name in decisions and decisions[node.name].stale for node in report.nodes
+        )
         reasons = () if changing else tuple(report_reasons(report))
         plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
     plan.digest = _digest(plan)
@@ -112,7 +117,8 @@ def to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
                 "action": d.action.digest,
                 "run": d.stale,
                 "reasons": [
-                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now} for r in d.reasons
+                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now}
+                    for r in d.reasons
                 ],
             }
             for d in plan.decisions.values()
@@ -133,13 +139,16 @@ def check_saved(plan: Plan, saved: Any, name: str) -> None:
         if decision.name not in old:
             moved.append(f"{decision.name} was not in the plan")
         elif old[decision.name][0] != decision.action.digest:
-            moved.append(f"{decision.name} has changed: {_short(old[decision.name][0])} -> {_short(decision.action.digest)}")
+            moved.append(
+                f"{decision.name} has changed: {_short(old[decision.name][0])} -> {_short(decision.action.digest)}"
+            )
         elif decision.stale and not old[decision.name][1]:
             moved.append(f"{decision.name} was up to date, and now must run")
     if moved or plan.digest != digest:
         shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
         raise fail(
-            "plan-moved", f"what would run is not what {name} says", notes=shown or ["a gate, a report or an override has changed"],
+            "plan-moved", f"what would run is not what {name} says", 
+            notes=shown or ["a gate, a report or an override has changed"],
             help=[f"look at it anew: evalmake -n -o {name}"],
         )  # fmt: skip
 
@@ -148,7 +157,9 @@ def _short(digest: str) -> str:
     return digest[:15]
 
 
-def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
+def report_identity(
+    report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]
+) -> dict[str, str]:
     """The walk of all that a report's bytes rest on: results by content, settings, gates."""
     block, settings = report.declared.block, report.declared.settings
     cells: dict[str, Any] = {}

@@ -78,7 +78,11 @@ class Workshop:
         block = model.block
         url = urls[block.deployment] if block.deployment else block.endpoint
         name = block.name or block.deployment or model.name
-        return {f"{prefix}_URL": url.rstrip("/"), f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+        return {
+            f"{prefix}_URL": url.rstrip("/"),
+            f"{prefix}_NAME": name,
+            f"{prefix}_API": block.api,
+        }
 
     def _keys(self, model: Declared, variable: str) -> dict[str, str]:
         key = model.block.api_key

@@ -137,7 +137,15 @@ class Scheduler:
         executor = node.evaluation.variant.block.executor
         try:
             job = self.workshop.evaluation(node, task.id, urls, self._resume(node))
-            entry = Entry(job.id, node.name, "evaluate", node.action.digest, executor, str(job.workdir), task.started)
+            entry = Entry(
+                job.id,
+                node.name,
+                "evaluate",
+                node.action.digest,
+                executor,
+                str(job.workdir),
+                task.started,
+            )
             self.journal.write(entry)
             self.running[task.id] = task
             self.executors[executor].submit(job, self.secrets.resolve(job.secrets))
@@ -171,7 +179,9 @@ class Scheduler:
     def _without_service(self, task: Task, name: str) -> None:
         self.waiting.remove(task)
         self.report.failed.append(task.node.name)
-        if not any(p.code == "service-failed" and f" {name} " in p.message for p in self.report.problems):
+        if not any(
+            p.code == "service-failed" and f" {name} " in p.message for p in self.report.problems
+        ):
             self.report.problems.append(self.services.failure(name))
         self.emit(Ended(task.node.name, "failed", (), "", 0.0, f"deployment {name} failed", False))
 
@@ -237,13 +247,21 @@ class Scheduler:
         folder = self.workshop.folder(task.id)
         executor.fetch(task.id, folder)
         outcome = self._judge(task, state, folder)
-        status = "succeeded" if not outcome.error else ("cancelled" if self._stopping(task, state) else "failed")
+        status = (
+            "succeeded"
+            if not outcome.error
+            else ("cancelled" if self._stopping(task, state) else "failed")
+        )
         self._record(task, status, outcome, folder)
         del self.running[task.id]
         retrying = status == "failed" and self._may_retry(task, state)
         head = self.store.head(node.action.digest)
         seconds = head.seconds if head and status == "succeeded" else time.time() - task.started
-        self.emit(Ended(node.name, status, outcome.scores, outcome.metric, seconds, outcome.error, retrying))
+        self.emit(
+            Ended(
+                node.name, status, outcome.scores, outcome.metric, seconds, outcome.error, retrying
+            )
+        )
         if retrying:
             task.not_before = time.time() + _RETRY_WAIT * 2 ** max(task.tries - 1, 0)
             self.waiting.insert(0, task)
@@ -338,7 +356,9 @@ class Scheduler:
 
     def _requeue_lost(self, task: Task) -> None:
         """A job that is gone: its samples go on record as a cancelled attempt, and it starts anew."""
-        self._record(task, "cancelled", Outcome(error="evalmake was killed"), self.workshop.folder(task.id))
+        self._record(
+            task, "cancelled", Outcome(error="evalmake was killed"), self.workshop.folder(task.id)
+        )
         del self.running[task.id]
         task.id = ""
         self.waiting.append(task)

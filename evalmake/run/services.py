@@ -59,7 +59,12 @@ class Services:
         service = self.all.get(entry.name)
         if service is None or service.action != entry.action or service.state != "wanted":
             return False
-        service.state, service.id, service.since, service.starts = "starting", entry.id, time.time(), 1
+        service.state, service.id, service.since, service.starts = (
+            "starting",
+            entry.id,
+            time.time(),
+            1,
+        )
         return True
 
     def urls(self, names: tuple[str, ...]) -> dict[str, str] | None:
@@ -110,12 +115,16 @@ class Services:
         waiting = sorted(service.users)
         notes = []
         if service.tail:
-            notes.append("the last lines of its log were\n" + "\n".join(f"| {t}" for t in service.tail))
+            notes.append(
+                "the last lines of its log were\n" + "\n".join(f"| {t}" for t in service.tail)
+            )
         notes.append(
             f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}; "
             f"the whole log: evalmake logs {name}"
         )
-        notes.append(f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}")
+        notes.append(
+            f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
+        )
         return problem(
             "service-failed", f"deployment {name} {service.why}", declared.span, notes=notes,
             help=["137 is SIGKILL, most often the memory limit: raise `resources.memory`"]
@@ -144,7 +153,10 @@ class Services:
         state = self._executor(service).poll(service.id)
         if state.phase in (Phase.ENDED, Phase.UNKNOWN):
             spent = time.time() - service.since
-            self._lost(service, f"stopped before it was ready: {state.detail or 'exit status 0'} after {spent:.0f}s")
+            self._lost(
+                service,
+                f"stopped before it was ready: {state.detail or 'exit status 0'} after {spent:.0f}s",
+            )
             return
         spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
         port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)

@@ -63,9 +63,7 @@ class Store:
         """The standing of every action, read once."""
         if self._heads is None:
             rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
-            self._heads = {
-                key[5:]: records.head_from_text(key[5:], text) for key, text in rows
-            }
+            self._heads = {key[5:]: records.head_from_text(key[5:], text) for key, text in rows}
         return self._heads
 
     def head(self, action: str) -> Head | None:
@@ -126,7 +124,9 @@ class Store:
 
     # Writing ------------------------------------------------------------------------------------
 
-    def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> Head:
+    def commit(
+        self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]
+    ) -> Head:
         """Append an attempt with its outputs, all or nothing; its number is given here.
 
         `files` are the outputs by name; a success becomes the action's result.
@@ -251,9 +251,7 @@ class _Transaction:
 def _next_head(before: Head | None, result: ActionResult) -> Head:
     succeeded = result.status == "succeeded"
     if before is not None and not succeeded:
-        return replace(
-            before, attempts=result.attempt, last=result.status, detail=result.detail
-        )
+        return replace(before, attempts=result.attempt, last=result.status, detail=result.detail)
     return Head(
         result.action, result.attempt, result.status, result.detail,
         result.attempt if succeeded else None,

@@ -44,13 +44,22 @@ def score_table(results: ResultSet) -> str:
             interval = f"[{pooled.low:.3f}, {pooled.high:.3f}]"
         runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
         rows.append((row, column, cell.metric, value, interval, runs))
-    head = (results.rows, results.column, "metric", "score", f"{results.confidence:.0%} interval", "")
+    head = (
+        results.rows,
+        results.column,
+        "metric",
+        "score",
+        f"{results.confidence:.0%} interval",
+        "",
+    )
     return "\n".join(_aligned([head, *rows]))
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
 
 
 def _facts(outcome: Outcome) -> list[str]:

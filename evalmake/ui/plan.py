@@ -9,10 +9,19 @@ from evalmake.planner.digest import readable
 from evalmake.planner.plan import Plan, ReportDecision
 from evalmake.planner.staleness import Decision, Head, Reason
 
-_SYMBOLS = {"never-run": "+", "changed": "~", "upstream": "~", "too-old": "~", "output-missing": "~", "forced": "~"}
+_SYMBOLS = {
+    "never-run": "+",
+    "changed": "~",
+    "upstream": "~",
+    "too-old": "~",
+    "output-missing": "~",
+    "forced": "~",
+}
 
 
-def render_plan(plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False) -> str:
+def render_plan(
+    plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False
+) -> str:
     """The preview that `-n` prints."""
     rows = [(_symbol(d.reasons), _names(group), why) for d, group, why in _groups(plan, unfolded)]
     fresh = sum(not d.stale for d in plan.decisions.values())
@@ -22,7 +31,9 @@ def render_plan(plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded
         lines.append(f"  = {fresh} up to date")
     for report in plan.reports.values():
         if report.must_write:
-            lines.append(f"  {_report_symbol(report)} {report.name:<{width}}   {_report_why(report)}".rstrip())
+            lines.append(
+                f"  {_report_symbol(report)} {report.name:<{width}}   {_report_why(report)}".rstrip()
+            )
     lines += ["", summary(plan)] if lines else [summary(plan)]
     if estimate and (text := _estimate(plan, estimate)):
         lines.append(text)
@@ -93,7 +104,9 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
         case "forced":
             return "one more attempt, because of -B"
         case "too-old":
-            return f"its result of {(first.before or '')[:16].replace('T', ' ')} is older than max_age"
+            return (
+                f"its result of {(first.before or '')[:16].replace('T', ' ')} is older than max_age"
+            )
     return first.subject
 
 

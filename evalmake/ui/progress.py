@@ -57,7 +57,11 @@ class Plain:
         text = sentence(event, self.verbose)
         if text:
             count = f"[{self.done}/{self.total}] " if isinstance(event, Ended) else ""
-            print(f"{duration(time.monotonic() - self.began):>6}  {count}{text}", file=self.out, flush=True)
+            print(
+                f"{duration(time.monotonic() - self.began):>6}  {count}{text}",
+                file=self.out,
+                flush=True,
+            )
 
     def close(self) -> None:
         """Nothing to clear."""
@@ -75,7 +79,9 @@ class Live:
         self.rows: dict[str, tuple[float, int, int, int]] = {}
         self.total = self.done = 0
         self.began = time.monotonic()
-        self.live = RichLive(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table)
+        self.live = RichLive(
+            console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table
+        )
         self.live.start()
 
     def __call__(self, event: Event) -> None:

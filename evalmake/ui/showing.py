@@ -37,7 +37,10 @@ def targets(workspace: Workspace, as_json: bool) -> str:
         keys = ("kind", "name", "what", "doc")
         return "\n".join(json.dumps(dict(zip(keys, row, strict=True))) for row in rows)
     width = max((len(row[1]) for row in rows), default=0)
-    lines = [f"{name:<{width}}  {kind}: {what}" + (f"  # {_first(doc)}" if doc else "") for kind, name, what, doc in rows]
+    lines = [
+        f"{name:<{width}}  {kind}: {what}" + (f"  # {_first(doc)}" if doc else "")
+        for kind, name, what, doc in rows
+    ]
     return "\n".join(lines) or "this Evalfile declares no targets"
 
 
@@ -52,7 +55,7 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
     if cells and "/" in target:
         return "\n\n".join(_cell(project, cell, as_json) for cell in cells)
     kind, _, name = target.rpartition(" ")
-    found = [
+    found: list[tuple[str, Fields, str, str]] = [
         (k, item.fields, item.span.place, item.doc)
         for k in ("model", "deployment", "benchmark", "executor", "report")
         if kind in ("", k) and (item := project.of(k).get(name))
@@ -62,22 +65,38 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
         found.append(("eval", declaration.fields, declaration.span.place, declaration.doc))
     if not found:
         known = [cell.name for group in workspace.cells.values() for cell in group]
-        known += [*project.models, *project.benchmarks, *project.evals, *project.reports, *project.deployments]
+        known += [
+            *project.models,
+            *project.benchmarks,
+            *project.evals,
+            *project.reports,
+            *project.deployments,
+        ]
         meant = closest(target, known)
         hint = [f"did you mean `{meant}`?"] if meant else []
         raise fail("unknown-target", f"nothing is named `{target}`", help=hint)
-    return "\n\n".join(_fields(f"{k} {name}", *rest, as_json) for k, *rest in found)
+    return "\n\n".join(
+        _fields(f"{k} {name}", fields, at, doc, as_json) for k, fields, at, doc in found
+    )
 
 
 def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     served = cell.model.block.deployment
     deployed = [project.deployments[served]] if served else []
-    head = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
+    head = (
+        f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
+    )
     parts = [
         _fields(head, cell.variant.fields, cell.span.place, "", as_json),
         _fields(f"model {cell.model.name}", cell.model.fields, cell.model.span.place, "", as_json),
         *(_fields(f"deployment {d.name}", d.fields, d.span.place, "", as_json) for d in deployed),
-        _fields(f"benchmark {cell.benchmark.name}", cell.benchmark.fields, cell.benchmark.span.place, "", as_json),
+        _fields(
+            f"benchmark {cell.benchmark.name}",
+            cell.benchmark.fields,
+            cell.benchmark.span.place,
+            "",
+            as_json,
+        ),
     ]
     return "\n".join(parts)
 
@@ -92,13 +111,18 @@ def _fields(head: str, fields: Fields, place: str, doc: str, as_json: bool) -> s
             value = value[step] if isinstance(value, dict) else value
         rows.append((".".join(path), show(value), written.value.place, written.origin))
     if as_json:
-        values = {key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows}
+        values = {
+            key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows
+        }
         return json.dumps({"name": head, "at": place, "values": values}, ensure_ascii=False)
     width = max((len(row[0]) for row in rows), default=0)
     wide = min(max((len(row[1]) for row in rows), default=0), 50)
     lines = [f"{head}  {place}"] + [f"    # {line}" for line in doc.splitlines()]
     for key, text, at, origin in rows:
-        lines.append(f"    {key:<{width}} = {text:<{wide}}  {at}" + ("" if origin == "own" else f", {origin}"))
+        lines.append(
+            f"    {key:<{width}} = {text:<{wide}}  {at}"
+            + ("" if origin == "own" else f", {origin}")
+        )
     return "\n".join(lines)
 
 
@@ -116,7 +140,14 @@ def why(workspace: Workspace, decision: Decision, store: Store) -> str:
     since = f" from attempt {last.attempts} of {_moment(last.finished)}" if last else ""
     plural = "s" if len(changed) != 1 else ""
     cell = _find(workspace, decision.name)
-    rows = [(r.subject, f"{readable(r.before)} -> {readable(r.now)}", origin(workspace.project, cell, r)) for r in changed]
+    rows = [
+        (
+            r.subject,
+            f"{readable(r.before)} -> {readable(r.now)}",
+            origin(workspace.project, cell, r),
+        )
+        for r in changed
+    ]
     width, wide = (max(len(row[i]) for row in rows) for i in (0, 1))
     lines = [f"{decision.name} is stale: {len(changed)} difference{plural}{since}"]
     lines += [f"  {a:<{width}}   {b:<{wide}}   {c}".rstrip() for a, b, c in rows]
@@ -139,7 +170,9 @@ def origin(project: Project, cell: Evaluation | None, reason: Reason) -> str:
     if cell is None:
         return ""
     part, _, rest = reason.subject.partition(".")
-    fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(part, cell.variant.fields)
+    fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(
+        part, cell.variant.fields
+    )
     path = rest if part in ("model", "benchmark") else reason.subject
     if part == "model" and path.startswith("deployment."):
         path = path.removeprefix("deployment.")
@@ -200,7 +233,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
         "plan": outcome.plan.digest,
         "ran": sorted(outcome.ran),
         "results": [
-            {"name": r.name, "metric": r.metric, "scores": [asdict(s) for s in r.scores], "reused": r.reused}
+            {
+                "name": r.name,
+                "metric": r.metric,
+                "scores": [asdict(s) for s in r.scores],
+                "reused": r.reused,
+            }
             for r in (results.results if results else ())
         ],
         "missing": list(results.missing) if results else [],
