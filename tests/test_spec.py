@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Project
+from projects import Project
 
 SPEC = Path(__file__).parent / "spec"
 FOLDERS = ("names", "includes", "matrix", "inherit", "overrides", "policy", "values")

@@ -3,7 +3,8 @@
 A job is a small shell in a session of its own, in the job's folder. It writes its own pid, runs the
 command, and renames `status` into place, so its life does not depend on evalmake's: after a crash
 the next evalmake finds it by the folder it stands in (/proc/PID/cwd), never by a pid that another
-process may have been given since.
+process may have been given since. What a job starts inherits $EVALMAKE_WORKDIR, and is found by it
+(/proc/PID/environ) even when it has left the job's process group.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "
          "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
          "no_proxy", "CUDA_VISIBLE_DEVICES")  # fmt: skip
 _SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
+_MARK = "EVALMAKE_WORKDIR"
 _GRACE = 5.0
 
 
@@ -55,7 +57,7 @@ class ProcessExecutor:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(source)
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
-        environment |= {**job.env, **secrets}
+        environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         child = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
@@ -84,37 +86,47 @@ class ProcessExecutor:
             status = 128 - code if code < 0 else code
             return JobState(Phase.ENDED, status or 137, _said(status or 137))
         if (folder / "pid").exists():
-            return JobState(Phase.ENDED, 137, "the process is gone and left no exit status")
+            return JobState(Phase.ENDED, None, "the process is gone and left no exit status")
         return JobState(Phase.UNKNOWN)
 
     def cancel(self, id: str) -> None:
-        """TERM to the whole group, KILL to what is left of it after a grace of five seconds."""
-        folder = self.root / id
-        child = self._children.get(id)
-        pid = child.pid if child else self._alive(folder)
-        if pid is None:
-            return
-        _signal_group(pid, signal.SIGTERM)
+        """TERM to all that the job started, KILL to what is left of it after a grace of five seconds."""
+        self._signal(id, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline and _group(pid):
-            if child:
-                child.poll()
+        while time.monotonic() < deadline and _members(self.root / id):
             time.sleep(0.01)
-        _signal_group(pid, signal.SIGKILL)
-        if child:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(1)
-        self._unwatch(id)
+        self._end(id)
 
     def fetch(self, id: str, into: Path) -> None:
         """Outputs lie in the job's folder already; what the job left running is ended."""
-        child = self._children.pop(id, None)
+        child = self._children.get(id)
         if child is not None:
-            if child.poll() is None:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(1)
-            _signal_group(child.pid, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(1)
+        self._end(id)
+        self._children.pop(id, None)
+
+    def _end(self, id: str) -> None:
+        """KILL until nothing of the job is left, and reap it."""
+        self._signal(id, signal.SIGKILL)
+        while _members(self.root / id):
+            time.sleep(0.01)
+            self._signal(id, signal.SIGKILL)
+        if (child := self._children.get(id)) is not None:
+            child.wait()
         self._unwatch(id)
+
+    def _signal(self, id: str, number: int) -> None:
+        """To the whole group at once, where its shell still lives; then to each that is found."""
+        folder = self.root / id
+        child = self._children.get(id)
+        pid = child.pid if child and child.returncode is None else self._alive(folder)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if pid is not None:
+                os.killpg(pid, number)
+        for member in _members(folder):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(member, number)
 
     def waitables(self) -> list[int]:
         """A descriptor for each running job, readable when its shell ends."""
@@ -122,15 +134,13 @@ class ProcessExecutor:
 
     def _alive(self, folder: Path) -> int | None:
         """The pid of the job that stands in `folder`, if it still runs."""
-        here = str(folder)
+        here = os.path.realpath(folder)
         with contextlib.suppress(OSError, ValueError):
             pid = int((folder / "pid").read_text())
             return pid if _stands_in(pid, here) else None
         if not folder.exists():
             return None
-        return next(
-            (pid for pid in _pids() if _stands_in(pid, here) and os.getpgid(pid) == pid), None
-        )
+        return next((pid for pid in _pids() if _stands_in(pid, here) and _leads(pid)), None)
 
     def _watch(self, id: str, pid: int) -> None:
         with contextlib.suppress(OSError, AttributeError):
@@ -168,16 +178,19 @@ def _stands_in(pid: int, folder: str) -> bool:
         return False
 
 
-def _group(pid: int) -> bool:
-    """Whether anything that is no zombie is left of the group."""
-    for member in _pids():
-        with contextlib.suppress(OSError, IndexError):
-            stat = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
-            if int(stat[2]) == pid and stat[0] != "Z":
-                return True
-    return False
+def _leads(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except OSError:
+        return False
 
 
-def _signal_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+def _members(folder: Path) -> list[int]:
+    """Every living process that the job in `folder` started; a zombie's environment is empty."""
+    mark = f"{_MARK}={os.path.realpath(folder)}".encode()
+    found = []
+    for pid in _pids():
+        with contextlib.suppress(OSError):
+            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                found.append(pid)
+    return found

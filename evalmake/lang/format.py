@@ -110,7 +110,10 @@ class _Formatter:
         return bool(re.search(r"\n[ \t\r]*\n", self.text[start:end]))
 
     def _align(self, entries: list[_Entry], indent: int) -> None:
-        """Line up the operators of each run; what no longer fits is broken, and ends its run."""
+        """Line up the operators of each run; what then does not fit is broken, and ends its run.
+
+        Once broken it stays so even where it would fit again, or a second pass would join it.
+        """
         for entry in entries:
             if isinstance(entry.node, _Bound):
                 entry.broken = "\n" in self._bound(entry.node, indent, 0)
@@ -119,7 +122,7 @@ class _Formatter:
             settled = True
             for run in _runs(entries):
                 for entry in run.entries:
-                    entry.text = self._bound(entry.node, indent, run.width())
+                    entry.text = self._bound(entry.node, indent, run.width(), entry.broken)
                     if "\n" in entry.text and not entry.broken:
                         entry.broken, settled = True, False
 
@@ -190,9 +193,9 @@ class _Formatter:
 
     # Values.
 
-    def _bound(self, node: _Bound, indent: int, width: int) -> str:
+    def _bound(self, node: _Bound, indent: int, width: int, broken: bool = False) -> str:
         left = f"{_left(node):{width}} {'in' if isinstance(node, tree.Axis) else '='} "
-        return left + self._expr(node.value, indent, indent + len(left))
+        return left + self._expr(node.value, indent, WIDTH if broken else indent + len(left))
 
     def _expr(self, node: tree.Expr | tree.Pair, indent: int, column: int) -> str:
         """The value; `indent` is its line's, `column` where it begins, for the width."""

@@ -113,7 +113,7 @@ def _error(
     count, samples = len(runs), min(run.scored for run in runs)
     variances = [run.variance for run in runs if run.variance is not None]
     if len(variances) < count:
-        if count == 1:
+        if count == 1 or seeds == 0:  # identical summaries say nothing of the uncertainty
             return "none", None, None
         return "runs", math.sqrt(seeds), t_interval(mean, math.sqrt(seeds), count - 1, confidence)
     items = math.fsum(variances) / count

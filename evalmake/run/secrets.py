@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 
@@ -26,10 +27,12 @@ class Secrets:
         return resolved
 
     def hide(self, data: bytes) -> bytes:
-        """`data` with every value that was given out replaced by its name."""
+        """`data` with every value that was given out replaced by its name, as JSON writes it too."""
         for name, value in sorted(self._given.items(), key=lambda item: -len(item[1])):
             if len(value) >= _SHORTEST:
-                data = data.replace(value.encode(), f"[secret {name}]".encode())
+                shown = f"[secret {name}]".encode()
+                for form in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+                    data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
         return data
 
     def hide_text(self, text: str) -> str:

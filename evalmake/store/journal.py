@@ -21,7 +21,6 @@ class Entry:
     executor: str
     workdir: str
     started: float  # seconds since the epoch
-    detail: str = ""
 
 
 class Journal:
@@ -37,6 +36,11 @@ class Journal:
     def remove(self, id: str) -> None:
         """Forget a job whose end is on record."""
         (self.folder / f"{id}.json").unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Remove the halves of entries that a killed evalmake was writing."""
+        for path in self.folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
     def entries(self) -> Iterator[Entry]:
         """The jobs that were out when the last evalmake ended; an unreadable file is passed over."""

@@ -23,8 +23,10 @@ def building(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
             waited = True
             waiting(os.pread(handle, 200, 0).decode(errors="replace").strip())
             fcntl.flock(handle, fcntl.LOCK_EX)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        holder = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+            os.pwrite(handle, holder, 0)
+            os.ftruncate(handle, len(holder))
         yield waited
     finally:
         os.close(handle)

@@ -71,7 +71,7 @@ def _facts(outcome: Outcome) -> list[str]:
         text += f", {met[None]} not judged" if met[None] else ""
         lines.append(text)
     stale = len(outcome.plan.stale)
-    failed = stale - len(outcome.ran)
+    failed = len({node.action.digest for node in outcome.plan.stale}) - len(outcome.ran)
     text = f"{len(outcome.ran)} ran"
     text += f", {failed} did not finish" if failed > 0 else ""
     reused = len(outcome.plan.decisions) - stale

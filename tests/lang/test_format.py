@@ -105,12 +105,12 @@ def _spaced_out(draw: st.DrawFn) -> str:
 
 
 @given(_spaced_out())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_laws(text: str) -> None:
     """However a text is spaced out, formatting is idempotent and keeps meaning and comments."""
     before = meaning(text)
     result = formatted(text)
     assert formatted(result) == result
     assert meaning(result) == before
-    outside = re.sub(r"'''.*?'''", "", result, flags=re.DOTALL)
+    outside = re.sub(r"'''.*?'''", "RAW", result, flags=re.DOTALL)
     assert not re.search(r"[ \t]$|\n\n\n|\r|\A\n", outside, re.MULTILINE)
