@@ -23,20 +23,13 @@ class Action:
     digest: str = field(default="", compare=False)
 
     @classmethod
-    def of(cls, kind: str, parts: Mapping[str, Part], needs: tuple[str, ...] = ()) -> Action:
-        """The action of these parts, its digest computed."""
-        named = tuple(sorted(parts.items()))
-        pairs = [("kind", kind), *((name, part.digest) for name, part in named)]
+    def of(
+        cls, kind: str, parts: tuple[tuple[str, Part], ...], needs: tuple[str, ...] = ()
+    ) -> Action:
+        """The action of these parts, given in order of their names, its digest computed."""
+        pairs = [("kind", kind), *[(name, part.digest) for name, part in parts]]
         pairs += [("needs", need) for need in needs]
-        return cls(kind, named, needs, digest(pairs))
-
-    def walk(self) -> dict[str, str]:
-        """Every (path, text) of its identity."""
-        return {
-            f"{name}.{path}" if path else name: text
-            for name, part in self.parts
-            for path, text in part.pairs
-        }
+        return cls(kind, parts, needs, digest(pairs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,9 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
-    """xxh3-128 of the pairs, each text length-prefixed, as `xxh128:` and 32 digits."""
-    pieces = []
-    for path, text in pairs:
-        for part in (path.encode(), text.encode()):
-            pieces.append(b"%d:" % len(part))
-            pieces.append(part)
-    return f"xxh128:{xxhash.xxh3_128_hexdigest(b''.join(pieces))}"
+    """xxh3-128 of the pairs' UTF-8, each text after its length in characters, as `xxh128:HEX`."""
+    whole = "".join([f"{len(path)}:{path}{len(text)}:{text}" for path, text in pairs])
+    return f"xxh128:{xxhash.xxh3_128_hexdigest(whole.encode())}"
 
 
 @dataclass(frozen=True, slots=True)

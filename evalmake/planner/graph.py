@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalmake.lang.diagnostic import Diagnostics
-from evalmake.lang.values import Files, SecretRef
+from evalmake.lang.values import Files, SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
-from evalmake.planner.ports import Registry
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation
 from evalmake.project.lock import Lock
@@ -19,6 +18,8 @@ from evalmake.project.schema import references
 
 if TYPE_CHECKING:
     import networkx
+
+    from evalmake.planner.ports import Registry
 
 _UNSEEN = ("cache", "log", "retry")  # of an adapter: they change no request and no reply
 
@@ -84,38 +85,46 @@ class Lowering:
         self.services: dict[str, Action] = {}
         self._models: dict[str, Part] = {}
         self._benchmarks: dict[str, tuple[Part, tuple[str, ...]]] = {}
-        self._cells: dict[tuple[int, str], dict[str, Any]] = {}
+        self._owns: dict[tuple[object, ...], Part] = {}
+        self._needs: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._nodes: dict[str, Node] = {}
 
     def node(self, cell: Evaluation) -> Node:
         """The node of one cell."""
-        if cell.name not in self._nodes:
-            self._nodes[cell.name] = self._lower(cell)
-        return self._nodes[cell.name]
+        found = self._nodes.get(cell.name)
+        if found is None:
+            found = self._nodes[cell.name] = self._lower(cell)
+        return found
 
     def _lower(self, cell: Evaluation) -> Node:
         benchmark, judges = self._benchmark(cell.benchmark)
-        model = self._model(cell.model)
-        shared = self._shared(cell)
-        own = Part.of({"seed": cell.seed, "limit": cell.limit, **shared})
-        services = [m.block.deployment for m in (cell.model, *map(self.project.models.get, judges))
-                    if m is not None and m.block.deployment]  # fmt: skip
-        for name in services:
-            self._service(name)
-        action = Action.of("evaluate", {"model": model, "benchmark": benchmark, "": own})
-        return Node(cell, action, tuple(dict.fromkeys(services)))
+        parts = (("", self._own(cell)), ("benchmark", benchmark), ("model", self._model(cell.model)))
+        return Node(cell, Action.of("evaluate", parts), self._needed(cell.model, judges))
 
-    def _shared(self, cell: Evaluation) -> dict[str, Any]:
-        """Parameters and adapter of a cell, the same for all cells of a variant and benchmark."""
+    def _own(self, cell: Evaluation) -> Part:
+        """Seed, limit, parameters and adapter: walked once for all cells that have the same."""
         block = cell.variant.block
-        key = (id(cell.variant), cell.benchmark.name)
-        found = self._cells.get(key)
+        whose = cell.benchmark.name if cell.benchmark.block.params else ""
+        which = cell.name if _mentions_axes(block.params) else id(cell.variant)
+        key = (which, whose, cell.seed, cell.limit)
+        found = self._owns.get(key)
         if found is None:
             adapter = _adapter(block.adapter)
-            found = {"params": dict(cell.params)} | ({"adapter": adapter} if adapter else {})
-            if not _mentions_axes(block.params):
-                self._cells[key] = found
+            own = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
+            found = self._owns[key] = Part.of(own | ({"adapter": adapter} if adapter else {}))
         return found
+
+    def _needed(self, model: Declared, judges: tuple[str, ...]) -> tuple[str, ...]:
+        """The deployments that must serve a cell of this model and these judges."""
+        key = (model.name, judges)
+        if key not in self._needs:
+            models = [model, *(self.project.models[judge] for judge in judges)]
+            self._needs[key] = tuple(
+                dict.fromkeys(m.block.deployment for m in models if m.block.deployment)
+            )
+            for name in self._needs[key]:
+                self._service(name)
+        return self._needs[key]
 
     def _model(self, model: Declared) -> Part:
         if model.name not in self._models:
@@ -152,7 +161,7 @@ class Lowering:
     def _service(self, name: str) -> Action:
         if name not in self.services:
             part = Part.of(self._serving(self.project.deployments[name]))
-            self.services[name] = Action.of("serve", {"deployment": part})
+            self.services[name] = Action.of("serve", (("deployment", part),))
         return self.services[name]
 
     def _benchmark(self, benchmark: Declared) -> tuple[Part, tuple[str, ...]]:
@@ -244,7 +253,11 @@ def _adapter(adapter: Any) -> dict[str, Any]:
     return _given({k: getattr(adapter, k) for k in fields if k not in _UNSEEN})
 
 
-def _mentions_axes(params: Mapping[str, Any]) -> bool:
-    from evalmake.lang.values import Template
-
-    return any(isinstance(v, Template) for v in params.values())
+def _mentions_axes(value: object) -> bool:
+    """Whether a template stands anywhere in `value`."""
+    match value:
+        case dict():
+            return any(_mentions_axes(item) for item in value.values())
+        case tuple() | list():
+            return any(_mentions_axes(item) for item in value)
+    return isinstance(value, Template)

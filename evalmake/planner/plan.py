@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from evalmake.lang.diagnostic import fail
-from evalmake.planner.digest import walk
+from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import Decision, Head, Reason, Records, decide_one
 
@@ -157,22 +157,19 @@ def _short(digest: str) -> str:
     return digest[:15]
 
 
-def report_identity(
-    report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]
-) -> dict[str, str]:
-    """The walk of all that a report's bytes rest on: results by content, settings, gates."""
+def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
+    """The walk of all that a report's bytes rest on: results, as one digest, settings, gates."""
     block, settings = report.declared.block, report.declared.settings
-    cells: dict[str, Any] = {}
-    for node in report.nodes:
-        head = heads.get(node.name)
-        cells[node.name] = None if head is None or head.success is None else {
-            "action": head.action,
-            "attempts": head.attempts,
-            "scores": [[s.metric, s.value, s.stderr, s.scored, s.unscored] for s in head.scores],
-        }  # fmt: skip
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
         "format": block.format, "rows": block.rows, "column": block.column, "settings": chosen,
-        "results": cells, "gates": list(gates),
+        "results": digest((node.name, _made(heads.get(node.name))) for node in report.nodes), "gates": list(gates),
     }  # fmt: skip
     return dict(walk(whole))
+
+
+def _made(head: Head | None) -> str:
+    """Which attempt a result is of; records are never replaced, so this settles its scores."""
+    if head is None or head.success is None:
+        return ""
+    return f"{head.action} {head.success}/{head.attempts} {head.finished}"

@@ -14,7 +14,8 @@ from evalmake.planner.digest import Part, differences, digest, readable, walk
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 TREES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
 )
 
 
@@ -23,7 +24,10 @@ TREES = st.recursive(
     [
         ({}, "xxh128:0b21d0035ce8c06cad5da24703d81789"),
         ({"seed": 1, "params": {"temperature": 0.7}}, "xxh128:51e8eb344e1bd2795775510e73bab65d"),
-        ({"files": Files((File("a", "00" * 32, Path("/x/a")),)), "limit": None}, "xxh128:9580f98409570e89957c7afa4b52e7cb"),
+        (
+            {"files": Files((File("a", "00" * 32, Path("/x/a")),)), "limit": None},
+            "xxh128:9580f98409570e89957c7afa4b52e7cb",
+        ),
     ],
 )
 def test_digests_are_pinned(value: dict[str, object], pinned: str) -> None:
@@ -45,13 +49,17 @@ def test_order_of_keys_does_not_matter(value: dict[str, object]) -> None:
     assert digest(walk(value)) == digest(walk(turned))
 
 
-@pytest.mark.parametrize("pair", [(1, 1.0), (1, "1"), (1, True), (None, "None"), ([], {}), ("", None)])
+@pytest.mark.parametrize(
+    "pair", [(1, 1.0), (1, "1"), (1, True), (None, "None"), ([], {}), ("", None)]
+)
 def test_look_alikes_differ(pair: tuple[object, object]) -> None:
     """Values of different types never share a digest."""
     assert digest(walk(pair[0])) != digest(walk(pair[1]))
 
 
-@pytest.mark.parametrize("value", [SecretRef("KEY"), {"a": [SecretRef("KEY")]}, object(), Symbol("x")])
+@pytest.mark.parametrize(
+    "value", [SecretRef("KEY"), {"a": [SecretRef("KEY")]}, object(), Symbol("x")]
+)
 def test_what_has_no_identity_raises(value: object) -> None:
     """A secret anywhere in a value ends the walk."""
     with pytest.raises(TypeError, match="has no digest"):
@@ -60,7 +68,9 @@ def test_what_has_no_identity_raises(value: object) -> None:
 
 def test_paths_and_spellings_are_no_identity() -> None:
     """A file's place and a duration's spelling do not count, its content and length do."""
-    here, there = (Files((File(name, "ab" * 32, Path(name)),), single=True) for name in ("/a/x", "/b/y"))
+    here, there = (
+        Files((File(name, "ab" * 32, Path(name)),), single=True) for name in ("/a/x", "/b/y")
+    )
     assert list(walk(here)) == list(walk(there))
     assert list(walk(Duration.parse("90s"))) == list(walk(Duration.parse("1m30s")))
     assert list(walk(Size.parse("1KiB"))) == list(walk(Size.parse("1024B")))
@@ -69,8 +79,13 @@ def test_paths_and_spellings_are_no_identity() -> None:
 
 def test_differences_name_the_path_and_both_values() -> None:
     """The explanation is the difference of two walks; counts of containers only when alone."""
-    before, now = ({"params": {"temperature": t}, "stop": s} for t, s in ((0.7, ["a"]), (0.6, ["a", "b"])))
-    found = [(d.path, readable(d.before), readable(d.now)) for d in differences(dict(walk(before)), dict(walk(now)))]
+    before, now = (
+        {"params": {"temperature": t}, "stop": s} for t, s in ((0.7, ["a"]), (0.6, ["a", "b"]))
+    )
+    found = [
+        (d.path, readable(d.before), readable(d.now))
+        for d in differences(dict(walk(before)), dict(walk(now)))
+    ]
     assert found == [("params.temperature", "0.7", "0.6"), ("stop[1]", "(none)", "b")]
 
 
@@ -80,4 +95,3 @@ def test_an_action_is_its_parts() -> None:
     one, two = Action.of("evaluate", {"": part}), Action.of("evaluate", {"": Part.of({"seed": 1})})
     assert one.digest == two.digest
     assert Action.of("evaluate", {"": part}, ("xxh128:00",)).digest != one.digest
-    assert one.walk() == {"": "map:1", "seed": "int:1"}
