@@ -14,6 +14,9 @@ def main() -> None:
         status, text = verdict
         sys.stdout.write(text)
         sys.exit(status)
+    import gc
+
+    gc.disable()  # until something runs: planning builds many objects and no cycles
     from evalmake.cli import run
 
     sys.exit(run(argv))

@@ -22,7 +22,6 @@ from evalmake.ui import drawing, explaining, showing
 from evalmake.ui.outcome import nothing_to_do, render_outcome
 from evalmake.ui.output import print_diagnostics
 from evalmake.ui.plan import render_plan
-from evalmake.ui.progress import progress
 from evalmake.workspace import Request, Workspace, find_evalfile
 
 
@@ -60,7 +59,10 @@ def locate(file: Path | None) -> Path:
 
 def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
     """Plan and run; the exit status."""
+    began = time.time_ns()
     request = request_of(words, flags, argv)
+    from evalmake.ui.progress import progress
+
     quiet = flags["silent"] or request.question
     view = progress(quiet, flags["verbose"])
 
@@ -92,7 +94,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
         and not request.plan
         and not quiet
     ):
-        _remember(outcome, argv)
+        _remember(outcome, argv, began)
     return outcome.status
 
 
@@ -107,7 +109,7 @@ def _print_plan(outcome: Outcome, as_json: bool) -> None:
         click.echo(render_plan(outcome.plan, outcome.estimate))
 
 
-def _remember(outcome: Outcome, argv: Sequence[str]) -> None:
+def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
     """Give the fast path all that this verdict rested on."""
     workspace = outcome.workspace
     project = workspace.project
@@ -122,11 +124,14 @@ def _remember(outcome: Outcome, argv: Sequence[str]) -> None:
     }
     for root, pattern in project.world.globs | project.files.globs:
         deep = "/" in pattern or "**" in pattern
-        files |= {str(p) for p in Path(root).rglob("*") if p.is_dir()} if deep else set()
+        inner = Path(root).rglob("*") if deep else ()
+        files |= {str(p) for p in inner if p.is_dir() and not p.is_relative_to(workspace.root)}
         files.add(root)
-    files |= {str(workspace.store_folder / "generation"), str(workspace.store_folder / "cache.db")}
-    files |= {str(project.path.with_suffix(".lock").absolute()), str(workspace.root / "journal")}
-    fastpath.remember(argv, outcome.status, nothing_to_do(outcome), files, project.world.asked)
+    files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
+    files.add(str(project.path.with_suffix(".lock").absolute()))
+    store = str(workspace.store_folder / "cache.db")
+    text = nothing_to_do(outcome)
+    fastpath.remember(argv, outcome.status, text, files, store, project.world.asked, began)
 
 
 def list_command(file: Path | None, directory: Path | None, as_json: bool) -> int:

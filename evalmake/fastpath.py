@@ -3,6 +3,13 @@
 It never decides that anything is stale. After a build whose plan was empty, `remember` keeps what
 was printed, with a fingerprint of every file and variable that the verdict rested on; `recall`
 compares, and answers or stays silent. Law: whenever `recall` answers, the full path's plan is empty.
+
+A file is known by size, modification and change time, and inode. Two changes within one tick of the
+file system's clock leave those alike, so a verdict is not kept when a file changed after the build
+began, or so shortly before that a later change could bear the same time (git's "racily clean"): a
+tick is taken to be 20 ms, and 2 s where times have no fraction. Change times cannot be set back by
+a program, so `touch -r` and `cp -p` deceive nobody. What is not noticed: files removed by hand from
+inside the store (`evalmake verify` finds them), and a file server whose clock is behind by more.
 """
 
 from __future__ import annotations
@@ -13,7 +20,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import xxhash
 
-_FORM = "evalmake verdict 1"
+_FORM = "evalmake verdict 2"
+_TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # ns
 
 
 def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
@@ -46,28 +54,31 @@ def recall(argv: Sequence[str]) -> tuple[int, str] | None:
         return None
     try:
         with open(path, encoding="utf-8") as stream:
-            form, fingerprint, status, variables, text, *paths = stream.read().split("\0")
+            form, fingerprint, status, store, variables, text, *paths = stream.read().split("\0")
     except (OSError, ValueError):
         return None
-    if form != _FORM or fingerprint != _fingerprint(paths, variables.split("\n") if variables else []):
+    asked = variables.split("\n") if variables else []
+    if form != _FORM or fingerprint != _fingerprint(paths, store, asked):
         return None
     return int(status), text
 
 
 def remember(
-    argv: Sequence[str],
-    status: int,
-    text: str,
-    paths: Iterable[str],
-    variables: Mapping[str, str | None],
-) -> None:
-    """Keep a verdict; `paths` that do not exist are remembered as absent, folders by their time."""
+    argv: Sequence[str], status: int, text: str, paths: Iterable[str], store: str,
+    variables: Mapping[str, str | None], since: int,
+) -> None:  # fmt: skip
+    """Keep the verdict of a build that began at `since` (ns since the epoch).
+
+    `paths` that do not exist are remembered as absent, folders by their time; `store` is a
+    file that opening the store writes to: it need only be the same one.
+    """
     path = verdict_path(argv, os.getcwd())
-    if path is None:
-        return
     names = sorted({os.path.abspath(name) for name in paths})
+    if path is None or any(_young(name, since) for name in names):
+        return
     asked = sorted(variables)
-    data = [_FORM, _fingerprint(names, asked), str(status), "\n".join(asked), text, *names]
+    fingerprint = _fingerprint(names, store, asked)
+    data = [_FORM, fingerprint, str(status), store, "\n".join(asked), text, *names]
     if any("\0" in item for item in data):
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -87,20 +98,36 @@ def forget(folder: str) -> None:
             continue
 
 
-def _fingerprint(paths: Sequence[str], variables: Sequence[str]) -> str:
-    """xxh3-128 over this evalmake, the variables' values, and each path's size, time and inode."""
+def _young(path: str, since: int) -> bool:
+    """Whether what is at `path` may have changed, or may yet, without its times showing it."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return False
+    changed = max(found.st_ctime_ns, found.st_mtime_ns)
+    return changed >= since - (_TICK if changed % 1_000_000_000 else _COARSE_TICK)
+
+
+def _fingerprint(paths: Sequence[str], store: str, variables: Sequence[str]) -> str:
+    """xxh3-128 over this evalmake, the variables' values, and each path's size, times and inode.
+
+    This evalmake is known by its place and by the folder of installed packages, whose time changes
+    when a plugin is installed, upgraded or removed.
+    """
     hasher = xxhash.xxh3_128()
     hasher.update(f"{sys.executable}\0{__file__}\0".encode())
     for name in variables:
         hasher.update(f"{name}={os.environ.get(name)!r}\0".encode())
     stat, update = os.stat, hasher.update
-    for path in paths:
+    for path in (__file__, os.path.dirname(os.path.dirname(xxhash.__file__)), *paths):
         try:
             found = stat(path)
         except OSError:
             update(b"-;")
         else:
-            update(b"%d.%d.%d;" % (found.st_size, found.st_mtime_ns, found.st_ino))
+            times = (found.st_mtime_ns, found.st_ctime_ns)
+            update(b"%d.%d.%d.%d;" % (found.st_size, *times, found.st_ino))
+    update(b"%d" % stat(store).st_ino if os.path.exists(store) else b"-")
     return hasher.hexdigest()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalmake import __version__
 from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
@@ -19,14 +21,14 @@ from evalmake.planner.results import ResultSet
 from evalmake.planner.staleness import Head
 from evalmake.project.declare import Declared
 from evalmake.results import Verdict, gates_of, result_set
-from evalmake.run.events import Began, Emit, Waiting
-from evalmake.run.jobs import Workshop, judge_of
-from evalmake.run.scheduler import Report, Scheduler
-from evalmake.run.secrets import Secrets
 from evalmake.store.journal import Journal
 from evalmake.store.lock import building
-from evalmake.store.store import Store
+from evalmake.store.store import Store, store_failed
 from evalmake.workspace import Request, Workspace
+
+if TYPE_CHECKING:
+    from evalmake.run.events import Emit
+    from evalmake.run.secrets import Secrets
 
 OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -54,7 +56,7 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
     with (
-        building(workspace.store_folder, lambda holder: emit(Waiting(holder))),
+        building(workspace.store_folder, lambda holder: _tell_waiting(emit, holder)),
         workspace.store() as store,
     ):
         plan = workspace.decide(graph, store, request.always)
@@ -67,6 +69,12 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
             outcome.ran = _run(request, workspace, plan, store, emit, outcome)
         _conclude(workspace, graph, plan, store, outcome)
     return outcome
+
+
+def _tell_waiting(emit: Emit, holder: str) -> None:
+    from evalmake.run.events import Waiting
+
+    emit(Waiting(holder))
 
 
 def _look(
@@ -114,6 +122,13 @@ def _read_plan(path: Path) -> object:
 def _run(
     request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, outcome: Outcome
 ) -> frozenset[str]:
+    from evalmake.run.events import Began
+    from evalmake.run.jobs import Workshop
+    from evalmake.run.scheduler import Scheduler
+    from evalmake.run.secrets import Secrets
+
+    gc.freeze()  # the plan stays: it need not be looked through again and again
+    gc.enable()
     secrets = Secrets()
     nodes = _once(plan.stale)
     _ready(workspace, nodes, secrets)
@@ -125,11 +140,14 @@ def _run(
         for name, d in workspace.project.executors.items()
     }
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
+    servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
-        workshop, executors, store, emit, secrets, request.jobs, request.keep_going
+        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers
     )
-    scheduler.know_services({name: action.digest for name, action in plan.graph.services.items()})
-    report: Report = scheduler.run(nodes)
+    try:
+        report = scheduler.run(nodes)
+    except OSError as error:
+        raise store_failed(workspace.root, error) from None
     outcome.problems = report.problems
     outcome.interrupted = report.interrupted
     if report.failed:
@@ -149,8 +167,11 @@ def _once(nodes: list[Node]) -> list[Node]:
 
 def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
     """Everything that can be known to go wrong is said before anything starts."""
+    from evalmake.run.jobs import judge_of
+
     found = Diagnostics()
     project, told = workspace.project, set()
+    known: set[str] = set()
 
     def lacks(kind: str, name: str, why: str, span: Span) -> None:
         if why and (kind, name) not in told:
@@ -168,17 +189,18 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
                 continue
             if model.block.api_key:
                 wanted[model.block.api_key.name] = model.fields.spans["api_key",].value
+            wanted |= _secret_places(model, "headers")
             if model.block.deployment:
                 deployment = project.deployments[model.block.deployment]
                 engine = workspace.plugins.get("engines", deployment.plugin)
                 lacks("engine", deployment.plugin, engine.needs, deployment.span)
                 places.append(deployment.block.executor)
-                wanted |= _secret_places(deployment)
+                wanted |= _secret_places(deployment, "env")
         for place in places:
             executor = project.executors[place]
             plugin = workspace.plugins.get("executors", executor.plugin)
             lacks("executor", place, plugin.offers.missing, executor.span)
-            wanted |= _secret_places(executor)
+            wanted |= _secret_places(executor, "env")
         for name in secrets.missing(wanted):
             if ("secret", name) not in told:
                 told.add(("secret", name))
@@ -186,14 +208,16 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
                     "missing-secret", f"the secret `{name}` is not in the environment", wanted[name],
                     help=[f"set it for this command: export {name}=..."],
                 )  # fmt: skip
+        known |= set(wanted)
     found.check()
+    secrets.resolve({name: name for name in known})  # also those of jobs that are to be taken over
 
 
-def _secret_places(declared: Declared) -> dict[str, Span]:
-    block, fields = declared.block, declared.fields
+def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
+    spans = declared.fields.spans
     return {
-        value.name: fields.spans.get(("env", key), fields.spans["env",]).value
-        for key, value in block.env.items()
+        value.name: spans.get((field, key), spans[field,]).value
+        for key, value in getattr(declared.block, field).items()
         if isinstance(value, SecretRef)
     }
 

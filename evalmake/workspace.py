@@ -18,6 +18,7 @@ from evalmake.plugins import Plugins
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation, expand
 from evalmake.project.load import load
+from evalmake.project.overrides import blamed
 from evalmake.project.project import Project
 from evalmake.project.select import Selection, report_cells, select
 from evalmake.results import gates_of
@@ -64,10 +65,12 @@ class Workspace:
         """Load and expand; EvalmakeError with what is wrong."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
-        project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS)
+        with blamed(overrides):
+            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS)
+            cells = expand(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
-        return cls(project, plugins, expand(project), root, folder)
+        return cls(project, plugins, cells, root, folder)
 
     def store(self) -> Store:
         """The store, opened."""
@@ -115,7 +118,8 @@ class Workspace:
 
     def report_walk(self, report: ReportNode, store: Store) -> dict[str, str]:
         """The walk of what a report rests on."""
-        heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in report.nodes}
+        known = store.heads()
+        heads = {node.name: known.get(node.action.digest) for node in report.nodes}
         gates = [f"{g.address} {g.message}" for g in self.gates(report, store)]
         return report_identity(report, heads, gates)
 

@@ -24,7 +24,7 @@ def words_of(text: str) -> list[str]:
 
 def filtered(text: str, root: Path) -> str:
     """Without what differs from run to run: the folder, and digests that follow the code."""
-    text = re.sub(r"xxh128:[0-9a-f]+", "[DIGEST]", text)
+    text = re.sub(r"plan sha256:[0-9a-f]+", "plan [DIGEST]", text)
     return text.replace(str(root), "[FOLDER]")
 
 

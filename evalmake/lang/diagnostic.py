@@ -74,9 +74,10 @@ class Diagnostics(list[Diagnostic]):
         )
 
     def check(self) -> None:
-        """Raise what was collected, in the order of the text."""
+        """Raise what was collected, in the order of the text, each mistake told once."""
         if self:
-            raise EvalmakeError(sorted(self, key=_order))
+            once = {(d.code, d.message, d.span): d for d in reversed(self)}
+            raise EvalmakeError(sorted(reversed(once.values()), key=_order))
 
 
 def problem(

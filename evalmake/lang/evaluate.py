@@ -58,6 +58,7 @@ class Scope:
         self.world = world
         self._values: dict[tuple[str, bool], Value] = {}
         self._under_way: list[str] = []
+        self.failed: set[str] = set()
 
     def variable(self, name: str, span: Span, declared: bool = False) -> Value:
         """The value of a variable; `declared` leaves overrides out of account."""
@@ -86,6 +87,9 @@ class Scope:
                 value = binding.override
             else:
                 value = Evaluator(self, binding.source, declared=declared)(binding.node.value)
+        except EvalmakeError:
+            self.failed.add(name)
+            raise
         finally:
             self._under_way.pop()
         self._values[name, declared] = value
@@ -242,7 +246,7 @@ class Evaluator:
         if name in self.axes:
             return Symbol(name)
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            known = f"; the axes here are {', '.join(sorted(self.axes))}" if self.axes else ""
+            known = f", or of an axis ({', '.join(sorted(self.axes))})" if self.axes else ""
             raise fail(
                 "bad-interpolation",
                 f"`${{{name}}}` names neither a variable nor an axis",
@@ -267,6 +271,9 @@ class Evaluator:
         raise fail("bad-interpolation", f"`{name}` is {type_name(value)} and has no text", span)
 
     def _unescape(self, text: str, node: tree.Literal) -> str:
+        if "\\" not in text:
+            return text
+
         def character(match: re.Match[str]) -> str:
             if match[1].startswith("u"):
                 return chr(int(match[1][1:], 16))
@@ -304,7 +311,7 @@ class Evaluator:
         if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
             raise fail(
                 "bad-call",
-                f"`{name}` takes one text{' and a default' if most == 2 else ''}",
+                f"`{name}` takes one text{', and after it a default' if most == 2 else ''}",
                 self.span(node),
             )
         return functions[name](node, *arguments)
@@ -357,7 +364,7 @@ class Evaluator:
             raise self._unreadable(node, str(pattern), root, error) from None
 
     def _path(self, name: str) -> Path:
-        return Path(os.path.normpath(Path(self.source.name).absolute().parent / name))
+        return Path(os.path.normpath(os.path.join(self.source.folder, name)))
 
     def _unreadable(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
         if isinstance(error, FileNotFoundError):
@@ -369,6 +376,13 @@ class Evaluator:
                 self.span(node),
                 notes=[f"it was looked for at {path}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
+            )
+        if isinstance(error, IsADirectoryError):
+            return fail(
+                "missing-file",
+                f"`{name}` is a folder",
+                self.span(node),
+                help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
             )
         return fail("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))
 

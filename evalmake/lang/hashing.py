@@ -41,7 +41,8 @@ class FileHashes:
         self.seen.add(path)
         stat = os.stat(path)
         if stat.st_size < _WORTH_REMEMBERING:
-            return hash_bytes(path.read_bytes())
+            with open(path, "rb") as stream:
+                return hash_bytes(stream.read())
         stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
         known = self._known.get(str(path))
         if known and known[:3] == stamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,11 @@ class Source:
     @cached_property
     def _starts(self) -> list[int]:
         return [0, *(i + 1 for i, char in enumerate(self.text) if char == "\n")]
+
+    @cached_property
+    def folder(self) -> str:
+        """The absolute folder it lies in: paths in it are relative to this."""
+        return os.path.dirname(os.path.abspath(self.name))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of `offset`, both counted from 1, the column in characters."""

@@ -23,6 +23,7 @@ EPILOG = """\
 environment:
   EVALMAKE_MODEL_URL, _NAME, _API   whom to ask: base URL ending in /v1; chat, completions or vlm
   EVALMAKE_API_KEY, _HEADERS        sent with each request, written nowhere
+  EVALMAKE_SECRET_HEADERS           more headers: a map to the variables that hold their values
   EVALMAKE_PARAMS, EVALMAKE_SEED    merged into each request; its seed
   EVALMAKE_LIMIT                    how many records to ask; empty asks all
   EVALMAKE_OUT                      the folder for samples.jsonl and scores.json

@@ -7,6 +7,7 @@ The wire format is OpenAI's, as its API reference has it for `POST /v1/chat/comp
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from dataclasses import dataclass
@@ -146,8 +147,7 @@ class Client:
             message = f"no answer within {self.timeout:g} s"
             raise TransientError("timeout", message) from None
         except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or str(error.os_error)
-            message = f"cannot connect: {self._hidden(reason)}"
+            message = f"cannot connect: {self._hidden(_reason(error.os_error))}"
             raise TransientError("cannot connect", message, fatal=True) from None
         except aiohttp.ClientError as error:
             message = f"the connection broke: {type(error).__name__}"
@@ -210,6 +210,13 @@ def retry_after(value: str | None, now: datetime) -> float | None:
             return None
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words; asyncio's repeat the address, and names not found have others."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _wait(attempt: int, after: float | None) -> float:

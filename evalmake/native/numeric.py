@@ -66,8 +66,11 @@ def _magnitude(found: re.Match[str]) -> Fraction:
         return Fraction(int(found["top"]), int(found["bottom"]))
     if found["over"]:
         return int(found["whole"] or 0) + Fraction(int(found["over"]), int(found["under"]))
-    value = Fraction(found["digits"].replace(",", "") + "e" + (found["exponent"] or "0"))
-    return value * Fraction(10) ** int((found["power"] or "0").replace("−", "-"))
+    digits = found["digits"].replace(",", "")
+    power = int(found["exponent"] or 0) + int((found["power"] or "0").replace("−", "-"))
+    if not power and "." not in digits:
+        return Fraction(int(digits))
+    return Fraction(f"{digits}e{power}")
 
 
 def _close(one: Fraction, other: Fraction) -> bool:

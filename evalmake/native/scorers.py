@@ -193,7 +193,7 @@ def _user_scorer(task: Task) -> Scorer:
 def load_function(task: Task) -> Callable[[dict[str, Any], str, Any], object]:
     """Load the scorer file and find its function; TaskError says what is wrong with either."""
     name = task.scorer_file or ""
-    path = (task.folder / name).resolve()
+    path = (task.folder / name).absolute()
     if not path.is_file():
         raise TaskError(f"{name}: no such file")
     spec = importlib.util.spec_from_file_location("evalmake_user_scorer", path)

@@ -78,7 +78,7 @@ class _Reader:
 
     def endpoint(self, prefix: str, key: str, params: str) -> Endpoint:
         """The endpoint that the variables beginning with `prefix` describe."""
-        headers = self.mapping("EVALMAKE_HEADERS") if prefix == "EVALMAKE_MODEL" else {}
+        headers = self.headers() if prefix == "EVALMAKE_MODEL" else {}
         return Endpoint(
             url=self.url(f"{prefix}_URL"),
             name=self.needed(f"{prefix}_NAME"),
@@ -87,6 +87,13 @@ class _Reader:
             headers={name: str(value) for name, value in headers.items()},
             params=self.params(params),
         )
+
+    def headers(self) -> dict[str, Any]:
+        """Plain headers, and secret ones by the name of the variable that holds each."""
+        secret = self.mapping("EVALMAKE_SECRET_HEADERS")
+        return self.mapping("EVALMAKE_HEADERS") | {
+            name: self.environ.get(str(variable), "") for name, variable in secret.items()
+        }
 
     def needed(self, name: str) -> str:
         """A text that must be there."""

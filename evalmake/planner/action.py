@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.planner.digest import Part, digest
-from evalmake.planner.results import Score
+from evalmake.planner.scores import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,12 @@ class Action:
     digest: str = field(default="", compare=False)
 
     @classmethod
-    def of(
-        cls, kind: str, parts: tuple[tuple[str, Part], ...], needs: tuple[str, ...] = ()
-    ) -> Action:
-        """The action of these parts, given in order of their names, its digest computed."""
-        pairs = [("kind", kind), *[(name, part.digest) for name, part in parts]]
+    def of(cls, kind: str, parts: Mapping[str, Part], needs: tuple[str, ...] = ()) -> Action:
+        """The action of these parts, its digest computed."""
+        named = tuple(sorted(parts.items()))
+        pairs = [("kind", kind), *[(name, part.digest) for name, part in named]]
         pairs += [("needs", need) for need in needs]
-        return cls(kind, parts, needs, digest(pairs))
+        return cls(kind, named, needs, digest(pairs))
 
 
 @dataclass(frozen=True, slots=True)

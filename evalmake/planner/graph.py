@@ -98,14 +98,16 @@ class Lowering:
 
     def _lower(self, cell: Evaluation) -> Node:
         benchmark, judges = self._benchmark(cell.benchmark)
-        parts = (("", self._own(cell)), ("benchmark", benchmark), ("model", self._model(cell.model)))
+        parts = {"": self._own(cell), "benchmark": benchmark, "model": self._model(cell.model)}
         return Node(cell, Action.of("evaluate", parts), self._needed(cell.model, judges))
 
     def _own(self, cell: Evaluation) -> Part:
         """Seed, limit, parameters and adapter: walked once for all cells that have the same."""
         block = cell.variant.block
         whose = cell.benchmark.name if cell.benchmark.block.params else ""
-        which = cell.name if _mentions_axes(block.params) else id(cell.variant)
+        which: object = id(cell.variant)
+        if block.params and _mentions_axes(block.params):
+            which = cell.name
         key = (which, whose, cell.seed, cell.limit)
         found = self._owns.get(key)
         if found is None:
@@ -161,7 +163,7 @@ class Lowering:
     def _service(self, name: str) -> Action:
         if name not in self.services:
             part = Part.of(self._serving(self.project.deployments[name]))
-            self.services[name] = Action.of("serve", (("deployment", part),))
+            self.services[name] = Action.of("serve", {"deployment": part})
         return self.services[name]
 
     def _benchmark(self, benchmark: Declared) -> tuple[Part, tuple[str, ...]]:

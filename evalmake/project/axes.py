@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,14 @@ from evalmake.lang import tree
 from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
 from evalmake.lang.evaluate import Evaluator
 from evalmake.lang.source import Span
-from evalmake.lang.values import Symbol, show, type_name
+from evalmake.lang.values import SecretRef, Symbol, show, type_name
 from evalmake.project.files import Loaded
 from evalmake.project.inherit import Block, Inheritance, Layered
 from evalmake.project.schema import AXES, Eval
 from evalmake.project.validate import unknown_key
 
 Member = str | int | float | bool
-_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_LEAST = {"seed": 0, "limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +86,9 @@ def _axis(
     except EvalmakeError as error:
         found.extend(error.diagnostics)
         return None
+    if isinstance(value, SecretRef):
+        _no_secret(span, found, about)
+        return None
     if not isinstance(value, tuple):
         found.error(
             "wrong-type", f"an axis goes over a list or a range, and this is {type_name(value)}", span, about=about,
@@ -96,7 +98,7 @@ def _axis(
     if not value:
         found.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
         return None
-    spans = _spans(axis, file, len(value))
+    spans = _among(axis.value, file, len(value))
     members = _members(key, value, spans, found, about)
     if members is None:
         return None
@@ -115,14 +117,22 @@ def _bad_axis(key: str, span: Span, found: Diagnostics, about: str) -> None:
     found.error(
         "bad-axis", f"`{key}` cannot be an axis", span, about=about,
         notes=[f"an axis goes over one of {', '.join(AXES)}"],
-        help=[f"did you mean `{meant}`?"] if meant else [],
+        help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
     )  # fmt: skip
 
 
-def _spans(axis: tree.Axis, file: Loaded, count: int) -> tuple[Span, ...]:
-    if isinstance(axis.value, tree.ListOf) and len(axis.value.items) == count:
-        return tuple(file.span(item) for item in axis.value.items)
-    return (file.span(axis.value),) * count
+def _no_secret(span: Span, found: Diagnostics, about: str = "") -> None:
+    found.error(
+        "secret-place", "a secret cannot stand here", span, about=about,
+        help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
+    )  # fmt: skip
+
+
+def _among(value: tree.Expr, file: Loaded, count: int) -> tuple[Span, ...]:
+    """The places of a list's values; the whole expression's where they stand elsewhere."""
+    if isinstance(value, tree.ListOf) and len(value.items) == count:
+        return tuple(file.span(item) for item in value.items)
+    return (file.span(value),) * count
 
 
 def _plain(values: Sequence[object]) -> tuple[Member, ...]:
@@ -144,7 +154,10 @@ def _members(
     before = len(found)
     for value, span in zip(values, spans, strict=True):
         text = str(value)
-        if not isinstance(value, wanted) or isinstance(value, bool):
+        again = text in seen and seen[text] != span
+        if wanted == (Symbol,) and isinstance(value, str):
+            _quoted(key, value, span, found, about)
+        elif not isinstance(value, wanted) or isinstance(value, bool):
             what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
             found.error(
                 "wrong-type",
@@ -152,15 +165,22 @@ def _members(
                 span,
                 about=about,
             )
-        elif not _SAFE.fullmatch(text):
-            found.error("bad-value", f"`{text}` cannot be part of a cell's path", span, about=about)
+        elif isinstance(value, int) and value < (least := _LEAST[key]):
+            found.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
         elif text in seen:
             found.error(
-                "duplicate-value", f"`{text}` is twice in the axis `{key}`", span, "given again here",
-                also=[(seen[text], "first given here")] if seen[text] != span else [], about=about,
+                "duplicate-value", f"`{text}` is twice in the axis `{key}`", span, "given again here" if again else "",
+                also=[(seen[text], "first given here")] if again else [], about=about,
             )  # fmt: skip
         seen.setdefault(text, span)
     return _plain(values) if len(found) == before else None
+
+
+def _quoted(key: str, value: str, span: Span, found: Diagnostics, about: str) -> None:
+    found.error(
+        "quoted-name", f"`{key}` takes a name, and a name has no quotes", span, about=about,
+        help=[f"write `{value}`"],
+    )  # fmt: skip
 
 
 def whens_of(
@@ -180,7 +200,7 @@ def whens_of(
             origin, body = f"when {text}", node.body
             requires = [(s, file) for s in node.body if isinstance(s, tree.Require)]
             gates = gates_of(requires, inheritance, found, origin)
-            _only_assignments(node, file, found, about)
+            _only_assignments(node, file, {axis.key for axis in axes}, found, about)
         if tests is not None:
             first, last = node.tests[0].start, node.tests[-1].end
             span = Span(file.source, node.start if skips else first, last)
@@ -188,7 +208,9 @@ def whens_of(
     return tuple(made)
 
 
-def _only_assignments(node: tree.When, file: Loaded, found: Diagnostics, about: str) -> None:
+def _only_assignments(
+    node: tree.When, file: Loaded, axes: set[str], found: Diagnostics, about: str
+) -> None:
     for statement in node.body:
         if isinstance(statement, tree.Assign):
             key = statement.key.text
@@ -201,10 +223,10 @@ def _only_assignments(node: tree.When, file: Loaded, found: Diagnostics, about: 
                     "an eval",
                     about,
                 )
-            elif any(test.key.text == key for test in node.tests):
+            elif key in axes:
                 found.error(
-                    "misplaced", f"`when` cannot change the axis `{key}` that it asks about",
-                    file.span(statement.key), about=about,
+                    "misplaced", f"a `when` cannot change the axis `{key}`", file.span(statement.key), about=about,
+                    help=["`skip` the cells that are not wanted, or write a second eval"],
                 )  # fmt: skip
         elif not isinstance(statement, tree.Require):
             found.error(
@@ -250,14 +272,18 @@ def _wanted(
         return frozenset()
     given = value if isinstance(value, tuple) else (value,)
     members = _plain(given)
-    for member in members:
-        if member not in axis.declared and member not in axis.values:
+    known = {tagged(known) for known in (*axis.declared, *axis.values)}
+    for item in given:
+        if axis.key in ("model", "benchmark") and isinstance(item, str):
+            _quoted(axis.key, item, file.span(test.value), found, about)
+    for member, span in zip(members, _among(test.value, file, len(members)), strict=True):
+        if tagged(member) not in known:
             names = [str(v) for v in axis.declared]
             meant = closest(str(member), names)
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
             found.error(
                 "dead-condition", f"the axis `{axis.key}` has no value `{member}`, so this matches no cell",
-                file.span(test.value), also=[(axis.span, f"its values are {shown}")], about=about,
+                span, also=[(axis.span, f"its values are {shown}")], about=about,
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )  # fmt: skip
     return frozenset(tagged(member) for member in members)
@@ -270,7 +296,8 @@ def _not_an_axis(
     meant = closest(test.key.text, names)
     found.error(
         "not-an-axis", f"`{test.key.text}` is not an axis of this eval", file.span(test.key), about=about,
-        notes=[f"its axes are {', '.join(names)}" if names else "it has no axes"],
+        notes=[f"its axes are {', '.join(names)}" if names[1:] else f"its only axis is `{names[0]}`" if names
+               else "it has no axes"],
         help=[f"did you mean `{meant}`?"] if meant
         else ["conditions speak only of axes: make it one, or write a second eval"],
     )  # fmt: skip
@@ -287,6 +314,9 @@ def gates_of(
             bound = Evaluator(inheritance.scope, file.source)(node.value)
         except EvalmakeError as error:
             found.extend(error.diagnostics)
+            continue
+        if isinstance(bound, SecretRef):
+            _no_secret(file.span(node.value), found)
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             found.error(

@@ -9,12 +9,17 @@ from pydantic import BaseModel
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
+from evalmake.lang.values import Symbol, Template
 from evalmake.project.axes import AxisDecl, Gate, WhenDecl, axes_of, gates_of, whens_of
 from evalmake.project.fields import Fields
 from evalmake.project.files import Loaded
 from evalmake.project.inherit import Inheritance, Layered, Stated
 from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
 from evalmake.project.validate import unknown_key, validate
+
+_REQUEST = (
+    "temperature", "top_p", "top_k", "max_tokens", "stop", "frequency_penalty", "presence_penalty",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -62,7 +67,10 @@ def declare(
     before = len(found)
     own = {key: value for key, value in fields.values.items() if key in block.model_fields}
     rest = {key: value for key, value in fields.values.items() if key not in own}
-    typed = validate(block, own, fields, found, about, stated.name_span, what=f"a {kind}")
+    typed = validate(
+        block, own, fields, found, about, stated.name_span, what=f"a {kind}",
+        hints=lambda key: _choices(kind, key, plugins),
+    )  # fmt: skip
     settings: BaseModel | None = None
     if kind in PLUGGED:
         if typed is not None:
@@ -111,7 +119,24 @@ def _plugin_settings(
     return validate(
         plugin.Settings, rest, fields, found, about, stated.name_span, known=common,
         what=f"the `{name}` {noun}", also=[(span, f"settings are those of this {noun}")],
+        hints=lambda key: _elsewhere(group, noun, key, plugins, plugin.Settings),
     )  # fmt: skip
+
+
+def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
+    """What the key that chooses a plugin may be."""
+    chooser, group, _ = PLUGGED.get(kind, ("", "", ""))
+    return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
+
+
+def _elsewhere(
+    group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]
+) -> list[str]:
+    """Which other plugin has a setting of that name."""
+    if key in own.model_fields:
+        return []
+    others = [n for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
+    return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
 
 
 def _one_endpoint(
@@ -144,8 +169,13 @@ def eval_of(
     names = sorted(KINDS["eval"].model_fields)
     for key in layered.fields.values:
         if key not in KINDS["eval"].model_fields:
-            unknown_key(found, key, layered.fields.spans[key,].key, names, "an eval", about)
+            hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
+            hints = [hint] if key in _REQUEST else []
+            unknown_key(
+                found, key, layered.fields.spans[key,].key, names, "an eval", about, hints=hints
+            )
     axes = axes_of(layered, inheritance, found, about)
+    _templates(layered, {axis.key for axis in axes}, found, about)
     if len(found) > before:
         return None
     whens = whens_of(layered, axes, inheritance, found, about)
@@ -157,6 +187,31 @@ def eval_of(
         name, layered.fields, axes, whens, skips, gates, stated.span,
         doc(stated.file, stated.node.start), stated, inheritance,
     )  # fmt: skip
+
+
+def _templates(layered: Layered, axes: set[str], found: Diagnostics, about: str) -> None:
+    """Texts of an eval mention only its own axes."""
+    for key, value in layered.fields.values.items():
+        for name in sorted(_mentioned(value) - axes):
+            inner = value if isinstance(value, dict) else {}
+            path = next(((key, k) for k, v in inner.items() if name in _mentioned(v)), (key,))
+            place = layered.fields.spans.get(path) or layered.fields.spans[key,]
+            found.error(
+                "bad-interpolation", f"`{name}` is not an axis of this eval", place.value, about=about,
+                notes=[f"its axes are {', '.join(sorted(axes))}" if axes else "it has no axes"],
+            )  # fmt: skip
+
+
+def _mentioned(value: object) -> set[str]:
+    """The axes that the texts in a value mention."""
+    match value:
+        case Template():
+            return {part.text for part in value.parts if isinstance(part, Symbol)}
+        case dict():
+            return set().union(*map(_mentioned, value.values()))
+        case tuple():
+            return set().union(*map(_mentioned, value))
+    return set()
 
 
 def twice(

@@ -25,7 +25,10 @@ class Fields:
     spans: dict[tuple[str, ...], Written] = field(default_factory=dict)
 
     def put(self, key: str, value: Any, written: Written, inner: Mapping[str, Written]) -> None:
-        """Set `key`; a map merges with the map that is there, and `none` in it removes a key."""
+        """Set `key`; a map merges with the map that is there, and `none` in it removes a key.
+
+        `inner` are the places of a map's values, or of a list's by their number.
+        """
         path = (key,)
         before = self.values.get(key)
         if isinstance(value, dict) and isinstance(before, dict):
@@ -33,13 +36,12 @@ class Fields:
         else:
             merged = dict(value) if isinstance(value, dict) else value
             self._forget(path)
-        if isinstance(value, dict):
-            for name, place in inner.items():
-                if merged.get(name, 0) is None:
-                    del merged[name]
-                    self._forget((key, name))
-                else:
-                    self.spans[key, name] = place
+        for name, place in inner.items():
+            if isinstance(merged, dict) and merged.get(name, 0) is None:
+                merged.pop(name, None)
+                self._forget((key, name))
+            else:
+                self.spans[key, name] = place
         self.values[key] = merged
         self.spans[path] = written
 
@@ -52,5 +54,6 @@ class Fields:
         return {key: self.values[key] for key in keys if key in self.values}
 
     def _forget(self, path: tuple[str, ...]) -> None:
-        for known in [p for p in self.spans if p[: len(path)] == path]:
-            del self.spans[known]
+        if path in self.spans:
+            for known in [p for p in self.spans if p[: len(path)] == path]:
+                del self.spans[known]

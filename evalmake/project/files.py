@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 
 from evalmake.lang import tree as syntax
-from evalmake.lang.diagnostic import fail
+from evalmake.lang.diagnostic import closest, fail
 from evalmake.lang.hashing import hash_bytes
 from evalmake.lang.parser import load_tree
 from evalmake.lang.source import Source, Span
@@ -77,6 +77,8 @@ def _include(
     at = file.span(item.path)
     if text.startswith("catalog:"):
         path = Path(__file__).parent.parent / "catalog" / f"{text[8:]}.evalfile"
+        if not path.exists():
+            raise fail("missing-file", f"the catalog has no `{text[8:]}`", at)
     else:
         path = Path(os.path.normpath(Path(file.source.name).absolute().parent / text))
     if item.digest is None:
@@ -112,34 +114,48 @@ def _bytes(path: Path, at: Span | None) -> bytes:
             raise fail("too-large", f"`{shown}` is larger than 64 MB", at)
         return path.read_bytes()
     except OSError as error:
-        where = [] if at else ["name one with -f, or begin with `evalmake init`"]
+        where = _near(path) if at else ["name one with -f, or begin with `evalmake init`"]
         what = "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
         reason = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
         raise fail("missing-file", f"{what} `{shown}`{reason}", at, help=where) from None
+
+
+def _near(path: Path) -> list[str]:
+    """A file beside the missing one that was probably meant."""
+    if "${" in str(path):
+        return ["the path of an include is plain text: it holds no variables"]
+    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    meant = closest(path.name, siblings)
+    return [f"did you mean `{_shown(path.with_name(meant))}`?"] if meant else []
 
 
 def _text(data: bytes, path: Path, at: Span | None) -> str:
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
+        source = Source(_shown(path), data.decode("utf-8", "replace"))
+        start = len(data[: error.start].decode("utf-8"))
         raise fail(
-            "not-utf8", f"`{_shown(path)}` is not UTF-8 text: byte 0x{data[error.start]:02x} in line {line}", at,
+            "not-utf8", f"`{_shown(path)}` is not UTF-8 text", source.span(start),
+            f"the byte 0x{data[error.start]:02x}", also=[(at, "included here")] if at else [],
             help=[f"convert it: iconv -f latin1 -t utf-8 {_shown(path)}"],
         ) from None  # fmt: skip
 
 
 def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
     algorithm, _, digits = digest.text.lower().partition(":")
+    span = Span(at.source, digest.start, digest.end)
+    wanted = 64 if algorithm == "sha256" else 32
+    if len(digits) != wanted:
+        raise fail("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
     if algorithm == "xxh128":
         import xxhash
 
         sha = xxhash.xxh3_128_hexdigest(data)
     if digits != sha:
-        span = Span(at.source, digest.start, digest.end)
         raise fail(
             "digest-mismatch", f"`{_shown(path)}` is not the file that was pinned", span,
-            f"pinned here; the file is {algorithm}:{sha}",
+            notes=[f"the file is {algorithm}:{sha}"],
             help=["look at what changed in it, then write its new digest"],
         )  # fmt: skip
 

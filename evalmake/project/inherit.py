@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from evalmake.lang import tree
 from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
@@ -67,6 +68,9 @@ class Inheritance:
         self.defaults = defaults
         self.scope = scope
         self.found = found
+        self._evaluated: dict[
+            tuple[int, str, frozenset[str]], tuple[Any, Written, dict[str, Written]]
+        ] = {}
 
     def layers(self, declared: Stated) -> list[Block] | None:
         """The blocks that reach a declaration, furthest first; `None` after a bad `from`."""
@@ -79,6 +83,8 @@ class Inheritance:
                 self._no_parent(kind, parent, child)
                 return None
             if above in chain:
+                if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
+                    return None  # the ring is told once, at its first name
                 ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
                 self.found.error(
                     "inheritance-cycle", f"{kind} `{above.node.name.text}` inherits from itself: {ring}",
@@ -131,23 +137,16 @@ class Inheritance:
     def assign(
         self, fields: Fields, statement: tree.Assign, block: Block, evaluator: Evaluator
     ) -> None:
-        """Evaluate one `key = value` into `fields`."""
-        try:
-            value = evaluator(statement.value)
-        except EvalmakeError as error:
-            self.found.extend(error.diagnostics)
-            return
-        file = block.file
-        inner = {}
-        if isinstance(statement.value, tree.MapOf):
-            for pair in statement.value.pairs:
-                name = pair.key.text.strip("\"'")
-                inner[name] = Written(file.span(pair.key), file.span(pair.value), block.origin)
-        elif isinstance(value, dict):
-            place = Written(file.span(statement.value), file.span(statement.value), block.origin)
-            inner = dict.fromkeys(value, place)
-        written = Written(file.span(statement.key), file.span(statement.value), block.origin)
-        fields.put(statement.key.text, value, written, inner)
+        """Evaluate one `key = value` into `fields`; a default only once for all it reaches."""
+        key = (id(statement), block.origin, evaluator.axes)
+        if key not in self._evaluated:
+            try:
+                value = evaluator(statement.value)
+            except EvalmakeError as error:
+                self.found.extend(error.diagnostics)
+                return
+            self._evaluated[key] = (value, *_written(statement, block, value))
+        fields.put(statement.key.text, *self._evaluated[key])
 
     def _twice(self, block: Block) -> None:
         seen: dict[str, tree.Name] = {}
@@ -185,6 +184,22 @@ class Inheritance:
             "misplaced", f"`{word}` belongs in an eval", file.span(statement),
             help=["only an eval has axes, conditions and requirements"],
         )  # fmt: skip
+
+
+def _written(
+    statement: tree.Assign, block: Block, value: object
+) -> tuple[Written, dict[str, Written]]:
+    """Where a value stands, and where the entries of a map do."""
+    file = block.file
+    inner: dict[str, Written] = {}
+    if isinstance(statement.value, tree.MapOf):
+        for pair in statement.value.pairs:
+            name = pair.key.text.strip("\"'")
+            inner[name] = Written(file.span(pair.key), file.span(pair.value), block.origin)
+    elif isinstance(value, dict):
+        place = Written(file.span(statement.value), file.span(statement.value), block.origin)
+        inner = dict.fromkeys(value, place)
+    return Written(file.span(statement.key), file.span(statement.value), block.origin), inner
 
 
 def _files(chain: Sequence[Stated]) -> list[Loaded]:

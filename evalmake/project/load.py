@@ -20,7 +20,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields, Written
 from evalmake.project.files import FileSet, Loaded, read_all
 from evalmake.project.inherit import Block, Inheritance, Stated
-from evalmake.project.overrides import apply_overrides, bind
+from evalmake.project.overrides import apply_overrides, bind, judge_variables, unknown_variable
 from evalmake.project.policy import check_policy, check_requires
 from evalmake.project.project import AliasDecl, Project
 from evalmake.project.references import check_references
@@ -53,6 +53,8 @@ def load(
     check_requires(settings, files.files[-1], found)
     found.check()
     given = apply_overrides(scope, overrides, settings[0].overrides, found)
+    found.check()
+    judge_variables(scope, found)
     found.check()
     return _project(path, files, settings, given, scope, world, plugins, reserved, found)
 
@@ -94,16 +96,24 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
     """The root file's `settings` block; one in an include is an error."""
     root = files.files[-1]
     fields = Fields()
+    first: Span | None = None
     for file in files.files:
         for item in file.tree.items:
             if not isinstance(item, tree.SettingsBlock):
                 continue
+            head = Span(file.source, item.start, item.start + len("settings"))
             if file is not root:
                 found.error(
-                    "misplaced", "an include cannot hold `settings`", file.span(item),
+                    "misplaced", "an include cannot hold `settings`", head,
                     help=[f"move the block to {root.source.name}"],
                 )  # fmt: skip
                 continue
+            if first is not None:
+                found.error(
+                    "duplicate-name", "there are two `settings` blocks", head, "declared again here",
+                    also=[(first, "first declared here")], help=["make one block of them"],
+                )  # fmt: skip
+            first = head
             helper = Inheritance({}, {}, scope, found)
             evaluator = Evaluator(scope, file.source, declared=True)
             for statement in item.body:
@@ -111,27 +121,30 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
                     if statement.key.text == "overrides" and isinstance(
                         statement.value, tree.ListOf
                     ):
-                        _override_names(file, statement, fields, found)
+                        _override_names(file, statement, fields, scope, found)
                         continue
                     helper.assign(fields, statement, Block(file, item.body, "own"), evaluator)
                 else:
                     helper._only_evals(statement, file)
+            helper._twice(Block(file, item.body, "own"))
     at = Span(root.source, 0, 1)
     block = validate(Settings, fields.values, fields, found, "settings", at, what="`settings`")
     return block or Settings(), fields
 
 
 def _override_names(
-    file: Loaded, statement: tree.Assign, fields: Fields, found: Diagnostics
+    file: Loaded, statement: tree.Assign, fields: Fields, scope: Scope, found: Diagnostics
 ) -> None:
     """`overrides = [LIMIT]` names variables; it does not use them."""
     assert isinstance(statement.value, tree.ListOf)
     names = []
     for item in statement.value.items:
-        if isinstance(item, tree.Use):
-            names.append(item.text)
+        if not isinstance(item, tree.Use):
+            found.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
+        elif item.text not in scope.bindings:
+            unknown_variable(scope, item.text, file.span(item), found)
         else:
-            found.error("wrong-type", "`overrides` lists variables", file.span(item))
+            names.append(item.text)
     place = Written(file.span(statement.key), file.span(statement.value), "own")
     fields.put("overrides", tuple(names), place, {})
 

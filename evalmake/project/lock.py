@@ -27,7 +27,7 @@ class Lock:
         except (OSError, ValueError, KeyError, TypeError):
             raise fail(
                 "bad-lock", f"{path.name} cannot be read as a lock file",
-                help=["restore it from version control, or delete it and run `evalmake pin`"],
+                help=["restore it from version control"],
             ) from None  # fmt: skip
 
     def digest(self, name: str) -> str | None:

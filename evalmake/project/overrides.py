@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 from evalmake.lang import tree
-from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
+from evalmake.lang.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest
 from evalmake.lang.evaluate import Binding, Evaluator, Scope
 from evalmake.lang.parser import parse_override
 from evalmake.lang.source import Source, Span
-from evalmake.lang.values import Value, type_name
+from evalmake.lang.values import Duration, Size, Value, type_name
 from evalmake.project.files import Loaded
+
+LINE = "command line"
 
 
 def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
@@ -37,7 +42,7 @@ def apply_overrides(
     scope: Scope, words: Sequence[str], allowed: Sequence[str] | None, found: Diagnostics
 ) -> dict[str, str]:
     """Override the variables that `words` name; what was given, by name, for plan and evidence."""
-    line = Source("command line", " ".join(["evalmake", *words]))
+    line = Source(LINE, " ".join(["evalmake", *words]))
     given: dict[str, str] = {}
     at = len("evalmake ")
     for word in words:
@@ -56,13 +61,7 @@ def _override(
 ) -> None:  # fmt: skip
     binding = scope.bindings.get(name)
     if binding is None:
-        meant = closest(name, scope.bindings)
-        known = ", ".join(sorted(scope.bindings)) or "none"
-        found.error(
-            "unknown-variable", f"no variable is named `{name}`", span,
-            notes=[f"this Evalfile's variables are {known}"],
-            help=[f"did you mean `{meant}`?"] if meant else [],
-        )  # fmt: skip
+        unknown_variable(scope, name, span, found)
         return
     declared_at = Span(binding.source, binding.node.start, binding.node.end)
     if allowed is not None and name not in allowed:
@@ -80,11 +79,62 @@ def _override(
     except EvalmakeError as error:
         found.extend(error.diagnostics)
     except ValueError:
+        given = f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}" if text else "nothing was given"
+        wanted = "`true`, `false`" if isinstance(declared, bool) else type_name(declared)
         found.error(
-            "bad-override", f"`{name}` is {type_name(declared)}, and `{text}` is not one", place,
-            f"expected {type_name(declared)} or `none`",
-            also=[(declared_at, "its type comes from this declaration")],
+            "bad-override", f"`{name}` is {type_name(declared)}, and {given}", place,
+            f"expected {wanted} or `none`",
+            also=[(declared_at, "its type comes from this declaration")], help=_meant(text, declared),
         )  # fmt: skip
+
+
+def _meant(text: str, declared: Value) -> list[str]:
+    """What was probably meant by a value of another type."""
+    number = re.fullmatch(r"\d+(\.\d+)?", text)
+    if number and isinstance(declared, Duration | Size):
+        return [f"did you mean `{text}{'s' if isinstance(declared, Duration) else 'GiB'}`?"]
+    if isinstance(declared, tuple) and re.fullmatch(r"[\w.-]+", text):
+        return [f"did you mean `[{text}]`?"]
+    return []
+
+
+def unknown_variable(scope: Scope, name: str, span: Span, found: Diagnostics) -> None:
+    """Say that there is no variable `name`, and which there are."""
+    meant = closest(name.upper(), scope.bindings)
+    known = f"variables are {', '.join(sorted(scope.bindings))}" if scope.bindings else "has no variable"
+    found.error(
+        "unknown-variable", f"no variable is named `{name}`", span,
+        notes=[f"this Evalfile{chr(39) + 's' if scope.bindings else ''} {known}"],
+        help=[f"did you mean `{meant}`?"] if meant else [],
+    )  # fmt: skip
+
+
+def judge_variables(scope: Scope, found: Diagnostics) -> None:
+    """Evaluate every variable, used or not: a mistake in one is told once, where it stands."""
+    for name, binding in scope.bindings.items():
+        if name in scope.failed:
+            continue
+        try:
+            scope.variable(name, Span(binding.source, binding.node.start, binding.node.end))
+        except EvalmakeError as error:
+            found.extend(error.diagnostics)
+
+
+@contextmanager
+def blamed(words: Sequence[str]) -> Iterator[None]:
+    """Errors at a place that uses an overridden variable say so: the file alone is not at fault."""
+    try:
+        yield
+    except EvalmakeError as error:
+        raise EvalmakeError(_blame(d, words) for d in error.diagnostics) from None
+
+
+def _blame(diagnostic: Diagnostic, words: Sequence[str]) -> Diagnostic:
+    used = set(re.findall(r"[A-Z][A-Z0-9_]*", diagnostic.span.text if diagnostic.span else ""))
+    notes = [f"the command line says {word}" for word in words if word.partition("=")[0] in used]
+    if not notes or diagnostic.span is None or diagnostic.span.source.name == LINE:
+        return diagnostic
+    return replace(diagnostic, notes=(*diagnostic.notes, *notes))
 
 
 def _typed(scope: Scope, text: str, declared: Value, place: Span) -> Value:
@@ -92,8 +142,8 @@ def _typed(scope: Scope, text: str, declared: Value, place: Span) -> Value:
     if isinstance(declared, str):
         return text
     try:
-        node = parse_override(Source("command line", text))
-        value = Evaluator(scope, Source("command line", text))(node)
+        node = parse_override(Source(LINE, text))
+        value = Evaluator(scope, Source(LINE, text))(node)
     except EvalmakeError:
         raise ValueError(text) from None
     numbers = (int, float)

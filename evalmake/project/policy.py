@@ -48,10 +48,11 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
     because = [(written.spans["pinned",].value, "inputs must be pinned because of this")]
     for what, text, span, about in _inputs(project, pinned):
         if lock.digest(text) is None:
+            verb = "are" if what == "weights" else "is"
             found.error(
-                "unpinned-input", f"the {what} `{text}` is not pinned", span,
-                "a tag can move; a digest cannot", also=because, about=about,
-                help=[f"`evalmake pin` resolves it and writes its digest to {lock.path.name}"],
+                "unpinned-input", f"the {what} `{text}` {verb} not pinned", span,
+                "a tag can move; a digest cannot" if what == "image" else "a branch can move; a commit cannot",
+                also=because, about=about, help=[_pin(what, text)],
             )  # fmt: skip
     if "includes" in pinned:
         for span in project.files.unpinned:
@@ -59,6 +60,14 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
                 "unpinned-input", f"the include {span.text} is not pinned", span, also=because,
                 help=["write the file's sha256 after it: include \"PATH\" sha256:..."],
             )  # fmt: skip
+
+
+def _pin(what: str, text: str) -> str:
+    """How to pin it in the file."""
+    if what == "image":
+        name = re.sub(r":[^/:]*$", "", text)
+        return f'name it by its digest: "{name}@sha256:..."'
+    return f'name a commit, "{text.partition("@")[0]}@COMMIT", or give its `digest = sha256:...`'
 
 
 def _inputs(project: Project, pinned: tuple[str, ...]) -> Iterator[tuple[str, str, Span, str]]:

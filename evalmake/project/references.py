@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
-from evalmake.lang.values import SecretRef
-from evalmake.project.declare import Declared, EvalDecl
+from evalmake.lang.tree import Assign, Reference
+from evalmake.lang.values import Symbol
+from evalmake.project.declare import EvalDecl
 from evalmake.project.inherit import Stated
 from evalmake.project.project import Project
 from evalmake.project.schema import references
@@ -28,7 +29,6 @@ def check_references(
                         unknown_name(
                             project, wanted, value, span, f"{kind} {item.name}", found, stated
                         )
-            _secrets(item, found)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
@@ -43,8 +43,21 @@ def _named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
         if axis.key == key:
             return [(str(v), s) for v, s in zip(axis.values, axis.spans, strict=True)]
     value = declaration.fields.values.get(key)
+    named = _named_in_whens(declaration, key)
     written = declaration.fields.spans.get((key,))
-    return [(str(value), written.value)] if value is not None and written else []
+    own = [(str(value), written.value)] if isinstance(value, Symbol) and written else []
+    return own + named
+
+
+def _named_in_whens(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
+    return [
+        (statement.value.text, when.block.file.span(statement.value))
+        for when in declaration.whens
+        for statement in when.block.body
+        if isinstance(statement, Assign)
+        and statement.key.text == key
+        and isinstance(statement.value, Reference)
+    ]
 
 
 def unknown_name(
@@ -57,23 +70,21 @@ def unknown_name(
     if meant:
         place = project.of(kind)[meant].span.place
         hint = [f"did you mean `{meant}`, declared at {place}?"]
-    notes = []
+    known = sorted(project.of(kind))
+    others = [other for other, stands in stated if stands == name and other != kind]
     if (kind, name) in stated and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
+    elif others:
+        notes = [f"there is {_a(others[0])} of that name"]
+    elif not meant and len(known) <= 8:
+        are = f"the {kind}s are" if known[1:] else f"the only {kind} is"
+        notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
+    else:
+        notes = []
     found.error(
         "unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint
     )
 
 
-def _secrets(item: Declared, found: Diagnostics) -> None:
-    """Secrets deep in parameters have no place."""
-    for key in ("args", "params"):
-        values = getattr(item.block, key, None) or {}
-        for name, value in values.items():
-            if isinstance(value, SecretRef):
-                at = item.fields.spans.get((key, name)) or item.fields.spans[key,]
-                found.error(
-                    "secret-place", f"`{key}.{name}` cannot be a secret", at.value,
-                    about=f"{item.kind} {item.name}",
-                    help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
-                )  # fmt: skip
+def _a(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -16,7 +17,7 @@ class Block(BaseModel):
     """Base of every kind and of every plugin's `Settings`: frozen, strict, no unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True
     )
 
 
@@ -32,7 +33,7 @@ def _word(value: object) -> object:
         return value.text
     if isinstance(value, str):
         raise PydanticCustomError("quoted_word", "a name is written without quotes")
-    return value
+    raise PydanticCustomError("word_type", "a name")
 
 
 def _real(value: object) -> object:
@@ -43,8 +44,30 @@ def _items(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _words(value: object) -> object:
-    return tuple(_word(item) for item in value) if isinstance(value, tuple | list) else value
+def _argument(value: object) -> object:
+    """What an engine may be given: anything but a secret or a bare word, however deep."""
+    if isinstance(value, SecretRef):
+        raise PydanticCustomError("secret_value", "no secret")
+    if isinstance(value, Symbol):
+        raise PydanticCustomError("bare_word", "no bare word")
+    for item in _inside(value):
+        _argument(item)
+    return value
+
+
+def _parameter(value: object) -> object:
+    """What a request may hold: what JSON has."""
+    if isinstance(value, Duration | Size | Digest | Files):
+        raise PydanticCustomError("not_json", "no JSON")
+    for item in _inside(value):
+        _parameter(item)
+    return _argument(value)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, tuple | list) else ()
 
 
 def _rate(value: object) -> object:
@@ -64,12 +87,12 @@ def _url(value: object) -> object:
 def _share(value: object) -> object:
     value = _real(value)
     if isinstance(value, float) and not 0 < value < 1:
-        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%")
+        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, as 95%")
     return value
 
 
 Word = Annotated[str, BeforeValidator(_word)]
-Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_items)]
 Real = Annotated[float, BeforeValidator(_real)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -78,7 +101,8 @@ ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
 Scalar = bool | int | float | str | None
-Parameters = dict[str, Any]
+Parameters = dict[str, Annotated[Any, BeforeValidator(_parameter)]]
+Arguments = dict[str, Annotated[Any, BeforeValidator(_argument)]]
 Environment = dict[str, str | SecretRef | int | float | bool]
 
 
@@ -104,15 +128,18 @@ class Adapter(Block):
     retry: int | None = None
 
 
+Pinnable = Annotated[
+    Literal["images", "weights", "datasets", "includes"], BeforeValidator(_word)
+]
+
+
 class Settings(Block):
     """`settings { ... }`: policy of the whole Evalfile."""
 
     requires: str | None = None
     store: str | None = None
     cells: Count = 10_000
-    pinned: Annotated[
-        tuple[Literal["images", "weights", "datasets", "includes"], ...], BeforeValidator(_words)
-    ] = ()
+    pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(_items)] = ()
     overrides: tuple[str, ...] | None = None
     confidence: Confidence | None = None
 
@@ -132,7 +159,7 @@ class Deployment(Block):
     image: str | None = None
     weights: str | Files | None = None
     digest: Digest | None = None
-    args: Parameters = {}
+    args: Arguments = {}
     env: Environment = {}
     run: str | None = None
     port: int | None = None
@@ -235,6 +262,7 @@ class Plugins(Protocol):
         """The plugin class; KeyError when there is none."""
 
 
+@cache
 def references(block: type[BaseModel]) -> dict[str, str]:
     """Fields of `block` that name a declaration -> its kind."""
     found = {}

@@ -41,9 +41,10 @@ def select(project: Project, cells: Cells, words: Sequence[str]) -> Selection:
 def report_cells(project: Project, cells: Cells, report: Declared) -> list[Evaluation]:
     """The cells that a report tells of."""
     chosen = Selection()
-    span = report.fields.spans["of",].value
-    for word in report.block.of:
-        _add(project, cells, word, span, chosen, [])
+    spans = report.fields.spans
+    for number, word in enumerate(report.block.of):
+        place = spans.get(("of", str(number))) or spans["of",]
+        _add(project, cells, word, place.value, chosen, [])
     return list(chosen.evaluations.values())
 
 
@@ -108,5 +109,10 @@ def _unknown(project: Project, cells: Cells, word: str, span: Span) -> Exception
     if "/" in word:
         names += [cell.name for group in cells.values() for cell in group][:2000]
     meant = closest(word, names)
+    others = [key.partition(" ")[0] for key in project.names if key.partition(" ")[2] == word]
+    if others:
+        a = "an" if others[0][0] in "aeiou" else "a"
+        notes = [f"there is {a} {others[0]} of that name; targets are evals, cells, reports and aliases"]
+        return fail("unknown-target", f"no target is named `{word}`", span, notes=notes)
     help_ = [f"did you mean `{meant}`?"] if meant else ["`evalmake list` shows the targets"]
     return fail("unknown-target", f"no target is named `{word}`", span, help=help_)

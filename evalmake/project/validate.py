@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
-from evalmake.lang.values import Duration, Size, show, type_name
+from evalmake.lang.values import Symbol, show, type_name
 from evalmake.project.fields import Fields
 
 B = TypeVar("B", bound=BaseModel)
@@ -20,11 +21,24 @@ _WANTED = {
     "float_type": "a number",
     "bool_type": "`true` or `false`",
     "string_type": "a text",
+    "word_type": "a name",
+    "not_json": "a number, a text, `true` or `false`, a list or a map",
     "dict_type": "a map",
     "tuple_type": "a list",
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
+_CLASSES = {
+    "Duration": "a duration",
+    "Size": "a size",
+    "Digest": "a digest",
+    "Files": "`file(...)` or `glob(...)`",
+    "SecretRef": "`secret(...)`",
+    "Resources": "a map",
+    "Adapter": "a map",
+}
+
+Hints = Callable[[str], Sequence[str]]
 
 
 def validate(
@@ -39,11 +53,13 @@ def validate(
     what: str = "",
     also: Sequence[tuple[Span, str]] = (),
     prefix: tuple[str, ...] = (),
+    hints: Hints = lambda key: (),
 ) -> B | None:
     """The typed block, or `None` with the reasons in `found`.
 
     `what` is the subject of an unknown key ("a model", "the `slurm` backend"), `known` the keys it
-    has beyond the block's own, `also` a label that says why, `prefix` where `values` stand in `fields`.
+    has beyond the block's own, `also` a label that says why, `prefix` where `values` stand in `fields`,
+    `hints` what to say of a key that is unknown or missing.
     """
     try:
         return block.model_validate(dict(values))
@@ -54,7 +70,7 @@ def validate(
             if place in told:
                 continue
             told.add(place)
-            _tell(item, place, block, fields, found, about, span, known, what, also)
+            _tell(item, place, block, fields, found, about, span, known, what, also, hints)
     return None
 
 
@@ -78,8 +94,9 @@ def _tell(
     known: Sequence[str],
     what: str,
     also: Sequence[tuple[Span, str]],
+    hints: Hints,
 ) -> None:
-    key = ".".join(place)
+    key = ".".join(part for part in place if not part.isdigit())
     kind, value = item["type"], item["input"]
     spans = fields.spans.get(place)
     at = spans.value if spans else span
@@ -88,62 +105,98 @@ def _tell(
         if len(item["loc"]) > 1 and what and len(place) > 1:
             names = _nested(block, place[-2]) or names
             what = f"`{place[-2]}`"
-        unknown_key(
-            found, str(item["loc"][-1]), spans.key if spans else span, names, what, about, also
-        )
+        name = str(item["loc"][-1])
+        at = spans.key if spans else span
+        unknown_key(found, name, at, names, what, about, also, hints(name))
     elif kind == "missing":
-        found.error("missing-key", f"{about or 'it'} has no `{item['loc'][-1]}`", span, about=about)
+        name = str(item["loc"][-1])
+        found.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
     elif kind == "literal_error":
         words = [
             w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")
         ]
         meant = closest(str(value), words)
         found.error(
-            "unknown-word", f"`{key}` cannot be {show(value)}", at, about=about,
+            "unknown-word", f"`{key}` cannot be `{value}`", at, about=about,
             notes=[f"it is one of {', '.join(words)}"],
             help=[f"did you mean `{meant}`?"] if meant else [],
         )  # fmt: skip
     elif kind == "quoted_word":
         found.error(
             "quoted-name", f"`{key}` takes a name, and a name has no quotes", at, about=about,
-            help=[f"write {key} = {value}"],
+            help=[f"write `{value}`"],
         )  # fmt: skip
-    elif kind == "is_instance_of" and (unit_of := _unit(item, value)):
-        unit, example = unit_of
+    elif unit := _unit(item, value):
         found.error(
-            "missing-unit", f"`{key}` is {unit} and needs a unit", at, about=about,
-            help=[f"did you mean `{value}{example}`?"],
+            "missing-unit", f"`{key}` is {_CLASSES[_class(item)]} and needs a unit", at, about=about,
+            help=[f"did you mean `{value}{unit}`?"],
         )  # fmt: skip
     else:
         _wrong_type(item, key, at, found, about)
 
 
-def _unit(item: Any, value: object) -> tuple[str, str] | None:
+def _class(item: Any) -> str:
+    """The class that was wanted, where it was one of ours."""
+    context = item.get("ctx", {})
+    return str(context.get("class") or context.get("class_name", ""))
+
+
+def _unit(item: Any, value: object) -> str | None:
+    """The likely unit that a bare number lacks."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    wanted = item.get("ctx", {}).get("class")
-    return {Duration.__name__: ("a duration", "s"), Size.__name__: ("a size", "GiB")}.get(wanted)
+    return {"Duration": "s", "Size": "GiB"}.get(_class(item))
 
 
 def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -> None:
     kind, value = item["type"], item["input"]
     if kind in ("bad_rate", "bad_url", "bad_share", "secret_url", "value_error"):
         code = "secret-place" if kind == "secret_url" else "bad-value"
-        found.error(code, f"`{key}`: {item['msg'].removeprefix('Value error, ')}", at, about=about)
-        return
-    if kind.startswith(("greater_than", "less_than")):
+        said = item["msg"].removeprefix("Value error, ")
+        found.error(code, f"`{key}`: {said}" if key else said, at, about=about)
+    elif kind.startswith(("greater_than", "less_than")):
         found.error("bad-value", f"`{key}` is {show(value)}: {_bound(item)}", at, about=about)
-        return
-    if type(value).__name__ == "SecretRef":
+    elif kind == "secret_value" or type(value).__name__ == "SecretRef":
         found.error(
             "secret-place", f"`{key}` cannot be a secret", at, about=about,
             help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
         )  # fmt: skip
-        return
-    wanted = _WANTED.get(kind) or _classes(item)
-    found.error(
-        "wrong-type", f"`{key}` takes {wanted}, and this is {type_name(value)}", at, about=about
-    )
+    elif kind == "bare_word":
+        found.error(
+            "wrong-type", f"`{key}` takes a value, and a bare word is a name", at, about=about,
+            help=[f"write `{show(str(value))}`"] if isinstance(value, Symbol) else [],
+        )  # fmt: skip
+    else:
+        wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
+        given = show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
+        found.error(
+            "wrong-type", f"`{key}` takes {wanted}, and this is {given}", at, about=about,
+            help=_mended(wanted, value),
+        )  # fmt: skip
+
+
+def _mended(wanted: str, value: object) -> list[str]:
+    """The same value as the type that was wanted, where it is plain what was meant."""
+    text = value if isinstance(value, str) else ""
+    if wanted == "a text" and isinstance(value, Symbol):
+        return [f"write `{show(value.text)}`"]
+    if wanted == "a list" and isinstance(value, str | Symbol):
+        return [f"write `[{show(value)}]`"]
+    if wanted.startswith("`file") and text:
+        return [f"write `file({show(text)})`"]
+    if wanted.startswith("`secret"):
+        return ["keep it out of the file: `secret(\"NAME\")` takes it from the environment"]
+    plain = {
+        "a whole number": r"-?\d+",
+        "a number": r"-?\d+(\.\d+)?",
+        "a duration": r"(\d+(\.\d+)?(ms|s|m|h|d))+",
+        "a size": r"\d+(\.\d+)?[KMGT]i?B",
+        "`true` or `false`": "true|false",
+        "a digest": "(sha256|xxh128):[0-9a-f]+",
+    }
+    if wanted in plain and re.fullmatch(plain[wanted], text):
+        return [f"write it without quotes: `{text}`"]
+    return []
 
 
 def _bound(item: Any) -> str:
@@ -159,19 +212,6 @@ def _bound(item: Any) -> str:
     return str(item["msg"])
 
 
-def _classes(item: Any) -> str:
-    wanted = str(item.get("ctx", {}).get("class", ""))
-    return {
-        "Duration": "a duration",
-        "Size": "a size",
-        "Digest": "a digest",
-        "Files": "`file(...)` or `glob(...)`",
-        "SecretRef": "`secret(...)`",
-        "Resources": "a map",
-        "Adapter": "a map",
-    }.get(wanted, "another type of value")
-
-
 def _nested(block: type[BaseModel], key: str) -> list[str]:
     inner = block.model_fields[key].annotation if key in block.model_fields else None
     return sorted(getattr(inner, "model_fields", {}))
@@ -185,6 +225,7 @@ def unknown_key(
     what: str,
     about: str,
     also: Sequence[tuple[Span, str]] = (),
+    hints: Sequence[str] = (),
 ) -> None:
     """Say that `what` has no key `key`, and which it has."""
     meant = closest(key, names)
@@ -192,5 +233,5 @@ def unknown_key(
     found.error(
         "unknown-key", f"{what} has no {noun} `{key}`", span, about=about, also=also,
         notes=[f"its {noun}s are {', '.join(names)}"],
-        help=[f"did you mean `{meant}`?"] if meant else [],
+        help=[f"did you mean `{meant}`?"] if meant else hints,
     )  # fmt: skip

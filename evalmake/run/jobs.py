@@ -50,7 +50,8 @@ class Workshop:
         if judge is not None:
             env |= self._told(judge, "EVALMAKE_JUDGE", urls)
             secrets |= self._keys(judge, "EVALMAKE_JUDGE_API_KEY")
-        env |= self._own(cell.model)
+        own, headers = self._own(cell.model)
+        env, secrets = env | own, secrets | headers
         files = dict(command.files)
         if resume is not None:
             files["resume.jsonl"] = resume.decode("utf-8", "replace")
@@ -86,15 +87,19 @@ class Workshop:
 
     def _keys(self, model: Declared, variable: str) -> dict[str, str]:
         key = model.block.api_key
-        found = {variable: key.name} if key else {}
-        return found
+        return {variable: key.name} if key else {}
 
-    def _own(self, model: Declared) -> dict[str, str]:
-        """Concurrency and plain headers of a model."""
+    def _own(self, model: Declared) -> tuple[dict[str, str], dict[str, str]]:
+        """A model's concurrency and headers; each secret header is in a variable of its own."""
         block = model.block
         env = {"EVALMAKE_CONCURRENCY": str(block.concurrency)} if block.concurrency else {}
-        plain = {k: v for k, v in block.headers.items() if not isinstance(v, SecretRef)}
-        return env | ({"EVALMAKE_HEADERS": json.dumps(plain)} if plain else {})
+        plain, hidden = split_env(block.headers)
+        variables = {name: f"EVALMAKE_HEADER_{at}" for at, name in enumerate(hidden, 1)}
+        if plain:
+            env["EVALMAKE_HEADERS"] = json.dumps(plain)
+        if hidden:
+            env["EVALMAKE_SECRET_HEADERS"] = json.dumps(variables)
+        return env, {variables[name]: secret for name, secret in hidden.items()}
 
     def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
         known = {file.path: file for file in files_of(benchmark)}

@@ -31,7 +31,11 @@ class Secrets:
         for name, value in sorted(self._given.items(), key=lambda item: -len(item[1])):
             if len(value) >= _SHORTEST:
                 shown = f"[secret {name}]".encode()
-                for form in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+                for form in (
+                    value,
+                    json.dumps(value)[1:-1],
+                    json.dumps(value, ensure_ascii=False)[1:-1],
+                ):
                     data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
         return data
 

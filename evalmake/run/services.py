@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
-from evalmake.planner.ports import Executor, Phase, Service
+from evalmake.planner.ports import Executor, JobState, Phase, Service
 from evalmake.run.events import Emit, ServiceChanged
 from evalmake.run.jobs import Workshop
 from evalmake.run.secrets import Secrets
@@ -17,6 +19,7 @@ from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
 _FIRST_WAIT = 0.5
+_KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
 
 
 @dataclass(slots=True)
@@ -41,7 +44,7 @@ class Services:
 
     def __init__(
         self, workshop: Workshop, executors: Mapping[str, Executor], journal: Journal, secrets: Secrets,
-        emit: Emit, ended: object = None,
+        emit: Emit,
     ) -> None:  # fmt: skip
         self.workshop = workshop
         self.executors = executors
@@ -98,10 +101,16 @@ class Services:
                 self._watch(service)
         return waiting
 
-    def alive(self, name: str) -> bool:
-        """Whether a server still runs."""
-        service = self.all[name]
-        return service.state == "ready" and self._phase(service) is Phase.RUNNING
+    def ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The jobs that serve these deployments now, empty where none does."""
+        up = ("starting", "ready")
+        return tuple(self.all[n].id if self.all[n].state in up else "" for n in names)
+
+    def alive(self, ids: tuple[str, ...], names: tuple[str, ...]) -> bool:
+        """Whether the servers `names` are still the jobs `ids`, and run."""
+        return ids == self.ids(names) and all(
+            self._phase(self.all[name]) is Phase.RUNNING for name in names
+        )
 
     def stop_all(self) -> None:
         """End every server."""
@@ -125,25 +134,31 @@ class Services:
         notes.append(
             f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
         )
+        killed = "exit status 137" in service.why
+        limit = declared.fields.spans.get(("resources",)) if killed else None
         return problem(
-            "service-failed", f"deployment {name} {service.why}", declared.span, notes=notes,
-            help=["137 is SIGKILL, most often the memory limit: raise `resources.memory`"]
-            if "137" in service.why else [],
-        )  # fmt: skip
+            "service-failed",
+            f"deployment {name} {service.why}",
+            declared.span,
+            also=[(limit.value, "the limit it ran under")] if limit else (),
+            notes=notes,
+            help=[_KILLED] if killed else [],
+        )
 
     def _start(self, service: Running) -> None:
         if time.time() < service.not_before:
             return
         declared = self.workshop.project.deployments[service.name]
         service.starts += 1
-        service.id = f"{service.action[-12:]}.s{time.time_ns():x}"
-        job = self.workshop.service(declared, service.id)
-        self.journal.write(
-            Entry(job.id, service.name, "serve", service.action, declared.block.executor, str(job.workdir), time.time())
-        )  # fmt: skip
+        id = service.id = f"{service.action[-12:]}.s{time.time_ns():x}"
         service.state, service.since = "starting", time.time()
         self.emit(ServiceChanged(service.name, "starting" if service.starts == 1 else "restarting"))
+        place, folder = declared.block.executor, str(self.workshop.folder(id))
         try:
+            job = self.workshop.service(declared, id)
+            self.journal.write(
+                Entry(id, service.name, "serve", service.action, place, folder, service.since)
+            )
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
             self._lost(service, f"could not be started: {error}")
@@ -152,11 +167,8 @@ class Services:
         declared = self.workshop.project.deployments[service.name]
         state = self._executor(service).poll(service.id)
         if state.phase in (Phase.ENDED, Phase.UNKNOWN):
-            spent = time.time() - service.since
-            self._lost(
-                service,
-                f"stopped before it was ready: {state.detail or 'exit status 0'} after {spent:.0f}s",
-            )
+            spent = _spent(time.time() - service.since)
+            self._lost(service, f"stopped before it was ready: {_how(state)} after {spent}")
             return
         spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
         port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
@@ -168,18 +180,16 @@ class Services:
             self._lost(service, f"was not ready within {declared.block.ready}")
 
     def _watch(self, service: Running) -> None:
-        if self._phase(service) is not Phase.RUNNING:
-            detail = self._executor(service).poll(service.id).detail
-            self._lost(service, f"died while it was used: {detail or 'exit status 0'}")
+        state = self._executor(service).poll(service.id)
+        if state.phase is not Phase.RUNNING:
+            self._lost(service, f"died while it was used: {_how(state)}")
 
     def _lost(self, service: Running, why: str) -> None:
         """A server is gone: start it again within its budget, else give it up."""
         service.why = why
         log = self.workshop.folder(service.id) / "log"
         service.tail = tuple(self.secrets.hide_text(_tail(log)).splitlines()[-6:])
-        self._keep_log(service)
-        self.journal.remove(service.id)
-        self._executor(service).fetch(service.id, self.workshop.folder(service.id))
+        self._put_away(service)
         service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
         if service.state == "failed":
@@ -188,25 +198,21 @@ class Services:
     def _stop(self, service: Running) -> None:
         if service.state in ("starting", "ready"):
             self._executor(service).cancel(service.id)
-            self._executor(service).fetch(service.id, self.workshop.folder(service.id))
-            self._keep_log(service)
-            self.journal.remove(service.id)
+            self._put_away(service)
             service.state = "stopped"
             service.starts = 0
             self.emit(ServiceChanged(service.name, "stopped"))
 
-    def _keep_log(self, service: Running) -> None:
+    def _put_away(self, service: Running) -> None:
         """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes."""
-        import shutil
-
         folder = self.workshop.folder(service.id)
+        self._executor(service).fetch(service.id, folder)
         kept = self.workshop.root / "logs" / f"{service.name}.log"
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(self.secrets.hide((folder / "log").read_bytes()))
-        except OSError:
-            return
         shutil.rmtree(folder, ignore_errors=True)
+        self.journal.remove(service.id)
 
     def _phase(self, service: Running) -> Phase:
         return self._executor(service).poll(service.id).phase
@@ -214,6 +220,14 @@ class Services:
     def _executor(self, service: Running) -> Executor:
         declared = self.workshop.project.deployments[service.name]
         return self.executors[declared.block.executor]
+
+
+def _how(state: JobState) -> str:
+    return state.detail if state.status is None else f"exit status {state.status}"
+
+
+def _spent(seconds: float) -> str:
+    return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"
 
 
 def _read_port(path: Path) -> int | None:

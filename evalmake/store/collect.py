@@ -35,12 +35,13 @@ def verify(store: Store) -> tuple[int, list[str]]:
 
 
 def garbage(store: Store) -> list[Garbage]:
-    """The blobs and parts that no attempt reaches."""
+    """The blobs and parts that no attempt reaches, and the files that a kill left."""
     needed = {blob for _, blob in _needed(store)}
     walked = {part for _, part in _parts(store)}
     found = [key for key in store.keys("blob") if key[5:] not in needed]
     found += [key for key in store.keys("part") if key[5:] not in walked]
-    return [Garbage(key, store.size(key)) for key in found]
+    sizes = [(key, store.size(key)) for key in found]
+    return [Garbage(key, size) for key, size in [*sizes, *store.orphans()]]
 
 
 def collect(store: Store) -> list[Garbage]:

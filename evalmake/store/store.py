@@ -8,9 +8,10 @@ one query for ten thousand results instead of ten thousand.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from evalmake.planner.staleness import Head
 from evalmake.store import records
 
 _ENDLESS = 1 << 60
+_DAMAGED = ("not a database", "malformed", "no such table", "no such column")
 
 
 class Store:
@@ -31,6 +33,7 @@ class Store:
         self.folder = folder
         self._cache = cache
         self._heads: dict[str, Head] | None = None
+        self._blobs: dict[str, tuple[str | None, int]] | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -44,14 +47,17 @@ class Store:
                 disk_min_file_size=1 << 16, timeout=60,
             )  # fmt: skip
         except (OSError, sqlite3.Error) as error:
-            raise _broken(folder, error) from None
+            raise store_failed(folder, error) from None
         return cls(folder, cache)
 
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Close; what the database or a record in it refused is told as ours."""
         self.close()
+        if isinstance(error, sqlite3.Error | records.Unreadable):
+            raise store_failed(self.folder, error) from None
 
     def close(self) -> None:
         """Let go of the database."""
@@ -63,7 +69,8 @@ class Store:
         """The standing of every action, read once."""
         if self._heads is None:
             rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
-            self._heads = {key[5:]: records.head_from_text(key[5:], text) for key, text in rows}
+            texts = [(key[5:], text or self._cache.get(key)) for key, text in rows]
+            self._heads = records.heads_from_texts(texts)
         return self._heads
 
     def head(self, action: str) -> Head | None:
@@ -101,21 +108,21 @@ class Store:
         return data
 
     def broken(self, head: Head) -> str | None:
-        """The first of an action's outputs that is missing; contents are checked by `verify`."""
-        known = self._blobs()
+        """The first of an action's outputs that is missing or cut; contents are for `verify`."""
+        if self._blobs is None:
+            rows = self._rows("SELECT key, filename, size FROM Cache WHERE tag = 'blob'")
+            self._blobs = {key[5:]: (filename, size) for key, filename, size in rows}
         for blob in head.blobs:
-            filename = known.get(blob, "")
-            if blob not in known:
-                return f"blob sha256:{blob[:12]} is missing from the store"
-            if filename and not os.path.exists(self.folder / filename):
-                return f"blob sha256:{blob[:12]} is missing from the store"
+            if blob not in self._blobs or not self._whole(*self._blobs[blob]):
+                return f"blob sha256:{blob[:12]} is missing from the store or damaged"
         return None
 
-    def _blobs(self) -> dict[str, str | None]:
-        if not hasattr(self, "_known_blobs"):
-            rows = self._rows("SELECT key, filename FROM Cache WHERE tag = 'blob'")
-            self._known_blobs = {key[5:]: filename for key, filename in rows}
-        return self._known_blobs
+    def _whole(self, filename: str | None, size: int) -> bool:
+        """Whether a blob that is kept in a file of its own has its length."""
+        try:
+            return filename is None or os.stat(self.folder / filename).st_size == size
+        except OSError:
+            return False
 
     def reports(self, name: str) -> Mapping[str, str] | None:
         """What was last written for a report: the walk of its identity, and its files' sha256."""
@@ -147,15 +154,16 @@ class Store:
             self._cache.set(key, records.record_to_text(result), tag="record")
             head = _next_head(before, result)
             self._cache.set(f"head/{action.digest}", records.head_to_text(head), tag="head")
-        self._remember(head)
-        self.touch()
+            self.touch()
+        if self._heads is not None:
+            self._heads[head.action] = head
         return head
 
     def write_report(self, name: str, identity: Mapping[str, str]) -> None:
         """Remember what a report was made of."""
         with self._writing():
             self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
-        self.touch()
+            self.touch()
 
     def accept(self, name: str, action: Action, old: Head, because: str) -> Head:
         """Let the result of `old` count for `action`, with the reason; both stay on record."""
@@ -164,8 +172,11 @@ class Store:
         identity = {part_name: part.digest for part_name, part in action.parts}
         facts = {**before.facts, "accepted-from": old.action, "accepted-because": because}
         result = replace(before, action=action.digest, name=name, identity=identity, facts=facts)
-        files = {o.name: self.blob(o.sha256) or b"" for o in before.outputs}
-        return self.commit(action, result, files)
+        files = {output.name: self.blob(output.sha256) for output in before.outputs}
+        whole = {key: data for key, data in files.items() if data is not None}
+        if len(whole) < len(files):
+            raise fail("nothing-to-accept", f"an output of {name}'s earlier result is damaged")
+        return self.commit(action, result, whole)
 
     def touch(self) -> None:
         """Tell the fast path that the store has changed."""
@@ -180,23 +191,26 @@ class Store:
         digest = sha256(content).hexdigest()
         if self.blob(digest) is None:
             self._cache.set(f"blob/{digest}", content, tag="blob")
-        if hasattr(self, "_known_blobs"):
-            del self._known_blobs
+        self._blobs = None
         return Artifact(name, digest, len(content))
 
     def _head_now(self, action: str) -> Head | None:
         text = self._cache.get(f"head/{action}")
         return records.head_from_text(action, text) if text is not None else None
 
-    def _remember(self, head: Head) -> None:
-        if self._heads is not None:
-            self._heads[head.action] = head
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction; a full disk and the like are told as ours."""
+        from diskcache import Timeout
 
-    def _writing(self) -> Any:
-        return _Transaction(self)
+        try:
+            with self._cache.transact():
+                yield
+        except (OSError, sqlite3.Error, Timeout) as error:
+            raise store_failed(self.folder, error) from None
 
-    def _rows(self, query: str) -> list[tuple[str, Any]]:
-        rows: list[tuple[str, Any]] = self._cache._sql(query).fetchall()
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self._cache._sql(query).fetchall()
         return rows
 
     # Caretaking ---------------------------------------------------------------------------------
@@ -206,8 +220,10 @@ class Store:
         return [row[0] for row in self._cache._sql("SELECT key FROM Cache WHERE tag = ?", (tag,))]
 
     def remove(self, key: str) -> None:
-        """Remove one entry; only `collect` does."""
+        """Remove one entry, or a file that `orphans` named; only `collect` does."""
         with self._writing():
+            if key.startswith("file/"):
+                (self.folder / key[5:]).unlink(missing_ok=True)
             self._cache.delete(key)
 
     def size(self, key: str) -> int:
@@ -216,36 +232,16 @@ class Store:
         row = self._cache._sql(query, (key,)).fetchone()
         return int((row and (row[0] or row[1])) or 0)
 
+    def orphans(self) -> list[tuple[str, int]]:
+        """Files of blobs that no row names, left by a kill: `file/NAME` and sizes in bytes."""
+        known = {row[0] for row in self._rows("SELECT filename FROM Cache")}
+        files = [(str(p.relative_to(self.folder)), p) for p in self.folder.glob("??/??/*.val")]
+        return [(f"file/{name}", p.stat().st_size) for name, p in files if name not in known]
+
     def check(self) -> list[str]:
         """sqlite's and diskcache's own complaints."""
         rows = self._cache._sql("PRAGMA integrity_check").fetchall()
         return [str(row[0]) for row in rows if row[0] != "ok"]
-
-
-class _Transaction:
-    """diskcache's transaction, with a full disk and the like told as ours."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._inner = store._cache.transact(retry=True)
-
-    def __enter__(self) -> None:
-        self._guard(self._inner.__enter__)
-
-    def __exit__(self, *error: Any) -> None:
-        if isinstance(error[1], OSError | sqlite3.Error):
-            try:
-                self._inner.__exit__(*error)
-            except (OSError, sqlite3.Error):
-                pass
-            raise _broken(self._store.folder, error[1]) from None
-        self._guard(lambda: self._inner.__exit__(*error))
-
-    def _guard(self, act: Callable[[], Any]) -> None:
-        try:
-            act()
-        except (OSError, sqlite3.Error) as error:
-            raise _broken(self._store.folder, error) from None
 
 
 def _next_head(before: Head | None, result: ActionResult) -> Head:
@@ -261,11 +257,26 @@ def _next_head(before: Head | None, result: ActionResult) -> Head:
     )  # fmt: skip
 
 
-def _broken(folder: Path, error: Exception) -> EvalmakeError:
+def store_failed(folder: Path, error: Exception) -> EvalmakeError:
+    """What to tell when the disk or the database refuses, or holds what cannot be read."""
+    error = _cause(error)
     reason = getattr(error, "strerror", None) or str(error)
-    full = "full" in reason or "No space" in reason
-    return fail(
-        "store-failed", f"the store at {folder} cannot be written: {reason}",
-        help=["free some space (`evalmake gc` frees what no result needs), then run again: what had finished is kept"]
-        if full else ["look at the folder's permissions, or name another with `settings { store }`"],
-    )  # fmt: skip
+    if isinstance(error, records.NewerRecord):
+        message = f"the store at {folder} was written by a later evalmake"
+        return fail("newer-store", message, help=["install that one, or name another store"])
+    if isinstance(error, records.Unreadable) or any(sign in reason for sign in _DAMAGED):
+        message = f"the store at {folder} is damaged: {reason}"
+        return fail("store-damaged", message, help=["move it away: evalmake begins a new one"])
+    hint = "look at the folder's permissions, or name another with `settings { store }`"
+    if "full" in reason or "No space" in reason:
+        hint = "free some space, then run again: what had finished is kept"
+    return fail("store-failed", f"cannot write to {folder}: {reason}", help=[hint])
+
+
+def _cause(error: BaseException) -> Exception:
+    """The first refusal: rolling back after it, and diskcache's `Timeout`, say less."""
+    found = error
+    while isinstance(found.__context__, OSError | sqlite3.Error):
+        found = found.__context__
+    assert isinstance(found, Exception)
+    return found

@@ -18,8 +18,26 @@ from aiohttp import web
 from evalmake.native.__main__ import main
 
 Body = dict[str, Any]
-Reply = web.Response | str | Body | None
-"""A response; the text of a good one; its JSON; None never answers."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A response that is not the JSON of a good one."""
+
+    status: int = 200
+    text: str = '{"error": "no"}'
+    kind: str = "application/json"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def response(self) -> web.Response:
+        """A response to send: each can be sent only once."""
+        return web.Response(
+            status=self.status, text=self.text, content_type=self.kind, headers=self.headers
+        )
+
+
+Reply = Raw | str | Body | None
+"""A response as it is; the text of a good one; its JSON; None never answers."""
 
 
 @dataclass
@@ -41,8 +59,8 @@ class Server:
         reply = self.answer(body)
         if reply is None:
             await asyncio.sleep(60)
-        if isinstance(reply, web.Response):
-            return reply
+        if isinstance(reply, Raw):
+            return reply.response()
         return web.json_response(completion(reply) if isinstance(reply, str) else reply)
 
 
@@ -86,10 +104,10 @@ def completion(text: str | None, finish_reason: str = "stop", **message: object)
     return {"choices": [choice], "usage": usage}
 
 
-def refusal(status: int, text: str = '{"error": "no"}', **headers: str) -> web.Response:
+def refusal(status: int, text: str = '{"error": "no"}', **headers: str) -> Raw:
     """A response with another status than 200."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return web.Response(status=status, text=text, headers=named)
+    return Raw(status, text, headers=named)
 
 
 def question(body: Body) -> str:

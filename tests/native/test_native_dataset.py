@@ -95,9 +95,9 @@ def test_bad_data_names_file_and_line(
 def test_bad_bytes_and_missing_files(tmp_path: Path) -> None:
     """A file that is absent or not UTF-8 is named."""
     (tmp_path / "s.jsonl").write_bytes(b'{"a": 1}\n{"a": "\xff"}')
-    with pytest.raises(TaskError, match="s.jsonl:2: not UTF-8"):
+    with pytest.raises(TaskError, match=r"s\.jsonl:2: not UTF-8"):
         read_files(tmp_path, ["s.jsonl"])
-    with pytest.raises(TaskError, match="t.jsonl: No such file"):
+    with pytest.raises(TaskError, match=r"t\.jsonl: No such file"):
         read_files(tmp_path, ["t.jsonl"])
 
 

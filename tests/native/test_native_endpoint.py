@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from aiohttp import web
-from harness_bench import Body, Native, Reply, completion, questions, refusal
+from harness_bench import Body, Native, Raw, Reply, completion, questions, refusal
 
 from evalmake.native.client import LONGEST_RETRY_AFTER, retry_after
 
@@ -21,7 +20,7 @@ HTML = "<!doctype html><title>Sign in</title>"
         refusal(408),
         refusal(500),
         refusal(503, HTML),
-        web.Response(text='{"choices": [{"mess', content_type="application/json"),
+        Raw(text='{"choices": [{"mess'),
         {"object": "error"},
     ],
 )
@@ -122,7 +121,7 @@ def test_a_useless_endpoint_ends_the_run(native: Native, reply: Reply, message: 
 
 def test_html_ends_the_run(native: Native) -> None:
     """A web page where JSON should be is the wrong address."""
-    native.server.answer = lambda body: web.Response(text=HTML, content_type="text/html")
+    native.server.answer = lambda body: Raw(text=HTML, kind="text/html")
     run = native()
     assert run.status == 3
     assert f"HTML instead of JSON: {HTML}" in run.err

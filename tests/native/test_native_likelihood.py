@@ -8,7 +8,11 @@ from collections.abc import Callable
 import pytest
 from harness_bench import Body, Native, Reply, refusal
 
-RECORD = {"q": "Capital of France?", "a": 1, "o": ["Rome", "Paris", "A city far to the north"]}
+RECORD: Body = {
+    "q": "Capital of France?",
+    "a": 1,
+    "o": ["Rome", "Paris", "A city far to the north"],
+}
 
 
 def echoing(score: Callable[[str], float | None]) -> Callable[[Body], Reply]:
@@ -45,11 +49,11 @@ def test_the_options_own_tokens_are_summed(likely: Native) -> None:
     assert run.samples[0]["scores"] == {"accuracy": 1.0, "accuracy_norm": 0.0}
     assert run.scores["metric"] == "accuracy"
     sent = likely.server.bodies
-    assert [body["prompt"] for body in sent] == [f"Capital of France? {o}" for o in RECORD["o"]]  # type: ignore[attr-defined]
+    assert [body["prompt"] for body in sent] == [f"Capital of France? {o}" for o in RECORD["o"]]
     assert all(
         (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 0) for body in sent
     )
-    assert run.samples[0]["tokens_in"] == 4 + 4 + 8
+    assert run.samples[0]["tokens_in"] == 4 + 4 + 9
     assert run.samples[0]["attempts"] == 3
     assert run.scores["usage"]["truncated"] == 0
 

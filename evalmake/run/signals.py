@@ -1,0 +1,38 @@
+"""Ctrl-C, TERM and HUP as a byte on a pipe, so that the scheduler's one wait wakes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+class Signals:
+    """Counts signals while it is entered; from the second on `at_once` is called as well."""
+
+    def __init__(self, at_once: Callable[[], None]) -> None:
+        self.count = 0
+        self._at_once = at_once
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Signals:
+        self.pipe, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            try:
+                self._before[number] = signal.signal(number, self._caught)
+            except ValueError:  # not in the main thread: the caller's handlers stay
+                break
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        os.close(self.pipe)
+        os.close(self._write)
+
+    def _caught(self, number: int, frame: object) -> None:
+        self.count += 1
+        if self.count > 1:
+            self._at_once()
+        os.write(self._write, b"!")

@@ -1,0 +1,283 @@
+"""Builds that are killed, interrupted, or run side by side."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from workspaces import Bench, end, wait_for
+
+from evalmake.planner.action import ActionResult
+from evalmake.store.journal import Entry, Journal
+from evalmake.store.store import Store
+
+MATRIX = """\
+    SLOTS = 4
+
+    executor local {
+        backend = process
+        slots   = SLOTS
+    }
+    deployment stand-in {
+        engine = mock
+        args   = { skill = 0.6 }
+    }
+    model stand-in { deployment = stand-in }
+    benchmark counted {
+        harness = command
+        files   = file("job.sh")
+        run     = "sh data/job.sh"
+    }
+    benchmark sums {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = number
+    }
+    eval many {
+        model     = stand-in
+        benchmark = counted
+        seed      in 1..24
+    }
+    eval asked {
+        model     = stand-in
+        benchmark = sums
+        seed      in 1..6
+    }
+"""
+
+
+JOB = """\
+    sleep 0.8
+    echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
+"""
+
+
+def matrix(root: Path) -> Bench:
+    """A workspace of thirty cells."""
+    root.mkdir()
+    bench = Bench(root)
+    bench.evalfile(MATRIX)
+    bench.job(JOB)
+    bench.sums()
+    return bench
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float | None]]:
+    """The scores of a build that nothing happened to."""
+    bench = matrix(tmp_path_factory.mktemp("calm") / "work")
+    assert bench.run("SLOTS=16").status == 0
+    return bench.scores()
+
+
+def killed_until_done(bench: Bench, moments: random.Random) -> int:
+    """Kill builds at random moments until one ends by itself; how many were killed."""
+    kills = 0
+    while True:
+        process = bench.start()
+        try:
+            process.wait(moments.uniform(0.1, 1.5))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+        else:
+            assert end(process).status == 0
+            return kills
+
+
+def test_kill_at_any_moment(bench: Bench, undisturbed: dict[str, list[float | None]]) -> None:
+    """Fifty kills of builds lose no result, double none, and leave no process behind."""
+    moments = random.Random(20260901)
+    kills = 0
+    while kills < 50:
+        work = matrix(bench.root / f"after-{kills}")
+        kills += killed_until_done(work, moments)
+        assert work.scores() == undisturbed
+        successes = Counter(a.action for a in work.attempts() if a.status == "succeeded")
+        assert len(successes) == 30
+        assert set(successes.values()) == {1}
+        work.clean()
+
+
+def test_two_at_once(bench: Bench) -> None:
+    """Two builds on one store both succeed, nothing runs twice, and the second says whom it awaits."""
+    work = matrix(bench.root / "two")
+    first = work.start("SLOTS=16")
+    wait_for(lambda: work.journal() != [])
+    second = work.start("SLOTS=16")
+    told, late = end(first), end(second)
+
+    assert (told.status, late.status) == (0, 0), told.text + late.text
+    assert f"waiting for another evalmake to finish (process {first.pid} on " in late.err
+    assert "nothing to do: 30 evaluations up to date" in late.out
+    assert {a.attempt for a in work.attempts()} == {1}
+    work.clean()
+
+
+SLOW = """\
+    deployment stand-in {
+        engine = mock
+        args   = { skill = 0.6, latency = 0.2 }
+    }
+    model stand-in {
+        deployment  = stand-in
+        concurrency = 1
+    }
+    benchmark sums {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = number
+    }
+    eval asked {
+        model     = stand-in
+        benchmark = sums
+    }
+"""
+
+
+def samples_so_far(bench: Bench) -> int:
+    """How many samples the running evaluation has written."""
+    logs = (bench.root / ".evalmake" / "work").glob("*/out/samples.jsonl")
+    return sum(path.read_bytes().count(b"\n") for path in logs)
+
+
+def test_interrupt_once(bench: Bench) -> None:
+    """Ctrl-C ends with 130, the evaluation is on record as cancelled, and goes on from its samples."""
+    bench.evalfile(SLOW)
+    bench.sums(30)
+    process = bench.start()
+    wait_for(lambda: samples_so_far(bench) >= 5)
+    process.send_signal(signal.SIGINT)
+    ended = end(process)
+
+    assert ended.status == 130, ended.text
+    assert "interrupted: ending 1 running, nothing more starts" in ended.err
+    [attempt] = bench.attempts()
+    assert (attempt.status, attempt.detail) == ("cancelled", "interrupted")
+    bench.clean()
+    with bench.store() as store:
+        before = sample_rows(store, attempt)
+
+    assert bench.run().status == 0
+    after = bench.attempts()[-1]
+    with bench.store() as store:
+        rows = sample_rows(store, after)
+    assert len(rows) == 30
+    assert len(before) >= 5
+    again = {row["id"]: row for row in rows}
+    assert all(
+        again[row["id"]] == row for row in before
+    )  # latencies too: they were not asked again
+
+
+def sample_rows(store: Store, attempt: ActionResult) -> list[dict[str, object]]:
+    """The samples that an attempt left."""
+    [digest] = [output.sha256 for output in attempt.outputs if output.name == "samples.jsonl"]
+    return [json.loads(line) for line in (store.blob(digest) or b"").splitlines()]
+
+
+def test_interrupt_twice(bench: Bench) -> None:
+    """A second Ctrl-C ends at once what would not end, and the next build recovers."""
+    bench.evalfile(
+        """
+        benchmark stubborn {
+            harness = command
+            files   = file("job.sh")
+            run     = "sh data/job.sh"
+        }
+        model nobody { endpoint = "http://127.0.0.1:9/v1" }
+        eval deaf {
+            model     = nobody
+            benchmark = stubborn
+        }
+        """
+    )
+    bench.job(
+        """
+        trap '' TERM
+        echo ready
+        test -e ../../../calm || while :; do sleep 0.1; done
+        echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
+        """
+    )
+    process = bench.start()
+    logs = bench.root / ".evalmake" / "work"
+    wait_for(lambda: any(b"ready" in path.read_bytes() for path in logs.glob("*/log")))
+    process.send_signal(signal.SIGINT)
+    assert "interrupted" in (process.stderr.readline() if process.stderr else "")
+    process.send_signal(signal.SIGINT)
+    ended = end(process)
+
+    assert ended.status == 130
+    assert bench.left() == []
+    (bench.root / "calm").touch()
+    again = bench.run()
+    assert again.status == 0, again.text
+    assert [a.status for a in bench.attempts()] == ["cancelled", "succeeded"]
+    bench.clean()
+
+
+def test_killed_in_a_linked_folder(bench: Bench) -> None:
+    """A workspace that is reached through a symbolic link finds its jobs again after a kill."""
+    work = matrix(bench.root / "real")
+    link = bench.root / "link"
+    link.symlink_to(work.root)
+    linked = Bench(link, env=bench.env | {"PWD": str(link)})
+    process = linked.start("many", "-f", str(link / "Evalfile"))
+    wait_for(lambda: len(linked.journal()) >= 4)
+    process.kill()
+    process.communicate()
+    again = linked.run("many", "-f", str(link / "Evalfile"), "SLOTS=16")
+
+    assert again.status == 0, again.text
+    assert "found again from an interrupted build" in again.err
+    assert {a.attempt for a in work.attempts()} == {1}
+    work.clean()
+
+
+def test_killed_then_unwanted(bench: Bench) -> None:
+    """What a killed build left running is ended when its evaluations are wanted no more."""
+    work = matrix(bench.root / "changed")
+    process = work.start("many")
+    wait_for(lambda: len(work.journal()) >= 4)
+    process.kill()
+    process.communicate()
+    work.edit("seed      in 1..24", "seed      in 31..32")
+    work.edit("slots   = SLOTS", "slots   = 16")
+    assert work.left()
+    ended = work.run("many")
+
+    assert ended.status == 0, ended.text
+    assert sorted(work.scores()) == ["many/31", "many/32"]
+    work.clean()
+
+
+def test_killed_between_record_and_journal(bench: Bench) -> None:
+    """A result that was stored before the kill is not stored again, not even with -B."""
+    work = matrix(bench.root / "recorded")
+    assert work.run("SLOTS=16", "many/1").status == 0
+    [done] = work.attempts()
+    folder = work.root / ".evalmake" / "work" / done.job
+    (folder / "out").mkdir(parents=True)
+    (folder / "out" / "scores.json").write_text('{"accuracy": 0.1}')
+    (folder / "pid").write_text("1")
+    (folder / "status").write_text("0")
+    entry = Entry(done.job, done.name, "evaluate", done.action, "local", str(folder), 0.0)
+    Journal(work.root / ".evalmake" / "journal").write(entry)
+
+    assert work.run("many/1").status == 0
+    assert len(work.attempts()) == 1
+    Journal(work.root / ".evalmake" / "journal").write(entry)
+    assert work.run("many/1", "-B").status == 0
+    assert [a.job for a in work.attempts()] == [done.job, done.job[:-1] + "2"]
+    work.clean()

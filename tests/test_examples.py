@@ -1,0 +1,45 @@
+"""The Evalfiles that are shown to people: they load, are well formatted, and plan as recorded."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
+SNAPSHOTS = Path(__file__).parent / "spec" / "examples"
+NAMES = sorted(path.name for path in EXAMPLES.glob("*.evalfile"))
+
+
+@pytest.fixture
+def examples(project: Project) -> Project:
+    """A copy of the examples."""
+    shutil.copytree(
+        EXAMPLES, project.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".evalmake")
+    )
+    return project
+
+
+def test_the_examples_are_there() -> None:
+    """The examples that the documentation speaks of exist."""
+    assert {"quickstart", "hosted", "matrix", "audit", "private"} <= {n.split(".")[0] for n in NAMES}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_plans_as_recorded(name: str, examples: Project) -> None:
+    """The plan of each example is the one on record (UPDATE_GOLDEN=1 rewrites it)."""
+    said = re.sub(r"plan \S+$", "plan [DIGEST]", examples.run("-n", "-f", name).stdout, flags=re.M)
+    golden = SNAPSHOTS / name.replace(".evalfile", ".plan")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(said)
+    assert said == golden.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.evalfile")), ids=lambda p: p.stem)
+def test_is_its_own_formatting(path: Path, examples: Project) -> None:
+    """The formatter leaves each example, and what it includes, as it is."""
+    examples.run("fmt", "--check", str(path.relative_to(EXAMPLES)))

@@ -1,0 +1,79 @@
+"""Every code has a page, every page a code, and what the pages show is true."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from projects import Project
+
+import evalmake
+from evalmake.lang.mistakes import MISTAKES
+
+PACKAGE = Path(evalmake.__file__).parent
+PAGES = {path.stem: path.read_text() for path in (PACKAGE / "explanations").glob("*.md")}
+CAUSES = "## An Evalfile that causes it"
+TOO_LONG = (f'TEXT = "{"x" * 300_000}"\n', "TEXT = 'x'\n")  # the page only speaks of it
+
+
+def codes_in(path: Path) -> Iterator[str]:
+    """The codes that a source file gives to `error`, `fail` or `problem`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        first = node.args[0]
+        branches = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+        for branch in branches:
+            code = getattr(branch, "value", None)
+            plain = isinstance(code, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code)
+            if plain and len(node.args) > 1 and name in ("error", "fail", "problem"):
+                yield code
+
+
+CODES = {code for path in PACKAGE.rglob("*.py") for code in codes_in(path)} | set(MISTAKES)
+
+
+def blocks(page: str) -> list[str]:
+    """The fenced blocks of a page."""
+    return re.findall(r"^```\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+
+
+def test_every_code_has_a_page() -> None:
+    """A code without a page, or a page without a code, is a mistake."""
+    assert len(CODES) > 60
+    assert set(PAGES) == CODES
+
+
+@pytest.mark.parametrize("code", sorted(PAGES))
+def test_pages_have_one_form(code: str, project: Project) -> None:
+    """A page begins with its code, ends in how to mend it, and `explain` prints it."""
+    page = PAGES[code]
+    assert page.startswith(f"# {code}\n\n")
+    assert "\n## Mended\n" in page
+    assert CAUSES in page or "\n$ evalmake" in page
+    prose = re.sub(r"^```\n.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+    assert max(map(len, prose.splitlines())) <= 120
+    assert page.strip() in project.run("explain", code).stdout
+
+
+@pytest.mark.parametrize("code", sorted(code for code, page in PAGES.items() if CAUSES in page))
+def test_causes_and_mends(code: str, project: Project) -> None:
+    """The first Evalfile gives exactly that code when it is planned, the second plans."""
+    bad, good = TOO_LONG if code == "too-large" else blocks(PAGES[code])
+    project.write("Evalfile", bad)
+    said = project.run("-n", status=2).stderr
+    assert set(re.findall(r"^error: .* \[([a-z0-9-]+)\]$", said, re.MULTILINE)) == {code}
+    project.write("Evalfile", good)
+    assert project.run("-n").stdout
+
+
+@pytest.mark.parametrize("code", sorted(code for code, page in PAGES.items() if CAUSES not in page))
+def test_transcripts_show_the_code(code: str) -> None:
+    """A page without an Evalfile shows a command line and what it says, with the code."""
+    shown = blocks(PAGES[code])[0]
+    assert shown.startswith("$ evalmake")
+    assert f" [{code}]" in shown

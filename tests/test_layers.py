@@ -1,0 +1,122 @@
+"""Imports point one way: counted in every module, wherever they stand, for types or not."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import evalmake
+
+PACKAGE = Path(evalmake.__file__).parent
+LAYERS = (
+    ("evalmake", "lang", "fastpath", "explanations", "grammar"),
+    ("project",),
+    ("planner",),
+    ("store", "executors", "harnesses", "engines", "exporters", "native", "mock", "gateway"),
+    ("run", "plugins"),
+    ("workspace", "results", "session", "ui"),
+    ("cli", "commands", "__main__", "testing"),
+)
+LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
+LEAVES = LAYERS[3]
+
+# A library stands at its address and nowhere else; those of no address are free (xxhash).
+ADDRESSES = {
+    "lark": ("lang.parser", "lang.builder", "lang.mistakes", "lang.place"),
+    "networkx": ("planner.graph",),
+    "diskcache": ("store.store", "gateway"),
+    "click": ("cli", "commands"),
+    "docker": ("executors.docker",),
+    "httpx": ("executors.lepton", "harnesses", "project.registry", "run.probe"),
+    "aiohttp": ("native", "mock", "gateway"),
+    "httptools": ("native", "mock", "gateway"),
+    "uvloop": ("native", "mock", "gateway"),
+    "orjson": ("native", "mock", "gateway"),
+    "pyarrow": ("native",),
+    "pydantic": (
+        "project.schema", "project.declare", "project.load", "project.validate", "project.references",
+        "planner.ports", "store.records", "executors", "harnesses", "engines", "exporters", "gateway",
+    ),
+    "pydantic_core": ("project.schema",),
+    "rich": ("ui",),
+}  # fmt: skip
+
+
+def imports(path: Path) -> set[str]:
+    """The full names of all that a module imports."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def _modules() -> dict[str, Path]:
+    """Every module by its name without `evalmake.`; a package by its folder's."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name or "evalmake"] = path
+    return found
+
+
+MODULES = _modules()
+IMPORTS = {name: imports(path) for name, path in MODULES.items()}
+
+
+def own(name: str) -> set[str]:
+    """The modules of evalmake that a module imports."""
+    found = set()
+    for target in IMPORTS[name]:
+        if target.split(".")[0] != "evalmake":
+            continue
+        inner = target.removeprefix("evalmake").removeprefix(".")
+        while inner and inner not in MODULES:
+            inner = inner.rpartition(".")[0]
+        found.add(inner or "evalmake")
+    return found - {name}
+
+
+def test_every_module_has_a_layer() -> None:
+    """A new package or module at the top must be given its place."""
+    assert {name.split(".")[0] for name in MODULES} <= set(LAYER)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_downwards(name: str) -> None:
+    """A module imports its own layer and those below; a leaf, of its layer, only itself."""
+    top = name.split(".")[0]
+    for target in own(name):
+        other = target.split(".")[0]
+        assert LAYER[other] <= LAYER[top], f"{name} imports {target}, which is above it"
+        if top in LEAVES and other in LEAVES:
+            assert other == top, f"{name} imports {target}, another leaf"
+
+
+def test_there_is_no_cycle() -> None:
+    """No module imports itself, by however long a way."""
+    graph = {name: own(name) for name in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_third_party_weight_has_its_address(name: str) -> None:
+    """A library is imported where it belongs, so that what it costs is paid there alone."""
+    for target in IMPORTS[name]:
+        library = target.split(".")[0]
+        if library in sys.stdlib_module_names or library in ("evalmake", "xxhash"):
+            continue
+        addresses = ADDRESSES.get(library, ("exporters",))  # an exporter may need its own
+        at_home = any(name == place or name.startswith(f"{place}.") for place in addresses)
+        assert at_home, f"{name} imports {library}, which stands in {', '.join(addresses)}"

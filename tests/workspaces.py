@@ -1,0 +1,147 @@
+"""A workspace in a temporary folder, and evalmake as the process that a user starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from textwrap import dedent
+
+from evalmake.planner.action import ActionResult
+from evalmake.store.store import Store
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Both streams."""
+        return self.out + self.err
+
+
+@dataclass
+class Bench:
+    """A folder with an Evalfile; `run` waits for evalmake, `start` does not."""
+
+    root: Path
+    env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def evalfile(self, text: str) -> None:
+        """Write the Evalfile."""
+        (self.root / "Evalfile").write_text(dedent(text))
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace `old`, which must be there, in the Evalfile."""
+        text = (self.root / "Evalfile").read_text()
+        assert old in text
+        (self.root / "Evalfile").write_text(text.replace(old, new))
+
+    def sums(self, count: int = 20, name: str = "sums.jsonl") -> None:
+        """Write `count` questions that the mock server can answer."""
+        rows = [
+            {"question": f"What is {at} + {at + 3}?", "answer": 2 * at + 3} for at in range(count)
+        ]
+        (self.root / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def job(self, text: str, name: str = "job.sh") -> None:
+        """Write a script that a benchmark runs by `sh data/job.sh`."""
+        (self.root / name).write_text(dedent(text))
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `evalmake WORDS`, in a session of its own as in a terminal's foreground."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "evalmake", *words],
+            cwd=self.root,
+            env=self.env | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
+        """Run `evalmake WORDS` to its end."""
+        return end(self.start(*words, env=env))
+
+    def store(self) -> Store:
+        """The store, opened: close it, or use it in a `with`."""
+        return Store.open(self.root / ".evalmake" / "store")
+
+    def attempts(self) -> list[ActionResult]:
+        """Every attempt on record."""
+        with self.store() as store:
+            return [attempt for action in store.heads() for attempt in store.attempts(action)]
+
+    def scores(self) -> dict[str, list[float | None]]:
+        """The scores of every success, by target."""
+        done = [a for a in self.attempts() if a.status == "succeeded"]
+        return {a.name: [score.value for score in a.scores] for a in done}
+
+    def left(self) -> list[str]:
+        """The command lines of processes that stand below the workspace or were started there."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                cwd = os.readlink(entry / "cwd")
+                mark = (
+                    f"EVALMAKE_WORKDIR={self.root.resolve()}".encode()
+                    in (entry / "environ").read_bytes()
+                )
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if cwd.startswith(str(self.root.resolve() / ".evalmake")) or mark:
+                found.append(words)
+        return found
+
+    def journal(self) -> list[str]:
+        """What lies in the journal, hidden files too."""
+        return sorted(path.name for path in (self.root / ".evalmake" / "journal").glob("*"))
+
+    def clean(self) -> None:
+        """Assert that nothing runs or lies about, and that the store is whole."""
+        assert self.left() == []
+        assert self.journal() == []
+        work = self.root / ".evalmake" / "work"
+        assert not work.exists() or list(work.iterdir()) == []
+        verified = self.run("verify")
+        assert (verified.status, "all match" in verified.out) == (0, True), verified.text
+
+
+def end(process: subprocess.Popen[str]) -> Ended:
+    """Wait for a process that `Bench.start` started."""
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return Ended(process.returncode, out, err)
+
+
+def wait_for(met: Callable[[], bool]) -> None:
+    """Wait until something holds; a minute without it fails the test."""
+    deadline = time.monotonic() + 60
+    while not met():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def kill(pid: int) -> None:
+    """End a process that a test started, if it is still there."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
