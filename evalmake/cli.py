@@ -66,7 +66,7 @@ def place_options(command: Any) -> Any:
 
 def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion for targets."""
-    from evalmake.commands import complete
+    from evalmake.commands.asked import complete
 
     return complete(ctx.params, incomplete)
 
@@ -98,17 +98,18 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.pass_context
 def build(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
     """Run what is out of date (the default command)."""
-    from evalmake.commands import build as run_build
+    from evalmake.commands.building import build as run_build
 
     return run_build(words, flags, ctx.obj)
 
 
-def _simple(name: str, help: str, *params: Any) -> None:
-    """Register a command of `evalmake.commands`, imported when it is called."""
+def _simple(module: str, name: str, help: str, *params: Any) -> None:
+    """Register a command of `evalmake.commands.MODULE`, imported when it is called."""
 
     def callback(**values: Any) -> int:
-        from evalmake import commands
+        from importlib import import_module
 
+        commands = import_module(f"evalmake.commands.{module}")
         result: int = getattr(commands, f"{name}_command")(**values)
         return result
 
@@ -121,26 +122,27 @@ def _simple(name: str, help: str, *params: Any) -> None:
 
 _words = click.argument("words", nargs=-1, shell_complete=_targets)
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
-_simple("list", "Show the targets with their comments.", _json)
-_simple("show", "Show a declaration or a cell: each value, and where it was written.",
+_simple("telling", "list", "Show the targets with their comments.", _json)
+_simple("telling", "show", "Show a declaration or a cell: each value, and where it was written.",
         click.argument("target"), click.argument("overrides", nargs=-1), _json)  # fmt: skip
-_simple("why", "Say why a target is stale, or when it was made.", _words)
-_simple("accept", "Let an old result count for a changed target.",
+_simple("telling", "why", "Say why a target is stale, or when it was made.", _words)
+_simple("keeping", "accept", "Let an old result count for a changed target.",
         click.argument("target"), click.option("--because", required=True, help="Why it may; kept on record."))  # fmt: skip
-_simple("explain", "Explain a diagnostic code.", click.argument("code"))
-_simple("fmt", "Format Evalfiles; `-` filters.", click.argument("files", nargs=-1),
+_simple("telling", "explain", "Explain a diagnostic code.", click.argument("code"))
+_simple("writing", "fmt", "Format Evalfiles; `-` filters.", click.argument("files", nargs=-1),
         click.option("--check", is_flag=True, help="Print a diff and fail instead."))  # fmt: skip
-_simple("graph", "Draw the graph of actions.", _words,
+_simple("telling", "graph", "Draw the graph of actions.", _words,
         click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"))  # fmt: skip
-_simple("verify", "Re-hash the store and name what does not match.")
+_simple("keeping", "verify", "Re-hash the store and name what does not match.")
 _simple(
+    "keeping",
     "gc",
     "Free what no record reaches.",
     click.option("-n", "--dry-run", is_flag=True, help="Only say what."),
 )
-_simple("logs", "Show a target's log.", click.argument("target"),
+_simple("telling", "logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
-_simple("init", "Write a first Evalfile.")
+_simple("writing", "init", "Write a first Evalfile.")
 
 
 def run(argv: list[str]) -> int:

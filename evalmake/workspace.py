@@ -13,7 +13,7 @@ from evalmake.lang.hashing import hash_file
 from evalmake.planner.graph import Graph, ReportNode, lower
 from evalmake.planner.plan import Plan, decide, report_identity
 from evalmake.planner.results import GateResult
-from evalmake.planner.staleness import Head, Reason
+from evalmake.planner.staleness import Reason
 from evalmake.plugins import Plugins
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation, expand

@@ -16,6 +16,11 @@ def project(
     root, home = tmp_path / "project", tmp_path / "home"
     root.mkdir()
     home.mkdir()
-    for name, value in {"COLUMNS": "100", "HOME": str(home), "NO_COLOR": "1", "TERM": "dumb"}.items():
+    for name, value in {
+        "COLUMNS": "100",
+        "HOME": str(home),
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+    }.items():
         monkeypatch.setenv(name, value)
     return Project(root, monkeypatch, capsys)

@@ -58,9 +58,7 @@ class Project:
         assert status in (None, code), f"status {code}\n{said.out}\n{said.err}"
         return result
 
-    def spawn(
-        self, *argv: str, env: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[str]:
+    def spawn(self, *argv: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a command line as a process of its own, its output in pipes."""
         return subprocess.Popen(
             [sys.executable, "-m", "evalmake", *argv],

@@ -26,7 +26,9 @@ def examples(project: Project) -> Project:
 
 def test_the_examples_are_there() -> None:
     """The examples that the documentation speaks of exist."""
-    assert {"quickstart", "hosted", "matrix", "audit", "private"} <= {n.split(".")[0] for n in NAMES}
+    assert {"quickstart", "hosted", "matrix", "audit", "private"} <= {
+        n.split(".")[0] for n in NAMES
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

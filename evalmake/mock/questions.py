@@ -13,8 +13,8 @@ _FORMS = (("ANSWER:", "ANSWER: {}"), ("\\boxed", "\\boxed{{{}}}"), ("####", "###
 """Where a prompt shows one of these ways to mark an answer, the answer is marked so."""
 
 _OPTION = re.compile(r"^[ \t]*\(?([A-Z])[).][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
-_EXPECTED = "Expected answer:"
-_GIVEN = "Answer given:"
+_SECTIONS = (("Expected answer:", "Answer given:"), ("[Expected answer]", "[Reply]"))
+"""How a judge's prompt heads the expected answer and the given one; the native harness's last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,10 @@ def _judgement(text: str, around: str) -> Question:
     numeric = JUDGE_MARKERS[0] in around
     yes, no = ("1", "0") if numeric else ("CORRECT", "INCORRECT")
     right = None
-    if _EXPECTED in text and _GIVEN in text:
-        expected = _section(text, _EXPECTED, _GIVEN).splitlines()[:1]
-        given = _section(text, _GIVEN, _EXPECTED)
+    heads = next((pair for pair in _SECTIONS if all(head in text for head in pair)), None)
+    if heads:
+        expected = _section(text, heads[0], heads[1]).splitlines()[:1]
+        given = _section(text, heads[1], heads[0])
         right = yes if expected and _contains(given, expected[0].strip()) else no
     return Question(right, (yes, no), "{}" if numeric else _GRADE)
 
@@ -75,7 +76,7 @@ def _judgement(text: str, around: str) -> Question:
 def _section(text: str, label: str, other: str) -> str:
     """What stands between the last `label` and the next label, marker or end."""
     section = text.rsplit(label, 1)[1]
-    for end in (other, *JUDGE_MARKERS):
+    for end in (other, "[Rubric]", *JUDGE_MARKERS):
         section = section.split(end, 1)[0]
     return section.strip()
 

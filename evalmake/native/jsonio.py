@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, cast
 
@@ -57,10 +57,11 @@ def fingerprint(record: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`: a reader sees the old file or the new one, never a part."""
+def write_atomic(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replace `path` by the chunks: a reader sees the old file or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
+    with temporary.open("wb") as file:
+        file.writelines(chunks)
     temporary.replace(path)
 
 

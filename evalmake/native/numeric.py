@@ -52,13 +52,11 @@ def equal(one: Quantity, other: Quantity) -> bool:
 
     Where only one has a percent sign, 50 % is both 50 and 0.5, for data sets write either.
     """
-    if _close(one.value, other.value):
-        return True
-    if one.percent == other.percent:
-        return False
-    first, second = (quantity.value / 100 if quantity.percent else quantity.value
-                     for quantity in (one, other))  # fmt: skip
-    return _close(first, second)
+    return _close(one.value, other.value) or _close(_share(one), _share(other))
+
+
+def _share(quantity: Quantity) -> Fraction:
+    return quantity.value / 100 if quantity.percent else quantity.value
 
 
 def _magnitude(found: re.Match[str]) -> Fraction:

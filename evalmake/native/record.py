@@ -70,9 +70,9 @@ class SampleLog:
 
     def finish(self) -> None:
         """Rewrite the file in the order of the data and close it."""
-        lines = [os.pread(self._file, size, start) for _, start, size in sorted(self._lines)]
+        lines = (os.pread(self._file, size, start) for _, start, size in sorted(self._lines))
+        write_atomic(self.path, lines)
         os.close(self._file)
-        write_atomic(self.path, b"".join(lines))
 
 
 def earlier_samples(path: Path | None) -> dict[tuple[str, str], Sample]:
@@ -120,4 +120,4 @@ class Progress:
         """Write the file now."""
         if self.path is not None:
             state = {"done": self.done, "total": self.total, "errors": self.errors}
-            write_atomic(self.path, dumps(state))
+            write_atomic(self.path, [dumps(state)])

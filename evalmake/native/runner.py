@@ -159,7 +159,7 @@ class Run:
         scores = self.tally.result(status, metric)
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
-        write_atomic(self.plan.settings.out / "scores.json", dumps(scores) + b"\n")
+        write_atomic(self.plan.settings.out / "scores.json", [dumps(scores), b"\n"])
         return Result(scores, message, aborted=failure is not None)
 
 

@@ -12,6 +12,7 @@ from evalmake.planner.scores import Score
 from evalmake.planner.staleness import Head
 
 VERSION = 1
+_AT_ONCE = 2000  # more only take more memory
 
 
 class Unreadable(ValueError):
@@ -55,20 +56,19 @@ def head_from_text(action: str, text: str) -> Head:
 
 
 def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
-    """The standings of many actions: one JSON list is read three times as fast as its items."""
-    try:
-        rows = json.loads(f"[{','.join([text for _, text in texts])}]")
-        return {action: _head(action, row) for (action, _), row in zip(texts, rows, strict=True)}
-    except NewerRecord:
-        raise
-    except (ValueError, TypeError):
-        raise Unreadable("the standing of an action cannot be read") from None
+    """The standings of many actions: a JSON list is read three times as fast as its items alone."""
+    heads: dict[str, Head] = {}
+    for start in range(0, len(texts), _AT_ONCE):
+        some = texts[start : start + _AT_ONCE]
+        rows = json.loads(f"[{','.join([text for _, text in some])}]")
+        heads.update((action, _head(action, row)) for (action, _), row in zip(some, rows, strict=True))
+    return heads
 
 
 def _head(action: str, row: list[Any]) -> Head:
-    if row[0] > VERSION:
-        raise NewerRecord(str(row[0]))
-    _, attempts, last, detail, success, blobs, scores, *rest = row
+    version, attempts, last, detail, success, blobs, scores, *rest = row
+    if version > VERSION:
+        raise NewerRecord(str(row)[:40])
     made = tuple([Score(*values) for values in scores])
     return Head(action, attempts, last, detail, success, tuple(blobs), made, *rest)
 

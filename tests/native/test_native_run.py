@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from harness_bench import Body, Native, Reply, question, questions, read_lines, refusal
 
+from evalmake.native.record import Progress, Sample
+from evalmake.native.summary import Tally
+
 KEYS = (
     "id item index input request reply answer target scores error tokens_in tokens_out latency"
     " finish_reason attempts cluster"
@@ -133,6 +136,27 @@ def test_progress(native: Native) -> None:
     native(questions(6))
     state = json.loads((native.folder / "progress.json").read_text())
     assert state == {"done": 6, "total": 6, "errors": 1}
+
+
+def test_progress_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast samples come, the progress file is written four times a second at most."""
+    clock = [100.0]
+    monkeypatch.setattr("evalmake.native.record.time.monotonic", lambda: clock[0])
+    progress = Progress(tmp_path / "p", 1000)
+    sample = Sample("0", "i", 0, {}, {}, "r", "a", "t", {}, None, 1, 1, 0.1, "stop", 1, None)
+    seen = set()
+    for _ in range(100):
+        progress.add(sample)
+        seen.add((tmp_path / "p").read_text())
+        clock[0] += 0.01
+    assert len(seen) == 4
+
+
+def test_coverage_is_not_lost_to_rounding() -> None:
+    """Seven of a hundred are seven per cent, though 0.07 * 100 is a little more than 7."""
+    tally = Tally(total=100, scored=7)
+    assert tally.shortfall(0.07) is None
+    assert tally.shortfall(0.071) is not None
 
 
 def test_strange_text_survives(native: Native) -> None:

@@ -1,0 +1,1 @@
+"""What each command does: the bodies behind `cli.py`, imported when one is called."""

@@ -1,0 +1,98 @@
+"""`evalmake build`: plan, run, tell; and what the next null build may repeat."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalmake import fastpath
+from evalmake.commands.asked import request_of
+from evalmake.session import Outcome
+from evalmake.session import build as build_session
+from evalmake.store.journal import Journal
+from evalmake.ui import showing
+from evalmake.ui.outcome import nothing_to_do, render_outcome
+from evalmake.ui.output import print_diagnostics
+from evalmake.ui.plan import render_plan
+
+
+def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
+    """Plan and run; the exit status."""
+    began = time.time_ns()
+    request = request_of(words, flags, argv)
+    from evalmake.ui.progress import progress
+
+    quiet = flags["silent"] or request.question
+    view = progress(quiet, flags["verbose"])
+
+    def planned(outcome: Outcome) -> None:
+        if request.dry_run and not request.question:
+            _print_plan(outcome, request.json)
+        elif not outcome.plan.is_empty:
+            fastpath.forget(str(outcome.workspace.root))
+            if flags["verbose"]:
+                click.echo(render_plan(outcome.plan), err=True)
+
+    try:
+        outcome = build_session(request, view, planned)
+    finally:
+        view.close()
+    if request.dry_run or request.question:
+        return outcome.status
+    problems = [*outcome.problems, *(v.diagnostic for v in outcome.verdicts if not v.result.met)]
+    if problems and (not outcome.plan.is_empty or flags["verbose"]):
+        print_diagnostics(problems, argv)
+    if request.json:
+        click.echo(json.dumps(showing.outcome_json(outcome), ensure_ascii=False))
+    elif not quiet:
+        click.echo(render_outcome(outcome), nl=False)
+    if (
+        outcome.plan.is_empty
+        and not outcome.ran
+        and not request.json
+        and not request.plan
+        and not quiet
+    ):
+        _remember(outcome, argv, began)
+    return outcome.status
+
+
+def _print_plan(outcome: Outcome, as_json: bool) -> None:
+    from evalmake import __version__
+    from evalmake.planner.plan import to_json
+
+    if as_json:
+        evalfile = str(outcome.workspace.project.path)
+        click.echo(json.dumps(to_json(outcome.plan, evalfile, __version__)))
+    else:
+        click.echo(render_plan(outcome.plan, outcome.estimate))
+
+
+def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
+    """Give the fast path all that this verdict rested on."""
+    workspace = outcome.workspace
+    project = workspace.project
+    if any(True for _ in Journal(workspace.root / "journal").entries()):
+        return
+    if any(model.block.max_age for model in project.models.values()):
+        return  # tomorrow's verdict may differ without a change
+    files = {str(path) for path in project.world.hashes.seen}
+    files |= {str(Path(file.source.name).absolute()) for file in project.files.files}
+    files |= project.files.absent | {
+        str(workspace.report_path(r)) for r in project.reports.values()
+    }
+    for root, pattern in project.world.globs | project.files.globs:
+        deep = "/" in pattern or "**" in pattern
+        inner = Path(root).rglob("*") if deep else ()
+        files |= {str(p) for p in inner if p.is_dir() and not p.is_relative_to(workspace.root)}
+        files.add(root)
+    files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
+    files.add(str(project.path.with_suffix(".lock").absolute()))
+    store = str(workspace.store_folder / "cache.db")
+    text = nothing_to_do(outcome)
+    fastpath.remember(argv, outcome.status, text, files, store, project.world.asked, began)

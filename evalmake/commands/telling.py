@@ -1,0 +1,128 @@
+"""Commands that only tell: list, show, why, graph, explain, logs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalmake.commands.asked import locate, request_of
+from evalmake.planner.graph import Node
+from evalmake.store.journal import Journal
+from evalmake.ui import drawing, explaining, showing
+from evalmake.workspace import Workspace
+
+
+def list_command(file: Path | None, directory: Path | None, as_json: bool) -> int:
+    """The targets with their comments."""
+    workspace = Workspace.open(locate(file))
+    click.echo(showing.targets(workspace, as_json))
+    return 0
+
+
+def show_command(
+    file: Path | None, directory: Path | None, target: str, overrides: Sequence[str], as_json: bool
+) -> int:
+    """A declaration or a cell, each value with its origin."""
+    workspace = Workspace.open(locate(file), overrides)
+    click.echo(showing.show_target(workspace, target, as_json))
+    return 0
+
+
+def why_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
+    """Every reason, with before and after; or when the result was made."""
+    request = request_of(words, {"file": file})
+    workspace = Workspace.open(request.file, request.overrides)
+    graph = workspace.graph(request.targets)
+    with workspace.store() as store:
+        plan = workspace.decide(graph, store)
+        texts = [showing.why(workspace, plan.decision(name), store) for name in graph.nodes]
+    click.echo("\n".join(texts))
+    return 0
+
+
+def graph_command(
+    file: Path | None, directory: Path | None, words: Sequence[str], kind: str
+) -> int:
+    """Graphviz dot or Mermaid."""
+    request = request_of(words, {"file": file})
+    workspace = Workspace.open(request.file, request.overrides)
+    click.echo(drawing.draw(workspace.graph(request.targets), kind))
+    return 0
+
+
+def explain_command(file: Path | None, directory: Path | None, code: str) -> int:
+    """The page of a diagnostic code."""
+    click.echo(explaining.page(code), nl=False)
+    return 0
+
+
+def logs_command(file: Path | None, directory: Path | None, target: str, follow: bool) -> int:
+    """The log of a target: of the job that runs, else of its last attempt."""
+    workspace = Workspace.open(locate(file))
+    path = _running_log(workspace, target)
+    if path is not None:
+        _follow(workspace, target, path, follow)
+        return 0
+    if target in workspace.project.deployments:
+        kept = workspace.root / "logs" / f"{target}.log"
+        click.echo(
+            kept.read_text(errors="replace") if kept.exists() else f"{target} has no log",
+            nl=not kept.exists(),
+        )
+        return 0
+    graph = workspace.graph([target])
+    with workspace.store() as store:
+        for node in graph.nodes.values():
+            _stored_log(store, node, len(graph.nodes) > 1)
+    return 0
+
+
+def _running_log(workspace: Workspace, target: str) -> Path | None:
+    for entry in Journal(workspace.root / "journal").entries():
+        path = Path(entry.workdir) / "log"
+        if entry.name == target and path.exists():
+            return path
+    return None
+
+
+def _follow(workspace: Workspace, target: str, path: Path, follow: bool) -> None:
+    from evalmake.run.secrets import Secrets
+
+    secrets = Secrets()
+    secrets.resolve(
+        {
+            name: name
+            for name in showing.secret_names(workspace.project)
+            if not secrets.missing([name])
+        }
+    )
+    with path.open("rb") as stream:
+        while True:
+            for line in stream:
+                click.echo(secrets.hide(line), nl=False)
+            if not follow or _running_log(workspace, target) != path:
+                return
+            time.sleep(0.2)
+
+
+def _stored_log(store: Any, node: Node, several: bool) -> None:
+    last = None
+    for attempt in store.attempts(node.action.digest):
+        last = attempt
+    if last is None:
+        previous = showing.previous(store, node.name)
+        last = store.attempt(previous.action, previous.attempts) if previous else None
+    if several:
+        click.echo(f"==> {node.name}")
+    if last is None:
+        click.echo(f"{node.name} has not run")
+        return
+    data = store.blob(last.log) if last.log else b""
+    click.echo((data or b"").decode(errors="replace"), nl=False)
+    click.echo(
+        f"-- attempt {last.attempt}, {last.status} {last.finished[:19].replace('T', ' ')} {last.detail}".rstrip()
+    )
