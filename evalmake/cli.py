@@ -127,7 +127,7 @@ _simple("telling", "show", "Show a declaration or a cell: each value, and where 
         click.argument("target"), click.argument("overrides", nargs=-1), _json)  # fmt: skip
 _simple("telling", "why", "Say why a target is stale, or when it was made.", _words)
 _simple("keeping", "accept", "Let an old result count for a changed target.",
-        click.argument("target"), click.option("--because", required=True, help="Why it may; kept on record."))  # fmt: skip
+        click.argument("target"), click.option("--because", required=True, help="Why; kept on record."))  # fmt: skip
 _simple("telling", "explain", "Explain a diagnostic code.", click.argument("code"))
 _simple("writing", "fmt", "Format Evalfiles; `-` filters.", click.argument("files", nargs=-1),
         click.option("--check", is_flag=True, help="Print a diff and fail instead."))  # fmt: skip

@@ -41,7 +41,9 @@ def folder(tmp_path: Path) -> Path:
 
 def third_party(folder: Path, *argv: str, status: int = 0) -> set[str]:
     """The top names that `evalmake argv` loads beyond the standard library and evalmake."""
-    return {name for name in loaded(folder, *argv, status=status) if name not in sys.stdlib_module_names} - {"evalmake"}
+    return {
+        name for name in loaded(folder, *argv, status=status) if name not in sys.stdlib_module_names
+    } - {"evalmake"}
 
 
 def loaded(folder: Path, *argv: str, status: int = 0) -> set[str]:
@@ -52,7 +54,9 @@ def loaded(folder: Path, *argv: str, status: int = 0) -> set[str]:
 def modules(folder: Path, *argv: str, status: int = 0) -> set[str]:
     """The modules that `evalmake argv` loads."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", PROBE, *argv], cwd=folder, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *argv], cwd=folder, env=env, capture_output=True, text=True
+    )
     assert done.returncode == status, done.stderr
     return set(json.loads(done.stderr.splitlines()[-1]))
 
@@ -78,5 +82,14 @@ def test_a_plan_loads_no_client_of_anything(folder: Path) -> None:
     """`-n` talks to nobody, parses only what is new, and draws no graph."""
     third_party(folder, "-n")
     found = third_party(folder, "-n")
-    assert not found & {"docker", "httpx", "aiohttp", "networkx", "rich", "requests", "uvloop", "lark"}
+    assert not found & {
+        "docker",
+        "httpx",
+        "aiohttp",
+        "networkx",
+        "rich",
+        "requests",
+        "uvloop",
+        "lark",
+    }
     assert "pydantic" in found

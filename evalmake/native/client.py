@@ -163,8 +163,8 @@ class Client:
             data = loads(raw)
         except ValueError:
             if raw.lstrip()[:1] == b"<":
-                message = f"{self.address}: HTML instead of JSON: {self._excerpt(raw)}"
-                raise EndpointError(message) from None
+                message = f"HTML instead of JSON: {self._excerpt(raw)}"
+                raise TransientError("HTML", message, fatal=True) from None
             raise TransientError("not JSON", f"not JSON: {self._excerpt(raw)}") from None
         if not isinstance(data, dict) or not data.get("choices"):
             raise TransientError("no choices", f"a reply without choices: {self._excerpt(raw)}")

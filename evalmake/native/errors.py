@@ -34,7 +34,7 @@ class TransientError(RequestError):
     """A failure worth another try: 408, 429, 5xx, timeouts, broken connections, torn JSON.
 
     `after` is the wait in seconds that the server asked for; `fatal` says that the run, not only
-    this sample, is lost when the tries are used up (nobody listens at the address).
+    this sample, is lost when the tries are used up (nobody listens, or a web page does).
     """
 
     def __init__(

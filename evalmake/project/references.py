@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pydantic import BaseModel
+
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
 from evalmake.lang.tree import Assign, Reference
@@ -21,7 +23,8 @@ def check_references(
     for kind in ("model", "deployment", "benchmark"):
         for item in project.of(kind).values():
             for block in (item.block, item.settings):
-                for key, wanted in references(type(block)).items() if block is not None else ():
+                kinds = references(type(block)) if isinstance(block, BaseModel) else {}
+                for key, wanted in kinds.items():
                     value = getattr(block, key)
                     at = item.fields.spans.get((key,))
                     if value is not None and value not in project.of(wanted):

@@ -364,6 +364,13 @@ def _executor_of(node: Node) -> str:
     return name
 
 
+def _whom(node: Node) -> str:
+    """The model with its address."""
+    block = node.evaluation.model.block
+    at = f"on deployment {block.deployment}" if block.deployment else f"at {block.endpoint}"
+    return f"{node.evaluation.model.name} {at}"
+
+
 def _failure(task: Task, outcome: Outcome) -> Diagnostic:
     name = task.node.name
     tries = f" after {task.tries} tries" if task.tries > 1 else ""
@@ -371,6 +378,7 @@ def _failure(task: Task, outcome: Outcome) -> Diagnostic:
         "evaluation-failed",
         f"{name} failed{tries}: {outcome.error}",
         task.node.evaluation.span,
+        notes=[f"its model is {_whom(task.node)}"],
         help=[f"its log: evalmake logs {name}"],
     )
 

@@ -81,7 +81,9 @@ def record_evalmake(folder: Path) -> None:
         _commit_all()
     finally:
         os.chdir(here)
-    for _ in range(2):  # the first writes the report, the second remembers that nothing is to be done
+    for _ in range(
+        2
+    ):  # the first writes the report, the second remembers that nothing is to be done
         subprocess.run([evalmake()], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 

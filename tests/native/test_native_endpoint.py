@@ -21,6 +21,7 @@ HTML = "<!doctype html><title>Sign in</title>"
         refusal(500),
         refusal(503, HTML),
         Raw(text='{"choices": [{"mess'),
+        Raw(text=HTML, kind="text/html"),
         {"object": "error"},
     ],
 )
@@ -120,10 +121,11 @@ def test_a_useless_endpoint_ends_the_run(native: Native, reply: Reply, message: 
 
 
 def test_html_ends_the_run(native: Native) -> None:
-    """A web page where JSON should be is the wrong address."""
+    """A web page where JSON should be, again and again, is the wrong address."""
     native.server.answer = lambda body: Raw(text=HTML, kind="text/html")
-    run = native()
+    run = native(request_retries=1)
     assert run.status == 3
+    assert len(native.server.bodies) == 2
     assert f"HTML instead of JSON: {HTML}" in run.err
 
 

@@ -125,7 +125,7 @@ def test_two_at_once(bench: Bench) -> None:
 SLOW = """\
     deployment stand-in {
         engine = mock
-        args   = { skill = 0.6, latency = 0.2 }
+        args   = { skill = 0.6, latency = 0.1 }
     }
     model stand-in {
         deployment  = stand-in
@@ -195,7 +195,10 @@ def test_interrupt_twice(bench: Bench) -> None:
             files   = file("job.sh")
             run     = "sh data/job.sh"
         }
-        model nobody { endpoint = "http://127.0.0.1:9/v1" }
+        model nobody {
+            endpoint = "http://127.0.0.1:9/v1"
+            name     = "nobody"
+        }
         eval deaf {
             model     = nobody
             benchmark = stubborn

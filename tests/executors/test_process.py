@@ -1,0 +1,98 @@
+"""Processes of this machine, and the executor that tests stand in for one."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from contract import ExecutorContract, Make, ended, job
+
+from evalmake.executors.process import ProcessExecutor
+from evalmake.planner.ports import Executor, JobState, Phase
+from evalmake.testing import FakeExecutor
+
+
+class TestProcessExecutor(ExecutorContract):
+    """Every promise, kept by real processes."""
+
+    @pytest.fixture
+    def make(self, root: Path) -> Make:
+        """Executors over one folder."""
+
+        def made() -> Executor:
+            return ProcessExecutor("local", None, root)
+
+        return made
+
+    def test_descriptor_wakes(self, make: Make, root: Path) -> None:
+        """The descriptor of a job is readable once it has ended."""
+        executor = make()
+        executor.submit(job(root, "true"), {})
+        ready, _, _ = select.select(executor.waitables(), [], [], 30)
+        assert ready
+        assert ended(executor).status == 0
+
+    def test_descendants_end(self, make: Make, root: Path) -> None:
+        """`cancel` ends what ignores TERM, and what has left the job's group."""
+        executor = make()
+        text = "setsid sleep 1000 & trap '' TERM; echo $! > out/up; while :; do sleep 0.1; done"
+        executor.submit(job(root, text), {})
+        while not (root / "job.1" / "out" / "up").exists():
+            time.sleep(0.01)
+        executor.cancel("job.1")
+        assert started_in(root) == []
+
+    def test_killed_shell(self, make: Make, root: Path) -> None:
+        """A job whose shell was killed while nobody watched has ended with no status, never with 0."""
+        first = make()
+        first.submit(job(root, "sleep 1000; true"), {})
+        pid = int(wait_text(root / "job.1" / "pid"))
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        state = make().poll("job.1")
+        assert state == JobState(Phase.ENDED, None, "the process is gone and left no exit status")
+
+    def test_reused_pid(self, make: Make, root: Path) -> None:
+        """Another process with the pid that a dead job had is not taken for it, nor ended."""
+        folder = root / "job.1"
+        (folder / "out").mkdir(parents=True)
+        (folder / "pid").write_text(str(os.getpid()))
+        executor = make()
+        assert executor.poll("job.1").phase is Phase.ENDED
+        executor.cancel("job.1")
+
+
+class TestFakeExecutor(ExecutorContract):
+    """The same promises, kept without a process that outlives the call."""
+
+    @pytest.fixture
+    def make(self, root: Path) -> Make:
+        """Executors over one folder."""
+
+        def made() -> Executor:
+            return FakeExecutor("local", None, root)
+
+        return made
+
+
+def wait_text(path: Path) -> str:
+    """A file's text, once there is some."""
+    while not path.exists() or not path.read_text():
+        time.sleep(0.01)
+    return path.read_text()
+
+
+def started_in(root: Path) -> list[str]:
+    """The processes that jobs below `root` started."""
+    mark, found = f"EVALMAKE_WORKDIR={root}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes():
+                found.append(entry.name)
+        except OSError:
+            continue
+    return found

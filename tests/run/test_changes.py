@@ -1,0 +1,226 @@
+"""What reruns, what does not, and what is said of it: the promise of the whole tool."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from workspaces import Bench
+
+EVALFILE = """
+    deployment one { engine = mock, args = { skill = 0.6 } }
+    deployment two { engine = mock, args = { skill = 0.9 } }
+    model one { deployment = one }
+    model two { deployment = two }
+
+    defaults benchmark {
+        harness = native
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = number
+    }
+    benchmark sums { files = file("sums.jsonl") }
+    benchmark more { files = file("more.jsonl") }
+
+    # The whole grid.
+    eval grid {
+        model     in [one, two]
+        benchmark in [sums, more]
+        seed      in 1..2
+        params    = { temperature = 0.5 }
+        when benchmark = more { params = { top_p = 0.9 } }
+        when model = two { require accuracy >= 10% }
+    }
+
+    report card { of = [grid], path = "out/card.md" }
+"""
+
+
+@pytest.fixture
+def built(bench: Bench) -> Bench:
+    """A workspace whose eight cells are up to date."""
+    bench.evalfile(EVALFILE)
+    bench.sums(10)
+    bench.sums(12, "more.jsonl")
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert "8 ran" in ended.out
+    assert (bench.root / "out/card.md").exists()
+    return bench
+
+
+def test_nothing_to_do_is_one_line(built: Bench) -> None:
+    """A second and a third build run nothing, say so in one line, and end well."""
+    for _ in range(3):
+        ended = built.run()
+        assert (ended.status, ended.text) == (0, "nothing to do: 8 evaluations up to date\n")
+    assert built.run("-q").status == 0
+
+
+def test_one_value_of_one_when(built: Bench) -> None:
+    """An edit under one `when` is planned for exactly its cells, with old and new, and only those run."""
+    built.edit("top_p = 0.9", "top_p = 0.8")
+    plan = built.run("-n").out
+    assert "~ grid/one/more/1..2   params.top_p: 0.9 -> 0.8" in plan
+    assert "~ grid/two/more/1..2   params.top_p: 0.9 -> 0.8" in plan
+    assert "= 4 up to date" in plan
+    assert built.run("-q").status == 1
+    why = built.run("why", "grid/two/more/1").out
+    assert "params.top_p   0.9 -> 0.8   Evalfile:" in why
+    assert "4 ran, 4 reused" in built.run().out
+    built.edit("top_p = 0.8", "top_p = 0.9")
+    assert "to run" not in built.run("-n").out.replace("nothing to run", ""), (
+        "old results count again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# The whole grid.", "# The whole grid, as ever."),
+        ('file("sums.jsonl")', 'file("elsewhere/sums.jsonl")'),
+        ("params    = {", "executor  = here\n        params    = {"),
+        ("seed      in 1..2", "timeout   = 5m\n        retries   = 2\n        seed      in 1..2"),
+    ],
+)
+def test_what_is_no_identity_reruns_nothing(built: Bench, old: str, new: str) -> None:
+    """Comments, paths, executors, patience: none makes an evaluation run again."""
+    (built.root / "elsewhere").mkdir()
+    (built.root / "elsewhere/sums.jsonl").write_bytes((built.root / "sums.jsonl").read_bytes())
+    built.edit("# The whole", "executor here { backend = process, slots = 1 }\n    # The whole")
+    built.edit(old, new)
+    assert built.run("-n").out.startswith("  = 8 up to date\n\nnothing to run")
+
+
+def test_a_moved_gate_is_judged_anew(built: Bench) -> None:
+    """A changed `require` runs nothing, rewrites the report, and its verdict is the exit status."""
+    built.edit("accuracy >= 10%", "accuracy >= 100.5%")
+    ended = built.run()
+    assert ended.status == 1
+    assert "gate: grid/two/sums: accuracy is" in ended.err
+    assert "0 ran, 8 reused" in ended.out
+    assert "NOT met" in (built.root / "out/card.md").read_text()
+
+
+def test_files_count_by_content(built: Bench) -> None:
+    """A touched file is the same file; one byte makes exactly its users stale."""
+    os.utime(built.root / "sums.jsonl")
+    assert "8 evaluations up to date" in built.run().out
+    path = built.root / "sums.jsonl"
+    path.write_text(path.read_text().replace("What is 3 +", "What's 3 +"))
+    plan = built.run("-n").out
+    assert "grid/one/sums/1..2   benchmark.files.sha256:" in plan
+    assert "grid/two/sums/1..2" in plan
+    assert "= 4 up to date" in plan
+
+
+def test_a_deleted_report_is_written_again(built: Bench) -> None:
+    """Only the report is made anew, to the same bytes."""
+    card = built.root / "out/card.md"
+    before = card.read_bytes()
+    card.unlink()
+    assert "out/card.md is missing" in built.run("-n").out
+    assert "0 ran, 8 reused\nwrote out/card.md" in built.run().out
+    assert card.read_bytes() == before
+
+
+def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
+    """`--plan` runs what was saved; after an edit it refuses and says what is different."""
+    built.edit("temperature = 0.5", "temperature = 0.25")
+    assert built.run("-n", "-o", "plan.json").status == 0
+    saved = json.loads((built.root / "plan.json").read_text())
+    assert sum(e["run"] for e in saved["evaluations"]) == 8
+    built.edit("top_p = 0.9", "top_p = 0.7")
+    refused = built.run("--plan", "plan.json")
+    assert refused.status == 2
+    assert "[plan-moved]" in refused.err
+    assert "grid/one/more/1 has changed" in refused.err
+    built.edit("top_p = 0.7", "top_p = 0.9")
+    assert "8 ran" in built.run("--plan", "plan.json").out
+
+
+def test_b_adds_an_attempt(built: Bench) -> None:
+    """`-B` runs up-to-date targets once more and keeps both attempts."""
+    assert "1 ran" in built.run("-B", "grid/one/sums/1").out
+    assert "attempt 2" in built.run("why", "grid/one/sums/1").out
+
+
+def test_accept_lets_an_old_result_count(built: Bench) -> None:
+    """An accepted difference runs nothing, and the reason stays visible."""
+    built.edit("skill = 0.9", "skill = 0.91")
+    said = built.run("accept", "grid/two/*/*", "--because", "the same weights, renamed").out
+    assert said.count("the same weights, renamed") == 4
+    assert "8 up to date" in built.run("-n").out
+    assert "accepted because the same weights, renamed" in built.run("why", "grid/two/sums/1").out
+
+
+def test_selection_by_glob_and_override(built: Bench) -> None:
+    """Globs pick cells; a failed word says what was meant."""
+    assert "4 up to date" in built.run("-n", "grid/two/*/*").out
+    ended = built.run("grid/tow/sums/1")
+    assert ended.status == 2
+    assert "did you mean `grid/two/sums/1`?" in ended.err
+
+
+def test_telling_commands(built: Bench) -> None:
+    """list, show, graph and logs tell what was declared and done."""
+    assert "grid  eval: 8 cells  # The whole grid." in built.run("list").out
+    assert "top_p" in built.run("show", "grid/one/more/1").out
+    assert '"grid/one/more/1" -> "card";' in built.run("graph").out
+    assert built.run("graph", "--format", "mermaid").out.startswith("flowchart LR")
+    assert "succeeded" in built.run("logs", "grid/one/more/1").out
+    assert "all match" in built.run("verify").out
+    assert "0 entries" in built.run("gc").out
+
+
+def test_two_at_once_run_nothing_twice(bench: Bench) -> None:
+    """Two evalmakes on one store both end well, and every action ran once."""
+    bench.evalfile(EVALFILE)
+    bench.sums(10)
+    bench.sums(12, "more.jsonl")
+    first, second = bench.start("-v"), bench.start("-v")
+    texts = [process.communicate(timeout=120) for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], texts
+    assert any("waiting for another evalmake to finish (process" in err for _, err in texts)
+    ran = sum(err.count("started on local, attempt 1") for _, err in texts)
+    assert ran == 8
+    assert "attempt 2" not in str(texts)
+
+
+def test_a_secret_is_nowhere(bench: Bench) -> None:
+    """A secret's bytes are in no file of the workspace and on no screen, though the harness prints it."""
+    secret = "tr0ub4dor-and-3-horses"
+    bench.evalfile("""
+        model m { endpoint = "http://127.0.0.1:9/v1", name = "x", api_key = secret("TEST_KEY") }
+        benchmark leak {
+            harness = command
+            run = '''
+                echo "key is $EVALMAKE_API_KEY, other is $OTHER"
+                echo "{\\"accuracy\\": 1, \\"usage\\": {}}" > "$EVALMAKE_OUT/scores.json"
+                echo "$EVALMAKE_API_KEY" > "$EVALMAKE_OUT/stolen.txt"
+            '''
+        }
+        executor e { backend = process, env = { OTHER = secret("TEST_KEY") } }
+        eval leak { model = m, benchmark = leak, executor = e }
+        report r { of = [leak], format = json, path = "r.json" }
+    """)
+    assert "the secret `TEST_KEY` is not in the environment" in bench.run().err
+    env = {"TEST_KEY": secret}
+    texts = [
+        bench.run(*words, env=env).text
+        for words in (["-v"], ["-n", "-o", "plan.json"], ["logs", "leak"])
+    ]
+    assert "key is [secret TEST_KEY], other is [secret TEST_KEY]" in texts[2]
+    assert secret not in "".join(texts)
+    files = [path for path in bench.root.rglob("*") if path.is_file()]
+    assert files
+    assert [p for p in files if secret.encode() in p.read_bytes()] == []
+
+
+def test_plain_files_of_the_workspace_stay_few(built: Bench) -> None:
+    """Nothing of a finished job stays behind: no work folder, no journal entry."""
+    root: Path = built.root / ".evalmake"
+    assert list((root / "work").iterdir()) == []
+    assert list((root / "journal").iterdir()) == []

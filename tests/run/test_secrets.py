@@ -1,0 +1,166 @@
+"""Secrets reach the jobs that need them, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from workspaces import Bench, end, wait_for
+
+SECRET = 'sk-"4f1b\\9c2d'
+PLAIN = "hf_0123456789abcdef"
+
+EVALFILE = """\
+    executor here {
+        backend = process
+        env     = { HERE_TOKEN = secret("PLAIN") }
+    }
+    deployment served {
+        engine   = command
+        run      = "echo $SERVED_TOKEN; exec python3 data/serve.py"
+        executor = here
+        env      = { SERVED_TOKEN = secret("PLAIN") }
+    }
+    model remote {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "remote"
+        api_key  = secret("SECRET")
+        headers  = {
+            "X-Token" = secret("PLAIN")
+            "X-Team"  = "evals"
+        }
+    }
+    benchmark leaky {
+        harness = command
+        files   = file("job.py")
+        run     = "python3 data/job.py"
+    }
+    eval leak {
+        model     = remote
+        benchmark = leaky
+        executor  = here
+        seed      in 1..2
+    }
+"""
+
+JOB = """\
+import json, os, sys, time
+from pathlib import Path
+
+key, token = os.environ["EVALMAKE_API_KEY"], os.environ["HERE_TOKEN"]
+headers = json.loads(os.environ["EVALMAKE_SECRET_HEADERS"])
+assert {name: os.environ[variable] for name, variable in headers.items()} == {"X-Token": token}
+out = Path(os.environ["EVALMAKE_OUT"])
+print("the key is", key, "and", json.dumps(key), "the token", token, flush=True)
+(out / token).write_text(key * 9000)
+(out / "notes.json").write_text(json.dumps({"key": key}))
+while not Path("../../../go").exists():
+    time.sleep(0.02)
+if os.environ["EVALMAKE_SEED"] == "2":
+    sys.exit("failed with " + key)
+(out / "scores.json").write_text(json.dumps({"accuracy": 1, token: 2}))
+"""
+
+
+def holders(root: Path) -> list[str]:
+    """The files below `root` that hold a secret, and the names that do."""
+    marks = [SECRET.encode(), json.dumps(SECRET)[1:-1].encode(), PLAIN.encode()]
+    found = [str(p) for p in root.rglob("*") if PLAIN in p.name]
+    files = [p for p in root.rglob("*") if p.is_file()]
+    return found + [str(p) for p in files if any(mark in p.read_bytes() for mark in marks)]
+
+
+def command_lines() -> str:
+    """All argument lists of this machine, as `ps axww` shows them."""
+    texts = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            texts.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(texts)
+
+
+def test_secrets_are_nowhere(bench: Bench) -> None:
+    """A secret that a job prints, stores and dies with is in no file, message, log or argument."""
+    bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
+    bench.evalfile(EVALFILE)
+    bench.job(JOB, "job.py")
+    process = bench.start("-k", "-v")
+    work = bench.root / ".evalmake" / "work"
+    wait_for(lambda: len(list(work.glob("*/out/notes.json"))) == 2)
+    words = command_lines()
+    shown = bench.run("logs", "leak/1")
+    (bench.root / "go").touch()
+    ended = end(process)
+    texts = [words, shown.text, ended.text]
+    texts += [bench.run(*argv).text for argv in (["-n", "-o", "plan.json"], ["logs", "leak/1"])]
+    texts += [
+        bench.run(*argv).text
+        for argv in (["logs", "leak/2"], ["why", "leak/2"], ["show", "leak/1"])
+    ]
+
+    assert ended.status == 2, ended.text
+    assert "the key is [secret SECRET] and" in shown.text
+    assert "leak/2 failed: exit status 1" in ended.err
+    for text in texts:
+        assert SECRET not in text
+        assert PLAIN not in text
+    assert (bench.root / "plan.json").exists()
+    assert holders(bench.root) == []
+    assert {a.name: [s.metric for s in a.scores] for a in bench.attempts()} == {
+        "leak/1": ["accuracy", "[secret PLAIN]"],
+        "leak/2": [],
+    }
+    bench.clean()
+
+
+def test_secrets_of_a_killed_build(bench: Bench) -> None:
+    """What a job wrote before evalmake was killed is cleaned by the build that takes it over."""
+    bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
+    bench.evalfile(EVALFILE)
+    bench.job(JOB, "job.py")
+    process = bench.start("leak/1")
+    work = bench.root / ".evalmake" / "work"
+    wait_for(lambda: len(list(work.glob("*/out/notes.json"))) == 1)
+    process.kill()
+    process.communicate()
+    (bench.root / "go").touch()
+    ended = bench.run("leak/1")
+
+    assert ended.status == 0, ended.text
+    assert "found again" in ended.err
+    assert holders(bench.root) == []
+    bench.clean()
+
+
+def test_secret_of_a_deployment(bench: Bench) -> None:
+    """What a server prints of its secret is hidden from its log, and from the failure it is told in."""
+    bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
+    bench.evalfile(
+        EVALFILE
+        + "    model own { deployment = served }\n    eval own { model = own\n benchmark = leaky }\n"
+    )
+    bench.edit("exec python3 data/serve.py", "exit 3")
+    bench.job(JOB, "job.py")
+    ended = bench.run("own")
+
+    assert ended.status == 2
+    assert "[secret PLAIN]" in ended.err
+    assert "[secret PLAIN]" in bench.run("logs", "served").out
+    assert PLAIN not in ended.text
+    assert holders(bench.root) == []
+    bench.clean()
+
+
+def test_missing_secret(bench: Bench) -> None:
+    """A secret that the environment lacks, a header's too, is said before anything starts."""
+    bench.env |= {"SECRET": SECRET}
+    bench.env.pop("PLAIN", None)
+    bench.evalfile(EVALFILE)
+    bench.job(JOB, "job.py")
+    ended = bench.run()
+
+    assert ended.status == 2
+    assert "error: the secret `PLAIN` is not in the environment [missing-secret]" in ended.err
+    assert bench.attempts() == []
