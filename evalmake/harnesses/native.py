@@ -31,7 +31,9 @@ class NativeHarness:
         system: str | None = None
         target: str | None = None
         choices: str | Texts | None = None
-        scorer: Annotated[Scorer, BeforeValidator(_scorer)] = "exact"
+        scorer: Annotated[Scorer | None, BeforeValidator(_scorer)] = (
+            None  # choice with choices, else exact
+        )
         pattern: str | None = None
         extract: str | None = None
         scorer_file: Files | None = None
@@ -49,7 +51,7 @@ class NativeHarness:
         @model_validator(mode="after")
         def _complete(self) -> NativeHarness.Settings:
             needs = {"regex": "pattern", "python": "scorer_file", "judge": "judge"}
-            missing = needs.get(self.scorer)
+            missing = needs.get(self.scorer or "")
             if missing and getattr(self, missing) is None:
                 raise ValueError(f"`scorer = {self.scorer}` needs `{missing}`")
             return self
@@ -72,7 +74,7 @@ class NativeHarness:
         task: dict[str, Any] = {
             "files": offer(block.files, "inputs"),
             "examples": offer(settings.examples, "examples"),
-            "fewshot": block.fewshot or 0,
+            "fewshot": block.fewshot,
             "timeout": settings.request_timeout,
         }
         scorer = offer(settings.scorer_file, "scorer")

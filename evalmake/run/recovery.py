@@ -3,48 +3,61 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Protocol
 
 from evalmake.planner.ports import Executor, Phase
-from evalmake.run.events import Adopted
-from evalmake.store.journal import Entry
+from evalmake.run.events import Adopted, Emit
+from evalmake.run.services import Services
+from evalmake.run.task import Task
+from evalmake.store.journal import Entry, Journal
+from evalmake.store.store import Store
 
-if TYPE_CHECKING:
-    from evalmake.run.scheduler import Scheduler
+
+class Build(Protocol):
+    """What taking over needs of the build."""
+
+    journal: Journal
+    executors: Mapping[str, Executor]
+    services: Services
+    store: Store
+    waiting: list[Task]
+    running: dict[str, Task]
+    emit: Emit
 
 
-def adopt(scheduler: Scheduler) -> None:
+def adopt(build: Build) -> None:
     """Go on with every job that is still wanted, running or ended; end and forget the others."""
-    scheduler.journal.sweep()
-    for entry in list(scheduler.journal.entries()):
-        executor = scheduler.executors.get(entry.executor)
+    build.journal.sweep()
+    for entry in list(build.journal.entries()):
+        executor = build.executors.get(entry.executor)
         phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
         take = _take_server if entry.kind == "serve" else _take_job
-        if phase is not Phase.UNKNOWN and take(scheduler, entry, phase):
-            scheduler.emit(Adopted(entry.name, phase.value))
+        if phase is not Phase.UNKNOWN and take(build, entry, phase):
+            build.emit(Adopted(entry.name, phase.value))
         else:
-            _drop(scheduler, entry, executor or scheduler.executors["local"])
-    for task in scheduler.running.values():
-        task.servers = scheduler.services.ids(task.node.services)
+            _drop(build, entry, executor or build.executors["local"])
+    for task in build.running.values():
+        task.servers = build.services.ids(task.node.services)
 
 
-def _take_server(scheduler: Scheduler, entry: Entry, phase: Phase) -> bool:
-    return phase is Phase.RUNNING and scheduler.services.adopt(entry)
+def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
+    return phase is Phase.RUNNING and build.services.adopt(entry)
 
 
-def _take_job(scheduler: Scheduler, entry: Entry, phase: Phase) -> bool:
+def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     """Whether a waiting task wants the job: a recorded one was killed before it left the journal."""
-    task = next((t for t in scheduler.waiting if t.node.action.digest == entry.action), None)
-    if task is None or any(a.job == entry.id for a in scheduler.store.attempts(entry.action)):
+    task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
+    if task is None or any(a.job == entry.id for a in build.store.attempts(entry.action)):
         return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
-    scheduler.waiting.remove(task)
-    scheduler.running[task.id] = task
+    build.waiting.remove(task)
+    build.running[task.id] = task
     return True
 
 
-def _drop(scheduler: Scheduler, entry: Entry, executor: Executor) -> None:
+def _drop(build: Build, entry: Entry, executor: Executor) -> None:
     """A job that nobody wants any more, or that never began."""
     executor.cancel(entry.id)
     shutil.rmtree(entry.workdir, ignore_errors=True)
-    scheduler.journal.remove(entry.id)
+    build.journal.remove(entry.id)

@@ -30,27 +30,12 @@ from evalmake.run.recovery import adopt
 from evalmake.run.secrets import Secrets
 from evalmake.run.services import Services
 from evalmake.run.signals import Signals
+from evalmake.run.task import Task
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 
 _RETRY_WAIT = 1.0
 _EXCUSED = 3
-
-
-@dataclass(slots=True, eq=False)
-class Task:
-    """A node on its way. `excused` counts tries that failed through no fault of the job's."""
-
-    node: Node
-    executor: str
-    tries: int = 0
-    excused: int = 0
-    not_before: float = 0.0
-    id: str = ""
-    servers: tuple[str, ...] = ()
-    started: float = 0.0
-    shown: tuple[int, int, int] = (0, 0, 0)
-    timed_out: bool = False
 
 
 @dataclass(slots=True)

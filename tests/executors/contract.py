@@ -99,14 +99,14 @@ class ExecutorContract:
         assert ended(executor).status != 0
         executor.cancel("job.1")
 
-    def test_found_again(self, make: Make, root: Path) -> None:
+    def test_found_again(self, make: Make, root: Path, tmp_path: Path) -> None:
         """A second instance sees the running job under the same id, and how it ends."""
-        make().submit(
-            job(root, "while ! test -e ../go; do sleep 0.01; done; echo x > out/x; exit 3"), {}
-        )
+        go = tmp_path / "go"
+        text = f"while ! test -e {go}; do sleep 0.01; done; echo x > out/x; exit 3"
+        make().submit(job(root, text), {})
         second = make()
         assert second.poll("job.1").phase in (Phase.QUEUED, Phase.RUNNING)
-        (root / "go").touch()
+        go.touch()
         assert finished(second, root / "job.1").status == 3
         assert (root / "job.1" / "out" / "x").exists()
         assert make().poll("job.1") == JobState(Phase.ENDED, 3, "exit status 3")
@@ -142,6 +142,6 @@ class ExecutorContract:
         root.parent.mkdir(exist_ok=True)
         root.write_text("a file where the folder should be")
         executor = make()
-        with pytest.raises(OSError, match="job.1|work"):
+        with pytest.raises(OSError, match="work"):
             executor.submit(job(root, "true"), {})
         assert executor.poll("job.1").phase is Phase.UNKNOWN

@@ -95,7 +95,7 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
         "  --> Evalfile:9:1\n"
         "   |\n"
         " 9 | deployment broken {\n"
-        "   |            ^^^^^^\n"
+        "   | ^^^^^^^^^^^^^^^^^\n"
         "...\n"
         "12 |     resources = { memory = 1GiB }\n"
         "   |                 ----------------- the limit it ran under\n"

@@ -1,0 +1,108 @@
+"""The scheduler over an executor that must be polled, lies far away, and loses jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workspaces import Bench
+
+from evalmake.run.events import Ended, Event, Started
+from evalmake.run.jobs import Workshop
+from evalmake.run.scheduler import Report, Scheduler
+from evalmake.run.secrets import Secrets
+from evalmake.testing import FakeExecutor
+from evalmake.workspace import Workspace
+
+EVALFILE = """\
+    model nobody {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "nobody"
+    }
+    benchmark scripted {
+        harness = command
+        files   = file("job.sh")
+        run     = "sh data/job.sh"
+    }
+    eval tried {
+        model     = nobody
+        benchmark = scripted
+        seed      in 1..3
+    }
+"""
+
+
+@pytest.fixture
+def schedule(bench: Bench) -> Callable[..., Report]:
+    """Run all cells of a small Evalfile on a fake executor; `watch` is given it and each event."""
+    bench.evalfile(EVALFILE)
+
+    def run(job: str, watch: Callable[[FakeExecutor, Event], None]) -> Report:
+        bench.job(job)
+        workspace = Workspace.open(bench.root / "Evalfile")
+        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        executor = FakeExecutor("local", None, workspace.root / "work")
+        with workspace.store() as store:
+            plan = workspace.decide(workspace.graph(()), store)
+
+            def emit(event: Event) -> None:
+                watch(executor, event)
+
+            scheduler = Scheduler(
+                workshop, {"local": executor}, store, emit, Secrets({}), 1, True, {}
+            )
+            return scheduler.run(plan.stale)
+
+    return run
+
+
+def job_ids(root: Path) -> list[str]:
+    """The jobs in the journal."""
+    return [path.stem for path in (root / ".evalmake" / "journal").glob("*.json")]
+
+
+def test_polled(bench: Bench, schedule: Callable[..., Report]) -> None:
+    """Jobs that run far away and offer nothing to wait on are collected all the same."""
+    report = schedule(
+        """echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json""", lambda executor, event: None
+    )
+    assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
+    assert bench.scores() == {name: [1.0] for name in report.succeeded}
+    assert bench.journal() == []
+
+
+def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., Report]) -> None:
+    """A job that its executor has lost is run again, and was not the evaluation's failure."""
+    lost: list[str] = []
+
+    def lose_first(executor: FakeExecutor, event: Event) -> None:
+        if isinstance(event, Started) and not lost:
+            lost.extend(job_ids(bench.root))
+            executor.forget(lost[0])
+
+    report = schedule(
+        """
+        echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
+        """,
+        lose_first,
+    )
+    assert report.failed == []
+    assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
+    statuses = [a.status for a in bench.attempts() if a.name == "tried/1"]
+    assert statuses == ["cancelled", "succeeded"]
+
+
+def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., Report]) -> None:
+    """A job that is lost again and again fails in the end; the others are done."""
+    ended: list[str] = []
+
+    def lose(executor: FakeExecutor, event: Event) -> None:
+        if isinstance(event, Started) and event.name == "tried/1":
+            executor.forget(job_ids(bench.root)[0])
+        if isinstance(event, Ended) and event.name == "tried/1":
+            ended.append(event.status)
+
+    report = schedule("""echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json""", lose)
+    assert ended == ["cancelled", "cancelled", "cancelled", "failed"]
+    assert (report.failed, sorted(report.succeeded)) == (["tried/1"], ["tried/2", "tried/3"])

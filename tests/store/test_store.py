@@ -1,0 +1,300 @@
+"""The store: all or nothing, append-only, and honest about damage."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.planner.action import Action, ActionResult
+from evalmake.planner.digest import Part
+from evalmake.planner.scores import Score
+from evalmake.store import records
+from evalmake.store.collect import collect, garbage, verify
+from evalmake.store.journal import Entry, Journal
+from evalmake.store.store import Store
+
+LARGE = b"0123456789abcdef" * 8192  # kept in a file of its own
+
+
+def action(seed: int = 1) -> Action:
+    """An action that differs by `seed`."""
+    return Action.of("evaluate", {"": Part.of({"seed": seed})})
+
+
+def result(of: Action, status: str = "succeeded", value: float = 0.5) -> ActionResult:
+    """An attempt of an action."""
+    return ActionResult(
+        action=of.digest,
+        name="e/1",
+        attempt=0,
+        status=status,
+        identity={name: part.digest for name, part in of.parts},
+        outputs=(),
+        scores=(Score("accuracy", value, scored=10),) if status == "succeeded" else (),
+        metric="accuracy",
+        usage={"tokens_in": 3},
+        started="2026-01-01T00:00:00+00:00",
+        finished="2026-01-01T00:01:00+00:00",
+        seconds=60.0,
+        executor="local",
+        job="j.1",
+        detail="" if status == "succeeded" else "exit status 1",
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    with Store.open(tmp_path / "store") as made:
+        yield made
+
+
+def reopened(store: Store) -> Store:
+    """The same store as the next evalmake sees it."""
+    store.close()
+    return Store.open(store.folder)
+
+
+def blob_file(store: Store) -> Path:
+    """The one blob that is kept in a file."""
+    [path] = store.folder.glob("??/??/*.val")
+    return path
+
+
+def test_commit_and_read_back(store: Store) -> None:
+    """An attempt comes back as it was, with its outputs, its log and its number."""
+    one = action()
+    head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
+    again = reopened(store)
+    [attempt] = again.attempts(one.digest)
+
+    assert again.head(one.digest) == head
+    assert attempt.scores == (Score("accuracy", 0.5, scored=10),)
+    assert [(o.name, o.size) for o in attempt.outputs] == [
+        ("log", 5),
+        ("samples.jsonl", len(LARGE)),
+    ]
+    assert again.blob(attempt.log) == b"words"
+    assert again.blob(attempt.outputs[1].sha256) == LARGE
+    assert again.part(one.parts[0][1].digest) == dict(one.parts[0][1].pairs)
+
+
+def test_attempts_are_appended(store: Store) -> None:
+    """Later attempts take numbers of their own; a failure leaves the last success in force."""
+    one = action()
+    for status, value in (("failed", 0), ("succeeded", 0.5), ("succeeded", 0.6), ("failed", 0)):
+        store.commit(one, result(one, status, value), {})
+    head = reopened(store).head(one.digest)
+
+    assert head is not None
+    assert [a.status for a in store.attempts(one.digest)] == [
+        "failed",
+        "succeeded",
+        "succeeded",
+        "failed",
+    ]
+    assert (head.attempts, head.success, head.last) == (4, 3, "failed")
+    assert head.scores[0].value == 0.6
+
+
+@pytest.mark.parametrize("point", ["record_to_text", "head_to_text", "pairs_to_text"])
+def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """A failure between blobs, record and head leaves nothing of the attempt."""
+    one = action()
+    store.commit(one, result(one, value=0.1), {"log": b"first"})
+    before = {tag: store.keys(tag) for tag in ("blob", "record", "head", "part", "last")}
+
+    def broken(*_: object) -> str:
+        raise RuntimeError(point)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(records, point, broken)
+        two = action(2)
+        with pytest.raises(RuntimeError, match=point):
+            store.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
+    again = reopened(store)
+    assert {tag: again.keys(tag) for tag in before} == before
+    assert verify(again) == (2, [])
+    again.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
+    assert reopened(again).head(two.digest) is not None
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    if os.geteuid() != 0 and "CI" not in os.environ:
+        pytest.skip("mounting needs root")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(folder)]
+    if os.geteuid() != 0:
+        mount.insert(0, "sudo")
+    subprocess.run(mount, check=True)
+    yield folder
+    subprocess.run([*mount[: mount.index("mount")], "umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("size", [40_000, 400_000])
+def test_full_disk(small_disk: Path, size: int) -> None:
+    """A full disk is told as such, whether the database or a file met it; what was done is kept."""
+    store = Store.open(small_disk / "store")
+    kept = []
+    with pytest.raises(EvalmakeError) as error, store:
+        for seed in range(100):
+            one = action(seed)
+            store.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
+            kept.append(one)
+    assert kept
+    assert [d.code for d in error.value.diagnostics] == ["store-failed"]
+    assert "full" in str(error.value) or "No space" in str(error.value)
+    (help,) = error.value.diagnostics[0].help
+    assert help == "free some space, then run again: what had finished is kept"
+
+    subprocess.run(["mount", "-o", "remount,size=9M", str(small_disk)], check=True)
+    with Store.open(small_disk / "store") as again:
+        assert set(again.heads()) == {one.digest for one in kept}
+        assert verify(again)[1] == []
+        collect(again)
+        assert again.orphans() == []
+        one = action(1000)
+        again.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
+
+
+def test_damaged_file(store: Store) -> None:
+    """A blob that was changed in its file is found by `verify`, and repaired by the same content."""
+    one = action()
+    store.commit(one, result(one), {"samples.jsonl": LARGE})
+    blob_file(store).write_bytes(LARGE[:-1] + b"x")
+    [wrong] = verify(store)[1]
+    assert wrong.endswith("the content is missing or is not what it was")
+
+    store.commit(one, result(one), {"samples.jsonl": LARGE})
+    assert verify(store)[1] == []
+
+
+def test_damaged_row(store: Store) -> None:
+    """A blob or a part that was changed in the database is found by `verify`."""
+    one = action()
+    store.commit(one, result(one), {"log": b"words"})
+    store.close()
+    with sqlite3.connect(store.folder / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = x'00' WHERE tag = 'blob'")
+        text = records.pairs_to_text({"seed": "2"})
+        database.execute("UPDATE Cache SET value = ? WHERE tag = 'part'", (text,))
+    database.close()
+    wrong = verify(Store.open(store.folder))[1]
+    assert [line.partition(" ")[0] for line in wrong] == ["blob", "part"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_broken_at_planning(store: Store, damage: str) -> None:
+    """Planning sees that an output's file is gone or cut."""
+    one = action()
+    head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
+    assert store.broken(head) is None
+    if damage == "cut":
+        os.truncate(blob_file(store), 100)
+    else:
+        blob_file(store).unlink()
+    found = reopened(store).broken(head)
+    assert found is not None
+    assert found.endswith("is missing from the store or damaged")
+
+
+def test_lost_row_at_planning(store: Store) -> None:
+    """Planning sees that an output's row is gone, and `verify` names whose output it was."""
+    one = action()
+    head = store.commit(one, result(one), {"log": b"words"})
+    [key] = store.keys("blob")
+    store.remove(key)
+    again = reopened(store)
+    assert again.broken(head) is not None
+    assert verify(again)[1] == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
+
+
+def test_garbage(store: Store) -> None:
+    """What no attempt reaches, rows and files of a killed commit, is named, then freed; nothing else."""
+    one = action()
+    store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
+    assert garbage(store) == []
+    folder = blob_file(store).parent
+    (folder / "ab12.val").write_bytes(b"torn")
+    store._cache.set("blob/" + "0" * 64, b"nobody's", tag="blob")
+
+    found = garbage(store)
+    assert [(item.key, item.size) for item in found] == [
+        ("blob/" + "0" * 64, 8),
+        (f"file/{folder.relative_to(store.folder)}/ab12.val", 4),
+    ]
+    assert garbage(store) == found
+    assert collect(store) == found
+    assert garbage(store) == []
+    assert verify(store) == (3, [])
+
+
+def test_newer_records(store: Store) -> None:
+    """A store that a later evalmake wrote is refused in one sentence."""
+    one = action()
+    head = store.commit(one, result(one), {})
+    row = json.loads(records.head_to_text(head))
+    store._cache.set(f"head/{one.digest}", json.dumps([99, *row[1:]]), tag="head")
+    with (
+        pytest.raises(EvalmakeError, match="was written by a later evalmake"),
+        reopened(store) as again,
+    ):
+        again.heads()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "null", "[1,2,3,4,5,6,7]", '"x"'])
+def test_unreadable_records(store: Store, text: str) -> None:
+    """A record that is none is told as damage."""
+    one = action()
+    store.commit(one, result(one), {})
+    store._cache.set(f"head/{one.digest}", text, tag="head")
+    store._cache.set(f"record/{one.digest}/1", text, tag="record")
+    with pytest.raises(EvalmakeError, match="is damaged"), reopened(store) as again:
+        again.heads()
+    with pytest.raises(EvalmakeError, match="is damaged"), Store.open(store.folder) as again:
+        again.attempt(one.digest, 1)
+
+
+def test_damaged_database(store: Store) -> None:
+    """Garbage where the database should be is told as damage."""
+    store.close()
+    for path in store.folder.glob("cache.db*"):
+        path.write_bytes(os.urandom(8192))
+    with pytest.raises(EvalmakeError, match="is damaged: file is not a database"):
+        Store.open(store.folder)
+
+
+def test_many_outputs(store: Store) -> None:
+    """An action of so many outputs that its standing needs a file of its own is read all the same."""
+    one = action()
+    files = {f"part-{at}": str(at).encode() for at in range(1200)}
+    store.commit(one, result(one), files)
+    head = reopened(store).head(one.digest)
+    assert head is not None
+    assert len(head.blobs) == 1200
+
+
+def test_journal(tmp_path: Path) -> None:
+    """Entries come back until they are removed; unreadable and half-written ones are no entries."""
+    journal = Journal(tmp_path / "journal")
+    assert list(journal.entries()) == []
+    entry = Entry("a.1", "e/1", "evaluate", "sha256:0", "local", "/work/a.1", 12.5)
+    journal.write(entry)
+    (journal.folder / "bad.json").write_text("{")
+    (journal.folder / ".a.2.json.x.tmp").write_text("{")
+    assert list(journal.entries()) == [entry]
+    journal.remove("a.1")
+    journal.remove("a.1")
+    journal.sweep()
+    assert list(journal.entries()) == []
+    assert [path.name for path in journal.folder.iterdir()] == ["bad.json"]
