@@ -18,13 +18,13 @@ _DECLARATION = re.compile(
 )
 
 
-def explain(source: Source, error: UnexpectedInput) -> EvalmakeError:
+def explain(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
     """What is wrong with `source`: exactly one diagnostic, the most telling that applies."""
     at = At.of(source, error)
     for mistake in (_unterminated, _recipe, _unclosed_block, _brackets):
         if found := mistake(at):
             return EvalmakeError([found])
-    for code in _codes().get(_key(error), ()):
+    for code in _codes(parser).get(_key(error), ()):
         if found := MISTAKES[code][0](at):
             return EvalmakeError([found])
     return EvalmakeError([_syntax(at)])
@@ -39,15 +39,13 @@ def _key(error: UnexpectedInput) -> tuple[int, str]:
 
 
 @cache
-def _codes() -> dict[tuple[int, str], list[str]]:
+def _codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
     """The mistakes that each parser state and token may mean, in the order of the table."""
-    from evalmake.lang.parser import tables
-
     found: dict[tuple[int, str], list[str]] = {}
     for code, (_, examples) in MISTAKES.items():
         for example in examples:
             try:
-                tables().parse(example + "\n", "start")
+                parser.parse(example + "\n", "start")
             except UnexpectedInput as error:
                 codes = found.setdefault(_key(error), [])
                 codes += [code] if code not in codes else []

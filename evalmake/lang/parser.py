@@ -130,7 +130,7 @@ def _run(source: Source, text: str, start: str) -> Any:
     except UnexpectedInput as error:
         from evalmake.lang.mistakes import explain
 
-        raise explain(source, error) from None
+        raise explain(source, error, tables()) from None
 
 
 @contextmanager

@@ -157,7 +157,9 @@ def _short(digest: str) -> str:
     return digest[:15]
 
 
-def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
+def report_identity(
+    report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]
+) -> dict[str, str]:
     """The walk of all that a report's bytes rest on: results, as one digest, settings, gates."""
     block, settings = report.declared.block, report.declared.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}

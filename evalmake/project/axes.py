@@ -166,7 +166,9 @@ def _members(
                 about=about,
             )
         elif isinstance(value, int) and value < (least := _LEAST[key]):
-            found.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
+            found.error(
+                "bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about
+            )
         elif text in seen:
             found.error(
                 "duplicate-value", f"`{text}` is twice in the axis `{key}`", span, "given again here" if again else "",

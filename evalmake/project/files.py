@@ -147,7 +147,9 @@ def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) 
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
     if len(digits) != wanted:
-        raise fail("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
+        raise fail(
+            "bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span
+        )
     if algorithm == "xxh128":
         import xxhash
 

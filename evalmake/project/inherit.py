@@ -83,7 +83,9 @@ class Inheritance:
                 self._no_parent(kind, parent, child)
                 return None
             if above in chain:
-                if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
+                if above.node.name.text != min(
+                    s.node.name.text for s in chain[chain.index(above) :]
+                ):
                     return None  # the ring is told once, at its first name
                 ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
                 self.found.error(

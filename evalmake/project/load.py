@@ -140,7 +140,9 @@ def _override_names(
     names = []
     for item in statement.value.items:
         if not isinstance(item, tree.Use):
-            found.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
+            found.error(
+                "wrong-type", "`overrides` lists variables, by their bare names", file.span(item)
+            )
         elif item.text not in scope.bindings:
             unknown_variable(scope, item.text, file.span(item), found)
         else:

@@ -79,7 +79,11 @@ def _override(
     except EvalmakeError as error:
         found.extend(error.diagnostics)
     except ValueError:
-        given = f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}" if text else "nothing was given"
+        given = (
+            f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}"
+            if text
+            else "nothing was given"
+        )
         wanted = "`true`, `false`" if isinstance(declared, bool) else type_name(declared)
         found.error(
             "bad-override", f"`{name}` is {type_name(declared)}, and {given}", place,
@@ -101,7 +105,11 @@ def _meant(text: str, declared: Value) -> list[str]:
 def unknown_variable(scope: Scope, name: str, span: Span, found: Diagnostics) -> None:
     """Say that there is no variable `name`, and which there are."""
     meant = closest(name.upper(), scope.bindings)
-    known = f"variables are {', '.join(sorted(scope.bindings))}" if scope.bindings else "has no variable"
+    known = (
+        f"variables are {', '.join(sorted(scope.bindings))}"
+        if scope.bindings
+        else "has no variable"
+    )
     found.error(
         "unknown-variable", f"no variable is named `{name}`", span,
         notes=[f"this Evalfile{chr(39) + 's' if scope.bindings else ''} {known}"],

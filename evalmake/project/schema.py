@@ -128,9 +128,7 @@ class Adapter(Block):
     retry: int | None = None
 
 
-Pinnable = Annotated[
-    Literal["images", "weights", "datasets", "includes"], BeforeValidator(_word)
-]
+Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(_word)]
 
 
 class Settings(Block):

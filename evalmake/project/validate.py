@@ -168,7 +168,9 @@ def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -
         )  # fmt: skip
     else:
         wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
-        given = show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
+        given = (
+            show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
+        )
         found.error(
             "wrong-type", f"`{key}` takes {wanted}, and this is {given}", at, about=about,
             help=_mended(wanted, value),
@@ -185,7 +187,7 @@ def _mended(wanted: str, value: object) -> list[str]:
     if wanted.startswith("`file") and text:
         return [f"write `file({show(text)})`"]
     if wanted.startswith("`secret"):
-        return ["keep it out of the file: `secret(\"NAME\")` takes it from the environment"]
+        return ['keep it out of the file: `secret("NAME")` takes it from the environment']
     plain = {
         "a whole number": r"-?\d+",
         "a number": r"-?\d+(\.\d+)?",

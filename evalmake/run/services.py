@@ -60,7 +60,10 @@ class Services:
     def adopt(self, entry: Entry) -> bool:
         """Take over a server that an interrupted build left running, if it is wanted as it is."""
         service = self.all.get(entry.name)
-        if service is None or service.action != entry.action or service.state != "wanted":
+        if service is None or (service.action, service.state) != (entry.action, "wanted"):
+            return False
+        declared = self.workshop.project.deployments[entry.name]
+        if declared.block.executor != entry.executor:
             return False
         service.state, service.id, service.since, service.starts = (
             "starting",
@@ -124,9 +127,7 @@ class Services:
         waiting = sorted(service.users)
         notes = []
         if service.tail:
-            notes.append(
-                "the last lines of its log were\n" + "\n".join(f"| {t}" for t in service.tail)
-            )
+            notes.append("\n".join(["the last lines of its log were", *service.tail]))
         notes.append(
             f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}; "
             f"the whole log: evalmake logs {name}"

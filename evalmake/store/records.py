@@ -60,10 +60,14 @@ def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
     heads: dict[str, Head] = {}
     for start in range(0, len(texts), _AT_ONCE):
         some = texts[start : start + _AT_ONCE]
-        rows = json.loads(f"[{','.join([text for _, text in some])}]")
-        heads.update(
-            (action, _head(action, row)) for (action, _), row in zip(some, rows, strict=True)
-        )
+        try:
+            rows = json.loads(f"[{','.join([text for _, text in some])}]")
+            pairs = zip(some, rows, strict=True)
+            heads.update((action, _head(action, row)) for (action, _), row in pairs)
+        except Unreadable:
+            raise
+        except (ValueError, TypeError):
+            raise Unreadable("the standing of an action is not what evalmake writes") from None
     return heads
 
 

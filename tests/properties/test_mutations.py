@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -28,11 +28,11 @@ VALUES = (
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the examples to write mutated files in."""
     root = tmp_path_factory.mktemp("mutated") / "Evalfiles"
     shutil.copytree(EXAMPLES, root, ignore=shutil.ignore_patterns(".evalmake"))
-    yield root
+    return root
 
 
 @st.composite

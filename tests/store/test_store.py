@@ -141,16 +141,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([*mount[: mount.index("mount")], "umount", str(folder)], check=True)
 
 
+def fill(store: Store, size: int, kept: list[Action]) -> None:
+    """Commit outputs of `size` bytes, noting in `kept` what was taken, until it is refused."""
+    for seed in range(100):
+        one = action(seed)
+        store.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
+        kept.append(one)
+
+
 @pytest.mark.parametrize("size", [40_000, 400_000])
 def test_full_disk(small_disk: Path, size: int) -> None:
     """A full disk is told as such, whether the database or a file met it; what was done is kept."""
     store = Store.open(small_disk / "store")
-    kept = []
+    kept: list[Action] = []
     with pytest.raises(EvalmakeError) as error, store:
-        for seed in range(100):
-            one = action(seed)
-            store.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
-            kept.append(one)
+        fill(store, size, kept)
     assert kept
     assert [d.code for d in error.value.diagnostics] == ["store-failed"]
     assert "full" in str(error.value) or "No space" in str(error.value)

@@ -1,0 +1,185 @@
+"""What a user is told of a full disk, a damaged store, and one of a later evalmake."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from workspaces import Bench
+
+EVALFILE = """\
+    model nobody {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "nobody"
+    }
+    benchmark scripted {
+        harness = command
+        files   = file("job.sh")
+        run     = "sh data/job.sh"
+    }
+    eval tried {
+        model     = nobody
+        benchmark = scripted
+        seed      in 1..8
+    }
+"""
+SCORE = """echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json\n"""
+BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
+
+
+@pytest.fixture
+def built(bench: Bench) -> Bench:
+    """A workspace of two results, each with an output in a file of its own."""
+    bench.evalfile(EVALFILE)
+    bench.edit("1..8", "1..2")
+    bench.job(BIG + SCORE)
+    assert bench.run().status == 0
+    return bench
+
+
+@pytest.fixture
+def small(bench: Bench) -> Iterator[Bench]:
+    """A workspace on a file system of a megabyte and a half."""
+    if os.geteuid() != 0:
+        if "CI" in os.environ:
+            pytest.fail("mounting needs root")
+        pytest.skip("mounting needs root")
+    root = bench.root / "small"
+    root.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", root], check=True)
+    yield Bench(root, bench.env, bench.started)
+    subprocess.run(["umount", "--lazy", root], check=True)
+
+
+def test_full_disk(small: Bench) -> None:
+    """A full disk ends the build with a message; with room again it goes on from what was done."""
+    small.evalfile(EVALFILE)
+    small.job(BIG + SCORE)
+    ended = small.run("-j", "1")
+
+    assert ended.status == 2
+    assert "No space left on device" in ended.err or "disk is full" in ended.err
+    assert "[store-failed]" in ended.err or "[job-failed]" in ended.err
+    assert small.left() == []
+    subprocess.run(["mount", "-o", "remount,size=20M", small.root], check=True)
+    kept = set(small.scores())
+    assert 0 < len(kept) < 8
+    again = small.run()
+    assert again.status == 0, again.text
+    done = [a.name for a in small.attempts() if a.status == "succeeded"]
+    assert sorted(done) == [f"tried/{seed}" for seed in range(1, 9)]
+    small.clean()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_lost_output_reruns_its_evaluation(built: Bench, damage: str) -> None:
+    """An output that is gone or cut makes its evaluation stale, and says so; no other reruns."""
+    lost = next((built.root / ".evalmake" / "store").glob("??/??/*.val"))
+    if damage == "cut":
+        os.truncate(lost, 100)
+    else:
+        lost.unlink()
+    plan = built.run("-n").out
+    assert "is missing from the store or damaged" in plan
+    assert "= 1 up to date" in plan
+    assert built.run("verify").status == 2
+    assert "1 ran, 1 reused" in built.run("-v").out
+
+
+def test_altered_output_is_found(built: Bench) -> None:
+    """`verify` names a blob whose bytes were changed, with status 2."""
+    changed = next((built.root / ".evalmake" / "store").glob("??/??/*.val"))
+    changed.write_bytes(bytes(changed.stat().st_size))
+    ended = built.run("verify")
+    assert ended.status == 2
+    assert "the content is missing or is not what it was" in ended.out
+    assert ended.out.splitlines()[-1].endswith("entries verified, 1 do not match")
+
+
+def test_gc(built: Bench) -> None:
+    """`gc -n` names what a killed commit left, `gc` frees it, and results stay."""
+    folder = next((built.root / ".evalmake" / "store").glob("??/??"))
+    (folder / "torn.val").write_bytes(b"torn")
+    for words in (["gc", "--dry-run"], ["gc"]):
+        text = built.run(*words).out
+        assert text.splitlines()[-1].startswith("1 entries, 4 bytes")
+    assert built.run("gc").out.startswith("0 entries")
+    assert built.run().out.startswith("nothing to do")
+    built.clean()
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"]]
+)
+@pytest.mark.parametrize("sort", ["head", "record"])
+def test_store_of_a_later_evalmake(built: Bench, words: list[str], sort: str) -> None:
+    """Records of a later version are refused in one sentence by whatever reads them."""
+    with sqlite3.connect(built.root / ".evalmake" / "store" / "cache.db") as database:
+        rows = database.execute("SELECT key, value FROM Cache WHERE tag = ?", (sort,)).fetchall()
+        for key, text in rows:
+            record = json.loads(text)
+            newer = [99, *record[1:]] if sort == "head" else record | {"v": 99, "more": 1}
+            database.execute("UPDATE Cache SET value = ? WHERE key = ?", (json.dumps(newer), key))
+    database.close()
+    ended = built.run(*words)
+    if sort == "record" and words in ([], ["-n"], ["why", "tried"]):
+        assert ended.status == 0, "only records in use are read"
+        return
+    assert ended.status == 2
+    assert "was written by a later evalmake [newer-store]" in ended.err
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"]]
+)
+def test_garbage_for_a_database(built: Bench, words: list[str]) -> None:
+    """Garbage in place of the database is told as damage, with what to do."""
+    for path in (built.root / ".evalmake" / "store").glob("cache.db*"):
+        path.write_bytes(os.urandom(8192))
+    ended = built.run(*words)
+    assert ended.status == 2
+    assert "is damaged: file is not a database [store-damaged]" in ended.err
+    assert "help: move it away" in ended.err
+
+
+def test_half_a_database(built: Bench) -> None:
+    """A database whose second half is garbage gives a message, whatever is read of it."""
+    path = built.root / ".evalmake" / "store" / "cache.db"
+    size = path.stat().st_size
+    with path.open("r+b") as stream:
+        stream.seek(size // 2)
+        stream.write(os.urandom(size - size // 2))
+    for words in (["-n"], ["verify"], []):
+        ended = built.run(*words)
+        assert (ended.status, "[store-damaged]" in ended.err) == (2, True) or words == ["verify"], (
+            ended.text
+        )
+
+
+def test_read_only_workspace(built: Bench) -> None:
+    """A store that cannot be opened is named with the reason."""
+    store: Path = built.root / ".evalmake" / "store"
+    for path in store.glob("cache.db*"):
+        path.unlink()
+    (store / "cache.db").mkdir()
+    ended = built.run("-n")
+    assert ended.status == 2
+    assert f"cannot write to {store}: unable to open database file [store-failed]" in ended.err
+
+
+def test_reverted_edit_reuses_old_results(built: Bench) -> None:
+    """A value that is changed and changed back runs nothing the second time."""
+    built.edit("1..2", "1..2\n        params    = { temperature = 0.7 }")
+    assert "2 ran" in built.run().out
+    built.edit("1..2\n        params    = { temperature = 0.7 }", "1..2")
+    assert built.run().out == "nothing to do: 2 evaluations up to date\n"
+    assert len(built.attempts()) == 4
+    assert built.run("-q").status == 0
+    built.edit("1..2", "1..3")
+    question = built.run("-q")
+    assert (question.status, question.text) == (1, "")
