@@ -12,6 +12,7 @@ from evalmake.lang import tree
 from evalmake.lang.diagnostic import EvalmakeError, closest, fail
 from evalmake.lang.hashing import FileHashes
 from evalmake.lang.source import Source, Span
+from evalmake.lang.texts import dedent, glob_root, key_text
 from evalmake.lang.values import (
     Digest,
     Duration,
@@ -211,7 +212,7 @@ class Evaluator:
         found: dict[str, Value] = {}
         places: dict[str, tree.Pair] = {}
         for pair in node.pairs:
-            key = _key_text(pair.key.text)
+            key = key_text(pair.key.text)
             if key in found:
                 raise fail(
                     "duplicate-key",
@@ -345,7 +346,7 @@ class Evaluator:
     def _glob(self, node: tree.Call, pattern: Value) -> Value:
         from glob import glob
 
-        root, inner = _glob_root(self._path(str(pattern)))
+        root, inner = glob_root(self._path(str(pattern)))
         self.scope.world.globs.add((str(root), inner))
         names = sorted(
             n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file()
@@ -385,24 +386,3 @@ class Evaluator:
                 help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
             )
         return fail("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))
-
-
-def _glob_root(path: Path) -> tuple[Path, str]:
-    """The folder before the first wildcard, and the pattern below it."""
-    parts = path.parts
-    wild = next((i for i, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts) - 1)
-    return Path(*parts[:wild]), str(Path(*parts[wild:]))
-
-
-def _key_text(text: str) -> str:
-    if text.startswith(('"""', "'''")):
-        return text[3:-3]
-    return text[1:-1] if text[:1] in "\"'" else text
-
-
-def dedent(text: str) -> str:
-    """A long text without its common indentation, first line break and last blank line."""
-    from textwrap import dedent as textwrap_dedent
-
-    body = text.removeprefix("\r\n").removeprefix("\n")
-    return re.sub(r"\n[ \t]*$", "\n", textwrap_dedent(body)) if body != text else text

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from functools import cache
 
+from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, closest, problem
