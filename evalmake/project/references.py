@@ -10,7 +10,7 @@ from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
 from evalmake.lang.tree import Assign, Reference
 from evalmake.lang.values import Symbol
-from evalmake.project.declare import EvalDecl
+from evalmake.project.declare import Declared, EvalDecl
 from evalmake.project.inherit import Stated
 from evalmake.project.project import Project
 from evalmake.project.schema import references
@@ -32,12 +32,28 @@ def check_references(
                         unknown_name(
                             project, wanted, value, span, f"{kind} {item.name}", found, stated
                         )
+    for report in project.reports.values():
+        _coordinates(report, found)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
             for value, span in _named(declaration, key):
                 if value not in project.of(key):
                     unknown_name(project, key, value, span, about, found, stated)
+
+
+def _coordinates(report: Declared, found: Diagnostics) -> None:
+    """A report's `rows` and `column` say by what its results are laid out."""
+    names = ("model", "benchmark", "eval", "metric", "seed", "limit")
+    for key in ("rows", "column"):
+        value = getattr(report.block, key)
+        if value not in names:
+            meant = closest(value, names)
+            found.error(
+                "unknown-word", f"`{key}` cannot be {value}", report.fields.spans[key,].value,
+                about=f"report {report.name}", notes=[f"it is one of {', '.join(names)}"],
+                help=[f"did you mean `{meant}`?"] if meant else [],
+            )  # fmt: skip
 
 
 def _named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
