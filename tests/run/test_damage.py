@@ -6,8 +6,9 @@ import json
 import os
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workspaces import Bench
@@ -113,38 +114,46 @@ def test_gc(built: Bench) -> None:
     built.clean()
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"]]
-)
-@pytest.mark.parametrize("sort", ["head", "record"])
-def test_store_of_a_later_evalmake(built: Bench, words: list[str], sort: str) -> None:
-    """Records of a later version are refused in one sentence by whatever reads them."""
-    with sqlite3.connect(built.root / ".evalmake" / "store" / "cache.db") as database:
+READERS = (["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"], [])
+
+
+def rewrite(bench: Bench, sort: str, newer: Callable[[Any], object]) -> None:
+    """Change every record of a sort in the database."""
+    with sqlite3.connect(bench.root / ".evalmake" / "store" / "cache.db") as database:
         rows = database.execute("SELECT key, value FROM Cache WHERE tag = ?", (sort,)).fetchall()
         for key, text in rows:
-            record = json.loads(text)
-            newer = [99, *record[1:]] if sort == "head" else record | {"v": 99, "more": 1}
-            database.execute("UPDATE Cache SET value = ? WHERE key = ?", (json.dumps(newer), key))
+            value = json.dumps(newer(json.loads(text)))
+            database.execute("UPDATE Cache SET value = ? WHERE key = ?", (value, key))
     database.close()
-    ended = built.run(*words)
-    if sort == "record" and words in ([], ["-n"], ["why", "tried"]):
-        assert ended.status == 0, "only records in use are read"
-        return
-    assert ended.status == 2
-    assert "was written by a later evalmake [newer-store]" in ended.err
 
 
-@pytest.mark.parametrize(
-    "words", [[], ["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"]]
-)
-def test_garbage_for_a_database(built: Bench, words: list[str]) -> None:
+def test_standings_of_a_later_evalmake(built: Bench) -> None:
+    """Every command refuses a store that a later version wrote, in one sentence."""
+    rewrite(built, "head", lambda row: [99, *row[1:]])
+    for words in READERS:
+        ended = built.run(*words)
+        assert ended.status == 2
+        assert "was written by a later evalmake [newer-store]" in ended.err
+
+
+def test_records_of_a_later_evalmake(built: Bench) -> None:
+    """So does whatever reads single attempts."""
+    rewrite(built, "record", lambda record: record | {"v": 99, "more": 1})
+    for words in (["verify"], ["gc"], ["logs", "tried"]):
+        ended = built.run(*words)
+        assert ended.status == 2
+        assert "was written by a later evalmake [newer-store]" in ended.err
+
+
+def test_garbage_for_a_database(built: Bench) -> None:
     """Garbage in place of the database is told as damage, with what to do."""
     for path in (built.root / ".evalmake" / "store").glob("cache.db*"):
         path.write_bytes(os.urandom(8192))
-    ended = built.run(*words)
-    assert ended.status == 2
-    assert "is damaged: file is not a database [store-damaged]" in ended.err
-    assert "help: move it away" in ended.err
+    for words in READERS:
+        ended = built.run(*words)
+        assert ended.status == 2
+        assert "is damaged: file is not a database [store-damaged]" in ended.err
+        assert "help: move it away" in ended.err
 
 
 def test_half_a_database(built: Bench) -> None:
@@ -154,14 +163,14 @@ def test_half_a_database(built: Bench) -> None:
     with path.open("r+b") as stream:
         stream.seek(size // 2)
         stream.write(os.urandom(size - size // 2))
-    for words in (["-n"], ["verify"], []):
+    assert built.run("verify").status == 2
+    for words in (["-n"], []):
         ended = built.run(*words)
-        assert (ended.status, "[store-damaged]" in ended.err) == (2, True) or words == ["verify"], (
-            ended.text
-        )
+        assert ended.status == 2
+        assert "[store-damaged]" in ended.err
 
 
-def test_read_only_workspace(built: Bench) -> None:
+def test_database_that_cannot_be_opened(built: Bench) -> None:
     """A store that cannot be opened is named with the reason."""
     store: Path = built.root / ".evalmake" / "store"
     for path in store.glob("cache.db*"):

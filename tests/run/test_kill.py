@@ -235,6 +235,7 @@ def test_killed_in_a_linked_folder(bench: Bench) -> None:
     work = matrix(bench.root / "real")
     link = bench.root / "link"
     link.symlink_to(work.root)
+    work.job(JOB.replace("0.8", "5"))
     linked = Bench(link, env=bench.env | {"PWD": str(link)})
     process = linked.start("many", "-f", str(link / "Evalfile"))
     wait_for(lambda: len(linked.journal()) >= 4)
@@ -265,22 +266,26 @@ def test_killed_then_unwanted(bench: Bench) -> None:
     work.clean()
 
 
-def test_killed_between_record_and_journal(bench: Bench) -> None:
-    """A result that was stored before the kill is not stored again, not even with -B."""
-    work = matrix(bench.root / "recorded")
-    assert work.run("SLOTS=16", "many/1").status == 0
-    [done] = work.attempts()
-    folder = work.root / ".evalmake" / "work" / done.job
+def put_back(bench: Bench, done: ActionResult) -> None:
+    """The folder and the journal entry of a recorded job, as before they were removed."""
+    folder = bench.root / ".evalmake" / "work" / done.job
     (folder / "out").mkdir(parents=True)
     (folder / "out" / "scores.json").write_text('{"accuracy": 0.1}')
     (folder / "pid").write_text("1")
     (folder / "status").write_text("0")
     entry = Entry(done.job, done.name, "evaluate", done.action, "local", str(folder), 0.0)
-    Journal(work.root / ".evalmake" / "journal").write(entry)
+    Journal(bench.root / ".evalmake" / "journal").write(entry)
 
+
+def test_killed_between_record_and_journal(bench: Bench) -> None:
+    """A result that was stored before the kill is not stored again, not even with -B."""
+    work = matrix(bench.root / "recorded")
+    assert work.run("SLOTS=16", "many/1").status == 0
+    [done] = work.attempts()
+    put_back(work, done)
     assert work.run("many/1").status == 0
     assert len(work.attempts()) == 1
-    Journal(work.root / ".evalmake" / "journal").write(entry)
+    put_back(work, done)
     assert work.run("many/1", "-B").status == 0
     assert [a.job for a in work.attempts()] == [done.job, done.job[:-1] + "2"]
     work.clean()
