@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from evalmake.run.events import Emit
     from evalmake.run.secrets import Secrets
 
+_GATEWAY = "`adapter` and `rate` need the gateway, which this version of evalmake has not"
 OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -182,6 +183,13 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
         cell = node.evaluation
         harness = workspace.plugins.get("harnesses", cell.benchmark.plugin)
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
+        for kind, name, block, span in (
+            ("model", cell.model.name, cell.model.block, cell.model.span),
+            ("benchmark", cell.benchmark.name, cell.benchmark.block, cell.benchmark.span),
+            ("eval", cell.eval, cell.variant.block, cell.span),
+        ):
+            if block.adapter.model_fields_set or getattr(block, "rate", None):
+                lacks(kind, name, _GATEWAY, span)
         places = [cell.variant.block.executor]
         wanted = {}
         for model in (cell.model, judge_of(project, cell.benchmark)):
