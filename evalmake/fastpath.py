@@ -8,8 +8,8 @@ A file is known by size, modification and change time, and inode. Two changes wi
 file system's clock leave those alike, so a verdict is not kept when a file changed after the build
 began, or so shortly before that a later change could bear the same time (git's "racily clean"): a
 tick is taken to be 20 ms, and 2 s where times have no fraction. Change times cannot be set back by
-a program, so `touch -r` and `cp -p` deceive nobody. What is not noticed: files removed by hand from
-inside the store (`evalmake verify` finds them), and a file server whose clock is behind by more.
+a program, so `touch -r` and `cp -p` deceive nobody. What is not noticed: a file server whose clock
+is behind by more, and bytes changed by hand inside the store's database (`evalmake verify` does).
 """
 
 from __future__ import annotations

@@ -93,6 +93,8 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
         files.add(root)
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
     files.add(str(project.path.with_suffix(".lock").absolute()))
+    with workspace.store() as kept:
+        files |= kept.files(node.action.digest for node in outcome.plan.graph.nodes.values())
     store = str(workspace.store_folder / "cache.db")
     text = nothing_to_do(outcome)
     fastpath.remember(argv, outcome.status, text, files, store, project.world.asked, began)

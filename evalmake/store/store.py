@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -109,13 +109,25 @@ class Store:
 
     def broken(self, head: Head) -> str | None:
         """The first of an action's outputs that is missing or cut; contents are for `verify`."""
+        places = self._places()
+        for blob in head.blobs:
+            if blob not in places or not self._whole(*places[blob]):
+                return f"blob sha256:{blob[:12]} is missing from the store or damaged"
+        return None
+
+    def files(self, actions: Iterable[str]) -> set[str]:
+        """The files of those outputs of `actions` that are too large for the database."""
+        places, heads = self._places(), self.heads()
+        blobs = {blob for action in actions if action in heads for blob in heads[action].blobs}
+        names = (places[blob][0] for blob in blobs if blob in places)
+        return {str(self.folder / name) for name in names if name}
+
+    def _places(self) -> dict[str, tuple[str | None, int]]:
+        """Each blob's file, if it has one of its own, and size in bytes; read once."""
         if self._blobs is None:
             rows = self._rows("SELECT key, filename, size FROM Cache WHERE tag = 'blob'")
             self._blobs = {key[5:]: (filename, size) for key, filename, size in rows}
-        for blob in head.blobs:
-            if blob not in self._blobs or not self._whole(*self._blobs[blob]):
-                return f"blob sha256:{blob[:12]} is missing from the store or damaged"
-        return None
+        return self._blobs
 
     def _whole(self, filename: str | None, size: int) -> bool:
         """Whether a blob that is kept in a file of its own has its length."""

@@ -25,7 +25,7 @@ model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 defaults benchmark {
     harness = command
-    run     = "echo '{\\"accuracy\\": 1.0}' > $EVALMAKE_OUT/scores.json"
+    run     = "cd $EVALMAKE_OUT; printf %070000d > large; echo '{\\"accuracy\\": 1.0}' > scores.json"
 }
 
 benchmark one { files = file("one.txt"), task = "${LEVEL}" }
@@ -52,7 +52,7 @@ STEPS = st.one_of(
     st.tuples(st.just("level"), st.sampled_from(["a", "b"]), st.just("")),
     st.tuples(st.just("edit"), st.sampled_from(["# a", "retries = 1", "limit = 3"]), st.just("")),
     st.tuples(st.just("include"), st.sampled_from(["", "X = 1\n"]), st.just("")),
-    st.tuples(st.just("store"), st.just(""), st.just("")),
+    st.tuples(st.sampled_from(["store", "lose"]), st.just(""), st.just("")),
     st.tuples(st.just("wait"), st.just(""), st.just("")),
     st.tuples(st.just("build"), st.just(""), st.just("")),
 )
@@ -86,6 +86,9 @@ class World:
                 self._eval(what)
             case "include":
                 (self.root / "more.evalfile").write_text(what)
+            case "lose":
+                for lost in (self.root / ".evalmake" / "store").glob("??/??/*.val"):
+                    lost.unlink()
             case "store":
                 shutil.rmtree(self.root / ".evalmake" / "store", ignore_errors=True)
             case "wait":
@@ -163,6 +166,18 @@ def test_a_change_with_the_old_size_and_time_is_seen(name: str) -> None:
         settled(project)
         _swap(project.root / name, (project.root / name).read_text().replace("x", "y"))
         assert fastpath.recall([]) is None
+
+
+@pytest.mark.usefixtures("capsys")
+def test_a_stored_output_that_is_lost_is_noticed() -> None:
+    """A large output removed by hand from inside the store ends the verdict, and is made again."""
+    with world() as project:
+        settled(project)
+        project.step("lose", "", "")
+        assert fastpath.recall([]) is None
+        assert cli.run(["-q"]) == 1
+        project.step("build", "", "")
+        assert cli.run(["-q"]) == 0
 
 
 @pytest.mark.usefixtures("capsys")
