@@ -1,0 +1,13 @@
+"""The gateway: a reverse proxy between any harness and one model; `python -m evalmake.gateway`.
+
+It holds the key, the limits, the response cache and the evidence, so that harnesses which nobody
+here wrote become incremental, rate-limited and accountable. A request without interceptors passes
+byte for byte, and so does its reply.
+
+    server.py        HTTP/1.1 towards the harness          settings.py   what evalmake tells it
+    exchange.py      one request from its arrival to its end             (start here)
+    interceptors/    what is changed in requests and replies
+    responses.py     the response cache                    upstream.py   connections to the model
+    limits.py        rate and concurrency                  retrying.py   what is tried again
+    sessions.py      one evaluation: its token, counts     accounting.py what was used, row by row
+"""

@@ -1,0 +1,154 @@
+"""`python -m evalmake.gateway SETTINGS.json`: bind, say where, serve until TERM or INT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from evalmake.gateway.exchange import Exchange, Shared
+from evalmake.gateway.limits import Limits
+from evalmake.gateway.responses import Responses
+from evalmake.gateway.server import Connection
+from evalmake.gateway.sessions import Sessions
+from evalmake.gateway.settings import Settings
+from evalmake.gateway.wire import Headers, Request, header
+
+_PREFIX = b"/t/"
+_JSON: Headers = [(b"content-type", b"application/json")]
+_FLUSH = 0.5  # seconds between writings of rows and sums
+
+
+class Gateway:
+    """Routes requests to exchanges, and answers what is asked of the gateway itself."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+        loop = asyncio.get_running_loop()
+        cache = None
+        if settings.cache:
+            cache = Responses(Path(settings.cache), settings.cache_size, settings.seeds)
+        limits = Limits(settings.rate, settings.concurrency, loop.time)
+        self.shared = Shared(cache, limits, _fixed(settings, environ))
+        self.sessions = Sessions(Path(settings.sessions))
+
+    async def handle(self, request: Request, connection: Connection) -> None:
+        """Answer one request."""
+        target = request.target
+        if not target.startswith(_PREFIX):
+            known = target == b"/health"
+            text = b'{"status": "ok"}' if known else _error("there is nothing here")
+            connection.reply(200 if known else 404, _JSON, text)
+            return
+        key, slash, rest = target[len(_PREFIX) :].partition(b"/")
+        name = key.decode("latin-1")
+        opened = self.sessions.admit(name, header(request.headers, b"authorization"))
+        if opened is None:
+            connection.reply(401, _JSON, _error("the token is not this evaluation's"))
+        elif slash + rest == b"/close":
+            summary = opened.account.summary(self.shared.limits.state())
+            opened.account.flush(self.shared.limits.state())
+            self.sessions.close(name)
+            connection.reply(200, _JSON, json.dumps(summary).encode())
+        else:
+            await Exchange(self.shared, opened, request, slash + rest, connection).run()
+
+    async def keep_records(self) -> None:
+        """Write every evaluation's rows and sums now and then."""
+        while True:
+            await asyncio.sleep(_FLUSH)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write them now."""
+        for opened in list(self.sessions.open.values()):
+            try:
+                opened.account.flush(self.shared.limits.state())
+            except OSError as error:
+                print(f"evalmake.gateway: {error}", file=sys.stderr, flush=True)
+
+    async def close(self) -> None:
+        """Write all that is left."""
+        self.flush()
+        if self.shared.cache is not None:
+            await self.shared.cache.close()
+
+
+def main() -> int:
+    """Serve; 0 after a signal, 1 if the address cannot be had."""
+    parser = argparse.ArgumentParser(prog="python -m evalmake.gateway")
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=0, help="the one to have if it is free")
+    parser.add_argument("--port-file", type=Path, help="where to write the port once listening")
+    options = parser.parse_args()
+    os.umask(0o077)
+    sys.setswitchinterval(0.0005)  # the cache's threads hand over at once
+    settings = Settings.read(options.settings)
+    try:
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_serve(settings, options.host, options.port, options.port_file))
+    except OSError as error:
+        print(f"evalmake.gateway: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, host: str, port: int, port_file: Path | None) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    gateway = Gateway(settings, os.environ)
+
+    async def listen(port: int) -> asyncio.Server:
+        factory = lambda: Connection(gateway.handle, loop)  # noqa: E731
+        return await loop.create_server(factory, host, port, backlog=1024)
+
+    try:
+        server = await listen(port)
+    except OSError:
+        if not port:
+            raise
+        server = await listen(0)  # another has it: a stable port is a kindness, not a need
+    bound = server.sockets[0].getsockname()[1]
+    if port_file is not None:
+        unfinished = port_file.with_name(f".{port_file.name}.{os.getpid()}")
+        unfinished.write_text(f"{bound}\n")
+        unfinished.replace(port_file)
+    print(f"listening on http://{host}:{bound}", flush=True)
+    records = loop.create_task(gateway.keep_records())
+    await stop.wait()
+    records.cancel()
+    server.close()
+    await gateway.close()
+
+
+def _fixed(settings: Settings, environ: Mapping[str, str]) -> Headers:
+    """The headers with the key, and those that the model declares."""
+    fixed = dict(settings.headers)
+    fixed |= {name: environ[variable] for name, variable in settings.secret_headers.items()}
+    if settings.key_variable and settings.key_variable in environ:
+        fixed = {"Authorization": f"Bearer {environ[settings.key_variable]}", **fixed}
+    return [(name.encode(), value.encode()) for name, value in fixed.items()]
+
+
+def _error(message: str) -> bytes:
+    return json.dumps({"error": {"message": message, "type": "evalmake_gateway"}}).encode()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

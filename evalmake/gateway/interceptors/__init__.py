@@ -1,0 +1,1 @@
+"""What changes requests and replies, each in a module of its own."""

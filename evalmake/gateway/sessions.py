@@ -1,0 +1,101 @@
+"""Evaluations that use this gateway: found by the key in their path, admitted by their token."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter, defaultdict
+from heapq import heappop, heappush
+from hmac import compare_digest
+from pathlib import Path
+
+from evalmake.gateway.accounting import Account
+from evalmake.gateway.interceptors.base import Interceptor
+from evalmake.gateway.interceptors.chosen import interceptors
+from evalmake.gateway.responses import Question
+from evalmake.gateway.retrying import Breaker
+from evalmake.gateway.settings import Adapter, Session
+
+
+class Open:
+    """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
+
+    def __init__(self, session: Session, stamp: tuple[int, int]) -> None:
+        self.session = session
+        self.stamp = stamp
+        self.since = time.time()
+        self.adapter = Adapter(**session.adapter)
+        self.interceptors: list[Interceptor] = interceptors(self.adapter)
+        self.asks = any(one.asks for one in self.interceptors)
+        self.answers = [one for one in self.interceptors if one.answers]
+        self.breaker = Breaker(self.adapter.client_errors)
+        self.account = Account(Path(session.folder))
+        self.serial = 0
+        self.logged = 0
+        self._token = session.token.encode()
+        self._asked: Counter[str] = Counter()
+        self._returned: dict[str, list[int]] = defaultdict(list)
+
+    def admits(self, authorization: bytes) -> bool:
+        """Whether a request bears this evaluation's token."""
+        scheme, _, token = authorization.partition(b" ")
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._token)
+
+    @property
+    def not_before(self) -> float:
+        """The oldest reply that may be used, in seconds since the epoch."""
+        if not self.session.read_cache:
+            return self.since
+        age = self.session.max_age
+        return 0.0 if age is None else time.time() - age
+
+    def occurrence(self, question: Question) -> int:
+        """Which sample of this question a request wants: 0 for the first."""
+        if not question.samples:
+            return 0
+        if returned := self._returned.get(question.digest):
+            return heappop(returned)
+        number = self._asked[question.digest]
+        self._asked[question.digest] += 1
+        return number
+
+    def give_back(self, question: Question, number: int) -> None:
+        """A request got no sample: the next one like it wants this one."""
+        if question.samples:
+            heappush(self._returned[question.digest], number)
+
+
+class Sessions:
+    """Read from a folder when first asked for; a file that was written anew is a new attempt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.open: dict[str, Open] = {}
+
+    def admit(self, key: str, authorization: bytes) -> Open | None:
+        """The evaluation of that key, to whoever has its token."""
+        found = self.open.get(key)
+        if found is not None and found.admits(authorization):
+            return found
+        found = self._read(key, found)
+        return found if found is not None and found.admits(authorization) else None
+
+    def _read(self, key: str, known: Open | None) -> Open | None:
+        """What its file says, unless it is known and the same."""
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key):
+            return None
+        path = self.folder / f"{key}.json"
+        try:
+            status = path.stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if known is not None and known.stamp == stamp:
+                return None
+            self.open[key] = Open(Session.read(path), stamp)
+        except (OSError, ValueError, TypeError, LookupError):
+            return None
+        return self.open[key]
+
+    def close(self, key: str) -> None:
+        """Forget an evaluation; its token is worth nothing from now on."""
+        (self.folder / f"{key}.json").unlink(missing_ok=True)
+        self.open.pop(key, None)
