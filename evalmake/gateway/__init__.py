@@ -9,5 +9,6 @@ byte for byte, and so does its reply.
     interceptors/    what is changed in requests and replies
     responses.py     the response cache                    upstream.py   connections to the model
     limits.py        rate and concurrency                  retrying.py   what is tried again
+    forwarding.py    a request as the model gets it        seeds.py      caches that are only read
     sessions.py      one evaluation: its token, counts     accounting.py what was used, row by row
 """

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from evalmake.gateway.exchange import Exchange, Shared
+from evalmake.gateway.exchange import Exchange
+from evalmake.gateway.forwarding import Fixed
 from evalmake.gateway.limits import Limits
 from evalmake.gateway.responses import Responses
 from evalmake.gateway.server import Connection
-from evalmake.gateway.sessions import Sessions
+from evalmake.gateway.sessions import Open, Sessions
 from evalmake.gateway.settings import Settings
+from evalmake.gateway.shared import Shared
 from evalmake.gateway.wire import Headers, Request, header
 
 _PREFIX = b"/t/"
@@ -29,12 +31,11 @@ class Gateway:
 
     def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
         loop = asyncio.get_running_loop()
-        cache = None
-        if settings.cache:
-            cache = Responses(Path(settings.cache), settings.cache_size, settings.seeds)
+        cache, trouble = _cache(settings)
         limits = Limits(settings.rate, settings.concurrency, loop.time)
-        self.shared = Shared(cache, limits, _fixed(settings, environ))
-        self.sessions = Sessions(Path(settings.sessions))
+        fixed = Fixed(settings, environ)
+        self.shared = Shared(cache, limits, fixed, trouble)
+        self.sessions = Sessions(Path(settings.sessions), fixed.hide)
 
     async def handle(self, request: Request, connection: Connection) -> None:
         """Answer one request."""
@@ -50,8 +51,8 @@ class Gateway:
         if opened is None:
             connection.reply(401, _JSON, _error("the token is not this evaluation's"))
         elif slash + rest == b"/close":
-            summary = opened.account.summary(self.shared.limits.state())
-            opened.account.flush(self.shared.limits.state())
+            self.flush()
+            summary = opened.account.summary(self.shared.state())
             self.sessions.close(name)
             connection.reply(200, _JSON, json.dumps(summary).encode())
         else:
@@ -65,11 +66,15 @@ class Gateway:
 
     def flush(self) -> None:
         """Write them now."""
-        for opened in list(self.sessions.open.values()):
-            try:
-                opened.account.flush(self.shared.limits.state())
-            except OSError as error:
-                print(f"evalmake.gateway: {error}", file=sys.stderr, flush=True)
+        replaced, self.sessions.replaced = self.sessions.replaced, []
+        for opened in (*replaced, *self.sessions.open.values()):
+            self._flush(opened)
+
+    def _flush(self, opened: Open) -> None:
+        try:
+            opened.account.flush(self.shared.state())
+        except OSError as error:
+            _tell(error)
 
     async def close(self) -> None:
         """Write all that is left."""
@@ -79,7 +84,7 @@ class Gateway:
 
 
 def main() -> int:
-    """Serve; 0 after a signal, 1 if the address cannot be had."""
+    """Serve; 0 after a signal, 1 if the address cannot be had, 2 for wrong settings."""
     parser = argparse.ArgumentParser(prog="python -m evalmake.gateway")
     parser.add_argument("settings", type=Path)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
@@ -88,12 +93,17 @@ def main() -> int:
     options = parser.parse_args()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)  # the cache's threads hand over at once
-    settings = Settings.read(options.settings)
+    try:
+        settings = Settings.read(options.settings)
+        Fixed(settings, os.environ)
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        _tell(error)
+        return 2
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_serve(settings, options.host, options.port, options.port_file))
     except OSError as error:
-        print(f"evalmake.gateway: {error}", file=sys.stderr)
+        _tell(error)
         return 1
     return 0
 
@@ -128,13 +138,19 @@ async def _serve(settings: Settings, host: str, port: int, port_file: Path | Non
     await gateway.close()
 
 
-def _fixed(settings: Settings, environ: Mapping[str, str]) -> Headers:
-    """The headers with the key, and those that the model declares."""
-    fixed = dict(settings.headers)
-    fixed |= {name: environ[variable] for name, variable in settings.secret_headers.items()}
-    if settings.key_variable and settings.key_variable in environ:
-        fixed = {"Authorization": f"Bearer {environ[settings.key_variable]}", **fixed}
-    return [(name.encode(), value.encode()) for name, value in fixed.items()]
+def _cache(settings: Settings) -> tuple[Responses | None, str]:
+    """The response cache, or why there is none."""
+    if not settings.cache:
+        return None, ""
+    try:
+        return Responses(Path(settings.cache), settings.cache_size, settings.seeds), ""
+    except Exception as error:  # of the disk or of the database: an evaluation goes on without
+        _tell(error)
+        return None, f"{settings.cache}: {error}"
+
+
+def _tell(error: Exception) -> None:
+    print(f"evalmake.gateway: {error}", file=sys.stderr, flush=True)
 
 
 def _error(message: str) -> bytes:

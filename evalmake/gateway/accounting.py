@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from xxhash import xxh3_64_hexdigest
+
+from evalmake.gateway.sse import listed
 
 _LONGEST_TEXT = 100_000  # characters of a request or reply that is kept whole
 
@@ -22,8 +24,10 @@ _LONGEST_TEXT = 100_000  # characters of a request or reply that is kept whole
 class Account:
     """One evaluation's."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hide: Callable[[str], str]) -> None:
+        """`hide` takes the secrets out of a text."""
         self.folder = folder
+        self._hide = hide
         self.counts: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.finish: Counter[str] = Counter()
@@ -33,7 +37,7 @@ class Account:
         self.fatal = ""
         self.last_error = ""
         self._rows: dict[str, list[str]] = {}
-        self._dirty = False
+        self._dirty = True
 
     def count(self, name: str, amount: int = 1) -> None:
         """Add to a count."""
@@ -73,19 +77,21 @@ class Account:
                 self.counts[name] += amount
                 used[name] = amount
         reasons = []
-        for choice in reply.get("choices") or ():
-            if isinstance(choice, dict):
-                reasons.append(str(choice.get("finish_reason")))
-                message = choice.get("message")
-                calls = message.get("tool_calls") if isinstance(message, dict) else None
-                self.counts["tool_calls"] += len(calls) if isinstance(calls, list) else 0
-                if isinstance(message, dict) and message.get("content", "") is None and not calls:
-                    self.counts["null_content"] += 1
+        for choice in listed(reply.get("choices")):
+            reasons.append(str(choice.get("finish_reason")))
+            message = choice.get("message")
+            calls = listed(message.get("tool_calls")) if isinstance(message, dict) else []
+            self.counts["tool_calls"] += len(calls)
+            if isinstance(message, dict) and message.get("content", "") is None and not calls:
+                self.counts["null_content"] += 1
         self.finish.update(reasons)
         return {**used, "finish": ",".join(reasons)} if reasons else used
 
-    def summary(self, limits: Mapping[str, object]) -> dict[str, object]:
-        """The sums, as in `usage.json`; seconds are of requests that the model answered."""
+    def summary(self, shared: Mapping[str, object]) -> dict[str, object]:
+        """The sums, as in `usage.json`; seconds are of requests that the model answered.
+
+        `shared` is what is so for all evaluations of the model.
+        """
         return {
             **{name: amount for name, amount in self.counts.items() if amount},
             "statuses": dict(self.statuses),
@@ -93,26 +99,25 @@ class Account:
             "seconds": round(self.seconds, 3),
             "slowest": round(self.slowest, 3),
             "first": round(self.first, 3),
-            "limits": limits,
-            "fatal": self.fatal,
-            "last_error": self.last_error,
+            **shared,
+            "fatal": self._hide(self.fatal),
+            "last_error": self._hide(self.last_error),
         }
 
-    def flush(self, limits: Mapping[str, object]) -> None:
-        """Write what is new."""
+    def flush(self, shared: Mapping[str, object]) -> None:
+        """Write what is new; OSError, and then it is still to be written."""
         if not self._dirty:
             return
-        self._dirty = False
         self.folder.mkdir(parents=True, exist_ok=True)
-        rows, self._rows = self._rows, {}
-        for name, lines in rows.items():
-            with open(
-                self.folder / f"{name}.jsonl", "a", encoding="utf-8", errors="replace"
-            ) as file:
-                file.write("\n".join([*lines, ""]))
+        for name in list(self._rows):
+            path = self.folder / f"{name}.jsonl"
+            with path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(self._hide("\n".join([*self._rows[name], ""])))
+            del self._rows[name]
         unfinished = self.folder / f".usage.{os.getpid()}"
-        unfinished.write_text(json.dumps(self.summary(limits)))
+        unfinished.write_text(json.dumps(self.summary(shared)))
         unfinished.replace(self.folder / "usage.json")
+        self._dirty = False
 
 
 _USAGE = {

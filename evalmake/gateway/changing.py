@@ -14,6 +14,7 @@ class Changed:
     def __init__(self, changers: Iterable[Interceptor], record: Record) -> None:
         self._splitter = sse.Splitter()
         self._changers = [one.events(record) for one in changers]
+        self._ended = False
 
     def all(self, data: bytes) -> list[bytes]:
         """A whole stream at once."""
@@ -25,13 +26,29 @@ class Changed:
 
     def end(self) -> list[bytes]:
         """What is sent at the end."""
-        return self._written(self._splitter.end())
+        return [*self._written(self._splitter.end()), *map(sse.written, self._last())]
 
     def _written(self, events: list[Body | bytes]) -> list[bytes]:
-        for changer in self._changers:
-            events = [
-                sent
-                for event in events
-                for sent in ((event,) if isinstance(event, bytes) else changer.event(event))
-            ]
-        return [sse.written(event) for event in events]
+        sent: list[Body | bytes] = []
+        for event in events:
+            if isinstance(event, bytes):
+                sent += [*self._last(), event] if sse.is_done(event) else [event]
+            else:
+                sent += self._through([event], 0)
+        return [sse.written(event) for event in sent]
+
+    def _through(self, events: list[Body], first: int) -> list[Body]:
+        for changer in self._changers[first:]:
+            events = [sent for event in events for sent in changer.event(event)]
+        return events
+
+    def _last(self) -> list[Body]:
+        """What the changers still hold; each one's passes those behind it."""
+        if self._ended:
+            return []
+        self._ended = True
+        return [
+            sent
+            for number, changer in enumerate(self._changers)
+            for sent in self._through(list(changer.end()), number + 1)
+        ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+import traceback
 from collections.abc import Mapping
 from time import perf_counter
 from typing import Any
@@ -11,38 +13,21 @@ from typing import Any
 from evalmake.gateway import sse
 from evalmake.gateway.accounting import prompt_digest, shown
 from evalmake.gateway.changing import Changed
+from evalmake.gateway.forwarding import head
 from evalmake.gateway.interceptors.base import Body
-from evalmake.gateway.limits import Limits
-from evalmake.gateway.responses import Kept, Question, Responses, is_complete, question
+from evalmake.gateway.responses import Kept, Question, is_complete, question
 from evalmake.gateway.retrying import TRANSIENT, retry_after, wait
 from evalmake.gateway.server import Connection
 from evalmake.gateway.sessions import Open
+from evalmake.gateway.shared import Shared
 from evalmake.gateway.upstream import Pool, Reply, UpstreamError
-from evalmake.gateway.wire import HOP_BY_HOP, Headers, Request, end_to_end, header
+from evalmake.gateway.wire import Headers, Request, end_to_end, header
 
-_OURS = HOP_BY_HOP | {b"host", b"authorization", b"content-length", b"accept-encoding", b"expect"}
 _JSON: Headers = [(b"content-type", b"application/json")]
+_FINAL: Headers = [(b"x-should-retry", b"false")]
+"""Tells OpenAI's clients that trying again was our work, and is done."""
+_MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 _EXCERPT = 200  # characters of a reply that a message quotes
-
-
-class Shared:
-    """What all exchanges of one gateway share."""
-
-    def __init__(self, cache: Responses | None, limits: Limits, fixed: Headers) -> None:
-        self.cache = cache
-        self.limits = limits
-        self.fixed = fixed
-        """Headers that every request bears: the key, and what the model declares."""
-        self.loop = asyncio.get_running_loop()
-        self.under_way: dict[str, asyncio.Future[None]] = {}
-        self._pools: dict[str, Pool] = {}
-
-    def pool(self, urls: list[str]) -> Pool:
-        """The least loaded of the servers."""
-        for url in urls:
-            if url not in self._pools:
-                self._pools[url] = Pool(url, self.loop)
-        return min((self._pools[url] for url in urls), key=lambda pool: pool.busy)
 
 
 class Exchange:
@@ -59,42 +44,48 @@ class Exchange:
         self.connection = connection
         self.payload = request.body
         self.body = self._parsed()
+        self.asked: Question | None = None
+        """What the harness asks, by which its samples are counted."""
         self.question: Question | None = None
+        """What is asked of the model, where the cache may know it."""
         self.occurrence = 0
         self.key = ""
         self.tries = 0
         self.first: float | None = None
         self.began = perf_counter()
         self._inside = False
+        self._answered = False
         self._kept = False
+        self._leads: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
         """Answer it: from the cache, or from the model."""
         if reason := self.opened.breaker.reason:
             self._refuse(400, f"this evaluation is to end: {reason}")
             return
-        self._intercept()
-        self._ask_what()
-        leads: asyncio.Future[None] | None = None
         try:
-            if self.question is not None:
-                if await self._from_cache():
-                    return
-                leads = self._lead()
-            await self._from_model()
+            self._intercept()
+            self._ask_what()
+            if self.question is None or not await self._from_cache():
+                await self._from_model()
+        except _Ended as ended:
+            self._refuse(400, str(ended))
+        except Exception as error:  # of an interceptor, or of ours
+            traceback.print_exc(file=sys.stderr)
+            self._give_up(500, f"the gateway failed: {type(error).__name__}: {error}")
         finally:
             self._leave()
-            if self.question is not None and not self._kept:
-                self.opened.give_back(self.question, self.occurrence)
-            if leads is not None:
+            if self.asked is not None and not self._answered:
+                self.opened.give_back(self.asked, self.occurrence)
+            if self._leads is not None:
                 del self.shared.under_way[self.key]
-                leads.set_result(None)
+                self._leads.set_result(self._answered and not self._kept)
 
     # The request
 
     def _parsed(self) -> Body | None:
         """The request's JSON object, if it has one."""
-        if self.request.method != b"POST" or self.payload[:1] not in (b"{", b" ", b"\n"):
+        if self.request.method != b"POST" or self.payload[:1] not in _MAY_BEGIN_JSON:
             return None
         try:
             body = json.loads(self.payload)
@@ -115,41 +106,42 @@ class Exchange:
 
     def _ask_what(self) -> None:
         """Find the request's place among the samples, and its key in the cache."""
-        opened = self.opened
-        if self.body is None or self.shared.cache is None or not opened.adapter.cache:
+        opened, target = self.opened, self.rest.decode("latin-1")
+        asked = question(target, self.body) if self.body is not None else None
+        if asked is None or self.body is None:
             return
-        asked = question(self.path, self.body)
-        if asked is None:
-            return
+        self.asked = asked
         self.occurrence = opened.occurrence(asked)
-        self.question = asked
         if self.occurrence and opened.adapter.reseed and isinstance(self.body.get("seed"), int):
             self.body["seed"] = (self.body["seed"] + self.occurrence * 1_000_003) % 2**31
             self._write_payload()
-        self.key = asked.key(opened.session.model, opened.session.sampling, self.occurrence)
+            asked = question(target, self.body)
+        if asked is not None and self.shared.cache is not None and opened.adapter.cache:
+            self.question = asked
+            self.key = asked.key(opened.session.model, opened.session.sampling, self.occurrence)
 
     # From the cache
 
     async def _from_cache(self) -> bool:
-        """Answer from the cache; an identical request that is under way is waited for."""
+        """Answer from the cache; an identical request that is under way is waited for.
+
+        False: the model is to be asked, and identical requests wait for this one, if it leads.
+        """
         cache, asked = self.shared.cache, self.question
         assert cache is not None
         assert asked is not None
         while True:
             kept = await cache.get(self.key, asked, self.opened.not_before)
             if kept is not None:
-                self._kept = True
+                self._answered = self._kept = True
                 await self._replay(kept)
                 return True
             other = self.shared.under_way.get(self.key)
             if other is None:
+                self._leads = self.shared.under_way[self.key] = self.shared.loop.create_future()
                 return False
-            await asyncio.shield(other)
-
-    def _lead(self) -> asyncio.Future[None]:
-        """Let identical requests wait for this one."""
-        lead = self.shared.under_way[self.key] = self.shared.loop.create_future()
-        return lead
+            if await asyncio.shield(other):
+                return False
 
     async def _replay(self, kept: Kept) -> None:
         headers = [(b"content-type", kept.kind), (b"x-evalmake-cache", b"hit")]
@@ -172,12 +164,7 @@ class Exchange:
         try:
             reply, piece = await self._ask()
         except UpstreamError as error:
-            message = f"{self._where()}: {error}"
-            self.opened.breaker.gave_up(message)
-            self.opened.account.last_error = message
-            self.opened.account.count("failed")
-            self._account(504 if error.kind == "timeout" else 502, None, b"")
-            self._refuse(504 if error.kind == "timeout" else 502, message)
+            self._give_up(504 if error.kind == "timeout" else 502, f"{self._where()}: {error}")
             return
         if reply.stream:
             await self._stream(reply, piece)
@@ -186,17 +173,17 @@ class Exchange:
 
     async def _ask(self) -> tuple[Reply, bytes | None]:
         """The model's reply, with a stream's first piece; tries again where that may help."""
-        retries, timeout = self.opened.adapter.retry, self.opened.adapter.timeout
+        retries = self.opened.adapter.retry
         while True:
             await self._enter()
+            if self.opened.breaker.reason:
+                raise _Ended(f"this evaluation is to end: {self.opened.breaker.reason}")
             pool = self.shared.pool(self.opened.session.upstreams)
             self.tries += 1
             self.opened.account.counts["sent"] += 1
             after: float | None = None
             try:
-                head = self._head(pool)
-                reply = await pool.ask(head + self.payload, timeout, self.request.method == b"HEAD")
-                piece = await reply.piece() if reply.stream else None
+                reply, piece = await self._try(pool)
                 trouble = self._trouble(reply)
                 after = retry_after(header(reply.headers, b"retry-after"))
             except UpstreamError as error:
@@ -206,9 +193,12 @@ class Exchange:
             else:
                 if reply.status == 429:
                     self.shared.limits.refused(after)
-                if not trouble or self.tries > retries:
-                    if not trouble:
-                        self.shared.limits.answered()
+                if not trouble:
+                    self.shared.limits.answered()
+                    return reply, piece
+                if self.tries > retries:
+                    if reply.status == 200:
+                        raise UpstreamError("broken", trouble)
                     return reply, piece
                 reply.drop()
             self._leave()
@@ -216,29 +206,33 @@ class Exchange:
             self.opened.account.last_error = f"{self._where()}: {trouble}"
             await asyncio.sleep(wait(self.tries, after))
 
+    async def _try(self, pool: Pool) -> tuple[Reply, bytes | None]:
+        """Ask once."""
+        request, opened = self.request, self.opened
+        headers = self.shared.fixed.without(request.headers, opened.token)
+        for one in opened.interceptors:
+            headers = one.headers(headers)
+        headers = [*self.shared.fixed.headers, *headers]
+        top = head(request, pool.path(self.rest), pool.netloc, headers, len(self.payload))
+        timeout = opened.adapter.timeout
+        reply = await pool.ask(top + self.payload, timeout, request.method == b"HEAD")
+        try:
+            return reply, await reply.piece() if reply.stream else None
+        except asyncio.CancelledError:
+            reply.drop()
+            raise
+
     def _trouble(self, reply: Reply) -> str:
         """Why a reply is to be asked for again, if it is."""
         if reply.status in TRANSIENT:
             return _said(reply)
-        if reply.status == 200 and self.question is not None and not reply.stream:
+        packed = header(reply.headers, b"content-encoding") not in (b"", b"identity")
+        if reply.status == 200 and self.asked is not None and not reply.stream and not packed:
             try:
                 json.loads(reply.body)
             except ValueError:
                 return f"the reply is not JSON: {_excerpt(reply.body)}"
         return ""
-
-    def _head(self, pool: Pool) -> bytes:
-        """The request's line and headers as the model's side gets them."""
-        headers: Headers = [h for h in self.request.headers if h[0].lower() not in _OURS]
-        for one in self.opened.interceptors:
-            headers = one.headers(headers)
-        headers = [(b"host", pool.netloc), *self.shared.fixed, *headers]
-        lines = [b"%b %b HTTP/1.1\r\n" % (self.request.method, pool.path(self.rest))]
-        lines += [b"%b: %b\r\n" % item for item in headers]
-        lines.append(b"accept-encoding: identity\r\n")
-        if self.payload or self.request.method in (b"POST", b"PUT", b"PATCH"):
-            lines.append(b"content-length: %d\r\n" % len(self.payload))
-        return b"".join([*lines, b"\r\n"])
 
     # The reply
 
@@ -246,7 +240,12 @@ class Exchange:
         parsed = _parse(reply) if self.body is not None else None
         self._judge(reply, parsed)
         body = reply.body if reply.status != 200 else self._changed(reply.body, parsed)
-        self.connection.reply(reply.status, end_to_end(reply.headers), body)
+        headers = end_to_end(reply.headers)
+        if reply.status in TRANSIENT:
+            headers += _FINAL
+        if self.request.method == b"HEAD" and (size := header(reply.headers, b"content-length")):
+            headers.append((b"content-length", size))
+        self.connection.reply(reply.status, headers, body)
         self._keep(reply, reply.body, parsed)
         self._account(reply.status, parsed, reply.body)
 
@@ -278,12 +277,10 @@ class Exchange:
             for part in changed.end() if changed else ():
                 await self.connection.send(part)
         except UpstreamError as error:
-            self.opened.account.last_error = f"{self._where()}: {error}"
             self.opened.account.count("broken")
-            self._account(reply.status, None, b"".join(pieces))
-            self.connection.abort()
+            self._give_up(502, f"{self._where()}: {error}", b"".join(pieces))
             return
-        except asyncio.CancelledError:
+        except BaseException:
             reply.drop()
             raise
         self.connection.end()
@@ -306,6 +303,7 @@ class Exchange:
     def _keep(self, reply: Reply, body: bytes, parsed: Body | None) -> None:
         """Put a complete success into the cache."""
         cache, asked = self.shared.cache, self.question
+        self._answered = reply.status == 200 and not (parsed and parsed.get("error"))
         if cache is None or asked is None or parsed is None or reply.status != 200:
             return
         if is_complete(parsed, self.body or {}, self.opened.adapter.cache_truncated):
@@ -331,8 +329,8 @@ class Exchange:
         row: dict[str, object] = {"n": opened.serial, "path": self.path, "status": status}
         if self.body is not None:
             row["prompt"] = prompt_digest(self.body)
-        if self.question is not None:
-            row["question"], row["occurrence"] = self.question.digest, self.occurrence
+        if self.asked is not None:
+            row["question"], row["occurrence"] = self.asked.digest, self.occurrence
         row |= {"tries": self.tries, "seconds": round(spent, 6), "cached": cached is not None}
         if self.first is not None:
             row["first"] = round(self.first, 6)
@@ -342,11 +340,22 @@ class Exchange:
             pair = {"n": opened.serial, "request": shown(self.payload), "reply": shown(body)}
             account.row("exchanges", pair)
 
+    def _give_up(self, status: int, message: str, body: bytes = b"") -> None:
+        """A request has failed for good; `body` is what came of its reply."""
+        self.opened.breaker.gave_up(message)
+        self.opened.account.last_error = message
+        self.opened.account.count("failed")
+        self._account(status, None, body)
+        if self.connection.begun:
+            self.connection.abort()
+        else:
+            self._refuse(status, message)
+
     def _refuse(self, status: int, message: str) -> None:
         """Answer with an error of the gateway's own, which clients are told not to try again."""
-        error = {"error": {"message": message, "type": "evalmake_gateway", "code": None}}
-        headers = [*_JSON, (b"x-should-retry", b"false")]
-        self.connection.reply(status, headers, json.dumps(error).encode())
+        text = self.shared.fixed.hide(message)
+        error = {"error": {"message": text, "type": "evalmake_gateway", "code": None}}
+        self.connection.reply(status, [*_JSON, *_FINAL], json.dumps(error).encode())
 
     async def _enter(self) -> None:
         await self.shared.limits.enter()
@@ -359,6 +368,10 @@ class Exchange:
 
     def _where(self) -> str:
         return self.opened.session.upstreams[0].rstrip("/") + self.path.removeprefix("/v1")
+
+
+class _Ended(Exception):
+    """The evaluation ended while a request of its waited."""
 
 
 def _parse(reply: Reply) -> Body | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SLACK = 0.95  # clocks and networks jitter: stay below what is allowed
@@ -27,18 +28,18 @@ class Rate:
         self._period = _PERIODS[unit]
         self._clock = clock
         burst = max(0, self.count // 10 - 1)
-        self._interval = self._period / max(self.count - burst - 1, 0.5) / _SLACK
+        self._interval = self._period / (self.count - burst) / _SLACK
         self._tolerance = burst * self._interval
         self._arrival = 0.0
         self.factor = 1.0
 
     def delay(self) -> float:
-        """Take the next place; seconds to wait for it."""
-        now = self._clock()
-        interval = self._interval / self.factor
-        start = max(self._arrival, now)
-        self._arrival = start + interval
-        return max(0.0, start - now - self._tolerance)
+        """Seconds until the next request may go."""
+        return max(0.0, self._arrival - self._tolerance - self._clock())
+
+    def take(self) -> None:
+        """A request goes now."""
+        self._arrival = max(self._arrival, self._clock()) + self._interval / self.factor
 
     def lower(self) -> None:
         """The model refused: ask less often."""
@@ -60,13 +61,35 @@ class Limits:
         self._most = concurrency
         self._room: float | None = concurrency
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._gate = asyncio.Lock()
         self._closed_until = 0.0
         self._lowered = 0.0
         self.busy = 0
         self.throttled = 0
 
     async def enter(self) -> None:
-        """Wait for a place; `leave` must follow."""
+        """Wait for a place and for the rate; `leave` must follow.
+
+        Who stops waiting takes nothing: only the first in the row holds a claim on the rate.
+        """
+        await self._place()
+        if self._rate is None and self._closed_until <= self._clock():
+            return
+        try:
+            async with self._gate:
+                while (delay := self._delay()) > 0:
+                    await asyncio.sleep(delay)
+                if self._rate is not None:
+                    self._rate.take()
+        except asyncio.CancelledError:
+            self.leave()
+            raise
+
+    def _delay(self) -> float:
+        rate = self._rate.delay() if self._rate is not None else 0.0
+        return max(rate, self._closed_until - self._clock())
+
+    async def _place(self) -> None:
         if self._waiting or not self._free():
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiting.append(place)
@@ -76,18 +99,11 @@ class Limits:
                 if place.done() and not place.cancelled():
                     self.leave()
                 else:
-                    self._waiting.remove(place)
+                    with suppress(ValueError):  # `leave` may have passed over it already
+                        self._waiting.remove(place)
                 raise
         else:
             self.busy += 1
-        try:
-            if self._rate is not None and (delay := self._rate.delay()) > 0:
-                await asyncio.sleep(delay)
-            while (delay := self._closed_until - self._clock()) > 0:
-                await asyncio.sleep(delay)
-        except asyncio.CancelledError:
-            self.leave()
-            raise
 
     def leave(self) -> None:
         """A request is over: its place is the next one's."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
+
+from evalmake.gateway.seeds import Seed
 
 FORM = b"1"
 _DENIED = ("user", "metadata")
@@ -42,13 +45,14 @@ class Question:
         return f"{xxh3_128_hexdigest(model.encode())}/{self.digest}/{draw}"
 
 
-def question(path: str, body: Mapping[str, Any]) -> Question | None:
-    """What a POST of `body` asks; None for what is not to be cached."""
+def question(target: str, body: Mapping[str, Any]) -> Question | None:
+    """What a POST of `body` asks; None for what is not to be cached. `target` may have a query."""
+    path = target.partition("?")[0]
     fixed = path.endswith(_FIXED)
     if not fixed and not path.endswith(_GENERATING):
         return None
     asked = {key: value for key, value in body.items() if key not in _DENIED}
-    text = f"{path}\n{_canonical(asked)}".encode("utf-8", "surrogatepass")
+    text = f"{target}\n{_canonical(asked)}".encode("utf-8", "surrogatepass")
     samples = not fixed and not _greedy(body)
     return Question(text, xxh3_128_hexdigest(text), samples)
 
@@ -73,7 +77,8 @@ def is_complete(reply: Mapping[str, Any], request: Mapping[str, Any], truncated:
         return "data" in reply or "results" in reply or reply.get("status") == "completed"
     if not isinstance(choices, list) or not choices:
         return False
-    short = request.get("echo") or request.get("max_tokens") in (0, 1)
+    most = request.get("max_completion_tokens", request.get("max_tokens"))
+    short = request.get("echo") or most in (0, 1)
     return all(_whole(choice, truncated or bool(short)) for choice in choices)
 
 
@@ -85,8 +90,8 @@ def _whole(choice: object, cut: bool) -> bool:
     if finish is None or (finish == "length" and not cut):
         return False
     if isinstance(message, dict):
-        said = (message.get(key) for key in ("content", "tool_calls", "function_call", "refusal"))
-        return any(item is not None for item in said)
+        others = ("tool_calls", "function_call", "refusal")
+        return message.get("content") is not None or any(message.get(key) for key in others)
     return isinstance(choice.get("text"), str)
 
 
@@ -101,23 +106,27 @@ class Kept:
 
 
 class Responses:
-    """The cache on disk. Reads and writes go to a thread each, in batches, never on the loop."""
+    """The cache on disk. Reads and writes go to a thread each, in batches, never on the loop.
+
+    What goes wrong with the disk is told in `trouble`, and the evaluations go on without.
+    """
 
     def __init__(self, folder: Path, size: int, seeds: list[str]) -> None:
+        """Open or make it; OSError, sqlite3.Error or diskcache.Timeout when that cannot be."""
         from diskcache import Cache
 
         self._cache = Cache(
             str(folder), eviction_policy="least-recently-stored", size_limit=size, timeout=60,
             disk_min_file_size=1 << 16,
         )  # fmt: skip
-        self._seeds = [Cache(seed, eviction_policy="none") for seed in seeds if Path(seed).is_dir()]
+        self.trouble = ""
+        self._seeds = self._opened(seeds)
         self._loop = asyncio.get_running_loop()
         self._reader = ThreadPoolExecutor(1, "cache-reader")
         self._writer = ThreadPoolExecutor(1, "cache-writer")
         self._asked: list[tuple[str, asyncio.Future[bytes | None]]] = []
         self._fresh: dict[str, bytes] = {}
-        self._writing = False
-        self.trouble = ""
+        self._writing = self._closing = False
 
     async def get(self, key: str, question: Question, not_before: float) -> Kept | None:
         """The reply under `key`, if it is to this very request and not too old."""
@@ -132,6 +141,8 @@ class Responses:
 
     def put(self, key: str, question: Question, kind: bytes, body: bytes, seconds: float) -> None:
         """Keep a reply; it can be had at once, and is on disk soon."""
+        if self._closing:
+            return
         head = json.dumps([round(time.time(), 3), round(seconds, 6), kind.decode("latin-1")])
         parts = (FORM, head.encode(), b"%d" % len(question.text), question.text + body)
         self._fresh[key] = b"\n".join(parts)
@@ -139,13 +150,23 @@ class Responses:
 
     async def close(self) -> None:
         """Write what is left."""
-        while self._fresh and not self.trouble:
+        self._closing = True
+        while self._fresh:
             self._write()
             await asyncio.sleep(0.005)
         self._reader.shutdown()
         self._writer.shutdown()
         for cache in (self._cache, *self._seeds):
             cache.close()
+
+    def _opened(self, seeds: list[str]) -> list[Seed]:
+        found = []
+        for seed in seeds:
+            try:
+                found.append(Seed(Path(seed)))
+            except sqlite3.Error as error:
+                self.trouble = f"{seed}: {error}"
+        return found
 
     def _read(self) -> None:
         asked, self._asked = self._asked, []
@@ -154,14 +175,13 @@ class Responses:
     def _look_up(self, asked: list[tuple[str, asyncio.Future[bytes | None]]]) -> None:
         found = []
         for key, answer in asked:
-            try:
-                data = self._cache.get(key)
-                for seed in self._seeds if data is None else ():
-                    data = data if data is not None else seed.get(key)
-            except Exception as error:  # a cache that cannot be read is no cache
-                self.trouble = str(error)
-                data = None
-            found.append((answer, data))
+            data = None
+            for cache in (self._cache, *self._seeds):
+                try:
+                    data = cache.get(key) if data is None else data
+                except Exception as error:  # a cache that cannot be read is no cache
+                    self.trouble = str(error) or type(error).__name__
+            found.append((answer, data if isinstance(data, bytes) else None))
         self._loop.call_soon_threadsafe(_give, found)
 
     def _write(self) -> None:
@@ -194,11 +214,14 @@ def _give(found: list[tuple[asyncio.Future[bytes | None], bytes | None]]) -> Non
 
 def _unpack(data: bytes, question: Question, not_before: float) -> Kept | None:
     """What was stored; None for another request, an old reply, or a form we do not know."""
-    form, head, length, rest = data.split(b"\n", 3)
-    size = int(length)
-    if form != FORM or rest[:size] != question.text:
+    try:
+        form, head, length, rest = data.split(b"\n", 3)
+        size = int(length)
+        if form != FORM or rest[:size] != question.text:
+            return None
+        stored, seconds, kind = json.loads(head)
+    except (ValueError, TypeError):
         return None
-    stored, seconds, kind = json.loads(head)
     if stored < not_before:
         return None
     return Kept(kind.encode("latin-1"), rest[size:], stored, seconds)

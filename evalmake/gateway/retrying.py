@@ -20,7 +20,7 @@ def wait(failures: int, after: float | None) -> float:
 
     Exponential with full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015).
     """
-    ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (failures - 1))
+    ceiling = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(failures - 1, 10))
     return (after or 0.0) + random.uniform(0, ceiling)
 
 

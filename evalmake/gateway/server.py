@@ -12,6 +12,7 @@ import httptools
 from evalmake.gateway.wire import Headers, Request, reply_head
 
 LARGEST_BODY = 256 * 2**20
+_BODILESS = (204, 304)
 
 Handler = Callable[[Request, "Connection"], Awaitable[None]]
 
@@ -30,6 +31,8 @@ class Connection(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._current: Request | None = None
         self._writable: asyncio.Future[None] | None = None
+        self.begun = False
+        """Whether a part of the answer to the present request is out."""
         self._transport: asyncio.Transport
 
     # The transport's calls
@@ -115,6 +118,7 @@ class Connection(asyncio.Protocol):
         try:
             while self._waiting and not self._transport.is_closing():
                 self._current = self._waiting.popleft()
+                self.begun = False
                 await self._handler(self._current, self)
                 if not self._current.keep_alive:
                     self._transport.close()
@@ -126,14 +130,19 @@ class Connection(asyncio.Protocol):
     def reply(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece."""
         assert self._current is not None
+        self.begun = True
+        if self._current.method == b"HEAD" or status in _BODILESS:
+            self._transport.write(reply_head(status, headers, self._current.keep_alive))
+            return
         length = (b"content-length", b"%d" % len(body))
         head = reply_head(status, [*headers, length], self._current.keep_alive)
-        self._transport.write(head if self._current.method == b"HEAD" else head + body)
+        self._transport.write(head + body)
 
     def begin(self, status: int, headers: Headers) -> None:
         """Begin an answer whose length is not known."""
         request = self._current
         assert request is not None
+        self.begun = True
         if request.chunks:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
         self._transport.write(reply_head(status, headers, request.keep_alive and request.chunks))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from heapq import heappop, heappush
 from hmac import compare_digest
 from pathlib import Path
@@ -20,7 +22,9 @@ from evalmake.gateway.settings import Adapter, Session
 class Open:
     """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
 
-    def __init__(self, session: Session, stamp: tuple[int, int]) -> None:
+    def __init__(
+        self, session: Session, stamp: tuple[int, int], hide: Callable[[str], str]
+    ) -> None:
         self.session = session
         self.stamp = stamp
         self.since = time.time()
@@ -29,17 +33,17 @@ class Open:
         self.asks = any(one.asks for one in self.interceptors)
         self.answers = [one for one in self.interceptors if one.answers]
         self.breaker = Breaker(self.adapter.client_errors)
-        self.account = Account(Path(session.folder))
+        self.account = Account(Path(session.folder), hide)
         self.serial = 0
         self.logged = 0
-        self._token = session.token.encode()
+        self.token = session.token.encode()
         self._asked: Counter[str] = Counter()
         self._returned: dict[str, list[int]] = defaultdict(list)
 
     def admits(self, authorization: bytes) -> bool:
         """Whether a request bears this evaluation's token."""
         scheme, _, token = authorization.partition(b" ")
-        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self._token)
+        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self.token)
 
     @property
     def not_before(self) -> float:
@@ -68,9 +72,12 @@ class Open:
 class Sessions:
     """Read from a folder when first asked for; a file that was written anew is a new attempt."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hide: Callable[[str], str]) -> None:
         self.folder = folder
+        self._hide = hide
         self.open: dict[str, Open] = {}
+        self.replaced: list[Open] = []
+        """Earlier attempts, whose last rows are still to be written."""
 
     def admit(self, key: str, authorization: bytes) -> Open | None:
         """The evaluation of that key, to whoever has its token."""
@@ -90,10 +97,16 @@ class Sessions:
             stamp = (status.st_mtime_ns, status.st_ino)
             if known is not None and known.stamp == stamp:
                 return None
-            self.open[key] = Open(Session.read(path), stamp)
-        except (OSError, ValueError, TypeError, LookupError):
+            found = Open(Session.read(path), stamp, self._hide)
+        except FileNotFoundError:
             return None
-        return self.open[key]
+        except (OSError, ValueError, TypeError, LookupError) as error:
+            print(f"evalmake.gateway: {path}: {error}", file=sys.stderr, flush=True)
+            return None
+        if known is not None:
+            self.replaced.append(known)
+        self.open[key] = found
+        return found
 
     def close(self, key: str) -> None:
         """Forget an evaluation; its token is worth nothing from now on."""

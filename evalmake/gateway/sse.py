@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 Body = dict[str, Any]
+
+# Two ends of lines, each CRLF, CR or LF; atomic, as half a CRLF ends no line of its own.
+_EMPTY_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 
 
 class Splitter:
@@ -16,32 +20,37 @@ class Splitter:
 
     def feed(self, piece: bytes) -> list[Body | bytes]:
         """The events that are whole now."""
-        data = (self._rest + piece).replace(b"\r\n", b"\n")
-        if data.endswith(b"\r"):
-            self._rest, data = b"\r", data[:-1]
-        else:
-            self._rest = b""
-        *blocks, last = data.split(b"\n\n")
-        self._rest = last + self._rest
+        data = self._rest + piece
+        known = len(data) - data.endswith(b"\r")  # a last CR may be half a CRLF
+        blocks, begin = [], 0
+        for found in _EMPTY_LINE.finditer(data, max(0, len(self._rest) - 4), known):
+            blocks.append(data[begin : found.start()])
+            begin = found.end()
+        self._rest = data[begin:]
         return [_event(block) for block in blocks if block.strip()]
 
     def end(self) -> list[Body | bytes]:
         """An event that lacks its empty line."""
         rest, self._rest = self._rest, b""
-        return [_event(rest)] if rest.strip() else []
+        return [_event(rest.rstrip(b"\r\n"))] if rest.strip() else []
 
 
 def _event(block: bytes) -> Body | bytes:
-    lines = block.split(b"\n")
+    lines = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(b"data:"))
     if data[:1] == b"{":
         try:
             found = json.loads(data)
-        except ValueError:
-            return block
+        except (ValueError, RecursionError):
+            return b"\n".join(lines)
         if isinstance(found, dict):
             return found
-    return block
+    return b"\n".join(lines)
+
+
+def is_done(event: Body | bytes) -> bool:
+    """Whether this is the `[DONE]` that ends a stream of OpenAI's."""
+    return isinstance(event, bytes) and event.strip() in (b"data: [DONE]", b"data:[DONE]")
 
 
 def written(event: Body | bytes) -> bytes:
@@ -55,7 +64,7 @@ def written(event: Body | bytes) -> bytes:
 def assembled(data: bytes) -> Body:
     """The reply that a stream amounts to: enough to tell whether it is whole, and what it used."""
     splitter = Splitter()
-    choices: dict[object, Body] = {}
+    choices: dict[str, Body] = {}
     whole: Body = {}
     for event in [*splitter.feed(data), *splitter.end()]:
         if isinstance(event, bytes):
@@ -63,10 +72,14 @@ def assembled(data: bytes) -> Body:
         for key in ("usage", "error"):
             if event.get(key):
                 whole[key] = event[key]
-        for part in event.get("choices") or ():
-            if isinstance(part, dict):
-                _add(choices.setdefault(part.get("index", 0), {}), part)
+        for part in listed(event.get("choices")):
+            _add(choices.setdefault(str(part.get("index", 0)), {}), part)
     return {**whole, "choices": list(choices.values())}
+
+
+def listed(value: object) -> list[Body]:
+    """The objects of a list, if it is one."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _add(choice: Body, part: Body) -> None:
@@ -77,9 +90,9 @@ def _add(choice: Body, part: Body) -> None:
         choice["text"] = choice.get("text", "") + str(part.get("text") or "")
         return
     message = choice.setdefault("message", {"content": None})
-    for key in ("content", "reasoning_content", "reasoning"):
+    for key in ("content", "reasoning_content", "reasoning", "refusal"):
         if isinstance(delta.get(key), str):
             message[key] = (message.get(key) or "") + delta[key]
-    if delta.get("tool_calls"):
-        calls = [call for call in delta["tool_calls"] if isinstance(call, dict)]
-        message.setdefault("tool_calls", []).extend(c for c in calls if c.get("id"))
+    calls = [call for call in listed(delta.get("tool_calls")) if call.get("id")]
+    if calls:
+        message.setdefault("tool_calls", []).extend(calls)

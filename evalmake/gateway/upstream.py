@@ -6,6 +6,7 @@ import asyncio
 import os
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ class Reply:
     """A reply: whole in `body`, or a stream of pieces to iterate over once."""
 
     __slots__ = (
-        "_link", "_loop", "_pieces", "_waiter", "body", "done", "error", "headers", "status", "stream",
+        "_link", "_pieces", "_waiter", "body", "done", "ended", "error", "headers", "status", "stream",
     )  # fmt: skip
 
     def __init__(self, status: int, headers: Headers, stream: bool, link: Link) -> None:
@@ -40,6 +41,8 @@ class Reply:
         self.body = b""
         self.done = False
         self.error: UpstreamError | None = None
+        self.ended: Callable[[], None] | None = None
+        """Called when a stream is over."""
         self._link = link
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -55,10 +58,12 @@ class Reply:
     def finish(self, error: UpstreamError | None = None) -> None:
         """All has come, or no more will."""
         self.done, self.error = True, error
-        if self.stream:
-            self._wake()
-        else:
+        if not self.stream:
             self.body = b"".join(self._pieces)
+            return
+        self._wake()
+        if self.ended is not None:
+            self.ended()
 
     async def piece(self) -> bytes | None:
         """The next piece of a stream, None at its end; UpstreamError where it broke."""
@@ -94,8 +99,11 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reply: Reply | None = None
         self._answer: asyncio.Future[Reply] | None = None
+        self._headers: Headers = []
+        self._framed = True
         self._timer: asyncio.TimerHandle | None = None
         self._timeout = 0.0
+        self._heard = 0.0
         self._paused = False
         self._bodiless = False
 
@@ -104,10 +112,13 @@ class Link(asyncio.Protocol):
 
         `timeout` is the longest silence in seconds; `bodiless` replies have none (HEAD).
         """
+        if self.closing:
+            raise UpstreamError("broken", "the connection was closed")
         answer: asyncio.Future[Reply] = self.loop.create_future()
         self._answer = answer
-        self._headers: Headers = []
+        self._headers = []
         self._timeout, self._bodiless = timeout, bodiless
+        self._heard = self.loop.time()
         self._timer = self.loop.call_later(timeout, self._silent)
         self._transport.write(data)
         try:
@@ -120,6 +131,7 @@ class Link(asyncio.Protocol):
         """Stop reading, or read on."""
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
+            self._heard = self.loop.time()
             self._transport.pause_reading() if pause else self._transport.resume_reading()
 
     def close(self) -> None:
@@ -139,6 +151,7 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
+        self._heard = self.loop.time()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -149,7 +162,7 @@ class Link(asyncio.Protocol):
         """The model's side closed, or we did."""
         self._pool.forget(self)
         reply = self._reply
-        if reply is not None and not self._framed:
+        if reply is not None and not self._framed and error is None:
             self._complete()  # a body that ends with the connection (RFC 9112, 6.3)
         else:
             how = f": {_reason(error)}" if isinstance(error, OSError) else ""
@@ -166,12 +179,16 @@ class Link(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status < 200:
             return
-        stream = header(self._headers, b"content-type").startswith(b"text/event-stream")
+        if self._answer is None:  # nobody asked, so it answers nothing
+            self.close()
+            return
+        kind = header(self._headers, b"content-type").lower()
+        stream = kind.startswith(b"text/event-stream") and not self._bodiless
         self._framed = any(
             name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers
         )
         self._reply = Reply(status, self._headers, stream, self)
-        if stream and self._answer is not None and not self._answer.done():
+        if stream and not self._answer.done():
             self._answer.set_result(self._reply)
         if self._bodiless:
             self._complete()
@@ -181,8 +198,6 @@ class Link(asyncio.Protocol):
         """A piece of the body."""
         if self._reply is not None:
             self._reply.feed(piece)
-            if self._reply.stream:
-                self._heard()
 
     def on_message_complete(self) -> None:
         """The reply is whole."""
@@ -216,11 +231,12 @@ class Link(asyncio.Protocol):
         if answer is not None and not answer.done():
             answer.set_exception(error)
 
-    def _heard(self) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(self._timeout, self._silent)
-
     def _silent(self) -> None:
+        """Time is up, unless something came meanwhile, or the harness is the one that is slow."""
+        left = self._timeout - (0.0 if self._paused else self.loop.time() - self._heard)
+        if left > 0:
+            self._timer = self.loop.call_later(left, self._silent)
+            return
         self._fail(UpstreamError("timeout", f"nothing came for {self._timeout:g} s"))
         self._transport.abort()
 
@@ -242,6 +258,7 @@ class Pool:
         self.netloc = parts.netloc.rpartition("@")[2].encode()
         self.url = url
         self.busy = 0
+        """Requests that have no whole reply yet."""
         self._loop = loop
         self._idle: list[Link] = []
         self._context = ssl.create_default_context() if self.secure else None
@@ -254,7 +271,7 @@ class Pool:
         base = self.base.encode()
         if rest == b"/v1" or rest.startswith((b"/v1/", b"/v1?")):
             return base + rest[3:]
-        return base.removesuffix(b"/v1") + rest
+        return base.removesuffix(b"/v1") + (rest or b"/")
 
     async def ask(self, data: bytes, timeout: float, bodiless: bool = False) -> Reply:
         """Send a request over a connection that is free or new; UpstreamError.
@@ -263,16 +280,28 @@ class Pool:
         """
         self.busy += 1
         try:
-            while True:
-                link = await self._link()
-                used = link.used
-                try:
-                    return await link.ask(data, timeout, bodiless)
-                except UpstreamError as error:
-                    if not used or error.begun or error.kind != "broken":
-                        raise
-        finally:
-            self.busy -= 1
+            reply = await self._ask(data, timeout, bodiless)
+        except BaseException:
+            self._ended()
+            raise
+        if reply.stream and not reply.done:
+            reply.ended = self._ended
+        else:
+            self._ended()
+        return reply
+
+    async def _ask(self, data: bytes, timeout: float, bodiless: bool) -> Reply:
+        link = await self._link(fresh=False)
+        used = link.used
+        try:
+            return await link.ask(data, timeout, bodiless)
+        except UpstreamError as error:
+            if not used or error.begun or error.kind != "broken":
+                raise
+        return await (await self._link(fresh=True)).ask(data, timeout, bodiless)
+
+    def _ended(self) -> None:
+        self.busy -= 1
 
     def put(self, link: Link) -> None:
         """A connection is free again."""
@@ -283,8 +312,8 @@ class Pool:
         if link in self._idle:
             self._idle.remove(link)
 
-    async def _link(self) -> Link:
-        while self._idle:
+    async def _link(self, fresh: bool) -> Link:
+        while self._idle and not fresh:
             link = self._idle.pop()
             if not link.closing:
                 return link

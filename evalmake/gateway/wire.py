@@ -14,6 +14,8 @@ HOP_BY_HOP = frozenset({
     b"te", b"trailer", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
 
+_NOT_PASSED = HOP_BY_HOP | {b"content-length"}
+
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
@@ -42,12 +44,15 @@ def reply_head(status: int, headers: Iterable[tuple[bytes, bytes]], keep_alive: 
     return b"".join(lines)
 
 
-def end_to_end(headers: Headers) -> Headers:
-    """The headers of a reply that the client is to see; its length is written anew."""
-    return [
-        header for header in headers
-        if (name := header[0].lower()) not in HOP_BY_HOP and name != b"content-length"
-    ]  # fmt: skip
+def end_to_end(headers: Headers, others: frozenset[bytes] = frozenset()) -> Headers:
+    """The headers that are passed on; the length is written anew, and `others` are not passed.
+
+    What `Connection` names belongs to the connection too.
+    """
+    gone = _NOT_PASSED | others
+    if named := header(headers, b"connection"):
+        gone = gone | {name.strip().lower() for name in named.split(b",")}
+    return [one for one in headers if one[0].lower() not in gone]
 
 
 def header(headers: Headers, name: bytes) -> bytes:

@@ -29,11 +29,11 @@ class Reasoning(Interceptor):
         for choice in _choices(body):
             message = choice.get("message")
             if isinstance(message, dict):
-                said = [str(text) for name in _FIELDS if (text := message.pop(name, None))][:1]
+                said = _popped(message)
                 if isinstance(message.get("content"), str):
                     message["content"] = self._strip(message["content"], said, choice, record)
-                elif said:
-                    self._tell(said, choice, record, True)
+                else:
+                    self.tell(said, choice, record, True, False)
             elif isinstance(choice.get("text"), str):
                 choice["text"] = self._strip(choice["text"], [], choice, record)
         return body
@@ -52,12 +52,17 @@ class Reasoning(Interceptor):
 
     def _strip(self, text: str, said: list[str], choice: Body, record: Record) -> str:
         thought, answer, finished = self.split(text)
-        self._tell([*said, thought] if thought else said, choice, record, finished)
+        self.tell([*said, thought], choice, record, finished, bool(answer))
         return answer
 
-    def _tell(self, said: list[str], choice: Body, record: Record, finished: bool) -> None:
-        text = "\n".join(said)
-        if not text and finished:
+    def tell(
+        self, said: list[str], choice: Body, record: Record, closed: bool, answered: bool
+    ) -> None:
+        """Leave a choice's reasoning in the record; it is cut off where the tokens ended in it."""
+        text = "\n".join(filter(None, said))
+        cut = bool(text) and not answered and choice.get("finish_reason") == "length"
+        finished = closed and not cut
+        if finished and not text:
             return
         record.count("reasoned")
         record.count("reasoning_characters", len(text))
@@ -72,10 +77,13 @@ class Reasoning(Interceptor):
 class _Choice:
     held: str = ""
     thought: list[str] = field(default_factory=list)
+    fields: list[str] = field(default_factory=list)
     free: bool = False
     """The reasoning is over: what comes is the answer."""
-    told: bool = False
-    last: Body = field(default_factory=dict)
+    begun: bool = False
+    """A part of the answer is out."""
+    ended: bool = False
+    key: str = "content"
 
 
 class _Stripped(Events):
@@ -84,49 +92,61 @@ class _Stripped(Events):
     def __init__(self, reasoning: Reasoning, record: Record) -> None:
         self.reasoning = reasoning
         self.record = record
-        self.choices: dict[object, _Choice] = {}
+        self.choices: dict[int, _Choice] = {}
+        self.shape: Body = {}
 
     def event(self, event: Body) -> Iterable[Body]:
         """Take the reasoning out of an event."""
         self.shape = {key: value for key, value in event.items() if key not in ("choices", "usage")}
         for choice in _choices(event):
-            state = self.choices.setdefault(choice.get("index", 0), _Choice())
+            index = choice.get("index", 0)
+            state = self.choices.setdefault(index if isinstance(index, int) else 0, _Choice())
             part = choice.get("delta")
-            key = "content" if isinstance(part, dict) else "text"
-            part = part if isinstance(part, dict) else choice
-            state.thought += [str(text) for name in _FIELDS if (text := part.pop(name, None))]
-            if isinstance(part.get(key), str):
-                part[key] = self._said(state, part[key], choice)
-            if choice.get("finish_reason") is not None:
+            if not isinstance(part, dict):
+                part, state.key = choice, "text"
+            state.fields += _popped(part)
+            if isinstance(part.get(state.key), str):
+                part[state.key] = self._said(state, part[state.key])
+            if choice.get("finish_reason") is not None and not state.ended:
                 rest = self._rest(state, choice)
                 if rest:
-                    part[key] = (part.get(key) or "") + rest
+                    part[state.key] = (part.get(state.key) or "") + rest
         return (event,)
 
-    def _said(self, state: _Choice, text: str, choice: Body) -> str:
-        if state.free:
-            return text
-        state.held += text
-        before, closed, after = state.held.partition(self.reasoning.close)
-        if not closed:
-            return ""
-        state.thought.append(before.replace(self.reasoning.open, ""))
-        state.free, state.held = True, ""
-        self._tell(state, choice, True)
-        return after.lstrip()
+    def end(self) -> Iterable[Body]:
+        """What is still held of choices that nothing finished."""
+        for index, state in self.choices.items():
+            if not state.ended and (rest := self._rest(state, {"index": index})):
+                part = {state.key: rest}
+                choice = part if state.key == "text" else {"delta": part}
+                yield {**self.shape, "choices": [{"index": index, **choice}]}
+
+    def _said(self, state: _Choice, text: str) -> str:
+        if not state.free:
+            state.held += text
+            before, closed, text = state.held.partition(self.reasoning.close)
+            if not closed:
+                return ""
+            state.thought.append(before.replace(self.reasoning.open, ""))
+            state.free, state.held = True, ""
+        if not state.begun:
+            text = text.lstrip()
+            state.begun = bool(text)
+        return text
 
     def _rest(self, state: _Choice, choice: Body) -> str:
         """What was held back, at the end of a choice."""
         thought, answer, finished = self.reasoning.split(state.held)
-        state.held = ""
-        state.thought += [thought] if thought else []
-        self._tell(state, choice, finished)
+        state.held, state.free, state.ended = "", True, True
+        said = ["".join(state.fields), *state.thought, thought]
+        state.begun = state.begun or bool(answer)
+        self.reasoning.tell(said, choice, self.record, finished, state.begun)
         return answer
 
-    def _tell(self, state: _Choice, choice: Body, finished: bool) -> None:
-        if not state.told:
-            state.told = True
-            self.reasoning._tell(["".join(state.thought)], choice, self.record, finished)
+
+def _popped(part: Body) -> list[str]:
+    """The reasoning field, taken out; some servers say the same under two names."""
+    return [str(text) for name in _FIELDS if (text := part.pop(name, None))][:1]
 
 
 def _choices(body: Body) -> list[Body]:

@@ -1,0 +1,66 @@
+"""A gateway for all tests of a process, others on demand, and stand-in models."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from gateways import KEY, Gateway, started
+
+
+class Mock(NamedTuple):
+    """A process of `python -m evalmake.mock`."""
+
+    url: str
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What it has seen."""
+        address = self.url.removesuffix("/v1") + "/stats"
+        with urllib.request.urlopen(address, timeout=60) as response:
+            found: dict[str, Any] = json.load(response)
+        return found
+
+
+@pytest.fixture(scope="session")
+def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Gateway]]:
+    """A function that starts a gateway with settings."""
+    running: list[Gateway] = []
+
+    def start(**settings: Any) -> Gateway:
+        running.append(Gateway(tmp_path_factory.mktemp("gateway"), **settings))
+        return running[-1]
+
+    yield start
+    for gateway in running:
+        gateway.stop()
+        assert gateway.may_fail or "Traceback" not in gateway.errors, gateway.errors
+
+
+@pytest.fixture(scope="session")
+def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
+    """One without limits, which every test may open evaluations at."""
+    return start_gateway()
+
+
+@pytest.fixture(scope="session")
+def start_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mock]]:
+    """A function that starts a stand-in model with settings."""
+    running = []
+
+    def start(**settings: Any) -> Mock:
+        folder = tmp_path_factory.mktemp("mock")
+        process, port = started(
+            "evalmake.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY
+        )
+        running.append(process)
+        return Mock(f"http://127.0.0.1:{port}/v1")
+
+    yield start
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)

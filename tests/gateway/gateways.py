@@ -1,0 +1,217 @@
+"""A gateway as a process, and evaluations that use it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scripted import Upstream
+
+KEY = "sk-0123456789-the-key"
+CHAT = "/v1/chat/completions"
+_serial = count()
+
+
+def eventually(condition: Callable[[], object], what: str) -> None:
+    """Wait until something is so; a minute is enough on any machine."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came about that {what}"
+        time.sleep(0.01)
+
+
+def started(module: str, folder: Path, *arguments: str, **environment: str) -> tuple[Any, int]:
+    """A process of `python -m`, and the port that it listens on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port_file = folder / "port"
+    port_file.unlink(missing_ok=True)
+    with open(folder / "stderr", "ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments, "--port-file", str(port_file)],
+            env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=errors,
+        )  # fmt: skip
+    listens = lambda: port_file.exists() or process.poll() is not None  # noqa: E731
+    eventually(listens, f"{module} listened")
+    assert process.poll() is None, (folder / "stderr").read_text()
+    return process, int(port_file.read_text())
+
+
+class Answer(NamedTuple):
+    """What the harness got; header names in lower case."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body's JSON."""
+        return json.loads(self.body)
+
+    @property
+    def text(self) -> Any:
+        """The first choice's text."""
+        return self.json["choices"][0]["message"]["content"]
+
+    @property
+    def cached(self) -> bool:
+        """Whether it came from the cache."""
+        return ("x-evalmake-cache", "hit") in self.headers
+
+
+class Gateway:
+    """One process; its cache is in `folder/cache` unless the settings say otherwise."""
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder = folder
+        self.may_fail = False
+        """Whether tracebacks among its errors are part of a test."""
+        (folder / "sessions").mkdir(parents=True, exist_ok=True)
+        defaults = {
+            "sessions": str(folder / "sessions"),
+            "cache": str(folder / "cache"),
+            "key_variable": "THE_KEY",
+        }
+        (folder / "settings.json").write_text(json.dumps(defaults | settings))
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again too."""
+        settings = str(self.folder / "settings.json")
+        self.process, self.port = started("evalmake.gateway", self.folder, settings, THE_KEY=KEY)
+
+    def stop(self) -> None:
+        """Let it end."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(30) in (0, -signal.SIGKILL), self.errors
+
+    def kill(self) -> None:
+        """End it without a word."""
+        self.process.kill()
+        self.process.wait(30)
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to standard error."""
+        return (self.folder / "stderr").read_text()
+
+    def open(
+        self, *upstreams: Upstream | str, settings: Mapping[str, Any] | None = None, **adapter: Any
+    ) -> Evaluation:
+        """An evaluation: `settings` are the session's own, the rest is its adapter's.
+
+        By default the model is known by its servers, so only their own evaluations share replies.
+        """
+        key = f"e{next(_serial)}"
+        urls = [one.url if isinstance(one, Upstream) else one for one in upstreams]
+        session = {
+            "token": f"token-of-{key}", "upstreams": urls, "model": f"at {urls}",
+            "folder": str(self.folder / "evaluations" / key), "adapter": adapter, **(settings or {}),
+        }  # fmt: skip
+        evaluation = Evaluation(self, key, session)
+        evaluation.write()
+        return evaluation
+
+
+class Evaluation:
+    """One evaluation's way to its model."""
+
+    def __init__(self, gateway: Gateway, key: str, session: dict[str, Any]) -> None:
+        self.gateway = gateway
+        self.key = key
+        self.session = session
+        self.token: str = session["token"]
+        self.folder = Path(session["folder"])
+
+    def write(self) -> None:
+        """Put its settings where the gateway reads them."""
+        path = self.gateway.folder / "sessions" / f"{self.key}.json"
+        unfinished = path.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(self.session))
+        unfinished.replace(path)
+
+    def again(self, **settings: Any) -> Evaluation:
+        """A further attempt at the same evaluation, with a token of its own."""
+        self.token = f"token-{next(_serial)}-of-{self.key}"
+        self.session |= {"token": self.token, **settings}
+        self.write()
+        return self
+
+    def request(
+        self,
+        method: str,
+        rest: str,
+        body: bytes | Iterable[bytes] | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        token: str | None = None,
+    ) -> Answer:
+        """What comes of a request to `/t/KEY` + `rest`; a body in pieces is sent in chunks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=100)
+        pieces = not isinstance(body, bytes | None)
+        try:
+            connection.putrequest(method, f"/t/{self.key}{rest}", skip_accept_encoding=True)
+            connection.putheader("Authorization", f"Bearer {token or self.token}")
+            for header in headers:
+                connection.putheader(*header)
+            if pieces:
+                connection.putheader("Transfer-Encoding", "chunked")
+            elif body is not None:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body, encode_chunked=pieces)
+            response = connection.getresponse()
+            names = [(name.lower(), value) for name, value in response.getheaders()]
+            return Answer(response.status, names, response.read())
+        finally:
+            connection.close()
+
+    def post(self, rest: str = CHAT, /, **body: Any) -> Answer:
+        """What comes of a JSON object; with nothing in it, of a short conversation."""
+        if "/chat/" in rest:
+            body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
+        return self.request("POST", rest, json.dumps(body).encode())
+
+    def posts(self, number: int, at_once: int = 1, **body: Any) -> list[Answer]:
+        """The answers to the same request, so many times."""
+        return self.all([body] * number, at_once)
+
+    def all(self, bodies: list[dict[str, Any]], at_once: int) -> list[Answer]:
+        """The answers to many conversations."""
+        with ThreadPoolExecutor(at_once) as threads:
+            return list(threads.map(lambda body: self.post(**body), bodies))
+
+    def connect(self) -> socket.socket:
+        """A connection of one's own."""
+        return socket.create_connection(("127.0.0.1", self.gateway.port), 60)
+
+    def raw(
+        self, body: bytes = b"", rest: str = CHAT, more: str = "", line: str = "POST {} HTTP/1.1"
+    ) -> bytes:
+        """A request's bytes; `more` are further header lines."""
+        first = line.format(f"/t/{self.key}{rest}")
+        head = f"{first}\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n{more}"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    def close(self) -> dict[str, Any]:
+        """End it; its sums, which are in its folder too."""
+        answer = self.request("POST", "/close")
+        assert answer.status == 200, answer
+        written = json.loads((self.folder / "usage.json").read_text())
+        assert written == answer.json
+        return dict(written)
+
+    def rows(self, name: str) -> list[Any]:
+        """The rows of NAME.jsonl."""
+        path = self.folder / f"{name}.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,173 @@
+"""A model's server that does exactly what a test says, and keeps every byte that it was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from enum import Enum
+from typing import Any, NamedTuple
+
+
+class Seen(NamedTuple):
+    """One request as it arrived: `connection` counts from 0, `at` is in seconds."""
+
+    method: bytes
+    target: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    raw: bytes
+    connection: int
+    at: float
+
+    def header(self, name: bytes) -> bytes | None:
+        """A header's value by its lower-case name; None if it is not there."""
+        return next((value for key, value in self.headers if key.lower() == name), None)
+
+
+class Then(Enum):
+    """What is done to the connection; HANG waits in silence until the other side closes it."""
+
+    CLOSE = "close"
+    RESET = "reset"
+    HANG = "hang"
+
+
+Step = bytes | float | Then
+Script = Callable[[Seen], Iterable[Step]]
+"""Bytes are written as they are, a number is slept; after the last the connection is kept."""
+
+
+class Upstream:
+    """A server on its own port, whose script can be changed at any time."""
+
+    def __init__(self, script: Script | Sequence[Step]) -> None:
+        self.seen: list[Seen] = []
+        self.connections = 0
+        self.left = 0
+        """Connections that the other side closed while we kept silent or wrote."""
+        self.written = 0
+        self.say(script)
+        listening = asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26)
+        server = asyncio.run_coroutine_threadsafe(listening, _loop()).result(30)
+        self.port: int = server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def say(self, *scripts: Script | Sequence[Step]) -> Upstream:
+        """From now on: a script for each request, the last one for all that follow."""
+        self._scripts = list(scripts)
+        return self
+
+    @property
+    def bodies(self) -> list[Any]:
+        """The JSON of all that was asked."""
+        return [json.loads(seen.body) for seen in self.seen]
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = self.connections
+        self.connections += 1
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                seen = await _read(reader, number)
+                self.seen.append(seen)
+                script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+                for step in script(seen) if callable(script) else script:
+                    await self._do(step, reader, writer)
+        writer.close()
+
+    async def _do(
+        self, step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        if isinstance(step, bytes):
+            try:
+                writer.write(step)
+                await writer.drain()
+            except ConnectionError:
+                self.left += 1
+                raise
+            self.written += len(step)
+        elif step is Then.HANG:
+            with suppress(ConnectionError):
+                await reader.read()
+            self.left += 1
+            raise ConnectionError
+        elif isinstance(step, Then):
+            if step is Then.RESET:
+                sock = writer.get_extra_info("socket")
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+            raise ConnectionError
+        else:
+            await asyncio.sleep(step)
+
+
+async def _read(reader: asyncio.StreamReader, connection: int) -> Seen:
+    head = await reader.readuntil(b"\r\n\r\n")
+    line, *lines = head[:-4].split(b"\r\n")
+    method, target, _ = line.split(b" ")
+    headers = [tuple(line.split(b": ", 1)) for line in lines]
+    size = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
+    body = await reader.readexactly(size)
+    return Seen(method, target, headers, body, head + body, connection, time.monotonic())
+
+
+_started: list[asyncio.AbstractEventLoop] = []
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop that all servers of this process share, in a thread of its own."""
+    if not _started:
+        _started.append(asyncio.new_event_loop())
+        threading.Thread(target=_started[0].run_forever, daemon=True).start()
+    return _started[0]
+
+
+# What servers say
+
+
+def reply(body: object, status: int = 200, **headers: object) -> bytes:
+    """A reply with its length; what is not bytes is written as JSON."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    kind = {"content_type": "application/json", **headers, "content_length": len(data)}
+    return _head(status, kind) + data
+
+
+def chunked(*pieces: bytes, kind: str = "text/event-stream", end: bool = True) -> list[bytes]:
+    """A reply in chunks, each written on its own; without its `end` it is not whole."""
+    head = _head(200, {"content_type": kind, "transfer_encoding": "chunked"})
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
+    return [head, *chunks, *([b"0\r\n\r\n"] if end else [])]
+
+
+def _head(status: int, headers: dict[str, object]) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([f"HTTP/1.1 {status} Whatever", *lines, "", ""]).encode()
+
+
+def said(content: str | None, finish: str | None = "stop", **more: object) -> dict[str, Any]:
+    """A chat completion."""
+    message = {"role": "assistant", "content": content, **more}
+    choice = {"index": 0, "message": message, "finish_reason": finish}
+    spent = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+    return {"id": "x", "object": "chat.completion", "choices": [choice], "usage": spent}
+
+
+def event(content: str | None = None, finish: str | None = None, index: int = 0) -> bytes:
+    """One event of a streamed chat completion."""
+    delta = {} if content is None else {"content": content}
+    choice = {"index": index, "delta": delta, "finish_reason": finish}
+    return b"data: " + json.dumps({"id": "x", "choices": [choice]}).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+def numbered(texts: Callable[[int], str] = "sample {}".format) -> Script:
+    """Says another text each time."""
+    count = iter(range(10**9))
+    return lambda seen: [reply(said(texts(next(count))))]

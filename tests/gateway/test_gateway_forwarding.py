@@ -1,0 +1,280 @@
+"""What passes through the gateway, and what never does."""
+
+from __future__ import annotations
+
+import json
+import socket
+from typing import Any
+
+import pytest
+from gateways import CHAT, KEY, Gateway
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scripted import Seen, Then, Upstream, chunked, reply, said
+
+few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+
+TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
+NAMES = st.from_regex(r"[Xx]-[A-Za-z0-9-]{1,12}", fullmatch=True)
+HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=5, unique_by=lambda item: item[0].lower())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+OBJECTS = st.dictionaries(
+    st.sampled_from(["messages", "choices", "usage", "temperature", "n", "data"]) | st.text(),
+    JSON | st.just([{"index": [], "message": {"tool_calls": 1}, "delta": {"tool_calls": 1}}]),
+    max_size=5,
+)
+
+
+def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
+    """The data cut at some places."""
+    places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
+    return [data[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]
+
+
+@few
+@given(
+    body=st.binary(max_size=300), answer=st.binary(max_size=300), sent=HEADERS, told=HEADERS,
+    cuts=st.lists(st.integers(0, 1000), max_size=4), chunks=st.booleans(),
+    kind=st.sampled_from(["text/plain", "application/octet-stream", "text/event-stream"]),
+    framing=st.sampled_from(["length", "chunks", "end"]),
+    status=st.sampled_from([200, 201, 299, 302, 400, 404, 418, 422, 501]),
+)  # fmt: skip
+def test_bytes_pass(
+    gateway: Gateway, body: bytes, answer: bytes, sent: Any, told: Any, cuts: list[int],
+    chunks: bool, kind: str, framing: str, status: int,
+) -> None:  # fmt: skip
+    """Any body and any headers reach the other side byte for byte, however they are framed."""
+    parts = pieces(answer, cuts)
+    head = b"HTTP/1.1 %d X\r\ncontent-type: %b\r\n" % (status, kind.encode())
+    head += b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in told)
+    script: list[Any] = {
+        "length": [head + b"content-length: %d\r\n\r\n" % len(answer), *parts],
+        "chunks": [head + b"transfer-encoding: chunked\r\n\r\n", *chunked(*parts)[1:]],
+        "end": [head + b"connection: close\r\n\r\n", *parts, Then.CLOSE],
+    }[framing]
+    upstream = Upstream(script)
+    evaluation = gateway.open(upstream)
+    got = evaluation.request("POST", "/v1/odd", pieces(body, cuts) if chunks else body, sent)
+    [seen] = upstream.seen
+    assert (seen.method, seen.target, seen.body) == (b"POST", b"/v1/odd", body)
+    names = {name.encode() for name, _ in sent}
+    assert [one for one in seen.headers if one[0] in names] == [
+        (name.encode(), value.encode()) for name, value in sent
+    ]
+    assert (got.status, got.body) == (status, answer)
+    passed = [one for one in got.headers if one[0] not in ("content-length", "transfer-encoding")]
+    assert passed == [("content-type", kind), *((name.lower(), value) for name, value in told)]
+
+
+@few
+@given(
+    body=OBJECTS, answer=OBJECTS, spaces=st.sampled_from([None, 1, "\t"]), head=st.integers(0, 2)
+)
+def test_json_passes_as_it_was_written(
+    gateway: Gateway, body: Any, answer: Any, spaces: Any, head: int
+) -> None:
+    """Without interceptors no JSON is written anew: not its spaces, escapes or order of keys."""
+    sent = b"\n" * head + json.dumps(body, indent=spaces).encode()
+    told = json.dumps(answer, indent=spaces, ensure_ascii=False).encode("utf-8", "replace")
+    upstream = Upstream([reply(told)])
+    evaluation = gateway.open(upstream)
+    got = evaluation.request("POST", CHAT, sent)
+    assert upstream.seen[0].body == sent
+    assert (got.status, got.body) == (200, told)
+
+
+@pytest.mark.parametrize(
+    ("method", "rest", "target"),
+    [
+        ("GET", "/v1/models", b"/base/v1/models"),
+        ("GET", "/v1/models?limit=3&after=a%2Fb", b"/base/v1/models?limit=3&after=a%2Fb"),
+        ("GET", "/v1", b"/base/v1"),
+        ("POST", "/tokenize", b"/base/tokenize"),
+        ("GET", "/tokenizer_info", b"/base/tokenizer_info"),
+        ("GET", "/v10/x", b"/base/v10/x"),
+        ("GET", "", b"/base/"),
+        ("DELETE", "/v1/files/17", b"/base/v1/files/17"),
+        ("PUT", "/v1/files/17", b"/base/v1/files/17"),
+        ("PATCH", "/v1/unheard-of", b"/base/v1/unheard-of"),
+        ("OPTIONS", "/v1/models", b"/base/v1/models"),
+    ],
+)
+def test_every_path_and_method_is_forwarded(
+    gateway: Gateway, method: str, rest: str, target: bytes
+) -> None:
+    """`/v1/x` is asked of the base URL and all else of the server's root, by any method."""
+    upstream = Upstream([reply({"ok": True})])
+    evaluation = gateway.open(f"http://127.0.0.1:{upstream.port}/base/v1/")
+    assert evaluation.request(method, rest).json == {"ok": True}
+    assert [(seen.method, seen.target) for seen in upstream.seen] == [(method.encode(), target)]
+
+
+def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
+    """Hop-by-hop headers end at the gateway in both directions, those named in Connection too."""
+    answer = reply({}, connection="keep-alive, x-hop", x_hop="1", keep_alive="timeout=5", x_end="2")
+    upstream = Upstream([answer])
+    hops = [
+        ("Connection", "keep-alive, X-Mine"),
+        ("X-Mine", "1"),
+        ("TE", "trailers"),
+        ("X-Our", "2"),
+    ]
+    got = gateway.open(upstream).request("GET", "/v1/models", None, hops)
+    assert [name for name, _ in got.headers] == ["content-type", "x-end", "content-length"]
+    assert [name.lower() for name, _ in upstream.seen[0].headers] == [
+        b"host", b"authorization", b"x-our", b"accept-encoding",
+    ]  # fmt: skip
+
+
+def test_the_length_of_a_reply_to_head_is_passed(gateway: Gateway) -> None:
+    """HEAD tells the length that GET would have, sends no body, and the connection stays in order."""
+    upstream = Upstream([b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"])
+    evaluation = gateway.open(upstream)
+    line = "HEAD {} HTTP/1.1"
+    with evaluation.connect() as connection:
+        connection.sendall(evaluation.raw(rest="/v1/models", line=line))
+        head = _until(connection, b"\r\n\r\n")
+        assert b"content-length: 1234" in head
+        upstream.say([b"HTTP/1.1 204 No Content\r\n\r\n"])
+        connection.sendall(evaluation.raw(rest="/v1/models", line="DELETE {} HTTP/1.1"))
+        assert _until(connection, b"\r\n\r\n") == b"HTTP/1.1 204 No Content\r\n\r\n"
+        upstream.say([reply({"ok": 1})])
+        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        assert b'{"ok": 1}' in _until(connection, b"}")
+
+
+def _until(connection: socket.socket, end: bytes) -> bytes:
+    data = b""
+    while not data.endswith(end):
+        piece = connection.recv(1)
+        assert piece, data
+        data += piece
+    return data
+
+
+def test_a_reply_without_content_has_no_length(gateway: Gateway) -> None:
+    """An answer 204 passes as such."""
+    upstream = Upstream([b"HTTP/1.1 204 No Content\r\nx-a: b\r\n\r\n"])
+    got = gateway.open(upstream).request("DELETE", "/v1/files/1")
+    assert (got.status, got.headers, got.body) == (204, [("x-a", "b")], b"")
+
+
+def test_compressed_replies_pass_untouched(gateway: Gateway) -> None:
+    """No compression is asked for; a server that compresses all the same is not asked again."""
+    upstream = Upstream([reply(b"\x1f\x8b\x08nonsense", content_encoding="gzip")])
+    got = gateway.open(upstream).post()
+    assert got.body == b"\x1f\x8b\x08nonsense"
+    assert ("content-encoding", "gzip") in got.headers
+    [seen] = upstream.seen
+    assert seen.header(b"accept-encoding") == b"identity"
+
+
+# Who may ask, and what is said on whose behalf
+
+
+def test_only_the_key_reaches_the_model(gateway: Gateway) -> None:
+    """The harness's token stays here, in whatever header it came, and the key goes in its place."""
+    upstream = Upstream([reply(said("4"))])
+    evaluation = gateway.open(upstream)
+    more = [("api-key", evaluation.token), ("X-Api-Key", f"Bearer {evaluation.token}")]
+    assert evaluation.request("POST", CHAT, b"{}", more).status == 200
+    [seen] = upstream.seen
+    assert seen.header(b"authorization") == f"Bearer {KEY}".encode()
+    assert evaluation.token.encode() not in seen.raw
+
+
+def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
+    """What the model declares replaces what the harness sends under the same name."""
+    secret = "PATH"  # any variable that is set
+    gateway = start_gateway(
+        headers={"X-Org": "ours", "authorization": "Basic us"}, secret_headers={"Api-Key": secret}
+    )
+    upstream = Upstream([reply(said("4"))])
+    mine = [("x-org", "theirs"), ("api-key", "theirs"), ("X-Other", "theirs")]
+    assert gateway.open(upstream).request("POST", CHAT, b"{}", mine).status == 200
+    [seen] = upstream.seen
+    names = [name.lower() for name, _ in seen.headers]
+    assert len(names) == len(set(names))
+    assert seen.header(b"x-org") == b"ours"
+    assert seen.header(b"authorization") == b"Basic us"
+    assert seen.header(b"api-key") not in (b"theirs", None)
+    assert seen.header(b"x-other") == b"theirs"
+
+
+@pytest.mark.parametrize(
+    ("target", "token"),
+    [
+        ("/t/{key}/v1/models", "Bearer wrong"),
+        ("/t/{key}/v1/models", "Bearer "),
+        ("/t/{key}/v1/models", "Basic {token}"),
+        ("/t/{key}/v1/models", "{token}"),
+        ("/t/{key}/v1/models", "Bearer {token}\xe9"),
+        ("/t/{key}/close", "Bearer wrong"),
+        ("/t/nobody/v1/models", "Bearer {token}"),
+        ("/t/../{key}/v1/models", "Bearer {token}"),
+        ("/t/..%2Fsessions%2F{key}/v1/models", "Bearer {token}"),
+        ("/t/.{key}/v1/models", "Bearer {token}"),
+        ("/t/{key}.json/v1/models", "Bearer {token}"),
+        ("/t//v1/models", "Bearer {token}"),
+        ("/t/{key}?/v1/models", "Bearer {token}"),
+    ],
+)
+def test_nobody_else_gets_in(gateway: Gateway, target: str, token: str) -> None:
+    """Without an evaluation's own token, or under another path, the answer is 401."""
+    upstream = Upstream([reply({})])
+    evaluation = gateway.open(upstream)
+    names = {"key": evaluation.key, "token": evaluation.token}
+    with evaluation.connect() as connection:
+        head = f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
+        connection.sendall(head.format(**names).encode("latin-1"))
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+    assert not upstream.seen
+
+
+def test_the_root_is_nobodys(gateway: Gateway) -> None:
+    """Outside of `/t/` there is only /health, and the gateway listens on loopback alone."""
+    for target, status in (("/health", b"200"), ("/", b"404"), ("/v1/models", b"404")):
+        with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
+            connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert connection.recv(100).split()[1] == status
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.2", gateway.port))
+
+
+def test_a_closed_evaluation_is_over(gateway: Gateway) -> None:
+    """After /close the token is worth nothing, on connections that were open before too."""
+    upstream = Upstream([reply({"ok": 1})])
+    evaluation = gateway.open(upstream)
+    with evaluation.connect() as connection:
+        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        assert b" 200 " in _until(connection, b"}")
+        assert evaluation.close()["requests"] == 1
+        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        assert b" 401 " in connection.recv(100)
+    assert evaluation.request("POST", "/close").status == 401
+    assert len(upstream.seen) == 1
+
+
+def test_an_attempt_has_its_own_token(gateway: Gateway) -> None:
+    """A file that was written anew is a new attempt: the old token is worth nothing."""
+
+    def script(seen: Seen) -> list[bytes]:
+        return [reply({"ok": 1})]
+
+    evaluation = gateway.open(Upstream(script))
+    assert evaluation.request("GET", "/v1/models").status == 200
+    old = evaluation.token
+    assert evaluation.again().request("GET", "/v1/models").status == 200
+    assert evaluation.request("GET", "/v1/models", token=old).status == 401
+
+
+def test_settings_that_make_no_sense_are_told(start_gateway: Any) -> None:
+    """A session's file that cannot be used is an error in the log, and nobody gets in."""
+    gateway = start_gateway()
+    evaluation = gateway.open("http://127.0.0.1:9/v1", plugins={"unheard-of": {}})
+    assert evaluation.request("GET", "/v1/models").status == 401
+    assert "no interceptor is named `unheard-of`" in gateway.errors

@@ -1,0 +1,397 @@
+"""What each interceptor does to requests and replies, against files in `golden/`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateways import CHAT, Evaluation, Gateway
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import DONE, Upstream, chunked, event, reply, said
+
+from evalmake.gateway.changing import Changed
+from evalmake.gateway.interceptors.reasoning import Reasoning
+
+GOLDEN = Path(__file__).parent / "golden"
+TEXT = "/v1/completions"
+
+CONVERSATION = {
+    "model": "m",
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is 3 + 4?"},
+    ],
+    "temperature": 0.5,
+    "stop": ["\n"],
+}
+ASKED = {"messages": [{"role": "user", "content": "3 + 4?"}]}
+PARTS = {
+    "role": "system",
+    "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
+}
+NESTED = {
+    **ASKED, "seed": 3, "max_tokens": 5, "chat_template_kwargs": {"thinking": True, "seed": 1},
+    "tools": [{"function": {"name": "f", "seed": 2}}, {"max_tokens": 9}],
+}  # fmt: skip
+
+REQUESTS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+    "nothing": ({}, CHAT, CONVERSATION),
+    "system-replace": ({"system": "Think."}, CHAT, CONVERSATION),
+    "system-replace-none": ({"system": "Think."}, CHAT, ASKED),
+    "system-prepend": ({"system": "Think.", "system_mode": "prepend"}, CHAT, CONVERSATION),
+    "system-append": ({"system": "Think.", "system_mode": "append"}, CHAT, CONVERSATION),
+    "system-parts": (
+        {"system": "Think.", "system_mode": "append"}, CHAT,
+        {"messages": [PARTS, {"role": "user", "content": "?"}]},
+    ),
+    "system-completion": ({"system": "Think."}, TEXT, {"prompt": "3 + 4 ="}),
+    "system-completions": ({"system": "Think."}, TEXT, {"prompt": ["3 + 4 =", "1 + 1 ="]}),
+    "system-tokens": ({"system": "Think."}, TEXT, {"prompt": [1, 2, 3]}),
+    "system-responses": (
+        {"system": "Think.", "system_mode": "append"}, "/v1/responses",
+        {"input": "3 + 4?", "instructions": "Be brief."},
+    ),
+    "system-tokenize": ({"system": "Think."}, "/tokenize", {"prompt": "3 + 4 ="}),
+    "params-add": (
+        {"params": {"temperature": 0, "top_k": 5, "chat_template_kwargs": {"thinking": False}}},
+        CHAT, {**NESTED, "temperature": 1},
+    ),
+    "params-drop": ({"drop": ["seed", "stop", "max_tokens"]}, CHAT, NESTED),
+    "params-rename": ({"rename": {"max_tokens": "max_completion_tokens"}}, CHAT, NESTED),
+    "params-all": (
+        {"drop": ["seed"], "rename": {"max_tokens": "limit"}, "params": {"seed": 7, "limit": 1}},
+        CHAT, NESTED,
+    ),
+    "params-content-stays": (
+        {"drop": ["role", "content"], "rename": {"text": "words"}}, CHAT,
+        {**ASKED, "metadata": {"role": "x", "text": "y"}},
+    ),
+    "headers": (
+        {"headers": {"X-Added": "1", "X-Both": "ours"}, "drop_headers": ["x-gone"]}, CHAT, ASKED,
+    ),
+    "system-and-params": (
+        {"system": "Think.", "params": {"temperature": 0}, "drop": ["stop"]}, CHAT, CONVERSATION,
+    ),
+}  # fmt: skip
+
+
+def check(name: str, sections: dict[str, object]) -> None:
+    """Compare with the file of that name (UPDATE_GOLDEN=1 rewrites it)."""
+    shown = {
+        key: value if isinstance(value, str) else _json(value) for key, value in sections.items()
+    }
+    text = "\n".join(f"== {key}\n{value.rstrip()}\n" for key, value in shown.items() if value)
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) if value else ""
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_requests(gateway: Gateway, name: str) -> None:
+    """Each adapter makes of a request exactly what its file shows."""
+    adapter, rest, body = REQUESTS[name]
+    upstream = Upstream([reply(said("7"))])
+    mine = [("X-Gone", "1"), ("X-Both", "theirs"), ("X-Stays", "1")]
+    evaluation = gateway.open(upstream, cache=False, **adapter)
+    assert evaluation.request("POST", rest, json.dumps(body).encode(), mine).status == 200
+    [seen] = upstream.seen
+    headers = [
+        f"{key.decode()}: {value.decode()}" for key, value in seen.headers if key[:2] == b"X-"
+    ]
+    check(f"request-{name}", {
+        "adapter": adapter, "the harness asks": body, "the model gets": json.loads(seen.body),
+        "headers": "\n".join(headers),
+    })  # fmt: skip
+
+
+# Replies
+
+CUSTOM = ["[reason]", "[/reason]"]
+REPLIES: dict[str, tuple[object, dict[str, Any]]] = {
+    "tags": (True, said("<think>\nLet me see. 3 + 4\n</think>\n\nIt is 7.")),
+    "custom-tags": (CUSTOM, said("[reason]<think>[/reason] 7")),
+    "closing-only": (True, said("Let me see.</think>7")),
+    "unfinished": (True, said("So:\n<think>Let me", "length")),
+    "no-reasoning": (True, said("It is 7.")),
+    "twice": (True, said("<think>a</think>b<think>c</think>d")),
+    "field": (True, said("7", reasoning_content="Let me see.")),
+    "field-twice-named": (True, said("7", reasoning_content="Let me", reasoning="Let me")),
+    "field-and-tags": (True, said("<think>More.</think>7", reasoning="Let me see.")),
+    "field-only": (True, said(None, "length", reasoning_content="Let me")),
+    "tool-calls": (
+        True,
+        said(None, "tool_calls", reasoning="Call.", tool_calls=[{"id": "1", "function": {}}]),
+    ),
+    "several-choices": (
+        True,
+        {"choices": [
+            {"index": 0, "message": {"content": "<think>a</think>1"}, "finish_reason": "stop"},
+            {"index": 1, "message": {"content": "2"}, "finish_reason": "stop"},
+            {"index": 2, "message": {"content": "<think>c"}, "finish_reason": "length"},
+        ]},
+    ),
+    "completion": (True, {"choices": [{"index": 0, "text": "b</think>2", "finish_reason": "stop"}]}),
+    "error": (True, {"error": {"message": "<think>no</think>"}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_replies(gateway: Gateway, name: str) -> None:
+    """Reasoning is taken out of a whole reply as its file shows; a replay tells the same."""
+    strip, answer = REPLIES[name]
+    upstream = Upstream([reply(answer)])
+    evaluation = gateway.open(upstream, strip_reasoning=strip)
+    got = evaluation.post(temperature=0)
+    check(f"reply-{name}", {
+        "strip_reasoning": strip, "the model says": answer, "the harness gets": got.json,
+        "record": _reasoning(evaluation),
+    })  # fmt: skip
+    assert evaluation.again().post(temperature=0).json == got.json
+
+
+def _reasoning(evaluation: Evaluation) -> str:
+    """The rows and the counts in the record."""
+    sums = evaluation.close()
+    counts = {name: amount for name, amount in sums.items() if name.startswith("reason")}
+    lines = [json.dumps(one) for one in [*evaluation.rows("reasoning"), counts] if one]
+    return "\n".join(lines)
+
+
+def delta(index: int = 0, finish: str | None = None, **parts: object) -> bytes:
+    """An event with any fields in its delta."""
+    choice = {"index": index, "delta": parts, "finish_reason": finish}
+    return b"data: " + json.dumps({"id": "x", "choices": [choice]}).encode() + b"\n\n"
+
+
+def words(*texts: str, index: int = 0) -> list[bytes]:
+    """Events that say one text each."""
+    return [event(text, index=index) for text in texts]
+
+
+def text_event(text: str, finish: str | None = None) -> bytes:
+    """An event of a text completion."""
+    choice = {"index": 0, "text": text, "finish_reason": finish}
+    return b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+
+
+USAGE = b'data: {"id": "x", "choices": [], "usage": {"completion_tokens": 9}}\n\n'
+STREAMS: dict[str, tuple[object, list[bytes]]] = {
+    "split-tags": (
+        True,
+        [*words("", "<th", "ink>Let", " me</", "thi", "nk>", "\n", "\n It", " is 7."),
+         event(finish="stop"), USAGE, DONE],
+    ),
+    "custom-tags": (
+        CUSTOM, [*words("[rea", "son]a[", "/reason", "]b", "c"), event(finish="stop"), DONE],
+    ),
+    "closing-only": (True, [*words("Let me", "</think>7"), event(finish="stop"), DONE]),
+    "unfinished": (True, [*words("So: ", "<think>Let", " me"), event(finish="length"), DONE]),
+    "no-reasoning": (True, [*words("It", " is"), event(" 7.", "stop"), DONE]),
+    "field": (
+        True,
+        [delta(role="assistant", reasoning_content="Let"), delta(reasoning_content=" me"),
+         delta(content="7"), delta(finish="stop"), DONE],
+    ),
+    "field-twice-named": (
+        True, [delta(reasoning_content="Let", reasoning="Let"), delta(finish="length"), DONE],
+    ),
+    "several-choices": (
+        True,
+        [event("<think>a", index=0), event("<think>b", index=1), event("</think>1", index=1),
+         event("</think>0", "stop", 0), event("!", "stop", 1), event("2", index=2), DONE],
+    ),
+    "no-finish": (True, [*words("It is", " 7."), DONE]),
+    "no-done": (True, [*words("It is", " 7.")]),
+    "completion": (True, [text_event("a</thi"), text_event("nk> 7"), text_event("", "stop"), DONE]),
+    "other-events": (
+        True, [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"),
+               event(finish="stop"), DONE],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_streams(gateway: Gateway, name: str) -> None:
+    """Reasoning is taken out of a stream as its file shows; a replay tells the same."""
+    strip, events = STREAMS[name]
+    whole = b"".join(events)
+    odd = [whole[at : at + 11] for at in range(0, len(whole), 11)]
+    upstream = Upstream(chunked(*odd))
+    evaluation = gateway.open(upstream, settings={"model": f"stream {name}"}, strip_reasoning=strip)
+    got = evaluation.post(stream=True, temperature=0)
+    check(f"stream-{name}", {
+        "strip_reasoning": strip, "the model says": whole.decode(),
+        "the harness gets": got.body.decode(), "record": _reasoning(evaluation),
+    })  # fmt: skip
+    assert evaluation.again().post(stream=True, temperature=0).body == got.body
+
+
+class _Record:
+    """Keeps rows."""
+
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    def count(self, name: str, amount: int = 1) -> None:
+        """Nothing."""
+
+    def row(self, name: str, values: Any) -> None:
+        """Keep it."""
+        self.rows.append(values)
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    before=st.text("ab <\n", max_size=8), inside=st.text("cd <>/\n", max_size=8),
+    after=st.text("ef >\n", max_size=8), tags=st.sampled_from(["both", "close", "open", "none"]),
+    cuts=st.lists(st.integers(0, 40), max_size=6), finishes=st.booleans(),
+)  # fmt: skip
+def test_streams_tell_what_whole_replies_do(
+    before: str, inside: str, after: str, tags: str, cuts: list[int], finishes: bool
+) -> None:
+    """However a text is split into events, answer and reasoning are those of the whole text."""
+    opening = "<think>" if tags in ("both", "open") else ""
+    closing = "</think>" if tags in ("both", "close") else ""
+    text = before + opening + inside + closing + after
+    places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
+    parts = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    streamed, whole = _Record(), _Record()
+    changed = Changed([Reasoning(True)], streamed)
+    last = [event(finish="stop"), DONE] if finishes else [DONE]
+    sent = changed.all(b"".join([*map(event, parts), *last]))
+    heard = [json.loads(one[6:]) for one in sent if one != DONE]
+    answer = "".join(one["choices"][0]["delta"].get("content", "") for one in heard)
+    expected = Reasoning(True).reply(said(text), whole)
+    assert answer == expected["choices"][0]["message"]["content"]
+    assert streamed.rows == whole.rows
+
+
+# Samples that differ by their seeds
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_reseed(gateway: Gateway, cache: bool) -> None:
+    """Each further sample of the same question has a seed of its own, with a cache or without."""
+    upstream = Upstream([reply(said("7"))])
+    evaluation = gateway.open(upstream, reseed=True, cache=cache)
+    evaluation.posts(3, seed=11, temperature=1)
+    evaluation.posts(1, temperature=1)
+    evaluation.posts(2, seed=11, temperature=0)
+    seeds = [body.get("seed") for body in upstream.bodies]
+    greedy = [11] if cache else [11, 11]
+    assert seeds == [11, 11 + 1_000_003, 11 + 2_000_006, None, *greedy]
+
+
+def test_reseeded_samples_are_others(gateway: Gateway) -> None:
+    """A second sample with a seed of its own is never answered by one that had the first's."""
+    upstream = Upstream([reply(said("the same"))])
+    gateway.open(upstream).posts(2, seed=1, temperature=1)
+    evaluation = gateway.open(upstream.say([reply(said("new"))]), reseed=True)
+    assert [one.text for one in evaluation.posts(2, seed=1, temperature=1)] == ["the same", "new"]
+
+
+def test_a_truncated_sample_is_not_asked_for_again(gateway: Gateway) -> None:
+    """A sample that was cut off is a sample: the next one has the next seed."""
+    upstream = Upstream([reply(said("7", "length"))])
+    evaluation = gateway.open(upstream, reseed=True)
+    evaluation.posts(3, seed=1, temperature=1)
+    assert len({body["seed"] for body in upstream.bodies}) == 3
+
+
+# Third parties'
+
+PLUGIN = """
+from pydantic import BaseModel
+from evalmake.gateway.interceptors.base import Events, Interceptor
+
+class Shouts(Events):
+    def __init__(self, word):
+        self.word = word
+    def event(self, event):
+        for choice in event["choices"]:
+            choice["delta"]["content"] = choice["delta"].get("content", "").upper()
+        yield event
+    def end(self):
+        yield {"choices": [{"index": 0, "delta": {"content": self.word}}]}
+
+class Loud(Interceptor):
+    asks = answers = True
+    class Settings(BaseModel):
+        word: str
+    def __init__(self, settings):
+        self.settings = settings
+    def request(self, body, path):
+        body["loud"] = self.settings.word
+        return body
+    def headers(self, headers):
+        return [*headers, (b"x-loud", b"1")]
+    def reply(self, body, record):
+        record.count("shouted")
+        body["choices"][0]["message"]["content"] += self.settings.word
+        return body
+    def events(self, record):
+        return Shouts(self.settings.word)
+
+class Broken(Interceptor):
+    asks = True
+    def request(self, body, path):
+        raise ZeroDivisionError("what a plugin may do")
+"""
+
+
+@pytest.fixture(scope="module")
+def with_plugins(
+    start_gateway: Callable[..., Gateway], tmp_path_factory: pytest.TempPathFactory
+) -> Gateway:
+    """A gateway in whose environment another's package is installed."""
+    folder = tmp_path_factory.mktemp("site")
+    info = folder / "loud-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
+    points = "[evalmake.interceptors]\nloud = loud:Loud\nbroken = loud:Broken\n"
+    (info / "entry_points.txt").write_text(points)
+    (folder / "loud.py").write_text(PLUGIN)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, sys.path)]))
+    gateway = start_gateway()
+    patch.undo()
+    gateway.may_fail = True
+    return gateway
+
+
+def test_a_third_partys(with_plugins: Gateway) -> None:
+    """A class under an entry point changes requests, headers, replies and streams, and counts."""
+    upstream = Upstream([])
+    upstream.say([reply(said("7"))], chunked(event("seven"), event(finish="stop"), DONE))
+    evaluation = with_plugins.open(upstream, plugins={"loud": {"word": "!"}}, strip_reasoning=True)
+    assert evaluation.post(temperature=0).text == "7!"
+    got = evaluation.post(stream=True, temperature=0).body.split(b"\n\n")
+    assert got[-2:] == [b"data: [DONE]", b""]
+    contents = [json.loads(one[6:])["choices"][0]["delta"].get("content") for one in got[:-2]]
+    assert "".join(contents) == "SEVEN!"
+    assert [body["loud"] for body in upstream.bodies] == ["!", "!"]
+    assert upstream.seen[0].header(b"x-loud") == b"1"
+    assert evaluation.close()["shouted"] == 1
+
+
+def test_a_third_partys_mistake(with_plugins: Gateway) -> None:
+    """An interceptor that fails fails the request at once with the reason, and soon the evaluation."""
+    upstream = Upstream([reply(said("7"))])
+    evaluation = with_plugins.open(upstream, plugins={"broken": {}})
+    statuses = [evaluation.post().status for _ in range(4)]
+    assert statuses == [500, 500, 500, 400]
+    assert "ZeroDivisionError: what a plugin may do" in evaluation.post().json["error"]["message"]
+    assert "ZeroDivisionError" in evaluation.close()["fatal"]
+    assert not upstream.seen

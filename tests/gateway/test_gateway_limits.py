@@ -1,0 +1,284 @@
+"""Rate and concurrency: with a clock of the test's own, and against a server's own counts."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from bisect import bisect_left
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from conftest import Mock
+from gateways import Gateway, eventually
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scripted import Then, Upstream, numbered, reply, said
+
+from evalmake.gateway.limits import Limits, Rate
+
+
+class _Skips(selectors.DefaultSelector):
+    """Does not wait: it moves the clock."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now, else nothing and `timeout` seconds later."""
+        ready = super().select(0)
+        if not ready:
+            assert timeout is not None, "everything waits for ever"
+            self.now += timeout
+        return ready
+
+
+def timeless(run: Callable[[Callable[[], float]], Awaitable[Any]]) -> Any:
+    """The result of a coroutine for which waiting takes no time; it is given the clock."""
+    selector = _Skips()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now  # type: ignore[method-assign]
+    try:
+        return loop.run_until_complete(asyncio.wait_for(run(loop.time), None))
+    finally:
+        loop.close()
+
+
+def most_within(times: Sequence[float], window: float) -> int:
+    """The largest number of times in any window of so many seconds, its end not counted."""
+    found = sorted(times)
+    return max((bisect_left(found, t + window) - at for at, t in enumerate(found)), default=0)
+
+
+PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    number=st.integers(1, 100), unit=st.sampled_from(sorted(PERIODS)),
+    pauses=st.lists(st.floats(0, 3), min_size=1, max_size=200),
+)  # fmt: skip
+def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list[float]) -> None:
+    """However requests come, none of the windows of a period holds more than was declared."""
+    period = PERIODS[unit]
+
+    async def run(clock: Callable[[], float]) -> list[float]:
+        limits, times = Limits(f"{number}/{unit}", None, clock), []
+        for pause in pauses:
+            if pause > 2:
+                await asyncio.sleep((pause - 2) * period)
+            await limits.enter()
+            times.append(clock())
+            limits.leave()
+        return times
+
+    assert most_within(timeless(run), period) <= number
+
+
+@pytest.mark.parametrize("rate", ["1/s", "2/s", "3/m", "10/s", "60/m", "1000/h"])
+def test_most_of_the_rate_is_used(rate: str) -> None:
+    """Requests that wait all the time get more than four fifths of the declared rate."""
+
+    async def run(clock: Callable[[], float]) -> float:
+        limits, begin = Limits(rate, None, clock), clock()
+        for _ in range(500):
+            await limits.enter()
+            limits.leave()
+        return clock() - begin
+
+    number, _, unit = rate.partition("/")
+    assert 500 / timeless(run) * PERIODS[unit] > 0.8 * int(number)
+
+
+def test_those_who_left_take_nothing_of_the_rate() -> None:
+    """Cancelled waiters leave no gap: who comes after them need not wait for their turns."""
+
+    async def run(clock: Callable[[], float]) -> float:
+        limits = Limits("60/m", None, clock)
+        waiting = [asyncio.ensure_future(limits.enter()) for _ in range(200)]
+        await asyncio.sleep(0.1)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        begin = clock()
+        await limits.enter()
+        return clock() - begin
+
+    assert timeless(run) < 2
+
+
+def test_after_a_pause_the_rate_still_holds() -> None:
+    """Those who waited while the model had closed do not all go at once when it opens."""
+
+    async def run(clock: Callable[[], float]) -> tuple[float, list[float]]:
+        limits, times = Limits("10/s", None, clock), []
+        limits.refused(30.0)
+        begin = clock()
+
+        async def one() -> None:
+            await limits.enter()
+            times.append(clock())
+            limits.leave()
+
+        await asyncio.gather(*(one() for _ in range(100)))
+        return begin, times
+
+    begin, times = timeless(run)
+    assert min(times) >= begin + 30
+    assert most_within(times, 1) <= 10
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    most=st.integers(1, 4),
+    acts=st.lists(st.tuples(st.floats(0, 2), st.floats(0.01, 2), st.floats(0.01, 4)), max_size=40),
+)  # fmt: skip
+def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]) -> None:
+    """With any comings, stays and cancellations no more than `most` are inside, and none is stuck."""
+
+    async def run(clock: Callable[[], float]) -> tuple[int, int]:
+        limits, inside, peak = Limits("50/s", most, clock), 0, 0
+
+        async def one(comes: float, stays: float, patience: float) -> None:
+            nonlocal inside, peak
+            await asyncio.sleep(comes)
+            try:
+                async with asyncio.timeout(patience):
+                    await limits.enter()
+            except TimeoutError:
+                return
+            inside += 1
+            peak = max(peak, inside)
+            await asyncio.sleep(stays)
+            inside -= 1
+            limits.leave()
+
+        await asyncio.gather(*(one(*act) for act in acts))
+        return peak, limits.busy
+
+    peak, busy = timeless(run)
+    assert peak <= most
+    assert busy == 0
+
+
+def test_a_waiter_that_is_passed_over_and_cancelled() -> None:
+    """A place that becomes free in the moment in which its waiter is cancelled goes to the next."""
+
+    async def run(clock: Callable[[], float]) -> list[object]:
+        limits = Limits(None, 1, clock)
+        await limits.enter()
+        first, second = (asyncio.ensure_future(limits.enter()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        limits.leave()
+        await asyncio.wait_for(second, 1)
+        limits.leave()
+        return [*await asyncio.gather(first, return_exceptions=True), limits.busy]
+
+    cancelled, busy = timeless(run)
+    assert isinstance(cancelled, asyncio.CancelledError)
+    assert busy == 0
+
+
+def test_refusals_lower_and_answers_raise() -> None:
+    """429s narrow concurrency and rate, once for all that come together; answers widen them again."""
+
+    async def run(clock: Callable[[], float]) -> list[Any]:
+        limits = Limits("100/s", 10, clock)
+        states = [limits.state()]
+        for _ in range(5):
+            limits.refused(None)
+        states.append(limits.state())
+        for _ in range(20):
+            await asyncio.sleep(2)
+            limits.refused(None)
+        states.append(limits.state())
+        for _ in range(500):
+            limits.answered()
+        return [*states, limits.state()]
+
+    start, once, low, high = timeless(run)
+    assert (start["concurrency"], start["rate"]) == (10, 100)
+    assert (once["concurrency"], once["rate"]) == (7, 70)
+    assert (low["concurrency"], low["throttled"]) == (1, 25)
+    assert 0 < low["rate"] < 5
+    assert (high["concurrency"], high["rate"]) == (10, 100)
+
+
+def test_a_lowered_rate_is_slower() -> None:
+    """After a refusal requests are further apart."""
+    now = [0.0]
+    rate = Rate("100/s", lambda: now[0])
+    rate.take()
+    before = rate._arrival
+    rate.lower()
+    rate.take()
+    assert rate._arrival - before > before
+
+
+# Against a server
+
+
+def test_the_rate_at_the_server(start_gateway: Callable[..., Gateway]) -> None:
+    """With 60/s over six evaluations the server never counts more in any second.
+
+    A busy machine may delay the server's own clock readings, so it has three chances.
+    """
+    gateway = start_gateway(rate="60/s", cache=None)
+    for chance in range(3):
+        upstream = Upstream(numbered())
+        evaluations = [gateway.open(upstream) for _ in range(6)]
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(lambda one: one.posts(20, 4), evaluations))
+        assert len(upstream.seen) == 120
+        if most_within([seen.at for seen in upstream.seen], 1) <= 60:
+            return
+    raise AssertionError(f"more than 60 requests in a second, {chance + 1} times")
+
+
+def test_the_concurrency_at_the_server(
+    start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]
+) -> None:
+    """Several evaluations together never have more requests under way than was declared."""
+    mock = start_mock(latency=0.02)
+    gateway = start_gateway(concurrency=5)
+    evaluations = [gateway.open(mock.url, settings={"sampling": str(n)}) for n in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        list(threads.map(lambda one: one.posts(30, 10), evaluations))
+    assert mock.stats["requests"] == 90
+    assert mock.stats["peak_in_flight"] == 5
+
+
+def test_refusals_are_adapted_to(
+    start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]
+) -> None:
+    """A server that admits less than we ask is asked less, and every request is answered."""
+    mock = start_mock(rate=40, retry_after=0.2, latency=0.05)
+    gateway = start_gateway(cache=None)
+    evaluation = gateway.open(mock.url, retry=12)
+    answers = evaluation.posts(120, 24)
+    assert [answer.status for answer in answers] == [200] * 120
+    sums = evaluation.close()
+    assert sums["limits"]["throttled"] > 0
+    assert sums["limits"]["concurrency"] < 24
+    assert sums["retries"] == mock.stats["statuses"]["429"]
+
+
+def test_who_leaves_frees_its_place(start_gateway: Callable[..., Gateway]) -> None:
+    """Clients that leave, waiting or being answered, hold up nobody."""
+    gateway = start_gateway(concurrency=1)
+    upstream = Upstream([])
+    upstream.say([Then.HANG], [reply(said("7"))])
+    evaluation = gateway.open(upstream)
+    first, second = evaluation.connect(), evaluation.connect()
+    first.sendall(evaluation.raw(b"{}"))
+    eventually(lambda: upstream.seen, "the first was sent")
+    second.sendall(evaluation.raw(b'{"n": 2}'))
+    with ThreadPoolExecutor(1) as threads:
+        third = threads.submit(evaluation.post)
+        second.close()
+        first.close()
+        assert third.result().text == "7"
+    assert len(upstream.seen) == 2
