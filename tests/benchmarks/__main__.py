@@ -1,5 +1,7 @@
 """`python -m tests.benchmarks`: evalmake beside ninja and GNU make, in one run on one machine.
 
+`python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py).
+
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
 """
@@ -14,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import graphs, servers
+from tests.benchmarks import gateway, graphs, servers
 from tests.benchmarks.measure import Timing, timed
 
 
@@ -50,8 +52,13 @@ def tools() -> Iterator[Tool]:
 
 
 def main() -> int:
-    """Measure and print."""
+    """Measure what is asked for, and print."""
     options = _options()
+    measure: Callable[[argparse.Namespace], int] = options.measure
+    return measure(options)
+
+
+def _builds(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="evalmake-bench-") as scratch:
         root = Path(scratch)
         _starts(root, options.runs)
@@ -70,6 +77,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--cold", type=int, default=1000, help="cold runs up to so many cells")
     parser.add_argument("--runs", type=int, default=7, help="of each short command")
     parser.add_argument("--no-servers", action="store_true", help="leave the request rates out")
+    parser.set_defaults(measure=_builds)
+    others = parser.add_subparsers(title="instead of that")
+    proxies = others.add_parser("gateway", description=gateway.__doc__, help="compare proxies")
+    gateway.add_options(proxies)
     return parser.parse_args()
 
 
