@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from evalmake.lang.diagnostic import Diagnostic, Severity, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.results import GateResult, Result, ResultSet, judge_gate
+from evalmake.planner.results import GateResult, Item, Result, ResultSet, judge_gate
 from evalmake.planner.staleness import Head
 from evalmake.project.axes import Gate
 from evalmake.project.expand import Evaluation
+from evalmake.store.store import Store
+
+SAMPLES = "samples.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ def address(cell: Evaluation) -> str:
 def result_set(
     title: str, nodes: Sequence[Node], heads: Mapping[str, Head | None], ran: frozenset[str], plan: str,
     gates: Sequence[GateResult] = (), rows: str = "model", column: str = "benchmark", confidence: float | None = None,
+    compare: str = "",
 ) -> ResultSet:  # fmt: skip
     """The results of `nodes` that are on record."""
     results = []
@@ -79,5 +85,35 @@ def result_set(
             )
         )  # fmt: skip
     return ResultSet(
-        title, tuple(results), tuple(gates), tuple(missing), plan, rows, column, confidence or 0.95
-    )
+        title, tuple(results), tuple(gates), tuple(missing), plan, rows, column, confidence or 0.95, compare
+    )  # fmt: skip
+
+
+def items_in(store: Store) -> Callable[[Result], tuple[Item, ...] | None]:
+    """What reads the items of a result, each only once; None where its harness left none."""
+
+    @cache
+    def read(action: str, attempt: int) -> tuple[Item, ...] | None:
+        record = store.attempt(action, attempt)
+        names = {output.name: output.sha256 for output in record.outputs} if record else {}
+        data = store.blob(names[SAMPLES]) if SAMPLES in names else None
+        if data is None:
+            return None
+        return tuple(item for line in data.split(b"\n") if (item := _item(line)) is not None)
+
+    return lambda result: read(result.action, result.attempt)
+
+
+def _item(line: bytes) -> Item | None:
+    """The item of one line; None where it has no id, or no hash of its content."""
+    try:
+        row = json.loads(line)
+        scores = {str(k): float(v) for k, v in (row.get("scores") or {}).items() if v is not None}
+        cluster = row.get("cluster")
+        if not row["item"]:
+            return None
+        return Item(
+            str(row["id"]), str(row["item"]), scores, None if cluster is None else str(cluster)
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
 from evalmake.planner.results import ResultSet
 from evalmake.planner.staleness import Head
 from evalmake.project.declare import Declared
-from evalmake.results import Verdict, gates_of, result_set
+from evalmake.project.words import Words
+from evalmake.results import Verdict, gates_of, items_in, result_set
 from evalmake.store.journal import Journal
 from evalmake.store.lock import building
 from evalmake.store.store import Store, store_failed
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from evalmake.run.secrets import Secrets
 
 _GATEWAY = "`adapter` and `rate` need the gateway, which this version of evalmake has not"
+_REPLICAS = "`replicas` above 1 needs one address for several servers, which this version of evalmake has not"
+_SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
 OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -52,24 +55,43 @@ class Outcome:
 
 def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> Outcome:
     """Do what was asked; `planned` is shown the plan before anything runs."""
-    workspace = Workspace.open(request.file, request.overrides)
-    graph = workspace.graph(request.targets)
+    saved = _read_plan(request.plan) if request.plan else None
+    words = _asked(request.words, saved)
+    workspace = Workspace.open(request.file, words.overrides)
+    graph = workspace.graph(words.targets)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
+    if workspace.environments().resolve(_benchmarks(graph.nodes.values()), emit):
+        graph = workspace.graph(words.targets)  # what was resolved is part of identities
     with (
         building(workspace.store_folder, lambda holder: _tell_waiting(emit, holder)),
         workspace.store() as store,
     ):
         plan = workspace.decide(graph, store, request.always)
-        if request.plan:
-            check_saved(plan, _read_plan(request.plan), str(request.plan))
+        if saved is not None:
+            check_saved(plan, saved, str(request.plan))
         outcome = Outcome(OK, workspace, plan)
         planned(outcome)
         left = any(True for _ in Journal(workspace.root / "journal").entries())
-        if plan.stale or left:
-            outcome.ran = _run(request, workspace, plan, store, emit, outcome)
+        if left or not plan.is_empty:
+            secrets = _ready(workspace, plan)
+        if left or plan.stale:
+            outcome.ran = _run(request, workspace, plan, store, emit, secrets, outcome)
         _conclude(workspace, graph, plan, store, outcome)
     return outcome
+
+
+def _asked(words: Words, saved: object) -> Words:
+    """What a saved plan was made for, where the command line does not say it again."""
+    if not isinstance(saved, dict):
+        return words
+    try:
+        overrides = [f"{name}={text}" for name, text in saved["overrides"].items()]
+        targets = [e["name"] for e in (*saved["evaluations"], *saved["reports"])]
+    except (KeyError, TypeError, AttributeError):
+        return words  # `check_saved` says that it is no plan
+    meant = Words.of([*targets, *overrides])
+    return Words(words.targets or meant.targets, words.overrides or meant.overrides)
 
 
 def _tell_waiting(emit: Emit, holder: str) -> None:
@@ -121,19 +143,19 @@ def _read_plan(path: Path) -> object:
 
 
 def _run(
-    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, outcome: Outcome
-) -> frozenset[str]:
+    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, secrets: Secrets,
+    outcome: Outcome,
+) -> frozenset[str]:  # fmt: skip
     from evalmake.run.events import Began
     from evalmake.run.jobs import Workshop
     from evalmake.run.scheduler import Scheduler
-    from evalmake.run.secrets import Secrets
 
     gc.freeze()  # the plan stays: it need not be looked through again and again
     gc.enable()
-    secrets = Secrets()
     nodes = _once(plan.stale)
-    _ready(workspace, nodes, secrets)
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    environments = workspace.environments()
+    environments.make(_benchmarks(nodes), emit)
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root, environments.of)
     executors = {
         name: workspace.plugins.get("executors", d.plugin)(
             name, d.settings, workspace.root / "work"
@@ -158,6 +180,10 @@ def _run(
     return frozenset(report.succeeded)
 
 
+def _benchmarks(nodes: Iterable[Node]) -> list[Declared]:
+    return list({n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}.values())
+
+
 def _once(nodes: list[Node]) -> list[Node]:
     """The same cell in two evals runs once."""
     seen: dict[str, Node] = {}
@@ -166,12 +192,14 @@ def _once(nodes: list[Node]) -> list[Node]:
     return list(seen.values())
 
 
-def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
-    """Everything that can be known to go wrong is said before anything starts."""
+def _ready(workspace: Workspace, plan: Plan) -> Secrets:
+    """Everything that can be known to go wrong is said before anything starts; else the secrets."""
     from evalmake.run.jobs import judge_of
+    from evalmake.run.secrets import SERVICE, Secrets
 
-    found = Diagnostics()
+    found, secrets = Diagnostics(), Secrets()
     project, told = workspace.project, set()
+    environments = workspace.environments()
     known: set[str] = set()
 
     def lacks(kind: str, name: str, why: str, span: Span) -> None:
@@ -179,10 +207,16 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
             told.add((kind, name))
             found.error("not-available", f"{kind} `{name}`: {why}", span)
 
-    for node in nodes:
+    for name, decision in plan.reports.items():
+        report = plan.graph.reports[name].declared
+        if decision.must_write and report.block.sign:
+            lacks("report", name, _SIGN, report.fields.spans["sign",].value)
+    for node in _once(plan.stale):
         cell = node.evaluation
         harness = workspace.plugins.get("harnesses", cell.benchmark.plugin)
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
+        if (missing := environments.missing(cell.benchmark, harness)) is not None:
+            found.append(missing)
         for kind, name, block, span in (
             ("model", cell.model.name, cell.model.block, cell.model.span),
             ("benchmark", cell.benchmark.name, cell.benchmark.block, cell.benchmark.span),
@@ -202,6 +236,13 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
                 deployment = project.deployments[model.block.deployment]
                 engine = workspace.plugins.get("engines", deployment.plugin)
                 lacks("engine", deployment.plugin, engine.needs, deployment.span)
+                if deployment.block.replicas > 1:
+                    lacks(
+                        "deployment",
+                        deployment.name,
+                        _REPLICAS,
+                        deployment.fields.spans["replicas",].value,
+                    )
                 places.append(deployment.block.executor)
                 wanted |= _secret_places(deployment, "env")
         for place in places:
@@ -213,12 +254,14 @@ def _ready(workspace: Workspace, nodes: list[Node], secrets: Secrets) -> None:
             if ("secret", name) not in told:
                 told.add(("secret", name))
                 found.error(
-                    "missing-secret", f"the secret `{name}` is not in the environment", wanted[name],
-                    help=[f"set it for this command: export {name}=..."],
+                    "missing-secret", f"the secret `{name}` is neither in the environment nor in the keyring",
+                    wanted[name], notes=[secrets.trouble] if secrets.trouble else [],
+                    help=[f"set it for this command: export {name}=...", f"or keep it: keyring set {SERVICE} {name}"],
                 )  # fmt: skip
         known |= set(wanted)
     found.check()
     secrets.resolve({name: name for name in known})  # also those of jobs that are to be taken over
+    return secrets
 
 
 def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
@@ -271,9 +314,12 @@ def _write(
         block.rows,
         block.column,
         confidence,
+        block.compare or "",
     )
     if not results.results:
         return
+    if block.compare:
+        results = results.contrasted(items_in(store))
     path = workspace.report_path(report.declared)
     exporter = workspace.plugins.get("exporters", report.declared.plugin)
     try:

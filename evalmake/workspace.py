@@ -21,7 +21,9 @@ from evalmake.project.load import load
 from evalmake.project.overrides import blamed
 from evalmake.project.project import Project
 from evalmake.project.select import Selection, report_cells, select
+from evalmake.project.words import Word, Words
 from evalmake.results import gates_of
+from evalmake.run.environments import Environments
 from evalmake.store.store import Store
 
 COMMANDS = (
@@ -34,8 +36,7 @@ class Request:
     """What was asked on the command line."""
 
     file: Path
-    targets: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
+    words: Words
     dry_run: bool = False
     output: Path | None = None
     plan: Path | None = None
@@ -61,7 +62,7 @@ class Workspace:
     _graph: Graph | None = field(default=None)
 
     @classmethod
-    def open(cls, file: Path, overrides: Sequence[str] = ()) -> Workspace:
+    def open(cls, file: Path, overrides: Sequence[Word] = ()) -> Workspace:
         """Load and expand; EvalmakeError with what is wrong."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
@@ -76,7 +77,11 @@ class Workspace:
         """The store, opened."""
         return Store.open(self.store_folder)
 
-    def graph(self, words: Sequence[str]) -> Graph:
+    def environments(self) -> Environments:
+        """The environments of the benchmarks' packages."""
+        return Environments(self.store_folder)
+
+    def graph(self, words: Sequence[Word]) -> Graph:
         """The graph of what `words` name."""
         return self.graph_of(select(self.project, self.cells, words))
 
@@ -90,7 +95,9 @@ class Workspace:
         for _, cells in told.values():
             wanted.update((cell.name, cell) for cell in cells)
         self._no_clash(told)
-        return lower(self.project, wanted.values(), told, self.plugins)
+        self._baselines(told)
+        resolved = self.environments().resolved
+        return lower(self.project, wanted.values(), told, self.plugins, resolved)
 
     def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""
@@ -141,10 +148,34 @@ class Workspace:
         """What the store calls a report: its file and name."""
         return f"{self.project.path.name}:{report.name}"
 
+    def _baselines(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
+        """The row that a report compares with is one of its rows; an override may take it out."""
+        for name, (report, cells) in told.items():
+            wanted, rows = report.block.compare, report.block.rows
+            names = (
+                {c.eval if rows == "eval" else getattr(c, rows).name for c in cells}
+                if wanted
+                else ()
+            )
+            if wanted and wanted not in names and not self.project.overrides:
+                raise fail(
+                    "unknown-word", f"`compare` cannot be `{wanted}`: the report has no such row",
+                    report.fields.spans["compare",].value, about=f"report {name}",
+                    notes=[f"its rows are {', '.join(sorted(names))}" if names else "it has no rows"],
+                )  # fmt: skip
+
     def _no_clash(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
         seen: dict[Path, Declared] = {}
+        evalfiles = {Path(file.source.name).absolute() for file in self.project.files.files}
+        inputs = {Path(path).absolute() for path in self.project.world.hashes.seen} | evalfiles
         for report in self.project.reports.values():
             path = self.report_path(report)
+            if Path(os.path.abspath(path)) in inputs:
+                raise fail(
+                    "same-path", f"{report.block.path} is an input", report.fields.spans["path",].value,
+                    "and this would overwrite it", about=f"report {report.name}",
+                    help=["give the report a path of its own"],
+                )  # fmt: skip
             if path in seen:
                 first = seen[path]
                 raise fail(

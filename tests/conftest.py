@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from projects import Project
+
+pytest.register_assert_rewrite("projects", "workspaces")
+from projects import Project  # noqa: E402
 
 
 @pytest.fixture

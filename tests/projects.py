@@ -23,6 +23,13 @@ class Result:
     status: int
 
 
+def check_golden(path: Path, said: str) -> None:
+    """Assert that `said` is what the file holds; with UPDATE_GOLDEN=1 write it there."""
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(said)
+    assert said == path.read_text()
+
+
 class Project:
     """A folder with Evalfiles; the test's working folder, variables and terminal are fixed."""
 

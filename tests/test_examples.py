@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
 
 import pytest
-from projects import Project
+from projects import Project, check_golden
 
 EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
 SNAPSHOTS = Path(__file__).parent / "spec" / "examples"
@@ -35,10 +34,7 @@ def test_the_examples_are_there() -> None:
 def test_plans_as_recorded(name: str, examples: Project) -> None:
     """The plan of each example is the one on record (UPDATE_GOLDEN=1 rewrites it)."""
     said = re.sub(r"plan \S+$", "plan [DIGEST]", examples.run("-n", "-f", name).stdout, flags=re.M)
-    golden = SNAPSHOTS / name.replace(".evalfile", ".plan")
-    if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(said)
-    assert said == golden.read_text()
+    check_golden(SNAPSHOTS / name.replace(".evalfile", ".plan"), said)
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.evalfile")), ids=lambda p: p.stem)

@@ -37,12 +37,14 @@ ADDRESSES = {
     "uvloop": ("native", "mock", "gateway"),
     "orjson": ("native", "mock", "gateway"),
     "pyarrow": ("native",),
+    "keyring": ("run.secrets",),
     "pydantic": (
         "project.schema", "project.declare", "project.load", "project.validate", "project.references",
         "planner.ports", "store.records", "executors", "harnesses", "engines", "exporters", "gateway",
     ),
     "pydantic_core": ("project.schema",),
     "rich": ("ui",),
+    "yaml": ("harnesses.nemo_results",),
 }  # fmt: skip
 
 

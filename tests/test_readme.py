@@ -1,4 +1,4 @@
-"""The README's commands do what it says."""
+"""The README's commands do what it says, and none of them is left out here."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from evalmake.run.secrets import SERVICE
+
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
-
-
-def _commands() -> list[str]:
-    blocks = re.findall(r"## Day to day\n\n```sh\n(.*?)```", TEXT, re.S)
-    return [line.partition("#")[0].strip() for line in blocks[0].splitlines()]
+QUICKSTART = "evalmake -f Evalfiles/quickstart.evalfile"
+CELL = "arithmetic/master/1"
+BLOCKS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", TEXT, re.S))
+LINES = re.findall(r"## Day to day\n\n```sh\n(.*?)```", TEXT, re.S)[0].splitlines()
+DAILY = [line.partition("#")[0].strip() for line in LINES]
+ALSO = [  # what comments add to a command: `(-F follows)`, `(or --format mermaid)`
+    f"{line.partition('#')[0].strip()} {more}"
+    for line in LINES
+    for more in re.findall(r"\((?:or )?(--\w+ \w+|-\w)\b", line)
+]
+FLAGS = re.findall(r"`(-[^`]*)`", " ".join(re.findall(r"^\| (`-.*?) \|", TEXT, re.M)))
+PROSE = {
+    line
+    for line in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", TEXT, flags=re.S | re.M))
+    if re.match(r"(evalmake|python|pip|keyring) |\.ci/", line)
+}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +40,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     ignored = shutil.ignore_patterns(".evalmake", "reports")
     shutil.copytree(ROOT / "Evalfiles", folder / "Evalfiles", ignore=ignored)
-    _run("evalmake -f Evalfiles/quickstart.evalfile", folder)
+    assert BLOCKS["quickstart"].split(" && ")[-1] == f".venv/bin/{QUICKSTART}"
+    _run(QUICKSTART, folder)
     assert (folder / "Evalfiles/reports/quickstart.md").exists()
     return folder
 
@@ -34,22 +49,82 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(command: str, folder: Path) -> str:
     words = shlex.split(command)
     assert words[0] == "evalmake"
-    argv = [sys.executable, "-m", "evalmake", *words[1:]]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=120)
+    return _python(["-m", "evalmake", *words[1:]], folder)
+
+
+def _python(argv: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, *argv], cwd=folder, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize("command", _commands())
+def test_every_command_has_a_test() -> None:
+    """All that the README tells to run is run below, or by the gate, which installs first."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", TEXT, re.S | re.M)
+    assert [block.strip() for block in blocks] == [*BLOCKS.values(), "\n".join(LINES)]
+    assert all(line.startswith("evalmake ") for line in DAILY)
+    assert sorted(PROSE) == [
+        ".ci/run",
+        "evalmake init",
+        f"keyring set {SERVICE} NAME",
+        "pip install 'evalmake[keyring]'",
+        "python -m tests.benchmarks",
+    ]
+
+
+@pytest.mark.parametrize("command", [*DAILY, *ALSO])
 def test_every_command_works(command: str, checkout: Path) -> None:
     """Each line of "Day to day" ends well and prints something, unless it only checks."""
     assert _run(command, checkout) or "--check" in command
 
 
+def test_every_flag_works(checkout: Path) -> None:
+    """Each entry of the table of flags ends well, in the table's order, and the quiet are quiet."""
+    assert {"-n -o plan.json", "--plan plan.json", "-j N", "-k", "-B", "-q"} < set(FLAGS)
+    for flag in FLAGS:
+        said = _run(f"{QUICKSTART} {flag.replace('N', '2')} {CELL}", checkout)
+        assert (said == "") == (flag in ("-q", "-s")), flag
+
+
 def test_a_second_run_says_so_in_one_line(checkout: Path) -> None:
     """Nothing to do is one line and status 0."""
-    text = _run("evalmake -f Evalfiles/quickstart.evalfile", checkout)
-    assert text == "nothing to do: 6 evaluations up to date\n"
+    _run(QUICKSTART, checkout)  # what other tests here left to do
+    assert _run(QUICKSTART, checkout) == "nothing to do: 6 evaluations up to date\n"
+
+
+def test_init_writes_what_runs(tmp_path: Path) -> None:
+    """`evalmake init` leaves an Evalfile that runs, and that is found from a folder below."""
+    assert "now: evalmake" in _run("evalmake init", tmp_path)
+    assert "3 ran" in _run("evalmake", tmp_path)
+    (tmp_path / "below").mkdir()
+    assert _run("evalmake", tmp_path / "below").startswith("nothing to do")
+
+
+def test_the_gate_runs_the_two_commands() -> None:
+    """`.ci/run` takes both commands from the README, so that they are what is checked."""
+    gate = (ROOT / ".ci/run").read_text()
+    assert (
+        set(re.findall(r"\$\(command_of (\w+)\)", gate)) == set(BLOCKS) == {"quickstart", "tests"}
+    )
+
+
+def test_extras_exist() -> None:
+    """Every extra that the README installs is declared."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"install [^`\n]*?'(?:\.|evalmake)\[([\w,]+)\]'", TEXT)
+    assert len(named) > 1
+    assert {extra for each in named for extra in each.split(",")} <= set(
+        declared["optional-dependencies"]
+    )
+
+
+def test_the_benchmarks_print_figures() -> None:
+    """`python -m tests.benchmarks` prints evalmake's figures (here of ten cells)."""
+    small = ["--cells", "10", "--runs", "1", "--no-servers"]
+    said = _python(["-m", "tests.benchmarks", *small], ROOT)
+    assert re.search(r"10 cells +evalmake nothing to do +\d+ ms", said)
 
 
 def test_the_evalfile_of_the_readme_plans(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -12,9 +13,46 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.store import Store
+
+TRIED = """\
+    executor local {
+        backend = process
+        slots   = 4
+    }
+    model nobody {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "nobody"
+    }
+    benchmark scripted {
+        harness = command
+        files   = file("job.sh")
+        run     = "sh data/job.sh"
+    }
+    eval tried {
+        model     = nobody
+        benchmark = scripted
+        seed      in 1..8
+    }
+"""
+"""Eight cells that run `job.sh`, which `Bench.job` writes."""
+
+SCORE = """echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json\n"""
+"""The line of a `job.sh` that leaves a score."""
+
+SUMS = """\
+    benchmark sums {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = number
+    }
+"""
+"""A benchmark of the questions that `Bench.sums` writes."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +77,9 @@ class Bench:
     env: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
-    def evalfile(self, text: str) -> None:
-        """Write the Evalfile."""
-        (self.root / "Evalfile").write_text(dedent(text))
+    def evalfile(self, *texts: str) -> None:
+        """Write the Evalfile: one text after the other."""
+        (self.root / "Evalfile").write_text("".join(map(dedent, texts)))
 
     def edit(self, old: str, new: str) -> None:
         """Replace `old`, which must be there, in the Evalfile."""
@@ -95,18 +133,15 @@ class Bench:
 
     def left(self) -> list[str]:
         """The command lines of processes that stand below the workspace or were started there."""
-        found = []
-        for entry in Path("/proc").iterdir():
+        found, started = [], started_in(self.root.resolve())
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
                 cwd = os.readlink(entry / "cwd")
-                mark = (
-                    f"EVALMAKE_WORKDIR={self.root.resolve()}".encode()
-                    in (entry / "environ").read_bytes()
-                )
                 words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue
-            if cwd.startswith(str(self.root.resolve() / ".evalmake")) or mark:
+            inside = cwd.startswith(str(self.root.resolve() / ".evalmake"))
+            if inside or int(entry.name) in started:
                 found.append(words)
         return found
 
@@ -129,6 +164,28 @@ def end(process: subprocess.Popen[str]) -> Ended:
     out, err = process.communicate(timeout=120)
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
+
+
+def started_in(root: Path) -> list[int]:
+    """The processes that jobs below `root` started and left running."""
+    mark, found = f"EVALMAKE_WORKDIR={root}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
+    """Change every record of a sort in the store of the workspace at `root`."""
+    with sqlite3.connect(root / ".evalmake" / "store" / "cache.db") as database:
+        rows = database.execute("SELECT key, value FROM Cache WHERE tag = ?", (sort,)).fetchall()
+        for key, text in rows:
+            value = json.dumps(newer(json.loads(text)))
+            database.execute("UPDATE Cache SET value = ? WHERE key = ?", (value, key))
+    database.close()
 
 
 def wait_for(met: Callable[[], bool]) -> None:

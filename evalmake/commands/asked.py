@@ -9,23 +9,17 @@ from typing import Any
 import click
 
 from evalmake.lang.diagnostic import fail
+from evalmake.project.words import Words
 from evalmake.workspace import Request, Workspace, find_evalfile
 
 
 def request_of(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str] = ()) -> Request:
-    """Words and flags as one request; NAME=VALUE words are overrides."""
-    overrides = tuple(word for word in words if _is_override(word))
-    targets = tuple(word for word in words if not _is_override(word))
+    """Words and flags as one request."""
     return Request(
-        locate(flags.get("file")), targets, overrides, flags.get("dry_run", False) or bool(flags.get("output")),
+        locate(flags.get("file")), Words.of(words), flags.get("dry_run", False) or bool(flags.get("output")),
         flags.get("output"), flags.get("plan"), flags.get("jobs"), flags.get("keep_going", False),
         flags.get("always", False), flags.get("question", False), json=flags.get("as_json", False), argv=tuple(argv),
     )  # fmt: skip
-
-
-def _is_override(word: str) -> bool:
-    name, equals, _ = word.partition("=")
-    return bool(equals) and name.isidentifier()
 
 
 def locate(file: Path | None) -> Path:

@@ -9,6 +9,7 @@ import click
 from evalmake import fastpath
 from evalmake.commands.asked import locate
 from evalmake.lang.diagnostic import fail
+from evalmake.project.words import Words
 from evalmake.ui import showing
 from evalmake.workspace import Workspace
 
@@ -16,7 +17,7 @@ from evalmake.workspace import Workspace
 def accept_command(file: Path | None, directory: Path | None, target: str, because: str) -> int:
     """Record the old result under the new identity, with the differences and the reason."""
     workspace = Workspace.open(locate(file))
-    graph = workspace.graph([target])
+    graph = workspace.graph(Words.of([target], "accept").targets)
     with workspace.store() as store:
         plan = workspace.decide(graph, store)
         stale = [d for d in plan.decisions.values() if d.stale]
@@ -40,10 +41,15 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
 def verify_command(file: Path | None, directory: Path | None) -> int:
     """Re-hash everything; status 2 when something does not match."""
     from evalmake.store.collect import verify
+    from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
-    with workspace.store() as store:
+    with (
+        building(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
+        workspace.store() as store,
+    ):
         count, wrong = verify(store)
+        store.touch()
     for line in wrong:
         click.echo(line)
     click.echo(

@@ -9,8 +9,9 @@ from typing import Any
 
 import click
 
-from evalmake.commands.asked import locate, request_of
+from evalmake.commands.asked import locate
 from evalmake.planner.graph import Node
+from evalmake.project.words import Words
 from evalmake.store.journal import Journal
 from evalmake.ui import drawing, explaining, showing
 from evalmake.workspace import Workspace
@@ -27,16 +28,19 @@ def show_command(
     file: Path | None, directory: Path | None, target: str, overrides: Sequence[str], as_json: bool
 ) -> int:
     """A declaration or a cell, each value with its origin."""
-    workspace = Workspace.open(locate(file), overrides)
-    click.echo(showing.show_target(workspace, target, as_json))
+    words = Words.of([target, *overrides], "show")
+    if len(words.targets) != 1:
+        raise click.UsageError("`show` takes one target, and NAME=VALUE words")
+    workspace = Workspace.open(locate(file), words.overrides)
+    click.echo(showing.show_target(workspace, words.targets[0].text, as_json))
     return 0
 
 
 def why_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
     """Every reason, with before and after; or when the result was made."""
-    request = request_of(words, {"file": file})
-    workspace = Workspace.open(request.file, request.overrides)
-    graph = workspace.graph(request.targets)
+    asked = Words.of(words, "why")
+    workspace = Workspace.open(locate(file), asked.overrides)
+    graph = workspace.graph(asked.targets)
     with workspace.store() as store:
         plan = workspace.decide(graph, store)
         texts = [showing.why(workspace, plan.decision(name), store) for name in graph.nodes]
@@ -48,9 +52,9 @@ def graph_command(
     file: Path | None, directory: Path | None, words: Sequence[str], kind: str
 ) -> int:
     """Graphviz dot or Mermaid."""
-    request = request_of(words, {"file": file})
-    workspace = Workspace.open(request.file, request.overrides)
-    click.echo(drawing.draw(workspace.graph(request.targets), kind))
+    asked = Words.of(words, "graph")
+    workspace = Workspace.open(locate(file), asked.overrides)
+    click.echo(drawing.draw(workspace.graph(asked.targets), kind))
     return 0
 
 
@@ -74,7 +78,7 @@ def logs_command(file: Path | None, directory: Path | None, target: str, follow:
             nl=not kept.exists(),
         )
         return 0
-    graph = workspace.graph([target])
+    graph = workspace.graph(Words.of([target], "logs").targets)
     with workspace.store() as store:
         for node in graph.nodes.values():
             _stored_log(store, node, len(graph.nodes) > 1)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from evalmake.lang.files import write_atomic
-from evalmake.planner.results import Cell, GateResult, Pooled, Result, ResultSet, Score
+from evalmake.planner.results import Cell, Contrast, GateResult, Pooled, Result, ResultSet, Score
 from evalmake.project.schema import Block
 
 VERSION = 1
@@ -46,6 +46,8 @@ def _document(results: ResultSet) -> Mapping[str, Any]:
         "column": results.column,
         "table": [_cell(cell) for cell in table.cells.values()],
         "other_metrics": [_cell(cell) for cell in table.others],
+        "compare": results.compare or None,
+        "comparisons": [_contrast(one) for one in results.contrasts],
         "gates": [_gate(gate) for gate in results.gates],
         "results": [_result(result) for result in results.results],
         "missing": list(results.missing),
@@ -58,6 +60,29 @@ def _flat(value: Score | Pooled | Result | GateResult) -> dict[str, Any]:
 
 def _cell(cell: Cell) -> dict[str, Any]:
     return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_flat(cell.pooled)}
+
+
+def _contrast(found: Contrast) -> dict[str, Any]:
+    """`difference` is row - baseline; without one, `note` says why."""
+    of = found.difference
+    low, high = (of and of.interval) or (None, None)
+    return {
+        "row": found.row,
+        "column": found.column,
+        "baseline": found.baseline,
+        "metric": found.metric,
+        "difference": of and of.mean,
+        "stderr": of and of.stderr,
+        "low": low,
+        "high": high,
+        "p": found.p,
+        "p_holm": found.adjusted,
+        "test": found.test,
+        "items": of.n if of else 0,
+        "unpaired": found.unpaired,
+        "detectable": found.detectable,
+        "note": found.note,
+    }
 
 
 def _gate(gate: GateResult) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from pydantic import BaseModel
 
 from evalmake.lang.files import write_atomic
 from evalmake.planner.aggregates import missing_bounds
-from evalmake.planner.results import GateResult, Result, ResultSet, Score, Table, pool
-from evalmake.planner.scores import Basis
+from evalmake.planner.comparisons import Difference
+from evalmake.planner.results import Contrast, GateResult, Result, ResultSet, Score, Table, pool
+from evalmake.planner.scores import Basis, decimals
 from evalmake.planner.statistics import is_binary
 from evalmake.project.schema import Block
 
@@ -31,6 +32,18 @@ BASES: dict[Basis, str] = {
     ),
     "none": "Where there is no interval, the harness gave no standard error.",
 }
+PAIRED = (
+    "A difference is that of the row less the baseline, over the items that both have: an item's"
+    " scores are averaged over its runs first, and the interval is Student's t, mean ± t·SE of the"
+    " paired differences (of clusters, where items come in clusters)."
+)
+TESTS: dict[str, str] = {
+    "McNemar": "Where every score is 0 or 1, p is McNemar's exact test.",
+    "sign flip": "Where scores lie between, as means over runs do, p of up to 20 items is the exact sign-flip test.",
+    "t": "Where scores lie between, as means over runs do, p of more than 20 items is the paired t test.",
+    "clustered t": "Where items come in clusters, p is the t test of the clusters.",
+}
+HOLM = "p (Holm) allows for there being several comparisons: the chance of any false alarm is kept."
 
 
 class MarkdownExporter:
@@ -44,6 +57,7 @@ class MarkdownExporter:
         blocks = [f"# {_text(results.title)}", _summary(results)]
         if table.cells:
             blocks += [_scores(results, table), _metrics(results.results)]
+        blocks += _section(f"Compared with {_text(results.compare)}", _contrasts(results))
         blocks += _section("Gates", "\n".join(map(_gate, results.gates)))
         blocks += _section("Other metrics", _others(results, table))
         blocks += _section("Runs", _runs(results))
@@ -101,6 +115,59 @@ def _gate(gate: GateResult) -> str:
     return f"- {MARKS[gate.met]}: `{gate.address}`: {_text(gate.message)}{detail}"
 
 
+def _contrasts(results: ResultSet) -> str:
+    """Every row against the baseline: a table, what was not compared, what cannot be told."""
+    head = [results.rows, results.column, "metric", "difference", "p", "p (Holm)", "items"]
+    body = [
+        [
+            one.row,
+            one.column,
+            one.metric,
+            _difference(one.difference),
+            _p(one.p),
+            _p(one.adjusted),
+            str(one.difference.n),
+        ]
+        for one in results.contrasts
+        if one.difference
+    ]
+    notes = [note for one in results.contrasts for note in _contrast_notes(one, results)]
+    return "\n\n".join(
+        ([_grid([head, *body])] if body else []) + (["\n".join(notes)] if notes else [])
+    )
+
+
+def _difference(found: Difference) -> str:
+    """ "+0.35 [+0.21, +0.49]", with as many decimals as the interval deserves."""
+    if found.interval is None:
+        return f"{found.mean:+.3f}"
+    low, high = found.interval
+    digits = decimals((high - low) / 2)
+    return f"{found.mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def _p(p: float | None) -> str:
+    if p is None:
+        return "–"
+    return "≤ 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _contrast_notes(one: Contrast, results: ResultSet) -> Iterator[str]:
+    which = f"- `{one.row}` and `{one.baseline}`, {_text(one.column)}:"
+    if one.difference is None:
+        yield f"{which} not compared, for {_text(one.note)}."
+    if one.unpaired:
+        is_ = "item is" if one.unpaired == 1 else "items are"
+        yield f"{which} {one.unpaired} {is_} left out, not being scored in both, or not the same in both."
+    if one.adjusted is not None and one.adjusted >= 1 - results.confidence and one.detectable:
+        yield (
+            f"{which} no difference is shown, which is not to say that there is none: one of"
+            f" {one.detectable:.2g} is shown by so many items four times in five."
+        )
+    if one.difference and one.p is None and one.difference.n > 1:
+        yield f"{which} the same difference on every item: there is nothing to test."
+
+
 def _others(results: ResultSet, table: Table) -> str:
     if not table.others:
         return ""
@@ -150,6 +217,7 @@ def _unscored(name: str, score: Score) -> str:
 def _method(results: ResultSet, table: Table) -> str:
     pooled = [cell.pooled for cell in (*table.cells.values(), *table.others)]
     used = {value.basis for value in pooled if value.mean is not None}
+    tests = {one.test for one in results.contrasts}
     if not used:
         return ""
     lines = [f"Brackets hold {results.confidence * 100:.4g}% confidence intervals."]
@@ -162,6 +230,10 @@ def _method(results: ResultSet, table: Table) -> str:
             " which errs on the wide side."
         )
     lines += [text for basis, text in BASES.items() if basis in used]
+    if any(one.difference for one in results.contrasts):
+        lines.append(PAIRED)
+        lines += [text for test, text in TESTS.items() if test in tests]
+        lines.append(HOLM)
     return "\n".join(f"- {line}" for line in lines)
 
 

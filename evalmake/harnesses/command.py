@@ -1,28 +1,53 @@
-"""Any program is a harness: it is told the model by $EVALMAKE_... and leaves its scores in a file."""
+"""Any program is a harness: it is told the model by $EVALMAKE_... and leaves its scores in a file.
+
+It writes below $EVALMAKE_OUT.  Without `metrics`, its scores are those of `scores.json`, as
+{"accuracy": 0.81} or {"accuracy": {"value": 0.81, "stderr": 0.02, "n": 400}}.  `metrics` finds them
+in files of other forms:
+
+    metrics = {
+        accuracy  = "summary.json:results.gsm8k[0].acc"   # a number, or a map as above
+        correct   = "answers.csv:correct"                 # the mean of a column, over all rows
+        pass_rate = "junit.xml"                           # the tests that passed, of all that ran
+        f1        = "overall.f1"                          # a path alone is of scores.json
+    }
+
+Means come with their count and standard error.  A row without a number and a test that ended in an
+error were not scored; `coverage` is the share that must be.  A file `samples.jsonl` in the form of
+`harnesses.samples` is taken as the samples.
+"""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from evalmake.harnesses.scores import from_map, read_scores
+from evalmake.harnesses.tables import measure, mistake
+from evalmake.lang.diagnostic import Diagnostics
 from evalmake.planner.ports import Command, Outcome
+from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation
-from evalmake.project.schema import Block
+from evalmake.project.schema import Block, Real
+
+_HERE = "the command runs in a folder of its own; name what it needs in `files`: it lies in ./data/"
+_HINTS = {126: f" (cannot be executed: {_HERE})", 127: f" (not found: {_HERE})"}
 
 
 class CommandHarness:
     """Runs `run` in a shell."""
 
     class Settings(Block):
-        """`run` is a shell text; `metrics` maps a metric to FILE:path.to.number in the outputs."""
+        """`run` is a shell text; `metrics` maps a metric to its place, as this module's page says."""
 
         run: str
         metrics: dict[str, str] | None = None
+        coverage: Real = Field(default=1.0, ge=0, le=1)
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
+    placement: ClassVar[tuple[str, ...]] = ("coverage",)
 
     def command(self, evaluation: Evaluation) -> Command:
         """The shell text, with the benchmark's files below `data/`."""
@@ -35,7 +60,7 @@ class CommandHarness:
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Scores from `metrics`, else from `scores.json`."""
         if status != 0:
-            return Outcome(error=f"exit status {status}")
+            return Outcome(error=f"exit status {status}{_HINTS.get(status, '')}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
         metric = evaluation.benchmark.block.metric
@@ -43,26 +68,26 @@ class CommandHarness:
             return read_scores(outputs / "scores.json", metric)
         found: dict[str, Any] = {}
         for name, where in settings.metrics.items():
-            value = _look_up(outputs, where)
+            value = measure(outputs, where, settings.coverage)
             if isinstance(value, str):
                 return Outcome(error=f"metric `{name}`: {value}")
             found[name] = value
         return from_map(found, metric, {})
 
-
-def _look_up(outputs: Path, where: str) -> float | str:
-    """The number at FILE:a.b[0].c (a bare path looks in scores.json), or why there is none."""
-    name, _, path = where.rpartition(":")
-    file = outputs / (name or "scores.json")
-    try:
-        value: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return f"{file.name} is missing or is not JSON"
-    for step in path.replace("[", ".").replace("]", "").split("."):
-        try:
-            value = value[int(step)] if isinstance(value, list) else value[step]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return f"{file.name} has nothing at `{path}`"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"{file.name} has no number at `{path}`"
-    return float(value)
+    @staticmethod
+    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+        """Each metric's place must make sense."""
+        settings, spans = benchmark.settings, benchmark.fields.spans
+        assert isinstance(settings, CommandHarness.Settings)
+        for name, where in (settings.metrics or {}).items():
+            if wrong := mistake(where):
+                span = spans.get(("metrics", name)) or spans["metrics",]
+                found.error(
+                    "bad-value", f"metric `{name}`: {wrong}", span.value, about=f"benchmark {benchmark.name}",
+                )  # fmt: skip
+        metric = benchmark.block.metric
+        if metric and settings.metrics and metric not in settings.metrics:
+            found.error(
+                "bad-value", f"`metric`: `metrics` has no `{metric}`", spans["metric",].value,
+                about=f"benchmark {benchmark.name}", help=[f"it has {', '.join(settings.metrics)}"],
+            )  # fmt: skip

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
+from evalmake.harnesses import native_checks
 from evalmake.harnesses.scores import read_scores
 from evalmake.lang.values import Files, Symbol
 from evalmake.planner.ports import Command, Outcome
@@ -48,17 +49,11 @@ class NativeHarness:
         request_timeout: Real | None = Field(default=None, gt=0)
         request_retries: Natural | None = None
 
-        @model_validator(mode="after")
-        def _complete(self) -> NativeHarness.Settings:
-            needs = {"regex": "pattern", "python": "scorer_file", "judge": "judge"}
-            missing = needs.get(self.scorer or "")
-            if missing and getattr(self, missing) is None:
-                raise ValueError(f"`scorer = {self.scorer}` needs `{missing}`")
-            return self
-
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
     placement: ClassVar[tuple[str, ...]] = ("request_timeout", "request_retries", "coverage")
+    check_benchmark = staticmethod(native_checks.check_benchmark)
+    check_cell = staticmethod(native_checks.check_cell)
 
     def command(self, evaluation: Evaluation) -> Command:
         """`python -m evalmake.native task.json`, with the data beside it."""

@@ -18,8 +18,9 @@ def name(token: Token) -> tree.Name:
 
 
 def literal(token: Token) -> tree.Literal:
-    """A value as written."""
-    return tree.Literal(token.type, str(token), *_ends(token))
+    """A value as written; the digits of a digest in lower case."""
+    text = str(token).lower() if token.type == "DIGEST" else str(token)
+    return tree.Literal(token.type, text, *_ends(token))
 
 
 def _ends(first: Token, last: Token | None = None) -> tuple[int, int]:

@@ -218,13 +218,29 @@ def _unquoted(at: At) -> Diagnostic | None:
         return None
     if re.match(r"(sha256|xxh128):", rest[0]):
         return problem(
-            "bad-digest", "the digits of a digest are 0 to 9 and a to f, in lower case",
+            "bad-digest", "the digits of a digest are 0 to 9 and a to f",
             at.source.span(at.previous.start, at.previous.start + len(rest[0])),
         )  # fmt: skip
     return problem(
         "unquoted-text", "a text stands in quotes",
         at.source.span(at.previous.start, at.previous.start + len(rest[0])),
         help=[f'write `"{rest[0]}"`'],
+    )  # fmt: skip
+
+
+def _unquoted_key(at: At) -> Diagnostic | None:
+    """A key of a map that is more than a name: `{ X-Key = "v" }`."""
+    if not at.open or at.open[-1][1] or at.source.text[at.open[-1][0]] != "{":
+        return None
+    start = at.previous.start if at.adjacent and at.previous.text[:1].isalnum() else at.start
+    key = re.match(r"[^\s=,{}\[\]()\"'#]+(?=[ \t]*=(?!=))", at.source.text[start:])
+    if not key:
+        return None
+    return problem(
+        "unquoted-key", f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
+        at.source.span(start, start + len(key[0])),
+        notes=["without quotes a key is a name, as `max-len`, or an UPPER_CASE word, as `HF_TOKEN`"],
+        help=[f'quote the key: `"{key[0]}"`'],
     )  # fmt: skip
 
 
@@ -296,6 +312,15 @@ def _missing_block(at: At) -> Diagnostic:
 
 
 _BLOCK = "model a { "
+# What may stand in a bracket before a key, for each of the parser's states there.
+_BEFORE = tuple(
+    begin + more
+    for begin in ("", "\n")
+    for more in (
+        "",
+        *(key + sep for key in ("a = 5", "a = 5, b = 5") for sep in (",", "\n", ",\n")),
+    )
+)
 MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] = {
     "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
     "variable-case": (
@@ -309,6 +334,13 @@ MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] =
         _one_assignment,
         ("A ?= 5", "A := 5", "A += 5", "A == 5", "A != 5",
          *(_BLOCK + text for text in ("a ?= 5", "a := 5", "a += 5", "a == 5", "a != 5"))),
+    ),
+    "unquoted-key": (
+        _unquoted_key,
+        (*(_BLOCK + "a = { " + word + end for word in ("a", "A") for end in
+           ("-", "/", ":", "@", "?", "%", "*", "+", "_", ".", "$", "é", "A", "a")),
+         *(_BLOCK + "a = {" + before + key for before in _BEFORE
+           for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<"))),
     ),
     "use-equals": (
         _use_equals,
@@ -334,13 +366,14 @@ MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] =
         _unquoted,
         tuple(_BLOCK + "a = " + value + end for value in ("b", "5", "5m", "true", "sha256:9")
               for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x",
-                          "A")),
+                          "Z")),
     ),
     "bad-name": (
         _bad_name,
         (*(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
          "model a from A", 'model a from "b"', "all: A", "A-a: b", 'all: "a"', "model a é",
-         _BLOCK + "a = Aa", _BLOCK + "a = [Aa", _BLOCK + "Aa = 5"),
+         _BLOCK + "a = Aa", _BLOCK + "a = [Aa",
+         *("model a {" + before + "Aa = 5" for before in _BEFORE)),
     ),
     "missing-comma": (
         _missing_comma,

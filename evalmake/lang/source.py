@@ -7,6 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+COMMAND_LINE = "command line"  # the name of the source that what was typed is
+
 
 class Source:
     """A named text, compared by identity."""

@@ -23,13 +23,20 @@ def right_option(target: object, raw: Sequence[object], options: Sequence[str]) 
     """The index of the right option; None if the target names none of them.
 
     A target that equals an option is that option; else a number is an index from 0, and a text is
-    a letter or the digits of an index.
+    a letter or the digits of an index. ValueError for a number that is one option's index and
+    another's text.
     """
     for index, option in enumerate(raw):
         if type(target) is type(option) and target == option:
             return index
     if isinstance(target, int) and not isinstance(target, bool):
-        return target if 0 <= target < len(options) else None
+        said = options.index(str(target)) if str(target) in options else target
+        if said != target and 0 <= target < len(options):
+            raise ValueError(
+                f"the target {target} is option {target} (from 0) and also the text of option {said}: "
+                "write it as the options are written"
+            )
+        return said if 0 <= said < len(options) else None
     text = str(target).strip()
     if text in options:
         return options.index(text)

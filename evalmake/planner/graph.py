@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import networkx
 
     from evalmake.planner.ports import Registry
+
+# A benchmark and its harness -> the versions it runs with, as far as they are known: name -> version.
+Resolved = Callable[[Declared, object], Mapping[str, str]]
 
 _UNSEEN = ("cache", "log", "retry")  # of an adapter: they change no request and no reply
 
@@ -78,9 +81,10 @@ class Graph:
 class Lowering:
     """Turns a project's evaluations into actions, each declaration walked once."""
 
-    def __init__(self, project: Project, plugins: Registry) -> None:
+    def __init__(self, project: Project, plugins: Registry, resolved: Resolved) -> None:
         self.project = project
         self.plugins = plugins
+        self.resolved = resolved
         self.lock = Lock.read(project.path)
         self.services: dict[str, Action] = {}
         self._models: dict[str, Part] = {}
@@ -182,7 +186,8 @@ class Lowering:
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
                 "image": self._pinned(block.image),
-                "packages": block.packages,
+                "packages": tuple(sorted(block.packages or ())),
+                "resolved": self.resolved(benchmark, harness),
                 "task": block.task,
                 "fewshot": block.fewshot,
                 "dataset": self._pinned(block.dataset),
@@ -202,22 +207,24 @@ class Lowering:
 
 
 def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],
-          plugins: Registry) -> Graph:  # fmt: skip
+          plugins: Registry, resolved: Resolved = lambda benchmark, harness: {}) -> Graph:  # fmt: skip
     """The graph of `cells` and `reports`; EvalmakeError where a harness and its place do not fit."""
-    lowering = Lowering(project, plugins)
+    lowering = Lowering(project, plugins, resolved)
     graph = Graph()
     for cell in cells:
         graph.nodes[cell.name] = lowering.node(cell)
     for name, (declared, told) in reports.items():
         graph.reports[name] = ReportNode(declared, [lowering.node(cell) for cell in told])
     graph.services = lowering.services
-    check_places(project, graph, plugins)
+    found = Diagnostics()
+    check_places(project, graph, plugins, found)
+    check_cells(project, graph, plugins, found)
+    found.check()
     return graph
 
 
-def check_places(project: Project, graph: Graph, plugins: Registry) -> None:
+def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
     """An executor must have what the harness needs: `process` cannot run an image."""
-    found = Diagnostics()
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
         benchmark = node.evaluation.benchmark
@@ -233,7 +240,19 @@ def check_places(project: Project, graph: Graph, plugins: Registry) -> None:
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
-    found.check()
+
+
+def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """What a harness can tell of a benchmark with a model, once for all cells that are alike."""
+    told: set[tuple[int, str, str]] = set()
+    for node in graph.nodes.values():
+        cell = node.evaluation
+        alike = (id(cell.variant), cell.benchmark.name, cell.model.name)
+        if alike not in told:
+            told.add(alike)
+            check = getattr(plugins.get("harnesses", cell.benchmark.plugin), "check_cell", None)
+            if check is not None:
+                check(cell, project.models, found)
 
 
 def _dump(declared: Declared) -> dict[str, Any]:

@@ -165,6 +165,7 @@ def report_identity(
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
         "format": block.format, "rows": block.rows, "column": block.column, "settings": chosen,
+        **({"compare": block.compare} if block.compare else {}),
         "results": digest((node.name, _made(heads.get(node.name))) for node in report.nodes), "gates": list(gates),
     }  # fmt: skip
     return dict(walk(whole))

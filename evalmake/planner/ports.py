@@ -7,6 +7,7 @@ Each is an entry-point group: `evalmake.executors`, `evalmake.harnesses`, `evalm
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,7 +95,11 @@ class Executor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a harness wants run: `{python}` in argv is an interpreter that has evalmake."""
+    """What a harness wants run: `{python}` in argv is an interpreter that has evalmake.
+
+    For a harness with a `program`, it is one that has that: where a benchmark names `packages`, that of
+    their environment.
+    """
 
     argv: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
@@ -112,11 +117,30 @@ class Outcome:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a harness runs and does not bring: a module, and the `packages` that it takes."""
+
+    module: str
+    requirement: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def distribution(self) -> str:
+        """The requirement's name, as package indexes normalise it."""
+        name = re.split(r"[^\w.-]", self.requirement, maxsplit=1)[0]
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+
 class Harness(Protocol):
     """Writes the command of an evaluation and reads its outputs.
 
     `behaviour` is raised when what it asks of the model or how it scores changes, and only then:
-    it is part of every identity.
+    it is part of every identity.  Two functions that a harness may have beside these add to
+    `found: Diagnostics` what would only fail when it runs: `check_benchmark(benchmark: Declared,
+    found)` as an Evalfile is loaded, `check_cell(cell: Evaluation, models: Mapping[str, Declared],
+    found)` for each pairing with a model that was asked for.  A harness that runs a program of
+    someone else's names it as `program: ClassVar[Program]`; where it is lacking, evalmake says so.
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isclose
 
+from evalmake.planner.contrasts import Contrast, Item, adjusted, contrast, item_mean
 from evalmake.planner.gates import GateResult, judge_gate
 from evalmake.planner.scores import Pooled, Score, pool
 
 __all__ = [
     "Cell",
+    "Contrast",
     "GateResult",
+    "Item",
     "Pooled",
     "Result",
     "ResultSet",
@@ -89,6 +93,57 @@ class ResultSet:
     rows: str = "model"
     column: str = "benchmark"
     confidence: float = 0.95
+    compare: str = ""  # the row that the others are compared with, by its name
+    contrasts: tuple[Contrast, ...] = ()
+
+    def contrasted(self, items: Callable[[Result], Sequence[Item] | None]) -> ResultSet:
+        """With every row's headline score against that of the row `compare`, column by column.
+
+        `items` are the items of a result, or None where it left none.  A row that is divided by
+        another axis is compared with the part of the baseline that has the same values there.
+        """
+        groups = self._groups()
+        bases = {
+            (column, label.removeprefix(self.compare)): (label, results)
+            for (label, column), results in groups.items()
+            if results[0].coordinate(self.rows) == self.compare
+        }
+        found = []
+        for (label, column), results in groups.items():
+            name = results[0].coordinate(self.rows)
+            if name != self.compare:
+                alone = [base for (place, _), base in bases.items() if place == column]
+                base = bases.get((column, label.removeprefix(name)))
+                base = alone[0] if base is None and len(alone) == 1 else base
+                found.append(self._contrast(label, column, results, base, items))
+        return replace(self, contrasts=adjusted(found))
+
+    def _contrast(
+        self, row: str, column: str, results: Sequence[Result],
+        base: tuple[str, Sequence[Result]] | None,
+        items: Callable[[Result], Sequence[Item] | None],
+    ) -> Contrast:  # fmt: skip
+        metric = results[0].metric
+        if base is None:
+            note = f"{self.compare} has no result that is otherwise alike"
+            return Contrast(row, column, self.compare, metric, note=note)
+        label, others = base
+        sides = []
+        for result in (*results, *others):
+            found, score = items(result), result.score(metric)
+            mean = item_mean(found, metric) if found else None
+            if found is None or mean is None:
+                note = f"{result.name} left no {metric} of single items"
+            elif (
+                score is None or score.value is None or not isclose(mean, score.value, abs_tol=1e-6)
+            ):
+                note = f"the {metric} of {result.name} is not the mean of its items"
+            else:
+                sides.append(found)
+                continue
+            return Contrast(row, column, label, metric, note=note)
+        ours, theirs = sides[: len(results)], sides[len(results) :]
+        return contrast(row, column, label, metric, ours, theirs, self.confidence)
 
     def table(self) -> Table:
         """Pool the seeds of each (row, column) pair.

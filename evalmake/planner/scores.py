@@ -40,11 +40,20 @@ class Score:
     high: float | None = None
     scored: int = 0  # samples; 0 beside a value says that the harness did not count them
     unscored: int = 0
+    reported: float | None = None  # the harness's own standard error, where `stderr` is ours
 
     def __post_init__(self) -> None:
-        for number in (self.value, self.stderr, self.low, self.high):
+        for number in (self.value, self.stderr, self.low, self.high, self.reported):
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{self.metric} is {number}: write None for what is not known")
+
+    @property
+    def disagreement(self) -> str:
+        """What to say where the harness's standard error is not the one of its samples."""
+        ours, theirs = self.stderr, self.reported
+        if ours is None or theirs is None or math.isclose(ours, theirs, rel_tol=0, abs_tol=1e-6):
+            return ""
+        return f"the harness reports a standard error of {theirs:.6g}, its samples give {ours:.6g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,14 @@ class Pooled:
             return "not scored"
         if self.low is None or self.high is None:
             return f"{self.mean:.3f}"
-        half = (self.high - self.low) / 2
-        digits = min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
+        digits = decimals((self.high - self.low) / 2)
         text = f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
         return f"{text} (runs only)" if self.basis == "runs" else text
+
+
+def decimals(half: float) -> int:
+    """How many decimals, 2 to 4, a number deserves whose interval is `half` to either side."""
+    return min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,12 @@ def declare(
     if kind == "model":
         _one_endpoint(typed, fields, stated, found, about)
     comment = doc(stated.file, stated.node.start)
-    return Declared(kind, name, typed, settings, fields, stated.span, comment, stated)
+    made = Declared(kind, name, typed, settings, fields, stated.span, comment, stated)
+    if kind == "benchmark":
+        check = getattr(plugins.get("harnesses", made.plugin), "check_benchmark", None)
+        if check is not None:
+            check(made, found)
+    return made
 
 
 def _plugin_settings(

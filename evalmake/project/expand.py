@@ -8,7 +8,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from evalmake.lang.diagnostic import Diagnostics
+from evalmake.lang.diagnostic import Diagnostic, Diagnostics, problem
 from evalmake.lang.evaluate import Evaluator
 from evalmake.lang.source import Span
 from evalmake.lang.tree import Assign
@@ -117,7 +117,26 @@ def expand(project: Project) -> dict[str, list[Evaluation]]:
             break
         cells[declaration.name] = list(_cells(declaration, project, found))
     found.check()
+    empty = [project.evals[name] for name, group in cells.items() if not group]
+    if not project.overrides or len(empty) == len(cells):  # an override may empty some, not all
+        for declaration in empty:
+            found.append(no_cells(declaration, declaration.span))
+    found.check()
     return cells
+
+
+def no_cells(declaration: EvalDecl, span: Span) -> Diagnostic:
+    """What to say at `span` of an eval whose cells are all skipped."""
+    total = prod(len(axis.values) for axis in declaration.axes)
+    matched = [
+        sum(map(skip.matches, product(*(axis.values for axis in declaration.axes))))
+        for skip in declaration.skips
+    ]
+    return problem(
+        "no-cells", f"every cell of eval `{declaration.name}` is skipped", span,
+        also=[(skip.span, f"skips {n} of {total}") for skip, n in zip(declaration.skips, matched, strict=True) if n],
+        help=["narrow a `skip`, or take the eval out"],
+    )  # fmt: skip
 
 
 def _too_many(declaration: EvalDecl, total: int, project: Project, found: Diagnostics) -> None:

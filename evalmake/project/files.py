@@ -143,7 +143,7 @@ def _text(data: bytes, path: Path, at: Span | None) -> str:
 
 
 def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
-    algorithm, _, digits = digest.text.lower().partition(":")
+    algorithm, _, digits = digest.text.partition(":")
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
     if len(digits) != wanted:

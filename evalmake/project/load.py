@@ -26,13 +26,14 @@ from evalmake.project.project import AliasDecl, Project
 from evalmake.project.references import check_references
 from evalmake.project.schema import KINDS, Executor, Plugins, Settings
 from evalmake.project.validate import validate
+from evalmake.project.words import Word
 
 _NOWHERE = Source("built in", "executor local { backend = process }")
 
 
 def load(
     path: Path,
-    overrides: Sequence[str],
+    overrides: Sequence[Word],
     plugins: Plugins,
     environment: Mapping[str, str],
     cache: Path | None = None,

@@ -11,11 +11,10 @@ from evalmake.lang import tree
 from evalmake.lang.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest
 from evalmake.lang.evaluate import Binding, Evaluator, Scope
 from evalmake.lang.parser import parse_override
-from evalmake.lang.source import Source, Span
+from evalmake.lang.source import COMMAND_LINE, Source, Span
 from evalmake.lang.values import Duration, Size, Value, type_name
 from evalmake.project.files import Loaded
-
-LINE = "command line"
+from evalmake.project.words import Word
 
 
 def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
@@ -39,19 +38,24 @@ def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
 
 
 def apply_overrides(
-    scope: Scope, words: Sequence[str], allowed: Sequence[str] | None, found: Diagnostics
+    scope: Scope, words: Sequence[Word], allowed: Sequence[str] | None, found: Diagnostics
 ) -> dict[str, str]:
     """Override the variables that `words` name; what was given, by name, for plan and evidence."""
-    line = Source(LINE, " ".join(["evalmake", *words]))
     given: dict[str, str] = {}
-    at = len("evalmake ")
-    for word in words:
+    first: dict[str, Span] = {}
+    for word, whole in words:
         name, _, text = word.partition("=")
-        span = Span(line, at, at + len(name))
-        place = Span(line, at + len(name) + 1, at + len(word)) if text else span
+        if name in first:
+            found.error(
+                "duplicate-override", f"`{name}` is overridden twice", whole, "given again here",
+                also=[(first[name], "first given here")], help=["leave one of them out"],
+            )  # fmt: skip
+            continue
+        first[name] = whole
+        span = Span(whole.source, whole.start, whole.start + len(name))
+        place = Span(whole.source, span.end + 1, whole.end) if text else span
         _override(scope, name, text, span, place, allowed, found)
         given[name] = text
-        at += len(word) + 1
     return given
 
 
@@ -129,7 +133,7 @@ def judge_variables(scope: Scope, found: Diagnostics) -> None:
 
 
 @contextmanager
-def blamed(words: Sequence[str]) -> Iterator[None]:
+def blamed(words: Sequence[Word]) -> Iterator[None]:
     """Errors at a place that uses an overridden variable say so: the file alone is not at fault."""
     try:
         yield
@@ -137,10 +141,10 @@ def blamed(words: Sequence[str]) -> Iterator[None]:
         raise EvalmakeError(_blame(d, words) for d in error.diagnostics) from None
 
 
-def _blame(diagnostic: Diagnostic, words: Sequence[str]) -> Diagnostic:
+def _blame(diagnostic: Diagnostic, words: Sequence[Word]) -> Diagnostic:
     used = set(re.findall(r"[A-Z][A-Z0-9_]*", diagnostic.span.text if diagnostic.span else ""))
-    notes = [f"the command line says {word}" for word in words if word.partition("=")[0] in used]
-    if not notes or diagnostic.span is None or diagnostic.span.source.name == LINE:
+    notes = [f"the command line says {w.text}" for w in words if w.text.partition("=")[0] in used]
+    if not notes or diagnostic.span is None or diagnostic.span.source.name == COMMAND_LINE:
         return diagnostic
     return replace(diagnostic, notes=(*diagnostic.notes, *notes))
 
@@ -150,8 +154,8 @@ def _typed(scope: Scope, text: str, declared: Value, place: Span) -> Value:
     if isinstance(declared, str):
         return text
     try:
-        node = parse_override(Source(LINE, text))
-        value = Evaluator(scope, Source(LINE, text))(node)
+        source = Source(COMMAND_LINE, text)
+        value = Evaluator(scope, source)(parse_override(source))
     except EvalmakeError:
         raise ValueError(text) from None
     numbers = (int, float)

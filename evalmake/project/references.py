@@ -34,6 +34,7 @@ def check_references(
                         )
     for report in project.reports.values():
         _coordinates(report, found)
+        _baseline(report, project, stated, found)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
@@ -50,10 +51,28 @@ def _coordinates(report: Declared, found: Diagnostics) -> None:
         if value not in names:
             meant = closest(value, names)
             found.error(
-                "unknown-word", f"`{key}` cannot be {value}", report.fields.spans[key,].value,
+                "unknown-word", f"`{key}` cannot be `{value}`", report.fields.spans[key,].value,
                 about=f"report {report.name}", notes=[f"it is one of {', '.join(names)}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )  # fmt: skip
+
+
+def _baseline(
+    report: Declared, project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics
+) -> None:
+    """`compare` names one of a report's rows."""
+    name, rows, about = report.block.compare, report.block.rows, f"report {report.name}"
+    if name is None:
+        return
+    span = report.fields.spans["compare",].value
+    if rows not in ("model", "benchmark", "eval"):
+        found.error(
+            "bad-value", "`compare` names a row, and these rows have no names", span, about=about,
+            also=[(report.fields.spans["rows",].value, "the rows")],
+            help=["lay the report out by `rows = model`, `benchmark` or `eval`"],
+        )  # fmt: skip
+    elif name not in project.of(rows):
+        unknown_name(project, rows, name, span, about, found, stated)
 
 
 def _named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:

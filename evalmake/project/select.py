@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
-from evalmake.lang.diagnostic import closest, fail
-from evalmake.lang.source import Source, Span
+from evalmake.lang.diagnostic import EvalmakeError, closest, fail
+from evalmake.lang.source import Span
 from evalmake.project.declare import Declared
-from evalmake.project.expand import Evaluation
+from evalmake.project.expand import Evaluation, no_cells
 from evalmake.project.project import Project
+from evalmake.project.words import Word
 
 Cells = dict[str, list[Evaluation]]
 
@@ -24,15 +25,14 @@ class Selection:
     reports: dict[str, Declared] = field(default_factory=dict)
 
 
-def select(project: Project, cells: Cells, words: Sequence[str]) -> Selection:
+def select(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
     """What `words` name (nothing: `all`); EvalmakeError for a word that names nothing."""
     chosen = Selection()
-    line = Source("command line", " ".join(["evalmake", *words]))
-    at = len("evalmake ")
     _check_aliases(project, cells)
-    for word in words:
-        _add(project, cells, word, Span(line, at, at + max(len(word), 1)), chosen, [])
-        at += len(word) + 1
+    for word, span in words:
+        if cells.get(word) == []:
+            raise EvalmakeError([no_cells(project.evals[word], span)])
+        _add(project, cells, word, span, chosen, [])
     if not words:
         _everything(project, cells, chosen)
     return chosen

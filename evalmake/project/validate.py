@@ -194,7 +194,7 @@ def _mended(wanted: str, value: object) -> list[str]:
         "a duration": r"(\d+(\.\d+)?(ms|s|m|h|d))+",
         "a size": r"\d+(\.\d+)?[KMGT]i?B",
         "`true` or `false`": "true|false",
-        "a digest": "(sha256|xxh128):[0-9a-f]+",
+        "a digest": "(sha256|xxh128):[0-9a-fA-F]+",
     }
     if wanted in plain and re.fullmatch(plain[wanted], text):
         return [f"write it without quotes: `{text}`"]

@@ -16,6 +16,13 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Installing:
+    """An environment is being built of these packages."""
+
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
     """A build begins with so many evaluations to run and so many to reuse."""
 
@@ -80,5 +87,7 @@ class Interrupted:
     again: bool
 
 
-Event = Waiting | Began | Adopted | ServiceChanged | Started | Progressed | Ended | Interrupted
+Event = (
+    Waiting | Installing | Began | Adopted | ServiceChanged | Started | Progressed | Ended | Interrupted
+)  # fmt: skip
 Emit = Callable[[Event], None]

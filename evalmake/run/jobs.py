@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from evalmake.planner.ports import Job, Registry
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
 from evalmake.project.schema import references
+from evalmake.run.environments import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Workshop:
     project: Project
     plugins: Registry
     root: Path
+    environment: Callable[[Declared], Environment | None] = lambda benchmark: None
 
     def folder(self, id: str) -> Path:
         """A job's own folder."""
@@ -57,10 +59,16 @@ class Workshop:
             files["resume.jsonl"] = resume.decode("utf-8", "replace")
             env["EVALMAKE_RESUME"] = str(workdir / "resume.jsonl")
         plain, hidden = split_env(self.project.executors[block.executor].block.env)
+        argv = command.argv
+        if (environment := self.environment(cell.benchmark)) is not None:
+            files["out/packages.txt"] = environment.text
+            env |= environment.variables(plain.get("PATH"))
+            if getattr(harness, "program", None) is not None:
+                argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
         inputs = self._inputs(command.inputs, cell.benchmark)
         resources = block.resources
         return Job(
-            id, node.name, command.argv, workdir, files, inputs, {**plain, **env}, {**hidden, **secrets},
+            id, node.name, argv, workdir, files, inputs, {**plain, **env}, {**hidden, **secrets},
             cell.benchmark.block.image, block.timeout.seconds, resources.cpus,
             resources.memory.bytes if resources.memory else None, resources.gpus,
         )  # fmt: skip

@@ -5,24 +5,58 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 
 _SHORTEST = 4
+SERVICE = "evalmake"  # what the keyring files a secret under; the user is the secret's name
 
 
 class Secrets:
-    """Resolves names from the environment; knows every value it gave, so as to hide it."""
+    """Resolves names from environment or keyring; knows every value it gave, so as to hide it.
+
+    The keyring is asked only for what the environment lacks, and once; `trouble` is why it could
+    not be asked, or empty.
+    """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
+        self._kept: dict[str, str] = {}
         self._given: dict[str, str] = {}
+        self.trouble = ""
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that have no value."""
-        return [name for name in names if not self._environment.get(name)]
+        return [name for name in names if not self._value(name)]
+
+    def _value(self, name: str) -> str:
+        """The value of a secret, empty if it has none."""
+        found = self._environment.get(name)
+        if found:
+            return found
+        if name not in self._kept:
+            self._kept[name] = self._ask_keyring(name)
+        return self._kept[name]
+
+    def _ask_keyring(self, name: str) -> str:
+        if find_spec("keyring") is None:
+            self.trouble = "this Python has no `keyring`: pip install 'evalmake[keyring]'"
+            return ""
+        import keyring
+
+        try:
+            value: str | None = keyring.get_password(SERVICE, name)
+        except Exception as error:  # backends let those of their own libraries through
+            said = str(error).strip() or type(error).__name__
+            self.trouble = f"the keyring cannot be read: {said.splitlines()[0]}"
+            return ""
+        return value or ""
 
     def resolve(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Variable -> secret's name, to variable -> value; KeyError for one without."""
-        resolved = {variable: self._environment[name] for variable, name in variables.items()}
+        resolved = {variable: self._value(name) for variable, name in variables.items()}
+        for variable, value in resolved.items():
+            if not value:
+                raise KeyError(variables[variable])
         self._given.update((variables[v], value) for v, value in resolved.items())
         return resolved
 

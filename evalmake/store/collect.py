@@ -17,26 +17,38 @@ class Garbage:
 
 
 def verify(store: Store) -> tuple[int, list[str]]:
-    """Re-hash every blob and part; how many were looked at, and what does not match."""
+    """Re-hash every blob and part; how many were looked at, and what does not match.
+
+    A blob that is not what it was is worthless: it is removed, so that what rests on it runs again.
+    What only a superseded attempt has lost is no mismatch of what counts.
+    """
     wrong = [f"the database: {text}" for text in store.check()]
     blobs, parts = store.keys("blob"), store.keys("part")
     for key in blobs:
         if store.blob(key[5:]) is None:
-            wrong.append(f"blob sha256:{key[5:]}: the content is missing or is not what it was")
+            wrong.append(f"blob sha256:{key[5:]}: {_damaged(store, key[5:])}")
+            store.remove(key)
     for key in parts:
         walk = store.part(key[5:])
         if walk is None or digest(walk.items()) != key[5:]:
             wrong.append(f"part {key[5:]}: its text is not what it was")
     known = {key[5:] for key in blobs}
-    for name, blob in _needed(store):
-        if blob not in known:
+    for name, blob, counts in _needed(store):
+        if blob not in known and counts:
             wrong.append(f"{name}: its output sha256:{blob} is missing")
     return len(blobs) + len(parts), wrong
 
 
+def _damaged(store: Store, blob: str) -> str:
+    """What to say of a blob whose bytes are not what they were."""
+    users = sorted({name for name, needed, _ in _needed(store) if needed == blob})
+    shown = ", ".join(users[:3]) + (f" and {len(users) - 3} more" if len(users) > 3 else "")
+    return f"the content is missing or is not what it was; it is removed from {shown or 'nothing'}"
+
+
 def garbage(store: Store) -> list[Garbage]:
     """The blobs and parts that no attempt reaches, and the files that a kill left."""
-    needed = {blob for _, blob in _needed(store)}
+    needed = {blob for _, blob, _ in _needed(store)}
     walked = {part for _, part in _parts(store)}
     found = [key for key in store.keys("blob") if key[5:] not in needed]
     found += [key for key in store.keys("part") if key[5:] not in walked]
@@ -52,10 +64,11 @@ def collect(store: Store) -> list[Garbage]:
     return found
 
 
-def _needed(store: Store) -> list[tuple[str, str]]:
+def _needed(store: Store) -> list[tuple[str, str, bool]]:
+    """Every attempt with each blob of its own, and whether it is the attempt that counts."""
     return [
-        (f"{result.name} (attempt {result.attempt})", output.sha256)
-        for action in store.heads()
+        (f"{result.name} (attempt {result.attempt})", output.sha256, result.attempt == head.success)
+        for action, head in store.heads().items()
         for result in store.attempts(action)
         for output in result.outputs
     ]

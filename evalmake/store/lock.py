@@ -1,4 +1,4 @@
-"""One evalmake builds with a store at a time: a lock that the kernel frees when its holder dies."""
+"""Locks that the kernel frees when their holder dies, such as the one on a store being built with."""
 
 from __future__ import annotations
 
@@ -9,12 +9,27 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from evalmake.store.store import store_failed
+
 
 @contextlib.contextmanager
 def building(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
     """Hold the store's lock; yields whether another had it first. `waiting` is told who."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    with locked(folder / "lock", waiting) as (_, waited):
+        yield waited
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[tuple[int, bool]]:
+    """Hold the lock on `path`; yields its descriptor and whether another had it first.
+
+    A child process that is given the descriptor holds the lock too, for as long as it lives.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise store_failed(path.parent, error) from None
     waited = False
     try:
         try:
@@ -27,6 +42,6 @@ def building(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
         with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
             os.pwrite(handle, holder, 0)
             os.ftruncate(handle, len(holder))
-        yield waited
+        yield handle, waited
     finally:
         os.close(handle)

@@ -9,8 +9,8 @@ from typing import Any
 from unicodedata import category, east_asian_width
 
 from evalmake.lang.diagnostic import Diagnostic, Label
+from evalmake.lang.source import COMMAND_LINE
 
-COMMAND_LINE = "command line"
 _TAB = 4
 _WIDEST = 160  # columns of a source line that is shown whole
 _AROUND = 50  # columns before the label in one that is not

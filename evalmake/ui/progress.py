@@ -12,6 +12,7 @@ from evalmake.run.events import (
     Began,
     Ended,
     Event,
+    Installing,
     Interrupted,
     Progressed,
     ServiceChanged,
@@ -124,6 +125,8 @@ def sentence(event: Event, verbose: bool) -> str:
     match event:
         case Waiting(holder):
             return f"waiting for another evalmake to finish ({holder})"
+        case Installing(packages):
+            return f"installing {', '.join(packages)} in an environment of its own"
         case Adopted(name, state):
             return f"{name}: found again from an interrupted build, {state}"
         case ServiceChanged(name, state, detail):
@@ -153,4 +156,5 @@ def score_text(score: Score | None) -> str:
     text = f"{score.metric} {score.value:.3f}"
     if score.low is not None and score.high is not None:
         text += f" [{score.low:.3f}, {score.high:.3f}]"
-    return text + (f", {score.unscored} not scored" if score.unscored else "")
+    text += f", {score.unscored} not scored" if score.unscored else ""
+    return text + (f"; {score.disagreement}" if score.disagreement else "")

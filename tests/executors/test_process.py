@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from contract import ExecutorContract, Make, ended, job
+from workspaces import started_in
 
 from evalmake.executors.process import ProcessExecutor
 from evalmake.planner.ports import Executor, JobState, Phase
@@ -84,15 +85,3 @@ def wait_text(path: Path) -> str:
     while not path.exists() or not path.read_text():
         time.sleep(0.01)
     return path.read_text()
-
-
-def started_in(root: Path) -> list[str]:
-    """The processes that jobs below `root` started."""
-    mark, found = f"EVALMAKE_WORKDIR={root}".encode(), []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (entry / "environ").read_bytes():
-                found.append(entry.name)
-        except OSError:
-            continue
-    return found

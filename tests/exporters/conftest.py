@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evalmake.planner.results import Result, ResultSet, Score, judge_gate
+from evalmake.planner.results import Item, Result, ResultSet, Score, judge_gate
 
 
 def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:
@@ -70,6 +70,28 @@ def single() -> ResultSet:
     """One run, nothing else."""
     results = (run("apprentice", "sums", 1, binary("accuracy", 10, 10)),)
     return ResultSet("Quickstart", results, (), (), plan="xxh128:00000001")
+
+
+@pytest.fixture
+def compared() -> ResultSet:
+    """Three models against a fourth: a clear difference, none, and one that cannot be told."""
+    right = {"base": range(12), "better": range(30), "same": range(2, 14), "silent": range(20)}
+    results = [run(name, "sums", 1, binary("accuracy", len(r), 40)) for name, r in right.items()]
+
+    def items(result: Result) -> list[Item] | None:
+        if result.model == "silent":
+            return None
+        asked = range(40 if result.model != "same" else 38)
+        found = right[result.model]
+        return [Item(str(i), f"hash {i}", {"accuracy": float(i in found)}) for i in asked] + [
+            Item(str(i), f"hash {i}", {}) for i in range(len(asked), 40)
+        ]
+
+    same = replace(results[2], scores=(binary("accuracy", 12, 38, 2),))
+    told = (*results[:2], same, results[3])
+    return ResultSet(
+        "Against a baseline", told, (), (), plan="xxh128:00000002", compare="base"
+    ).contrasted(items)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def exported(results: ResultSet, path: Path) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["matrix", "single", "nothing"])
+@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
 def test_the_document(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The whole file is as a person approved it."""
     path = tmp_path / "reports" / "results.json"

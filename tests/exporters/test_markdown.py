@@ -14,7 +14,7 @@ from evalmake.planner.results import ResultSet
 GOLDEN = Path(__file__).with_name("golden")
 
 
-@pytest.mark.parametrize("name", ["matrix", "single", "nothing"])
+@pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
 def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """The whole file is as a person approved it."""
     path = tmp_path / "reports" / "scorecard.md"

@@ -69,7 +69,7 @@ def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
         ("3", CITIES, 3),
         ("2", ("1", "2", "3"), 1),
         (2, (1, 2, 3), 1),
-        (2, ("1", "2", "3"), 2),
+        (4, ("3", "4"), 1),
         ("A", ("B", "A"), 1),
         ("E", CITIES, None),
         (4, CITIES, None),
@@ -81,6 +81,12 @@ def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
 def test_the_right_option_is_resolved(target: object, raw: Any, index: int | None) -> None:
     """A target is an option's text before it is a letter or an index."""
     assert right_option(target, raw, [str(one) for one in raw]) == index
+
+
+def test_a_number_that_could_be_either_is_refused() -> None:
+    """A number that is one option's index and another's text is an error, not a guess."""
+    with pytest.raises(ValueError, match="and also the text of option 3"):
+        right_option(1, ["2", "5", "0", "1"], ["2", "5", "0", "1"])
 
 
 @given(

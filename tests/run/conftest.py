@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workspaces import Bench, kill
+from workspaces import Bench, kill, started_in
 
 
 @pytest.fixture
@@ -18,10 +18,5 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         if process.poll() is None:
             kill(process.pid)
             process.communicate()
-    marks = f"EVALMAKE_WORKDIR={tmp_path}".encode()
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and marks in (entry / "environ").read_bytes():
-                kill(int(entry.name))
-        except OSError:
-            continue
+    for pid in started_in(tmp_path):
+        kill(pid)

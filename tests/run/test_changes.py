@@ -141,6 +141,23 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
     assert "8 ran" in built.run("--plan", "plan.json").out
 
 
+def test_a_saved_plan_brings_its_overrides_and_targets(built: Bench) -> None:
+    """What a plan was made with need not be said again to run it."""
+    built.edit("eval grid {", "LIMIT = 10\neval grid {\n    limit = LIMIT")
+    assert built.run("-n", "-o", "plan.json", "grid/one/sums/1", "LIMIT=3").status == 0
+    assert "1 ran" in built.run("--plan", "plan.json").out
+
+
+def test_a_report_never_overwrites_an_input(built: Bench) -> None:
+    """A report whose path is the Evalfile or an input is refused when it is loaded."""
+    before = (built.root / "Evalfile").read_text()
+    built.edit('"out/card.md"', '"Evalfile"')
+    refused = built.run()
+    assert refused.status == 2
+    assert "Evalfile is an input [same-path]" in refused.err
+    assert (built.root / "Evalfile").read_text() == before.replace('"out/card.md"', '"Evalfile"')
+
+
 def test_b_adds_an_attempt(built: Bench) -> None:
     """`-B` runs up-to-date targets once more and keeps both attempts."""
     assert "1 ran" in built.run("-B", "grid/one/sums/1").out
@@ -173,50 +190,6 @@ def test_telling_commands(built: Bench) -> None:
     assert "succeeded" in built.run("logs", "grid/one/more/1").out
     assert "all match" in built.run("verify").out
     assert "0 entries" in built.run("gc").out
-
-
-def test_two_at_once_run_nothing_twice(bench: Bench) -> None:
-    """Two evalmakes on one store both end well, and every action ran once."""
-    bench.evalfile(EVALFILE)
-    bench.sums(10)
-    bench.sums(12, "more.jsonl")
-    first, second = bench.start("-v"), bench.start("-v")
-    texts = [process.communicate(timeout=120) for process in (first, second)]
-    assert [first.returncode, second.returncode] == [0, 0], texts
-    assert any("waiting for another evalmake to finish (process" in err for _, err in texts)
-    ran = sum(err.count("started on local, attempt 1") for _, err in texts)
-    assert ran == 8
-    assert "attempt 2" not in str(texts)
-
-
-def test_a_secret_is_nowhere(bench: Bench) -> None:
-    """A secret's bytes are in no file of the workspace and on no screen, though the harness prints it."""
-    secret = "tr0ub4dor-and-3-horses"
-    bench.evalfile("""
-        model m { endpoint = "http://127.0.0.1:9/v1", name = "x", api_key = secret("TEST_KEY") }
-        benchmark leak {
-            harness = command
-            run = '''
-                echo "key is $EVALMAKE_API_KEY, other is $OTHER"
-                echo "{\\"accuracy\\": 1, \\"usage\\": {}}" > "$EVALMAKE_OUT/scores.json"
-                echo "$EVALMAKE_API_KEY" > "$EVALMAKE_OUT/stolen.txt"
-            '''
-        }
-        executor e { backend = process, env = { OTHER = secret("TEST_KEY") } }
-        eval leak { model = m, benchmark = leak, executor = e }
-        report r { of = [leak], format = json, path = "r.json" }
-    """)
-    assert "the secret `TEST_KEY` is not in the environment" in bench.run().err
-    env = {"TEST_KEY": secret}
-    texts = [
-        bench.run(*words, env=env).text
-        for words in (["-v"], ["-n", "-o", "plan.json"], ["logs", "leak"])
-    ]
-    assert "key is [secret TEST_KEY], other is [secret TEST_KEY]" in texts[2]
-    assert secret not in "".join(texts)
-    files = [path for path in bench.root.rglob("*") if path.is_file()]
-    assert files
-    assert [p for p in files if secret.encode() in p.read_bytes()] == []
 
 
 def test_plain_files_of_the_workspace_stay_few(built: Bench) -> None:

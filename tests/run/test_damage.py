@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from workspaces import Bench
+from workspaces import SCORE, TRIED, Bench, rewrite
 
-EVALFILE = """\
-    model nobody {
-        endpoint = "http://127.0.0.1:9/v1"
-        name     = "nobody"
-    }
-    benchmark scripted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
-    eval tried {
-        model     = nobody
-        benchmark = scripted
-        seed      in 1..8
-    }
-"""
-SCORE = """echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json\n"""
 BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
 
 
 @pytest.fixture
 def built(bench: Bench) -> Bench:
     """A workspace of two results, each with an output in a file of its own."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(TRIED)
     bench.edit("1..8", "1..2")
     bench.job(BIG + SCORE)
     assert bench.run().status == 0
@@ -59,7 +39,7 @@ def small(bench: Bench) -> Iterator[Bench]:
 
 def test_full_disk(small: Bench) -> None:
     """A full disk ends the build with a message; with room again it goes on from what was done."""
-    small.evalfile(EVALFILE)
+    small.evalfile(TRIED)
     small.job(BIG + SCORE)
     ended = small.run("-j", "1")
 
@@ -99,7 +79,11 @@ def test_altered_output_is_found(built: Bench) -> None:
     ended = built.run("verify")
     assert ended.status == 2
     assert "the content is missing or is not what it was" in ended.out
+    assert "removed from tried/" in ended.out
     assert ended.out.splitlines()[-1].endswith("entries verified, 1 do not match")
+    assert "is missing from the store or damaged" in built.run("-n").out
+    assert "1 ran" in built.run().out
+    assert built.run("verify").status == 0
 
 
 def test_gc(built: Bench) -> None:
@@ -117,19 +101,9 @@ def test_gc(built: Bench) -> None:
 READERS = (["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"], [])
 
 
-def rewrite(bench: Bench, sort: str, newer: Callable[[Any], object]) -> None:
-    """Change every record of a sort in the database."""
-    with sqlite3.connect(bench.root / ".evalmake" / "store" / "cache.db") as database:
-        rows = database.execute("SELECT key, value FROM Cache WHERE tag = ?", (sort,)).fetchall()
-        for key, text in rows:
-            value = json.dumps(newer(json.loads(text)))
-            database.execute("UPDATE Cache SET value = ? WHERE key = ?", (value, key))
-    database.close()
-
-
 def test_standings_of_a_later_evalmake(built: Bench) -> None:
     """Every command refuses a store that a later version wrote, in one sentence."""
-    rewrite(built, "head", lambda row: [99, *row[1:]])
+    rewrite(built.root, "head", lambda row: [99, *row[1:]])
     for words in READERS:
         ended = built.run(*words)
         assert ended.status == 2
@@ -138,7 +112,7 @@ def test_standings_of_a_later_evalmake(built: Bench) -> None:
 
 def test_records_of_a_later_evalmake(built: Bench) -> None:
     """So does whatever reads single attempts."""
-    rewrite(built, "record", lambda record: record | {"v": 99, "more": 1})
+    rewrite(built.root, "record", lambda record: record | {"v": 99, "more": 1})
     for words in (["verify"], ["gc"], ["logs", "tried"]):
         ended = built.run(*words)
         assert ended.status == 2

@@ -6,7 +6,7 @@ import os
 import signal
 from pathlib import Path
 
-from workspaces import Bench, end, wait_for
+from workspaces import SUMS, Bench, end, wait_for
 
 EVALFILE = """\
     executor local {
@@ -27,14 +27,6 @@ EVALFILE = """\
         concurrency = 1
     }
     model broken { deployment = broken }
-    benchmark sums {
-        harness         = native
-        files           = file("sums.jsonl")
-        prompt          = "{question}"
-        target          = "{answer}"
-        scorer          = number
-        request_retries = 0
-    }
     eval asked {
         model     = stand-in
         benchmark = sums
@@ -45,6 +37,7 @@ EVALFILE = """\
         benchmark = sums
         seed      in 1..4
     }
+    defaults benchmark { request_retries = 0 }
 """
 
 
@@ -63,7 +56,7 @@ def server_pid(bench: Bench) -> int | None:
 
 def test_dead_server_is_started_again(bench: Bench) -> None:
     """Evaluations whose server was killed are run again on a new one, at no cost to their retries."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(EVALFILE, SUMS)
     bench.sums(30)
     process = bench.start("asked")
     samples = bench.root / ".evalmake" / "work"
@@ -82,7 +75,7 @@ def test_dead_server_is_started_again(bench: Bench) -> None:
 
 def test_server_that_never_comes_up(bench: Bench) -> None:
     """The message says how it ended, where, its last words and who waits; -k does all the rest."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     ended = bench.run("-k")
 
@@ -113,7 +106,7 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
 
 def test_server_that_is_never_ready(bench: Bench) -> None:
     """A server that does not answer within `ready` is ended, started again, and given up."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     bench.edit('"echo loading; echo out of memory; exit 137"', '"sleep 1000 & sleep 1000"')
     bench.edit("resources = { memory = 1GiB }", "ready     = 1s")
@@ -127,7 +120,7 @@ def test_server_that_is_never_ready(bench: Bench) -> None:
 
 def test_server_is_shared_and_stopped(bench: Bench) -> None:
     """One server serves all its evaluations, and stops after the last."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     ended = bench.run("asked", "-v")
 

@@ -7,19 +7,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from workspaces import Bench
+from workspaces import SUMS, Bench
 
 EVALFILE = """\
     model subject {
         endpoint = "ENDPOINT"
         name     = "subject"
     }
-    benchmark sums {
-        harness         = native
-        files           = file("sums.jsonl")
-        prompt          = "{question}"
-        target          = "{answer}"
-        scorer          = number
+    defaults benchmark {
         request_retries = 0
         request_timeout = 0.3
     }
@@ -87,7 +82,7 @@ def server() -> Iterator[str]:
 )
 def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, reason: str) -> None:
     """The failure names the evaluation, the URL and the reason; there is no score."""
-    bench.evalfile(EVALFILE.replace("ENDPOINT", f"{server}/{kind}/v1"))
+    bench.evalfile(EVALFILE.replace("ENDPOINT", f"{server}/{kind}/v1"), SUMS)
     bench.sums(60)
     ended = bench.run()
 
@@ -103,7 +98,7 @@ def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, reason: str) -
 
 def test_refusing_endpoint(bench: Bench) -> None:
     """An address at which nobody listens is named."""
-    bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"))
+    bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"), SUMS)
     bench.sums()
     ended = bench.run()
 
@@ -121,7 +116,7 @@ def test_refusing_endpoint(bench: Bench) -> None:
 )
 def test_bad_data(bench: Bench, line: str, reason: str) -> None:
     """A record that is no JSON or lacks a field fails the evaluation with its file and line."""
-    bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"))
+    bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"), SUMS)
     bench.sums(2)
     with (bench.root / "sums.jsonl").open("a") as stream:
         stream.write(line + "\n")

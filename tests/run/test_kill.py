@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from workspaces import Bench, end, wait_for
+from workspaces import SCORE, SUMS, TRIED, Bench, end, wait_for
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Entry, Journal
@@ -32,13 +32,6 @@ MATRIX = """\
         harness = command
         files   = file("job.sh")
         run     = "sh data/job.sh"
-    }
-    benchmark sums {
-        harness = native
-        files   = file("sums.jsonl")
-        prompt  = "{question}"
-        target  = "{answer}"
-        scorer  = number
     }
     eval many {
         model     = stand-in
@@ -63,7 +56,7 @@ def matrix(root: Path) -> Bench:
     """A workspace of thirty cells."""
     root.mkdir()
     bench = Bench(root)
-    bench.evalfile(MATRIX)
+    bench.evalfile(MATRIX, SUMS)
     bench.job(JOB)
     bench.sums()
     return bench
@@ -131,13 +124,6 @@ SLOW = """\
         deployment  = stand-in
         concurrency = 1
     }
-    benchmark sums {
-        harness = native
-        files   = file("sums.jsonl")
-        prompt  = "{question}"
-        target  = "{answer}"
-        scorer  = number
-    }
     eval asked {
         model     = stand-in
         benchmark = sums
@@ -153,7 +139,7 @@ def samples_so_far(bench: Bench) -> int:
 
 def test_interrupt_once(bench: Bench) -> None:
     """Ctrl-C ends with 130, the evaluation is on record as cancelled, and goes on from its samples."""
-    bench.evalfile(SLOW)
+    bench.evalfile(SLOW, SUMS)
     bench.sums(30)
     process = bench.start()
     wait_for(lambda: samples_so_far(bench) >= 5)
@@ -188,29 +174,14 @@ def sample_rows(store: Store, attempt: ActionResult) -> list[dict[str, object]]:
 
 def test_interrupt_twice(bench: Bench) -> None:
     """A second Ctrl-C ends at once what would not end, and the next build recovers."""
-    bench.evalfile(
-        """
-        benchmark stubborn {
-            harness = command
-            files   = file("job.sh")
-            run     = "sh data/job.sh"
-        }
-        model nobody {
-            endpoint = "http://127.0.0.1:9/v1"
-            name     = "nobody"
-        }
-        eval deaf {
-            model     = nobody
-            benchmark = stubborn
-        }
-        """
-    )
+    bench.evalfile(TRIED)
+    bench.edit("seed      in 1..8", "")
     bench.job(
-        """
+        f"""
         trap '' TERM
         echo ready
         test -e ../../../calm || while :; do sleep 0.1; done
-        echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
+        {SCORE}
         """
     )
     process = bench.start()

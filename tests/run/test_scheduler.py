@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces import Bench
+from workspaces import SCORE, TRIED, Bench
 
 from evalmake.run.events import Ended, Event, Started
 from evalmake.run.jobs import Workshop
@@ -15,28 +15,12 @@ from evalmake.run.secrets import Secrets
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
 
-EVALFILE = """\
-    model nobody {
-        endpoint = "http://127.0.0.1:9/v1"
-        name     = "nobody"
-    }
-    benchmark scripted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
-    eval tried {
-        model     = nobody
-        benchmark = scripted
-        seed      in 1..3
-    }
-"""
-
 
 @pytest.fixture
 def schedule(bench: Bench) -> Callable[..., Report]:
     """Run all cells of a small Evalfile on a fake executor; `watch` is given it and each event."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(TRIED)
+    bench.edit("1..8", "1..3")
 
     def run(job: str, watch: Callable[[FakeExecutor, Event], None]) -> Report:
         bench.job(job)
@@ -64,11 +48,9 @@ def job_ids(root: Path) -> list[str]:
 
 def test_polled(bench: Bench, schedule: Callable[..., Report]) -> None:
     """Jobs that run far away and offer nothing to wait on are collected all the same."""
-    report = schedule(
-        """echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json""", lambda executor, event: None
-    )
+    report = schedule(SCORE, lambda executor, event: None)
     assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
-    assert bench.scores() == {name: [1.0] for name in report.succeeded}
+    assert bench.scores() == {name: [0.5] for name in report.succeeded}
     assert bench.journal() == []
 
 
@@ -81,12 +63,7 @@ def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., Report])
             lost.extend(job_ids(bench.root))
             executor.forget(lost[0])
 
-    report = schedule(
-        """
-        echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
-        """,
-        lose_first,
-    )
+    report = schedule(SCORE, lose_first)
     assert report.failed == []
     assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
     statuses = [a.status for a in bench.attempts() if a.name == "tried/1"]
@@ -103,6 +80,6 @@ def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., Report]) 
         if isinstance(event, Ended) and event.name == "tried/1":
             ended.append(event.status)
 
-    report = schedule("""echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json""", lose)
+    report = schedule(SCORE, lose)
     assert ended == ["cancelled", "cancelled", "cancelled", "failed"]
     assert (report.failed, sorted(report.succeeded)) == (["tried/1"], ["tried/2", "tried/3"])

@@ -41,6 +41,11 @@ EVALFILE = """\
         executor  = here
         seed      in 1..2
     }
+    report told {
+        of     = [leak]
+        format = json
+        path   = "told.json"
+    }
 """
 
 JOB = """\
@@ -107,6 +112,7 @@ def test_secrets_are_nowhere(bench: Bench) -> None:
         assert SECRET not in text
         assert PLAIN not in text
     assert (bench.root / "plan.json").exists()
+    assert "[secret PLAIN]" in (bench.root / "told.json").read_text()
     assert holders(bench.root) == []
     assert {a.name: [s.metric for s in a.scores] for a in bench.attempts()} == {
         "leak/1": ["accuracy", "[secret PLAIN]"],
@@ -162,5 +168,8 @@ def test_missing_secret(bench: Bench) -> None:
     ended = bench.run()
 
     assert ended.status == 2
-    assert "error: the secret `PLAIN` is not in the environment [missing-secret]" in ended.err
+    said = "the secret `PLAIN` is neither in the environment nor in the keyring [missing-secret]"
+    assert f"error: {said}" in ended.err
+    assert "help: set it for this command: export PLAIN=..." in ended.err
+    assert "help: or keep it: keyring set evalmake PLAIN" in ended.err
     assert bench.attempts() == []

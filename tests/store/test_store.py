@@ -178,7 +178,7 @@ def test_damaged_file(store: Store) -> None:
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     blob_file(store).write_bytes(LARGE[:-1] + b"x")
     [wrong] = verify(store)[1]
-    assert wrong.endswith("the content is missing or is not what it was")
+    assert wrong.endswith("is not what it was; it is removed from e/1 (attempt 1)")
 
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     assert verify(store)[1] == []

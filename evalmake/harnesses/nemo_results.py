@@ -1,0 +1,167 @@
+"""Reading what `run_eval` leaves: results.yml, the marks of an early end, and normalised samples."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evalmake.harnesses.logs import last_error
+from evalmake.harnesses.samples import NAME, Row, write_samples
+from evalmake.planner.ports import Outcome
+from evalmake.planner.scores import Score
+
+_UNUSED = re.compile(r"not used in the command template: (.*?)\. Valid params")
+_PARAM = "config.params."
+
+
+class Entry(NamedTuple):
+    """A score as reported: of a task or group, a metric of it, and a way of taking that."""
+
+    name: str
+    way: str
+    value: float
+    stats: Mapping[str, Any]
+
+
+def read_run(
+    outputs: Path, status: int, metric: str | None, meant: Sequence[str], coverage: float
+) -> Outcome:
+    """The outcome of a run with its results in `outputs`/nemo; writes its samples beside them.
+
+    `meant` are the parameters that must have had an effect, `coverage` the share of requests that
+    must have been answered, 0 to 1.
+    """
+    folder, log = outputs / "nemo", outputs.parent / "log"
+    if (folder / ".nemo_evaluator_interrupted").exists():
+        return Outcome(error="the harness was interrupted (exit status 143)")
+    if status:
+        return Outcome(error=last_error(log) or f"exit status {status}")
+    if unused := _unused(log, meant):
+        return Outcome(error=f"the task takes no {' and no '.join(unused)}")
+    if missing := _unanswered(outputs.parent / "gateway" / "requests.jsonl", coverage):
+        return Outcome(error=missing)
+    entries = _read_results(folder / "results.yml")
+    if isinstance(entries, str):
+        return Outcome(error=entries)
+    if samples := list(_samples(folder)):
+        write_samples(outputs / NAME, samples)
+    return _judge(entries, metric)
+
+
+def _judge(entries: Sequence[Entry], metric: str | None) -> Outcome:
+    names = [entry.name for entry in entries]
+    if not names:
+        return Outcome(error="the harness reported no score")
+    headline = metric or _headline(entries)
+    if headline not in names:
+        return Outcome(
+            error=f"the harness reported no `{headline}`; it reported {', '.join(names)}"
+        )
+    wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
+    if wrong:
+        return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
+    return Outcome(tuple(_score(entry) for entry in entries), headline)
+
+
+def _read_results(path: Path) -> list[Entry] | str:
+    """Every score by the name that NVIDIA's exporters give it, TASK_METRIC_SCORE; groups first."""
+    import yaml
+
+    try:
+        results = yaml.safe_load(path.read_text(encoding="utf-8"))["results"]
+        found: dict[str, Entry] = {}
+        for name, body in (*_groups(results.get("groups")), *(results.get("tasks") or {}).items()):
+            for metric, scores in (body.get("metrics") or {}).items():
+                for way, score in scores["scores"].items():
+                    full, value = f"{name}_{metric}_{way}", float(score["value"])
+                    found.setdefault(full, Entry(full, way, value, score.get("stats") or {}))
+    except FileNotFoundError:
+        return "the harness wrote no results.yml"
+    except (OSError, yaml.YAMLError):
+        return "results.yml is cut off or is not YAML"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"results.yml has another form than this evalmake knows: {error!r}"
+    return list(found.values())
+
+
+def _groups(groups: Any) -> Iterator[tuple[str, Any]]:
+    for name, body in (groups or {}).items():
+        yield name, body
+        yield from _groups(body.get("groups"))
+
+
+def _headline(entries: Sequence[Entry]) -> str:
+    """The first, by samples where it was also taken otherwise: a mean of means hides its weights."""
+    first = entries[0].name.removesuffix(entries[0].way)
+    alike = [entry for entry in entries if entry.name == first + entry.way]
+    return next((entry.name for entry in alike if entry.way.startswith("micro")), entries[0].name)
+
+
+def _score(entry: Entry) -> Score:
+    stderr, count = entry.stats.get("stderr"), entry.stats.get("count")
+    known = isinstance(stderr, int | float) and math.isfinite(stderr)
+    return Score(
+        entry.name,
+        entry.value if math.isfinite(entry.value) else None,
+        float(stderr) if known and stderr is not None else None,
+        scored=count if isinstance(count, int) else 0,
+    )
+
+
+def _unused(log: Path, meant: Sequence[str]) -> list[str]:
+    """Those of `meant` that the harness warns have no effect on what it runs."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    told = {name for found in _UNUSED.findall(text) for name in found.split(", ")}
+    return [f"`{name}`" for name in meant if _PARAM + name in told]
+
+
+def _unanswered(path: Path, coverage: float) -> str:
+    """What to say where too many prompts were never answered: a harness may score such as wrong.
+
+    `path` are the gateway's notes; where there are none, nothing is known.
+    """
+    asked: dict[str, int] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if "prompt" in row and not 200 <= asked.get(row["prompt"], 0) < 300:
+                asked[row["prompt"]] = row["status"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    failed = Counter(status for status in asked.values() if not 200 <= status < 300)
+    if len(asked) - failed.total() >= coverage * len(asked) - 1e-9:
+        return ""
+    status, count = failed.most_common(1)[0]
+    text = f"{failed.total()} of {len(asked)} requests were not answered, and {coverage * 100:g}% must be"
+    return f"{text}; the most common reason ({count}): HTTP status {status}"
+
+
+def _samples(folder: Path) -> Iterator[Row]:
+    """The samples that some harnesses write in NVIDIA's normal form."""
+    seen: Counter[str] = Counter()
+    for path in sorted(folder.glob("**/nemo-evaluator-per-sample-outputs/**/*.jsonl")):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+                if row.get("score") is None:  # a step on the way, or not scored
+                    continue
+                id, name = str(row["id"]), row.get("score_name") or "score"
+                seen[id] += 1
+                content = json.dumps([row.get("query"), row.get("ground_truth")], sort_keys=True)
+                reply = row.get("generation")
+                yield Row(
+                    id, hashlib.sha256(content.encode()).hexdigest(), {name: float(row["score"])}, seen[id],
+                    target=row.get("ground_truth"), reply=reply if isinstance(reply, str) else json.dumps(reply),
+                    tokens_in=row.get("num_prompt_tokens"), tokens_out=row.get("num_generated_tokens"),
+                )  # fmt: skip
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue

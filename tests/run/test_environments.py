@@ -1,0 +1,242 @@
+"""Environments of packages: built once, whole or not at all, and part of what a result is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from workspaces import Bench, end, wait_for
+
+EVALFILE = """\
+    model nobody {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "nobody"
+    }
+    benchmark printed {
+        harness  = command
+        packages = ["thing"]
+        files    = file("job.sh")
+        run      = "sh data/job.sh"
+    }
+    eval tried {
+        model     = nobody
+        benchmark = printed
+    }
+"""
+JOB = """python -c 'import thing; print("{\\"accuracy\\": %s}" % thing.VALUE)' > $EVALMAKE_OUT/scores.json\n"""
+SLOW = """\
+#!/bin/sh
+if [ "$1" = venv ]; then
+    for folder; do :; done
+    exec PYTHON -m venv --without-pip "$folder"
+fi
+echo $$ > BUSY
+while [ -e HOLD ]; do sleep 0.05; done
+exit 1
+"""
+"""A `uv` that says that it installs, and does not end before `HOLD` is gone."""
+
+
+@pytest.fixture
+def packages(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of wheels, which is all that installers know; `bench` has a benchmark that needs one."""
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    for name, value in {
+        "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels),
+        "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
+    }.items():  # fmt: skip
+        bench.env[name] = value
+    bench.env.pop("EVALMAKE_ENVIRONMENTS", None)
+    wheel(wheels, "1.0", 0.25)
+    bench.evalfile(EVALFILE)
+    bench.job(JOB)
+    return wheels
+
+
+def wheel(folder: Path, version: str, value: float) -> None:
+    """Write a wheel of the distribution `thing`, whose module has a VALUE."""
+    info = f"thing-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"thing-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr("thing.py", f"VALUE = {value}\n")
+        archive.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n"
+        )
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def environments(bench: Bench) -> Path:
+    """The folder of the store's environments."""
+    return bench.root / ".evalmake" / "store" / "environments"
+
+
+def only(bench: Bench, suffix: str) -> Path:
+    """The one file of this sort in the folder of environments."""
+    (found,) = environments(bench).glob(f"*{suffix}")
+    return found
+
+
+def folder(bench: Bench) -> Path:
+    """The one environment."""
+    return only(bench, ".txt").with_suffix("")
+
+
+def test_a_job_runs_in_its_environment(bench: Bench, packages: Path) -> None:
+    """Programs of the environment come first, and what it holds is on record with the result."""
+    done = bench.run()
+    assert done.status == 0
+    assert "installing thing in an environment of its own" in done.err
+    assert bench.scores() == {"tried": [0.25]}
+    (attempt,) = bench.attempts()
+    (listed,) = [output for output in attempt.outputs if output.name == "packages.txt"]
+    with bench.store() as store:
+        assert store.blob(listed.sha256) == b"thing==1.0\n"
+        names = {name: store.part(digest) for name, digest in attempt.identity.items()}
+    assert (names["benchmark"] or {})["resolved.thing"] == "str:1.0"
+
+
+def test_it_is_built_once(bench: Bench, packages: Path) -> None:
+    """A second benchmark, a changed one and a forced run use what is there."""
+    assert "installing" in bench.run().err
+    bench.edit("files ", "params   = { temperature = 1 }\n    files ")
+    assert "installing" not in bench.run("-B").err
+    bench.edit("eval tried", 'benchmark other from printed { metric = "accuracy" }\neval tried')
+    bench.edit("benchmark = printed", "benchmark in [printed, other]")
+    done = bench.run()
+    assert done.status == 0
+    assert "installing" not in done.err
+
+
+def test_a_dry_run_builds_none(bench: Bench, packages: Path) -> None:
+    """`-n` and `-q` plan without knowing the versions, and install nothing."""
+    assert "1 to run" in bench.run("-n").out
+    assert bench.run("-q").status == 1
+    assert not environments(bench).exists()
+    bench.run()
+    assert bench.run("-q").status == 0
+
+
+def test_two_builds_share_one(bench: Bench, packages: Path, tmp_path: Path) -> None:
+    """Of two evalmakes that need it at once, one builds it and the other waits."""
+    shared = {"EVALMAKE_ENVIRONMENTS": str(tmp_path / "shared")}
+    other = Bench(tmp_path / "other", bench.env)
+    other.root.mkdir()
+    other.evalfile(EVALFILE)
+    other.job(JOB)
+    first, second = bench.start(env=shared), other.start(env=shared)
+    done = [end(first), end(second)]
+    assert [one.status for one in done] == [0, 0]
+    assert sum(one.err.count("installing thing") for one in done) == 1
+    assert bench.scores() == other.scores() == {"tried": [0.25]}
+
+
+@pytest.mark.parametrize("whose", ["installer", "evalmake"])
+def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whose: str) -> None:
+    """An environment whose building was killed is never used: it is built anew."""
+    programs, busy, hold = tmp_path / "bin", tmp_path / "busy", tmp_path / "hold"
+    programs.mkdir()
+    hold.touch()
+    text = SLOW.replace("PYTHON", sys.executable).replace("BUSY", str(busy))
+    (programs / "uv").write_text(text.replace("HOLD", str(hold)))
+    (programs / "uv").chmod(0o755)
+    slow = {"PATH": f"{programs}:{os.environ['PATH']}"}
+    first = bench.start(env=slow)
+    wait_for(lambda: busy.exists() and busy.read_text().strip() != "")
+    installer = int(busy.read_text())
+    os.kill(installer if whose == "installer" else first.pid, signal.SIGKILL)
+    if whose == "installer":
+        ended = end(first)
+        assert ended.status == 2
+        assert "[environment-failed]" in ended.err
+        second = bench.start()
+    else:
+        first.communicate()
+        second = bench.start()  # the orphaned installer still writes, and still holds the lock
+        wait_for(lambda: _waits(second.pid))
+        assert not list(environments(bench).glob("*.txt"))
+    hold.unlink()
+    done = end(second)
+    assert done.status == 0, done.text
+    assert "installing thing" in done.err
+    assert bench.scores() == {"tried": [0.25]}
+
+
+def _waits(pid: int) -> bool:
+    """Whether a process waits for a lock."""
+    return any(
+        f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines() if "->" in line
+    )
+
+
+def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) -> None:
+    """Where only the listing is left, its versions are installed, and only once something runs."""
+    bench.run()
+    shutil.rmtree(folder(bench))
+    wheel(packages, "1.1", 0.75)
+    assert "nothing to do" in bench.run().out
+    assert not folder(bench).exists()
+    done = bench.run("-B")
+    assert "installing thing" in done.err
+    assert [scores for scores in bench.scores().values()] == [[0.25]]
+    assert {attempt.scores[0].value for attempt in bench.attempts()} == {0.25}
+    assert only(bench, ".txt").read_text() == "thing==1.0\n"
+
+
+def test_another_resolution_is_another_identity(bench: Bench, packages: Path) -> None:
+    """What was resolved is part of a result: other versions make it stale, and `-n` says which."""
+    bench.run()
+    assert "nothing to do" in bench.run().out  # twice: the second is remembered
+    assert "nothing to do" in bench.run().out
+    wheel(packages, "1.1", 0.75)
+    assert "nothing to do" in bench.run().out
+    listing = only(bench, ".txt")
+    shutil.rmtree(folder(bench))
+    listing.unlink()
+    done = bench.run()
+    assert "installing thing" in done.err
+    assert "1 ran" in done.out
+    assert sorted(attempt.scores[0].value or 0 for attempt in bench.attempts()) == [0.25, 0.75]
+    listing.write_text("thing==1.2\n")
+    assert "benchmark.resolved.thing: 1.1 -> 1.2" in bench.run("-n").out
+
+
+def test_a_lost_listing_is_read_from_the_environment(bench: Bench, packages: Path) -> None:
+    """An environment that is whole says what it holds, and nothing runs again."""
+    bench.run()
+    only(bench, ".txt").unlink()
+    wheel(packages, "1.1", 0.75)
+    done = bench.run()
+    assert "nothing to do" in done.out
+    assert only(bench, ".txt").read_text() == "thing==1.0\n"
+
+
+def test_what_cannot_be_installed(bench: Bench, packages: Path) -> None:
+    """A package that is not to be had is an error at its place, before anything starts."""
+    bench.edit('"thing"', '"thing", "no-such-thing==1.0"')
+    done = bench.run()
+    assert done.status == 2
+    assert "error: the packages of printed could not be installed" in done.err
+    assert 'packages = ["thing", "no-such-thing==1.0"]' in done.err
+    assert "no-such-thing" in done.err.partition("the last lines of its log were")[2]
+    assert bench.attempts() == []
+    assert "[environment-failed]" in bench.run().err, "it is tried again"
+
+
+def test_a_version_that_is_gone(bench: Bench, packages: Path) -> None:
+    """What was resolved before and cannot be had any more is an error that says how to go on."""
+    bench.run()
+    shutil.rmtree(folder(bench))
+    (packages / "thing-1.0-py3-none-any.whl").unlink()
+    wheel(packages, "1.1", 0.75)
+    bench.env["PIP_NO_CACHE_DIR"] = bench.env["UV_NO_CACHE"] = "1"
+    done = bench.run("-B")
+    assert done.status == 2
+    assert f"to have the packages resolved anew, remove {only(bench, '.txt')}" in done.err

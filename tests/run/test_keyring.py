@@ -1,0 +1,122 @@
+"""Secrets that the environment lacks are looked for in the system's keyring."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from workspaces import Bench
+
+from evalmake.run.secrets import Secrets
+
+KEPT = "kept-0123456789"
+
+EVALFILE = """\
+    model remote {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "remote"
+        api_key  = secret("KEPT_KEY")
+    }
+    benchmark shown {
+        harness = command
+        run     = '''
+            echo "the key is $EVALMAKE_API_KEY"
+            echo "{\\"accuracy\\": ${#EVALMAKE_API_KEY}}" > "$EVALMAKE_OUT/scores.json"
+        '''
+    }
+    eval told {
+        model     = remote
+        benchmark = shown
+    }
+"""
+
+BACKEND = """\
+def get_password(service, user):
+    with open({log!r}, "a") as log:
+        log.write(f"{{service}} {{user}}\\n")
+    return {{("evalmake", "KEPT_KEY"): {kept!r}}}.get((service, user))
+"""
+
+
+class FakeKeyring(ModuleType):
+    """A keyring in memory that counts how often it is asked; `error` is raised instead."""
+
+    def __init__(self, held: dict[str, str], error: Exception | None = None) -> None:
+        super().__init__("keyring")
+        self.held = held
+        self.error = error
+        self.asked: list[tuple[str, str]] = []
+
+    def get_password(self, service: str, user: str) -> str | None:
+        """The password, or None."""
+        self.asked.append((service, user))
+        if self.error:
+            raise self.error
+        return self.held.get(user)
+
+
+def installed(keyring: FakeKeyring | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `import keyring` give this one; None: the package is not installed."""
+    if keyring is not None:
+        monkeypatch.setitem(sys.modules, "keyring", keyring)
+    found = None if keyring is None else object()
+    monkeypatch.setattr("evalmake.run.secrets.find_spec", lambda name: found)
+
+
+def test_a_job_gets_what_the_keyring_holds(bench: Bench, tmp_path: Path) -> None:
+    """A key that is only in the keyring reaches the job, and is hidden in its log."""
+    folder, log = tmp_path / "packages", tmp_path / "asked"
+    folder.mkdir()
+    (folder / "keyring.py").write_text(BACKEND.format(log=str(log), kept=KEPT))
+    bench.env["PYTHONPATH"] = str(folder)
+    bench.env.pop("KEPT_KEY", None)
+    bench.evalfile(EVALFILE)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert log.read_text() == "evalmake KEPT_KEY\n"
+    (attempt,) = bench.attempts()
+    assert attempt.scores[0].value == len(KEPT)
+    assert bench.run("logs", "told").out.startswith("the key is [secret KEPT_KEY]\n")
+
+
+def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keyring is asked only for what the environment lacks, and once for each name."""
+    keyring = FakeKeyring({"A": "from the keyring", "B": "kept"})
+    installed(keyring, monkeypatch)
+    secrets = Secrets({"A": "from the environment", "B": ""})
+    assert secrets.missing(["A", "B", "C"]) == ["C"]
+    assert secrets.missing(["A", "B", "C"]) == ["C"]
+    assert secrets.resolve({"X": "A", "Y": "B"}) == {"X": "from the environment", "Y": "kept"}
+    assert secrets.hide(b"kept, from the environment") == b"[secret B], [secret A]"
+    assert keyring.asked == [("evalmake", "B"), ("evalmake", "C")]
+    with pytest.raises(KeyError):
+        secrets.resolve({"Z": "C"})
+
+
+def test_nothing_is_loaded_without_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package is not imported for a secret that the environment has."""
+    monkeypatch.delitem(sys.modules, "keyring", raising=False)
+    secrets = Secrets({"A": "value"})
+    assert secrets.missing(["A"]) == []
+    assert secrets.resolve({"X": "A"}) == {"X": "value"}
+    assert "keyring" not in sys.modules
+    assert secrets.trouble == ""
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing secret says how to install what reads the keyring."""
+    installed(None, monkeypatch)
+    secrets = Secrets({})
+    assert secrets.missing(["A"]) == ["A"]
+    assert "pip install 'evalmake[keyring]'" in secrets.trouble
+
+
+def test_a_keyring_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A locked or absent keyring leaves the secret missing, and the first line says why."""
+    installed(FakeKeyring({}, RuntimeError("it is locked\nmore of it")), monkeypatch)
+    secrets = Secrets({})
+    assert secrets.missing(["A"]) == ["A"]
+    assert secrets.trouble == "the keyring cannot be read: it is locked"
