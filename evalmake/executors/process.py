@@ -114,6 +114,8 @@ class ProcessExecutor:
             self._signal(id, signal.SIGKILL)
         if (child := self._children.get(id)) is not None:
             child.wait()
+        if (folder := self.root / id).is_dir():
+            (folder / "pid").touch()  # it may have been ended before it could write its own
         self._unwatch(id)
 
     def _signal(self, id: str, number: int) -> None:

@@ -101,8 +101,8 @@ def _failure(log: Json, rows: Sequence[Row]) -> str:
     """Why a log that does not say success has none."""
     asked = log["eval"]["dataset"].get("sample_ids") or ()
     total = len(asked) * (log["eval"]["config"].get("epochs") or 1)
-    scored = sum(bool(row.scores) or not row.error for row in rows)
-    reached = f"{scored} of {total} samples were answered"
+    answered = sum(row.error is None for row in rows)
+    reached = f"{answered} of {total} samples were answered"
     match log["status"]:
         case "success":
             return ""
@@ -116,27 +116,26 @@ def _failure(log: Json, rows: Sequence[Row]) -> str:
 
 
 def _metrics(scores: Sequence[Json]) -> Iterator[Metric]:
-    """What was reported, by the shortest name that is its alone: METRIC, or SCORER/METRIC."""
-    found = [
-        (score, short, metric["value"])
-        for score in scores
-        for short, metric in score["metrics"].items()
-        if (metric.get("group") or metric["name"]).split("/")[-1] not in _ERRORS
-    ]
-    shorts = Counter(short for _, short, _ in found)
-    fulls = Counter(f"{score['name']}/{short}" for score, short, _ in found)
-    for score, short, value in found:
-        name = short if shorts[short] == 1 else f"{score['name']}/{short}"
-        if shorts[short] > 1 and fulls[name] > 1:
-            name = f"{score['name']}/{score.get('reducer') or 'each'}/{short}"
-        key = score["name"] if score["name"] != score["scorer"] else None
-        mean = short == next(
-            (m for m in _MEANS if m in score["metrics"]), next(iter(score["metrics"]))
-        )
-        counts = (score.get("scored_samples") or 0, score.get("unscored_samples") or 0)
-        yield Metric(
-            name, score["scorer"], key, value, _stderr(score) if mean else None, mean, *counts
-        )
+    """What was reported: by METRIC alone, or by NAME/METRIC where several things were scored."""
+    several = len({score["name"] for score in scores}) > 1
+    named = Counter((score["name"], short) for score in scores for short in score["metrics"])
+    for score in scores:
+        name, told = score["name"], score["metrics"]
+        mean = next((short for short in _MEANS if short in told), next(iter(told), None))
+        for short, metric in told.items():
+            if (metric.get("group") or metric["name"]).split("/")[-1] in _ERRORS:
+                continue
+            reduced = [score.get("reducer") or "each"] if named[name, short] > 1 else []
+            yield Metric(
+                name="/".join([*([name] if several else []), *reduced, short]),
+                scorer=score["scorer"],
+                key=name if name != score["scorer"] else None,
+                value=metric["value"],
+                stderr=_stderr(score) if short == mean else None,
+                mean=short == mean,
+                scored=score.get("scored_samples") or 0,
+                unscored=score.get("unscored_samples") or 0,
+            )
 
 
 def _stderr(score: Json) -> float | None:
@@ -158,10 +157,8 @@ def _cluster(results: Json) -> str | None:
 def _headline(results: Json, metrics: Sequence[Metric]) -> str:
     """The metric that the task puts first."""
     said = results.get("headline") or {}
-    for metric in metrics:
-        if metric.name in (said.get("metric"), f"{said.get('score')}/{said.get('metric')}"):
-            return metric.name
-    return metrics[0].name
+    first = (said.get("metric"), f"{said.get('score')}/{said.get('metric')}")
+    return next((metric.name for metric in metrics if metric.name in first), metrics[0].name)
 
 
 def _score(rows: Sequence[Row], metric: Metric) -> Score:

@@ -8,15 +8,14 @@ client is always the concurrent one: the other sends other stop sequences for th
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from evalmake.harnesses.lm_eval_log import passed_over, why_failed
 from evalmake.harnesses.lm_eval_results import read_results
-from evalmake.harnesses.logs import last_error
 from evalmake.lang.diagnostic import Diagnostics
 from evalmake.lang.values import Symbol
 from evalmake.planner.ports import Command, Outcome, Program
@@ -84,12 +83,11 @@ class LmEvalHarness:
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Its results and samples; a good exit status without them is a failure."""
-        log = _read(outputs.parent / "log")
-        if status != 0:
-            why = _reason(log) or last_error(outputs.parent / "log")
-            return Outcome(error=why[:400] or f"exit status {status}")
         settings, block = _settings(evaluation), evaluation.benchmark.block
-        if problem := _spoilt(log, settings):
+        log = outputs.parent / "log"
+        if status != 0:
+            return Outcome(error=why_failed(log) or f"exit status {status}")
+        if problem := passed_over(log, settings.max_length):
             return Outcome(error=problem)
         return read_results(outputs, block.task, block.metric, settings.coverage)
 
@@ -172,44 +170,3 @@ def _model_args(evaluation: Evaluation, settings: LmEvalHarness.Settings) -> dic
     }
     given = {key: value for key, value in arguments.items() if value is not None}
     return given | (settings.model_args or {})
-
-
-# What lm-eval's log says when it fails -> what to tell. Groups of the pattern fill the text.
-_REASONS = (
-    (r"Loglikelihood is not supported for chat completions",
-     "the task compares likelihoods, which a chat model does not give: it needs a model with `api = completions`"),
-    (r"Tokenizer is required for loglikelihood tasks",
-     "the task compares likelihoods, which takes a tokenizer, and the server offers none:"
-     " name one by `tokenizer`, with `transformers` among the packages"),
-    (r"No module named '([\w.]+)'", "there is no Python module {}: name what has it among the packages"),
-    (r"Tasks not found: (.+)", "lm-eval knows no task {}"),
-    (r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n", "the model answered status {}: {}"),
-    (r"Exception:TimeoutError\(\)", "the model did not answer in time (`request_timeout`, 300 s without it)"),
-)  # fmt: skip
-
-
-def _reason(log: str) -> str:
-    """What is known of a failure by its log; empty for one of another kind."""
-    for pattern, text in _REASONS:
-        if match := re.search(pattern, log):
-            return text.format(*(group.strip()[:300] for group in match.groups()))
-    return ""
-
-
-def _spoilt(log: str, settings: LmEvalHarness.Settings) -> str:
-    """Why its scores are none though it ended well: replies or prompts that it passed over in silence."""
-    if unread := log.count("Could not parse generations"):
-        return f"{unread} replies of the model could not be read, and lm-eval scored them as empty"
-    if not settings.max_length and (cut := log.count("Left truncating context")):
-        return (
-            f"{cut} prompts were longer than lm-eval's limit and were cut: set `max_length` to what"
-            " the model takes"
-        )
-    return ""
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -44,14 +44,15 @@ def table(figures: Figures) -> Iterator[str]:
     """A line for each proxy at each number of connections: its best round."""
     yield (
         f"{'':<30}{'conn.':>6}{'requests/s':>12}{'(median)':>10}{'p50 ms':>9}{'p99 ms':>9}{'added p50':>11}"
-        f"{'CPU ms/req.':>13}{'peak MB':>9}"
+        f"{'CPU ms/req.':>13}{'of a core':>11}{'peak MB':>9}"
     )
     for (name, connections), cells in figures.rounds.items():
         cell, usual = figures.best(name, connections), statistics.median(one.rate for one in cells)
         added = cell.p50 - figures.best(DIRECT, connections).p50
         yield (
             f"{name:<30}{connections:>6}{cell.rate:>12.0f}{usual:>10.0f}{cell.p50:>9.3f}"
-            f"{cell.p99:>9.3f}{added:>11.3f}{cell.processor:>13.3f}{figures.memory[name]:>9.0f}"
+            f"{cell.p99:>9.3f}{added:>11.3f}{cell.processor:>13.3f}"
+            f"{cell.rate * cell.processor / 1000:>11.0%}{figures.memory[name]:>9.0f}"
         )
     yield from (f"odd: {oddity}" for oddity in figures.oddities)
 
@@ -63,9 +64,10 @@ def ratios(figures: Figures) -> Iterator[str]:
     few, many = (pick(count for _, count in figures.rounds) for pick in (min, max))
 
     def ratio(name: str, other: str, aim: float) -> str:
-        value = figures.best(name, many).rate / figures.best(other, many).rate
+        one, two = figures.best(name, many), figures.best(other, many)
         what = f"requests/s at {many}: {name} / {other}"
-        return _judged(what, value, "", operator.ge, aim)
+        less = f" ({_share(two.processor, one.processor):.1f} times less processor time)"
+        return _judged(what, _share(one.rate, two.rate), "", operator.ge, aim) + less
 
     for name in ours:
         if (other := name.replace(_OURS, _THEIRS, 1)) in names:
@@ -76,6 +78,11 @@ def ratios(figures: Figures) -> Iterator[str]:
     yield _judged(f"added p50 at {few}: {_OURS}, its worst", added, " ms", operator.lt, 1)
     memory = max(figures.memory[name] for name in ours)
     yield _judged(f"peak memory: {_OURS}, its worst", memory, " MB", operator.lt, 100)
+
+
+def _share(one: float, other: float) -> float:
+    """Their ratio, where so little was measured that there may be none."""
+    return one / other if other else float("nan")
 
 
 def _judged(

@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from time import perf_counter
 from typing import cast
 
@@ -138,9 +139,8 @@ async def measured(options: argparse.Namespace) -> Load:
     meter = Meter(options)
     overs: list[asyncio.Future[None]] = [loop.create_future() for _ in range(options.connections)]
     for over in overs:
-        await loop.create_connection(
-            lambda over=over: Connection(meter, options.path, over), "127.0.0.1", options.port
-        )
+        made = partial(Connection, meter, options.path, over)
+        await loop.create_connection(made, "127.0.0.1", options.port)
     await asyncio.gather(*overs)
     return meter.load()
 

@@ -55,7 +55,7 @@ def gateways() -> Iterator[Proxy]:
 
 def nemos(python: Path) -> Iterator[Proxy]:
     """The adapter proxy of nemo-evaluator, on its own server; `python` has it installed."""
-    endpoint = {"name": "endpoint"}
+    endpoint: dict[str, Any] = {"name": "endpoint"}
     logging = [
         {"name": "request_logging", "config": {"max_requests": None}}, endpoint,
         {"name": "response_logging"},

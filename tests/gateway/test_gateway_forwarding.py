@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 from typing import Any
@@ -32,7 +33,7 @@ OBJECTS = st.dictionaries(
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     """The data cut at some places."""
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False) if a < b]
+    return [data[a:b] for a, b in itertools.pairwise(places) if a < b]
 
 
 @few

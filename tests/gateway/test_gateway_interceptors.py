@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -266,7 +267,7 @@ def test_streams_tell_what_whole_replies_do(
     closing = "</think>" if tags in ("both", "close") else ""
     text = before + opening + inside + closing + after
     places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
-    parts = [text[a:b] for a, b in zip(places, places[1:], strict=False)]
+    parts = [text[a:b] for a, b in itertools.pairwise(places)]
     streamed, whole = _Record(), _Record()
     changed = Changed([Reasoning(True)], streamed)
     last = [event(finish="stop"), DONE] if finishes else [DONE]

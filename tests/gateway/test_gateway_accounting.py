@@ -1,0 +1,212 @@
+"""What an evaluation used of its model, as its record tells it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateways import KEY, Gateway, eventually
+from scripted import DONE, Then, Upstream, chunked, event, reply, said
+from xxhash import xxh3_64_hexdigest
+
+from evalmake.gateway.accounting import Account, prompt_digest
+
+
+def used(prompt: int, completion: int, **details: Any) -> dict[str, Any]:
+    """A reply's counts of tokens."""
+    return {"prompt_tokens": prompt, "completion_tokens": completion, **details}
+
+
+def test_sums_and_rows(gateway: Gateway) -> None:
+    """Tokens, finish reasons, calls, retries and cached replies are in the rows, and their sums."""
+    details = {
+        "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": None},
+        "prompt_tokens_details": {"cached_tokens": 5},
+    }
+    calls = {**said(None, "tool_calls", tool_calls=[{"id": "1"}, {"id": "2"}]), "usage": used(3, 4)}
+    usage = b"data: " + json.dumps({"choices": [], "usage": used(1, 2)}).encode() + b"\n\n"
+    upstream = Upstream([]).say(
+        [0.002, reply({**said("7"), "usage": used(10, 20, **details)})],
+        [reply({}, 500)],
+        [reply(calls)],
+        [0.05, *chunked(event("7"), event(finish="stop"), usage, DONE)],
+        [reply(said(None, "length"))],
+        [reply({"error": {}}, 404)],
+        [reply({"usage": 7, "choices": "?"})],
+    )
+    evaluation = gateway.open(upstream)
+    bodies: list[dict[str, Any]] = [
+        {"temperature": 0}, {"temperature": 0}, {"n": 2}, {"stream": True}, {}, {}, {"n": 3},
+    ]  # fmt: skip
+    for body in bodies:
+        evaluation.post(**body)
+    evaluation.request("GET", "/v1/models")
+    sums = evaluation.close()
+    assert sums.pop("seconds") >= sums.pop("slowest") > 0
+    assert sums.pop("first") > 0
+    assert sums.pop("limits") == {"concurrency": None, "rate": None, "throttled": 0}
+    assert sums == {
+        "requests": 8, "sent": 8, "cached": 1, "retries": 1,
+        "tokens_in": 10 + 10 + 3 + 1 + 7, "tokens_out": 20 + 20 + 4 + 2 + 3,
+        "tokens_reasoning": 4, "tokens_cached": 10, "tool_calls": 2, "null_content": 1,
+        "statuses": {"200": 7, "404": 1}, "finish": {"stop": 3, "tool_calls": 1, "length": 1},
+        "fatal": "", "cache_trouble": "",
+        "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
+    }  # fmt: skip
+    rows = evaluation.rows("requests")
+    assert [row["n"] for row in rows] == list(range(1, 9))
+    assert [row["status"] for row in rows] == [200] * 5 + [404, 200, 200]
+    assert [row["tries"] for row in rows] == [1, 0, 2, 1, 1, 1, 1, 1]
+    assert [row["cached"] for row in rows] == [False, True] + [False] * 6
+    assert [row.get("tokens_out") for row in rows] == [20, 20, 4, 2, 3, None, None, None]
+    assert [row.get("finish") for row in rows] == [
+        "stop", "stop", "tool_calls", "stop", "length", None, None, None,
+    ]  # fmt: skip
+    assert 0.001 < rows[1]["seconds"] <= rows[0]["seconds"]  # what it took when it was asked
+    assert ["first" in row for row in rows] == [row["n"] == 4 for row in rows]
+    assert 0.04 < rows[3]["first"] <= rows[3]["seconds"]
+    assert [row["occurrence"] for row in rows[:7]] == [0, 0, 0, 0, 0, 1, 0]
+    assert rows[4]["question"] == rows[5]["question"] != rows[0]["question"]
+    assert {row["prompt"] for row in rows[:7]} == {xxh3_64_hexdigest(b"Hello")}
+    assert rows[7]["path"] == "/v1/models"
+    assert not {"prompt", "question"} & set(rows[7])
+
+
+def test_the_record_is_written_meanwhile(gateway: Gateway) -> None:
+    """Rows and sums are there while the evaluation runs, and are only added to."""
+    evaluation = gateway.open(Upstream([reply(said("7"))]))
+    evaluation.post()
+    eventually(lambda: evaluation.rows("requests"), "a row was written")
+    first = (evaluation.folder / "requests.jsonl").read_bytes()
+    evaluation.post()
+    evaluation.close()
+    both = (evaluation.folder / "requests.jsonl").read_bytes()
+    assert both.startswith(first)
+    assert both.count(b"\n") == 2
+
+
+def test_an_evaluation_that_asks_nothing(gateway: Gateway) -> None:
+    """It has its sums too, all of them nothing."""
+    sums = gateway.open(Upstream([])).close()
+    assert sums["statuses"] == {}
+    assert "requests" not in sums
+
+
+def test_an_attempt_begins_anew(gateway: Gateway) -> None:
+    """A further attempt has its own sums; the rows of the one before are not lost."""
+    evaluation = gateway.open(Upstream([reply(said("7"))]))
+    evaluation.posts(3)
+    evaluation.again().posts(1)
+    assert evaluation.close()["requests"] == 1
+    assert [row["n"] for row in evaluation.rows("requests")] == [1, 2, 3, 1]
+
+
+def test_pairs_are_logged(gateway: Gateway) -> None:
+    """`log = 2` keeps the first two requests and replies as the model saw and said them."""
+    upstream = Upstream([]).say([reply(said("<think>hm</think>7"))], [reply({}, 404)])
+    evaluation = gateway.open(upstream, log=2, system="Think.", strip_reasoning=True, cache=False)
+    evaluation.posts(3, n=1)
+    evaluation.close()
+    pairs = evaluation.rows("exchanges")
+    assert [pair["n"] for pair in pairs] == [1, 2]
+    assert pairs[0]["request"].encode() == upstream.seen[0].body
+    assert json.loads(pairs[0]["reply"]) == said("<think>hm</think>7")
+    assert pairs[1]["reply"] == "{}"
+
+
+def test_very_long_texts_are_cut_in_the_log(gateway: Gateway) -> None:
+    """A pair in the log is bounded, and says where it was cut."""
+    evaluation = gateway.open(Upstream([reply(said("é" * 300_000))]), log=1)
+    evaluation.post()
+    evaluation.close()
+    [pair] = evaluation.rows("exchanges")
+    assert pair["reply"].endswith(" ... (cut)")
+    assert len(pair["reply"]) < 100_100
+
+
+def test_the_key_is_in_no_record(gateway: Gateway) -> None:
+    """Even a server that repeats the key in its errors puts it in none of the files, nor before the harness."""
+    echo = {"error": {"message": f"the key {KEY} is no good"}}
+    upstream = Upstream([]).say(
+        [reply(echo, 500)],
+        [reply({**said("7", "length"), "you_sent": KEY})],
+        [*chunked(event(KEY), b"data: {}\n\n", end=False), Then.RESET],
+        [reply(f"<html>{KEY}".encode())],
+    )
+    evaluation = gateway.open(upstream, log=9, retry=1, strip_reasoning=True)
+    evaluation.post()
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        evaluation.post(stream=True)
+    last = evaluation.post()
+    assert last.status == 502
+    assert KEY.encode() not in last.body
+    upstream.say([reply(echo, 401)])
+    evaluation.post()
+    assert "***" in evaluation.close()["fatal"]
+    files = [path for path in _files(gateway.folder) if "cache" not in path.parts]
+    assert {path.name for path in files} > {"requests.jsonl", "usage.json", "exchanges.jsonl"}
+    for path in files:
+        assert KEY.encode() not in path.read_bytes(), path
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_nobody_else_may_read_it(gateway: Gateway) -> None:
+    """Files and folders of the gateway are its user's alone."""
+    evaluation = gateway.open(Upstream([reply(said("7"))]))
+    evaluation.post()
+    evaluation.close()
+    for path in (evaluation.folder, *_files(evaluation.folder)):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_rows_wait_for_a_disk_that_is_not_there(tmp_path: Path) -> None:
+    """What could not be written is written later, each row once."""
+    account = Account(tmp_path / "file" / "folder", str)
+    account.finished({"n": 1, "status": 200, "seconds": 0.1}, None)
+    (tmp_path / "file").touch()
+    for _ in range(2):
+        try:
+            account.flush({})
+        except OSError:
+            continue
+        raise AssertionError("it wrote into a file as into a folder")
+    (tmp_path / "file").unlink()
+    account.flush({})
+    account.flush({})
+    text = (tmp_path / "file" / "folder" / "requests.jsonl").read_text()
+    assert text == '{"n":1,"status":200,"seconds":0.1}\n'
+
+
+def test_prompts_are_known_by_their_last_text() -> None:
+    """A row's prompt is that of the last message, the prompt or the input, whatever its kind."""
+    assert prompt_digest({"prompt": "a"}) == prompt_digest({"input": "a"})
+    chat = {"messages": [{"content": "b"}, {"content": "a"}]}
+    assert prompt_digest(chat) == prompt_digest({"prompt": "a"})
+    odd: list[dict[str, Any]] = [
+        {}, {"messages": []}, {"messages": ["a"]}, {"messages": [{"content": [{"text": "a"}]}]},
+        {"prompt": [1, 2]}, {"prompt": "\ud800"}, {"input": None},
+    ]  # fmt: skip
+    assert all(len(prompt_digest(body)) == 16 for body in odd)
+
+
+def test_odd_replies_are_counted_as_they_are(gateway: Gateway) -> None:
+    """Whatever JSON a server answers with, the harness gets it and the request has its row."""
+    odd: list[object] = [
+        [], 7, None, "text", {"choices": 1}, {"choices": [1]}, {"choices": [{"message": []}]},
+        {"usage": []}, {"choices": [{"message": {"tool_calls": 1, "content": None}}]},
+        {"usage": {"prompt_tokens": "7", "completion_tokens_details": 1}}, {"error": 1},
+    ]  # fmt: skip
+    upstream = Upstream([]).say(*([reply(one)] for one in odd))
+    evaluation = gateway.open(upstream, strip_reasoning=True)
+    got = [evaluation.post() for _ in odd]
+    assert [answer.json for answer in got] == odd
+    stream = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in odd]
+    upstream.say(chunked(*stream))
+    assert evaluation.post(stream=True).status == 200
+    assert evaluation.close()["statuses"] == {"200": len(odd) + 1}

@@ -1,0 +1,335 @@
+"""Connections on both sides: what HTTP/1.1 allows, and what happens when somebody is slow or leaves."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gateways import CHAT, Evaluation, Gateway, eventually, started
+from scripted import Seen, Step, Then, Upstream, chunked, event, reply, said
+
+from evalmake.gateway.server import LARGEST_BODY
+
+
+def read_reply(connection: socket.socket) -> http.client.HTTPResponse:
+    """The next reply on a connection, its body still to be read."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response
+
+
+def replies(connection: socket.socket, number: int) -> list[bytes]:
+    """The bodies of so many replies, which have lengths."""
+    data, bodies = b"", list[bytes]()
+    while len(bodies) < number:
+        head, found, rest = data.partition(b"\r\n\r\n")
+        size = next(
+            (int(line[15:]) for line in head.split(b"\r\n") if line[:15] == b"content-length:"), 0
+        )
+        if found and len(rest) >= size:
+            bodies.append(rest[:size])
+            data = rest[size:]
+        else:
+            piece = connection.recv(65536)
+            assert piece, data
+            data += piece
+    return bodies
+
+
+def echo(seen: Seen) -> list[Step]:
+    """Says what it was asked; waits as long as the body says."""
+    body = json.loads(seen.body or b"{}")
+    return [body.get("wait", 0.0), reply({"n": body.get("n"), "target": seen.target.decode()})]
+
+
+def test_pipelining(gateway: Gateway) -> None:
+    """Requests that are sent together are answered in their order, however long each takes."""
+    evaluation = gateway.open(Upstream(echo), cache=False)
+    waits = [0.2, 0.0, 0.1, 0.0, 0.0]
+    bodies = [json.dumps({"n": n, "wait": wait}).encode() for n, wait in enumerate(waits)]
+    with evaluation.connect() as connection:
+        connection.sendall(b"".join(map(evaluation.raw, bodies)))
+        assert [json.loads(body)["n"] for body in replies(connection, 5)] == [0, 1, 2, 3, 4]
+
+
+def test_pieces_of_a_request(gateway: Gateway) -> None:
+    """A request may come in pieces of any size, one byte at a time too."""
+    evaluation = gateway.open(Upstream(echo), cache=False)
+    with evaluation.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        data = evaluation.raw(b'{"n": 1}') + evaluation.raw(b'{"n": 2}')
+        for at in range(len(data)):
+            connection.sendall(data[at : at + 1])
+        assert [json.loads(body)["n"] for body in replies(connection, 2)] == [1, 2]
+
+
+def test_connections_are_kept_on_both_sides(gateway: Gateway) -> None:
+    """One connection serves many requests, to the model as well."""
+    upstream = Upstream(echo)
+    evaluation = gateway.open(upstream)
+    with evaluation.connect() as connection:
+        for n in range(20):
+            connection.sendall(evaluation.raw(b'{"n": %d}' % n))
+            assert json.loads(replies(connection, 1)[0])["n"] == n
+    assert (len(upstream.seen), upstream.connections) == (20, 1)
+
+
+def test_a_client_that_wants_no_more(gateway: Gateway) -> None:
+    """`Connection: close` is obeyed, and told."""
+    evaluation = gateway.open(Upstream(echo))
+    with evaluation.connect() as connection:
+        connection.sendall(evaluation.raw(b'{"n": 1}', more="Connection: close\r\n"))
+        data = _all(connection)
+    assert b"connection: close\r\n" in data
+    assert data.endswith(b'"target": "/v1/chat/completions"}')
+
+
+def _all(connection: socket.socket) -> bytes:
+    data = b""
+    while piece := connection.recv(65536):
+        data += piece
+    return data
+
+
+def test_http_1_0(gateway: Gateway) -> None:
+    """A client of HTTP/1.0 gets no chunks: a stream ends with its connection."""
+    upstream = Upstream(chunked(event("7"), event(finish="stop")))
+    evaluation = gateway.open(upstream)
+    line = "POST {} HTTP/1.0"
+    for _ in range(2):  # from the model, and from the cache
+        with evaluation.connect() as connection:
+            connection.sendall(evaluation.raw(b'{"temperature": 0, "stream": true}', line=line))
+            head, _, body = _all(connection).partition(b"\r\n\r\n")
+        assert b"transfer-encoding" not in head
+        assert b"connection: close" in head
+        assert body == event("7") + event(finish="stop")
+    assert len(upstream.seen) == 1
+
+
+def test_expect_continue(gateway: Gateway) -> None:
+    """A client that asks whether to send its body is told to, before it does."""
+    evaluation = gateway.open(Upstream(echo))
+    head, body = evaluation.raw(b'{"n": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
+    with evaluation.connect() as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert json.loads(replies(connection, 1)[0])["n"] == 1
+
+
+def test_a_model_that_says_continue(gateway: Gateway) -> None:
+    """An interim reply before the reply is not taken for it."""
+    upstream = Upstream([b"HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n", reply(said("7"))])
+    answer = gateway.open(upstream).post()
+    assert answer.text == "7"
+    assert "x-a" not in dict(answer.headers)
+
+
+def test_what_is_no_http(gateway: Gateway) -> None:
+    """Nonsense is answered 400, and the connection closed."""
+    for nonsense in (
+        b"nonsense\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET / HTTP/9.9\r\n\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", gateway.port), 60) as connection:
+            connection.sendall(nonsense)
+            assert _all(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
+    """Who asks for another protocol gets this one."""
+    evaluation = gateway.open(Upstream(echo))
+    with evaluation.connect() as connection:
+        more = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        connection.sendall(evaluation.raw(rest="/v1/x", more=more, line="GET {} HTTP/1.1"))
+        assert json.loads(replies(connection, 1)[0])["target"] == "/v1/x"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None:
+    """A kept connection that the model's side closes between requests is no failure."""
+    body = [*chunked(b"{}", kind=kind)]
+    upstream = Upstream([*body, Then.CLOSE])
+    evaluation = gateway.open(upstream, retry=0)
+    assert [evaluation.post().status for _ in range(3)] == [200, 200, 200]
+    # and in the very moment in which the next request is sent: it was read, and never answered
+    upstream.say([*body], [Then.CLOSE], [*body])
+    assert [evaluation.post().status for _ in range(2)] == [200, 200]
+    sums = evaluation.close()
+    assert (sums["requests"], "retries" in sums, "failed" in sums) == (5, False, False)
+
+
+def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
+    """Kept connections that all turn out dead do not multiply the tries: the next one is new."""
+    upstream = Upstream([0.1, reply({})])
+    evaluation = gateway.open(upstream, retry=0, cache=False)
+    evaluation.posts(6, 6)
+    upstream.say([Then.CLOSE])
+    before = len(upstream.seen)
+    assert evaluation.post().status == 502
+    assert len(upstream.seen) - before == 2
+
+
+def test_what_nobody_asked_for(gateway: Gateway) -> None:
+    """A second reply to one request is taken for nobody's, and its connection given up."""
+    upstream = Upstream([]).say(
+        [reply({"n": 1}) + reply({"n": "stray"})],
+        [reply({"n": 2}), 0.1, reply({"n": "late"})],
+        [reply({"n": 3})],
+    )
+    evaluation = gateway.open(upstream, cache=False)
+    assert evaluation.post().json == {"n": 1}
+    assert evaluation.post().json == {"n": 2}
+    time.sleep(0.3)
+    assert [answer.json for answer in evaluation.posts(4, 4)] == [{"n": 3}] * 4
+
+
+def test_a_client_that_leaves(gateway: Gateway) -> None:
+    """Whenever a client leaves, before the reply, at a stream's beginning or in its middle, the
+    connection to the model is closed too."""
+    head = chunked()[0]
+    scripts: list[list[Step]] = [
+        [Then.HANG],
+        [head, Then.HANG],
+        [*chunked(event("7"), end=False), Then.HANG],
+        [reply(said("7"))[:-5], Then.HANG],
+    ]
+    for script in scripts:
+        upstream = Upstream(script)
+        evaluation = gateway.open(upstream)
+        with evaluation.connect() as connection:
+            connection.sendall(evaluation.raw(b'{"stream": true}'))
+            eventually(lambda upstream=upstream: upstream.seen, "the request arrived")
+            time.sleep(0.1)
+        eventually(lambda upstream=upstream: upstream.left == 1, "the model saw it")
+        assert "failed" not in evaluation.close()
+
+
+def _resident(process: int) -> int:
+    """The bytes of memory that a process has."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+def _steady(upstream: Upstream) -> None:
+    """Wait until the server can write no more."""
+    before = -1
+    deadline = time.monotonic() + 60
+    while before != upstream.written:
+        assert time.monotonic() < deadline
+        before = upstream.written
+        time.sleep(0.4)
+
+
+def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
+    """Who does not read a large stream stops the model from writing it, instead of filling memory;
+    silence by such a reader is not the model's; and when it reads, all is there."""
+    gateway = start_gateway()
+    piece = b"data: " + b"x" * 2**16 + b"\n\n"
+    number = 2000  # 131 MB
+    upstream = Upstream(chunked(*[piece] * number))
+    evaluation = gateway.open(upstream, timeout=0.5)
+    gateway.open(Upstream(echo)).post()
+    before = _resident(gateway.process.pid)
+    with evaluation.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+        connection.sendall(evaluation.raw(b'{"stream": true}', more="Connection: close\r\n"))
+        eventually(lambda: upstream.written, "it began")
+        _steady(upstream)
+        assert upstream.written < 70_000_000
+        assert _resident(gateway.process.pid) - before < 70_000_000
+        time.sleep(0.6)
+        response = read_reply(connection)
+        size = 0
+        while data := response.read(2**20):
+            size += len(data)
+        assert size == len(piece) * number
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/odd"])
+def test_large_bodies(gateway: Gateway, path: str) -> None:
+    """20 MB pass in both directions."""
+    big = json.dumps({"x": "y" * 20_000_000, "choices": []}).encode()
+    upstream = Upstream([reply(big)])
+    answer = gateway.open(upstream).request("POST", path, big)
+    assert upstream.seen[0].body == big
+    assert answer.body == big
+
+
+def test_a_body_beyond_all_bounds(gateway: Gateway) -> None:
+    """More than the gateway takes is answered 413."""
+    evaluation = gateway.open(Upstream(echo))
+    block = b"x" * 2**22
+    with evaluation.connect() as connection:
+        head = evaluation.raw().replace(
+            b"Content-Length: 0", b"Content-Length: %d" % (LARGEST_BODY + 1)
+        )
+        connection.sendall(head)
+        for _ in range(LARGEST_BODY // len(block)):
+            connection.sendall(block)
+        connection.sendall(b"x")
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_many_connections(gateway: Gateway) -> None:
+    """Hundreds of clients at once are all answered, each with its own reply."""
+    upstream = Upstream(echo)
+    evaluation = gateway.open(upstream, cache=False)
+    connections = [evaluation.connect() for _ in range(300)]
+    for n, connection in enumerate(connections):
+        connection.sendall(evaluation.raw(b'{"n": %d, "wait": 0.05}' % n))
+    got = [json.loads(replies(connection, 1)[0])["n"] for connection in connections]
+    for connection in connections:
+        connection.close()
+    assert got == list(range(300))
+
+
+def test_a_signal_ends_it(start_gateway: Callable[..., Gateway]) -> None:
+    """TERM ends it with code 0 while a request is under way, and what was asked is in the record."""
+    gateway = start_gateway()
+    upstream = Upstream([]).say([reply(said("7"))], [Then.HANG])
+    evaluation: Evaluation = gateway.open(upstream)
+    evaluation.post()
+    with evaluation.connect() as connection:
+        connection.sendall(evaluation.raw(b"{}"))
+        eventually(lambda: len(upstream.seen) == 2, "the second was sent")
+        gateway.stop()
+    assert gateway.process.returncode == 0
+    assert json.loads((evaluation.folder / "usage.json").read_text())["requests"] == 1
+
+
+def test_the_port_stays(start_gateway: Callable[..., Gateway]) -> None:
+    """A port that is asked for is had if it is free, and another one if not."""
+    gateway = start_gateway()
+    settings = str(gateway.folder / "settings.json")
+    arguments = ("--port", str(gateway.port))
+    other, port = started("evalmake.gateway", gateway.folder / "other", settings, *arguments)
+    other.terminate()
+    assert other.wait(30) == 0
+    assert port != gateway.port
+    gateway.stop()
+    again, port = started("evalmake.gateway", gateway.folder / "again", settings, *arguments)
+    again.terminate()
+    assert again.wait(30) == 0
+    assert port == gateway.port
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"sessions": 1, "unheard": 2}', '{"rate": "60/m"}'])
+def test_wrong_settings(tmp_path: Path, text: str) -> None:
+    """Settings that are none end it with code 2 and one line."""
+    (tmp_path / "settings.json").write_text(text)
+    command = [sys.executable, "-m", "evalmake.gateway", str(tmp_path / "settings.json")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("evalmake.gateway: ")
+    assert done.stderr.count("\n") == 1
