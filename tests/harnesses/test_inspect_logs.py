@@ -34,7 +34,9 @@ def read(
         change(log)
     (outputs / "inspect" / "a.json").write_text(json.dumps(log))
     outcome = read_run(outputs, status, metric, cluster, coverage)
-    return outcome, [json.loads(row) for row in (outputs / "samples.jsonl").read_text().splitlines()]
+    return outcome, [
+        json.loads(row) for row in (outputs / "samples.jsonl").read_text().splitlines()
+    ]
 
 
 def test_scores_are_those_that_inspect_computed(tmp_path: Path) -> None:
@@ -52,7 +54,10 @@ def test_scores_are_those_that_inspect_computed(tmp_path: Path) -> None:
 def test_samples_come_in_the_normal_form(tmp_path: Path) -> None:
     """A row has the item's name and hash, its epoch, score, tokens, latency and finish reason."""
     _, rows = read(tmp_path, "success")
-    assert [(row["id"], row["repetition"]) for row in rows if row["id"] == "2"] == [("2", 1), ("2", 2)]
+    assert [(row["id"], row["repetition"]) for row in rows if row["id"] == "2"] == [
+        ("2", 1),
+        ("2", 2),
+    ]
     first = next(row for row in rows if row["scores"]["accuracy"] == 1)
     assert first["reply"] == first["target"]
     assert (first["tokens_out"], first["finish_reason"], first["error"]) == (1, "stop", None)

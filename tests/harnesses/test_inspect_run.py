@@ -143,7 +143,7 @@ def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     questions(bench.root)
     text = EVALFILE.replace("URL", url).replace("arith.py@arith", "arith.py@graded")
     text = text.replace('task_args = { hint = "Just the number." }', "judge = grader")
-    bench.evalfile(text + f'model grader {{ endpoint = "{judge}/v1" }}\n')
+    bench.evalfile(text + f'model grader {{ endpoint = "{judge}/v1", name = "g" }}\n')
     ended = bench.run()
     assert ended.status == 0, ended.text
     assert (requests(url), requests(judge)) == (12, 12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,10 @@ EVALFILE = """
 """
 
 
-@pytest.fixture
-def built(bench: Bench) -> Bench:
-    """A workspace whose eight cells are up to date."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose eight cells are up to date."""
+    bench = Bench(tmp_path_factory.mktemp("original"))
     bench.evalfile(EVALFILE)
     bench.sums(10)
     bench.sums(12, "more.jsonl")
@@ -48,6 +50,13 @@ def built(bench: Bench) -> Bench:
     assert ended.status == 0, ended.text
     assert "8 ran" in ended.out
     assert (bench.root / "out/card.md").exists()
+    return bench.root
+
+
+@pytest.fixture
+def built(bench: Bench, original: Path) -> Bench:
+    """A workspace whose eight cells are up to date."""
+    shutil.copytree(original, bench.root, dirs_exist_ok=True)
     return bench
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,21 @@ from workspaces import SCORE, TRIED, Bench, rewrite
 BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
 
 
-@pytest.fixture
-def built(bench: Bench) -> Bench:
-    """A workspace of two results, each with an output in a file of its own."""
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two results, each with an output in a file of its own."""
+    bench = Bench(tmp_path_factory.mktemp("original"))
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..2")
     bench.job(BIG + SCORE)
     assert bench.run().status == 0
+    return bench.root
+
+
+@pytest.fixture
+def built(bench: Bench, original: Path) -> Bench:
+    """A workspace of two results, each with an output in a file of its own."""
+    shutil.copytree(original, bench.root, dirs_exist_ok=True)
     return bench
 
 
