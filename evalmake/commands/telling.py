@@ -44,6 +44,10 @@ def why_command(file: Path | None, directory: Path | None, words: Sequence[str])
     with workspace.store() as store:
         plan = workspace.decide(graph, store)
         texts = [showing.why(workspace, plan.decision(name), store) for name in graph.nodes]
+        texts += [
+            showing.why_report(told, str(graph.reports[name].declared.block.path))
+            for name, told in plan.reports.items()
+        ]
     click.echo("\n".join(texts))
     return 0
 

@@ -79,10 +79,16 @@ class Pooled:
         if self.mean is None:
             return "not scored"
         if self.low is None or self.high is None:
-            return f"{self.mean:.3f}"
+            return rounded(self.mean, 3)
         digits = decimals((self.high - self.low) / 2)
-        text = f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        low, high = rounded(self.low, digits), rounded(self.high, digits)
+        text = f"{rounded(self.mean, digits)} [{low}, {high}]"
         return f"{text} (runs only)" if self.basis == "runs" else text
+
+
+def rounded(value: float, digits: int) -> str:
+    """A number with so many decimals, halves away from zero: 0.725 is 0.73 however it was summed."""
+    return f"{value + math.copysign(1e-12, value):.{digits}f}"
 
 
 def decimals(half: float) -> int:

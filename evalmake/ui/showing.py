@@ -10,8 +10,9 @@ from typing import Any
 from evalmake.lang.diagnostic import closest, fail
 from evalmake.lang.values import SecretRef, show
 from evalmake.planner.digest import readable
+from evalmake.planner.plan import ReportDecision
 from evalmake.planner.staleness import Decision, Head, Reason
-from evalmake.project.declare import Declared
+from evalmake.project.declare import Declared, EvalDecl
 from evalmake.project.expand import Evaluation
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
@@ -75,9 +76,31 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
         meant = closest(target, known)
         hint = [f"did you mean `{meant}`?"] if meant else []
         raise fail("unknown-target", f"nothing is named `{target}`", help=hint)
-    return "\n\n".join(
-        _fields(f"{k} {name}", fields, at, doc, as_json) for k, fields, at, doc in found
-    )
+    texts = [_fields(f"{k} {name}", fields, at, doc, as_json) for k, fields, at, doc in found]
+    if found[-1][0] == "eval" and not as_json:
+        texts[-1] += _matrix(project.evals[name])
+    return "\n\n".join(texts)
+
+
+def _matrix(declaration: EvalDecl) -> str:
+    """An eval's axes, conditions and requirements, each with its place."""
+    rows = [
+        (f"{axis.key} in [{', '.join(map(str, axis.values))}]", axis.span)
+        for axis in declaration.axes
+    ]
+    rows += [(f"skip {skip.text}", skip.span) for skip in declaration.skips]
+    conditions = [("", declaration.gates), *((w.text, w.gates) for w in declaration.whens)]
+    rows += [(f"when {when.text}", when.span) for when in declaration.whens]
+    rows += [
+        (
+            f"require {gate.metric} {gate.op} {gate.bound:g}" + (f" when {text}" if text else ""),
+            gate.span,
+        )
+        for text, gates in conditions
+        for gate in gates
+    ]
+    width = min(max((len(text) for text, _ in rows), default=0), 60)
+    return "".join(f"\n    {text:<{width}}  {span.place}" for text, span in rows)
 
 
 def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
@@ -152,6 +175,17 @@ def why(workspace: Workspace, decision: Decision, store: Store) -> str:
     lines = [f"{decision.name} is stale: {len(changed)} difference{plural}{since}"]
     lines += [f"  {a:<{width}}   {b:<{wide}}   {c}".rstrip() for a, b, c in rows]
     return "\n".join([*lines, _unchanged(decision, changed)])
+
+
+def why_report(decision: ReportDecision, path: str) -> str:
+    """Why a report is to be written, or that it is not."""
+    if not decision.must_write:
+        return f"{decision.name} is up to date: {path}"
+    moved = (
+        f"{decision.stale} of its {decision.total} results are to change" if decision.stale else ""
+    )
+    reasons = reasons_text(decision.reasons) if decision.reasons else ""
+    return f"{decision.name} is stale: {', '.join(filter(None, [moved, reasons]))}"
 
 
 def _unchanged(decision: Decision, changed: list[Reason]) -> str:

@@ -194,6 +194,12 @@ def test_telling_commands(built: Bench) -> None:
     """list, show, graph and logs tell what was declared and done."""
     assert "grid  eval: 8 cells  # The whole grid." in built.run("list").out
     assert "top_p" in built.run("show", "grid/one/more/1").out
+    shown = built.run("show", "grid").out
+    assert "model in [one, two]" in shown
+    assert "require accuracy >= 0.1 when model = two" in shown
+    assert "card is up to date: out/card.md" in built.run("why", "card").out
+    (built.root / "out/card.md").unlink()
+    assert "card is stale: out/card.md is missing" in built.run("why", "card").out
     assert '"grid/one/more/1" -> "card";' in built.run("graph").out
     assert built.run("graph", "--format", "mermaid").out.startswith("flowchart LR")
     assert "succeeded" in built.run("logs", "grid/one/more/1").out
