@@ -42,13 +42,16 @@ def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
     if not file:
         return None
     folder = os.path.dirname(os.path.join(cwd, file))
-    key = xxhash.xxh3_64_hexdigest("\0".join([cwd, *argv]).encode())
+    key = xxhash.xxh3_64_hexdigest(os.fsencode("\0".join([cwd, *argv])))
     return os.path.join(folder, ".evalmake", "verdicts", key)
 
 
 def recall(argv: Sequence[str]) -> tuple[int, str] | None:
     """The last verdict's exit status and text, if it still holds."""
-    cwd = os.getcwd()
+    try:
+        cwd = os.getcwd()
+    except OSError:
+        return None
     path = verdict_path(argv, cwd)
     if path is None:
         return None

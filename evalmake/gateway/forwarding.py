@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from evalmake.gateway.settings import Settings
-from evalmake.gateway.wire import Headers, Request, end_to_end
+from evalmake.gateway.wire import NOT_PASSED, Headers, Request, end_to_end
 
 _OURS = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
 
@@ -27,7 +27,7 @@ class Fixed:
         self.headers: Headers = [(n.encode(), v.strip().encode()) for n, v in values.items()]
         secrets = [text for text in (key, *secret.values()) if text]
         self._secrets = {*secrets, *(json.dumps(text)[1:-1] for text in secrets)}
-        self._gone = _OURS | {name.lower() for name, _ in self.headers}
+        self._gone = NOT_PASSED | _OURS | {name.lower() for name, _ in self.headers}
 
     def without(self, headers: Headers, token: bytes) -> Headers:
         """A harness's headers less those that are ours, and any other that holds its token."""

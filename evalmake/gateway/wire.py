@@ -14,7 +14,8 @@ HOP_BY_HOP = frozenset({
     b"te", b"trailer", b"transfer-encoding", b"upgrade",
 })  # fmt: skip
 
-_NOT_PASSED = HOP_BY_HOP | {b"content-length"}
+NOT_PASSED = HOP_BY_HOP | {b"content-length"}
+"""The length is written anew."""
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
@@ -44,12 +45,8 @@ def reply_head(status: int, headers: Iterable[tuple[bytes, bytes]], keep_alive: 
     return b"".join(lines)
 
 
-def end_to_end(headers: Headers, others: frozenset[bytes] = frozenset()) -> Headers:
-    """The headers that are passed on; the length is written anew, and `others` are not passed.
-
-    What `Connection` names belongs to the connection too.
-    """
-    gone = _NOT_PASSED | others
+def end_to_end(headers: Headers, gone: frozenset[bytes] = NOT_PASSED) -> Headers:
+    """The headers that are passed on, less those in `gone` and what `Connection` names."""
     if named := header(headers, b"connection"):
         gone = gone | {name.strip().lower() for name in named.split(b",")}
     return [one for one in headers if one[0].lower() not in gone]

@@ -15,7 +15,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     """The scores in `path`; an outcome with `error` when it says none.
 
     Long form: {"status", "metric", "scores": {NAME: {"value", "stderr", "low", "high", "scored",
-    "unscored"}}, "usage"}. Short form: {NAME: number, ...} or {NAME: {"value", "stderr", "n"}}.
+    "unscored", "clusters"}}, "usage"}. Short form: {NAME: number, ...} or {NAME: {"value", "stderr", "n"}}.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -29,11 +29,12 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     if status not in ("success", "succeeded"):
         return Outcome(error=f"the harness reports status {status}")
     given = data.get("scores") if isinstance(data.get("scores"), dict) else data
-    return from_map(given, metric or data.get("metric"), data.get("usage") or {})
+    return from_map(given, metric or data.get("metric"), data.get("usage"))
 
 
 def from_map(given: Any, metric: object, usage: Any) -> Outcome:
     """Scores from a map of name to number or map."""
+    usage = usage if isinstance(usage, dict) else {}
     scores = []
     for name, value in given.items():
         if name in ("status", "metric", "usage"):
@@ -62,8 +63,18 @@ def _score(name: str, value: Any) -> Score | str:
     if number is not None and not math.isfinite(number):
         return f"the score `{name}` is {number}, not a number"
     count = value.get("scored", value.get("n")) or 0
+    if not _number(count) or not _number(value.get("unscored", 0)):
+        return f"the counts of the score `{name}` are no numbers"
     rest = {k: value[k] for k in ("stderr", "low", "high") if _number(value.get(k))}
-    return Score(name, number, scored=int(count), unscored=int(value.get("unscored", 0)), **rest)
+    if odd := [k for k, number in rest.items() if not math.isfinite(number)]:
+        return f"the {odd[0]} of the score `{name}` is {rest[odd[0]]}, not a number"
+    if not name.isprintable():
+        return f"the name of a score is not printable: {name!a}"
+    clusters = value.get("clusters")
+    return Score(
+        name, number, scored=int(count), unscored=int(value.get("unscored", 0)),
+        clusters=int(clusters) if _number(clusters) and clusters >= 1 else None, **rest,
+    )  # fmt: skip
 
 
 def _number(value: object) -> bool:

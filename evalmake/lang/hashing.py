@@ -1,4 +1,4 @@
-"""sha256 of files, remembered by size and modification time so that nothing is read twice."""
+"""sha256 of files, remembered by size, times and inode so that nothing is read twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def hash_bytes(data: bytes) -> str:
 class FileHashes:
     """Contents' digests; those of larger files are kept in `table` between runs.
 
-    A file whose modification is younger than two seconds is hashed but not remembered, because a
+    A file whose change is younger than two seconds is hashed but not remembered, because a
     further change could leave size and time alike (git's "racily clean").
     """
 
@@ -43,12 +43,13 @@ class FileHashes:
         if stat.st_size < _WORTH_REMEMBERING:
             with open(path, "rb") as stream:
                 return hash_bytes(stream.read())
-        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ino]
+        stamp: list[object] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         known = self._known.get(str(path))
-        if known and known[:3] == stamp:
-            return str(known[3])
+        if known and known[:-1] == stamp:
+            return str(known[-1])
         digest = hash_file(path)
-        if os.stat(path).st_mtime_ns == stat.st_mtime_ns < _now_ns() - _SETTLED_NS:
+        changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        if os.stat(path).st_ctime_ns == stat.st_ctime_ns and changed < _now_ns() - _SETTLED_NS:
             self._known[str(path)] = [*stamp, digest]
             self._changed = True
         return digest

@@ -70,9 +70,11 @@ class Tally:
 
     def _score(self, metric: str) -> dict[str, float | int | None]:
         rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
-        clusters = [row[2] for row in rows]
-        found = estimate([row[1] for row in rows], clusters if any(clusters) else None)
-        return {**found, "scored": len(rows), "unscored": self.total - len(rows)}
+        clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without one is its own
+        clustered = any(row[2] for row in rows)
+        found = estimate([row[1] for row in rows], clusters if clustered else None)
+        counted = {"clusters": len(set(clusters))} if clustered else {}
+        return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
 
 
 def estimate(
@@ -89,7 +91,7 @@ def estimate(
         stderr, bounds = mean.stderr, statistics.interval(values)
     else:
         stderr, bounds = statistics.clustered_se(values, clusters), None
-        if mean.mean is not None and stderr is not None:
+        if mean.mean is not None and stderr:
             bounds = statistics.t_interval(mean.mean, stderr, len(set(clusters)) - 1)
     low, high = bounds or (None, None)
     return {"value": mean.mean, "stderr": stderr, "low": low, "high": high}

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.lang.diagnostic import fail
-from evalmake.lang.hashing import hash_file
+from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Registry
@@ -28,6 +28,7 @@ class Workshop:
     plugins: Registry
     root: Path
     environment: Callable[[Declared], Environment | None] = lambda benchmark: None
+    hashes: FileHashes = field(default_factory=FileHashes)
 
     def folder(self, id: str) -> Path:
         """A job's own folder."""
@@ -78,9 +79,12 @@ class Workshop:
         service = self.plugins.get("engines", deployment.plugin)().serve(deployment)
         plain, hidden = split_env(deployment.block.env)
         of_executor = split_env(self.project.executors[deployment.block.executor].block.env)
+        resources = deployment.block.resources
         return Job(
             id, deployment.name, service.argv, self.folder(id), service.files, {},
             {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, deployment.block.image,
+            cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
+            gpus=resources.gpus,
         )  # fmt: skip
 
     def _told(self, model: Declared, prefix: str, urls: Mapping[str, str]) -> dict[str, str]:
@@ -116,7 +120,7 @@ class Workshop:
     def _copy(self, file: File) -> Path:
         """A copy of an input that is what was planned, whatever happens to the original."""
         kept = self.root / "inputs" / file.sha256
-        if kept.exists():
+        if kept.exists() and self.hashes.of(kept) == file.sha256:
             return kept
         kept.parent.mkdir(parents=True, exist_ok=True)
         temporary = kept.with_suffix(f".{os.getpid()}")
@@ -127,6 +131,7 @@ class Workshop:
                 "input-changed", f"{file.path} changed while evalmake was planning",
                 help=["run again: the plan will follow the new content"],
             )  # fmt: skip
+        temporary.chmod(0o444)
         os.replace(temporary, kept)
         return kept
 

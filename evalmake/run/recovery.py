@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Protocol
 
 from evalmake.planner.ports import Executor, Phase
 from evalmake.run.events import Adopted, Emit
+from evalmake.run.jobs import Workshop
 from evalmake.run.services import Services
 from evalmake.run.task import Task
 from evalmake.store.journal import Entry, Journal
@@ -17,6 +18,8 @@ from evalmake.store.store import Store
 class Build(Protocol):
     """What taking over needs of the build."""
 
+    workshop: Workshop
+    unasked: Container[str]
     journal: Journal
     executors: Mapping[str, Executor]
     services: Services
@@ -27,9 +30,19 @@ class Build(Protocol):
 
 
 def adopt(build: Build) -> None:
-    """Go on with every job that is still wanted, running or ended; end and forget the others."""
+    """Go on with every job that is wanted, running or ended; end and forget what is out of date.
+
+    Jobs of cells that were not asked for this time stay as they are, with their servers.
+    """
     build.journal.sweep()
-    for entry in list(build.journal.entries()):
+    entries = list(build.journal.entries())
+    others = [e for e in entries if e.name in build.unasked and not _recorded(build, e)]
+    servers = [
+        e for e in entries if e.kind == "serve" and others and e.name not in build.services.all
+    ]
+    for entry in entries:
+        if entry in others or entry in servers:
+            continue
         executor = build.executors.get(entry.executor)
         phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
         take = _take_server if entry.kind == "serve" else _take_job
@@ -48,7 +61,7 @@ def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
 def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     """Whether a waiting task wants the job: a recorded one was killed before it left the journal."""
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
-    if task is None or any(a.job == entry.id for a in build.store.attempts(entry.action)):
+    if task is None or _recorded(build, entry):
         return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
     build.waiting.remove(task)
@@ -56,8 +69,16 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     return True
 
 
+def _recorded(build: Build, entry: Entry) -> bool:
+    """Whether a job's end is on record: a kill came before it left the journal."""
+    return any(a.job == entry.id for a in build.store.attempts(entry.action))
+
+
 def _drop(build: Build, entry: Entry, executor: Executor) -> None:
-    """A job that nobody wants any more, or that never began."""
+    """A job that nobody wants any more, or that never began.
+
+    Its folder is found from this workspace: the journal may be that of a copied one.
+    """
     executor.cancel(entry.id)
-    shutil.rmtree(entry.workdir, ignore_errors=True)
+    shutil.rmtree(build.workshop.folder(entry.id), ignore_errors=True)
     build.journal.remove(entry.id)

@@ -67,10 +67,12 @@ class Secrets:
                 shown = f"[secret {name}]".encode()
                 for form in (
                     value,
+                    value.strip(),
                     json.dumps(value)[1:-1],
                     json.dumps(value, ensure_ascii=False)[1:-1],
                 ):
-                    data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
+                    if len(form) >= _SHORTEST:
+                        data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
         return data
 
     def hide_text(self, text: str) -> str:

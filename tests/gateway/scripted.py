@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -53,10 +54,19 @@ class Upstream:
         """Connections that the other side closed while we kept silent or wrote."""
         self.written = 0
         self.say(script)
-        listening = asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26)
-        server = asyncio.run_coroutine_threadsafe(listening, _loop()).result(30)
-        self.port: int = server.sockets[0].getsockname()[1]
+        self.port = self._listen(None)
         self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def secured(self, context: ssl.SSLContext) -> str:
+        """A further URL of the same server, behind TLS, under the name `localhost`."""
+        self.address = f"localhost:{self._listen(context)}"
+        return f"https://{self.address}/v1"
+
+    def _listen(self, context: ssl.SSLContext | None) -> int:
+        listening = asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26, ssl=context)
+        server = asyncio.run_coroutine_threadsafe(listening, _loop()).result(30)
+        port: int = server.sockets[0].getsockname()[1]
+        return port
 
     def say(self, *scripts: Script | Sequence[Step]) -> Upstream:
         """From now on: a script for each request, the last one for all that follow."""

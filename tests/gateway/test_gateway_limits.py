@@ -113,7 +113,7 @@ def test_after_a_pause_the_rate_still_holds() -> None:
     """Those who waited while the model had closed do not all go at once when it opens."""
 
     async def run(clock: Callable[[], float]) -> tuple[float, list[float]]:
-        limits, times = Limits("10/s", None, clock), []
+        limits, times = Limits("10/s", 200, clock), []
         limits.refused(30.0)
         begin = clock()
 
@@ -257,9 +257,9 @@ def test_refusals_are_adapted_to(
     """A server that admits less than we ask is asked less, and every request is answered."""
     mock = start_mock(rate=40, retry_after=0.2, latency=0.05)
     gateway = start_gateway(cache=None)
-    evaluation = gateway.open(mock.url, retry=12)
-    answers = evaluation.posts(120, 24)
-    assert [answer.status for answer in answers] == [200] * 120
+    evaluation = gateway.open(mock.url, retry=20)
+    answers = evaluation.posts(80, 24)
+    assert [answer.status for answer in answers] == [200] * 80
     sums = evaluation.close()
     assert sums["limits"]["throttled"] > 0
     assert sums["limits"]["concurrency"] < 24

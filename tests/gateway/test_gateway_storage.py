@@ -1,0 +1,156 @@
+"""The response cache on disk: its size, its crashes, and those it shares it with."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from diskcache import Cache
+from gateways import Gateway, eventually
+from scripted import Upstream, numbered, reply, said
+
+
+def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
+    """The oldest replies go when there is no more room, the newest stay."""
+    gateway = start_gateway(cache_size=2_000_000)
+    upstream = Upstream([reply(said("x" * 100_000))])
+    evaluation = gateway.open(upstream)
+    bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 62)]
+    for body in bodies:
+        evaluation.post(**body)
+    gateway.stop()
+    cache = gateway.folder / "cache"
+    assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) < 4_000_000
+    gateway.start()
+    assert evaluation.post(**bodies[-1]).cached
+    assert not evaluation.post(**bodies[0]).cached
+
+
+def test_kill(start_gateway: Callable[..., Gateway]) -> None:
+    """What was on disk before a kill -9 in the middle of work is there after it, whole."""
+    gateway = start_gateway()
+    upstream = Upstream(
+        lambda seen: [reply(said(f"{json.loads(seen.body)['max_tokens']}" * 40_000))]
+    )
+    evaluation = gateway.open(upstream)
+    bodies = [{"temperature": 0, "max_tokens": number} for number in range(10, 30)]
+    for body in bodies:
+        evaluation.post(**body)
+    gateway.stop()
+    gateway.start()
+    with ThreadPoolExecutor(4) as threads:
+        more = [threads.submit(evaluation.post, max_tokens=n) for n in range(50, 80)]
+        eventually(lambda: len(upstream.seen) > 30, "the gateway was at work")
+        gateway.kill()
+        for one in more:
+            one.exception()
+    gateway.start()
+    answers = evaluation.all(bodies, 4)
+    assert all(answer.cached for answer in answers)
+    assert [answer.text for answer in answers] == [str(n) * 40_000 for n in range(10, 30)]
+
+
+def test_two_gateways_at_once(start_gateway: Callable[..., Gateway]) -> None:
+    """Two processes write to one cache at the same time, and each has what the other wrote."""
+    one = start_gateway()
+    two = start_gateway(cache=str(one.folder / "cache"))
+    upstream = Upstream(numbered())
+    mine, theirs = one.open(upstream), two.open(upstream)
+    bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 162)]
+    with ThreadPoolExecutor(2) as threads:
+        halves = [
+            threads.submit(mine.all, bodies[:80], 8), threads.submit(theirs.all, bodies[80:], 8),
+        ]  # fmt: skip
+        first = [answer.text for half in halves for answer in half.result()]
+    assert len(set(first)) == 160
+    time.sleep(0.2)  # they write behind their answers
+    assert [answer.text for answer in mine.all(bodies[80:], 8)] == first[80:]
+    assert [answer.text for answer in theirs.all(bodies[:80], 8)] == first[:80]
+    assert len(upstream.seen) == 160
+
+
+def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Path) -> None:
+    """Another's cache answers, and no byte of it changes; what is new goes to our own."""
+    first = start_gateway()
+    upstream = Upstream(numbered(lambda number: f"{number}" * 70_000))
+    old = first.open(upstream)
+    old.posts(3)
+    first.stop()
+    seed = tmp_path / "seed"
+    shutil.copytree(first.folder / "cache", seed)
+    before = {path: path.read_bytes() for path in seed.rglob("*") if path.is_file()}
+    gateway = start_gateway(seeds=[str(tmp_path / "none"), str(seed)])
+    answers = gateway.open(upstream).posts(4)
+    assert [answer.cached for answer in answers] == [True, True, True, False]
+    assert [answer.text[0] for answer in answers] == ["0", "1", "2", "3"]
+    gateway.stop()
+    assert {path: path.read_bytes() for path in seed.rglob("*") if path.is_file()} == before
+
+
+def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
+    """A cache that another gateway is writing to serves as a seed, with all that it has so far."""
+    first = start_gateway()
+    upstream = Upstream(numbered())
+    writer = first.open(upstream)
+    writer.posts(2)
+    time.sleep(0.2)
+    reader = start_gateway(seeds=[str(first.folder / "cache")]).open(upstream)
+    assert [answer.cached for answer in reader.posts(2)] == [True, True]
+
+
+@pytest.mark.parametrize("where", ["under a file", "is no database"])
+def test_a_cache_that_cannot_be_opened(
+    start_gateway: Callable[..., Gateway], tmp_path: Path, where: str
+) -> None:
+    """An evaluation goes on without it, and its sums say why."""
+    folder = tmp_path / "cache"
+    if where == "under a file":
+        (tmp_path / "file").touch()
+        folder = tmp_path / "file" / "cache"
+    else:
+        folder.mkdir()
+        (folder / "cache.db").write_bytes(b"no database" * 1000)
+    upstream = Upstream(numbered())
+    evaluation = start_gateway(cache=str(folder)).open(upstream)
+    assert [answer.text for answer in evaluation.posts(2, temperature=0)] == [
+        "sample 0", "sample 1",
+    ]  # fmt: skip
+    assert str(folder) in evaluation.close()["cache_trouble"]
+
+
+def test_a_full_disk(start_gateway: Callable[..., Gateway]) -> None:
+    """When nothing more can be written, the evaluation goes on, and its sums say so."""
+    gateway = start_gateway()
+    upstream = Upstream(numbered(lambda number: f"{number:06}" * 10_000))
+    evaluation = gateway.open(upstream)
+    evaluation.post(temperature=0)
+    resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
+    answers = evaluation.posts(30, 4, temperature=1)
+    assert [answer.status for answer in answers] == [200] * 30
+    assert len({answer.text for answer in answers}) == 30
+    assert evaluation.post(temperature=0).cached
+    assert evaluation.close()["cache_trouble"]
+    gateway.may_fail = True
+
+
+def test_a_damaged_reply_is_no_reply(start_gateway: Callable[..., Gateway]) -> None:
+    """What was changed in the database is not served: the model is asked."""
+    gateway = start_gateway()
+    upstream = Upstream(numbered())
+    evaluation = gateway.open(upstream)
+    bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 7)]
+    for body in bodies:
+        evaluation.post(**body)
+    gateway.stop()
+    with Cache(str(gateway.folder / "cache")) as cache:
+        for key, damage in zip(cache, (b"", b"9\n[]\n0\n", b"1\n{}\nx\n", 7), strict=False):
+            cache[key] = damage
+    gateway.start()
+    assert [evaluation.post(**body).cached for body in bodies].count(True) == 1
+    assert len(upstream.seen) == 9

@@ -1,0 +1,62 @@
+"""A model behind TLS, as hosted ones are."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gateways import Gateway
+from scripted import Then, Upstream, chunked, event, reply, said
+
+pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for localhost that signs itself, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+         "-keyout", str(path), "-out", str(path.with_suffix(".crt"))],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    path.write_bytes(path.read_bytes() + path.with_suffix(".crt").read_bytes())
+    return path
+
+
+def _behind(certificate: Path, upstream: Upstream) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return upstream.secured(context)
+
+
+def test_a_trusted_certificate(
+    start_gateway: Callable[..., Gateway], certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies and streams come over TLS, on one kept connection, and half ones are seen as such."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    upstream = Upstream([reply(said("7"))])
+    evaluation = start_gateway(cache=None).open(_behind(certificate, upstream), retry=1)
+    assert [answer.text for answer in evaluation.posts(2)] == ["7", "7"]
+    upstream.say(chunked(event("7")))
+    assert evaluation.post(stream=True).body == event("7")
+    assert upstream.connections == 1
+    upstream.say([reply(said("7"))[:-5], Then.CLOSE], [reply(said("8"))])
+    assert evaluation.post().text == "8"
+    assert upstream.seen[0].header(b"host") == upstream.address.encode()
+
+
+def test_a_certificate_that_nobody_knows(gateway: Gateway, certificate: Path) -> None:
+    """Nothing is sent to a server that cannot prove who it is, and the error says so."""
+    upstream = Upstream([reply(said("7"))])
+    url = _behind(certificate, upstream)
+    answer = gateway.open(url, retry=0).post()
+    assert answer.status == 502
+    assert answer.json["error"]["message"].startswith(f"{url}/chat/completions: cannot connect: ")
+    assert "certificate" in answer.json["error"]["message"]
+    assert not upstream.seen
