@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from evalmake.lang.diagnostic import Diagnostic, Severity, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.results import GateResult, Item, Result, ResultSet, judge_gate
+from evalmake.planner.results import GateResult, Item, Result, ResultSet, Score, judge_gate
 from evalmake.planner.staleness import Head
 from evalmake.project.axes import Gate
 from evalmake.project.expand import Evaluation
@@ -39,23 +39,45 @@ class Verdict:
 
 
 def gates_of(
-    cells: Iterable[Evaluation], heads: Mapping[str, Head | None], confidence: float | None
-) -> list[Verdict]:
-    """Every requirement judged over the seeds of its cell, for cells whose seeds all have results."""
+    cells: Iterable[Evaluation], heads: Mapping[str, Head | None], confidence: float | None,
+    others: Iterable[Evaluation] = (),
+) -> list[Verdict]:  # fmt: skip
+    """Every requirement judged over the seeds of its cell, if those in `cells` all have results.
+
+    `others` are further seeds, which nobody asked for now: what results they have count as well,
+    and where they have none, the message says over how many seeds was judged.
+    """
     groups: dict[tuple[Gate, str], list[Evaluation]] = {}
     for cell in cells:
         for gate in cell.gates:
             groups.setdefault((gate, address(cell)), []).append(cell)
+    further: dict[tuple[Gate, str], list[Evaluation]] = {}
+    for cell in others:
+        for gate in cell.gates:
+            further.setdefault((gate, address(cell)), []).append(cell)
     verdicts = []
     for (gate, name), members in groups.items():
-        known = {c.name: heads.get(c.name) for c in members}
-        if any(head is None or head.success is None for head in known.values()):
+        scores = _scores(members, heads)
+        if len(scores) < len(members):
             continue
-        scores = {c.seed: head.scores for c in members if (head := known[c.name]) is not None}
+        siblings = further.get((gate, name), [])
+        scores |= _scores(siblings, heads)
         wanted = members[0].variant.block.confidence or confidence
         result = judge_gate(name, gate.metric, gate.op, gate.bound, scores, wanted)
+        total = len(members) + len(siblings)
+        if len(scores) < total:
+            said = f"{result.message} ({len(scores)} of {total} seeds)"
+            result = replace(result, message=said)
         verdicts.append(Verdict(gate, members[0].eval, result))
     return verdicts
+
+
+def _scores(
+    cells: Iterable[Evaluation], heads: Mapping[str, Head | None]
+) -> dict[int, tuple[Score, ...]]:
+    """The scores of the cells that have a result, by seed."""
+    known = ((cell.seed, heads.get(cell.name)) for cell in cells)
+    return {seed: head.scores for seed, head in known if head and head.success is not None}
 
 
 def address(cell: Evaluation) -> str:

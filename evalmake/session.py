@@ -21,7 +21,7 @@ from evalmake.planner.results import ResultSet
 from evalmake.planner.staleness import Head
 from evalmake.project.declare import Declared
 from evalmake.project.words import Words
-from evalmake.results import Verdict, gates_of, items_in, result_set
+from evalmake.results import Verdict, items_in, result_set
 from evalmake.store.journal import Journal
 from evalmake.store.lock import building
 from evalmake.store.store import Store, store_failed
@@ -63,8 +63,10 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
         return _look(request, workspace, graph, planned)
     if workspace.environments().resolve(_benchmarks(graph.nodes.values()), emit):
         graph = workspace.graph(words.targets)  # what was resolved is part of identities
+    tell = lambda holder: _tell_waiting(emit, holder)  # noqa: E731
     with (
-        building(workspace.store_folder, lambda holder: _tell_waiting(emit, holder)),
+        building(workspace.root, tell),  # its jobs and journal, whatever store they go to
+        building(workspace.store_folder, tell),
         workspace.store() as store,
     ):
         plan = workspace.decide(graph, store, request.always)
@@ -165,8 +167,9 @@ def _run(
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
-        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers
-    )
+        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers,
+        {c.name for group in workspace.cells.values() for c in group} - plan.graph.nodes.keys(),
+    )  # fmt: skip
     try:
         report = scheduler.run(nodes)
     except OSError as error:
@@ -280,15 +283,14 @@ def _conclude(
     heads: dict[str, Head | None] = {
         n.name: store.head(n.action.digest) for n in graph.nodes.values()
     }
-    cells = [node.evaluation for node in graph.nodes.values()]
+    nodes = list(graph.nodes.values())
     confidence = workspace.project.settings.confidence
-    outcome.verdicts = gates_of(cells, heads, confidence)
+    outcome.verdicts = workspace.verdicts(nodes, heads, store)
     if not outcome.interrupted:
         for name, decision in plan.reports.items():
             if decision.must_write:
                 _write(name, workspace, graph, plan, store, outcome)
     gates = [verdict.result for verdict in outcome.verdicts]
-    nodes = list(graph.nodes.values())
     outcome.results = result_set(
         "results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence
     )

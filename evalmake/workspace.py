@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import hash_file
-from evalmake.planner.graph import Graph, ReportNode, lower
+from evalmake.planner.graph import Graph, Lowering, Node, ReportNode, lower
 from evalmake.planner.plan import Plan, decide, report_identity
 from evalmake.planner.results import GateResult
-from evalmake.planner.staleness import Reason
+from evalmake.planner.staleness import Head, Reason
 from evalmake.plugins import Plugins
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation, expand
@@ -22,7 +22,7 @@ from evalmake.project.overrides import blamed
 from evalmake.project.project import Project
 from evalmake.project.select import Selection, report_cells, select
 from evalmake.project.words import Word, Words
-from evalmake.results import gates_of
+from evalmake.results import Verdict, address, gates_of
 from evalmake.run.environments import Environments
 from evalmake.store.store import Store
 
@@ -105,7 +105,10 @@ class Workspace:
         def why_report(report: ReportNode) -> list[Reason]:
             return self.report_reasons(report, store)
 
-        return decide(graph, store, _age, why_report, self.project.overrides, forced)
+        settings = self.project.settings
+        return decide(
+            graph, store, _age, why_report, self.project.overrides, forced, settings.confidence
+        )
 
     def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
         """Why a report must be written though none of its results is to change."""
@@ -133,12 +136,34 @@ class Workspace:
     def gates(self, report: ReportNode, store: Store) -> list[GateResult]:
         """The verdicts on the requirements of a report's cells."""
         heads = {n.name: store.head(n.action.digest) for n in report.nodes}
-        return [
-            v.result
-            for v in gates_of(
-                [n.evaluation for n in report.nodes], heads, self.project.settings.confidence
-            )
+        return [verdict.result for verdict in self.verdicts(report.nodes, heads, store)]
+
+    def verdicts(
+        self, nodes: Sequence[Node], heads: Mapping[str, Head | None], store: Store
+    ) -> list[Verdict]:
+        """The requirements of `nodes` judged, also over seeds that are not among them."""
+        others = self._other_seeds(nodes)
+        every = {**heads, **{n.name: store.head(n.action.digest) for n in others}}
+        return gates_of(
+            [n.evaluation for n in nodes], every, self.project.settings.confidence,
+            [n.evaluation for n in others],
+        )  # fmt: skip
+
+    def _other_seeds(self, nodes: Sequence[Node]) -> list[Node]:
+        """The cells that differ only in their seed from those of `nodes` that have requirements."""
+        names = {node.name for node in nodes}
+        gated = [node.evaluation for node in nodes if node.evaluation.gates]
+        left = [
+            cell
+            for name in dict.fromkeys(cell.eval for cell in gated)
+            for cell in self.cells[name]
+            if cell.gates and cell.name not in names
         ]
+        if not left:
+            return []
+        wanted = {address(cell) for cell in gated}
+        lowering = Lowering(self.project, self.plugins, self.environments().resolved)
+        return [lowering.node(cell) for cell in left if address(cell) in wanted]
 
     def report_path(self, report: Declared) -> Path:
         """Where a report is written: relative to the Evalfile."""

@@ -4,6 +4,9 @@ It asks every question of `$EVALMAKE_MODEL_URL` through its provider for any Ope
 which reads the address and the token from $EVALMAKE_BASE_URL and $EVALMAKE_API_KEY.  Its retries
 and the client's are off, as the gateway has its own, and its reply cache starts empty each time.
 
+Where the benchmark has data files, caches of data sets are for the job alone: Inspect's and Hugging
+Face's know a file by its name, and give the rows that another of that name had.
+
 The JSON log is written once, not sample by sample: Inspect writes all of it anew each time, and
 1 000 samples took 152 s so, against 14 s.
 """
@@ -35,10 +38,14 @@ _SCRIPT = """\
 export EVALMAKE_BASE_URL="$EVALMAKE_MODEL_URL" EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}"
 export EVALMAKE_JUDGE_BASE_URL="${{EVALMAKE_JUDGE_URL:-}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
 export INSPECT_CACHE_DIR="$PWD/cache"
-exec "$1" -m inspect_ai eval {task} \\
+{caches}exec "$1" -m inspect_ai eval {task} \\
     --model "openai-api/evalmake/$EVALMAKE_MODEL_NAME" \\
     --log-dir "$EVALMAKE_OUT/inspect" \\
     {options}
+"""
+_CACHES = """\
+export HF_HOME="${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}" HF_DATASETS_CACHE="$PWD/cache/datasets"
+export XDG_CACHE_HOME="$PWD/cache"
 """
 _GRADER = '"grader={\\"model\\": \\"openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME\\", '
 _GRADER += '\\"max_retries\\": 0, \\"model_args\\": {\\"max_retries\\": 0}}"'
@@ -69,11 +76,8 @@ class InspectHarness:
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("inspect_ai", "inspect-ai==0.3.285", ("openai",))
     placement: ClassVar[tuple[str, ...]] = (
-        "max_connections",
-        "request_timeout",
-        "offline",
-        "coverage",
-    )
+        "max_connections", "request_timeout", "offline", "coverage",
+    )  # fmt: skip
 
     def command(self, evaluation: Evaluation) -> Command:
         """`inspect eval` with the task's arguments and the request's parameters in files."""
@@ -87,8 +91,9 @@ class InspectHarness:
         local = _file_of(block.task) is not None
         task = shlex.quote(f"task/{block.task}" if local else block.task)
         options = " \\\n    ".join(_options(evaluation))
-        files["inspect.sh"] = _SCRIPT.format(task=task, options=options)
         given = block.files.files if block.files else ()
+        caches = "" if all(file.name.endswith(".py") for file in given) else _CACHES
+        files["inspect.sh"] = _SCRIPT.format(task=task, options=options, caches=caches)
         inputs = {f"task/{file.name}": file.path for file in given}
         python = "python3" if block.image else "{python}"
         env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}

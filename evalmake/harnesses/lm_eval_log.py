@@ -16,8 +16,9 @@ _REASONS = (
     (r"Tokenizer is required for loglikelihood tasks",
      "the task compares likelihoods, which takes a tokenizer, and the server offers none:"
      " name one by `tokenizer`, with `transformers` among the packages"),
-    (r"No module named '([\w.]+)'", "there is no Python module {}: name what has it among the packages"),
-    (r"Tasks not found: (.+)", "lm-eval knows no task {}"),
+    (r"ModuleNotFoundError: No module named '([\w.]+)'",
+     "there is no Python module {}: name what has it among the packages"),
+    (r"ValueError: Tasks not found: (.+)", "lm-eval knows no task {}"),
     (r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n",
      "the model answered status {}: {}"),
     (r"Exception:TimeoutError\(\)", "the model did not answer in time (`request_timeout`, 300 s without it)"),

@@ -3,7 +3,9 @@
 The benchmark's `task` is the evaluation's type, as `simple_evals.mgsm`.  The harness talks straight
 to `$EVALMAKE_MODEL_URL`: NeMo Evaluator's own proxy is left out (`proxy = true` puts it back, for a
 version that has no client mode), and it neither caches nor repeats.  The benchmark's files lie in
-the folder in which the harness runs, which is also $NEMO_EVALUATOR_DATASET_DIR.
+the folder in which the harness runs, which is also $NEMO_EVALUATOR_DATASET_DIR.  With files there is
+a cache of data sets for the job alone: Hugging Face's knows a folder by its name, and gives the rows
+that another folder of that name had.
 
 It is given no seed, as its configuration has no place for one; where a harness has, it is in `extra`.
 """
@@ -39,6 +41,7 @@ export EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}" EVALMAKE_JUDGE_API_KEY="${
 [ $# -eq 0 ] || PATH="$(dirname "$1"):$PATH"
 run_eval=$(command -v nemo-evaluator || command -v eval-factory)
 config="$PWD/run_config.json"
+[ ! -d data ] || export HF_DATASETS_CACHE="$PWD/cache"
 mkdir -p data
 cd data
 export NEMO_EVALUATOR_DATASET_DIR="$PWD"
@@ -101,11 +104,8 @@ class NemoHarness:
         given = block.files.files if block.files else ()
         inputs = {f"data/{file.name}": file.path for file in given}
         python = () if block.image else ("{python}",)
-        env = {
-            "NEMO_EVALUATOR_TELEMETRY_LEVEL": "0",
-            "HF_HUB_DISABLE_TELEMETRY": "1",
-            "DO_NOT_TRACK": "1",
-        }
+        env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+        env["NEMO_EVALUATOR_TELEMETRY_LEVEL"] = "0"
         env |= dict.fromkeys(_OFFLINE, "1") if settings.offline else {}
         return Command(("/bin/sh", "-eu", "nemo.sh", *python), files, inputs, env)
 

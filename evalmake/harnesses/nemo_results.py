@@ -8,11 +8,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.logs import last_error
-from evalmake.harnesses.samples import NAME, Row, write_samples
+from evalmake.harnesses.samples import NAME, Row, score_from_samples, write_samples
 from evalmake.planner.ports import Outcome
 from evalmake.planner.scores import Score
 
@@ -49,12 +50,14 @@ def read_run(
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
         return Outcome(error=entries)
-    if samples := list(_samples(folder)):
-        write_samples(outputs / NAME, samples)
-    return _judge(entries, metric)
+    rows = list(_samples(folder))
+    outcome = _judge(entries, rows, metric)
+    if rows:
+        write_samples(outputs / NAME, _named(rows, outcome.metric))
+    return outcome
 
 
-def _judge(entries: Sequence[Entry], metric: str | None) -> Outcome:
+def _judge(entries: Sequence[Entry], rows: Sequence[Row], metric: str | None) -> Outcome:
     names = [entry.name for entry in entries]
     if not names:
         return Outcome(error="the harness reported no score")
@@ -66,7 +69,7 @@ def _judge(entries: Sequence[Entry], metric: str | None) -> Outcome:
     wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
     if wrong:
         return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
-    return Outcome(tuple(_score(entry) for entry in entries), headline)
+    return Outcome(tuple(_score(entry, rows, headline) for entry in entries), headline)
 
 
 def _read_results(path: Path) -> list[Entry] | str:
@@ -103,15 +106,23 @@ def _headline(entries: Sequence[Entry]) -> str:
     return next((entry.name for entry in alike if entry.way.startswith("micro")), entries[0].name)
 
 
-def _score(entry: Entry) -> Score:
+def _score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
+    """As reported; the headline's is computed from the samples, where there are any."""
     stderr, count = entry.stats.get("stderr"), entry.stats.get("count")
-    known = isinstance(stderr, int | float) and math.isfinite(stderr)
-    return Score(
-        entry.name,
-        entry.value if math.isfinite(entry.value) else None,
-        float(stderr) if known and stderr is not None else None,
-        scored=count if isinstance(count, int) else 0,
-    )
+    told = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
+    if rows and entry.name == headline:
+        return score_from_samples(_named(rows, headline), headline, told, entry.value)
+    scored = count if isinstance(count, int) else 0
+    sure = None if told == 0 and not scored else told  # of equal scores, and nobody says how many
+    value = entry.value if math.isfinite(entry.value) else None
+    return Score(entry.name, value, sure, scored=scored, reported=told)
+
+
+def _named(rows: Sequence[Row], headline: str) -> Sequence[Row]:
+    """The samples' only score by the name of the headline; as they are where there are several."""
+    if not headline or len({name for row in rows for name in row.scores}) > 1:
+        return rows
+    return [replace(row, scores={headline: max(row.scores.values())}) for row in rows]
 
 
 def _unused(log: Path, meant: Sequence[str]) -> list[str]:
@@ -147,7 +158,7 @@ def _unanswered(path: Path, coverage: float) -> str:
 
 def _samples(folder: Path) -> Iterator[Row]:
     """The samples that some harnesses write in NVIDIA's normal form."""
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[str, str]] = Counter()
     for path in sorted(folder.glob("**/nemo-evaluator-per-sample-outputs/**/*.jsonl")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
@@ -155,11 +166,11 @@ def _samples(folder: Path) -> Iterator[Row]:
                 if row.get("score") is None:  # a step on the way, or not scored
                     continue
                 id, name = str(row["id"]), row.get("score_name") or "score"
-                seen[id] += 1
+                seen[id, name] += 1
                 content = json.dumps([row.get("query"), row.get("ground_truth")], sort_keys=True)
                 reply = row.get("generation")
                 yield Row(
-                    id, hashlib.sha256(content.encode()).hexdigest(), {name: float(row["score"])}, seen[id],
+                    id, hashlib.sha256(content.encode()).hexdigest(), {name: float(row["score"])}, seen[id, name],
                     target=row.get("ground_truth"), reply=reply if isinstance(reply, str) else json.dumps(reply),
                     tokens_in=row.get("num_prompt_tokens"), tokens_out=row.get("num_generated_tokens"),
                 )  # fmt: skip

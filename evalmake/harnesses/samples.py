@@ -84,15 +84,17 @@ def score_from_samples(
             items[row.id].append(row.scores[metric])
     means = [math.fsum(values) / len(values) for values in items.values()]
     estimate = mean_se(means)
-    stderr = estimate.stderr
+    stderr, grouped = estimate.stderr, None
     if any(clusters[id] is not None for id in items):
-        stderr = clustered_se(means, [clusters[id] or id for id in items])
+        groups = [clusters[id] or id for id in items]
+        stderr, grouped = clustered_se(means, groups), len(set(groups))
     value, unscored = estimate.mean, len(clusters) - len(items)
     if reported_value is not None and (value is None or not alike(value, reported_value)):
-        value, stderr = reported_value, reported_stderr
+        value, stderr, grouped = reported_value, reported_stderr, None
     return Score(
-        metric, value, stderr, scored=len(items), unscored=unscored, reported=reported_stderr
-    )
+        metric, value, stderr, scored=len(items), unscored=unscored, reported=reported_stderr,
+        clusters=grouped,
+    )  # fmt: skip
 
 
 def alike(one: float, other: float) -> bool:

@@ -70,10 +70,10 @@ def _score(name: str, value: Any) -> Score | str:
         return f"the {odd[0]} of the score `{name}` is {rest[odd[0]]}, not a number"
     if not name.isprintable():
         return f"the name of a score is not printable: {name!a}"
-    clusters = value.get("clusters")
+    clusters = value.get("clusters") if _number(value.get("clusters")) else None
     return Score(
         name, number, scored=int(count), unscored=int(value.get("unscored", 0)),
-        clusters=int(clusters) if _number(clusters) and clusters >= 1 else None, **rest,
+        clusters=int(clusters) if clusters and clusters >= 1 else None, **rest,
     )  # fmt: skip
 
 

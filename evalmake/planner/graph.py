@@ -40,6 +40,12 @@ class Node:
         """The cell's path."""
         return self.evaluation.name
 
+    @property
+    def executor(self) -> str:
+        """Where it runs."""
+        name: str = self.evaluation.variant.block.executor
+        return name
+
 
 @dataclass(slots=True)
 class ReportNode:
@@ -218,6 +224,7 @@ def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, t
     graph.services = lowering.services
     found = Diagnostics()
     check_places(project, graph, plugins, found)
+    check_ports(project, graph, found)
     check_cells(project, graph, plugins, found)
     found.check()
     return graph
@@ -228,7 +235,7 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
         benchmark = node.evaluation.benchmark
-        executor = project.executors[node.evaluation.variant.block.executor]
+        executor = project.executors[node.executor]
         pair = (benchmark.name, executor.name)
         if pair in told or not benchmark.block.image:
             continue
@@ -239,6 +246,26 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
                 benchmark.fields.spans["image",].value, "this benchmark runs in one",
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
+            )  # fmt: skip
+
+
+def check_ports(project: Project, graph: Graph, found: Diagnostics) -> None:
+    """Two servers of one build on the same executor cannot both have one port."""
+    first: dict[tuple[str, int], Declared] = {}
+    for name in sorted(graph.services, key=list(project.deployments).index):
+        declared = project.deployments[name]
+        port = declared.block.port
+        if not port:
+            continue
+        other = first.setdefault((declared.block.executor, port), declared)
+        if other is not declared:
+            found.error(
+                "same-port", f"deployments `{other.name}` and `{name}` have the same port {port}",
+                declared.fields.spans["port",].value, "given again here",
+                also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
+                about=f"deployment {name}",
+                notes=[f"both run on executor `{declared.block.executor}`"],
+                help=["give one of them another `port`"],
             )  # fmt: skip
 
 

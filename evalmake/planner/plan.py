@@ -62,9 +62,12 @@ class Plan:
 def decide(
     graph: Graph, records: Records, age: Callable[[str], float],
     report_reasons: Callable[[ReportNode], Sequence[Reason]],
-    overrides: Mapping[str, str], forced: bool = False,
+    overrides: Mapping[str, str], forced: bool = False, confidence: float | None = None,
 ) -> Plan:  # fmt: skip
-    """Judge every node; `report_reasons` says why a report of unchanged results must be written."""
+    """Judge every node; `report_reasons` says why a report of unchanged results must be written.
+
+    `confidence` is that of gates whose eval gives none.
+    """
 
     def judge(node: Node, insist: bool) -> Decision:
         limit = node.evaluation.model.block.max_age
@@ -86,19 +89,25 @@ def decide(
         )
         reasons = () if changing else tuple(report_reasons(report))
         plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
-    plan.digest = _digest(plan)
+    plan.digest = _digest(plan, confidence)
     return plan
 
 
-def _digest(plan: Plan) -> str:
+def _digest(plan: Plan, confidence: float | None) -> str:
     hasher = sha256()
     for name, node in sorted(plan.graph.nodes.items()):
         hasher.update(f"{name}\0{node.action.digest}\n".encode())
+        sure = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
-            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()}\n".encode())
+            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {sure}\n".encode())
     for name, report in sorted(plan.graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
         hasher.update(f"report {name}\0{report.declared.plugin}\0{cells}\n".encode())
+        block, settings = report.declared.block, report.declared.settings
+        told = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
+        told["sign"] = block.sign.name if block.sign else None
+        told["settings"] = settings.model_dump(mode="json") if settings else {}
+        hasher.update(json.dumps([told, confidence], sort_keys=True).encode())
     hasher.update(json.dumps(dict(plan.overrides), sort_keys=True).encode())
     return f"sha256:{hasher.hexdigest()}"
 

@@ -12,9 +12,10 @@ estimates sigma^2/n + tau^2.  So W takes no credit for asking the same items aga
 what the seeds say.  Only per-item scores could tell omega from sigma (`aggregates.repeats`);
 to treat S runs of n items as S*n items would be pseudo-replication.
 
-Degrees of freedom are Satterthwaite's (1946), n - 1 for W and S - 1 for B/S.  Where every run's
-summary can only be that of 0/1 scores, the interval is Wilson's with the effective sample size
-p(1-p)/SE^2 (Kish 1965): it stays inside [0, 1] and has a width at 0 and 1.
+Degrees of freedom are Satterthwaite's (1946), n - 1 for W and S - 1 for B/S; of items in clusters,
+n is the number of clusters.  Where every run's summary can only be that of 0/1 scores, the interval
+is Wilson's with the effective sample size p(1-p)/SE^2 (Kish 1965): it stays inside [0, 1] and has a
+width at 0 and 1.  Other scores that do not vary at all have no interval: they do not prove certainty.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Score:
     scored: int = 0  # samples; 0 beside a value says that the harness did not count them
     unscored: int = 0
     reported: float | None = None  # the harness's own standard error, where `stderr` is ours
+    clusters: int | None = None  # of the scored samples, where `stderr` is cluster-robust
 
     def __post_init__(self) -> None:
         for number in (self.value, self.stderr, self.low, self.high, self.reported):
@@ -101,6 +103,29 @@ class _Run:
     value: float
     variance: float | None  # of the value, over items
     scored: int
+    clusters: int | None
+
+    @property
+    def units(self) -> int:
+        """What was drawn independently: clusters, or else samples; 0 where that is not known."""
+        return self.scored if self.clusters is None else self.clusters
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether its units can only be zeros and ones."""
+        return is_binary(self.value, math.sqrt(self.variance or 0.0), self.units)
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is k of n, in clusters or not: no zeros and ones vary more."""
+        k, most = self.value * self.scored, self.value * (1 - self.value)
+        return self.is_binary or (
+            self.clusters is not None
+            and self.scored >= self.clusters
+            and 0 <= self.value <= 1
+            and math.isclose(k, round(k), rel_tol=0, abs_tol=1e-6)
+            and (self.variance or 0.0) * (self.clusters - 1) <= most * (1 + 1e-6)
+        )
 
 
 def pool(scores: Iterable[Score], confidence: float = 0.95) -> Pooled:
@@ -120,33 +145,38 @@ def pool(scores: Iterable[Score], confidence: float = 0.95) -> Pooled:
 
 
 def _run(score: Score, value: float) -> _Run:
-    """One sample has no standard error, whatever a harness writes."""
-    known = score.stderr is not None and score.scored != 1
-    return _Run(value, (score.stderr or 0.0) ** 2 if known else None, score.scored)
+    """One sample or cluster has no standard error, whatever a harness writes."""
+    known = score.stderr is not None and 1 not in (score.scored, score.clusters)
+    variance = (score.stderr or 0.0) ** 2 if known else None
+    return _Run(value, variance, score.scored, score.clusters)
 
 
 def _error(
     runs: Sequence[_Run], mean: float, seeds: float, confidence: float
 ) -> tuple[Basis, float | None, Interval | None]:
     """The standard error of the runs' mean and its interval; `seeds` is B/S."""
-    count, samples = len(runs), min(run.scored for run in runs)
+    count, units = len(runs), min(run.units for run in runs)
     variances = [run.variance for run in runs if run.variance is not None]
-    if len(variances) < count:
+    binary = len(variances) == count and all(run.is_binary for run in runs)
+    if len(variances) < count or not (binary or any(variances)):
         if count == 1 or seeds == 0:  # identical summaries say nothing of the uncertainty
             return "none", None, None
         return "runs", math.sqrt(seeds), t_interval(mean, math.sqrt(seeds), count - 1, confidence)
     items = math.fsum(variances) / count
     stderr = math.sqrt(items + seeds)
-    if all(is_binary(run.value, math.sqrt(run.variance or 0.0), run.scored) for run in runs):
+    if binary:
         return "proportion", stderr, _proportion(runs, mean, seeds, confidence)
-    df = _freedom((items, samples - 1 if samples else math.inf), (seeds, count - 1))
-    return "mean", stderr, t_interval(mean, stderr, df, confidence)
+    df = _freedom((items, units - 1 if units else math.inf), (seeds, count - 1))
+    low, high = t_interval(mean, stderr, df, confidence)
+    if all(run.is_share for run in runs):
+        low, high = max(0.0, low), min(1.0, high)
+    return "mean", stderr, (low, high)
 
 
 def _proportion(runs: Sequence[_Run], p: float, seeds: float, confidence: float) -> Interval:
     """Wilson's interval; one run gives exactly that of its own k of n."""
-    items = math.fsum(run.value * (1 - run.value) / run.scored for run in runs) / len(runs)
-    n = float(min(run.scored for run in runs))
+    items = math.fsum(run.value * (1 - run.value) / run.units for run in runs) / len(runs)
+    n = float(min(run.units for run in runs))
     if items + seeds > 0:
         n = min(n, p * (1 - p) / (items + seeds))
     df = _freedom((items, math.inf), (seeds, len(runs) - 1))

@@ -200,13 +200,14 @@ def interval(values: Iterable[float], confidence: float = 0.95) -> Interval | No
     """The interval of a mean: Wilson for 0/1 scores, Student's t otherwise, None where neither fits.
 
     Error bars from the central limit theorem are too narrow for a few hundred 0/1 items (Bowyer,
-    Aitchison and Ivanova, arXiv 2503.01747) and leave [0, 1].
+    Aitchison and Ivanova, arXiv 2503.01747) and leave [0, 1].  Other scores that are all equal have
+    no interval: one without a width would claim certainty.
     """
     scores = list(values)
     if scores and all(score in (0, 1) for score in scores):
         return wilson(math.fsum(scores), len(scores), confidence)
     estimate = mean_se(scores)
-    if estimate.mean is None or estimate.stderr is None:
+    if estimate.mean is None or not estimate.stderr:
         return None
     return t_interval(estimate.mean, estimate.stderr, estimate.n - 1, confidence)
 

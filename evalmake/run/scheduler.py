@@ -14,7 +14,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -61,8 +61,9 @@ class Scheduler:
         jobs: int | None,
         keep_going: bool,
         servers: Mapping[str, str],
+        unasked: Container[str] = (),
     ) -> None:
-        """`servers` are the digests of the deployments' actions, by name."""
+        """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time."""
         self.workshop = workshop
         self.executors = executors
         self.store = store
@@ -71,6 +72,7 @@ class Scheduler:
         self.jobs = jobs
         self.keep_going = keep_going
         self.servers = servers
+        self.unasked = unasked
         self.journal = Journal(workshop.root / "journal")
         self.services = Services(workshop, executors, self.journal, secrets, emit)
         self.waiting: list[Task] = []
@@ -80,7 +82,7 @@ class Scheduler:
 
     def run(self, nodes: list[Node]) -> Report:
         """Run `nodes`; jobs that an interrupted build left behind are taken over first."""
-        self.waiting = [Task(node, _executor_of(node)) for node in nodes]
+        self.waiting = [Task(node, node.executor) for node in nodes]
         for task in self.waiting:
             for name in task.node.services:
                 self.services.need(name, self.servers[name], task.node.name)
@@ -94,7 +96,9 @@ class Scheduler:
                     if self.signals.count and not self.report.interrupted:
                         self._interrupt()
             except BaseException:
-                self._cancel_running()  # they stay in the journal: the next build records them
+                self._cancel(
+                    self.running.values()
+                )  # they stay in the journal: the next build records them
                 raise
             finally:
                 self.services.stop_all()
@@ -103,6 +107,20 @@ class Scheduler:
     # Starting -----------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
+        self._start_what_fits(crowd=False)
+        if self._stalled():
+            self._start_what_fits(crowd=True)
+
+    def _stalled(self) -> bool:
+        """Whether nothing goes on, as when a task needs more servers at once than there are slots."""
+        now = time.time()
+        return not (
+            self.running
+            or self.services.pending()
+            or any(task.not_before > now for task in self.waiting)
+        )
+
+    def _start_what_fits(self, crowd: bool) -> None:
         now = time.time()
         busy = Counter(task.executor for task in self.running.values())
         for task in list(self.waiting):
@@ -115,7 +133,7 @@ class Scheduler:
                 continue
             if (lost := self.services.failed(task.node.services)) is not None:
                 self._without_service(task, lost.name)
-            elif (urls := self.services.urls(task.node.services)) is not None:
+            elif (urls := self.services.urls(task.node.services, crowd)) is not None:
                 busy[task.executor] += self._submit(task, urls)
 
     def _failed_for_good(self) -> bool:
@@ -202,18 +220,19 @@ class Scheduler:
                 os.read(handle, 64)
 
     def _collect(self) -> None:
-        now = time.time()
+        now, overdue = time.time(), []
         for task in list(self.running.values()):
-            timeout = task.node.evaluation.variant.block.timeout
             state = self.executors[task.executor].poll(task.id)
             if state.phase in (Phase.ENDED, Phase.UNKNOWN):
                 self._ended(task, state)
-            elif now - task.started > timeout.seconds:
-                task.timed_out = True
-                self._cancel(task)
-                self._ended(task, JobState(Phase.ENDED, 143, f"timed out after {timeout}"))
+            elif now - task.started > task.timeout.seconds:
+                overdue.append(task)
             else:
                 self._progress(task)
+        self._cancel(overdue)
+        for task in overdue:
+            task.timed_out = True
+            self._ended(task, JobState(Phase.ENDED, 143, f"timed out after {task.timeout}"))
 
     def _progress(self, task: Task) -> None:
         try:
@@ -231,8 +250,7 @@ class Scheduler:
         """Judge a job that is over, put it on record, and try again where that may help."""
         name, folder = task.node.name, self.workshop.folder(task.id)
         self.executors[task.executor].fetch(task.id, folder)
-        self._hide_secrets(folder)
-        outcome = self._judge(task, state, folder)
+        outcome = self._judged(task, state, folder)
         lost = state.status is None
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
@@ -248,14 +266,28 @@ class Scheduler:
             self.report.succeeded.append(name)
         elif status == "failed":
             self.report.failed.append(name)
-            self.report.problems.append(_failure(task, outcome))
+            self.report.problems.append(task.failure(outcome))
         self._release(task)
+
+    def _judged(self, task: Task, state: JobState, folder: Path) -> Outcome:
+        """What came of a job; outputs that nothing can be made of are a failure like any other."""
+        try:
+            self._hide_secrets(folder)
+        except OSError as error:
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            return Outcome(error=f"its outputs cannot be read: {error}")
+        try:
+            return self._judge(task, state, folder)
+        except Exception as error:  # what a harness's own code makes of what a program wrote
+            said = str(error) or type(error).__name__
+            return Outcome(error=f"its outputs make no sense: {said.splitlines()[0]}")
 
     def _hide_secrets(self, folder: Path) -> None:
         """Nothing reads or keeps what a job wrote before its secrets are out of it."""
         for _, path in _outputs(folder):
             data = path.read_bytes()
             if (hidden := self.secrets.hide(data)) != data:
+                path.unlink()  # it may be read-only
                 path.write_bytes(hidden)
 
     def _judge(self, task: Task, state: JobState, folder: Path) -> Outcome:
@@ -307,7 +339,7 @@ class Scheduler:
     def _again(self, task: Task) -> None:
         wait = _RETRY_WAIT * 2 ** (task.tries - 1) if task.tries else 0.0
         task.not_before = time.time() + wait
-        task.executor = _executor_of(task.node)
+        task.executor = task.node.executor
         self.waiting.insert(0, task)
 
     def _release(self, task: Task) -> None:
@@ -321,18 +353,16 @@ class Scheduler:
         self.report.interrupted = True
         self.emit(Interrupted(len(self.running), False))
         self._give_up_waiting()
-        self._cancel_running()
+        self._cancel(self.running.values())
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             done = state.status == 0
             self._ended(task, state if done else JobState(Phase.ENDED, 143, "interrupted"))
 
-    def _cancel_running(self) -> None:
+    def _cancel(self, tasks: Collection[Task]) -> None:
+        """End jobs, all at once: each may take its executor's grace."""
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(self._cancel, self.running.values()))
-
-    def _cancel(self, task: Task) -> None:
-        self.executors[task.executor].cancel(task.id)
+            list(pool.map(lambda task: self.executors[task.executor].cancel(task.id), tasks))
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
@@ -344,38 +374,15 @@ class Scheduler:
         os._exit(130)
 
 
-def _executor_of(node: Node) -> str:
-    name: str = node.evaluation.variant.block.executor
-    return name
-
-
-def _whom(node: Node) -> str:
-    """The model with its address."""
-    block = node.evaluation.model.block
-    at = f"on deployment {block.deployment}" if block.deployment else f"at {block.endpoint}"
-    return f"{node.evaluation.model.name} {at}"
-
-
-def _failure(task: Task, outcome: Outcome) -> Diagnostic:
-    name = task.node.name
-    tries = f" after {task.tries} tries" if task.tries > 1 else ""
-    return problem(
-        "evaluation-failed",
-        f"{name} failed{tries}: {outcome.error}",
-        task.node.evaluation.span,
-        notes=[f"its model is {_whom(task.node)}"],
-        help=[f"its log: evalmake logs {name}"],
-    )
-
-
 def _outputs(folder: Path) -> list[tuple[str, Path]]:
     """What a job left: its log, and every file below `out/` by relative name."""
     found = [("log", folder / "log")] if (folder / "log").exists() else []
     out = folder / "out"
     for path in sorted(out.rglob("*")) if out.is_dir() else ():
         if path.is_file() and not path.is_symlink():
-            found.append((str(path.relative_to(out)), path))
-    return found
+            name = str(path.relative_to(out)).encode("utf-8", "backslashreplace").decode()
+            found.append((name, path))
+    return [(name, path) for name, path in found if os.access(path, os.R_OK)]
 
 
 def _utc(moment: float) -> str:

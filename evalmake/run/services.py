@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import http.client
 import shutil
+import socket
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.ports import Executor, JobState, Phase, Service
+from evalmake.project.declare import Declared
 from evalmake.run.events import Emit, ServiceChanged
 from evalmake.run.jobs import Workshop
 from evalmake.run.secrets import Secrets
@@ -19,7 +22,9 @@ from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
 _FIRST_WAIT = 0.5
+_UP = ("starting", "ready")
 _KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
+_TAKEN = "end what listens there, or give the deployment another `port`"
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ class Running:
     not_before: float = 0.0
     url: str = ""
     why: str = ""
+    taken: bool = False  # its port, by something else
     tail: tuple[str, ...] = ()
 
 
@@ -73,11 +79,16 @@ class Services:
         )
         return True
 
-    def urls(self, names: tuple[str, ...]) -> dict[str, str] | None:
-        """The URLs of these deployments once all are ready; starts those that are not."""
-        for name in names:
-            if self.all[name].state in ("wanted", "stopped"):
-                self._start(self.all[name])
+    def urls(self, names: tuple[str, ...], crowd: bool) -> dict[str, str] | None:
+        """The URLs of these deployments once all are ready.
+
+        Those that are not are started, together, where the `slots` of their executors allow it; with
+        `crowd`, beyond them, but only while no other server is on its way.
+        """
+        down = [self.all[name] for name in names if self.all[name].state in ("wanted", "stopped")]
+        if self._fit(down) or (crowd and not self.pending()):
+            for service in down:
+                self._start(service)
         if all(self.all[name].state == "ready" for name in names):
             return {name: self.all[name].url for name in names}
         return None
@@ -104,10 +115,18 @@ class Services:
                 self._watch(service)
         return waiting
 
+    def pending(self) -> bool:
+        """Whether a server starts, or waits for a while before it is started again."""
+        now = time.time()
+        return any(
+            service.state == "starting"
+            or (service.state == "wanted" and service.users and service.not_before > now)
+            for service in self.all.values()
+        )
+
     def ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The jobs that serve these deployments now, empty where none does."""
-        up = ("starting", "ready")
-        return tuple(self.all[n].id if self.all[n].state in up else "" for n in names)
+        return tuple(self.all[n].id if self.all[n].state in _UP else "" for n in names)
 
     def alive(self, ids: tuple[str, ...], names: tuple[str, ...]) -> bool:
         """Whether the servers `names` are still the jobs `ids`, and run."""
@@ -128,22 +147,26 @@ class Services:
         notes = []
         if service.tail:
             notes.append("\n".join(["the last lines of its log were", *service.tail]))
+        log = f"; the whole log: evalmake logs {name}" if service.tail else ""
         notes.append(
-            f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}; "
-            f"the whole log: evalmake logs {name}"
+            f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}{log}"
         )
         notes.append(
             f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
         )
-        killed = "exit status 137" in service.why
-        limit = declared.fields.spans.get(("resources",)) if killed else None
+        key, label, help = "", "", ""
+        if "exit status 137" in service.why:
+            key, label, help = "resources", "the limit it ran under", _KILLED
+        elif service.taken:
+            key, label, help = "port", "the port it was given", _TAKEN
+        place = declared.fields.spans.get((key,))
         return problem(
             "service-failed",
             f"deployment {name} {service.why}",
             declared.span,
-            also=[(limit.value, "the limit it ran under")] if limit else (),
+            also=[(place.value, label)] if place else (),
             notes=notes,
-            help=[_KILLED] if killed else [],
+            help=[help] if help else [],
         )
 
     def _start(self, service: Running) -> None:
@@ -152,6 +175,12 @@ class Services:
         declared = self.workshop.project.deployments[service.name]
         service.starts += 1
         id = service.id = f"{service.action[-12:]}.s{time.time_ns():x}"
+        port = self._spec(declared).port
+        holder = self._holder(port, service) if port else ""
+        service.taken = bool(holder)
+        if holder:
+            self._lost(service, f"could not be started: {holder} listens on port {port}")
+            return
         service.state, service.since = "starting", time.time()
         self.emit(ServiceChanged(service.name, "starting" if service.starts == 1 else "restarting"))
         place, folder = declared.block.executor, str(self.workshop.folder(id))
@@ -164,6 +193,23 @@ class Services:
         except (OSError, EvalmakeError) as error:
             self._lost(service, f"could not be started: {error}")
 
+    def _fit(self, down: list[Running]) -> bool:
+        """Whether these can be started too, by the declared `slots`: of servers only, as one that
+        waited for an evaluation to end would wait for ever where that waits for it.
+        """
+        places = Counter(self._place(s) for s in self.all.values() if s.state in _UP)
+        wanted = Counter(map(self._place, down))
+        slots = {place: self.workshop.project.executors[place].block.slots for place in wanted}
+        return all(not slots[p] or places[p] + count <= slots[p] for p, count in wanted.items())
+
+    def _holder(self, port: int, service: Running) -> str:
+        """What has a port that `service` is to listen on, empty where it is free."""
+        for other in self.all.values():
+            declared = self.workshop.project.deployments[other.name]
+            if other is not service and other.state in _UP and self._spec(declared).port == port:
+                return f"deployment {other.name}"
+        return "something else" if _listens(port) else ""
+
     def _probe(self, service: Running) -> None:
         declared = self.workshop.project.deployments[service.name]
         state = self._executor(service).poll(service.id)
@@ -171,7 +217,7 @@ class Services:
             spent = _spent(time.time() - service.since)
             self._lost(service, f"stopped before it was ready: {_how(state)} after {spent}")
             return
-        spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
+        spec = self._spec(declared)
         port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
         if port and _answers(port, declared.block.health or spec.health):
             service.state, service.url = "ready", f"http://127.0.0.1:{port}{spec.base}"
@@ -197,7 +243,7 @@ class Services:
             self.emit(ServiceChanged(service.name, "failed", why))
 
     def _stop(self, service: Running) -> None:
-        if service.state in ("starting", "ready"):
+        if service.state in _UP:
             self._executor(service).cancel(service.id)
             self._put_away(service)
             service.state = "stopped"
@@ -218,9 +264,16 @@ class Services:
     def _phase(self, service: Running) -> Phase:
         return self._executor(service).poll(service.id).phase
 
+    def _spec(self, declared: Declared) -> Service:
+        spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
+        return spec
+
+    def _place(self, service: Running) -> str:
+        name: str = self.workshop.project.deployments[service.name].block.executor
+        return name
+
     def _executor(self, service: Running) -> Executor:
-        declared = self.workshop.project.deployments[service.name]
-        return self.executors[declared.block.executor]
+        return self.executors[self._place(service)]
 
 
 def _how(state: JobState) -> str:
@@ -236,6 +289,12 @@ def _read_port(path: Path) -> int | None:
         return int(path.read_text())
     except (OSError, ValueError):
         return None
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
+        return True
+    return False
 
 
 def _answers(port: int, health: str) -> bool:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evalmake.lang.diagnostic import Diagnostic, problem
+from evalmake.lang.values import Duration
 from evalmake.planner.graph import Node
+from evalmake.planner.ports import Outcome
 
 
 @dataclass(slots=True, eq=False)
@@ -21,3 +24,28 @@ class Task:
     started: float = 0.0
     shown: tuple[int, int, int] = (0, 0, 0)
     timed_out: bool = False
+
+    @property
+    def timeout(self) -> Duration:
+        """How long one try may take."""
+        timeout: Duration = self.node.evaluation.variant.block.timeout
+        return timeout
+
+    def failure(self, outcome: Outcome) -> Diagnostic:
+        """What to tell of a task that failed for good."""
+        name = self.node.name
+        tries = f" after {self.tries} tries" if self.tries > 1 else ""
+        return problem(
+            "evaluation-failed",
+            f"{name} failed{tries}: {outcome.error}",
+            self.node.evaluation.span,
+            notes=[f"its model is {_whom(self.node)}"],
+            help=[f"its log: evalmake logs {name}"],
+        )
+
+
+def _whom(node: Node) -> str:
+    """The model with its address."""
+    block = node.evaluation.model.block
+    at = f"on deployment {block.deployment}" if block.deployment else f"at {block.endpoint}"
+    return f"{node.evaluation.model.name} {at}"

@@ -42,7 +42,7 @@ def record_from_text(text: str) -> ActionResult:
 def head_to_text(head: Head) -> str:
     """An action's standing as a short JSON list, read by the thousand when planning."""
     scores = [
-        [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported]
+        [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported, s.clusters]
         for s in head.scores
     ]
     return _dumps(

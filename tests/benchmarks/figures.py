@@ -66,8 +66,8 @@ def ratios(figures: Figures) -> Iterator[str]:
     def ratio(name: str, other: str, aim: float) -> str:
         one, two = figures.best(name, many), figures.best(other, many)
         what = f"requests/s at {many}: {name} / {other}"
-        less = f" ({_share(two.processor, one.processor):.1f} times less processor time)"
-        return _judged(what, _share(one.rate, two.rate), "", operator.ge, aim) + less
+        processor = f" ({_share(two.processor, one.processor):.1f} by processor time)"
+        return _judged(what, _share(one.rate, two.rate), "", operator.ge, aim) + processor
 
     for name in ours:
         if (other := name.replace(_OURS, _THEIRS, 1)) in names:

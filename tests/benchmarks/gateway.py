@@ -2,7 +2,8 @@
 
 All of them forward to one upstream that costs next to nothing. A proxy has one core for itself;
 the upstream and the load share the others. The proxies take turns in each of several rounds; a
-row is the best of its rounds, beside the median of their rates.
+row is the best of its rounds, beside the median of their rates. On a busy machine, where a proxy has
+less of its core than it would take, the processor time of a request is the figure to go by.
 """
 
 from __future__ import annotations
@@ -146,7 +147,9 @@ class _Bench:
         """One run of the load generator."""
         argv = [sys.executable, "-m", "tests.benchmarks.load", str(port), path]
         argv += ["--connections", str(connections), *more]
-        with subprocess.Popen(argv, cwd=processes.HERE, stdout=subprocess.PIPE) as child:
+        with subprocess.Popen(
+            argv, cwd=processes.HERE, stdout=subprocess.PIPE, start_new_session=True
+        ) as child:
             processes.pin(child.pid, self._others)
             said, _ = child.communicate()
         if child.returncode:

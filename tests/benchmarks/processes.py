@@ -35,13 +35,16 @@ class Server(NamedTuple):
 
 @contextmanager
 def served(command: Command, folder: Path, cores: Cores | None) -> Iterator[Server]:
-    """Run it, on those cores only, until the block ends; its output is in `folder`/output."""
+    """Run it, on those cores only, until the block ends; its output is in `folder`/output.
+
+    A session of its own gives it a share of a busy machine that its number of threads does not raise.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     output = folder / "output"
     with output.open("ab") as file:
         child = subprocess.Popen(
             command.argv, cwd=HERE, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            env={**os.environ, **command.env},
+            env={**os.environ, **command.env}, start_new_session=True,
         )  # fmt: skip
     try:
         pin(child.pid, cores)

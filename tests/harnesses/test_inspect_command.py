@@ -20,7 +20,9 @@ eval e { model = m, benchmark = b, seed = 7, EVAL }
 """
 
 
-def command(folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "api = chat") -> Command:
+def command(
+    folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "api = chat"
+) -> Command:
     """The command of the one cell; EvalmakeError where it is refused."""
     (folder / "arith.py").write_text("")
     text = EVALFILE.replace("API", api).replace("BENCHMARK", benchmark).replace("EVAL", eval)
@@ -49,9 +51,22 @@ def test_a_task_of_a_file_lies_beside_its_data(tmp_path: Path) -> None:
     assert list(made.inputs) == ["task/arith.py"]
 
 
+def test_data_files_are_read_and_not_remembered(tmp_path: Path) -> None:
+    """With data of its own a job has caches of its own; without, those of data sets are shared."""
+    (tmp_path / "rows.jsonl").write_text("{}")
+    own = 'XDG_CACHE_HOME="$PWD/cache"'
+    assert own not in script(command(tmp_path, 'task = "p/t"'))
+    assert own not in script(command(tmp_path, 'task = "arith.py", files = file("arith.py")'))
+    made = command(tmp_path, 'task = "arith.py", files = glob("[ar]*.*")')
+    assert own in script(made)
+    assert 'HF_DATASETS_CACHE="$PWD/cache/datasets"' in script(made)
+
+
 def test_parameters_go_by_inspects_names(tmp_path: Path) -> None:
     """What Inspect has no word for is put into the request as it is."""
-    params = 'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5, seed = 1 }'
+    params = (
+        'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5, seed = 1 }'
+    )
     made = command(tmp_path, 'task = "p/t"', params)
     assert json.loads(made.files["generate.json"]) == {
         "temperature": 0.5, "max_tokens": 9, "stop_seqs": ["X"], "num_choices": 2, "seed": 1,
@@ -64,7 +79,14 @@ def test_parameters_go_by_inspects_names(tmp_path: Path) -> None:
 def test_settings_are_options(tmp_path: Path) -> None:
     """Each is said once, and what is not set is left to the task."""
     made = command(tmp_path, 'task = "p/t"')
-    for option in ("epochs", "sample-shuffle", "sandbox", "model-role", "max-connections", "fail-on-error"):
+    for option in (
+        "epochs",
+        "sample-shuffle",
+        "sandbox",
+        "model-role",
+        "max-connections",
+        "fail-on-error",
+    ):
         assert f"--{option}" not in script(made)
     made = command(
         tmp_path, """

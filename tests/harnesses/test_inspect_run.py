@@ -6,15 +6,14 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
-from workspaces import Bench, wait_for
+from mock_servers import mock_server, requests
+from workspaces import Bench
 
 TASKS = Path(__file__).parent / "inspect_tasks"
 EVALFILE = """
@@ -42,19 +41,10 @@ Serve = Callable[[Mapping[str, object]], str]
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start a mock server with these settings; its root URL."""
-    servers: list[subprocess.Popen[bytes]] = []
-
-    def start(settings: Mapping[str, object]) -> str:
-        port = tmp_path / f"port{len(servers)}"
-        argv = [sys.executable, "-m", "evalmake.mock", "--port-file", str(port)]
-        servers.append(subprocess.Popen([*argv, "--settings", json.dumps(settings)]))
-        wait_for(port.exists)
-        return f"http://127.0.0.1:{int(port.read_text())}"
-
-    yield start
-    for server in servers:
-        server.terminate()
-        server.wait()
+    with ExitStack() as started:
+        yield lambda settings: started.enter_context(
+            mock_server(settings, tmp_path / f"port {settings}")
+        )
 
 
 def questions(root: Path) -> None:
@@ -65,13 +55,6 @@ def questions(root: Path) -> None:
         for n in range(40)
     ]
     (root / "arith.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def requests(url: str) -> int:
-    """How many requests a mock server had."""
-    with urlopen(f"{url}/stats") as reply:
-        count: int = json.load(reply)["requests"]
-    return count
 
 
 def by_hand(bench: Bench, url: str) -> dict[str, Any]:

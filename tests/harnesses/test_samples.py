@@ -10,6 +10,7 @@ import pytest
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.harnesses.samples import Requests, Row, score_from_samples, shortfall, write_samples
+from evalmake.harnesses.scores import read_scores
 from evalmake.planner.statistics import mean_se
 
 
@@ -114,3 +115,12 @@ def test_requests_are_found_by_their_prompts(tmp_path: Path) -> None:
     assert requests.take(["c"])["tokens_in"] == 9
     assert requests.take(["a"]) == {}
     assert Requests(tmp_path / "none").take(["a"]) == {}
+
+
+def test_clusters_are_counted_and_read(tmp_path: Path) -> None:
+    """Scored items without a cluster are one each; `scores.json` may tell of as many."""
+    rows = [row(str(n), n % 2, cluster="c" if n < 3 else None) for n in range(6)]
+    assert score_from_samples(rows, "acc").clusters == 4
+    path = tmp_path / "scores.json"
+    path.write_text('{"acc": {"value": 0.5, "stderr": 0.1, "n": 6, "clusters": 4}, "f1": 0.5}')
+    assert [one.clusters for one in read_scores(path, None).scores] == [4, None]

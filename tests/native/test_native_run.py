@@ -56,6 +56,13 @@ def test_one_sample_has_no_standard_error(native: Native) -> None:
     assert native().headline["stderr"] is None
 
 
+def test_clusters_are_counted(native: Native) -> None:
+    """A score tells of how many clusters its error is, and of none where there are none."""
+    data = [{"q": "1", "a": "1", "c": str(n % 4)} for n in range(12)]
+    assert native(data, cluster="c").headline["clusters"] == 4
+    assert "clusters" not in native(data).headline
+
+
 def test_clusters_widen_the_error(native: Native) -> None:
     """Items of one cluster that fall and rise together are worth less than as many alone."""
     data = [{"q": f"n{number}", "a": "0", "c": number // 10} for number in range(40)]

@@ -105,6 +105,57 @@ def test_one_sample_has_no_error() -> None:
     assert pool([score(1.0, 0.0, 1)]).low is None
 
 
+def clustered(value: float, stderr: float, scored: int, clusters: int) -> Score:
+    """A score whose items come in clusters."""
+    return Score("accuracy", value, stderr, scored=scored, clusters=clusters)
+
+
+def test_clusters_are_the_degrees_of_freedom() -> None:
+    """200 items in 5 clusters have t on 4 degrees of freedom, not on 199; seeds add none."""
+    found = pool([clustered(0.5, 0.05, 200, 5)])
+    assert (found.low, found.high) == pytest.approx(t_interval(0.5, 0.05, 4))
+    three = pool([clustered(0.5, 0.05, 200, 5)] * 3)
+    assert (three.low, three.high) == pytest.approx((found.low, found.high))
+    assert judge(">=", 0.4, clustered(0.5, 0.05, 200, 5), confidence=0.95).met is False
+
+
+def test_clusters_that_agree_entirely_count_once_each() -> None:
+    """Clusters all right or all wrong have Wilson's interval of as many items, also at 0 and 1."""
+    found = pool([clustered(0.6, math.sqrt(0.24 / 9), 100, 10)])
+    assert (found.low, found.high) == pytest.approx(wilson(6, 10), abs=1e-9)
+    perfect = pool([clustered(1.0, 0.0, 100, 5)])
+    assert (perfect.low, perfect.high) == pytest.approx(wilson(5, 5))
+    assert perfect.basis == "proportion"
+
+
+def test_a_clustered_share_stays_inside() -> None:
+    """The interval of k of n ends at 0 and 1; that of scores that are no shares does not."""
+    high = pool([clustered(0.95, 0.06, 200, 5)])
+    assert high.high == 1.0
+    assert high.low == pytest.approx(t_interval(0.95, 0.06, 4)[0])
+    assert pool([clustered(0.05, 0.06, 200, 5)]).low == 0.0
+    differences = pool([clustered(0.02, 0.05, 100, 20)])  # of -1, 0 and 1: too wide for 0 and 1
+    assert differences.low == pytest.approx(t_interval(0.02, 0.05, 19)[0])
+    assert differences.low is not None
+    assert differences.low < 0
+
+
+@pytest.mark.parametrize(
+    "certain", [clustered(0.5, 0.0, 100, 10), score(0.37, 0.0, 100), score(1.0, 0.0)]
+)
+def test_scores_that_do_not_vary_prove_no_certainty(certain: Score) -> None:
+    """A standard error of 0 gives no interval, and a gate that asks for one is not judged."""
+    for runs in ([certain], [certain] * 3):
+        found = pool(runs)
+        assert (found.low, found.high, found.basis) == (None, None, "none")
+    assert judge(">=", 0.3, certain, confidence=0.95).met is None
+
+
+def test_one_cluster_has_no_error() -> None:
+    """A standard error over a single cluster is not believed."""
+    assert pool([clustered(0.5, 0.01, 100, 1)]).low is None
+
+
 def test_runs_without_a_value_are_left_out() -> None:
     """What was not scored is neither a zero nor counted as a run."""
     assert pool([]) == Pooled(None)

@@ -113,6 +113,26 @@ def test_a_moved_gate_is_judged_anew(built: Bench) -> None:
     assert "NOT met" in (built.root / "out/card.md").read_text()
 
 
+def test_a_gate_is_judged_over_all_seeds(built: Bench) -> None:
+    """Asking for one seed does not ask less: the others' results count, and missing ones are told."""
+    built.edit("accuracy >= 10%", "accuracy >= 100.5%")
+
+    def gate(target: str) -> tuple[int, int, str]:
+        """The status, the seeds judged over, and the message."""
+        ended = built.run("--json", target)
+        [one] = json.loads(ended.out)["gates"]
+        return ended.status, len(one["parts"]), one["message"]
+
+    status, seeds, message = gate("grid/two/sums/1")
+    assert (status, seeds) == (1, 2)
+    assert message.endswith("below 1.005")
+    built.edit("in 1..2", "in 1..3")
+    assert gate("grid/two/sums/1") == (1, 2, f"{message} (2 of 3 seeds)")
+    status, seeds, message = gate("grid/two/sums/3")
+    assert (status, seeds) == (1, 3)
+    assert "seeds)" not in message
+
+
 def test_files_count_by_content(built: Bench) -> None:
     """A touched file is the same file; one byte makes exactly its users stale."""
     os.utime(built.root / "sums.jsonl")
@@ -148,6 +168,28 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
     assert "grid/one/more/1 has changed" in refused.err
     built.edit("top_p = 0.7", "top_p = 0.9")
     assert "8 ran" in built.run("--plan", "plan.json").out
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("seed      in 1..2", "confidence = 90%\n        seed      in 1..2"),
+        ("# The whole grid.", "settings { confidence = 90% }"),
+        ('"out/card.md"', '"out/other.md"'),
+        ('"out/card.md"', '"out/card.md", rows = eval'),
+        ('"out/card.md"', '"out/card.md", column = seed'),
+        ('"out/card.md"', '"out/card.md", compare = one'),
+        ('"out/card.md"', '"out/card.md", sign = secret("KEY")'),
+    ],
+)
+def test_a_saved_plan_covers_what_it_judges_and_tells(built: Bench, old: str, new: str) -> None:
+    """A moved confidence or report is not what was signed, though it reruns nothing."""
+    assert built.run("-n", "-o", "plan.json").status == 0
+    built.edit(old, new)
+    refused = built.run("--plan", "plan.json")
+    assert refused.status == 2
+    assert "[plan-moved]" in refused.err
+    assert "a gate, a report or an override has changed" in refused.err
 
 
 def test_a_saved_plan_brings_its_overrides_and_targets(built: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from pathlib import Path
 
 from workspaces import SUMS, Bench, end, wait_for
@@ -39,6 +40,65 @@ EVALFILE = """\
     }
     defaults benchmark { request_retries = 0 }
 """
+
+
+FIXED = """\
+    executor other { backend = process }
+    deployment wrong {
+        engine = command
+        run    = "sleep 1000"
+        port   = PORT
+    }
+    deployment right {
+        engine   = command
+        run      = "sleep 2000"
+        port     = PORT
+        executor = other
+    }
+    model wrong { deployment = wrong }
+    model right { deployment = right }
+    eval first {
+        model     = wrong
+        benchmark = sums
+    }
+    eval second {
+        model     = right
+        benchmark = sums
+    }
+"""
+"""Two servers that would listen on one port, in a while, on executors that are both this machine."""
+
+CROWDED = """\
+    executor local {
+        backend = process
+        slots   = 1
+    }
+    deployment one { engine = mock }
+    deployment two {
+        engine = mock
+        args   = { seed = 2 }
+    }
+    model one { deployment = one }
+    model two { deployment = two }
+    eval apart {
+        model     in [one, two]
+        benchmark = sums
+        seed      in 1..2
+    }
+    eval together {
+        model     = one
+        benchmark = judged
+    }
+    benchmark judged {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = judge
+        judge   = two
+    }
+"""
+"""Servers on an executor with one slot; `together` needs two of them at once."""
 
 
 def server_pid(bench: Bench) -> int | None:
@@ -127,4 +187,76 @@ def test_server_is_shared_and_stopped(bench: Bench) -> None:
     assert ended.status == 0
     assert ended.err.count("deployment stand-in: starting") == 1
     assert ended.err.count("deployment stand-in: stopped") == 1
+    bench.clean()
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def fixed(bench: Bench, port: int) -> None:
+    """The Evalfile of two servers that listen on `port`."""
+    bench.evalfile(FIXED.replace("PORT", str(port)), SUMS)
+    bench.sums(3)
+
+
+def test_a_port_that_a_stranger_has(bench: Bench) -> None:
+    """A server is not started, and nobody else's asked, while something else listens on its port."""
+    with socket.create_server(("127.0.0.1", 0)) as stranger:
+        port = stranger.getsockname()[1]
+        fixed(bench, port)
+        ended = bench.run("first")
+
+    assert ended.status == 2
+    said = f"deployment wrong could not be started: something else listens on port {port}"
+    assert f"error: {said} [service-failed]" in ended.err
+    assert "the port it was given" in ended.err
+    assert "evalmake logs" not in ended.err
+    assert "help: end what listens there, or give the deployment another `port`" in ended.err
+    assert bench.scores() == {}
+    bench.clean()
+
+
+def test_a_port_that_another_deployment_has(bench: Bench) -> None:
+    """On another executor that is the same machine too, a model is never asked in place of another."""
+    port = free_port()
+    fixed(bench, port)
+    ended = bench.run()
+
+    assert ended.status == 2
+    assert f"deployment right could not be started: deployment wrong listens on port {port}" in (
+        ended.err
+    )
+    assert bench.scores() == {}
+    bench.clean()
+
+
+def test_slots_hold_for_servers(bench: Bench) -> None:
+    """With one slot the second server starts after the first has stopped."""
+    bench.evalfile(CROWDED, SUMS)
+    bench.sums(3)
+    ended = bench.run("-v", "apart")
+
+    assert ended.status == 0, ended.text
+    steps = [
+        line.split("deployment ")[1] for line in ended.err.splitlines() if "deployment " in line
+    ]
+    assert [step.split(" at ")[0] for step in steps if "ready" not in step] == [
+        "one: starting", "one: stopped", "two: starting", "two: stopped",
+    ]  # fmt: skip
+    bench.clean()
+
+
+def test_more_servers_than_slots(bench: Bench) -> None:
+    """An evaluation that needs two servers at once runs where there is one slot."""
+    bench.evalfile(CROWDED, SUMS)
+    bench.sums(3)
+    ended = bench.run()
+
+    assert "deployment two: starting" in ended.err
+    assert sorted(bench.scores())[-1] == "together"
+    assert len(bench.scores()) == 5
     bench.clean()

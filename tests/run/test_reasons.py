@@ -89,7 +89,7 @@ JOB = """
 
 
 class Case(NamedTuple):
-    """A change, the kind of reason that one cell has then to run, that cell, and words for `-n`."""
+    """A change, the kind of reason that a cell then has to run, that cell or a report, words for `-n`."""
 
     change: Callable[[Bench], object]
     kind: str = "changed"
@@ -228,10 +228,11 @@ CASES = {
             EVALFILE, 'report other { of = [tried], path = "other.md" }\n'
         ),
         kind="",
+        why="other",
     ),
-    "report-missing": Case(lambda bench: (bench.root / "card.md").unlink(), kind=""),
-    "report-edited": Case(write("card.md", "All is well.\n"), kind=""),
-    "report-gate-moved": Case(edit(">= 10%", ">= 20%"), kind=""),
+    "report-missing": Case(lambda bench: (bench.root / "card.md").unlink(), kind="", why="card"),
+    "report-edited": Case(write("card.md", "All is well.\n"), kind="", why="card"),
+    "report-gate-moved": Case(edit(">= 10%", ">= 20%"), kind="", why="card"),
     "report-one-result": Case(edit("1..2", "2..3"), kind="never-run", why="asked/3"),
 }
 
@@ -253,7 +254,7 @@ def said(text: str) -> str:
     """Without moments, durations, and digests."""
     text = re.sub(r"\b(sha256|xxh128):[0-9a-f]+", r"\1:[DIGEST]", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]", text)
-    return re.sub(r"about [\d.ms]+ of work", "about [TIME] of work", text)
+    return re.sub(r"about [\d.ms]+ of work(, \d+ tokens)?", "about [WORK]", text)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -263,7 +264,7 @@ def test_what_is_said(name: str, built: Path, project: Project) -> None:
     shutil.copytree(built, project.root, dirs_exist_ok=True)
     case.change(Bench(project.root))
     plan = json.loads(project.run("-n", "--json", *case.words).stdout)
-    [reasons] = [one["reasons"] for one in plan["evaluations"] if one["name"] == case.why]
+    reasons = [r for one in plan["evaluations"] if one["name"] == case.why for r in one["reasons"]]
     assert {reason["kind"] for reason in reasons} == ({case.kind} if case.kind else set())
     texts = []
     for words in (["-n", *case.words], ["why", case.why]):

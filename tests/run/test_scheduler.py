@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from workspaces import SCORE, TRIED, Bench
@@ -83,3 +85,50 @@ def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., Report]) 
     report = schedule(SCORE, lose)
     assert ended == ["cancelled", "cancelled", "cancelled", "failed"]
     assert (report.failed, sorted(report.succeeded)) == (["tried/1"], ["tried/2", "tried/3"])
+
+
+class Meeting(FakeExecutor):
+    """Each `cancel` of a job waits until three are under way."""
+
+    together: ClassVar[threading.Barrier]
+
+    def cancel(self, id: str) -> None:
+        """Kill, with the others."""
+        self.together.wait(60)
+        super().cancel(id)
+
+
+def test_overdue_jobs_end_together(bench: Bench) -> None:
+    """Jobs that overrun at once are ended at once, not one after another."""
+    bench.evalfile(TRIED)
+    bench.edit("1..8", "1..3")
+    bench.job("sleep 1000\n")
+    workspace = Workspace.open(bench.root / "Evalfile")
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    Meeting.together = threading.Barrier(3)
+    executors = {"local": Meeting("local", None, workspace.root / "work")}
+    with workspace.store() as store:
+        nodes = workspace.decide(workspace.graph(()), store).stale
+
+        def emit(event: Event) -> None:
+            if isinstance(event, Started) and len(scheduler.running) == 3:
+                for task in scheduler.running.values():
+                    task.started = 0.0
+
+        scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), None, True, {})
+        report = scheduler.run(nodes)
+    assert sorted(report.failed) == ["tried/1", "tried/2", "tried/3"]
+    assert all("timed out after" in problem.message for problem in report.problems)
+
+
+def test_a_server_is_given_its_resources(bench: Bench) -> None:
+    """The job of a server asks for what its deployment declares."""
+    bench.evalfile(
+        "deployment big { engine = mock, resources = { cpus = 3, memory = 2GiB, gpus = 1 } }\n",
+        TRIED,
+    )
+    bench.job("")
+    workspace = Workspace.open(bench.root / "Evalfile")
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    job = workshop.service(workspace.project.deployments["big"], "id")
+    assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,18 @@ def test_garbage(store: Store) -> None:
     assert collect(store) == found
     assert garbage(store) == []
     assert verify(store) == (3, [])
+
+
+def test_scores_keep_their_clusters(store: Store) -> None:
+    """A standing gives the number of clusters back; one written before it was kept is readable."""
+    made = replace(result(action()), scores=(Score("accuracy", 0.5, 0.1, scored=10, clusters=4),))
+    assert records.record_from_text(records.record_to_text(made)).scores == made.scores
+    head = store.commit(action(), made, {})
+    text = records.head_to_text(head)
+    assert records.head_from_text(head.action, text).scores == made.scores
+    row = json.loads(text)
+    row[6] = [score[:8] for score in row[6]]
+    assert records.head_from_text(head.action, json.dumps(row)).scores[0].clusters is None
 
 
 def test_newer_records(store: Store) -> None:

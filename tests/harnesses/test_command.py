@@ -1,0 +1,159 @@
+"""Scores from what any program may write: JSON, JUnit reports, tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workspaces import Bench
+
+from evalmake.harnesses.tables import measure, mistake
+
+JUNIT = """<?xml version="1.0" encoding="utf-8"?>
+<testsuites><testsuite name="a" tests="4">
+  <testcase classname="t" name="one"/>
+  <testcase classname="t" name="two"><failure message="no">x</failure></testcase>
+  <testcase classname="t" name="three"><system-out>x</system-out></testcase>
+  <testcase classname="t" name="four"><skipped/></testcase>
+</testsuite></testsuites>
+"""
+EVALFILE = """
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+benchmark b {
+    harness = command
+    files   = file("job.sh")
+    run     = "sh data/job.sh"
+    metrics = { METRICS }
+}
+eval e { model = m, benchmark = b }
+"""
+
+
+def at(tmp_path: Path, name: str, text: str, where: str, coverage: float = 1.0) -> Any:
+    """What is measured at a place of a file with this text."""
+    (tmp_path / name).write_text(text)
+    return measure(tmp_path, where, coverage)
+
+
+def test_a_junit_report_is_the_share_that_passed(tmp_path: Path) -> None:
+    """Skipped tests were not asked; count and standard error come with it."""
+    found = at(tmp_path, "j.xml", JUNIT, "j.xml")
+    assert found["value"] == pytest.approx(2 / 3)
+    assert found["stderr"] == pytest.approx(1 / 3)
+    assert (found["scored"], found["unscored"]) == (3, 0)
+
+
+def test_a_junit_error_is_no_failure_of_the_model(tmp_path: Path) -> None:
+    """A test that could not run is not scored, and that is an error unless allowed."""
+    text = JUNIT.replace("<system-out>x</system-out>", "<error/>")
+    assert (
+        at(tmp_path, "j.xml", text, "j.xml")
+        == "2 of 3 tests of j.xml were scored, and 100% must be"
+    )
+    found = at(tmp_path, "j.xml", text, "j.xml", 0.5)
+    assert (found["value"], found["scored"], found["unscored"]) == (0.5, 2, 1)
+
+
+def test_a_namespace_changes_nothing(tmp_path: Path) -> None:
+    """Some writers put their elements in one."""
+    text = JUNIT.replace("<testsuites>", '<testsuites xmlns="urn:x">')
+    assert at(tmp_path, "j.xml", text, "j.xml")["scored"] == 3
+
+
+def test_a_column_is_its_mean(tmp_path: Path) -> None:
+    """Of numbers, or of true and false; by name, in commas or tabs, with or without a byte order mark."""
+    text = "id,ok,len\n1,true,3\n2,False,4\n3,1,5\n"
+    assert at(tmp_path, "a.csv", text, "a.csv:len") == {
+        "value": 4.0, "stderr": pytest.approx(1 / 3**0.5), "scored": 3, "unscored": 0,
+    }  # fmt: skip
+    assert at(tmp_path, "a.csv", text, "a.csv:ok")["value"] == pytest.approx(2 / 3)
+    assert at(tmp_path, "a.csv", "\ufeff" + text, "a.csv:id")["value"] == 2
+    assert at(tmp_path, "a.tsv", text.replace(",", "\t"), "a.tsv:len")["value"] == 4
+
+
+def test_a_row_without_a_number_is_not_scored(tmp_path: Path) -> None:
+    """An empty cell, a missing one and NaN are not scored; a word is an error, and so is infinity."""
+    text = 'id,ok\n1,1\n2,\n3\n4,nan\n"5",0\n'
+    assert (
+        at(tmp_path, "a.csv", text, "a.csv:ok")
+        == "2 of 5 rows of a.csv were scored, and 100% must be"
+    )
+    found = at(tmp_path, "a.csv", text, "a.csv:ok", 0.4)
+    assert (found["value"], found["scored"], found["unscored"]) == (0.5, 2, 3)
+    for cell in ("blue", "inf"):
+        wrong = at(tmp_path, "a.csv", f"id,ok\n1,{cell}\n", "a.csv:ok", 0.0)
+        assert wrong == f"row 1 of a.csv has `{cell}` as `ok`, not a number"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "where", "words"),
+    [
+        ("a.csv", "id,ok\n1,1\n", "a.csv:okay", "no column `okay`; it has id, ok"),
+        ("a.csv", "", "a.csv:ok", "no column `ok`; it has none"),
+        ("a.csv", "id,ok\n", "a.csv:ok", "0 of 0 rows"),
+        ("a.csv", "", "b.csv:ok", "b.csv is missing"),
+        ("j.xml", "<testsuites>", "j.xml", "is not XML"),
+        ("j.xml", "<testsuites/>", "j.xml", "0 of 0 tests"),
+        ("a.json", '{"a": [1, {"b": "x"}]}', "a.json:a[1].b", "no number at `a[1].b`"),
+        ("a.json", '{"a": [1]}', "a.json:a[3]", "nothing at `a[3]`"),
+        ("a.json", "{", "a.json:a", "is not JSON"),
+    ],
+)
+def test_what_is_not_there_is_an_error(
+    tmp_path: Path, name: str, text: str, where: str, words: str
+) -> None:
+    """Never a zero."""
+    assert words in at(tmp_path, name, text, where, 0.0)
+
+
+def test_a_path_leads_into_json(tmp_path: Path) -> None:
+    """To a number or to a map with its value; a path alone is of scores.json."""
+    text = '{"a": [1, {"b": 0.5}], "c": {"value": 0.25, "n": 4}}'
+    assert at(tmp_path, "scores.json", text, "a[1].b") == 0.5
+    assert at(tmp_path, "deep.json", text, "deep.json:a[0]") == 1.0
+    assert at(tmp_path, "deep.json", text, "deep.json:c") == {"value": 0.25, "n": 4}
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ("a.csv", "has columns: name one, as `a.csv:correct`"),
+        ("a.xml:x", "is counted whole: `a.xml`"),
+        ("a.json:", "names nothing"),
+        ("a.json:b", ""),
+        ("a.xml", ""),
+        ("b", ""),
+    ],
+)
+def test_a_place_that_makes_no_sense_is_known_before(where: str, words: str) -> None:
+    """By its form alone."""
+    assert words in mistake(where)
+    assert bool(mistake(where)) == bool(words)
+
+
+def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
+    """Values, standard errors and counts come into the record."""
+    bench.job(
+        f"cat > $EVALMAKE_OUT/j.xml <<'X'\n{JUNIT}X\nprintf 'n\\n1\\n3\\n' > $EVALMAKE_OUT/t.csv\n"
+    )
+    bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml", length = "t.csv:n"'))
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    (attempt,) = bench.attempts()
+    assert [(s.metric, round(s.value or 0, 3), s.scored) for s in attempt.scores] == [
+        ("passed", 0.667, 3), ("length", 2.0, 2),
+    ]  # fmt: skip
+    assert attempt.metric == "passed"
+
+
+def test_a_wrong_place_is_refused_where_it_is_written(bench: Bench) -> None:
+    """So is a headline metric that is none of them."""
+    bench.job("true")
+    bench.evalfile(EVALFILE.replace("METRICS", 'passed = "t.csv"'))
+    ended = bench.run()
+    assert ended.status == 2
+    assert "metric `passed`: `t.csv` has columns" in ended.err
+    assert "--> Evalfile:7:" in ended.err
+    bench.evalfile(EVALFILE.replace("{ METRICS }", '{ passed = "j.xml" }\n    metric = "pass"'))
+    assert "`metric`: `metrics` has no `pass`" in bench.run().err

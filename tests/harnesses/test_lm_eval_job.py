@@ -1,0 +1,123 @@
+"""The program that starts lm-eval, with a stand-in for lm-eval that tells what it was given."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalmake.harnesses import lm_eval_job
+
+STAND_IN = """\
+import json, os, sys
+from lm_eval import utils
+with open(sys.argv[sys.argv.index("--config") + 1]) as file:
+    config = json.load(file)
+given = utils.RemoteTokenizer("http://x", 300, True, None, None)
+print(json.dumps({
+    "config": config, "token": given[-1], "folder": os.getcwd(), "key": os.environ["OPENAI_API_KEY"],
+    "links": [name for name in os.listdir(".") if os.path.islink(name)],
+}))
+"""
+UTILS = """\
+def RemoteTokenizer(base_url, timeout=30, verify=True, ca=None, auth_token=None):
+    return [base_url, timeout, verify, ca, auth_token]
+"""
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that has a tokenizer and says how long its prompts may be, to whom has the key."""
+
+    def do_GET(self) -> None:
+        """Answer /tokenizer_info and /v1/models."""
+        told = {
+            "/vllm/tokenizer_info": {"eos_token": "x"},
+            "/vllm/v1/models": {"data": [{"id": "other"}, {"id": "m", "max_model_len": 4096}]},
+            "/bare/v1/models": {"data": [{"id": "m"}]},
+        }.get(self.path)
+        allowed = self.headers["Authorization"] == "Bearer key-1"
+        self.send_response(401 if not allowed else 200 if told else 404)
+        self.end_headers()
+        self.wfile.write(json.dumps(told if allowed else {}).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """The server's URL."""
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    thread = threading.Thread(target=made.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{made.server_port}"
+    made.shutdown()
+    made.server_close()
+    thread.join()
+
+
+def started(root: Path, url: str, model: str, **arguments: object) -> dict[str, Any]:
+    """What lm-eval is given, in a job's folder with a task file that is a link."""
+    package = root / "packages" / "lm_eval"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "__main__.py").write_text(STAND_IN)
+    (package / "utils.py").write_text(UTILS)
+    (root / "packages" / "yaml.py").write_text("from json import dumps as safe_dump\n")
+    (root / "kept").write_text("task: t\n")
+    (root / "tasks").mkdir()
+    (root / "tasks" / "t.yaml").symlink_to(root / "kept")
+    shutil.copyfile(lm_eval_job.__file__, root / "run.py")
+    (root / "run.json").write_text(json.dumps({"model": model, "model_args": arguments}))
+    done = subprocess.run(
+        [sys.executable, "run.py"], cwd=root, capture_output=True, text=True, check=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root / "packages"), "EVALMAKE_OUT": str(root / "out"),
+             "EVALMAKE_MODEL_URL": url, "EVALMAKE_MODEL_NAME": "m", "EVALMAKE_API_KEY": "key-1"},
+    )  # fmt: skip
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_chat_takes_no_tokenizer(tmp_path: Path, server: str) -> None:
+    """A chat has its route and key; task files are real ones in lm-eval's working folder."""
+    given = started(tmp_path, f"{server}/vllm/v1", "local-chat-completions", seed=3)
+    assert given["config"]["model_args"] == {
+        "seed": 3, "model": "m", "base_url": f"{server}/vllm/v1/chat/completions",
+    }  # fmt: skip
+    assert given["config"]["output_path"] == str(tmp_path / "out" / "lm-eval")
+    assert given["key"] == "key-1"
+    assert "key-1" not in json.dumps(given["config"])
+    assert given["folder"] == str(tmp_path / "tasks")
+    assert given["links"] == []
+
+
+def test_the_server_s_tokenizer_is_used(tmp_path: Path, server: str) -> None:
+    """Where the server offers its tokenizer that is used, with the key and with the model's length."""
+    given = started(tmp_path, f"{server}/vllm/v1", "local-completions")
+    arguments = given["config"]["model_args"]
+    assert (arguments["tokenizer_backend"], arguments["max_length"]) == ("remote", 4096)
+    assert given["token"] == "key-1"
+
+
+def test_without_a_tokenizer(tmp_path: Path, server: str) -> None:
+    """Where it offers none, prompts are sent as texts, and lm-eval refuses tasks by likelihood."""
+    arguments = started(tmp_path, f"{server}/bare/v1", "local-completions")["config"]["model_args"]
+    assert arguments["tokenizer_backend"] == "none"
+    assert arguments["tokenized_requests"] is False
+    assert "max_length" not in arguments
+
+
+def test_what_was_said_is_kept(tmp_path: Path, server: str) -> None:
+    """A tokenizer and a length that the benchmark names are not replaced."""
+    said = {"tokenizer": "gpt2", "tokenizer_backend": "huggingface", "max_length": 99}
+    given = started(tmp_path, f"{server}/vllm/v1", "local-completions", **said)
+    assert given["config"]["model_args"].items() >= said.items()

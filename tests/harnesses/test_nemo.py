@@ -1,0 +1,259 @@
+"""What is handed to NVIDIA's harnesses, what is read of theirs, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalmake.harnesses.nemo import NemoHarness
+from evalmake.harnesses.nemo_results import read_run
+from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.planner.ports import Command, Outcome
+from evalmake.workspace import Workspace
+
+EVALFILE = """
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m", api = API }
+model other { endpoint = "http://127.0.0.1:9/v1", name = "o" }
+benchmark b { harness = nemo, BENCHMARK }
+eval e { model = m, benchmark = b, EVAL }
+"""
+# As simple-evals 26.3 wrote it, less the languages.
+MGSM = """
+command: simple_evals ...
+git_hash: null
+results:
+  groups:
+    mgsm:
+      metrics:
+        score:
+          scores:
+            macro: {stats: {}, value: 0.4}
+            micro: {stats: {stddev: 0.5, stderr: 0.1}, value: 0.55}
+  tasks:
+    bn:
+      metrics:
+        score:
+          scores:
+            micro: {stats: {stderr: 0.0}, value: 1.0}
+    en:
+      metrics:
+        score:
+          scores:
+            micro: {stats: {count: 5, stderr: 0.0}, value: 1.0}
+"""
+
+
+def command(folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "chat") -> Command:
+    """The command of the one cell; EvalmakeError where it is refused."""
+    text = EVALFILE.replace("API", api).replace("BENCHMARK", benchmark).replace("EVAL", eval)
+    (folder / "Evalfile").write_text(text)
+    (node,) = Workspace.open(folder / "Evalfile").graph(()).nodes.values()
+    return NemoHarness().command(node.evaluation)
+
+
+def config(made: Command) -> Any:
+    """The run_config."""
+    return json.loads(made.files["run_config.json"])
+
+
+def read(
+    tmp_path: Path, results: str | None = MGSM, *, status: int = 0, log: str = "", metric: str | None = None,
+    meant: tuple[str, ...] = (), coverage: float = 1.0,
+) -> Outcome:  # fmt: skip
+    """The outcome of a run that left these."""
+    (tmp_path / "out" / "nemo").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "log").write_text(log)
+    if results is not None:
+        (tmp_path / "out" / "nemo" / "results.yml").write_text(results)
+    return read_run(tmp_path / "out", status, metric, meant, coverage)
+
+
+def test_parameters_go_by_the_contracts_names(tmp_path: Path) -> None:
+    """Only what was set is sent: the rest is the framework's own."""
+    made = command(
+        tmp_path, 'task = "x.y", inner = "z", extra = { n = 1 }, parallelism = 3, request_timeout = 9',
+        "limit = 5, params = { temperature = 0.5, top_p = 0.9, max_tokens = 7 }",
+    )  # fmt: skip
+    assert config(made)["config"] == {
+        "type": "x.y",
+        "params": {
+            "temperature": 0.5, "top_p": 0.9, "max_new_tokens": 7, "limit_samples": 5, "task": "z",
+            "parallelism": 3, "max_retries": 1, "request_timeout": 9, "extra": {"n": 1},
+        },
+    }  # fmt: skip
+    bare = config(command(tmp_path, 'task = "x.y"', "params = {}"))
+    assert bare["config"]["params"] == {"max_retries": 1, "extra": {}}
+
+
+def test_its_cache_report_and_telemetry_are_off(tmp_path: Path) -> None:
+    """The harness talks straight to the gateway, with the name of the token's variable."""
+    made = command(tmp_path, 'task = "x.y"')
+    target = config(made)["target"]["api_endpoint"]
+    assert target["api_key_name"] == "EVALMAKE_API_KEY"
+    assert target["adapter_config"] == {
+        "mode": "client", "use_caching": False, "tracking_requests_stats": False, "generate_html_report": False,
+    }  # fmt: skip
+    assert made.env["NEMO_EVALUATOR_TELEMETRY_LEVEL"] == "0"
+    proxied = config(command(tmp_path, 'task = "x.y", proxy = true'))["target"]["api_endpoint"]
+    assert "mode" not in proxied["adapter_config"]
+    assert proxied["adapter_config"]["use_caching"] is False
+
+
+@pytest.mark.parametrize(
+    ("api", "endpoint", "kind", "route"),
+    [
+        ("chat", "", "chat", "/chat/completions"),
+        ("vlm", "", "vlm", "/chat/completions"),
+        ("completions", "", "completions", "/completions"),
+        ("completions", ", endpoint = completions_logprob", "completions_logprob", "/completions"),
+        ("embeddings", "", "embedding", "/embeddings"),
+    ],
+)
+def test_an_endpoint_is_told_with_its_route(
+    tmp_path: Path, api: str, endpoint: str, kind: str, route: str
+) -> None:
+    """Its kind follows the model's, unless the task asks for another of the same API."""
+    made = command(tmp_path, f'task = "x.y"{endpoint}', api=api)
+    assert config(made)["target"]["api_endpoint"]["type"] == kind
+    assert f'--model_url "$EVALMAKE_MODEL_URL{route}"' in made.files["nemo.sh"]
+
+
+def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
+    """Its address, name and key are only known to the job."""
+    assert "judge" not in command(tmp_path, 'task = "x.y"').files["nemo.sh"].replace("_JUDGE_", "")
+    text = command(tmp_path, 'task = "x.y", judge = other, judge_route = "/chat"').files["nemo.sh"]
+    assert "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL/chat," in text
+    assert "config.params.extra.judge.model_id=$EVALMAKE_JUDGE_NAME," in text
+    assert "config.params.extra.judge.api_key=EVALMAKE_JUDGE_API_KEY" in text
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "eval", "api", "words"),
+    [
+        ("metric = none", "limit = 5", "chat", "needs `task`"),
+        ('task = "x.y", fewshot = 5', "limit = 5", "chat", "`fewshot`"),
+        ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "asks for completions_logprob"),
+        ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(
+    tmp_path: Path, benchmark: str, eval: str, api: str, words: str
+) -> None:
+    """With the place where it was written."""
+    with pytest.raises(EvalmakeError) as refused:
+        command(tmp_path, benchmark, eval, api)
+    (said,) = refused.value.diagnostics
+    assert words in said.message
+    assert said.span is not None
+
+
+def test_scores_have_nvidias_names(tmp_path: Path) -> None:
+    """Groups come first, and of a group the mean over samples before the mean over its tasks."""
+    outcome = read(tmp_path)
+    assert outcome.metric == "mgsm_score_micro"
+    assert [(s.metric, s.value, s.scored) for s in outcome.scores] == [
+        ("mgsm_score_macro", 0.4, 0), ("mgsm_score_micro", 0.55, 0),
+        ("bn_score_micro", 1.0, 0), ("en_score_micro", 1.0, 5),
+    ]  # fmt: skip
+    assert read(tmp_path, metric="en_score_micro").metric == "en_score_micro"
+    assert "no `acc`; it reported mgsm_score_macro," in read(tmp_path, metric="acc").error
+
+
+def test_an_error_of_zero_needs_a_count(tmp_path: Path) -> None:
+    """Of nobody knows how many equal scores, no certainty follows."""
+    stderr = {score.metric: (score.stderr, score.reported) for score in read(tmp_path).scores}
+    assert stderr["mgsm_score_micro"] == (0.1, 0.1)
+    assert stderr["bn_score_micro"] == (None, 0.0)
+    assert stderr["en_score_micro"] == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("results", "words"),
+    [
+        (None, "wrote no results.yml"),
+        ("results: {tasks: {a: {metr", "cut off or is not YAML"),
+        ("command: x\n", "another form"),
+        ("results: {tasks: {}, groups: {}}", "reported no score"),
+        (MGSM.replace("0.55", ".nan"), "reports nan as `mgsm_score_micro`"),
+    ],
+)
+def test_a_result_that_is_none_is_an_error(tmp_path: Path, results: str | None, words: str) -> None:
+    """Whatever the exit status."""
+    outcome = read(tmp_path, results)
+    assert words in outcome.error
+    assert outcome.scores == ()
+
+
+def test_an_interruption_is_a_failure_though_the_status_is_zero(tmp_path: Path) -> None:
+    """Its mark counts as status 143."""
+    (tmp_path / "out" / "nemo").mkdir(parents=True)
+    (tmp_path / "out" / "nemo" / ".nemo_evaluator_interrupted").write_text("{}")
+    assert "143" in read(tmp_path).error
+
+
+def test_a_failure_is_told_in_the_words_of_its_cause(tmp_path: Path) -> None:
+    """Not by the last line, which says that retries ended."""
+    log = "x.ClientError: 500, message='no'\n...\ntenacity.RetryError: RetryError[<Future>]\n"
+    assert read(tmp_path, status=1, log=log).error == "x.ClientError: 500, message='no'"
+
+
+def test_a_warning_of_unused_parameters_is_an_error(tmp_path: Path) -> None:
+    """Only of those that were meant: what evalmake adds by itself may be unused."""
+    log = (
+        "[W] Configuration contains parameter(s) that are not used in the command template: "
+        "config.params.max_retries, config.params.extra.shots. Valid params from command: []. Remove\n"
+    )
+    assert read(tmp_path, log=log, meant=("temperature",)).error == ""
+    wrong = read(tmp_path, log=log, meant=("temperature", "extra.shots"))
+    assert wrong.error == "the task takes no `extra.shots`"
+
+
+def test_prompts_that_were_never_answered_are_no_wrong_answers(tmp_path: Path) -> None:
+    """A harness may score them as wrong; the gateway knows, also of those answered at the second try."""
+    rows = [
+        {"path": "/chat/completions", "prompt": "a", "status": 500},
+        {"path": "/chat/completions", "prompt": "a", "status": 200},
+        {"path": "/chat/completions", "prompt": "b", "status": 400},
+        {"path": "/models", "status": 404},
+    ]
+    (tmp_path / "gateway").mkdir()
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "gateway" / "requests.jsonl").write_text(text)
+    outcome = read(tmp_path)
+    assert outcome.error.startswith("1 of 2 requests were not answered, and 100% must be")
+    assert "HTTP status 400" in outcome.error
+    assert read(tmp_path, coverage=0.5).error == ""
+
+
+def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:
+    """A step without a score is no sample, and the only score is that of the headline."""
+    folder = tmp_path / "out" / "nemo" / "nemo-evaluator-per-sample-outputs"
+    folder.mkdir(parents=True)
+    sample = {
+        "generation": "4",
+        "num_generated_tokens": 1,
+        "num_prompt_tokens": 9,
+        "score_name": "right",
+    }
+    rows = [
+        {**sample, "id": "1", "score": 1, "query": "2+2", "ground_truth": "4"},
+        {**sample, "id": "2", "score": 0, "query": "2+3", "ground_truth": "5"},
+        {**sample, "id": "2", "score": None, "query": "2+3", "ground_truth": "5"},
+    ]
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "{torn")
+    stats = "{count: 2, stderr: 0.25}"
+    one = f"results: {{tasks: {{t: {{metrics: {{acc: {{scores: {{micro: {{value: 0.5, stats: {stats}}}}}}}}}}}}}}}"
+    (score,) = read(tmp_path, one).scores
+    assert (score.metric, score.value, score.scored) == ("t_acc_micro", 0.5, 2)
+    assert score.stderr == pytest.approx(0.5)  # theirs, 0.25, is beside it
+    assert "reports a standard error of 0.25" in score.disagreement
+    told = [
+        json.loads(row) for row in (tmp_path / "out" / "samples.jsonl").read_text().splitlines()
+    ]
+    assert [(row["id"], row["scores"], row["reply"]) for row in told] == [
+        ("1", {"t_acc_micro": 1.0}, "4"), ("2", {"t_acc_micro": 0.0}, "4"),
+    ]  # fmt: skip
+    assert told[0]["item"] != told[1]["item"]
