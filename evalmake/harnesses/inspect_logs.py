@@ -58,7 +58,7 @@ def read_run(
     """
     logs = sorted((outputs / "inspect").glob("*.json"))
     if not logs:
-        return Outcome(error=last_error(outputs.parent / "log") or f"exit status {status}")
+        return Outcome(error=_last_words(outputs.parent / "log") or f"exit status {status}")
     if len(logs) > 1:
         return Outcome(error=f'Inspect ran {len(logs)} tasks: name one, as `task = "file.py@name"`')
     try:
@@ -68,6 +68,13 @@ def read_run(
         return Outcome(error="Inspect's log is cut off or is not JSON")
     except (KeyError, TypeError, AttributeError) as error:
         return Outcome(error=f"Inspect's log has another form than this evalmake knows: {error!r}")
+
+
+def _last_words(log: Path) -> str:
+    """What Inspect said when it ended without a log; of a lacking package it says how to install it."""
+    said = last_error(log)
+    _, found, package = said.partition("pip install ")
+    return f"Inspect needs `{package}` among the benchmark's `packages`" if found else said
 
 
 def _judge(

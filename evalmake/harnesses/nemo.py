@@ -39,7 +39,10 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _SCRIPT = """\
 export EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
 [ $# -eq 0 ] || PATH="$(dirname "$1"):$PATH"
-run_eval=$(command -v nemo-evaluator || command -v eval-factory)
+run_eval=$(command -v nemo-evaluator || command -v eval-factory) || {{
+    echo "neither nemo-evaluator nor eval-factory is on the PATH"
+    exit 127
+}}
 config="$PWD/run_config.json"
 [ ! -d data ] || export HF_DATASETS_CACHE="$PWD/cache"
 mkdir -p data

@@ -180,14 +180,10 @@ class Lowering:
         if benchmark.name not in self._benchmarks:
             block, settings = benchmark.block, _dump(benchmark)
             harness = self.plugins.get("harnesses", block.harness)
-            judges = tuple(
-                settings[key]
-                for key, kind in (
-                    references(type(benchmark.settings)) if benchmark.settings else {}
-                ).items()
-                if kind == "model" and settings.get(key)
-            )
-            for key in [k for k, v in settings.items() if v in judges and isinstance(v, str)]:
+            named = references(type(benchmark.settings)) if benchmark.settings else {}
+            asked = [key for key, kind in named.items() if kind == "model" and settings.get(key)]
+            judges = tuple(settings[key] for key in asked)
+            for key in asked:
                 settings[key] = self._model(self.project.models[settings[key]]).digest
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",

@@ -216,6 +216,10 @@ def test_without_a_log_its_last_words_are_told(tmp_path: Path) -> None:
     assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "exit status 1"
     (tmp_path / "log").write_text("Traceback\n  File x\nFileNotFoundError: no arith.py\n\nbye\n")
     assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "FileNotFoundError: no arith.py"
+    (tmp_path / "log").write_text(
+        "ERROR: it requires an optional dependency\n\npip install openai\n"
+    )
+    assert "`openai` among the" in read_run(tmp_path / "out", 1, None, None, 1.0).error
 
 
 def test_two_logs_are_one_too_many(tmp_path: Path) -> None:

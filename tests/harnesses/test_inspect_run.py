@@ -15,13 +15,15 @@ import pytest
 from mock_servers import mock_server, requests
 from workspaces import Bench
 
+from evalmake.run.environments import Environment
+
 TASKS = Path(__file__).parent / "inspect_tasks"
 EVALFILE = """
 model m { endpoint = "URL/v1", name = "m" }
 
 benchmark sums {
     harness   = inspect
-    packages  = ["inspect-ai==0.3.285", "openai"]
+    packages  = ["inspect-ai==0.3.285", "openai==3.54.0"]
     task      = "arith.py@arith"
     files     = glob("arith.*")
     task_args = { hint = "Just the number." }
@@ -59,9 +61,10 @@ def questions(root: Path) -> None:
 
 def by_hand(bench: Bench, url: str) -> dict[str, Any]:
     """The log of the same task, run as its users run it."""
-    (python,) = Path(bench.env["EVALMAKE_ENVIRONMENTS"]).glob("*/bin/inspect")
+    packages = ("inspect-ai==0.3.285", "openai==3.54.0")
+    inspect = Environment(packages, Path(bench.env["EVALMAKE_ENVIRONMENTS"])).folder / "bin/inspect"
     done = subprocess.run(
-        [str(python), "eval", "arith.py@arith", "--model", "openai-api/byhand/m", "-T", "hint=Just the number.",
+        [str(inspect), "eval", "arith.py@arith", "--model", "openai-api/byhand/m", "-T", "hint=Just the number.",
          "--limit", "12", "--seed", "3", "--temperature", "0.5", "--max-tokens", "64",
          "--extra-body", '{"top_k": 5}', "--log-format", "json", "--log-dir", "logs", "--display", "none"],
         cwd=bench.root, env=os.environ | {"BYHAND_API_KEY": "k", "BYHAND_BASE_URL": f"{url}/v1"},
