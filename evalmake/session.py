@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from evalmake.run.events import Emit
     from evalmake.run.secrets import Secrets
 
-_GATEWAY = "`adapter` and `rate` need the gateway, which this version of evalmake has not"
 _REPLICAS = "`replicas` above 1 needs one address for several servers, which this version of evalmake has not"
 _SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
 OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -149,8 +149,10 @@ def _run(
     outcome: Outcome,
 ) -> frozenset[str]:  # fmt: skip
     from evalmake.run.events import Began
+    from evalmake.run.gateways import Gateways
     from evalmake.run.jobs import Workshop
     from evalmake.run.scheduler import Scheduler
+    from evalmake.run.served import GATEWAYS
 
     gc.freeze()  # the plan stays: it need not be looked through again and again
     gc.enable()
@@ -165,9 +167,14 @@ def _run(
         for name, d in workspace.project.executors.items()
     }
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
+    process = workspace.plugins.get("executors", "process")
+    executors[GATEWAYS] = process(GATEWAYS, process.Settings(), workspace.root / "work")
+    gateways = Gateways(
+        workshop, workspace.replies(), plan.graph.sources, time.time() if request.always else 0.0
+    )
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
-        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers,
+        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers, gateways,
         {c.name for group in workspace.cells.values() for c in group} - plan.graph.nodes.keys(),
     )  # fmt: skip
     try:
@@ -220,13 +227,6 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
         if (missing := environments.missing(cell.benchmark, harness)) is not None:
             found.append(missing)
-        for kind, name, block, span in (
-            ("model", cell.model.name, cell.model.block, cell.model.span),
-            ("benchmark", cell.benchmark.name, cell.benchmark.block, cell.benchmark.span),
-            ("eval", cell.eval, cell.variant.block, cell.span),
-        ):
-            if block.adapter.model_fields_set or getattr(block, "rate", None):
-                lacks(kind, name, _GATEWAY, span)
         places = [cell.variant.block.executor]
         wanted = {}
         for model in (cell.model, judge_of(project, cell.benchmark)):

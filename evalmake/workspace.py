@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import hash_file
@@ -25,6 +26,9 @@ from evalmake.project.words import Word, Words
 from evalmake.results import Verdict, address, gates_of
 from evalmake.run.environments import Environments
 from evalmake.store.store import Store
+
+if TYPE_CHECKING:
+    from evalmake.run.gateways import Replies
 
 COMMANDS = (
     "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "show", "verify", "why",
@@ -76,6 +80,12 @@ class Workspace:
     def store(self) -> Store:
         """The store, opened."""
         return Store.open(self.store_folder)
+
+    def replies(self) -> Replies:
+        """Where the replies of models are kept."""
+        from evalmake.run.gateways import Replies
+
+        return Replies(self.store_folder / "replies", 20 * 2**30)
 
     def environments(self) -> Environments:
         """The environments of the benchmarks' packages."""

@@ -27,7 +27,6 @@ class Open:
     ) -> None:
         self.session = session
         self.stamp = stamp
-        self.since = time.time()
         self.adapter = Adapter(**session.adapter)
         self.interceptors: list[Interceptor] = interceptors(self.adapter)
         self.asks = any(one.asks for one in self.interceptors)
@@ -48,10 +47,8 @@ class Open:
     @property
     def not_before(self) -> float:
         """The oldest reply that may be used, in seconds since the epoch."""
-        if not self.session.read_cache:
-            return self.since
         age = self.session.max_age
-        return 0.0 if age is None else time.time() - age
+        return max(self.session.not_before, 0.0 if age is None else time.time() - age)
 
     def occurrence(self, question: Question) -> int:
         """Which sample of this question a request wants: 0 for the first."""

@@ -89,7 +89,8 @@ class Session(Base):
     """The model's identity: no two share a reply."""
     sampling: str = ""
     """What tells its samples from those of other evaluations: the seed."""
-    read_cache: bool = True
+    not_before: float = 0.0
+    """Seconds since the epoch: an older reply is not used."""
     max_age: float | None = None
-    """Seconds: an older reply is not used."""
+    """Seconds: nor is one of a greater age."""
     adapter: Mapping[str, Any] = field(default_factory=dict)

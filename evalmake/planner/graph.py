@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 # A benchmark and its harness -> the versions it runs with, as far as they are known: name -> version.
 Resolved = Callable[[Declared, object], Mapping[str, str]]
 
-_UNSEEN = ("cache", "log", "retry")  # of an adapter: they change no request and no reply
+# Of an adapter: they change no request that is sent, and no reply that is scored.
+_UNSEEN = (
+    "cache", "cache_truncated", "client_errors", "log", "progress_url", "retry", "timeout",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Graph:
 
     nodes: dict[str, Node] = field(default_factory=dict)
     services: dict[str, Action] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)  # a model -> a digest of what answers
     reports: dict[str, ReportNode] = field(default_factory=dict)
 
     def network(self) -> networkx.DiGraph[str]:
@@ -93,6 +97,7 @@ class Lowering:
         self.resolved = resolved
         self.lock = Lock.read(project.path)
         self.services: dict[str, Action] = {}
+        self.sources: dict[str, str] = {}
         self._models: dict[str, Part] = {}
         self._benchmarks: dict[str, tuple[Part, tuple[str, ...]]] = {}
         self._owns: dict[tuple[object, ...], Part] = {}
@@ -141,17 +146,15 @@ class Lowering:
     def _model(self, model: Declared) -> Part:
         if model.name not in self._models:
             block = model.block
-            identity: dict[str, Any] = {
-                "api": block.api,
-                "name": block.name,
-                "revision": block.revision,
-                "adapter": _adapter(block.adapter),
-            }
+            source: dict[str, Any] = {"name": block.name, "revision": block.revision}
             if block.deployment:
-                identity["deployment"] = self._serving(self.project.deployments[block.deployment])
+                source["deployment"] = self._serving(self.project.deployments[block.deployment])
             else:
-                identity["endpoint"] = block.endpoint.rstrip("/")
-            self._models[model.name] = Part.of(_given(identity))
+                source["endpoint"] = block.endpoint.rstrip("/")
+            own = {"api": block.api, "adapter": _adapter(block.adapter)}
+            self._models[model.name] = Part.of(_given(source | own))
+            routed = {"headers": _plain(block.headers)}  # they may choose who answers
+            self.sources[model.name] = Part.of(_given(source | routed)).digest
         return self._models[model.name]
 
     def _serving(self, deployment: Declared) -> dict[str, Any]:
@@ -217,7 +220,7 @@ def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, t
         graph.nodes[cell.name] = lowering.node(cell)
     for name, (declared, told) in reports.items():
         graph.reports[name] = ReportNode(declared, [lowering.node(cell) for cell in told])
-    graph.services = lowering.services
+    graph.services, graph.sources = lowering.services, lowering.sources
     found = Diagnostics()
     check_places(project, graph, plugins, found)
     check_ports(project, graph, found)

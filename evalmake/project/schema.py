@@ -96,6 +96,8 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_items)]
 Real = Annotated[float, BeforeValidator(_real)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+Status = Annotated[int, Field(ge=400, le=499)]
+SystemMode = Literal["replace", "prepend", "append"]
 Confidence = Annotated[float, BeforeValidator(_share)]
 ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
@@ -116,16 +118,44 @@ class Resources(Block):
 
 
 class Adapter(Block):
-    """What the gateway does to requests and replies; `cache`, `log` and `retry` are no identity."""
+    """What the gateway does to requests and replies; what follows `cache` is no identity.
+
+    `timeout` is how long the model may be silent; `log` how many pairs of request and reply are
+    kept; `client_errors` whether a 4xx reply ends the evaluation, or the statuses that do not.
+    """
 
     system: str | None = None
+    system_mode: Annotated[SystemMode | None, BeforeValidator(_word)] = Field(
+        default=None, validate_default=False
+    )
     params: Parameters | None = None
     drop: Texts | None = None
     rename: dict[str, str] | None = None
-    strip_reasoning: bool | Texts | None = None
+    headers: dict[str, str] | None = None
+    drop_headers: Texts | None = None
+    strip_reasoning: bool | Annotated[Texts, Field(min_length=2, max_length=2)] | None = None
+    reseed: bool | None = None
+    plugins: dict[str, Parameters] | None = None
     cache: bool | None = None
-    log: int | None = None
-    retry: int | None = None
+    cache_truncated: bool | None = None
+    client_errors: bool | Annotated[tuple[Status, ...], BeforeValidator(_items)] | None = None
+    log: Natural | None = None
+    retry: Natural | None = None
+    timeout: Duration | None = None
+    progress_url: Annotated[str, BeforeValidator(_url)] | None = None
+
+
+def adapted(*adapters: Adapter) -> dict[str, Any]:
+    """Several adapters as one: the last word on a key counts, maps are laid over maps."""
+    merged: dict[str, Any] = {}
+    for adapter in adapters:
+        for key in adapter.model_fields_set:
+            value = getattr(adapter, key)
+            if isinstance(value, dict):
+                value = {**merged.get(key, {}), **value}
+            if value is not None:
+                merged[key] = value
+    return merged
 
 
 Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(_word)]

@@ -6,18 +6,27 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Job, Registry
+from evalmake.planner.ports import Job, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 from evalmake.run.environments import Environment
+from evalmake.run.served import Served
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A job's way to a model: the base URL, and the token that it asks with."""
+
+    url: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +43,15 @@ class Workshop:
         """A job's own folder."""
         return self.root / "work" / id
 
-    def evaluation(self, node: Node, id: str, urls: Mapping[str, str], resume: bytes | None) -> Job:
-        """The job of an evaluation; `urls` are those of the services it needs."""
+    def evaluation(
+        self, node: Node, id: str, routes: Mapping[str, Route], resume: bytes | None
+    ) -> Job:
+        """The job of an evaluation; `routes` are its ways to its model and to its judge."""
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
         workdir = self.folder(id)
-        env = {**command.env, **self._told(cell.model, "EVALMAKE_MODEL", urls)}
+        env = {**command.env, **_told(cell.model, routes["model"], "EVALMAKE_MODEL")}
         env |= {
             "EVALMAKE_SEED": str(cell.seed),
             "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
@@ -48,13 +59,13 @@ class Workshop:
             "EVALMAKE_OUT": str(workdir / "out"),
             "EVALMAKE_PROGRESS": str(workdir / "progress.json"),
         }
-        secrets = self._keys(cell.model, "EVALMAKE_API_KEY")
-        judge = judge_of(self.project, cell.benchmark)
-        if judge is not None:
-            env |= self._told(judge, "EVALMAKE_JUDGE", urls)
-            secrets |= self._keys(judge, "EVALMAKE_JUDGE_API_KEY")
-        own, headers = self._own(cell.model)
-        env, secrets = env | own, secrets | headers
+        env["EVALMAKE_API_KEY"] = routes["model"].token
+        if cell.model.block.concurrency:
+            env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
+        if (judge := judge_of(self.project, cell.benchmark)) is not None:
+            env |= _told(judge, routes["judge"], "EVALMAKE_JUDGE")
+            env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
+        env |= _past_proxies(os.environ)
         files = dict(command.files)
         if resume is not None:
             files["resume.jsonl"] = resume.decode("utf-8", "replace")
@@ -69,49 +80,34 @@ class Workshop:
         inputs = self._inputs(command.inputs, cell.benchmark)
         resources = block.resources
         return Job(
-            id, node.name, argv, workdir, files, inputs, {**plain, **env}, {**hidden, **secrets},
+            id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
             cell.benchmark.block.image, block.timeout.seconds, resources.cpus,
             resources.memory.bytes if resources.memory else None, resources.gpus,
         )  # fmt: skip
 
-    def service(self, deployment: Declared, id: str) -> Job:
-        """The job of a model server."""
-        service = self.plugins.get("engines", deployment.plugin)().serve(deployment)
-        plain, hidden = split_env(deployment.block.env)
-        of_executor = split_env(self.project.executors[deployment.block.executor].block.env)
-        resources = deployment.block.resources
-        return Job(
-            id, deployment.name, service.argv, self.folder(id), service.files, {},
-            {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, deployment.block.image,
-            cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
-            gpus=resources.gpus,
+    def deployment(self, name: str, action: str) -> Served:
+        """A model server; `action` is the digest of what it is."""
+        declared = self.project.deployments[name]
+        block = declared.block
+        service: Service = self.plugins.get("engines", declared.plugin)().serve(declared)
+        if block.health:
+            service = replace(service, health=block.health)
+        plain, hidden = split_env(block.env)
+        of_executor = split_env(self.project.executors[block.executor].block.env)
+        resources = block.resources
+
+        def job(id: str) -> Job:
+            return Job(
+                id, name, service.argv, self.folder(id), service.files, {},
+                {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, block.image,
+                cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
+                gpus=resources.gpus,
+            )  # fmt: skip
+
+        return Served(
+            name, f"deployment {name}", "serve", action, block.executor, service, block.ready.seconds,
+            declared, job,
         )  # fmt: skip
-
-    def _told(self, model: Declared, prefix: str, urls: Mapping[str, str]) -> dict[str, str]:
-        block = model.block
-        url = urls[block.deployment] if block.deployment else block.endpoint
-        name = block.name or block.deployment or model.name
-        return {
-            f"{prefix}_URL": url.rstrip("/"),
-            f"{prefix}_NAME": name,
-            f"{prefix}_API": block.api,
-        }
-
-    def _keys(self, model: Declared, variable: str) -> dict[str, str]:
-        key = model.block.api_key
-        return {variable: key.name} if key else {}
-
-    def _own(self, model: Declared) -> tuple[dict[str, str], dict[str, str]]:
-        """A model's concurrency and headers; each secret header is in a variable of its own."""
-        block = model.block
-        env = {"EVALMAKE_CONCURRENCY": str(block.concurrency)} if block.concurrency else {}
-        plain, hidden = split_env(block.headers)
-        variables = {name: f"EVALMAKE_HEADER_{at}" for at, name in enumerate(hidden, 1)}
-        if plain:
-            env["EVALMAKE_HEADERS"] = json.dumps(plain)
-        if hidden:
-            env["EVALMAKE_SECRET_HEADERS"] = json.dumps(variables)
-        return env, {variables[name]: secret for name, secret in hidden.items()}
 
     def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
         known = {file.path: file for file in files_of(benchmark)}
@@ -134,6 +130,20 @@ class Workshop:
         temporary.chmod(0o444)
         os.replace(temporary, kept)
         return kept
+
+
+def _told(model: Declared, route: Route, prefix: str) -> dict[str, str]:
+    """What a harness is told of a model: where it is, by what name, and its kind of API."""
+    block = model.block
+    name = block.name or block.deployment or model.name
+    return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+
+
+def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """Gateways are on this host: no proxy that a job may use stands before them."""
+    told = environ.get("no_proxy") or environ.get("NO_PROXY")
+    here = ",".join(filter(None, (told, "127.0.0.1,localhost")))
+    return {"no_proxy": here, "NO_PROXY": here}
 
 
 def files_of(benchmark: Declared) -> list[File]:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from evalmake.planner.ports import Executor, Phase
 from evalmake.run.events import Adopted, Emit
+from evalmake.run.gateways import Gateways
 from evalmake.run.jobs import Workshop
 from evalmake.run.services import Services
 from evalmake.run.task import Task
@@ -23,6 +24,7 @@ class Build(Protocol):
     journal: Journal
     executors: Mapping[str, Executor]
     services: Services
+    gateways: Gateways
     store: Store
     waiting: list[Task]
     running: dict[str, Task]
@@ -38,20 +40,22 @@ def adopt(build: Build) -> None:
     entries = list(build.journal.entries())
     others = [e for e in entries if e.name in build.unasked and not _recorded(build, e)]
     servers = [
-        e for e in entries if e.kind == "serve" and others and e.name not in build.services.all
+        e for e in entries if e.kind != "evaluate" and others and e.name not in build.services.all
     ]
     for entry in entries:
         if entry in others or entry in servers:
             continue
         executor = build.executors.get(entry.executor)
         phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
-        take = _take_server if entry.kind == "serve" else _take_job
+        take = _take_job if entry.kind == "evaluate" else _take_server
         if phase is not Phase.UNKNOWN and take(build, entry, phase):
-            build.emit(Adopted(entry.name, phase.value))
+            if entry.kind != "gateway":
+                build.emit(Adopted(entry.name, phase.value))
         else:
             _drop(build, entry, executor or build.executors["local"])
     for task in build.running.values():
-        task.servers = build.services.ids(task.node.services)
+        task.servers = build.services.ids(task.needs)
+        task.tokens = build.gateways.tokens(task.node, task.servers)
 
 
 def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:

@@ -25,9 +25,12 @@ from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, JobState, Outcome, Phase
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
+from evalmake.run.gateways import Gateways, noted
 from evalmake.run.jobs import Workshop
+from evalmake.run.judging import judged, outputs
 from evalmake.run.recovery import adopt
 from evalmake.run.secrets import Secrets
+from evalmake.run.served import Served
 from evalmake.run.services import Services
 from evalmake.run.signals import Signals
 from evalmake.run.task import Task
@@ -61,6 +64,7 @@ class Scheduler:
         jobs: int | None,
         keep_going: bool,
         servers: Mapping[str, str],
+        gateways: Gateways,
         unasked: Container[str] = (),
     ) -> None:
         """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time."""
@@ -72,6 +76,7 @@ class Scheduler:
         self.jobs = jobs
         self.keep_going = keep_going
         self.servers = servers
+        self.gateways = gateways
         self.unasked = unasked
         self.journal = Journal(workshop.root / "journal")
         self.services = Services(workshop, executors, self.journal, secrets, emit)
@@ -82,10 +87,12 @@ class Scheduler:
 
     def run(self, nodes: list[Node]) -> Report:
         """Run `nodes`; jobs that an interrupted build left behind are taken over first."""
-        self.waiting = [Task(node, node.executor) for node in nodes]
+        self.waiting = [Task(node, node.executor, self.gateways.of(node)) for node in nodes]
+        deployments = {name for node in nodes for name in node.services}
+        served = {name: self.workshop.deployment(name, self.servers[name]) for name in deployments}
         for task in self.waiting:
-            for name in task.node.services:
-                self.services.need(name, self.servers[name], task.node.name)
+            for what in (*(served[name] for name in task.node.services), *task.gateways):
+                self.services.need(what, task.node.name)
         with self.signals:
             try:
                 adopt(self)
@@ -131,9 +138,9 @@ class Scheduler:
                 return
             if task.not_before > now or busy[task.executor] >= self._slots(task.executor):
                 continue
-            if (lost := self.services.failed(task.node.services)) is not None:
-                self._without_service(task, lost.name)
-            elif (urls := self.services.urls(task.node.services, crowd)) is not None:
+            if (lost := self.services.failed(task.needs)) is not None:
+                self._without_service(task, lost.what)
+            elif (urls := self.services.urls(task.needs, crowd)) is not None:
                 busy[task.executor] += self._submit(task, urls)
 
     def _failed_for_good(self) -> bool:
@@ -143,18 +150,20 @@ class Scheduler:
         declared: int | None = self.workshop.project.executors[executor].block.slots
         return declared or os.cpu_count() or 1
 
-    def _submit(self, task: Task, urls: Mapping[str, str]) -> bool:
-        """Start a task; whether it runs."""
+    def _submit(self, task: Task, urls: Mapping[str, tuple[str, str]]) -> bool:
+        """Start a task beside these servers, each by its job and its address; whether it runs."""
         node, digest = task.node, task.node.action.digest
         head = self.store.head(digest)
         attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{attempt}"
-        task.started, task.timed_out = time.time(), False
-        task.servers = self.services.ids(node.services)
+        task.started, task.ended_for, task.last_error = time.time(), "", ""
+        task.servers = self.services.ids(task.needs)
         self.waiting.remove(task)
         folder = str(self.workshop.folder(task.id))
         try:
-            job = self.workshop.evaluation(node, task.id, urls, self._resume(node))
+            routes = self.gateways.open(node, task.id, urls)
+            task.tokens = tuple(route.token for route in routes.values())
+            job = self.workshop.evaluation(node, task.id, routes, self._resume(node))
             self.journal.write(
                 Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started)
             )
@@ -171,6 +180,7 @@ class Scheduler:
         return False
 
     def _never_ran(self, task: Task, *problems: Diagnostic) -> None:
+        self.gateways.close(task.node, task.servers)
         shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.report.failed.append(task.node.name)
@@ -187,14 +197,14 @@ class Scheduler:
                     return self.store.blob(output.sha256)
         return None
 
-    def _without_service(self, task: Task, name: str) -> None:
+    def _without_service(self, task: Task, lost: Served) -> None:
         told = [p.message for p in self.report.problems if p.code == "service-failed"]
-        if not any(message.startswith(f"deployment {name} ") for message in told):
-            self.report.problems.append(self.services.failure(name))
+        if not any(message.startswith(f"{lost.title} ") for message in told):
+            self.report.problems.append(self.services.failure(lost.name))
         self.waiting.remove(task)
         self.report.failed.append(task.node.name)
         self._release(task)
-        why = f"deployment {name} failed"
+        why = f"{lost.title} failed"
         self.emit(Ended(task.node.name, "failed", (), "", 0.0, why, False))
 
     def _give_up_waiting(self) -> None:
@@ -220,26 +230,32 @@ class Scheduler:
                 os.read(handle, 64)
 
     def _collect(self) -> None:
-        now, overdue = time.time(), []
+        now, doomed = time.time(), []
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             if state.phase in (Phase.ENDED, Phase.UNKNOWN):
                 self._ended(task, state)
-            elif now - task.started > task.timeout.seconds:
-                overdue.append(task)
+                continue
+            if now - task.started > task.timeout.seconds:
+                task.ended_for = f"timed out after {task.timeout}"
             else:
-                self._progress(task)
-        self._cancel(overdue)
-        for task in overdue:
-            task.timed_out = True
-            self._ended(task, JobState(Phase.ENDED, 143, f"timed out after {task.timeout}"))
+                self._look_at(task)
+            if task.ended_for:
+                doomed.append(task)
+        self._cancel(doomed)
+        for task in doomed:
+            self._ended(task, JobState(Phase.ENDED, 143, task.ended_for))
 
-    def _progress(self, task: Task) -> None:
+    def _look_at(self, task: Task) -> None:
+        """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
+        folder = self.workshop.folder(task.id)
+        sums = noted(folder)
+        task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
         try:
-            data = json.loads((self.workshop.folder(task.id) / "progress.json").read_text())
+            data = json.loads((folder / "progress.json").read_text())
             shown = (int(data["done"]), int(data["total"]), int(data["errors"]))
         except (OSError, ValueError, KeyError, TypeError):
-            return
+            shown = (int(sums.get("requests", 0)), 0, int(sums.get("failed", 0)))
         if shown != task.shown:
             task.shown = shown
             self.emit(Progressed(task.node.name, *shown))
@@ -250,7 +266,8 @@ class Scheduler:
         """Judge a job that is over, put it on record, and try again where that may help."""
         name, folder = task.node.name, self.workshop.folder(task.id)
         self.executors[task.executor].fetch(task.id, folder)
-        outcome = self._judged(task, state, folder)
+        self.gateways.close(task.node, task.servers)
+        outcome = judged(self.workshop, self.secrets, task, state)
         lost = state.status is None
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
@@ -269,42 +286,10 @@ class Scheduler:
             self.report.problems.append(task.failure(outcome))
         self._release(task)
 
-    def _judged(self, task: Task, state: JobState, folder: Path) -> Outcome:
-        """What came of a job; outputs that nothing can be made of are a failure like any other."""
-        try:
-            self._hide_secrets(folder)
-        except OSError as error:
-            shutil.rmtree(folder / "out", ignore_errors=True)
-            return Outcome(error=f"its outputs cannot be read: {error}")
-        try:
-            return self._judge(task, state, folder)
-        except Exception as error:  # what a harness's own code makes of what a program wrote
-            said = str(error) or type(error).__name__
-            return Outcome(error=f"its outputs make no sense: {said.splitlines()[0]}")
-
-    def _hide_secrets(self, folder: Path) -> None:
-        """Nothing reads or keeps what a job wrote before its secrets are out of it."""
-        for _, path in _outputs(folder):
-            data = path.read_bytes()
-            if (hidden := self.secrets.hide(data)) != data:
-                path.unlink()  # it may be read-only
-                path.write_bytes(hidden)
-
-    def _judge(self, task: Task, state: JobState, folder: Path) -> Outcome:
-        """What the harness makes of a job that ended by itself; why there is nothing to judge."""
-        if task.timed_out or state.status is None:
-            return Outcome(error=state.detail or "the job is gone and left no result")
-        cell = task.node.evaluation
-        harness = self.workshop.plugins.get("harnesses", cell.benchmark.block.harness)()
-        outcome: Outcome = harness.outcome(cell, folder / "out", state.status)
-        if outcome.error and state.detail and state.status > 128:
-            return Outcome(error=state.detail)
-        return outcome
-
     def _record(self, task: Task, status: str, outcome: Outcome, folder: Path) -> None:
         node, now = task.node, time.time()
         hide = self.secrets.hide_text
-        files: dict[str, Path | bytes] = {hide(name): path for name, path in _outputs(folder)}
+        files: dict[str, Path | bytes] = {hide(name): path for name, path in outputs(folder)}
         result = ActionResult(
             action=node.action.digest,
             name=node.name,
@@ -330,7 +315,7 @@ class Scheduler:
         """Whether to try again: within `retries`, or where its server or it itself was killed."""
         if self.signals.count or self._failed_for_good():
             return False
-        if lost or not self.services.alive(task.servers, task.node.services):
+        if lost or not self.services.alive(task.servers):
             task.excused += 1
             return task.excused <= _EXCUSED
         task.tries += 1
@@ -343,7 +328,7 @@ class Scheduler:
         self.waiting.insert(0, task)
 
     def _release(self, task: Task) -> None:
-        for name in task.node.services:
+        for name in task.needs:
             self.services.release(name, task.node.name)
 
     # Leaving ------------------------------------------------------------------------------------
@@ -366,23 +351,12 @@ class Scheduler:
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
-        for id in [*self.running, *self.services.ids(tuple(self.services.all))]:
+        for id in [*self.running, *self.services.ids(tuple(self.services.all)).values()]:
             try:
                 os.killpg(int((self.workshop.folder(id) / "pid").read_text()), signal.SIGKILL)
             except (OSError, ValueError):
                 continue
         os._exit(130)
-
-
-def _outputs(folder: Path) -> list[tuple[str, Path]]:
-    """What a job left: its log, and every file below `out/` by relative name."""
-    found = [("log", folder / "log")] if (folder / "log").exists() else []
-    out = folder / "out"
-    for path in sorted(out.rglob("*")) if out.is_dir() else ():
-        if path.is_file() and not path.is_symlink():
-            name = str(path.relative_to(out)).encode("utf-8", "backslashreplace").decode()
-            found.append((name, path))
-    return [(name, path) for name, path in found if os.access(path, os.R_OK)]
 
 
 def _utc(moment: float) -> str:

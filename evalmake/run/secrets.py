@@ -60,8 +60,13 @@ class Secrets:
         self._given.update((variables[v], value) for v, value in resolved.items())
         return resolved
 
-    def hide(self, data: bytes) -> bytes:
-        """`data` with every value that was given out replaced by its name, as JSON writes it too."""
+    def hide(self, data: bytes, tokens: Iterable[str] = ()) -> bytes:
+        """`data` with every value that was given out replaced by its name, as JSON writes it too.
+
+        `tokens` are those of a job, which admit it to its gateway.
+        """
+        for token in tokens:
+            data = data.replace(token.encode(), b"[token]")
         for name, value in sorted(self._given.items(), key=lambda item: -len(item[1])):
             if len(value) >= _SHORTEST:
                 shown = f"[secret {name}]".encode()

@@ -1,4 +1,4 @@
-"""Deployments: each started once, when the first that needs it is ready; probed; shared; stopped last."""
+"""Servers: each started once, when the first that needs it is ready; probed; shared; stopped last."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
-from evalmake.planner.ports import Executor, JobState, Phase, Service
-from evalmake.project.declare import Declared
+from evalmake.lang.values import Duration
+from evalmake.planner.ports import Executor, JobState, Phase
 from evalmake.run.events import Emit, ServiceChanged
 from evalmake.run.jobs import Workshop
 from evalmake.run.secrets import Secrets
+from evalmake.run.served import Served
 from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
@@ -29,10 +30,9 @@ _TAKEN = "end what listens there, or give the deployment another `port`"
 
 @dataclass(slots=True)
 class Running:
-    """One deployment's life in this build."""
+    """One server's life in this build."""
 
-    name: str
-    action: str
+    what: Served
     users: set[str] = field(default_factory=set)
     state: str = "wanted"  # wanted | starting | ready | failed | stopped
     id: str = ""
@@ -46,7 +46,7 @@ class Running:
 
 
 class Services:
-    """All deployments of a build."""
+    """All servers of a build, by name."""
 
     def __init__(
         self, workshop: Workshop, executors: Mapping[str, Executor], journal: Journal, secrets: Secrets,
@@ -59,28 +59,23 @@ class Services:
         self.emit = emit
         self.all: dict[str, Running] = {}
 
-    def need(self, name: str, action: str, user: str) -> None:
-        """`user` will want the deployment `name`."""
-        self.all.setdefault(name, Running(name, action)).users.add(user)
+    def need(self, what: Served, user: str) -> None:
+        """`user` will want the server."""
+        self.all.setdefault(what.name, Running(what)).users.add(user)
 
     def adopt(self, entry: Entry) -> bool:
         """Take over a server that an interrupted build left running, if it is wanted as it is."""
         service = self.all.get(entry.name)
-        if service is None or (service.action, service.state) != (entry.action, "wanted"):
+        if service is None or service.state != "wanted":
             return False
-        declared = self.workshop.project.deployments[entry.name]
-        if declared.block.executor != entry.executor:
+        if (service.what.action, service.what.executor) != (entry.action, entry.executor):
             return False
-        service.state, service.id, service.since, service.starts = (
-            "starting",
-            entry.id,
-            time.time(),
-            1,
-        )
+        service.state, service.id, service.since = "starting", entry.id, time.time()
+        service.starts = 1
         return True
 
-    def urls(self, names: tuple[str, ...], crowd: bool) -> dict[str, str] | None:
-        """The URLs of these deployments once all are ready.
+    def urls(self, names: tuple[str, ...], crowd: bool) -> dict[str, tuple[str, str]] | None:
+        """The jobs and the URLs of these servers once all are ready.
 
         Those that are not are started, together, where the `slots` of their executors allow it; with
         `crowd`, beyond them, but only while no other server is on its way.
@@ -90,7 +85,7 @@ class Services:
             for service in down:
                 self._start(service)
         if all(self.all[name].state == "ready" for name in names):
-            return {name: self.all[name].url for name in names}
+            return {name: (self.all[name].id, self.all[name].url) for name in names}
         return None
 
     def failed(self, names: tuple[str, ...]) -> Running | None:
@@ -124,14 +119,15 @@ class Services:
             for service in self.all.values()
         )
 
-    def ids(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The jobs that serve these deployments now, empty where none does."""
-        return tuple(self.all[n].id if self.all[n].state in _UP else "" for n in names)
+    def ids(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The jobs of these servers now, empty where there is none."""
+        found = {name: self.all[name] for name in names}
+        return {name: one.id if one.state in _UP else "" for name, one in found.items()}
 
-    def alive(self, ids: tuple[str, ...], names: tuple[str, ...]) -> bool:
-        """Whether the servers `names` are still the jobs `ids`, and run."""
-        return ids == self.ids(names) and all(
-            self._phase(self.all[name]) is Phase.RUNNING for name in names
+    def alive(self, ids: Mapping[str, str]) -> bool:
+        """Whether the servers are still the jobs `ids`, and run."""
+        return ids == self.ids(tuple(ids)) and all(
+            self._phase(self.all[name]) is Phase.RUNNING for name in ids
         )
 
     def stop_all(self) -> None:
@@ -142,15 +138,16 @@ class Services:
     def failure(self, name: str) -> Diagnostic:
         """What to tell of a server that could not be had."""
         service = self.all[name]
-        declared = self.workshop.project.deployments[name]
+        what, declared = service.what, service.what.declared
         waiting = sorted(service.users)
         notes = []
         if service.tail:
             notes.append("\n".join(["the last lines of its log were", *service.tail]))
-        log = f"; the whole log: evalmake logs {name}" if service.tail else ""
-        notes.append(
-            f"attempt {service.starts} of {_STARTS} on executor {declared.block.executor}{log}"
+        log = (
+            f"; the whole log: evalmake logs {name}" if service.tail and what.is_deployment else ""
         )
+        where = f" on executor {what.executor}" if what.is_deployment else ""
+        notes.append(f"attempt {service.starts} of {_STARTS}{where}{log}")
         notes.append(
             f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
         )
@@ -162,7 +159,7 @@ class Services:
         place = declared.fields.spans.get((key,))
         return problem(
             "service-failed",
-            f"deployment {name} {service.why}",
+            f"{what.title} {service.why}",
             declared.span,
             also=[(place.value, label)] if place else (),
             notes=notes,
@@ -172,22 +169,22 @@ class Services:
     def _start(self, service: Running) -> None:
         if time.time() < service.not_before:
             return
-        declared = self.workshop.project.deployments[service.name]
+        what = service.what
         service.starts += 1
-        id = service.id = f"{service.action[-12:]}.s{time.time_ns():x}"
-        port = self._spec(declared).port
+        id = service.id = f"{what.action[-12:]}.s{time.time_ns():x}"
+        port = what.service.port
         holder = self._holder(port, service) if port else ""
         service.taken = bool(holder)
         if holder:
             self._lost(service, f"could not be started: {holder} listens on port {port}")
             return
         service.state, service.since = "starting", time.time()
-        self.emit(ServiceChanged(service.name, "starting" if service.starts == 1 else "restarting"))
-        place, folder = declared.block.executor, str(self.workshop.folder(id))
+        self._tell(service, "starting" if service.starts == 1 else "restarting")
+        folder = str(self.workshop.folder(id))
         try:
-            job = self.workshop.service(declared, id)
+            job = what.job(id)
             self.journal.write(
-                Entry(id, service.name, "serve", service.action, place, folder, service.since)
+                Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since)
             )
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
@@ -197,34 +194,33 @@ class Services:
         """Whether these can be started too, by the declared `slots`: of servers only, as one that
         waited for an evaluation to end would wait for ever where that waits for it.
         """
-        places = Counter(self._place(s) for s in self.all.values() if s.state in _UP)
-        wanted = Counter(map(self._place, down))
+        up = [s for s in self.all.values() if s.state in _UP]
+        places = Counter(s.what.executor for s in up if s.what.is_deployment)
+        wanted = Counter(s.what.executor for s in down if s.what.is_deployment)
         slots = {place: self.workshop.project.executors[place].block.slots for place in wanted}
         return all(not slots[p] or places[p] + count <= slots[p] for p, count in wanted.items())
 
     def _holder(self, port: int, service: Running) -> str:
         """What has a port that `service` is to listen on, empty where it is free."""
         for other in self.all.values():
-            declared = self.workshop.project.deployments[other.name]
-            if other is not service and other.state in _UP and self._spec(declared).port == port:
-                return f"deployment {other.name}"
+            if other is not service and other.state in _UP and other.what.service.port == port:
+                return other.what.title
         return "something else" if _listens(port) else ""
 
     def _probe(self, service: Running) -> None:
-        declared = self.workshop.project.deployments[service.name]
         state = self._executor(service).poll(service.id)
         if state.phase in (Phase.ENDED, Phase.UNKNOWN):
             spent = _spent(time.time() - service.since)
             self._lost(service, f"stopped before it was ready: {_how(state)} after {spent}")
             return
-        spec = self._spec(declared)
+        spec = service.what.service
         port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
-        if port and _answers(port, declared.block.health or spec.health):
+        if port and _answers(port, spec.health):
             service.state, service.url = "ready", f"http://127.0.0.1:{port}{spec.base}"
-            self.emit(ServiceChanged(service.name, "ready", service.url))
-        elif time.time() - service.since > declared.block.ready.seconds:
+            self._tell(service, "ready", service.url)
+        elif time.time() - service.since > service.what.ready:
             self._executor(service).cancel(service.id)
-            self._lost(service, f"was not ready within {declared.block.ready}")
+            self._lost(service, f"was not ready within {Duration(service.what.ready)}")
 
     def _watch(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
@@ -240,7 +236,7 @@ class Services:
         service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
         if service.state == "failed":
-            self.emit(ServiceChanged(service.name, "failed", why))
+            self._tell(service, "failed", why)
 
     def _stop(self, service: Running) -> None:
         if service.state in _UP:
@@ -248,32 +244,28 @@ class Services:
             self._put_away(service)
             service.state = "stopped"
             service.starts = 0
-            self.emit(ServiceChanged(service.name, "stopped"))
+            self._tell(service, "stopped")
 
     def _put_away(self, service: Running) -> None:
         """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes."""
         folder = self.workshop.folder(service.id)
         self._executor(service).fetch(service.id, folder)
-        kept = self.workshop.root / "logs" / f"{service.name}.log"
+        kept = self.workshop.root / "logs" / f"{service.what.name}.log"
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(self.secrets.hide((folder / "log").read_bytes()))
         shutil.rmtree(folder, ignore_errors=True)
         self.journal.remove(service.id)
 
+    def _tell(self, service: Running, state: str, detail: str = "") -> None:
+        if service.what.is_deployment:
+            self.emit(ServiceChanged(service.what.name, state, detail))
+
     def _phase(self, service: Running) -> Phase:
         return self._executor(service).poll(service.id).phase
 
-    def _spec(self, declared: Declared) -> Service:
-        spec: Service = self.workshop.plugins.get("engines", declared.plugin)().serve(declared)
-        return spec
-
-    def _place(self, service: Running) -> str:
-        name: str = self.workshop.project.deployments[service.name].block.executor
-        return name
-
     def _executor(self, service: Running) -> Executor:
-        return self.executors[self._place(service)]
+        return self.executors[service.what.executor]
 
 
 def _how(state: JobState) -> str:

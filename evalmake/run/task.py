@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from evalmake.lang.diagnostic import Diagnostic, problem
 from evalmake.lang.values import Duration
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Outcome
+from evalmake.run.served import Served
 
 
 @dataclass(slots=True, eq=False)
@@ -16,14 +17,22 @@ class Task:
 
     node: Node
     executor: str
+    gateways: tuple[Served, ...] = ()
     tries: int = 0
     excused: int = 0
     not_before: float = 0.0
     id: str = ""
-    servers: tuple[str, ...] = ()
+    servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it runs beside
+    tokens: tuple[str, ...] = ()
     started: float = 0.0
     shown: tuple[int, int, int] = (0, 0, 0)
-    timed_out: bool = False
+    ended_for: str = ""  # why it was ended before its end
+    last_error: str = ""  # of its model, as its gateway saw it
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The servers that it cannot do without."""
+        return (*self.node.services, *(gateway.name for gateway in self.gateways))
 
     @property
     def timeout(self) -> Duration:
@@ -39,8 +48,15 @@ class Task:
             "evaluation-failed",
             f"{name} failed{tries}: {outcome.error}",
             self.node.evaluation.span,
-            notes=[f"its model is {_whom(self.node)}"],
+            notes=[f"its model is {_whom(self.node)}", *self._last_error(outcome)],
             help=[f"its log: evalmake logs {name}"],
+        )
+
+    def _last_error(self, outcome: Outcome) -> list[str]:
+        """What its model said last that was wrong, where the failure does not say it already."""
+        last = self.last_error
+        return (
+            [f"the last error of its model: {last}"] if last and last not in outcome.error else []
         )
 
 

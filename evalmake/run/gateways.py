@@ -1,0 +1,212 @@
+"""The way of every evaluation to its models: a gateway for each, and a session for each evaluation.
+
+A session is a file beside its gateway: the token that admits the evaluation's job, where its
+model is served, and what is done to requests and replies. What the gateway noted of the evaluation
+lies in the job's folder, and so comes into the record. The key is in the gateway's environment
+and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xxhash import xxh3_64_intdigest
+
+from evalmake.gateway.settings import Session, Settings
+from evalmake.lang.values import Duration
+from evalmake.planner.digest import Part
+from evalmake.planner.graph import Node
+from evalmake.planner.ports import Job, Service
+from evalmake.project.declare import Declared
+from evalmake.project.schema import adapted
+from evalmake.run.jobs import Route, Workshop, judge_of, split_env
+from evalmake.run.served import GATEWAYS, Served
+
+FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
+"""In a job's folder: what was noted of its requests, by whom they were for."""
+_KEY = "EVALMAKE_GATEWAY_KEY"
+_HEADER = "EVALMAKE_GATEWAY_HEADER_"
+_PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Where replies are kept: the folder, its limit in bytes, and caches that are only read."""
+
+    folder: Path
+    size: int
+    seeds: tuple[str, ...] = ()
+
+
+class Gateways:
+    """The gateways of a build. `sources` are digests of what answers for each model."""
+
+    def __init__(
+        self, workshop: Workshop, replies: Replies | None, sources: Mapping[str, str],
+        not_before: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Replies from before `not_before`, in seconds since the epoch, are not used."""
+        self.workshop = workshop
+        self.replies = replies
+        self.sources = sources
+        self.not_before = not_before
+        self._served: dict[str, Served] = {}
+
+    def of(self, node: Node) -> tuple[Served, ...]:
+        """The gateways that an evaluation needs, its model's first."""
+        return tuple(dict.fromkeys(self._gateway(model) for _, model in self._models(node)))
+
+    def open(self, node: Node, id: str, at: Mapping[str, tuple[str, str]]) -> dict[str, Route]:
+        """Let the job `id` ask its models: whom -> its route.
+
+        `at` has the job and the address of each server by name; OSError where a session cannot
+        be written.
+        """
+        routes = {}
+        for role, model in self._models(node):
+            gateway, url = at[self._gateway(model).name]
+            own = [at[model.block.deployment][1]] if model.block.deployment else []
+            adapter = [model.block.adapter]
+            if role == "model":
+                adapter += [
+                    node.evaluation.benchmark.block.adapter,
+                    node.evaluation.variant.block.adapter,
+                ]
+            key, age = _key(node, role), model.block.max_age
+            session = Session(
+                token=secrets.token_urlsafe(24),
+                upstreams=own or [model.block.endpoint],
+                folder=str(self.workshop.folder(id) / FOLDERS[role]),
+                model=self.sources[model.name],
+                sampling=str(node.evaluation.seed),
+                not_before=self.not_before,
+                max_age=age.seconds if age else None,
+                adapter={name: _plain(value) for name, value in adapted(*adapter).items()},
+            )
+            _write(self._session(gateway, key), session.text())
+            routes[role] = Route(f"{url}/t/{key}/v1", session.token)
+        return routes
+
+    def close(self, node: Node, jobs: Mapping[str, str]) -> None:
+        """A job is over: its tokens are worth nothing, and all that was noted is on disk.
+
+        `jobs` has the job of each server by name. A gateway that is gone has noted what it could.
+        """
+        for role, model in self._models(node):
+            gateway = jobs.get(self._gateway(model).name, "")
+            path = self._session(gateway, _key(node, role))
+            if not path.exists():
+                continue
+            with contextlib.suppress(OSError, ValueError, TypeError, http.client.HTTPException):
+                token = Session.read(path).token
+                port = int((self.workshop.folder(gateway) / "port").read_text())
+                _post(port, f"/t/{path.stem}/close", token)
+            path.unlink(missing_ok=True)  # where there was nobody to close it
+
+    def tokens(self, node: Node, jobs: Mapping[str, str]) -> tuple[str, ...]:
+        """The tokens of a job that an earlier build began."""
+        found = []
+        for role, model in self._models(node):
+            gateway = jobs.get(self._gateway(model).name, "")
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                found.append(Session.read(self._session(gateway, _key(node, role))).token)
+        return tuple(found)
+
+    def _models(self, node: Node) -> list[tuple[str, Declared]]:
+        """Whom an evaluation asks: its model, and the model that judges."""
+        judge = judge_of(self.workshop.project, node.evaluation.benchmark)
+        return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
+
+    def _session(self, gateway: str, key: str) -> Path:
+        return self.workshop.folder(gateway) / "sessions" / f"{key}.json"
+
+    def _gateway(self, model: Declared) -> Served:
+        if model.name not in self._served:
+            self._served[model.name] = self._serve(model)
+        return self._served[model.name]
+
+    def _serve(self, model: Declared) -> Served:
+        block = model.block
+        plain, hidden = split_env(block.headers)
+        variables = {name: f"{_HEADER}{at}" for at, name in enumerate(hidden, 1)}
+        names = {variables[name]: secret for name, secret in hidden.items()}
+        names |= {_KEY: block.api_key.name} if block.api_key else {}
+        cache = self.replies
+
+        def settings(sessions: Path | str) -> Settings:
+            return Settings(
+                sessions=str(sessions),
+                cache=str(cache.folder.absolute()) if cache else None,
+                cache_size=cache.size if cache else 0,
+                seeds=list(cache.seeds) if cache else [],
+                rate=block.rate,
+                concurrency=block.concurrency,
+                key_variable=_KEY if block.api_key else None,
+                headers=plain,
+                secret_headers=variables,
+            )
+
+        place = f"{self.workshop.root.absolute()}\0{model.name}".encode()
+        port = _PORTS[xxh3_64_intdigest(place) % len(_PORTS)]
+        service = Service(
+            ("{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port", str(port), "--port-file", "port"),
+            base="",
+        )  # fmt: skip
+
+        def job(id: str) -> Job:
+            folder = self.workshop.folder(id)
+            files = {"settings.json": settings(folder / "sessions").text(), "sessions/.keep": ""}
+            return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
+
+        what = {"settings": json.loads(settings("").text()), "secrets": names}
+        return Served(
+            f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
+            Part.of(what).digest, GATEWAYS, service, 60.0, model, job,
+        )  # fmt: skip
+
+
+def noted(folder: Path, role: str = "model") -> dict[str, Any]:
+    """The sums of what a job in `folder` asked so far; empty where it asked nothing."""
+    try:
+        found = json.loads((folder / FOLDERS[role] / "usage.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _key(node: Node, role: str) -> str:
+    """A session's name: the same whenever the same is evaluated, as harnesses write it down."""
+    own = node.action.digest.rpartition(":")[2][:12]
+    return own if role == "model" else f"{own}-{role}"
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON has it."""
+    if isinstance(value, Duration):
+        return value.seconds
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a session where only its owner reads, whole or not at all."""
+    unfinished = path.with_suffix(".tmp")
+    with open(unfinished, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(text)
+    unfinished.replace(path)
+
+
+def _post(port: int, path: str, token: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
+        connection.getresponse().read()
+    finally:
+        connection.close()

@@ -1,0 +1,33 @@
+"""What a build has running beside its evaluations: deployments, and the gateway of each model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evalmake.planner.ports import Job, Service
+from evalmake.project.declare import Declared
+
+GATEWAYS = "(gateways)"
+"""The executor that runs gateways: it is not one of the Evalfile's."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """A server, whatever it serves: what it is, how it is started, and by what it is told."""
+
+    name: str
+    title: str  # in messages: "deployment qwen"
+    kind: str  # the journal's word: serve | gateway
+    action: str  # the digest of what it is: a running one is taken over if it is the same
+    executor: str
+    service: Service
+    ready: float  # seconds
+    declared: Declared
+    job: Callable[[str], Job]
+    """Its job by the job's id."""
+
+    @property
+    def is_deployment(self) -> bool:
+        """Whether an Evalfile declares it, so that people are told of it and `slots` count it."""
+        return self.kind == "serve"
