@@ -1,4 +1,4 @@
-"""Entry points to four lazy registries: reading names imports nothing, a plugin loads when chosen."""
+"""Entry points to lazy registries: reading names imports nothing, a plugin loads when chosen."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-GROUPS = ("executors", "harnesses", "engines", "exporters")
+GROUPS = ("executors", "harnesses", "engines", "exporters", "interceptors")
 
 
 class Plugins:

@@ -103,7 +103,7 @@ def result_set(
             Result(
                 cell.name, cell.eval, cell.axes, cell.model.name, cell.benchmark.name, cell.seed, head.metric,
                 head.scores, head.action, head.success, head.attempts, cell.name not in ran, head.started,
-                head.seconds, {k: int(v) for k, v in head.usage.items()},
+                head.seconds, dict(head.usage),
             )
         )  # fmt: skip
     return ResultSet(

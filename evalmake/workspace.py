@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import hash_file
+from evalmake.planner.checks import check
 from evalmake.planner.graph import Graph, Lowering, Node, ReportNode, lower
 from evalmake.planner.plan import Plan, decide, report_identity
 from evalmake.planner.results import GateResult
@@ -107,7 +108,9 @@ class Workspace:
         self._no_clash(told)
         self._baselines(told)
         resolved = self.environments().resolved
-        return lower(self.project, wanted.values(), told, self.plugins, resolved)
+        graph = lower(self.project, wanted.values(), told, self.plugins, resolved)
+        check(self.project, graph, self.plugins)
+        return graph
 
     def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""

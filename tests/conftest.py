@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("projects", "workspaces")
+pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
 from projects import Project  # noqa: E402
 
 

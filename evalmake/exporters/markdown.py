@@ -86,10 +86,20 @@ def _summary(results: ResultSet) -> str:
         parts.append(
             f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met"
         )
+    parts += _replies(found)
     days = sorted(result.started[:10] for result in found)
     if days:
         parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")
     return " · ".join(parts)
+
+
+def _replies(results: Sequence[Result]) -> list[str]:
+    """How many replies the models gave, and how many had been given before."""
+    kinds = ("requests", "judge_requests", "cached", "judge_cached")
+    asked, judged, *cached = (int(sum(r.usage.get(kind, 0) for r in results)) for kind in kinds)
+    if not asked + judged:
+        return []
+    return [f"{_count(asked + judged, 'request')}, {sum(cached)} of them answered from the cache"]
 
 
 def _scores(results: ResultSet, table: Table) -> str:

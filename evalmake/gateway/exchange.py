@@ -173,7 +173,7 @@ class Exchange:
 
     async def _ask(self) -> tuple[Reply, bytes | None]:
         """The model's reply, with a stream's first piece; tries again where that may help."""
-        retries = self.opened.adapter.retry
+        left = self.opened.adapter.retry
         while True:
             await self._enter()
             if self.opened.breaker.reason:
@@ -187,7 +187,8 @@ class Exchange:
                 trouble = self._trouble(reply)
                 after = retry_after(header(reply.headers, b"retry-after"))
             except UpstreamError as error:
-                if self.tries > retries:
+                left -= not self._waited_for(error)
+                if left < 0:
                     raise
                 trouble = str(error)
             else:
@@ -196,7 +197,8 @@ class Exchange:
                 if not trouble:
                     self.shared.limits.answered()
                     return reply, piece
-                if self.tries > retries:
+                left -= 1
+                if left < 0:
                     if reply.status == 200:
                         raise UpstreamError("broken", trouble)
                     return reply, piece
@@ -205,6 +207,12 @@ class Exchange:
             self.opened.account.count("retries")
             self.opened.account.last_error = f"{self._where()}: {trouble}"
             await asyncio.sleep(wait(self.tries, after))
+            self.opened.look_again()
+
+    def _waited_for(self, error: UpstreamError) -> bool:
+        """Whether the server is being started again, so that the try does not count."""
+        waited = perf_counter() - self.began
+        return error.kind == "connect" and waited < self.opened.session.patience
 
     async def _try(self, pool: Pool) -> tuple[Reply, bytes | None]:
         """Ask once."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 _PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SLACK = 0.95  # clocks and networks jitter: stay below what is allowed
 _SLOWEST = 1 / 32
-_RECOVER = 1.02
+_RECOVER = 0.05  # of the declared rate, a second
 
 
 class Rate:
@@ -30,7 +30,7 @@ class Rate:
         burst = max(0, self.count // 10 - 1)
         self._interval = self._period / (self.count - burst) / _SLACK
         self._tolerance = burst * self._interval
-        self._arrival = 0.0
+        self._arrival = self._changed = 0.0
         self.factor = 1.0
 
     def delay(self) -> float:
@@ -44,10 +44,14 @@ class Rate:
     def lower(self) -> None:
         """The model refused: ask less often."""
         self.factor = max(_SLOWEST, self.factor * 0.7)
+        self._changed = self._clock()
 
     def recover(self) -> None:
-        """The model answered: dare a little more."""
-        self.factor = min(1.0, self.factor * _RECOVER)
+        """The model answered: dare a little more, by time and not by answers."""
+        now = self._clock()
+        if self.factor < 1.0:
+            self.factor = min(1.0, self.factor + (now - self._changed) * _RECOVER)
+            self._changed = now
 
 
 class Limits:

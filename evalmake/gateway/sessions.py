@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from heapq import heappop, heappush
 from hmac import compare_digest
 from pathlib import Path
@@ -22,10 +23,10 @@ from evalmake.gateway.settings import Adapter, Session
 class Open:
     """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
 
-    def __init__(
-        self, session: Session, stamp: tuple[int, int], hide: Callable[[str], str]
-    ) -> None:
-        self.session = session
+    def __init__(self, path: Path, stamp: tuple[int, int], hide: Callable[[str], str]) -> None:
+        """Read `path`; OSError, ValueError, TypeError or LookupError where that cannot be."""
+        self.path = path
+        self.session = session = Session.read(path)
         self.stamp = stamp
         self.adapter = Adapter(**session.adapter)
         self.interceptors: list[Interceptor] = interceptors(self.adapter)
@@ -38,6 +39,13 @@ class Open:
         self.token = session.token.encode()
         self._asked: Counter[str] = Counter()
         self._returned: dict[str, list[int]] = defaultdict(list)
+
+    def look_again(self) -> None:
+        """Learn where the model is served now, if that has been written down."""
+        with suppress(OSError, ValueError, TypeError):
+            found = Session.read(self.path)
+            if found.token == self.session.token:
+                self.session = found
 
     def admits(self, authorization: bytes) -> bool:
         """Whether a request bears this evaluation's token."""
@@ -94,7 +102,7 @@ class Sessions:
             stamp = (status.st_mtime_ns, status.st_ino)
             if known is not None and known.stamp == stamp:
                 return None
-            found = Open(Session.read(path), stamp, self._hide)
+            found = Open(path, stamp, self._hide)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:

@@ -82,11 +82,13 @@ class Session(Base):
 
     token: str
     upstreams: list[str]
-    """Base URLs that serve the same model."""
+    """Base URLs that serve the same model; they are read anew where one does not answer."""
     folder: str
     """Where its rows, counts and logs are written."""
     model: str = ""
     """The model's identity: no two share a reply."""
+    patience: float = 0.0
+    """Seconds in which a server that nobody can connect to is waited for: it is started again."""
     sampling: str = ""
     """What tells its samples from those of other evaluations: the seed."""
     not_before: float = 0.0

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalmake.lang.diagnostic import Diagnostics
 from evalmake.lang.values import Files, SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
@@ -153,8 +152,7 @@ class Lowering:
                 source["endpoint"] = block.endpoint.rstrip("/")
             own = {"api": block.api, "adapter": _adapter(block.adapter)}
             self._models[model.name] = Part.of(_given(source | own))
-            routed = {"headers": _plain(block.headers)}  # they may choose who answers
-            self.sources[model.name] = Part.of(_given(source | routed)).digest
+            self.sources[model.name] = Part.of(_given(source)).digest
         return self._models[model.name]
 
     def _serving(self, deployment: Declared) -> dict[str, Any]:
@@ -213,7 +211,7 @@ class Lowering:
 
 def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],
           plugins: Registry, resolved: Resolved = lambda benchmark, harness: {}) -> Graph:  # fmt: skip
-    """The graph of `cells` and `reports`; EvalmakeError where a harness and its place do not fit."""
+    """The graph of `cells` and `reports`."""
     lowering = Lowering(project, plugins, resolved)
     graph = Graph()
     for cell in cells:
@@ -221,64 +219,7 @@ def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, t
     for name, (declared, told) in reports.items():
         graph.reports[name] = ReportNode(declared, [lowering.node(cell) for cell in told])
     graph.services, graph.sources = lowering.services, lowering.sources
-    found = Diagnostics()
-    check_places(project, graph, plugins, found)
-    check_ports(project, graph, found)
-    check_cells(project, graph, plugins, found)
-    found.check()
     return graph
-
-
-def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
-    """An executor must have what the harness needs: `process` cannot run an image."""
-    told: set[tuple[str, str]] = set()
-    for node in graph.nodes.values():
-        benchmark = node.evaluation.benchmark
-        executor = project.executors[node.executor]
-        pair = (benchmark.name, executor.name)
-        if pair in told or not benchmark.block.image:
-            continue
-        told.add(pair)
-        if not plugins.get("executors", executor.plugin).offers.images:
-            found.error(
-                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
-                benchmark.fields.spans["image",].value, "this benchmark runs in one",
-                about=f"eval {node.evaluation.eval}",
-                help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
-            )  # fmt: skip
-
-
-def check_ports(project: Project, graph: Graph, found: Diagnostics) -> None:
-    """Two servers of one build on the same executor cannot both have one port."""
-    first: dict[tuple[str, int], Declared] = {}
-    for name in sorted(graph.services, key=list(project.deployments).index):
-        declared = project.deployments[name]
-        port = declared.block.port
-        if not port:
-            continue
-        other = first.setdefault((declared.block.executor, port), declared)
-        if other is not declared:
-            found.error(
-                "same-port", f"deployments `{other.name}` and `{name}` have the same port {port}",
-                declared.fields.spans["port",].value, "given again here",
-                also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
-                about=f"deployment {name}",
-                notes=[f"both run on executor `{declared.block.executor}`"],
-                help=["give one of them another `port`"],
-            )  # fmt: skip
-
-
-def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
-    """What a harness can tell of a benchmark with a model, once for all cells that are alike."""
-    told: set[tuple[int, str, str]] = set()
-    for node in graph.nodes.values():
-        cell = node.evaluation
-        alike = (id(cell.variant), cell.benchmark.name, cell.model.name)
-        if alike not in told:
-            told.add(alike)
-            check = getattr(plugins.get("harnesses", cell.benchmark.plugin), "check_cell", None)
-            if check is not None:
-                check(cell, project.models, found)
 
 
 def _dump(declared: Declared) -> dict[str, Any]:

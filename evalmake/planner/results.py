@@ -47,7 +47,7 @@ class Result:
     reused: bool  # not run by this build
     started: str  # ISO 8601, UTC
     seconds: float
-    usage: Mapping[str, int]  # tokens and requests, by kind
+    usage: Mapping[str, float]  # requests, tokens and seconds, by kind
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""

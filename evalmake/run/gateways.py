@@ -34,6 +34,8 @@ FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
 """In a job's folder: what was noted of its requests, by whom they were for."""
 _KEY = "EVALMAKE_GATEWAY_KEY"
 _HEADER = "EVALMAKE_GATEWAY_HEADER_"
+At = Mapping[str, tuple[str, str]]
+"""The job and the address of each server, by the server's name."""
 _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
@@ -64,36 +66,45 @@ class Gateways:
         """The gateways that an evaluation needs, its model's first."""
         return tuple(dict.fromkeys(self._gateway(model) for _, model in self._models(node)))
 
-    def open(self, node: Node, id: str, at: Mapping[str, tuple[str, str]]) -> dict[str, Route]:
-        """Let the job `id` ask its models: whom -> its route.
-
-        `at` has the job and the address of each server by name; OSError where a session cannot
-        be written.
-        """
+    def open(self, node: Node, id: str, at: At) -> dict[str, Route]:
+        """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written."""
         routes = {}
         for role, model in self._models(node):
             gateway, url = at[self._gateway(model).name]
-            own = [at[model.block.deployment][1]] if model.block.deployment else []
-            adapter = [model.block.adapter]
-            if role == "model":
-                adapter += [
-                    node.evaluation.benchmark.block.adapter,
-                    node.evaluation.variant.block.adapter,
-                ]
-            key, age = _key(node, role), model.block.max_age
-            session = Session(
-                token=secrets.token_urlsafe(24),
-                upstreams=own or [model.block.endpoint],
-                folder=str(self.workshop.folder(id) / FOLDERS[role]),
-                model=self.sources[model.name],
-                sampling=str(node.evaluation.seed),
-                not_before=self.not_before,
-                max_age=age.seconds if age else None,
-                adapter={name: _plain(value) for name, value in adapted(*adapter).items()},
-            )
-            _write(self._session(gateway, key), session.text())
-            routes[role] = Route(f"{url}/t/{key}/v1", session.token)
+            key, token = _key(node, role), secrets.token_urlsafe(24)
+            session = self._session(node, id, role, model, at, token)
+            _write(self._file(gateway, key), session.text())
+            routes[role] = Route(f"{url}/t/{key}/v1", token)
         return routes
+
+    def move(self, node: Node, id: str, at: At) -> None:
+        """Tell the gateways of the running job `id` where its models are served now."""
+        for role, model in self._models(node):
+            path = self._file(at[self._gateway(model).name][0], _key(node, role))
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                token = Session.read(path).token
+                _write(path, self._session(node, id, role, model, at, token).text())
+
+    def _session(
+        self, node: Node, id: str, role: str, model: Declared, at: At, token: str
+    ) -> Session:
+        cell, age = node.evaluation, model.block.max_age
+        server = model.block.deployment
+        ready = self.workshop.project.deployments[server].block.ready if server else None
+        adapters = [model.block.adapter]
+        if role == "model":
+            adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
+        return Session(
+            token=token,
+            upstreams=[at[server][1] if server else model.block.endpoint],
+            folder=str(self.workshop.folder(id) / FOLDERS[role]),
+            model=self.sources[model.name],
+            patience=ready.seconds if ready else 0.0,
+            sampling=str(cell.seed),
+            not_before=self.not_before,
+            max_age=age.seconds if age else None,
+            adapter={name: _plain(value) for name, value in adapted(*adapters).items()},
+        )
 
     def close(self, node: Node, jobs: Mapping[str, str]) -> None:
         """A job is over: its tokens are worth nothing, and all that was noted is on disk.
@@ -102,7 +113,7 @@ class Gateways:
         """
         for role, model in self._models(node):
             gateway = jobs.get(self._gateway(model).name, "")
-            path = self._session(gateway, _key(node, role))
+            path = self._file(gateway, _key(node, role))
             if not path.exists():
                 continue
             with contextlib.suppress(OSError, ValueError, TypeError, http.client.HTTPException):
@@ -117,7 +128,7 @@ class Gateways:
         for role, model in self._models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Session.read(self._session(gateway, _key(node, role))).token)
+                found.append(Session.read(self._file(gateway, _key(node, role))).token)
         return tuple(found)
 
     def _models(self, node: Node) -> list[tuple[str, Declared]]:
@@ -125,7 +136,7 @@ class Gateways:
         judge = judge_of(self.workshop.project, node.evaluation.benchmark)
         return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
 
-    def _session(self, gateway: str, key: str) -> Path:
+    def _file(self, gateway: str, key: str) -> Path:
         return self.workshop.folder(gateway) / "sessions" / f"{key}.json"
 
     def _gateway(self, model: Declared) -> Served:

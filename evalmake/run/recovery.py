@@ -54,7 +54,7 @@ def adopt(build: Build) -> None:
         else:
             _drop(build, entry, executor or build.executors["local"])
     for task in build.running.values():
-        task.servers = build.services.ids(task.needs)
+        task.servers = task.beside = build.services.ids(task.needs)
         task.tokens = build.gateways.tokens(task.node, task.servers)
 
 

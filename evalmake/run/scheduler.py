@@ -157,7 +157,7 @@ class Scheduler:
         attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{attempt}"
         task.started, task.ended_for, task.last_error = time.time(), "", ""
-        task.servers = self.services.ids(task.needs)
+        task.servers = task.beside = self.services.ids(task.needs)
         self.waiting.remove(task)
         folder = str(self.workshop.folder(task.id))
         try:
@@ -238,6 +238,8 @@ class Scheduler:
                 continue
             if now - task.started > task.timeout.seconds:
                 task.ended_for = f"timed out after {task.timeout}"
+            elif (lost := self.services.failed(task.needs)) is not None:
+                task.ended_for = f"{lost.what.title} failed"
             else:
                 self._look_at(task)
             if task.ended_for:
@@ -249,6 +251,9 @@ class Scheduler:
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
         folder = self.workshop.folder(task.id)
+        if self.services.ids(task.needs) != task.beside and (at := self.services.at(task.needs)):
+            task.beside = self.services.ids(task.needs)
+            self.gateways.move(task.node, task.id, at)
         sums = noted(folder)
         task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
         try:

@@ -84,6 +84,10 @@ class Services:
         if self._fit(down) or (crowd and not self.pending()):
             for service in down:
                 self._start(service)
+        return self.at(names)
+
+    def at(self, names: tuple[str, ...]) -> dict[str, tuple[str, str]] | None:
+        """The jobs and the URLs of these servers if all are ready."""
         if all(self.all[name].state == "ready" for name in names):
             return {name: (self.all[name].id, self.all[name].url) for name in names}
         return None
@@ -108,6 +112,8 @@ class Services:
                 self._probe(service)
             elif service.state == "ready":
                 self._watch(service)
+            elif service.state == "wanted" and service.starts and service.users:
+                self._start(service)  # who uses it is waiting for it
         return waiting
 
     def pending(self) -> bool:

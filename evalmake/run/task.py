@@ -22,7 +22,8 @@ class Task:
     excused: int = 0
     not_before: float = 0.0
     id: str = ""
-    servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it runs beside
+    servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it began beside
+    beside: dict[str, str] = field(default_factory=dict)  # the same now, as its gateways know
     tokens: tuple[str, ...] = ()
     started: float = 0.0
     shown: tuple[int, int, int] = (0, 0, 0)

@@ -196,6 +196,7 @@ def test_refusals_lower_and_answers_raise() -> None:
             limits.refused(None)
         states.append(limits.state())
         for _ in range(500):
+            await asyncio.sleep(0.1)
             limits.answered()
         return [*states, limits.state()]
 

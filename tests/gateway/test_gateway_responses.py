@@ -321,12 +321,12 @@ def test_answers_that_are_not_kept_hold_nobody_up(gateway: Gateway, tmp_path: Pa
 # What a session may say
 
 
-def test_read_cache_false_asks_anew_and_keeps(gateway: Gateway) -> None:
-    """A session that distrusts the cache asks once more, and what it gets is what is kept."""
+def test_not_before_asks_anew_and_keeps(gateway: Gateway) -> None:
+    """A session that distrusts older replies asks once more, and what it gets is what is kept."""
     upstream = Upstream(numbered())
     assert gateway.open(upstream).post(temperature=0).text == "sample 0"
     time.sleep(0.01)
-    doubting = gateway.open(upstream, settings={"read_cache": False})
+    doubting = gateway.open(upstream, settings={"not_before": time.time()})
     assert [doubting.post(temperature=0).text for _ in range(2)] == ["sample 1"] * 2
     assert gateway.open(upstream).post(temperature=0).text == "sample 1"
 

@@ -254,20 +254,3 @@ def test_plain_files_of_the_workspace_stay_few(built: Bench) -> None:
     root: Path = built.root / ".evalmake"
     assert list((root / "work").iterdir()) == []
     assert list((root / "journal").iterdir()) == []
-
-
-@pytest.mark.parametrize("line", ['rate = "5/s"', "adapter = { strip_reasoning = true }"])
-def test_what_would_be_ignored_is_refused(bench: Bench, line: str) -> None:
-    """A setting that nothing would obey is an error before anything starts, never silence."""
-    bench.evalfile(
-        EVALFILE.replace(
-            "model one { deployment = one }", f"model one {{ deployment = one, {line} }}"
-        )
-    )
-    bench.sums(3)
-    bench.sums(3, "more.jsonl")
-    assert bench.run("-n").status == 0
-    ended = bench.run()
-    assert ended.status == 2
-    assert "model `one`: `adapter` and `rate` need the gateway" in ended.err
-    assert "[not-available]" in ended.err

@@ -7,7 +7,7 @@ import signal
 import socket
 from pathlib import Path
 
-from workspaces import SUMS, Bench, end, wait_for
+from workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
     executor local {
@@ -38,7 +38,6 @@ EVALFILE = """\
         benchmark = sums
         seed      in 1..4
     }
-    defaults benchmark { request_retries = 0 }
 """
 
 
@@ -101,35 +100,57 @@ CROWDED = """\
 """Servers on an executor with one slot; `together` needs two of them at once."""
 
 
-def server_pid(bench: Bench) -> int | None:
-    """The process of the running mock server, once it listens."""
+def server_pid(bench: Bench, module: str = "evalmake.mock") -> int | None:
+    """The process of the running server, once it listens: the mock model's, or a gateway's."""
     for port in (bench.root / ".evalmake" / "work").glob("*/port"):
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
-                if os.readlink(entry / "cwd") == str(port.parent) and words[0] != b"/bin/sh":
+                if (
+                    os.readlink(entry / "cwd") == str(port.parent)
+                    and words[0] != b"/bin/sh"
+                    and module.encode() in words
+                ):
                     return int(entry.name)
             except OSError:
                 continue
     return None
 
 
-def test_dead_server_is_started_again(bench: Bench) -> None:
-    """Evaluations whose server was killed are run again on a new one, at no cost to their retries."""
+def _kill_while_asking(bench: Bench, module: str) -> Ended:
+    """Kill a server when a third of the questions is answered; how the build ended."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(30)
     process = bench.start("asked")
     samples = bench.root / ".evalmake" / "work"
     wait_for(lambda: any(p.stat().st_size for p in samples.glob("*/out/samples.jsonl")))
-    pid = server_pid(bench)
+    pid = server_pid(bench, module)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    ended = end(process)
+    return end(process)
+
+
+def test_dead_server_is_started_again(bench: Bench) -> None:
+    """Evaluations whose server was killed wait for the new one, and none of them fails."""
+    ended = _kill_while_asking(bench, "evalmake.mock")
 
     assert ended.status == 0, ended.text
     assert "deployment stand-in: restarting" in ended.err
     assert sorted(bench.scores()) == ["asked/1", "asked/2", "asked/3"]
+    assert {a.status for a in bench.attempts()} == {"succeeded"}
+    assert sum(a.usage["retries"] for a in bench.attempts() if "retries" in a.usage) > 0
+    bench.clean()
+
+
+def test_dead_gateway_is_started_again(bench: Bench) -> None:
+    """Evaluations whose gateway was killed are run again at no cost to their retries, nor asked anew."""
+    ended = _kill_while_asking(bench, "evalmake.gateway")
+
+    assert ended.status == 0, ended.text
+    assert sorted(bench.scores()) == ["asked/1", "asked/2", "asked/3"]
     assert "failed" in {a.status for a in bench.attempts()}
+    again = [a for a in bench.attempts() if a.attempt > 1]
+    assert sum(a.usage["cached"] for a in again) > 0
     bench.clean()
 
 

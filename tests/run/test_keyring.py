@@ -14,6 +14,10 @@ from evalmake.run.secrets import Secrets
 KEPT = "kept-0123456789"
 
 EVALFILE = """\
+    executor local {
+        backend = process
+        env     = { KEPT = secret("KEPT_KEY") }
+    }
     model remote {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "remote"
@@ -22,8 +26,8 @@ EVALFILE = """\
     benchmark shown {
         harness = command
         run     = '''
-            echo "the key is $EVALMAKE_API_KEY"
-            echo "{\\"accuracy\\": ${#EVALMAKE_API_KEY}}" > "$EVALMAKE_OUT/scores.json"
+            echo "the key is $KEPT"
+            echo "{\\"accuracy\\": ${#KEPT}}" > "$EVALMAKE_OUT/scores.json"
         '''
     }
     eval told {

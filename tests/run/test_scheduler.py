@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,13 @@ from typing import ClassVar
 import pytest
 from workspaces import SCORE, TRIED, Bench
 
+from evalmake.executors.process import ProcessExecutor
 from evalmake.run.events import Ended, Event, Started
+from evalmake.run.gateways import Gateways
 from evalmake.run.jobs import Workshop
 from evalmake.run.scheduler import Report, Scheduler
 from evalmake.run.secrets import Secrets
+from evalmake.run.served import GATEWAYS
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
 
@@ -35,8 +39,11 @@ def schedule(bench: Bench) -> Callable[..., Report]:
             def emit(event: Event) -> None:
                 watch(executor, event)
 
+            here = ProcessExecutor(GATEWAYS, None, workspace.root / "work")
+            executors = {"local": executor, GATEWAYS: here}
+            gateways = Gateways(workshop, None, plan.graph.sources)
             scheduler = Scheduler(
-                workshop, {"local": executor}, store, emit, Secrets({}), 1, True, {}
+                workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways
             )
             return scheduler.run(plan.stale)
 
@@ -44,8 +51,9 @@ def schedule(bench: Bench) -> Callable[..., Report]:
 
 
 def job_ids(root: Path) -> list[str]:
-    """The jobs in the journal."""
-    return [path.stem for path in (root / ".evalmake" / "journal").glob("*.json")]
+    """The evaluations' jobs in the journal."""
+    found = [json.loads(path.read_text()) for path in (root / ".evalmake/journal").glob("*.json")]
+    return [entry["id"] for entry in found if entry["kind"] == "evaluate"]
 
 
 def test_polled(bench: Bench, schedule: Callable[..., Report]) -> None:
@@ -106,17 +114,23 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
     workspace = Workspace.open(bench.root / "Evalfile")
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
     Meeting.together = threading.Barrier(3)
-    executors = {"local": Meeting("local", None, workspace.root / "work")}
+    executors = {
+        "local": Meeting("local", None, workspace.root / "work"),
+        GATEWAYS: ProcessExecutor(GATEWAYS, None, workspace.root / "work"),
+    }
     with workspace.store() as store:
-        nodes = workspace.decide(workspace.graph(()), store).stale
+        plan = workspace.decide(workspace.graph(()), store)
 
         def emit(event: Event) -> None:
             if isinstance(event, Started) and len(scheduler.running) == 3:
                 for task in scheduler.running.values():
                     task.started = 0.0
 
-        scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), None, True, {})
-        report = scheduler.run(nodes)
+        gateways = Gateways(workshop, None, plan.graph.sources)
+        scheduler = Scheduler(
+            workshop, executors, store, emit, Secrets({}), None, True, {}, gateways
+        )
+        report = scheduler.run(plan.stale)
     assert sorted(report.failed) == ["tried/1", "tried/2", "tried/3"]
     assert all("timed out after" in problem.message for problem in report.problems)
 
@@ -130,5 +144,5 @@ def test_a_server_is_given_its_resources(bench: Bench) -> None:
     bench.job("")
     workspace = Workspace.open(bench.root / "Evalfile")
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
-    job = workshop.service(workspace.project.deployments["big"], "id")
+    job = workshop.deployment("big", "a digest").job("id")
     assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)

@@ -1,0 +1,123 @@
+"""What can be known to be wrong of a graph before anything runs: pairings, places, plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalmake.lang.diagnostic import Diagnostics, closest
+from evalmake.planner.graph import Graph
+from evalmake.planner.ports import Registry
+from evalmake.project.declare import Declared
+from evalmake.project.fields import Fields
+from evalmake.project.project import Project
+from evalmake.project.validate import validate
+
+
+def check(project: Project, graph: Graph, plugins: Registry) -> None:
+    """EvalmakeError with all that is wrong."""
+    found = Diagnostics()
+    check_places(project, graph, plugins, found)
+    check_ports(project, graph, found)
+    check_cells(project, graph, plugins, found)
+    check_interceptors(graph, plugins, found)
+    found.check()
+
+
+def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """An executor must have what the harness needs: `process` cannot run an image."""
+    told: set[tuple[str, str]] = set()
+    for node in graph.nodes.values():
+        benchmark = node.evaluation.benchmark
+        executor = project.executors[node.executor]
+        pair = (benchmark.name, executor.name)
+        if pair in told or not benchmark.block.image:
+            continue
+        told.add(pair)
+        if not plugins.get("executors", executor.plugin).offers.images:
+            found.error(
+                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
+                benchmark.fields.spans["image",].value, "this benchmark runs in one",
+                about=f"eval {node.evaluation.eval}",
+                help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
+            )  # fmt: skip
+
+
+def check_ports(project: Project, graph: Graph, found: Diagnostics) -> None:
+    """Two servers of one build on the same executor cannot both have one port."""
+    first: dict[tuple[str, int], Declared] = {}
+    for name in sorted(graph.services, key=list(project.deployments).index):
+        declared = project.deployments[name]
+        port = declared.block.port
+        if not port:
+            continue
+        other = first.setdefault((declared.block.executor, port), declared)
+        if other is not declared:
+            found.error(
+                "same-port", f"deployments `{other.name}` and `{name}` have the same port {port}",
+                declared.fields.spans["port",].value, "given again here",
+                also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
+                about=f"deployment {name}",
+                notes=[f"both run on executor `{declared.block.executor}`"],
+                help=["give one of them another `port`"],
+            )  # fmt: skip
+
+
+def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """What a harness can tell of a benchmark with a model, once for all cells that are alike."""
+    told: set[tuple[int, str, str]] = set()
+    for node in graph.nodes.values():
+        cell = node.evaluation
+        alike = (id(cell.variant), cell.benchmark.name, cell.model.name)
+        if alike not in told:
+            told.add(alike)
+            check = getattr(plugins.get("harnesses", cell.benchmark.plugin), "check_cell", None)
+            if check is not None:
+                check(cell, project.models, found)
+
+
+def check_interceptors(graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """Those that adapters name beyond the gateway's own must be installed, and take their settings."""
+    told: set[int] = set()
+    for node in graph.nodes.values():
+        cell = node.evaluation
+        for block, fields, about in (
+            (cell.model.block, cell.model.fields, f"model {cell.model.name}"),
+            (cell.benchmark.block, cell.benchmark.fields, f"benchmark {cell.benchmark.name}"),
+            (cell.variant.block, cell.variant.fields, f"eval {cell.eval}"),
+        ):
+            if id(block) not in told and block.adapter.plugins:
+                _interceptors(block.adapter.plugins, fields, about, plugins, found)
+            told.add(id(block))
+
+
+def _interceptors(
+    asked: Mapping[str, Mapping[str, Any]], fields: Fields, about: str, plugins: Registry,
+    found: Diagnostics,
+) -> None:  # fmt: skip
+    place = ("adapter", "plugins")
+    for name, settings in asked.items():
+        written = fields.spans.get((*place, name)) or fields.spans[place]
+        try:
+            plugin = plugins.get("interceptors", name)
+        except KeyError:
+            names = plugins.names("interceptors")
+            meant = closest(name, names)
+            found.error(
+                "unknown-plugin", f"no interceptor is named `{name}`", written.key, about=about,
+                notes=[f"the installed ones are {', '.join(names)}" if names else "none is installed"],
+                help=[f"did you mean `{meant}`?"] if meant else [],
+            )  # fmt: skip
+            continue
+        if plugin.Settings is not None:
+            validate(
+                plugin.Settings, settings, fields, found, about, written.value,
+                what=f"the `{name}` interceptor", prefix=(*place, name),
+            )  # fmt: skip
+        elif settings:
+            found.error(
+                "unknown-key",
+                f"the interceptor `{name}` has no settings",
+                written.value,
+                about=about,
+            )

@@ -1,0 +1,435 @@
+"""Evaluations and their models, with the gateway between: what is asked, shared, limited, hidden."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from mock_servers import mock_server
+from scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from workspaces import SUMS, Bench, end, wait_for
+
+KEY = "sk-0123456789-only-the-gateway-has-it"
+MODEL = """\
+    model subject {{
+        endpoint = "{url}"
+        name     = "subject"
+        {more}
+    }}
+"""
+ASKED = """\
+    eval asked {
+        model     = subject
+        benchmark = sums
+    }
+"""
+SAMPLER = """\
+    benchmark sampler {
+        harness = command
+        files   = file("job.py")
+        run     = "python3 data/job.py"
+    }
+"""
+"""A harness that sends what `SENDS` says, and leaves the replies."""
+
+SENDS = """\
+import json, os, urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+url, token = os.environ["EVALMAKE_MODEL_URL"], os.environ["EVALMAKE_API_KEY"]
+def ask(body):
+    head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    sent = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode(), head)
+    with urllib.request.urlopen(sent) as reply:
+        return json.load(reply)["choices"][0]["message"]["content"]
+prompt = os.environ.get("PROMPT", "Say something.")
+body = {"model": "m", "messages": [{"role": "user", "content": prompt}], "temperature": 1}
+with ThreadPoolExecutor(4) as threads:
+    replies = list(threads.map(ask, [body] * 10))
+with open(os.environ["EVALMAKE_OUT"] + "/replies.json", "w") as file:
+    json.dump(sorted(replies), file)
+with open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w") as file:
+    json.dump({"distinct": len(set(replies))}, file)
+"""
+
+
+def model(url: str, more: str = "", name: str = "subject") -> str:
+    """The declaration of a model."""
+    return MODEL.format(url=url, more=more).replace("model subject", f"model {name}")
+
+
+def stats(url: str) -> Any:
+    """What a mock server has seen."""
+    with urlopen(f"{url}/stats") as answer:
+        return json.load(answer)
+
+
+def output(bench: Bench, name: str, attempt: int = -1) -> Any:
+    """The JSON of an attempt's output, the last one's unless said."""
+    made = bench.attempts()[attempt]
+    with bench.store() as store:
+        data = store.blob({o.name: o.sha256 for o in made.outputs}[name])
+    assert data is not None
+    return json.loads(data)
+
+
+@pytest.fixture
+def mock(tmp_path: Path) -> Iterator[str]:
+    """A mock server that knows all the answers."""
+    with mock_server({"skill": 1.0}, tmp_path / "mock-port") as url:
+        yield url
+
+
+# What is asked, and what is not asked again
+
+
+def test_ten_samples_stay_ten(bench: Bench) -> None:
+    """Ten equal requests at temperature 1 get ten replies; run again, the same ten, and none is sent."""
+    upstream = Upstream(numbered())
+    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(SENDS, "job.py")
+    assert bench.run().status == 0
+    first = output(bench, "replies.json")
+    bench.job(SENDS + "# scored otherwise\n", "job.py")
+    assert bench.run().status == 0
+
+    assert first == sorted(f"sample {at}" for at in range(10))
+    assert output(bench, "replies.json") == first
+    assert len(upstream.seen) == 10
+    assert [(a.usage["requests"], a.usage.get("cached", 0)) for a in bench.attempts()] == [
+        (10, 0), (10, 10),
+    ]  # fmt: skip
+
+
+def test_always_asks_anew(bench: Bench) -> None:
+    """-B adds an attempt whose samples are new ones."""
+    upstream = Upstream(numbered())
+    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(SENDS, "job.py")
+    assert bench.run().status == 0
+    first = output(bench, "replies.json")
+    assert bench.run("-B").status == 0
+
+    assert len(upstream.seen) == 20
+    assert not set(output(bench, "replies.json")) & set(first)
+
+
+def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
+    """A model of another name, revision or endpoint is asked itself; so is another prompt."""
+    upstream, other = Upstream(numbered()), Upstream(numbered("other {}".format))
+    models = {
+        "a": (upstream.url, ""), "b": (upstream.url, 'revision = "2"'), "c": (other.url, ""),
+    }  # fmt: skip
+    texts = [model(url, more, name) for name, (url, more) in models.items()]
+    texts.append(model(upstream.url, "", "d").replace('"subject"', '"another"'))
+    bench.evalfile(
+        *texts, SAMPLER,
+        'benchmark else from sampler { run = "PROMPT=other python3 data/job.py" }\n',
+        "eval asked { model in [a, b, c, d]\n benchmark in [sampler, else] }\n",
+    )  # fmt: skip
+    bench.job(SENDS, "job.py")
+    assert bench.run("-j", "4").status == 0
+    assert (len(upstream.seen), len(other.seen)) == (60, 20)
+
+
+def test_cache_false(bench: Bench, mock: str) -> None:
+    """Where an adapter says so nothing is replayed, and nothing is kept."""
+    bench.evalfile(model(f"{mock}/v1", "adapter = { cache = false }"), SUMS, ASKED)
+    bench.sums(5)
+    bench.run()
+    bench.edit('prompt  = "{question}"', 'prompt  = "{question}"\n        coverage = 0.9')
+    bench.run("-B")
+    assert stats(mock)["requests"] == 10
+
+
+def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
+    """Reports say how many of the replies came from the cache."""
+    report = 'report card {{ of = [asked], path = "card.{0}", format = {0} }}\n'
+    bench.evalfile(
+        model(f"{mock}/v1"), SUMS, ASKED, report.format("json"),
+        'report text { of = [asked], path = "card.md" }\n',
+    )  # fmt: skip
+    bench.edit("benchmark = sums", "benchmark = sums\n        limit = 3")
+    bench.sums(9)
+    bench.run()
+    bench.edit("limit = 3", "limit = 8")
+    assert bench.run().status == 0
+
+    (result,) = json.loads((bench.root / "card.json").read_text())["results"]
+    assert (result["usage"]["requests"], result["usage"]["cached"]) == (8, 3)
+    assert "8 requests, 3 of them answered from the cache" in (bench.root / "card.md").read_text()
+    assert stats(mock)["requests"] == 8
+
+
+# Limits
+
+
+def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
+    """Six evaluations at once never ask more than the model's rate in any second."""
+    bench.evalfile(
+        "executor local { backend = process, slots = 6 }\n",
+        model(f"{mock}/v1", 'rate = "60/s"'), SUMS, ASKED.replace("benchmark", "seed in 1..6\n benchmark"),
+    )  # fmt: skip
+    bench.edit('prompt  = "{question}"', 'prompt  = "{question}"\n')
+    bench.sums(40)
+    assert bench.run().status == 0
+
+    seen = stats(mock)
+    assert seen["requests"] == 240
+    assert 30 <= seen["peak_per_second"] <= 60
+
+
+def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> None:
+    """Where the model answers 429 everything still completes, and the limit has adapted."""
+    settings = {"skill": 1.0, "rate": 50, "retry_after": 0.1}
+    with mock_server(settings, tmp_path / "limited") as url:
+        bench.evalfile(
+            "executor local { backend = process, slots = 6 }\n",
+            model(f"{url}/v1", 'rate = "200/s"\n adapter = { retry = 20 }'), SUMS,
+            ASKED.replace("benchmark", "seed in 1..6\n benchmark"),
+        )  # fmt: skip
+        bench.sums(40)
+        ended = bench.run()
+        seen = stats(url)
+
+    assert ended.status == 0, ended.text
+    assert seen["statuses"]["200"] == 240
+    assert seen["statuses"]["429"] > 0
+    limits = output(bench, "gateway/usage.json")["limits"]
+    assert limits["rate"] < 200
+    assert limits["throttled"] > 0
+    assert seen["statuses"]["429"] < 240
+
+
+# Upstreams that fail
+
+
+def _stuttering(*failures: list[Step]) -> Script:
+    """Each failure once, then only answers; every question of `Bench.sums` is answered right."""
+    left = list(failures)
+
+    def script(seen: Seen) -> list[Step]:
+        if left:
+            return left.pop(0)
+        a, b = json.loads(seen.body)["messages"][-1]["content"].split()[2::2]
+        return [reply(said(str(int(a) + int(b.rstrip("?")))))]
+
+    return script
+
+
+def test_failures_within_the_budget(bench: Bench) -> None:
+    """Resets, silence, half a reply and bursts of 500 are got over, and the score is as without."""
+    half = reply(said("1"))[:-9]
+    upstream = Upstream(
+        _stuttering(
+            [Then.RESET], [Then.CLOSE], [half, Then.CLOSE], [Then.HANG],
+            *[[reply(b"no", 500)]] * 3, [reply(b"<html>", content_type="text/html")],
+        )
+    )  # fmt: skip
+    more = "concurrency = 2\n adapter = { retry = 8, timeout = 500ms }"
+    bench.evalfile(model(upstream.url, more), SUMS, ASKED)
+    bench.sums(6)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    assert bench.attempts()[0].usage["retries"] == 8
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        ([Then.RESET], "the connection was closed: Connection reset by peer"),
+        ([reply(b"out of order", 500)], "HTTP 500: out of order"),
+        ([reply({"error": "who are you"}, 401)], 'HTTP 401: {"error": "who are you"}'),
+        ([Then.HANG], "nothing came for 0.3 s"),
+    ],
+)
+def test_failures_beyond_the_budget(bench: Bench, step: list[Step], reason: str) -> None:
+    """The evaluation fails, and the message names the model, its last error and the log."""
+    upstream = Upstream(step)
+    bench.evalfile(model(upstream.url, "adapter = { retry = 1, timeout = 300ms }"), SUMS, ASKED)
+    bench.sums(60)
+    ended = bench.run()
+
+    assert ended.status == 2
+    assert f"{upstream.url}/chat/completions: {reason}" in ended.err
+    assert f"its model is subject at {upstream.url}" in ended.err
+    assert "its log: evalmake logs asked" in ended.err
+    assert bench.scores() == {}
+    assert len(upstream.seen) < 60  # it was given up, not asked to the end
+    bench.clean()
+
+
+def test_half_a_stream(bench: Bench) -> None:
+    """A stream that breaks off is broken for the harness too, and is not kept."""
+    upstream = Upstream([*chunked(event("He"), end=False), Then.CLOSE])
+    job = SENDS.replace('"temperature": 1', '"temperature": 0, "stream": True').replace("* 10", "")
+    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(job, "job.py")
+    assert bench.run().status == 2
+    assert bench.run().status == 2
+    assert len(upstream.seen) == 2
+    assert "the connection was closed" in output(bench, "gateway/usage.json")["last_error"]
+
+
+# Who may ask, and who has the key
+
+
+def test_the_key_is_the_gateways(bench: Bench) -> None:
+    """The model gets the key; no harness has it in its variables, and no file, argument or log has it."""
+    upstream = Upstream(numbered())
+    bench.env["THE_KEY"] = KEY
+    bench.evalfile(
+        model(upstream.url, 'api_key = secret("THE_KEY")'),
+        SAMPLER,
+        ASKED.replace("sums", "sampler"),
+    )
+    wait = 'open("../../../up", "w").close()\nimport time\nwhile not os.path.exists("../../../go"): time.sleep(0.02)\n'
+    tell = 'json.dump(dict(os.environ), open(os.environ["EVALMAKE_OUT"] + "/environ.json", "w"))\n'
+    bench.job(SENDS + tell + wait, "job.py")
+    process = bench.start("-v")
+    wait_for((bench.root / "up").exists)
+    words = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    held = _holders(bench.root, KEY)
+    port, token = _port_and_token(bench)
+    statuses = [_status(port, path, "wrong") for path in ("/v1/models", "/close")]
+    listening = _addresses(port)
+    (bench.root / "go").touch()
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
+    assert not any(KEY.encode() in word for word in words)
+    assert held == _holders(bench.root, KEY) == []
+    assert KEY not in ended.text
+    assert KEY not in json.dumps(output(bench, "environ.json"))
+    assert output(bench, "environ.json")["EVALMAKE_API_KEY"] == "[token]"
+    assert statuses == [401, 401]
+    assert listening == {"0100007F"}
+    assert _holders(bench.root, token) == []
+    bench.clean()
+
+
+def _port_and_token(bench: Bench) -> tuple[int, str]:
+    """Those of the session that is open now."""
+    (session,) = (bench.root / ".evalmake/work").glob("*/sessions/*.json")
+    assert session.stat().st_mode & 0o077 == 0
+    port = int((session.parent.parent / "port").read_text())
+    return port, json.loads(session.read_text())["token"]
+
+
+def _status(port: int, path: str, token: str) -> int:
+    import http.client
+
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    key = "0" * 12
+    connection.request("POST", f"/t/{key}{path}", headers={"Authorization": f"Bearer {token}"})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def _addresses(port: int) -> set[str]:
+    """The local addresses, as the kernel writes them, that somebody listens on at a port."""
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            local, state = line.split()[1], line.split()[3]
+            address, _, number = local.partition(":")
+            if state == "0A" and int(number, 16) == port:
+                found.add(address)
+    return found
+
+
+def _holders(root: Path, secret: str) -> list[str]:
+    """The files below `root` that hold a secret, but for the sessions' own."""
+    files = [p for p in root.rglob("*") if p.is_file() and p.parent.name != "sessions"]
+    return [str(p) for p in files if secret.encode() in p.read_bytes()]
+
+
+# Judges, interruptions
+
+
+def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
+    """The judge is asked through its own gateway: its key, its usage, its cache."""
+    upstream = Upstream(numbered(lambda at: "GRADE: CORRECT"))
+    asked = Upstream(numbered())
+    bench.env["JUDGE_KEY"] = KEY
+    bench.evalfile(
+        model(asked.url), model(upstream.url, 'api_key = secret("JUDGE_KEY")', "judge"),
+        SUMS.replace("number", "judge\n        judge   = judge"), ASKED,
+    )  # fmt: skip
+    bench.sums(4)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
+    assert {seen.header(b"authorization") for seen in asked.seen} == {None}
+    (attempt,) = bench.attempts()
+    assert (attempt.usage["requests"], attempt.usage["judge_requests"]) == (4, 4)
+
+
+@pytest.mark.parametrize("how", ["kill", "terminate"])
+def test_a_build_goes_on_where_it_was(bench: Bench, how: str, tmp_path: Path) -> None:
+    """After a kill -9, and after Ctrl-C, no question is asked again that had its answer."""
+    with mock_server({"skill": 1.0, "latency": 0.02}, tmp_path / "slow") as url:
+        bench.evalfile(model(f"{url}/v1", "concurrency = 1"), SUMS, ASKED)
+        bench.sums(60)
+        process = bench.start()
+        wait_for(lambda: stats(url)["requests"] > 10)
+        getattr(process, how)()
+        process.communicate()
+        ended = bench.run()
+        seen = stats(url)
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    assert seen["distinct_bodies"] == 60
+    assert seen["requests"] <= 61  # the one that was under way may have been lost
+    bench.clean()
+
+
+def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
+    """Their adapters are laid over each other: the eval has the last word, maps are merged."""
+    upstream = Upstream(numbered(lambda at: "<think>hm</think>7"))
+    bench.evalfile(
+        model(
+            upstream.url,
+            'adapter = { system = "of the model", params = { a = 1, b = 1 }, strip_reasoning = true }',
+        ),
+        SUMS.replace("harness =", "adapter = { params = { b = 2, c = 2 } }\n harness ="),
+        ASKED.replace(
+            "model ", 'adapter = { system = "of the eval", params = { c = 3 } }\n model '
+        ),
+    )
+    bench.sums(1)
+    assert bench.run().status == 0
+
+    (body,) = upstream.bodies
+    assert {key: body[key] for key in "abc"} == {"a": 1, "b": 2, "c": 3}
+    assert body["messages"][0] == {"role": "system", "content": "of the eval"}
+    (attempt,) = bench.attempts()
+    assert "gateway/reasoning.jsonl" in {output.name for output in attempt.outputs}
+    assert attempt.usage["reasoned"] == 1
+
+
+def test_a_changed_adapter(bench: Bench, mock: str) -> None:
+    """What changes requests or scores makes an evaluation stale; patience, logs and the cache do not."""
+    bench.evalfile(model(f"{mock}/v1", "adapter = { retry = 2 }"), SUMS, ASKED)
+    bench.sums(5)
+    assert bench.run().status == 0
+    before = stats(mock)["requests"]
+
+    bench.edit("retry = 2", "retry = 3, log = 4, timeout = 9s, cache = false, client_errors = true")
+    assert "nothing to do" in bench.run().out
+    bench.edit("retry = 3", "strip_reasoning = true")
+    bench.edit("cache = false, ", "")
+    said = bench.run("-n").out
+    assert "model.adapter.strip_reasoning" in said
+    assert bench.run().status == 0
+    assert stats(mock)["requests"] == before  # the requests are the same: their replies were had
