@@ -12,7 +12,8 @@ in files of other forms:
     }
 
 Means come with their count and standard error.  A row without a number and a test that ended in an
-error were not scored; `coverage` is the share that must be.  A file `samples.jsonl` in the form of
+error were not scored; `coverage` is the share that must be, and the share of its requests that the
+model must have answered: a program may count the others as wrong.  A file `samples.jsonl` in the form of
 `harnesses.samples` is taken as the samples.
 """
 
@@ -23,6 +24,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from evalmake.harnesses.samples import unanswered
 from evalmake.harnesses.scores import from_map, read_scores
 from evalmake.harnesses.tables import measure, mistake
 from evalmake.lang.diagnostic import Diagnostics
@@ -63,6 +65,8 @@ class CommandHarness:
             return Outcome(error=f"exit status {status}{_HINTS.get(status, '')}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
+        if missing := unanswered(outputs, settings.coverage):
+            return Outcome(error=missing)
         metric = evaluation.benchmark.block.metric
         if not settings.metrics:
             return read_scores(outputs / "scores.json", metric)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.logs import last_error
-from evalmake.harnesses.samples import NAME, Row, score_from_samples, write_samples
+from evalmake.harnesses.samples import NAME, Row, score_from_samples, unanswered, write_samples
 from evalmake.planner.ports import Outcome
 from evalmake.planner.scores import Score
 
@@ -45,7 +45,7 @@ def read_run(
         return Outcome(error=last_error(log) or f"exit status {status}")
     if unused := _unused(log, meant):
         return Outcome(error=f"the task takes no {' and no '.join(unused)}")
-    if missing := _unanswered(outputs.parent / "gateway" / "requests.jsonl", coverage):
+    if missing := unanswered(outputs, coverage):
         return Outcome(error=missing)
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
@@ -133,27 +133,6 @@ def _unused(log: Path, meant: Sequence[str]) -> list[str]:
         return []
     told = {name for found in _UNUSED.findall(text) for name in found.split(", ")}
     return [f"`{name}`" for name in meant if _PARAM + name in told]
-
-
-def _unanswered(path: Path, coverage: float) -> str:
-    """What to say where too many prompts were never answered: a harness may score such as wrong.
-
-    `path` are the gateway's notes; where there are none, nothing is known.
-    """
-    asked: dict[str, int] = {}
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            if "prompt" in row and not 200 <= asked.get(row["prompt"], 0) < 300:
-                asked[row["prompt"]] = row["status"]
-    except (OSError, ValueError, TypeError, KeyError):
-        return ""
-    failed = Counter(status for status in asked.values() if not 200 <= status < 300)
-    if len(asked) - failed.total() >= coverage * len(asked) - 1e-9:
-        return ""
-    status, count = failed.most_common(1)[0]
-    text = f"{failed.total()} of {len(asked)} requests were not answered, and {coverage * 100:g}% must be"
-    return f"{text}; the most common reason ({count}): HTTP status {status}"
 
 
 def _samples(folder: Path) -> Iterator[Row]:

@@ -124,11 +124,7 @@ class Requests:
     def __init__(self, path: Path) -> None:
         """`path` is the gateway's requests.jsonl; where there is none, nothing will match."""
         self._rows: dict[str, deque[Mapping[str, Any]]] = defaultdict(deque)
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return
-        for line in text.splitlines():
+        for line in _lines(path):
             try:
                 row = json.loads(line)
                 if 200 <= row["status"] < 300:
@@ -161,6 +157,35 @@ class Requests:
 def requests_of(outputs: Path) -> Requests:
     """The gateway's notes beside a job's `outputs`."""
     return Requests(outputs.parent / "gateway" / "requests.jsonl")
+
+
+def unanswered(outputs: Path, coverage: float) -> str:
+    """What to say where less than `coverage` of what was asked was answered, by the gateway's notes.
+
+    For harnesses that do not tell their samples apart: they may score such as wrong.
+    """
+    asked: dict[tuple[str, int], int] = {}
+    for line in _lines(outputs.parent / "gateway" / "requests.jsonl"):
+        try:
+            row = json.loads(line)
+            sample = row["question"], row.get("occurrence", 0)
+            if not 200 <= asked.get(sample, 0) < 300:
+                asked[sample] = row["status"]
+        except (ValueError, TypeError, KeyError):
+            continue
+    failed = Counter(status for status in asked.values() if not 200 <= status < 300)
+    if len(asked) - failed.total() >= coverage * len(asked) - 1e-9:
+        return ""
+    status, count = failed.most_common(1)[0]
+    text = f"{failed.total()} of {len(asked)} requests were not answered, and {coverage * 100:g}% must be"
+    return f"{text}; the most common reason ({count}): HTTP status {status}"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def _sum(rows: Sequence[Mapping[str, Any]], name: str) -> Any:

@@ -110,7 +110,7 @@ class Live:
             rate = done / (now - start) if done else 0.0
             left = duration((total - done) / rate) + " left" if rate and total > done else ""
             failed = f"{errors} errors" if errors else ""
-            share = f"{done}/{total}" if total else "starting"
+            share = f"{done}/{total}" if total else f"{done} replies" if done else "starting"
             table.add_row(name, share, f"{rate:.1f}/s" if rate else "", left, failed)
         table.add_row(f"{self.done} of {self.total} done", duration(now - self.began), "", "", "")
         return table

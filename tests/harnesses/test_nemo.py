@@ -214,9 +214,9 @@ def test_a_warning_of_unused_parameters_is_an_error(tmp_path: Path) -> None:
 def test_prompts_that_were_never_answered_are_no_wrong_answers(tmp_path: Path) -> None:
     """A harness may score them as wrong; the gateway knows, also of those answered at the second try."""
     rows = [
-        {"path": "/chat/completions", "prompt": "a", "status": 500},
-        {"path": "/chat/completions", "prompt": "a", "status": 200},
-        {"path": "/chat/completions", "prompt": "b", "status": 400},
+        {"path": "/chat/completions", "question": "a", "occurrence": 0, "status": 500},
+        {"path": "/chat/completions", "question": "a", "occurrence": 0, "status": 200},
+        {"path": "/chat/completions", "question": "b", "occurrence": 0, "status": 400},
         {"path": "/models", "status": 404},
     ]
     (tmp_path / "gateway").mkdir()

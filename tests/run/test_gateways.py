@@ -265,6 +265,24 @@ def test_failures_beyond_the_budget(bench: Bench, step: list[Step], reason: str)
     bench.clean()
 
 
+def test_a_program_that_passes_over_failures(bench: Bench) -> None:
+    """A program that scores what it got no answer to does not succeed, unless `coverage` allows it."""
+    upstream = Upstream([]).say(*[[reply(b"no", 400)]] * 2, numbered())
+    careless = SENDS.replace("    with urllib", "    try:\n     with urllib").replace(
+        '["content"]\n', '["content"]\n    except OSError: return ""\n'
+    )
+    careless = careless.replace("[body] * 10", "[body | {'stop': str(at)} for at in range(10)]")
+    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(careless, "job.py")
+    ended = bench.run()
+    assert ended.status == 2
+    assert "2 of 10 requests were not answered, and 100% must be" in ended.err
+
+    upstream.say(*[[reply(b"no", 400)]] * 2, numbered())
+    bench.edit("harness = command", "harness = command\n        coverage = 80%")
+    assert bench.run("-B").status == 0
+
+
 def test_half_a_stream(bench: Bench) -> None:
     """A stream that breaks off is broken for the harness too, and is not kept."""
     upstream = Upstream([*chunked(event("He"), end=False), Then.CLOSE])
