@@ -167,11 +167,11 @@ def _run(
         for name, d in workspace.project.executors.items()
     }
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
+    hosts = {executors[node.executor].here() for node in nodes}
     process = workspace.plugins.get("executors", "process")
     executors[GATEWAYS] = process(GATEWAYS, process.Settings(), workspace.root / "work")
-    gateways = Gateways(
-        workshop, workspace.replies(), plan.graph.sources, time.time() if request.always else 0.0
-    )
+    since = time.time() if request.always else 0.0
+    gateways = Gateways(workshop, workspace.replies(), plan.graph.sources, since, hosts)
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
         workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers, gateways,

@@ -70,6 +70,14 @@ class FakeExecutor:
         if self._there(id).is_dir():
             shutil.copytree(self._there(id), into, dirs_exist_ok=True)
 
+    def here(self) -> str:
+        """Its jobs are on this host after all."""
+        return "127.0.0.1"
+
+    def where(self, id: str, port: int) -> tuple[str, int]:
+        """So are its servers."""
+        return "127.0.0.1", port
+
     def waitables(self) -> list[int]:
         """None: it must be polled."""
         return []

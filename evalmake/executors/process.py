@@ -134,6 +134,14 @@ class ProcessExecutor:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(member, number)
 
+    def here(self) -> str:
+        """Jobs are on this host."""
+        return "127.0.0.1"
+
+    def where(self, id: str, port: int) -> tuple[str, int]:
+        """So are servers."""
+        return "127.0.0.1", port
+
     def waitables(self) -> list[int]:
         """A descriptor for each running job, readable when its shell ends."""
         return list(self._watched.values())

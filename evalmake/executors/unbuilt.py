@@ -38,6 +38,14 @@ class _Unbuilt:
     def fetch(self, id: str, into: Path) -> None:
         """There is nothing to fetch."""
 
+    def here(self) -> str:
+        """No job is there to reach this host."""
+        return "127.0.0.1"
+
+    def where(self, id: str, port: int) -> NoReturn:
+        """No server is there to be reached."""
+        raise OSError(self.offers.missing)
+
     def waitables(self) -> list[int]:
         """None."""
         return []

@@ -87,7 +87,7 @@ def main() -> int:
     """Serve; 0 after a signal, 1 if the address cannot be had, 2 for wrong settings."""
     parser = argparse.ArgumentParser(prog="python -m evalmake.gateway")
     parser.add_argument("settings", type=Path)
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--host", action="append", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="the one to have if it is free")
     parser.add_argument("--port-file", type=Path, help="where to write the port once listening")
     options = parser.parse_args()
@@ -101,40 +101,43 @@ def main() -> int:
         return 2
     try:
         with asyncio.Runner(loop_factory=_new_loop) as runner:
-            runner.run(_serve(settings, options.host, options.port, options.port_file))
+            hosts = options.host or ["127.0.0.1"]
+            runner.run(_serve(settings, hosts, options.port, options.port_file))
     except OSError as error:
         _tell(error)
         return 1
     return 0
 
 
-async def _serve(settings: Settings, host: str, port: int, port_file: Path | None) -> None:
+async def _serve(settings: Settings, hosts: list[str], port: int, port_file: Path | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(settings, os.environ)
 
-    async def listen(port: int) -> asyncio.Server:
+    async def listen(host: str, port: int) -> asyncio.Server:
         factory = lambda: Connection(gateway.handle, loop)  # noqa: E731
         return await loop.create_server(factory, host, port, backlog=1024)
 
     try:
-        server = await listen(port)
+        first = await listen(hosts[0], port)
     except OSError:
         if not port:
             raise
-        server = await listen(0)  # another has it: a stable port is a kindness, not a need
-    bound = server.sockets[0].getsockname()[1]
+        first = await listen(hosts[0], 0)  # a stable port is a kindness, not a need
+    bound = first.sockets[0].getsockname()[1]
+    servers = [first, *[await listen(host, bound) for host in hosts[1:]]]
     if port_file is not None:
         unfinished = port_file.with_name(f".{port_file.name}.{os.getpid()}")
         unfinished.write_text(f"{bound}\n")
         unfinished.replace(port_file)
-    print(f"listening on http://{host}:{bound}", flush=True)
+    print(f"listening on http://{hosts[0]}:{bound}", flush=True)
     records = loop.create_task(gateway.keep_records())
     await stop.wait()
     records.cancel()
-    server.close()
+    for server in servers:
+        server.close()
     await gateway.close()
 
 

@@ -18,7 +18,7 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     """EvalmakeError with all that is wrong."""
     found = Diagnostics()
     check_places(project, graph, plugins, found)
-    check_ports(project, graph, found)
+    check_ports(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
     check_interceptors(graph, plugins, found)
     found.check()
@@ -43,13 +43,13 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             )  # fmt: skip
 
 
-def check_ports(project: Project, graph: Graph, found: Diagnostics) -> None:
+def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
     """Two servers of one build on the same executor cannot both have one port."""
     first: dict[tuple[str, int], Declared] = {}
     for name in sorted(graph.services, key=list(project.deployments).index):
         declared = project.deployments[name]
-        port = declared.block.port
-        if not port:
+        port, executor = declared.block.port, project.executors[declared.block.executor]
+        if not port or plugins.get("executors", executor.plugin).offers.isolated:
             continue
         other = first.setdefault((declared.block.executor, port), declared)
         if other is not declared:

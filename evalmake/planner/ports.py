@@ -28,6 +28,7 @@ class Offers:
     images: bool = False
     gpus: bool = False
     services: bool = False
+    isolated: bool = False  # each job has a network of its own: ports of servers do not clash
     reattach: bool = True
     missing: str = ""
 
@@ -63,6 +64,7 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)  # variable -> name of the secret
     image: str | None = None
+    port: int | None = None  # that it serves on, to be reached by `where`
     timeout: float | None = None  # seconds
     cpus: float | None = None
     memory: int | None = None  # bytes
@@ -88,6 +90,12 @@ class Executor(Protocol):
 
     def fetch(self, id: str, into: Path) -> None:
         """Bring `id`'s outputs and log to `into` (nothing to do where they lie there already)."""
+
+    def here(self) -> str:
+        """The address by which jobs reach this host: gateways listen there for them."""
+
+    def where(self, id: str, port: int) -> tuple[str, int]:
+        """The host and port by which `id`, which serves on `port`, is reached from this host."""
 
     def waitables(self) -> list[int]:
         """File descriptors that become readable when a job ends; none: the scheduler polls."""

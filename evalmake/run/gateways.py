@@ -13,10 +13,11 @@ import http.client
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from xxhash import xxh3_64_intdigest
 
@@ -53,9 +54,13 @@ class Gateways:
 
     def __init__(
         self, workshop: Workshop, replies: Replies | None, sources: Mapping[str, str],
-        not_before: float = 0.0,
+        not_before: float = 0.0, hosts: Iterable[str] = ("127.0.0.1",),
     ) -> None:  # fmt: skip
-        """Replies from before `not_before`, in seconds since the epoch, are not used."""
+        """Replies from before `not_before`, in seconds since the epoch, are not used.
+
+        `hosts` are this host's addresses by which jobs reach it.
+        """
+        self.hosts = sorted({"127.0.0.1", *hosts})
         self.workshop = workshop
         self.replies = replies
         self.sources = sources
@@ -66,15 +71,18 @@ class Gateways:
         """The gateways that an evaluation needs, its model's first."""
         return tuple(dict.fromkeys(self._gateway(model) for _, model in self._models(node)))
 
-    def open(self, node: Node, id: str, at: At) -> dict[str, Route]:
-        """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written."""
+    def open(self, node: Node, id: str, at: At, host: str) -> dict[str, Route]:
+        """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written.
+
+        `host` is where the job finds this host.
+        """
         routes = {}
         for role, model in self._models(node):
             gateway, url = at[self._gateway(model).name]
             key, token = _key(node, role), secrets.token_urlsafe(24)
             session = self._session(node, id, role, model, at, token)
             _write(self._file(gateway, key), session.text())
-            routes[role] = Route(f"{url}/t/{key}/v1", token)
+            routes[role] = Route(f"http://{host}:{urlsplit(url).port}/t/{key}/v1", token)
         return routes
 
     def move(self, node: Node, id: str, at: At) -> None:
@@ -167,17 +175,16 @@ class Gateways:
 
         place = f"{self.workshop.root.absolute()}\0{model.name}".encode()
         port = _PORTS[xxh3_64_intdigest(place) % len(_PORTS)]
-        service = Service(
-            ("{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port", str(port), "--port-file", "port"),
-            base="",
-        )  # fmt: skip
+        argv = ["{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port-file", "port"]
+        argv += ["--port", str(port), *(word for host in self.hosts for word in ("--host", host))]
+        service = Service(tuple(argv), base="")
 
         def job(id: str) -> Job:
             folder = self.workshop.folder(id)
             files = {"settings.json": settings(folder / "sessions").text(), "sessions/.keep": ""}
             return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
 
-        what = {"settings": json.loads(settings("").text()), "secrets": names}
+        what = {"settings": json.loads(settings("").text()), "secrets": names, "argv": argv}
         return Served(
             f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
             Part.of(what).digest, GATEWAYS, service, 60.0, model, job,

@@ -81,7 +81,7 @@ class Workshop:
         resources = block.resources
         return Job(
             id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
-            cell.benchmark.block.image, block.timeout.seconds, resources.cpus,
+            cell.benchmark.block.image, None, block.timeout.seconds, resources.cpus,
             resources.memory.bytes if resources.memory else None, resources.gpus,
         )  # fmt: skip
 
@@ -100,7 +100,7 @@ class Workshop:
             return Job(
                 id, name, service.argv, self.folder(id), service.files, {},
                 {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, block.image,
-                cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
+                service.port, cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
                 gpus=resources.gpus,
             )  # fmt: skip
 

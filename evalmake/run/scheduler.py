@@ -161,7 +161,8 @@ class Scheduler:
         self.waiting.remove(task)
         folder = str(self.workshop.folder(task.id))
         try:
-            routes = self.gateways.open(node, task.id, urls)
+            host = self.executors[task.executor].here()
+            routes = self.gateways.open(node, task.id, urls, host)
             task.tokens = tuple(route.token for route in routes.values())
             job = self.workshop.evaluation(node, task.id, routes, self._resume(node))
             self.journal.write(

@@ -178,7 +178,7 @@ class Services:
         what = service.what
         service.starts += 1
         id = service.id = f"{what.action[-12:]}.s{time.time_ns():x}"
-        port = what.service.port
+        port = None if self._executor(service).offers.isolated else what.service.port
         holder = self._holder(port, service) if port else ""
         service.taken = bool(holder)
         if holder:
@@ -221,8 +221,9 @@ class Services:
             return
         spec = service.what.service
         port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
-        if port and _answers(port, spec.health):
-            service.state, service.url = "ready", f"http://127.0.0.1:{port}{spec.base}"
+        place = self._executor(service).where(service.id, port) if port else None
+        if place and _answers(*place, spec.health):
+            service.state, service.url = "ready", f"http://{place[0]}:{place[1]}{spec.base}"
             self._tell(service, "ready", service.url)
         elif time.time() - service.since > service.what.ready:
             self._executor(service).cancel(service.id)
@@ -295,9 +296,9 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _answers(port: int, health: str) -> bool:
+def _answers(host: str, port: int, health: str) -> bool:
     """Whether GET `health` gives a 2xx within half a second."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+    connection = http.client.HTTPConnection(host, port, timeout=0.5)
     try:
         connection.request("GET", health)
         return 200 <= connection.getresponse().status < 300
