@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from evalmake.run.gateways import Replies
 
 COMMANDS = (
-    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "show", "verify", "why",
+    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
+    "show", "verify", "why",
 )  # fmt: skip
 
 
