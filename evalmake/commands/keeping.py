@@ -51,7 +51,7 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
     ):
         count, wrong = verify(store)
         store.touch()
-    if damage := keeping.check(_replies(workspace)):
+    if damage := keeping.check(workspace.replies_folder):
         wrong.append(f"the response cache, which evaluations go on without: {damage}")
     for line in wrong:
         click.echo(line)
@@ -86,10 +86,10 @@ def _cull(workspace: Workspace, dry_run: bool) -> str:
     """Bring the response cache down to its limit; what is to be said of that."""
     from evalmake.gateway import keeping
 
-    folder, limit = _replies(workspace), workspace.project.settings.replies
+    folder, limit = workspace.replies_folder, workspace.project.settings.replies
     held = keeping.holding(folder)
     if held.trouble:
-        return f"the response cache cannot be read: {held.trouble}; `evalmake replies` tells more"
+        return f"the response cache cannot be read: {held.trouble}; `evalmake replies clear` removes it"
     if limit is None or not held.bytes:
         return ""
     if dry_run:
@@ -115,7 +115,7 @@ def replies_command(
             "write `evalmake replies [--json]`, `replies export FOLDER` or `replies clear`"
         )
     workspace = Workspace.open(locate(file))
-    ours = _replies(workspace)
+    ours = workspace.replies_folder
     if folder is not None:
         added, count = keeping.export(ours, folder)
         click.echo(f"{folder}: {added} replies added, {count} in all")
@@ -134,8 +134,3 @@ def replies_command(
     told = kept.as_json if as_json else kept.as_text
     click.echo(told(ours, workspace.project.settings.replies, held, seeds))
     return 2 if held.trouble else 0
-
-
-def _replies(workspace: Workspace) -> Path:
-    """Where the gateways keep what models replied."""
-    return workspace.store_folder / "replies"

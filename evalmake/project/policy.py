@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from evalmake import __version__
 from evalmake.lang.diagnostic import Diagnostics
@@ -65,7 +67,7 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
 def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
     """`settings { seeds = [...] }` names folders that a response cache is in."""
     for name in project.settings.seeds:
-        folder = project.folder / name
+        folder = Path(os.path.normpath(project.folder / name))
         if not folder.joinpath("cache.db").is_file():
             is_folder = folder.is_dir()
             found.error(
