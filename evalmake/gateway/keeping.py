@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.gateway.responses import POLICY, cache_at
-from evalmake.gateway.seeds import DATABASE, Seed
+from evalmake.gateway.seeds import DATABASE, Seed, only_read
 from evalmake.lang.diagnostic import fail
 
 _ENDLESS = 1 << 60
@@ -102,15 +102,20 @@ def _judge(source: Path, target: Path) -> None:
 
 
 def _is_cache(folder: Path) -> bool:
-    """Whether it holds replies: not a database of another sort, as the store is."""
+    """Whether it holds replies, or was to: no database of another sort, as the store is."""
+    policy = "SELECT 1 FROM Settings WHERE key = 'eviction_policy' AND value != ?"
+    foreign = "SELECT 1 FROM Cache WHERE key NOT GLOB ?"
     try:
-        with closing(Seed(folder)) as seed:
-            sql = seed.connection.execute
-            policy = sql("SELECT value FROM Settings WHERE key = 'eviction_policy'").fetchone()
-            other = sql("SELECT 1 FROM Cache WHERE key NOT GLOB ? LIMIT 1", (_KEY,)).fetchone()
+        with closing(only_read(folder)) as database:
+            found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in found}  # fewer, where an export was broken off at once
+            return not (
+                tables - {"Settings", "Cache"}
+                or ("Settings" in tables and database.execute(policy, (POLICY,)).fetchone())
+                or ("Cache" in tables and database.execute(foreign, (_KEY,)).fetchone())
+            )
     except sqlite3.Error:
         return False
-    return policy == (POLICY,) and other is None
 
 
 def _batches(folder: Path) -> Iterator[tuple[Seed, list[tuple[str, float]]]]:

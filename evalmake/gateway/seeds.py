@@ -20,7 +20,8 @@ class Seed:
         `ours`: a gateway may begin to write to it at any time, and sqlite may keep files beside it.
         """
         self.folder = folder
-        self.connection = self._open("mode=rw") if ours else self._only_read()
+        self.connection = _opened(folder, "mode=rw") if ours else only_read(folder)
+        self.connection.execute("SELECT count(*) FROM Settings").fetchone()
 
     def get(self, key: str) -> bytes | None:
         """What is kept under a key; sqlite3.Error or OSError where it cannot be read."""
@@ -36,15 +37,18 @@ class Seed:
         """Let go of it."""
         self.connection.close()
 
-    def _only_read(self) -> sqlite3.Connection:
-        in_use = self.folder.joinpath(f"{DATABASE}-wal").exists()
-        try:
-            return self._open("mode=ro" if in_use else "mode=ro&immutable=1")
-        except sqlite3.OperationalError:  # its folder cannot be written to, so nobody does
-            return self._open("mode=ro&immutable=1")
 
-    def _open(self, options: str) -> sqlite3.Connection:
-        address = f"{(self.folder / DATABASE).absolute().as_uri()}?{options}"
-        connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-        connection.execute("SELECT count(*) FROM Settings").fetchone()
-        return connection
+def only_read(folder: Path) -> sqlite3.Connection:
+    """The database in a folder, opened so that nothing is written; sqlite3.Error if it is none."""
+    in_use = folder.joinpath(f"{DATABASE}-wal").exists()
+    try:
+        return _opened(folder, "mode=ro" if in_use else "mode=ro&immutable=1")
+    except sqlite3.OperationalError:  # its folder cannot be written to, so nobody does
+        return _opened(folder, "mode=ro&immutable=1")
+
+
+def _opened(folder: Path, options: str) -> sqlite3.Connection:
+    address = f"{(folder / DATABASE).absolute().as_uri()}?{options}"
+    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return connection
