@@ -213,10 +213,8 @@ def _refusals(folder: Path, help: str) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error, Timeout) as error:
-        first: BaseException = error
-        while isinstance(
-            first.__context__, OSError | sqlite3.Error | Timeout
-        ):  # the others say less
+        first: BaseException = error  # what came of it, as a failed ROLLBACK, says less
+        while isinstance(first.__context__, OSError | sqlite3.Error | Timeout):
             first = first.__context__
         reason = getattr(first, "strerror", None) or str(first)
         message = f"the response cache at {folder} cannot be used: {reason}"
