@@ -289,8 +289,7 @@ def _empty_store(folder: Path) -> None:
 def test_an_export_replaces_nothing(place: Place, fill: Callable[[Path], object]) -> None:
     """A folder of something else is refused, and stays as it is."""
     place.filled(2)
-    folder = place.root / "there"
-    folder.mkdir()
+    (folder := place.root / "there").mkdir()
     fill(folder)
     before = contents(folder)
     said = place.run("replies", "export", "there", status=2)
@@ -347,8 +346,7 @@ def test_gc_frees_what_a_kill_left(place: Place) -> None:
     assert place.run("gc", "--dry-run").startswith("response cache, limit 20GiB: 4 bytes would be")
     assert place.run("gc").startswith("response cache, limit 20GiB: 4 bytes freed\n")
     assert not (place.replies / "ol").exists()
-    (place.replies / "yo/00/young.val").unlink()
-    assert contents(place.replies).keys() == before.keys()
+    assert contents(place.replies).keys() - before.keys() == {place.replies / "yo/00/young.val"}
     assert place.told()["replies"] == 3
 
 
