@@ -140,6 +140,9 @@ _simple(
     "Free what no record reaches.",
     click.option("-n", "--dry-run", is_flag=True, help="Only say what."),
 )
+_simple("keeping", "replies", "Tell of the replies kept of models, export or clear them.",
+        click.argument("action", type=click.Choice(["export", "clear"]), required=False),
+        click.argument("folder", type=click.Path(path_type=Path), required=False), _json)  # fmt: skip
 _simple("telling", "logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
 _simple("writing", "init", "Write a first Evalfile.")

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from evalmake.run.gateways import Replies
 
 COMMANDS = (
-    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "show", "verify", "why",
+    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
+    "show", "verify", "why",
 )  # fmt: skip
 
 
@@ -82,11 +83,20 @@ class Workspace:
         """The store, opened."""
         return Store.open(self.store_folder)
 
-    def replies(self) -> Replies:
-        """Where the replies of models are kept."""
+    @property
+    def replies_folder(self) -> Path:
+        """Where the replies of models lie, if any are kept."""
+        return self.store_folder / "replies"
+
+    def replies(self) -> Replies | None:
+        """How the replies of models are kept, if they are to be."""
         from evalmake.run.gateways import Replies
 
-        return Replies(self.store_folder / "replies", 20 * 2**30)
+        settings = self.project.settings
+        if settings.replies is None:
+            return None
+        seeds = tuple(str(self.project.folder / seed) for seed in settings.seeds)
+        return Replies(self.replies_folder, settings.replies.bytes, seeds)
 
     def environments(self) -> Environments:
         """The environments of the benchmarks' packages."""

@@ -68,6 +68,8 @@ def test_every_command_has_a_test() -> None:
     assert sorted(PROSE) == [
         ".ci/run",
         "evalmake init",
+        "evalmake replies clear",
+        "evalmake replies export FOLDER",
         f"keyring set {SERVICE} NAME",
         "pip install 'evalmake[keyring]'",
         "python -m tests.benchmarks",
@@ -92,6 +94,15 @@ def test_a_second_run_says_so_in_one_line(checkout: Path) -> None:
     """Nothing to do is one line and status 0."""
     _run(QUICKSTART, checkout)  # what other tests here left to do
     assert _run(QUICKSTART, checkout) == "nothing to do: 6 evaluations up to date\n"
+
+
+def test_replies_are_exported_and_cleared(checkout: Path) -> None:
+    """The replies of the quickstart's six hundred questions go into a folder, and can be forgotten."""
+    assert "replies: 600 replies added, 600 in all" in _run(
+        f"{QUICKSTART} replies export replies", checkout
+    )
+    assert _run(f"{QUICKSTART} replies clear", checkout) == "600 replies removed\n"
+    assert _run(f"{QUICKSTART} replies", checkout).startswith("0 replies, ")
 
 
 def test_init_writes_what_runs(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands that look after the store: accept, verify, gc."""
+"""Commands that look after the store and the response cache: accept, verify, gc, replies."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
 
 def verify_command(file: Path | None, directory: Path | None) -> int:
     """Re-hash everything; status 2 when something does not match."""
+    from evalmake.gateway import keeping
     from evalmake.store.collect import verify
     from evalmake.store.lock import building
 
@@ -50,6 +51,8 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
     ):
         count, wrong = verify(store)
         store.touch()
+    if damage := keeping.check(workspace.replies_folder):
+        wrong.append(f"the response cache, which evaluations go on without: {damage}")
     for line in wrong:
         click.echo(line)
     click.echo(
@@ -69,8 +72,65 @@ def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
         workspace.store() as store,
     ):
         found = garbage(store) if dry_run else collect(store)
+        culled = _cull(workspace, dry_run)
     for item in found if dry_run else ():
         click.echo(f"{item.key}  {item.size} bytes")
+    if culled:
+        click.echo(culled)
     verb = "would be freed" if dry_run else "freed"
     click.echo(f"{len(found)} entries, {sum(item.size for item in found)} bytes {verb}")
     return 0
+
+
+def _cull(workspace: Workspace, dry_run: bool) -> str:
+    """Bring the response cache down to its limit; what is to be said of that."""
+    from evalmake.gateway import keeping
+
+    folder, limit = workspace.replies_folder, workspace.project.settings.replies
+    held = keeping.holding(folder)
+    if held.trouble:
+        return f"the response cache cannot be read: {held.trouble}; `evalmake replies clear` removes it"
+    if limit is None or not held.bytes:
+        return ""
+    if dry_run:
+        size, verb = keeping.excess(folder, held, limit.bytes), "would be freed"
+    else:
+        size, verb = keeping.cull(folder, limit.bytes), "freed"
+    return f"response cache, limit {limit}: {size} bytes {verb}" if size else ""
+
+
+def replies_command(
+    file: Path | None,
+    directory: Path | None,
+    action: str | None,
+    folder: Path | None,
+    as_json: bool,
+) -> int:
+    """Tell of the response cache (status 2 when it cannot be read), export it, or clear it."""
+    from evalmake.gateway import keeping
+    from evalmake.ui import kept
+
+    if (action == "export") != (folder is not None) or (action and as_json):
+        raise click.UsageError(
+            "write `evalmake replies [--json]`, `replies export FOLDER` or `replies clear`"
+        )
+    workspace = Workspace.open(locate(file))
+    ours = workspace.replies_folder
+    if folder is not None:
+        added, count = keeping.export(ours, folder)
+        click.echo(f"{folder}: {added} replies added, {count} in all")
+        return 0
+    if action == "clear":
+        held = keeping.clear(ours)
+        click.echo(
+            "removed what could not be read" if held.trouble else f"{held.replies} replies removed"
+        )
+        return 0
+    held = keeping.holding(ours)
+    seeds = {
+        name: keeping.holding(workspace.project.folder / name, ours=False)
+        for name in workspace.project.settings.seeds
+    }
+    told = kept.as_json if as_json else kept.as_text
+    click.echo(told(ours, workspace.project.settings.replies, held, seeds))
+    return 2 if held.trouble else 0

@@ -11,4 +11,5 @@ byte for byte, and so does its reply.
     limits.py        rate and concurrency                  retrying.py   what is tried again
     forwarding.py    a request as the model gets it        seeds.py      caches that are only read
     sessions.py      one evaluation: its token, counts     accounting.py what was used, row by row
+    keeping.py       the cache between runs: told of, exported, brought down to its limit
 """

@@ -24,6 +24,7 @@ from xxhash import xxh3_128_hexdigest
 from evalmake.gateway.seeds import Seed
 
 FORM = b"1"
+POLICY = "least-recently-stored"
 _DENIED = ("user", "metadata")
 _GENERATING = ("/chat/completions", "/completions", "/responses")
 _FIXED = ("/embeddings", "/rerank", "/score", "/pooling")
@@ -105,6 +106,15 @@ class Kept:
     seconds: float
 
 
+def cache_at(folder: Path, size: int) -> Any:
+    """The cache in `folder`, made if need be; beyond `size` bytes the oldest replies go."""
+    from diskcache import Cache
+
+    return Cache(
+        str(folder), eviction_policy=POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16
+    )  # fmt: skip
+
+
 class Responses:
     """The cache on disk. Reads and writes go to a thread each, in batches, never on the loop.
 
@@ -113,12 +123,7 @@ class Responses:
 
     def __init__(self, folder: Path, size: int, seeds: list[str]) -> None:
         """Open or make it; OSError, sqlite3.Error or diskcache.Timeout when that cannot be."""
-        from diskcache import Cache
-
-        self._cache = Cache(
-            str(folder), eviction_policy="least-recently-stored", size_limit=size, timeout=60,
-            disk_min_file_size=1 << 16,
-        )  # fmt: skip
+        self._cache = cache_at(folder, size)
         self.trouble = ""
         self._seeds = self._opened(seeds)
         self._loop = asyncio.get_running_loop()

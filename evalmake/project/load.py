@@ -21,7 +21,7 @@ from evalmake.project.fields import Fields, Written
 from evalmake.project.files import FileSet, Loaded, read_all
 from evalmake.project.inherit import Block, Inheritance, Stated
 from evalmake.project.overrides import apply_overrides, bind, judge_variables, unknown_variable
-from evalmake.project.policy import check_policy, check_requires
+from evalmake.project.policy import check_policy, check_requires, check_seeds
 from evalmake.project.project import AliasDecl, Project
 from evalmake.project.references import check_references
 from evalmake.project.schema import KINDS, Executor, Plugins, Settings
@@ -88,6 +88,7 @@ def _project(
     check_references(project, stated, found)
     found.check()
     check_policy(project, settings[1], found)
+    check_seeds(project, settings[1], found)
     found.check()
     world.hashes.save()
     return project

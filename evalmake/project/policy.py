@@ -1,9 +1,11 @@
-"""What `settings` demands of the rest of an Evalfile: a version, pins."""
+"""What `settings` demands of the rest of an Evalfile, and of the disk: a version, pins, seeds."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from evalmake import __version__
 from evalmake.lang.diagnostic import Diagnostics
@@ -59,6 +61,19 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
             found.error(
                 "unpinned-input", f"the include {span.text} is not pinned", span, also=because,
                 help=["write the file's sha256 after it: include \"PATH\" sha256:..."],
+            )  # fmt: skip
+
+
+def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
+    """`settings { seeds = [...] }` names folders that a response cache is in."""
+    for name in project.settings.seeds:
+        folder = Path(os.path.normpath(project.folder / name))
+        if not folder.joinpath("cache.db").is_file():
+            is_folder = folder.is_dir()
+            found.error(
+                "missing-file", f"`{name}` holds no response cache" if is_folder else f"there is no folder `{name}`",
+                written.spans["seeds",].value, about="settings", notes=[f"it was looked for at {folder}"],
+                help=["`evalmake replies export FOLDER` writes one"],
             )  # fmt: skip
 
 

@@ -40,6 +40,12 @@ def _real(value: object) -> object:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _room(value: object) -> object:
+    if isinstance(value, Size) and value.bytes < 2**20:
+        raise PydanticCustomError("bad_room", "it is at least 1MiB; `none` keeps no replies")
+    return value
+
+
 def _items(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -170,6 +176,8 @@ class Settings(Block):
     pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(_items)] = ()
     overrides: tuple[str, ...] | None = None
     confidence: Confidence | None = None
+    replies: Annotated[Size | None, BeforeValidator(_room)] = Size(20 * 2**30, "20GiB")
+    seeds: Texts = ()
 
 
 class Executor(Block):

@@ -90,12 +90,13 @@ def test_one_value_of_one_when(built: Bench) -> None:
     [
         ("# The whole grid.", "# The whole grid, as ever."),
         ('file("sums.jsonl")', 'file("elsewhere/sums.jsonl")'),
+        ("    # The whole", "settings { replies = none, seeds = [] }\n    # The whole"),
         ("params    = {", "executor  = here\n        params    = {"),
         ("seed      in 1..2", "timeout   = 5m\n        retries   = 2\n        seed      in 1..2"),
     ],
 )
 def test_what_is_no_identity_reruns_nothing(built: Bench, old: str, new: str) -> None:
-    """Comments, paths, executors, patience: none makes an evaluation run again."""
+    """Comments, paths, executors, patience, kept replies: none makes an evaluation run again."""
     (built.root / "elsewhere").mkdir()
     (built.root / "elsewhere/sums.jsonl").write_bytes((built.root / "sums.jsonl").read_bytes())
     built.edit("# The whole", "executor here { backend = process, slots = 1 }\n    # The whole")
