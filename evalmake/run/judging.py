@@ -80,6 +80,7 @@ def _beside_its_gateway(outcome: Outcome, task: Task, folder: Path, secrets: Sec
         sums = noted(folder, role)
         usage |= _numbers(sums, "" if role == "model" else f"{role}_")
         task.last_error = str(sums.get("last_error") or task.last_error)
+        task.cache_trouble = str(sums.get("cache_trouble") or task.cache_trouble)
         if fatal := sums.get("fatal"):
             error = secrets.hide_text(str(fatal))
     return replace(outcome, usage=usage, error=error)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, Severity, problem
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, JobState, Outcome, Phase
@@ -274,6 +274,7 @@ class Scheduler:
         self.executors[task.executor].fetch(task.id, folder)
         self.gateways.close(task.node, task.servers)
         outcome = judged(self.workshop, self.secrets, task, state)
+        self._warn_of_cache(task.cache_trouble)
         lost = state.status is None
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
@@ -291,6 +292,14 @@ class Scheduler:
             self.report.failed.append(name)
             self.report.problems.append(task.failure(outcome))
         self._release(task)
+
+    def _warn_of_cache(self, trouble: str) -> None:
+        """Say once that replies are not kept: it costs time and money, and no score."""
+        if trouble and not any(p.code == "replies-failed" for p in self.report.problems):
+            said = f"the response cache cannot be used: {trouble}"
+            self.report.problems.append(
+                Diagnostic("replies-failed", said, severity=Severity.WARNING)
+            )
 
     def _record(self, task: Task, status: str, outcome: Outcome, folder: Path) -> None:
         node, now = task.node, time.time()

@@ -29,6 +29,7 @@ class Task:
     shown: tuple[int, int, int] = (0, 0, 0)
     ended_for: str = ""  # why it was ended before its end
     last_error: str = ""  # of its model, as its gateway saw it
+    cache_trouble: str = ""  # why its replies are not kept
 
     @property
     def needs(self) -> tuple[str, ...]:

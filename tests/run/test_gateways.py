@@ -146,6 +146,22 @@ def test_cache_false(bench: Bench, mock: str) -> None:
     assert stats(mock)["requests"] == 10
 
 
+def test_a_cache_that_cannot_be_used(bench: Bench, mock: str) -> None:
+    """Evaluations go on without it, and a warning says once why no reply is kept."""
+    bench.evalfile(
+        model(f"{mock}/v1"), SUMS, ASKED.replace("benchmark", "seed in 1..2\n benchmark")
+    )
+    bench.sums(5)
+    folder = bench.root / ".evalmake/store/replies"
+    folder.mkdir(parents=True)
+    (folder / "cache.db").write_text("no database" * 1000)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert ended.err.count("warning: the response cache cannot be used: ") == 1
+    assert sorted(bench.scores()) == ["asked/1", "asked/2"]
+
+
 def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
     """Reports say how many of the replies came from the cache."""
     report = 'report card {{ of = [asked], path = "card.{0}", format = {0} }}\n'
