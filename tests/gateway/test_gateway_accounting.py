@@ -39,7 +39,7 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     )
     evaluation = gateway.open(upstream)
     bodies: list[dict[str, Any]] = [
-        {"temperature": 0}, {"temperature": 0}, {"n": 2}, {"stream": True}, {}, {}, {"n": 3},
+        {"temperature": 0}, {"temperature": 0}, {"seed": 2}, {"stream": True}, {}, {}, {"seed": 3},
     ]  # fmt: skip
     for body in bodies:
         evaluation.post(**body)
@@ -53,7 +53,7 @@ def test_sums_and_rows(gateway: Gateway) -> None:
         "tokens_in": 10 + 10 + 3 + 1 + 7, "tokens_out": 20 + 20 + 4 + 2 + 3,
         "tokens_reasoning": 4, "tokens_cached": 10, "tool_calls": 2, "null_content": 1,
         "statuses": {"200": 7, "404": 1}, "finish": {"stop": 3, "tool_calls": 1, "length": 1},
-        "fatal": "", "cache_trouble": "",
+        "models": {}, "fingerprints": {}, "probed": {}, "fatal": "", "cache_trouble": "",
         "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
     }  # fmt: skip
     rows = evaluation.rows("requests")

@@ -103,7 +103,8 @@ def _json(value: object) -> str:
 def test_requests(gateway: Gateway, name: str) -> None:
     """Each adapter makes of a request exactly what its file shows."""
     adapter, rest, body = REQUESTS[name]
-    upstream = Upstream([reply(said("7"))])
+    choices = said("7")["choices"] * 2
+    upstream = Upstream([reply({"choices": choices})])
     mine = [("X-Gone", "1"), ("X-Both", "theirs"), ("X-Stays", "1")]
     evaluation = gateway.open(upstream, cache=False, **adapter)
     assert evaluation.request("POST", rest, json.dumps(body).encode(), mine).status == 200
