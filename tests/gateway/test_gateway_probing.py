@@ -164,6 +164,14 @@ def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
     assert gateway.open(good).post(TEXT, **ECHO).status == 200
 
 
+def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
+    """What another server of the model answers says nothing of it."""
+    good, bad = Upstream(speaks()), Upstream([]).say([reply({}, 500)], speaks(no_echo))
+    evaluation = gateway.open(good, bad)
+    refused(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
+    assert (len(good.seen), len(bad.seen)) == (4, 3)
+
+
 def test_a_probe_outlives_who_asked_first(gateway: Gateway) -> None:
     """When the first harness leaves during the probe, those who wait for it get their answers."""
     upstream = Upstream(lambda seen: [0.2, *speaks()(seen)])
@@ -201,10 +209,10 @@ def test_the_time_of_a_probe_is_nobodys(gateway: Gateway) -> None:
     began = time.monotonic()
 
     def script(seen: Seen) -> list[Step]:
-        pause = 0.0 if json.loads(seen.body)["prompt"] == ECHO["prompt"] else 0.5
+        pause = 0.0 if json.loads(seen.body)["prompt"] == ECHO["prompt"] else 0.2
         return [pause, *speaks()(seen)]
 
     evaluation = gateway.open(Upstream(script))
     assert evaluation.post(TEXT, **ECHO).status == 200
     sums = evaluation.close()
-    assert sums["slowest"] < time.monotonic() - began - 4 * 0.5 + 0.01
+    assert sums["slowest"] < time.monotonic() - began - 4 * 0.2 + 0.01
