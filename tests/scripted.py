@@ -178,6 +178,13 @@ DONE = b"data: [DONE]\n\n"
 
 
 def numbered(texts: Callable[[int], str] = "sample {}".format) -> Script:
-    """Says another text each time."""
+    """Says another text each time, in as many choices as are asked for, with log-probabilities."""
     count = iter(range(10**9))
-    return lambda seen: [reply(said(texts(next(count))))]
+
+    def script(seen: Seen) -> list[Step]:
+        body = said(texts(next(count)))
+        choice = {**body["choices"][0], "logprobs": {"content": [{"logprob": -0.1}]}}
+        number = json.loads(seen.body or b"{}").get("n") or 1
+        return [reply({**body, "choices": [choice] * number})]
+
+    return script

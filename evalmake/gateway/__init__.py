@@ -9,7 +9,9 @@ byte for byte, and so does its reply.
     interceptors/    what is changed in requests and replies
     responses.py     the response cache                    upstream.py   connections to the model
     limits.py        rate and concurrency                  retrying.py   what is tried again
-    forwarding.py    a request as the model gets it        seeds.py      caches that are only read
+    asking.py        a request's way to the model          forwarding.py a request as the model gets it
+    probing.py       what an endpoint cannot do            echo.py       the test of log-probabilities
     sessions.py      one evaluation: its token, counts     accounting.py what was used, row by row
+    seeds.py         caches that are only read             progress.py   how far it is, told by POST
     keeping.py       the cache between runs: told of, exported, brought down to its limit
 """

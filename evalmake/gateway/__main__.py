@@ -14,6 +14,7 @@ from pathlib import Path
 from evalmake.gateway.exchange import Exchange
 from evalmake.gateway.forwarding import Fixed
 from evalmake.gateway.limits import Limits
+from evalmake.gateway.progress import Progress
 from evalmake.gateway.responses import Responses
 from evalmake.gateway.server import Connection
 from evalmake.gateway.sessions import Open, Sessions
@@ -36,6 +37,7 @@ class Gateway:
         fixed = Fixed(settings, environ)
         self.shared = Shared(cache, limits, fixed, trouble)
         self.sessions = Sessions(Path(settings.sessions), fixed.hide)
+        self.progress = Progress(self.shared)
 
     async def handle(self, request: Request, connection: Connection) -> None:
         """Answer one request."""
@@ -54,15 +56,18 @@ class Gateway:
             self.flush()
             summary = opened.account.summary(self.shared.state())
             self.sessions.close(name)
+            self.progress.tell(name, opened, finished=True)
             connection.reply(200, _JSON, json.dumps(summary).encode())
         else:
             await Exchange(self.shared, opened, request, slash + rest, connection).run()
 
     async def keep_records(self) -> None:
-        """Write every evaluation's rows and sums now and then."""
+        """Write every evaluation's rows and sums now and then, and tell how far it is."""
         while True:
             await asyncio.sleep(_FLUSH)
             self.flush()
+            for key, opened in self.sessions.open.items():
+                self.progress.tell(key, opened)
 
     def flush(self) -> None:
         """Write them now."""
@@ -79,6 +84,7 @@ class Gateway:
     async def close(self) -> None:
         """Write all that is left."""
         self.flush()
+        await self.progress.close()
         if self.shared.cache is not None:
             await self.shared.cache.close()
 

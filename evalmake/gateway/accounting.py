@@ -19,6 +19,7 @@ from xxhash import xxh3_64_hexdigest
 from evalmake.gateway.sse import listed
 
 _LONGEST_TEXT = 100_000  # characters of a request or reply that is kept whole
+_MOST_NAMES = 100
 
 
 class Account:
@@ -31,6 +32,9 @@ class Account:
         self.counts: Counter[str] = Counter()
         self.statuses: Counter[str] = Counter()
         self.finish: Counter[str] = Counter()
+        self.models: Counter[str] = Counter()
+        self.fingerprints: Counter[str] = Counter()
+        self.probed: dict[str, str] = {}
         self.seconds = 0.0
         self.slowest = 0.0
         self.first = 0.0
@@ -43,6 +47,17 @@ class Account:
         """Add to a count."""
         self.counts[name] += amount
         self._dirty = True
+
+    def probe(self, name: str, fact: str) -> None:
+        """What was found of the endpoint that the evaluation relies on."""
+        self.probed[name] = fact
+        self._dirty = True
+
+    def end(self, reason: str) -> None:
+        """Why the evaluation is to end, if it is."""
+        if reason != self.fatal:
+            self.fatal = reason
+            self._dirty = True
 
     def row(self, name: str, values: Mapping[str, object]) -> None:
         """Append a row to NAME.jsonl."""
@@ -67,6 +82,8 @@ class Account:
         self.row("requests", row)
 
     def _used(self, reply: Mapping[str, Any]) -> dict[str, object]:
+        _tally(self.models, reply.get("model"))
+        _tally(self.fingerprints, reply.get("system_fingerprint"))
         usage = reply.get("usage")
         used: dict[str, object] = {}
         for name, path in _USAGE.items():
@@ -90,12 +107,18 @@ class Account:
     def summary(self, shared: Mapping[str, object]) -> dict[str, object]:
         """The sums, as in `usage.json`; seconds are of requests that the model answered.
 
+        Models and fingerprints are as the replies name them, those from the cache too; `probed` is
+        what was found of the endpoint where the evaluation relied on it.
+
         `shared` is what is so for all evaluations of the model.
         """
         return {
             **{name: amount for name, amount in self.counts.items() if amount},
             "statuses": dict(self.statuses),
             "finish": dict(self.finish),
+            "models": {self._hide(name): count for name, count in self.models.items()},
+            "fingerprints": {self._hide(name): count for name, count in self.fingerprints.items()},
+            "probed": {name: self._hide(fact) for name, fact in self.probed.items()},
             "seconds": round(self.seconds, 3),
             "slowest": round(self.slowest, 3),
             "first": round(self.first, 3),
@@ -126,6 +149,12 @@ _USAGE = {
     "tokens_reasoning": ("completion_tokens_details", "reasoning_tokens"),
     "tokens_cached": ("prompt_tokens_details", "cached_tokens"),
 }
+
+
+def _tally(counts: Counter[str], name: object) -> None:
+    """Count a name that a reply tells; a server that has a new one each time fills no memory."""
+    if isinstance(name, str) and name:
+        counts[name if name in counts or len(counts) < _MOST_NAMES else "..."] += 1
 
 
 def prompt_digest(body: Mapping[str, Any]) -> str:

@@ -12,22 +12,23 @@ from typing import Any
 
 from evalmake.gateway import sse
 from evalmake.gateway.accounting import prompt_digest, shown
+from evalmake.gateway.asking import Asking, Ended, said, written
 from evalmake.gateway.changing import Changed
-from evalmake.gateway.forwarding import head
+from evalmake.gateway.echo import is_asked_for
 from evalmake.gateway.interceptors.base import Body
+from evalmake.gateway.probing import probe, unheeded
 from evalmake.gateway.responses import Kept, Question, is_complete, question
-from evalmake.gateway.retrying import TRANSIENT, retry_after, wait
+from evalmake.gateway.retrying import TRANSIENT
 from evalmake.gateway.server import Connection
 from evalmake.gateway.sessions import Open
 from evalmake.gateway.shared import Shared
-from evalmake.gateway.upstream import Pool, Reply, UpstreamError
+from evalmake.gateway.upstream import Reply, UpstreamError
 from evalmake.gateway.wire import Headers, Request, end_to_end, header
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _FINAL: Headers = [(b"x-should-retry", b"false")]
 """Tells OpenAI's clients that trying again was our work, and is done."""
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
-_EXCERPT = 200  # characters of a reply that a message quotes
 
 
 class Exchange:
@@ -40,8 +41,9 @@ class Exchange:
         self.opened = opened
         self.request = request
         self.rest = rest
-        self.path = rest.partition(b"?")[0].decode("latin-1")
         self.connection = connection
+        self.asking = Asking(shared, opened, request, rest)
+        self.path = self.asking.path
         self.payload = request.body
         self.body = self._parsed()
         self.asked: Question | None = None
@@ -50,31 +52,30 @@ class Exchange:
         """What is asked of the model, where the cache may know it."""
         self.occurrence = 0
         self.key = ""
-        self.tries = 0
         self.first: float | None = None
         self.began = perf_counter()
-        self._inside = False
         self._answered = False
         self._kept = False
         self._leads: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
         """Answer it: from the cache, or from the model."""
-        if reason := self.opened.breaker.reason:
-            self._refuse(400, f"this evaluation is to end: {reason}")
-            return
+        breaker = self.opened.breaker
         try:
+            if breaker.reason:
+                raise Ended(breaker.reason)
             self._intercept()
             self._ask_what()
             if self.question is None or not await self._from_cache():
                 await self._from_model()
-        except _Ended as ended:
+        except Ended as ended:
             self._refuse(400, str(ended))
         except Exception as error:  # of an interceptor, or of ours
             traceback.print_exc(file=sys.stderr)
             self._give_up(500, f"the gateway failed: {type(error).__name__}: {error}")
         finally:
-            self._leave()
+            self.asking.leave()
+            self.opened.account.end(breaker.reason)
             if self.asked is not None and not self._answered:
                 self.opened.give_back(self.asked, self.occurrence)
             if self._leads is not None:
@@ -98,11 +99,7 @@ class Exchange:
             for one in self.opened.interceptors:
                 if one.asks:
                     self.body = one.request(self.body, self.path)
-            self._write_payload()
-
-    def _write_payload(self) -> None:
-        text = json.dumps(self.body, separators=(",", ":"), ensure_ascii=False)
-        self.payload = text.encode("utf-8", "surrogatepass")
+            self.payload = written(self.body)
 
     def _ask_what(self) -> None:
         """Find the request's place among the samples, and its key in the cache."""
@@ -114,7 +111,7 @@ class Exchange:
         self.occurrence = opened.occurrence(asked)
         if self.occurrence and opened.adapter.reseed and isinstance(self.body.get("seed"), int):
             self.body["seed"] = (self.body["seed"] + self.occurrence * 1_000_003) % 2**31
-            self._write_payload()
+            self.payload = written(self.body)
             asked = question(target, self.body)
         if asked is not None and self.shared.cache is not None and opened.adapter.cache:
             self.question = asked
@@ -162,91 +159,34 @@ class Exchange:
 
     async def _from_model(self) -> None:
         try:
-            reply, piece = await self._ask()
+            await self._probe()
+            reply, piece = await self.asking.reply(self.payload, self.asked is not None)
         except UpstreamError as error:
-            self._give_up(504 if error.kind == "timeout" else 502, f"{self._where()}: {error}")
+            status = 504 if error.kind == "timeout" else 502
+            self._give_up(status, f"{self.asking.where}: {error}")
             return
         if reply.stream:
             await self._stream(reply, piece)
         else:
             self._whole(reply)
 
-    async def _ask(self) -> tuple[Reply, bytes | None]:
-        """The model's reply, with a stream's first piece; tries again where that may help."""
-        left = self.opened.adapter.retry
-        while True:
-            await self._enter()
-            if self.opened.breaker.reason:
-                raise _Ended(f"this evaluation is to end: {self.opened.breaker.reason}")
-            pool = self.shared.pool(self.opened.session.upstreams)
-            self.tries += 1
-            self.opened.account.counts["sent"] += 1
-            after: float | None = None
-            try:
-                reply, piece = await self._try(pool)
-                trouble = self._trouble(reply)
-                after = retry_after(header(reply.headers, b"retry-after"))
-            except UpstreamError as error:
-                left -= not self._waited_for(error)
-                if left < 0:
-                    raise
-                trouble = str(error)
-            else:
-                if reply.status == 429:
-                    self.shared.limits.refused(after)
-                if not trouble:
-                    self.shared.limits.answered()
-                    return reply, piece
-                left -= 1
-                if left < 0:
-                    if reply.status == 200:
-                        raise UpstreamError("broken", trouble)
-                    return reply, piece
-                reply.drop()
-            self._leave()
-            self.opened.account.count("retries")
-            self.opened.account.last_error = f"{self._where()}: {trouble}"
-            await asyncio.sleep(wait(self.tries, after))
-            self.opened.look_again()
-
-    def _waited_for(self, error: UpstreamError) -> bool:
-        """Whether the server is being started again, so that the try does not count."""
-        waited = perf_counter() - self.began
-        return error.kind == "connect" and waited < self.opened.session.patience
-
-    async def _try(self, pool: Pool) -> tuple[Reply, bytes | None]:
-        """Ask once."""
-        request, opened = self.request, self.opened
-        headers = self.shared.fixed.without(request.headers, opened.token)
-        for one in opened.interceptors:
-            headers = one.headers(headers)
-        headers = [*self.shared.fixed.headers, *headers]
-        top = head(request, pool.path(self.rest), pool.netloc, headers, len(self.payload))
-        timeout = opened.adapter.timeout
-        reply = await pool.ask(top + self.payload, timeout, request.method == b"HEAD")
-        try:
-            return reply, await reply.piece() if reply.stream else None
-        except asyncio.CancelledError:
-            reply.drop()
-            raise
-
-    def _trouble(self, reply: Reply) -> str:
-        """Why a reply is to be asked for again, if it is."""
-        if reply.status in TRANSIENT:
-            return _said(reply)
-        packed = header(reply.headers, b"content-encoding") not in (b"", b"identity")
-        if reply.status == 200 and self.asked is not None and not reply.stream and not packed:
-            try:
-                json.loads(reply.body)
-            except ValueError:
-                return f"the reply is not JSON: {_excerpt(reply.body)}"
-        return ""
+    async def _probe(self) -> None:
+        """Make sure that the endpoint can do what is asked; Ended where it cannot."""
+        if self.body is None or not is_asked_for(self.path, self.body):
+            return
+        reason = await probe(self.shared, self.opened, self.request, self.rest, self.body)
+        if reason:
+            self.opened.breaker.end(reason)
+            raise Ended(reason)
+        self.began = perf_counter()
 
     # The reply
 
     def _whole(self, reply: Reply) -> None:
         parsed = _parse(reply) if self.body is not None else None
-        self._judge(reply, parsed)
+        if reason := self._judge(reply, parsed):
+            self._account(reply.status, parsed, reply.body)
+            raise Ended(reason)
         body = reply.body if reply.status != 200 else self._changed(reply.body, parsed)
         headers = end_to_end(reply.headers)
         if reply.status in TRANSIENT:
@@ -286,7 +226,7 @@ class Exchange:
                 await self.connection.send(part)
         except UpstreamError as error:
             self.opened.account.count("broken")
-            self._give_up(502, f"{self._where()}: {error}", b"".join(pieces))
+            self._give_up(502, f"{self.asking.where}: {error}", b"".join(pieces))
             return
         except BaseException:
             reply.drop()
@@ -294,19 +234,28 @@ class Exchange:
         self.connection.end()
         whole = b"".join(pieces)
         parsed = sse.assembled(whole)
-        self._judge(reply, parsed)
-        self._keep(reply, whole, parsed)
+        if not self._judge(reply, parsed):
+            self._keep(reply, whole, parsed)
         self._account(reply.status, parsed, whole)
 
-    def _judge(self, reply: Reply, parsed: Body | None) -> None:
-        """What the reply means for the evaluation as a whole."""
-        message = f"{self._where()}: {_said(reply)}" if reply.status >= 400 else ""
+    def _judge(self, reply: Reply, parsed: Body | None) -> str:
+        """What the reply means for the evaluation as a whole: why it is to be seen by nobody."""
+        where = self.asking.where
+        message = f"{where}: {said(reply)}" if reply.status >= 400 else ""
         account = self.opened.account
         if reply.status in TRANSIENT:
             self.opened.breaker.gave_up(message)
             account.count("failed")
         self.opened.breaker.answered(reply.status, message)
         account.last_error = message or account.last_error
+        if reply.status != 200 or parsed is None or self.body is None:
+            return ""
+        ignored = unheeded(self.path, self.body, parsed)
+        if not ignored:
+            return ""
+        reason = f"the endpoint {where} {ignored}"
+        self.opened.breaker.end(reason)
+        return reason
 
     def _keep(self, reply: Reply, body: bytes, parsed: Body | None) -> None:
         """Put a complete success into the cache."""
@@ -331,15 +280,17 @@ class Exchange:
     ) -> None:
         opened, account = self.opened, self.opened.account
         opened.serial += 1
-        if account.fatal != opened.breaker.reason:
-            account.fatal = opened.breaker.reason
         spent = perf_counter() - self.began if cached is None else cached
         row: dict[str, object] = {"n": opened.serial, "path": self.path, "status": status}
         if self.body is not None:
             row["prompt"] = prompt_digest(self.body)
         if self.asked is not None:
             row["question"], row["occurrence"] = self.asked.digest, self.occurrence
-        row |= {"tries": self.tries, "seconds": round(spent, 6), "cached": cached is not None}
+        row |= {
+            "tries": self.asking.tries,
+            "seconds": round(spent, 6),
+            "cached": cached is not None,
+        }
         if self.first is not None:
             row["first"] = round(self.first, 6)
         account.finished(row, parsed)
@@ -365,35 +316,10 @@ class Exchange:
         error = {"error": {"message": text, "type": "evalmake_gateway", "code": None}}
         self.connection.reply(status, [*_JSON, *_FINAL], json.dumps(error).encode())
 
-    async def _enter(self) -> None:
-        await self.shared.limits.enter()
-        self._inside = True
-
-    def _leave(self) -> None:
-        if self._inside:
-            self._inside = False
-            self.shared.limits.leave()
-
-    def _where(self) -> str:
-        return self.opened.session.upstreams[0].rstrip("/") + self.path.removeprefix("/v1")
-
-
-class _Ended(Exception):
-    """The evaluation ended while a request of its waited."""
-
 
 def _parse(reply: Reply) -> Body | None:
     try:
-        parsed = json.loads(reply.body)
+        parsed = reply.json()
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
-
-
-def _said(reply: Reply) -> str:
-    return f"HTTP {reply.status}: {_excerpt(reply.body)}"
-
-
-def _excerpt(body: bytes) -> str:
-    """The beginning of a reply on one line."""
-    return " ".join(body[: _EXCERPT * 4].decode("utf-8", "replace").split())[:_EXCERPT] or "(empty)"

@@ -51,11 +51,15 @@ class Breaker:
         self._row = 0
         self.reason = ""
 
+    def end(self, reason: str) -> None:
+        """The evaluation is to end; the first reason stays."""
+        self.reason = self.reason or reason
+
     def answered(self, status: int, message: str) -> None:
         """A reply went to the harness."""
         client = 400 <= status < 500 and self._ends and status not in self._excluded
         if status in HOPELESS or client:
-            self.reason = self.reason or message
+            self.end(message)
         elif status < 400:
             self._row = 0
 
@@ -63,6 +67,4 @@ class Breaker:
         """A request used up its tries."""
         self._row += 1
         if self._row >= _IN_A_ROW:
-            self.reason = (
-                self.reason or f"{self._row} requests in a row failed, the last one: {message}"
-            )
+            self.end(f"{self._row} requests in a row failed, the last one: {message}")

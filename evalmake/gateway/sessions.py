@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 import time
@@ -34,6 +35,7 @@ class Open:
         self.answers = [one for one in self.interceptors if one.answers]
         self.breaker = Breaker(self.adapter.client_errors)
         self.account = Account(Path(session.folder), hide)
+        self._hide = hide
         self.serial = 0
         self.logged = 0
         self.token = session.token.encode()
@@ -46,6 +48,13 @@ class Open:
             found = Session.read(self.path)
             if found.token == self.session.token:
                 self.session = found
+
+    def apart(self) -> Open:
+        """Another like it that cannot end; what it counts is nobody's."""
+        other = copy.copy(self)
+        other.breaker = Breaker(False)
+        other.account = Account(self.account.folder, self._hide)
+        return other
 
     def admits(self, authorization: bytes) -> bool:
         """Whether a request bears this evaluation's token."""

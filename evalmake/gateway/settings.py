@@ -74,6 +74,7 @@ class Adapter(Base):
     client_errors: bool | list[int] = False
     """End the evaluation at the first 4xx reply; a list names the statuses that do not end it."""
     progress_url: str | None = None
+    """Where the evaluation's counts are posted while they change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from evalmake.gateway.echo import Finding
 from evalmake.gateway.forwarding import Fixed
 from evalmake.gateway.limits import Limits
 from evalmake.gateway.responses import Responses
@@ -22,6 +23,8 @@ class Shared:
         self.loop = asyncio.get_running_loop()
         self.under_way: dict[str, asyncio.Future[bool]] = {}
         """By key in the cache; done with whether an answer came that is not to be kept."""
+        self.probes: dict[tuple[str, str, str], asyncio.Task[Finding]] = {}
+        """By server, model and what was tested; under way, or done."""
         self._pools: dict[str, Pool] = {}
         self._trouble = trouble
 

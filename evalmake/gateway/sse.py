@@ -62,14 +62,14 @@ def written(event: Body | bytes) -> bytes:
 
 
 def assembled(data: bytes) -> Body:
-    """The reply that a stream amounts to: enough to tell whether it is whole, and what it used."""
+    """The reply that a stream amounts to: enough to tell whether it is whole and heeds its request."""
     splitter = Splitter()
     choices: dict[str, Body] = {}
     whole: Body = {}
     for event in [*splitter.feed(data), *splitter.end()]:
         if isinstance(event, bytes):
             continue
-        for key in ("usage", "error"):
+        for key in ("usage", "error", "model", "system_fingerprint"):
             if event.get(key):
                 whole[key] = event[key]
         for part in listed(event.get("choices")):
@@ -85,6 +85,9 @@ def listed(value: object) -> list[Body]:
 def _add(choice: Body, part: Body) -> None:
     if part.get("finish_reason") is not None:
         choice["finish_reason"] = part["finish_reason"]
+    logprobs = part.get("logprobs")
+    if isinstance(logprobs, dict) and any(logprobs.values()):
+        choice["logprobs"] = logprobs
     delta = part.get("delta")
     if not isinstance(delta, dict):
         choice["text"] = choice.get("text", "") + str(part.get("text") or "")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -16,6 +17,7 @@ from evalmake.gateway.wire import Headers, header
 
 _CONNECT_TIMEOUT = 15.0
 _LONGEST_QUEUE = 64  # chunks of a stream that wait for a slow harness
+_UNREAD = object()
 
 
 class UpstreamError(Exception):
@@ -31,7 +33,7 @@ class Reply:
     """A reply: whole in `body`, or a stream of pieces to iterate over once."""
 
     __slots__ = (
-        "_link", "_pieces", "_waiter", "body", "done", "ended", "error", "headers", "status", "stream",
+        "_link", "_parsed", "_pieces", "_waiter", "body", "done", "ended", "error", "headers", "status", "stream",
     )  # fmt: skip
 
     def __init__(self, status: int, headers: Headers, stream: bool, link: Link) -> None:
@@ -44,8 +46,15 @@ class Reply:
         self.ended: Callable[[], None] | None = None
         """Called when a stream is over."""
         self._link = link
+        self._parsed: Any = _UNREAD
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
+
+    def json(self) -> Any:
+        """The JSON of a whole body, read once; ValueError where it is none."""
+        if self._parsed is _UNREAD:
+            self._parsed = json.loads(self.body)
+        return self._parsed
 
     def feed(self, piece: bytes) -> None:
         """More has come."""

@@ -70,6 +70,15 @@ class Answer(NamedTuple):
         return ("x-evalmake-cache", "hit") in self.headers
 
 
+def refused(answer: Answer, why: str) -> None:
+    """It is the gateway's own, of an evaluation that is to end."""
+    assert answer.status == 400
+    assert ("x-should-retry", "false") in answer.headers
+    message = answer.json["error"]["message"]
+    assert message.startswith("this evaluation is to end: ")
+    assert why in message
+
+
 class Gateway:
     """One process; its cache is in `folder/cache` unless the settings say otherwise."""
 

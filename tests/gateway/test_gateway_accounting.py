@@ -39,7 +39,7 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     )
     evaluation = gateway.open(upstream)
     bodies: list[dict[str, Any]] = [
-        {"temperature": 0}, {"temperature": 0}, {"n": 2}, {"stream": True}, {}, {}, {"n": 3},
+        {"temperature": 0}, {"temperature": 0}, {"seed": 2}, {"stream": True}, {}, {}, {"seed": 3},
     ]  # fmt: skip
     for body in bodies:
         evaluation.post(**body)
@@ -53,7 +53,7 @@ def test_sums_and_rows(gateway: Gateway) -> None:
         "tokens_in": 10 + 10 + 3 + 1 + 7, "tokens_out": 20 + 20 + 4 + 2 + 3,
         "tokens_reasoning": 4, "tokens_cached": 10, "tool_calls": 2, "null_content": 1,
         "statuses": {"200": 7, "404": 1}, "finish": {"stop": 3, "tool_calls": 1, "length": 1},
-        "fatal": "", "cache_trouble": "",
+        "models": {}, "fingerprints": {}, "probed": {}, "fatal": "", "cache_trouble": "",
         "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
     }  # fmt: skip
     rows = evaluation.rows("requests")
@@ -73,6 +73,41 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     assert {row["prompt"] for row in rows[:7]} == {xxh3_64_hexdigest(b"Hello")}
     assert rows[7]["path"] == "/v1/models"
     assert not {"prompt", "question"} & set(rows[7])
+
+
+def test_what_answered(gateway: Gateway) -> None:
+    """Models and fingerprints are counted as replies name them: whole, streamed and cached ones."""
+    names = {"model": "m-2", "system_fingerprint": "fp_1"}
+    head = b"data: " + json.dumps({"choices": [], **names}).encode() + b"\n\n"
+    upstream = Upstream([]).say(
+        [reply({**said("7"), **names})],
+        chunked(head, event("7"), event(finish="stop"), DONE),
+        [reply({**said("7"), "model": "m-3", "system_fingerprint": None})],
+        [reply({**said("7"), "model": 7})],
+        [reply({"model": "m-2", "data": []})],
+        [reply({**said("7"), "model": f"the key is {KEY}"})],
+    )
+    evaluation = gateway.open(upstream)
+    for stream in (False, True):
+        evaluation.posts(2, temperature=0, stream=stream)
+    for _ in range(2):
+        evaluation.post()
+    evaluation.post("/v1/embeddings", input="x")
+    evaluation.post()
+    sums = evaluation.close()
+    assert sums["models"] == {"m-2": 5, "m-3": 1, "the key is ***": 1}
+    assert sums["fingerprints"] == {"fp_1": 4}
+
+
+def test_a_new_name_each_time(gateway: Gateway) -> None:
+    """A server whose every reply has another fingerprint fills neither memory nor record."""
+    account = Account(gateway.folder, str)
+    for number in range(1000):
+        account.finished({"status": 200, "seconds": 0.1}, {"system_fingerprint": f"fp_{number}"})
+    fingerprints = account.summary({})["fingerprints"]
+    assert isinstance(fingerprints, dict)
+    assert (fingerprints["fp_0"], fingerprints["..."]) == (1, 900)
+    assert len(fingerprints) == 101
 
 
 def test_the_record_is_written_meanwhile(gateway: Gateway) -> None:

@@ -16,7 +16,18 @@ from scripted import Seen, Then, Upstream, chunked, reply, said
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
-NAMES = st.from_regex(r"[Xx]-[A-Za-z0-9-]{1,12}", fullmatch=True)
+_NOT_PASSED = {
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+    "trailer", "transfer-encoding", "upgrade", "content-length", "host", "authorization",
+    "accept-encoding", "expect", "content-type",
+}  # fmt: skip
+NAMES = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,16}", fullmatch=True).filter(
+    lambda name: name.lower() not in _NOT_PASSED
+)
+PATHS = st.from_regex(
+    r"/v1/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,20}(\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,20})?",
+    fullmatch=True,
+)
 HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=5, unique_by=lambda item: item[0].lower())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -38,17 +49,17 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 
 @few
 @given(
-    body=st.binary(max_size=300), answer=st.binary(max_size=300), sent=HEADERS, told=HEADERS,
+    rest=PATHS, body=st.binary(max_size=300), answer=st.binary(max_size=300), sent=HEADERS, told=HEADERS,
     cuts=st.lists(st.integers(0, 1000), max_size=4), chunks=st.booleans(),
     kind=st.sampled_from(["text/plain", "application/octet-stream", "text/event-stream"]),
     framing=st.sampled_from(["length", "chunks", "end"]),
     status=st.sampled_from([200, 201, 299, 302, 400, 404, 418, 422, 501]),
 )  # fmt: skip
 def test_bytes_pass(
-    gateway: Gateway, body: bytes, answer: bytes, sent: Any, told: Any, cuts: list[int],
+    gateway: Gateway, rest: str, body: bytes, answer: bytes, sent: Any, told: Any, cuts: list[int],
     chunks: bool, kind: str, framing: str, status: int,
 ) -> None:  # fmt: skip
-    """Any body and any headers reach the other side byte for byte, however they are framed."""
+    """Any path, body and headers reach the other side byte for byte, however they are framed."""
     parts = pieces(answer, cuts)
     head = b"HTTP/1.1 %d X\r\ncontent-type: %b\r\n" % (status, kind.encode())
     head += b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in told)
@@ -59,11 +70,10 @@ def test_bytes_pass(
     }[framing]
     upstream = Upstream(script)
     evaluation = gateway.open(upstream)
-    got = evaluation.request("POST", "/v1/odd", pieces(body, cuts) if chunks else body, sent)
+    got = evaluation.request("POST", rest, pieces(body, cuts) if chunks else body, sent)
     [seen] = upstream.seen
-    assert (seen.method, seen.target, seen.body) == (b"POST", b"/v1/odd", body)
-    names = {name.encode() for name, _ in sent}
-    assert [one for one in seen.headers if one[0] in names] == [
+    assert (seen.method, seen.target, seen.body) == (b"POST", rest.encode(), body)
+    assert [one for one in seen.headers if one[0].decode().lower() not in _NOT_PASSED] == [
         (name.encode(), value.encode()) for name, value in sent
     ]
     assert (got.status, got.body) == (status, answer)
@@ -86,6 +96,41 @@ def test_json_passes_as_it_was_written(
     got = evaluation.request("POST", CHAT, sent)
     assert upstream.seen[0].body == sent
     assert (got.status, got.body) == (200, told)
+
+
+ODD = b' {"choices" : [{"index":0,"message":{"content":"\\u00e9"},"finish_reason":"stop"}], "a":1e2}\n'
+ODD_STREAM = [
+    b": hm\r\n\r\n",
+    b"data:" + ODD.strip().replace(b"message", b"delta") + b"\r\n\r\n",
+    b"data: [DONE]\n\n",
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    "adapter",
+    [
+        {"system": "Think."}, {"params": {"top_k": 5}}, {"drop": ["seed"]}, {"rename": {"seed": "s"}},
+        {"headers": {"X-A": "1"}}, {"drop_headers": ["X-B"]}, {"reseed": True}, {"log": 9},
+    ],
+)  # fmt: skip
+def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, stream: bool) -> None:
+    """With interceptors of requests alone a reply passes byte for byte, from the cache too."""
+    upstream = Upstream(chunked(*ODD_STREAM) if stream else [reply(ODD)])
+    evaluation = gateway.open(upstream, **adapter)
+    for _ in range(2):
+        got = evaluation.post(seed=1, temperature=0, stream=stream)
+        assert got.body == (b"".join(ODD_STREAM) if stream else ODD)
+    assert got.cached
+
+
+@pytest.mark.parametrize("stream", [b"false", b"true"])
+def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -> None:
+    """With interceptors of replies alone a request passes byte for byte."""
+    sent = b' {"messages" : [{"content":"\\u00e9"}],\n"a":1e2, "stream":%b}' % stream
+    upstream = Upstream(chunked(*ODD_STREAM) if stream == b"true" else [reply(ODD)])
+    assert gateway.open(upstream, strip_reasoning=True).request("POST", CHAT, sent).status == 200
+    assert upstream.seen[0].body == sent
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +77,10 @@ REQUESTS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "system-and-params": (
         {"system": "Think.", "params": {"temperature": 0}, "drop": ["stop"]}, CHAT, CONVERSATION,
     ),
+    "stream": (
+        {"system": "Think.", "params": {"stream_options": {"include_usage": True}}, "drop": ["n"]},
+        CHAT, {**ASKED, "n": 1, "stream": True, "stream_options": {"chunk": 2}},
+    ),
 }  # fmt: skip
 
 
@@ -103,7 +105,8 @@ def _json(value: object) -> str:
 def test_requests(gateway: Gateway, name: str) -> None:
     """Each adapter makes of a request exactly what its file shows."""
     adapter, rest, body = REQUESTS[name]
-    upstream = Upstream([reply(said("7"))])
+    choices = said("7")["choices"] * 2
+    upstream = Upstream([reply({"choices": choices})])
     mine = [("X-Gone", "1"), ("X-Both", "theirs"), ("X-Stays", "1")]
     evaluation = gateway.open(upstream, cache=False, **adapter)
     assert evaluation.request("POST", rest, json.dumps(body).encode(), mine).status == 200
@@ -309,90 +312,3 @@ def test_a_truncated_sample_is_not_asked_for_again(gateway: Gateway) -> None:
     evaluation = gateway.open(upstream, reseed=True)
     evaluation.posts(3, seed=1, temperature=1)
     assert len({body["seed"] for body in upstream.bodies}) == 3
-
-
-# Third parties'
-
-PLUGIN = """
-from pydantic import BaseModel
-from evalmake.gateway.interceptors.base import Events, Interceptor
-
-class Shouts(Events):
-    def __init__(self, word):
-        self.word = word
-    def event(self, event):
-        for choice in event["choices"]:
-            choice["delta"]["content"] = choice["delta"].get("content", "").upper()
-        yield event
-    def end(self):
-        yield {"choices": [{"index": 0, "delta": {"content": self.word}}]}
-
-class Loud(Interceptor):
-    asks = answers = True
-    class Settings(BaseModel):
-        word: str
-    def __init__(self, settings):
-        self.settings = settings
-    def request(self, body, path):
-        body["loud"] = self.settings.word
-        return body
-    def headers(self, headers):
-        return [*headers, (b"x-loud", b"1")]
-    def reply(self, body, record):
-        record.count("shouted")
-        body["choices"][0]["message"]["content"] += self.settings.word
-        return body
-    def events(self, record):
-        return Shouts(self.settings.word)
-
-class Broken(Interceptor):
-    asks = True
-    def request(self, body, path):
-        raise ZeroDivisionError("what a plugin may do")
-"""
-
-
-@pytest.fixture(scope="module")
-def with_plugins(
-    start_gateway: Callable[..., Gateway], tmp_path_factory: pytest.TempPathFactory
-) -> Gateway:
-    """A gateway in whose environment another's package is installed."""
-    folder = tmp_path_factory.mktemp("site")
-    info = folder / "loud-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
-    points = "[evalmake.interceptors]\nloud = loud:Loud\nbroken = loud:Broken\n"
-    (info / "entry_points.txt").write_text(points)
-    (folder / "loud.py").write_text(PLUGIN)
-    patch = pytest.MonkeyPatch()
-    patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *filter(None, sys.path)]))
-    gateway = start_gateway()
-    patch.undo()
-    gateway.may_fail = True
-    return gateway
-
-
-def test_a_third_partys(with_plugins: Gateway) -> None:
-    """A class under an entry point changes requests, headers, replies and streams, and counts."""
-    upstream = Upstream([])
-    upstream.say([reply(said("7"))], chunked(event("seven"), event(finish="stop"), DONE))
-    evaluation = with_plugins.open(upstream, plugins={"loud": {"word": "!"}}, strip_reasoning=True)
-    assert evaluation.post(temperature=0).text == "7!"
-    got = evaluation.post(stream=True, temperature=0).body.split(b"\n\n")
-    assert got[-2:] == [b"data: [DONE]", b""]
-    contents = [json.loads(one[6:])["choices"][0]["delta"].get("content") for one in got[:-2]]
-    assert "".join(contents) == "SEVEN!"
-    assert [body["loud"] for body in upstream.bodies] == ["!", "!"]
-    assert upstream.seen[0].header(b"x-loud") == b"1"
-    assert evaluation.close()["shouted"] == 1
-
-
-def test_a_third_partys_mistake(with_plugins: Gateway) -> None:
-    """An interceptor that fails fails the request at once with the reason, and soon the evaluation."""
-    upstream = Upstream([reply(said("7"))])
-    evaluation = with_plugins.open(upstream, plugins={"broken": {}})
-    statuses = [evaluation.post().status for _ in range(4)]
-    assert statuses == [500, 500, 500, 400]
-    assert "ZeroDivisionError: what a plugin may do" in evaluation.post().json["error"]["message"]
-    assert "ZeroDivisionError" in evaluation.close()["fatal"]
-    assert not upstream.seen

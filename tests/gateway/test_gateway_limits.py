@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,35 +14,9 @@ from gateways import Gateway, eventually
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Then, Upstream, numbered, reply, said
+from timeless import timeless
 
 from evalmake.gateway.limits import Limits, Rate
-
-
-class _Skips(selectors.DefaultSelector):
-    """Does not wait: it moves the clock."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now, else nothing and `timeout` seconds later."""
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "everything waits for ever"
-            self.now += timeout
-        return ready
-
-
-def timeless(run: Callable[[Callable[[], float]], Awaitable[Any]]) -> Any:
-    """The result of a coroutine for which waiting takes no time; it is given the clock."""
-    selector = _Skips()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign]
-    try:
-        return loop.run_until_complete(asyncio.wait_for(run(loop.time), None))
-    finally:
-        loop.close()
 
 
 def most_within(times: Sequence[float], window: float) -> int:

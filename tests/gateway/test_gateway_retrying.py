@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Mock
-from gateways import CHAT, KEY, Answer, Evaluation, Gateway, eventually
+from gateways import CHAT, KEY, Evaluation, Gateway, eventually, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
@@ -181,15 +181,6 @@ def _fatal(evaluation: Evaluation) -> str:
     return str(evaluation.close()["fatal"])
 
 
-def _refused(answer: Answer, why: str) -> None:
-    """The gateway's own answer after the end."""
-    assert answer.status == 400
-    assert ("x-should-retry", "false") in answer.headers
-    message = answer.json["error"]["message"]
-    assert message.startswith("this evaluation is to end: ")
-    assert why in message
-
-
 def test_three_failures_in_a_row_end_an_evaluation(gateway: Gateway) -> None:
     """Then every request is answered 400 with the reason, at once and unsent; others go on."""
     upstream = Upstream([reply({"error": "down"}, 503)])
@@ -197,8 +188,8 @@ def test_three_failures_in_a_row_end_an_evaluation(gateway: Gateway) -> None:
     assert [evaluation.post().status for _ in range(3)] == [503, 503, 503]
     why = '3 requests in a row failed, the last one: {}/chat/completions: HTTP 503: {{"error": "down"}}'
     why = why.format(upstream.url)
-    _refused(evaluation.post(), why)
-    _refused(evaluation.request("GET", "/v1/models"), why)
+    refused(evaluation.post(), why)
+    refused(evaluation.request("GET", "/v1/models"), why)
     assert len(upstream.seen) == 3
     assert gateway.open(upstream.say(GOOD)).post().status == 200
     assert _fatal(evaluation) == why
@@ -219,7 +210,7 @@ def test_a_refused_key_ends_an_evaluation(gateway: Gateway, status: int) -> None
     upstream = Upstream([reply({"error": f"no such key: {KEY}"}, status)])
     evaluation = gateway.open(upstream)
     assert evaluation.post().status == status
-    _refused(evaluation.post(), f'HTTP {status}: {{"error": "no such key: ***"}}')
+    refused(evaluation.post(), f'HTTP {status}: {{"error": "no such key: ***"}}')
     assert len(upstream.seen) == 1
     assert f"HTTP {status}" in _fatal(evaluation)
 

@@ -1,0 +1,191 @@
+"""The test of echoed log-probabilities, against servers that are right or wrong in a known way."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from scripted import Script, Seen, reply
+from speaking import (
+    ECHO,
+    Fault,
+    begun,
+    changed,
+    marked,
+    no_echo,
+    off_by_one,
+    right,
+    speaks,
+    with_logprobs,
+    without_usage,
+)
+
+from evalmake.gateway import echo
+
+
+def found(script: Script, **more: Any) -> tuple[echo.Finding, list[dict[str, Any]]]:
+    """What the test finds of a server, and what it asked."""
+    asked = []
+    test = echo.test("http://e", {**ECHO, **more})
+    body = next(test)
+    while True:
+        asked.append(body)
+        seen = Seen(b"POST", b"", [], json.dumps(body).encode(), b"", 0, 0.0)
+        [answer] = script(seen)
+        assert isinstance(answer, bytes)
+        try:
+            body = test.send(json.loads(answer.split(b"\r\n\r\n", 1)[1]))
+        except StopIteration as end:
+            return end.value, asked
+
+
+def coarse(step: float) -> Fault:
+    """A server whose echo tells numbers in steps."""
+
+    def change(told: dict[str, Any], _: object) -> dict[str, Any]:
+        values = told["token_logprobs"]
+        return {"token_logprobs": [v if v is None else round(v / step) * step for v in values]}
+
+    return with_logprobs(change)
+
+
+def one_less(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """There is no value for the last token."""
+    return {"token_logprobs": told["token_logprobs"][:-1]}
+
+
+def shifted(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """Each token's value is the next one's."""
+    return {"token_logprobs": [*told["token_logprobs"][1:], -1.0]}
+
+
+def nothing(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """Only what is new has values."""
+    return {"token_logprobs": [None] * len(told["tokens"])}
+
+
+def of_chat(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """They are told in the form of the other API."""
+    return {"tokens": None, "content": [{"token": token} for token in told["tokens"]]}
+
+
+def in_pieces(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """A prompt's tokens are not those that the model says."""
+    halves = [half for token in told["tokens"] for half in (token[:1], token[1:])]
+    return {"tokens": halves, "token_logprobs": [-1.0] * len(halves)}
+
+
+def glued_at_first(prompt: str) -> bool:
+    """Some prompts have a next word that becomes one with them."""
+    return prompt.startswith(("The weather", "She opened"))
+
+
+GOOD: dict[str, tuple[Script, str]] = {
+    "right": (speaks(), "ok"),
+    "no usage": (speaks(without_usage(right)), "ok"),
+    "a sign for the beginning": (speaks(begun), "ok"),
+    "the same without usage": (speaks(without_usage(begun)), "ok"),
+    "tokens as in the vocabulary": (speaks(marked), "ok"),
+    "some words are glued": (speaks(glued=glued_at_first), "ok"),
+    "half precision": (speaks(coarse(0.125)), "ok, to within 0.0"),
+    "words come back in pieces": (
+        speaks(with_logprobs(in_pieces)),
+        "not known: none of its own tokens comes back as one token",
+    ),
+    "says nothing": (speaks(changed(text="", logprobs=None)), "not known: it says nothing"),
+    "no choices": (lambda seen: [reply({"choices": []})], "not known: a reply has no choices"),
+    "an error": (lambda seen: [reply({"error": "x"})], "not known: a reply has no choices"),
+    "a number": (lambda seen: [reply({"choices": 7})], "not known: a reply has no choices"),
+}
+NOT_ITS_OWN = "echoes log-probabilities that are not those of its own tokens: "
+BAD: dict[str, tuple[Script, str]] = {
+    "no log-probabilities": (
+        speaks(changed(logprobs=None)), "ignores `logprobs`: a reply to a request for them has none",
+    ),
+    "none where it echoes": (
+        speaks(lambda said: changed(logprobs=None)(said) if said.echo else right(said)),
+        "ignores `logprobs` beside `echo`: a reply to a request for them has none",
+    ),
+    "no echo": (
+        speaks(no_echo), "ignores `echo`: a reply to a request for it has nothing of the prompt",
+    ),
+    "other form": (
+        speaks(with_logprobs(of_chat)), "tells log-probabilities without `tokens` and `token_logprobs`",
+    ),
+    "odd form": (
+        speaks(changed(logprobs=[-1.0])),
+        "tells log-probabilities without `tokens` and `token_logprobs`",
+    ),
+    "one less": (speaks(with_logprobs(one_less)), "log-probabilities of"),
+    "shifted": (speaks(with_logprobs(shifted)), NOT_ITS_OWN),
+    "no values": (speaks(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
+    "coarse": (speaks(coarse(6.0)), NOT_ITS_OWN),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize("name", GOOD)
+def test_endpoints_that_pass(name: str, most: int) -> None:
+    """A server that is right passes, however it writes tokens; where nothing can be told it is said."""
+    script, fact = GOOD[name]
+    finding, asked = found(script, max_tokens=most)
+    assert not finding.refused
+    assert finding.fact == fact or (fact.endswith("0.0") and finding.fact.startswith(fact))
+    assert {body["max_tokens"] for body in asked if body["echo"]} <= {most}
+
+
+@pytest.mark.parametrize("most", [0, 1])
+@pytest.mark.parametrize("name", BAD)
+def test_endpoints_that_do_not(name: str, most: int) -> None:
+    """A server that is wrong is refused in a line that says what is so."""
+    script, fact = BAD[name]
+    finding, _ = found(script, max_tokens=most)
+    assert finding.refused
+    assert finding.fact.startswith("the endpoint http://e ")
+    assert fact in finding.fact
+    assert "\n" not in finding.fact
+
+
+def test_the_generated_token_is_left_out() -> None:
+    """Echoed values that end with the prompt are no use to harnesses that cut the last one off."""
+    finding, asked = found(speaks(with_logprobs(off_by_one)))
+    assert finding.refused
+    assert finding.fact == (
+        "the endpoint http://e leaves the generated token out of the log-probabilities that it echoes"
+    )
+    assert len(asked) == 2
+
+
+def test_values_of_other_tokens() -> None:
+    """Where nothing is generated the same server is found out by its numbers, and two are told."""
+    finding, _ = found(speaks(with_logprobs(off_by_one)), max_tokens=0)
+    assert finding.refused
+    theirs, own = finding.fact.split(NOT_ITS_OWN)[1].split(" for `")[0].split(" and ")
+    assert abs(float(theirs) - float(own)) > 0.2
+
+
+def test_an_odd_one_out() -> None:
+    """One token of three may differ, as servers that batch do; the two others decide."""
+    numbers = iter(range(99))
+
+    def once(told: dict[str, Any], _: object) -> dict[str, Any]:
+        values = told["token_logprobs"]
+        return {"token_logprobs": [v and v - 3 for v in values] if next(numbers) == 0 else values}
+
+    finding, asked = found(speaks(with_logprobs(once)))
+    assert finding.fact == "ok"
+    assert len(asked) == 6
+
+
+def test_what_the_test_asks() -> None:
+    """It asks as the harness does, but for one greedy token, of its own prompts, one at a time."""
+    more = {"stop": ["x"], "n": 3, "stream": True, "temperature": 1, "add_special_tokens": False}
+    _, asked = found(speaks(), **more, max_tokens=16)
+    same = {"model": "m", "seed": 7, "logprobs": 1, "add_special_tokens": False, "temperature": 0}
+    assert len(asked) == 4
+    for body in asked:
+        own = {key: body.pop(key) for key in ("prompt", "echo", "max_tokens")}
+        assert own["prompt"] != ECHO["prompt"]
+        assert own["max_tokens"] == 1
+        assert body == same

@@ -1,0 +1,218 @@
+"""Endpoints that cannot echo log-probabilities: found out once, and not scored."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from conftest import Mock
+from gateways import KEY, Gateway, eventually, refused
+from scripted import Seen, Step, Then, Upstream, reply
+from speaking import ECHO, TEXT, changed, no_echo, speaks
+
+
+def own(upstream: Upstream) -> list[Seen]:
+    """The harness's requests among those that arrived."""
+    return [seen for seen in upstream.seen if json.loads(seen.body)["prompt"] == ECHO["prompt"]]
+
+
+def test_the_mock_passes(gateway: Gateway, start_mock: Callable[..., Mock]) -> None:
+    """Our own stand-in does what it is asked; the probe is in no count of the evaluation's."""
+    mock = start_mock(skill=0.5)
+    evaluation = gateway.open(mock.url)
+    for most in (1, 0):
+        assert evaluation.post(TEXT, **{**ECHO, "max_tokens": most}).status == 200
+    sums = evaluation.close()
+    assert sums["probed"] == {"echo": "ok", "echo_alone": "ok"}
+    assert (sums["requests"], sums["sent"], sums["fatal"]) == (2, 2, "")
+    assert sums["tokens_out"] == 1
+    assert len(evaluation.rows("requests")) == 2
+    assert mock.stats["requests"] == 2 + 2 * 4
+
+
+def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
+    """Nothing of the harness's is sent, the reason is in the record, and others are told the same."""
+    upstream = Upstream(speaks(changed(logprobs=None)))
+    why = f"the endpoint {upstream.url}/completions ignores `logprobs`"
+    for _ in range(2):
+        evaluation = gateway.open(upstream)
+        refused(evaluation.post(TEXT, **ECHO), why)
+        refused(evaluation.request("GET", "/v1/models"), why)
+        sums = evaluation.close()
+        assert sums["fatal"] == sums["probed"]["echo"]
+        assert sums["fatal"].startswith(why)
+        assert "requests" not in sums
+    assert len(upstream.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"echo": False}, {"echo": None}, {"logprobs": None}, {"logprobs": False},
+        {"prompt": "x", "echo": True, "logprobs": None},
+    ],
+)  # fmt: skip
+def test_who_does_not_ask_is_not_probed_for(gateway: Gateway, body: dict[str, Any]) -> None:
+    """Without an echo of log-probabilities nothing is probed."""
+    upstream = Upstream(speaks())
+    evaluation = gateway.open(upstream)
+    assert evaluation.post(TEXT, **{**ECHO, **body}).status == 200
+    assert evaluation.close()["probed"] == {}
+    assert len(upstream.seen) == 1
+
+
+def test_a_probe_is_made_once(gateway: Gateway) -> None:
+    """Requests that come meanwhile wait for it; another model of the server has its own."""
+    upstream = Upstream(lambda seen: [0.02, *speaks()(seen)])
+    evaluations = [gateway.open(upstream, cache=False) for _ in range(2)]
+    bodies = [{**ECHO, "seed": n} for n in range(8)]
+    with ThreadPoolExecutor(16) as threads:
+        asked = [threads.submit(e.post, TEXT, **body) for e in evaluations for body in bodies]
+        assert {one.result().status for one in asked} == {200}
+    assert len(upstream.seen) - len(own(upstream)) == 4
+    assert {evaluation.close()["probed"]["echo"] for evaluation in evaluations} == {"ok"}
+    other = gateway.open(upstream, cache=False)
+    assert other.post(TEXT, **{**ECHO, "model": "another"}).status == 200
+    assert len(upstream.seen) - len(own(upstream)) == 8
+
+
+def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
+    """It keeps to the limits, bears the key and the harness's headers, but none that names a request."""
+    gateway = start_gateway(concurrency=1, headers={"X-Org": "us"})
+    upstream = Upstream(speaks())
+    evaluation = gateway.open(upstream, headers={"X-Added": "1"})
+    mine = [("X-Mine", "1"), ("Idempotency-Key", "harness-1")]
+    body = json.dumps(ECHO).encode()
+    with ThreadPoolExecutor(4) as threads:
+        asked = [
+            threads.submit(evaluation.request, "POST", f"{TEXT}?a=1", body, mine) for _ in range(4)
+        ]
+        assert {one.result().status for one in asked} == {200}
+    probes = [seen for seen in upstream.seen if seen not in own(upstream)]
+    assert len(probes) == 4
+    for seen in probes:
+        assert seen.target == b"/v1/completions?a=1"
+        assert seen.header(b"authorization") == f"Bearer {KEY}".encode()
+        assert [seen.header(name) for name in (b"x-org", b"x-added", b"x-mine")] == [
+            b"us",
+            b"1",
+            b"1",
+        ]
+        assert seen.header(b"idempotency-key") is None
+        assert evaluation.token.encode() not in seen.raw
+    assert own(upstream)[0].header(b"idempotency-key") == b"harness-1"
+
+
+def test_probes_are_tried_again(gateway: Gateway) -> None:
+    """A server that stumbles is no server that cannot."""
+    upstream = Upstream([]).say([reply({}, 500)], [reply(b"<html>")], [Then.RESET], speaks())
+    evaluation = gateway.open(upstream, retry=3)
+    assert evaluation.post(TEXT, **ECHO).status == 200
+    sums = evaluation.close()
+    assert sums["probed"] == {"echo": "ok"}
+    assert "retries" not in sums
+    assert sums["last_error"] == ""
+
+
+def test_a_probe_that_fails_fails_its_request(gateway: Gateway) -> None:
+    """A server that is not there is told as such, and probed anew by the next request."""
+    upstream = Upstream([reply({"error": "starting"}, 503)])
+    evaluation = gateway.open(upstream, retry=0)
+    answer = evaluation.post(TEXT, **ECHO)
+    assert answer.status == 502
+    assert 'completions: HTTP 503: {"error": "starting"}' in answer.json["error"]["message"]
+    upstream.say(speaks())
+    assert evaluation.post(TEXT, **ECHO).status == 200
+    sums = evaluation.close()
+    assert (sums["probed"], sums["failed"], sums["fatal"]) == ({"echo": "ok"}, 1, "")
+
+
+def test_what_an_endpoint_refuses_by_itself(gateway: Gateway) -> None:
+    """Its own error reaches the harness, which may then ask otherwise, and be probed for that."""
+
+    def script(seen: Seen) -> list[Step]:
+        if json.loads(seen.body)["max_tokens"] == 0:
+            return [reply({"error": "max_tokens must be at least 1"}, 400)]
+        return list(speaks()(seen))  # type: ignore[arg-type]
+
+    upstream = Upstream(script)
+    evaluation = gateway.open(upstream)
+    for _ in range(2):
+        answer = evaluation.post(TEXT, **{**ECHO, "max_tokens": 0})
+        assert (answer.status, answer.json) == (400, {"error": "max_tokens must be at least 1"})
+    assert evaluation.post(TEXT, **ECHO).status == 200
+    probed = evaluation.close()["probed"]
+    assert probed.pop("echo") == "ok"
+    [(name, fact)] = probed.items()
+    assert name == "echo_alone"
+    assert fact.startswith(f"not known: {upstream.url}/completions: HTTP 400: ")
+    assert len(upstream.seen) == (2 + 2) + (4 + 1)
+
+
+def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
+    """One that is wrong among them ends the evaluation, whichever would have been asked."""
+    good, bad = Upstream(speaks()), Upstream(speaks(no_echo))
+    for servers in ((good, bad), (bad, good)):
+        evaluation = gateway.open(*servers)
+        refused(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
+    assert len(good.seen) == 4
+    assert not own(good)
+    assert gateway.open(good).post(TEXT, **ECHO).status == 200
+
+
+def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
+    """What another server of the model answers says nothing of it."""
+    good, bad = Upstream(speaks()), Upstream([]).say([reply({}, 500)], speaks(no_echo))
+    evaluation = gateway.open(good, bad)
+    refused(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
+    assert (len(good.seen), len(bad.seen)) == (4, 3)
+
+
+def test_a_probe_outlives_who_asked_first(gateway: Gateway) -> None:
+    """When the first harness leaves during the probe, those who wait for it get their answers."""
+    upstream = Upstream(lambda seen: [0.2, *speaks()(seen)])
+    evaluation = gateway.open(upstream)
+    body = json.dumps(ECHO).encode()
+    with ThreadPoolExecutor(1) as threads, evaluation.connect() as first:
+        first.sendall(evaluation.raw(body, TEXT))
+        eventually(lambda: upstream.seen, "the probe began")
+        second = threads.submit(evaluation.request, "POST", TEXT, body)
+        first.close()
+        assert second.result().status == 200
+    assert len(upstream.seen) == 5
+
+
+def test_the_cache_and_the_probe(start_gateway: Callable[..., Gateway]) -> None:
+    """A probe is neither read from the cache nor kept in it, and what is replayed needs none."""
+    gateway = start_gateway()
+    upstream = Upstream(speaks())
+    assert gateway.open(upstream).post(TEXT, **ECHO).status == 200
+    assert len(upstream.seen) == 5
+    gateway.stop()
+    gateway.start()
+    evaluation = gateway.open(upstream)
+    assert evaluation.post(TEXT, **ECHO).cached
+    assert len(upstream.seen) == 5
+    asked = json.loads(upstream.seen[0].body)
+    assert not evaluation.post(TEXT, **asked).cached
+    assert not evaluation.post(TEXT, **{**ECHO, "prompt": "New"}).cached
+    assert len(upstream.seen) == 5 + 1 + 5
+    assert evaluation.close()["probed"] == {"echo": "ok"}
+
+
+def test_the_time_of_a_probe_is_nobodys(gateway: Gateway) -> None:
+    """A request that waited for it took no longer by that."""
+    began = time.monotonic()
+
+    def script(seen: Seen) -> list[Step]:
+        pause = 0.0 if json.loads(seen.body)["prompt"] == ECHO["prompt"] else 0.2
+        return [pause, *speaks()(seen)]
+
+    evaluation = gateway.open(Upstream(script))
+    assert evaluation.post(TEXT, **ECHO).status == 200
+    sums = evaluation.close()
+    assert sums["slowest"] < time.monotonic() - began - 4 * 0.2 + 0.01
