@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import urllib.request
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from gateways import KEY, Gateway, started
-
-
-class Mock(NamedTuple):
-    """A process of `python -m evalmake.mock`."""
-
-    url: str
-
-    @property
-    def stats(self) -> dict[str, Any]:
-        """What it has seen."""
-        address = self.url.removesuffix("/v1") + "/stats"
-        with urllib.request.urlopen(address, timeout=60) as response:
-            found: dict[str, Any] = json.load(response)
-        return found
+from gateways import KEY, Gateway, Mock, started
 
 
 @pytest.fixture(scope="session")

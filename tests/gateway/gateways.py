@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -224,3 +225,17 @@ class Evaluation:
         """The rows of NAME.jsonl."""
         path = self.folder / f"{name}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Mock(NamedTuple):
+    """A process of `python -m evalmake.mock`."""
+
+    url: str
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What it has seen."""
+        address = self.url.removesuffix("/v1") + "/stats"
+        with urllib.request.urlopen(address, timeout=60) as response:
+            found: dict[str, Any] = json.load(response)
+        return found

@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import Mock
-from gateways import Gateway, eventually
+from gateways import Gateway, Mock, eventually
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import Then, Upstream, numbered, reply, said

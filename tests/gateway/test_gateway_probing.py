@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import Mock
-from gateways import KEY, Gateway, eventually, refused
+from gateways import KEY, Gateway, Mock, eventually, refused
 from scripted import Seen, Step, Then, Upstream, reply
 from speaking import ECHO, TEXT, changed, no_echo, speaks
 

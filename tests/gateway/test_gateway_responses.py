@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Mock
-from gateways import CHAT, Evaluation, Gateway, eventually
+from gateways import CHAT, Evaluation, Gateway, Mock, eventually
 from scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 from evalmake.gateway.responses import question

@@ -11,8 +11,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from conftest import Mock
-from gateways import CHAT, KEY, Evaluation, Gateway, eventually, refused
+from gateways import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
