@@ -10,6 +10,7 @@ from evalmake.lang import tree
 from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
 from evalmake.lang.evaluate import Evaluator, Scope
 from evalmake.lang.source import Span
+from evalmake.project import catalog
 from evalmake.project.fields import Fields, Written
 from evalmake.project.files import Loaded
 from evalmake.project.schema import AXES
@@ -167,6 +168,8 @@ class Inheritance:
         names = {name: s for (k, name), s in self.stated.items() if k == kind}
         meant = closest(parent.text, names)
         hint = f"did you mean `{meant}`, declared at {names[meant].span.place}?" if meant else None
+        if not meant and kind == "benchmark":
+            hint = catalog.suggestion(parent.text)
         elsewhere = [k for (k, name) in self.stated if name == parent.text and k != kind]
         notes = (
             [f"there is a {elsewhere[0]} of that name, but `from` inherits within a kind"]
