@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from evalmake.lang.diagnostic import EvalmakeError, closest, fail
-from evalmake.project.catalog import PREFIX, REQUIRES, Entry, entries, harnesses, meant_harness
+from evalmake.project.catalog import REQUIRES, Entry, entries, harnesses, meant_harness
 
 
 def catalog_command(
@@ -40,7 +40,7 @@ def catalog_command(
         and set(requires) <= set(entry.requires)
     ]
     if not found:
-        raise _nothing(words[0] if words else "")
+        raise _nothing(words[0] if words else "*", bool(harness or endpoint or requires))
     click.echo("\n".join(json.dumps(_object(e)) for e in found) if as_json else _table(found))
     return 0
 
@@ -70,11 +70,12 @@ def _matches(entry: Entry, pattern: str) -> bool:
     return fnmatchcase(entry.name, pattern) if set(pattern) & set("*?[") else pattern in entry.name
 
 
-def _nothing(pattern: str) -> EvalmakeError:
-    meant = closest(_plain(pattern), entries()) if pattern else None
+def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
+    meant = None if filtered else closest(_plain(pattern), entries())
+    more = ", with what else was asked" if filtered else ""
     return fail(
-        "unknown-name", f"no benchmark of the catalog is like {f'`{pattern}`' if pattern else 'that'}",
-        help=[f"did you mean `{meant}`?"] if meant else ["`evalmake catalog` shows all of them"],
+        "unknown-name", f"no benchmark of the catalog is like `{pattern}`{more}",
+        help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
     )  # fmt: skip
 
 
@@ -92,7 +93,7 @@ def _named(name: str) -> Entry:
 
 
 def _object(entry: Entry) -> dict[str, object]:
-    return {**entry._asdict(), "include": f"{PREFIX}{entry.harness}"}
+    return {**entry._asdict(), "include": entry.include}
 
 
 def _table(found: Sequence[Entry]) -> str:
@@ -111,6 +112,6 @@ def _shown(entry: Entry) -> str:
 
     lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
-    lines += [f'it is declared by: include "{PREFIX}{entry.harness}"']
+    lines += [f"it is declared by: {entry.include}"]
     text = "".join(f"# {line}\n" for line in lines if line) + entry.declaration()
     return format_source(Source(entry.name, text))

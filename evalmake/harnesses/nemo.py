@@ -178,12 +178,11 @@ def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declared]) ->
     """Another model for the benchmark, and another benchmark for the model."""
     served, api = _SERVED_BY[endpoint], cell.model.block.api
     fit = next((model.name for model in models.values() if model.block.api in served), None)
-    found = [f"model `{fit}` has one" if fit else f"a model for it has `api = {served[0]}`"]
     stated = cell.benchmark.stated
     name = stated.node.parent.text if stated and stated.node.parent else cell.benchmark.name
     kinds = tuple(kind for kind, apis in _SERVED_BY.items() if api in apis)
-    twins = counterparts(name, kinds)
-    return found + ([f"of {api}, `{'` and `'.join(twins)}` ask the same"] if twins else [])
+    twins = [f"`{twin}` asks the same of {api}" for twin in counterparts(name, kinds)]
+    return [f"model `{fit}` has one" if fit else f"a model for it has `api = {served[0]}`", *twins]
 
 
 def _told_judge(settings: NemoHarness.Settings) -> str:

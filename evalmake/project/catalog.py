@@ -47,6 +47,11 @@ class Entry(NamedTuple):
         return self.name.partition(".")[0]
 
     @property
+    def include(self) -> str:
+        """The line of an Evalfile that declares it."""
+        return f'include "{PREFIX}{self.harness}"'
+
+    @property
     def endpoint(self) -> str:
         """The kind of endpoint that it asks."""
         return str(self.keys["endpoint"])
@@ -106,18 +111,15 @@ def _image(entry: Entry) -> str:
     return str(entry.keys["image"]).rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-def suggestion(name: str) -> str | None:
+def suggestions(name: str) -> list[str]:
     """What to do about a benchmark that is not declared, where the catalog has it or one like it."""
     known = entries()
-    found = [name] if name in known else [n for n in known if n.partition(".")[2] == name]
+    if name in known:
+        return [f"the catalog has it: {known[name].include}"]
+    found = [known[n] for n in known if n.partition(".")[2] == name]
     if not found and "." in name and (meant := closest(name, known)):
-        found = [meant]
-    if not found:
-        return None
-    include = " or ".join(f'include "{PREFIX}{known[n].harness}"' for n in found)
-    if found == [name]:
-        return f"the catalog has it: {include}"
-    return f"did you mean the catalog's {' or '.join(f'`{n}`' for n in found)}? {include}"
+        found = [known[meant]]
+    return [f"did you mean the catalog's `{entry.name}`? {entry.include}" for entry in found]
 
 
 def counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:

@@ -167,9 +167,11 @@ class Inheritance:
     def _no_parent(self, kind: str, parent: tree.Name, child: Stated) -> None:
         names = {name: s for (k, name), s in self.stated.items() if k == kind}
         meant = closest(parent.text, names)
-        hint = f"did you mean `{meant}`, declared at {names[meant].span.place}?" if meant else None
-        if not meant and kind == "benchmark":
-            hint = catalog.suggestion(parent.text)
+        hint = []
+        if meant:
+            hint = [f"did you mean `{meant}`, declared at {names[meant].span.place}?"]
+        elif kind == "benchmark":
+            hint = catalog.suggestions(parent.text)
         elsewhere = [k for (k, name) in self.stated if name == parent.text and k != kind]
         notes = (
             [f"there is a {elsewhere[0]} of that name, but `from` inherits within a kind"]
@@ -178,7 +180,7 @@ class Inheritance:
         )
         self.found.error(
             "unknown-name", f"no {kind} is named `{parent.text}`", child.file.span(parent),
-            about=f"{kind} {child.node.name.text}", notes=notes, help=[hint] if hint else [],
+            about=f"{kind} {child.node.name.text}", notes=notes, help=hint,
         )  # fmt: skip
 
     def _only_evals(self, statement: tree.Statement, file: Loaded) -> None:

@@ -109,8 +109,8 @@ def unknown_name(
     if meant:
         place = project.of(kind)[meant].span.place
         hint = [f"did you mean `{meant}`, declared at {place}?"]
-    elif kind == "benchmark" and (told := catalog.suggestion(name)):
-        hint = [told]
+    elif kind == "benchmark":
+        hint = catalog.suggestions(name)
     known = sorted(project.of(kind))
     others = [other for other, stands in stated if stands == name and other != kind]
     if (kind, name) in stated and name.startswith("_"):
