@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.project.catalog import entries, harnesses
 from evalmake.run.secrets import SERVICE
 
 ROOT = Path(__file__).parent.parent
@@ -143,6 +144,7 @@ def test_the_public_benchmarks_of_the_readme_plan(tmp_path: Path) -> None:
     """The example with the catalog loads, plans and is its own formatting."""
     example = re.findall(r"## Public benchmarks\n.*?```\n(.*?)```", TEXT, re.S)[0]
     (tmp_path / "Evalfile").write_text(example)
+    assert f"{len(entries())} benchmarks of {len(harnesses())} harnesses" in TEXT
     assert "+ public/{simple-evals.mgsm,gpqa}   never run" in _run("evalmake -n", tmp_path)
     assert _run("evalmake fmt --check", tmp_path) == ""
 

@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from evalmake.lang.diagnostic import EvalmakeError, closest, fail
-from evalmake.project.catalog import REQUIRES, Entry, entries, harnesses, meant_harness
+from evalmake.project.catalog import (
+    REQUIRES,
+    Entry,
+    declaration,
+    entries,
+    harnesses,
+    meant_harness,
+    plain,
+)
 
 
 def catalog_command(
@@ -59,19 +67,14 @@ def _among(
     )  # fmt: skip
 
 
-def _plain(text: str) -> str:
-    """A name as the catalog spells it, also where it was written as the harness spells it."""
-    return text.lower().replace("_", "-")
-
-
 def _matches(entry: Entry, pattern: str) -> bool:
     """Whether a name is like a pattern with `*`, or holds the text that is none."""
-    pattern = _plain(pattern)
+    pattern = plain(pattern)
     return fnmatchcase(entry.name, pattern) if set(pattern) & set("*?[") else pattern in entry.name
 
 
 def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
-    meant = None if filtered else closest(_plain(pattern), entries())
+    meant = None if filtered else closest(plain(pattern), entries())
     more = ", with what else was asked" if filtered else ""
     return fail(
         "unknown-name", f"no benchmark of the catalog is like `{pattern}`{more}",
@@ -80,10 +83,10 @@ def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
 
 
 def _named(name: str) -> Entry:
-    found = entries().get(_plain(name))
+    found = entries().get(plain(name))
     if found is None:
-        likely = [n for n in entries() if n.partition(".")[2] == _plain(name)]
-        likely = likely or [n for n in [closest(_plain(name), entries())] if n]
+        likely = [n for n in entries() if n.partition(".")[2] == plain(name)]
+        likely = likely or [n for n in [closest(plain(name), entries())] if n]
         hint = f"did you mean {' or '.join(f'`{n}`' for n in likely)}?"
         raise fail(
             "unknown-name", f"the catalog has no benchmark `{name}`",
@@ -113,5 +116,6 @@ def _shown(entry: Entry) -> str:
     lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
     lines += [f"it is declared by: {entry.include}"]
-    text = "".join(f"# {line}\n" for line in lines if line) + entry.declaration()
-    return format_source(Source(entry.name, text))
+    said = [f"# {line}" for line in lines if line]
+    said += declaration(f"benchmark {entry.name}", entry.keys)
+    return format_source(Source(entry.name, "\n".join(said)))

@@ -63,11 +63,17 @@ class Entry(NamedTuple):
         told = {"key": f"key ({keys})", "token": f"token ({TOKEN})"}
         return ", ".join(told.get(word, word) for word in self.requires)
 
-    def declaration(self) -> str:
-        """It as an Evalfile would say it, not yet formatted."""
-        values = {k: Symbol(v) if k in _WORDS else v for k, v in self.keys.items()}
-        lines = [f"{key} = {show(value)}" for key, value in values.items()]
-        return "\n".join([f"benchmark {self.name} {{", *lines, "}", ""])
+
+def plain(text: str) -> str:
+    """A harness's or task's name as the language has it: `AIME_2025` is `aime-2025`."""
+    return text.lower().replace("_", "-")
+
+
+def declaration(head: str, keys: Mapping[str, Any]) -> list[str]:
+    """The lines of an Evalfile that say so, not yet formatted; a single line where `keys` is but one."""
+    values = {key: Symbol(value) if key in _WORDS else value for key, value in keys.items()}
+    lines = [f"{key} = {show(value)}" for key, value in values.items()]
+    return [f"{head} {{", *lines, "}"] if len(lines) > 1 else [f"{head} {{ {lines[0]} }}"]
 
 
 @cache

@@ -17,7 +17,7 @@ import pytest
 import evalmake
 from evalmake.lang.format import format_source
 from evalmake.lang.source import Source
-from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses
+from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses, plain
 from evalmake.project.files import read_all
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,11 +25,6 @@ FACTS = json.loads((ROOT / "tools/catalog/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
 SHIPPED = sorted(path for path in folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
-
-
-def plain(text: str) -> str:
-    """A harness's or task's name as the language has it."""
-    return text.lower().replace("_", "-")
 
 
 def entry(task: Mapping[str, Any]) -> Entry:
@@ -68,6 +63,7 @@ def test_there_is_a_file_for_each_harness_and_an_entry_for_each_task() -> None:
     assert len(TASKS) == len(entries()) == 421 + 7
     assert len(HARNESSES) == len(harnesses()) == 25
     assert sorted(map(plain, HARNESSES)) == [path.stem for path in SHIPPED if path.stem != "index"]
+    assert entry({"harness": "AA-LCR", "name": "aa_lcr"}).name == "aa-lcr.aa-lcr"
     assert all(re.fullmatch(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*", name) for name in entries())
 
 

@@ -21,8 +21,7 @@ from typing import Any
 
 from evalmake.lang.format import format_source
 from evalmake.lang.source import Source
-from evalmake.lang.values import Symbol, show
-from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry
+from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, declaration, plain
 
 HERE = Path(__file__).parent
 WIDTH = 98
@@ -37,21 +36,16 @@ def main(folder: Path) -> None:
     words = tomllib.loads((HERE / "descriptions.toml").read_text(encoding="utf-8"))
     tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
     index: list[Entry] = []
-    for harness in sorted(facts["harnesses"], key=lambda row: name_of(row["name"])):
+    for harness in sorted(facts["harnesses"], key=lambda row: plain(row["name"])):
         own = [task for task in tasks if task["harness"] == harness["name"]]
         entries = list(in_families(own, harness, words[harness["name"]]))
         text = evalfile(harness, words[harness["name"]], entries)
-        path = folder / f"{name_of(harness['name'])}.evalfile"
+        path = folder / f"{plain(harness['name'])}.evalfile"
         path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
         index += entries
     assert len({entry.name for entry in index}) == len(index) == len(tasks)
     rows = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in index]
     (folder / INDEX).write_text("".join(rows), encoding="utf-8")
-
-
-def name_of(text: str) -> str:
-    """A harness or task by a name that the language has."""
-    return text.lower().replace("_", "-")
 
 
 def in_families(
@@ -81,7 +75,7 @@ def entry_of(
     variables += [TOKEN] if "token" in needs else []
     tokenizer = words.get("tokenizer") if "tokenizer" in needs else None
     hint = family.get("hint", f"the tokenizer: {tokenizer}" if tokenizer else "")
-    name = f"{name_of(task['harness'])}.{name_of(task['name'])}"
+    name = f"{plain(task['harness'])}.{plain(task['name'])}"
     ordered = tuple(word for word in REQUIRES if word in needs)
     return Entry(name, family["about"], hint, ordered, tuple(variables), keys_of(task, harness))
 
@@ -151,10 +145,10 @@ def evalfile(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequ
     """The file of a harness, not yet formatted."""
     shared = common([entry.keys for entry in entries])
     lines = [*head(harness, words, entries), ""]
-    lines += [*block("defaults benchmark", shared), ""] if shared else []
+    lines += [*declaration("defaults benchmark", shared), ""] if shared else []
     before: Any = None
     for entry in entries:
-        body = block(f"benchmark {entry.name}", beyond(entry.keys, shared))
+        body = declaration(f"benchmark {entry.name}", beyond(entry.keys, shared))
         said = [*comment(entry.about), *comment(requires(entry)), *comment(entry.hint)]
         lines += ["", *said] if said != before else [""] if len(body) > 1 else []
         lines += body
@@ -222,21 +216,10 @@ def beyond(keys: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]
     for key, value in keys.items():
         other = shared.get(key)
         if key in MAPS and other:
-            value = {
-                k: v for k, v in value.items() if other.get(k) != v or type(other[k]) is not type(v)
-            }
+            value = {k: v for k, v in value.items() if json.dumps(other.get(k)) != json.dumps(v)}
         if value != other and value != {}:
             found[key] = value
     return found
-
-
-def block(head: str, keys: Mapping[str, Any]) -> list[str]:
-    """A declaration; on one line where it says but one thing."""
-    lines = [
-        f"{key} = {show(Symbol(value) if key in ('harness', 'endpoint') else value)}"
-        for key, value in keys.items()
-    ]
-    return [f"{head} {{ {lines[0]} }}"] if len(lines) == 1 else [f"{head} {{", *lines, "}"]
 
 
 if __name__ == "__main__":
