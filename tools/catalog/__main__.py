@@ -128,7 +128,8 @@ def keys_of(task: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, An
         "request_timeout": params.get("request_timeout"),
     }  # fmt: skip
     assert len(task["endpoints"]) == 1
-    return given(keys)
+    found: dict[str, Any] = given(keys)
+    return found
 
 
 def given(value: Any) -> Any:
