@@ -146,6 +146,12 @@ _simple("keeping", "replies", "Tell of the replies kept of models, export or cle
 _simple("telling", "logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
 _simple("writing", "init", "Write a first Evalfile.")
+_simple("public", "catalog", "List public benchmarks by a name or pattern, or `show NAME`; needs no Evalfile.",
+        click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),
+        click.option("--harness", help="Only those of this harness."),
+        click.option("--endpoint", help="Only those that ask chat, completions, embedding or vlm."),
+        click.option("--requires", multiple=True, help="Only those that need this: judge, user, key, token, code, ..."),
+        _json)  # fmt: skip
 
 
 def run(argv: list[str]) -> int:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from evalmake.run.gateways import Replies
 
 COMMANDS = (
-    "accept", "build", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
+    "accept", "build", "catalog", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
     "show", "verify", "why",
 )  # fmt: skip
 
@@ -214,7 +214,7 @@ class Workspace:
 
     def _no_clash(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
         seen: dict[Path, Declared] = {}
-        evalfiles = {Path(file.source.name).absolute() for file in self.project.files.files}
+        evalfiles = {file.path for file in self.project.files.files}
         inputs = {Path(path).absolute() for path in self.project.world.hashes.seen} | evalfiles
         for report in self.project.reports.values():
             path = self.report_path(report)

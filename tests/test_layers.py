@@ -13,7 +13,7 @@ import evalmake
 
 PACKAGE = Path(evalmake.__file__).parent
 LAYERS = (
-    ("evalmake", "lang", "fastpath", "explanations", "grammar"),
+    ("evalmake", "lang", "fastpath", "explanations", "grammar", "catalog"),
     ("project",),
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "native", "mock", "gateway"),

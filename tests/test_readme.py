@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.project.catalog import entries, harnesses
 from evalmake.run.secrets import SERVICE
 
 ROOT = Path(__file__).parent.parent
@@ -73,6 +74,7 @@ def test_every_command_has_a_test() -> None:
         f"keyring set {SERVICE} NAME",
         "pip install 'evalmake[keyring]'",
         "python -m tests.benchmarks",
+        "python -m tools.catalog",
     ]
 
 
@@ -136,6 +138,15 @@ def test_the_benchmarks_print_figures() -> None:
     small = ["--cells", "10", "--runs", "1", "--no-servers"]
     said = _python(["-m", "tests.benchmarks", *small], ROOT)
     assert re.search(r"10 cells +evalmake nothing to do +\d+ ms", said)
+
+
+def test_the_public_benchmarks_of_the_readme_plan(tmp_path: Path) -> None:
+    """The example with the catalog loads, plans and is its own formatting."""
+    example = re.findall(r"## Public benchmarks\n.*?```\n(.*?)```", TEXT, re.S)[0]
+    (tmp_path / "Evalfile").write_text(example)
+    assert f"{len(entries())} benchmarks of {len(harnesses())} harnesses" in TEXT
+    assert "+ public/{simple-evals.mgsm,gpqa}   never run" in _run("evalmake -n", tmp_path)
+    assert _run("evalmake fmt --check", tmp_path) == ""
 
 
 def test_the_evalfile_of_the_readme_plans(tmp_path: Path) -> None:

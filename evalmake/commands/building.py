@@ -82,7 +82,7 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
     if any(model.block.max_age for model in project.models.values()):
         return  # tomorrow's verdict may differ without a change
     files = {str(path) for path in project.world.hashes.seen}
-    files |= {str(Path(file.source.name).absolute()) for file in project.files.files}
+    files |= {str(file.path) for file in project.files.files}
     files |= project.files.absent | {
         str(workspace.report_path(r)) for r in project.reports.values()
     }

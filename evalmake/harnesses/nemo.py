@@ -23,6 +23,7 @@ from evalmake.harnesses.nemo_results import read_run
 from evalmake.lang.diagnostic import Diagnostics
 from evalmake.lang.values import Symbol
 from evalmake.planner.ports import Command, Outcome, Program
+from evalmake.project.catalog import counterparts
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation
 from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
@@ -56,7 +57,7 @@ exec "$run_eval" run_eval --run_config "$config" \\
 _JUDGE = """ \\
     --overrides "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL{route},\\
 config.params.extra.judge.model_id=$EVALMAKE_JUDGE_NAME,\\
-config.params.extra.judge.api_key=EVALMAKE_JUDGE_API_KEY"
+config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
 """
 
 
@@ -73,7 +74,8 @@ class NemoHarness:
         `endpoint` is the kind that the task asks for, by default that of the model's `api`; `inner`
         is what the harness itself calls the task, and `extra` its own parameters, the `params.task`
         and `params.extra` of the contract.  `judge` is the model that it calls the judge, told it by
-        a URL that ends in `judge_route`.  `request_timeout` is in seconds.
+        a URL that ends in `judge_route`, and `judge_key` its word for the variable with the judge's
+        key.  `request_timeout` is in seconds.
         """
 
         endpoint: Annotated[Endpoint | None, BeforeValidator(_word)] = None
@@ -81,6 +83,7 @@ class NemoHarness:
         extra: Parameters | None = None
         judge: ModelName | None = None
         judge_route: str = ""
+        judge_key: str | None = None
         proxy: bool = False
         offline: bool = False
         coverage: Real = Field(default=1.0, ge=0, le=1)
@@ -99,10 +102,9 @@ class NemoHarness:
         """`run_eval` with its configuration as JSON, which is YAML too."""
         block, settings = evaluation.benchmark.block, _settings(evaluation.benchmark)
         endpoint = _endpoint(evaluation.benchmark, evaluation.model)
-        judge = _JUDGE.format(route=settings.judge_route).rstrip("\n") if settings.judge else ""
         files = {
             "run_config.json": json.dumps(_run_config(evaluation), indent=1, ensure_ascii=False),
-            "nemo.sh": _SCRIPT.format(route=_ROUTES[endpoint], judge=judge),
+            "nemo.sh": _SCRIPT.format(route=_ROUTES[endpoint], judge=_told_judge(settings)),
         }
         given = block.files.files if block.files else ()
         inputs = {f"data/{file.name}": file.path for file in given}
@@ -120,12 +122,12 @@ class NemoHarness:
             for key in config
             if key not in ("parallelism", "max_retries", "request_timeout", "extra")
         ]
+        settings = _settings(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
-        metric, coverage = (
-            evaluation.benchmark.block.metric,
-            _settings(evaluation.benchmark).coverage,
+        meant += ["extra.judge"] if settings.judge else []
+        return read_run(
+            outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage
         )
-        return read_run(outputs, status, metric, meant, coverage)
 
     @staticmethod
     def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
@@ -155,7 +157,7 @@ class NemoHarness:
                 "bad-value", f"the task asks for {endpoint}, and model `{cell.model.name}` has none",
                 api.value if api else cell.model.span, about=about,
                 also=[(cell.benchmark.fields.spans["endpoint",].value, "it is asked for here")],
-                help=[f"a model for it has `api = {_SERVED_BY[endpoint][0]}`"],
+                help=_instead(cell, endpoint, models),
             )  # fmt: skip
         for key in cell.params:
             if key not in _PARAMS:
@@ -170,6 +172,25 @@ class NemoHarness:
 def _settings(benchmark: Declared) -> NemoHarness.Settings:
     assert isinstance(benchmark.settings, NemoHarness.Settings)
     return benchmark.settings
+
+
+def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declared]) -> list[str]:
+    """Another model for the benchmark, and another benchmark for the model."""
+    served, api = _SERVED_BY[endpoint], cell.model.block.api
+    fit = next((model.name for model in models.values() if model.block.api in served), None)
+    stated = cell.benchmark.stated
+    name = stated.node.parent.text if stated and stated.node.parent else cell.benchmark.name
+    kinds = tuple(kind for kind, apis in _SERVED_BY.items() if api in apis)
+    twins = [f"`{twin}` asks the same of {api}" for twin in counterparts(name, kinds)]
+    return [f"model `{fit}` has one" if fit else f"a model for it has `api = {served[0]}`", *twins]
+
+
+def _told_judge(settings: NemoHarness.Settings) -> str:
+    """The arguments that name the judge, where there is one."""
+    if not settings.judge:
+        return ""
+    key = settings.judge_key or "api_key"
+    return _JUDGE.format(route=settings.judge_route, key=key).rstrip("\n")
 
 
 def _endpoint(benchmark: Declared, model: Declared) -> str:

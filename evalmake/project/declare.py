@@ -124,7 +124,7 @@ def _plugin_settings(
     return validate(
         plugin.Settings, rest, fields, found, about, stated.name_span, known=common,
         what=f"the `{name}` {noun}", also=[(span, f"settings are those of this {noun}")],
-        hints=lambda key: _elsewhere(group, noun, key, plugins, plugin.Settings),
+        hints=lambda key: _within(key, fields) or _elsewhere(group, noun, key, plugins, plugin.Settings),
     )  # fmt: skip
 
 
@@ -132,6 +132,14 @@ def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
     """What the key that chooses a plugin may be."""
     chooser, group, _ = PLUGGED.get(kind, ("", "", ""))
     return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
+
+
+def _within(key: str, fields: Fields) -> list[str]:
+    """Which of the maps that are there has an entry of that name."""
+    maps = [
+        name for name, value in fields.values.items() if isinstance(value, dict) and key in value
+    ]
+    return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
 
 
 def _elsewhere(

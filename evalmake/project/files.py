@@ -9,18 +9,20 @@ from glob import glob
 from pathlib import Path
 
 from evalmake.lang import tree as syntax
-from evalmake.lang.diagnostic import closest, fail
+from evalmake.lang.diagnostic import EvalmakeError, closest, fail
 from evalmake.lang.hashing import hash_bytes
 from evalmake.lang.parser import load_tree
 from evalmake.lang.source import Source, Span
+from evalmake.project import catalog
 
 _LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """One file of an Evalfile."""
+    """One file of an Evalfile: `path` is absolute, the source's name is how a person knows it."""
 
+    path: Path
     source: Source
     tree: syntax.Tree
     sha256: str
@@ -44,26 +46,26 @@ class FileSet:
 def read_all(path: Path, cache: Path | None) -> FileSet:
     """Read `path` and what it includes; the first error of reading or syntax ends it."""
     found = FileSet()
-    _read(path, None, None, cache, found, [])
+    _read(path, _shown(path), None, None, cache, found, [])
     return found
 
 
 def _read(
-    path: Path, at: Span | None, digest: syntax.Literal | None, cache: Path | None, found: FileSet,
-    open_files: list[Path],
+    path: Path, name: str, at: Span | None, digest: syntax.Literal | None, cache: Path | None,
+    found: FileSet, open_files: list[Path],
 ) -> None:  # fmt: skip
     real = path.absolute()
     if real in open_files:
         ring = " -> ".join(_shown(p) for p in [*open_files[open_files.index(real) :], real])
         raise fail("include-cycle", f"a file includes itself: {ring}", at)
-    if any(_same(file, real) for file in found.files):
+    if any(file.path == real for file in found.files):
         return
     data = _bytes(path, at)
     sha = hash_bytes(data)
     if digest is not None and at is not None:
-        _check(digest, data, sha, path, at)
-    source = Source(_shown(path), _text(data, path, at))
-    file = Loaded(source, load_tree(source, cache), sha, at)
+        _check(digest, data, sha, name, at)
+    source = Source(name, _text(data, path, at))
+    file = Loaded(real, source, load_tree(source, cache), sha, at)
     for item in file.tree.items:
         if isinstance(item, syntax.Include):
             _include(file, item, cache, found, [*open_files, real])
@@ -75,15 +77,13 @@ def _include(
 ) -> None:
     text = item.path.text.strip("\"'")
     at = file.span(item.path)
-    if text.startswith("catalog:"):
-        path = Path(__file__).parent.parent / "catalog" / f"{text[8:]}.evalfile"
-        if not path.exists():
-            raise fail("missing-file", f"the catalog has no `{text[8:]}`", at)
-    else:
-        path = Path(os.path.normpath(Path(file.source.name).absolute().parent / text))
     if item.digest is None:
         found.unpinned.append(at)
+    shipped = text.startswith(catalog.PREFIX)
+    path = catalog.path_of(text) if shipped else Path(os.path.normpath(file.path.parent / text))
     matches = list(_matches(path, found)) if glob_like(text) else [path]
+    if shipped and not item.maybe and not any(match.exists() for match in matches):
+        raise _not_shipped(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
         raise fail(
             "missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"]
@@ -92,7 +92,21 @@ def _include(
         if item.maybe and not match.exists():
             found.absent.add(str(match))
             continue
-        _read(match, at, item.digest, cache, found, open_files)
+        name = f"{catalog.PREFIX}{match.stem}" if shipped else _shown(match)
+        _read(match, name, at, item.digest, cache, found, open_files)
+
+
+def _not_shipped(name: str, at: Span) -> EvalmakeError:
+    """What to say of a harness that the catalog does not have."""
+    meant = catalog.meant_harness(name)
+    return fail(
+        "missing-file", f"the catalog has no `{name}`", at,
+        notes=[] if meant else [f"it has {', '.join(catalog.harnesses())}"],
+        help=[
+            f"did you mean `{catalog.PREFIX}{meant}`?" if meant
+            else "`evalmake catalog WORD` looks for a benchmark by its name"
+        ],
+    )  # fmt: skip
 
 
 def glob_like(text: str) -> bool:
@@ -142,7 +156,7 @@ def _text(data: bytes, path: Path, at: Span | None) -> str:
         ) from None  # fmt: skip
 
 
-def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) -> None:
+def _check(digest: syntax.Literal, data: bytes, sha: str, name: str, at: Span) -> None:
     algorithm, _, digits = digest.text.partition(":")
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
@@ -156,14 +170,10 @@ def _check(digest: syntax.Literal, data: bytes, sha: str, path: Path, at: Span) 
         sha = xxhash.xxh3_128_hexdigest(data)
     if digits != sha:
         raise fail(
-            "digest-mismatch", f"`{_shown(path)}` is not the file that was pinned", span,
+            "digest-mismatch", f"`{name}` is not the file that was pinned", span,
             notes=[f"the file is {algorithm}:{sha}"],
             help=["look at what changed in it, then write its new digest"],
         )  # fmt: skip
-
-
-def _same(file: Loaded, real: Path) -> bool:
-    return Path(file.source.name).absolute() == real
 
 
 def _shown(path: Path) -> str:

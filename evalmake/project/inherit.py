@@ -10,6 +10,7 @@ from evalmake.lang import tree
 from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
 from evalmake.lang.evaluate import Evaluator, Scope
 from evalmake.lang.source import Span
+from evalmake.project import catalog
 from evalmake.project.fields import Fields, Written
 from evalmake.project.files import Loaded
 from evalmake.project.schema import AXES
@@ -166,7 +167,11 @@ class Inheritance:
     def _no_parent(self, kind: str, parent: tree.Name, child: Stated) -> None:
         names = {name: s for (k, name), s in self.stated.items() if k == kind}
         meant = closest(parent.text, names)
-        hint = f"did you mean `{meant}`, declared at {names[meant].span.place}?" if meant else None
+        hint = []
+        if meant:
+            hint = [f"did you mean `{meant}`, declared at {names[meant].span.place}?"]
+        elif kind == "benchmark":
+            hint = catalog.suggestions(parent.text)
         elsewhere = [k for (k, name) in self.stated if name == parent.text and k != kind]
         notes = (
             [f"there is a {elsewhere[0]} of that name, but `from` inherits within a kind"]
@@ -175,7 +180,7 @@ class Inheritance:
         )
         self.found.error(
             "unknown-name", f"no {kind} is named `{parent.text}`", child.file.span(parent),
-            about=f"{kind} {child.node.name.text}", notes=notes, help=[hint] if hint else [],
+            about=f"{kind} {child.node.name.text}", notes=notes, help=hint,
         )  # fmt: skip
 
     def _only_evals(self, statement: tree.Statement, file: Loaded) -> None:

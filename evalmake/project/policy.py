@@ -10,11 +10,13 @@ from pathlib import Path
 from evalmake import __version__
 from evalmake.lang.diagnostic import Diagnostics
 from evalmake.lang.source import Span
+from evalmake.project.catalog import PREFIX
 from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.files import Loaded
 from evalmake.project.lock import Lock
 from evalmake.project.project import Project
+from evalmake.project.references import named
 from evalmake.project.schema import Settings
 
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
@@ -87,9 +89,12 @@ def _pin(what: str, text: str) -> str:
 
 def _inputs(project: Project, pinned: tuple[str, ...]) -> Iterator[tuple[str, str, Span, str]]:
     """The unpinned images, weights and datasets: what, its text, where, in what."""
+    asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
     blocks: Mapping[str, Declared]
     for blocks in (project.deployments, project.benchmarks):
         for item in blocks.values():
+            if item.span.source.name.startswith(PREFIX) and item.name not in asked:
+                continue  # whoever includes a catalog asks only for some of it
             for sort, key, good in (("images", "image", _DIGEST), ("weights", "weights", _REVISION),
                                     ("datasets", "dataset", _REVISION)):  # fmt: skip
                 text = getattr(item.block, key, None)

@@ -10,6 +10,7 @@ from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.source import Span
 from evalmake.lang.tree import Assign, Reference
 from evalmake.lang.values import Symbol
+from evalmake.project import catalog
 from evalmake.project.declare import Declared, EvalDecl
 from evalmake.project.inherit import Stated
 from evalmake.project.project import Project
@@ -38,7 +39,7 @@ def check_references(
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
-            for value, span in _named(declaration, key):
+            for value, span in named(declaration, key):
                 if value not in project.of(key):
                     unknown_name(project, key, value, span, about, found, stated)
 
@@ -75,7 +76,7 @@ def _baseline(
         unknown_name(project, rows, name, span, about, found, stated)
 
 
-def _named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
+def named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
     """The names that an eval gives `key`, with their places."""
     for axis in declaration.axes:
         if axis.key == key:
@@ -108,13 +109,15 @@ def unknown_name(
     if meant:
         place = project.of(kind)[meant].span.place
         hint = [f"did you mean `{meant}`, declared at {place}?"]
+    elif kind == "benchmark":
+        hint = catalog.suggestions(name)
     known = sorted(project.of(kind))
     others = [other for other, stands in stated if stands == name and other != kind]
     if (kind, name) in stated and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
     elif others:
         notes = [f"there is {_a(others[0])} of that name"]
-    elif not meant and len(known) <= 8:
+    elif not hint and len(known) <= 8:
         are = f"the {kind}s are" if known[1:] else f"the only {kind} is"
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
     else:

@@ -128,6 +128,10 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
     assert "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL/chat," in text
     assert "config.params.extra.judge.model_id=$EVALMAKE_JUDGE_NAME," in text
     assert "config.params.extra.judge.api_key=EVALMAKE_JUDGE_API_KEY" in text
+    other = command(tmp_path, 'task = "x.y", judge = other, judge_key = "key_name"').files[
+        "nemo.sh"
+    ]
+    assert "config.params.extra.judge.key_name=EVALMAKE_JUDGE_API_KEY" in other
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,19 @@ def test_what_cannot_be_is_refused(
     (said,) = refused.value.diagnostics
     assert words in said.message
     assert said.span is not None
+
+
+def test_a_judge_that_the_task_does_not_take_is_an_error(tmp_path: Path) -> None:
+    """It would have graded nothing; where the task takes it, nothing is said."""
+    text = EVALFILE.replace("API", "chat").replace("EVAL", "limit = 5")
+    (tmp_path / "Evalfile").write_text(text.replace("BENCHMARK", 'task = "x.y", judge = other'))
+    (node,) = Workspace.open(tmp_path / "Evalfile").graph(()).nodes.values()
+    assert read(tmp_path).error == ""  # leaves the results
+    assert NemoHarness().outcome(node.evaluation, tmp_path / "out", 0).error == ""
+    warning = "not used in the command template: config.params.extra.judge. Valid params"
+    (tmp_path / "log").write_text(warning)
+    outcome = NemoHarness().outcome(node.evaluation, tmp_path / "out", 0)
+    assert outcome.error == "the task takes no `extra.judge`"
 
 
 def test_scores_have_nvidias_names(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""`evalmake catalog`: which public benchmarks there are, and what each of them says; needs no Evalfile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from evalmake.lang.diagnostic import EvalmakeError, closest, fail
+from evalmake.project.catalog import (
+    REQUIRES,
+    Entry,
+    declaration,
+    entries,
+    harnesses,
+    meant_harness,
+    plain,
+)
+
+
+def catalog_command(
+    file: Path | None, directory: Path | None, words: Sequence[str], harness: str | None,
+    endpoint: str | None, requires: Sequence[str], as_json: bool,
+) -> int:  # fmt: skip
+    """List the benchmarks that match, or show one."""
+    if words[:1] == ("show",):
+        if len(words) != 2:
+            raise click.UsageError("`catalog show` takes the name of one benchmark")
+        entry = _named(words[1])
+        click.echo(json.dumps(_object(entry)) if as_json else _shown(entry), nl=as_json)
+        return 0
+    if len(words) > 1:
+        raise click.UsageError("`catalog` takes one pattern, or `show NAME`")
+    endpoints = sorted({entry.endpoint for entry in entries().values()})
+    _among("harness", harness, harnesses(), meant_harness)
+    _among("endpoint", endpoint, endpoints)
+    for word in requires:
+        _among("requires", word, list(REQUIRES))
+    found = [
+        entry
+        for entry in entries().values()
+        if _matches(entry, words[0] if words else "")
+        and harness in (None, entry.harness)
+        and endpoint in (None, entry.endpoint)
+        and set(requires) <= set(entry.requires)
+    ]
+    if not found:
+        raise _nothing(words[0] if words else "*", bool(harness or endpoint or requires))
+    click.echo("\n".join(json.dumps(_object(e)) for e in found) if as_json else _table(found))
+    return 0
+
+
+def _among(
+    flag: str, word: str | None, choices: Sequence[str],
+    likely: Callable[[str], str | None] | None = None,
+) -> None:  # fmt: skip
+    """A flag's word must be one that there is."""
+    if word is None or word in choices:
+        return
+    meant = likely(word) if likely else closest(word, choices)
+    raise fail(
+        "unknown-word", f"`--{flag}` cannot be `{word}`", notes=[f"it is one of {', '.join(choices)}"],
+        help=[f"did you mean `{meant}`?"] if meant else [],
+    )  # fmt: skip
+
+
+def _matches(entry: Entry, pattern: str) -> bool:
+    """Whether a name is like a pattern with `*`, or holds the text that is none."""
+    pattern = plain(pattern)
+    return fnmatchcase(entry.name, pattern) if set(pattern) & set("*?[") else pattern in entry.name
+
+
+def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
+    meant = None if filtered else closest(plain(pattern), entries())
+    more = ", with what else was asked" if filtered else ""
+    return fail(
+        "unknown-name", f"no benchmark of the catalog is like `{pattern}`{more}",
+        help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
+    )  # fmt: skip
+
+
+def _named(name: str) -> Entry:
+    found = entries().get(plain(name))
+    if found is None:
+        likely = [n for n in entries() if n.partition(".")[2] == plain(name)]
+        likely = likely or [n for n in [closest(plain(name), entries())] if n]
+        hint = f"did you mean {' or '.join(f'`{n}`' for n in likely)}?"
+        raise fail(
+            "unknown-name", f"the catalog has no benchmark `{name}`",
+            help=[hint if likely else "`evalmake catalog` shows all of them"],
+        )  # fmt: skip
+    return found
+
+
+def _object(entry: Entry) -> dict[str, object]:
+    return {**entry._asdict(), "include": entry.include}
+
+
+def _table(found: Sequence[Entry]) -> str:
+    rows = [(e.name, e.endpoint, ", ".join(e.requires), e.about) for e in found]
+    widths = [max(len(row[at]) for row in rows) for at in range(3)]
+    return "\n".join(
+        "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)) + f"  # {row[3]}"
+        for row in rows
+    )  # fmt: skip
+
+
+def _shown(entry: Entry) -> str:
+    """A benchmark as an Evalfile that can be pasted."""
+    from evalmake.lang.format import format_source
+    from evalmake.lang.source import Source
+
+    lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
+    lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
+    lines += [f"it is declared by: {entry.include}"]
+    said = [f"# {line}" for line in lines if line]
+    said += declaration(f"benchmark {entry.name}", entry.keys)
+    return format_source(Source(entry.name, "\n".join(said)))

@@ -1,0 +1,150 @@
+"""The catalog of public benchmarks that comes with evalmake: Evalfiles, and an index of them.
+
+`include "catalog:NAME"` reads an Evalfile of it.  The index tells the same benchmarks with all their
+values, and what each needs, so that nothing need be parsed to look one up.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evalmake.lang.diagnostic import closest
+from evalmake.lang.values import Symbol, show
+
+PREFIX = "catalog:"
+INDEX = "index.jsonl"
+TOKEN = "HF_TOKEN"
+REQUIRES = {
+    "judge": "another model grades the replies; most harnesses take one of yours, as `judge = MODEL`",
+    "user": "another model plays the user",
+    "key": "a key besides that of the model, in the `env` of the executor",
+    "token": f"{TOKEN} of somebody who may read the data, in the `env` of the executor",
+    "code": "what the model writes is run, inside the container",
+    "logprobs": "the endpoint gives the log-probabilities of a prompt's tokens",
+    "tokenizer": "the model's tokenizer must be named, in `extra`",
+    "tools": "the endpoint takes descriptions of functions to be called",
+}
+_WORDS = ("harness", "endpoint")  # the keys whose values are written without quotes
+
+
+class Entry(NamedTuple):
+    """A benchmark of the catalog: `keys` are all that its declaration says."""
+
+    name: str
+    about: str
+    hint: str
+    requires: tuple[str, ...]
+    variables: tuple[str, ...]
+    keys: Mapping[str, Any]
+
+    @property
+    def harness(self) -> str:
+        """What it is included by."""
+        return self.name.partition(".")[0]
+
+    @property
+    def include(self) -> str:
+        """The line of an Evalfile that declares it."""
+        return f'include "{PREFIX}{self.harness}"'
+
+    @property
+    def endpoint(self) -> str:
+        """The kind of endpoint that it asks."""
+        return str(self.keys["endpoint"])
+
+    @property
+    def needs(self) -> str:
+        """What it requires, with the variables that it reads; empty where that is nothing."""
+        keys = ", ".join(name for name in self.variables if name != TOKEN)
+        told = {"key": f"key ({keys})", "token": f"token ({TOKEN})"}
+        return ", ".join(told.get(word, word) for word in self.requires)
+
+
+def plain(text: str) -> str:
+    """A harness's or task's name as the language has it: `AIME_2025` is `aime-2025`."""
+    return text.lower().replace("_", "-")
+
+
+def declaration(head: str, keys: Mapping[str, Any]) -> list[str]:
+    """The lines of an Evalfile that say so, not yet formatted; a single line where `keys` is but one."""
+    values = {key: Symbol(value) if key in _WORDS else value for key, value in keys.items()}
+    lines = [f"{key} = {show(value)}" for key, value in values.items()]
+    return [f"{head} {{", *lines, "}"] if len(lines) > 1 else [f"{head} {{ {lines[0]} }}"]
+
+
+@cache
+def folder() -> Path:
+    """Where the catalog lies."""
+    from importlib.resources import files
+
+    return Path(str(files("evalmake.catalog")))
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Every benchmark of the catalog, by name, in the order of the harnesses' names."""
+    found = {}
+    for line in (folder() / INDEX).read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        lists = {key: tuple(row[key]) for key in ("requires", "variables")}
+        found[row["name"]] = Entry(**row | lists)
+    return found
+
+
+def harnesses() -> list[str]:
+    """The names by which the catalog's files are included."""
+    return list(dict.fromkeys(entry.harness for entry in entries().values()))
+
+
+def path_of(text: str) -> Path:
+    """The file behind `catalog:NAME`, whether there is one or not; NAME may be a pattern."""
+    name = text.removeprefix(PREFIX).replace("/", "-")  # nothing beyond the folder
+    return folder() / f"{name}.evalfile"
+
+
+def meant_harness(name: str) -> str | None:
+    """The harness that was probably meant, also where it was called as its image is."""
+    images = {_image(entry): entry.harness for entry in entries().values()}
+    meant = closest(name, [*harnesses(), *images])
+    return images.get(meant, meant) if meant else None
+
+
+def _image(entry: Entry) -> str:
+    return str(entry.keys["image"]).rpartition("/")[2].partition("@")[0].partition(":")[0]
+
+
+def suggestions(name: str) -> list[str]:
+    """What to do about a benchmark that is not declared, where the catalog has it or one like it."""
+    known = entries()
+    if name in known:
+        return [f"the catalog has it: {known[name].include}"]
+    found = [known[n] for n in known if n.partition(".")[2] == name]
+    if not found and "." in name and (meant := closest(name, known)):
+        found = [known[meant]]
+    return [f"did you mean the catalog's `{entry.name}`? {entry.include}" for entry in found]
+
+
+def counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
+    """The benchmarks that ask the same of another kind of endpoint, one of `kinds`."""
+    entry = entries().get(name)
+    if entry is None:
+        return []
+    return [
+        other.name
+        for other in entries().values()
+        if other.endpoint in kinds
+        and other.harness == entry.harness
+        and _stem(other) == _stem(entry)
+    ]
+
+
+def _stem(entry: Entry) -> str:
+    """What the harness itself calls the task, or its name without the kind of endpoint."""
+    stem = str(entry.keys["task"]).lower()
+    for end in ("chat", "completions", "instruct"):
+        stem = stem.removesuffix(f"-{end}").removesuffix(f"_{end}")
+    return str(entry.keys.get("inner", stem))

@@ -1,0 +1,138 @@
+"""The shipped catalog is what the tool makes of the facts, and says all of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import evalmake
+from evalmake.lang.format import format_source
+from evalmake.lang.source import Source
+from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses, plain
+from evalmake.project.files import read_all
+
+ROOT = Path(__file__).parent.parent.parent
+FACTS = json.loads((ROOT / "tools/catalog/benchmarks.json").read_text())
+TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
+HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
+SHIPPED = sorted(path for path in folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
+
+
+def entry(task: Mapping[str, Any]) -> Entry:
+    """What the catalog has of a task."""
+    return entries()[f"{plain(task['harness'])}.{plain(task['name'])}"]
+
+
+def stated(value: Any) -> Any:
+    """Of a value, what is not null."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: stated(item) for key, item in value.items()}
+    return {key: item for key, item in inner.items() if item is not None and item != {}}
+
+
+def test_it_is_what_the_tool_makes(tmp_path: Path) -> None:
+    """Every byte: whoever changes the facts or the words runs `python -m tools.catalog`."""
+    argv = [sys.executable, "-m", "tools.catalog", str(tmp_path)]
+    subprocess.run(argv, cwd=ROOT, check=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SHIPPED]
+    for path in SHIPPED:
+        assert (tmp_path / path.name).read_text() == path.read_text(), path.name
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SHIPPED if p.suffix == ".evalfile"], ids=lambda p: p.stem
+)
+def test_files_are_formatted(path: Path) -> None:
+    """The formatter leaves them as they are."""
+    text = path.read_text()
+    assert format_source(Source(path.name, text)) == text
+
+
+def test_there_is_a_file_for_each_harness_and_an_entry_for_each_task() -> None:
+    """421 tasks of the registry and 7 of an older release, no two of one name."""
+    assert len(TASKS) == len(entries()) == 421 + 7
+    assert len(HARNESSES) == len(harnesses()) == 25
+    assert sorted(map(plain, HARNESSES)) == [path.stem for path in SHIPPED if path.stem != "index"]
+    assert entry({"harness": "AA-LCR", "name": "aa_lcr"}).name == "aa-lcr.aa-lcr"
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*", name) for name in entries())
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t['harness']}.{t['name']}")
+def test_an_entry_says_what_the_facts_do(task: dict[str, Any]) -> None:
+    """Type, image by its digest, endpoint, parameters; null and the speed of asking left out."""
+    keys, params, harness = dict(entry(task).keys), task["params"], HARNESSES[task["harness"]]
+    digest = harness["digest"]
+    assert keys.pop("harness") == "nemo"
+    assert keys.pop("image") == harness["image"] + (
+        f"@{digest}" if digest else f":{harness['tag']}"
+    )
+    assert keys.pop("task") == task["type"]
+    assert [keys.pop("endpoint")] == task["endpoints"]
+    names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
+    assert keys.pop("params", {}) == {names[key]: params[key] for key in names if key in params}
+    assert keys.pop("extra", {}) == stated(params.get("extra", {}))
+    assert keys.pop("request_timeout", None) == params.get("request_timeout")
+    inner = keys.pop("inner", task["type"])
+    assert inner == params.get("task", task["type"]) or task["harness"] == "genai_perf_eval"
+    assert set(keys) <= {"judge_route", "judge_key"}
+
+
+def test_what_a_task_requires_is_told() -> None:
+    """Log-probabilities where the facts say so, and every variable that holds a key, by name."""
+    for task in TASKS:
+        told = entry(task)
+        assert ("logprobs" in told.requires) == ("logprobs" in task["required_capabilities"])
+        assert set(told.requires) <= set(REQUIRES)
+        assert bool(set(told.variables) - {"HF_TOKEN"}) == ("key" in told.requires)
+        assert ("HF_TOKEN" in told.variables) == ("token" in told.requires)
+    assert entries()["simple-evals.aime-2025"].needs == "judge, key (JUDGE_API_KEY)"
+    assert entries()["helm.aci-bench"].variables == (
+        "CLAUDE_JUDGE_API_KEY", "GPT_JUDGE_API_KEY", "LLAMA_JUDGE_API_KEY",
+    )  # fmt: skip
+    assert entries()["tau2-bench.tau2-bench-retail"].needs == "user, key (USER_API_KEY), tools"
+    assert entries()["nemo-skills.ns-scicode"].requires == ("code",)
+
+
+def test_every_file_explains_the_words_that_it_uses() -> None:
+    """A comment `requires judge` comes with what `judge` means, and each family with what it is."""
+    for path in SHIPPED:
+        if path.suffix == ".evalfile":
+            text = path.read_text()
+            own = [e for e in entries().values() if e.harness == path.stem]
+            words = {word for e in own for word in e.requires}
+            assert {word for word in REQUIRES if f"\n# {word}: " in text} == words
+            flat = re.sub(r"\n# ", " ", text)
+            assert all(
+                e.about in flat and (not e.needs or f"requires {e.needs}" in flat) for e in own
+            )
+
+
+def test_a_file_needs_nothing_beside_it() -> None:
+    """No include, no file, no secret: what it says is the same wherever evalmake is installed."""
+    for path in SHIPPED:
+        if path.suffix == ".evalfile":
+            assert len(read_all(path, None).files) == 1
+            assert not re.search(
+                r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M
+            )
+
+
+def test_a_wheel_holds_every_file_of_the_package() -> None:
+    """What is no Python is named in `package-data`, and every package is listed."""
+    tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    package = Path(evalmake.__file__).parent
+    listed = {name: tool["package-data"].get(name, []) for name in tool["packages"]}
+    for path in package.rglob("*"):
+        if path.is_file() and path.suffix != ".pyc":
+            name = ".".join(("evalmake", *path.parent.relative_to(package).parts))
+            assert any(fnmatchcase(path.name, p) for p in ["*.py", *listed[name]]), path

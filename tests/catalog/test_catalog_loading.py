@@ -1,0 +1,191 @@
+"""Benchmarks of the catalog load, plan, inherit and render their commands like any other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from projects import Project, check_golden
+
+from evalmake.harnesses.nemo import NemoHarness
+from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.lang.values import Symbol
+from evalmake.planner.graph import Node
+from evalmake.planner.ports import Command
+from evalmake.project.catalog import Entry, entries, folder, harnesses
+from evalmake.workspace import Workspace
+
+GOLDEN = Path(__file__).parent / "golden"
+MODELS = """
+executor box { backend = docker }
+defaults model { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+model chat { api = chat }
+model completions { api = completions }
+model embedding { api = embeddings }
+model vlm { api = vlm }
+"""
+AIME = "benchmark = simple-evals.aime-2025"
+
+
+def asked(name: str, model: str, benchmark: str) -> str:
+    """An eval of a model and a benchmark, in a container."""
+    return f"eval {name} {{ model = {model}, {benchmark}, executor = box }}\n"
+
+
+def nodes(folder: Path, text: str) -> dict[str, Node]:
+    """The evaluations of an Evalfile."""
+    (folder / "Evalfile").write_text(text)
+    return Workspace.open(folder / "Evalfile").graph(()).nodes
+
+
+def command(node: Node) -> Command:
+    """What runs it."""
+    return NemoHarness().command(node.evaluation)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
+    """An evaluation of every benchmark of the catalog, by the benchmark's name."""
+    kinds: dict[str, list[str]] = {}
+    for entry in entries().values():
+        kinds.setdefault(entry.endpoint, []).append(entry.name)
+    evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
+    text = 'include "catalog:*"' + MODELS + "".join(evals)
+    found = nodes(tmp_path_factory.mktemp("all"), text)
+    return {node.evaluation.benchmark.name: node for node in found.values()}
+
+
+def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
+    """Under one include, each against a model of the kind that it asks."""
+    assert set(everything) == set(entries())
+    digests = [node.action.digest for node in everything.values()]
+    assert len(set(digests)) == len(digests)
+
+
+@pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.name)
+def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry: Entry) -> None:
+    """Also what a file says only once, in its defaults; and its command says the same."""
+    benchmark = everything[entry.name].evaluation.benchmark
+    values = benchmark.fields.values
+    assert unlike(values) == entry.keys
+    made = json.loads(command(everything[entry.name]).files["run_config.json"])
+    params = entry.keys.get("params", {})
+    names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
+    given = {key: params[ours] for key, ours in names.items() if ours in params}
+    more = {"task": entry.keys.get("inner"), "request_timeout": entry.keys.get("request_timeout")}
+    assert made["config"] == {
+        "type": entry.keys["task"],
+        "params": {
+            **given, **{key: value for key, value in more.items() if value is not None},
+            "max_retries": 1, "extra": entry.keys.get("extra", {}),
+        },
+    }  # fmt: skip
+    assert made["target"]["api_endpoint"]["type"] == entry.endpoint
+
+
+def unlike(value: Any) -> Any:
+    """A value of the language as JSON has it."""
+    match value:
+        case Symbol():
+            return value.text
+        case dict():
+            return {key: unlike(item) for key, item in value.items()}
+        case tuple():
+            return [unlike(item) for item in value]
+    return value
+
+
+@pytest.mark.parametrize("harness", harnesses())
+def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) -> None:
+    """The first benchmark of each file renders the files beside this test (UPDATE_GOLDEN=1 rewrites)."""
+    first = next(entry.name for entry in entries().values() if entry.harness == harness)
+    made = command(everything[first])
+    texts = [f"==> {name}\n{text.rstrip()}\n" for name, text in sorted(made.files.items())]
+    image = everything[first].evaluation.benchmark.block.image
+    check_golden(GOLDEN / f"{harness}.txt", f"{image}\n{' '.join(made.argv)}\n" + "".join(texts))
+
+
+def test_one_file_is_enough(tmp_path: Path) -> None:
+    """Included by its harness's name, a benchmark is there by its own."""
+    (node,) = nodes(
+        tmp_path, f'include "catalog:simple-evals"{MODELS}{asked("e", "chat", AIME)}'
+    ).values()
+    assert node.evaluation.benchmark.block.task == "AIME_2025"
+    assert node.evaluation.params == {"temperature": 0.0, "top_p": 1e-05, "max_tokens": 16384}
+
+
+def test_what_is_shown_is_the_same_benchmark(tmp_path: Path, project: Project) -> None:
+    """Pasted instead of included, it is the same action: no other result is asked for."""
+    for name in ("simple-evals.aime-2025", "simple-evals.mmlu-pro-aa-v3", "hle.hle"):
+        harness = name.partition(".")[0]
+        cell = MODELS + asked("e", "chat", f"benchmark = {name}")
+        pasted = project.run("catalog", "show", name).stdout
+        (one,) = nodes(tmp_path, pasted + cell).values()
+        (other,) = nodes(tmp_path, f'include "catalog:{harness}"' + cell).values()
+        assert one.action.digest == other.action.digest
+
+
+def test_it_is_inherited_from(tmp_path: Path) -> None:
+    """A child replaces what it says, map by map, and keeps the rest, its file's defaults too."""
+    child = """
+    benchmark aime from simple-evals.aime-2025 {
+        judge  = completions
+        params = { temperature = 0.6, top_p = none }
+        extra  = { n_samples = 2 }
+    }
+    """
+    text = f'include "catalog:simple-evals"{MODELS}{child}' + asked("e", "chat", "benchmark = aime")
+    (node,) = nodes(tmp_path, text).values()
+    assert node.evaluation.params == {"temperature": 0.6, "max_tokens": 16384}
+    made = json.loads(command(node).files["run_config.json"])["config"]
+    assert made["type"] == "AIME_2025"
+    assert made["params"]["extra"]["n_samples"] == 2
+    assert made["params"]["extra"]["judge"]["backend"] == "openai"
+    assert "judge.url=$EVALMAKE_JUDGE_URL," in command(node).files["nemo.sh"]
+
+
+def test_a_judge_is_told_in_the_harnesses_words(tmp_path: Path) -> None:
+    """Where its key is named otherwise, and where its URL is that of a route."""
+    told = {}
+    for name in ("mtbench.mtbench", "aa-lcr.aa-lcr"):
+        harness = name.partition(".")[0]
+        child = f"benchmark b from {name} {{ judge = completions }}\n"
+        text = f'include "catalog:{harness}"{MODELS}{child}' + asked("e", "chat", "benchmark = b")
+        (node,) = nodes(tmp_path, text).values()
+        told[harness] = command(node).files["nemo.sh"]
+    assert "extra.judge.api_key_name=EVALMAKE_JUDGE_API_KEY" in told["mtbench"]
+    assert "extra.judge.api_key=EVALMAKE_JUDGE_API_KEY" in told["aa-lcr"]
+    assert "extra.judge.url=$EVALMAKE_JUDGE_URL/chat/completions," in told["aa-lcr"]
+
+
+def test_its_pin_is_that_of_its_bytes(tmp_path: Path) -> None:
+    """An audit pins the file of the catalog as it pins any other include."""
+    text = f"settings {{ pinned = [includes, images] }}{MODELS}{asked('e', 'chat', AIME)}"
+    sha = hashlib.sha256((folder() / "simple-evals.evalfile").read_bytes()).hexdigest()
+    assert nodes(tmp_path, f'include "catalog:simple-evals" sha256:{sha}\n{text}')
+    with pytest.raises(EvalmakeError, match=r"`catalog:simple-evals` is not the file"):
+        nodes(tmp_path, f'include "catalog:simple-evals" sha256:{"0" * 64}\n{text}')
+    with pytest.raises(EvalmakeError, match=r"include .* is not pinned"):
+        nodes(tmp_path, f'include "catalog:simple-evals"\n{text}')
+
+
+def test_only_what_is_asked_for_must_be_pinned(tmp_path: Path) -> None:
+    """Two images are known by a tag alone: a demand for pins minds them where they would run."""
+    text = f'include "catalog:*"\nsettings {{ pinned = [images] }}{MODELS}'
+    assert nodes(tmp_path, text + asked("e", "chat", AIME))
+    with pytest.raises(EvalmakeError, match=r"rag_retriever_eval:25\.08\.1` is not pinned"):
+        nodes(tmp_path, text + asked("e", "chat", "benchmark = rag-retriever-eval.rag"))
+    child = "benchmark mine from rag-retriever-eval.rag { }\n"
+    with pytest.raises(EvalmakeError, match=r"rag_retriever_eval:25\.08\.1` is not pinned"):
+        nodes(tmp_path, text + child + asked("e", "chat", AIME))
+
+
+def test_speed_is_the_models_and_the_gateways(tmp_path: Path) -> None:
+    """How many are asked at a time is the model's `concurrency`, and nothing is asked for twice."""
+    text = f'include "catalog:simple-evals"{MODELS}model fast {{ concurrency = 64 }}\n'
+    (node,) = nodes(tmp_path, text + asked("e", "fast", AIME)).values()
+    params = json.loads(command(node).files["run_config.json"])["config"]["params"]
+    assert (params["parallelism"], params["max_retries"]) == (64, 1)

@@ -1,0 +1,227 @@
+"""Facts about public benchmarks, and our words for them, to the Evalfiles and the index of the catalog.
+
+    python -m tools.catalog           rewrites evalmake/catalog
+    python -m tools.catalog FOLDER    writes there instead
+
+What a benchmark is asked by (temperature, tokens, the harness's own parameters) becomes its keys.
+How fast it is asked does not: that is the model's `concurrency`, and repeats are the gateway's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from evalmake.lang.format import format_source
+from evalmake.lang.source import Source
+from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, declaration, plain
+
+HERE = Path(__file__).parent
+WIDTH = 98
+PARAMS = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
+IGNORED = ("genai_perf_eval",)  # harnesses whose command takes no `inner`
+MAPS = ("params", "extra")
+
+
+def main(folder: Path) -> None:
+    """Write every file of the catalog."""
+    facts = json.loads((HERE / "benchmarks.json").read_text(encoding="utf-8"))
+    words = tomllib.loads((HERE / "descriptions.toml").read_text(encoding="utf-8"))
+    tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
+    index: list[Entry] = []
+    for harness in sorted(facts["harnesses"], key=lambda row: plain(row["name"])):
+        own = [task for task in tasks if task["harness"] == harness["name"]]
+        entries = list(in_families(own, harness, words[harness["name"]]))
+        text = evalfile(harness, words[harness["name"]], entries)
+        path = folder / f"{plain(harness['name'])}.evalfile"
+        path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
+        index += entries
+    assert len({entry.name for entry in index}) == len(index) == len(tasks)
+    rows = [json.dumps(entry._asdict(), ensure_ascii=False) + "\n" for entry in index]
+    (folder / INDEX).write_text("".join(rows), encoding="utf-8")
+
+
+def in_families(
+    tasks: Sequence[Mapping[str, Any]], harness: Mapping[str, Any], words: Mapping[str, Any]
+) -> Iterator[Entry]:
+    """The entries of a harness, those of a family together."""
+    left = list(tasks)
+    for family in words["families"]:
+        mine = [task for task in left if any(fnmatchcase(task["name"], p) for p in family["tasks"])]
+        assert mine, f"no task of {harness['name']} is in {family['tasks']}"
+        left = [task for task in left if task not in mine]
+        found = [entry_of(task, harness, words, family) for task in mine]
+        needs = list(dict.fromkeys(entry.needs for entry in found))
+        yield from sorted(found, key=lambda entry: needs.index(entry.needs))
+    assert not left, f"no family of {harness['name']} has {[task['name'] for task in left]}"
+
+
+def entry_of(
+    task: Mapping[str, Any], harness: Mapping[str, Any], words: Mapping[str, Any],
+    family: Mapping[str, Any],
+) -> Entry:  # fmt: skip
+    """One benchmark with all its values."""
+    extra = task["params"].get("extra", {})
+    variables = sorted({*secrets_in(extra), *family.get("variables", ())})
+    needs = {*requires_of(task, extra), *family.get("requires", ())}
+    needs |= {"key"} if variables else set()
+    variables += [TOKEN] if "token" in needs else []
+    tokenizer = words.get("tokenizer") if "tokenizer" in needs else None
+    hint = family.get("hint", f"the tokenizer: {tokenizer}" if tokenizer else "")
+    name = f"{plain(task['harness'])}.{plain(task['name'])}"
+    ordered = tuple(word for word in REQUIRES if word in needs)
+    return Entry(name, family["about"], hint, ordered, tuple(variables), keys_of(task, harness))
+
+
+def requires_of(task: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[str]:
+    """What the data itself says that a task needs."""
+    yield from task["required_capabilities"]
+    judge = extra.get("judge", {})
+    if judge.get("enabled", True) and any(
+        judge.get(key) for key in ("url", "model", "model_id", "api_key", "api_key_name")
+    ):
+        yield "judge"
+    if extra.get("use_sandbox"):
+        yield "code"
+    if extra.get("native_calling"):
+        yield "tools"
+    by_text = extra.get("tokenizer_backend") == "None"  # asks by text unless it must count tokens
+    if extra.get("tokenizer", "") is None and (
+        not by_text or "logprobs" in task["required_capabilities"]
+    ):
+        yield "tokenizer"
+
+
+def secrets_in(values: Mapping[str, Any]) -> Iterator[str]:
+    """The environment variables that hold the keys of other models than the one evaluated."""
+    for key, value in values.items():
+        if isinstance(value, dict) and value.get("enabled", True):
+            yield from secrets_in(value)
+        elif key.endswith(("api_key", "api_key_name")) and value:
+            yield value
+
+
+def keys_of(task: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, Any]:
+    """The declaration's keys and values, in order."""
+    params, extra = task["params"], given(task["params"].get("extra", {}))
+    inner = params.get("task")
+    judge = params.get("extra", {}).get("judge", {})
+    judge = judge if judge.get("enabled", True) else {}
+    image = harness["image"]
+    keys = {
+        "harness": "nemo",
+        "image": f"{image}@{harness['digest']}" if harness["digest"] else f"{image}:{harness['tag']}",
+        "task": task["type"],
+        "inner": inner if inner != task["type"] and task["harness"] not in IGNORED else None,
+        "endpoint": task["endpoints"][0],
+        "params": {ours: params[theirs] for theirs, ours in PARAMS.items() if theirs in params},
+        "extra": extra,
+        "judge_key": "api_key_name" if "api_key_name" in judge else None,
+        "judge_route": "/chat/completions" if "/chat/completions" in (judge.get("url") or "") else None,
+        "request_timeout": params.get("request_timeout"),
+    }  # fmt: skip
+    assert len(task["endpoints"]) == 1
+    found: dict[str, Any] = given(keys)
+    return found
+
+
+def given(value: Any) -> Any:
+    """Without what says nothing: null, and maps of it."""
+    if isinstance(value, list):
+        return [given(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    inner = {key: given(item) for key, item in value.items()}
+    return {key: item for key, item in inner.items() if item is not None and item != {}}
+
+
+def evalfile(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence[Entry]) -> str:
+    """The file of a harness, not yet formatted."""
+    shared = common([entry.keys for entry in entries])
+    lines = [*head(harness, words, entries), ""]
+    lines += [*declaration("defaults benchmark", shared), ""] if shared else []
+    before: Any = None
+    for entry in entries:
+        body = declaration(f"benchmark {entry.name}", beyond(entry.keys, shared))
+        said = [*comment(entry.about), *comment(requires(entry)), *comment(entry.hint)]
+        lines += ["", *said] if said != before else [""] if len(body) > 1 else []
+        lines += body
+        before = said
+    return "\n".join([*lines, ""])
+
+
+def requires(entry: Entry) -> str:
+    """What it requires, in the index's words."""
+    return f"requires {entry.needs}" if entry.needs else ""
+
+
+def head(
+    harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence[Entry]
+) -> Iterator[str]:
+    """The comment at the top of a file."""
+    machines = " and ".join(harness["arch"])
+    yield from comment(words["about"])
+    yield from comment(harness["url"] or "")
+    yield "#"
+    yield from comment(f"The image is NVIDIA's, release {harness['tag']}, for {machines}.")
+    if not harness["digest"]:
+        yield from comment("It is named by its tag: pin it before an audit.")
+    for word, meaning in REQUIRES.items():
+        if any(word in entry.requires for entry in entries):
+            yield from comment(f"{word}: {meaning}")
+    yield "#"
+    yield "# Written by tools/catalog of evalmake's repository; changes belong there."
+
+
+def comment(text: str) -> list[str]:
+    """`text` as lines of comment; none where it is empty."""
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH, break_on_hyphens=False)]
+
+
+def common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What most of the benchmarks of a file say, of the keys that all of them have."""
+    if len(each) == 1:
+        return {}
+    found: dict[str, Any] = {}
+    for key in each[0]:
+        values = [keys.get(key) for keys in each]
+        if any(value is None for value in values) or key in ("task", "inner"):
+            continue
+        value = common_map(values) if key in MAPS else most(values)
+        found |= {key: value} if value else {}
+    return found
+
+
+def common_map(maps: Sequence[Any]) -> dict[str, Any]:
+    """The same of a map's entries."""
+    everywhere = [key for key in maps[0] if all(key in each for each in maps)]
+    return {key: most([each[key] for each in maps]) for key in everywhere}
+
+
+def most(values: Sequence[Any]) -> Any:
+    """The commonest of some values, the first of those where there are several."""
+    counted = Counter(json.dumps(value) for value in values)
+    return json.loads(counted.most_common(1)[0][0])
+
+
+def beyond(keys: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """What a benchmark says beyond what its file's defaults do."""
+    found: dict[str, Any] = {}
+    for key, value in keys.items():
+        other = shared.get(key)
+        if key in MAPS and other:
+            value = {k: v for k, v in value.items() if json.dumps(other.get(k)) != json.dumps(v)}
+        if value != other and value != {}:
+            found[key] = value
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else HERE.parent.parent / "evalmake" / "catalog")
