@@ -74,7 +74,7 @@ def test_every_command_has_a_test() -> None:
         f"keyring set {SERVICE} NAME",
         "pip install 'evalmake[keyring]'",
         "python -m tests.benchmarks",
-        "python -m tools.catalog",
+        "python -m tests.catalog.making",
     ]
 
 

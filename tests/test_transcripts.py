@@ -160,7 +160,9 @@ STAGES: dict[str, Stage] = {
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),
     "gate-unjudged": edited("limit     = LIMIT", "limit     = LIMIT\n    require acuracy >= 70%"),
     "input-changed": changing,
-    "job-failed": also(".evalmake/work", ""),
+    "job-failed": also(
+        ".evalmake/inputs", "", edited("    run  ", '    files   = file("job.sh")\n    run  ')
+    ),
     "missing-harness": edited("command", "lm-eval", '    run     = "sh ../../../job.sh"\n', '    task    = "gsm8k"\n'),
     "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
@@ -169,6 +171,7 @@ STAGES: dict[str, Stage] = {
     "nothing-to-accept": built,
     "override-forbidden": edited("LIMIT = 500", "settings { overrides = [] }\n\nLIMIT = 500"),
     "plan-moved": planned_and_edited,
+    "replies-failed": also(".evalmake/store/replies/cache.db", b"\0garbage" * 1024),
     "report-failed": also(
         "reports/scorecard.md/notes.txt", "",
         edited("eval grid", 'report r { of = [grid], path = "reports/scorecard.md" }\n\neval grid'),

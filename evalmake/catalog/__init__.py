@@ -1,1 +1,1 @@
-"""Public benchmarks as Evalfiles, one for each harness; written by `python -m tools.catalog`."""
+"""Public benchmarks as Evalfiles, one for each harness; written by `python -m tests.catalog.making`."""

@@ -21,7 +21,7 @@ from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses
 from evalmake.project.files import read_all
 
 ROOT = Path(__file__).parent.parent.parent
-FACTS = json.loads((ROOT / "tools/catalog/benchmarks.json").read_text())
+FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
 SHIPPED = sorted(path for path in folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
@@ -41,8 +41,8 @@ def stated(value: Any) -> Any:
 
 
 def test_it_is_what_the_tool_makes(tmp_path: Path) -> None:
-    """Every byte: whoever changes the facts or the words runs `python -m tools.catalog`."""
-    argv = [sys.executable, "-m", "tools.catalog", str(tmp_path)]
+    """Every byte: whoever changes the facts or the words runs `python -m tests.catalog.making`."""
+    argv = [sys.executable, "-m", "tests.catalog.making", str(tmp_path)]
     subprocess.run(argv, cwd=ROOT, check=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [path.name for path in SHIPPED]
     for path in SHIPPED:

@@ -1,7 +1,7 @@
 """Facts about public benchmarks, and our words for them, to the Evalfiles and the index of the catalog.
 
-    python -m tools.catalog           rewrites evalmake/catalog
-    python -m tools.catalog FOLDER    writes there instead
+    python -m tests.catalog.making           rewrites evalmake/catalog
+    python -m tests.catalog.making FOLDER    writes there instead
 
 What a benchmark is asked by (temperature, tokens, the harness's own parameters) becomes its keys.
 How fast it is asked does not: that is the model's `concurrency`, and repeats are the gateway's.
@@ -177,7 +177,7 @@ def head(
         if any(word in entry.requires for entry in entries):
             yield from comment(f"{word}: {meaning}")
     yield "#"
-    yield "# Written by tools/catalog of evalmake's repository; changes belong there."
+    yield "# Written by tests/catalog/making of evalmake's repository; changes belong there."
 
 
 def comment(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Writes the catalog of public benchmarks: `python -m tests.catalog.making`."""

@@ -1,1 +1,0 @@
-"""Programs that write what is kept in this repository."""

@@ -1,1 +1,0 @@
-"""Writes the catalog of public benchmarks: `python -m tools.catalog`."""
