@@ -47,7 +47,7 @@ class Result:
     metric: str  # the headline one
     scores: Mapping[str, Score] = field(hash=False)
     gates: tuple[GateResult, ...] = field(compare=False)
-    usage: Mapping[str, int] = field(hash=False)  # tokens and requests, by kind
+    usage: Mapping[str, float] = field(hash=False)  # tokens, requests, seconds, by kind
     digest: str  # its identity: of all that could change the numbers
     attempt: int
     started: str  # ISO 8601, UTC
