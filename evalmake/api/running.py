@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from evalmake import fastpath, session
 from evalmake.api.results import Result, result_of
-from evalmake.lang.diagnostic import Diagnostic
+from evalmake.lang.diagnostic import Diagnostic, Severity
 from evalmake.results import address
 from evalmake.run.events import Emit, Event
 from evalmake.run.signals import guest
 from evalmake.session import FAILED, Outcome
+from evalmake.ui.diagnostics import render
 from evalmake.ui.progress import progress
 from evalmake.workspace import Request
 
@@ -19,7 +21,7 @@ Progress = bool | Callable[[Event], None]
 
 
 def run(request: Request, shown: Progress) -> Outcome:
-    """Build what was asked; KeyboardInterrupt if it was interrupted."""
+    """Build what was asked, and warn as Python does; KeyboardInterrupt if it was interrupted."""
 
     def planned(outcome: Outcome) -> None:
         if not outcome.plan.is_empty:
@@ -33,6 +35,9 @@ def run(request: Request, shown: Progress) -> Outcome:
             guest.reset(visiting)
     if outcome.interrupted:
         raise KeyboardInterrupt
+    for problem in outcome.problems:
+        if problem.severity is Severity.WARNING:
+            warnings.warn(render([problem]), stacklevel=3)
     return outcome
 
 
@@ -40,7 +45,8 @@ def failures(outcome: Outcome) -> list[Diagnostic]:
     """What went wrong, and the requirements that cannot be judged; empty where all is well."""
     if outcome.status != FAILED:
         return []
-    return [*outcome.problems, *(v.diagnostic for v in outcome.verdicts if v.result.met is None)]
+    errors = (problem for problem in outcome.problems if problem.severity is Severity.ERROR)
+    return [*errors, *(v.diagnostic for v in outcome.verdicts if v.result.met is None)]
 
 
 def results_of(outcome: Outcome) -> tuple[Result, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from workspaces import SCORE, SUMS, Bench, end
@@ -212,3 +213,14 @@ def test_another_process_finds_it(ask: Ask, bench: Bench) -> None:
     (bench.root / "Evalfile").write_text(result.evalfile)
     said = json.loads(end(bench.start("--json")).out)
     assert said["results"][0]["scores"][0]["value"] == result.value
+
+
+def test_a_warning_is_pythons(ask: Ask, bench: Bench) -> None:
+    """What takes nothing from a result is a warning, which a program can turn off."""
+    folder = bench.root / ".evalmake/store/replies"
+    folder.mkdir(parents=True)
+    (folder / "cache.db").write_text("no database" * 1000)
+    with pytest.warns(UserWarning, match="^warning: the response cache cannot be used: ") as told:
+        result = ask(limit=2)
+    assert result.scores["accuracy"].scored == 2
+    assert [Path(warning.filename).name for warning in told] == ["conftest.py"]
