@@ -50,7 +50,7 @@ def read_all(path: Path, cache: Path | None, written: Source | None = None) -> F
     if written is None:
         _read(path, None, None, cache, found, [])
     else:
-        sha = hash_bytes(written.text.encode())
+        sha = hash_bytes(written.text.encode("utf-8", "surrogatepass"))
         found.files.append(Loaded(written, load_tree(written, None), sha, None))
     return found
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import evalmake
 from evalmake.api.declarations import Eval
 from evalmake.api.writing import write
-from evalmake.lang.values import Duration, SecretRef, Size
+from evalmake.lang.values import NAME, Duration, SecretRef, Size
 from evalmake.plugins import Plugins
 from evalmake.project.load import load
 from evalmake.project.project import Project
@@ -170,3 +170,9 @@ def test_what_is_declared_twice_is_written_once(tmp_path: Path) -> None:
     assert list(judged(0.5).models) == ["mock"]
     assert list(judged(1.0).models) == ["mock", "mock-2"]
     assert list(judged(1.0).deployments) == ["mock", "mock-2"]
+
+
+def test_a_name_is_what_the_grammar_says() -> None:
+    """What is written without quotes is read as a name."""
+    grammar = (Path(evalmake.__file__).parents[1] / "grammar/evalfile.lark").read_text()
+    assert f"\nNAME:     /{NAME.pattern}/\n" in grammar
