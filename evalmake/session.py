@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from collections.abc import Callable, Iterable
@@ -57,7 +56,7 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
     """Do what was asked; `planned` is shown the plan before anything runs."""
     saved = _read_plan(request.plan) if request.plan else None
     words = _asked(request.words, saved)
-    workspace = Workspace.open(request.file, words.overrides)
+    workspace = Workspace.open(request.file, words.overrides, request.written)
     graph = workspace.graph(words.targets)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
@@ -154,8 +153,6 @@ def _run(
     from evalmake.run.scheduler import Scheduler
     from evalmake.run.served import GATEWAYS
 
-    gc.freeze()  # the plan stays: it need not be looked through again and again
-    gc.enable()
     nodes = _once(plan.stale)
     environments = workspace.environments()
     environments.make(_benchmarks(nodes), emit)
@@ -175,7 +172,7 @@ def _run(
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
         workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers, gateways,
-        {c.name for group in workspace.cells.values() for c in group} - plan.graph.nodes.keys(),
+        workspace.unasked(plan.graph.nodes),
     )  # fmt: skip
     try:
         report = scheduler.run(nodes)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import hash_file
+from evalmake.lang.source import Source
 from evalmake.planner.checks import check
 from evalmake.planner.graph import Graph, Lowering, Node, ReportNode, lower
 from evalmake.planner.plan import Plan, decide, report_identity
@@ -39,7 +40,7 @@ COMMANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What was asked on the command line."""
+    """What was asked, on the command line or from Python; `written` stands for the file."""
 
     file: Path
     words: Words
@@ -53,7 +54,7 @@ class Request:
     verbosity: int = 0
     json: bool = False
     argv: tuple[str, ...] = ()
-    found_above: bool = False
+    written: Source | None = None
 
 
 @dataclass(slots=True)
@@ -65,19 +66,21 @@ class Workspace:
     cells: dict[str, list[Evaluation]]
     root: Path
     store_folder: Path
-    _graph: Graph | None = field(default=None)
+    written: bool = False
 
     @classmethod
-    def open(cls, file: Path, overrides: Sequence[Word] = ()) -> Workspace:
+    def open(
+        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None
+    ) -> Workspace:
         """Load and expand; EvalmakeError with what is wrong."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
         with blamed(overrides):
-            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS)
+            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written)
             cells = expand(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
-        return cls(project, plugins, cells, root, folder)
+        return cls(project, plugins, cells, root, folder, written is not None)
 
     def store(self) -> Store:
         """The store, opened."""
@@ -188,6 +191,13 @@ class Workspace:
         lowering = Lowering(self.project, self.plugins, self.environments().resolved)
         return [lowering.node(cell) for cell in left if address(cell) in wanted]
 
+    def unasked(self, asked: Collection[str]) -> Container[str]:
+        """The cells left for another time; what was written from Python knows only what it asks."""
+        if self.written:
+            servers = (*self.project.deployments, *(f"gateway {m}" for m in self.project.models))
+            return _Others(frozenset((*asked, *servers)))
+        return {cell.name for group in self.cells.values() for cell in group} - set(asked)
+
     def report_path(self, report: Declared) -> Path:
         """Where a report is written: relative to the Evalfile."""
         return self.project.folder / str(report.block.path)
@@ -232,6 +242,16 @@ class Workspace:
                     about=f"report {report.name}",
                 )  # fmt: skip
             seen[path] = report
+
+
+@dataclass(frozen=True, slots=True)
+class _Others:
+    """Every name but these."""
+
+    names: frozenset[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.names
 
 
 def _age(moment: str) -> float:

@@ -73,6 +73,23 @@ def test_an_up_to_date_build_loads_next_to_nothing(folder: Path) -> None:
     assert not {"json", "re", "pathlib", "dataclasses", "sqlite3"} & loaded(folder)
 
 
+def test_importing_evalmake_loads_nothing() -> None:
+    """`import evalmake` is one small file; the rest is loaded when a name of it is asked for."""
+    program = """
+import sys
+before = set(sys.modules)
+import evalmake
+first = set(sys.modules) - before
+evalmake.evaluate
+assert first == {"evalmake"}, first
+assert "evalmake.api.evaluating" in sys.modules
+assert not {"lark", "networkx", "httpx", "docker", "aiohttp", "rich", "click"} & set(sys.modules)
+"""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_help_loads_no_more_than_click(folder: Path) -> None:
     """`--help` needs words, not a language."""
     assert third_party(folder, "--help") <= {"click", "xxhash"}

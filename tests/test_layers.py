@@ -19,7 +19,7 @@ LAYERS = (
     ("store", "executors", "harnesses", "engines", "exporters", "native", "mock", "gateway"),
     ("run", "plugins"),
     ("workspace", "results", "session", "ui"),
-    ("cli", "commands", "__main__", "testing"),
+    ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 LEAVES = LAYERS[3]

@@ -9,17 +9,23 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evalmake.api.declarations import Eval
+from evalmake.api.writing import write
+from evalmake.plugins import Plugins
 from evalmake.project.catalog import entries, harnesses
 from evalmake.run.secrets import SERVICE
+from evalmake.workspace import Workspace
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 QUICKSTART = "evalmake -f Evalfiles/quickstart.evalfile"
 CELL = "arithmetic/master/1"
 BLOCKS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", TEXT, re.S))
+PYTHON = dict(re.findall(r"<!-- python: (\w+) -->\n```python\n(.*?)\n```", TEXT, re.S))
 LINES = re.findall(r"## Day to day\n\n```sh\n(.*?)```", TEXT, re.S)[0].splitlines()
 DAILY = [line.partition("#")[0].strip() for line in LINES]
 ALSO = [  # what comments add to a command: `(-F follows)`, `(or --format mermaid)`
@@ -82,6 +88,26 @@ def test_every_command_has_a_test() -> None:
 def test_every_command_works(command: str, checkout: Path) -> None:
     """Each line of "Day to day" ends well and prints something, unless it only checks."""
     assert _run(command, checkout) or "--check" in command
+
+
+def test_python_works(checkout: Path) -> None:
+    """The program of "From Python" finds the quickstart's result, shows an Evalfile, builds another."""
+    said = _python(["-c", PYTHON["quickstart"]], checkout)
+    assert re.match(r"sums: accuracy 0\.\d+ \[.*\], 100 samples, reused\n0\.\d+ \(", said)
+    assert "\neval sums {\n" in said
+    assert re.search(r"^arithmetic/master/3: accuracy .*, 20 samples", said, re.M)
+
+
+def test_python_for_users_of_nemo_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands beside NeMo Evaluator's own call loads as an Evalfile."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("evalmake.api.evaluate", lambda **keys: given.update(keys))
+    exec(PYTHON["nemo"], {})
+    assert given.pop("workspace") == "results"
+    written = write(Eval(**given), tmp_path, Plugins())
+    workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
+    assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
+    assert set(PYTHON) == {"quickstart", "nemo"}
 
 
 def test_every_flag_works(checkout: Path) -> None:

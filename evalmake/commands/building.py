@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
             _print_plan(outcome, request.json)
         elif not outcome.plan.is_empty:
             fastpath.forget(str(outcome.workspace.root))
+            gc.freeze()  # the plan stays: it need not be looked through again and again
+            gc.enable()
             if flags["verbose"]:
                 click.echo(render_plan(outcome.plan), err=True)
 

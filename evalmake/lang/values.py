@@ -9,6 +9,10 @@ from typing import NoReturn
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+NAME = re.compile(r"_?[a-z][a-z0-9_]*([.-][a-z0-9_]+)*")
+"""A bare word, as the grammar has it."""
+_KEY = re.compile(rf"{NAME.pattern}|[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +179,12 @@ def show(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+            return _quoted(value)
         case tuple() | list():
             return "[" + ", ".join(show(item) for item in value) + "]"
         case dict():
-            return (
-                "{ " + ", ".join(f"{k} = {show(v)}" for k, v in value.items()) + " }"
-                if value
-                else "{}"
-            )
+            pairs = ", ".join(f"{_key(k)} = {show(v)}" for k, v in value.items())
+            return f"{{ {pairs} }}" if pairs else "{}"
         case Template():
             return (
                 '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
@@ -191,5 +192,20 @@ def show(value: object) -> str:
         case Files():
             return ", ".join(f'file("{f.name}")' for f in value.files)
         case SecretRef():
-            return f'secret("{value.name}")'
+            return f"secret({_quoted(value.name)})"
     return str(value)
+
+
+def _quoted(text: str) -> str:
+    """A text that means itself: what steers or cannot be seen is escaped, and `${` is no hole."""
+    shown = (
+        _ESCAPED.get(char)
+        or (char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}")
+        for char in text
+    )
+    return f'"{"".join(shown).replace("${", "$${")}"'
+
+
+def _key(key: str) -> str:
+    """A key of a map, in quotes where it would not be one without."""
+    return key if _KEY.fullmatch(key) else f'"{key}"'

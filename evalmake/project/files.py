@@ -43,10 +43,21 @@ class FileSet:
     unpinned: list[Span] = field(default_factory=list)
 
 
-def read_all(path: Path, cache: Path | None) -> FileSet:
-    """Read `path` and what it includes; the first error of reading or syntax ends it."""
+def read_all(path: Path, cache: Path | None, written: Source | None = None) -> FileSet:
+    """Read `path` and what it includes; the first error of reading or syntax ends it.
+
+    `written` is a text that stands for the file: it includes nothing, and is kept nowhere.
+    """
     found = FileSet()
+<<<<<<< HEAD
     _read(path, _shown(path), None, None, cache, found, [])
+=======
+    if written is None:
+        _read(path, None, None, cache, found, [])
+    else:
+        sha = hash_bytes(written.text.encode("utf-8", "surrogatepass"))
+        found.files.append(Loaded(written, load_tree(written, None), sha, None))
+>>>>>>> api
     return found
 
 

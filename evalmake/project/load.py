@@ -38,13 +38,15 @@ def load(
     environment: Mapping[str, str],
     cache: Path | None = None,
     reserved: Sequence[str] = (),
+    written: Source | None = None,
 ) -> Project:
     """Read and check an Evalfile; EvalmakeError with everything that is wrong in one phase.
 
     `overrides` are the command line's NAME=VALUE words, `cache` a folder for parsed files and
-    content digests, `reserved` the words that no target may be called.
+    content digests, `reserved` the words that no target may be called, `written` a text that
+    stands for the file.
     """
-    files = read_all(path, cache)
+    files = read_all(path, cache, written)
     found = Diagnostics()
     world = World(environment, FileHashes(cache / "hashes.json" if cache else None))
     bindings = bind(files.files, found)

@@ -74,6 +74,16 @@ def validate(
     return None
 
 
+def complaints(block: type[BaseModel], key: str, value: object) -> set[str]:
+    """By pydantic's names, what is wrong with `value` for one key of `block`; empty if it fits."""
+    try:
+        block.model_validate({key: value})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return {e["type"] for e in found if e["loc"][:1] == (key,) and e["type"] != "missing"}
+    return set()
+
+
 def _place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
     """The longest prefix of `loc` that was written somewhere."""
     words = tuple(str(part) for part in loc)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
+
+guest: ContextVar[bool] = ContextVar("guest", default=False)
+"""Whether evalmake runs inside a program of somebody else's, a process that it must not end."""
 
 
 class Signals:
-    """Counts signals while it is entered; from the second on `at_once` is called as well."""
+    """Counts signals while it is entered; from the second on `at_once` is called, unless a guest."""
 
     def __init__(self, at_once: Callable[[], None]) -> None:
         self.count = 0
@@ -33,6 +37,6 @@ class Signals:
 
     def _caught(self, number: int, frame: object) -> None:
         self.count += 1
-        if self.count > 1:
+        if self.count > 1 and not guest.get():
             self._at_once()
         os.write(self._write, b"!")

@@ -1,0 +1,122 @@
+"""Whole Evalfiles from Python: load, plan, build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+from evalmake import session
+from evalmake.api.declarations import Map
+from evalmake.api.errors import readably
+from evalmake.api.results import Results
+from evalmake.api.running import Progress, failures, results_of, run
+from evalmake.lang.diagnostic import EvalmakeError, fail
+from evalmake.lang.values import show
+from evalmake.planner.staleness import Reason
+from evalmake.project.words import Words
+from evalmake.ui.outcome import render_outcome
+from evalmake.ui.plan import render_plan
+from evalmake.ui.showing import targets as listing
+from evalmake.workspace import Request, Workspace
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Project:
+    """An Evalfile that was loaded and checked; each plan and build reads it anew."""
+
+    path: Path
+    overrides: tuple[str, ...]  # as they are typed: "LIMIT=20"
+    evals: Mapping[str, tuple[str, ...]] = field(hash=False)  # the paths of each eval's cells
+    reports: tuple[str, ...]
+    aliases: tuple[str, ...]
+    text: str = field(compare=False)  # what `evalmake list` prints
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Plan:
+    """What a build would do; `text` is what `evalmake -n` prints."""
+
+    digest: str
+    stale: Mapping[str, tuple[Reason, ...]] = field(hash=False)  # what must run, and why
+    fresh: tuple[str, ...]
+    reports: tuple[str, ...]  # those to be written
+    text: str
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.stale and not self.reports
+
+    def __str__(self) -> str:
+        return self.text
+
+    __repr__ = __str__
+
+
+def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -> Project:
+    """An Evalfile, its UPPER_CASE variables overridden; a text is what would be typed after NAME=."""
+    words = tuple(
+        f"{name}={value if isinstance(value, str) else show(value)}"
+        for name, value in (overrides or {}).items()
+    )
+    file = Path(path).absolute()
+    with readably():
+        typed = Words.of(words)
+        if typed.targets:
+            raise fail("unknown-variable", f"no variable is named `{typed.targets[0].text}`")
+        workspace = Workspace.open(file, typed.overrides)
+        project = workspace.project
+        return Project(
+            file, words, {name: tuple(c.name for c in cells) for name, cells in workspace.cells.items()},
+            tuple(project.reports), tuple(project.aliases), listing(workspace, False),
+        )  # fmt: skip
+
+
+def plan(project: Project, targets: str | Sequence[str] = ()) -> Plan:
+    """What `build` would do, and why; nothing runs."""
+    with readably():
+        request = Request(project.path, _words(project, targets), dry_run=True)
+        outcome = session.build(request, lambda event: None, lambda outcome: None)
+    decided = outcome.plan.decisions.values()
+    return Plan(
+        outcome.plan.digest,
+        {decision.name: decision.reasons for decision in decided if decision.stale},
+        tuple(decision.name for decision in decided if not decision.stale),
+        tuple(report.name for report in outcome.plan.reports.values() if report.must_write),
+        render_plan(outcome.plan, outcome.estimate),
+    )
+
+
+def build(
+    project: Project,
+    targets: str | Sequence[str] = (),
+    *,
+    jobs: int | None = None,
+    keep_going: bool = False,
+    always: bool = False,
+    progress: Progress = False,
+) -> Results:
+    """Run what is out of date and write the reports, as the command line does; EvalmakeError if any fails.
+
+    What had finished before stays on record. `jobs`, `keep_going` and `always` are -j, -k and -B.
+    """
+    with readably():
+        words = _words(project, targets)
+        request = Request(project.path, words, jobs=jobs, keep_going=keep_going, always=always)
+        outcome = run(request, progress)
+        if failed := failures(outcome):
+            raise EvalmakeError(failed)
+    gates = tuple(verdict.result for verdict in outcome.verdicts)
+    return Results(results_of(outcome), gates, tuple(outcome.written), render_outcome(outcome))
+
+
+def _words(project: Project, targets: str | Sequence[str]) -> Words:
+    named = [targets] if isinstance(targets, str) else targets
+    return Words.of([*named, *project.overrides])

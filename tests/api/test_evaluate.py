@@ -1,0 +1,226 @@
+"""One evaluation by its arguments: its result, its reuse, and what an Evalfile shares with it."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from workspaces import SCORE, SUMS, Bench, end
+
+import evalmake
+
+Ask = Callable[..., evalmake.Result]
+
+EVALFILE = """\
+    # The same evaluation under other names, with other limits of patience.
+    SKILL = 0.6
+
+    deployment novice {
+        engine = mock
+        args   = { skill = SKILL }
+        ready  = 10m
+    }
+    model novice { deployment = novice }
+    eval arithmetic {
+        model     = novice
+        benchmark = sums
+        params    = { temperature = 0.0 }
+        retries   = 1
+        require accuracy >= 1%
+    }
+"""
+
+
+def test_a_result_has_all_that_was_measured(ask: Ask, bench: Bench) -> None:
+    """Value, error and interval by metric; usage, samples and log; and an Evalfile of the same."""
+    result = ask()
+    score = result.scores["accuracy"]
+    assert (result.metric, result.value) == ("accuracy", score.value)
+    assert (score.scored, score.unscored, result.stderr) == (20, 0, score.stderr)
+    assert result.interval is not None
+    assert result.interval[0] < result.value < result.interval[1]
+    rows = result.samples()
+    assert sum(row["scores"]["accuracy"] for row in rows) / len(rows) == result.value
+    assert "accuracy" in result.log()
+    assert result.usage["requests"] == 20
+    assert (result.name, result.attempt, result.reused, result.passed) == ("sums", 1, False, True)
+    (bench.root / "Evalfile").write_text(result.evalfile)
+    bench.clean()
+
+
+def test_nothing_is_printed_unless_asked(ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+    """Silence by default; with `progress=True` the command line's view on stderr."""
+    ask()
+    assert capfd.readouterr() == ("", "")
+    ask(always=True, progress=True)
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "sums: accuracy" in said.err
+
+
+def test_the_second_call_runs_nothing(ask: Ask) -> None:
+    """It returns an equal result that says it was on record, and no event tells of a start."""
+    first, events = ask(), list[evalmake.Event]()
+    second = ask(progress=events.append)
+    assert first == second
+    assert (first.reused, second.reused) == (False, True)
+    assert events == []
+    assert second.samples() == first.samples()
+
+
+def test_always_adds_an_attempt(ask: Ask) -> None:
+    """A new attempt is another result of the same identity."""
+    first, second = ask(), ask(always=True)
+    assert (first.digest, first.attempt + 1) == (second.digest, second.attempt)
+    assert first != second
+
+
+@pytest.mark.parametrize("first", ["python", "evalfile"])
+def test_an_evalfile_shares_the_result(first: str, ask: Ask, bench: Bench) -> None:
+    """Whoever measures first, the other finds the result on record: the identities are one."""
+    bench.evalfile(EVALFILE, SUMS)
+    if first == "python":
+        ask()
+        assert bench.run().out == "nothing to do: 1 evaluation up to date\n"
+    else:
+        assert bench.run().status == 0
+        assert ask().reused
+    assert len(bench.attempts()) == 1
+
+
+def test_a_result_can_be_checked_in(ask: Ask, bench: Bench) -> None:
+    """Its Evalfile, laid out as `fmt` would, says the same: nothing is left to run."""
+    result = ask(limit=5, timeout="90s", require="accuracy >= 0%", retries=1)
+    (bench.root / "Evalfile").write_text(result.evalfile)
+    assert bench.run("fmt", "--check").status == 0
+    assert bench.run().out == "nothing to do: 1 evaluation up to date\n"
+
+
+def test_requirements_are_judged(ask: Ask) -> None:
+    """One that is not met is told, and takes nothing from the result."""
+    result = ask(require=["accuracy >= 1%", "accuracy > 100%"])
+    assert [gate.met for gate in result.gates] == [True, False]
+    assert not result.passed
+    assert "NOT met: accuracy is" in str(result)
+    assert result == ask()
+
+
+def test_a_requirement_of_no_such_metric_is_an_error(program: Ask) -> None:
+    """What cannot be judged does not pass; the measurement is on record all the same."""
+    with pytest.raises(evalmake.EvalmakeError) as caught:
+        program(SCORE, require="acuracy >= 50%")
+    assert "the metrics are accuracy [gate-unjudged]" in str(caught.value)
+    assert program(SCORE).reused
+
+
+def test_a_failure_is_raised_with_its_log(program: Ask) -> None:
+    """The exception says what failed and what was printed last; nothing looks like a result."""
+    with pytest.raises(evalmake.EvalmakeError) as caught:
+        program("echo one of three >&2\nexit 3\n")
+    said = str(caught.value)
+    assert said.startswith("error: command failed: exit status 3 [evaluation-failed]\n")
+    assert "one of three" in said
+    assert "evalmake logs" not in said
+
+
+def test_a_failed_attempt_hides_behind_no_earlier_one(program: Ask, bench: Bench) -> None:
+    """Where a further attempt was asked for and failed, the earlier result is not passed off as it."""
+    once = f"mkdir {bench.root}/once\n{SCORE}"
+    assert program(once).value == 0.5
+    with pytest.raises(evalmake.EvalmakeError, match="exit status 1"):
+        program(once, always=True)
+    assert program(once).attempt == 1
+
+
+def test_what_was_not_scored_has_no_value(program: Ask) -> None:
+    """A metric that the harness gives no number for is none, and asking for the value raises."""
+    result = program(
+        """echo '{"accuracy": {"value": null, "n": 0}}' > $EVALMAKE_OUT/scores.json\n"""
+    )
+    assert result.scores["accuracy"].value is None
+    with pytest.raises(evalmake.EvalmakeError, match="`accuracy` has no value"):
+        print(result.value)
+    assert "not scored" in str(result)
+
+
+def test_a_harness_without_samples_leaves_none(program: Ask) -> None:
+    """Rows are empty where a harness gives only scores."""
+    assert program(SCORE).samples() == []
+
+
+def test_damage_is_told(ask: Ask, bench: Bench) -> None:
+    """Samples that are not what they were are an error, not an empty list."""
+    result = ask()
+    (attempt,) = bench.attempts()
+    (samples,) = (o.sha256 for o in attempt.outputs if o.name == "samples.jsonl")
+    with bench.store() as store:
+        store._cache.set(f"blob/{samples}", b"{}", tag="blob")
+    with pytest.raises(evalmake.EvalmakeError, match="store-damaged"):
+        result.samples()
+
+
+def test_a_judge_is_a_model_like_any(bench: Bench, ask: Ask) -> None:
+    """A declaration may stand where an Evalfile has a name; what it needs is declared with it."""
+    reader = evalmake.Model(deployment=evalmake.Deployment(engine="mock", args={"skill": 1.0}))
+    judged = evalmake.Benchmark(
+        harness="native", files="sums.jsonl", prompt="{question}", target="{answer}", scorer="judge",
+        judge=reader, rubric="Right if the number is the expected one.",
+    )  # fmt: skip
+    result = ask(benchmark=judged, limit=3)
+    assert "deployment mock-2 {" in result.evalfile
+    assert "judge   = mock" in result.evalfile
+    assert result.scores[result.metric].scored == 3
+
+
+def test_a_key_reaches_the_job_and_nothing_else(
+    program: Ask, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A secret is named in the Evalfile, and its value is nowhere below the workspace."""
+    monkeypatch.setenv("A_KEY", "sesame-open-9")
+    hosted = evalmake.Model(
+        endpoint="http://127.0.0.1:9/v1", name="m", api_key=evalmake.secret("A_KEY"),
+        headers={"X-Team": "evals"},
+    )  # fmt: skip
+    command = evalmake.Benchmark(harness="command", run=SCORE)
+    result = evalmake.evaluate(hosted, command)
+    assert 'secret("A_KEY")' in result.evalfile
+    kept = [p for p in (bench.root / ".evalmake").rglob("*") if p.is_file()]
+    assert kept
+    assert not [path for path in kept if b"sesame-open-9" in path.read_bytes()]
+    monkeypatch.delenv("A_KEY")
+    with pytest.raises(evalmake.EvalmakeError, match="missing-secret") as caught:
+        evalmake.evaluate(hosted, command, seed=2)
+    assert "the argument is `model.api_key`" in str(caught.value)
+
+
+def test_a_result_reads_well_in_a_notebook(program: Ask) -> None:
+    """One line in words, a table in HTML whose texts are escaped, and it survives a pickle."""
+    result = program("""echo '{"a<b": 0.5}' > $EVALMAKE_OUT/scores.json\n""", require='"a<b" > 0.7')
+    assert repr(result).startswith("command: a<b 0.500, ran ")
+    assert "\ncommand: NOT met: a<b is 0.500, not above 0.70" in str(result)
+    shown = result._repr_html_()
+    assert "<td>a&lt;b</td><td>0.500</td>" in shown
+    assert "NOT met: a&lt;b" in shown
+    assert pickle.loads(pickle.dumps(result)) == result
+
+
+def test_another_process_finds_it(ask: Ask, bench: Bench) -> None:
+    """The result is on disk: a command line sees the scores of Python's evaluation."""
+    result = ask()
+    (bench.root / "Evalfile").write_text(result.evalfile)
+    said = json.loads(end(bench.start("--json")).out)
+    assert said["results"][0]["scores"][0]["value"] == result.value
+
+
+def test_a_warning_is_pythons(ask: Ask, bench: Bench) -> None:
+    """What takes nothing from a result is a warning, which a program can turn off."""
+    folder = bench.root / ".evalmake/store/replies"
+    folder.mkdir(parents=True)
+    (folder / "cache.db").write_text("no database" * 1000)
+    with pytest.warns(UserWarning, match="^warning: the response cache cannot be used: ") as told:
+        result = ask(limit=2)
+    assert result.scores["accuracy"].scored == 2
+    assert [Path(warning.filename).name for warning in told] == ["conftest.py"]

@@ -1,0 +1,190 @@
+"""evalmake inside somebody else's process: threads, interrupts, and what it must leave as it was."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from workspaces import SCORE, Bench, end, wait_for
+
+import evalmake
+
+Ask = Callable[..., evalmake.Result]
+
+INTERRUPTED = """\
+    import os, pathlib, signal, sys
+    import evalmake
+
+    def hurry(event):
+        if type(event).__name__ == "Started":
+            for _ in range(3):
+                os.kill(os.getpid(), signal.{signal})
+
+    def ask(progress=False):
+        return evalmake.evaluate(
+            evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="m"),
+            evalmake.Benchmark(harness="command", run=pathlib.Path("run.sh").read_text()),
+            progress=progress,
+        )
+
+    before = signal.getsignal(signal.{signal})
+    try:
+        ask(hurry)
+    except KeyboardInterrupt:
+        print("interrupted")
+    assert signal.getsignal(signal.{signal}) is before
+    pathlib.Path("go").touch()
+    print(ask())
+"""
+
+
+def waiting(root: Path) -> str:
+    """A harness that tells that it runs, and waits until it may end."""
+    return f"touch {root}/started\nwhile [ ! -e {root}/go ]; do sleep 0.02; done\n{SCORE}"
+
+
+@pytest.fixture
+def python(bench: Bench) -> Callable[..., subprocess.Popen[str]]:
+    """Starts a program of Python in the workspace."""
+    (bench.root / "run.sh").write_text(waiting(bench.root))
+
+    def start(text: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", dedent(text)], cwd=bench.root, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+        bench.started.append(process)
+        return process
+
+    return start
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_ends_the_evaluation_alone(
+    name: str, bench: Bench, python: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    """However often it is pressed, jobs end, the program goes on, and the next call runs it anew."""
+    done = end(python(INTERRUPTED.replace("{signal}", name)))
+    assert done.status == 0, done.text
+    assert done.out.startswith("interrupted\ncommand: accuracy 0.500, ran ")
+    assert [attempt.status for attempt in bench.attempts()] == ["cancelled", "succeeded"]
+    assert (bench.left(), bench.journal()) == ([], [])
+
+
+def test_a_call_takes_over_what_a_killed_one_left(
+    bench: Bench, python: Callable[[str], subprocess.Popen[str]]
+) -> None:
+    """A kernel that died loses no running job: the same call finds it again."""
+    program = INTERRUPTED.replace("{signal}", "SIGINT").replace("ask(hurry)", "ask()")
+    dying = python(program)
+    wait_for((bench.root / "started").exists)
+    dying.kill()
+    dying.communicate()
+    (bench.root / "started").unlink()
+    (bench.root / "go").touch()
+    assert end(python(program)).status == 0
+    assert [attempt.status for attempt in bench.attempts()] == ["succeeded"]
+    assert not (bench.root / "started").exists()
+    assert (bench.left(), bench.journal()) == ([], [])
+
+
+def test_jobs_of_an_evalfile_are_left_alone(bench: Bench, program: Ask) -> None:
+    """A call beside what a killed command line left running ends none of it."""
+    (bench.root / "run.sh").write_text(waiting(bench.root))
+    bench.evalfile(
+        """\
+        model nobody {
+            endpoint = "http://127.0.0.1:9/v1"
+            name     = "nobody"
+        }
+        benchmark slow {
+            harness = command
+            files   = file("run.sh")
+            run     = "sh data/run.sh"
+        }
+        eval slow {
+            model     = nobody
+            benchmark = slow
+        }
+        """
+    )
+    dying = bench.start()
+    wait_for((bench.root / "started").exists)
+    dying.kill()
+    dying.communicate()
+    assert program(SCORE).value == 0.5
+    (bench.root / "started").unlink()
+    (bench.root / "go").touch()
+    done = bench.run()
+    assert "slow: found again from an interrupted build" in done.err
+    assert not (bench.root / "started").exists()
+    bench.clean()
+
+
+def test_other_threads_may_call(ask: Ask) -> None:
+    """In threads, where no signal can be caught, all goes as in the first; what is one runs once."""
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda at: ask(limit=5), range(3)))
+    assert results[0] == results[1] == results[2]
+    assert sorted(result.reused for result in results) == [False, True, True]
+
+
+def test_workspaces_do_not_meet(bench: Bench, program: Ask) -> None:
+    """Calls in several threads, each with a workspace of its own, run side by side."""
+    barrier = threading.Barrier(2)
+
+    def meet(event: evalmake.Event) -> None:
+        if type(event).__name__ == "Started":
+            barrier.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(
+            pool.map(lambda name: program(SCORE, workspace=name, progress=meet), ("one", "two"))
+        )
+    assert [result.reused for result in results] == [False, False]
+
+
+def test_an_exception_of_the_callers_ends_it(bench: Bench, program: Ask) -> None:
+    """What `progress` raises comes out, and no job goes on behind the caller's back."""
+
+    def refuse(event: evalmake.Event) -> None:
+        if type(event).__name__ == "Started":
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        program(waiting(bench.root), progress=refuse)
+    assert bench.left() == []
+    (bench.root / "go").touch()
+    assert program(waiting(bench.root)).value == 0.5
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_process_stays_as_it_was(collects: bool, ask: Ask) -> None:
+    """The collector, signal handlers, threads, descriptors and the working folder, call after call."""
+
+    def state() -> tuple[object, ...]:
+        handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+        descriptors = len(list(Path("/proc/self/fd").iterdir()))
+        return (
+            gc.isenabled(), gc.get_freeze_count(), handlers, threading.active_count(), os.getcwd(),
+            dict(os.environ), descriptors,
+        )  # fmt: skip
+
+    ask(limit=2)  # what is loaded once stays
+    (gc.enable if collects else gc.disable)()
+    try:
+        before = state()
+        for limit in (3, 4, 4):
+            ask(limit=limit)
+            assert state() == before
+    finally:
+        gc.enable()

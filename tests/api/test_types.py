@@ -1,0 +1,128 @@
+"""The types of the Python API: complete, and as strict as the Evalfile where Python can be."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+import evalmake
+from evalmake.project.schema import KINDS
+
+ROOT = Path(__file__).parents[2]
+
+PROGRAM = """\
+    from typing import assert_type
+
+    import evalmake
+
+    sums = evalmake.Benchmark(
+        harness="native", files="data/sums.jsonl", prompt="{question}", choices=["a", "b"], coverage=0.9
+    )
+    hosted = evalmake.Model(
+        endpoint="http://127.0.0.1:8000/v1", name="m", api_key=evalmake.secret("KEY"), rate="60/m",
+        adapter={"strip_reasoning": True, "params": {"top_k": 1}, "drop": ["stop"]},
+    )
+
+    def look(event: evalmake.Event) -> None:
+        print(event)
+
+    result = evalmake.evaluate(
+        hosted, sums, limit=50, params={"temperature": 0.0, "stop": ["A", "B"]}, progress=look,
+        require=["accuracy >= 80%"], executor=evalmake.Executor(backend="process", slots=2),
+    )
+    assert_type(result, evalmake.Result)
+    assert_type(result.value, float)
+    assert_type(result.interval, tuple[float, float] | None)
+    assert_type(result.scores["accuracy"], evalmake.Score)
+    assert_type(result.scores["accuracy"].value, float | None)
+
+    project = evalmake.load("Evalfile", {"LIMIT": 5})
+    assert_type(project, evalmake.Project)
+    assert_type(evalmake.plan(project, "grid"), evalmake.Plan)
+    for one in evalmake.build(project, ["grid"], jobs=2):
+        assert_type(one, evalmake.Result)
+    try:
+        evalmake.load()
+    except evalmake.EvalmakeError as error:
+        print(error.diagnostics[0].code)
+"""
+MISTAKEN = """\
+    import evalmake
+
+    model = evalmake.Model(endpont="http://127.0.0.1:8000/v1")
+    sums = evalmake.Benchmark(fewshot=5)
+    evalmake.evaluate(model, sums, timeot="1h")
+    evalmake.evaluate(model, sums, limit="5")
+    evalmake.evaluat(model, sums)
+"""
+
+
+def mypy(folder: Path, program: str) -> str:
+    """What `mypy --strict` says of a program that uses evalmake."""
+    (folder / "program.py").write_text(dedent(program))
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "program.py"]
+    path = {"MYPYPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=folder, env=path, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose second check is fast."""
+    return tmp_path_factory.mktemp("typed")
+
+
+def test_a_program_is_typed(checked: Path) -> None:
+    """Everything has a type, none of them `Any`: a strict program needs no help."""
+    assert mypy(checked, PROGRAM).startswith("Success: no issues found")
+
+
+def test_mistakes_are_found_before_the_program_runs(checked: Path) -> None:
+    """A key that there is not, one that is missing, a wrong type, a wrong name: one error each."""
+    said = mypy(checked, MISTAKEN)
+    assert [line.split(":")[1] for line in said.splitlines() if ": error:" in line] == [
+        "3", "4", "5", "6", "7",
+    ], said  # fmt: skip
+
+
+def test_the_types_are_of_all_that_is_offered() -> None:
+    """Each public name is in the stub, can be had, is told by `dir`, and an unknown one cannot be."""
+    stub = ast.parse((ROOT / "evalmake/__init__.pyi").read_text())
+    named = {a.asname for s in stub.body if isinstance(s, ast.ImportFrom) for a in s.names}
+    assert named == set(evalmake.__all__) <= set(dir(evalmake))
+    assert all(getattr(evalmake, name) is not None for name in evalmake.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
+        getattr(evalmake, "evaluat")  # noqa: B009
+
+
+def test_types_are_shipped() -> None:
+    """The wheel has the marker and the stub."""
+    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert shipped["package-data"]["evalmake"] == ["py.typed", "*.pyi"]
+    assert "evalmake.api" in shipped["packages"]
+    assert (ROOT / "evalmake/py.typed").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "function", "more"),
+    [
+        ("model", evalmake.Model, set()),
+        ("deployment", evalmake.Deployment, set()),
+        ("benchmark", evalmake.Benchmark, set()),
+        ("executor", evalmake.Executor, set()),
+        ("eval", evalmake.evaluate, {"require", "workspace", "always", "progress"}),
+    ],
+)
+def test_the_keys_are_the_evalfiles(kind: str, function: object, more: set[str]) -> None:
+    """Every key of a kind is an argument, and no argument is anything else."""
+    assert callable(function)
+    parameters = inspect.signature(function).parameters.values()
+    named = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}
+    assert named == set(KINDS[kind].model_fields) | more
