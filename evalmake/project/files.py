@@ -49,15 +49,11 @@ def read_all(path: Path, cache: Path | None, written: Source | None = None) -> F
     `written` is a text that stands for the file: it includes nothing, and is kept nowhere.
     """
     found = FileSet()
-<<<<<<< HEAD
-    _read(path, _shown(path), None, None, cache, found, [])
-=======
     if written is None:
-        _read(path, None, None, cache, found, [])
+        _read(path, _shown(path), None, None, cache, found, [])
     else:
         sha = hash_bytes(written.text.encode("utf-8", "surrogatepass"))
-        found.files.append(Loaded(written, load_tree(written, None), sha, None))
->>>>>>> api
+        found.files.append(Loaded(path.absolute(), written, load_tree(written, None), sha, None))
     return found
 
 
