@@ -204,7 +204,7 @@ def _members(folder: Path) -> list[int]:
     mark = f"{_MARK}={os.path.realpath(folder)}".encode()
     found = []
     for pid in _pids():
-        with contextlib.suppress(OSError):
-            if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            if mark in file.read().split(b"\0"):
                 found.append(pid)
     return found

@@ -35,6 +35,7 @@ class Open:
         self.answers = [one for one in self.interceptors if one.answers]
         self.breaker = Breaker(self.adapter.client_errors)
         self.account = Account(Path(session.folder), hide)
+        self.account.folder.mkdir(parents=True, exist_ok=True)  # tells that something was asked
         self._hide = hide
         self.serial = 0
         self.logged = 0

@@ -114,15 +114,16 @@ class Gateways:
             adapter={name: _plain(value) for name, value in adapted(*adapters).items()},
         )
 
-    def close(self, node: Node, jobs: Mapping[str, str]) -> None:
-        """A job is over: its tokens are worth nothing, and all that was noted is on disk.
+    def close(self, node: Node, id: str, jobs: Mapping[str, str]) -> None:
+        """The job `id` is over: its tokens are worth nothing, and all that was noted is on disk.
 
         `jobs` has the job of each server by name. A gateway that is gone has noted what it could.
         """
         for role, model in self._models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             path = self._file(gateway, _key(node, role))
-            if not path.exists():
+            if not (self.workshop.folder(id) / FOLDERS[role]).exists():  # it asked nothing
+                path.unlink(missing_ok=True)
                 continue
             with contextlib.suppress(OSError, ValueError, TypeError, http.client.HTTPException):
                 token = Session.read(path).token

@@ -181,7 +181,7 @@ class Scheduler:
         return False
 
     def _never_ran(self, task: Task, *problems: Diagnostic) -> None:
-        self.gateways.close(task.node, task.servers)
+        self.gateways.close(task.node, task.id, task.servers)
         shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.report.failed.append(task.node.name)
@@ -272,7 +272,7 @@ class Scheduler:
         """Judge a job that is over, put it on record, and try again where that may help."""
         name, folder = task.node.name, self.workshop.folder(task.id)
         self.executors[task.executor].fetch(task.id, folder)
-        self.gateways.close(task.node, task.servers)
+        self.gateways.close(task.node, task.id, task.servers)
         outcome = judged(self.workshop, self.secrets, task, state)
         self._warn_of_cache(task.cache_trouble)
         lost = state.status is None
