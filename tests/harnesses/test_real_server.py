@@ -25,14 +25,14 @@ EVALFILE = """\
         env     = { HOME = "ROOT/home", HF_HUB_OFFLINE = 1, HF_DATASETS_OFFLINE = 1 }
     }
 
+    # Its port is none of those that kernels give to anybody.
     deployment tiny {
         engine  = command
         weights = glob("acme/tiny/*")
         env     = { HF_HOME = "ROOT/hf", PATH = "PROGRAMS:/usr/bin:/bin" }
         run     = '''
-            python -c "import socket; print(socket.create_server(('127.0.0.1', 0)).getsockname()[1])" > free
-            read -r port < free
-            mv free port
+            shuf -i 61000-65000 -n 1 > port
+            read -r port < port
             cd ROOT
             exec transformers serve acme/tiny --host 127.0.0.1 --port $port --device cpu --dtype float32
         '''
@@ -168,6 +168,7 @@ def test_scores_are_those_by_hand_on_the_same_server(
 
     attempts = {attempt.name.split("/")[1]: attempt for attempt in workspace.attempts()}
     one, other = attempts["digits-lm-eval"], attempts["digits-inspect"]
+    assert [attempt.usage["sent"] for attempt in (one, other)] == [8, 8], "asked once it was ready"
     assert by_hand.recorded(one) == {
         metric: pytest.approx(told) for metric, told in by_hand.reported(results, "digits").items()
     }
