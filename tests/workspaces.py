@@ -175,7 +175,7 @@ class Bench:
 
 def end(process: subprocess.Popen[str]) -> Ended:
     """Wait for a process that `Bench.start` started."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import by_hand
 import pytest
 from mock_servers import requests
+from sums import put_inspect
 from workspaces import Bench
 
 from evalmake.run.environments import Environment
 
-pytestmark = pytest.mark.usefixtures("inspect")
+pytestmark = [pytest.mark.usefixtures("inspect"), pytest.mark.timeout(600)]
 
-TASKS = Path(__file__).parent / "inspect_tasks"
 EVALFILE = """
 model m { endpoint = "URL/v1", name = "m" }
 
@@ -39,16 +36,6 @@ eval e {
 Serve = Callable[..., str]
 
 
-def questions(root: Path) -> None:
-    """The tasks, and 40 questions in passages of four."""
-    shutil.copy(TASKS / "arith.py", root)
-    rows = [
-        {"question": f"What is {n} + {n + 3}?", "answer": str(2 * n + 3), "passage": f"p{n // 4}"}
-        for n in range(40)
-    ]
-    (root / "arith.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
 BY_HAND = [
     "arith.py@arith", "--model", "openai-api/byhand/m", "-T", "hint=Just the number.", "--limit", "12",
     "--seed", "3", "--temperature", "0.5", "--max-tokens", "64", "--extra-body", '{"top_k": 5}',
@@ -60,7 +47,7 @@ def test_scores_are_those_of_the_task_run_by_hand(
 ) -> None:
     """Mean, standard error and every sample's score are equal; a second build asks nothing."""
     url = serve(skill=0.6, name="m")
-    questions(bench.root)
+    put_inspect(bench.root, "arith.py")
     bench.evalfile(EVALFILE.replace("URL", url))
     first = bench.run()
     assert first.status == 0, first.text
@@ -87,7 +74,7 @@ def test_an_endpoint_that_fails_is_no_zero(bench: Bench, serve: Serve) -> None:
     Without `retry` each is asked once: neither Inspect nor its client tries again by itself.
     """
     url = serve(status=503, name="m")
-    questions(bench.root)
+    put_inspect(bench.root, "arith.py")
     bench.evalfile(EVALFILE.replace('"URL/v1"', f'"{url}/v1", adapter = {{ retry = 0 }}'))
     ended = bench.run()
     assert ended.status == 2
@@ -100,7 +87,7 @@ def test_an_endpoint_that_fails_is_no_zero(bench: Bench, serve: Serve) -> None:
 def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     """`judge` is Inspect's grader: it is asked at its own address."""
     url, judge = serve(name="m"), serve(name="grader")
-    questions(bench.root)
+    put_inspect(bench.root, "arith.py")
     text = EVALFILE.replace("URL", url).replace("arith.py@arith", "arith.py@graded")
     text = text.replace('task_args = { hint = "Just the number." }', "judge = grader")
     bench.evalfile(text + f'model grader {{ endpoint = "{judge}/v1", name = "g" }}\n')

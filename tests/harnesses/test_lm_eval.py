@@ -4,62 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import by_hand
 import pytest
 from mock_servers import stats
+from sums import put_lm_eval
 from workspaces import Bench
 
 from evalmake.run.environments import Environment
 
+pytestmark = pytest.mark.timeout(600)  # an environment may have to be installed
+
 KEY = "sk-test-0123456789abcdef"
-ARITHMETIC = """\
-task: ev_arithmetic
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: questions.jsonl
-    train: examples.jsonl
-test_split: test
-fewshot_split: train
-output_type: generate_until
-doc_to_text: "What is {{a}} + {{b}}? Answer with the number."
-doc_to_target: !function scoring.target
-generation_kwargs:
-  until: ["\\n\\n"]
-  max_gen_toks: 32
-metric_list:
-  - metric: exact_match
-    aggregation: mean
-    higher_is_better: true
-filter_list:
-  - name: strict-match
-    filter:
-      - function: regex
-        regex_pattern: "(-?[0-9]+)"
-      - function: take_first
-  - name: first-digit
-    filter:
-      - function: regex
-        regex_pattern: "([0-9])"
-      - function: take_first
-"""
-CHOICE = """\
-task: ev_choice
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: questions.jsonl
-test_split: test
-output_type: multiple_choice
-doc_to_text: "Question: What is {{a}} + {{b}}?\\nAnswer:"
-doc_to_choice: choices
-doc_to_target: gold
-metric_list:
-  - metric: acc
-  - metric: acc_norm
-"""
 EVALFILE = """\
     executor local {
         backend = process
@@ -111,29 +67,10 @@ BY_HAND = {
 @pytest.fixture
 def workspace(bench: Bench, lm_eval: Environment) -> Bench:
     """A workspace with two tasks of lm-eval's and their data."""
-    tasks = bench.root / "tasks"
-    tasks.mkdir()
-    (tasks / "arithmetic.yaml").write_text(ARITHMETIC)
-    (tasks / "choice.yaml").write_text(CHOICE)
-    (tasks / "scoring.py").write_text("def target(doc):\n    return str(doc['a'] + doc['b'])\n")
-    rows = [_question(at) for at in range(24)]
-    (tasks / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    rows = [_question(at) for at in range(30, 36)]
-    (tasks / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    put_lm_eval(bench.root / "tasks", "arithmetic.yaml", "choice.yaml")
     bench.env["STAND_IN_KEY"] = KEY
     bench.evalfile(EVALFILE.replace('HOME"', f'{bench.root.parent / "home"}"'))
     return bench
-
-
-def _question(at: int) -> dict[str, Any]:
-    a, b = 11 + 3 * at, 7 + at
-    choices = [str(a + b + wrong) for wrong in (1, -2, 10)]
-    return {
-        "a": a,
-        "b": b,
-        "choices": [*choices[: at % 4], str(a + b), *choices[at % 4 :]],
-        "gold": at % 4,
-    }
 
 
 def test_it_scores_what_lm_eval_does(

@@ -21,7 +21,7 @@ def share():
 def digits():
     """Questions that need no right answer."""
     return Task(
-        dataset=json_dataset("questions.jsonl", FieldSpec(input="question")),
+        dataset=json_dataset("arith.jsonl", FieldSpec(input="question")),
         solver=generate(),
         scorer=share(),
     )
