@@ -71,6 +71,9 @@ CHOICE = """\
         limit     = LIMIT
     }
 """
+PROBES = 4
+"""Requests by which each build that compares likelihoods makes sure that the server can tell them."""
+
 INSPECT = """\
     benchmark sums {
         harness  = inspect
@@ -143,13 +146,13 @@ def test_lm_eval(bench: Bench, url: str) -> None:
     put_lm_eval(bench.root / "choice", "choice.yaml", count=90)
     write(bench, url, LM_EVAL, CHOICE)
     first = build(bench)
-    assert asked(url) == (50, 200)
+    assert asked(url) == (50, 200 + PROBES)
     more = build(bench, "LIMIT=80")
-    assert asked(url) == (80, 320)
+    assert asked(url) == (80, 320 + 2 * PROBES)
     task = bench.root / "tasks" / "arithmetic.yaml"
     task.write_text(task.read_text().replace("(-?[0-9]+)", "(-?[0-9])"))
     other = build(bench, "LIMIT=80")
-    assert asked(url) == (80, 320)
+    assert asked(url) == (80, 320 + 2 * PROBES)
 
     assert [first[name].scores[0].scored for name in ("generated", "chosen")] == [50, 50]
     assert [more[name].scores[0].scored for name in ("generated", "chosen")] == [80, 80]

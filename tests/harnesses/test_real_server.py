@@ -10,7 +10,7 @@ from unittest.mock import patch
 import by_hand
 import pytest
 from sums import put_inspect, put_lm_eval
-from workspaces import Bench, end, wait_for
+from workspaces import Bench, Ended, end, wait_for
 
 from evalmake.run.environments import Environment
 
@@ -75,6 +75,26 @@ EVALFILE = """\
         limit     = 8
     }
 """
+LIKELIHOOD = """\
+    model tiny {
+        endpoint = "URL"
+        name     = "acme/tiny"
+        api      = completions
+    }
+
+    benchmark chosen {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        choices = ["1", "{answer}"]
+        target  = "{answer}"
+    }
+
+    eval asked {
+        model     = tiny
+        benchmark = chosen
+    }
+"""
 LM_EVAL = """--model local-chat-completions --apply_chat_template --tasks digits --seed 5 --limit 8
     --model_args model=acme/tiny,base_url=URL/chat/completions,num_concurrent=2,seed=5
     --gen_kwargs temperature=0,max_gen_toks=12"""
@@ -122,11 +142,25 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+def likelihood(bench: Bench, url: str) -> Ended:
+    """How an evaluation by likelihood ends at the server, which tells none."""
+    other = Bench(bench.root / "likelihood", bench.env, bench.started)
+    other.root.mkdir()
+    other.sums(4)
+    other.evalfile(LIKELIHOOD.replace("URL", url))
+    ended = other.run()
+    assert other.scores() == {}
+    return ended
+
+
 @pytest.mark.timeout(900)  # it may have to install three environments
 def test_scores_are_those_by_hand_on_the_same_server(
     workspace: Bench, lm_eval: Environment, inspect: Environment
 ) -> None:
-    """Values, standard errors and samples equal those by hand; a second build starts no server."""
+    """Values, standard errors and samples equal those by hand; a second build starts no server.
+
+    What the server cannot do, though it says nothing, is refused.
+    """
     running = workspace.start()
     wait_for(lambda: (workspace.root / "ready").exists() or running.poll() is not None, 240)
     assert running.poll() is None, end(running).text
@@ -135,10 +169,13 @@ def test_scores_are_those_by_hand_on_the_same_server(
     env = {"OPENAI_API_KEY": "k", "HOME": str(workspace.root / "home")}
     results, rows = by_hand.lm_eval(lm_eval, tasks, LM_EVAL.replace("URL", url), out, env)
     log = by_hand.inspect(inspect, tasks, INSPECT, url)
+    refused = likelihood(workspace, url)
     (workspace.root / "enough").touch()
     done = end(running)
     assert done.status == 0, done.text
     assert done.err.count("deployment tiny: ready") == 1
+    assert refused.status == 2
+    assert "/v1/completions ignores `logprobs`" in refused.err
 
     attempts = {attempt.name.split("/")[1]: attempt for attempt in workspace.attempts()}
     one, other = attempts["digits-lm-eval"], attempts["digits-inspect"]
