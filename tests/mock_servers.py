@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 from workspaces import wait_for
 
 
 @contextmanager
-def mock_server(settings: Mapping[str, object], port: Path) -> Iterator[str]:
+def mock_server(settings: Mapping[str, object], port: Path, api_key: str = "") -> Iterator[str]:
     """A server with these settings that writes its port to `port`; its root URL."""
     argv = [sys.executable, "-m", "evalmake.mock", "--port-file", str(port)]
-    server = subprocess.Popen([*argv, "--settings", json.dumps(settings)])
+    argv += ["--settings", json.dumps(settings)]
+    server = subprocess.Popen(argv, env=os.environ | {"MOCK_API_KEY": api_key})
     try:
         wait_for(port.exists)
         yield f"http://127.0.0.1:{int(port.read_text())}"
@@ -26,8 +29,14 @@ def mock_server(settings: Mapping[str, object], port: Path) -> Iterator[str]:
         server.wait()
 
 
+def stats(url: str) -> dict[str, Any]:
+    """What the server at a root URL counted."""
+    with urlopen(f"{url}/stats") as reply:
+        counts: dict[str, Any] = json.load(reply)
+    return counts
+
+
 def requests(url: str) -> int:
     """How many requests the server at a root URL had."""
-    with urlopen(f"{url}/stats") as reply:
-        count: int = json.load(reply)["requests"]
+    count: int = stats(url)["requests"]
     return count

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -126,6 +127,19 @@ class Bench:
         with self.store() as store:
             return [attempt for action in store.heads() for attempt in store.attempts(action)]
 
+    def output(self, attempt: ActionResult, pattern: str) -> bytes:
+        """The one output of an attempt whose name fits, as it is stored."""
+        (found,) = [o.sha256 for o in attempt.outputs if fnmatch(o.name, pattern)]
+        with self.store() as store:
+            data = store.blob(found)
+        assert data is not None
+        return data
+
+    def samples(self, attempt: ActionResult) -> list[dict[str, Any]]:
+        """The samples of an attempt."""
+        lines = self.output(attempt, "samples.jsonl").decode().split("\n")
+        return [json.loads(line) for line in lines if line]
+
     def scores(self) -> dict[str, list[float | None]]:
         """The scores of every success, by target."""
         done = [a for a in self.attempts() if a.status == "succeeded"]
@@ -161,7 +175,7 @@ class Bench:
 
 def end(process: subprocess.Popen[str]) -> Ended:
     """Wait for a process that `Bench.start` started."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=240)
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
 
@@ -188,9 +202,9 @@ def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
     database.close()
 
 
-def wait_for(met: Callable[[], bool]) -> None:
-    """Wait until something holds; a minute without it fails the test."""
-    deadline = time.monotonic() + 60
+def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds; a minute without it, or as long as is said, fails the test."""
+    deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from mock_servers import mock_server
 from workspaces import Bench, kill, started_in
+
+from evalmake.run.environments import Environment
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +37,34 @@ def bench(tmp_path: Path, environments: Path) -> Iterator[Bench]:
             process.communicate()
     for pid in started_in(root):
         kill(pid)
+
+
+@pytest.fixture(scope="session")
+def lm_eval(environments: Path) -> Environment:
+    """lm-eval's environment."""
+    return built(environments, "lm-eval[api]==0.4.13")
+
+
+@pytest.fixture(scope="session")
+def inspect(environments: Path) -> Environment:
+    """Inspect's environment."""
+    return built(environments, "inspect-ai==0.3.285", "openai==3.54.0")
+
+
+def built(environments: Path, *packages: str) -> Environment:
+    """An environment built by evalmake, once for all workers and sessions that share the folder."""
+    made = Environment(packages, environments)
+    assert made.make(lambda event: None) == "", made.log.read_text()[-2000:]
+    return made
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start mock servers with a key and settings; the root URL of each."""
+    with ExitStack() as stack:
+
+        def start(api_key: str = "", **settings: object) -> str:
+            file = tmp_path / f"port-{len(list(tmp_path.glob('port-*')))}"
+            return stack.enter_context(mock_server(settings, file, api_key))
+
+        yield start

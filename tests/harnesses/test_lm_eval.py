@@ -3,69 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import httpx
+import by_hand
 import pytest
-from workspaces import Bench, kill, wait_for
+from mock_servers import stats
+from sums import put_lm_eval
+from workspaces import Bench
 
-from evalmake.planner.action import ActionResult
 from evalmake.run.environments import Environment
 
-PACKAGES = ("lm-eval[api]==0.4.13",)
+pytestmark = pytest.mark.timeout(600)  # an environment may have to be installed
+
 KEY = "sk-test-0123456789abcdef"
-ARITHMETIC = """\
-task: ev_arithmetic
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: questions.jsonl
-    train: examples.jsonl
-test_split: test
-fewshot_split: train
-output_type: generate_until
-doc_to_text: "What is {{a}} + {{b}}? Answer with the number."
-doc_to_target: !function scoring.target
-generation_kwargs:
-  until: ["\\n\\n"]
-  max_gen_toks: 32
-metric_list:
-  - metric: exact_match
-    aggregation: mean
-    higher_is_better: true
-filter_list:
-  - name: strict-match
-    filter:
-      - function: regex
-        regex_pattern: "(-?[0-9]+)"
-      - function: take_first
-  - name: first-digit
-    filter:
-      - function: regex
-        regex_pattern: "([0-9])"
-      - function: take_first
-"""
-CHOICE = """\
-task: ev_choice
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    test: questions.jsonl
-test_split: test
-output_type: multiple_choice
-doc_to_text: "Question: What is {{a}} + {{b}}?\\nAnswer:"
-doc_to_choice: choices
-doc_to_target: gold
-metric_list:
-  - metric: acc
-  - metric: acc_norm
-"""
 EVALFILE = """\
     executor local {
         backend = process
@@ -114,132 +64,56 @@ BY_HAND = {
 }
 
 
-@pytest.fixture(scope="session")
-def lm_eval(environments: Path) -> Environment:
-    """lm-eval's environment, built by evalmake, once for all workers and sessions that share it."""
-    made = Environment(PACKAGES, environments)
-    assert made.make(lambda event: None) == "", made.log.read_text()[-2000:]
-    return made
-
-
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start mock servers; the URL of each."""
-    with ExitStack() as stack:
-
-        def start(**settings: object) -> str:
-            file = tmp_path / f"port-{len(list(tmp_path.glob('port-*')))}"
-            server = subprocess.Popen(
-                [sys.executable, "-m", "evalmake.mock", "--port-file", file, "--settings", json.dumps(settings)],
-                env=os.environ | {"MOCK_API_KEY": KEY}, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
-            stack.callback(server.wait)
-            stack.callback(kill, server.pid)
-            wait_for(file.exists)
-            return f"http://127.0.0.1:{file.read_text().strip()}/v1"
-
-        yield start
-
-
-@pytest.fixture
-def workspace(bench: Bench, lm_eval: Environment, tmp_path: Path) -> Bench:
+def workspace(bench: Bench, lm_eval: Environment) -> Bench:
     """A workspace with two tasks of lm-eval's and their data."""
-    tasks = bench.root / "tasks"
-    tasks.mkdir()
-    (tasks / "arithmetic.yaml").write_text(ARITHMETIC)
-    (tasks / "choice.yaml").write_text(CHOICE)
-    (tasks / "scoring.py").write_text("def target(doc):\n    return str(doc['a'] + doc['b'])\n")
-    rows = [_question(at) for at in range(24)]
-    (tasks / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    rows = [_question(at) for at in range(30, 36)]
-    (tasks / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    put_lm_eval(bench.root / "tasks", "arithmetic.yaml", "choice.yaml")
     bench.env["STAND_IN_KEY"] = KEY
-    bench.evalfile(EVALFILE.replace('HOME"', f'{tmp_path / "home"}"'))
+    bench.evalfile(EVALFILE.replace('HOME"', f'{bench.root.parent / "home"}"'))
     return bench
-
-
-def _question(at: int) -> dict[str, Any]:
-    a, b = 11 + 3 * at, 7 + at
-    choices = [str(a + b + wrong) for wrong in (1, -2, 10)]
-    return {
-        "a": a,
-        "b": b,
-        "choices": [*choices[: at % 4], str(a + b), *choices[at % 4 :]],
-        "gold": at % 4,
-    }
-
-
-def by_hand(workspace: Bench, lm_eval: Environment, name: str, url: str) -> dict[str, Any]:
-    """What lm-eval itself reports of the same task with the same arguments: its results.json."""
-    out = workspace.root / "by-hand" / name
-    subprocess.run(
-        [lm_eval.python, "-m", "lm_eval", "run", *BY_HAND[name].replace("URL", url).split(),
-         "--include_path", ".", "--output_path", out, "--log_samples"],
-        cwd=workspace.root / "tasks", check=True, capture_output=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "OPENAI_API_KEY": KEY,
-                          "HOME": str(workspace.root.parent / "home")},
-    )  # fmt: skip
-    (path,) = out.rglob("results_*.json")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
-
-
-def output(workspace: Bench, attempt: ActionResult, name: str) -> bytes:
-    """The stored output whose name ends so."""
-    (found,) = [o.sha256 for o in attempt.outputs if o.name.endswith(name)]
-    with workspace.store() as store:
-        data = store.blob(found)
-    assert data is not None
-    return data
 
 
 def test_it_scores_what_lm_eval_does(
     workspace: Bench, lm_eval: Environment, serve: Callable[..., str]
 ) -> None:
     """A generating and a choosing task score as by hand; the second build runs nothing; no key is kept."""
-    url = serve(skill=0.7)
-    workspace.edit("URL", url)
+    url = serve(KEY, skill=0.7)
+    workspace.edit("URL", f"{url}/v1")
     done = workspace.run()
     assert done.status == 0, done.text
     attempts = {attempt.name: attempt for attempt in workspace.attempts()}
     for name, task in (("generated", "ev_arithmetic"), ("chosen", "ev_choice")):
-        reported = by_hand(workspace, lm_eval, name, url)["results"][task]
-        expected = {
-            key.replace(",none", "").replace(",", "."): value
-            for key, value in reported.items()
-            if "," in key and "_stderr" not in key
+        out = workspace.root / "by-hand" / name
+        env = {"OPENAI_API_KEY": KEY, "HOME": str(workspace.root.parent / "home")}
+        words = BY_HAND[name].replace("URL", f"{url}/v1")
+        results, _ = by_hand.lm_eval(lm_eval, workspace.root / "tasks", words, out, env)
+        told = by_hand.reported(results, task)
+        assert by_hand.recorded(attempts[name]) == {
+            metric: pytest.approx(numbers) for metric, numbers in told.items()
         }
-        assert {s.metric: s.value for s in attempts[name].scores} == pytest.approx(expected)
         for score in attempts[name].scores:
-            metric, _, filter = score.metric.partition(".")
-            assert score.reported == reported[f"{metric}_stderr,{filter or 'none'}"]
-            assert score.stderr == pytest.approx(score.reported)
+            assert score.reported == told[score.metric][1]
             assert not score.disagreement
     values = [score.value for score in attempts["generated"].scores]
     assert 0.4 < (values[0] or 0) < 1, "not a score that any mistake would give"
     assert values[0] != values[1]
 
-    stats = httpx.get(url.replace("/v1", "/stats")).json()
+    before = stats(url)
     assert "nothing to do" in workspace.run().out
-    assert httpx.get(url.replace("/v1", "/stats")).json() == stats
+    assert stats(url) == before
 
-    rows = [
-        json.loads(line)
-        for line in output(workspace, attempts["generated"], "samples.jsonl").splitlines()
-    ]
+    rows, others = (workspace.samples(attempts[name]) for name in ("generated", "chosen"))
     assert [row["id"] for row in rows] == [f"ev_arithmetic/{at}" for at in range(12)]
     assert rows[0]["target"] == "18"
-    assert {row["item"] for row in rows} >= {
-        json.loads(line)["item"]
-        for line in output(workspace, attempts["chosen"], "/samples.jsonl"[1:]).splitlines()[:12]
-    }, "the same items in both tasks"
-    assert output(workspace, attempts["chosen"], "packages.txt").decode() == lm_eval.text
-    told = json.loads(output(workspace, attempts["generated"], ".json"))
-    assert told["config"]["gen_kwargs"] == {"temperature": 1e-05, "max_gen_toks": 16, "top_p": 0.9}
-    assert told["lm_eval_version"] == "0.4.13"
+    assert all(row["finish_reason"] == "stop" and row["tokens_out"] > 0 for row in rows)
+    assert [row["item"] for row in rows] == [row["item"] for row in others[:12]]
+    assert workspace.output(attempts["chosen"], "packages.txt").decode() == lm_eval.text
+    kept = json.loads(workspace.output(attempts["generated"], "lm-eval/*/results_*.json"))
+    assert kept["config"]["gen_kwargs"] == {"temperature": 1e-05, "max_gen_toks": 16, "top_p": 0.9}
+    assert kept["lm_eval_version"] == "0.4.13"
     for attempt in attempts.values():
-        for kept in attempt.outputs:
-            assert KEY.encode() not in output(workspace, attempt, kept.name), kept.name
+        for output in attempt.outputs:
+            assert KEY.encode() not in workspace.output(attempt, output.name), output.name
 
 
 def test_what_makes_it_stale(workspace: Bench) -> None:
@@ -269,13 +143,13 @@ def test_what_makes_it_stale(workspace: Bench) -> None:
 
 def test_failures_are_told(workspace: Bench, serve: Callable[..., str]) -> None:
     """A model that fails, hangs or cannot do the task, and an unknown task, fail with the reason."""
-    workspace.edit("URL", serve())
+    workspace.edit("URL", f"{serve(KEY)}/v1")
     text = (workspace.root / "Evalfile").read_text()
     (workspace.root / "Evalfile").write_text(
         text[: text.index("eval generated")]
         + f"""\
-model broken  {{ endpoint = "{serve(error_rate=1, status=503)}" }}
-model hanging {{ endpoint = "{serve(hang_rate=1)}" }}
+model broken  {{ endpoint = "{serve(KEY, status=503)}/v1", adapter = {{ retry = 0 }} }}
+model hanging {{ endpoint = "{serve(KEY, hang_rate=1)}/v1" }}
 benchmark impatient from arithmetic {{ request_timeout = 1 }}
 benchmark unknown {{ task = "ev_unknown" }}
 eval fails  {{ model = broken,  benchmark = arithmetic }}
@@ -287,7 +161,7 @@ eval lost   {{ model = talks,   benchmark = unknown }}
     done = workspace.run("-k")
     assert done.status == 2
     for said in (
-        "fails failed: the model answered status 503: ",
+        "fails failed: 3 requests in a row failed, the last one: ",
         "hangs failed: the model did not answer in time (`request_timeout`, 300 s without it)",
         "cannot failed: the task compares likelihoods, which a chat model does not give",
         "lost failed: lm-eval knows no task ev_unknown",

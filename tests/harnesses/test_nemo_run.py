@@ -64,13 +64,6 @@ def nemo(bench: Bench, wheel: str) -> Bench:
     return bench
 
 
-def samples(bench: Bench) -> list[dict[str, Any]]:
-    """The samples of the latest attempt."""
-    output = next(o for o in bench.attempts()[-1].outputs if o.name == "samples.jsonl")
-    with bench.store() as store:
-        return [json.loads(line) for line in store.blob(output.sha256).splitlines()]
-
-
 def test_scores_are_those_of_run_eval_by_hand(nemo: Bench, wheel: str, tmp_path: Path) -> None:
     """Value, count and standard error are equal, also without its proxy; a second build asks nothing."""
     first = nemo.run()
@@ -84,7 +77,7 @@ def test_scores_are_those_of_run_eval_by_hand(nemo: Bench, wheel: str, tmp_path:
     assert score.scored == told["stats"]["count"] == 10
     assert score.stderr == pytest.approx(told["stats"]["stderr"])
     assert score.reported == pytest.approx(told["stats"]["stderr"])
-    rows = samples(nemo)
+    rows = nemo.samples(attempt)
     assert [row["id"] for row in rows] == [str(n) for n in range(10)]
     assert sum(row["scores"]["sums_acc_micro"] for row in rows) == pytest.approx(10 * score.value)
     assert "nothing to do" in nemo.run().out
@@ -147,7 +140,8 @@ def test_files_are_the_data_set(nemo: Bench) -> None:
     (nemo.root / "shift.json").write_text("5")
     nemo.edit('task     = "toy.sums"', 'task     = "toy.sums"\n    files = file("shift.json")')
     assert nemo.run().status == 0
-    assert samples(nemo)[1]["target"] == "7"
+    (attempt,) = nemo.attempts()
+    assert nemo.samples(attempt)[1]["target"] == "7"
 
 
 def test_an_endpoint_that_fails_is_no_zero(nemo: Bench) -> None:

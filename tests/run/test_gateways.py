@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
-from mock_servers import mock_server
+from mock_servers import mock_server, stats
 from scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 from workspaces import SUMS, Bench, end, wait_for
 
@@ -60,12 +59,6 @@ with open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w") as file:
 def model(url: str, more: str = "", name: str = "subject") -> str:
     """The declaration of a model."""
     return MODEL.format(url=url, more=more).replace("model subject", f"model {name}")
-
-
-def stats(url: str) -> Any:
-    """What a mock server has seen."""
-    with urlopen(f"{url}/stats") as answer:
-        return json.load(answer)
 
 
 def output(bench: Bench, name: str, attempt: int = -1) -> Any:
