@@ -13,7 +13,7 @@ from evalmake.harnesses.scores import read_scores
 from evalmake.lang.values import Files, Symbol
 from evalmake.planner.ports import Command, Outcome
 from evalmake.project.expand import Evaluation
-from evalmake.project.schema import Block, ModelName, Natural, Real, Texts
+from evalmake.project.schema import Block, ModelName, Real, Texts
 
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
 
@@ -46,12 +46,10 @@ class NativeHarness:
         ignore_case: bool = True
         id: str | None = None
         cluster: str | None = None
-        request_timeout: Real | None = Field(default=None, gt=0)
-        request_retries: Natural | None = None
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
-    placement: ClassVar[tuple[str, ...]] = ("request_timeout", "request_retries", "coverage")
+    placement: ClassVar[tuple[str, ...]] = ("coverage",)
     check_benchmark = staticmethod(native_checks.check_benchmark)
     check_cell = staticmethod(native_checks.check_cell)
 
@@ -70,13 +68,10 @@ class NativeHarness:
             "files": offer(block.files, "inputs"),
             "examples": offer(settings.examples, "examples"),
             "fewshot": block.fewshot,
-            "timeout": settings.request_timeout,
         }
         scorer = offer(settings.scorer_file, "scorer")
         task |= {"scorer_file": scorer[0]} if scorer else {}
-        plain = settings.model_dump(
-            exclude={"examples", "scorer_file", "judge", "request_timeout"}, exclude_none=True
-        )
+        plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
         task = {key: value for key, value in {**plain, **task}.items() if value not in (None, [])}
         files = {"task.json": json.dumps(task, indent=1, ensure_ascii=False)}
         return Command(("{python}", "-P", "-m", "evalmake.native", "task.json"), files, inputs)

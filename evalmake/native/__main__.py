@@ -22,15 +22,16 @@ SHOWN = 10
 EPILOG = """\
 environment:
   EVALMAKE_MODEL_URL, _NAME, _API   whom to ask: base URL ending in /v1; chat, completions or vlm
-  EVALMAKE_API_KEY, _HEADERS        sent with each request, written nowhere
-  EVALMAKE_SECRET_HEADERS           more headers: a map to the variables that hold their values
+  EVALMAKE_API_KEY                  sent with each request, written nowhere
   EVALMAKE_PARAMS, EVALMAKE_SEED    merged into each request; its seed
   EVALMAKE_LIMIT                    how many records to ask; empty asks all
   EVALMAKE_OUT                      the folder for samples.jsonl and scores.json
   EVALMAKE_CONCURRENCY              requests under way at once (16)
-  EVALMAKE_RESUME                   samples.jsonl of an earlier attempt, to be completed
   EVALMAKE_PROGRESS                 a file that tells how far the run is
   EVALMAKE_JUDGE_URL, _NAME, _API, _API_KEY, _PARAMS   the judge of the scorer 'judge'
+
+A request is sent once. Trying again, limits and going on after an interruption are the work of
+evalmake's gateway, which stands at EVALMAKE_MODEL_URL when evalmake runs an evaluation.
 
 exit status:
   0 success, 2 wrong task, data or settings, 3 useless endpoint, 4 too few samples scored

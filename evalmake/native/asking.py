@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from evalmake.native import prompts
@@ -15,14 +14,6 @@ from evalmake.native.prompts import Body, Example, Item
 from evalmake.native.record import Sample
 from evalmake.native.scorers import Scorer, Verdict, extracted
 from evalmake.native.task import Task
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A finished sample, and the failed request that made it an errored one."""
-
-    sample: Sample
-    failure: RequestError | None = None
 
 
 class Asker:
@@ -46,14 +37,14 @@ class Asker:
         self.scorer = scorer
         self.likelihood = Likelihood(client, seed)
 
-    async def ask(self, item: Item) -> Outcome:
+    async def ask(self, item: Item) -> Sample:
         """The item's sample. EndpointError if no further item need be asked."""
         shown = prompts.shots(self.task, self.examples, item)
         if self.scorer is None:
             return await self._measured(item, shown)
         return await self._replied(item, shown, self.scorer)
 
-    async def _replied(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Outcome:
+    async def _replied(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
         """Ask for a reply, and score its text."""
         endpoint = self.client.endpoint
         make = prompts.completion_body if endpoint.api == "completions" else prompts.chat_body
@@ -62,22 +53,20 @@ class Asker:
             reply = await self.client.ask(body)
         except RequestError as error:
             return _failed(item, body, error)
-        failure = None
         try:
             verdict = await scorer(item, extracted(self.task.extract, reply.text))
         except RequestError as error:
-            verdict, failure = Verdict(error=f"judge: {error}"), error
+            verdict = Verdict(error=f"judge: {error}")
         facts = {
             "reply": reply.text,
             "tokens_in": reply.tokens_in,
             "tokens_out": reply.tokens_out,
             "latency": reply.latency,
             "finish_reason": reply.finish_reason,
-            "attempts": reply.attempts,
         }
-        return Outcome(_sample(item, body, verdict, facts), failure)
+        return _sample(item, body, verdict, facts)
 
-    async def _measured(self, item: Item, shown: Sequence[Example]) -> Outcome:
+    async def _measured(self, item: Item, shown: Sequence[Example]) -> Sample:
         """Measure the options; the reply on record is the list of their log-probabilities."""
         body = self.likelihood.body(item, shown)
         try:
@@ -88,14 +77,12 @@ class Asker:
             "reply": dumps(measured.logprobs).decode(),
             "tokens_in": measured.tokens_in,
             "latency": measured.latency,
-            "attempts": measured.attempts,
         }
-        return Outcome(_sample(item, body, judge_options(item, measured.logprobs), facts))
+        return _sample(item, body, judge_options(item, measured.logprobs), facts)
 
 
-def _failed(item: Item, body: Body, error: RequestError) -> Outcome:
-    verdict = Verdict(error=str(error))
-    return Outcome(_sample(item, body, verdict, {"attempts": error.attempts}), error)
+def _failed(item: Item, body: Body, error: RequestError) -> Sample:
+    return _sample(item, body, Verdict(error=str(error)), {})
 
 
 def _sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> Sample:
@@ -115,7 +102,6 @@ def _sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> 
         tokens_out=facts.get("tokens_out"),
         latency=facts.get("latency"),
         finish_reason=facts.get("finish_reason"),
-        attempts=facts["attempts"],
         cluster=item.cluster,
         judge=verdict.judge,
     )

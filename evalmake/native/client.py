@@ -1,45 +1,37 @@
-"""The HTTP client: posts requests, tries again where that helps, and reads the replies.
+"""The HTTP client: posts requests, and reads the replies.
 
 The wire format is OpenAI's, as its API reference has it for `POST /v1/chat/completions` and
-`POST /v1/completions`.
+`POST /v1/completions`. A request is sent once: trying again, limits and the bound on silence are
+the work of the gateway that stands before the model.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
-from evalmake.native.errors import EndpointError, RequestError, TransientError
+from evalmake.native.errors import EndpointError, RequestError
 from evalmake.native.jsonio import as_object, dumps, loads
 from evalmake.native.prompts import Body
 from evalmake.native.settings import Endpoint
 
-BACKOFF = 0.5
-"""Seconds: the first wait's upper bound; it doubles with each try."""
-LONGEST_BACKOFF = 30.0
-LONGEST_RETRY_AFTER = 300.0
-"""Seconds: a server that asks for more is asked again after this."""
 EXCERPT = 200
 """Characters of a reply that a message quotes."""
+GATEWAY = "evalmake_gateway"
+"""The type of the errors that are the gateway's own, and not the model's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A parsed reply: the JSON, how long the try that brought it took (s), and which try it was."""
+    """A parsed reply: the JSON, and how long it took (s)."""
 
     data: dict[str, Any]
     latency: float
-    attempts: int
 
     @property
     def choice(self) -> dict[str, Any]:
@@ -62,24 +54,21 @@ class Reply:
     tokens_in: int | None
     tokens_out: int | None
     latency: float
-    attempts: int
 
 
 class Client:
     """Talks to one endpoint over pooled connections; an asynchronous context manager."""
 
-    def __init__(self, endpoint: Endpoint, *, concurrency: int, timeout: float, retries: int):
+    def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
         self.endpoint = endpoint
-        self.address = _without_credentials(endpoint.route)
-        self.retries = retries
-        self.timeout = timeout
-        self._headers = {"Content-Type": "application/json", **endpoint.headers}
+        self.requests = 0
+        headers = {"Content-Type": "application/json"}
         if endpoint.api_key:
-            self._headers["Authorization"] = f"Bearer {endpoint.api_key}"
+            headers["Authorization"] = f"Bearer {endpoint.api_key}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=concurrency),
-            timeout=aiohttp.ClientTimeout(total=timeout),
-            headers=self._headers,
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers=headers,
         )
 
     async def __aenter__(self) -> Client:
@@ -98,7 +87,7 @@ class Client:
         answer = await self.post(body)
         text = _text(answer.choice)
         if text is None:
-            raise self._named(RequestError("null content", "null content"), answer.attempts)
+            raise RequestError("null content")
         finish_reason = answer.choice.get("finish_reason")
         return Reply(
             text=text,
@@ -106,110 +95,58 @@ class Client:
             tokens_in=answer.tokens("prompt_tokens"),
             tokens_out=answer.tokens("completion_tokens"),
             latency=answer.latency,
-            attempts=answer.attempts,
         )
 
     async def post(self, body: Body) -> Answer:
-        """Post a body until it is answered or the tries are used up.
-
-        Waits between tries are exponential with full jitter (Brooker, "Exponential Backoff And
-        Jitter", AWS 2015), and at least what Retry-After asks for.
-        """
-        payload = dumps(body)
-        attempt = 1
-        while True:
-            try:
-                return await self._try(payload, attempt)
-            except TransientError as trouble:
-                if attempt > self.retries:
-                    if trouble.fatal:
-                        raise EndpointError(f"{self.address}: {trouble}") from None
-                    raise self._named(trouble, attempt) from None
-                await asyncio.sleep(_wait(attempt, trouble.after))
-            except RequestError as error:
-                raise self._named(error, attempt) from None
-            attempt += 1
-
-    def _named(self, error: RequestError, attempts: int) -> RequestError:
-        """The error with what only the client knows about it."""
-        error.address, error.attempts = self.address, attempts
-        return error
-
-    async def _try(self, payload: bytes, attempt: int) -> Answer:
-        """Post once."""
+        """Post a body; RequestError where it is not answered, EndpointError where none will be."""
+        route, payload = self.endpoint.route, dumps(body)
+        self.requests += 1
         started = time.perf_counter()
         try:
-            async with self._session.post(
-                self.endpoint.route, data=payload, allow_redirects=False
-            ) as response:
+            async with self._session.post(route, data=payload, allow_redirects=False) as response:
                 raw = await response.read()
-        except TimeoutError:
-            message = f"no answer within {self.timeout:g} s"
-            raise TransientError("timeout", message) from None
         except aiohttp.ClientConnectorError as error:
-            message = f"cannot connect: {self._hidden(_reason(error.os_error))}"
-            raise TransientError("cannot connect", message, fatal=True) from None
-        except aiohttp.ClientError as error:
-            message = f"the connection broke: {type(error).__name__}"
-            raise TransientError("connection broken", message) from None
+            raise self._lost(f"cannot connect: {_reason(error)}") from None
+        except aiohttp.ClientError:
+            raise self._lost("the connection broke") from None
         latency = time.perf_counter() - started
-        return Answer(self._read(response, raw), latency, attempt)
+        return Answer(self._read(response, raw), latency)
+
+    def _lost(self, how: str) -> EndpointError:
+        return EndpointError(f"{self.endpoint.variable}: {how}")
 
     def _read(self, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
         """The JSON of a good reply, or the error that its status or its body stands for."""
-        if response.status != 200:
-            raise self._refusal(response, raw)
         try:
-            data = loads(raw)
+            data = as_object(loads(raw))
         except ValueError:
-            if raw.lstrip()[:1] == b"<":
-                message = f"HTML instead of JSON: {self._excerpt(raw)}"
-                raise TransientError("HTML", message, fatal=True) from None
-            raise TransientError("not JSON", f"not JSON: {self._excerpt(raw)}") from None
-        if not isinstance(data, dict) or not data.get("choices"):
-            raise TransientError("no choices", f"a reply without choices: {self._excerpt(raw)}")
+            if response.status == 200:
+                raise RequestError(f"the reply is not JSON: {self._excerpt(raw)}") from None
+            data = {}
+        if response.status != 200:
+            raise self._refusal(response.status, as_object(data.get("error")), raw)
+        if not data.get("choices"):
+            raise RequestError(f"a reply without choices: {self._excerpt(raw)}")
         return data
 
-    def _refusal(self, response: aiohttp.ClientResponse, raw: bytes) -> Exception:
-        """What a status other than 200 means: another try, a lost sample, or a lost run."""
-        status = response.status
-        message = f"HTTP {status} {response.reason or ''}".rstrip() + f": {self._excerpt(raw)}"
-        if status in (408, 429) or status >= 500:
-            after = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
-            return TransientError(f"HTTP {status}", message, after=after)
-        if status in (401, 403, 404) or status < 400:
-            return EndpointError(f"{self.address}: {message}")
-        return RequestError(f"HTTP {status}", message)
+    def _refusal(self, status: int, error: dict[str, Any], raw: bytes) -> Exception:
+        """What a status other than 200 means: a lost sample, or a lost run."""
+        if error.get("type") == GATEWAY:
+            message = str(error.get("message"))
+            return RequestError(message, status) if status >= 500 else EndpointError(message)
+        message = f"HTTP {status}: {self._excerpt(raw)}"
+        if status == 404 or status < 400:
+            return EndpointError(message)
+        return RequestError(message, status)
 
     def _excerpt(self, raw: bytes) -> str:
-        """The beginning of a reply on one line, without the secrets that were sent."""
+        """The beginning of a reply on one line, without the key that was sent."""
         text = self._hidden(raw.decode("utf-8", "replace"))
         return " ".join(text.split())[:EXCERPT] or "(empty)"
 
     def _hidden(self, text: str) -> str:
-        secrets = [self.endpoint.api_key, *self.endpoint.headers.values()]
-        for secret in secrets:
-            if len(secret) >= 6:
-                text = text.replace(secret, "***")
-        return text
-
-
-def retry_after(value: str | None, now: datetime) -> float | None:
-    """The wait in seconds that a Retry-After header asks for (RFC 9110, 10.2.3), None without.
-
-    It is a number of seconds or an HTTP date; nonsense counts as absent.
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
+        key = self.endpoint.api_key
+        return text.replace(key, "***") if len(key) >= 6 else text
 
 
 def _reason(error: OSError) -> str:
@@ -217,11 +154,6 @@ def _reason(error: OSError) -> str:
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error)
-
-
-def _wait(attempt: int, after: float | None) -> float:
-    jitter = random.uniform(0, min(LONGEST_BACKOFF, BACKOFF * 2 ** (attempt - 1)))
-    return jitter + (after or 0.0)
 
 
 def _text(choice: dict[str, Any]) -> str | None:
@@ -240,8 +172,3 @@ def _text(choice: dict[str, Any]) -> str | None:
     if message.get("reasoning_content") or message.get("reasoning"):
         return ""
     return None
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -12,34 +12,15 @@ class TaskError(Exception):
 
 
 class EndpointError(Exception):
-    """The endpoint makes the whole run useless (no such model, bad key, nobody there)."""
+    """The run is useless: no such model, nobody there, or the gateway says that it is to end."""
 
 
 class RequestError(Exception):
-    """One request failed for good; its sample is errored, and the run goes on.
+    """One request failed; its sample is errored, and the run goes on.
 
-    `kind` is short and the same for failures of one sort ("HTTP 503", "timeout"), so that runs in
-    which everything fails alike can be recognised. The client adds the `address` it was sent to
-    and, in `attempts`, how often.
+    `status` is the HTTP status where that is what was wrong.
     """
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
-        self.kind = kind
-        self.address = ""
-        self.attempts = 1
-
-
-class TransientError(RequestError):
-    """A failure worth another try: 408, 429, 5xx, timeouts, broken connections, torn JSON.
-
-    `after` is the wait in seconds that the server asked for; `fatal` says that the run, not only
-    this sample, is lost when the tries are used up (nobody listens, or a web page does).
-    """
-
-    def __init__(
-        self, kind: str, message: str, *, after: float | None = None, fatal: bool = False
-    ) -> None:
-        super().__init__(kind, message)
-        self.after = after
-        self.fatal = fatal
+        self.status = status

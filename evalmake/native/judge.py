@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from evalmake.native.client import Client, Reply
+from evalmake.native.errors import EndpointError
 from evalmake.native.prompts import Body, Item
 from evalmake.native.scorers import Verdict
 from evalmake.native.settings import Endpoint
@@ -40,12 +41,21 @@ class Judge:
     def __init__(self, client: Client, rubric: str) -> None:
         self.client = client
         self.rubric = rubric or _DEFAULT_RUBRIC
-        self.usage = {"requests": 0, "tokens_in": 0, "tokens_out": 0}
+        self.tokens_in = self.tokens_out = 0
+
+    @property
+    def usage(self) -> dict[str, int]:
+        """What was asked of it, and what that took."""
+        return {
+            "requests": self.client.requests,
+            "tokens_in": self.tokens_in,
+            "tokens_out": self.tokens_out,
+        }
 
     async def score(self, item: Item, reply: str) -> Verdict:
         """One verdict; a grade that cannot be read is asked for once more, then left unscored.
 
-        RequestError if the judge cannot be asked.
+        RequestError if the judge gives no answer, EndpointError if it never will.
         """
         prompt = _PROMPT.format(
             question=item.prompt,
@@ -68,10 +78,12 @@ class Judge:
         return Verdict(answer=answer, judge=said)
 
     async def _ask(self, turns: list[dict[str, str]]) -> Reply:
-        reply = await self.client.ask(_body(self.client.endpoint, turns))
-        self.usage["requests"] += reply.attempts
-        self.usage["tokens_in"] += reply.tokens_in or 0
-        self.usage["tokens_out"] += reply.tokens_out or 0
+        try:
+            reply = await self.client.ask(_body(self.client.endpoint, turns))
+        except EndpointError as error:
+            raise EndpointError(f"judge: {error}") from None
+        self.tokens_in += reply.tokens_in or 0
+        self.tokens_out += reply.tokens_out or 0
         return reply
 
 

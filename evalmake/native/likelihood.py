@@ -23,12 +23,11 @@ _FACTS_MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All options of one item, in order; latency (s), tokens and attempts are sums."""
+    """All options of one item, in order; latency (s) and tokens are sums."""
 
     logprobs: list[float]
     tokens_in: int
     latency: float
-    attempts: int
 
 
 class Likelihood:
@@ -56,7 +55,6 @@ class Likelihood:
             ],
             tokens_in=sum(answer.tokens("prompt_tokens") or 0 for answer in answers),
             latency=sum(answer.latency for answer in answers),
-            attempts=sum(answer.attempts for answer in answers),
         )
 
     async def _post(self, body: Body, text: str) -> Answer:
@@ -65,7 +63,7 @@ class Likelihood:
         try:
             return await self.client.post(sent)
         except RequestError as error:
-            if sent["max_tokens"] or error.kind not in ("HTTP 400", "HTTP 422"):
+            if sent["max_tokens"] or error.status not in (400, 422):
                 raise
         answer = await self.client.post(sent | {"max_tokens": 1})
         self.max_tokens = 1
@@ -80,14 +78,14 @@ class Likelihood:
             or not isinstance(logprobs, list)
             or min(offsets, default=end) >= end
         ):
-            raise EndpointError(f"{self.client.address}: {_FACTS_MISSING}")
+            raise EndpointError(_FACTS_MISSING)
         own = [
             logprob
             for offset, logprob in zip(offsets, logprobs, strict=False)
             if start <= offset < end and logprob is not None
         ]
         if not own:
-            raise RequestError("no token", "no token begins inside the option")
+            raise RequestError("no token begins inside the option")
         return float(sum(own))
 
 

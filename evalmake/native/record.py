@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from evalmake.native.jsonio import dumps, loads, write_atomic
+from evalmake.native.jsonio import dumps, write_atomic
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two writes of the progress file."""
@@ -36,7 +36,6 @@ class Sample:
     tokens_out: int | None
     latency: float | None
     finish_reason: str | None
-    attempts: int
     cluster: str | None
     judge: str | None = None
 
@@ -73,28 +72,6 @@ class SampleLog:
         lines = (os.pread(self._file, size, start) for _, start, size in sorted(self._lines))
         write_atomic(self.path, lines)
         os.close(self._file)
-
-
-def earlier_samples(path: Path | None) -> dict[tuple[str, str], Sample]:
-    """The scored samples of an earlier attempt, by id and item.
-
-    A torn line is passed over, so is a file that is not there: the attempt died before it.
-    """
-    if path is None or not path.exists():
-        return {}
-    found = {}
-    for line in path.read_bytes().split(b"\n"):
-        sample = _parse(line)
-        if sample is not None and sample.error is None and sample.scores:
-            found[sample.id, sample.item] = sample
-    return found
-
-
-def _parse(line: bytes) -> Sample | None:
-    try:
-        return Sample(**loads(line))
-    except (ValueError, TypeError):
-        return None
 
 
 class Progress:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from evalmake.native import prompts
 from evalmake.native.asking import Asker
 from evalmake.native.client import Client
 from evalmake.native.dataset import read_files, subset
-from evalmake.native.errors import EndpointError, RequestError, TaskError
+from evalmake.native.errors import EndpointError, TaskError
 from evalmake.native.jsonio import dumps, write_atomic
 from evalmake.native.judge import Judge
 from evalmake.native.prompts import Example, Item
-from evalmake.native.record import Progress, Sample, SampleLog, earlier_samples
+from evalmake.native.record import Progress, SampleLog
 from evalmake.native.scorers import Scorer, make_scorer
-from evalmake.native.settings import Endpoint, Settings
+from evalmake.native.settings import Settings
 from evalmake.native.summary import Tally
 from evalmake.native.task import Task
 
@@ -80,8 +80,6 @@ class Run:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        # Read first: it may be the very file that the log is about to begin anew.
-        self.earlier = earlier_samples(plan.settings.resume)
         self.log = SampleLog(plan.settings.out / "samples.jsonl")
         self.tally = Tally(total=len(plan.items))
         self.progress = Progress(plan.settings.progress, len(plan.items))
@@ -89,102 +87,48 @@ class Run:
     async def result(self) -> Result:
         """Ask, and write samples.jsonl and at the very last scores.json."""
         failure = None
-        judge: Judge | None = None
         async with AsyncExitStack() as stack:
             asker, judge = await self._asker(stack)
             try:
                 async with asyncio.TaskGroup() as group:
-                    items = self._unanswered()
-                    watch = Watch(max(8, 3 * self.plan.settings.concurrency))
+                    items = iter(self.plan.items)
                     for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
-                        group.create_task(self._work(items, asker, watch))
+                        group.create_task(self._work(items, asker))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
         self.log.finish()
         self.progress.write()
-        return self._finish(failure, judge)
+        return self._finish(failure, asker.client.requests, judge)
 
-    def _unanswered(self) -> Iterator[Item]:
-        """The items to ask; samples of an earlier attempt are recorded before the first."""
-        waiting = []
-        for item in self.plan.items:
-            sample = self.earlier.get((item.id, item.record.item))
-            if sample is None:
-                waiting.append(item)
-            else:
-                self._record(replace(sample, index=item.record.index))
-        self.earlier.clear()
-        return iter(waiting)
-
-    async def _work(self, items: Iterable[Item], asker: Asker, watch: Watch) -> None:
+    async def _work(self, items: Iterable[Item], asker: Asker) -> None:
         """Ask items until none is left in the iterator that all workers share."""
         for item in items:
-            outcome = await asker.ask(item)
-            self._record(outcome.sample)
-            watch.note(outcome.failure)
-
-    def _record(self, sample: Sample) -> None:
-        self.log.add(sample)
-        self.tally.add(sample)
-        self.progress.add(sample)
+            sample = await asker.ask(item)
+            self.log.add(sample)
+            self.tally.add(sample)
+            self.progress.add(sample)
 
     async def _asker(self, stack: AsyncExitStack) -> tuple[Asker, Judge | None]:
         """The asker, and the judge if there is one, with their connections in the stack."""
         task, settings = self.plan.task, self.plan.settings
-        client = await stack.enter_async_context(self._client(settings.model))
+        client = await stack.enter_async_context(Client(settings.model, settings.concurrency))
         judge = None
         scorer = self.plan.scorer
         if task.scorer == "judge" and settings.judge is not None:
-            peer = await stack.enter_async_context(self._client(settings.judge))
+            peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
             judge = Judge(peer, task.rubric)
             scorer = judge.score
         return Asker(task, client, settings.seed, self.plan.examples, scorer), judge
 
-    def _client(self, endpoint: Endpoint) -> Client:
-        task = self.plan.task
-        return Client(
-            endpoint,
-            concurrency=self.plan.settings.concurrency,
-            timeout=task.timeout,
-            retries=task.request_retries,
-        )
-
-    def _finish(self, failure: str | None, judge: Judge | None) -> Result:
+    def _finish(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
         """Sum up, and write scores.json."""
         message = failure or self.tally.shortfall(self.plan.task.coverage)
         status = "success" if message is None else "partial"
         if failure or not self.tally.scored:
             status = "failed"
         metric = self.tally.metric("f1" if self.plan.task.scorer == "f1" else "accuracy")
-        scores = self.tally.result(status, metric)
+        scores = self.tally.result(status, metric, requests)
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         write_atomic(self.plan.settings.out / "scores.json", [dumps(scores), b"\n"])
         return Result(scores, message, aborted=failure is not None)
-
-
-class Watch:
-    """Ends a run whose first requests, `enough` of them, all failed in one and the same way."""
-
-    def __init__(self, enough: int) -> None:
-        self.enough = enough
-        self.seen = 0
-        self.first: RequestError | None = None
-
-    def note(self, failure: RequestError | None) -> None:
-        """Note how a request ended; EndpointError once it is plain that none will succeed."""
-        if self.seen >= self.enough:
-            return
-        self.first = self.first or failure
-        if failure is None or self.first is None or _way(failure) != _way(self.first):
-            self.seen = self.enough
-            return
-        self.seen += 1
-        if self.seen == self.enough:
-            raise EndpointError(
-                f"{failure.address}: the first {self.enough} requests all failed: {failure}"
-            )
-
-
-def _way(failure: RequestError) -> tuple[str, str]:
-    return failure.address, failure.kind

@@ -16,13 +16,16 @@ APIS = ("chat", "completions", "embeddings", "vlm")
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model behind an OpenAI-compatible API. `url` ends in /v1; `repr` shows no secret."""
+    """A model behind an OpenAI-compatible API. `url` ends in /v1; `repr` shows no secret.
 
+    In messages it goes by `variable`, which holds its address.
+    """
+
+    variable: str
     url: str = field(repr=False)
     name: str
     api: str
     api_key: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
     params: Mapping[str, Any]
 
     @property
@@ -43,7 +46,6 @@ class Settings:
     limit: int | None
     concurrency: int
     out: Path
-    resume: Path | None
     progress: Path | None
 
 
@@ -61,7 +63,6 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         limit=reader.whole("EVALMAKE_LIMIT", least=1),
         concurrency=reader.whole("EVALMAKE_CONCURRENCY", least=1) or 16,
         out=reader.folder("EVALMAKE_OUT"),
-        resume=reader.path("EVALMAKE_RESUME"),
         progress=reader.path("EVALMAKE_PROGRESS"),
     )
     if reader.mistakes:
@@ -78,22 +79,14 @@ class _Reader:
 
     def endpoint(self, prefix: str, key: str, params: str) -> Endpoint:
         """The endpoint that the variables beginning with `prefix` describe."""
-        headers = self.headers() if prefix == "EVALMAKE_MODEL" else {}
         return Endpoint(
+            variable=f"{prefix}_URL",
             url=self.url(f"{prefix}_URL"),
             name=self.needed(f"{prefix}_NAME"),
             api=self.api(f"{prefix}_API"),
             api_key=self.environ.get(key, ""),
-            headers={name: str(value) for name, value in headers.items()},
             params=self.params(params),
         )
-
-    def headers(self) -> dict[str, Any]:
-        """Plain headers, and secret ones by the name of the variable that holds each."""
-        secret = self.mapping("EVALMAKE_SECRET_HEADERS")
-        return self.mapping("EVALMAKE_HEADERS") | {
-            name: self.environ.get(str(variable), "") for name, variable in secret.items()
-        }
 
     def needed(self, name: str) -> str:
         """A text that must be there."""

@@ -18,7 +18,6 @@ class Tally:
 
     total: int
     scored: int = 0
-    requests: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
     errors: int = 0
@@ -28,7 +27,6 @@ class Tally:
 
     def add(self, sample: Sample) -> None:
         """Count one sample."""
-        self.requests += sample.attempts
         self.tokens_in += sample.tokens_in or 0
         self.tokens_out += sample.tokens_out or 0
         self.truncated += sample.finish_reason == "length"
@@ -57,15 +55,15 @@ class Tally:
             f" the most common reason ({count}): {reason}"
         )
 
-    def result(self, status: str, metric: str) -> dict[str, Any]:
-        """The content of scores.json."""
+    def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
+        """The content of scores.json; `requests` is how many were sent."""
         names = sorted(self.values) or [metric]
-        usage = ("requests", "tokens_in", "tokens_out", "errors", "truncated")
+        usage = ("tokens_in", "tokens_out", "errors", "truncated")
         return {
             "status": status,
             "metric": metric,
             "scores": {name: self._score(name) for name in names},
-            "usage": {name: getattr(self, name) for name in usage},
+            "usage": {"requests": requests} | {name: getattr(self, name) for name in usage},
         }
 
     def _score(self, metric: str) -> dict[str, float | int | None]:

@@ -36,8 +36,6 @@ class Task:
     fewshot: int | None
     coverage: float
     ignore_case: bool
-    timeout: float
-    request_retries: int
     id: str | None
     cluster: str | None
 
@@ -87,8 +85,6 @@ class _Reader:
             fewshot=self.whole("fewshot"),
             coverage=self.number("coverage", 1.0, lambda value: 0 <= value <= 1, "from 0 to 1"),
             ignore_case=self.flag("ignore_case", True),
-            timeout=self.number("timeout", 120.0, lambda value: value > 0, "above 0"),
-            request_retries=self.whole("request_retries", 4) or 0,
             id=self.text("id"),
             cluster=self.text("cluster"),
         )

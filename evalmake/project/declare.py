@@ -21,6 +21,9 @@ _REQUEST = (
     "temperature", "top_p", "top_k", "max_tokens", "stop", "frequency_penalty", "presence_penalty",
 )  # fmt: skip
 
+_ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
+"""What harnesses need not do themselves -> the key of an adapter that does it."""
+
 
 @dataclass(slots=True)
 class Declared:
@@ -145,9 +148,11 @@ def _within(key: str, fields: Fields) -> list[str]:
 def _elsewhere(
     group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]
 ) -> list[str]:
-    """Which other plugin has a setting of that name."""
+    """Where it is said instead: in the adapter, or to another plugin."""
     if key in own.model_fields:
         return []
+    if group == "harnesses" and key in _ADAPTED:
+        return [f"write `adapter = {{ {_ADAPTED[key]} }}`"]
     others = [n for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
     return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
 

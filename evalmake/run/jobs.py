@@ -43,9 +43,7 @@ class Workshop:
         """A job's own folder."""
         return self.root / "work" / id
 
-    def evaluation(
-        self, node: Node, id: str, routes: Mapping[str, Route], resume: bytes | None
-    ) -> Job:
+    def evaluation(self, node: Node, id: str, routes: Mapping[str, Route]) -> Job:
         """The job of an evaluation; `routes` are its ways to its model and to its judge."""
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
@@ -67,9 +65,6 @@ class Workshop:
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
         env |= _past_proxies(os.environ)
         files = dict(command.files)
-        if resume is not None:
-            files["resume.jsonl"] = resume.decode("utf-8", "replace")
-            env["EVALMAKE_RESUME"] = str(workdir / "resume.jsonl")
         plain, hidden = split_env(self.project.executors[block.executor].block.env)
         argv = command.argv
         if (environment := self.environment(cell.benchmark)) is not None:

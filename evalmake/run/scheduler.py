@@ -164,7 +164,7 @@ class Scheduler:
             host = self.executors[task.executor].here()
             routes = self.gateways.open(node, task.id, urls, host)
             task.tokens = tuple(route.token for route in routes.values())
-            job = self.workshop.evaluation(node, task.id, routes, self._resume(node))
+            job = self.workshop.evaluation(node, task.id, routes)
             self.journal.write(
                 Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started)
             )
@@ -187,16 +187,6 @@ class Scheduler:
         self.report.failed.append(task.node.name)
         self.report.problems.extend(problems)
         self._release(task)
-
-    def _resume(self, node: Node) -> bytes | None:
-        """The latest samples since the last success, for a harness that can go on from them."""
-        for attempt in reversed(list(self.store.attempts(node.action.digest))):
-            if attempt.status == "succeeded":
-                return None
-            for output in attempt.outputs:
-                if output.name == "samples.jsonl":
-                    return self.store.blob(output.sha256)
-        return None
 
     def _without_service(self, task: Task, lost: Served) -> None:
         told = [p.message for p in self.report.problems if p.code == "service-failed"]

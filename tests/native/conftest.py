@@ -12,8 +12,6 @@ from pathlib import Path
 import pytest
 from harness_bench import Native, Server, serving
 
-from evalmake.native import client
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
@@ -29,8 +27,7 @@ def native(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[Native]:
-    """The program; waits between its tries take no time, and it leaves this process as it was."""
-    monkeypatch.setattr(client, "BACKOFF", 0.0)
+    """The program; it leaves this process as it was."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     before = dict(os.environ)

@@ -36,6 +36,9 @@ class Raw:
         )
 
 
+HANG_UP = Raw(status=0)
+"""No response: the connection is closed instead."""
+
 Reply = Raw | str | Body | None
 """A response as it is; the text of a good one; its JSON; None never answers."""
 
@@ -59,6 +62,9 @@ class Server:
         reply = self.answer(body)
         if reply is None:
             await asyncio.sleep(60)
+        if reply is HANG_UP and request.transport is not None:
+            request.transport.abort()
+            return web.Response()
         if isinstance(reply, Raw):
             return reply.response()
         return web.json_response(completion(reply) if isinstance(reply, str) else reply)
@@ -106,8 +112,7 @@ def completion(text: str | None, finish_reason: str = "stop", **message: object)
 
 def refusal(status: int, text: str = '{"error": "no"}', **headers: str) -> Raw:
     """A response with another status than 200."""
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Raw(status, text, headers=named)
+    return Raw(status, text, headers=headers)
 
 
 def question(body: Body) -> str:
@@ -158,7 +163,7 @@ class Native:
 
     def task(self, data: list[Any] | None = None, **task: Any) -> Path:
         """Write a task file, and its data; None takes a key out."""
-        base = {"files": ["data.jsonl"], "prompt": "{q}", "target": "{a}", "request_retries": 0}
+        base = {"files": ["data.jsonl"], "prompt": "{q}", "target": "{a}"}
         self.write("data.jsonl", [{"q": "6*7?", "a": "42"}] if data is None else data)
         given = {key: value for key, value in (base | task).items() if value is not None}
         return self.write("task.json", json.dumps(given))

@@ -1,69 +1,57 @@
-"""Endpoint trouble: what is tried again, what errs a sample, and what ends the run."""
+"""Endpoint trouble: what errs a sample, and what ends the run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import json
 
 import pytest
-from harness_bench import Body, Native, Raw, Reply, completion, questions, refusal
-
-from evalmake.native.client import LONGEST_RETRY_AFTER, retry_after
+from harness_bench import HANG_UP, Body, Native, Raw, Reply, completion, questions, refusal
 
 HTML = "<!doctype html><title>Sign in</title>"
+ADDRESS = "http://model/v1/chat/completions"
+
+
+def gateway(status: int, message: str) -> Raw:
+    """A reply of the gateway's own."""
+    error = {"message": message, "type": "evalmake_gateway", "code": None}
+    return refusal(status, json.dumps({"error": error}))
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    ("reply", "error"),
     [
-        refusal(429, Retry_After="0"),
-        refusal(408),
-        refusal(500),
-        refusal(503, HTML),
-        Raw(text='{"choices": [{"mess'),
-        Raw(text=HTML, kind="text/html"),
-        {"object": "error"},
+        (refusal(503, "busy"), "HTTP 503: busy"),
+        (refusal(429), 'HTTP 429: {"error": "no"}'),
+        (refusal(401, '{"error": "no such key"}'), 'HTTP 401: {"error": "no such key"}'),
+        (refusal(400, "bad  \n parameter"), "HTTP 400: bad parameter"),
+        (refusal(400, "x" * 300), "HTTP 400: " + "x" * 200),
+        (refusal(422, ""), "HTTP 422: (empty)"),
+        (refusal(400, '{"error": {"type": "other"}}'), 'HTTP 400: {"error": {"type": "other"}}'),
+        (gateway(502, f"{ADDRESS}: cannot connect"), f"{ADDRESS}: cannot connect"),
+        (gateway(504, f"{ADDRESS}: nothing came"), f"{ADDRESS}: nothing came"),
+        (Raw(text='{"choices": [{"mess'), 'the reply is not JSON: {"choices": [{"mess'),
+        (Raw(text=HTML, kind="text/html"), f"the reply is not JSON: {HTML}"),
+        ({"object": "error"}, 'a reply without choices: {"object": "error"}'),
+        (Raw(text="[]"), "a reply without choices: []"),
+        (completion(None), "null content"),
+        (completion(None, reasoning_content=""), "null content"),
     ],
 )
-def test_passing_trouble_is_tried_again(native: Native, trouble: Reply) -> None:
-    """429, 5xx, torn JSON and replies without choices are followed by another try."""
-    replies: Iterator[Reply] = iter([trouble, trouble, "42"])
-    native.server.answer = lambda body: next(replies)
-    run = native(request_retries=2)
-    assert run.status == 0, run.err
-    assert run.samples[0]["attempts"] == 3
-    assert run.scores["usage"]["requests"] == 3
-    assert run.headline["value"] == 1
-
-
-@pytest.mark.parametrize(
-    ("reply", "error", "attempts"),
-    [
-        (refusal(503, "busy"), "HTTP 503 Service Unavailable: busy", 3),
-        (refusal(400, "bad  \n parameter"), "HTTP 400 Bad Request: bad parameter", 1),
-        (refusal(422, ""), "HTTP 422 Unprocessable Entity: (empty)", 1),
-        (completion(None), "null content", 1),
-        (completion(None, reasoning_content=""), "null content", 1),
-        (None, "no answer within 0.05 s", 3),
-    ],
-)
-def test_lasting_trouble_errs_the_sample(
-    native: Native, reply: Reply, error: str, attempts: int
-) -> None:
-    """A sample without an answer is errored, never zero; the run is partial, not a success."""
+def test_trouble_errs_the_sample(native: Native, reply: Reply, error: str) -> None:
+    """A sample without an answer is errored, never zero nor asked again; the run is partial."""
     native.server.answer = lambda body: reply if body["messages"][0]["content"] == "n1" else "x"
-    run = native(questions(3), request_retries=2, timeout=5 if reply else 0.05)
+    run = native(questions(3))
     assert run.status == 4
     assert run.err == (
         "error: 2 of 3 samples were scored, and 100% must be;"
         f" the most common reason (1): {error}\n"
     )
-    sample = run.samples[1]
-    assert (sample["error"], sample["scores"], sample["attempts"]) == (error, {}, attempts)
+    assert (run.samples[1]["error"], run.samples[1]["scores"]) == (error, {})
     assert run.scores["status"] == "partial"
     assert run.headline["value"] == 0
     assert (run.headline["scored"], run.headline["unscored"]) == (2, 1)
-    assert run.scores["usage"]["errors"] == 1
+    assert (run.scores["usage"]["errors"], run.scores["usage"]["requests"]) == (1, 3)
+    assert len(native.server.bodies) == 3
 
 
 @pytest.mark.parametrize(
@@ -99,122 +87,57 @@ def test_coverage_tolerates_errors(native: Native) -> None:
 
 
 ABORTS = [
-    (refusal(401, '{"error": "no such key"}'), '401 Unauthorized: {"error": "no such key"}'),
-    (refusal(403, "not yours"), "403 Forbidden: not yours"),
-    (refusal(404, "x" * 300), "404 Not Found: " + "x" * 200),
-    (refusal(307, "", Location="https://x/"), "307 Temporary Redirect: (empty)"),
-]
+    (refusal(404, "no such model"), "HTTP 404: no such model"),
+    (refusal(307, "", Location="https://x/"), "HTTP 307: (empty)"),
+    (gateway(400, f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
+     f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
+    (gateway(401, "the token is not this evaluation's"), "the token is not this evaluation's"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("reply", "message"), ABORTS)
 def test_a_useless_endpoint_ends_the_run(native: Native, reply: Reply, message: str) -> None:
-    """A refused key, a missing model or route ends the run at once with one line, status 3."""
+    """A missing model or route, and the gateway's word, end the run at once, status 3."""
     native.server.answer = lambda body: reply
     native.env["EVALMAKE_CONCURRENCY"] = "2"
-    native.env["EVALMAKE_MODEL_URL"] = native.server.url.replace("//", "//user:pass@")
-    run = native(questions(50), request_retries=4)
-    assert run.status == 3
-    assert run.err == f"error: {native.server.url}/chat/completions: HTTP {message}\n"
+    run = native(questions(50))
+    assert (run.status, run.err) == (3, f"error: {message}\n")
     assert len(native.server.bodies) <= 2
     assert run.scores["status"] == "failed"
     assert run.headline["value"] is None
 
 
-def test_html_ends_the_run(native: Native) -> None:
-    """A web page where JSON should be, again and again, is the wrong address."""
-    native.server.answer = lambda body: Raw(text=HTML, kind="text/html")
-    run = native(request_retries=1)
-    assert run.status == 3
-    assert len(native.server.bodies) == 2
-    assert f"HTML instead of JSON: {HTML}" in run.err
-
-
 def test_nobody_there_ends_the_run(native: Native, unused_tcp_port: int) -> None:
-    """A refused connection is tried again, and then ends the run."""
+    """A refused connection ends the run: whoever listened is gone."""
     native.env["EVALMAKE_MODEL_URL"] = f"http://127.0.0.1:{unused_tcp_port}/v1"
-    run = native(request_retries=1)
+    run = native(questions(50))
     assert run.status == 3
-    assert run.err == (
-        f"error: http://127.0.0.1:{unused_tcp_port}/v1/chat/completions:"
-        " cannot connect: Connection refused\n"
-    )
+    assert run.err == "error: EVALMAKE_MODEL_URL: cannot connect: Connection refused\n"
 
 
-@pytest.mark.parametrize(
-    ("reply", "reason"), [(None, "no answer within 0.05 s"), (refusal(500, "oh"), "HTTP 500")]
-)
-def test_an_endpoint_that_only_fails_ends_the_run(
-    native: Native, reply: Reply, reason: str
-) -> None:
-    """When the first requests all fail alike, the rest is not asked."""
+def test_a_broken_connection_ends_the_run(native: Native) -> None:
+    """So does a server that goes away while it is asked."""
     native.env["EVALMAKE_CONCURRENCY"] = "2"
-    native.server.answer = lambda body: reply
-    run = native(questions(100), timeout=0.05)
-    assert run.status == 3
-    assert f"/chat/completions: the first 8 requests all failed: {reason}" in run.err
-    assert 8 <= len(native.server.bodies) <= 10
-    assert len(run.samples) >= 8
+    native.server.answer = lambda body: HANG_UP
+    run = native(questions(50))
+    assert (run.status, run.err) == (3, "error: EVALMAKE_MODEL_URL: the connection broke\n")
+    assert len(native.server.bodies) <= 2
 
 
-def test_failures_of_two_kinds_do_not_end_the_run(native: Native) -> None:
-    """Only failures of one and the same kind show that the endpoint is useless."""
-    native.env["EVALMAKE_CONCURRENCY"] = "2"
-    native.server.answer = lambda body: refusal(
-        500 if int(body["messages"][0]["content"][1:]) % 2 else 503
-    )
-    run = native(questions(30))
+def test_an_endpoint_that_only_fails(native: Native) -> None:
+    """Where nothing is answered and no gateway ends the run, there is an error and no score."""
+    native.server.answer = lambda body: refusal(500, "oh")
+    run = native(questions(30), coverage=0)
     assert run.status == 4
-    assert len(native.server.bodies) == 30
+    assert run.err.endswith("; the most common reason (30): HTTP 500: oh\n")
     assert run.scores["status"] == "failed"
-
-
-def test_one_success_shows_that_the_endpoint_works(native: Native) -> None:
-    """After a success, later failures err their samples only, however many."""
-    native.env["EVALMAKE_CONCURRENCY"] = "1"
-    native.server.answer = lambda body: (
-        "x" if body["messages"][0]["content"] == "n0" else refusal(500)
-    )
-    run = native(questions(20))
-    assert run.status == 4
-    assert run.scores["usage"]["errors"] == 19
+    assert run.headline["value"] is None
 
 
 def test_a_key_that_the_server_repeats_is_hidden(native: Native) -> None:
-    """Servers quote the key that they refuse; the message must not."""
+    """Servers quote the key that they refuse; neither message nor sample may."""
     native.env["EVALMAKE_API_KEY"] = "sk-very-secret"
     native.server.answer = lambda body: refusal(401, "bad key sk-very-secret")
     run = native()
     assert "bad key ***" in run.err
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("2", 2.0),
-        ("0.5", 0.5),
-        ("-3", 0.0),
-        ("86400", LONGEST_RETRY_AFTER),
-        ("Wed, 21 Oct 2015 07:28:10 GMT", 10.0),
-        ("Wed, 21 Oct 2015 07:27:00 GMT", 0.0),
-        ("soon", None),
-        ("nan", None),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    """Retry-After is seconds or a date; the past is no wait, nonsense is nothing."""
-    assert retry_after(value, datetime(2015, 10, 21, 7, 28, tzinfo=UTC)) == seconds
-
-
-def test_retry_after_is_waited_for(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait before the next try is at least what the server asked for."""
-    waits: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr("evalmake.native.client.asyncio.sleep", sleep)
-    replies: Iterator[Reply] = iter([refusal(429, Retry_After="7"), refusal(500), "42"])
-    native.server.answer = lambda body: next(replies)
-    assert native(request_retries=2).status == 0
-    assert waits == [7.0, 0.0]
+    assert run.samples[0]["error"] == "HTTP 401: bad key ***"

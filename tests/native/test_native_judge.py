@@ -69,8 +69,15 @@ def test_a_judge_that_fails_errs_the_sample(judged: Native) -> None:
     _, judged.server.answer = judging(refusal(503, "busy"))  # type: ignore[assignment]
     run = judged(scorer="judge")
     assert run.status == 4
-    assert run.samples[0]["error"] == "judge: HTTP 503 Service Unavailable: busy"
+    assert run.samples[0]["error"] == "judge: HTTP 503: busy"
     assert run.samples[0]["reply"] == "my reply"
+
+
+def test_a_judge_that_is_not_there_ends_the_run(judged: Native) -> None:
+    """A judge that no request will reach ends the run, and the message says that it is the judge."""
+    _, judged.server.answer = judging(refusal(404, "no such model"))  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert (run.status, run.err) == (3, "error: judge: HTTP 404: no such model\n")
 
 
 def test_a_judge_must_be_there(native: Native) -> None:

@@ -54,7 +54,7 @@ def test_the_options_own_tokens_are_summed(likely: Native) -> None:
         (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 0) for body in sent
     )
     assert run.samples[0]["tokens_in"] == 4 + 4 + 9
-    assert run.samples[0]["attempts"] == 3
+    assert run.scores["usage"]["requests"] == 3
     assert run.scores["usage"]["truncated"] == 0
 
 
@@ -98,7 +98,7 @@ def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
     likely.server.answer = lambda body: {"choices": [{"text": " x", "logprobs": logprobs}]}
     run = likely([RECORD], choices="{o}")
     assert run.status == 3
-    assert "/v1/completions: the reply has no log-probabilities of the prompt" in run.err
+    assert run.err.startswith("error: the reply has no log-probabilities of the prompt; ")
 
 
 def test_trouble_errs_the_item(likely: Native) -> None:
@@ -109,4 +109,4 @@ def test_trouble_errs_the_item(likely: Native) -> None:
     )
     run = likely([RECORD], choices="{o}")
     assert run.status == 4
-    assert run.samples[0]["error"] == "HTTP 503 Service Unavailable: busy"
+    assert run.samples[0]["error"] == "HTTP 503: busy"

@@ -15,7 +15,6 @@ def test_a_chat_request(native: Native) -> None:
         "EVALMAKE_SEED": "5",
         "EVALMAKE_PARAMS": '{"temperature": 0.5, "top_p": null}',
         "EVALMAKE_API_KEY": "secret-key",
-        "EVALMAKE_HEADERS": '{"X-Team": "evals"}',
     }
     run = native(system="You know {q}.")
     body = {
@@ -31,7 +30,6 @@ def test_a_chat_request(native: Native) -> None:
     assert run.samples[0]["request"] == body
     assert native.server.paths == ["/v1/chat/completions"]
     assert native.server.headers[0]["Authorization"] == "Bearer secret-key"
-    assert native.server.headers[0]["X-Team"] == "evals"
     assert all(b"secret-key" not in one.read_bytes() for one in native.out.iterdir())
 
 
@@ -129,8 +127,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
      " examples"),
     ({"examples": [{"q": "x"}]}, "examples: item 1: the record has no field 'a'; it has q"),
     ({"coverage": 2}, "task.json: coverage: expected a number from 0 to 1"),
-    ({"timeout": 0}, "task.json: timeout: expected a number above 0"),
-    ({"request_retries": -1}, "task.json: request_retries: expected a whole number from 0 up"),
+    ({"fewshot": -1}, "task.json: fewshot: expected a whole number from 0 up"),
     ({"ignore_case": "no"}, "task.json: ignore_case: expected true or false"),
     ({"files": []}, "task.json: files: expected a list of file names"),
     ({"files": ["gone.csv"]}, "gone.csv: No such file or directory"),
@@ -143,7 +140,7 @@ def test_mistakes_are_told_in_one_line(native: Native, task: dict[str, Any], mes
     native.write("empty.py", "def grade(): ...\n")
     native.write("torn.py", "\ndef score(\n")
     native.write("raises.py", "1 / 0\n")
-    run = native(**{"request_retries": 0, **task})
+    run = native(**task)
     assert run.err.replace(f"{native.folder}/", "") == f"error: {message}\n"
     assert run.status == 2
     assert (native.server.bodies, run.scores) == ([], {})

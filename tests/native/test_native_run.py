@@ -1,4 +1,4 @@
-"""Whole runs: samples, results, limits, resuming, progress, signals."""
+"""Whole runs: samples, results, limits, progress, signals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evalmake.native.summary import Tally
 
 KEYS = (
     "id item index input request reply answer target scores error tokens_in tokens_out latency"
-    " finish_reason attempts cluster"
+    " finish_reason cluster"
 )
 
 
@@ -94,48 +94,6 @@ def test_limits_nest_whatever_the_seed(native: Native) -> None:
     assert asked[0] < asked[1]
 
 
-def test_resuming_asks_what_is_left(native: Native) -> None:
-    """Scored samples are taken over, errored ones asked again, a torn line passed over."""
-    native.server.answer = lambda body: refusal(400) if question(body) == "n2" else parrot(body)
-    first = native(questions(6))
-    assert first.status == 4
-    lines = (native.out / "samples.jsonl").read_text().splitlines(keepends=True)
-    native.write("earlier.jsonl", "".join(lines[:5]) + lines[5][:40])
-    native.env["EVALMAKE_RESUME"] = str(native.folder / "earlier.jsonl")
-    native.server.bodies.clear()
-    native.server.answer = parrot
-    second = native(questions(6))
-    assert second.status == 0, second.err
-    assert sorted(map(question, native.server.bodies)) == ["n2", "n5"]
-    assert second.headline["value"] == 0.5
-    assert second.samples[:2] == first.samples[:2]
-    assert [sample["index"] for sample in second.samples] == list(range(6))
-
-
-def test_resuming_from_the_very_file_that_is_rewritten(native: Native) -> None:
-    """The earlier samples may lie where the new ones will."""
-    native(questions(4))
-    native.server.bodies.clear()
-    native.env["EVALMAKE_RESUME"] = str(native.out / "samples.jsonl")
-    assert len(native(questions(4)).samples) == 4
-    assert native.server.bodies == []
-
-
-def test_changed_records_are_asked_again(native: Native) -> None:
-    """A sample whose record has another content is not taken over, though its id is the same."""
-    native(questions(3))
-    native.server.bodies.clear()
-    native.env["EVALMAKE_RESUME"] = str(native.out / "samples.jsonl")
-    native([{"q": "new", "a": "0"}, *questions(3)[1:]])
-    assert [question(body) for body in native.server.bodies] == ["new"]
-
-
-def test_resuming_from_nothing(native: Native) -> None:
-    """An attempt that died before its first sample leaves no file."""
-    native.env["EVALMAKE_RESUME"] = str(native.folder / "none.jsonl")
-    assert native().status == 0
-
-
 def test_progress(native: Native) -> None:
     """The progress file ends with all counted."""
     native.env["EVALMAKE_PROGRESS"] = str(native.folder / "progress.json")
@@ -150,7 +108,7 @@ def test_progress_is_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     clock = [100.0]
     monkeypatch.setattr("evalmake.native.record.time.monotonic", lambda: clock[0])
     progress = Progress(tmp_path / "p", 1000)
-    sample = Sample("0", "i", 0, {}, {}, "r", "a", "t", {}, None, 1, 1, 0.1, "stop", 1, None)
+    sample = Sample("0", "i", 0, {}, {}, "r", "a", "t", {}, None, 1, 1, 0.1, "stop", None)
     seen = set()
     for _ in range(100):
         progress.add(sample)

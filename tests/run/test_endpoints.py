@@ -14,13 +14,10 @@ EVALFILE = """\
         endpoint = "ENDPOINT"
         name     = "subject"
     }
-    defaults benchmark {
-        request_retries = 0
-        request_timeout = 0.3
-    }
     eval asked {
         model     = subject
         benchmark = sums
+        adapter   = { retry = 0 }
     }
 """
 
@@ -46,6 +43,8 @@ class Answers(BaseHTTPRequestHandler):
             "401": (401, '{"error": "no such key"}'),
             "429": (429, "slow down"),
             "500": (500, "broken"),
+            "404": (404, "no such model"),
+            "400": (400, "too long"),
             "html": (200, "<html>Please sign in</html>"),
         }[kind]
         self.send_response(status)
@@ -70,30 +69,62 @@ def server() -> Iterator[str]:
     thread.join()
 
 
+IN_A_ROW = "3 requests in a row failed, the last one: "
+SHORT = "0 of 2 samples were scored, and 100% must be; the most common reason"
+ROUTE = "/t/"
+"""What stands in every address of the gateway's."""
+
+
 @pytest.mark.parametrize(
-    ("kind", "reason"),
+    ("kind", "how", "reason"),
     [
-        ("401", 'HTTP 401 Unauthorized: {"error": "no such key"}'),
-        ("429", "HTTP 429 Too Many Requests: slow down"),
-        ("500", "HTTP 500 Internal Server Error: broken"),
-        ("html", "HTML instead of JSON: <html>Please sign in</html>"),
-        ("never", "no answer within 0.3 s"),
+        ("401", "", 'HTTP 401: {"error": "no such key"}'),
+        ("429", IN_A_ROW, "HTTP 429: slow down"),
+        ("500", IN_A_ROW, "HTTP 500: broken"),
+        ("html", IN_A_ROW, "the reply is not JSON: <html>Please sign in</html>"),
+        ("never", IN_A_ROW, "nothing came for 0.3 s"),
     ],
 )
-def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, reason: str) -> None:
-    """The failure names the evaluation, the URL and the reason; there is no score."""
+def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, how: str, reason: str) -> None:
+    """The failure names the evaluation, the model's own URL and the reason; there is no score."""
     bench.evalfile(EVALFILE.replace("ENDPOINT", f"{server}/{kind}/v1"), SUMS)
+    if kind == "never":
+        bench.edit("retry = 0", "retry = 0, timeout = 300ms")
     bench.sums(60)
     ended = bench.run()
 
     assert ended.status == 2
-    assert "error: asked failed: " in ended.err
-    assert f"{server}/{kind}/v1" in ended.err
-    assert reason in ended.err
+    url = f"{server}/{kind}/v1/chat/completions"
+    assert f"error: asked failed: {how}{url}: {reason} [evaluation-failed]\n" in ended.err
     assert "help: its log: evalmake logs asked" in ended.err
+    assert ROUTE not in ended.err
+    assert ROUTE not in bench.run("logs", "asked").out
     assert bench.scores() == {}
     assert [a.scores for a in bench.attempts()] == [()]
     bench.clean()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("404", "HTTP 404: no such model"),
+        ("400", f"{SHORT} (2): HTTP 400: too long"),
+        ("429", f"{SHORT} (2): HTTP 429: slow down"),
+    ],
+)
+def test_few_refusals(bench: Bench, server: str, kind: str, reason: str) -> None:
+    """What the model itself replied is quoted, and a note has its URL."""
+    bench.evalfile(EVALFILE.replace("ENDPOINT", f"{server}/{kind}/v1"), SUMS)
+    bench.sums(2)
+    ended = bench.run()
+
+    assert ended.status == 2
+    assert f"error: asked failed: {reason} [evaluation-failed]\n" in ended.err
+    assert f"note: its model is subject at {server}/{kind}/v1\n" in ended.err
+    last = f"note: the last error of its model: {server}/{kind}/v1/chat/completions: "
+    assert last + reason.removeprefix(f"{SHORT} (2): ") in ended.err
+    assert ROUTE not in ended.err
+    assert bench.scores() == {}
 
 
 def test_refusing_endpoint(bench: Bench) -> None:
@@ -103,7 +134,9 @@ def test_refusing_endpoint(bench: Bench) -> None:
     ended = bench.run()
 
     assert ended.status == 2
-    assert "http://127.0.0.1:9/v1/chat/completions: cannot connect: Connect" in ended.err
+    url = "http://127.0.0.1:9/v1/chat/completions"
+    assert f"error: asked failed: {IN_A_ROW}{url}: cannot connect: Connect" in ended.err
+    assert ROUTE not in ended.err
     assert bench.scores() == {}
 
 

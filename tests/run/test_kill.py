@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from workspaces import SCORE, SUMS, TRIED, Bench, end, wait_for
+from scripted import Then, Upstream, reply, said
+from workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Entry, Journal
-from evalmake.store.store import Store
 
 MATRIX = """\
     SLOTS = 4
@@ -115,34 +116,56 @@ def test_two_at_once(bench: Bench) -> None:
     work.clean()
 
 
-SLOW = """\
-    deployment stand-in {
-        engine = mock
-        args   = { skill = 0.6, latency = 0.1 }
-    }
-    model stand-in {
-        deployment  = stand-in
-        concurrency = 1
+STALLED = """\
+    model remote {
+        endpoint = "URL"
+        name     = "remote"
     }
     eval asked {
-        model     = stand-in
+        model     = remote
         benchmark = sums
     }
 """
+ANSWER = [reply(said("7"))]
+ANSWERED, AT_ONCE = 8, 16
 
 
-def samples_so_far(bench: Bench) -> int:
-    """How many samples the running evaluation has written."""
-    logs = (bench.root / ".evalmake" / "work").glob("*/out/samples.jsonl")
-    return sum(path.read_bytes().count(b"\n") for path in logs)
+def kept(bench: Bench) -> int:
+    """How many replies are in the response cache."""
+    path = bench.root / ".evalmake" / "store" / "replies" / "cache.db"
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path)) as database:
+        made = database.execute("SELECT name FROM sqlite_master WHERE name = 'Cache'").fetchall()
+        return len(database.execute("SELECT key FROM Cache").fetchall()) if made else 0
+
+
+def stalled(bench: Bench) -> tuple[Upstream, subprocess.Popen[str]]:
+    """A model that answered eight questions of thirty and now keeps silent, and who waits for it."""
+    remote = Upstream([]).say(*[ANSWER] * ANSWERED, [Then.HANG])
+    bench.evalfile(STALLED.replace("URL", remote.url), SUMS)
+    bench.sums(30)
+    process = bench.start()
+    wait_for(lambda: (kept(bench), len(remote.seen)) == (ANSWERED, ANSWERED + AT_ONCE))
+    return remote, process
+
+
+def goes_on(bench: Bench, remote: Upstream) -> None:
+    """Assert that the next build asks what has no answer yet, and nothing else."""
+    remote.say(ANSWER)
+    before = len(remote.seen)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert len(remote.seen) - before == 30 - ANSWERED
+    last = bench.attempts()[-1]
+    assert (last.usage["cached"], last.scores[0].scored) == (ANSWERED, 30)
+    bench.clean()
 
 
 def test_interrupt_once(bench: Bench) -> None:
-    """Ctrl-C ends with 130, the evaluation is on record as cancelled, and goes on from its samples."""
-    bench.evalfile(SLOW, SUMS)
-    bench.sums(30)
-    process = bench.start()
-    wait_for(lambda: samples_so_far(bench) >= 5)
+    """Ctrl-C ends with 130, the evaluation is on record as cancelled, and goes on where it was."""
+    remote, process = stalled(bench)
     process.send_signal(signal.SIGINT)
     ended = end(process)
 
@@ -151,25 +174,18 @@ def test_interrupt_once(bench: Bench) -> None:
     [attempt] = bench.attempts()
     assert (attempt.status, attempt.detail) == ("cancelled", "interrupted")
     bench.clean()
-    with bench.store() as store:
-        before = sample_rows(store, attempt)
-
-    assert bench.run().status == 0
-    after = bench.attempts()[-1]
-    with bench.store() as store:
-        rows = sample_rows(store, after)
-    assert len(rows) == 30
-    assert len(before) >= 5
-    again = {row["id"]: row for row in rows}
-    assert all(
-        again[row["id"]] == row for row in before
-    )  # latencies too: they were not asked again
+    goes_on(bench, remote)
 
 
-def sample_rows(store: Store, attempt: ActionResult) -> list[dict[str, object]]:
-    """The samples that an attempt left."""
-    [digest] = [output.sha256 for output in attempt.outputs if output.name == "samples.jsonl"]
-    return [json.loads(line) for line in (store.blob(digest) or b"").splitlines()]
+def test_everything_killed(bench: Bench) -> None:
+    """Where evalmake, the evaluation and its gateway died at once, the next build goes on too."""
+    remote, process = stalled(bench)
+    process.kill()
+    for pid in started_in(bench.root):
+        kill(pid)
+    process.communicate()
+    wait_for(lambda: bench.left() == [])
+    goes_on(bench, remote)
 
 
 def test_interrupt_twice(bench: Bench) -> None:
