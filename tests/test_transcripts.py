@@ -194,6 +194,7 @@ def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     monkeypatch.setenv("PATH", str(project.root / "bin"), prepend=os.pathsep)
     monkeypatch.setattr("evalmake.run.services._FIRST_WAIT", 0.0)
     monkeypatch.delenv("ACME_KEY", raising=False)
+    monkeypatch.delenv("EVALMAKE_ENVIRONMENTS", raising=False)
     project.write("job.sh", JOB)
 
     def make(code: str) -> Project:

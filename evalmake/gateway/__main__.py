@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from evalmake.gateway.exchange import Exchange
@@ -24,6 +25,7 @@ from evalmake.gateway.wire import Headers, Request, header
 
 _PREFIX = b"/t/"
 _JSON: Headers = [(b"content-type", b"application/json")]
+_TRIES = 5
 _FLUSH = 0.5  # seconds between writings of rows and sums
 
 
@@ -53,11 +55,11 @@ class Gateway:
         if opened is None:
             connection.reply(401, _JSON, _error("the token is not this evaluation's"))
         elif slash + rest == b"/close":
-            self.flush()
+            written = self.flush()
             summary = opened.account.summary(self.shared.state())
             self.sessions.close(name)
             self.progress.tell(name, opened, finished=True)
-            connection.reply(200, _JSON, json.dumps(summary).encode())
+            connection.reply(200 if written else 500, _JSON, json.dumps(summary).encode())
         else:
             await Exchange(self.shared, opened, request, slash + rest, connection).run()
 
@@ -69,17 +71,18 @@ class Gateway:
             for key, opened in self.sessions.open.items():
                 self.progress.tell(key, opened)
 
-    def flush(self) -> None:
-        """Write them now."""
+    def flush(self) -> bool:
+        """Write them now; whether all could be."""
         replaced, self.sessions.replaced = self.sessions.replaced, []
-        for opened in (*replaced, *self.sessions.open.values()):
-            self._flush(opened)
+        return all([self._flush(one) for one in (*replaced, *self.sessions.open.values())])
 
-    def _flush(self, opened: Open) -> None:
+    def _flush(self, opened: Open) -> bool:
         try:
             opened.account.flush(self.shared.state())
         except OSError as error:
             _tell(error)
+            return False
+        return True
 
     async def close(self) -> None:
         """Write all that is left."""
@@ -122,18 +125,8 @@ async def _serve(settings: Settings, hosts: list[str], port: int, port_file: Pat
         loop.add_signal_handler(number, stop.set)
     gateway = Gateway(settings, os.environ)
 
-    async def listen(host: str, port: int) -> asyncio.Server:
-        factory = lambda: Connection(gateway.handle, loop)  # noqa: E731
-        return await loop.create_server(factory, host, port, backlog=1024)
-
-    try:
-        first = await listen(hosts[0], port)
-    except OSError:
-        if not port:
-            raise
-        first = await listen(hosts[0], 0)  # a stable port is a kindness, not a need
-    bound = first.sockets[0].getsockname()[1]
-    servers = [first, *[await listen(host, bound) for host in hosts[1:]]]
+    servers = await _listen(gateway, hosts, port)
+    bound = servers[0].sockets[0].getsockname()[1]
     if port_file is not None:
         unfinished = port_file.with_name(f".{port_file.name}.{os.getpid()}")
         unfinished.write_text(f"{bound}\n")
@@ -145,6 +138,32 @@ async def _serve(settings: Settings, hosts: list[str], port: int, port_file: Pat
     for server in servers:
         server.close()
     await gateway.close()
+
+
+async def _listen(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.Server]:
+    """A server on each host, all on one port: `port` if it is free, as that is a kindness."""
+    if port:
+        with suppress(OSError):
+            return await _bound(gateway, hosts, port)
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            return await _bound(gateway, hosts, 0)
+    return await _bound(gateway, hosts, 0)
+
+
+async def _bound(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.Server]:
+    loop = asyncio.get_running_loop()
+    servers: list[asyncio.Server] = []
+    try:
+        for host in hosts:
+            factory = lambda: Connection(gateway.handle, loop)  # noqa: E731
+            servers.append(await loop.create_server(factory, host, port, backlog=1024))
+            port = servers[0].sockets[0].getsockname()[1]
+    except OSError:
+        for server in servers:
+            server.close()
+        raise
+    return servers
 
 
 def _cache(settings: Settings) -> tuple[Responses | None, str]:

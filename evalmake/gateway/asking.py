@@ -8,9 +8,11 @@ from time import perf_counter
 from typing import Any
 
 from evalmake.gateway.forwarding import head
+from evalmake.gateway.responses import BROKEN
 from evalmake.gateway.retrying import TRANSIENT, retry_after, wait
 from evalmake.gateway.sessions import Open
 from evalmake.gateway.shared import Shared
+from evalmake.gateway.sse import listed
 from evalmake.gateway.upstream import Pool, Reply, UpstreamError
 from evalmake.gateway.wire import Request, header
 
@@ -64,7 +66,7 @@ class Asking:
             pool = self._shared.pool([self._server] if self._server in servers else servers)
             self._url = pool.url
             self.tries += 1
-            opened.account.counts["sent"] += 1
+            opened.account.count("sent")
             after: float | None = None
             try:
                 reply, piece = await self._try(pool, payload)
@@ -118,6 +120,8 @@ class Asking:
         top = head(request, pool.path(self._rest), pool.netloc, headers, len(payload))
         timeout = opened.adapter.timeout
         reply = await pool.ask(top + payload, timeout, request.method == b"HEAD")
+        if (clean := fixed.clean(reply.body)) is not reply.body:
+            reply.body, reply.cleaned = clean, True
         try:
             return reply, await reply.piece() if reply.stream else None
         except asyncio.CancelledError:
@@ -143,9 +147,12 @@ def _trouble(reply: Reply, as_json: bool) -> str:
     packed = header(reply.headers, b"content-encoding") not in (b"", b"identity")
     if reply.status == 200 and as_json and not reply.stream and not packed:
         try:
-            reply.json()
+            parsed = reply.json()
         except ValueError:
             return f"the reply is not JSON: {_excerpt(reply.body)}"
+        choices = listed(parsed.get("choices")) if isinstance(parsed, dict) else []
+        if broken := [c["finish_reason"] for c in choices if c.get("finish_reason") in BROKEN]:
+            return f"the reply's finish reason is `{broken[0]}`"
     return ""
 
 

@@ -28,6 +28,8 @@ from evalmake.gateway.wire import Headers, Request, end_to_end, header
 _JSON: Headers = [(b"content-type", b"application/json")]
 _FINAL: Headers = [(b"x-should-retry", b"false")]
 """Tells OpenAI's clients that trying again was our work, and is done."""
+_ABANDONED = 499
+"""The status, as nginx has it, of a request whose harness went away before its answer."""
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 
 
@@ -56,6 +58,7 @@ class Exchange:
         self.began = perf_counter()
         self._answered = False
         self._kept = False
+        self._accounted = False
         self._leads: asyncio.Future[bool] | None = None
 
     async def run(self) -> None:
@@ -70,6 +73,11 @@ class Exchange:
                 await self._from_model()
         except Ended as ended:
             self._refuse(400, str(ended))
+        except asyncio.CancelledError:  # the harness would not wait
+            if not self._accounted:
+                self.opened.account.count("abandoned")
+                self._account(_ABANDONED, None, b"")
+            raise
         except Exception as error:  # of an interceptor, or of ours
             traceback.print_exc(file=sys.stderr)
             self._give_up(500, f"the gateway failed: {type(error).__name__}: {error}")
@@ -218,6 +226,7 @@ class Exchange:
         pieces = []
         try:
             while piece is not None:
+                piece = self.shared.fixed.clean(piece)
                 pieces.append(piece)
                 for part in changed.feed(piece) if changed else (piece,):
                     await self.connection.send(part)
@@ -234,7 +243,7 @@ class Exchange:
         self.connection.end()
         whole = b"".join(pieces)
         parsed = sse.assembled(whole)
-        if not self._judge(reply, parsed):
+        if not self._judge(reply, parsed) and self.shared.fixed.clean(whole) == whole:
             self._keep(reply, whole, parsed)
         self._account(reply.status, parsed, whole)
 
@@ -263,7 +272,9 @@ class Exchange:
         self._answered = reply.status == 200 and not (parsed and parsed.get("error"))
         if cache is None or asked is None or parsed is None or reply.status != 200:
             return
-        if is_complete(parsed, self.body or {}, self.opened.adapter.cache_truncated):
+        if not reply.cleaned and is_complete(
+            parsed, self.body or {}, self.opened.adapter.cache_truncated
+        ):
             self._kept = True
             spent = perf_counter() - self.began
             kind = header(reply.headers, b"content-type") or b"application/json"
@@ -279,6 +290,7 @@ class Exchange:
         cached: float | None = None,
     ) -> None:
         opened, account = self.opened, self.opened.account
+        self._accounted = True
         opened.serial += 1
         spent = perf_counter() - self.began if cached is None else cached
         row: dict[str, object] = {"n": opened.serial, "path": self.path, "status": status}

@@ -24,6 +24,8 @@ from xxhash import xxh3_128_hexdigest
 from evalmake.gateway.seeds import Seed
 
 FORM = b"1"
+BROKEN = ("error", "abort")
+"""Finish reasons by which servers say, with status 200, that they failed."""
 POLICY = "least-recently-stored"
 _DENIED = ("user", "metadata")
 _GENERATING = ("/chat/completions", "/completions", "/responses")
@@ -88,7 +90,7 @@ def _whole(choice: object, cut: bool) -> bool:
         return False
     finish = choice.get("finish_reason")
     message = choice.get("message")
-    if finish is None or (finish == "length" and not cut):
+    if finish is None or finish in BROKEN or (finish == "length" and not cut):
         return False
     if isinstance(message, dict):
         others = ("tool_calls", "function_call", "refusal")

@@ -24,11 +24,10 @@ from evalmake.gateway.settings import Adapter, Session
 class Open:
     """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
 
-    def __init__(self, path: Path, stamp: tuple[int, int], hide: Callable[[str], str]) -> None:
-        """Read `path`; OSError, ValueError, TypeError or LookupError where that cannot be."""
+    def __init__(self, path: Path, session: Session, hide: Callable[[str], str]) -> None:
+        """`session` is what `path` says; OSError, TypeError or LookupError where it is nonsense."""
         self.path = path
-        self.session = session = Session.read(path)
-        self.stamp = stamp
+        self.session = session
         self.adapter = Adapter(**session.adapter)
         self.interceptors: list[Interceptor] = interceptors(self.adapter)
         self.asks = any(one.asks for one in self.interceptors)
@@ -59,8 +58,7 @@ class Open:
 
     def admits(self, authorization: bytes) -> bool:
         """Whether a request bears this evaluation's token."""
-        scheme, _, token = authorization.partition(b" ")
-        return scheme.lower() == b"bearer" and compare_digest(token.strip(), self.token)
+        return bears(authorization, self.session.token)
 
     @property
     def not_before(self) -> float:
@@ -84,6 +82,12 @@ class Open:
             heappush(self._returned[question.digest], number)
 
 
+def bears(authorization: bytes, token: str) -> bool:
+    """Whether a request's authorization is this token."""
+    scheme, _, given = authorization.partition(b" ")
+    return scheme.lower() == b"bearer" and compare_digest(given.strip(), token.encode())
+
+
 class Sessions:
     """Read from a folder when first asked for; a file that was written anew is a new attempt."""
 
@@ -99,29 +103,21 @@ class Sessions:
         found = self.open.get(key)
         if found is not None and found.admits(authorization):
             return found
-        found = self._read(key, found)
-        return found if found is not None and found.admits(authorization) else None
-
-    def _read(self, key: str, known: Open | None) -> Open | None:
-        """What its file says, unless it is known and the same."""
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key):
-            return None
         path = self.folder / f"{key}.json"
-        try:
-            status = path.stat()
-            stamp = (status.st_mtime_ns, status.st_ino)
-            if known is not None and known.stamp == stamp:
-                return None
-            found = Open(path, stamp, self._hide)
-        except FileNotFoundError:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) or not path.exists():
             return None
+        try:
+            session = Session.read(path)
+            if not bears(authorization, session.token):
+                return None
+            opened = Open(path, session, self._hide)
         except (OSError, ValueError, TypeError, LookupError) as error:
             print(f"evalmake.gateway: {path}: {error}", file=sys.stderr, flush=True)
             return None
-        if known is not None:
-            self.replaced.append(known)
-        self.open[key] = found
-        return found
+        if found is not None:
+            self.replaced.append(found)
+        self.open[key] = opened
+        return opened
 
     def close(self, key: str) -> None:
         """Forget an evaluation; its token is worth nothing from now on."""

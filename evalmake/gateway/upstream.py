@@ -33,7 +33,8 @@ class Reply:
     """A reply: whole in `body`, or a stream of pieces to iterate over once."""
 
     __slots__ = (
-        "_link", "_parsed", "_pieces", "_waiter", "body", "done", "ended", "error", "headers", "status", "stream",
+        "_link", "_parsed", "_pieces", "_waiter", "body", "cleaned", "done", "ended", "error", "headers",
+        "status", "stream",
     )  # fmt: skip
 
     def __init__(self, status: int, headers: Headers, stream: bool, link: Link) -> None:
@@ -41,6 +42,8 @@ class Reply:
         self.headers = headers
         self.stream = stream
         self.body = b""
+        self.cleaned = False
+        """Whether a secret was in its body."""
         self.done = False
         self.error: UpstreamError | None = None
         self.ended: Callable[[], None] | None = None

@@ -20,7 +20,7 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     check_places(project, graph, plugins, found)
     check_ports(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
-    check_interceptors(graph, plugins, found)
+    check_interceptors(project, graph, plugins, found)
     found.check()
 
 
@@ -76,19 +76,22 @@ def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagno
                 check(cell, project.models, found)
 
 
-def check_interceptors(graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_interceptors(
+    project: Project, graph: Graph, plugins: Registry, found: Diagnostics
+) -> None:
     """Those that adapters name beyond the gateway's own must be installed, and take their settings."""
-    told: set[int] = set()
+    asked = [project.models[name] for name in graph.sources]  # judges too
+    places = [(model.block, model.fields, f"model {model.name}") for model in asked]
     for node in graph.nodes.values():
         cell = node.evaluation
-        for block, fields, about in (
-            (cell.model.block, cell.model.fields, f"model {cell.model.name}"),
-            (cell.benchmark.block, cell.benchmark.fields, f"benchmark {cell.benchmark.name}"),
-            (cell.variant.block, cell.variant.fields, f"eval {cell.eval}"),
-        ):
-            if id(block) not in told and block.adapter.plugins:
-                _interceptors(block.adapter.plugins, fields, about, plugins, found)
-            told.add(id(block))
+        benchmark, variant = cell.benchmark, cell.variant
+        places.append((benchmark.block, benchmark.fields, f"benchmark {benchmark.name}"))
+        places.append((variant.block, variant.fields, f"eval {cell.eval}"))
+    told: set[int] = set()
+    for block, fields, about in places:
+        if id(block) not in told and block.adapter.plugins:
+            _interceptors(block.adapter.plugins, fields, about, plugins, found)
+        told.add(id(block))
 
 
 def _interceptors(

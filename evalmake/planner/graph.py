@@ -125,7 +125,7 @@ class Lowering:
         key = (which, whose, cell.seed, cell.limit)
         found = self._owns.get(key)
         if found is None:
-            adapter = _adapter(block.adapter)
+            adapter = self._adapter(block.adapter)
             own = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
             found = self._owns[key] = Part.of(own | ({"adapter": adapter} if adapter else {}))
         return found
@@ -146,11 +146,12 @@ class Lowering:
         if model.name not in self._models:
             block = model.block
             source: dict[str, Any] = {"name": block.name, "revision": block.revision}
+            source["headers"] = _plain(block.headers)  # they may choose who answers
             if block.deployment:
                 source["deployment"] = self._serving(self.project.deployments[block.deployment])
             else:
                 source["endpoint"] = block.endpoint.rstrip("/")
-            own = {"api": block.api, "adapter": _adapter(block.adapter)}
+            own = {"api": block.api, "adapter": self._adapter(block.adapter)}
             self._models[model.name] = Part.of(_given(source | own))
             self.sources[model.name] = Part.of(_given(source)).digest
         return self._models[model.name]
@@ -196,11 +197,27 @@ class Lowering:
                 "dataset": self._pinned(block.dataset),
                 "digest": block.digest,
                 "files": block.files,
-                "adapter": _adapter(block.adapter),
+                "adapter": self._adapter(block.adapter),
                 **{k: v for k, v in settings.items() if k not in getattr(harness, "placement", ())},
             }
             self._benchmarks[benchmark.name] = Part.of(_given(identity)), judges
         return self._benchmarks[benchmark.name]
+
+    def _adapter(self, adapter: Any) -> dict[str, Any]:
+        """What of an adapter says something: an empty list does, as it takes a model's away."""
+        fields = type(adapter).model_fields
+        given = {key: getattr(adapter, key) for key in fields if key not in _UNSEEN}
+        if adapter.plugins:
+            given["behaviour"] = {name: self._behaviour(name) for name in adapter.plugins}
+        return {key: value for key, value in given.items() if value is not None}
+
+    def _behaviour(self, interceptor: str) -> int | None:
+        """A third party's interceptor's; None where it is not installed, which is told elsewhere."""
+        try:
+            number: int = self.plugins.get("interceptors", interceptor).behaviour
+        except KeyError:
+            return None
+        return number
 
     def _pinned(self, text: str | Files | None) -> object:
         """An image, weights or data set: its locked digest, else what was written."""
@@ -234,11 +251,6 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(env: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in env.items() if not isinstance(v, SecretRef)}
-
-
-def _adapter(adapter: Any) -> dict[str, Any]:
-    fields = type(adapter).model_fields
-    return _given({k: getattr(adapter, k) for k in fields if k not in _UNSEEN})
 
 
 def _mentions_axes(value: object) -> bool:

@@ -33,6 +33,7 @@ from evalmake.run.served import GATEWAYS, Served
 
 FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
 """In a job's folder: what was noted of its requests, by whom they were for."""
+_UNASKED = ("headers", "drop_headers", "plugins")  # of an adapter: they may change headers
 _KEY = "EVALMAKE_GATEWAY_KEY"
 _HEADER = "EVALMAKE_GATEWAY_HEADER_"
 At = Mapping[str, tuple[str, str]]
@@ -102,34 +103,52 @@ class Gateways:
         adapters = [model.block.adapter]
         if role == "model":
             adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
+        adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
         return Session(
             token=token,
             upstreams=[at[server][1] if server else model.block.endpoint],
             folder=str(self.workshop.folder(id) / FOLDERS[role]),
-            model=self.sources[model.name],
+            model=_source(self.sources[model.name], adapter),
             patience=ready.seconds if ready else 0.0,
             sampling=str(cell.seed),
             not_before=self.not_before,
             max_age=age.seconds if age else None,
-            adapter={name: _plain(value) for name, value in adapted(*adapters).items()},
+            adapter=adapter,
         )
 
-    def close(self, node: Node, id: str, jobs: Mapping[str, str]) -> None:
+    def close(self, node: Node, id: str, jobs: Mapping[str, str]) -> bool:
         """The job `id` is over: its tokens are worth nothing, and all that was noted is on disk.
 
-        `jobs` has the job of each server by name. A gateway that is gone has noted what it could.
+        `jobs` has the job of each server by name. False where a gateway did not live to tell all.
         """
+        whole = True
         for role, model in self._models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             path = self._file(gateway, _key(node, role))
-            if not (self.workshop.folder(id) / FOLDERS[role]).exists():  # it asked nothing
-                path.unlink(missing_ok=True)
-                continue
-            with contextlib.suppress(OSError, ValueError, TypeError, http.client.HTTPException):
-                token = Session.read(path).token
-                port = int((self.workshop.folder(gateway) / "port").read_text())
-                _post(port, f"/t/{path.stem}/close", token)
-            path.unlink(missing_ok=True)  # where there was nobody to close it
+            if (self.workshop.folder(id) / FOLDERS[role]).exists():  # it asked something
+                whole &= self._closed(gateway, path)
+            path.unlink(missing_ok=True)
+        return whole
+
+    def _closed(self, gateway: str, path: Path) -> bool:
+        try:
+            token = Session.read(path).token
+            port = int((self.workshop.folder(gateway) / "port").read_text())
+            return _post(port, f"/t/{path.stem}/close", token) == 200
+        except (OSError, ValueError, TypeError, http.client.HTTPException):
+            return False
+
+    def may_take(self, node: Node, jobs: Mapping[str, str]) -> bool:
+        """Whether a job of an earlier build still has its ways, and asks as this build would."""
+        for role, model in self._models(node):
+            gateway = jobs.get(self._gateway(model).name, "")
+            try:
+                session = Session.read(self._file(gateway, _key(node, role)))
+            except (OSError, ValueError, TypeError):
+                return False
+            if self.not_before and not session.not_before:
+                return False
+        return True
 
     def tokens(self, node: Node, jobs: Mapping[str, str]) -> tuple[str, ...]:
         """The tokens of a job that an earlier build began."""
@@ -207,6 +226,12 @@ def _key(node: Node, role: str) -> str:
     return own if role == "model" else f"{own}-{role}"
 
 
+def _source(model: str, adapter: Mapping[str, Any]) -> str:
+    """Who answers: headers are no part of the requests by which replies are known."""
+    headers = {key: adapter[key] for key in _UNASKED if key in adapter}
+    return Part.of({"model": model, **headers}).digest if headers else model
+
+
 def _plain(value: Any) -> Any:
     """A setting as JSON has it."""
     if isinstance(value, Duration):
@@ -222,10 +247,12 @@ def _write(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def _post(port: int, path: str, token: str) -> None:
+def _post(port: int, path: str, token: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
-        connection.getresponse().read()
+        reply = connection.getresponse()
+        reply.read()
+        return reply.status
     finally:
         connection.close()

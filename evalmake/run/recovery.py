@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Container, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from evalmake.planner.ports import Executor, Phase
 from evalmake.run.events import Adopted, Emit
 from evalmake.run.gateways import Gateways
 from evalmake.run.jobs import Workshop
+from evalmake.run.secrets import Secrets
 from evalmake.run.services import Services
 from evalmake.run.task import Task
 from evalmake.store.journal import Entry, Journal
@@ -23,6 +25,7 @@ class Build(Protocol):
     unasked: Container[str]
     journal: Journal
     executors: Mapping[str, Executor]
+    secrets: Secrets
     services: Services
     gateways: Gateways
     store: Store
@@ -34,32 +37,49 @@ class Build(Protocol):
 def adopt(build: Build) -> None:
     """Go on with every job that is wanted, running or ended; end and forget what is out of date.
 
-    Jobs of cells that were not asked for this time stay as they are, with their servers.
+    Jobs of cells that were not asked for this time stay as they are, with their servers, which are
+    shared for as long as this build lasts and then left to them.
     """
     build.journal.sweep()
-    entries = list(build.journal.entries())
+    entries = sorted(build.journal.entries(), key=lambda entry: entry.kind == "evaluate")
     others = [e for e in entries if e.name in build.unasked and not _recorded(build, e)]
-    servers = [
-        e for e in entries if e.kind != "evaluate" and others and e.name not in build.services.all
-    ]
     for entry in entries:
-        if entry in others or entry in servers:
+        if entry in others:
             continue
         executor = build.executors.get(entry.executor)
         phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
-        take = _take_job if entry.kind == "evaluate" else _take_server
+        is_server = entry.kind != "evaluate"
+        take = _take_server if is_server else _take_job
         if phase is not Phase.UNKNOWN and take(build, entry, phase):
+            if is_server and others:
+                build.services.lend(entry.name)
             if entry.kind != "gateway":
                 build.emit(Adopted(entry.name, phase.value))
-        else:
+        elif not (is_server and others):
             _drop(build, entry, executor or build.executors["local"])
-    for task in build.running.values():
-        task.servers = task.beside = build.services.ids(task.needs)
-        task.tokens = build.gateways.tokens(task.node, task.servers)
 
 
 def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
+    if entry.kind == "gateway" and not _has_its_secrets(build, entry):
+        return False
     return phase is Phase.RUNNING and build.services.adopt(entry)
+
+
+def _has_its_secrets(build: Build, entry: Entry) -> bool:
+    """Whether a gateway that runs has the key that one begun now would have.
+
+    Keys are in its environment and nowhere else, so they are compared there.
+    """
+    service = build.services.all.get(entry.name)
+    if service is None:
+        return False
+    wanted = build.secrets.resolve(service.what.job(entry.id).secrets)
+    try:
+        pid = int((build.workshop.folder(entry.id) / "pid").read_text())
+        has = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return False
+    return all(f"{name}={value}".encode() in has for name, value in wanted.items())
 
 
 def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
@@ -67,7 +87,12 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
     if task is None or _recorded(build, entry):
         return False
+    servers = build.services.ids(task.needs)
+    if not build.gateways.may_take(task.node, servers):
+        return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
+    task.servers = task.beside = servers
+    task.tokens = build.gateways.tokens(task.node, servers)
     build.waiting.remove(task)
     build.running[task.id] = task
     return True

@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,6 +37,7 @@ from evalmake.run.task import Task
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 
+_CUT_OFF = "its gateway died while it ran"
 _RETRY_WAIT = 1.0
 _EXCUSED = 3
 
@@ -242,6 +243,9 @@ class Scheduler:
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
         folder = self.workshop.folder(task.id)
+        if self.services.ids(tuple(task.ways)) != task.ways:
+            task.ended_for = _CUT_OFF
+            return
         if self.services.ids(task.needs) != task.beside and (at := self.services.at(task.needs)):
             task.beside = self.services.ids(task.needs)
             self.gateways.move(task.node, task.id, at)
@@ -262,10 +266,13 @@ class Scheduler:
         """Judge a job that is over, put it on record, and try again where that may help."""
         name, folder = task.node.name, self.workshop.folder(task.id)
         self.executors[task.executor].fetch(task.id, folder)
-        self.gateways.close(task.node, task.id, task.servers)
+        told = self.gateways.close(task.node, task.id, task.servers)
+        cut_off = not (told and self.services.alive(task.ways))
         outcome = judged(self.workshop, self.secrets, task, state)
         self._warn_of_cache(task.cache_trouble)
-        lost = state.status is None
+        if cut_off:  # whatever it says: it may have scored what it was not answered
+            outcome = replace(outcome, error=_CUT_OFF)
+        lost = state.status is None or cut_off
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not outcome.error else "cancelled" if stopped else "failed"

@@ -42,6 +42,7 @@ class Running:
     url: str = ""
     why: str = ""
     taken: bool = False  # its port, by something else
+    lent: bool = False  # by jobs that an earlier build left, which go on with it
     tail: tuple[str, ...] = ()
 
 
@@ -73,6 +74,10 @@ class Services:
         service.state, service.id, service.since = "starting", entry.id, time.time()
         service.starts = 1
         return True
+
+    def lend(self, name: str) -> None:
+        """A server that was taken over is not to be stopped: others use it."""
+        self.all[name].lent = True
 
     def urls(self, names: tuple[str, ...], crowd: bool) -> dict[str, tuple[str, str]] | None:
         """The jobs and the URLs of these servers once all are ready.
@@ -158,7 +163,7 @@ class Services:
             f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
         )
         key, label, help = "", "", ""
-        if "exit status 137" in service.why:
+        if "exit status 137" in service.why and what.is_deployment:
             key, label, help = "resources", "the limit it ran under", _KILLED
         elif service.taken:
             key, label, help = "port", "the port it was given", _TAKEN
@@ -176,6 +181,7 @@ class Services:
         if time.time() < service.not_before:
             return
         what = service.what
+        service.lent = False
         service.starts += 1
         id = service.id = f"{what.action[-12:]}.s{time.time_ns():x}"
         port = None if self._executor(service).offers.isolated else what.service.port
@@ -246,7 +252,7 @@ class Services:
             self._tell(service, "failed", why)
 
     def _stop(self, service: Running) -> None:
-        if service.state in _UP:
+        if service.state in _UP and not service.lent:
             self._executor(service).cancel(service.id)
             self._put_away(service)
             service.state = "stopped"

@@ -37,6 +37,11 @@ class Task:
         return (*self.node.services, *(gateway.name for gateway in self.gateways))
 
     @property
+    def ways(self) -> dict[str, str]:
+        """The jobs of the gateways that it began beside: without one of them it is lost."""
+        return {gateway.name: self.servers[gateway.name] for gateway in self.gateways}
+
+    @property
     def timeout(self) -> Duration:
         """How long one try may take."""
         timeout: Duration = self.node.evaluation.variant.block.timeout

@@ -16,7 +16,7 @@ class Entry:
 
     id: str
     name: str
-    kind: str  # evaluate | serve
+    kind: str  # evaluate | serve | gateway
     action: str
     executor: str
     workdir: str

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from gateways import CHAT, Evaluation, Gateway, eventually, started
-from scripted import Seen, Step, Then, Upstream, chunked, event, reply, said
+from scripted import Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 from evalmake.gateway.server import LARGEST_BODY
 
@@ -333,3 +333,44 @@ def test_wrong_settings(tmp_path: Path, text: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("evalmake.gateway: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_another_that_has_the_port_on_one_host(tmp_path: Path) -> None:
+    """Where a port is taken on one of several hosts, another is taken on all."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.2", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        (tmp_path / "settings.json").write_text(json.dumps({"sessions": str(tmp_path)}))
+        hosts = ["--host", "127.0.0.1", "--host", "127.0.0.2"]
+        settings = str(tmp_path / "settings.json")
+        process, port = started("evalmake.gateway", tmp_path, settings, "--port", taken, *hosts)
+        for host in hosts[1::2]:
+            socket.create_connection((host, port), 30).close()
+        process.terminate()
+        assert process.wait(30) == 0
+        assert port != int(taken)
+
+
+def test_a_stranger_changes_nothing(gateway: Gateway) -> None:
+    """A wrong token makes no folder, and begins no evaluation anew whose session was written again."""
+    upstream = Upstream(numbered())
+    evaluation = gateway.open(upstream)
+    assert evaluation.request("GET", "/v1/models", token="wrong").status == 401
+    assert not evaluation.folder.exists()
+    first = [evaluation.post(temperature=1).text for _ in range(3)]
+    evaluation.write()
+    assert evaluation.request("GET", "/v1/models", token="wrong").status == 401
+    second = [evaluation.post(temperature=1).text for _ in range(3)]
+    assert [*first, *second] == [f"sample {at}" for at in range(6)]
+    assert evaluation.close()["requests"] == 6
+
+
+def test_notes_that_cannot_be_written(start_gateway: Callable[..., Gateway]) -> None:
+    """Who closes an evaluation is told when what was noted of it did not get to the disk."""
+    gateway = start_gateway()
+    gateway.may_fail = True
+    evaluation = gateway.open(Upstream(numbered()))
+    (evaluation.folder / "requests.jsonl").mkdir(parents=True)
+    evaluation.post()
+    assert evaluation.request("POST", "/close").status == 500

@@ -5,69 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from asked import ASKED, KEY, SAMPLER, SENDS, holders, model, output
 from mock_servers import mock_server, stats
 from scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 from workspaces import SUMS, Bench, end, wait_for
-
-KEY = "sk-0123456789-only-the-gateway-has-it"
-MODEL = """\
-    model subject {{
-        endpoint = "{url}"
-        name     = "subject"
-        {more}
-    }}
-"""
-ASKED = """\
-    eval asked {
-        model     = subject
-        benchmark = sums
-    }
-"""
-SAMPLER = """\
-    benchmark sampler {
-        harness = command
-        files   = file("job.py")
-        run     = "python3 data/job.py"
-    }
-"""
-"""A harness that sends what `SENDS` says, and leaves the replies."""
-
-SENDS = """\
-import json, os, urllib.request
-from concurrent.futures import ThreadPoolExecutor
-
-url, token = os.environ["EVALMAKE_MODEL_URL"], os.environ["EVALMAKE_API_KEY"]
-def ask(body):
-    head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    sent = urllib.request.Request(url + "/chat/completions", json.dumps(body).encode(), head)
-    with urllib.request.urlopen(sent) as reply:
-        return json.load(reply)["choices"][0]["message"]["content"]
-prompt = os.environ.get("PROMPT", "Say something.")
-body = {"model": "m", "messages": [{"role": "user", "content": prompt}], "temperature": 1}
-with ThreadPoolExecutor(4) as threads:
-    replies = list(threads.map(ask, [body] * 10))
-with open(os.environ["EVALMAKE_OUT"] + "/replies.json", "w") as file:
-    json.dump(sorted(replies), file)
-with open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w") as file:
-    json.dump({"distinct": len(set(replies))}, file)
-"""
-
-
-def model(url: str, more: str = "", name: str = "subject") -> str:
-    """The declaration of a model."""
-    return MODEL.format(url=url, more=more).replace("model subject", f"model {name}")
-
-
-def output(bench: Bench, name: str, attempt: int = -1) -> Any:
-    """The JSON of an attempt's output, the last one's unless said."""
-    made = bench.attempts()[attempt]
-    with bench.store() as store:
-        data = store.blob({o.name: o.sha256 for o in made.outputs}[name])
-    assert data is not None
-    return json.loads(data)
 
 
 @pytest.fixture
@@ -280,7 +223,6 @@ def test_a_program_that_passes_over_failures(bench: Bench) -> None:
     careless = SENDS.replace("    with urllib", "    try:\n     with urllib").replace(
         '["content"]\n', '["content"]\n    except OSError: return ""\n'
     )
-    careless = careless.replace("[body] * 10", "[body | {'stop': str(at)} for at in range(10)]")
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(careless, "job.py")
     ended = bench.run()
@@ -322,9 +264,9 @@ def test_the_key_is_the_gateways(bench: Bench) -> None:
     process = bench.start("-v")
     wait_for((bench.root / "up").exists)
     words = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    held = _holders(bench.root, KEY)
-    port, token = _port_and_token(bench)
-    statuses = [_status(port, path, "wrong") for path in ("/v1/models", "/close")]
+    held = holders(bench.root, KEY)
+    port, key, token = _session(bench)
+    statuses = [_status(port, f"/t/{key}{path}", "wrong") for path in ("/v1/models", "/close")]
     listening = _addresses(port)
     (bench.root / "go").touch()
     ended = end(process)
@@ -332,30 +274,29 @@ def test_the_key_is_the_gateways(bench: Bench) -> None:
     assert ended.status == 0, ended.text
     assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
     assert not any(KEY.encode() in word for word in words)
-    assert held == _holders(bench.root, KEY) == []
+    assert held == holders(bench.root, KEY) == []
     assert KEY not in ended.text
     assert KEY not in json.dumps(output(bench, "environ.json"))
     assert output(bench, "environ.json")["EVALMAKE_API_KEY"] == "[token]"
     assert statuses == [401, 401]
     assert listening == {"0100007F"}
-    assert _holders(bench.root, token) == []
+    assert holders(bench.root, token) == []
     bench.clean()
 
 
-def _port_and_token(bench: Bench) -> tuple[int, str]:
-    """Those of the session that is open now."""
+def _session(bench: Bench) -> tuple[int, str, str]:
+    """The port, key and token of the session that is open now."""
     (session,) = (bench.root / ".evalmake/work").glob("*/sessions/*.json")
     assert session.stat().st_mode & 0o077 == 0
     port = int((session.parent.parent / "port").read_text())
-    return port, json.loads(session.read_text())["token"]
+    return port, session.stem, json.loads(session.read_text())["token"]
 
 
 def _status(port: int, path: str, token: str) -> int:
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    key = "0" * 12
-    connection.request("POST", f"/t/{key}{path}", headers={"Authorization": f"Bearer {token}"})
+    connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
     status = connection.getresponse().status
     connection.close()
     return status
@@ -371,12 +312,6 @@ def _addresses(port: int) -> set[str]:
             if state == "0A" and int(number, 16) == port:
                 found.add(address)
     return found
-
-
-def _holders(root: Path, secret: str) -> list[str]:
-    """The files below `root` that hold a secret, but for the sessions' own."""
-    files = [p for p in root.rglob("*") if p.is_file() and p.parent.name != "sessions"]
-    return [str(p) for p in files if secret.encode() in p.read_bytes()]
 
 
 # Judges, interruptions

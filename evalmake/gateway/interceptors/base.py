@@ -39,10 +39,14 @@ class Events:
 
 
 class Interceptor:
-    """One evaluation's; `asks` and `answers` tell which side it changes, the other passes as it is."""
+    """One evaluation's; `asks` and `answers` tell which side it changes, the other passes as it is.
+
+    `behaviour` is raised when what it does changes: it is part of every identity that it stands in.
+    """
 
     asks: ClassVar[bool] = False
     answers: ClassVar[bool] = False
+    behaviour: ClassVar[int] = 1
     Settings: ClassVar[type[BaseModel] | None] = None
 
     def request(self, body: Body, path: str) -> Body:

@@ -1,0 +1,246 @@
+"""What a sceptic tries: gateways that die, builds that are killed, harnesses that pass over failures."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from asked import ASKED, CARELESS, SAMPLER, holders, model
+from scripted import Script, Step, Then, Upstream, numbered, reply, said
+from workspaces import SUMS, Bench, end, wait_for
+
+SLOTS = "executor local { backend = process, slots = 4 }\n"
+
+
+def asking(bench: Bench, upstream: Upstream, more: str = "", seeds: str = "[1]") -> None:
+    """Cells of the careless harness, by seed."""
+    cells = ASKED.replace("benchmark", f"seed in {seeds}\n benchmark").replace("sums", "sampler")
+    bench.evalfile(SLOTS, model(upstream.url, more), SAMPLER, cells)
+    bench.job(CARELESS, "job.py")
+
+
+def gateways(bench: Bench) -> list[Path]:
+    """The folders of the gateways that are or were up."""
+    found = (bench.root / ".evalmake/work").glob("*/sessions")
+    return [path.parent for path in found if (path.parent / "port").exists()]
+
+
+def right(bench: Bench) -> dict[str, float | None]:
+    """The scores of what succeeded."""
+    return {a.name: a.scores[0].value for a in bench.attempts() if a.status == "succeeded"}
+
+
+def killed(bench: Bench, *words: str) -> None:
+    """A build of `words`, killed in the middle of its job, which goes on waiting."""
+    process = bench.start(*words)
+    wait_for((bench.root / "up").exists)
+    process.kill()
+    process.communicate()
+
+
+# A gateway that dies
+
+
+def test_a_gateway_that_dies(bench: Bench) -> None:
+    """What was running beside it is lost, whatever it says, and runs again at no cost to its retries."""
+    upstream = Upstream(numbered())
+    asking(bench, upstream)
+    process = bench.start()
+    wait_for((bench.root / "up").exists)
+    (gateway,) = gateways(bench)
+    os.killpg(int((gateway / "pid").read_text()), signal.SIGKILL)
+    (bench.root / "go").touch()
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert right(bench) == {"asked/1": 1.0}
+    assert "its gateway died while it ran; trying again" in ended.err
+    bench.clean()
+
+
+@pytest.mark.parametrize("change", ["", "rate"])
+def test_a_build_of_other_cells(bench: Bench, change: str) -> None:
+    """Jobs that a killed build left keep their gateway while other cells of the model are built."""
+    upstream = Upstream(numbered())
+    asking(bench, upstream, 'rate = "1000/s"', "[1, 9]")
+    killed(bench, "asked/1")
+    if change:
+        bench.edit("1000/s", "2000/s")
+    other = bench.run("asked/9")
+    assert other.status == 0, other.text
+    (bench.root / "go").touch()
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert right(bench) == {"asked/1": 1.0, "asked/9": 1.0}
+    assert len(upstream.seen) == 20
+    bench.clean()
+
+
+@pytest.mark.parametrize("what", ["rate", "key"])
+def test_a_gateway_that_would_be_another(bench: Bench, what: str) -> None:
+    """A killed build's gateway is not gone on with where the rate or the key is another now."""
+    upstream = Upstream(numbered())
+    bench.env["THE_KEY"] = "an-old-key-0123"
+    asking(bench, upstream, 'rate = "1000/s"\n api_key = secret("THE_KEY")')
+    killed(bench)
+    before = len(upstream.seen)
+    if what == "rate":
+        bench.edit("1000/s", "2000/s")
+    else:
+        bench.env["THE_KEY"] = "a-new-key-4567"
+    (bench.root / "up").unlink()
+    process = bench.start()
+    wait_for((bench.root / "up").exists)
+    (bench.root / "go").touch()
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert right(bench) == {"asked/1": 1.0}
+    assert len(upstream.seen) == 10
+    keys = Counter(seen.header(b"authorization") for seen in upstream.seen[before:])
+    assert keys == {f"Bearer {bench.env['THE_KEY']}".encode(): 7}
+    bench.clean()
+
+
+def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
+    """Under -B no job is gone on with that was begun without: it may have been given old replies."""
+    upstream = Upstream(numbered())
+    asking(bench, upstream)
+    (bench.root / "go").touch()
+    assert bench.run().status == 0
+    (bench.root / "go").unlink()
+    (bench.root / "up").unlink()
+    bench.edit("harness = command", 'harness = command\n        task = "x"')
+    killed(bench)
+    (bench.root / "up").unlink()
+    process = bench.start("-B")
+    wait_for((bench.root / "up").exists)
+    (bench.root / "go").touch()
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert len(upstream.seen) == 20
+    assert bench.attempts()[-1].usage.get("cached", 0) == 0
+
+
+# A harness that passes over failures
+
+
+def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str = CARELESS) -> str:
+    """What is said of a run whose model says `script`, and `then`."""
+    upstream = Upstream([]).say(*[numbered()] * 3, script, *then)
+    asking(bench, upstream, "adapter = { retry = 0 }")
+    (bench.root / "go").touch()
+    bench.job(job, "job.py")
+    ended = bench.run()
+    assert ended.status == 2
+    assert right(bench) == {}
+    return ended.err
+
+
+def test_failed_repeats_of_one_question(bench: Bench) -> None:
+    """One of ten equal requests that failed is one too few, though a later one got its sample."""
+    job = CARELESS.replace('f"q {at}"', '"the same"')
+    said_ = _careless(bench, [reply(b"overloaded", 500)], numbered(), job=job)
+    assert "1 of 10 requests were not answered, and 100% must be" in said_
+    assert "HTTP status 500" in said_
+
+
+def test_a_harness_that_does_not_wait(bench: Bench) -> None:
+    """A request whose harness hangs up is one that was not answered."""
+    job = CARELESS.replace("timeout=60", "timeout=0.5")
+    said_ = _careless(bench, [Then.HANG], numbered(), job=job)
+    assert "1 of 10 requests were not answered, and 100% must be" in said_
+    assert "the harness did not wait" in said_
+
+
+def test_a_reply_that_says_it_failed(bench: Bench) -> None:
+    """A finish reason of `error` is a failure, tried again, and never kept or scored."""
+    upstream = Upstream([]).say([reply(said("7", "error"))], lambda seen: [reply(said("3"))])
+    bench.evalfile(model(upstream.url), SUMS, ASKED)
+    bench.sums(1)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    assert bench.attempts()[0].usage["retries"] == 1
+
+
+def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
+    """A key of one letter, as local servers take, garbles no record."""
+    bench.env["THE_KEY"] = "1"
+    upstream = Upstream([]).say(*[[reply(b"no", 400)]] * 2, numbered())
+    asking(bench, upstream, 'api_key = secret("THE_KEY")')
+    (bench.root / "go").touch()
+    ended = bench.run()
+    assert ended.status == 2
+    assert "2 of 10 requests were not answered" in ended.err
+
+
+def test_a_model_that_repeats_the_key(bench: Bench) -> None:
+    """A reply that holds the key reaches the harness without it, and is not kept."""
+    key = bench.env["THE_KEY"] = "sk-a-key-that-is-echoed"
+    upstream = Upstream(lambda seen: [reply(said(str(seen.header(b"authorization"))))])
+    asking(bench, upstream, 'api_key = secret("THE_KEY")')
+    process = bench.start()
+    wait_for((bench.root / "up").exists)
+    while_it_runs = holders(bench.root, key)
+    (bench.root / "go").touch()
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    assert while_it_runs == holders(bench.root, key) == []
+
+
+# What is another evaluation
+
+
+def test_headers_choose_who_answers(bench: Bench) -> None:
+    """Models that differ in a header alone are two, and so are evaluations that add one."""
+    upstream = Upstream(lambda seen: [reply(said(str(seen.header(b"x-variant"))))])
+    names = {
+        "small": 'headers = { "X-Variant" = "small" }',
+        "large": 'headers = { "X-Variant" = "large" }',
+    }
+    added = ASKED.replace("eval asked", "eval added").replace("model ", HEADER + "model ")
+    bench.evalfile(
+        *[model(upstream.url, more, name) for name, more in names.items()], model(upstream.url), SAMPLER,
+        ASKED.replace("= subject", "in [small, large]").replace("sums", "sampler"),
+        ASKED.replace("eval asked", "eval plain").replace("sums", "sampler"), added.replace("sums", "sampler"),
+    )  # fmt: skip
+    (bench.root / "go").touch()
+    bench.job(CARELESS, "job.py")
+    ended = bench.run("-j", "1")
+
+    assert ended.status == 0, ended.text
+    asked = Counter(seen.header(b"x-variant") for seen in upstream.seen)
+    assert asked == {b"small": 10, b"large": 10, b"think": 10, None: 10}
+
+
+HEADER = 'adapter = { headers = { "X-Variant" = "think" } }\n '
+
+
+def test_an_empty_list_says_something(bench: Bench) -> None:
+    """`drop = []` takes a model's `drop` away, so it makes another evaluation."""
+    upstream = Upstream(numbered())
+    asking(bench, upstream, 'adapter = { drop = ["temperature"] }')
+    (bench.root / "go").touch()
+    assert bench.run().status == 0
+    bench.edit("benchmark = sampler", "benchmark = sampler\n adapter = { drop = [] }")
+    assert bench.run().status == 0
+    assert ["temperature" in body for body in upstream.bodies] == [False] * 10 + [True] * 10
+
+
+def test_a_judges_interceptors_are_looked_for(bench: Bench) -> None:
+    """One that is not installed is said before anything starts, of a judge too."""
+    upstream = Upstream(numbered())
+    bench.evalfile(
+        model(upstream.url), model(upstream.url, "adapter = { plugins = { nosuch = {} } }", "judge"),
+        SUMS.replace("number", "judge\n        judge   = judge"), ASKED,
+    )  # fmt: skip
+    bench.sums(2)
+    ended = bench.run("-n")
+    assert ended.status == 2
+    assert "no interceptor is named `nosuch` [unknown-plugin]" in ended.err
