@@ -70,13 +70,16 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None
-    ) -> Workspace:
-        """Load and expand; EvalmakeError with what is wrong."""
+        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None,
+        locked: bool = True,
+    ) -> Workspace:  # fmt: skip
+        """Load and expand; EvalmakeError with what is wrong. Without `locked`, as it is written."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
         with blamed(overrides):
-            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written)
+            project = load(
+                file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked
+            )
             cells = expand(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
@@ -103,7 +106,7 @@ class Workspace:
 
     def environments(self) -> Environments:
         """The environments of the benchmarks' packages."""
-        return Environments(self.store_folder)
+        return Environments(self.store_folder, self.project.lock)
 
     def graph(self, words: Sequence[Word]) -> Graph:
         """The graph of what `words` name."""

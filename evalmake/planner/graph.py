@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalmake.lang.values import Files, SecretRef, Template
+from evalmake.lang.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation
-from evalmake.project.lock import Lock
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 
@@ -94,7 +93,6 @@ class Lowering:
         self.project = project
         self.plugins = plugins
         self.resolved = resolved
-        self.lock = Lock.read(project.path)
         self.services: dict[str, Action] = {}
         self.sources: dict[str, str] = {}
         self._models: dict[str, Part] = {}
@@ -161,8 +159,8 @@ class Lowering:
         return _given(
             {
                 "engine": f"{block.engine}/{engine.behaviour}",
-                "image": self._pinned(block.image),
-                "weights": self._pinned(block.weights),
+                "image": block.image,
+                "weights": block.weights,
                 "digest": block.digest,
                 "args": block.args,
                 "env": _plain(block.env),
@@ -188,12 +186,12 @@ class Lowering:
                 settings[key] = self._model(self.project.models[settings[key]]).digest
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
-                "image": self._pinned(block.image),
+                "image": block.image,
                 "packages": tuple(sorted(block.packages or ())),
                 "resolved": self.resolved(benchmark, harness),
                 "task": block.task,
                 "fewshot": block.fewshot,
-                "dataset": self._pinned(block.dataset),
+                "dataset": block.dataset,
                 "digest": block.digest,
                 "files": block.files,
                 "adapter": _adapter(block.adapter),
@@ -201,12 +199,6 @@ class Lowering:
             }
             self._benchmarks[benchmark.name] = Part.of(_given(identity)), judges
         return self._benchmarks[benchmark.name]
-
-    def _pinned(self, text: str | Files | None) -> object:
-        """An image, weights or data set: its locked digest, else what was written."""
-        if isinstance(text, str):
-            return self.lock.digest(text) or text
-        return text
 
 
 def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],

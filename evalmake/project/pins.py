@@ -1,0 +1,94 @@
+"""The inputs of a project that may mean another thing tomorrow, and what its lock says they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from evalmake.lang.source import Span
+from evalmake.project.catalog import PREFIX
+from evalmake.project.declare import Declared
+from evalmake.project.lock import package_set
+from evalmake.project.project import Project
+from evalmake.project.references import named
+
+HUB = "hf://"
+_DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
+_REVISION = re.compile(r"@[0-9a-f]{7,64}$")
+_KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An image, weights, a dataset or packages that no digest, commit or listing stands for.
+
+    `text` is what the lock calls it, `written` what the Evalfile does.
+    """
+
+    sort: str
+    text: str
+    written: str
+    span: Span
+    declared: Declared
+
+    @property
+    def about(self) -> str:
+        """The declaration that names it."""
+        return f"{self.declared.kind} {self.declared.name}"
+
+    @property
+    def title(self) -> str:
+        """What messages call it: ``the image `acme/evals:1` ``."""
+        return f"the {self.sort} `{self.written}`"
+
+    @property
+    def is_or_are(self) -> str:
+        """The verb that goes with its sort."""
+        return "is" if self.sort in ("image", "dataset") else "are"
+
+    @property
+    def resolvable(self) -> bool:
+        """Whether `evalmake pin` can find out what it means: a path says no more than it does."""
+        if self.sort == "image":
+            return not self.text.startswith(("/", "."))
+        return self.sort == "packages" or self.text.startswith(HUB)
+
+
+def inputs(project: Project) -> Iterator[Input]:
+    """Every input that is not pinned, in the order of declarations; one of many users stands for all."""
+    asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
+    for block in (*project.deployments.values(), *project.benchmarks.values()):
+        if block.span.source.name.startswith(PREFIX) and block.name not in asked:
+            continue  # whoever includes a catalog asks only for some of it
+        yield from unpinned(project, block)
+
+
+def unpinned(project: Project, declared: Declared) -> Iterator[Input]:
+    """The inputs of one deployment or benchmark that are not pinned."""
+    block, spans = declared.block, declared.fields.spans
+    for key, good in _KEYS.items():
+        text = getattr(block, key, None)
+        known = key != "image" and block.digest
+        if isinstance(text, str) and not known and not good.search(text):
+            yield Input(key, text, text, spans[key,].value, declared)
+    packages = getattr(block, "packages", None)
+    if packages and not block.image:
+        name = package_set(packages)
+        if name not in project.lock.pins:
+            written = " ".join(packages)
+            yield Input("packages", name, written, spans["packages",].value, declared)
+
+
+def apply_lock(project: Project) -> None:
+    """Put the lock's digests and commits where the Evalfile has tags and branches."""
+    blocks: Mapping[str, Declared]
+    for blocks in (project.deployments, project.benchmarks):
+        for declared in blocks.values():
+            pinned = {
+                found.sort: pin.applied(found.text)
+                for found in unpinned(project, declared)
+                if (pin := project.lock.pins.get(found.text)) is not None
+            }
+            if pinned:
+                declared.block = declared.block.model_copy(update=pinned)
