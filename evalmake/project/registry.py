@@ -87,10 +87,8 @@ class Registry:
         self._client = httpx.Client(timeout=_TIMEOUT, headers={"User-Agent": "evalmake"})
         self._allowed: dict[tuple[str, str], str] = {}  # host and repository -> Authorization
 
-    def __enter__(self) -> Registry:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End its connections."""
         self._client.close()
 
     def digest(self, image: str) -> str:
@@ -143,7 +141,7 @@ class Registry:
             self._allowed[place] = self._allow(name, reply.headers.get("WWW-Authenticate", ""))
             reply = ask()
         return judged(
-            reply, name.host, f"{name.repository}:{name.tag}", f"docker login {name.host}"
+            reply, name.host, f"{name.repository}:{name.tag}", f"log in: docker login {name.host}"
         )
 
     def _allow(self, name: Reference, challenge: str) -> str:
@@ -154,7 +152,7 @@ class Registry:
             return f"Bearer {self._token(name, dict(_PARAMETER.findall(rest)), ours)}"
         if scheme.lower() == "basic" and ours and ours.user:
             return _basic(ours)
-        raise _refused(name.host, f"docker login {name.host}")
+        raise _refused(name.host, f"log in: docker login {name.host}")
 
     def _token(self, name: Reference, asked: Mapping[str, str], ours: Credentials | None) -> str:
         """A token for this repository, from where the registry said that there are some."""
@@ -178,7 +176,7 @@ class Registry:
         else:
             headers = {"Authorization": _basic(ours)} if ours else {}
             reply = send(host, lambda: self._client.get(realm, params=form, headers=headers))
-        judged(reply, name.host, name.repository, f"docker login {name.host}")
+        judged(reply, name.host, name.repository, f"log in: docker login {name.host}")
         told = _object(reply, host)
         token = told.get("token") or told.get("access_token")
         if not isinstance(token, str):
@@ -207,7 +205,7 @@ def judged(reply: httpx.Response, host: str, name: str, login: str) -> httpx.Res
     if status == 429:
         wait = reply.headers.get("Retry-After", "")
         later = f"try again in {wait} s" if wait.isdigit() else "try again later"
-        raise Unresolved(f"{host} has been asked too often", f"{later}, or log in: {login}")
+        raise Unresolved(f"{host} has been asked too often", later, login)
     if status != 200:
         raise Unresolved(f"{host} answers with status {status}")
     if len(reply.content) > _LARGEST:
@@ -216,7 +214,7 @@ def judged(reply: httpx.Response, host: str, name: str, login: str) -> httpx.Res
 
 
 def _refused(host: str, login: str) -> Unresolved:
-    return Unresolved(f"{host} does not let us see it, or has no such thing", f"log in: {login}")
+    return Unresolved(f"{host} does not let us see it, or has no such thing", login)
 
 
 def _object(reply: httpx.Response, host: str) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.lang.files import write_atomic
@@ -235,6 +236,15 @@ class Environments:
                 told[environment.digest] = _failed(benchmark, environment, why)
         if told:
             raise EvalmakeError(told.values())
+
+    def anew(self, benchmark: Declared, emit: Emit) -> tuple[str, ...]:
+        """What a benchmark's packages would be resolved to now; what stands is left alone."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
+            trial = Environment(benchmark.block.packages, Path(folder))
+            if why := trial.make(emit):
+                raise EvalmakeError([_failed(benchmark, trial, why)])
+            return tuple(trial.text.splitlines())
 
     def missing(self, benchmark: Declared, harness: object) -> Diagnostic | None:
         """What to tell where a harness runs a program that its benchmark does not name, nor is here."""
