@@ -191,7 +191,7 @@ def send(host: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
     except httpx.TimeoutException:
         raise Unresolved(f"{host} does not answer in time", "try again later") from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        why = str(error) or type(error).__name__
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
         raise Unresolved(f"{host} cannot be reached: {why}") from None
 
 

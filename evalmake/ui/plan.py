@@ -40,9 +40,7 @@ def render_plan(
         lines.append(text)
     if unpinned:
         more = f" and {len(unpinned) - 2} more" if len(unpinned) > 2 else ""
-        lines.append(
-            f"unpinned: {', '.join(unpinned[:2])}{more}; `evalmake pin` locks them"
-        )
+        lines.append(f"unpinned: {', '.join(unpinned[:2])}{more}; `evalmake pin` locks them")
     return "\n".join(lines)
 
 
