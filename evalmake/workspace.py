@@ -22,7 +22,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation, expand
 from evalmake.project.load import load
 from evalmake.project.overrides import blamed
-from evalmake.project.pins import Input, unpinned
+from evalmake.project.pins import Input, inputs_of
 from evalmake.project.project import Project
 from evalmake.project.select import Selection, report_cells, select
 from evalmake.project.words import Word, Words
@@ -137,8 +137,8 @@ class Workspace:
         found = {
             each.text: each
             for declared in {id(one): one for one in used}.values()
-            for each in unpinned(self.project, declared)
-            if each.resolvable
+            for each in inputs_of(declared)
+            if each.resolvable and each.text not in self.project.lock.pins
         }
         return list(found.values())
 

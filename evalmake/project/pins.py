@@ -21,7 +21,7 @@ _KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """An image, weights, a dataset or packages that no digest, commit or listing stands for.
+    """An image, weights or dataset without digest or commit, or packages, which never have one.
 
     `text` is what the lock calls it, `written` what the Evalfile does.
     """
@@ -56,16 +56,16 @@ class Input:
 
 
 def inputs(project: Project) -> Iterator[Input]:
-    """Every input that is not pinned, in the order of declarations; one of many users stands for all."""
+    """Every input of a project that the Evalfile does not pin, in the order of declarations."""
     asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
     for block in (*project.deployments.values(), *project.benchmarks.values()):
         if block.span.source.name.startswith(PREFIX) and block.name not in asked:
             continue  # whoever includes a catalog asks only for some of it
-        yield from unpinned(project, block)
+        yield from inputs_of(block)
 
 
-def unpinned(project: Project, declared: Declared) -> Iterator[Input]:
-    """The inputs of one deployment or benchmark that are not pinned."""
+def inputs_of(declared: Declared) -> Iterator[Input]:
+    """The inputs of one deployment or benchmark that it does not pin itself."""
     block, spans = declared.block, declared.fields.spans
     for key, good in _KEYS.items():
         text = getattr(block, key, None)
@@ -74,10 +74,8 @@ def unpinned(project: Project, declared: Declared) -> Iterator[Input]:
             yield Input(key, text, text, spans[key,].value, declared)
     packages = getattr(block, "packages", None)
     if packages and not block.image:
-        name = package_set(packages)
-        if name not in project.lock.pins:
-            written = " ".join(packages)
-            yield Input("packages", name, written, spans["packages",].value, declared)
+        name, written = package_set(packages), " ".join(packages)
+        yield Input("packages", name, written, spans["packages",].value, declared)
 
 
 def apply_lock(project: Project) -> None:
@@ -87,8 +85,8 @@ def apply_lock(project: Project) -> None:
         for declared in blocks.values():
             pinned = {
                 found.sort: pin.applied(found.text)
-                for found in unpinned(project, declared)
-                if (pin := project.lock.pins.get(found.text)) is not None
+                for found in inputs_of(declared)
+                if found.sort in _KEYS and (pin := project.lock.pins.get(found.text)) is not None
             }
             if pinned:
                 declared.block = declared.block.model_copy(update=pinned)
