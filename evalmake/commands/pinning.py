@@ -14,7 +14,7 @@ import click
 
 from evalmake.commands.asked import locate
 from evalmake.commands.local_images import local_image
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, closest, fail, problem
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, fail, problem
 from evalmake.project.lock import Pin
 from evalmake.project.pins import Input, inputs
 from evalmake.project.words import Word, Words
@@ -60,20 +60,18 @@ def _chosen(known: dict[str, Input], names: Sequence[Word]) -> list[Input]:
     for name in names:
         meant = {text: each for text, each in known.items() if _matches(each, name.text)}
         if not meant:
-            near = closest(name.text, (each.written for each in known.values()))
+            written = ", ".join(each.written for each in known.values())
             raise fail(
                 "unknown-name", f"nothing that can be pinned is like `{name.text}`", name.span,
-                help=[f"did you mean `{near}`?"] if near else [],
+                notes=[f"what can be: {written or 'nothing'}"],
             )  # fmt: skip
         found |= meant
     return list(found.values())
 
 
 def _matches(each: Input, name: str) -> bool:
-    """Whether an input is like a pattern, or holds the text that is none."""
-    if set(name) & set("*?["):
-        return fnmatchcase(each.written, name)
-    return name in each.written
+    """Whether an input holds this text, or is like this pattern."""
+    return name in each.written or fnmatchcase(each.written, name)
 
 
 def _unused(workspace: Workspace, known: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evalmake.lang.source import Span
@@ -80,13 +80,15 @@ def inputs_of(declared: Declared) -> Iterator[Input]:
 
 def apply_lock(project: Project) -> None:
     """Put the lock's digests and commits where the Evalfile has tags and branches."""
-    blocks: Mapping[str, Declared]
-    for blocks in (project.deployments, project.benchmarks):
-        for declared in blocks.values():
-            pinned = {
-                found.sort: pin.applied(found.text)
-                for found in inputs_of(declared)
-                if found.sort in _KEYS and (pin := project.lock.pins.get(found.text)) is not None
-            }
-            if pinned:
-                declared.block = declared.block.model_copy(update=pinned)
+    lock, blocks = project.lock, (*project.deployments.values(), *project.benchmarks.values())
+    for declared in blocks:
+        for each in list(inputs_of(declared)):
+            if each.sort in _KEYS and (pin := lock.pins.get(each.text)) is not None:
+                _put(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
+
+
+def _put(declared: Declared, key: str, value: str, origin: str) -> None:
+    """Let a declaration say this, on behalf of another file, where it said something else."""
+    written = declared.fields.spans[key,]._replace(origin=origin)
+    declared.fields.put(key, value, written, {})
+    declared.block = declared.block.model_copy(update={key: value})

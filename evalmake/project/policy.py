@@ -14,6 +14,7 @@ from evalmake.project.pins import Input, inputs
 from evalmake.project.project import Project
 from evalmake.project.schema import Settings
 
+_MEANS = {"image": "digest", "weights": "commit", "dataset": "commit"}
 _SORTS = {"image": "images", "weights": "weights", "dataset": "datasets"}
 
 
@@ -47,8 +48,7 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
         if _SORTS.get(each.sort) in pinned:
             found.error(
                 "unpinned-input", f"{each.title} {each.is_or_are} not pinned", each.span,
-                "a tag can move; a digest cannot" if each.sort == "image" else "a branch can move; a commit cannot",
-                also=because, about=each.about, help=[_pin(project, each)],
+                _why(each), also=because, about=each.about, help=[_pin(project, each)],
             )  # fmt: skip
     if "includes" in pinned:
         for span in project.files.unpinned:
@@ -71,10 +71,19 @@ def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
             )  # fmt: skip
 
 
+def _why(what: Input) -> str:
+    """What could become of it."""
+    if not what.resolvable:
+        return "a file can change; a digest cannot"
+    return f"a {'tag' if what.sort == 'image' else 'branch'} can move; a {_MEANS[what.sort]} cannot"
+
+
 def _pin(project: Project, what: Input) -> str:
     """How to pin it."""
     if what.resolvable:
-        kind, means = ("tag", "digest") if what.sort == "image" else ("revision", "commit")
+        kind = "tag" if what.sort == "image" else "revision"
         path = Path(project.files.files[-1].source.name).with_suffix(".lock")
-        return f"`evalmake pin` resolves the {kind} and writes its {means} to {path}"
-    return "give its `digest = sha256:...`" if what.sort != "image" else "name it by its digest"
+        return f"`evalmake pin` resolves the {kind} and writes its {_MEANS[what.sort]} to {path}"
+    if what.sort == "image":
+        return "name an image of a registry in its place"
+    return "give its `digest = sha256:...`"

@@ -67,7 +67,7 @@ def _what(change: Change) -> str:
     if change.sort == "dropped" or now is None:
         return "no longer named"
     if before is None:
-        local = ", an image of this machine's engine that no registry has" if now.local else ""
+        local = ", its id: no registry has it, only this engine" if now.local else ""
         return _short(now) + local
     if now.packages:
         return _difference(before.packages, now.packages)

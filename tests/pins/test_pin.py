@@ -110,6 +110,56 @@ def test_a_pin_is_as_good_as_a_digest(project: Project, tagged: str) -> None:
     assert "nothing to run" in project.run("-n").stdout
 
 
+def test_show_tells_of_the_lock(project: Project, tagged: str) -> None:
+    """`show` has the digest that is used, with the place of the tag, and says whose it is."""
+    project.run("pin")
+    digest = pins(project)[tagged]["digest"]
+    (line,) = [s for s in project.run("show", "served").stdout.splitlines() if "image" in s]
+    assert str(digest) in line
+    assert line.endswith("Evalfile:1, from Evalfile.lock")
+
+
+def test_the_null_build_heeds_the_lock(project: Project, tagged: str) -> None:
+    """What was remembered of a locked build is forgotten when its lock is gone, or is another."""
+
+    def locked() -> int:
+        """A process's status, as only a process remembers."""
+        process = project.spawn("--locked", "-f", str(project.root / "Evalfile"))
+        process.communicate()
+        return process.returncode
+
+    project.run("pin")
+    assert [locked(), locked(), locked()] == [0, 0, 0]
+    (project.root / "Evalfile.lock").rename(project.root / "kept")
+    assert locked() == 2
+    (project.root / "kept").rename(project.root / "Evalfile.lock")
+    assert locked() == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"version": 2, "pins": {}}',
+        '{"version": 1, "pins": []}',
+        '{"version": 1, "pins": {"a": "sha256:0"}}',
+        '{"version": 1, "pins": {"a": {"digest": "sha256:0", "date": "2026-01-01"}}}',
+        '{"version": 1, "pins": {"a": {"commit": "main", "date": "2026-01-01"}}}',
+        '{"version": 1, "pins": {"a": {"packages": [1], "date": "2026-01-01"}}}',
+        '{"version": 1, "pins": {"a": {"commit": "0123456", "date": 1}}}',
+        '{"version": 1, "pins": {"a": {"commit": "0123456"}}}',
+        '{"version": 1, "pins": {"a": {"commit": "0123456", "date": "2026-01-01", "x": 1}}}',
+        '{"version": 1, "pins": {"a": {"date": "2026-01-01"}}}',
+    ],
+)
+def test_a_lock_that_is_none(project: Project, text: str) -> None:
+    """A lock in another form, or with an entry that pins nothing, is refused by all who read it."""
+    project.write("Evalfile", EVALFILE)
+    project.write("Evalfile.lock", text)
+    for words in (["-n"], ["pin"]):
+        assert "[bad-lock]" in project.run(*words, status=2).stderr
+    assert (project.root / "Evalfile.lock").read_text() == text
+
+
 def test_check_says_what_has_moved(project: Project, images: Registry, tagged: str) -> None:
     """`--check` writes nothing; its status is 1 for a tag that moved, and for one never pinned."""
     assert project.run("pin", "--check", status=1).stdout == f"  ! {tagged}   not pinned\n"
