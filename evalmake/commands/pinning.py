@@ -142,15 +142,19 @@ class _Resolver:
         return Pin(today, commit=commit(each.text, each.sort))
 
     def _image(self, image: str, today: str) -> Pin:
+        """An image's pin, which is the one that it has where its digest is the same."""
         from evalmake.project.registry import Unresolved
 
+        before = self.workspace.project.lock.pins.get(image)
         try:
-            found = self.registry.manifest(image)
+            digest = self.registry.digest(image)
+            if before is not None and before.digest == digest:
+                return before
+            return Pin(today, digest, platforms=self.registry.platforms(image, digest))
         except Unresolved:
             if id := local_image(self.workspace.project, image):
                 return Pin(today, id, local=True)
             raise
-        return Pin(today, found.digest, platforms=found.platforms)
 
     def _packages(self, each: Input, anew: bool) -> tuple[str, ...]:
         environments = self.workspace.environments()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -72,14 +71,6 @@ class Reference(NamedTuple):
         return _HUB_KEY if self.host == _HUB else self.host
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a tag means: a digest, and of each platform the manifest (itself, where it has but one)."""
-
-    digest: str
-    platforms: Mapping[str, str]
-
-
 class Registry:
     """Resolves tags; what a registry let us do once, it is not asked to let us do again."""
 
@@ -101,18 +92,19 @@ class Registry:
         reply = self._asked(name, "GET", f"manifests/{name.tag}")
         return f"sha256:{sha256(reply.content).hexdigest()}"
 
-    def manifest(self, image: str) -> Manifest:
-        """An image's tag now, with its platforms; Unresolved with the reason."""
-        name, digest = Reference.of(image), self.digest(image)
+    def platforms(self, image: str, digest: str) -> Mapping[str, str]:
+        """The manifest of each platform of an image with this digest; Unresolved with the reason."""
+        name = Reference.of(image)
         reply = self._asked(name, "GET", f"manifests/{digest}")
         if f"sha256:{sha256(reply.content).hexdigest()}" != digest:
             raise Unresolved(f"what {name.host} sent is not what its digest {digest} stands for")
         told = _object(reply, name.host)
-        if reply.headers.get("Content-Type", told.get("mediaType")) in _INDEXES:
+        kind = reply.headers.get("Content-Type", "").partition(";")[0]
+        if kind in _INDEXES:
             entries = told.get("manifests")
             found = map(_platform, entries if isinstance(entries, list) else ())
-            return Manifest(digest, dict(pair for pair in found if pair))
-        return Manifest(digest, self._only(name, told, digest))
+            return dict(pair for pair in found if pair)
+        return self._only(name, told, digest)
 
     def _only(self, name: Reference, manifest: Mapping[str, Any], digest: str) -> Mapping[str, str]:
         """The platform of a manifest that is no index: its configuration says it."""

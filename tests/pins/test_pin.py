@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 import pytest
 from projects import Project
-from registries import Asked, Registry, Reply, scripted
+from registries import INDEX, Asked, Registry, Reply, scripted
 
 EVALFILE = """\
 deployment served { engine = mock, image = "IMAGE", args = { skill = 1 } }
@@ -32,6 +33,7 @@ benchmark b { harness = command, run = "true", dataset = "hf://acme/mmlu" }
 eval e { model = ours, benchmark = b }
 """
 ONE, TWO = "1" * 40, "2" * 40
+DIGEST = f"sha256:{sha256(b'{}').hexdigest()}"
 
 
 def pins(project: Project, name: str = "Evalfile.lock") -> dict[str, dict[str, object]]:
@@ -171,6 +173,21 @@ def test_check_says_what_has_moved(project: Project, images: Registry, tagged: s
     said = project.run("pin", "--check", status=1).stdout
     assert said == f"  ~ {tagged}   {str(before[tagged]['digest'])[:19]} -> {digest[:19]}\n"
     assert pins(project) == before
+
+
+def test_a_check_reads_no_manifest(project: Project) -> None:
+    """Whether a tag has moved is asked by HEAD alone, which registries do not count as a download."""
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(body="{}", headers={"Content-Type": INDEX, "Docker-Content-Digest": DIGEST})
+
+    with scripted(answer) as server:
+        project.write("Evalfile", EVALFILE.replace("IMAGE", f"{server.host}/a:1"))
+        project.run("pin")
+        assert {asked.method for asked in server.asked} == {"HEAD", "GET"}
+        server.asked.clear()
+        project.run("pin", "--check")
+        assert {asked.method for asked in server.asked} == {"HEAD"}
 
 
 def test_update_moves_only_what_is_named(project: Project, images: Registry, tagged: str) -> None:

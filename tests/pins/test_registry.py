@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,6 +54,13 @@ def helper(
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
 
 
+def resolved(image: str) -> tuple[str, Mapping[str, str]]:
+    """An image's digest and platforms."""
+    client = Client()
+    digest = client.digest(image)
+    return digest, client.platforms(image, digest)
+
+
 def index(asked: Asked) -> Reply:
     """A registry that has one index, whatever is asked of it."""
     return Reply(body=EMPTY, headers={"Content-Type": INDEX, "Docker-Content-Digest": DIGEST})
@@ -82,7 +89,7 @@ def test_a_name_and_password_from_the_configuration(guarded: Registry, login: Lo
     """A registry that wants a password gets the one that `docker login` kept."""
     digest = guarded.image("written:1")
     login({"auths": {guarded.host: {"auth": BASIC}}})
-    assert Client().manifest(f"{guarded.host}/written:1").digest == digest
+    assert Client().digest(f"{guarded.host}/written:1") == digest
 
 
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
@@ -93,7 +100,7 @@ def test_a_credential_helper(
     digest = guarded.image("helped:1")
     helper(tmp_path / "bin", monkeypatch, guarded.host, USER, PASSWORD)
     login({key: "tests" if key == "credsStore" else {guarded.host: "tests"}})
-    assert Client().manifest(f"{guarded.host}/helped:1").digest == digest
+    assert Client().digest(f"{guarded.host}/helped:1") == digest
     assert (tmp_path / "bin" / "asked").read_text() == f"{guarded.host}\n"
 
 
@@ -154,7 +161,7 @@ def test_a_token_from_where_the_registry_says(
 
     with scripted(answer) as server:
         login({"auths": {server.host: entry}})
-        assert Client().manifest(f"{server.host}/a/b:1").digest == DIGEST
+        assert resolved(f"{server.host}/a/b:1") == (DIGEST, {})
         tokens = [asked for asked in server.asked if asked.path.startswith("/token")]
     (asked,) = tokens
     form = asked.body if method == "POST" else asked.path
@@ -208,7 +215,7 @@ ODD = [
 def test_a_registry_that_does_not_say(reply: Reply, why: str) -> None:
     """Whatever a registry answers instead of a manifest is told as the reason."""
     with scripted(lambda asked: reply) as server, pytest.raises(Unresolved, match=why):
-        Client().manifest(f"{server.host}/a:1")
+        resolved(f"{server.host}/a:1")
 
 
 @pytest.mark.parametrize(
@@ -225,9 +232,8 @@ def test_a_manifest_of_no_known_platform(told: dict[str, object]) -> None:
     """A manifest that says nothing of platforms is pinned by its digest all the same."""
     kind = str(told.get("mediaType", INDEX))
     with scripted(lambda asked: Reply(body=told, headers={"Content-Type": kind})) as server:
-        found = Client().manifest(f"{server.host}/a:1")
-    assert found.digest == f"sha256:{sha256(json.dumps(told).encode()).hexdigest()}"
-    assert found.platforms == {}
+        found = resolved(f"{server.host}/a:1")
+    assert found == (f"sha256:{sha256(json.dumps(told).encode()).hexdigest()}", {})
 
 
 def test_a_registry_that_is_not_there() -> None:
