@@ -83,6 +83,7 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     type=click.Path(path_type=Path),
     help="Run exactly this saved plan, or say what moved.",
 )
+@click.option("--locked", is_flag=True, help="Fail if anything is used that the lock does not pin.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="At most so many evaluations at a time.")
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
 @click.option(
@@ -143,6 +144,11 @@ _simple(
 _simple("keeping", "replies", "Tell of the replies kept of models, export or clear them.",
         click.argument("action", type=click.Choice(["export", "clear"]), required=False),
         click.argument("folder", type=click.Path(path_type=Path), required=False), _json)  # fmt: skip
+_simple("pinning", "pin", "Write what tags, branches and packages mean now to the lock beside the Evalfile.",
+        click.argument("words", nargs=-1, metavar="[NAME...]"),
+        click.option("-u", "--update", is_flag=True, help="Resolve these anew (all, without a name), pinned or not."),
+        click.option("--check", is_flag=True, help="Only say what has moved or is not pinned; status 1 if anything."),
+        _json)  # fmt: skip
 _simple("telling", "logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
 _simple("writing", "init", "Write a first Evalfile.")

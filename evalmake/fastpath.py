@@ -35,7 +35,7 @@ def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
             next(words, "")
         elif word.startswith("-f") and len(word) > 2 and word[1] != "-":
             file = word[2:]
-        elif word.startswith("-") and word not in ("-k", "-s", "--keep-going"):
+        elif word.startswith("-") and word not in ("-k", "-s", "--keep-going", "--locked"):
             return None
     if file is None:
         file = _above(cwd)

@@ -58,6 +58,8 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
     words = _asked(request.words, saved)
     workspace = Workspace.open(request.file, words.overrides, request.written)
     graph = workspace.graph(words.targets)
+    if request.locked:
+        workspace.check_locked(graph)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
     if workspace.environments().resolve(_benchmarks(graph.nodes.values()), emit):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalmake.lang.diagnostic import fail
+from evalmake.lang.diagnostic import Diagnostics, fail
 from evalmake.lang.hashing import hash_file
 from evalmake.lang.source import Source
 from evalmake.planner.checks import check
@@ -22,6 +22,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation, expand
 from evalmake.project.load import load
 from evalmake.project.overrides import blamed
+from evalmake.project.pins import Input, inputs_of
 from evalmake.project.project import Project
 from evalmake.project.select import Selection, report_cells, select
 from evalmake.project.words import Word, Words
@@ -53,6 +54,7 @@ class Request:
     question: bool = False
     verbosity: int = 0
     json: bool = False
+    locked: bool = False
     argv: tuple[str, ...] = ()
     written: Source | None = None
 
@@ -70,13 +72,16 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None
-    ) -> Workspace:
-        """Load and expand; EvalmakeError with what is wrong."""
+        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None,
+        locked: bool = True,
+    ) -> Workspace:  # fmt: skip
+        """Load and expand; EvalmakeError with what is wrong. Without `locked`, as it is written."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
         with blamed(overrides):
-            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written)
+            project = load(
+                file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked
+            )
             cells = expand(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
@@ -103,7 +108,7 @@ class Workspace:
 
     def environments(self) -> Environments:
         """The environments of the benchmarks' packages."""
-        return Environments(self.store_folder)
+        return Environments(self.store_folder, self.project.lock)
 
     def graph(self, words: Sequence[Word]) -> Graph:
         """The graph of what `words` name."""
@@ -124,6 +129,29 @@ class Workspace:
         graph = lower(self.project, wanted.values(), told, self.plugins, resolved)
         check(self.project, graph, self.plugins)
         return graph
+
+    def unpinned(self, graph: Graph) -> list[Input]:
+        """What a graph rests on that could be pinned, and is not."""
+        used = [self.project.deployments[name] for name in graph.services]
+        used += [node.evaluation.benchmark for node in graph.nodes.values()]
+        found = {
+            each.text: each
+            for declared in {id(one): one for one in used}.values()
+            for each in inputs_of(declared)
+            if each.resolvable and each.text not in self.project.lock.pins
+        }
+        return list(found.values())
+
+    def check_locked(self, graph: Graph) -> None:
+        """Under `--locked`, everything that could be pinned is."""
+        found = Diagnostics()
+        for each in self.unpinned(graph):
+            found.error(
+                "not-locked", f"{each.title} {each.is_or_are} not in {self.project.lock.path.name}", each.span,
+                "what this means would be decided now", about=each.about,
+                help=["`evalmake pin` writes what it means to the lock, which is to be checked in"],
+            )  # fmt: skip
+        found.check()
 
     def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""

@@ -75,6 +75,8 @@ def test_every_command_has_a_test() -> None:
     assert sorted(PROSE) == [
         ".ci/run",
         "evalmake init",
+        "evalmake pin",
+        "evalmake pin --update NAME",
         "evalmake replies clear",
         "evalmake replies export FOLDER",
         f"keyring set {SERVICE} NAME",
@@ -122,6 +124,11 @@ def test_a_second_run_says_so_in_one_line(checkout: Path) -> None:
     """Nothing to do is one line and status 0."""
     _run(QUICKSTART, checkout)  # what other tests here left to do
     assert _run(QUICKSTART, checkout) == "nothing to do: 6 evaluations up to date\n"
+
+
+def test_the_quickstart_has_nothing_to_pin(checkout: Path) -> None:
+    """Stand-in models and files are what they are: there is no name that could come to mean another thing."""
+    assert _run(f"{QUICKSTART} pin", checkout) == "nothing to pin\n"
 
 
 def test_replies_are_exported_and_cleared(checkout: Path) -> None:

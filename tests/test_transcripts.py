@@ -78,12 +78,21 @@ deployment served {
 model acme {
     deployment = served
 """
+IMAGE = """\
+deployment served {
+    engine = mock
+    image  = "127.0.0.1:9/acme/served:1"
+}
+
+model acme {
+    deployment = served
+"""
 UV = """\
 #!/bin/sh
 echo No solution found when resolving dependencies: there is no version of acme-evals==9.0
 exit 1
 """
-ELSEWHERE = {"git", "keyring", "pip"}  # what a page may tell to run, and no test can
+ELSEWHERE = {"docker", "git", "keyring", "pip"}  # what a page may tell to run, and no test can
 
 Stage = Callable[[Project], object]
 
@@ -168,8 +177,10 @@ STAGES: dict[str, Stage] = {
     "newer-store": of_a_later_version,
     "not-available": edited("model acme {\n", VLLM, ENDPOINT, ""),
     "not-utf8": also("Evalfile", EVALFILE.replace("LIMIT", "# Grüße\nLIMIT", 1).encode("latin1")),
+    "not-locked": edited("model acme {\n", VLLM, ENDPOINT, ""),
     "nothing-to-accept": built,
     "override-forbidden": edited("LIMIT = 500", "settings { overrides = [] }\n\nLIMIT = 500"),
+    "pin-failed": edited("model acme {\n", IMAGE, ENDPOINT, ""),
     "plan-moved": planned_and_edited,
     "replies-failed": also(".evalmake/store/replies/cache.db", b"\0garbage" * 1024),
     "report-failed": also(

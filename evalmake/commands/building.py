@@ -73,7 +73,8 @@ def _print_plan(outcome: Outcome, as_json: bool) -> None:
         evalfile = str(outcome.workspace.project.path)
         click.echo(json.dumps(to_json(outcome.plan, evalfile, __version__)))
     else:
-        click.echo(render_plan(outcome.plan, outcome.estimate))
+        names = [each.written for each in outcome.workspace.unpinned(outcome.plan.graph)]
+        click.echo(render_plan(outcome.plan, outcome.estimate, unpinned=names))
 
 
 def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalmake.lang.values import Files, SecretRef, Template
+from evalmake.lang.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
 from evalmake.project.declare import Declared
 from evalmake.project.expand import Evaluation
-from evalmake.project.lock import Lock
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 
@@ -94,7 +93,6 @@ class Lowering:
         self.project = project
         self.plugins = plugins
         self.resolved = resolved
-        self.lock = Lock.read(project.path)
         self.services: dict[str, Action] = {}
         self.sources: dict[str, str] = {}
         self._models: dict[str, Part] = {}
@@ -162,8 +160,8 @@ class Lowering:
         return _given(
             {
                 "engine": f"{block.engine}/{engine.behaviour}",
-                "image": self._pinned(block.image),
-                "weights": self._pinned(block.weights),
+                "image": block.image,
+                "weights": block.weights,
                 "digest": block.digest,
                 "args": block.args,
                 "env": _plain(block.env),
@@ -189,12 +187,12 @@ class Lowering:
                 settings[key] = self._model(self.project.models[settings[key]]).digest
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
-                "image": self._pinned(block.image),
+                "image": block.image,
                 "packages": tuple(sorted(block.packages or ())),
                 "resolved": self.resolved(benchmark, harness),
                 "task": block.task,
                 "fewshot": block.fewshot,
-                "dataset": self._pinned(block.dataset),
+                "dataset": block.dataset,
                 "digest": block.digest,
                 "files": block.files,
                 "adapter": self._adapter(block.adapter),
@@ -218,12 +216,6 @@ class Lowering:
         except KeyError:
             return None
         return number
-
-    def _pinned(self, text: str | Files | None) -> object:
-        """An image, weights or data set: its locked digest, else what was written."""
-        if isinstance(text, str):
-            return self.lock.digest(text) or text
-        return text
 
 
 def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],

@@ -20,7 +20,9 @@ from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields, Written
 from evalmake.project.files import FileSet, Loaded, read_all
 from evalmake.project.inherit import Block, Inheritance, Stated
+from evalmake.project.lock import Lock
 from evalmake.project.overrides import apply_overrides, bind, judge_variables, unknown_variable
+from evalmake.project.pins import apply_lock
 from evalmake.project.policy import check_policy, check_requires, check_seeds
 from evalmake.project.project import AliasDecl, Project
 from evalmake.project.references import check_references
@@ -39,12 +41,13 @@ def load(
     cache: Path | None = None,
     reserved: Sequence[str] = (),
     written: Source | None = None,
+    locked: bool = True,
 ) -> Project:
     """Read and check an Evalfile; EvalmakeError with everything that is wrong in one phase.
 
     `overrides` are the command line's NAME=VALUE words, `cache` a folder for parsed files and
     content digests, `reserved` the words that no target may be called, `written` a text that
-    stands for the file.
+    stands for the file. Without `locked`, inputs stand as they are written, pinned or not.
     """
     files = read_all(path, cache, written)
     found = Diagnostics()
@@ -59,12 +62,13 @@ def load(
     found.check()
     judge_variables(scope, found)
     found.check()
-    return _project(path, files, settings, given, scope, world, plugins, reserved, found)
+    return _project(path, files, settings, given, scope, world, plugins, reserved, locked, found)
 
 
 def _project(
     path: Path, files: FileSet, settings: tuple[Settings, Fields], given: dict[str, str],
-    scope: Scope, world: World, plugins: Plugins, reserved: Sequence[str], found: Diagnostics,
+    scope: Scope, world: World, plugins: Plugins, reserved: Sequence[str], locked: bool,
+    found: Diagnostics,
 ) -> Project:  # fmt: skip
     stated, defaults = _collect(files.files, found)
     aliases = _aliases(files.files, stated, reserved, found)
@@ -85,11 +89,13 @@ def _project(
     project = Project(
         path, files, settings[0], declared["executor"], declared["deployment"], declared["model"],
         declared["benchmark"], declared["eval"], declared["report"], aliases, given, world, scope,
-        {f"{kind} {name}": block.span for (kind, name), block in stated.items()},
+        Lock.read(path), {f"{kind} {name}": block.span for (kind, name), block in stated.items()},
     )  # fmt: skip
     check_references(project, stated, found)
     found.check()
-    check_policy(project, settings[1], found)
+    if locked:
+        apply_lock(project)
+        check_policy(project, settings[1], found)
     check_seeds(project, settings[1], found)
     found.check()
     world.hashes.save()

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from evalmake import __version__
 from evalmake.lang.diagnostic import Diagnostics
-from evalmake.lang.source import Span
-from evalmake.project.catalog import PREFIX
-from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.files import Loaded
-from evalmake.project.lock import Lock
+from evalmake.project.pins import Input, inputs
 from evalmake.project.project import Project
-from evalmake.project.references import named
 from evalmake.project.schema import Settings
 
-_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
-_REVISION = re.compile(r"@[0-9a-f]{7,64}$")
+_MEANS = {"image": "digest", "weights": "commit", "dataset": "commit"}
+_SORTS = {"image": "images", "weights": "weights", "dataset": "datasets"}
 
 
 def check_requires(settings: tuple[Settings, Fields], root: Loaded, found: Diagnostics) -> None:
@@ -48,15 +43,12 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
     pinned = project.settings.pinned
     if not pinned:
         return
-    lock = Lock.read(project.path)
     because = [(written.spans["pinned",].value, "inputs must be pinned because of this")]
-    for what, text, span, about in _inputs(project, pinned):
-        if lock.digest(text) is None:
-            verb = "are" if what == "weights" else "is"
+    for each in inputs(project):
+        if _SORTS.get(each.sort) in pinned:
             found.error(
-                "unpinned-input", f"the {what} `{text}` {verb} not pinned", span,
-                "a tag can move; a digest cannot" if what == "image" else "a branch can move; a commit cannot",
-                also=because, about=about, help=[_pin(what, text)],
+                "unpinned-input", f"{each.title} {each.is_or_are} not pinned", each.span,
+                _why(each), also=because, about=each.about, help=[_pin(project, each)],
             )  # fmt: skip
     if "includes" in pinned:
         for span in project.files.unpinned:
@@ -79,30 +71,19 @@ def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
             )  # fmt: skip
 
 
-def _pin(what: str, text: str) -> str:
-    """How to pin it in the file."""
-    if what == "image":
-        name = re.sub(r":[^/:]*$", "", text)
-        return f'name it by its digest: "{name}@sha256:..."'
-    return f'name a commit, "{text.partition("@")[0]}@COMMIT", or give its `digest = sha256:...`'
+def _why(what: Input) -> str:
+    """What could become of it."""
+    if not what.resolvable:
+        return "a file can change; a digest cannot"
+    return f"a {'tag' if what.sort == 'image' else 'branch'} can move; a {_MEANS[what.sort]} cannot"
 
 
-def _inputs(project: Project, pinned: tuple[str, ...]) -> Iterator[tuple[str, str, Span, str]]:
-    """The unpinned images, weights and datasets: what, its text, where, in what."""
-    asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
-    blocks: Mapping[str, Declared]
-    for blocks in (project.deployments, project.benchmarks):
-        for item in blocks.values():
-            if item.span.source.name.startswith(PREFIX) and item.name not in asked:
-                continue  # whoever includes a catalog asks only for some of it
-            for sort, key, good in (("images", "image", _DIGEST), ("weights", "weights", _REVISION),
-                                    ("datasets", "dataset", _REVISION)):  # fmt: skip
-                text = getattr(item.block, key, None)
-                digest = key != "image" and getattr(item.block, "digest", None)
-                if (
-                    sort in pinned
-                    and isinstance(text, str)
-                    and not digest
-                    and not good.search(text)
-                ):
-                    yield key, text, item.fields.spans[key,].value, f"{item.kind} {item.name}"
+def _pin(project: Project, what: Input) -> str:
+    """How to pin it."""
+    if what.resolvable:
+        kind = "tag" if what.sort == "image" else "revision"
+        path = Path(project.files.files[-1].source.name).with_suffix(".lock")
+        return f"`evalmake pin` resolves the {kind} and writes its {_MEANS[what.sort]} to {path}"
+    if what.sort == "image":
+        return "name an image of a registry in its place"
+    return "give its `digest = sha256:...`"

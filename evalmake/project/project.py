@@ -11,6 +11,7 @@ from evalmake.lang.evaluate import Scope, World
 from evalmake.lang.source import Span
 from evalmake.project.declare import Declared, EvalDecl
 from evalmake.project.files import FileSet, Loaded
+from evalmake.project.lock import Lock
 from evalmake.project.schema import Settings
 
 
@@ -40,6 +41,7 @@ class Project:
     overrides: dict[str, str]
     world: World
     scope: Scope
+    lock: Lock
     names: dict[str, Span] = field(default_factory=dict)
 
     @property

@@ -7,7 +7,8 @@
 
 The digest is of what was asked for. What that was resolved to is the listing, which is part of the
 identity of every evaluation that runs in it; an environment that is gone, or was never finished, is
-built again from its listing. An environment cannot be moved, so it is built in its place.
+built again from its listing. A listing that a lock has stands before the one that was found here,
+and where they differ, the environment is another. None can be moved, so each is built in its place.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.lang.files import write_atomic
 from evalmake.lang.source import Span
 from evalmake.planner.ports import Program
 from evalmake.project.declare import Declared
+from evalmake.project.lock import Lock, interpreter, package_set
 from evalmake.run.events import Emit, Installing, Waiting
 from evalmake.store.lock import locked
 
@@ -60,17 +63,17 @@ print("\n".join(sorted(found)))
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a benchmark's `packages` name, below `root`."""
+    """What a benchmark's `packages` name, below `root`; `pinned` is the listing that a lock has."""
 
     packages: tuple[str, ...]
     root: Path
+    pinned: str = ""
 
     @property
     def digest(self) -> str:
-        """Of the requirements, the interpreter's kind and version, and the platform."""
-        python = f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}"
-        place = f"{sys.platform}-{os.uname().machine}"
-        return sha256(json.dumps([sorted(set(self.packages)), python, place]).encode()).hexdigest()
+        """Of the requirements, the listing they are pinned to, and the kind of interpreter."""
+        parts = [sorted(set(self.packages)), interpreter(), self.pinned]
+        return sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
@@ -97,8 +100,8 @@ class Environment:
 
     @property
     def text(self) -> str:
-        """What was resolved; empty where it never was."""
-        return _read(self.listing)
+        """What was pinned or resolved; empty where it never was."""
+        return self.pinned or _read(self.listing)
 
     @property
     def resolved(self) -> dict[str, str]:
@@ -150,7 +153,8 @@ class Environment:
                     return f"the installer ended with exit status {done.returncode}"
         listed = self._listed()
         if wanted and listed.splitlines() != wanted:
-            return f"what was installed is not what {self.listing} lists"
+            source = "the lock" if self.pinned else self.listing
+            return f"what was installed is not what {source} lists"
         write_atomic(self.listing, listed.encode())
         write_atomic(self._mark, listed.encode())
         return ""
@@ -183,15 +187,20 @@ class Environment:
 class Environments:
     """The environments of a workspace's benchmarks."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, lock: Lock) -> None:
+        self.lock = lock
         self.root = Path(os.environ.get(ELSEWHERE) or store / "environments").absolute()
 
     def of(self, benchmark: Declared) -> Environment | None:
         """A benchmark's environment; None where it names no packages, or an image that has them."""
         block = benchmark.block
-        return (
-            Environment(block.packages, self.root) if block.packages and not block.image else None
-        )
+        if not block.packages or block.image:
+            return None
+        free = Environment(block.packages, self.root)
+        pin = self.lock.pins.get(package_set(block.packages))
+        if pin is None or free.text == (pinned := "".join(f"{p}\n" for p in pin.packages)):
+            return free
+        return Environment(block.packages, self.root, pinned)
 
     def resolved(self, benchmark: Declared, harness: object) -> dict[str, str]:
         """What a benchmark is known to run with: its environment, or the program installed here."""
@@ -228,6 +237,15 @@ class Environments:
         if told:
             raise EvalmakeError(told.values())
 
+    def anew(self, benchmark: Declared, emit: Emit) -> tuple[str, ...]:
+        """What a benchmark's packages would be resolved to now; what stands is left alone."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
+            trial = Environment(benchmark.block.packages, Path(folder))
+            if why := trial.make(emit):
+                raise EvalmakeError([_failed(benchmark, trial, why)])
+            return tuple(trial.text.splitlines())
+
     def missing(self, benchmark: Declared, harness: object) -> Diagnostic | None:
         """What to tell where a harness runs a program that its benchmark does not name, nor is here."""
         program: Program | None = getattr(harness, "program", None)
@@ -252,7 +270,9 @@ class Environments:
 def _failed(benchmark: Declared, environment: Environment, why: str) -> Diagnostic:
     tail = _read(environment.log).splitlines()[-_TAIL:]
     help_ = [f"the whole log: {environment.log}"]
-    if environment.text:
+    if environment.pinned:
+        help_.append("they are pinned: `evalmake pin --update` resolves them anew")
+    elif environment.text:
         help_.append(f"to have the packages resolved anew, remove {environment.listing}")
     return problem(
         "environment-failed",

@@ -20,8 +20,9 @@ _SYMBOLS = {
 
 
 def render_plan(
-    plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False
-) -> str:
+    plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False,
+    unpinned: Sequence[str] = (),
+) -> str:  # fmt: skip
     """The preview that `-n` prints."""
     rows = [(_symbol(d.reasons), _names(group), why) for d, group, why in _groups(plan, unfolded)]
     fresh = sum(not d.stale for d in plan.decisions.values())
@@ -37,6 +38,9 @@ def render_plan(
     lines += ["", summary(plan)] if lines else [summary(plan)]
     if estimate and (text := _estimate(plan, estimate)):
         lines.append(text)
+    if unpinned:
+        more = f" and {len(unpinned) - 2} more" if len(unpinned) > 2 else ""
+        lines.append(f"unpinned: {', '.join(unpinned[:2])}{more}; `evalmake pin` locks them")
     return "\n".join(lines)
 
 

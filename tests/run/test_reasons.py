@@ -148,7 +148,7 @@ def lose_outputs(bench: Bench) -> None:
 
 
 LOCK = json.dumps(
-    {"version": 1, "pins": {"hf://acme/small@main": {"digest": f"sha256:{'ab' * 32}"}}}
+    {"version": 1, "pins": {"hf://acme/small@main": {"commit": "ab" * 20, "date": "2026-08-21"}}}
 )
 RULES = '"{question}\\nThink step by step, write down each step, and then answer with a number."'
 ONE = '{"question": "What is 1 + 1?", "answer": 2}\n'

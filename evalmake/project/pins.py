@@ -1,0 +1,94 @@
+"""The inputs of a project that may mean another thing tomorrow, and what its lock says they mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evalmake.lang.source import Span
+from evalmake.project.catalog import PREFIX
+from evalmake.project.declare import Declared
+from evalmake.project.lock import package_set
+from evalmake.project.project import Project
+from evalmake.project.references import named
+
+HUB = "hf://"
+_DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
+_REVISION = re.compile(r"@[0-9a-f]{7,64}$")
+_KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An image, weights or dataset without digest or commit, or packages, which never have one.
+
+    `text` is what the lock calls it, `written` what the Evalfile does.
+    """
+
+    sort: str
+    text: str
+    written: str
+    span: Span
+    declared: Declared
+
+    @property
+    def about(self) -> str:
+        """The declaration that names it."""
+        return f"{self.declared.kind} {self.declared.name}"
+
+    @property
+    def title(self) -> str:
+        """What messages call it: ``the image `acme/evals:1` ``."""
+        return f"the {self.sort} `{self.written}`"
+
+    @property
+    def is_or_are(self) -> str:
+        """The verb that goes with its sort."""
+        return "is" if self.sort in ("image", "dataset") else "are"
+
+    @property
+    def resolvable(self) -> bool:
+        """Whether `evalmake pin` can find out what it means: a path says no more than it does."""
+        if self.sort == "image":
+            return not self.text.startswith(("/", "."))
+        return self.sort == "packages" or self.text.startswith(HUB)
+
+
+def inputs(project: Project) -> Iterator[Input]:
+    """Every input of a project that the Evalfile does not pin, in the order of declarations."""
+    asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
+    for block in (*project.deployments.values(), *project.benchmarks.values()):
+        if block.span.source.name.startswith(PREFIX) and block.name not in asked:
+            continue  # whoever includes a catalog asks only for some of it
+        yield from inputs_of(block)
+
+
+def inputs_of(declared: Declared) -> Iterator[Input]:
+    """The inputs of one deployment or benchmark that it does not pin itself."""
+    block, spans = declared.block, declared.fields.spans
+    for key, good in _KEYS.items():
+        text = getattr(block, key, None)
+        known = key != "image" and block.digest
+        if isinstance(text, str) and not known and not good.search(text):
+            yield Input(key, text, text, spans[key,].value, declared)
+    packages = getattr(block, "packages", None)
+    if packages and not block.image:
+        name, written = package_set(packages), " ".join(packages)
+        yield Input("packages", name, written, spans["packages",].value, declared)
+
+
+def apply_lock(project: Project) -> None:
+    """Put the lock's digests and commits where the Evalfile has tags and branches."""
+    lock, blocks = project.lock, (*project.deployments.values(), *project.benchmarks.values())
+    for declared in blocks:
+        for each in list(inputs_of(declared)):
+            if each.sort in _KEYS and (pin := lock.pins.get(each.text)) is not None:
+                _put(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
+
+
+def _put(declared: Declared, key: str, value: str, origin: str) -> None:
+    """Let a declaration say this, on behalf of another file, where it said something else."""
+    written = declared.fields.spans[key,]._replace(origin=origin)
+    declared.fields.put(key, value, written, {})
+    declared.block = declared.block.model_copy(update={key: value})
