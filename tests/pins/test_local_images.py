@@ -38,7 +38,9 @@ def test_an_image_that_was_built_here(project: Project) -> None:
     assert f"  + {NAME}   {ID[:19]}, its id: no registry has it, only this engine\n" in said
     (pin,) = json.loads((project.root / "Evalfile.lock").read_text())["pins"].values()
     assert (pin["digest"], pin["local"]) == (ID, True)
-    assert "unpinned" not in project.run("-n").stdout
+    (line,) = [s for s in project.run("show", "served").stdout.splitlines() if "image" in s]
+    assert ID in line
+    assert "@" not in line
 
 
 @pytest.mark.parametrize(
