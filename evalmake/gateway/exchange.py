@@ -30,6 +30,7 @@ _FINAL: Headers = [(b"x-should-retry", b"false")]
 """Tells OpenAI's clients that trying again was our work, and is done."""
 _ABANDONED = 499
 """The status, as nginx has it, of a request whose harness went away before its answer."""
+_CHOOSING = ("/chat/completions", "/completions")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 
 
@@ -233,6 +234,10 @@ class Exchange:
                 piece = await reply.piece()
             for part in changed.end() if changed else ():
                 await self.connection.send(part)
+            whole = b"".join(pieces)
+            parsed = sse.assembled(whole)
+            if reply.status == 200 and self.path.endswith(_CHOOSING) and not _ended(whole, parsed):
+                raise UpstreamError("broken", "the stream broke off: it has no finish reason", True)
         except UpstreamError as error:
             self.opened.account.count("broken")
             self._give_up(502, f"{self.asking.where}: {error}", b"".join(pieces))
@@ -241,8 +246,6 @@ class Exchange:
             reply.drop()
             raise
         self.connection.end()
-        whole = b"".join(pieces)
-        parsed = sse.assembled(whole)
         if not self._judge(reply, parsed) and self.shared.fixed.clean(whole) == whole:
             self._keep(reply, whole, parsed)
         self._account(reply.status, parsed, whole)
@@ -327,6 +330,13 @@ class Exchange:
         text = self.shared.fixed.hide(message)
         error = {"error": {"message": text, "type": "evalmake_gateway", "code": None}}
         self.connection.reply(status, [*_JSON, *_FINAL], json.dumps(error).encode())
+
+
+def _ended(stream: bytes, parsed: Body) -> bool:
+    """Whether a stream of choices came to its end: some servers say no `[DONE]`, some no reasons."""
+    choices = parsed["choices"]
+    reasons = [choice.get("finish_reason") for choice in choices]
+    return b"[DONE]" in stream[-64:] or bool(parsed.get("error")) or (choices and all(reasons))
 
 
 def _parse(reply: Reply) -> Body | None:

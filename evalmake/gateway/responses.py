@@ -29,7 +29,8 @@ BROKEN = ("error", "abort")
 POLICY = "least-recently-stored"
 _DENIED = ("user", "metadata")
 _GENERATING = ("/chat/completions", "/completions", "/responses")
-_FIXED = ("/embeddings", "/rerank", "/score", "/pooling")
+_TOKENS = ("/tokenize", "/detokenize")
+_FIXED = ("/embeddings", "/rerank", "/score", "/pooling", *_TOKENS)
 
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
@@ -77,7 +78,8 @@ def is_complete(reply: Mapping[str, Any], request: Mapping[str, Any], truncated:
         return False
     choices = reply.get("choices")
     if choices is None:
-        return "data" in reply or "results" in reply or reply.get("status") == "completed"
+        known = ("data", "results", "tokens", "prompt")
+        return any(key in reply for key in known) or reply.get("status") == "completed"
     if not isinstance(choices, list) or not choices:
         return False
     most = request.get("max_completion_tokens", request.get("max_tokens"))

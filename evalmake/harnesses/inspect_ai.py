@@ -120,12 +120,13 @@ class InspectHarness:
             )  # fmt: skip
             return
         name = _file_of(block.task)
-        if name is not None and name not in [
-            f.name for f in (block.files.files if block.files else ())
-        ]:
+        given = [f.name for f in (block.files.files if block.files else ())]
+        if name is not None and name not in given:
+            alike = [one for one in given if Path(one).name == Path(name).name]
             found.error(
                 "bad-value", f"`task`: `{name}` is not among the benchmark's files", spans["task",].value,
-                about=about, help=[f'add it, as `files = file("{name}")`'],
+                about=about, notes=[f"they are {', '.join(given[:5])}"] if given else [],
+                help=[f"did you mean `{alike[0]}`?" if alike else f'add it, as `files = file("{name}")`'],
             )  # fmt: skip
         if block.fewshot is not None:
             found.error(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -83,11 +84,23 @@ def _rate(value: object) -> object:
 
 
 def _url(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"https?://[^\s/]+\S*", value):
+    if isinstance(value, str) and not _is_url(value):
         raise PydanticCustomError("bad_url", "an endpoint is a URL: https://HOST/v1")
     if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
         raise PydanticCustomError("secret_url", "a URL holds no user or password: use `api_key`")
     return value
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is an http address with a host and a port that can be."""
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        return bool(host) and (parts.port is None or parts.port > 0)
+    except ValueError:  # of a port, or of a name
+        return False
 
 
 def _share(value: object) -> object:

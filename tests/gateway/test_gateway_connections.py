@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from gateways import CHAT, Evaluation, Gateway, eventually, started
-from scripted import Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from scripted import DONE, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 from evalmake.gateway.server import LARGEST_BODY
 
@@ -156,7 +156,7 @@ def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None:
     """A kept connection that the model's side closes between requests is no failure."""
-    body = [*chunked(b"{}", kind=kind)]
+    body = [*chunked(b"{}" if kind == "application/json" else DONE, kind=kind)]
     upstream = Upstream([*body, Then.CLOSE])
     evaluation = gateway.open(upstream, retry=0)
     assert [evaluation.post().status for _ in range(3)] == [200, 200, 200]
@@ -237,7 +237,7 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
     gateway = start_gateway()
     piece = b"data: " + b"x" * 2**16 + b"\n\n"
     number = 2000  # 131 MB
-    upstream = Upstream(chunked(*[piece] * number))
+    upstream = Upstream(chunked(*[piece] * number, DONE))
     evaluation = gateway.open(upstream, timeout=0.5)
     gateway.open(Upstream(echo)).post()
     before = _resident(gateway.process.pid)
@@ -253,7 +253,7 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
         size = 0
         while data := response.read(2**20):
             size += len(data)
-        assert size == len(piece) * number
+        assert size == len(piece) * number + len(DONE)
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/odd"])

@@ -217,7 +217,7 @@ STREAMS: dict[str, tuple[object, list[bytes]]] = {
          event("</think>0", "stop", 0), event("!", "stop", 1), event("2", index=2), DONE],
     ),
     "no-finish": (True, [*words("It is", " 7."), DONE]),
-    "no-done": (True, [*words("It is", " 7.")]),
+    "no-done": (True, [*words("It is", " 7."), event(finish="stop")]),
     "completion": (True, [text_event("a</thi"), text_event("nk> 7"), text_event("", "stop"), DONE]),
     "other-events": (
         True, [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"),

@@ -43,8 +43,8 @@ def test_a_trusted_certificate(
     upstream = Upstream([reply(said("7"))])
     evaluation = start_gateway(cache=None).open(_behind(certificate, upstream), retry=1)
     assert [answer.text for answer in evaluation.posts(2)] == ["7", "7"]
-    upstream.say(chunked(event("7")))
-    assert evaluation.post(stream=True).body == event("7")
+    upstream.say(chunked(event("7", "stop")))
+    assert evaluation.post(stream=True).body == event("7", "stop")
     assert upstream.connections == 1
     upstream.say([reply(said("7"))[:-5], Then.CLOSE], [reply(said("8"))])
     assert evaluation.post().text == "8"

@@ -234,16 +234,26 @@ def test_a_program_that_passes_over_failures(bench: Bench) -> None:
     assert bench.run("-B").status == 0
 
 
-def test_half_a_stream(bench: Bench) -> None:
+UNFRAMED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ([*chunked(event("He"), end=False), Then.CLOSE], "the connection was closed"),
+        ([UNFRAMED, event("He"), Then.CLOSE], "the stream broke off: it has no finish reason"),
+    ],
+)
+def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
     """A stream that breaks off is broken for the harness too, and is not kept."""
-    upstream = Upstream([*chunked(event("He"), end=False), Then.CLOSE])
+    upstream = Upstream(script)
     job = SENDS.replace('"temperature": 1', '"temperature": 0, "stream": True').replace("* 10", "")
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(job, "job.py")
     assert bench.run().status == 2
     assert bench.run().status == 2
     assert len(upstream.seen) == 2
-    assert "the connection was closed" in output(bench, "gateway/usage.json")["last_error"]
+    assert reason in output(bench, "gateway/usage.json")["last_error"]
 
 
 # Who may ask, and who has the key
