@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
         workspace.check_locked(graph)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
-    if workspace.environments().resolve(_benchmarks(graph.nodes.values()), emit):
+    if workspace.environments().resolve(_installed(workspace, graph.nodes.values()), emit):
         graph = workspace.graph(words.targets)  # what was resolved is part of identities
     tell = lambda holder: _tell_waiting(emit, holder)  # noqa: E731
     with (
@@ -157,7 +157,7 @@ def _run(
 
     nodes = _once(plan.stale)
     environments = workspace.environments()
-    environments.make(_benchmarks(nodes), emit)
+    environments.make(_installed(workspace, nodes), emit)
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root, environments.of)
     executors = {
         name: workspace.plugins.get("executors", d.plugin)(
@@ -189,8 +189,15 @@ def _run(
     return frozenset(report.succeeded)
 
 
-def _benchmarks(nodes: Iterable[Node]) -> list[Declared]:
-    return list({n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}.values())
+def _installed(workspace: Workspace, nodes: Collection[Node]) -> list[Declared]:
+    """The benchmarks and deployments of `nodes`: what may name packages."""
+    benchmarks = {n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}
+    return [*benchmarks.values(), *_servers(workspace, nodes)]
+
+
+def _servers(workspace: Workspace, nodes: Iterable[Node]) -> list[Declared]:
+    names = dict.fromkeys(name for node in nodes for name in node.services)
+    return [workspace.project.deployments[name] for name in names]
 
 
 def _once(nodes: list[Node]) -> list[Node]:
@@ -203,7 +210,8 @@ def _once(nodes: list[Node]) -> list[Node]:
 
 def _ready(workspace: Workspace, plan: Plan) -> Secrets:
     """Everything that can be known to go wrong is said before anything starts; else the secrets."""
-    from evalmake.run.jobs import judge_of
+    from evalmake.run.jobs import Workshop, judge_of
+    from evalmake.run.lacking import lacking
     from evalmake.run.secrets import SERVICE, Secrets
 
     found, secrets = Diagnostics(), Secrets()
@@ -261,6 +269,10 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
                     help=[f"set it for this command: export {name}=...", f"or keep it: keyring set {SERVICE} {name}"],
                 )  # fmt: skip
         known |= set(wanted)
+    workshop = Workshop(project, workspace.plugins, workspace.root, environments.of)
+    for deployment in _servers(workspace, plan.stale):
+        engine = workspace.plugins.get("engines", deployment.plugin)
+        found.extend(lacking(workshop, environments, deployment, engine))
     found.check()
     secrets.resolve({name: name for name in known})  # also those of jobs that are to be taken over
     return secrets

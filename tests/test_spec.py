@@ -12,7 +12,7 @@ import pytest
 from projects import Project, check_golden
 
 SPEC = Path(__file__).parent / "spec"
-FOLDERS = ("names", "includes", "matrix", "inherit", "overrides", "policy", "values")
+FOLDERS = ("names", "includes", "matrix", "inherit", "overrides", "policy", "values", "engines")
 CASES = sorted(path for folder in FOLDERS for path in (SPEC / folder).glob("*.evalfile"))
 
 

@@ -97,7 +97,8 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
         files.add(root)
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
     files.add(str(project.path.with_suffix(".lock").absolute()))
-    listings, variables = workspace.environments().watched(project.benchmarks.values())
+    installed = [*project.benchmarks.values(), *project.deployments.values()]
+    listings, variables = workspace.environments().watched(installed)
     files |= listings
     with workspace.store() as kept:
         files |= kept.files(node.action.digest for node in outcome.plan.graph.nodes.values())

@@ -18,6 +18,7 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     """EvalmakeError with all that is wrong."""
     found = Diagnostics()
     check_places(project, graph, plugins, found)
+    check_servers(project, graph, plugins, found)
     check_ports(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
     check_interceptors(project, graph, plugins, found)
@@ -40,6 +41,23 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
                 benchmark.fields.spans["image",].value, "this benchmark runs in one",
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
+            )  # fmt: skip
+
+
+def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """What an engine can tell of a deployment; an executor must have what it needs."""
+    for name in graph.services:
+        declared = project.deployments[name]
+        check = getattr(plugins.get("engines", declared.plugin), "check_deployment", None)
+        if check is not None:
+            check(declared, found)
+        executor = project.executors[declared.block.executor]
+        if declared.block.image and not plugins.get("executors", executor.plugin).offers.images:
+            found.error(
+                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
+                declared.fields.spans["image",].value, "this deployment runs in one",
+                about=f"deployment {name}",
+                help=["give the deployment an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
 
 

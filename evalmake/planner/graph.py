@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from evalmake.planner.ports import Registry
 
-# A benchmark and its harness -> the versions it runs with, as far as they are known: name -> version.
+# A benchmark or deployment and its plugin -> the versions it runs with, where known: name -> version.
 Resolved = Callable[[Declared, object], Mapping[str, str]]
 
 # Of an adapter: they change no request that is sent, and no reply that is scored.
@@ -167,6 +167,7 @@ class Lowering:
                 "env": _plain(block.env),
                 "run": block.run,
                 "settings": _given(_dump(deployment)),
+                "resolved": self.resolved(deployment, engine),
             }
         )
 
@@ -219,7 +220,7 @@ class Lowering:
 
 
 def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],
-          plugins: Registry, resolved: Resolved = lambda benchmark, harness: {}) -> Graph:  # fmt: skip
+          plugins: Registry, resolved: Resolved = lambda declared, plugin: {}) -> Graph:  # fmt: skip
     """The graph of `cells` and `reports`."""
     lowering = Lowering(project, plugins, resolved)
     graph = Graph()

@@ -52,6 +52,14 @@ class JobState:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A file or folder of this host that a container has too, to read only unless it is `writable`."""
+
+    source: Path
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """An action made runnable. `id` is evalmake's and journaled before `submit`; secrets are names."""
 
@@ -69,6 +77,7 @@ class Job:
     cpus: float | None = None
     memory: int | None = None  # bytes
     gpus: int | None = None
+    mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
 
 
 class Executor(Protocol):
@@ -127,11 +136,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a harness runs and does not bring: a module, and the `packages` that it takes."""
+    """What a harness or engine runs and does not bring: a module, and the `packages` that it takes.
+
+    An engine's is known by its `command`, which must be found where there are no packages.
+    """
 
     module: str
     requirement: str
     others: tuple[str, ...] = ()
+    command: str = ""
 
     @property
     def distribution(self) -> str:
@@ -164,7 +177,13 @@ class Harness(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """How a deployment is served: the server writes its port to `port_file` once it listens."""
+    """How a deployment is served: the server writes its port to `port_file` once it listens.
+
+    One that must be told its port says `{port}` in `argv` or `env`, and `{host}` for the address to
+    listen on. `mounts` are what a container has of this host; words of `argv` and values of `env` that
+    are the path of one stand, where there is no container, for what lies there on this host. `model` is
+    the name by which the server knows its model, where it takes none that is given to it.
+    """
 
     argv: tuple[str, ...]
     port_file: str = "port"
@@ -173,10 +192,18 @@ class Service:
     base: str = "/v1"
     env: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    model: str = ""
 
 
 class Engine(Protocol):
-    """Says how a deployment is served; `Args`, where there is one, checks its `args`."""
+    """Says how a deployment is served; `Args`, where there is one, checks its `args`.
+
+    Beside these an engine may have a function `check_deployment(deployment: Declared, found:
+    Diagnostics)`, which adds to `found` what would only fail when it is served. One that runs a program
+    of someone else's names it as `program: ClassVar[Program]`: where there is neither an image nor, in
+    its `Settings`, `packages` that have it, it must be installed, and evalmake says so where it is not.
+    """
 
     Settings: ClassVar[type[BaseModel]]
     Args: ClassVar[type[BaseModel] | None]

@@ -63,7 +63,7 @@ print("\n".join(sorted(found)))
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What a benchmark's `packages` name, below `root`; `pinned` is the listing that a lock has."""
+    """What the `packages` of a benchmark or deployment name, below `root`; `pinned` is a lock's listing."""
 
     packages: tuple[str, ...]
     root: Path
@@ -185,55 +185,56 @@ class Environment:
 
 
 class Environments:
-    """The environments of a workspace's benchmarks."""
+    """The environments of a workspace's benchmarks and deployments."""
 
     def __init__(self, store: Path, lock: Lock) -> None:
         self.lock = lock
         self.root = Path(os.environ.get(ELSEWHERE) or store / "environments").absolute()
 
-    def of(self, benchmark: Declared) -> Environment | None:
-        """A benchmark's environment; None where it names no packages, or an image that has them."""
-        block = benchmark.block
-        if not block.packages or block.image:
+    def of(self, declared: Declared) -> Environment | None:
+        """Its environment; None where it names no packages, or an image that has them."""
+        owner = declared.block if declared.kind == "benchmark" else declared.settings
+        packages = getattr(owner, "packages", None)
+        if not packages or declared.block.image:
             return None
-        free = Environment(block.packages, self.root)
-        pin = self.lock.pins.get(package_set(block.packages))
+        free = Environment(packages, self.root)
+        pin = self.lock.pins.get(package_set(packages))
         if pin is None or free.text == (pinned := "".join(f"{p}\n" for p in pin.packages)):
             return free
-        return Environment(block.packages, self.root, pinned)
+        return Environment(packages, self.root, pinned)
 
-    def resolved(self, benchmark: Declared, harness: object) -> dict[str, str]:
-        """What a benchmark is known to run with: its environment, or the program installed here."""
-        if (environment := self.of(benchmark)) is not None:
+    def resolved(self, declared: Declared, plugin: object) -> dict[str, str]:
+        """What it is known to run with: its environment, or a harness's program installed here."""
+        if (environment := self.of(declared)) is not None:
             return environment.resolved
-        program: Program | None = getattr(harness, "program", None)
-        if program is None or benchmark.block.image:
+        program: Program | None = getattr(plugin, "program", None)
+        if program is None or program.command or declared.block.image:
             return {}
         try:
             return {program.distribution: version(program.distribution)}
         except PackageNotFoundError:
             return {}
 
-    def watched(self, benchmarks: Iterable[Declared]) -> tuple[set[str], dict[str, str | None]]:
+    def watched(self, declared: Iterable[Declared]) -> tuple[set[str], dict[str, str | None]]:
         """The files and variables, with their values, that what is resolved rests on."""
-        listings = {str(e.listing) for b in benchmarks if (e := self.of(b)) is not None}
+        listings = {str(e.listing) for one in declared if (e := self.of(one)) is not None}
         return listings, {ELSEWHERE: os.environ.get(ELSEWHERE)} if listings else {}
 
-    def resolve(self, benchmarks: Iterable[Declared], emit: Emit) -> bool:
+    def resolve(self, declared: Iterable[Declared], emit: Emit) -> bool:
         """Build the environments that never were, which says what their packages are; whether any."""
-        unknown = [b for b in benchmarks if (e := self.of(b)) is not None and not e.text]
+        unknown = [one for one in declared if (e := self.of(one)) is not None and not e.text]
         self.make(unknown, emit)
         return bool(unknown)
 
-    def make(self, benchmarks: Iterable[Declared], emit: Emit) -> None:
+    def make(self, declared: Iterable[Declared], emit: Emit) -> None:
         """Build what is not ready; EvalmakeError with what could not be."""
         told: dict[str, Diagnostic] = {}
-        for benchmark in benchmarks:
-            environment = self.of(benchmark)
+        for one in declared:
+            environment = self.of(one)
             if environment is None or environment.digest in told or environment.ready:
                 continue
             if why := environment.make(emit):
-                told[environment.digest] = _failed(benchmark, environment, why)
+                told[environment.digest] = _failed(one, environment, why)
         if told:
             raise EvalmakeError(told.values())
 
@@ -246,13 +247,18 @@ class Environments:
                 raise EvalmakeError([_failed(benchmark, trial, why)])
             return tuple(trial.text.splitlines())
 
-    def missing(self, benchmark: Declared, harness: object) -> Diagnostic | None:
-        """What to tell where a harness runs a program that its benchmark does not name, nor is here."""
-        program: Program | None = getattr(harness, "program", None)
-        environment = self.of(benchmark)
-        if program is None or benchmark.block.image:
+    def missing(
+        self, declared: Declared, plugin: object, path: str | None = None
+    ) -> Diagnostic | None:
+        """What to tell where a program of someone else's is neither among the packages nor here.
+
+        `path` is where an engine's program is looked for.
+        """
+        program: Program | None = getattr(plugin, "program", None)
+        environment = self.of(declared)
+        if program is None or declared.block.image:
             return None
-        if environment is None and find_spec(program.module) is not None:
+        if environment is None and _is_here(program, path):
             return None
         if environment is not None and program.distribution in environment.resolved:
             return None
@@ -260,14 +266,21 @@ class Environments:
         needed = ", ".join(f'"{one}"' for one in (program.requirement, *program.others))
         return problem(
             "missing-harness",
-            f"{benchmark.name} runs {program.distribution}, which is not installed",
-            _span(benchmark) if environment else benchmark.span, lacking,
-            about=f"benchmark {benchmark.name}",
-            help=[f"add to {'them' if environment else 'the benchmark'}: packages = [{needed}]"],
+            f"{declared.name} runs {program.distribution}, which is not installed",
+            _span(declared) if environment else declared.span, lacking,
+            about=f"{declared.kind} {declared.name}",
+            help=[f"add to {'them' if environment else f'the {declared.kind}'}: packages = [{needed}]"],
         )  # fmt: skip
 
 
-def _failed(benchmark: Declared, environment: Environment, why: str) -> Diagnostic:
+def _is_here(program: Program, path: str | None) -> bool:
+    """Whether a program is installed: an engine's is a command, a harness's a module beside evalmake."""
+    if program.command:
+        return shutil.which(program.command, path=path) is not None
+    return find_spec(program.module) is not None
+
+
+def _failed(declared: Declared, environment: Environment, why: str) -> Diagnostic:
     tail = _read(environment.log).splitlines()[-_TAIL:]
     help_ = [f"the whole log: {environment.log}"]
     if environment.pinned:
@@ -276,15 +289,15 @@ def _failed(benchmark: Declared, environment: Environment, why: str) -> Diagnost
         help_.append(f"to have the packages resolved anew, remove {environment.listing}")
     return problem(
         "environment-failed",
-        f"the packages of {benchmark.name} could not be installed: {why}",
-        _span(benchmark), about=f"benchmark {benchmark.name}",
+        f"the packages of {declared.name} could not be installed: {why}",
+        _span(declared), about=f"{declared.kind} {declared.name}",
         notes=["\n".join(["the last lines of its log were", *tail])] if tail else [],
         help=help_,
     )  # fmt: skip
 
 
-def _span(benchmark: Declared) -> Span:
-    span: Span = benchmark.fields.spans["packages",].value
+def _span(declared: Declared) -> Span:
+    span: Span = declared.fields.spans["packages",].value
     return span
 
 

@@ -18,6 +18,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 from evalmake.run.environments import Environment
+from evalmake.run.placing import placed, ported
 from evalmake.run.served import Served
 
 
@@ -36,7 +37,7 @@ class Workshop:
     project: Project
     plugins: Registry
     root: Path
-    environment: Callable[[Declared], Environment | None] = lambda benchmark: None
+    environment: Callable[[Declared], Environment | None] = lambda declared: None
     hashes: FileHashes = field(default_factory=FileHashes)
 
     def folder(self, id: str) -> Path:
@@ -49,7 +50,7 @@ class Workshop:
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
         workdir = self.folder(id)
-        env = {**command.env, **_told(cell.model, routes["model"], "EVALMAKE_MODEL")}
+        env = {**command.env, **self.told(cell.model, routes["model"], "EVALMAKE_MODEL")}
         env |= {
             "EVALMAKE_SEED": str(cell.seed),
             "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
@@ -61,7 +62,7 @@ class Workshop:
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
         if (judge := judge_of(self.project, cell.benchmark)) is not None:
-            env |= _told(judge, routes["judge"], "EVALMAKE_JUDGE")
+            env |= self.told(judge, routes["judge"], "EVALMAKE_JUDGE")
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
         env |= _past_proxies(os.environ)
         files = dict(command.files)
@@ -84,25 +85,48 @@ class Workshop:
         """A model server; `action` is the digest of what it is."""
         declared = self.project.deployments[name]
         block = declared.block
-        service: Service = self.plugins.get("engines", declared.plugin)().serve(declared)
-        if block.health:
-            service = replace(service, health=block.health)
+        service = self.service(declared)
         plain, hidden = split_env(block.env)
         of_executor = split_env(self.project.executors[block.executor].block.env)
+        env = {**of_executor[0], **plain}
+        if (environment := self.environment(declared)) is not None:
+            env |= environment.variables(env.get("PATH"))
         resources = block.resources
 
         def job(id: str) -> Job:
+            mine = ported(service)
+            for mount in mine.mounts.values():
+                if mount.writable:
+                    mount.source.mkdir(parents=True, exist_ok=True)
             return Job(
-                id, name, service.argv, self.folder(id), service.files, {},
-                {**of_executor[0], **plain, **service.env}, {**of_executor[1], **hidden}, block.image,
-                service.port, cpus=resources.cpus, memory=resources.memory.bytes if resources.memory else None,
-                gpus=resources.gpus,
+                id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
+                {**of_executor[1], **hidden}, block.image, mine.port, cpus=resources.cpus,
+                memory=resources.memory.bytes if resources.memory else None, gpus=resources.gpus,
+                mounts=mine.mounts if block.image else {},
             )  # fmt: skip
 
         return Served(
             name, f"deployment {name}", "serve", action, block.executor, service, block.ready.seconds,
             declared, job,
         )  # fmt: skip
+
+    def service(self, deployment: Declared) -> Service:
+        """How a deployment is served on its executor."""
+        block = deployment.block
+        service: Service = self.plugins.get("engines", deployment.plugin)().serve(deployment)
+        if block.health:
+            service = replace(service, health=block.health)
+        executor = self.project.executors[block.executor].plugin
+        return placed(service, bool(block.image), self.plugins.get("executors", executor).offers)
+
+    def told(self, model: Declared, route: Route, prefix: str) -> dict[str, str]:
+        """What a harness is told of a model: where it is, by what name, and its kind of API."""
+        block, name = model.block, model.block.name
+        if not name and block.deployment:
+            name = (
+                self.service(self.project.deployments[block.deployment]).model or block.deployment
+            )
+        return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
     def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
         known = {file.path: file for file in files_of(benchmark)}
@@ -125,13 +149,6 @@ class Workshop:
         temporary.chmod(0o444)
         os.replace(temporary, kept)
         return kept
-
-
-def _told(model: Declared, route: Route, prefix: str) -> dict[str, str]:
-    """What a harness is told of a model: where it is, by what name, and its kind of API."""
-    block = model.block
-    name = block.name or block.deployment or model.name
-    return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
 
 def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,97 @@
+"""Where a deployment's weights are: a folder of this host, a model of a hub, or an object store."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from evalmake.lang.diagnostic import Diagnostics
+from evalmake.lang.values import Files
+from evalmake.planner.ports import Mount
+from evalmake.project.declare import Declared
+
+MODELS = "/models"  # in a container, the folder in which weights are
+HUB = "/hub"  # in a container, the cache of what is fetched from the hub
+_URL = re.compile(r"([a-z0-9]+)://(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What a server is told of its weights: `name` is a path in a container, a hub's name, or a URL."""
+
+    name: str
+    revision: str = ""
+    mounts: Mapping[str, Mount] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+def scheme(weights: str | Files | None) -> str:
+    """How weights are named: `hf`, `s3` or the like; empty for files and paths."""
+    found = _URL.match(weights) if isinstance(weights, str) else None
+    return found[1] if found else ""
+
+
+def weights_of(deployment: Declared) -> Weights:
+    """The weights of a deployment that names some."""
+    named = deployment.block.weights
+    if scheme(named) == "hf":
+        name, _, revision = named.removeprefix("hf://").partition("@")
+        mounts, env = hub(deployment)
+        return Weights(name, revision, mounts, env)
+    if scheme(named):
+        return Weights(named)
+    source = folder(deployment)
+    suffix = source.suffix if isinstance(named, Files) and named.single else ""
+    place = f"{MODELS}/{deployment.name}{suffix}"
+    return Weights(place, mounts={place: Mount(source)})
+
+
+def hub(deployment: Declared) -> tuple[dict[str, Mount], dict[str, str]]:
+    """This host's cache of the hub, and what names it; nothing where the deployment names its own."""
+    if {"HF_HOME", "HF_HUB_CACHE"} & set(deployment.block.env):
+        return {}, {}
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub")
+    return {HUB: Mount(cache, writable=True)}, {"HF_HUB_CACHE": HUB}
+
+
+def folder(deployment: Declared) -> Path:
+    """Where weights that are files lie: the one file, the root of a `glob()`, or the path as written."""
+    named = deployment.block.weights
+    if not isinstance(named, Files):
+        return Path(deployment.fields.spans["weights",].value.source.folder, named)
+    first = named.files[0]
+    return first.path if named.single else first.path.parents[len(PurePath(first.name).parts) - 1]
+
+
+def check_weights(
+    deployment: Declared, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True
+) -> None:
+    """A deployment names weights, in a way that its engine takes."""
+    block, about = deployment.block, f"deployment {deployment.name}"
+    if not block.weights:
+        found.error(
+            "missing-key", f"{about} has no `weights`", deployment.span, about=about,
+            help=[f"name what it is to serve: {_kinds(schemes)}"],
+        )  # fmt: skip
+        return
+    span = deployment.fields.spans["weights",].value
+    kind = scheme(block.weights)
+    if kind and kind not in schemes:
+        found.error(
+            "bad-value", f"engine `{block.engine}` cannot fetch weights from {kind}://", span, about=about,
+            help=[f"fetch them first, and name what it can serve: {_kinds(schemes)}"],
+        )  # fmt: skip
+    elif kind == "hf" and "@" in block.weights and not revisions:
+        found.error(
+            "bad-value", f"engine `{block.engine}` cannot be told a revision", span, about=about,
+            help=['fetch the weights first, and name their files: glob("FOLDER/*")'],
+        )  # fmt: skip
+
+
+def _kinds(schemes: tuple[str, ...]) -> str:
+    known = {"hf": '"hf://ORG/NAME@REVISION"', "s3": '"s3://BUCKET/FOLDER"'}
+    return " or ".join(['glob("FOLDER/*")', *(known[one] for one in schemes)])

@@ -1,0 +1,77 @@
+"""The job of each engine's server, beside the Evalfile that asks for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from projects import check_golden
+
+from evalmake.planner.ports import Job, Offers, Service
+from evalmake.run.jobs import Workshop
+from evalmake.run.placing import placed, ported
+from evalmake.workspace import Workspace
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = sorted(GOLDEN.glob("*.evalfile"))
+
+
+def shown(job: Job, root: Path) -> str:
+    """A job, a word or variable a line, without what differs from run to run."""
+    lines = [f"image  {job.image}" if job.image else "no image", f"port   {job.port}"]
+    words = iter(job.argv)
+    line = next(words)
+    for word in words:
+        if word.startswith("--"):
+            lines.append(f"run    {line}")
+            line = word
+        else:
+            line += f" {word}"
+    lines.append(f"run    {line}")
+    lines += [f"env    {key}={value}" for key, value in sorted(job.env.items())]
+    lines += [f"secret {key}" for key in sorted(job.secrets)]
+    lines += [
+        f"mount  {place}{' (writable)' if mount.writable else ''} = {mount.source}"
+        for place, mount in sorted(job.mounts.items())
+    ]
+    text = "\n".join(lines).replace(str(root), "[FOLDER]")
+    return text + "\n"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Command, variables, mounts and name are those beside the Evalfile (UPDATE_GOLDEN=1 rewrites)."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("LOCAL_NIM_CACHE", str(tmp_path / "nim"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    for name in ("config.json", "model.safetensors", "model.gguf"):
+        (tmp_path / "weights").mkdir(exist_ok=True)
+        (tmp_path / "weights" / name).write_text(name)
+    (tmp_path / "Evalfile").write_bytes(path.read_bytes())
+    workspace = Workspace.open(tmp_path / "Evalfile")
+    graph = workspace.graph(())
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    texts = []
+    for name, action in graph.services.items():
+        served = workshop.deployment(name, action.digest)
+        known = served.service.model or name
+        job = served.job("id")
+        text = f"{name}: {known} at {served.service.health}\n" + shown(job, tmp_path)
+        texts.append(text if served.service.port else text.replace(str(job.port), "[PORT]"))
+    check_golden(path.with_suffix(".jobs"), "\n".join(texts).replace(str(tmp_path), "[FOLDER]"))
+
+
+def test_where_the_network_is_its_own() -> None:
+    """A server in a network of its own has a port that is known before it starts."""
+    service = Service(("serve", "--host", "{host}", "--port", "{port}"))
+    there = ported(placed(service, True, Offers(images=True, isolated=True)))
+    assert there.port == 8000
+    assert there.argv == ("serve", "--host", "0.0.0.0", "--port", "8000")
+
+
+def test_two_starts_have_two_ports() -> None:
+    """A server that is told its port is told another the next time, and it is written down."""
+    service = placed(Service(("serve", "{port}")), False, Offers())
+    chosen = {ported(service).argv[1] for _ in range(20)}
+    assert len(chosen) > 1
+    assert ported(service).files.keys() == {"port"}
