@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from mock_servers import mock_server
 from workspaces import Bench, kill, started_in
 
 from evalmake.run.environments import Environment
+
+# Of that version the package index has only builds for CUDA, so this can be none of those.
+TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +54,29 @@ def lm_eval(environments: Path) -> Environment:
 def inspect(environments: Path) -> Environment:
     """Inspect's environment."""
     return built(environments, "inspect-ai==0.3.285", "openai==3.54.0")
+
+
+@pytest.fixture(scope="session")
+def transformers(environments: Path) -> Environment:
+    """The server's environment, by pip alone: other installers may not know pip's own links."""
+    made = Environment(TRANSFORMERS, environments)
+    with patch("shutil.which", return_value=None):
+        failed = made.make(lambda event: None)
+    if failed and "CI" not in os.environ:
+        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log}")
+    assert not failed, made.log.read_text()[-2000:]
+    return made
+
+
+@pytest.fixture
+def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
+    """Write a tiny model of random weights into a folder."""
+
+    def write(folder: Path) -> None:
+        argv = [transformers.python, Path(__file__).with_name("tiny_model.py"), folder]
+        subprocess.run(argv, check=True, capture_output=True)
+
+    return write
 
 
 def built(environments: Path, *packages: str) -> Environment:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import by_hand
 import pytest
@@ -14,9 +12,6 @@ from workspaces import Bench, Ended, end, wait_for
 
 from evalmake.run.environments import Environment
 
-HERE = Path(__file__).parent
-# Of that version the package index has only builds for CUDA, so this can be none of those.
-PACKAGES = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
 EVALFILE = """\
     executor local {
         backend = process
@@ -104,26 +99,15 @@ INSPECT = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def transformers(environments: Path) -> Environment:
-    """The server's environment, by pip alone: other installers may not know pip's own links."""
-    made = Environment(PACKAGES, environments)
-    with patch("shutil.which", return_value=None):
-        failed = made.make(lambda event: None)
-    if failed and "CI" not in os.environ:
-        pytest.skip(f"{PACKAGES[0]}: {failed}: {made.log}")
-    assert not failed, made.log.read_text()[-2000:]
-    return made
-
-
 @pytest.fixture
-def workspace(bench: Bench, transformers: Environment) -> Bench:
+def workspace(
+    bench: Bench, transformers: Environment, write_tiny_model: Callable[[Path], None]
+) -> Bench:
     """A workspace with a tiny model, and a task for each of the two programs."""
     root = bench.root
     for folder in ("acme", "home", "hf/hub"):
         (root / folder).mkdir(parents=True)
-    argv = [transformers.python, HERE / "tiny_model.py", root / "acme" / "tiny"]
-    subprocess.run(argv, check=True, capture_output=True)
+    write_tiny_model(root / "acme" / "tiny")
     put_lm_eval(root / "tasks", "digits.yaml", count=12)
     put_inspect(root / "tasks", "digits.py", count=12)
     programs = str(transformers.folder / "bin")
