@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from evalmake.run.events import Emit
     from evalmake.run.secrets import Secrets
 
-_REPLICAS = "`replicas` above 1 needs one address for several servers, which this version of evalmake has not"
 _SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
 OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
 
@@ -151,6 +150,7 @@ def _run(
 ) -> frozenset[str]:  # fmt: skip
     from evalmake.run.events import Began
     from evalmake.run.gateways import Gateways
+    from evalmake.run.gpus import check_gpus
     from evalmake.run.jobs import Workshop
     from evalmake.run.scheduler import Scheduler
     from evalmake.run.served import GATEWAYS
@@ -165,6 +165,7 @@ def _run(
         )
         for name, d in workspace.project.executors.items()
     }
+    check_gpus(nodes, workspace.project, executors)
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
     hosts = {executors[node.executor].here() for node in nodes}
     process = workspace.plugins.get("executors", "process")
@@ -246,13 +247,6 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
                 deployment = project.deployments[model.block.deployment]
                 engine = workspace.plugins.get("engines", deployment.plugin)
                 lacks("engine", deployment.plugin, engine.needs, deployment.span)
-                if deployment.block.replicas > 1:
-                    lacks(
-                        "deployment",
-                        deployment.name,
-                        _REPLICAS,
-                        deployment.fields.spans["replicas",].value,
-                    )
                 places.append(deployment.block.executor)
                 wanted |= _secret_places(deployment, "env")
         for place in places:

@@ -78,6 +78,10 @@ class FakeExecutor:
         """So are its servers."""
         return "127.0.0.1", port
 
+    def gpus(self) -> tuple[str, ...] | None:
+        """They are not counted."""
+        return None
+
     def waitables(self) -> list[int]:
         """None: it must be polled."""
         return []

@@ -75,18 +75,33 @@ def logs_command(file: Path | None, directory: Path | None, target: str, follow:
     if path is not None:
         _follow(workspace, target, path, follow)
         return 0
-    if target in workspace.project.deployments:
-        kept = workspace.root / "logs" / f"{target}.log"
+    servers = _servers_of(workspace, target)
+    for name in servers:
+        kept = workspace.root / "logs" / f"{name}.log"
+        if len(servers) > 1:
+            click.echo(f"==> {name}")
         click.echo(
-            kept.read_text(errors="replace") if kept.exists() else f"{target} has no log",
+            kept.read_text(errors="replace") if kept.exists() else f"{name} has no log",
             nl=not kept.exists(),
         )
+    if servers:
         return 0
     graph = workspace.graph(Words.of([target], "logs").targets)
     with workspace.store() as store:
         for node in graph.nodes.values():
             _stored_log(store, node, len(graph.nodes) > 1)
     return 0
+
+
+def _servers_of(workspace: Workspace, target: str) -> list[str]:
+    """The servers that `target` names: all of a deployment, or one replica."""
+    from evalmake.run.served import replicas
+
+    for name, deployment in workspace.project.deployments.items():
+        servers = list(replicas(deployment))
+        if target in (name, *servers):
+            return servers if target == name else [target]
+    return []
 
 
 def _running_log(workspace: Workspace, target: str) -> Path | None:

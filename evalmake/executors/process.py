@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from evalmake.executors.gpus import Gpus, devices
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 from evalmake.project.schema import Block
 
@@ -36,12 +37,15 @@ class ProcessExecutor:
     """Runs each job in a process group of its own."""
 
     class Settings(Block):
-        """No settings beyond every executor's."""
+        """`gpus` are those that jobs are given, as many as their `resources` say."""
+
+        gpus: Gpus = None
 
     offers: ClassVar[Offers] = Offers(services=True)
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:
         self.root = root
+        self._gpus = devices(settings.gpus) if settings else None
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watched: dict[str, int] = {}
 
@@ -62,6 +66,8 @@ class ProcessExecutor:
                 path.symlink_to(source)
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
         environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
+        if self._gpus is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.devices)
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         child = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
@@ -141,6 +147,10 @@ class ProcessExecutor:
     def where(self, id: str, port: int) -> tuple[str, int]:
         """So are servers."""
         return "127.0.0.1", port
+
+    def gpus(self) -> tuple[str, ...] | None:
+        """Those of this machine that its settings name."""
+        return self._gpus
 
     def waitables(self) -> list[int]:
         """A descriptor for each running job, readable when its shell ends."""

@@ -46,6 +46,9 @@ class _Unbuilt:
         """No server is there to be reached."""
         raise OSError(self.offers.missing)
 
+    def gpus(self) -> None:
+        """None."""
+
     def waitables(self) -> list[int]:
         """None."""
         return []

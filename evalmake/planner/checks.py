@@ -69,6 +69,14 @@ def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagno
         port, executor = declared.block.port, project.executors[declared.block.executor]
         if not port or plugins.get("executors", executor.plugin).offers.isolated:
             continue
+        if declared.block.replicas > 1:
+            found.error(
+                "same-port", f"the {declared.block.replicas} servers of `{name}` have the same port {port}",
+                declared.fields.spans["port",].value, "given to each of them",
+                also=[(declared.fields.spans["replicas",].value, "so many servers")],
+                about=f"deployment {name}", notes=[f"all run on executor `{declared.block.executor}`"],
+                help=["leave out `port`: each is then given one of its own"],
+            )  # fmt: skip
         other = first.setdefault((declared.block.executor, port), declared)
         if other is not declared:
             found.error(

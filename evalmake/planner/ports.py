@@ -77,6 +77,7 @@ class Job:
     cpus: float | None = None
     memory: int | None = None  # bytes
     gpus: int | None = None
+    devices: tuple[str, ...] = ()  # the GPUs that are its own, where its executor counts them
     mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
 
 
@@ -105,6 +106,9 @@ class Executor(Protocol):
 
     def where(self, id: str, port: int) -> tuple[str, int]:
         """The host and port by which `id`, which serves on `port`, is reached from this host."""
+
+    def gpus(self) -> tuple[str, ...] | None:
+        """The names of the GPUs that jobs may have, one job at a time; None where none are counted."""
 
     def waitables(self) -> list[int]:
         """File descriptors that become readable when a job ends; none: the scheduler polls."""

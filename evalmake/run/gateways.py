@@ -36,8 +36,8 @@ FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
 _UNASKED = ("headers", "drop_headers", "plugins")  # of an adapter: they may change headers
 _KEY = "EVALMAKE_GATEWAY_KEY"
 _HEADER = "EVALMAKE_GATEWAY_HEADER_"
-At = Mapping[str, tuple[str, str]]
-"""The job and the address of each server, by the server's name."""
+At = Mapping[str, list[tuple[str, str]]]
+"""The jobs and the addresses of servers, by the name of what they serve."""
 _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
@@ -79,7 +79,7 @@ class Gateways:
         """
         routes = {}
         for role, model in self._models(node):
-            gateway, url = at[self._gateway(model).name]
+            [(gateway, url)] = at[self._gateway(model).name]
             key, token = _key(node, role), secrets.token_urlsafe(24)
             session = self._session(node, id, role, model, at, token)
             _write(self._file(gateway, key), session.text())
@@ -89,7 +89,8 @@ class Gateways:
     def move(self, node: Node, id: str, at: At) -> None:
         """Tell the gateways of the running job `id` where its models are served now."""
         for role, model in self._models(node):
-            path = self._file(at[self._gateway(model).name][0], _key(node, role))
+            [(gateway, _)] = at[self._gateway(model).name]
+            path = self._file(gateway, _key(node, role))
             with contextlib.suppress(OSError, ValueError, TypeError):
                 token = Session.read(path).token
                 _write(path, self._session(node, id, role, model, at, token).text())
@@ -106,7 +107,7 @@ class Gateways:
         adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
         return Session(
             token=token,
-            upstreams=[at[server][1] if server else model.block.endpoint],
+            upstreams=[url for _, url in at[server]] if server else [model.block.endpoint],
             folder=str(self.workshop.folder(id) / FOLDERS[role]),
             model=_source(self.sources[model.name], adapter),
             patience=ready.seconds if ready else 0.0,
@@ -206,7 +207,7 @@ class Gateways:
 
         what = {"settings": json.loads(settings("").text()), "secrets": names, "argv": argv}
         return Served(
-            f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
+            f"gateway {model.name}", f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
             Part.of(what).digest, GATEWAYS, service, 60.0, model, job,
         )  # fmt: skip
 

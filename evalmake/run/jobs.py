@@ -19,7 +19,7 @@ from evalmake.project.project import Project
 from evalmake.project.schema import references
 from evalmake.run.environments import Environment
 from evalmake.run.placing import placed, ported
-from evalmake.run.served import Served
+from evalmake.run.served import Served, replicas
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +81,8 @@ class Workshop:
             resources.memory.bytes if resources.memory else None, resources.gpus,
         )  # fmt: skip
 
-    def deployment(self, name: str, action: str) -> Served:
-        """A model server; `action` is the digest of what it is."""
+    def deployment(self, name: str, action: str) -> tuple[Served, ...]:
+        """The servers of a deployment, each like the others; `action` is the digest of what they are."""
         declared = self.project.deployments[name]
         block = declared.block
         service = self.service(declared)
@@ -105,9 +105,12 @@ class Workshop:
                 mounts=mine.mounts if block.image else {},
             )  # fmt: skip
 
-        return Served(
-            name, f"deployment {name}", "serve", action, block.executor, service, block.ready.seconds,
-            declared, job,
+        return tuple(
+            Served(
+                one, name, title, "serve", action, block.executor, service, block.ready.seconds,
+                declared, job, resources.gpus or 0,
+            )
+            for one, title in replicas(declared).items()
         )  # fmt: skip
 
     def service(self, deployment: Declared) -> Service:

@@ -45,6 +45,7 @@ def adopt(build: Build) -> None:
     others = [e for e in entries if e.name in build.unasked and not _recorded(build, e)]
     for entry in entries:
         if entry in others:
+            _leave(build, entry)
             continue
         executor = build.executors.get(entry.executor)
         phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
@@ -57,6 +58,14 @@ def adopt(build: Build) -> None:
                 build.emit(Adopted(entry.name, phase.value))
         elif not (is_server and others):
             _drop(build, entry, executor or build.executors["local"])
+        else:
+            _leave(build, entry)
+
+
+def _leave(build: Build, entry: Entry) -> None:
+    """A job that is left alone keeps its GPUs, for as long as there are others."""
+    build.services.gpus.claim(entry.id, entry.executor, entry.gpus)
+    build.services.gpus.lend(entry.id)
 
 
 def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
@@ -91,8 +100,9 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     if not build.gateways.may_take(task.node, servers):
         return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
-    task.servers = task.beside = servers
+    task.servers = servers
     task.tokens = build.gateways.tokens(task.node, servers)
+    build.services.gpus.claim(task.id, entry.executor, entry.gpus)
     build.waiting.remove(task)
     build.running[task.id] = task
     return True

@@ -25,7 +25,7 @@ from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, JobState, Outcome, Phase
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
-from evalmake.run.gateways import Gateways, noted
+from evalmake.run.gateways import At, Gateways, noted
 from evalmake.run.jobs import Workshop
 from evalmake.run.judging import judged, outputs
 from evalmake.run.recovery import adopt
@@ -92,7 +92,8 @@ class Scheduler:
         deployments = {name for node in nodes for name in node.services}
         served = {name: self.workshop.deployment(name, self.servers[name]) for name in deployments}
         for task in self.waiting:
-            for what in (*(served[name] for name in task.node.services), *task.gateways):
+            servers = [one for name in task.node.services for one in served[name]]
+            for what in (*servers, *task.gateways):
                 self.services.need(what, task.node.name)
         with self.signals:
             try:
@@ -141,8 +142,10 @@ class Scheduler:
                 continue
             if (lost := self.services.failed(task.needs)) is not None:
                 self._without_service(task, lost.what)
-            elif (urls := self.services.urls(task.needs, crowd)) is not None:
-                busy[task.executor] += self._submit(task, urls)
+            elif (
+                at := self.services.urls(task.needs, crowd, task.executor, task.gpus)
+            ) is not None:
+                busy[task.executor] += self._submit(task, at)
 
     def _failed_for_good(self) -> bool:
         return bool(self.report.failed) and not self.keep_going
@@ -151,24 +154,35 @@ class Scheduler:
         declared: int | None = self.workshop.project.executors[executor].block.slots
         return declared or os.cpu_count() or 1
 
-    def _submit(self, task: Task, urls: Mapping[str, tuple[str, str]]) -> bool:
-        """Start a task beside these servers, each by its job and its address; whether it runs."""
+    def _submit(self, task: Task, at: At) -> bool:
+        """Start a task beside these servers; whether it runs."""
         node, digest = task.node, task.node.action.digest
         head = self.store.head(digest)
         attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{attempt}"
         task.started, task.ended_for, task.last_error = time.time(), "", ""
-        task.servers = task.beside = self.services.ids(task.needs)
+        task.servers, task.beside = self.services.ids(task.needs), at
+        gpus = self.services.gpus.take(task.id, task.executor, task.gpus)
         self.waiting.remove(task)
         folder = str(self.workshop.folder(task.id))
         try:
             host = self.executors[task.executor].here()
-            routes = self.gateways.open(node, task.id, urls, host)
+            routes = self.gateways.open(node, task.id, at, host)
             task.tokens = tuple(route.token for route in routes.values())
             job = self.workshop.evaluation(node, task.id, routes)
             self.journal.write(
-                Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started)
+                Entry(
+                    task.id,
+                    node.name,
+                    "evaluate",
+                    digest,
+                    task.executor,
+                    folder,
+                    task.started,
+                    gpus,
+                )
             )
+            job = replace(job, devices=gpus)
             self.executors[task.executor].submit(job, self.secrets.resolve(job.secrets))
         except EvalmakeError as error:
             self._never_ran(task, *error.diagnostics)
@@ -185,6 +199,7 @@ class Scheduler:
         self.gateways.close(task.node, task.id, task.servers)
         shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
+        self.services.gpus.give(task.id)
         self.report.failed.append(task.node.name)
         self.report.problems.extend(problems)
         self._release(task)
@@ -246,8 +261,8 @@ class Scheduler:
         if self.services.ids(tuple(task.ways)) != task.ways:
             task.ended_for = _CUT_OFF
             return
-        if self.services.ids(task.needs) != task.beside and (at := self.services.at(task.needs)):
-            task.beside = self.services.ids(task.needs)
+        if (at := self.services.at(task.needs)) and at != task.beside:
+            task.beside = at
             self.gateways.move(task.node, task.id, at)
         sums = noted(folder)
         task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
@@ -322,6 +337,7 @@ class Scheduler:
         self.store.commit(node.action, result, files)
         shutil.rmtree(folder, ignore_errors=True)
         self.journal.remove(task.id)
+        self.services.gpus.give(task.id)
 
     def _may_retry(self, task: Task, lost: bool) -> bool:
         """Whether to try again: within `retries`, or where its server or it itself was killed."""
@@ -363,7 +379,7 @@ class Scheduler:
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
-        for id in [*self.running, *self.services.ids(tuple(self.services.all)).values()]:
+        for id in [*self.running, *self.services.ids(tuple(self.services.groups)).values()]:
             try:
                 os.killpg(int((self.workshop.folder(id) / "pid").read_text()), signal.SIGKILL)
             except (OSError, ValueError):

@@ -12,11 +12,20 @@ GATEWAYS = "(gateways)"
 """The executor that runs gateways: it is not one of the Evalfile's."""
 
 
+def replicas(deployment: Declared) -> dict[str, str]:
+    """The names of a deployment's servers, and what they are called in messages."""
+    name, count = deployment.name, deployment.block.replicas
+    if count == 1:
+        return {name: f"deployment {name}"}
+    return {f"{name}#{n}": f"replica {n} of deployment {name}" for n in range(1, count + 1)}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Served:
     """A server, whatever it serves: what it is, how it is started, and by what it is told."""
 
-    name: str
+    name: str  # its own among replicas
+    group: str  # that of all replicas, by which it is asked for
     title: str  # in messages: "deployment qwen"
     kind: str  # the journal's word: serve | gateway
     action: str  # the digest of what it is: a running one is taken over if it is the same
@@ -26,6 +35,7 @@ class Served:
     declared: Declared
     job: Callable[[str], Job]
     """Its job by the job's id."""
+    gpus: int = 0
 
     @property
     def is_deployment(self) -> bool:

@@ -1,4 +1,9 @@
-"""Servers: each started once, when the first that needs it is ready; probed; shared; stopped last."""
+"""Servers: each started once, when the first that needs it is ready; probed; shared; stopped last.
+
+A deployment has one server or several. It is ready when the first answers, so that none waits for the
+slowest, and the others join in; it has failed when there is none left. Those beyond the first are
+started where there is room for them.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +14,15 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.lang.values import Duration
 from evalmake.planner.ports import Executor, JobState, Phase
 from evalmake.run.events import Emit, ServiceChanged
+from evalmake.run.gateways import At
+from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
@@ -24,6 +31,7 @@ from evalmake.store.journal import Entry, Journal
 _STARTS = 3
 _FIRST_WAIT = 0.5
 _UP = ("starting", "ready")
+_DOWN = ("wanted", "stopped")
 _KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
 _TAKEN = "end what listens there, or give the deployment another `port`"
 
@@ -58,11 +66,16 @@ class Services:
         self.journal = journal
         self.secrets = secrets
         self.emit = emit
+        self.gpus = Gpus(executors)
         self.all: dict[str, Running] = {}
+        self.groups: dict[str, list[Running]] = {}
 
     def need(self, what: Served, user: str) -> None:
         """`user` will want the server."""
-        self.all.setdefault(what.name, Running(what)).users.add(user)
+        if what.name not in self.all:
+            self.all[what.name] = Running(what)
+            self.groups.setdefault(what.group, []).append(self.all[what.name])
+        self.all[what.name].users.add(user)
 
     def adopt(self, entry: Entry) -> bool:
         """Take over a server that an interrupted build left running, if it is wanted as it is."""
@@ -73,40 +86,81 @@ class Services:
             return False
         service.state, service.id, service.since = "starting", entry.id, time.time()
         service.starts = 1
+        self.gpus.claim(entry.name, entry.executor, entry.gpus)
         return True
 
     def lend(self, name: str) -> None:
         """A server that was taken over is not to be stopped: others use it."""
         self.all[name].lent = True
+        self.gpus.lend(name)
 
-    def urls(self, names: tuple[str, ...], crowd: bool) -> dict[str, tuple[str, str]] | None:
-        """The jobs and the URLs of these servers once all are ready.
+    def urls(self, names: tuple[str, ...], crowd: bool, executor: str, gpus: int) -> At | None:
+        """The jobs and the URLs of these, once all are ready and the user's own GPUs are free.
 
-        Those that are not are started, together, where the `slots` of their executors allow it; with
-        `crowd`, beyond them, but only while no other server is on its way.
+        Those that are not are started, together, where the GPUs and `slots` of their executors allow
+        it; with `crowd`, beyond the slots, and by stopping what others will need again, but only while
+        no server is on its way.
         """
-        down = [self.all[name] for name in names if self.all[name].state in ("wanted", "stopped")]
-        if self._fit(down) or (crowd and not self.pending()):
+        down = [one for name in names if (one := self._first_down(name)) is not None]
+        wanted = Counter({executor: gpus})
+        for service in down:
+            if not self.gpus.held(service.what.name):
+                wanted[service.what.executor] += service.what.gpus
+        crowd = crowd and not self.pending()
+        if crowd:
+            self._make_room(names, wanted)
+        if not self.gpus.fit(wanted):
+            return None
+        if self._fit(down) or crowd:
             for service in down:
                 self._start(service)
+            self._start_more(names)
         return self.at(names)
 
-    def at(self, names: tuple[str, ...]) -> dict[str, tuple[str, str]] | None:
-        """The jobs and the URLs of these servers if all are ready."""
-        if all(self.all[name].state == "ready" for name in names):
-            return {name: (self.all[name].id, self.all[name].url) for name in names}
-        return None
+    def _first_down(self, name: str) -> Running | None:
+        """A server to start for what has none."""
+        group = self.groups[name]
+        if any(one.state in _UP for one in group):
+            return None
+        return next((one for one in group if one.state in _DOWN), None)
+
+    def _start_more(self, names: tuple[str, ...]) -> None:
+        """Start further servers of what has one that is ready or on its way."""
+        for service in (one for name in names for one in self.groups[name][1:]):
+            wanted = {service.what.executor: service.what.gpus}
+            if service.state in _DOWN and self._fit([service]) and self.gpus.fit(wanted):
+                self._start(service)
+
+    def _make_room(self, names: tuple[str, ...], wanted: Mapping[str, int]) -> None:
+        """Stop servers until so many GPUs are free, keeping one of each that is needed now."""
+        kept = {id(next((one for one in self.groups[n] if one.state in _UP), None)) for n in names}
+        for service in self.all.values():
+            if self.gpus.fit(wanted):
+                return
+            if service.what.gpus and id(service) not in kept and wanted[service.what.executor]:
+                self._stop(service)
+        if not self.gpus.fit(wanted):
+            self.gpus.overlook()
+
+    def at(self, names: tuple[str, ...]) -> At | None:
+        """The jobs and the URLs of those servers of these that are ready, if each has one."""
+        found = {
+            name: [(one.id, one.url) for one in self.groups[name] if one.state == "ready"]
+            for name in names
+        }
+        return found if all(found.values()) else None
 
     def failed(self, names: tuple[str, ...]) -> Running | None:
-        """The first of these that cannot be had."""
-        return next((self.all[n] for n in names if self.all[n].state == "failed"), None)
+        """A server of the first of these that cannot be had."""
+        groups = (self.groups[name] for name in names)
+        return next((g[0] for g in groups if all(one.state == "failed" for one in g)), None)
 
     def release(self, name: str, user: str) -> None:
-        """`user` is done; the last one out stops the server."""
-        service = self.all[name]
-        service.users.discard(user)
-        if not service.users:
-            self._stop(service)
+        """`user` is done; the last one out stops the servers."""
+        for service in self.groups[name]:
+            service.users.discard(user)
+            if not service.users:
+                self._stop(service)
 
     def tick(self) -> bool:
         """Look after all servers; whether one is being waited for."""
@@ -131,14 +185,18 @@ class Services:
         )
 
     def ids(self, names: tuple[str, ...]) -> dict[str, str]:
-        """The jobs of these servers now, empty where there is none."""
-        found = {name: self.all[name] for name in names}
-        return {name: one.id if one.state in _UP else "" for name, one in found.items()}
+        """The jobs of all servers of these now, by the servers' names; empty for what has none."""
+        found: dict[str, str] = {}
+        for name in names:
+            up = [one for one in self.groups[name] if one.state in _UP]
+            found |= {one.what.name: one.id for one in up} or {name: ""}
+        return found
 
     def alive(self, ids: Mapping[str, str]) -> bool:
         """Whether the servers are still the jobs `ids`, and run."""
-        return ids == self.ids(tuple(ids)) and all(
-            self._phase(self.all[name]) is Phase.RUNNING for name in ids
+        return all(
+            id and self.all[name].id == id and self._phase(self.all[name]) is Phase.RUNNING
+            for name, id in ids.items()
         )
 
     def stop_all(self) -> None:
@@ -194,9 +252,19 @@ class Services:
         self._tell(service, "starting" if service.starts == 1 else "restarting")
         folder = str(self.workshop.folder(id))
         try:
-            job = what.job(id)
+            gpus = self.gpus.take(what.name, what.executor, what.gpus)
+            job = replace(what.job(id), devices=gpus)
             self.journal.write(
-                Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since)
+                Entry(
+                    id,
+                    what.name,
+                    what.kind,
+                    what.action,
+                    what.executor,
+                    folder,
+                    service.since,
+                    gpus,
+                )
             )
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
@@ -249,6 +317,7 @@ class Services:
         service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
         if service.state == "failed":
+            self.gpus.give(service.what.name)
             self._tell(service, "failed", why)
 
     def _stop(self, service: Running) -> None:
@@ -258,6 +327,7 @@ class Services:
             service.state = "stopped"
             service.starts = 0
             self._tell(service, "stopped")
+        self.gpus.give(service.what.name)
 
     def _put_away(self, service: Running) -> None:
         """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes."""

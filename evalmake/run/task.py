@@ -8,6 +8,7 @@ from evalmake.lang.diagnostic import Diagnostic, problem
 from evalmake.lang.values import Duration
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Outcome
+from evalmake.run.gateways import At
 from evalmake.run.served import Served
 
 
@@ -23,7 +24,7 @@ class Task:
     not_before: float = 0.0
     id: str = ""
     servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it began beside
-    beside: dict[str, str] = field(default_factory=dict)  # the same now, as its gateways know
+    beside: At = field(default_factory=dict)  # where they are now, as its gateways know
     tokens: tuple[str, ...] = ()
     started: float = 0.0
     shown: tuple[int, int, int] = (0, 0, 0)
@@ -40,6 +41,11 @@ class Task:
     def ways(self) -> dict[str, str]:
         """The jobs of the gateways that it began beside: without one of them it is lost."""
         return {gateway.name: self.servers[gateway.name] for gateway in self.gateways}
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs it takes itself."""
+        return self.node.evaluation.variant.block.resources.gpus or 0
 
     @property
     def timeout(self) -> Duration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ class Entry:
     executor: str
     workdir: str
     started: float  # seconds since the epoch
+    gpus: Sequence[str] = ()  # those that it has, where they are counted
 
 
 class Journal:

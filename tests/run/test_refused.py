@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from workspaces import Bench
 
 EVALFILE = """\
@@ -21,27 +20,18 @@ EVALFILE = """\
         path = "r.md"
     }
 """
-REPLICAS = "{ engine = mock }", "{ engine = mock, replicas = 2 }"
 SIGN = 'path = "r.md"', 'path = "r.md", sign = secret("KEY")'
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (REPLICAS, "deployment `served`: `replicas` above 1 needs one address for several servers"),
-        (SIGN, "report `r`: `sign` needs signatures"),
-    ],
-    ids=["replicas", "sign"],
-)
-def test_before_anything_starts(bench: Bench, change: tuple[str, str], said: str) -> None:
-    """A second server or a signature that cannot be had: nothing runs, the plan is still shown."""
+def test_before_anything_starts(bench: Bench) -> None:
+    """A signature that cannot be had: nothing runs, the plan is still shown."""
     bench.evalfile(EVALFILE)
-    bench.edit(*change)
+    bench.edit(*SIGN)
     assert bench.run("-n").status == 0
     ended = bench.run()
 
     assert ended.status == 2
-    assert f"error: {said}" in ended.err
+    assert "error: report `r`: `sign` needs signatures" in ended.err
     assert "[not-available]" in ended.err
     assert bench.attempts() == []
     assert not (bench.root / "r.md").exists()
@@ -58,10 +48,3 @@ def test_a_report_alone(bench: Bench) -> None:
     assert ended.status == 2
     assert "error: report `r`: `sign` needs signatures" in ended.err
     assert not (bench.root / "r.md").exists()
-
-
-def test_one_server_is_not_refused(bench: Bench) -> None:
-    """`replicas = 1` is what there is, and runs."""
-    bench.evalfile(EVALFILE)
-    bench.edit(REPLICAS[0], REPLICAS[1].replace("2", "1"))
-    assert bench.run().status == 0

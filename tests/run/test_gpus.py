@@ -1,0 +1,238 @@
+"""GPUs are counted: no two jobs have the same, and servers that each need all take turns."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from workspaces import SUMS, Bench, Ended, end, wait_for
+
+from evalmake.executors.gpus import devices
+
+EVALFILE = """\
+    executor local {
+        backend = process
+        slots   = 4
+        gpus    = 2
+    }
+    defaults deployment { engine = mock }
+    deployment one { resources = { gpus = 2 } }
+    deployment two {
+        args      = { seed = 2 }
+        resources = { gpus = 2 }
+    }
+    model one { deployment = one }
+    model two { deployment = two }
+    eval e {
+        model     in [one, two]
+        benchmark = sums
+        seed      in 1..3
+    }
+"""
+SEEN = """\
+    benchmark seen {
+        harness = command
+        run     = '''
+            echo $CUDA_VISIBLE_DEVICES >> ROOT/seen
+            echo '{"a": 1}' > $EVALMAKE_OUT/scores.json
+        '''
+    }
+"""
+"""A benchmark that notes which GPUs it is given."""
+
+CROSSED = """\
+    executor local {
+        backend = process
+        gpus    = 3
+    }
+    defaults deployment { engine = mock }
+    deployment one { resources = { gpus = 1 } }
+    deployment two {
+        args      = { seed = 2 }
+        resources = { gpus = 1 }
+    }
+    deployment judge {
+        args      = { seed = 3 }
+        resources = { gpus = 2 }
+    }
+    model one { deployment = one }
+    model two { deployment = two }
+    model judge { deployment = judge }
+    benchmark judged {
+        harness = native
+        files   = file("sums.jsonl")
+        prompt  = "{question}"
+        target  = "{answer}"
+        scorer  = judge
+        judge   = judge
+    }
+    eval e {
+        model     in [one, two]
+        benchmark in [sums, judged]
+    }
+"""
+"""While both models are served, there is no room for the judge of each."""
+
+
+def steps(ended: Ended) -> list[str]:
+    """Which servers were started and stopped, in order."""
+    return re.findall(r"deployment (\S+: (?:starting|stopped))", ended.err)
+
+
+def test_servers_take_turns(bench: Bench) -> None:
+    """Two servers that need both GPUs are each started once: one is done with before the other begins."""
+    bench.evalfile(EVALFILE, SUMS)
+    bench.sums(3)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert steps(ended) == ["one: starting", "one: stopped", "two: starting", "two: stopped"]
+    assert len(bench.scores()) == 6
+    bench.clean()
+
+
+def test_servers_side_by_side(bench: Bench) -> None:
+    """Where there is room for both, neither waits for the other to stop."""
+    bench.evalfile(EVALFILE, SUMS)
+    bench.edit("gpus    = 2", "gpus    = 4")
+    bench.sums(3)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert steps(ended)[:2] == ["one: starting", "two: starting"]
+    bench.clean()
+
+
+def test_more_than_there_are(bench: Bench) -> None:
+    """A server that needs more GPUs than its executor has is refused before anything starts."""
+    bench.evalfile(EVALFILE, SUMS)
+    bench.edit("gpus    = 2", "gpus    = 1")
+    bench.sums(3)
+    ended = bench.run()
+    assert ended.status == 2
+    assert (
+        "error: executor `local` has 1 GPU, and e/one/1 needs 2 at once [executor-lacks]"
+        in ended.err
+    )
+    assert "`one` takes 2" in ended.err
+    assert "`two` takes 2" in ended.err
+    assert steps(ended) == []
+    assert bench.attempts() == []
+
+
+def test_room_is_made(bench: Bench) -> None:
+    """Servers that wait for each other's GPUs do not wait for ever."""
+    bench.evalfile(CROSSED, SUMS)
+    bench.sums(3)
+    ended = bench.run("-k")
+    assert "e/one/judged" in ended.err
+    done = {attempt.name for attempt in bench.attempts()}
+    assert done == {"e/one/sums", "e/two/sums", "e/one/judged", "e/two/judged"}
+    bench.clean()
+
+
+@pytest.mark.parametrize(("count", "given"), [(1, {"0", "1", "2"}), (2, {"0,1"}), (0, {""})])
+def test_evaluations_have_their_own(bench: Bench, count: int, given: set[str]) -> None:
+    """An evaluation is given as many GPUs as it asks for, and none where it asks for none."""
+    bench.evalfile(
+        f"""\
+        executor local {{
+            backend = process
+            slots   = 4
+            gpus    = 3
+        }}
+        model nobody {{
+            endpoint = "http://127.0.0.1:9/v1"
+            name     = "nobody"
+        }}
+        eval e {{
+            model     = nobody
+            benchmark = seen
+            seed      in 1..6
+            resources = {{ gpus = {count} }}
+        }}
+        """,
+        SEEN.replace("ROOT", str(bench.root)),
+    )
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    told = (bench.root / "seen").read_text().split("\n")[:-1]
+    assert len(told) == 6
+    assert set(told) <= given
+    bench.clean()
+
+
+def test_they_are_kept_through_a_crash(bench: Bench) -> None:
+    """What an interrupted build gave to a job that still runs is given to no other."""
+    bench.evalfile(
+        """\
+        executor local {
+            backend = process
+            slots   = 4
+            gpus    = 1
+        }
+        model nobody {
+            endpoint = "http://127.0.0.1:9/v1"
+            name     = "nobody"
+        }
+        eval e {
+            model     = nobody
+            benchmark = held
+            seed      in 1..2
+            resources = { gpus = 1 }
+        }
+        """,
+        f"""\
+        benchmark held {{
+            harness = command
+            run     = '''
+                echo start >> {bench.root}/order
+                until [ -e {bench.root}/go ]; do sleep 0.1; done
+                echo end >> {bench.root}/order
+                echo '{{"a": 1}}' > $EVALMAKE_OUT/scores.json
+            '''
+        }}
+        """,
+    )
+    order = bench.root / "order"
+    first = bench.start()
+    wait_for(order.exists)
+    first.kill()
+    first.communicate()
+    second = bench.start()
+    wait_for(lambda: len(list((bench.root / ".evalmake/journal").glob("*.json"))) > 0)
+    (bench.root / "go").touch()
+    ended = end(second)
+    assert ended.status == 0, ended.text
+    assert order.read_text().split() == ["start", "end", "start", "end"]
+    bench.clean()
+
+
+@pytest.mark.parametrize(
+    ("setting", "visible", "found"),
+    [
+        (None, None, None),
+        (2, None, ("0", "1")),
+        (2, "4,5,6", ("4", "5")),
+        ("all", "4,5", ("4", "5")),
+        ("all", "", ()),
+        ("all", None, ("0", "1", "2")),
+        ("0,2", "4,5", ("0", "2")),
+    ],
+)
+def test_which_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: int | str | None, visible: str | None,
+    found: tuple[str, ...] | None,
+) -> None:  # fmt: skip
+    """A count, all that the driver or the variable shows, or ids; none of all without a driver."""
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\nprintf '0\\n1\\n2\\n'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if visible is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert devices(setting) == found
+    driver.unlink()
+    if (setting, visible) == ("all", None):
+        assert devices("all") == ()
