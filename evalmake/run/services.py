@@ -137,7 +137,7 @@ class Services:
         for service in self.all.values():
             if self.gpus.fit(wanted):
                 return
-            if service.what.gpus and id(service) not in kept and wanted[service.what.executor]:
+            if id(service) not in kept and service.what.gpus and wanted[service.what.executor]:
                 self._stop(service)
         if not self.gpus.fit(wanted):
             self.gpus.overlook()
@@ -321,7 +321,9 @@ class Services:
             self._tell(service, "failed", why)
 
     def _stop(self, service: Running) -> None:
-        if service.state in _UP and not service.lent:
+        if service.lent:
+            return
+        if service.state in _UP:
             self._executor(service).cancel(service.id)
             self._put_away(service)
             service.state = "stopped"

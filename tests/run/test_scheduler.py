@@ -144,5 +144,6 @@ def test_a_server_is_given_its_resources(bench: Bench) -> None:
     bench.job("")
     workspace = Workspace.open(bench.root / "Evalfile")
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
-    job = workshop.deployment("big", "a digest").job("id")
+    (server,) = workshop.deployment("big", "a digest")
+    job = server.job("id")
     assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)
