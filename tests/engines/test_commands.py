@@ -53,7 +53,7 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
     texts = []
     for name, action in graph.services.items():
-        served = workshop.deployment(name, action.digest)
+        (served,) = workshop.deployment(name, action.digest)
         known = served.service.model or name
         job = served.job("id")
         text = f"{name}: {known} at {served.service.health}\n" + shown(job, tmp_path)

@@ -129,6 +129,11 @@ class ExecutorContract:
         numbers = [(root / f"job.{at}" / "out" / "number").read_text() for at in (1, 2)]
         assert numbers == ["1\n", "2\n"]
 
+    def test_gpus(self, make: Make, root: Path) -> None:
+        """An executor names its GPUs, each once, or counts none."""
+        gpus = make(root).gpus()
+        assert gpus is None or len(set(gpus)) == len(gpus)
+
     def test_waitables(self, make: Make, root: Path) -> None:
         """What it offers to wait on are open descriptors, and none is left after the end."""
         executor = make()
