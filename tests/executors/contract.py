@@ -129,9 +129,9 @@ class ExecutorContract:
         numbers = [(root / f"job.{at}" / "out" / "number").read_text() for at in (1, 2)]
         assert numbers == ["1\n", "2\n"]
 
-    def test_gpus(self, make: Make, root: Path) -> None:
+    def test_gpus(self, make: Make) -> None:
         """An executor names its GPUs, each once, or counts none."""
-        gpus = make(root).gpus()
+        gpus = make().gpus()
         assert gpus is None or len(set(gpus)) == len(gpus)
 
     def test_waitables(self, make: Make, root: Path) -> None:
