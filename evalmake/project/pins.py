@@ -72,10 +72,17 @@ def inputs_of(declared: Declared) -> Iterator[Input]:
         known = key != "image" and block.digest
         if isinstance(text, str) and not known and not good.search(text):
             yield Input(key, text, text, spans[key,].value, declared)
-    packages = getattr(block, "packages", None)
+    packages = packages_of(declared)
     if packages and not block.image:
         name, written = package_set(packages), " ".join(packages)
         yield Input("packages", name, written, spans["packages",].value, declared)
+
+
+def packages_of(declared: Declared) -> tuple[str, ...]:
+    """What a benchmark, or a deployment whose engine installs its server, names as its packages."""
+    owner = declared.block if declared.kind == "benchmark" else declared.settings
+    found: tuple[str, ...] | None = getattr(owner, "packages", None)
+    return found or ()
 
 
 def apply_lock(project: Project) -> None:

@@ -32,6 +32,7 @@ from evalmake.lang.source import Span
 from evalmake.planner.ports import Program
 from evalmake.project.declare import Declared
 from evalmake.project.lock import Lock, interpreter, package_set
+from evalmake.project.pins import packages_of
 from evalmake.run.events import Emit, Installing, Waiting
 from evalmake.store.lock import locked
 
@@ -63,7 +64,7 @@ print("\n".join(sorted(found)))
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the `packages` of a benchmark or deployment name, below `root`; `pinned` is a lock's listing."""
+    """What `packages` name, below `root`; `pinned` is the listing that a lock has."""
 
     packages: tuple[str, ...]
     root: Path
@@ -193,8 +194,7 @@ class Environments:
 
     def of(self, declared: Declared) -> Environment | None:
         """Its environment; None where it names no packages, or an image that has them."""
-        owner = declared.block if declared.kind == "benchmark" else declared.settings
-        packages = getattr(owner, "packages", None)
+        packages = packages_of(declared)
         if not packages or declared.block.image:
             return None
         free = Environment(packages, self.root)
@@ -238,13 +238,13 @@ class Environments:
         if told:
             raise EvalmakeError(told.values())
 
-    def anew(self, benchmark: Declared, emit: Emit) -> tuple[str, ...]:
-        """What a benchmark's packages would be resolved to now; what stands is left alone."""
+    def anew(self, declared: Declared, emit: Emit) -> tuple[str, ...]:
+        """What its packages would be resolved to now; what stands is left alone."""
         self.root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
-            trial = Environment(benchmark.block.packages, Path(folder))
+            trial = Environment(packages_of(declared), Path(folder))
             if why := trial.make(emit):
-                raise EvalmakeError([_failed(benchmark, trial, why)])
+                raise EvalmakeError([_failed(declared, trial, why)])
             return tuple(trial.text.splitlines())
 
     def missing(

@@ -140,15 +140,13 @@ class Gateways:
             return False
 
     def may_take(self, node: Node, jobs: Mapping[str, str]) -> bool:
-        """Whether a job of an earlier build still has its ways, and asks as this build would."""
+        """Whether a job of an earlier build asks as this one would; one that lost its way is told later."""
         for role, model in self._models(node):
             gateway = jobs.get(self._gateway(model).name, "")
-            try:
+            with contextlib.suppress(OSError, ValueError, TypeError):
                 session = Session.read(self._file(gateway, _key(node, role)))
-            except (OSError, ValueError, TypeError):
-                return False
-            if self.not_before and not session.not_before:
-                return False
+                if self.not_before and not session.not_before:
+                    return False
         return True
 
     def tokens(self, node: Node, jobs: Mapping[str, str]) -> tuple[str, ...]:

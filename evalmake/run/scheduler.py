@@ -258,7 +258,7 @@ class Scheduler:
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
         folder = self.workshop.folder(task.id)
-        if self.services.ids(tuple(task.ways)) != task.ways:
+        if self.services.ids(tuple(task.ways)) != task.ways or not all(task.ways.values()):
             task.ended_for = _CUT_OFF
             return
         if (at := self.services.at(task.needs)) and at != task.beside:

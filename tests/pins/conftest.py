@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from registries import PROGRAM, Registry, registry
+
+from evalmake.executors.process import ProcessExecutor
+
+
+@pytest.fixture(autouse=True)
+def images_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process executor stands for one that runs images, which are only named here."""
+    offers = replace(ProcessExecutor.offers, images=True)
+    monkeypatch.setattr(ProcessExecutor, "offers", offers)
 
 
 @pytest.fixture(autouse=True)

@@ -121,7 +121,7 @@ def test_show_tells_of_the_lock(project: Project, tagged: str) -> None:
     assert line.endswith("Evalfile:1, from Evalfile.lock")
 
 
-def test_the_null_build_heeds_the_lock(project: Project, tagged: str) -> None:
+def test_the_null_build_heeds_the_lock(project: Project) -> None:
     """What was remembered of a locked build is forgotten when its lock is gone, or is another."""
 
     def locked() -> int:
@@ -130,7 +130,9 @@ def test_the_null_build_heeds_the_lock(project: Project, tagged: str) -> None:
         process.communicate()
         return process.returncode
 
-    project.run("pin")
+    project.write("Evalfile", EVALFILE.replace('image = "IMAGE"', 'weights = "hf://acme/small@v2"'))
+    with scripted(lambda asked: Reply(body={"sha": ONE})) as hub:
+        project.run("pin", env={"HF_ENDPOINT": hub.url})
     assert [locked(), locked(), locked()] == [0, 0, 0]
     (project.root / "Evalfile.lock").rename(project.root / "kept")
     assert locked() == 2
