@@ -186,13 +186,27 @@ def _others(results: ResultSet, table: Table) -> str:
 
 
 def _runs(results: ResultSet) -> str:
-    head = ["evaluation", "metric", "value", "scored", "unscored"]
+    told = any(score.reported is not None for r in results.results for score in r.scores)
+    head = ["evaluation", "metric", "value", "scored", "unscored", *["SE as reported"] * told]
     body = [
-        [result.name, score.metric, str(pool([score], results.confidence)), *_counts(score)]
+        [
+            result.name,
+            score.metric,
+            str(pool([score], results.confidence)),
+            *_counts(score),
+            *[_reported(score)] * told,
+        ]
         for result in results.results
         for score in result.scores
     ]
     return _grid([head, *body]) if body else ""
+
+
+def _reported(score: Score) -> str:
+    """The standard error that the harness itself gave, and whether it is not ours."""
+    if score.reported is None:
+        return "–"
+    return f"{score.reported:.4g}{' (not ours)' * bool(score.disagreement)}"
 
 
 def _counts(score: Score) -> tuple[str, str]:

@@ -83,6 +83,18 @@ def _rate(value: object) -> object:
     return value
 
 
+def _statuses(value: object) -> object:
+    """What `client_errors` may be: a list is of those statuses that do not end an evaluation."""
+    listed = tuple(value) if isinstance(value, list | tuple) else None
+    if listed is not None and all(type(one) is int and 400 <= one <= 499 for one in listed):
+        return listed
+    if value is None or isinstance(value, bool):
+        return value
+    raise PydanticCustomError(
+        "bad_statuses", "`true`, `false`, or a list of statuses from 400 to 499"
+    )
+
+
 def _url(value: object) -> object:
     if isinstance(value, str) and not _is_url(value):
         raise PydanticCustomError("bad_url", "an endpoint is a URL: https://HOST/v1")
@@ -115,7 +127,6 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_items)]
 Real = Annotated[float, BeforeValidator(_real)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
-Status = Annotated[int, Field(ge=400, le=499)]
 SystemMode = Literal["replace", "prepend", "append"]
 Confidence = Annotated[float, BeforeValidator(_share)]
 ModelName = Annotated[Word, Reference("model")]
@@ -157,7 +168,7 @@ class Adapter(Block):
     plugins: dict[str, Parameters] | None = None
     cache: bool | None = None
     cache_truncated: bool | None = None
-    client_errors: bool | Annotated[tuple[Status, ...], BeforeValidator(_items)] | None = None
+    client_errors: Annotated[Any, BeforeValidator(_statuses)] = None
     log: Natural | None = None
     retry: Natural | None = None
     timeout: Duration | None = None

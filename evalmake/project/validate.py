@@ -160,7 +160,15 @@ def _unit(item: Any, value: object) -> str | None:
 
 def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -> None:
     kind, value = item["type"], item["input"]
-    if kind in ("bad_rate", "bad_url", "bad_share", "bad_room", "secret_url", "value_error"):
+    if kind in (
+        "bad_rate",
+        "bad_url",
+        "bad_share",
+        "bad_statuses",
+        "bad_room",
+        "secret_url",
+        "value_error",
+    ):
         code = "secret-place" if kind == "secret_url" else "bad-value"
         said = item["msg"].removeprefix("Value error, ")
         found.error(code, f"`{key}`: {said}" if key else said, at, about=about)

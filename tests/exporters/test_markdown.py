@@ -40,3 +40,18 @@ def test_there_is_nothing_to_set() -> None:
     """An unknown key in the report's block is an error."""
     with pytest.raises(ValidationError, match="extra_forbidden"):
         MarkdownExporter.Settings.model_validate({"colour": "red"})
+
+
+def test_what_a_harness_reported_stands_beside_ours(matrix: ResultSet, tmp_path: Path) -> None:
+    """Its standard error has a column where any harness gave one, marked where it is not ours."""
+    (first, *_), bleu = matrix.results, matrix.results[3]
+    alike = replace(first.scores[0], reported=first.scores[0].stderr)
+    other = replace(bleu.scores[0], reported=0.25)
+    told = [replace(first, scores=(alike,)), replace(bleu, scores=(other, *bleu.scores[1:]))]
+    path = tmp_path / "told.md"
+    MarkdownExporter().export(replace(matrix, results=tuple(told)), path)
+    runs = path.read_text("utf-8").partition("## Runs")[2].splitlines()
+    cells = [[cell.strip() for cell in line.split("|")] for line in runs if line.startswith("|")]
+    assert [row[-2] for row in cells if set(row[-2]) != {"-"}] == [
+        "SE as reported", f"{alike.stderr:.4g}", "0.25 (not ours)", "–",
+    ]  # fmt: skip
