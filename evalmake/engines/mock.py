@@ -41,12 +41,14 @@ class MockEngine:
     needs: ClassVar[str] = ""
 
     def serve(self, deployment: Declared) -> Service:
-        """The server with the declared settings, on a port that the kernel chooses."""
-        settings = {
-            key: getattr(value, "seconds", value) for key, value in deployment.block.args.items()
-        }
+        """The server with the declared settings, on `port` or one that the kernel chooses.
+
+        In an image, which must have evalmake, it is for all of its container's network.
+        """
+        block = deployment.block
+        settings = {key: getattr(value, "seconds", value) for key, value in block.args.items()}
         settings.setdefault("name", deployment.name)
-        return Service(
-            ("{python}", "-P", "-m", "evalmake.mock", "--port", "0", "--port-file", "port", "--settings",
-             json.dumps(settings, sort_keys=True))
-        )  # fmt: skip
+        argv = ["{python}", "-P", "-m", "evalmake.mock", "--port", str(block.port or 0)]
+        argv += ["--host", "0.0.0.0"] if block.image else []
+        argv += ["--port-file", "port", "--settings", json.dumps(settings, sort_keys=True)]
+        return Service(tuple(argv), port=block.port)

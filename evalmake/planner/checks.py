@@ -32,16 +32,46 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
         benchmark = node.evaluation.benchmark
         executor = project.executors[node.executor]
         pair = (benchmark.name, executor.name)
-        if pair in told or not benchmark.block.image:
+        if pair in told:
             continue
         told.add(pair)
-        if not plugins.get("executors", executor.plugin).offers.images:
+        offers = plugins.get("executors", executor.plugin).offers
+        if benchmark.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
                 benchmark.fields.spans["image",].value, "this benchmark runs in one",
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
+        elif not (benchmark.block.image or offers.bare):
+            _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+
+
+def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """A server in a container needs an image, and a port that is known before it starts."""
+    for name in sorted(graph.services, key=list(project.deployments).index):
+        declared = project.deployments[name]
+        executor = project.executors[declared.block.executor]
+        offers = plugins.get("executors", executor.plugin).offers
+        engine = plugins.get("engines", declared.plugin)
+        if not (declared.block.image or offers.bare):
+            _no_image("deployment", declared, executor, f"deployment {name}", found)
+        elif offers.isolated and not engine.needs and not engine().serve(declared).port:
+            found.error(
+                "missing-key", f"deployment `{name}` needs `port`", declared.span, about=f"deployment {name}",
+                notes=["what listens in a container is reached only by a port that was named before"],
+                help=["add the port that it listens on, at 0.0.0.0, as `port = 8000`"],
+            )  # fmt: skip
+
+
+def _no_image(
+    kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics
+) -> None:
+    found.error(
+        "missing-image", f"executor `{executor.name}` ({executor.plugin}) runs images, and "
+        f"{kind} `{declared.name}` names none", declared.span, about=about,
+        help=["add `image`, or name an executor with `backend = process`"],
+    )  # fmt: skip
 
 
 def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
