@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.lang.values import Duration
@@ -339,8 +338,6 @@ class Services:
     def _lost(self, service: Running, why: str) -> None:
         """A server is gone: start it again within its budget, else give it up."""
         service.why = why
-        log = self.workshop.folder(service.id) / "log"
-        service.tail = tuple(self.secrets.hide_text(_tail(log)).splitlines()[-6:])
         self._put_away(service)
         service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
@@ -374,9 +371,12 @@ class Services:
         except OSError:
             gone = False
         kept = self.workshop.root / "logs" / f"{service.what.name}.log"
+        service.tail = ()
         with contextlib.suppress(OSError):
+            log = self.secrets.hide((folder / "log").read_bytes())
+            service.tail = tuple(log[-4000:].decode(errors="replace").splitlines()[-6:])
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(self.secrets.hide((folder / "log").read_bytes()))
+            kept.write_bytes(log)
         shutil.rmtree(folder, ignore_errors=True)
         if gone:
             self.journal.remove(service.id)
@@ -395,10 +395,3 @@ def _how(state: JobState) -> str:
 
 def _spent(seconds: float) -> str:
     return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"
-
-
-def _tail(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")[-4000:]
-    except OSError:
-        return ""

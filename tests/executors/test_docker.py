@@ -18,7 +18,7 @@ from docker.errors import NotFound
 from engines import BASE, Dockerd, until
 
 from evalmake.executors.docker import DockerExecutor, container
-from evalmake.executors.docker.gpus import devices, requested
+from evalmake.executors.docker.images import Image
 from evalmake.lang.values import Size
 from evalmake.planner.ports import Executor, JobState, Phase
 
@@ -141,30 +141,24 @@ def test_refused_resources(docker: Made, root: Path, engine: Dockerd) -> None:
     assert left(engine, executor) == []
 
 
-def test_gpus_are_shared_out(docker: Made, root: Path, engine: Dockerd) -> None:
-    """Of the named GPUs each job gets those that the fewest others have, and no more than there are."""
-    executor = docker()
-    api = engine.api()
-    for at, taken in enumerate(("0,1", "1,2")):
-        name = f"evalmake-{executor.workspace}-gpu.{at}"
-        labels = {
-            "evalmake.gpus": taken,
-            container.WORKSPACE: executor.workspace,
-            container.JOB: "x",
-        }
-        api.create_container(BASE, ["sleep", "1000"], name=name, labels=labels)
-        api.start(name)
-    assert devices(executor.engine, 4, 2, "a job") == ["3", "0"]
-    assert devices(executor.engine, "a,1,2", 2, "a job") == ["a", "2"]
-    assert devices(executor.engine, None, 2, "a job") == []
-    with pytest.raises(OSError, match="executor box: a job asks for 5 GPUs, and there are 4"):
-        devices(executor.engine, 4, 5, "a job")
-    assert requested(2, ["3", "0"]) == [
-        {"Driver": "", "Capabilities": [["gpu"]], "Options": {}, "DeviceIDs": ["3", "0"]}
-    ]
-    assert requested(2, []) == [
-        {"Driver": "", "Capabilities": [["gpu"]], "Options": {}, "Count": 2}
-    ]
+def test_gpus(docker: Made, root: Path, engine: Dockerd) -> None:
+    """A job is given those GPUs that are its own, or as many as it asks for where none are counted."""
+    made = docker(gpus=4)
+    assert (made.gpus(), docker(gpus="1,a").gpus(), docker().gpus()) == (
+        tuple("0123"),
+        ("1", "a"),
+        None,
+    )
+    for devices, asked in ((("3", "0"), {"DeviceIDs": ["3", "0"]}), ((), {"Count": 2})):
+        image = Image(engine.api().inspect_image(BASE)["Id"], "", "/")
+        given = container.parameters(
+            job(root, "true", gpus=2, devices=devices), image, made.settings, {}, None, False, True
+        )
+        created = engine.api().create_container(**given)
+        (request,) = engine.api().inspect_container(created)["HostConfig"]["DeviceRequests"]
+        assert {key: request[key] for key in asked} == asked
+        assert request["Capabilities"] == [["gpu"]]
+        engine.api().remove_container(created)
 
 
 def test_secrets_are_with_the_job_alone(docker: Made, root: Path, engine: Dockerd) -> None:

@@ -217,7 +217,7 @@ def test_copy_that_breaks_off(tmp_path: Path) -> None:
         ("host", "localhost:2375", "an engine is at unix:///SOCKET"),
         ("mounts", ("data:/data",), '`data:/data` is not "/SOURCE:/TARGET"'),
         ("mounts", ("/data:/data:exec",), '`/data:/data:exec` is not "/SOURCE:/TARGET"'),
-        ("gpus", "first two", 'GPUs are "all", a count, or ids'),
+        ("gpus", "first two", 'GPUs are a count, "all", or ids'),
         ("network", "host", "'open' or 'gateway'"),
         ("pull", "often", "'missing', 'always' or 'never'"),
     ],

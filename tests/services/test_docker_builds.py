@@ -53,7 +53,6 @@ def test_mock_and_native_in_an_image(contained: Contained) -> None:
         deployment stand-in {{
             engine   = mock
             image    = "{BASE}"
-            port     = 8000
             executor = box
         }}
         model stand-in {{ deployment = stand-in }}

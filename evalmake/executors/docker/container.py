@@ -1,10 +1,10 @@
 """A job as the container that it becomes.
 
 In the container the job's folder is `/evalmake`, whatever the user and the paths of this host: files
-and inputs are copied into it and outputs out of it, by the engine. So nothing of this host can be
-written by a container, what comes out belongs to whoever runs evalmake, whatever user the image has,
-and an engine on another host needs no folder in common. Only what is large is not copied, where the
-engine has the same files: it is mounted, to be read only.
+and inputs are copied into it and outputs out of it, by the engine. So a container can write nothing
+of this host that it was not given as writable; what comes out belongs to whoever runs evalmake,
+whatever user the image has; and an engine on another host needs no folder in common. Only what is
+large is not copied, where the engine has the same files: it is mounted, to be read only.
 
 Secrets are no part of a container's configuration, which the engine keeps on disk and shows to all
 who may ask it: they come by its standard input, from which a shell takes them before it becomes the
@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evalmake.executors.docker.gpus import LABEL, requested
 from evalmake.executors.docker.images import Image
 from evalmake.executors.docker.network import Closed
 from evalmake.executors.docker.settings import Settings
@@ -46,22 +45,15 @@ _HEAR = (
 
 
 def parameters(
-    job: Job, image: Image, settings: Settings, labels: Mapping[str, str], gpus: list[str],
-    closed: Closed | None, secret: bool, near: bool,
+    job: Job, image: Image, settings: Settings, labels: Mapping[str, str], closed: Closed | None,
+    secret: bool, near: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """What the engine's `create_container` is given, but for the name; `near`: it has our files."""
-    from docker.types import HostConfig, Mount
+    from docker.types import HostConfig
 
     argv = ["python3" if word == "{python}" else word for word in job.argv]
     told = {key: _there(value, job.workdir) for key, value in job.env.items()}
     own = {"EVALMAKE_WORKDIR": FOLDER, "EVALMAKE_IMAGE_WORKDIR": image.folder}
-    mounts = [
-        Mount(f"{FOLDER}/{name}", str(source), "bind", read_only=True)
-        for name, source in mounted(job, near).items()
-    ]
-    for mount in settings.mounts:
-        source, target, mode = f"{mount}:ro".split(":")[:3]
-        mounts.append(Mount(target, source, "bind", read_only=mode != "rw"))
     published = {job.port: ("127.0.0.1", None)} if job.port else None
     host = HostConfig(
         version="1.40",
@@ -72,12 +64,12 @@ def parameters(
         network_mode=closed.name if closed else "bridge",
         dns=[closed.nowhere] if closed else [],
         port_bindings=published,
-        mounts=mounts,
+        mounts=_mounts(job, settings, near),
         nano_cpus=round(job.cpus * 1e9) if job.cpus else None,
         mem_limit=job.memory,
         memswap_limit=job.memory,  # the limit holds for memory and swap together
         shm_size=settings.shm.bytes if settings.shm else None,
-        device_requests=requested(job.gpus, gpus),
+        device_requests=_gpus(job),
         log_config={"Type": "json-file", "Config": {}},  # one that can be read back
     )
     return {
@@ -90,10 +82,24 @@ def parameters(
         "stdin_open": secret,
         "stop_signal": "SIGTERM",
         "ports": [job.port] if job.port else None,
-        "labels": {**labels, JOB: job.id, IMAGE: job.image or "", DIGEST: image.digest}
-        | ({LABEL: ",".join(gpus)} if gpus else {}),
+        "labels": {**labels, JOB: job.id, IMAGE: job.image or "", DIGEST: image.digest},
         "host_config": host,
     }  # fmt: skip
+
+
+def _mounts(job: Job, settings: Settings, near: bool) -> list[Any]:
+    """What is shown of the engine's host: large inputs, what a server shares, what settings add."""
+    from docker.types import Mount
+
+    shown = {f"{FOLDER}/{name}": (path, False) for name, path in mounted(job, near).items()}
+    shown |= {path: (one.source.absolute(), one.writable) for path, one in job.mounts.items()}
+    for mount in settings.mounts:
+        source, target, mode = f"{mount}:ro".split(":")[:3]
+        shown[target] = (Path(source), mode == "rw")
+    return [
+        Mount(target, str(source), "bind", read_only=not writable)
+        for target, (source, writable) in shown.items()
+    ]
 
 
 def mounted(job: Job, near: bool) -> dict[str, Path]:
@@ -134,6 +140,14 @@ def told(info: Mapping[str, Any]) -> str:
 def _there(text: str, workdir: Path) -> str:
     """A path of the job's folder, by its name in the container."""
     return text.replace(str(workdir), FOLDER)
+
+
+def _gpus(job: Job) -> list[dict[str, Any]] | None:
+    """What the engine is told of GPUs: which, where they are counted, else how many."""
+    if not job.gpus:
+        return None
+    which = {"DeviceIDs": list(job.devices)} if job.devices else {"Count": job.gpus}
+    return [{"Driver": "", "Capabilities": [["gpu"]], "Options": {}, **which}]
 
 
 def _size(count: int) -> str:

@@ -19,12 +19,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.executors.docker import container, gpus, settings
+from evalmake.executors.docker import container, settings
 from evalmake.executors.docker.archive import packed, unpack
 from evalmake.executors.docker.engine import Engine
 from evalmake.executors.docker.images import Image, Images
 from evalmake.executors.docker.network import Closed, near_address
 from evalmake.executors.docker.waking import Bell, Running
+from evalmake.executors.gpus import devices
 from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 
@@ -114,9 +115,8 @@ class DockerExecutor:
         if self.closed is not None:
             self.closed.open()
             self.closed.allow(job.asks)
-        ids = gpus.devices(self.engine, self.settings.gpus, job.gpus, job.name)
         given = container.parameters(
-            job, image, self.settings, self._labels, ids, self.closed, bool(secrets), near
+            job, image, self.settings, self._labels, self.closed, bool(secrets), near
         )
         copied = {n: p for n, p in job.inputs.items() if n not in container.mounted(job, near)}
         self._remove(name)  # one that was left there, of which nobody knows
@@ -190,6 +190,11 @@ class DockerExecutor:
                 log = self.root / id / "log"
                 self._running[id] = Running(self.engine, self._name(id), log, state, self._bell)
         return state
+
+    def gpus(self) -> tuple[str, ...] | None:
+        """Those that the settings name; which there are on another host is for its engine to say."""
+        gpus = self.settings.gpus
+        return None if gpus == "all" and self.engine.remote else devices(gpus)
 
     def waitables(self) -> list[int]:
         """One descriptor, which is readable when any job's log ends."""

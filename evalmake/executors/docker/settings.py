@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator
 
+from evalmake.executors.gpus import Gpus
 from evalmake.lang.values import Size, Symbol
-from evalmake.project.schema import Block, Count, Texts
+from evalmake.project.schema import Block, Texts
 
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
 _MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
@@ -31,12 +32,6 @@ def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
     return mounts
 
 
-def _devices(gpus: int | str | None) -> int | str | None:
-    if isinstance(gpus, str) and not re.fullmatch(r"all|[\w-]+(,[\w-]+)*", gpus):
-        raise ValueError('GPUs are "all", a count, or ids as "0,2"')
-    return gpus
-
-
 class Settings(Block):
     """`gpus` are those that jobs may have; a job has as many as its `resources` say.
 
@@ -45,7 +40,7 @@ class Settings(Block):
     """
 
     host: Annotated[str | None, AfterValidator(_reachable)] = None
-    gpus: Annotated[Count | str | None, AfterValidator(_devices)] = None
+    gpus: Gpus = None
     shm: Size | None = None
     network: Annotated[Literal["open", "gateway"], BeforeValidator(_word)] = "open"
     pull: Annotated[Literal["missing", "always", "never"], BeforeValidator(_word)] = "missing"
