@@ -135,6 +135,7 @@ _simple("writing", "fmt", "Format Evalfiles; `-` filters.", click.argument("file
 _simple("telling", "graph", "Draw the graph of actions.", _words,
         click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"))  # fmt: skip
 _simple("keeping", "verify", "Re-hash the store and name what does not match.")
+_simple("keeping", "clean", "End what a killed build left running, and remove what it left.")
 _simple(
     "keeping",
     "gc",

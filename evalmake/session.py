@@ -149,27 +149,19 @@ def _run(
     outcome: Outcome,
 ) -> frozenset[str]:  # fmt: skip
     from evalmake.run.events import Began
-    from evalmake.run.gateways import Gateways
+    from evalmake.run.gateways import Gateways, addresses
     from evalmake.run.gpus import check_gpus
     from evalmake.run.jobs import Workshop
     from evalmake.run.scheduler import Scheduler
-    from evalmake.run.served import GATEWAYS
 
     nodes = _once(plan.stale)
     environments = workspace.environments()
     environments.make(_installed(workspace, nodes), emit)
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root, environments.of)
-    executors = {
-        name: workspace.plugins.get("executors", d.plugin)(
-            name, d.settings, workspace.root / "work"
-        )
-        for name, d in workspace.project.executors.items()
-    }
+    executors = workspace.executors()
     check_gpus(nodes, workspace.project, executors)
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
-    hosts = {executors[node.executor].here() for node in nodes}
-    process = workspace.plugins.get("executors", "process")
-    executors[GATEWAYS] = process(GATEWAYS, process.Settings(), workspace.root / "work")
+    hosts = addresses({executors[node.executor] for node in nodes})
     since = time.time() if request.always else 0.0
     gateways = Gateways(workshop, workspace.replies(), plan.graph.sources, since, hosts)
     servers = {name: action.digest for name, action in plan.graph.services.items()}

@@ -86,6 +86,16 @@ class FakeExecutor:
         """None: it must be polled."""
         return []
 
+    def sweep(self) -> list[tuple[str, str]]:
+        """End and forget every job of this root."""
+        found = sorted(id for root, id in self._jobs if root == self.root)
+        for id in found:
+            self.forget(id)
+        return [(id, f"job {id}") for id in found]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
     def forget(self, id: str) -> None:
         """End a job and all knowledge of it."""
         self.cancel(id)

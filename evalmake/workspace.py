@@ -31,10 +31,11 @@ from evalmake.run.environments import Environments
 from evalmake.store.store import Store
 
 if TYPE_CHECKING:
+    from evalmake.planner.ports import Executor
     from evalmake.run.gateways import Replies
 
 COMMANDS = (
-    "accept", "build", "catalog", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
+    "accept", "build", "catalog", "clean", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
     "show", "verify", "why",
 )  # fmt: skip
 
@@ -105,6 +106,18 @@ class Workspace:
             return None
         seeds = tuple(str(self.project.folder / seed) for seed in settings.seeds)
         return Replies(self.replies_folder, settings.replies.bytes, seeds)
+
+    def executors(self) -> dict[str, Executor]:
+        """The executors by name, and that of gateways."""
+        from evalmake.run.served import GATEWAYS
+
+        work, get = self.root / "work", self.plugins.get
+        executors = {
+            name: get("executors", d.plugin)(name, d.settings, work)
+            for name, d in self.project.executors.items()
+        }
+        process = get("executors", "process")
+        return executors | {GATEWAYS: process(GATEWAYS, process.Settings(), work)}
 
     def environments(self) -> Environments:
         """The environments of the benchmarks' packages."""

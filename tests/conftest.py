@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
 from projects import Project  # noqa: E402
+
+if TYPE_CHECKING:
+    from engines import Dockerd
 
 
 @pytest.fixture
@@ -26,3 +32,16 @@ def project(
     }.items():
         monkeypatch.setenv(name, value)
     return Project(root, monkeypatch, capsys)
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Dockerd]:
+    """A Docker engine with the base image; a test without one is skipped, but not under CI."""
+    import engines
+
+    if why := engines.lacking():
+        if "CI" in os.environ:
+            pytest.fail(f"no Docker engine: {why}")
+        pytest.skip(f"no Docker engine: {why}")
+    with engines.shared_engine() as shared:
+        yield shared

@@ -69,6 +69,13 @@ deployment stand-in {
 model acme {
     deployment = stand-in
 """
+BOX = """\
+executor box {
+    backend = docker
+    host    = "unix:///run/no-engine.sock"
+}
+
+"""
 VLLM = """\
 deployment served {
     engine  = vllm
@@ -172,6 +179,7 @@ STAGES: dict[str, Stage] = {
     "duplicate-override": PLAIN,
     "environment-failed": also("bin/uv", UV, edited("    run ", '    packages = ["acme-evals==9.0"]\n    run ')),
     "evaluation-failed": also("job.sh", FAILING_ONCE + JOB),
+    "executor-failed": edited("eval grid", f"{BOX}eval grid"),
     "exists": PLAIN,
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),
     "gate-unjudged": edited("limit     = LIMIT", "limit     = LIMIT\n    require acuracy >= 70%"),

@@ -1,14 +1,15 @@
-"""Commands that look after the store and the response cache: accept, verify, gc, replies."""
+"""Commands that look after what builds leave: accept, clean, verify, gc, replies."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import click
 
 from evalmake import fastpath
 from evalmake.commands.asked import locate
-from evalmake.lang.diagnostic import fail
+from evalmake.lang.diagnostic import Diagnostics, fail
 from evalmake.project.words import Words
 from evalmake.ui import showing
 from evalmake.workspace import Workspace
@@ -59,6 +60,33 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
         f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match")
     )
     return 2 if wrong else 0
+
+
+def clean_command(file: Path | None, directory: Path | None) -> int:
+    """End and remove all that is left of jobs and servers; EvalmakeError with what is out of reach."""
+    from evalmake.store.journal import Journal
+    from evalmake.store.lock import building
+
+    workspace, found, removed = Workspace.open(locate(file)), Diagnostics(), 0
+    journal = Journal(workspace.root / "journal")
+    with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+        names = {entry.id: entry.name for entry in journal.entries()}
+        for name, executor in workspace.executors().items():
+            try:
+                swept = executor.sweep()
+                executor.close()
+            except OSError as error:
+                found.error("executor-failed", str(error), workspace.project.executors[name].span)
+                continue
+            for id, what in swept:
+                click.echo(f"removed {what}" + (f" of {names[id]}" if id in names else ""))
+            removed += len(swept)
+            for entry in [e for e in journal.entries() if e.executor == name]:
+                shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
+                journal.remove(entry.id)
+    click.echo("nothing was left" if not removed else f"{removed} removed")
+    found.check()
+    return 0
 
 
 def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:

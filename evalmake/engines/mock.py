@@ -41,12 +41,14 @@ class MockEngine:
     needs: ClassVar[str] = ""
 
     def serve(self, deployment: Declared) -> Service:
-        """The server with the declared settings, on a port that the kernel chooses."""
-        settings = {
-            key: getattr(value, "seconds", value) for key, value in deployment.block.args.items()
-        }
+        """The server with the declared settings, on a port that the kernel chooses.
+
+        In an image, which must have evalmake, it is told where to listen.
+        """
+        block = deployment.block
+        settings = {key: getattr(value, "seconds", value) for key, value in block.args.items()}
         settings.setdefault("name", deployment.name)
-        return Service(
-            ("{python}", "-P", "-m", "evalmake.mock", "--port", "0", "--port-file", "port", "--settings",
-             json.dumps(settings, sort_keys=True))
-        )  # fmt: skip
+        place = ("--host", "{host}", "--port", "{port}") if block.image else ("--port", "0")
+        told = ("--port-file", "port", "--settings", json.dumps(settings, sort_keys=True))
+        argv = ("{python}", "-P", "-m", "evalmake.mock", *place, *told)
+        return Service(argv, port=block.port if block.image else None)

@@ -156,6 +156,18 @@ class ProcessExecutor:
         """A descriptor for each running job, readable when its shell ends."""
         return list(self._watched.values())
 
+    def sweep(self) -> list[tuple[str, str]]:
+        """End every process that was started in a folder of this workspace."""
+        mark = f"{_MARK}={os.path.realpath(self.root)}/".encode()
+        found = {word.removeprefix(mark).decode() for _, words in _environments() for word in words
+                 if word.startswith(mark)}  # fmt: skip
+        for id in found:
+            self._end(id)
+        return [(id, f"the processes of job {id}") for id in sorted(found)]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _alive(self, folder: Path) -> int | None:
         """The pid of the job that stands in `folder`, if it still runs."""
         here = os.path.realpath(folder)
@@ -212,9 +224,11 @@ def _leads(pid: int) -> bool:
 def _members(folder: Path) -> list[int]:
     """Every living process that the job in `folder` started; a zombie's environment is empty."""
     mark = f"{_MARK}={os.path.realpath(folder)}".encode()
-    found = []
+    return [pid for pid, words in _environments() if mark in words]
+
+
+def _environments() -> Iterator[tuple[int, list[bytes]]]:
+    """The environment of every process that may be looked at."""
     for pid in _pids():
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            if mark in file.read().split(b"\0"):
-                found.append(pid)
-    return found
+            yield pid, file.read().split(b"\0")

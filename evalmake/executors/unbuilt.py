@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from evalmake.lang.values import Duration, SecretRef, Size
+from evalmake.lang.values import Duration, SecretRef
 from evalmake.planner.ports import Job, JobState, Offers
 from evalmake.project.schema import Block, Texts
 
@@ -53,18 +53,12 @@ class _Unbuilt:
         """None."""
         return []
 
+    def sweep(self) -> list[tuple[str, str]]:
+        """Nothing was left there."""
+        return []
 
-class DockerExecutor(_Unbuilt):
-    """Containers of a Docker engine."""
-
-    class Settings(Block):
-        """What `backend = docker` may say."""
-
-        host: str | None = None
-        gpus: str | int | None = None
-        shm: Size | None = None
-        network: str | None = None
-        pull: str | None = None
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class SlurmExecutor(_Unbuilt):

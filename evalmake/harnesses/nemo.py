@@ -5,7 +5,8 @@ to `$EVALMAKE_MODEL_URL`: NeMo Evaluator's own proxy is left out (`proxy = true`
 version that has no client mode), and it neither caches nor repeats.  The benchmark's files lie in
 the folder in which the harness runs, which is also $NEMO_EVALUATOR_DATASET_DIR.  With files there is
 a cache of data sets for the job alone: Hugging Face's knows a folder by its name, and gives the rows
-that another folder of that name had.
+that another folder of that name had.  In an image, and without files, it runs where the image
+says, and `/results` leads to where results are left, as the contract has it.
 
 It is given no seed, as its configuration has no place for one; where a harness has, it is in `extra`.
 """
@@ -45,10 +46,16 @@ run_eval=$(command -v nemo-evaluator || command -v eval-factory) || {{
     exit 127
 }}
 config="$PWD/run_config.json"
-[ ! -d data ] || export HF_DATASETS_CACHE="$PWD/cache"
-mkdir -p data
-cd data
-export NEMO_EVALUATOR_DATASET_DIR="$PWD"
+place="$PWD/data"
+if [ -d data ]; then
+    export HF_DATASETS_CACHE="$PWD/cache"
+elif [ -n "${{EVALMAKE_IMAGE_WORKDIR:-}}" ]; then
+    place=$EVALMAKE_IMAGE_WORKDIR
+    [ -e /results ] || ln -s "$EVALMAKE_OUT/nemo" /results 2>/dev/null || :
+fi
+mkdir -p data "$EVALMAKE_OUT/nemo"
+export NEMO_EVALUATOR_DATASET_DIR="$PWD/data"
+cd "$place"
 exec "$run_eval" run_eval --run_config "$config" \\
     --model_url "$EVALMAKE_MODEL_URL{route}" \\
     --model_id "$EVALMAKE_MODEL_NAME" \\

@@ -7,7 +7,7 @@ from typing import Any
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.planner.graph import Graph
-from evalmake.planner.ports import Registry
+from evalmake.planner.ports import Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
@@ -32,27 +32,58 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
         benchmark = node.evaluation.benchmark
         executor = project.executors[node.executor]
         pair = (benchmark.name, executor.name)
-        if pair in told or not benchmark.block.image:
+        if pair in told:
             continue
         told.add(pair)
-        if not plugins.get("executors", executor.plugin).offers.images:
+        offers = plugins.get("executors", executor.plugin).offers
+        if benchmark.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
                 benchmark.fields.spans["image",].value, "this benchmark runs in one",
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
+        elif not (benchmark.block.image or offers.bare):
+            _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+
+
+def _has_port(service: Service) -> bool:
+    """Whether it is known on what port a server will listen."""
+    return bool(service.port) or "{port}" in (*service.argv, *service.env.values())
+
+
+def _no_image(
+    kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics
+) -> None:
+    found.error(
+        "missing-image", f"executor `{executor.name}` ({executor.plugin}) runs images, and "
+        f"{kind} `{declared.name}` names none", declared.span, about=about,
+        help=["add `image`, or name an executor with `backend = process`"],
+    )  # fmt: skip
 
 
 def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
-    """What an engine can tell of a deployment; an executor must have what it needs."""
+    """What an engine can tell of a deployment; an executor must have what it needs.
+
+    A server in a container needs an image, and a port that is known before it starts.
+    """
     for name in graph.services:
         declared = project.deployments[name]
-        check = getattr(plugins.get("engines", declared.plugin), "check_deployment", None)
+        engine = plugins.get("engines", declared.plugin)
+        check = getattr(engine, "check_deployment", None)
         if check is not None:
             check(declared, found)
         executor = project.executors[declared.block.executor]
-        if declared.block.image and not plugins.get("executors", executor.plugin).offers.images:
+        offers = plugins.get("executors", executor.plugin).offers
+        if not (declared.block.image or offers.bare):
+            _no_image("deployment", declared, executor, f"deployment {name}", found)
+        elif offers.isolated and not engine.needs and not _has_port(engine().serve(declared)):
+            found.error(
+                "missing-key", f"deployment `{name}` needs `port`", declared.span, about=f"deployment {name}",
+                notes=["what listens in a container is reached only by a port that was named before"],
+                help=["add the port that it listens on, at 0.0.0.0, as `port = 8000`"],
+            )  # fmt: skip
+        if declared.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
                 declared.fields.spans["image",].value, "this deployment runs in one",

@@ -26,6 +26,7 @@ class Offers:
     """What an executor can do, as data; `missing` says why it cannot run at all, if it cannot."""
 
     images: bool = False
+    bare: bool = True  # a job may name no image
     gpus: bool = False
     services: bool = False
     isolated: bool = False  # each job has a network of its own: ports of servers do not clash
@@ -37,6 +38,8 @@ class Phase(StrEnum):
     """Where a job stands."""
 
     UNKNOWN = "unknown"  # this executor has never heard of it
+    UNSEEN = "unseen"  # this executor cannot say now
+    REFUSED = "refused"  # it could not be started, which showed only after `submit`
     QUEUED = "queued"
     RUNNING = "running"
     ENDED = "ended"
@@ -44,11 +47,20 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """A job's phase, its exit status once ended, and why in words where the executor knows."""
+    """A job's phase, its exit status once ended, and why in words where the executor knows.
+
+    `facts` are what the record says of where it ran, such as the digest of its image.
+    """
 
     phase: Phase
     status: int | None = None
     detail: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come of the job."""
+        return self.phase in (Phase.ENDED, Phase.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +91,15 @@ class Job:
     gpus: int | None = None
     devices: tuple[str, ...] = ()  # the GPUs that are its own, where its executor counts them
     mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
+    asks: tuple[int, ...] = ()  # ports of this host that it must reach
 
 
 class Executor(Protocol):
-    """Runs jobs. Synchronous: `poll` is cheap, and nothing calls back."""
+    """Runs jobs. Synchronous: `poll` is cheap, and nothing calls back.
+
+    Where its jobs are may be out of reach for a while: `poll` then says `UNSEEN`, and what else
+    cannot be done without raises ConnectionError, an OSError that may pass.
+    """
 
     Settings: ClassVar[type[BaseModel]]
     offers: ClassVar[Offers]
@@ -112,6 +129,12 @@ class Executor(Protocol):
 
     def waitables(self) -> list[int]:
         """File descriptors that become readable when a job ends; none: the scheduler polls."""
+
+    def sweep(self) -> list[tuple[str, str]]:
+        """End and remove all that is left of this workspace's jobs, known or not: ids and words."""
+
+    def close(self) -> None:
+        """A build is over: let go of what no job needs any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,14 @@ class ServiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfReach:
+    """An executor cannot say how its jobs stand, and `why`; with no reason, it can again."""
+
+    executor: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """An evaluation was submitted."""
 
@@ -88,6 +96,7 @@ class Interrupted:
 
 
 Event = (
-    Waiting | Installing | Began | Adopted | ServiceChanged | Started | Progressed | Ended | Interrupted
+    Waiting | Installing | Began | Adopted | ServiceChanged | OutOfReach | Started | Progressed | Ended
+    | Interrupted
 )  # fmt: skip
 Emit = Callable[[Event], None]

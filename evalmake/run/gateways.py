@@ -25,7 +25,7 @@ from evalmake.gateway.settings import Session, Settings
 from evalmake.lang.values import Duration
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Job, Service
+from evalmake.planner.ports import Executor, Job, Service
 from evalmake.project.declare import Declared
 from evalmake.project.schema import adapted
 from evalmake.run.jobs import Route, Workshop, judge_of, split_env
@@ -77,6 +77,8 @@ class Gateways:
 
         `host` is where the job finds this host.
         """
+        if host not in self.hosts:
+            raise OSError(f"gateways do not listen on {host}, which was not known as they began")
         routes = {}
         for role, model in self._models(node):
             [(gateway, url)] = at[self._gateway(model).name]
@@ -208,6 +210,15 @@ class Gateways:
             f"gateway {model.name}", f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
             Part.of(what).digest, GATEWAYS, service, 60.0, model, job,
         )  # fmt: skip
+
+
+def addresses(executors: Iterable[Executor]) -> set[str]:
+    """Where jobs find this host; an executor that is out of reach cannot say."""
+    found = set()
+    for executor in executors:
+        with contextlib.suppress(OSError):
+            found.add(executor.here())
+    return found
 
 
 def noted(folder: Path, role: str = "model") -> dict[str, Any]:

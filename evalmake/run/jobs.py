@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
@@ -16,7 +18,7 @@ from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
-from evalmake.project.schema import references
+from evalmake.project.schema import Resources, references
 from evalmake.run.environments import Environment
 from evalmake.run.placing import placed, ported
 from evalmake.run.served import Served, replicas
@@ -64,7 +66,8 @@ class Workshop:
         if (judge := judge_of(self.project, cell.benchmark)) is not None:
             env |= self.told(judge, routes["judge"], "EVALMAKE_JUDGE")
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
-        env |= _past_proxies(os.environ)
+        hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
+        env |= _past_proxies(os.environ, hosts)
         files = dict(command.files)
         plain, hidden = split_env(self.project.executors[block.executor].block.env)
         argv = command.argv
@@ -74,11 +77,11 @@ class Workshop:
             if getattr(harness, "program", None) is not None:
                 argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
         inputs = self._inputs(command.inputs, cell.benchmark)
-        resources = block.resources
         return Job(
             id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
-            cell.benchmark.block.image, None, block.timeout.seconds, resources.cpus,
-            resources.memory.bytes if resources.memory else None, resources.gpus,
+            cell.benchmark.block.image, None, block.timeout.seconds,
+            asks=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
+            **_room(block.resources),
         )  # fmt: skip
 
     def deployment(self, name: str, action: str) -> tuple[Served, ...]:
@@ -91,7 +94,6 @@ class Workshop:
         env = {**of_executor[0], **plain}
         if (environment := self.environment(declared)) is not None:
             env |= environment.variables(env.get("PATH"))
-        resources = block.resources
 
         def job(id: str) -> Job:
             mine = ported(service)
@@ -100,15 +102,14 @@ class Workshop:
                     mount.source.mkdir(parents=True, exist_ok=True)
             return Job(
                 id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
-                {**of_executor[1], **hidden}, block.image, mine.port, cpus=resources.cpus,
-                memory=resources.memory.bytes if resources.memory else None, gpus=resources.gpus,
-                mounts=mine.mounts if block.image else {},
+                {**of_executor[1], **hidden}, block.image, mine.port,
+                mounts=mine.mounts if block.image else {}, **_room(block.resources),
             )  # fmt: skip
 
         return tuple(
             Served(
                 one, name, title, "serve", action, block.executor, service, block.ready.seconds,
-                declared, job, resources.gpus or 0,
+                declared, job, block.resources.gpus or 0,
             )
             for one, title in replicas(declared).items()
         )  # fmt: skip
@@ -154,10 +155,16 @@ class Workshop:
         return kept
 
 
-def _past_proxies(environ: Mapping[str, str]) -> dict[str, str]:
-    """Gateways are on this host: no proxy that a job may use stands before them."""
-    told = environ.get("no_proxy") or environ.get("NO_PROXY")
-    here = ",".join(filter(None, (told, "127.0.0.1,localhost")))
+def _room(resources: Resources) -> dict[str, Any]:
+    """What a job may take."""
+    memory = resources.memory.bytes if resources.memory else None
+    return {"cpus": resources.cpus, "memory": memory, "gpus": resources.gpus}
+
+
+def _past_proxies(environ: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
+    """Gateways are at `hosts`: no proxy that a job may use stands before them."""
+    told = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    here = ",".join(filter(None, (told, *sorted({"127.0.0.1", "localhost", *hosts}))))
     return {"no_proxy": here, "NO_PROXY": here}
 
 

@@ -71,7 +71,7 @@ def _leave(build: Build, entry: Entry) -> None:
 def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
     if entry.kind == "gateway" and not _has_its_secrets(build, entry):
         return False
-    return phase is Phase.RUNNING and build.services.adopt(entry)
+    return phase in (Phase.RUNNING, Phase.UNSEEN) and build.services.adopt(entry)
 
 
 def _has_its_secrets(build: Build, entry: Entry) -> bool:
@@ -116,8 +116,12 @@ def _recorded(build: Build, entry: Entry) -> bool:
 def _drop(build: Build, entry: Entry, executor: Executor) -> None:
     """A job that nobody wants any more, or that never began.
 
-    Its folder is found from this workspace: the journal may be that of a copied one.
+    Its folder is found from this workspace: the journal may be that of a copied one. What is out of
+    reach stays in the journal, for another time.
     """
-    executor.cancel(entry.id)
+    try:
+        executor.cancel(entry.id)
+    except OSError:
+        return
     shutil.rmtree(build.workshop.folder(entry.id), ignore_errors=True)
     build.journal.remove(entry.id)

@@ -7,6 +7,7 @@ its result is in the store, so a kill between any two lines loses nothing and do
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -16,19 +17,19 @@ import time
 from collections import Counter
 from collections.abc import Collection, Container, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, Severity, problem
-from evalmake.planner.action import ActionResult
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, JobState, Outcome, Phase
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
 from evalmake.run.gateways import At, Gateways, noted
 from evalmake.run.jobs import Workshop
 from evalmake.run.judging import judged, outputs
+from evalmake.run.reach import Reach
 from evalmake.run.recovery import adopt
+from evalmake.run.report import Report
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
 from evalmake.run.services import Services
@@ -40,16 +41,6 @@ from evalmake.store.store import Store
 _CUT_OFF = "its gateway died while it ran"
 _RETRY_WAIT = 1.0
 _EXCUSED = 3
-
-
-@dataclass(slots=True)
-class Report:
-    """How a build went."""
-
-    succeeded: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
-    interrupted: bool = False
 
 
 class Scheduler:
@@ -83,6 +74,7 @@ class Scheduler:
         self.services = Services(workshop, executors, self.journal, secrets, emit)
         self.waiting: list[Task] = []
         self.running: dict[str, Task] = {}
+        self.reach = Reach(emit)
         self.report = Report()
         self.signals = Signals(self._end_at_once)
 
@@ -111,6 +103,8 @@ class Scheduler:
                 raise
             finally:
                 self.services.stop_all()
+                for executor in self.executors.values():
+                    executor.close()
         return self.report
 
     # Starting -----------------------------------------------------------------------------------
@@ -160,7 +154,8 @@ class Scheduler:
         head = self.store.head(digest)
         attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{attempt}"
-        task.started, task.ended_for, task.last_error = time.time(), "", ""
+        task.started, task.queued = time.time(), 0.0
+        task.ended_for, task.last_error = "", ""
         task.servers, task.beside = self.services.ids(task.needs), at
         gpus = self.services.gpus.take(task.id, task.executor, task.gpus)
         self.waiting.remove(task)
@@ -171,35 +166,45 @@ class Scheduler:
             task.tokens = tuple(route.token for route in routes.values())
             job = self.workshop.evaluation(node, task.id, routes)
             self.journal.write(
-                Entry(
-                    task.id,
-                    node.name,
-                    "evaluate",
-                    digest,
-                    task.executor,
-                    folder,
-                    task.started,
-                    gpus,
-                )
-            )
+                Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus)
+            )  # fmt: skip
             job = replace(job, devices=gpus)
             self.executors[task.executor].submit(job, self.secrets.resolve(job.secrets))
         except EvalmakeError as error:
             self._never_ran(task, *error.diagnostics)
+        except ConnectionError as error:
+            self._put_off(task, str(error))
         except OSError as error:
-            message = f"{node.name} could not be started: {error}"
-            self._never_ran(task, problem("job-failed", message, node.evaluation.span))
+            self._refused(task, str(error))
         else:
-            self.running[task.id] = task
+            self.running[task.id], task.put_off = task, 0
             self.emit(Started(node.name, task.executor, attempt))
             return True
         return False
 
-    def _never_ran(self, task: Task, *problems: Diagnostic) -> None:
+    def _put_off(self, task: Task, why: str) -> None:
+        """Try again in a while to start a task, where its executor is out of reach."""
+        self.reach.note(task.executor, why)
+        if task.put_off >= self.reach.patience(task.executor):
+            self._refused(task, why)
+            return
+        self._withdraw(task)
+        task.not_before = time.time() + _RETRY_WAIT * 2**task.put_off
+        task.put_off += 1
+        self.waiting.insert(0, task)
+
+    def _refused(self, task: Task, why: str) -> None:
+        message = f"{task.node.name} could not be started: {why}"
+        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span))
+
+    def _withdraw(self, task: Task) -> None:
         self.gateways.close(task.node, task.id, task.servers)
         shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.services.gpus.give(task.id)
+
+    def _never_ran(self, task: Task, *problems: Diagnostic) -> None:
+        self._withdraw(task)
         self.report.failed.append(task.node.name)
         self.report.problems.extend(problems)
         self._release(task)
@@ -240,10 +245,17 @@ class Scheduler:
         now, doomed = time.time(), []
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
-            if state.phase in (Phase.ENDED, Phase.UNKNOWN):
+            self.reach.note(task.executor, state.detail if state.phase is Phase.UNSEEN else "")
+            if state.phase is Phase.REFUSED:
+                del self.running[task.id]
+                self._refused(task, state.detail)
+                continue
+            if state.over:
                 self._ended(task, state)
                 continue
-            if now - task.started > task.timeout.seconds:
+            if state.phase is Phase.QUEUED:
+                task.queued = now - task.started
+            if now - task.started - task.queued > task.timeout.seconds:
                 task.ended_for = f"timed out after {task.timeout}"
             elif (lost := self.services.failed(task.needs)) is not None:
                 task.ended_for = f"{lost.what.title} failed"
@@ -253,7 +265,7 @@ class Scheduler:
                 doomed.append(task)
         self._cancel(doomed)
         for task in doomed:
-            self._ended(task, JobState(Phase.ENDED, 143, task.ended_for))
+            self._ended(task, JobState(Phase.ENDED, 143, task.ended_for), doomed=True)
 
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
@@ -277,21 +289,34 @@ class Scheduler:
 
     # Ending -------------------------------------------------------------------------------------
 
-    def _ended(self, task: Task, state: JobState) -> None:
-        """Judge a job that is over, put it on record, and try again where that may help."""
-        name, folder = task.node.name, self.workshop.folder(task.id)
-        self.executors[task.executor].fetch(task.id, folder)
+    def _ended(self, task: Task, state: JobState, doomed: bool = False) -> None:
+        """Judge a job that is over, put it on record, and try again where that may help.
+
+        Outputs that are out of reach are waited for, unless the job was `doomed` by evalmake: then
+        it stays in the journal, and the next build sees to it that it is gone.
+        """
+        name, folder, gone = task.node.name, self.workshop.folder(task.id), True
+        try:
+            self.executors[task.executor].fetch(task.id, folder)
+        except ConnectionError:
+            if not doomed:
+                return
+            gone = False
+        except OSError as error:
+            state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
         told = self.gateways.close(task.node, task.id, task.servers)
         cut_off = not (told and self.services.alive(task.ways))
         outcome = judged(self.workshop, self.secrets, task, state)
-        self._warn_of_cache(task.cache_trouble)
+        self.report.warn_of_cache(task.cache_trouble)
         if cut_off:  # whatever it says: it may have scored what it was not answered
             outcome = replace(outcome, error=_CUT_OFF)
         lost = state.status is None or cut_off
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not outcome.error else "cancelled" if stopped else "failed"
-        self._record(task, status, outcome, folder)
+        self._record(task, status, outcome, folder, state.facts)
+        if gone:
+            self.journal.remove(task.id)
         del self.running[task.id]
         spent, scores = time.time() - task.started, outcome.scores
         self.emit(Ended(name, status, scores, outcome.metric, spent, outcome.error, retrying))
@@ -305,38 +330,14 @@ class Scheduler:
             self.report.problems.append(task.failure(outcome))
         self._release(task)
 
-    def _warn_of_cache(self, trouble: str) -> None:
-        """Say once that replies are not kept: it costs time and money, and no score."""
-        if trouble and not any(p.code == "replies-failed" for p in self.report.problems):
-            said = f"the response cache cannot be used: {trouble}"
-            self.report.problems.append(
-                Diagnostic("replies-failed", said, severity=Severity.WARNING)
-            )
-
-    def _record(self, task: Task, status: str, outcome: Outcome, folder: Path) -> None:
-        node, now = task.node, time.time()
+    def _record(
+        self, task: Task, status: str, outcome: Outcome, folder: Path, facts: Mapping[str, str]
+    ) -> None:
         hide = self.secrets.hide_text
         files: dict[str, Path | bytes] = {hide(name): path for name, path in outputs(folder)}
-        result = ActionResult(
-            action=node.action.digest,
-            name=node.name,
-            attempt=0,
-            status=status,
-            identity={name: part.digest for name, part in node.action.parts},
-            outputs=(),
-            scores=outcome.scores if status == "succeeded" else (),
-            metric=outcome.metric,
-            usage=outcome.usage,
-            started=_utc(task.started),
-            finished=_utc(now),
-            seconds=round(now - task.started, 3),
-            executor=task.executor,
-            job=task.id,
-            detail=outcome.error,
-        )
-        self.store.commit(node.action, result, files)
+        facts = {**facts, **self.services.facts(task.node.services)}
+        self.store.commit(task.node.action, task.result(status, outcome, facts), files)
         shutil.rmtree(folder, ignore_errors=True)
-        self.journal.remove(task.id)
         self.services.gpus.give(task.id)
 
     def _may_retry(self, task: Task, lost: bool) -> bool:
@@ -370,12 +371,22 @@ class Scheduler:
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             done = state.status == 0
-            self._ended(task, state if done else JobState(Phase.ENDED, 143, "interrupted"))
+            self._ended(
+                task, state if done else JobState(Phase.ENDED, 143, "interrupted"), doomed=True
+            )
 
     def _cancel(self, tasks: Collection[Task]) -> None:
-        """End jobs, all at once: each may take its executor's grace."""
+        """End jobs, all at once: each may take its executor's grace.
+
+        One that is out of reach is found by the journal, in the next build.
+        """
+
+        def end(task: Task) -> None:
+            with contextlib.suppress(OSError):
+                self.executors[task.executor].cancel(task.id)
+
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda task: self.executors[task.executor].cancel(task.id), tasks))
+            list(pool.map(end, tasks))
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
@@ -385,7 +396,3 @@ class Scheduler:
             except (OSError, ValueError):
                 continue
         os._exit(130)
-
-
-def _utc(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")

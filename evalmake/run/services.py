@@ -8,28 +8,27 @@ started where there is room for them.
 from __future__ import annotations
 
 import contextlib
-import http.client
 import shutil
-import socket
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.lang.values import Duration
-from evalmake.planner.ports import Executor, JobState, Phase
+from evalmake.planner.ports import Executor, JobState, Phase, Service
 from evalmake.run.events import Emit, ServiceChanged
 from evalmake.run.gateways import At
 from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
+from evalmake.run.listening import answers, listens, read_port
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
 from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
 _FIRST_WAIT = 0.5
+_PATIENCE = 60
 _UP = ("starting", "ready")
 _DOWN = ("wanted", "stopped")
 _KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
@@ -46,11 +45,13 @@ class Running:
     id: str = ""
     starts: int = 0
     since: float = 0.0
+    put_off: int = 0  # times that its executor could not be reached to start it
     not_before: float = 0.0
     url: str = ""
     why: str = ""
     taken: bool = False  # its port, by something else
     lent: bool = False  # by jobs that an earlier build left, which go on with it
+    facts: Mapping[str, str] = field(default_factory=dict)
     tail: tuple[str, ...] = ()
 
 
@@ -195,9 +196,18 @@ class Services:
     def alive(self, ids: Mapping[str, str]) -> bool:
         """Whether the servers are still the jobs `ids`, and run."""
         return all(
-            id and self.all[name].id == id and self._phase(self.all[name]) is Phase.RUNNING
+            id and self.all[name].id == id and not self._executor(self.all[name]).poll(id).over
             for name, id in ids.items()
         )
+
+    def facts(self, names: tuple[str, ...]) -> dict[str, str]:
+        """What the record of an evaluation says of the servers that it asked."""
+        return {
+            f"deployment {name} {key}": value
+            for name in names
+            for one in self.groups[name]
+            for key, value in one.facts.items()
+        }
 
     def stop_all(self) -> None:
         """End every server."""
@@ -255,20 +265,23 @@ class Services:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
             job = replace(what.job(id), devices=gpus)
             self.journal.write(
-                Entry(
-                    id,
-                    what.name,
-                    what.kind,
-                    what.action,
-                    what.executor,
-                    folder,
-                    service.since,
-                    gpus,
-                )
-            )
+                Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus)
+            )  # fmt: skip
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
+            if isinstance(error, ConnectionError) and self._may_wait(service):
+                return
             self._lost(service, f"could not be started: {error}")
+
+    def _may_wait(self, service: Running) -> bool:
+        """Whether a server that ran before is started in a while, when its executor can be reached."""
+        service.put_off += 1
+        if service.starts == 1 or service.put_off > _PATIENCE:
+            return False
+        self._put_away(service)
+        service.starts -= 1
+        service.state, service.not_before = "wanted", time.time() + 1
+        return True
 
     def _fit(self, down: list[Running]) -> bool:
         """Whether these can be started too, by the declared `slots`: of servers only, as one that
@@ -285,34 +298,46 @@ class Services:
         for other in self.all.values():
             if other is not service and other.state in _UP and other.what.service.port == port:
                 return other.what.title
-        return "something else" if _listens(port) else ""
+        return "something else" if listens(port) else ""
 
     def _probe(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
-        if state.phase in (Phase.ENDED, Phase.UNKNOWN):
+        if state.over or state.phase is Phase.REFUSED:
             spent = _spent(time.time() - service.since)
-            self._lost(service, f"stopped before it was ready: {_how(state)} after {spent}")
+            self._lost(
+                service,
+                f"could not be started: {state.detail}" if state.phase is Phase.REFUSED
+                else f"stopped before it was ready: {_how(state)} after {spent}",
+            )  # fmt: skip
             return
+        if state.phase is Phase.QUEUED:
+            service.since = time.time()
         spec = service.what.service
-        port = spec.port or _read_port(self.workshop.folder(service.id) / spec.port_file)
-        place = self._executor(service).where(service.id, port) if port else None
-        if place and _answers(*place, spec.health):
+        place = self._place(service, spec) if state.phase is Phase.RUNNING else None
+        if place and answers(*place, spec.health):
             service.state, service.url = "ready", f"http://{place[0]}:{place[1]}{spec.base}"
+            service.facts, service.put_off = state.facts, 0
             self._tell(service, "ready", service.url)
         elif time.time() - service.since > service.what.ready:
-            self._executor(service).cancel(service.id)
+            self._end(service)
             self._lost(service, f"was not ready within {Duration(service.what.ready)}")
+
+    def _place(self, service: Running, spec: Service) -> tuple[str, int] | None:
+        """The host and port of a server, once they are known."""
+        port = spec.port or read_port(self.workshop.folder(service.id) / spec.port_file)
+        try:
+            return self._executor(service).where(service.id, port) if port else None
+        except OSError:
+            return None
 
     def _watch(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
-        if state.phase is not Phase.RUNNING:
+        if state.over:
             self._lost(service, f"died while it was used: {_how(state)}")
 
     def _lost(self, service: Running, why: str) -> None:
         """A server is gone: start it again within its budget, else give it up."""
         service.why = why
-        log = self.workshop.folder(service.id) / "log"
-        service.tail = tuple(self.secrets.hide_text(_tail(log)).splitlines()[-6:])
         self._put_away(service)
         service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
@@ -324,30 +349,41 @@ class Services:
         if service.lent:
             return
         if service.state in _UP:
-            self._executor(service).cancel(service.id)
+            self._end(service)
             self._put_away(service)
             service.state = "stopped"
             service.starts = 0
             self._tell(service, "stopped")
         self.gpus.give(service.what.name)
 
-    def _put_away(self, service: Running) -> None:
-        """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes."""
-        folder = self.workshop.folder(service.id)
-        self._executor(service).fetch(service.id, folder)
-        kept = self.workshop.root / "logs" / f"{service.what.name}.log"
+    def _end(self, service: Running) -> None:
         with contextlib.suppress(OSError):
+            self._executor(service).cancel(service.id)
+
+    def _put_away(self, service: Running) -> None:
+        """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes.
+
+        One that is out of reach stays in the journal: the next build sees to it that it is gone.
+        """
+        folder, gone = self.workshop.folder(service.id), True
+        try:
+            self._executor(service).fetch(service.id, folder)
+        except OSError:
+            gone = False
+        kept = self.workshop.root / "logs" / f"{service.what.name}.log"
+        service.tail = ()
+        with contextlib.suppress(OSError):
+            log = self.secrets.hide((folder / "log").read_bytes())
+            service.tail = tuple(log[-4000:].decode(errors="replace").splitlines()[-6:])
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(self.secrets.hide((folder / "log").read_bytes()))
+            kept.write_bytes(log)
         shutil.rmtree(folder, ignore_errors=True)
-        self.journal.remove(service.id)
+        if gone:
+            self.journal.remove(service.id)
 
     def _tell(self, service: Running, state: str, detail: str = "") -> None:
         if service.what.is_deployment:
             self.emit(ServiceChanged(service.what.name, state, detail))
-
-    def _phase(self, service: Running) -> Phase:
-        return self._executor(service).poll(service.id).phase
 
     def _executor(self, service: Running) -> Executor:
         return self.executors[service.what.executor]
@@ -359,35 +395,3 @@ def _how(state: JobState) -> str:
 
 def _spent(seconds: float) -> str:
     return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"
-
-
-def _read_port(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
-        return True
-    return False
-
-
-def _answers(host: str, port: int, health: str) -> bool:
-    """Whether GET `health` gives a 2xx within half a second."""
-    connection = http.client.HTTPConnection(host, port, timeout=0.5)
-    try:
-        connection.request("GET", health)
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _tail(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")[-4000:]
-    except OSError:
-        return ""

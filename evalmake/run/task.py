@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from evalmake.lang.diagnostic import Diagnostic, problem
 from evalmake.lang.values import Duration
+from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Outcome
 from evalmake.run.gateways import At
@@ -21,12 +25,14 @@ class Task:
     gateways: tuple[Served, ...] = ()
     tries: int = 0
     excused: int = 0
+    put_off: int = 0  # times that its executor could not be reached to start it
     not_before: float = 0.0
     id: str = ""
     servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it began beside
     beside: At = field(default_factory=dict)  # where they are now, as its gateways know
     tokens: tuple[str, ...] = ()
     started: float = 0.0
+    queued: float = 0.0  # seconds since then in which it did not run yet
     shown: tuple[int, int, int] = (0, 0, 0)
     ended_for: str = ""  # why it was ended before its end
     last_error: str = ""  # of its model, as its gateway saw it
@@ -53,6 +59,28 @@ class Task:
         timeout: Duration = self.node.evaluation.variant.block.timeout
         return timeout
 
+    def result(self, status: str, outcome: Outcome, facts: Mapping[str, str]) -> ActionResult:
+        """The record of a try that is over; the store adds its number and its outputs."""
+        now = time.time()
+        return ActionResult(
+            action=self.node.action.digest,
+            name=self.node.name,
+            attempt=0,
+            status=status,
+            identity={name: part.digest for name, part in self.node.action.parts},
+            outputs=(),
+            scores=outcome.scores if status == "succeeded" else (),
+            metric=outcome.metric,
+            usage=outcome.usage,
+            started=_utc(self.started),
+            finished=_utc(now),
+            seconds=round(now - self.started, 3),
+            executor=self.executor,
+            job=self.id,
+            detail=outcome.error,
+            facts=facts,
+        )
+
     def failure(self, outcome: Outcome) -> Diagnostic:
         """What to tell of a task that failed for good."""
         name = self.node.name
@@ -71,6 +99,10 @@ class Task:
         return (
             [f"the last error of its model: {last}"] if last and last not in outcome.error else []
         )
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def _whom(node: Node) -> str:

@@ -14,6 +14,7 @@ from evalmake.run.events import (
     Event,
     Installing,
     Interrupted,
+    OutOfReach,
     Progressed,
     ServiceChanged,
     Started,
@@ -132,6 +133,8 @@ def sentence(event: Event, verbose: bool) -> str:
         case ServiceChanged(name, state, detail):
             return f"deployment {name}: {state}" + (f" at {detail}" if state == "ready" and verbose else
                                                     f": {detail}" if state == "failed" else "")  # fmt: skip
+        case OutOfReach(executor, why):
+            return f"{why}; waiting for it" if why else f"executor {executor}: reached again"
         case Started(name, executor, attempt):
             return f"{name}: started on {executor}, attempt {attempt}" if verbose else ""
         case Ended():

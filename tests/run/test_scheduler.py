@@ -15,7 +15,8 @@ from evalmake.executors.process import ProcessExecutor
 from evalmake.run.events import Ended, Event, Started
 from evalmake.run.gateways import Gateways
 from evalmake.run.jobs import Workshop
-from evalmake.run.scheduler import Report, Scheduler
+from evalmake.run.report import Report
+from evalmake.run.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import GATEWAYS
 from evalmake.testing import FakeExecutor

@@ -1,0 +1,48 @@
+"""What `backend = docker` may say."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+
+from evalmake.executors.gpus import Gpus
+from evalmake.lang.values import Size, Symbol
+from evalmake.project.schema import Block, Texts
+
+_HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
+_MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
+
+
+def _word(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else value
+
+
+def _reachable(host: str | None) -> str | None:
+    if host is not None and not _HOST.fullmatch(host):
+        raise ValueError("an engine is at unix:///SOCKET, tcp://HOST:PORT or ssh://[USER@]HOST")
+    return host
+
+
+def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+    for mount in mounts:
+        if not _MOUNT.fullmatch(mount):
+            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
+    return mounts
+
+
+class Settings(Block):
+    """`gpus` are those that jobs may have; a job has as many as its `resources` say.
+
+    `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs
+    run as, by default whom the image says.
+    """
+
+    host: Annotated[str | None, AfterValidator(_reachable)] = None
+    gpus: Gpus = None
+    shm: Size | None = None
+    network: Annotated[Literal["open", "gateway"], BeforeValidator(_word)] = "open"
+    pull: Annotated[Literal["missing", "always", "never"], BeforeValidator(_word)] = "missing"
+    user: str | None = None
+    mounts: Annotated[Texts, AfterValidator(_mountable)] = ()

@@ -1,0 +1,157 @@
+"""Executors that cannot be reached for a while: what is waited for, and what is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from workspaces import SCORE, TRIED, Bench
+
+from evalmake.executors.process import ProcessExecutor
+from evalmake.planner.ports import Job, JobState, Phase
+from evalmake.run.events import Event, OutOfReach
+from evalmake.run.gateways import Gateways
+from evalmake.run.jobs import Workshop
+from evalmake.run.report import Report
+from evalmake.run.scheduler import Scheduler
+from evalmake.run.secrets import Secrets
+from evalmake.run.served import GATEWAYS
+from evalmake.testing import FakeExecutor
+from evalmake.ui.progress import sentence
+from evalmake.workspace import Workspace
+
+WHY = "executor local: cannot reach it"
+UNSEEN = JobState(Phase.UNSEEN, None, WHY)
+Run = Callable[..., tuple[Report, list[str]]]
+
+
+class Away(FakeExecutor):
+    """Does not answer the first questions of each kind: so many as is said."""
+
+    def __init__(self, root: Path, **silent: int) -> None:
+        super().__init__("local", None, root)
+        self.silent = silent
+
+    def away(self, kind: str) -> bool:
+        """Whether this question of a kind gets no answer."""
+        self.silent[kind] = self.silent.get(kind, 0) - 1
+        return self.silent[kind] >= 0
+
+    def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
+        """Start, or not."""
+        if self.away("submit"):
+            raise ConnectionError(WHY)
+        super().submit(job, secrets)
+
+    def poll(self, id: str) -> JobState:
+        """Say, or not."""
+        if self.silent.get("refuse", 0):
+            return JobState(Phase.REFUSED, None, "there is no such image")
+        return UNSEEN if self.away("poll") else super().poll(id)
+
+    def cancel(self, id: str) -> None:
+        """End, or not."""
+        if self.away("cancel"):
+            raise ConnectionError(WHY)
+        super().cancel(id)
+
+    def fetch(self, id: str, into: Path) -> None:
+        """Bring, or not."""
+        if self.away("broken"):
+            raise OSError("the disk is full")
+        if self.away("fetch"):
+            raise ConnectionError(WHY)
+        super().fetch(id, into)
+
+
+@pytest.fixture
+def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run two cells on an executor that is silent so often; the report, and what was said."""
+    monkeypatch.setattr("evalmake.run.scheduler._RETRY_WAIT", 0.01)
+    bench.evalfile(TRIED)
+    bench.edit("1..8", "1..2")
+
+    def go(job: str = SCORE, **silent: int) -> tuple[Report, list[str]]:
+        bench.job(job)
+        workspace = Workspace.open(bench.root / "Evalfile")
+        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        executors = {
+            "local": Away(workspace.root / "work", **silent),
+            GATEWAYS: ProcessExecutor(GATEWAYS, None, workspace.root / "work"),
+        }
+        said: list[str] = []
+
+        def emit(event: Event) -> None:
+            if isinstance(event, OutOfReach):
+                said.append(sentence(event, False))
+
+        with workspace.store() as store:
+            plan = workspace.decide(workspace.graph(()), store)
+            gateways = Gateways(workshop, None, plan.graph.sources)
+            scheduler = Scheduler(
+                workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways
+            )
+            return scheduler.run(plan.stale), said
+
+    return go
+
+
+def test_jobs_that_cannot_be_seen(bench: Bench, run: Run) -> None:
+    """They are not over: each runs once, and the silence is told once, and its end."""
+    report, said = run(poll=5)
+    assert report.failed == []
+    assert said == [f"{WHY}; waiting for it", "executor local: reached again"]
+    assert [a.attempt for a in bench.attempts()] == [1, 1]
+
+
+def test_outputs_that_cannot_be_had_yet(bench: Bench, run: Run) -> None:
+    """A job that is over is not judged before its outputs are here."""
+    report, _ = run(fetch=3)
+    assert (report.failed, len(report.succeeded)) == ([], 2)
+    assert bench.scores() == {"tried/1": [0.5], "tried/2": [0.5]}
+    assert bench.journal() == []
+
+
+def test_outputs_that_cannot_be_had_at_all(bench: Bench, run: Run) -> None:
+    """Where bringing them fails for good, the job counts as lost, and is run again."""
+    report, _ = run(broken=1)
+    assert report.failed == []
+    assert sorted((a.status, a.detail) for a in bench.attempts()) == [
+        ("cancelled", "its outputs cannot be had: the disk is full"), ("succeeded", ""), ("succeeded", ""),
+    ]  # fmt: skip
+
+
+def test_jobs_that_cannot_be_started_yet(bench: Bench, run: Run) -> None:
+    """An executor that is reached in the end has its jobs run; one that never is, is given up."""
+    report, said = run(submit=3)
+    assert report.failed == []
+    assert said[0] == f"{WHY}; waiting for it"
+    report, _ = run("true # otherwise\n" + SCORE, submit=1000)
+    assert sorted(report.failed) == ["tried/1", "tried/2"]
+    assert sorted(p.message for p in report.problems) == [
+        f"tried/{at} could not be started: {WHY}" for at in (1, 2)
+    ]
+    assert bench.journal() == []
+
+
+def test_jobs_that_are_refused_late(bench: Bench, run: Run) -> None:
+    """What turns out after `submit` to be impossible is told like what is refused at once."""
+    report, _ = run(refuse=1)
+    assert report.failed == ["tried/1", "tried/2"]
+    assert {p.code for p in report.problems} == {"job-failed"}
+    assert report.problems[0].message == "tried/1 could not be started: there is no such image"
+    assert bench.attempts() == []
+
+
+def test_jobs_that_cannot_be_ended(bench: Bench, run: Run) -> None:
+    """One that overruns while it is out of reach is on record, and left to the next build."""
+    bench.edit("seed      in 1..2", "timeout   = 100ms")
+    report, _ = run("sleep 1000\n", cancel=1000, fetch=1000)
+    assert report.failed == ["tried"]
+    assert [(a.status, a.detail) for a in bench.attempts()] == [("failed", "timed out after 100ms")]
+    assert len(bench.journal()) == 1
+    bench.edit("timeout   = 100ms", "")
+    report, _ = run(SCORE)
+    assert report.failed == []
+    assert bench.journal() == []
