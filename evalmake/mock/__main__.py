@@ -23,7 +23,8 @@ def main() -> int:
         print(f"evalmake.mock: {error}", file=sys.stderr)
         return 2
     try:
-        _serve(service, options.host, options.port, options.port_file)
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_serve(service, options.host, options.port, options.port_file))
     except OSError as error:
         print(f"evalmake.mock: {error}", file=sys.stderr)
         return 1
@@ -41,17 +42,17 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _serve(service: Service, host: str, port: int, port_file: Path | None) -> None:
-    loop = _new_loop()
+async def _serve(service: Service, host: str, port: int, port_file: Path | None) -> None:
+    """Listen until a signal; one run of the loop, as a signal between two would be lost."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, loop.stop)
-    listening = loop.create_server(lambda: Connection(service, loop), host, port, backlog=1024)
-    server = loop.run_until_complete(listening)
+        loop.add_signal_handler(number, stop.set)
+    server = await loop.create_server(lambda: Connection(service, loop), host, port, backlog=1024)
     port = server.sockets[0].getsockname()[1]
     if port_file is not None:
         _write_port(port_file, port)
     print(f"listening on http://{host}:{port}", flush=True)
-    loop.run_forever()
+    await stop.wait()
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

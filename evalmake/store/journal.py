@@ -47,6 +47,7 @@ class Journal:
         """The jobs that were out when the last evalmake ended; an unreadable file is passed over."""
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
             try:
-                yield Entry(**json.loads(path.read_text()))
+                found = json.loads(path.read_text())
+                yield Entry(**{**found, "gpus": tuple(found.get("gpus", ()))})
             except (OSError, ValueError, TypeError):
                 continue
