@@ -13,7 +13,7 @@ pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_serve
 from projects import Project  # noqa: E402
 
 if TYPE_CHECKING:
-    from engines import Dockerd
+    from docker_engine import Dockerd
 
 
 @pytest.fixture
@@ -37,11 +37,11 @@ def project(
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Dockerd]:
     """A Docker engine with the base image; a test without one is skipped, but not under CI."""
-    import engines
+    import docker_engine
 
-    if why := engines.lacking():
+    if why := docker_engine.lacking():
         if "CI" in os.environ:
             pytest.fail(f"no Docker engine: {why}")
         pytest.skip(f"no Docker engine: {why}")
-    with engines.shared_engine() as shared:
+    with docker_engine.shared_engine() as shared:
         yield shared

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from engines import BASE, Dockerd
+from docker_engine import BASE, Dockerd
 
 from evalmake.executors.docker import DockerExecutor, container
 from evalmake.planner.ports import Job

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from boxes import Based, Made
-from engines import Dockerd
+from docker_engine import Dockerd
 from registries import registry
 
 from evalmake.executors.docker import DockerExecutor

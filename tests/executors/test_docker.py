@@ -15,7 +15,7 @@ import pytest
 from boxes import Based, Made, left
 from contract import ExecutorContract, Make, ended, finished, job
 from docker.errors import NotFound
-from engines import BASE, Dockerd, until
+from docker_engine import BASE, Dockerd, until
 
 from evalmake.executors.docker import DockerExecutor, container
 from evalmake.executors.docker.images import Image

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 from boxes import Based, Made
 from contract import finished, job
-from engines import ADDRESS, Dockerd, certificates, free_port, listens, running, tcp_port, until
+from docker_engine import (
+    ADDRESS,
+    Dockerd,
+    certificates,
+    free_port,
+    listens,
+    running,
+    tcp_port,
+    until,
+)
 
 from evalmake.executors.docker import DockerExecutor
 from evalmake.executors.docker.archive import unpack

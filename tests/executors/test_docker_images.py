@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from boxes import Made, left
 from contract import ended, finished, job
-from engines import BASE, Dockerd
+from docker_engine import BASE, Dockerd
 
 from evalmake.planner.ports import Phase
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from contained import Contained
-from engines import Dockerd
+from docker_engine import Dockerd
 from workspaces import kill, started_in
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from engines import BASE, HOME, Dockerd
+from docker_engine import BASE, HOME, Dockerd
 from workspaces import Bench
 
 import evalmake

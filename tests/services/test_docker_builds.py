@@ -7,7 +7,7 @@ import socket
 from typing import Any
 
 from contained import PACKAGE, SCORED, Contained, packages
-from engines import ADDRESS, BASE
+from docker_engine import ADDRESS, BASE
 from scripted import Upstream, reply, said
 from workspaces import SUMS, end, wait_for
 

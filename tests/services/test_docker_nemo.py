@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 from contained import SERVED, Contained
-from engines import BASE, Dockerd
+from docker_engine import BASE, Dockerd
 
 PROGRAM = """\
 #!/usr/bin/python3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from contained import SCORED, Contained
-from engines import HOME, Dockerd, lacking
+from docker_engine import HOME, Dockerd, lacking
 from workspaces import Bench, end, kill, started_in, wait_for
 
 OPTIONS = (
