@@ -70,14 +70,15 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
     for name in graph.services:
         declared = project.deployments[name]
         engine = plugins.get("engines", declared.plugin)
-        check = getattr(engine, "check_deployment", None)
+        check, before = getattr(engine, "check_deployment", None), len(found)
         if check is not None:
             check(declared, found)
+        servable = len(found) == before and not engine.needs
         executor = project.executors[declared.block.executor]
         offers = plugins.get("executors", executor.plugin).offers
         if not (declared.block.image or offers.bare):
             _no_image("deployment", declared, executor, f"deployment {name}", found)
-        elif offers.isolated and not engine.needs and not _has_port(engine().serve(declared)):
+        elif offers.isolated and servable and not _has_port(engine().serve(declared)):
             found.error(
                 "missing-key", f"deployment `{name}` needs `port`", declared.span, about=f"deployment {name}",
                 notes=["what listens in a container is reached only by a port that was named before"],
