@@ -247,6 +247,27 @@ def test_polite_job_that_was_cancelled(docker: Made, root: Path, engine: Dockerd
     assert executor.poll("job.1").status == 143
 
 
+def test_killed_from_without(docker: Made, root: Path, engine: Dockerd) -> None:
+    """What the engine was told to kill is lost; what kills itself has failed by that."""
+    executor = docker()
+    executor.submit(job(root, "sleep 1000; true"), {})
+    engine.api().kill(inspected(engine, executor)["Id"])
+    assert ended(executor) == JobState(Phase.ENDED, None, "it was ended by its engine")
+    executor.submit(job(root, "kill -9 $$", "job.2"), {})
+    assert ended(executor, "job.2") == JobState(Phase.ENDED, 137, "exit status 137 (SIGKILL)")
+
+
+def test_removed_by_others(docker: Made, root: Path, engine: Dockerd) -> None:
+    """Of a container that somebody has removed nothing is known, and nothing is wrong with that."""
+    executor = docker()
+    executor.submit(job(root, "sleep 1000"), {})
+    engine.api().remove_container(inspected(engine, executor)["Id"], force=True)
+    assert ended(executor).phase is Phase.UNKNOWN
+    executor.fetch("job.1", root / "job.1")
+    executor.submit(job(root, "rm -r out; exit 3", "job.2"), {})
+    assert finished(executor, root / "job.2", "job.2").status == 3
+
+
 def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
     """A container that was made and not started, as by a kill between, is no job; it can be removed."""
     executor = docker()

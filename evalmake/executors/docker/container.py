@@ -54,7 +54,7 @@ def parameters(
     argv = ["python3" if word == "{python}" else word for word in job.argv]
     told = {key: _there(value, job.workdir) for key, value in job.env.items()}
     own = {"EVALMAKE_WORKDIR": FOLDER, "EVALMAKE_IMAGE_WORKDIR": image.folder}
-    published = {job.port: ("127.0.0.1", None)} if job.port else None
+    published = {job.port: ("127.0.0.1", None)} if job.port and not closed else None
     host = HostConfig(
         version="1.40",
         init=True,
@@ -113,9 +113,8 @@ def mounted(job: Job, near: bool) -> dict[str, Path]:
 
 def spoken(secrets: Mapping[str, str]) -> bytes:
     """Secrets as the shell in the container hears them."""
-    return "".join(
-        f"export {key}={shlex.quote(value)}\n" for key, value in secrets.items()
-    ).encode()
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in secrets.items()]
+    return "".join(lines).encode(errors="surrogateescape")
 
 
 def facts(info: Mapping[str, Any]) -> dict[str, str]:

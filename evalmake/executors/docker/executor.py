@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,6 +32,7 @@ from evalmake.planner.ports import Job, JobState, Offers, Phase
 
 _GRACE = 5  # seconds between TERM and KILL
 _BY_SIGNAL = (137, 143, 255)
+_LATE = 2  # seconds after an end within which the engine has noted what it had to do with it
 _ENDED = "ended.json"
 
 
@@ -165,6 +167,7 @@ class DockerExecutor:
         if state["Status"] == "created":
             return JobState(Phase.UNKNOWN)
         if state["Running"]:
+            self._unseen.discard(id)
             return self._watch(id, JobState(Phase.RUNNING, None, "", facts))
         status, detail = state["ExitCode"], container.told(info)
         if stopped:
@@ -178,9 +181,10 @@ class DockerExecutor:
         if id in self._unseen:
             return True
         asked = {"container": self._name(id), "event": "kill"}
+        since, until = (_seconds(state[key]) for key in ("StartedAt", "FinishedAt"))
         with contextlib.suppress(LookupError), self.engine.asked() as api:
-            span = {"since": state["StartedAt"], "until": state["FinishedAt"]}
-            return any(True for _ in api.events(filters=asked, **span))
+            told = api.events(since=since, until=until + _LATE, filters=asked)
+            return any(True for _ in told)
         return False
 
     def _watch(self, id: str, state: JobState) -> JobState:
@@ -233,28 +237,29 @@ class DockerExecutor:
                 coming.given_up = True
         if (self.root / id / _ENDED).exists():
             return
-        try:
-            info = self._inspect(id)
-        except LookupError:
-            return
-        name, stopped = self._name(id), bool(info["State"]["Running"])
-        if stopped:
-            with self.engine.asked("cannot stop a container") as api:
-                api.stop(name, timeout=_GRACE)
-            info = self._inspect(id)
-        state = self._state(id, info, stopped)
-        if state.phase is Phase.ENDED:
-            into.mkdir(parents=True, exist_ok=True)
-            self._bring(name, into)
-            said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
-            write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+        with contextlib.suppress(LookupError):  # it is gone, whoever removed it
+            state = self._ended(id)
+            if state.phase is Phase.ENDED:
+                into.mkdir(parents=True, exist_ok=True)
+                self._bring(self._name(id), into)
+                said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
+                write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+            self._remove(self._name(id))
         self._running.pop(id, None)
         self._unseen.discard(id)
-        self._remove(name)
+
+    def _ended(self, id: str) -> JobState:
+        """How a job ended, which it is told to do where it runs."""
+        info = self._inspect(id)
+        if not info["State"]["Running"]:
+            return self._state(id, info, False)
+        with self.engine.asked("cannot stop a container") as api:
+            api.stop(self._name(id), timeout=_GRACE)
+        return self._state(id, self._inspect(id), True)
 
     def _bring(self, name: str, into: Path) -> None:
         """The outputs, then the whole log in place of what was followed of it."""
-        with self.engine.asked("cannot copy outputs") as api, contextlib.suppress(LookupError):
+        with contextlib.suppress(LookupError), self.engine.asked("cannot copy outputs") as api:
             chunks, _ = api.get_archive(name, f"{container.FOLDER}/out")
             unpack(iter(chunks), into / "out")
         unfinished = into / ".log"
@@ -296,6 +301,11 @@ class DockerExecutor:
 
     def _name(self, id: str) -> str:
         return f"evalmake-{self.workspace}-{id}"
+
+
+def _seconds(moment: str) -> int:
+    """The engine's form of a time, in seconds since the epoch."""
+    return int(datetime.fromisoformat(f"{moment[:19]}+00:00").timestamp())
 
 
 def _say(api: Any, name: str, text: bytes) -> None:
