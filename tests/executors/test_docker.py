@@ -127,7 +127,7 @@ def test_limits(docker: Made, root: Path) -> None:
     assert (info["NanoCpus"], info["Memory"], info["MemorySwap"]) == (5 * 10**8, 2**26, 2**26)
     state = finished(executor, root / "job.1")
     assert state.status == 137
-    assert state.detail == "exit status 137 after the memory limit was reached: it is 64MiB"
+    assert state.detail == "exit status 137: it ran out of memory, of which it has 64MiB"
     assert output(root, "shm").split()[1] == "96"
 
 

@@ -89,19 +89,23 @@ def test_kill_and_adoption(contained: Contained) -> None:
 
 def test_clean(contained: Contained) -> None:
     """What a killed build left is ended by `clean`, which says what it was; then there is nothing."""
-    contained.asks(WAITING)
+    contained.asks(WAITING, more="network = gateway")
     process = contained.start()
     wait_for(lambda: running(contained) == ["running"] * 2)
     process.kill()
     process.communicate()
+    closed = contained.executor(network="gateway").closed
+    assert closed is not None
+    assert closed.name in _firewall()
     ended = contained.run("clean")
 
     assert ended.status == 0, ended.text
     lines = ended.out.splitlines()
     assert sorted(line.rpartition(" of ")[2] for line in lines[:-1]) == [
-        "asked", "gateway subject", "server",
+        "asked", "gateway subject", f"removed the network {closed.name}", "server",
     ]  # fmt: skip
-    assert lines[-1] == "3 removed"
+    assert lines[-1] == "4 removed"
+    assert closed.name not in _firewall()
     assert contained.run("clean").out == "nothing was left\n"
     contained.clean()
 

@@ -129,8 +129,9 @@ def told(info: Mapping[str, Any]) -> str:
     state, limit = info["State"], info["HostConfig"]["Memory"]
     status = f"exit status {state['ExitCode']}"
     if state["OOMKilled"]:
-        at = f": it is {_size(limit)}" if limit else ""
-        return f"{status} after the memory limit was reached{at}"
+        return f"{status}: it ran out of memory" + (
+            f", of which it has {_size(limit)}" if limit else ""
+        )
     if state["ExitCode"] in (137, 143):
         return f"{status} ({'SIGKILL' if state['ExitCode'] == 137 else 'SIGTERM'})"
     return status if state["ExitCode"] else ""
