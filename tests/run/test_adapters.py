@@ -1,0 +1,56 @@
+"""`adapter = { ... }` on a model, a benchmark and an eval: what is done, and what is another evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asked import ASKED, model
+from mock_servers import mock_server, stats
+from scripted import Upstream, numbered
+from workspaces import SUMS, Bench
+
+
+def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
+    """Their adapters are laid over each other: the eval has the last word, maps are merged."""
+    upstream = Upstream(numbered(lambda at: "<think>hm</think>7"))
+    bench.evalfile(
+        model(
+            upstream.url,
+            'adapter = { system = "of the model", params = { a = 1, b = 1 }, strip_reasoning = true }',
+        ),
+        SUMS.replace("harness =", "adapter = { params = { b = 2, c = 2 } }\n harness ="),
+        ASKED.replace(
+            "model ", 'adapter = { system = "of the eval", params = { c = 3 } }\n model '
+        ),
+    )
+    bench.sums(1)
+    assert bench.run().status == 0
+
+    (body,) = upstream.bodies
+    assert {key: body[key] for key in "abc"} == {"a": 1, "b": 2, "c": 3}
+    assert body["messages"][0] == {"role": "system", "content": "of the eval"}
+    (attempt,) = bench.attempts()
+    assert "gateway/reasoning.jsonl" in {output.name for output in attempt.outputs}
+    assert attempt.usage["reasoned"] == 1
+
+
+def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
+    """What changes requests or scores makes an evaluation stale; patience, logs and the cache do not."""
+    with mock_server({"skill": 1.0}, tmp_path / "mock-port") as mock:
+        bench.evalfile(model(f"{mock}/v1", "adapter = { retry = 2 }"), SUMS, ASKED)
+        bench.sums(5)
+        assert bench.run().status == 0
+        before = stats(mock)["requests"]
+
+        bench.edit(
+            "retry = 2", "retry = 3, log = 4, timeout = 9s, cache = false, client_errors = true"
+        )
+        assert "nothing to do" in bench.run().out
+        bench.edit("retry = 3", "strip_reasoning = true")
+        bench.edit("cache = false, ", "")
+        said = bench.run("-n").out
+        assert "model.adapter.strip_reasoning" in said
+        assert bench.run().status == 0
+        assert (
+            stats(mock)["requests"] == before
+        )  # the requests are the same: their replies were had
