@@ -51,6 +51,5 @@ def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
         said = bench.run("-n").out
         assert "model.adapter.strip_reasoning" in said
         assert bench.run().status == 0
-        assert (
-            stats(mock)["requests"] == before
-        )  # the requests are the same: their replies were had
+        # the requests are the same: their replies were had
+        assert stats(mock)["requests"] == before
