@@ -11,6 +11,7 @@ from projects import Project, check_golden
 
 EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
 SNAPSHOTS = Path(__file__).parent / "spec" / "examples"
+README = (EXAMPLES.parent / "README.md").read_text()
 NAMES = sorted(path.name for path in EXAMPLES.glob("*.evalfile"))
 
 
@@ -24,10 +25,9 @@ def examples(project: Project) -> Project:
 
 
 def test_the_examples_are_there() -> None:
-    """The examples that the documentation speaks of exist."""
-    assert {"quickstart", "hosted", "matrix", "audit", "private"} <= {
-        n.split(".")[0] for n in NAMES
-    }
+    """The README's table lists each of them, and no other."""
+    listed = re.findall(r"^\| `(\S+)` \|", README.partition("## Examples")[2], re.M)
+    assert sorted(f"{name}.evalfile" for name in listed) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -15,7 +15,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 OUT = Path(os.environ["EVALMAKE_OUT"])
-PROMPT = "Answer with a JSON object of this schema, and nothing else:\n{schema}\n\nThe ticket:\n{text}"
+PROMPT = (
+    "Answer with a JSON object of this schema, and nothing else:\n{schema}\n\nThe ticket:\n{text}"
+)
 
 
 class Ticket(BaseModel):
@@ -64,7 +66,13 @@ for ticket in tickets:
     content = hashlib.sha256(json.dumps(ticket, sort_keys=True).encode()).hexdigest()
     scores = score(reply, ticket["fields"])
     rows.append(
-        {"id": ticket["id"], "item": content, "scores": scores, "target": ticket["fields"], "reply": reply}
+        {
+            "id": ticket["id"],
+            "item": content,
+            "scores": scores,
+            "target": ticket["fields"],
+            "reply": reply,
+        }
     )
 (OUT / "samples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 means = {name: sum(row["scores"][name] for row in rows) / len(rows) for name in ("right", "valid")}

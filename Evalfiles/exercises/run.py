@@ -1,5 +1,6 @@
 """Ask the model for each function, run it against its tests, and write down which passed.
 
+It runs in a folder of its own, with its files in ./data/.
 What the model wrote runs as a process of its own, in the container that this runs in.
 """
 
@@ -34,7 +35,7 @@ def ask(prompt: str) -> str:
 
 
 def passes(reply: str, tests: str) -> bool:
-    """Whether the last block of code, or a reply without one, stands its tests in ten seconds."""
+    """Whether the last block of code, or a reply without one, passes its tests within ten seconds."""
     blocks = re.findall(r"```(?:python)?\n(.*?)```", reply, re.DOTALL)
     program = "\n".join([blocks[-1] if blocks else reply, tests])
     try:
@@ -44,7 +45,7 @@ def passes(reply: str, tests: str) -> bool:
     return done.returncode == 0
 
 
-rows = [json.loads(line) for line in Path(__file__).with_suffix(".jsonl").read_text().splitlines()]
+rows = [json.loads(line) for line in Path("data/questions.jsonl").read_text().splitlines()]
 rows = rows[: int(os.environ["EVALMAKE_LIMIT"] or len(rows))]
 with Path(os.environ["EVALMAKE_OUT"], "answers.csv").open("w", newline="") as file:
     table = csv.writer(file)
