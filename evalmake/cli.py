@@ -157,7 +157,8 @@ _simple("public", "catalog", "List public benchmarks by a name or pattern, or `s
         click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),
         click.option("--harness", help="Only those of this harness."),
         click.option("--endpoint", help="Only those that ask chat, completions, embedding or vlm."),
-        click.option("--requires", multiple=True, help="Only those that need this: judge, user, key, token, code, ..."),
+        click.option("--requires", multiple=True, help="Only those that need this: judge, user, key, token, code, "
+                     "logprobs, tokenizer, tools."),
         _json)  # fmt: skip
 
 

@@ -14,7 +14,6 @@ from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
 from evalmake.lang.files import write_atomic
 from evalmake.lang.hashing import hash_file
 from evalmake.lang.source import Span
-from evalmake.lang.values import SecretRef
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
 from evalmake.planner.results import ResultSet
@@ -203,8 +202,9 @@ def _once(nodes: list[Node]) -> list[Node]:
 
 def _ready(workspace: Workspace, plan: Plan) -> Secrets:
     """Everything that can be known to go wrong is said before anything starts; else the secrets."""
-    from evalmake.run.jobs import Workshop, judge_of
+    from evalmake.run.jobs import Workshop
     from evalmake.run.lacking import lacking
+    from evalmake.run.needs import secrets_of
     from evalmake.run.secrets import SERVICE, Secrets
 
     found, secrets = Diagnostics(), Secrets()
@@ -227,25 +227,16 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
         if (missing := environments.missing(cell.benchmark, harness)) is not None:
             found.append(missing)
-        places = [cell.variant.block.executor]
-        wanted = {}
-        for model in (cell.model, judge_of(project, cell.benchmark)):
-            if model is None:
-                continue
-            if model.block.api_key:
-                wanted[model.block.api_key.name] = model.fields.spans["api_key",].value
-            wanted |= _secret_places(model, "headers")
-            if model.block.deployment:
-                deployment = project.deployments[model.block.deployment]
-                engine = workspace.plugins.get("engines", deployment.plugin)
-                lacks("engine", deployment.plugin, engine.needs, deployment.span)
-                places.append(deployment.block.executor)
-                wanted |= _secret_places(deployment, "env")
+        wanted, places = secrets_of(project, node), [cell.variant.block.executor]
+        for name in node.services:
+            deployment = project.deployments[name]
+            engine = workspace.plugins.get("engines", deployment.plugin)
+            lacks("engine", deployment.plugin, engine.needs, deployment.span)
+            places.append(deployment.block.executor)
         for place in places:
             executor = project.executors[place]
             plugin = workspace.plugins.get("executors", executor.plugin)
             lacks("executor", place, plugin.offers.missing, executor.span)
-            wanted |= _secret_places(executor, "env")
         for name in secrets.missing(wanted):
             if ("secret", name) not in told:
                 told.add(("secret", name))
@@ -262,15 +253,6 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
     found.check()
     secrets.resolve({name: name for name in known})  # also those of jobs that are to be taken over
     return secrets
-
-
-def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
-    spans = declared.fields.spans
-    return {
-        value.name: spans.get((field, key), spans[field,]).value
-        for key, value in getattr(declared.block, field).items()
-        if isinstance(value, SecretRef)
-    }
 
 
 def _conclude(

@@ -19,7 +19,7 @@ from evalmake.store.journal import Journal
 from evalmake.ui import showing
 from evalmake.ui.outcome import nothing_to_do, render_outcome
 from evalmake.ui.output import print_diagnostics
-from evalmake.ui.plan import render_plan
+from evalmake.ui.plan import render_needs, render_plan
 
 
 def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
@@ -40,6 +40,8 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
             gc.enable()
             if flags["verbose"]:
                 click.echo(render_plan(outcome.plan), err=True)
+            if not quiet:
+                _print_unmet(outcome)
 
     try:
         outcome = build_session(request, view, planned)
@@ -73,8 +75,21 @@ def _print_plan(outcome: Outcome, as_json: bool) -> None:
         evalfile = str(outcome.workspace.project.path)
         click.echo(json.dumps(to_json(outcome.plan, evalfile, __version__)))
     else:
-        names = [each.written for each in outcome.workspace.unpinned(outcome.plan.graph)]
-        click.echo(render_plan(outcome.plan, outcome.estimate, unpinned=names))
+        from evalmake.run.needs import unmet, unset
+
+        workspace, stale = outcome.workspace, outcome.plan.stale
+        names = [each.written for each in workspace.unpinned(outcome.plan.graph)]
+        lacks = unmet(workspace.project, stale)
+        needs = render_needs(names, unset(workspace.project, stale), lacks)
+        click.echo(render_plan(outcome.plan, outcome.estimate, needs=needs))
+
+
+def _print_unmet(outcome: Outcome) -> None:
+    """Before anything runs: what its benchmarks will probably fail for the lack of."""
+    from evalmake.run.needs import unmet
+
+    for line in render_needs((), (), unmet(outcome.workspace.project, outcome.plan.stale)):
+        click.echo(line, err=True)
 
 
 def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:

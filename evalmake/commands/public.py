@@ -74,10 +74,17 @@ def _matches(entry: Entry, pattern: str) -> bool:
 
 
 def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
-    meant = None if filtered else closest(plain(pattern), entries())
-    more = ", with what else was asked" if filtered else ""
+    alike = [name for name in entries() if _matches(entries()[name], pattern)] if filtered else []
+    if alike:
+        like, word = ("", "") if pattern == "*" else (f" like `{pattern}`", f" {pattern}")
+        return fail(
+            "unknown-name", f"no benchmark of the catalog{like} is what the flags ask for",
+            help=[f"`evalmake catalog{word}` shows the {len(alike)} that are not"],
+        )  # fmt: skip
+    tails = [name.partition(".")[2] for name in entries()]
+    meant = closest(plain(pattern), entries()) or closest(plain(pattern), tails)
     return fail(
-        "unknown-name", f"no benchmark of the catalog is like `{pattern}`{more}",
+        "unknown-name", f"no benchmark of the catalog is like `{pattern}`",
         help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
     )  # fmt: skip
 
@@ -85,14 +92,20 @@ def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
 def _named(name: str) -> Entry:
     found = entries().get(plain(name))
     if found is None:
-        likely = [n for n in entries() if n.partition(".")[2] == plain(name)]
-        likely = likely or [n for n in [closest(plain(name), entries())] if n]
-        hint = f"did you mean {' or '.join(f'`{n}`' for n in likely)}?"
-        raise fail(
-            "unknown-name", f"the catalog has no benchmark `{name}`",
-            help=[hint if likely else "`evalmake catalog` shows all of them"],
-        )  # fmt: skip
+        raise fail("unknown-name", f"the catalog has no benchmark `{name}`", help=[_likely(name)])
     return found
+
+
+def _likely(name: str) -> str:
+    """What was meant by a name that is none: one of that ending, all that hold it, or the closest."""
+    ending = [each for each in entries() if each.partition(".")[2] == plain(name)]
+    holding = [each for each in entries() if plain(name) in each]
+    meant = ending or [each for each in [closest(plain(name), entries())] if each]
+    if len(holding) > 1 and not ending:
+        return f"`evalmake catalog {name}` lists the {len(holding)} that have this in their names"
+    if meant:
+        return f"did you mean {' or '.join(f'`{each}`' for each in meant)}?"
+    return "`evalmake catalog` shows all of them"
 
 
 def _object(entry: Entry) -> dict[str, object]:

@@ -159,9 +159,9 @@ class NemoHarness:
         """The model must be served as the task asks, and its parameters be those of the contract."""
         about, endpoint = f"eval {cell.eval}", _endpoint(cell.benchmark, cell.model)
         if cell.model.block.api not in _SERVED_BY[endpoint]:
-            api = cell.model.fields.spans.get(("api",))
+            api, served = cell.model.fields.spans.get(("api",)), cell.model.block.api
             found.error(
-                "bad-value", f"the task asks for {endpoint}, and model `{cell.model.name}` has none",
+                "bad-value", f"the task asks for {endpoint}, and model `{cell.model.name}` serves {served}",
                 api.value if api else cell.model.span, about=about,
                 also=[(cell.benchmark.fields.spans["endpoint",].value, "it is asked for here")],
                 help=_instead(cell, endpoint, models),
@@ -189,7 +189,10 @@ def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declared]) ->
     name = stated.node.parent.text if stated and stated.node.parent else cell.benchmark.name
     kinds = tuple(kind for kind, apis in _SERVED_BY.items() if api in apis)
     twins = [f"`{twin}` asks the same of {api}" for twin in counterparts(name, kinds)]
-    return [f"model `{fit}` has one" if fit else f"a model for it has `api = {served[0]}`", *twins]
+    return [
+        f"model `{fit}` serves it" if fit else f"a model for it has `api = {served[0]}`",
+        *twins,
+    ]
 
 
 def _told_judge(settings: NemoHarness.Settings) -> str:

@@ -7,7 +7,7 @@ values, and what each needs, so that nothing need be parsed to look one up.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -126,6 +126,38 @@ def suggestions(name: str) -> list[str]:
     if not found and "." in name and (meant := closest(name, known)):
         found = [known[meant]]
     return [f"did you mean the catalog's `{entry.name}`? {entry.include}" for entry in found]
+
+
+def lacking(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
+    """Of what the catalog says that a benchmark requires, the variables that `env` has not; "" is a judge.
+
+    What a declaration says otherwise than the catalog is its own affair.
+    """
+    entry = _by_task().get((str(values.get("image")), str(values.get("task"))))
+    if entry is None:
+        return []
+    theirs, ours = entry.keys.get("extra", {}), values.get("extra") or {}
+    judged = bool(values.get("judge")) or theirs.get("judge") != ours.get("judge")
+    keys = set(_texts(theirs)) - set(_texts(ours))
+    keys |= set(_texts(theirs.get("judge"))) if judged else set()
+    found = [name for name in entry.variables if name not in env and name not in keys]
+    alone = not set(entry.variables) - {TOKEN}  # of a judge with a key, the key is told
+    return [
+        *found,
+        *([""] if "judge" in theirs and "judge" in entry.requires and alone and not judged else []),
+    ]
+
+
+@cache
+def _by_task() -> Mapping[tuple[str, str], Entry]:
+    return {(entry.keys["image"], entry.keys["task"]): entry for entry in entries().values()}
+
+
+def _texts(value: Any) -> list[str]:
+    """Every text in a value, however deep."""
+    if isinstance(value, Mapping):
+        return [text for item in value.values() for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
 
 
 def counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:

@@ -21,9 +21,9 @@ _SYMBOLS = {
 
 def render_plan(
     plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False,
-    unpinned: Sequence[str] = (),
+    needs: Sequence[str] = (),
 ) -> str:  # fmt: skip
-    """The preview that `-n` prints."""
+    """The preview that `-n` prints; `needs` are lines of what it rests on."""
     rows = [(_symbol(d.reasons), _names(group), why) for d, group, why in _groups(plan, unfolded)]
     fresh = sum(not d.stale for d in plan.decisions.values())
     width = max((len(name) for _, name, _ in rows), default=0)
@@ -38,10 +38,26 @@ def render_plan(
     lines += ["", summary(plan)] if lines else [summary(plan)]
     if estimate and (text := _estimate(plan, estimate)):
         lines.append(text)
-    if unpinned:
-        more = f" and {len(unpinned) - 2} more" if len(unpinned) > 2 else ""
-        lines.append(f"unpinned: {', '.join(unpinned[:2])}{more}; `evalmake pin` locks them")
-    return "\n".join(lines)
+    return "\n".join([*lines, *needs])
+
+
+def render_needs(
+    unpinned: Sequence[str], unset: Sequence[str], unmet: Mapping[str, Sequence[str]]
+) -> list[str]:
+    """What could mean another thing tomorrow, secrets without a value, and what benchmarks lack."""
+    lines = [f"unpinned: {_first(unpinned, 2)}; `evalmake pin` locks them"] if unpinned else []
+    if unset:
+        lines.append(
+            f"unset: {', '.join(unset)}; `export NAME=...`, or `keyring set evalmake NAME`"
+        )
+    return lines + [
+        f"unmet: {lack}, required by {_first(names, 3)}" for lack, names in unmet.items()
+    ]
+
+
+def _first(names: Sequence[str], shown: int) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def summary(plan: Plan) -> str:

@@ -93,8 +93,17 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
          "error: no benchmark of the catalog is like `simple-evals.mgms` [unknown-name]\n"
          "help: did you mean `simple-evals.mgsm`?\n"),
         (["mgsm", "--endpoint", "vlm"],
-         "error: no benchmark of the catalog is like `mgsm`, with what else was asked [unknown-name]\n"
-         "help: `evalmake catalog` shows all of them\n"),
+         "error: no benchmark of the catalog like `mgsm` is what the flags ask for [unknown-name]\n"
+         "help: `evalmake catalog mgsm` shows the 6 that are not\n"),
+        (["--endpoint", "vlm", "--requires", "token"],
+         "error: no benchmark of the catalog is what the flags ask for [unknown-name]\n"
+         "help: `evalmake catalog` shows the 428 that are not\n"),
+        (["humanevl"],
+         "error: no benchmark of the catalog is like `humanevl` [unknown-name]\n"
+         "help: did you mean `humaneval`?\n"),
+        (["show", "aime"],
+         "error: the catalog has no benchmark `aime` [unknown-name]\n"
+         "help: `evalmake catalog aime` lists the 11 that have this in their names\n"),
         (["--requires", "jugde"],
          "error: `--requires` cannot be `jugde` [unknown-word]\n"
          "note: it is one of judge, user, key, token, code, logprobs, tokenizer, tools\n"
