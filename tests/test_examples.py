@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -46,3 +47,13 @@ def test_plans_as_recorded(name: str, examples: Project, monkeypatch: pytest.Mon
 def test_is_its_own_formatting(path: Path, examples: Project) -> None:
     """The formatter leaves each example, and what it includes, as it is."""
     examples.run("fmt", "--check", str(path.relative_to(EXAMPLES)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_commands_name_what_is_there(name: str, examples: Project) -> None:
+    """Each command of its first comment plans; what only asks registries or looks after the store is not run."""
+    head = (EXAMPLES / name).read_text().partition("\n\n")[0]
+    for text in re.findall(r"^#   evalmake +(.+?)(?:  +.*)?$", head, re.M):
+        words = [w for w in shlex.split(text) if w not in ("-f", f"Evalfiles/{name}", "-n")]
+        if not {"pin", "verify"} & set(words):
+            assert "plan sha256:" in examples.run("-n", "-f", name, *words).stdout

@@ -27,6 +27,12 @@ model completions { api = completions }
 model embedding { api = embeddings }
 model vlm { api = vlm }
 """
+ROUTES = {
+    "chat": "/chat/completions",
+    "vlm": "/chat/completions",
+    "completions": "/completions",
+    "embedding": "/embeddings",
+}
 AIME = "benchmark = simple-evals.aime-2025"
 
 
@@ -67,7 +73,7 @@ def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
 
 @pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.name)
 def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry: Entry) -> None:
-    """Also what a file says only once, in its defaults; and its command says the same."""
+    """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
     benchmark = everything[entry.name].evaluation.benchmark
     values = benchmark.fields.values
     assert unlike(values) == entry.keys
@@ -84,6 +90,12 @@ def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry
         },
     }  # fmt: skip
     assert made["target"]["api_endpoint"]["type"] == entry.endpoint
+    rendered = command(everything[entry.name])
+    assert rendered.argv == ("/bin/sh", "-eu", "nemo.sh")
+    assert (
+        f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n'
+        in rendered.files["nemo.sh"]
+    )
 
 
 def unlike(value: Any) -> Any:
