@@ -14,6 +14,7 @@ from projects import Project  # noqa: E402
 
 if TYPE_CHECKING:
     from docker_engine import Dockerd
+    from slurm_cluster import Cluster
 
 
 @pytest.fixture
@@ -34,14 +35,39 @@ def project(
     return Project(root, monkeypatch, capsys)
 
 
+def needed(what: str, lacking: str) -> None:
+    """A test without a service is skipped, but fails under CI."""
+    if lacking and "CI" in os.environ:
+        pytest.fail(f"no {what}: {lacking}")
+    if lacking:
+        pytest.skip(f"no {what}: {lacking}")
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Dockerd]:
-    """A Docker engine with the base image; a test without one is skipped, but not under CI."""
+    """A Docker engine with the base image."""
     import docker_engine
 
-    if why := docker_engine.lacking():
-        if "CI" in os.environ:
-            pytest.fail(f"no Docker engine: {why}")
-        pytest.skip(f"no Docker engine: {why}")
+    needed("Docker engine", docker_engine.lacking())
     with docker_engine.shared_engine() as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Slurm of two nodes, which keeps no accounts."""
+    import slurm_cluster
+
+    needed("Slurm", slurm_cluster.lacking())
+    with slurm_cluster.cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def accounting_cluster() -> Iterator[Cluster]:
+    """A Slurm of two nodes with accounting."""
+    import slurm_cluster
+
+    needed("Slurm", slurm_cluster.lacking())
+    with slurm_cluster.cluster(accounting=True) as running:
+        yield running
