@@ -15,6 +15,7 @@ from projects import Project  # noqa: E402
 if TYPE_CHECKING:
     from docker_engine import Dockerd
     from slurm_cluster import Cluster
+    from ssh_login import Login
 
 
 @pytest.fixture
@@ -70,4 +71,14 @@ def accounting_cluster() -> Iterator[Cluster]:
 
     needed("Slurm", slurm_cluster.lacking())
     with slurm_cluster.cluster(accounting=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def login(cluster: Cluster) -> Iterator[Login]:
+    """A node of the cluster to log in to."""
+    import ssh_login
+
+    needed("login node", ssh_login.lacking())
+    with ssh_login.login(cluster.folder / "login", cluster.wrappers.bin) as running:
         yield running

@@ -86,16 +86,21 @@ def within(folder: Path) -> list[int]:
     return found
 
 
-def kill_trees(roots: list[int]) -> None:
-    """Kill processes and all that descend from them."""
+def descendants(roots: list[int]) -> list[int]:
+    """Some processes and all that come from them."""
     children: dict[int, list[int]] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, IndexError):
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(folder.name))
-    doomed = list(roots)
-    for pid in doomed:
-        doomed += children.get(pid, [])
-    for pid in doomed:
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(process.name))
+    found = list(roots)
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def kill(pids: list[int]) -> None:
+    """Kill processes, of which some may have ended."""
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

@@ -22,7 +22,7 @@ from typing import Any
 
 import docker_engine
 import slurm_accounting
-from daemons import Daemon, kill_trees, port, until, within
+from daemons import Daemon, descendants, kill, port, until, within
 from slurm_wrappers import Wrappers
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "setpriv", *slurm_accounting.PROGRAMS)
@@ -50,11 +50,13 @@ CONF = {
     "SlurmdTimeout": "30",
     "KillWait": "2",
     "OverTimeLimit": "0",
-    "MessageTimeout": "20",
+    "MessageTimeout": "10",
     "MaxJobCount": "20000",
     "MaxArraySize": "1001",
     "SchedulerParameters": "bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0",
 }
+WATCHED = {"TaskPlugin": "task/cgroup", "JobAcctGatherParams": "UsePss"}
+CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
 def lacking() -> str:
@@ -65,18 +67,26 @@ def lacking() -> str:
     return f"not installed: {', '.join(missing)}" if missing else ""
 
 
+def no_cgroups() -> str:
+    """Why the kernel cannot watch over a job's memory here; empty where it can."""
+    return "" if CGROUPS.is_dir() else f"there is no {CGROUPS}"
+
+
 class Cluster:
     """A cluster in a folder, which must be one that every user may enter; `conf` adds to slurm.conf.
 
-    Nodes are n1, n2 and so on; the partitions are `main`, which is the default, and `short`, whose jobs
-    have a minute at most. A time limit holds to the second, but Slurm looks at it only every half a
-    minute or so.
+    Its partitions are `main`, which is the default, and `short`, whose jobs have a minute at most. A job
+    that takes more memory than it may is found by Slurm, which looks every second, and it fails; with
+    `cgroups` the kernel finds it, and it is out of memory.
     """
 
     def __init__(
-        self, folder: Path, accounting: bool = False, nodes: int = 2, conf: Mapping[str, str] | None = None
+        self, folder: Path, *, accounting: bool = False, nodes: int = 2, cgroups: bool = False,
+        conf: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
-        self.folder, self.nodes = folder, [f"n{at + 1}" for at in range(nodes)]
+        self.folder, self.port = folder, port()
+        name = f"n{self.port}-" if cgroups else "n"  # a node's cgroup has its name
+        self.nodes = [f"{name}{at + 1}" for at in range(nodes)]
         self.conf = folder / "slurm.conf"
         for name in ("munge", "log", "state", "spool", "run"):
             (folder / name).mkdir(parents=True)
@@ -86,7 +96,8 @@ class Cluster:
         self.accounting = None
         if accounting:
             self.accounting = slurm_accounting.Accounting(folder / "accounting", self.conf, auth)
-        self._configure(CONF | {"AuthInfo": auth} | dict(conf or {}))
+        watched = WATCHED if cgroups else {}
+        self._configure(CONF | {"AuthInfo": auth} | watched | dict(conf or {}))
         controller = ["slurmctld", "-D", "-f", str(self.conf)]
         self.controller = Daemon(controller, folder / "log" / "slurmctld", folder)
         self.daemons = {
@@ -108,7 +119,7 @@ class Cluster:
         host = socket.gethostname()
         conf |= {
             "SlurmctldHost": f"{host}(127.0.0.1)",
-            "SlurmctldPort": str(port()),
+            "SlurmctldPort": str(self.port),
             "StateSaveLocation": f"{self.folder}/state",
             "SlurmdSpoolDir": f"{self.folder}/spool/%n",
             "SlurmctldPidFile": f"{self.folder}/run/slurmctld.pid",
@@ -134,6 +145,7 @@ class Cluster:
         self.conf.write_text("\n".join(lines) + "\n")
         gpus = "".join(f"Name=gpu File=/dev/{name}\n" for name in ("null", "zero"))
         (self.folder / "gres.conf").write_text(gpus)
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
 
     # its life
 
@@ -167,7 +179,9 @@ class Cluster:
     def crash(self, node: str) -> None:
         """End a node and the jobs on it, as by a loss of power."""
         self.daemons[node].stop(signal.SIGKILL)
-        kill_trees(within(self.folder / "spool" / node))
+        kill(descendants(within(self.folder / "spool" / node)))
+        for place in CGROUPS.parent.glob(f"*/slurm_{node}"):
+            until(lambda place=place: _removed(place))  # type: ignore[misc]
 
     def revive(self, node: str) -> None:
         """Start a node and wait until it takes jobs."""
@@ -247,13 +261,23 @@ class Cluster:
         return subprocess.run(argv, capture_output=True, text=True, env=env)
 
 
+def _removed(cgroup: Path) -> bool:
+    """Remove a cgroup and those in it, once no process is left there."""
+    for place, _, _ in os.walk(cgroup, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(place)
+    return not cgroup.exists()
+
+
 @contextlib.contextmanager
-def cluster(accounting: bool = False, nodes: int = 2, **conf: str) -> Iterator[Cluster]:
+def cluster(
+    *, accounting: bool = False, nodes: int = 2, cgroups: bool = False, **conf: str
+) -> Iterator[Cluster]:
     """A running cluster in a folder that every user may enter; nothing is left of it."""
     docker_engine.HOME.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=docker_engine.HOME))
     folder.chmod(0o755)
-    made = Cluster(folder, accounting, nodes, conf)
+    made = Cluster(folder, accounting=accounting, nodes=nodes, cgroups=cgroups, conf=conf)
     try:
         made.start()
         yield made
