@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
+from daemons import needed  # noqa: E402
 from projects import Project  # noqa: E402
 
 if TYPE_CHECKING:
@@ -34,14 +34,6 @@ def project(
     }.items():
         monkeypatch.setenv(name, value)
     return Project(root, monkeypatch, capsys)
-
-
-def needed(what: str, lacking: str) -> None:
-    """A test without a service is skipped, but fails under CI."""
-    if lacking and "CI" in os.environ:
-        pytest.fail(f"no {what}: {lacking}")
-    if lacking:
-        pytest.skip(f"no {what}: {lacking}")
 
 
 @pytest.fixture(scope="session")

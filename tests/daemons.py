@@ -1,4 +1,4 @@
-"""Programs that tests keep running in the background, each ended by its process id."""
+"""Services that tests run in the background: programs, each ended by its process id."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 PORTS = range(24_000, 32_000)  # below those that the system hands out to clients
 PATIENCE = 120
@@ -57,6 +59,14 @@ class Daemon:
             self.process.kill()
             self.process.wait()
         self.process = None
+
+
+def needed(what: str, lacking: str) -> None:
+    """A test without a service is skipped, but fails under CI."""
+    if lacking and "CI" in os.environ:
+        pytest.fail(f"no {what}: {lacking}")
+    if lacking:
+        pytest.skip(f"no {what}: {lacking}")
 
 
 def until(met: Callable[[], object], said: Callable[[], object] = lambda: "") -> None:

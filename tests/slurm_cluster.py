@@ -44,7 +44,7 @@ CONF = {
     "JobAcctGatherParams": "OverMemoryKill",
     "AccountingStorageType": "accounting_storage/none",
     "GresTypes": "gpu",
-    "ReturnToService": "2",
+    "ReturnToService": "1",
     "SlurmdParameters": "config_overrides",  # more processors than the machine has
     "PropagateResourceLimits": "NONE",
     "SlurmdTimeout": "30",
@@ -56,6 +56,7 @@ CONF = {
     "SchedulerParameters": "bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0",
 }
 WATCHED = {"TaskPlugin": "task/cgroup", "JobAcctGatherParams": "UsePss"}
+LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING")
 CGROUPS = Path("/sys/fs/cgroup/memory")
 
 
@@ -191,7 +192,7 @@ class Cluster:
     # its administration
 
     def down(self, node: str) -> None:
-        """Declare a node lost: its jobs end, and are begun anew elsewhere if they may be."""
+        """Declare a node lost, until `resume`: its jobs end, and are begun anew if they may be."""
         self.run("scontrol", "update", f"nodename={node}", "state=down", "reason=a test")
 
     def drain(self, node: str) -> None:
@@ -214,16 +215,30 @@ class Cluster:
         output = f"--output={self.folder}/run/%j.out"
         return self.run("sbatch", "--parsable", output, *options, "--wrap", text).strip()
 
+    def expire(self, id: str) -> None:
+        """Let the time of a running job be over; Slurm finds that within half a minute."""
+        self.run("scontrol", "update", f"jobid={id}", "endtime=now")
+
     def jobs(self) -> dict[str, dict[str, Any]]:
         """All that the controller knows of each job, by id; one of an array has an id of its own."""
-        listed = json.loads(self.run("squeue", "--json", "-a", "-t", "all"))["jobs"]
-        return {str(one["job_id"]): one for one in listed}
+        listed = json.loads(self.run("squeue", "--json", "-a", "-t", "all"))
+        assert not listed["errors"], listed["errors"]  # squeue itself is content with them
+        return {str(one["job_id"]): one for one in listed["jobs"]}
 
     def ended(self, id: str, *states: str) -> dict[str, Any]:
         """Wait until a job is in one of some states, and give what is known of it."""
         until(lambda: self.jobs()[id]["job_state"] in states, lambda: self.jobs()[id])
         found: dict[str, Any] = self.jobs()[id]
         return found
+
+    def tasks(self, array: str) -> list[dict[str, Any]]:
+        """Wait until no task of an array waits or runs, and give what is known of each."""
+
+        def known() -> list[dict[str, Any]]:
+            return [job for job in self.jobs().values() if str(job["array_job_id"]) == array]
+
+        until(lambda: all(job["job_state"] not in LIVE for job in known()), known)
+        return known()
 
     def scancel(self, *words: str) -> None:
         """Cancel jobs."""
@@ -238,10 +253,10 @@ class Cluster:
     def rpc_counts(self) -> dict[str, int]:
         """How often the controller was asked for what, since it started or `forget_rpcs`."""
         found = re.findall(r"^\t(\w+) +\( *\d+\) count:(\d+)", self.run("sdiag"), re.MULTILINE)
-        return {name: int(count) for name, count in found if not name.islower()}
+        return {name: int(count) for name, count in found if name.isupper()}
 
     def forget_rpcs(self) -> None:
-        """Count questions from nothing."""
+        """Count from nothing."""
         self.run("sdiag", "--reset")
 
     @property

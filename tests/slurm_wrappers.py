@@ -15,7 +15,12 @@ line=$(printf '%s\\037' {name} "$@")
 printf '%s\\036' "$line" >>'{folder}/calls'
 export SLURM_CONF='{conf}'
 orders='{folder}/orders/{name}'
-if [ -e "$orders.slow" ]; then sleep "$(cat "$orders.slow")"; fi
+if tenths=$(cat "$orders.slow" 2>/dev/null); then
+    while [ "$tenths" -gt 0 ] && [ -e "$orders.slow" ]; do
+        sleep 0.1 >/dev/null 2>&1
+        tenths=$((tenths - 1))
+    done
+fi
 if [ -e "$orders.fail" ]; then cat "$orders.fail" >&2; exit 1; fi
 if mv "$orders.lose" "$orders.lost" 2>/dev/null; then
     '{real}' "$@" >/dev/null 2>&1
@@ -71,8 +76,8 @@ class Wrappers:
 
     @contextlib.contextmanager
     def slow(self, name: str, seconds: float) -> Iterator[None]:
-        """For a while each call of a command waits before it starts."""
-        with self._order(f"{name}.slow", str(seconds)):
+        """For a while each call of a command waits before it starts, at most until that while ends."""
+        with self._order(f"{name}.slow", str(round(seconds * 10))):
             yield
 
     @contextlib.contextmanager

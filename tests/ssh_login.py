@@ -94,7 +94,7 @@ class Login:
 
     def run(self, text: str) -> subprocess.CompletedProcess[str]:
         """Run a shell text there."""
-        argv = [self.bin / "ssh", HOST, text]
+        argv = [f"{self.bin}/ssh", HOST, text]
         return subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
     def cut(self) -> None:
