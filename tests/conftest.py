@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
+from daemons import needed  # noqa: E402
 from projects import Project  # noqa: E402
 
 if TYPE_CHECKING:
     from docker_engine import Dockerd
+    from slurm_cluster import Cluster
+    from ssh_login import Login
 
 
 @pytest.fixture
@@ -36,12 +38,39 @@ def project(
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Dockerd]:
-    """A Docker engine with the base image; a test without one is skipped, but not under CI."""
+    """A Docker engine with the base image."""
     import docker_engine
 
-    if why := docker_engine.lacking():
-        if "CI" in os.environ:
-            pytest.fail(f"no Docker engine: {why}")
-        pytest.skip(f"no Docker engine: {why}")
+    needed("Docker engine", docker_engine.lacking())
     with docker_engine.shared_engine() as shared:
         yield shared
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A Slurm of two nodes, which keeps no accounts."""
+    import slurm_cluster
+
+    needed("Slurm", slurm_cluster.lacking())
+    with slurm_cluster.cluster() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def accounting_cluster() -> Iterator[Cluster]:
+    """A Slurm of two nodes with accounting."""
+    import slurm_cluster
+
+    needed("Slurm", slurm_cluster.lacking())
+    with slurm_cluster.cluster(accounting=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def login(cluster: Cluster) -> Iterator[Login]:
+    """A node of the cluster to log in to."""
+    import ssh_login
+
+    needed("login node", ssh_login.lacking())
+    with ssh_login.login(cluster.folder / "login", cluster.wrappers.bin) as running:
+        yield running

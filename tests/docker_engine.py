@@ -15,13 +15,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import docker
+from daemons import until
 
 HOME = Path(
     os.environ.get("EVALMAKE_TEST_SERVICES")
@@ -242,14 +242,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def until(met: Callable[[], object]) -> None:
-    """Wait until something holds; two minutes without it fail the test."""
-    deadline = time.monotonic() + 120
-    while not met():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from boxes import Based, Made, left
 from contract import ExecutorContract, Make, ended, finished, job
+from daemons import until
 from docker.errors import NotFound
-from docker_engine import BASE, Dockerd, until
+from docker_engine import BASE, Dockerd
 
 from evalmake.executors.docker import DockerExecutor, container
 from evalmake.executors.docker.images import Image
