@@ -78,6 +78,10 @@ class FakeExecutor:
         """So are its servers."""
         return "127.0.0.1", port
 
+    def inside(self, id: str, port: int) -> tuple[str, int]:
+        """Jobs reach a server as this host does."""
+        return self.where(id, port)
+
     def gpus(self) -> tuple[str, ...] | None:
         """They are not counted."""
         return None

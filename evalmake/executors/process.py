@@ -148,6 +148,10 @@ class ProcessExecutor:
         """So are servers."""
         return "127.0.0.1", port
 
+    def inside(self, id: str, port: int) -> tuple[str, int]:
+        """Jobs reach a server as this host does."""
+        return self.where(id, port)
+
     def gpus(self) -> tuple[str, ...] | None:
         """Those of this machine that its settings name."""
         return self._gpus

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-from evalmake.lang.values import Duration, SecretRef
+from evalmake.lang.values import SecretRef
 from evalmake.planner.ports import Job, JobState, Offers
 from evalmake.project.schema import Block, Texts
 
@@ -46,6 +46,10 @@ class _Unbuilt:
         """No server is there to be reached."""
         raise OSError(self.offers.missing)
 
+    def inside(self, id: str, port: int) -> NoReturn:
+        """Nor by other jobs."""
+        raise OSError(self.offers.missing)
+
     def gpus(self) -> None:
         """None."""
 
@@ -59,24 +63,6 @@ class _Unbuilt:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class SlurmExecutor(_Unbuilt):
-    """Jobs of a Slurm cluster."""
-
-    class Settings(Block):
-        """What `backend = slurm` may say."""
-
-        host: str | None = None
-        account: str | None = None
-        partition: str | None = None
-        qos: str | None = None
-        reservation: str | None = None
-        time: Duration | None = None
-        container: Any = None
-        python: str | None = None
-        array: int | None = None
-        poll: Duration | None = None
 
 
 class LeptonExecutor(_Unbuilt):

@@ -31,6 +31,8 @@ class Offers:
     services: bool = False
     isolated: bool = False  # each job has a network of its own: ports of servers do not clash
     reattach: bool = True
+    queues: bool = False  # it has a queue of its own, and is given all jobs at once
+    beside: bool = False  # a job brings the gateways to its models, and runs them beside itself
     missing: str = ""
 
 
@@ -72,6 +74,18 @@ class Mount:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What runs beside a job, on its host though the job be in a container: `argv` stands before its own.
+
+    `variables` are those that it adds to the job's, `secrets` those variables that are its alone.
+    """
+
+    argv: tuple[str, ...]
+    variables: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """An action made runnable. `id` is evalmake's and journaled before `submit`; secrets are names."""
 
@@ -92,6 +106,8 @@ class Job:
     devices: tuple[str, ...] = ()  # the GPUs that are its own, where its executor counts them
     mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
     asks: tuple[int, ...] = ()  # ports of this host that it must reach
+    beside: Beside | None = None
+    slots: int | None = None  # how many jobs of its executor may run at once, where that queues
 
 
 class Executor(Protocol):
@@ -123,6 +139,9 @@ class Executor(Protocol):
 
     def where(self, id: str, port: int) -> tuple[str, int]:
         """The host and port by which `id`, which serves on `port`, is reached from this host."""
+
+    def inside(self, id: str, port: int) -> tuple[str, int]:
+        """The host and port by which other jobs of this executor reach `id`."""
 
     def gpus(self) -> tuple[str, ...] | None:
         """The names of the GPUs that jobs may have, one job at a time; None where none are counted."""

@@ -31,6 +31,14 @@ def ended(executor: Executor, id: str = "job.1") -> JobState:
     return state
 
 
+def running(executor: Executor, id: str = "job.1") -> None:
+    """Wait until a job runs: one that waits in a queue of ours would be begun anew by the next evalmake."""
+    deadline = time.monotonic() + 30
+    while executor.poll(id).phase is not Phase.RUNNING:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def finished(executor: Executor, folder: Path, id: str = "job.1") -> JobState:
     """Wait for a job's end and bring its outputs."""
     state = ended(executor, id)
@@ -103,8 +111,9 @@ class ExecutorContract:
         """A second instance sees the running job under the same id, and how it ends."""
         go = tmp_path / "go"
         text = f"while ! test -e {go}; do sleep 0.01; done; echo x > out/x; exit 3"
-        make().submit(job(root, text), {})
-        second = make()
+        first, second = make(), make()
+        first.submit(job(root, text), {})
+        running(first)
         assert second.poll("job.1").phase in (Phase.QUEUED, Phase.RUNNING)
         go.touch()
         assert finished(second, root / "job.1").status == 3
@@ -115,6 +124,7 @@ class ExecutorContract:
         """What one instance submitted another can end."""
         first, second = make(), make()
         first.submit(job(root, "sleep 1000; true"), {})
+        running(first)
         second.cancel("job.1")
         assert second.poll("job.1").phase is Phase.ENDED
         assert second.poll("job.1").status != 0

@@ -25,7 +25,7 @@ from docker_engine import (
 )
 
 from evalmake.executors.docker import DockerExecutor
-from evalmake.executors.docker.archive import unpack
+from evalmake.executors.archive import unpack
 from evalmake.executors.docker.engine import Engine
 from evalmake.planner.ports import Phase
 

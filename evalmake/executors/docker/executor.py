@@ -20,12 +20,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from evalmake.executors.archive import packed, unpack
+from evalmake.executors.bell import Bell
 from evalmake.executors.docker import container, settings
-from evalmake.executors.docker.archive import packed, unpack
 from evalmake.executors.docker.engine import Engine
 from evalmake.executors.docker.images import Image, Images
 from evalmake.executors.docker.network import Closed, near_address
-from evalmake.executors.docker.waking import Bell, Running
+from evalmake.executors.docker.waking import Running
 from evalmake.executors.gpus import devices
 from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
@@ -194,6 +195,10 @@ class DockerExecutor:
                 log = self.root / id / "log"
                 self._running[id] = Running(self.engine, self._name(id), log, state, self._bell)
         return state
+
+    def inside(self, id: str, port: int) -> tuple[str, int]:
+        """Jobs reach a server as this host does."""
+        return self.where(id, port)
 
     def gpus(self) -> tuple[str, ...] | None:
         """Those that the settings name; which there are on another host is for its engine to say."""

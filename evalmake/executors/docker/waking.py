@@ -1,42 +1,18 @@
-"""What wakes the scheduler, and the log of a running container, whose end rings it."""
+"""The log of a running container, whose end wakes the scheduler."""
 
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 import time
 from pathlib import Path
 
+from evalmake.executors.bell import Bell
 from evalmake.executors.docker.engine import Engine
 from evalmake.planner.ports import JobState
 
 _TRUSTED = 5.0  # seconds for which an open log means that its container runs
 _AGAIN = 1.0
-
-
-class Bell:
-    """A descriptor that is readable once it rang, until it is hushed."""
-
-    def __init__(self) -> None:
-        self._near, self._far = socket.socketpair()
-        self._near.setblocking(False)
-        self._far.setblocking(False)
-
-    def fileno(self) -> int:
-        """What to wait on."""
-        return self._near.fileno()
-
-    def ring(self) -> None:
-        """From any thread."""
-        with contextlib.suppress(OSError):
-            self._far.send(b"!")
-
-    def hush(self) -> None:
-        """Forget that it rang."""
-        with contextlib.suppress(OSError):
-            while self._near.recv(4096):
-                pass
 
 
 class Running:

@@ -1,0 +1,64 @@
+"""Batches of jobs: which job is which element of what array, kept in a folder beside those of the jobs.
+
+`jobs` has the ids by line, `batch.sh` is the script, `id` is Slurm's, once it is known here. So the next
+evalmake finds again what a killed one submitted, by the batch's name where the id was not written down.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PREFIX = "slurm-"
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One call of sbatch. `left` are the jobs whose outputs have not been brought yet."""
+
+    folder: Path
+    ids: list[str]
+    slurm: str = ""
+    left: set[str] = field(default_factory=set)
+
+    def slurm_ids(self) -> Iterator[tuple[str, str]]:
+        """Every job with Slurm's id of it."""
+        for at, id in enumerate(self.ids):
+            yield id, f"{self.slurm}_{at}" if len(self.ids) > 1 else self.slurm
+
+    def submitted(self, slurm: str) -> None:
+        """Slurm has it."""
+        self.slurm = slurm
+        (self.folder / "id").write_text(slurm)
+
+
+def new_folder(root: Path) -> Path:
+    """A folder for a batch."""
+    folder = root / f"{PREFIX}{secrets.token_hex(5)}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def new_batch(folder: Path, ids: list[str], script: str) -> Batch:
+    """Write a batch down."""
+    (folder / "batch.sh").write_text(script)
+    (folder / "jobs").write_text("".join(f"{id}\n" for id in ids))
+    return Batch(folder, ids, left=set(ids))
+
+
+def batches(root: Path) -> Iterator[Batch]:
+    """Those that are written down, and still have jobs here."""
+    for folder in sorted(root.glob(f"{PREFIX}*")):
+        try:
+            ids = (folder / "jobs").read_text().split()
+        except OSError:  # a kill came before there was any
+            ids = []
+        left = {id for id in ids if (root / id).exists()}
+        if not left:
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        there = folder / "id"
+        yield Batch(folder, ids, there.read_text().strip() if there.exists() else "", left)

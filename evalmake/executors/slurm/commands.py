@@ -1,0 +1,112 @@
+"""Slurm's commands: sbatch, squeue, scancel, and, for what squeue has forgotten, sacct.
+
+squeue is asked for all jobs at once, also for those that have just ended (`--states=all`): these the
+controller remembers for a while, so that a cluster without accounting tells how they ended, too.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable
+
+from evalmake.executors.slurm.shell import Refused, Shell
+from evalmake.executors.slurm.states import Seen
+
+_FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l"
+_AWAY = ("unable to contact slurm", "connection refused", "timed out", "connect failure", "communication connection",
+         "zero bytes were transmitted", "no route to host", "connection reset", "backup controller")  # fmt: skip
+_FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
+_AT_ONCE = 500
+
+
+class Full(OSError):
+    """Slurm takes no more jobs of this user for now."""
+
+
+class Commands:
+    """What is asked of a cluster; ConnectionError where it, or its controller, does not answer."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self._accounted: bool | None = None
+
+    def submit(self, folder: str) -> str:
+        """Hand over the batch in `folder`, once: the id is written there before anybody hears of it."""
+        text = (
+            f"cd {shlex.quote(folder)} && if [ ! -s id ]; then sbatch --parsable batch.sh > .id && mv .id id; fi"
+            " && cat id"
+        )
+        try:
+            return self._asked(text).split(";")[0].strip()
+        except Refused as error:
+            said = str(error).removeprefix("sbatch: error: ")
+            if any(words in said.lower() for words in _FULL):
+                raise Full(said) from None
+            raise Refused(said) from None
+
+    def queue(self, names: Collection[str]) -> dict[str, Seen]:
+        """The jobs of these batches, running, waiting and just ended, by their ids."""
+        listed = shlex.quote(",".join(names))
+        return self._lines(f"squeue -h -r -t all -n {listed} -o {shlex.quote(_FORMAT)}")
+
+    def all(self, prefix: str) -> dict[str, list[str]]:
+        """The jobs of this user that have not ended and whose names begin so: name -> ids."""
+        found: dict[str, list[str]] = {}
+        for line in self._asked('squeue -h -r -u "$(id -un)" -o "%j|%F"').splitlines():
+            name, _, id = line.partition("|")
+            if name.startswith(prefix) and id not in found.setdefault(name, []):
+                found[name].append(id)
+        return found
+
+    def remembered(self, ids: Collection[str]) -> dict[str, Seen]:
+        """What accounting knows of jobs that squeue shows no more; nothing where there is none."""
+        if not self._has_accounting():
+            return {}
+        found: dict[str, Seen] = {}
+        listed = sorted(ids)
+        for at in range(0, len(listed), _AT_ONCE):
+            some = ",".join(listed[at : at + _AT_ONCE])
+            text = f"sacct -n -P -X -j {some} -o JobID,State,ExitCode,NodeList,Timelimit,ReqMem"
+            for line in self._asked(text).splitlines():
+                id, state, exit, node, limit, memory = f"{line}|||||".split("|")[:6]
+                word, _, by = state.partition(" by ")
+                found[id] = Seen(id, word, "", "", node, limit, memory.rstrip("cn"), exit, by)
+        return found
+
+    def cancel(self, ids: Collection[str]) -> None:
+        """End jobs, those that have ended already too."""
+        listed = sorted(ids)
+        for at in range(0, len(listed), _AT_ONCE):
+            self._asked(f"scancel {' '.join(listed[at : at + _AT_ONCE])} || true")
+
+    def cancel_named(self, names: Iterable[str]) -> None:
+        """End all jobs of these batches, whatever their ids."""
+        for name in names:
+            self._asked(f'scancel -u "$(id -un)" -n {shlex.quote(name)}')
+
+    def _lines(self, text: str) -> dict[str, Seen]:
+        found = {}
+        for line in self._asked(text).splitlines():
+            base, index, _, state, reason, start, node, limit = f"{line}|||||||".split("|")[:8]
+            id = base if index in ("N/A", "") else f"{base}_{index}"
+            found[id] = Seen(id, state, reason, start, node.replace("n/a", ""), limit)
+        return found
+
+    def _has_accounting(self) -> bool:
+        if self._accounted is None:
+            text = "scontrol show config | grep -i '^AccountingStorageType' || true"
+            told = self._asked(text).lower()
+            self._accounted = bool(told) and "none" not in told
+        return self._accounted
+
+    def _asked(self, text: str) -> str:
+        try:
+            return self.shell.run(text).decode(errors="replace")
+        except Refused as error:
+            if any(words in str(error).lower() for words in _AWAY):
+                raise ConnectionError(f"the controller of Slurm does not answer: {error}") from None
+            if "not found" in str(error):
+                raise Refused(
+                    f"there is no Slurm on {self.shell.place} ({error}): name a login node as `host`"
+                ) from None
+            raise

@@ -1,0 +1,143 @@
+"""Jobs of a Slurm cluster.
+
+All that takes a while is done by one thread (`Watch`): it hands over what was submitted, in as few calls
+of sbatch as there are sorts of jobs, and asks squeue for all jobs at once, ever more rarely while
+nothing changes. What the scheduler asks of a job is answered from what was last seen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar
+
+from evalmake.executors.slurm import settings
+from evalmake.executors.slurm.commands import Commands
+from evalmake.executors.slurm.folders import Folders
+from evalmake.executors.slurm.script import directives, job_script
+from evalmake.executors.slurm.shell import Shell
+from evalmake.executors.slurm.watch import Prepared, Watch
+from evalmake.lang.files import write_atomic
+from evalmake.planner.ports import Job, JobState, Offers, Phase
+
+_ENDED = "ended.json"
+
+
+class SlurmExecutor:
+    """Runs jobs on the nodes of a cluster."""
+
+    Settings: ClassVar[type[settings.Settings]] = settings.Settings
+    offers: ClassVar[Offers] = Offers(
+        images=True, gpus=True, services=True, queues=True, beside=True
+    )
+
+    def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
+        place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()
+        self.name = name
+        self.settings = settings
+        self.root = root
+        self.shell = Shell(settings.host)
+        self.folders = Folders(root, self.shell, settings.work, place[:12])
+        self.commands = Commands(self.shell)
+        self.prefix = f"evalmake-{place[:12]}-"
+        self.watch = Watch(self)
+        self._forwarded: dict[tuple[str, int], int] = {}
+
+    def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
+        """Make `job` ready to be handed over with the others that are submitted now."""
+        if job.image and self.settings.container == "none":
+            raise OSError(
+                f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
+            )
+        python = self.settings.python or (sys.executable if self.folders.near else "python3")
+        script = job_script(job, self.folders.of(job.id), self.settings, python, secrets)
+        self.folders.write(job, script, secrets)
+        self.watch.add(Prepared(job, directives(job, self.settings), secrets))
+
+    def poll(self, id: str) -> JobState:
+        """A job's state when Slurm was last asked, which goes on beside."""
+        return _read(self.root / id / _ENDED) or self.watch.state(id)
+
+    def cancel(self, id: str) -> None:
+        """scancel: TERM, and KILL after the cluster's own grace."""
+        if _read(self.root / id / _ENDED) is None:
+            self.watch.end(id)
+
+    def fetch(self, id: str, into: Path) -> None:
+        """Outputs and log are copied here, and removed there."""
+        state = self.poll(id)
+        if state.phase is not Phase.ENDED or (self.root / id / _ENDED).exists():
+            return
+        self.folders.forget(id)
+        self.folders.bring(id, into)
+        self._add_words_of_slurm(id, into)
+        said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
+        write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+        self.watch.forget(id)
+
+    def here(self) -> str:
+        """Jobs need not reach this host: they bring their gateways."""
+        return "127.0.0.1"
+
+    def where(self, id: str, port: int) -> tuple[str, int]:
+        """The node, or where ssh brings its port."""
+        node, _ = self.inside(id, port)
+        if self.folders.near:
+            return node, port
+        if (node, port) not in self._forwarded:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                near = int(free.getsockname()[1])
+            self.shell.forward(node, port, near)
+            self._forwarded[node, port] = near
+        return "127.0.0.1", self._forwarded[node, port]
+
+    def inside(self, id: str, port: int) -> tuple[str, int]:
+        """The node that a job runs on."""
+        node = self.poll(id).facts.get("node")
+        if not node:
+            raise OSError(f"where job {id} runs is not known yet")
+        return node, port
+
+    def gpus(self) -> None:
+        """Slurm counts them."""
+
+    def waitables(self) -> list[int]:
+        """One descriptor, readable when a job's state has changed."""
+        return self.watch.waitables()
+
+    def sweep(self) -> list[tuple[str, str]]:
+        """End every job of this workspace, and remove what it has on the cluster."""
+        found = self.commands.all(self.prefix)
+        self.commands.cancel_named(found)
+        for folder in self.root.glob("slurm-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        return sorted(
+            (id, f"job {id} of Slurm, {name}") for name, ids in found.items() for id in ids
+        )
+
+    def close(self) -> None:
+        """End the thread and the connection."""
+        self.watch.stop()
+        self.shell.close()
+
+    def _add_words_of_slurm(self, id: str, into: Path) -> None:
+        """What Slurm itself printed of a job stands below what the job did."""
+        said = self.watch.said(id)
+        if said:
+            with (into / "log").open("ab") as log:
+                log.write(said)
+
+
+def _read(path: Path) -> JobState | None:
+    """How a job ended, once that is on disk."""
+    try:
+        return JobState(Phase.ENDED, **json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,83 @@
+"""What `backend = slurm` may say."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from evalmake.lang.values import Duration, Symbol
+from evalmake.project.schema import Block, Texts
+
+_MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
+_OURS = ("array", "chdir", "comment", "error", "job-name", "output", "requeue", "no-requeue")
+
+
+def _word(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else value
+
+
+def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+    for mount in mounts:
+        if not _MOUNT.fullmatch(mount):
+            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
+    return mounts
+
+
+def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        if "\n" in text:
+            raise ValueError("each is one line: a list has several")
+    return texts
+
+
+def _directives(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in _lines(texts):
+        if not text.startswith("-"):
+            raise ValueError(f'`{text}` is no option of sbatch, such as "--exclusive"')
+        if (name := re.split(r"[=\s]", text.lstrip("-"))[0]) in _OURS:
+            raise ValueError(f"`--{name}` is evalmake's own: jobs are found by it")
+    return texts
+
+
+def _plain(host: str | None) -> str | None:
+    if host is not None and (host.startswith("-") or re.search(r"\s", host)):
+        raise ValueError("a host is what ssh takes: HOST, USER@HOST, ssh://USER@HOST:PORT")
+    return host
+
+
+Lines = Annotated[Texts, AfterValidator(_lines)]
+
+
+class Settings(Block):
+    """`host` is the login node, reached by ssh; without it, sbatch and the others are on this host.
+
+    `work` is the folder of jobs on the login node and the nodes, below the home folder there unless it
+    is absolute; without `host` jobs are in the workspace itself, which nodes must have, too. `python`
+    runs gateways on the nodes, and needs evalmake. `array` is how many jobs at most go out as one array;
+    `poll` how long the controller is left alone at most. `modules` are loaded, and the lines of
+    `prologue` run, before each job.
+    """
+
+    host: Annotated[str | None, AfterValidator(_plain)] = None
+    work: str | None = None
+    account: str | None = None
+    partition: str | None = None
+    qos: str | None = None
+    reservation: str | None = None
+    constraint: str | None = None
+    nodes: Annotated[int, Field(ge=1)] | None = None
+    gres: str | None = None
+    time: Duration | None = None
+    comment: str | None = None
+    directives: Annotated[Texts, AfterValidator(_directives)] = ()
+    modules: Lines = ()
+    prologue: Lines = ()
+    container: Annotated[
+        Literal["none", "pyxis", "apptainer", "docker", "podman"], BeforeValidator(_word)
+    ] = "none"
+    mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
+    python: str | None = None
+    array: Annotated[int, Field(ge=1)] = 500
+    poll: Duration = Duration(30)

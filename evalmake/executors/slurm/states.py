@@ -1,0 +1,98 @@
+"""What Slurm says of a job, in evalmake's words: what became of it, and what to change.
+
+The states are those of squeue's and sacct's manual pages, section "job state codes".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evalmake.planner.ports import JobState, Phase
+
+_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+_GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED")
+_LOST = {
+    "NODE_FAIL": "its node failed",
+    "BOOT_FAIL": "its node did not start",
+    "PREEMPTED": "another job took its place",
+    "REVOKED": "another cluster of the federation took it",
+}
+"""No fault of the job's: it is run again at no cost to its retries."""
+_FAILED = {
+    "TIMEOUT": "it reached its time limit{limit}: what it was answered is kept; raise `time` of its executor, "
+    "or `retries`, and it goes on from there",
+    "DEADLINE": "it could not end before its deadline: ask for less time, or for another partition",
+    "OUT_OF_MEMORY": "it ran out of memory{memory}: raise `resources.memory`",
+}
+_STATUS = {"TIMEOUT": 143, "DEADLINE": 143, "OUT_OF_MEMORY": 137}
+_REASONS = {
+    "Resources": "waits for resources",
+    "Priority": "others are before it",
+    "Dependency": "waits for another job",
+    "BeginTime": "is to begin later",
+    "JobArrayTaskLimit": "as many run as `slots` allows",
+    "ReqNodeNotAvail": "the nodes that it needs are not available",
+    "PartitionDown": "its partition is down",
+    "PartitionTimeLimit": "asks for more time than its partition gives: lower `time`",
+    "PartitionNodeLimit": "asks for more nodes than its partition gives",
+    "AssocGrpCPUMinutesLimit": "the account's hours are used up",
+    "JobHeldUser": "is held: scontrol release lets it go",
+    "JobHeldAdmin": "is held by an administrator",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A job as Slurm shows it: one line of squeue, sacct or scontrol."""
+
+    id: str  # "123" or "123_4"
+    state: str
+    reason: str = ""
+    start: str = ""
+    node: str = ""
+    limit: str = ""
+    memory: str = ""
+    exit: str = ""  # "STATUS:SIGNAL"
+    by: str = ""  # who cancelled it
+
+
+def state_of(seen: Seen) -> JobState:
+    """The job's state; `status` is None where it was lost through no fault of its own."""
+    word = seen.state.split()[0] if seen.state else ""
+    facts = {"slurm-job": seen.id} | ({"node": seen.node} if seen.node else {})
+    if word in _WAITING:
+        return JobState(Phase.QUEUED, None, waiting(seen), facts)
+    if word in _GOING:
+        return JobState(Phase.RUNNING, None, "", facts)
+    if word in _LOST:
+        return JobState(Phase.ENDED, None, f"{word}: {_LOST[word]}{_on(seen)}", facts)
+    if word in _FAILED:
+        limit = f" of {seen.limit}" if seen.limit else ""
+        memory = f" of {seen.memory}" if seen.memory else ""
+        said = _FAILED[word].format(limit=limit, memory=memory)
+        return JobState(Phase.ENDED, _STATUS[word], f"{word}: {said}", facts)
+    if word == "CANCELLED":
+        by = f" by {seen.by}" if seen.by else ""
+        return JobState(
+            Phase.ENDED, 143, f"CANCELLED: somebody ended it in Slurm (scancel{by})", facts
+        )
+    status = int(seen.exit.split(":")[0] or 0) if seen.exit else 0
+    said = f"{word}: the job script ended with status {status}{_on(seen)}, before the job's own command"
+    return JobState(Phase.ENDED, status or 1, said, facts)
+
+
+def waiting(seen: Seen) -> str:
+    """Why a job waits, in Slurm's word and ours, and when it may begin."""
+    words = seen.reason.split(",")[0].strip("()")
+    if not words or words == "None":
+        told = "queued"
+    else:
+        meaning = _REASONS.get(words) or ("a limit of its QOS" if words.startswith("QOS") else "")
+        meaning = meaning or ("a limit of its account" if words.startswith("Assoc") else "")
+        told = f"{words}: {meaning}" if meaning else words
+    begins = seen.start if seen.start not in ("", "N/A", "Unknown") else ""
+    return f"{told}; expected to begin at {begins.replace('T', ' ')}" if begins else told
+
+
+def _on(seen: Seen) -> str:
+    return f" ({seen.node})" if seen.node and not seen.node.startswith(("(", "None")) else ""

@@ -1,0 +1,358 @@
+"""The thread beside: what is submitted goes out in batches, what runs is looked at, what is to end is ended.
+
+One `Condition` guards all that both threads touch. Slurm is asked by this thread alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evalmake.executors.bell import Bell
+from evalmake.executors.slurm.batches import Batch, batches, new_batch, new_folder
+from evalmake.executors.slurm.commands import Full
+from evalmake.executors.slurm.script import batch_script
+from evalmake.executors.slurm.states import Seen, state_of
+from evalmake.planner.ports import Job, JobState, Phase
+
+if TYPE_CHECKING:
+    from evalmake.executors.slurm.executor import SlurmExecutor
+
+_SOON = 1.0  # seconds between two looks while things change
+_SLOWER = 1.4
+_SETTLED = 20.0  # seconds after which what nobody knows of is taken for lost: file systems lag
+_TAIL = 4000
+_BEFORE = "cancelled before it was submitted"
+_BROUGHT = ("progress.json", "port", "gateway/usage.json", "gateway-judge/usage.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A job whose folder is written, and what it asks of Slurm."""
+
+    job: Job
+    asks: tuple[str, ...]
+    secrets: Mapping[str, str]
+
+
+class Watch:
+    """What is known of an executor's jobs."""
+
+    def __init__(self, executor: SlurmExecutor) -> None:
+        self._of = executor
+        self._changed = threading.Condition()
+        self._bell = Bell()
+        self._thread: threading.Thread | None = None
+        self._known = False
+        self._stopped = False
+        self._ready: dict[str, Prepared] = {}  # written, not handed over yet
+        self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
+        self._batches: dict[str, Batch] = {}  # by the ids of their jobs
+        self._states: dict[str, JobState] = {}
+        self._missing: dict[str, float] = {}
+        self._doomed: set[str] = set()
+        self._away = ""
+        self._next = 0.0
+        self._pace = _SOON
+
+    # What the scheduler asks ----------------------------------------------------------------------
+
+    def add(self, prepared: Prepared) -> None:
+        """Submit with the next batch."""
+        with self._changed:
+            id = prepared.job.id
+            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted")
+            self._ready[id] = prepared
+            self._doomed.discard(id)
+
+    def state(self, id: str) -> JobState:
+        """What was last seen; the first time, jobs of earlier builds are looked for."""
+        self._bell.hush()
+        with self._changed:
+            if id not in self._states and not self._known:
+                try:
+                    self._recover()
+                except OSError as error:
+                    return JobState(Phase.UNSEEN, None, str(error))
+            if self._ready or self._batches or self._held:
+                self._begin()
+            state = self._states.get(id)
+            if state is None:
+                return JobState(Phase.UNKNOWN)
+            if state.phase is Phase.REFUSED:
+                self.forget(id)
+                return state
+            if self._away and state.phase is not Phase.ENDED:
+                return JobState(Phase.UNSEEN, None, self._away, state.facts)
+            return state
+
+    def end(self, id: str) -> None:
+        """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
+        if self.state(id).over:
+            return
+        with self._changed:
+            self._doomed.add(id)
+            self._next, self._pace = 0.0, _SOON
+            self._begin()
+            while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
+                self._changed.wait(0.5)
+                if self._away:
+                    raise ConnectionError(self._away)
+
+    def forget(self, id: str) -> None:
+        """A job's outputs are here; its batch goes with the last."""
+        with self._changed:
+            self._states.pop(id, None)
+            batch = self._batches.pop(id, None)
+        if batch is None:
+            return
+        batch.left.discard(id)
+        gone = [id] if batch.left else [id, batch.folder.name]
+        with contextlib.suppress(OSError):
+            self._of.folders.remove(gone)
+        if not batch.left:
+            for path in batch.folder.iterdir():
+                path.unlink()
+            batch.folder.rmdir()
+
+    def said(self, id: str) -> bytes:
+        """What Slurm printed of a job itself, as when it ended it."""
+        batch = self._batches.get(id)
+        if batch is None:
+            return b""
+        folder = shlex.quote(self._of.folders.of(batch.folder.name))
+        text = f"tail -c {_TAIL} {folder}/slurm-{batch.ids.index(id)}.out 2>/dev/null || true"
+        return self._of.shell.run(text)
+
+    def waitables(self) -> list[int]:
+        """One descriptor while there is something to wait for."""
+        return [self._bell.fileno()] if self._states else []
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(5)
+
+    # The thread -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._stopped = False
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._stopped or self._ready or time.monotonic() >= self._next):
+                    self._changed.wait(max(0.01, self._next - time.monotonic()))
+                if self._stopped:
+                    return
+                ready, self._ready = self._ready, {}
+            away = ""
+            try:
+                self._drop(ready)
+                self._hand_over(list(ready.values()))
+                self._look()
+            except OSError as error:
+                away = str(error)
+            with self._changed:
+                self._away = away
+                busy = self._pace == _SOON
+                self._next = time.monotonic() + self._pace
+                self._pace = min(self._pace * _SLOWER, self._of.settings.poll.seconds)
+                self._changed.notify_all()
+            if busy or away:
+                self._bell.ring()
+
+    def _drop(self, ready: dict[str, Prepared]) -> None:
+        """What was cancelled before it was handed over never was."""
+        for id in self._doomed & ready.keys():
+            del ready[id]
+            self._set(id, JobState(Phase.ENDED, 143, _BEFORE))
+
+    def _hand_over(self, ready: list[Prepared]) -> None:
+        held, self._held = self._still_wanted(), []
+        for sort in {prepared.asks: None for prepared in ready}:
+            some = [one for one in ready if one.asks == sort]
+            try:
+                held += self._batched(sort, some)
+            except OSError as error:
+                self._tell(some, JobState(Phase.REFUSED, None, str(error)))
+        for at, (batch, jobs) in enumerate(held):
+            try:
+                self._submit(batch, jobs)
+            except Full as error:
+                self._held += held[at:]
+                rest = [one for _, some in held[at:] for one in some]
+                self._tell(rest, JobState(Phase.QUEUED, None, f"Slurm takes no more now: {error}"))
+                return
+            except ConnectionError:
+                self._held += held[at:]
+                raise
+            except OSError as error:
+                self._tell(jobs, JobState(Phase.REFUSED, None, str(error)))
+
+    def _still_wanted(self) -> list[tuple[Batch, list[Prepared]]]:
+        """Batches that were not taken yet, less those of which every job is to end."""
+        wanted = []
+        for batch, jobs in self._held:
+            if self._doomed.issuperset(batch.ids):
+                self._tell(jobs, JobState(Phase.ENDED, 143, _BEFORE))
+            else:
+                wanted.append((batch, jobs))
+        return wanted
+
+    def _batched(
+        self, asks: tuple[str, ...], ready: list[Prepared]
+    ) -> list[tuple[Batch, list[Prepared]]]:
+        """Write down batches of jobs that ask the same; the limit of each is its share of `slots`."""
+        size, slots = self._of.settings.array, ready[0].job.slots
+        parts = [ready[at : at + size] for at in range(0, len(ready), size)]
+        at_once = max(1, slots // len(parts)) if slots else None
+        comment = self._of.settings.comment or "evalmake"
+        made = []
+        for part in parts:
+            folder = new_folder(self._of.root)
+            ids = [one.job.id for one in part]
+            name = self._name(folder.name)
+            batch = new_batch(folder, ids, batch_script(name, asks, comment, ids, at_once))
+            with self._changed:
+                self._batches |= dict.fromkeys(ids, batch)
+            made.append((batch, part))
+        return made
+
+    def _submit(self, batch: Batch, jobs: list[Prepared]) -> None:
+        folders = self._of.folders
+        folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
+        batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
+        self._pace = _SOON
+
+    def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:
+        for one in jobs:
+            self._set(one.job.id, state)
+
+    def _look(self) -> None:
+        """Ask squeue for all that is out, and the folders of what it shows no more."""
+        out = {id: b for id, b in self._batches.items() if b.slurm and not self._over(id)}
+        if not out:
+            return
+        if doomed := self._doomed & out.keys():
+            ids = {id: slurm for b in {out[id] for id in doomed} for id, slurm in b.slurm_ids()}
+            self._of.commands.cancel([ids[id] for id in doomed])
+        names = {self._name(batch.folder.name) for batch in out.values()}
+        queue = self._of.commands.queue(names)
+        gone: dict[str, Seen | None] = {}
+        running = []
+        for batch in set(out.values()):
+            for id, slurm in batch.slurm_ids():
+                seen = queue.get(slurm)
+                state = state_of(seen) if seen else None
+                if id not in out:
+                    continue
+                if state is None or state.phase is Phase.ENDED:
+                    gone[id] = seen
+                else:
+                    self._missing.pop(id, None)
+                    self._set(id, state)
+                    running += [id] if state.phase is Phase.RUNNING else []
+        self._of.folders.look(running, _BROUGHT)
+        self._conclude(gone, queue)
+
+    def _conclude(self, gone: Mapping[str, Seen | None], queue: Mapping[str, Seen]) -> None:
+        """How jobs ended: their own exit status, or else what Slurm says of them."""
+        folders = self._of.folders.ended(gone)
+        lost = {}
+        for id, seen in gone.items():
+            ended, own = folders[id], self._slurm_id(id)
+            facts = {"slurm-job": ended.by or own} | (
+                {"node": seen.node} if seen and seen.node else {}
+            )
+            other = queue.get(ended.by) if ended.by and ended.by != own else None
+            if ended.status is not None:
+                self._set(id, JobState(Phase.ENDED, ended.status, _said(ended.status), facts))
+            elif other is not None and state_of(other).phase is not Phase.ENDED:
+                self._set(id, state_of(other))
+            elif seen is not None and seen.state != "COMPLETED":
+                self._set(id, self._ended(id, state_of(seen)))
+            elif self._waited(id):
+                lost[id] = own
+        if not lost:
+            return
+        told = self._of.commands.remembered(lost.values())
+        for id, own in lost.items():
+            unknown = "it is gone from Slurm's queue, and its folder does not say how it ended"
+            known = told.get(own)
+            state = state_of(known) if known else JobState(Phase.ENDED, None, unknown)
+            self._set(id, self._ended(id, state))
+
+    def _ended(self, id: str, state: JobState) -> JobState:
+        """What we had cancelled was not ended by somebody else."""
+        if id in self._doomed and state.phase is Phase.ENDED:
+            return JobState(Phase.ENDED, state.status or 143, "cancelled", state.facts)
+        return state
+
+    def _waited(self, id: str) -> bool:
+        """Whether a job's exit status had time to be seen from here."""
+        since = self._missing.setdefault(id, time.monotonic())
+        self._pace = _SOON
+        return time.monotonic() - since > (0 if id in self._doomed else _SETTLED)
+
+    # Finding again --------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Find what earlier builds submitted: also what was on its way when they were killed."""
+        found = list(batches(self._of.root))
+        lost = {self._name(b.folder.name): b for b in found if not b.slurm}
+        if lost:
+            alive = self._of.commands.all(self._of.prefix)
+            for name, batch in lost.items():
+                ids = alive.get(name) or self._begun(batch)
+                if ids:
+                    batch.submitted(ids[0])
+        for batch in found:
+            if batch.slurm:
+                for id in batch.left:
+                    self._batches[id] = batch
+                    self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
+        self._known = True
+        if self._batches:
+            self._look()
+
+    def _begun(self, batch: Batch) -> list[str]:
+        """Slurm's id of a batch of which nothing is known, as its jobs wrote it down, or sbatch."""
+        folder = shlex.quote(self._of.folders.of(batch.folder.name))
+        told = self._of.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
+        by = (ended.by for ended in self._of.folders.ended(batch.ids).values())
+        return [told.split(";")[0]] if told else [one.split("_")[0] for one in by if one][:1]
+
+    def _slurm_id(self, id: str) -> str:
+        return dict(self._batches[id].slurm_ids())[id]
+
+    def _name(self, folder: str) -> str:
+        return f"{self._of.prefix}{folder.removeprefix('slurm-')}"
+
+    def _over(self, id: str) -> bool:
+        return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
+
+    def _set(self, id: str, state: JobState) -> None:
+        with self._changed:
+            if self._states.get(id) != state:
+                self._states[id] = state
+                self._pace = _SOON
+                self._changed.notify_all()
+
+
+def _said(status: int) -> str:
+    if status == 137:
+        return "exit status 137 (SIGKILL, most often memory)"
+    return f"exit status {status}" if status else ""
