@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,10 +34,20 @@ from evalmake.run.served import GATEWAYS, Served
 FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
 """In a job's folder: what was noted of its requests, by whom they were for."""
 _UNASKED = ("headers", "drop_headers", "plugins")  # of an adapter: they may change headers
-_KEY = "EVALMAKE_GATEWAY_KEY"
-_HEADER = "EVALMAKE_GATEWAY_HEADER_"
-At = Mapping[str, list[tuple[str, str]]]
-"""The jobs and the addresses of servers, by the name of what they serve."""
+_OWN = "EVALMAKE_GATEWAY_"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A server: its job, its URL from this host, and that from jobs of its executor."""
+
+    id: str
+    url: str
+    inside: str = ""
+
+
+At = Mapping[str, list[Place]]
+"""Where servers are, by the name of what they serve."""
 _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
@@ -70,7 +80,7 @@ class Gateways:
 
     def of(self, node: Node) -> tuple[Served, ...]:
         """The gateways that an evaluation needs, its model's first."""
-        return tuple(dict.fromkeys(self._gateway(model) for _, model in self._models(node)))
+        return tuple(dict.fromkeys(self._gateway(model) for _, model in self.models(node)))
 
     def open(self, node: Node, id: str, at: At, host: str) -> dict[str, Route]:
         """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written.
@@ -80,26 +90,34 @@ class Gateways:
         if host not in self.hosts:
             raise OSError(f"gateways do not listen on {host}, which was not known as they began")
         routes = {}
-        for role, model in self._models(node):
-            [(gateway, url)] = at[self._gateway(model).name]
-            key, token = _key(node, role), secrets.token_urlsafe(24)
-            session = self._session(node, id, role, model, at, token)
-            _write(self._file(gateway, key), session.text())
-            routes[role] = Route(f"http://{host}:{urlsplit(url).port}/t/{key}/v1", token)
+        for role, model in self.models(node):
+            [place] = at[self._gateway(model).name]
+            key, token = key_of(node, role), secrets.token_urlsafe(24)
+            session = self.session(node, id, role, model, at, token)
+            write_session(self._file(place.id, key), session.text())
+            routes[role] = Route(f"http://{host}:{urlsplit(place.url).port}/t/{key}/v1", token)
         return routes
 
     def move(self, node: Node, id: str, at: At) -> None:
         """Tell the gateways of the running job `id` where its models are served now."""
-        for role, model in self._models(node):
-            [(gateway, _)] = at[self._gateway(model).name]
-            path = self._file(gateway, _key(node, role))
+        for role, model in self.models(node):
+            [place] = at[self._gateway(model).name]
+            path = self._file(place.id, key_of(node, role))
             with contextlib.suppress(OSError, ValueError, TypeError):
                 token = Session.read(path).token
-                _write(path, self._session(node, id, role, model, at, token).text())
+                write_session(path, self.session(node, id, role, model, at, token).text())
 
-    def _session(
-        self, node: Node, id: str, role: str, model: Declared, at: At, token: str
+    def session(
+        self,
+        node: Node,
+        id: str,
+        role: str,
+        model: Declared,
+        at: At,
+        token: str,
+        inside: bool = False,
     ) -> Session:
+        """An evaluation's use of a model, which its gateway reaches from `inside` an executor or from here."""
         cell, age = node.evaluation, model.block.max_age
         server = model.block.deployment
         ready = self.workshop.project.deployments[server].block.ready if server else None
@@ -109,7 +127,9 @@ class Gateways:
         adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
         return Session(
             token=token,
-            upstreams=[url for _, url in at[server]] if server else [model.block.endpoint],
+            upstreams=[one.inside if inside else one.url for one in at[server]]
+            if server
+            else [model.block.endpoint],
             folder=str(self.workshop.folder(id) / FOLDERS[role]),
             model=_source(self.sources[model.name], adapter),
             patience=ready.seconds if ready else 0.0,
@@ -125,9 +145,9 @@ class Gateways:
         `jobs` has the job of each server by name. False where a gateway did not live to tell all.
         """
         whole = True
-        for role, model in self._models(node):
+        for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
-            path = self._file(gateway, _key(node, role))
+            path = self._file(gateway, key_of(node, role))
             if (self.workshop.folder(id) / FOLDERS[role]).exists():  # it asked something
                 whole &= self._closed(gateway, path)
             path.unlink(missing_ok=True)
@@ -143,10 +163,10 @@ class Gateways:
 
     def may_take(self, node: Node, jobs: Mapping[str, str]) -> bool:
         """Whether a job of an earlier build asks as this one would; one that lost its way is told later."""
-        for role, model in self._models(node):
+        for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                session = Session.read(self._file(gateway, _key(node, role)))
+                session = Session.read(self._file(gateway, key_of(node, role)))
                 if self.not_before and not session.not_before:
                     return False
         return True
@@ -154,13 +174,13 @@ class Gateways:
     def tokens(self, node: Node, jobs: Mapping[str, str]) -> tuple[str, ...]:
         """The tokens of a job that an earlier build began."""
         found = []
-        for role, model in self._models(node):
+        for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Session.read(self._file(gateway, _key(node, role))).token)
+                found.append(Session.read(self._file(gateway, key_of(node, role))).token)
         return tuple(found)
 
-    def _models(self, node: Node) -> list[tuple[str, Declared]]:
+    def models(self, node: Node) -> list[tuple[str, Declared]]:
         """Whom an evaluation asks: its model, and the model that judges."""
         judge = judge_of(self.workshop.project, node.evaluation.benchmark)
         return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
@@ -173,43 +193,51 @@ class Gateways:
             self._served[model.name] = self._serve(model)
         return self._served[model.name]
 
-    def _serve(self, model: Declared) -> Served:
-        block = model.block
+    def settings(self, model: Declared, role: str = "model") -> tuple[Settings, dict[str, str]]:
+        """What the gateway of a model is told, but for its sessions; and its secrets by their variables."""
+        block, cache = model.block, self.replies
+        mark = "" if role == "model" else f"{role.upper()}_"
         plain, hidden = split_env(block.headers)
-        variables = {name: f"{_HEADER}{at}" for at, name in enumerate(hidden, 1)}
+        variables = {name: f"{_OWN}{mark}HEADER_{at}" for at, name in enumerate(hidden, 1)}
         names = {variables[name]: secret for name, secret in hidden.items()}
-        names |= {_KEY: block.api_key.name} if block.api_key else {}
-        cache = self.replies
+        names |= {f"{_OWN}{mark}KEY": block.api_key.name} if block.api_key else {}
+        told = Settings(
+            sessions="",
+            cache=str(cache.folder.absolute()) if cache else None,
+            cache_size=cache.size if cache else 0,
+            seeds=list(cache.seeds) if cache else [],
+            rate=block.rate,
+            concurrency=block.concurrency,
+            key_variable=f"{_OWN}{mark}KEY" if block.api_key else None,
+            headers=plain,
+            secret_headers=variables,
+        )
+        return told, names
 
-        def settings(sessions: Path | str) -> Settings:
-            return Settings(
-                sessions=str(sessions),
-                cache=str(cache.folder.absolute()) if cache else None,
-                cache_size=cache.size if cache else 0,
-                seeds=list(cache.seeds) if cache else [],
-                rate=block.rate,
-                concurrency=block.concurrency,
-                key_variable=_KEY if block.api_key else None,
-                headers=plain,
-                secret_headers=variables,
-            )
-
+    def _serve(self, model: Declared) -> Served:
+        settings, names = self.settings(model)
         place = f"{self.workshop.root.absolute()}\0{model.name}".encode()
-        port = _PORTS[xxh3_64_intdigest(place) % len(_PORTS)]
+        port = stable_port(place)
         argv = ["{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port-file", "port"]
         argv += ["--port", str(port), *(word for host in self.hosts for word in ("--host", host))]
         service = Service(tuple(argv), base="")
 
         def job(id: str) -> Job:
             folder = self.workshop.folder(id)
-            files = {"settings.json": settings(folder / "sessions").text(), "sessions/.keep": ""}
+            own = replace(settings, sessions=str(folder / "sessions"))
+            files = {"settings.json": own.text(), "sessions/.keep": ""}
             return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
 
-        what = {"settings": json.loads(settings("").text()), "secrets": names, "argv": argv}
+        what = {"settings": json.loads(settings.text()), "secrets": names, "argv": argv}
         return Served(
             f"gateway {model.name}", f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
             Part.of(what).digest, GATEWAYS, service, 60.0, model, job,
         )  # fmt: skip
+
+
+def stable_port(what: bytes) -> int:
+    """The port that a gateway has if it is free: harnesses write down the URL."""
+    return _PORTS[xxh3_64_intdigest(what) % len(_PORTS)]
 
 
 def addresses(executors: Iterable[Executor]) -> set[str]:
@@ -230,7 +258,7 @@ def noted(folder: Path, role: str = "model") -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _key(node: Node, role: str) -> str:
+def key_of(node: Node, role: str) -> str:
     """A session's name: the same whenever the same is evaluated, as harnesses write it down."""
     own = node.action.digest.rpartition(":")[2][:12]
     return own if role == "model" else f"{own}-{role}"
@@ -249,7 +277,7 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _write(path: Path, text: str) -> None:
+def write_session(path: Path, text: str) -> None:
     """Write a session where only its owner reads, whole or not at all."""
     unfinished = path.with_suffix(".tmp")
     with open(unfinished, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:

@@ -46,6 +46,11 @@ class Workshop:
         """A job's own folder."""
         return self.root / "work" / id
 
+    def slots(self, executor: str) -> int:
+        """How many jobs an executor has at a time."""
+        declared: int | None = self.project.executors[executor].block.slots
+        return declared or os.cpu_count() or 1
+
     def evaluation(self, node: Node, id: str, routes: Mapping[str, Route]) -> Job:
         """The job of an evaluation; `routes` are its ways to its model and to its judge."""
         cell, block = node.evaluation, node.evaluation.variant.block

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from evalmake.planner.ports import Executor, Phase
 from evalmake.run.events import Adopted, Emit
-from evalmake.run.gateways import Gateways
 from evalmake.run.jobs import Workshop
 from evalmake.run.secrets import Secrets
 from evalmake.run.services import Services
 from evalmake.run.task import Task
+from evalmake.run.ways import Ways
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 
@@ -27,7 +27,7 @@ class Build(Protocol):
     executors: Mapping[str, Executor]
     secrets: Secrets
     services: Services
-    gateways: Gateways
+    ways: Ways
     store: Store
     waiting: list[Task]
     running: dict[str, Task]
@@ -97,11 +97,11 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     if task is None or _recorded(build, entry):
         return False
     servers = build.services.ids(task.needs)
-    if not build.gateways.may_take(task.node, servers):
+    if not build.ways.may_take(task.node, entry.id, servers):
         return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
     task.servers = servers
-    task.tokens = build.gateways.tokens(task.node, servers)
+    task.tokens = build.ways.tokens(task.node, entry.id, servers)
     build.services.gpus.claim(task.id, entry.executor, entry.gpus)
     build.waiting.remove(task)
     build.running[task.id] = task

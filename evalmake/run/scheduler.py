@@ -35,6 +35,7 @@ from evalmake.run.served import Served
 from evalmake.run.services import Services
 from evalmake.run.signals import Signals
 from evalmake.run.task import Task
+from evalmake.run.ways import Ways
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 
@@ -68,7 +69,7 @@ class Scheduler:
         self.jobs = jobs
         self.keep_going = keep_going
         self.servers = servers
-        self.gateways = gateways
+        self.ways = Ways(workshop, gateways, executors)
         self.unasked = unasked
         self.journal = Journal(workshop.root / "journal")
         self.services = Services(workshop, executors, self.journal, secrets, emit)
@@ -80,7 +81,8 @@ class Scheduler:
 
     def run(self, nodes: list[Node]) -> Report:
         """Run `nodes`; jobs that an interrupted build left behind are taken over first."""
-        self.waiting = [Task(node, node.executor, self.gateways.of(node)) for node in nodes]
+        self.ways.cells = len(nodes)
+        self.waiting = [Task(node, node.executor, self.ways.servers(node)) for node in nodes]
         deployments = {name for node in nodes for name in node.services}
         served = {name: self.workshop.deployment(name, self.servers[name]) for name in deployments}
         for task in self.waiting:
@@ -132,7 +134,7 @@ class Scheduler:
                 return
             if self.jobs is not None and len(self.running) >= self.jobs:
                 return
-            if task.not_before > now or busy[task.executor] >= self._slots(task.executor):
+            if task.not_before > now or busy[task.executor] >= self.ways.slots(task.executor):
                 continue
             if (lost := self.services.failed(task.needs)) is not None:
                 self._without_service(task, lost.what)
@@ -143,10 +145,6 @@ class Scheduler:
 
     def _failed_for_good(self) -> bool:
         return bool(self.report.failed) and not self.keep_going
-
-    def _slots(self, executor: str) -> int:
-        declared: int | None = self.workshop.project.executors[executor].block.slots
-        return declared or os.cpu_count() or 1
 
     def _submit(self, task: Task, at: At) -> bool:
         """Start a task beside these servers; whether it runs."""
@@ -161,10 +159,7 @@ class Scheduler:
         self.waiting.remove(task)
         folder = str(self.workshop.folder(task.id))
         try:
-            host = self.executors[task.executor].here()
-            routes = self.gateways.open(node, task.id, at, host)
-            task.tokens = tuple(route.token for route in routes.values())
-            job = self.workshop.evaluation(node, task.id, routes)
+            job = self.ways.job(task, at)
             self.journal.write(
                 Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus)
             )  # fmt: skip
@@ -198,7 +193,7 @@ class Scheduler:
         self._never_ran(task, problem("job-failed", message, task.node.evaluation.span))
 
     def _withdraw(self, task: Task) -> None:
-        self.gateways.close(task.node, task.id, task.servers)
+        self.ways.close(task)
         shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.services.gpus.give(task.id)
@@ -259,7 +254,7 @@ class Scheduler:
                 task.ended_for = f"timed out after {task.timeout}"
             elif (lost := self.services.failed(task.needs)) is not None:
                 task.ended_for = f"{lost.what.title} failed"
-            else:
+            elif state.phase is not Phase.QUEUED:
                 self._look_at(task)
             if task.ended_for:
                 doomed.append(task)
@@ -275,7 +270,7 @@ class Scheduler:
             return
         if (at := self.services.at(task.needs)) and at != task.beside:
             task.beside = at
-            self.gateways.move(task.node, task.id, at)
+            self.ways.move(task, at)
         sums = noted(folder)
         task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
         try:
@@ -304,7 +299,7 @@ class Scheduler:
             gone = False
         except OSError as error:
             state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
-        told = self.gateways.close(task.node, task.id, task.servers)
+        told = self.ways.close(task)
         cut_off = not (told and self.services.alive(task.ways))
         outcome = judged(self.workshop, self.secrets, task, state)
         self.report.warn_of_cache(task.cache_trouble)

@@ -12,13 +12,14 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
 from evalmake.lang.values import Duration
 from evalmake.planner.ports import Executor, JobState, Phase, Service
 from evalmake.run.events import Emit, ServiceChanged
-from evalmake.run.gateways import At
+from evalmake.run.failing import Running, failure
+from evalmake.run.gateways import At, Place
 from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
 from evalmake.run.listening import answers, listens, read_port
@@ -31,28 +32,6 @@ _FIRST_WAIT = 0.5
 _PATIENCE = 60
 _UP = ("starting", "ready")
 _DOWN = ("wanted", "stopped")
-_KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
-_TAKEN = "end what listens there, or give the deployment another `port`"
-
-
-@dataclass(slots=True)
-class Running:
-    """One server's life in this build."""
-
-    what: Served
-    users: set[str] = field(default_factory=set)
-    state: str = "wanted"  # wanted | starting | ready | failed | stopped
-    id: str = ""
-    starts: int = 0
-    since: float = 0.0
-    put_off: int = 0  # times that its executor could not be reached to start it
-    not_before: float = 0.0
-    url: str = ""
-    why: str = ""
-    taken: bool = False  # its port, by something else
-    lent: bool = False  # by jobs that an earlier build left, which go on with it
-    facts: Mapping[str, str] = field(default_factory=dict)
-    tail: tuple[str, ...] = ()
 
 
 class Services:
@@ -146,8 +125,7 @@ class Services:
     def at(self, names: tuple[str, ...]) -> At | None:
         """The jobs and the URLs of those servers of these that are ready, if each has one."""
         found = {
-            name: [(one.id, one.url) for one in self.groups[name] if one.state == "ready"]
-            for name in names
+            name: [one.place for one in self.groups[name] if one.state == "ready"] for name in names
         }
         return found if all(found.values()) else None
 
@@ -216,34 +194,7 @@ class Services:
 
     def failure(self, name: str) -> Diagnostic:
         """What to tell of a server that could not be had."""
-        service = self.all[name]
-        what, declared = service.what, service.what.declared
-        waiting = sorted(service.users)
-        notes = []
-        if service.tail:
-            notes.append("\n".join(["the last lines of its log were", *service.tail]))
-        log = (
-            f"; the whole log: evalmake logs {name}" if service.tail and what.is_deployment else ""
-        )
-        where = f" on executor {what.executor}" if what.is_deployment else ""
-        notes.append(f"attempt {service.starts} of {_STARTS}{where}{log}")
-        notes.append(
-            f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
-        )
-        key, label, help = "", "", ""
-        if "exit status 137" in service.why and what.is_deployment:
-            key, label, help = "resources", "the limit it ran under", _KILLED
-        elif service.taken:
-            key, label, help = "port", "the port it was given", _TAKEN
-        place = declared.fields.spans.get((key,))
-        return problem(
-            "service-failed",
-            f"{what.title} {service.why}",
-            declared.span,
-            also=[(place.value, label)] if place else (),
-            notes=notes,
-            help=[help] if help else [],
-        )
+        return failure(self.all[name], _STARTS)
 
     def _start(self, service: Running) -> None:
         if time.time() < service.not_before:
@@ -315,9 +266,11 @@ class Services:
         spec = service.what.service
         place = self._place(service, spec) if state.phase is Phase.RUNNING else None
         if place and answers(*place, spec.health):
-            service.state, service.url = "ready", f"http://{place[0]}:{place[1]}{spec.base}"
+            inside = self._executor(service).inside(service.id, place[1])
+            here, there = (f"http://{host}:{port}{spec.base}" for host, port in (place, inside))
+            service.state, service.place = "ready", Place(service.id, here, there)
             service.facts, service.put_off = state.facts, 0
-            self._tell(service, "ready", service.url)
+            self._tell(service, "ready", here)
         elif time.time() - service.since > service.what.ready:
             self._end(service)
             self._lost(service, f"was not ready within {Duration(service.what.ready)}")

@@ -6,6 +6,7 @@ controller remembers for a while, so that a cluster without accounting tells how
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Collection, Iterable
 
@@ -72,6 +73,12 @@ class Commands:
                 word, _, by = state.partition(" by ")
                 found[id] = Seen(id, word, "", "", node, limit, memory.rstrip("cn"), exit, by)
         return found
+
+    def address(self, node: str) -> str:
+        """By what a node is reached."""
+        told = self._asked(f"scontrol show node {shlex.quote(node)}")
+        found = re.search(r"NodeAddr=(\S+)", told)
+        return found[1] if found else node
 
     def cancel(self, ids: Collection[str]) -> None:
         """End jobs, those that have ended already too."""

@@ -7,6 +7,7 @@ nothing changes. What the scheduler asks of a job is answered from what was last
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -47,6 +48,7 @@ class SlurmExecutor:
         self.commands = Commands(self.shell)
         self.prefix = f"evalmake-{place[:12]}-"
         self.watch = Watch(self)
+        self._addresses: dict[str, str] = {}
         self._forwarded: dict[tuple[str, int], int] = {}
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
@@ -77,6 +79,7 @@ class SlurmExecutor:
         self.folders.forget(id)
         self.folders.bring(id, into)
         self._add_words_of_slurm(id, into)
+        self._keep_scripts(id, into)
         said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
         write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
         self.watch.forget(id)
@@ -99,11 +102,13 @@ class SlurmExecutor:
         return "127.0.0.1", self._forwarded[node, port]
 
     def inside(self, id: str, port: int) -> tuple[str, int]:
-        """The node that a job runs on."""
+        """The node that a job runs on, by the address at which Slurm itself reaches it."""
         node = self.poll(id).facts.get("node")
         if not node:
             raise OSError(f"where job {id} runs is not known yet")
-        return node, port
+        if node not in self._addresses:
+            self._addresses[node] = self.commands.address(node)
+        return self._addresses[node], port
 
     def gpus(self) -> None:
         """Slurm counts them."""
@@ -133,6 +138,14 @@ class SlurmExecutor:
         if said:
             with (into / "log").open("ab") as log:
                 log.write(said)
+
+    def _keep_scripts(self, id: str, into: Path) -> None:
+        """What Slurm was given is put on record with the outputs."""
+        kept = into / "out" / "slurm"
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in (into / "job.sh", *self.watch.scripts(id)):
+            with contextlib.suppress(OSError):
+                shutil.copyfile(path, kept / path.name)
 
 
 def _read(path: Path) -> JobState | None:

@@ -25,6 +25,7 @@ _FAILED = {
     "OUT_OF_MEMORY": "it ran out of memory{memory}: raise `resources.memory`",
 }
 _STATUS = {"TIMEOUT": 143, "DEADLINE": 143, "OUT_OF_MEMORY": 137}
+_OF_MEMORY = ("memory limit", "oom-kill", "oom_kill")
 _REASONS = {
     "Resources": "waits for resources",
     "Priority": "others are before it",
@@ -79,6 +80,17 @@ def state_of(seen: Seen) -> JobState:
     status = int(seen.exit.split(":")[0] or 0) if seen.exit else 0
     said = f"{word}: the job script ended with status {status}{_on(seen)}, before the job's own command"
     return JobState(Phase.ENDED, status or 1, said, facts)
+
+
+def refined(state: JobState, said: str) -> JobState:
+    """With what the job's keeper wrote down, where the state alone does not tell: as of memory."""
+    over = [
+        line for line in said.splitlines() if any(words in line.lower() for words in _OF_MEMORY)
+    ]
+    if state.phase is not Phase.ENDED or state.detail.startswith("OUT_OF_MEMORY") or not over:
+        return state
+    detail = f"OUT_OF_MEMORY: {_FAILED['OUT_OF_MEMORY'].format(memory='')}"
+    return JobState(Phase.ENDED, _STATUS["OUT_OF_MEMORY"], detail, state.facts)
 
 
 def waiting(seen: Seen) -> str:

@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalmake.executors.bell import Bell
 from evalmake.executors.slurm.batches import Batch, batches, new_batch, new_folder
 from evalmake.executors.slurm.commands import Full
 from evalmake.executors.slurm.script import batch_script
-from evalmake.executors.slurm.states import Seen, state_of
+from evalmake.executors.slurm.states import Seen, refined, state_of
 from evalmake.planner.ports import Job, JobState, Phase
 
 if TYPE_CHECKING:
@@ -128,6 +129,11 @@ class Watch:
         folder = shlex.quote(self._of.folders.of(batch.folder.name))
         text = f"tail -c {_TAIL} {folder}/slurm-{batch.ids.index(id)}.out 2>/dev/null || true"
         return self._of.shell.run(text)
+
+    def scripts(self, id: str) -> list[Path]:
+        """The script of its batch."""
+        batch = self._batches.get(id)
+        return [batch.folder / "batch.sh"] if batch else []
 
     def waitables(self) -> list[int]:
         """One descriptor while there is something to wait for."""
@@ -299,7 +305,7 @@ class Watch:
         """What we had cancelled was not ended by somebody else."""
         if id in self._doomed and state.phase is Phase.ENDED:
             return JobState(Phase.ENDED, state.status or 143, "cancelled", state.facts)
-        return state
+        return refined(state, self.said(id).decode(errors="replace"))
 
     def _waited(self, id: str) -> bool:
         """Whether a job's exit status had time to be seen from here."""

@@ -1,0 +1,83 @@
+"""How a job asks its models: by the gateways of this host, or by those that ride with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from evalmake.planner.graph import Node
+from evalmake.planner.ports import Executor, Job
+from evalmake.run.gateways import At, Gateways
+from evalmake.run.jobs import Workshop
+from evalmake.run.riding import Riding
+from evalmake.run.served import Served
+from evalmake.run.task import Task
+
+
+class Ways:
+    """For each task, whichever its executor asks for."""
+
+    def __init__(
+        self, workshop: Workshop, gateways: Gateways, executors: Mapping[str, Executor]
+    ) -> None:
+        self.workshop = workshop
+        self.executors = executors
+        self.cells = 1
+        self._here = gateways
+        self._riding = Riding(gateways, workshop)
+
+    def servers(self, node: Node) -> tuple[Served, ...]:
+        """The gateways of this host that an evaluation needs."""
+        return () if self._rides(node) else self._here.of(node)
+
+    def slots(self, executor: str) -> int:
+        """How many jobs an executor is given at a time: all, where it has a queue of its own."""
+        if self.executors[executor].offers.queues:
+            return sys.maxsize
+        return self.workshop.slots(executor)
+
+    def job(self, task: Task, at: At) -> Job:
+        """The job of a task, let in to its models; OSError where that cannot be written."""
+        node, executor = task.node, self.executors[task.executor]
+        if not self._rides(node):
+            routes = self._here.open(node, task.id, at, executor.here())
+            task.tokens = tuple(route.token for route in routes.values())
+            return self.workshop.evaluation(node, task.id, routes)
+        routes = self._riding.routes(node)
+        task.tokens = tuple(route.token for route in routes.values())
+        job = self.workshop.evaluation(node, task.id, routes)
+        declared = self.workshop.project.executors[task.executor]
+        near = getattr(declared.settings, "host", None) is None
+        at_once = self._riding.at_once(node, self.cells, declared.block.slots)
+        job = self._riding.accompany(job, node, at, routes, near, at_once)
+        return replace(job, slots=at_once if at_once < self.cells else None)
+
+    def move(self, task: Task, at: At) -> None:
+        """Tell a running job where its models are served now."""
+        if self._rides(task.node):
+            self._riding.move(task.node, task.id, at)
+        else:
+            self._here.move(task.node, task.id, at)
+
+    def close(self, task: Task) -> bool:
+        """A job is over; False where a gateway of this host did not live to tell all."""
+        if self._rides(task.node):
+            task.cache_trouble = self._riding.close(task.id)
+            return True
+        return self._here.close(task.node, task.id, task.servers)
+
+    def may_take(self, node: Node, id: str, servers: Mapping[str, str]) -> bool:
+        """Whether a job of an earlier build asks as this one would."""
+        if self._rides(node):
+            return self._riding.may_take(node, id)
+        return self._here.may_take(node, servers)
+
+    def tokens(self, node: Node, id: str, servers: Mapping[str, str]) -> tuple[str, ...]:
+        """The tokens of a job that an earlier build began."""
+        if self._rides(node):
+            return self._riding.tokens(node, id)
+        return self._here.tokens(node, servers)
+
+    def _rides(self, node: Node) -> bool:
+        return self.executors[node.executor].offers.beside
