@@ -90,6 +90,9 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
     "-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target."
 )
 @click.option(
+    "--detach", is_flag=True, help="Submit and return; a later evalmake collects the results."
+)
+@click.option(
     "-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale."
 )
 @click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
@@ -152,6 +155,14 @@ _simple("pinning", "pin", "Write what tags, branches and packages mean now to th
         _json)  # fmt: skip
 _simple("telling", "logs", "Show a target's log.", click.argument("target"),
         click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
+_simple("watching", "status", "Show the jobs that are out: of this build, of one that was killed or detached.",
+        click.option("-F", "--follow", is_flag=True, help="Again and again, until none is left."), _json)  # fmt: skip
+_simple(
+    "watching",
+    "cancel",
+    "End jobs of a killed or detached build; their targets are stale again.",
+    _words,
+)
 _simple("writing", "init", "Write a first Evalfile.")
 _simple("public", "catalog", "List public benchmarks by a name or pattern, or `show NAME`; needs no Evalfile.",
         click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),

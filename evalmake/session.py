@@ -14,6 +14,7 @@ from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
 from evalmake.lang.files import write_atomic
 from evalmake.lang.hashing import hash_file
 from evalmake.lang.source import Span
+from evalmake.planner.checks import check_detached
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
 from evalmake.planner.results import ResultSet
@@ -47,6 +48,7 @@ class Outcome:
     ran: frozenset[str] = frozenset()
     written: list[Path] = field(default_factory=list)
     interrupted: bool = False
+    detached: int = 0
     estimate: dict[str, Head] = field(default_factory=dict)
 
 
@@ -75,7 +77,7 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
         planned(outcome)
         left = any(True for _ in Journal(workspace.root / "journal").entries())
         if left or not plan.is_empty:
-            secrets = _ready(workspace, plan)
+            secrets = _ready(request, workspace, plan)
         if left or plan.stale:
             outcome.ran = _run(request, workspace, plan, store, emit, secrets, outcome)
         _conclude(workspace, graph, plan, store, outcome)
@@ -166,7 +168,7 @@ def _run(
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
         workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers, gateways,
-        workspace.unasked(plan.graph.nodes),
+        workspace.unasked(plan.graph.nodes), request.detach,
     )  # fmt: skip
     try:
         report = scheduler.run(nodes)
@@ -174,6 +176,7 @@ def _run(
         raise store_failed(workspace.root, error) from None
     outcome.problems = report.problems
     outcome.interrupted = report.interrupted
+    outcome.detached = report.detached
     if report.failed:
         outcome.status = FAILED
     if report.interrupted:
@@ -200,7 +203,7 @@ def _once(nodes: list[Node]) -> list[Node]:
     return list(seen.values())
 
 
-def _ready(workspace: Workspace, plan: Plan) -> Secrets:
+def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     """Everything that can be known to go wrong is said before anything starts; else the secrets."""
     from evalmake.run.jobs import Workshop
     from evalmake.run.lacking import lacking
@@ -208,6 +211,8 @@ def _ready(workspace: Workspace, plan: Plan) -> Secrets:
     from evalmake.run.secrets import SERVICE, Secrets
 
     found, secrets = Diagnostics(), Secrets()
+    if request.detach:
+        check_detached(workspace.project, _once(plan.stale), workspace.plugins, found)
     project, told = workspace.project, set()
     environments = workspace.environments()
     known: set[str] = set()
@@ -265,7 +270,7 @@ def _conclude(
     nodes = list(graph.nodes.values())
     confidence = workspace.project.settings.confidence
     outcome.verdicts = workspace.verdicts(nodes, heads, store)
-    if not outcome.interrupted:
+    if not (outcome.interrupted or outcome.detached):
         for name, decision in plan.reports.items():
             if decision.must_write:
                 _write(name, workspace, graph, plan, store, outcome)
@@ -273,7 +278,7 @@ def _conclude(
     outcome.results = result_set(
         "results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence
     )
-    if outcome.status == OK and any(not gate.met for gate in gates):
+    if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
 
 

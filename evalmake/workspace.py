@@ -56,6 +56,7 @@ class Request:
     verbosity: int = 0
     json: bool = False
     locked: bool = False
+    detach: bool = False
     argv: tuple[str, ...] = ()
     written: Source | None = None
 

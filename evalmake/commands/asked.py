@@ -19,7 +19,7 @@ def request_of(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[st
         locate(flags.get("file")), Words.of(words), flags.get("dry_run", False) or bool(flags.get("output")),
         flags.get("output"), flags.get("plan"), flags.get("jobs"), flags.get("keep_going", False),
         flags.get("always", False), flags.get("question", False), json=flags.get("as_json", False),
-        locked=flags.get("locked", False), argv=tuple(argv),
+        locked=flags.get("locked", False), detach=flags.get("detach", False), argv=tuple(argv),
     )  # fmt: skip
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalmake.lang.diagnostic import Diagnostics, closest
-from evalmake.planner.graph import Graph
+from evalmake.planner.graph import Graph, Node
 from evalmake.planner.ports import Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
@@ -45,6 +45,30 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             )  # fmt: skip
         elif not (benchmark.block.image or offers.bare):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+
+
+def check_detached(
+    project: Project, nodes: Iterable[Node], plugins: Registry, found: Diagnostics
+) -> None:
+    """Jobs that are left to themselves can need nothing of the evalmake that began them."""
+    told: set[str] = set()
+    for node in nodes:
+        cell, executor = node.evaluation, project.executors[node.executor]
+        if cell.eval in told:
+            continue
+        told.add(cell.eval)
+        if not plugins.get("executors", executor.plugin).offers.beside:
+            why = f"jobs of executor `{executor.name}` ({executor.plugin}) need evalmake while they run"
+            help = "leave out --detach, or give it an executor with `backend = slurm`"
+        elif node.services:
+            why = f"evalmake looks after deployment `{next(iter(node.services))}` while it is used"
+            help = "leave out --detach: what a killed evalmake left is found again, too"
+        else:
+            continue
+        found.error(
+            "not-available", f"eval `{cell.eval}` cannot be left to itself: {why}", cell.span,
+            help=[help],
+        )  # fmt: skip
 
 
 def _has_port(service: Service) -> bool:

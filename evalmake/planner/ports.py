@@ -51,13 +51,15 @@ class Phase(StrEnum):
 class JobState:
     """A job's phase, its exit status once ended, and why in words where the executor knows.
 
-    `facts` are what the record says of where it ran, such as the digest of its image.
+    `facts` are what the record says of where it ran, such as the digest of its image. A job that is
+    `held` waits in evalmake, and would be gone with it.
     """
 
     phase: Phase
     status: int | None = None
     detail: str = ""
     facts: Mapping[str, str] = field(default_factory=dict, compare=False)
+    held: bool = False
 
     @property
     def over(self) -> bool:

@@ -15,6 +15,7 @@ class Report:
     failed: list[str] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     interrupted: bool = False
+    detached: int = 0  # jobs that were left to themselves
 
     def warn_of_cache(self, trouble: str) -> None:
         """Say once that replies are not kept: it costs time and money, and no score."""

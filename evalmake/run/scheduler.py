@@ -8,7 +8,6 @@ its result is in the store, so a kill between any two lines loses nothing and do
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import shutil
@@ -34,7 +33,7 @@ from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
 from evalmake.run.services import Services
 from evalmake.run.signals import Signals
-from evalmake.run.task import Task
+from evalmake.run.task import Task, progress_in
 from evalmake.run.ways import Ways
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
@@ -59,8 +58,13 @@ class Scheduler:
         servers: Mapping[str, str],
         gateways: Gateways,
         unasked: Container[str] = (),
+        detach: bool = False,
     ) -> None:
-        """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time."""
+        """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time.
+
+        With `detach`, jobs that are out are left to themselves.
+        """
+        self.detach = detach
         self.workshop = workshop
         self.executors = executors
         self.store = store
@@ -77,6 +81,7 @@ class Scheduler:
         self.running: dict[str, Task] = {}
         self.reach = Reach(emit)
         self.report = Report()
+        self.held = False
         self.signals = Signals(self._end_at_once)
 
     def run(self, nodes: list[Node]) -> Report:
@@ -98,6 +103,9 @@ class Scheduler:
                     self._collect()
                     if self.signals.count and not self.report.interrupted:
                         self._interrupt()
+                    elif self.detach and not self.waiting and not self.held:
+                        self.report.detached = len(self.running)
+                        break
             except BaseException:
                 self._cancel(
                     self.running.values()
@@ -237,7 +245,7 @@ class Scheduler:
                 os.read(handle, 64)
 
     def _collect(self) -> None:
-        now, doomed = time.time(), []
+        now, doomed, self.held = time.time(), [], False
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             self.reach.note(task.executor, state.detail if state.phase is Phase.UNSEEN else "")
@@ -248,6 +256,7 @@ class Scheduler:
             if state.over:
                 self._ended(task, state)
                 continue
+            self.held |= state.held
             if state.phase is Phase.QUEUED:
                 task.queued = now - task.started
             if now - task.started - task.queued > task.timeout.seconds:
@@ -273,14 +282,9 @@ class Scheduler:
             self.ways.move(task, at)
         sums = noted(folder)
         task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
-        try:
-            data = json.loads((folder / "progress.json").read_text())
-            shown = (int(data["done"]), int(data["total"]), int(data["errors"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            shown = (int(sums.get("requests", 0)), 0, int(sums.get("failed", 0)))
-        if shown != task.shown:
-            task.shown = shown
-            self.emit(Progressed(task.node.name, *shown))
+        if (progress := progress_in(folder, sums)) != task.progress:
+            task.progress = progress
+            self.emit(Progressed(task.node.name, *progress))
 
     # Ending -------------------------------------------------------------------------------------
 

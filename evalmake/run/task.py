@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 from evalmake.lang.diagnostic import Diagnostic, problem
 from evalmake.lang.values import Duration
@@ -33,7 +36,7 @@ class Task:
     tokens: tuple[str, ...] = ()
     started: float = 0.0
     queued: float = 0.0  # seconds since then in which it did not run yet
-    shown: tuple[int, int, int] = (0, 0, 0)
+    progress: tuple[int, int, int] = (0, 0, 0)
     ended_for: str = ""  # why it was ended before its end
     last_error: str = ""  # of its model, as its gateway saw it
     cache_trouble: str = ""  # why its replies are not kept
@@ -99,6 +102,15 @@ class Task:
         return (
             [f"the last error of its model: {last}"] if last and last not in outcome.error else []
         )
+
+
+def progress_in(folder: Path, sums: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How far a job is: samples done, of how many, not scored; else the requests that `sums` count."""
+    try:
+        data = json.loads((folder / "progress.json").read_text())
+        return int(data["done"]), int(data["total"]), int(data["errors"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return int(sums.get("requests", 0)), 0, int(sums.get("failed", 0))
 
 
 def _utc(moment: float) -> str:

@@ -72,11 +72,16 @@ def _facts(outcome: Outcome) -> list[str]:
         lines.append(text)
     stale = len(outcome.plan.stale)
     failed = len({node.action.digest for node in outcome.plan.stale}) - len(outcome.ran)
+    failed -= outcome.detached
     text = f"{len(outcome.ran)} ran"
     text += f", {failed} did not finish" if failed > 0 else ""
     reused = len(outcome.plan.decisions) - stale
     text += f", {reused} reused" if reused else ""
     lines.append(text)
+    if outcome.detached:
+        lines.append(
+            f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them"
+        )
     lines += [f"wrote {_shown(path)}" for path in outcome.written]
     return lines
 

@@ -54,8 +54,8 @@ def batches(root: Path) -> Iterator[Batch]:
     for folder in sorted(root.glob(f"{PREFIX}*")):
         try:
             ids = (folder / "jobs").read_text().split()
-        except OSError:  # a kill came before there was any
-            ids = []
+        except OSError:  # it is being written, or a kill came then
+            continue
         left = {id for id in ids if (root / id).exists()}
         if not left:
             shutil.rmtree(folder, ignore_errors=True)

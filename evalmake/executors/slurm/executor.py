@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 import socket
 import sys
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
 from evalmake.executors.slurm import settings
-from evalmake.executors.slurm.commands import Commands
-from evalmake.executors.slurm.folders import Folders
+from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.script import directives, job_script
-from evalmake.executors.slurm.shell import Shell
 from evalmake.executors.slurm.watch import Prepared, Watch
 from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
@@ -39,15 +35,11 @@ class SlurmExecutor:
     )
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
-        place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()
         self.name = name
         self.settings = settings
         self.root = root
-        self.shell = Shell(settings.host)
-        self.folders = Folders(root, self.shell, settings.work, place[:12])
-        self.commands = Commands(self.shell)
-        self.prefix = f"evalmake-{place[:12]}-"
-        self.watch = Watch(self)
+        self.cluster = Cluster(settings, root)
+        self.watch = Watch(self.cluster)
         self._addresses: dict[str, str] = {}
         self._forwarded: dict[tuple[str, int], int] = {}
 
@@ -57,9 +49,11 @@ class SlurmExecutor:
             raise OSError(
                 f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
             )
-        python = self.settings.python or (sys.executable if self.folders.near else "python3")
-        script = job_script(job, self.folders.of(job.id), self.settings, python, secrets)
-        self.folders.write(job, script, secrets)
+        python = self.settings.python or (
+            sys.executable if self.cluster.folders.near else "python3"
+        )
+        script = job_script(job, self.cluster.folders.of(job.id), self.settings, python, secrets)
+        self.cluster.folders.write(job, script, secrets)
         self.watch.add(Prepared(job, directives(job, self.settings), secrets))
 
     def poll(self, id: str) -> JobState:
@@ -76,8 +70,8 @@ class SlurmExecutor:
         state = self.poll(id)
         if state.phase is not Phase.ENDED or (self.root / id / _ENDED).exists():
             return
-        self.folders.forget(id)
-        self.folders.bring(id, into)
+        self.cluster.folders.forget(id)
+        self.cluster.folders.bring(id, into)
         self._add_words_of_slurm(id, into)
         self._keep_scripts(id, into)
         said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
@@ -91,13 +85,13 @@ class SlurmExecutor:
     def where(self, id: str, port: int) -> tuple[str, int]:
         """The node, or where ssh brings its port."""
         node, _ = self.inside(id, port)
-        if self.folders.near:
+        if self.cluster.folders.near:
             return node, port
         if (node, port) not in self._forwarded:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 near = int(free.getsockname()[1])
-            self.shell.forward(node, port, near)
+            self.cluster.shell.forward(node, port, near)
             self._forwarded[node, port] = near
         return "127.0.0.1", self._forwarded[node, port]
 
@@ -107,7 +101,7 @@ class SlurmExecutor:
         if not node:
             raise OSError(f"where job {id} runs is not known yet")
         if node not in self._addresses:
-            self._addresses[node] = self.commands.address(node)
+            self._addresses[node] = self.cluster.commands.address(node)
         return self._addresses[node], port
 
     def gpus(self) -> None:
@@ -119,8 +113,8 @@ class SlurmExecutor:
 
     def sweep(self) -> list[tuple[str, str]]:
         """End every job of this workspace, and remove what it has on the cluster."""
-        found = self.commands.all(self.prefix)
-        self.commands.cancel_named(found)
+        found = self.cluster.commands.all(self.cluster.prefix)
+        self.cluster.commands.cancel_named(found)
         for folder in self.root.glob("slurm-*"):
             shutil.rmtree(folder, ignore_errors=True)
         return sorted(
@@ -130,7 +124,7 @@ class SlurmExecutor:
     def close(self) -> None:
         """End the thread and the connection."""
         self.watch.stop()
-        self.shell.close()
+        self.cluster.shell.close()
 
     def _add_words_of_slurm(self, id: str, into: Path) -> None:
         """What Slurm itself printed of a job stands below what the job did."""

@@ -12,17 +12,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evalmake.executors.bell import Bell
 from evalmake.executors.slurm.batches import Batch, batches, new_batch, new_folder
+from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.commands import Full
 from evalmake.executors.slurm.script import batch_script
 from evalmake.executors.slurm.states import Seen, refined, state_of
 from evalmake.planner.ports import Job, JobState, Phase
-
-if TYPE_CHECKING:
-    from evalmake.executors.slurm.executor import SlurmExecutor
 
 _SOON = 1.0  # seconds between two looks while things change
 _SLOWER = 1.4
@@ -42,10 +39,10 @@ class Prepared:
 
 
 class Watch:
-    """What is known of an executor's jobs."""
+    """What is known of a cluster's jobs."""
 
-    def __init__(self, executor: SlurmExecutor) -> None:
-        self._of = executor
+    def __init__(self, cluster: Cluster) -> None:
+        self._of = cluster
         self._changed = threading.Condition()
         self._bell = Bell()
         self._thread: threading.Thread | None = None
@@ -67,7 +64,7 @@ class Watch:
         """Submit with the next batch."""
         with self._changed:
             id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted")
+            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
             self._ready[id] = prepared
             self._doomed.discard(id)
 
@@ -200,7 +197,10 @@ class Watch:
             except Full as error:
                 self._held += held[at:]
                 rest = [one for _, some in held[at:] for one in some]
-                self._tell(rest, JobState(Phase.QUEUED, None, f"Slurm takes no more now: {error}"))
+                self._tell(
+                    rest,
+                    JobState(Phase.QUEUED, None, f"Slurm takes no more now: {error}", held=True),
+                )
                 return
             except ConnectionError:
                 self._held += held[at:]
@@ -241,6 +241,7 @@ class Watch:
         folders = self._of.folders
         folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
         batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
+        self._tell(jobs, JobState(Phase.QUEUED, None, "queued"))
         self._pace = _SOON
 
     def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:

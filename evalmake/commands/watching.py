@@ -1,0 +1,130 @@
+"""Commands about jobs that are out: status, cancel."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from evalmake.commands.asked import locate
+from evalmake.planner.ports import Executor, Phase
+from evalmake.project.words import Words
+from evalmake.store.journal import Entry, Journal
+from evalmake.workspace import Workspace
+
+_AGAIN = 2.0  # seconds between two looks
+_KINDS = {"evaluate": "evaluation", "serve": "server"}
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A job that is out."""
+
+    entry: Entry
+    phase: str
+    detail: str
+    progress: str
+
+
+def status_command(
+    file: Path | None, directory: Path | None, follow: bool, as_json: bool
+) -> int:  # fmt: skip
+    """A line for each job that is out."""
+    workspace = Workspace.open(locate(file))
+    executors = workspace.executors()
+    try:
+        while True:
+            out = _all_out(workspace, executors)
+            click.echo(_as_json(out) if as_json else _as_table(out))
+            if not follow or not any(one.phase in ("queued", "running", "unseen") for one in out):
+                return 0
+            time.sleep(_AGAIN)
+    finally:
+        for executor in executors.values():
+            executor.close()
+
+
+def cancel_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
+    """End the jobs of these targets; all that are out, where none is named."""
+    from evalmake.store.lock import building
+
+    workspace = Workspace.open(locate(file))
+    names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
+    executors, journal, count = workspace.executors(), Journal(workspace.root / "journal"), 0
+    with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+        for entry in list(journal.entries()):
+            executor = executors.get(entry.executor)
+            if entry.kind != "evaluate" or entry.name not in names or executor is None:
+                continue
+            executor.cancel(entry.id)
+            executor.fetch(entry.id, workspace.root / "work" / entry.id)
+            shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
+            journal.remove(entry.id)
+            click.echo(f"cancelled {entry.name} on {entry.executor}")
+            count += 1
+        for executor in executors.values():
+            executor.close()
+    if not count:
+        click.echo("none of these is out")
+    return 0
+
+
+def _all_out(workspace: Workspace, executors: dict[str, Executor]) -> list[Out]:
+    found = []
+    for entry in Journal(workspace.root / "journal").entries():
+        executor = executors.get(entry.executor)
+        if entry.kind not in _KINDS or executor is None:
+            continue
+        state = executor.poll(entry.id)
+        gone = state.phase is Phase.UNKNOWN
+        detail = "was not submitted yet" if gone else state.detail
+        found.append(Out(entry, state.phase.value, detail, _progress(workspace, entry)))
+    return found
+
+
+def _progress(workspace: Workspace, entry: Entry) -> str:
+    """How many samples are done, where a harness tells."""
+    try:
+        told = json.loads((workspace.root / "work" / entry.id / "progress.json").read_bytes())
+        return f"{int(told['done'])}/{int(told['total'])}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _as_json(out: Sequence[Out]) -> str:
+    return json.dumps(
+        [
+            {
+                "name": one.entry.name, "kind": _KINDS[one.entry.kind], "executor": one.entry.executor,
+                "job": one.entry.id, "state": one.phase, "detail": one.detail, "progress": one.progress,
+                "since": one.entry.started,
+            }
+            for one in out
+        ]
+    )  # fmt: skip
+
+
+def _as_table(out: Sequence[Out]) -> str:
+    if not out:
+        return "no job is out"
+    now = time.time()
+    rows = [
+        (one.entry.name, one.entry.executor, one.phase, one.progress, _ago(now - one.entry.started), one.detail)
+        for one in out
+    ]  # fmt: skip
+    widths = [max(len(row[at]) for row in rows) for at in range(6)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 7200 else f"{seconds / 3600:.1f}h"

@@ -1,0 +1,26 @@
+"""A cluster as one workspace sees it: its settings, its commands, the folders of jobs there."""
+
+from __future__ import annotations
+
+import os
+import socket
+from hashlib import sha256
+from pathlib import Path
+
+from evalmake.executors.slurm.commands import Commands
+from evalmake.executors.slurm.folders import Folders
+from evalmake.executors.slurm.settings import Settings
+from evalmake.executors.slurm.shell import Shell
+
+
+class Cluster:
+    """`root` has the folders of jobs on this host; names of the workspace's jobs begin with `prefix`."""
+
+    def __init__(self, settings: Settings, root: Path) -> None:
+        place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()
+        self.settings = settings
+        self.root = root
+        self.prefix = f"evalmake-{place[:12]}-"
+        self.shell = Shell(settings.host)
+        self.folders = Folders(root, self.shell, settings.work, place[:12])
+        self.commands = Commands(self.shell)
