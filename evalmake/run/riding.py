@@ -86,7 +86,7 @@ class Riding:
             told,
             sessions=str(sessions),
             cache=str(workdir / _REPLIES) if told.cache else None,
-            seeds=[seed for seed in seeds if seed],
+            seeds=[seed for seed in seeds if Path(seed).is_dir()],
             rate=rate,
             concurrency=told.concurrency and max(1, told.concurrency // at_once),
         )

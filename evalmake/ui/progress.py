@@ -129,7 +129,7 @@ def sentence(event: Event, verbose: bool) -> str:
         case Installing(packages):
             return f"installing {', '.join(packages)} in an environment of its own"
         case Adopted(name, state):
-            return f"{name}: found again from an interrupted build, {state}"
+            return f"{name}: found again from an earlier build, {state}"
         case ServiceChanged(name, state, detail):
             return f"deployment {name}: {state}" + (f" at {detail}" if state == "ready" and verbose else
                                                     f": {detail}" if state == "failed" else "")  # fmt: skip

@@ -124,8 +124,11 @@ class Watch:
         if batch is None:
             return b""
         folder = shlex.quote(self._of.folders.of(batch.folder.name))
-        text = f"tail -c {_TAIL} {folder}/slurm-{batch.ids.index(id)}.out 2>/dev/null || true"
-        return self._of.shell.run(text)
+        name = f"slurm-{batch.ids.index(id)}.out"
+        if self._of.folders.near:
+            path = batch.folder / name
+            return path.read_bytes()[-_TAIL:] if path.exists() else b""
+        return self._of.shell.run(f"tail -c {_TAIL} {folder}/{name} 2>/dev/null || true")
 
     def scripts(self, id: str) -> list[Path]:
         """The script of its batch."""
