@@ -17,8 +17,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from evalmake.gateway.seeds import DATABASE
+from evalmake.gateway.settings import Settings
 
 READY = 60.0  # seconds
 _LOOK = 0.2
@@ -54,6 +57,7 @@ class Running:
         self._port_file = Path(f"{way.settings}.port")
         self._port_file.unlink(missing_ok=True)
         kept = {k: v for k, v in environ.items() if k not in hidden or k in way.secrets}
+        _leave_out_what_is_not_there(Path(way.settings))
         argv = [sys.executable, "-P", "-m", "evalmake.gateway", way.settings]
         argv += ["--port", str(way.port), "--port-file", str(self._port_file)]
         self.process = subprocess.Popen(argv, env=kept, stdout=subprocess.DEVNULL, process_group=0)
@@ -154,6 +158,13 @@ def _passed_on(command: subprocess.Popen[bytes]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _leave_out_what_is_not_there(settings: Path) -> None:
+    """Replies to begin with are a kindness: the first job has none."""
+    told = Settings.read(settings)
+    there = [seed for seed in told.seeds if (Path(seed) / DATABASE).exists()]
+    settings.write_text(replace(told, seeds=there).text())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

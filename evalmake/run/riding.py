@@ -2,7 +2,7 @@
 
 The job's folder has all that they are told and takes all that they note. What they were answered they
 keep there, too, as a database is not shared by nodes; it comes to the other replies when the job is
-over, and they read those, where the nodes see them.
+over. Those they read: the workspace's own, or where nodes do not see these, what was gathered there.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Riding:
         self, told: Settings, workdir: Path, sessions: Path, near: bool, at_once: int
     ) -> Settings:
         """Settings for one job of `at_once`: its share of the rate, and a cache of its own."""
-        seeds = [told.cache, *told.seeds] if near and told.cache else []
+        seeds = [told.cache, *told.seeds] if near else [f"{workdir}/../{_REPLIES}"]
         rate = told.rate
         if rate:
             count, _, unit = rate.partition("/")
@@ -86,7 +86,7 @@ class Riding:
             told,
             sessions=str(sessions),
             cache=str(workdir / _REPLIES) if told.cache else None,
-            seeds=[seed for seed in seeds if Path(seed).is_dir()],
+            seeds=[seed for seed in seeds if seed] if told.cache else [],
             rate=rate,
             concurrency=told.concurrency and max(1, told.concurrency // at_once),
         )

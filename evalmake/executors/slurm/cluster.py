@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,3 +25,4 @@ class Cluster:
         self.shell = Shell(settings.host)
         self.folders = Folders(root, self.shell, settings.work, place[:12])
         self.commands = Commands(self.shell)
+        self.python = settings.python or (sys.executable if self.folders.near else "python3")

@@ -11,7 +11,6 @@ import contextlib
 import json
 import shutil
 import socket
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -49,10 +48,8 @@ class SlurmExecutor:
             raise OSError(
                 f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
             )
-        python = self.settings.python or (
-            sys.executable if self.cluster.folders.near else "python3"
-        )
-        script = job_script(job, self.cluster.folders.of(job.id), self.settings, python, secrets)
+        folder = self.cluster.folders.of(job.id)
+        script = job_script(job, folder, self.settings, self.cluster.python, secrets)
         self.cluster.folders.write(job, script, secrets)
         self.watch.add(Prepared(job, directives(job, self.settings), secrets))
 
@@ -71,7 +68,7 @@ class SlurmExecutor:
         if state.phase is not Phase.ENDED or (self.root / id / _ENDED).exists():
             return
         self.cluster.folders.forget(id)
-        self.cluster.folders.bring(id, into)
+        self.watch.bring(id)
         self._add_words_of_slurm(id, into)
         self._keep_scripts(id, into)
         said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
@@ -115,6 +112,7 @@ class SlurmExecutor:
         """End every job of this workspace, and remove what it has on the cluster."""
         found = self.cluster.commands.all(self.cluster.prefix)
         self.cluster.commands.cancel_named(found)
+        self.cluster.folders.remove_all()
         for folder in self.root.glob("slurm-*"):
             shutil.rmtree(folder, ignore_errors=True)
         return sorted(
@@ -128,7 +126,7 @@ class SlurmExecutor:
 
     def _add_words_of_slurm(self, id: str, into: Path) -> None:
         """What Slurm itself printed of a job stands below what the job did."""
-        said = self.watch.said(id)
+        said = b"" if self.poll(id).status == 0 else self.watch.said(id)
         if said:
             with (into / "log").open("ab") as log:
                 log.write(said)

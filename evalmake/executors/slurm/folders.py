@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import shlex
@@ -16,11 +17,13 @@ from typing import IO
 
 from evalmake.executors.archive import unpack
 from evalmake.executors.slurm.script import KEYS, SECRETS, STARTED, spoken
-from evalmake.executors.slurm.shell import Shell
+from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.planner.ports import Job
 
 _COPIED = 64 * 2**20  # bytes: a larger input is linked to where nodes see the same file
 _INPUTS = "inputs"
+REPLIES = "replies"
+"""In a job's folder, and for all of them beside it: what models replied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +127,35 @@ class Folders:
                         unfinished.write_bytes(content.read())
                         unfinished.replace(path)
 
-    def bring(self, id: str, into: Path) -> None:
-        """A job's outputs and log, whole or not at all."""
-        if self.near:
+    def bring(self, ids: Collection[str]) -> None:
+        """The folders of jobs, outputs and log and all, whole or not at all."""
+        if self.near or not ids:
             return
-        folder = shlex.quote(self.there)
-        chunks = self.shell.read(f"cd {folder} && rm -f {id}/{SECRETS} {id}/{KEYS} && tar -c {id}")
-        unpack(chunks, into)
+        above, _, last = self.there.rpartition("/")
+        secret = " ".join(f"{last}/{id}/{name}" for id in ids for name in (SECRETS, KEYS))
+        listed = " ".join(f"{last}/{id}" for id in ids)
+        brought = self.root / ".brought"
+        unpack(
+            self.shell.read(f"cd {shlex.quote(above)} && rm -f {secret} && tar -c {listed}"),
+            brought,
+        )
+        for id in ids:
+            shutil.rmtree(self.root / id, ignore_errors=True)
+            (brought / id).rename(self.root / id)
+
+    def gather(self, ids: Iterable[str], python: str) -> None:
+        """Let later jobs there begin with the replies that these were given; it is a kindness."""
+        if not self.near:
+            sources = " ".join(f"{id}/{REPLIES}" for id in ids)
+            text = f"cd {shlex.quote(self.there)} && {shlex.quote(python)} -P -m evalmake.gateway.gather {REPLIES}"
+            with contextlib.suppress(Refused):
+                self.shell.run(f"{text} $(ls -d {sources} 2>/dev/null)")
+
+    def remove_all(self) -> None:
+        """Remove all that the workspace has on the cluster, where it is not also here."""
+        if not self.near:
+            self.shell.run(f"rm -rf {shlex.quote(self.there)}")
+            self._there = ""
 
     def remove(self, names: Iterable[str]) -> None:
         """Remove folders on the cluster, where they are not also here."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -54,6 +55,7 @@ class Watch:
         self._states: dict[str, JobState] = {}
         self._missing: dict[str, float] = {}
         self._doomed: set[str] = set()
+        self._brought: set[str] = set()
         self._away = ""
         self._next = 0.0
         self._pace = _SOON
@@ -110,13 +112,16 @@ class Watch:
         if batch is None:
             return
         batch.left.discard(id)
-        gone = [id] if batch.left else [id, batch.folder.name]
-        with contextlib.suppress(OSError):
-            self._of.folders.remove(gone)
+        self._brought.discard(id)
         if not batch.left:
-            for path in batch.folder.iterdir():
-                path.unlink()
-            batch.folder.rmdir()
+            with contextlib.suppress(OSError):
+                self._of.folders.remove([*batch.ids, batch.folder.name])
+            shutil.rmtree(batch.folder, ignore_errors=True)
+
+    def bring(self, id: str) -> None:
+        """Have a job's outputs here, if they were not brought with others'."""
+        if id not in self._brought:
+            self._of.folders.bring([id])
 
     def said(self, id: str) -> bytes:
         """What Slurm printed of a job itself, as when it ended it."""
@@ -281,6 +286,7 @@ class Watch:
     def _conclude(self, gone: Mapping[str, Seen | None], queue: Mapping[str, Seen]) -> None:
         """How jobs ended: their own exit status, or else what Slurm says of them."""
         folders = self._of.folders.ended(gone)
+        self._bring_what_ended([id for id, ended in folders.items() if ended.status is not None])
         lost = {}
         for id, seen in gone.items():
             ended, own = folders[id], self._slurm_id(id)
@@ -304,6 +310,20 @@ class Watch:
             known = told.get(own)
             state = state_of(known) if known else JobState(Phase.ENDED, None, unknown)
             self._set(id, self._ended(id, state))
+
+    def _bring_what_ended(self, ids: list[str]) -> None:
+        """Copy the outputs of all that ended in one go; what cannot be had is told when it is asked for."""
+        wanted = [id for id in ids if id not in self._brought]
+        if not wanted:
+            return
+        self._of.folders.gather(wanted, self._of.python)
+        try:
+            self._of.folders.bring(wanted)
+        except ConnectionError:
+            raise
+        except OSError:
+            return
+        self._brought.update(wanted)
 
     def _ended(self, id: str, state: JobState) -> JobState:
         """What we had cancelled was not ended by somebody else."""
