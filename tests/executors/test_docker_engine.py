@@ -24,8 +24,8 @@ from docker_engine import (
     until,
 )
 
-from evalmake.executors.docker import DockerExecutor
 from evalmake.executors.archive import unpack
+from evalmake.executors.docker import DockerExecutor
 from evalmake.executors.docker.engine import Engine
 from evalmake.planner.ports import Phase
 
