@@ -1,0 +1,163 @@
+"""One server for many evaluations, as a process and in a container: started once, and once more if it dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from contained import Contained
+from docker_engine import BASE
+from workspaces import Ended, end, wait_for
+
+SERVER = """\
+import json, os, re, sys, threading, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+shared = Path(__file__).parent
+with open(shared / "starts", "a") as starts:
+    starts.write(f"{os.getpid()}\\n")
+first = len((shared / "starts").read_text().split()) == 1
+answered, lock = [], threading.Lock()
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.answer({"status": "ok"})
+
+    def do_POST(self):
+        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        with lock:
+            if first and len(answered) == 20:
+                (shared / "middle").touch()
+                time.sleep(3600)
+            answered.append(text)
+            print("answered", len(answered), flush=True)
+        numbers = re.findall("[0-9]+", json.loads(text)["messages"][-1]["content"])
+        message = {"role": "assistant", "content": str(sum(map(int, numbers)))}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        self.answer({"object": "chat.completion", "choices": [choice]})
+
+    def answer(self, value):
+        data = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *words):
+        pass
+
+server = ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("EVALMAKE_PORT", 0))), Handler)
+Path("port").write_text(str(server.server_port))
+server.serve_forever()
+"""
+"""It adds up; the first that is started answers twenty questions, and is then silent."""
+
+EVALFILE = """\
+executor local {{
+    backend = process
+    slots   = 6
+}}
+executor box {{
+    backend = docker
+    host    = "{host}"
+    mounts  = ["{shared}:/shared:rw"]
+}}
+deployment adder {{
+    engine = command
+    {placed}
+}}
+model adder {{ deployment = adder }}
+defaults benchmark {{
+    harness = native
+    prompt  = "{{question}}"
+    target  = "{{answer}}"
+    scorer  = number
+}}
+benchmark right {{ files = file("right.jsonl") }}
+benchmark half  {{ files = file("half.jsonl") }}
+benchmark wrong {{ files = file("wrong.jsonl") }}
+eval asked {{
+    model     = adder
+    benchmark in [right, half, wrong]
+    seed      in 1..4
+    executor  = local
+    retries   = 0
+}}
+"""
+PLACED = {
+    "process": 'executor = local\n    run = "exec python3 {shared}/server.py"',
+    "container": f'executor = box\n    image = "{BASE}"\n    port = 8000\n'
+    '    run = "exec python3 /shared/server.py"',
+}
+SHARES = {"right": 1.0, "half": 0.5, "wrong": 0.0}
+
+
+@pytest.fixture(params=sorted(PLACED))
+def served(contained: Contained, request: pytest.FixtureRequest) -> Contained:
+    """A workspace of twelve evaluations of one server, which is a process or a container."""
+    (contained.shared / "server.py").write_text(SERVER)
+    for name, share in SHARES.items():
+        rows = [
+            {"question": f"What is {at} + {at}?", "answer": 2 * at + (at >= share * 6)}
+            for at in range(6)
+        ]
+        text = "".join(f"{json.dumps(row)}\n" for row in rows)
+        (contained.root / f"{name}.jsonl").write_text(text)
+    placed = PLACED[request.param].format(shared=contained.shared)
+    url = contained.engine.url
+    contained.evalfile(EVALFILE.format(host=url, shared=contained.shared, placed=placed))
+    return contained
+
+
+def starts(bench: Contained) -> list[int]:
+    """The processes that servers said they are, each as it was started."""
+    try:
+        return [int(word) for word in (bench.shared / "starts").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def kill_server(bench: Contained) -> None:
+    """Kill the server, as who is short of memory does: its process, or its container."""
+    containers = bench.containers()
+    for one in containers:
+        bench.engine.api().kill(one["Id"])
+    if not containers:
+        os.kill(starts(bench)[0], signal.SIGKILL)
+
+
+def all_right(bench: Contained) -> None:
+    """Assert that every evaluation is on record once, with its score, and nothing is left."""
+    wanted = {f"asked/{name}/{n}": [share] for name, share in SHARES.items() for n in range(1, 5)}
+    assert bench.scores() == wanted
+    assert {(a.attempt, a.status) for a in bench.attempts()} == {(1, "succeeded")}
+    bench.clean()
+
+
+def test_started_once(served: Contained) -> None:
+    """Twelve evaluations share one server, which is started once."""
+    (served.shared / "server.py").write_text(SERVER.replace("if first and", "if False and"))
+    ended = served.run()
+    assert ended.status == 0, ended.text
+    assert len(starts(served)) == 1
+    all_right(served)
+
+
+def test_killed_while_it_is_asked(served: Contained) -> None:
+    """It is started once more; the evaluations wait for it, and all that is seen is how it ended."""
+    process = served.start()
+    wait_for((served.shared / "middle").exists)
+    kill_server(served)
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    print(ended.text)
+    assert len(starts(served)) == 2
+    all_right(served)
