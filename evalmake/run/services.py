@@ -12,47 +12,28 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
 from evalmake.lang.values import Duration
-from evalmake.planner.ports import Executor, JobState, Phase, Service
-from evalmake.run.events import Emit, ServiceChanged
+from evalmake.planner.ports import Executor, JobState, Phase
+from evalmake.run.events import Emit, ServiceAwaited, ServiceChanged
 from evalmake.run.gateways import At
 from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
-from evalmake.run.listening import answers, listens, read_port
+from evalmake.run.listening import listens, read_port, unanswered
+from evalmake.run.logs import ending, last_lines
+from evalmake.run.mishaps import failure, how, spent
 from evalmake.run.secrets import Secrets
-from evalmake.run.served import Served
+from evalmake.run.served import Running, Served
 from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
 _FIRST_WAIT = 0.5
 _PATIENCE = 60
+_SELDOM = 1.0  # seconds between two questions whether a server is ready, at most
 _UP = ("starting", "ready")
 _DOWN = ("wanted", "stopped")
-_KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
-_TAKEN = "end what listens there, or give the deployment another `port`"
-
-
-@dataclass(slots=True)
-class Running:
-    """One server's life in this build."""
-
-    what: Served
-    users: set[str] = field(default_factory=set)
-    state: str = "wanted"  # wanted | starting | ready | failed | stopped
-    id: str = ""
-    starts: int = 0
-    since: float = 0.0
-    put_off: int = 0  # times that its executor could not be reached to start it
-    not_before: float = 0.0
-    url: str = ""
-    why: str = ""
-    taken: bool = False  # its port, by something else
-    lent: bool = False  # by jobs that an earlier build left, which go on with it
-    facts: Mapping[str, str] = field(default_factory=dict)
-    tail: tuple[str, ...] = ()
 
 
 class Services:
@@ -216,34 +197,7 @@ class Services:
 
     def failure(self, name: str) -> Diagnostic:
         """What to tell of a server that could not be had."""
-        service = self.all[name]
-        what, declared = service.what, service.what.declared
-        waiting = sorted(service.users)
-        notes = []
-        if service.tail:
-            notes.append("\n".join(["the last lines of its log were", *service.tail]))
-        log = (
-            f"; the whole log: evalmake logs {name}" if service.tail and what.is_deployment else ""
-        )
-        where = f" on executor {what.executor}" if what.is_deployment else ""
-        notes.append(f"attempt {service.starts} of {_STARTS}{where}{log}")
-        notes.append(
-            f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}"
-        )
-        key, label, help = "", "", ""
-        if "exit status 137" in service.why and what.is_deployment:
-            key, label, help = "resources", "the limit it ran under", _KILLED
-        elif service.taken:
-            key, label, help = "port", "the port it was given", _TAKEN
-        place = declared.fields.spans.get((key,))
-        return problem(
-            "service-failed",
-            f"{what.title} {service.why}",
-            declared.span,
-            also=[(place.value, label)] if place else (),
-            notes=notes,
-            help=[help] if help else [],
-        )
+        return failure(self.all[name], _STARTS)
 
     def _start(self, service: Running) -> None:
         if time.time() < service.not_before:
@@ -258,8 +212,7 @@ class Services:
         if holder:
             self._lost(service, f"could not be started: {holder} listens on port {port}")
             return
-        service.state, service.since = "starting", time.time()
-        self._tell(service, "starting" if service.starts == 1 else "restarting")
+        service.state, service.since, service.ended = "starting", time.time(), None
         folder = str(self.workshop.folder(id))
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
@@ -272,6 +225,11 @@ class Services:
             if isinstance(error, ConnectionError) and self._may_wait(service):
                 return
             self._lost(service, f"could not be started: {error}")
+            return
+        if service.starts == 1:
+            self._tell(service, "starting")
+        else:
+            self._tell(service, "restarting", service.why, service.tail)
 
     def _may_wait(self, service: Running) -> bool:
         """Whether a server that ran before is started in a while, when its executor can be reached."""
@@ -302,38 +260,49 @@ class Services:
 
     def _probe(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
-        if state.over or state.phase is Phase.REFUSED:
-            spent = _spent(time.time() - service.since)
-            self._lost(
-                service,
-                f"could not be started: {state.detail}" if state.phase is Phase.REFUSED
-                else f"stopped before it was ready: {_how(state)} after {spent}",
-            )  # fmt: skip
+        lasted = time.time() - service.since
+        if state.phase is Phase.REFUSED:
+            self._lost(service, f"could not be started: {state.detail}")
+            return
+        if state.over:
+            service.ended = state
+            self._lost(service, f"stopped before it was ready, after {spent(lasted)}: {how(state)}")
             return
         if state.phase is Phase.QUEUED:
             service.since = time.time()
-        spec = service.what.service
-        place = self._place(service, spec) if state.phase is Phase.RUNNING else None
-        if place and answers(*place, spec.health):
-            service.state, service.url = "ready", f"http://{place[0]}:{place[1]}{spec.base}"
-            service.facts, service.put_off = state.facts, 0
+        if time.time() - service.asked < min(_SELDOM, lasted / 50):
+            return  # a log is not to be full of questions
+        service.asked = time.time()
+        lacks = self._lacks(service) if state.phase is Phase.RUNNING else state.detail
+        if state.phase is Phase.RUNNING and not lacks:
+            service.state, service.facts, service.put_off = "ready", state.facts, 0
             self._tell(service, "ready", service.url)
-        elif time.time() - service.since > service.what.ready:
+        elif lasted > service.what.ready:
             self._end(service)
-            self._lost(service, f"was not ready within {Duration(service.what.ready)}")
+            why = f"was not ready within {Duration(service.what.ready)}"
+            self._lost(service, f"{why}: {lacks}" if lacks else why)
+        else:
+            self._tell_how_far(service, state)
 
-    def _place(self, service: Running, spec: Service) -> tuple[str, int] | None:
-        """The host and port of a server, once they are known."""
+    def _lacks(self, service: Running) -> str:
+        """Why a server that runs is not ready; empty, and its URL known, once it is."""
+        spec = service.what.service
         port = spec.port or read_port(self.workshop.folder(service.id) / spec.port_file)
+        if port is None:
+            return f"it wrote no port into `{spec.port_file}`"
         try:
-            return self._executor(service).where(service.id, port) if port else None
-        except OSError:
-            return None
+            host, reached = self._executor(service).where(service.id, port)
+        except OSError as error:
+            return str(error)
+        service.url = f"http://{host}:{reached}{spec.base}"
+        said = unanswered(host, reached, spec.health)
+        return f"GET {spec.health} at port {port}: {said}" if said else ""
 
     def _watch(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
         if state.over:
-            self._lost(service, f"died while it was used: {_how(state)}")
+            service.ended = state
+            self._lost(service, f"died while it was used: {how(state)}")
 
     def _lost(self, service: Running, why: str) -> None:
         """A server is gone: start it again within its budget, else give it up."""
@@ -374,24 +343,29 @@ class Services:
         service.tail = ()
         with contextlib.suppress(OSError):
             log = self.secrets.hide((folder / "log").read_bytes())
-            service.tail = tuple(log[-4000:].decode(errors="replace").splitlines()[-6:])
+            service.tail = last_lines(log)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(log)
         shutil.rmtree(folder, ignore_errors=True)
         if gone:
             self.journal.remove(service.id)
 
-    def _tell(self, service: Running, state: str, detail: str = "") -> None:
+    def _tell(
+        self, service: Running, state: str, detail: str = "", tail: tuple[str, ...] = ()
+    ) -> None:
         if service.what.is_deployment:
-            self.emit(ServiceChanged(service.what.name, state, detail))
+            self.emit(ServiceChanged(service.what.name, state, detail, tail))
+
+    def _tell_how_far(self, service: Running, state: JobState) -> None:
+        """What a deployment does that is not ready, once a second: the last line of its log."""
+        if not service.what.is_deployment or time.time() < service.told + 1:
+            return
+        service.told = time.time()
+        doing = state.detail
+        if state.phase is Phase.RUNNING:
+            lines = last_lines(self.secrets.hide(ending(self.workshop.folder(service.id) / "log")))
+            doing = lines[-1] if lines else ""
+        self.emit(ServiceAwaited(service.what.name, doing))
 
     def _executor(self, service: Running) -> Executor:
         return self.executors[service.what.executor]
-
-
-def _how(state: JobState) -> str:
-    return state.detail if state.status is None else f"exit status {state.status}"
-
-
-def _spent(seconds: float) -> str:
-    return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
-from pathlib import Path
 
 import pytest
 from contained import Contained
 from docker_engine import BASE
-from workspaces import Ended, end, wait_for
+from workspaces import end, wait_for
 
 SERVER = """\
 import json, os, re, sys, threading, time

@@ -82,6 +82,8 @@ class DockerExecutor:
         if job.port and self.engine.remote:
             why = f"{job.name} would be reached on {self.engine.remote} only: servers run on this host"
             raise OSError(self.engine.says(why))
+        if absent := [str(one.source) for one in job.mounts.values() if not one.source.exists()]:
+            raise OSError(self.engine.says(f"there is no {absent[0]}, which {job.name} is to have"))
         if (image := self.images.find(job.image)) is not None:
             self._begin(job, secrets, image)
             return
