@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -114,6 +115,17 @@ def transformers(environments: Path) -> Environment:
         pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log}")
     assert not failed, made.log.read_text()[-2000:]
     return made
+
+
+@pytest.fixture
+def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
+    """Write a tiny model of random weights into a folder."""
+
+    def write(folder: Path) -> None:
+        script = Path(__file__).parent / "harnesses" / "tiny_model.py"
+        subprocess.run([transformers.python, script, folder], check=True, capture_output=True)
+
+    return write
 
 
 def built(environments: Path, *packages: str) -> Environment:

@@ -1,8 +1,7 @@
-"""What tests of harnesses share: workspaces, servers, and a model to serve."""
+"""What tests of harnesses share: workspaces and servers."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +9,6 @@ from pathlib import Path
 import pytest
 from mock_servers import mock_server
 from workspaces import Bench, kill, started_in
-
-from evalmake.run.environments import Environment
 
 
 @pytest.fixture
@@ -28,17 +25,6 @@ def bench(tmp_path: Path, environments: Path) -> Iterator[Bench]:
             process.communicate()
     for pid in started_in(root):
         kill(pid)
-
-
-@pytest.fixture
-def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
-    """Write a tiny model of random weights into a folder."""
-
-    def write(folder: Path) -> None:
-        argv = [transformers.python, Path(__file__).with_name("tiny_model.py"), folder]
-        subprocess.run(argv, check=True, capture_output=True)
-
-    return write
 
 
 @pytest.fixture
