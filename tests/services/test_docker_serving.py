@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -95,6 +96,10 @@ PLACED = {
     "container": f'executor = box\n    image = "{BASE}"\n    port = 8000\n'
     '    run = "exec python3 /shared/server.py"',
 }
+TOLD = re.compile(
+    r"deployment adder: restarting, as it died while it was used: "
+    r"(?:exit status 137 \(SIGKILL, most often memory\)|it was ended by its engine)\n(?: +\| .*\n)+"
+)
 SHARES = {"right": 1.0, "half": 0.5, "wrong": 0.0}
 
 
@@ -102,9 +107,9 @@ SHARES = {"right": 1.0, "half": 0.5, "wrong": 0.0}
 def served(contained: Contained, request: pytest.FixtureRequest) -> Contained:
     """A workspace of twelve evaluations of one server, which is a process or a container."""
     (contained.shared / "server.py").write_text(SERVER)
-    for name, share in SHARES.items():
+    for place, (name, share) in enumerate(SHARES.items()):
         rows = [
-            {"question": f"What is {at} + {at}?", "answer": 2 * at + (at >= share * 6)}
+            {"question": f"What is {at} + {place}?", "answer": at + place + (at >= share * 6)}
             for at in range(6)
         ]
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
@@ -150,12 +155,16 @@ def test_started_once(served: Contained) -> None:
 
 
 def test_killed_while_it_is_asked(served: Contained) -> None:
-    """It is started once more; the evaluations wait for it, and all that is seen is how it ended."""
+    """It is started once more, the evaluations wait for it, and it is told how the first ended."""
     process = served.start()
     wait_for((served.shared / "middle").exists)
     kill_server(served)
     ended = end(process)
     assert ended.status == 0, ended.text
-    print(ended.text)
     assert len(starts(served)) == 2
+    told = TOLD.search(ended.err)
+    assert told is not None, ended.err
+    assert "        | answered 20\n" in told[0]
+    assert ended.err.count("deployment adder: restarting") == 1
+    assert sum(attempt.usage["requests"] for attempt in served.attempts()) == 72
     all_right(served)
