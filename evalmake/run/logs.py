@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_WHOLE = re.compile(rb"[^\r\n]*[\r\n]")
 _SHOWN = 6
 _READ = 4000  # bytes
 
@@ -18,7 +19,7 @@ def last_lines(log: bytes) -> tuple[str, ...]:
 
 
 def ending(path: Path) -> bytes:
-    """The last lines of a log that is being written; none where it cannot be read."""
+    """The last whole lines of a log that is being written: half a line may have half a secret."""
     try:
         with path.open("rb") as file:
             long = file.seek(0, os.SEEK_END) > _READ
@@ -26,4 +27,4 @@ def ending(path: Path) -> bytes:
             data = file.read()
     except OSError:
         return b""
-    return re.split(rb"[\r\n]", data, maxsplit=1)[-1] if long else data
+    return b"".join(_WHOLE.findall(data)[long:])

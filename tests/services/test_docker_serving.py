@@ -1,4 +1,4 @@
-"""One server for many evaluations, as a process and in a container: started once, and once more if it dies."""
+"""Servers for many evaluations: started once, once more where they die, and what is told where they fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import signal
 import pytest
 from contained import Contained
 from docker_engine import BASE
-from workspaces import end, wait_for
+from workspaces import SUMS, end, wait_for
 
 SERVER = """\
 import json, os, re, sys, threading, time
@@ -122,10 +122,7 @@ def served(contained: Contained, request: pytest.FixtureRequest) -> Contained:
 
 def starts(bench: Contained) -> list[int]:
     """The processes that servers said they are, each as it was started."""
-    try:
-        return [int(word) for word in (bench.shared / "starts").read_text().split()]
-    except FileNotFoundError:
-        return []
+    return [int(word) for word in (bench.shared / "starts").read_text().split()]
 
 
 def kill_server(bench: Contained) -> None:
@@ -168,3 +165,90 @@ def test_killed_while_it_is_asked(served: Contained) -> None:
     assert ended.err.count("deployment adder: restarting") == 1
     assert sum(attempt.usage["requests"] for attempt in served.attempts()) == 72
     all_right(served)
+
+
+FAILING = """\
+executor box {{
+    backend = docker
+    host    = "{host}"
+}}
+defaults deployment {{
+    engine   = command
+    image    = "{base}"
+    port     = 8000
+    executor = box
+}}
+deployment greedy {{
+    run       = "echo loading; exec python3 -c 'b = bytearray(10**9)'"
+    resources = {{ memory = 64MiB }}
+}}
+deployment mistyped {{ run = "exec python3 --no-such-flag" }}
+deployment imageless {{
+    engine  = vllm
+    weights = glob("*.jsonl")
+}}
+deployment weightless {{
+    engine  = vllm
+    weights = "gone"
+}}
+deployment gpuless {{
+    run       = "exit 3"
+    resources = {{ gpus = 1 }}
+}}
+deployment deaf {{
+    run   = "echo listening nowhere; exec sleep 1000"
+    ready = 2s
+}}
+deployment other {{
+    run   = "exec python3 -m http.server 8000"
+    ready = 5s
+}}
+"""
+TOLD_OF = {
+    "greedy": [
+        "stopped before it was ready, after \\d+s: exit status 137: it ran out of memory, of which it has 64MiB",
+        "-+ the limit it ran under", "      \\| loading", "help: give it more memory: raise `resources.memory`",
+    ],
+    "mistyped": [
+        "stopped before it was ready, after \\d+s: exit status 2", "      \\| unknown option --no-such-flag",
+    ],
+    "imageless": [
+        "stopped before it was ready, after \\d+s: exit status 127", "-+ it has no `vllm`",
+        "help: name an image that has the program `vllm`",
+    ],
+    "weightless": [
+        "could not be started: executor box: there is no {root}/gone, which weightless is to have",
+    ],
+    "gpuless": [
+        "could not be started: executor box: cannot start a container: it has no GPUs for containers, "
+        "for want of NVIDIA's container toolkit",
+    ],
+    "deaf": [
+        "was not ready within 2s: GET /health at port 8000: no answer", "      \\| listening nowhere",
+        "help: a server in a container listens on 0.0.0.0, at the `port` of its deployment",
+    ],
+    "other": ["was not ready within 5s: GET /health at port 8000: status 404"],
+}  # fmt: skip
+"""What is said of a deployment that cannot be had, and what below that: patterns."""
+
+
+def test_what_is_told_of_servers_that_fail(contained: Contained) -> None:
+    """Each is tried three times; why, its last words and what may help are told of each."""
+    text = FAILING.format(host=contained.engine.url, base=BASE)
+    models = "".join(f"model {name} {{ deployment = {name} }}\n" for name in TOLD_OF)
+    asked = f"eval asked {{\n    model in [{', '.join(TOLD_OF)}]\n    benchmark = sums\n}}\n"
+    contained.evalfile(text, models, SUMS, asked)
+    contained.sums(2)
+    ended = contained.run("-k")
+
+    assert ended.status == 2
+    told = {part.split()[0]: part for part in ended.err.split("error: deployment ")[1:]}
+    assert sorted(told) == sorted(TOLD_OF)
+    for name, (why, *more) in TOLD_OF.items():
+        first, *rest = (pattern.replace("{root}", str(contained.root)) for pattern in (why, *more))
+        assert re.match(f"{name} {first} \\[service-failed\\]\n", told[name]), told[name]
+        for pattern in rest:
+            assert re.search(f"{pattern}\n", told[name]), told[name]
+        assert "attempt 3 of 3 on executor box" in told[name]
+    assert contained.scores() == {}
+    contained.clean()

@@ -135,6 +135,8 @@ def _explained(error: Any) -> str:
     said = error.explanation or str(error)
     if isinstance(said, bytes):
         said = said.decode(errors="replace")
+    if "could not select device driver" in said:  # the one that it is asked for is for GPUs
+        return "it has no GPUs for containers, for want of NVIDIA's container toolkit"
     return " ".join(str(said).split())
 
 
