@@ -127,7 +127,8 @@ class Live:
         now = time.monotonic()
         for name, (since, doing) in list(self.servers.items()):
             took = duration(now - since)
-            table.add_row(f"deployment {name}", "starting", took, Text(_line(doing)), "")
+            says = Text(_line(doing), no_wrap=True, overflow="ellipsis")
+            table.add_row(f"deployment {name}", "starting", took, says, "")
         for name, (start, done, total, errors) in list(self.rows.items())[:20]:
             rate = done / (now - start) if done else 0.0
             left = duration((total - done) / rate) + " left" if rate and total > done else ""
