@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from evalmake.planner.ports import Job, JobState, Service
+from evalmake.planner.ports import Job, Service
 from evalmake.project.declare import Declared
 
 GATEWAYS = "(gateways)"
@@ -41,26 +41,3 @@ class Served:
     def is_deployment(self) -> bool:
         """Whether an Evalfile declares it, so that people are told of it and `slots` count it."""
         return self.kind == "serve"
-
-
-@dataclass(slots=True)
-class Running:
-    """One server's life in this build."""
-
-    what: Served
-    users: set[str] = field(default_factory=set)
-    state: str = "wanted"  # wanted | starting | ready | failed | stopped
-    id: str = ""
-    starts: int = 0
-    since: float = 0.0
-    put_off: int = 0  # times that its executor could not be reached to start it
-    not_before: float = 0.0
-    url: str = ""
-    why: str = ""
-    ended: JobState | None = None  # how its last job did, by itself
-    asked: float = 0.0  # when it was last asked whether it is ready
-    told: float = 0.0  # when it was last told how far it is
-    taken: bool = False  # its port, by something else
-    lent: bool = False  # by jobs that an earlier build left, which go on with it
-    facts: Mapping[str, str] = field(default_factory=dict)
-    tail: tuple[str, ...] = ()

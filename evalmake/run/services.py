@@ -18,14 +18,14 @@ from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
 from evalmake.lang.values import Duration
 from evalmake.planner.ports import Executor, JobState, Phase
 from evalmake.run.events import Emit, ServiceAwaited, ServiceChanged
+from evalmake.run.failing import Running, failure, how, spent
 from evalmake.run.gateways import At
 from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
 from evalmake.run.listening import listens, read_port, unanswered
 from evalmake.run.logs import ending, last_lines
-from evalmake.run.mishaps import failure, how, spent
 from evalmake.run.secrets import Secrets
-from evalmake.run.served import Running, Served
+from evalmake.run.served import Served
 from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3

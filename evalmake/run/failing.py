@@ -1,15 +1,41 @@
-"""How servers end that were not to end, in words: what a build tells of those that it gives up."""
+"""A server's life in a build, and what to tell of one that cannot be had."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from evalmake.lang.diagnostic import Diagnostic, problem
 from evalmake.planner.ports import JobState
 from evalmake.run.listening import SILENT
-from evalmake.run.served import Running
+from evalmake.run.served import Served
 
 _TAKEN = "end what listens there, or give the deployment another `port`"
 _MEMORY = "give it more memory: raise `resources.memory`"
 _DEAF = "a server in a container listens on 0.0.0.0, at the `port` of its deployment"
+
+
+@dataclass(slots=True)
+class Running:
+    """One server's life in this build."""
+
+    what: Served
+    users: set[str] = field(default_factory=set)
+    state: str = "wanted"  # wanted | starting | ready | failed | stopped
+    id: str = ""
+    starts: int = 0
+    since: float = 0.0
+    put_off: int = 0  # times that its executor could not be reached to start it
+    not_before: float = 0.0
+    url: str = ""
+    why: str = ""
+    ended: JobState | None = None  # how its last job did, by itself
+    asked: float = 0.0  # when it was last asked whether it is ready
+    told: float = 0.0  # when it was last told how far it is
+    taken: bool = False  # its port, by something else
+    lent: bool = False  # by jobs that an earlier build left, which go on with it
+    facts: Mapping[str, str] = field(default_factory=dict)
+    tail: tuple[str, ...] = ()
 
 
 def failure(service: Running, starts: int) -> Diagnostic:
