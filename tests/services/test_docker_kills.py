@@ -9,10 +9,10 @@ import subprocess
 from collections import Counter
 
 import pytest
+import tiny
 from contained import SCORED, SERVER, Contained
 from gates import before_engine, before_registry
 from registries import Registry
-from tiny import pushed
 from workspaces import end, wait_for
 
 COUNTED = 'open("/shared/starts", "a").write(f"{os.environ[\'EVALMAKE_SEED\']}\\n")\n'
@@ -126,41 +126,15 @@ def killed_until_done(bench: Contained, moments: random.Random) -> int:
     raise AssertionError
 
 
-PULLED = """\
-executor box {{
-    backend = docker
-    host    = "{engine}"
-    mounts  = ["{shared}:/shared:rw"]
-    network = gateway
-}}
-model nobody {{
-    endpoint = "http://127.0.0.1:9/v1"
-    name     = "nobody"
-}}
-benchmark tiny {{
-    harness = command
-    image   = "{image}"
-    run     = 'echo "$EVALMAKE_SEED" >> /shared/starts; echo "{{\\"x\\": 1.0}}" > "$EVALMAKE_OUT/scores.json"'
-}}
-eval asked {{
-    model     = nobody
-    benchmark = tiny
-    executor  = box
-    seed      in 1..2
-}}
-"""
-
-
 def test_while_an_image_is_pulled(contained: Contained, hub: Registry) -> None:
     """The next build pulls it again, and each job begins once."""
-    pushed(contained.engine, f"{hub.host}/acme/tiny:1")
+    tiny.pushed(contained.engine, f"{hub.host}/acme/tiny:1")
     with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
-        image, shared = f"{host}/acme/tiny:1", contained.shared
-        contained.evalfile(PULLED.format(engine=contained.engine.url, shared=shared, image=image))
+        tiny.evalfile(contained, f"{host}/acme/tiny:1")
         for _ in range(2):
             gate.held.clear()
             process = contained.start()
-            wait_for(lambda: gate.held != [])
+            wait_for(lambda: len(gate.held) == 2)  # its configuration and its one layer
             killed(process)
             assert starts(contained) == {}
         gate.open()
@@ -171,3 +145,4 @@ def test_while_an_image_is_pulled(contained: Contained, hub: Registry) -> None:
     assert contained.scores() == {"asked/1": [1.0], "asked/2": [1.0]}
     assert [(a.attempt, a.status) for a in contained.attempts()] == [(1, "succeeded")] * 2
     nothing_left(contained)
+    contained.engine.api().remove_image(f"{host}/acme/tiny:1")
