@@ -75,13 +75,20 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
             check_saved(plan, saved, str(request.plan))
         outcome = Outcome(OK, workspace, plan)
         planned(outcome)
-        left = any(True for _ in Journal(workspace.root / "journal").entries())
+        left = _left(workspace)
         if left or not plan.is_empty:
             secrets = _ready(request, workspace, plan)
         if left or plan.stale:
             outcome.ran = _run(request, workspace, plan, store, emit, secrets, outcome)
         _conclude(workspace, graph, plan, store, outcome)
     return outcome
+
+
+def _left(workspace: Workspace) -> bool:
+    """Whether a build that was killed left anything: a job, or what jobs were in."""
+    work = workspace.root / "work"
+    jobs = Journal(workspace.root / "journal").entries()
+    return any(True for _ in jobs) or (work.exists() and any(work.iterdir()))
 
 
 def _asked(words: Words, saved: object) -> Words:

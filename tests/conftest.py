@@ -1,10 +1,13 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use; environments and the engine are there once for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 
@@ -12,10 +15,15 @@ pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_serve
 from daemons import needed  # noqa: E402
 from projects import Project  # noqa: E402
 
+from evalmake.run.environments import Environment  # noqa: E402
+
 if TYPE_CHECKING:
     from docker_engine import Dockerd
     from slurm_cluster import Cluster
     from ssh_login import Login
+
+# Of that version the package index has only builds for CUDA, so this can be none of those.
+TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
 
 
 @pytest.fixture
@@ -74,3 +82,54 @@ def login(cluster: Cluster) -> Iterator[Login]:
     needed("login node", ssh_login.lacking())
     with ssh_login.login(cluster.folder / "login", cluster.wrappers.bin) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of environments, of all workers; $EVALMAKE_ENVIRONMENTS keeps it between sessions."""
+    if kept := os.environ.get("EVALMAKE_ENVIRONMENTS"):
+        return Path(kept)
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "environments"
+
+
+@pytest.fixture(scope="session")
+def lm_eval(environments: Path) -> Environment:
+    """lm-eval's environment."""
+    return built(environments, "lm-eval[api]==0.4.13")
+
+
+@pytest.fixture(scope="session")
+def inspect(environments: Path) -> Environment:
+    """Inspect's environment."""
+    return built(environments, "inspect-ai==0.3.285", "openai==3.54.0")
+
+
+@pytest.fixture(scope="session")
+def transformers(environments: Path) -> Environment:
+    """The server's environment, by pip alone: other installers may not know pip's own links."""
+    made = Environment(TRANSFORMERS, environments)
+    with patch("shutil.which", return_value=None):
+        failed = made.make(lambda event: None)
+    if failed and "CI" not in os.environ:
+        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log}")
+    assert not failed, made.log.read_text()[-2000:]
+    return made
+
+
+@pytest.fixture
+def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
+    """Write a tiny model of random weights into a folder."""
+
+    def write(folder: Path) -> None:
+        script = Path(__file__).parent / "harnesses" / "tiny_model.py"
+        subprocess.run([transformers.python, script, folder], check=True, capture_output=True)
+
+    return write
+
+
+def built(environments: Path, *packages: str) -> Environment:
+    """An environment built by evalmake, once for all workers and sessions that share the folder."""
+    made = Environment(packages, environments)
+    assert made.make(lambda event: None) == "", made.log.read_text()[-2000:]
+    return made

@@ -40,11 +40,23 @@ class Adopted:
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanged:
-    """A deployment is `starting`, `ready`, `restarting`, `stopped` or `failed`."""
+    """A deployment is `starting`, `ready`, `restarting`, `stopped` or `failed`.
+
+    `detail` is where it is ready, or why it is not; `tail` has the last lines of the log that it left.
+    """
 
     name: str
     state: str
     detail: str = ""
+    tail: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAwaited:
+    """A deployment is still starting, and was last heard of `doing` this."""
+
+    name: str
+    doing: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +108,7 @@ class Interrupted:
 
 
 Event = (
-    Waiting | Installing | Began | Adopted | ServiceChanged | OutOfReach | Started | Progressed | Ended
-    | Interrupted
+    Waiting | Installing | Began | Adopted | ServiceChanged | ServiceAwaited | OutOfReach | Started
+    | Progressed | Ended | Interrupted
 )  # fmt: skip
 Emit = Callable[[Event], None]

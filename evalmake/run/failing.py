@@ -1,4 +1,4 @@
-"""A server's life in a build, and what to tell of one that could not be had."""
+"""A server's life in a build, and what to tell of one that cannot be had."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.lang.diagnostic import Diagnostic, problem
+from evalmake.planner.ports import JobState
 from evalmake.run.gateways import Place
+from evalmake.run.listening import SILENT
 from evalmake.run.served import Served
 
 _NOWHERE = Place("", "")
-_KILLED = "137 is SIGKILL, most often the memory limit: raise `resources.memory`"
 _TAKEN = "end what listens there, or give the deployment another `port`"
+_MEMORY = "give it more memory: raise `resources.memory`"
+_DEAF = "a server in a container listens on 0.0.0.0, at the `port` of its deployment"
 
 
 @dataclass(slots=True)
@@ -28,6 +31,9 @@ class Running:
     not_before: float = 0.0
     place: Place = _NOWHERE
     why: str = ""
+    ended: JobState | None = None  # how its last job did, by itself
+    asked: float = 0.0  # when it was last asked whether it is ready
+    told: float = 0.0  # when it was last told how far it is
     taken: bool = False  # its port, by something else
     lent: bool = False  # by jobs that an earlier build left, which go on with it
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -35,24 +41,19 @@ class Running:
 
 
 def failure(service: Running, starts: int) -> Diagnostic:
-    """What to tell of a server that could not be had in so many starts."""
+    """What to tell of a server that could not be had in so many `starts`."""
     what, declared = service.what, service.what.declared
     waiting = sorted(service.users)
     notes = []
     if service.tail:
         notes.append("\n".join(["the last lines of its log were", *service.tail]))
-    log = (
-        f"; the whole log: evalmake logs {what.name}" if service.tail and what.is_deployment else ""
-    )
-    where = f" on executor {what.executor}" if what.is_deployment else ""
+    mine = what.is_deployment
+    where = f" on executor {what.executor}" if mine else ""
+    log = f"; the whole log: evalmake logs {what.name}" if mine and service.tail else ""
     notes.append(f"attempt {service.starts} of {starts}{where}{log}")
-    more = ", ..." if len(waiting) > 3 else ""
-    notes.append(f"{len(waiting)} evaluations wait for it: {', '.join(waiting[:3])}{more}")
-    key, label, help = "", "", ""
-    if "exit status 137" in service.why and what.is_deployment:
-        key, label, help = "resources", "the limit it ran under", _KILLED
-    elif service.taken:
-        key, label, help = "port", "the port it was given", _TAKEN
+    who = "1 evaluation waits" if len(waiting) == 1 else f"{len(waiting)} evaluations wait"
+    notes.append(f"{who} for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}")
+    key, label, help = _advice(service) if mine else ("", "", "")
     place = declared.fields.spans.get((key,))
     return problem(
         "service-failed",
@@ -62,3 +63,30 @@ def failure(service: Running, starts: int) -> Diagnostic:
         notes=notes,
         help=[help] if help else [],
     )
+
+
+def _advice(service: Running) -> tuple[str, str, str]:
+    """The key to look at, what to see there, and what to try."""
+    what, status = service.what, service.ended.status if service.ended else None
+    program, in_image = what.service.argv[0], bool(what.declared.block.image)
+    if service.taken:
+        return "port", "the port it was given", _TAKEN
+    if status == 137:
+        return "resources", "the limit it ran under", _MEMORY
+    if status == 127 and in_image and "/" not in program:
+        return "image", f"it has no `{program}`", f"name an image that has the program `{program}`"
+    if service.why.endswith(SILENT) and in_image:
+        return "port", "the port it was asked at", _DEAF
+    return "", "", ""
+
+
+def how(state: JobState) -> str:
+    """How a server's job ended."""
+    if state.status is None:
+        return state.detail or "it is gone, and nothing says why"
+    return state.detail or f"exit status {state.status}"
+
+
+def spent(seconds: float) -> str:
+    """For how long."""
+    return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"

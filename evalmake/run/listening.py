@@ -7,6 +7,8 @@ import http.client
 import socket
 from pathlib import Path
 
+SILENT = "no answer"
+
 
 def read_port(path: Path) -> int | None:
     """The port that a server has written down, once it has."""
@@ -23,13 +25,14 @@ def listens(port: int) -> bool:
     return False
 
 
-def answers(host: str, port: int, health: str) -> bool:
-    """Whether GET `health` gives a 2xx within half a second."""
+def unanswered(host: str, port: int, health: str) -> str:
+    """What came of GET `health` in half a second; empty where it was a 2xx."""
     connection = http.client.HTTPConnection(host, port, timeout=0.5)
     try:
         connection.request("GET", health)
-        return 200 <= connection.getresponse().status < 300
+        status = connection.getresponse().status
+        return "" if 200 <= status < 300 else f"status {status}"
     except (OSError, http.client.HTTPException):
-        return False
+        return SILENT
     finally:
         connection.close()

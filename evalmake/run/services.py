@@ -16,13 +16,14 @@ from dataclasses import replace
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
 from evalmake.lang.values import Duration
-from evalmake.planner.ports import Executor, JobState, Phase, Service
-from evalmake.run.events import Emit, ServiceChanged
-from evalmake.run.failing import Running, failure
+from evalmake.planner.ports import Executor, JobState, Phase
+from evalmake.run.events import Emit, ServiceAwaited, ServiceChanged
+from evalmake.run.failing import Running, failure, how, spent
 from evalmake.run.gateways import At, Place
 from evalmake.run.gpus import Gpus
 from evalmake.run.jobs import Workshop
-from evalmake.run.listening import answers, listens, read_port
+from evalmake.run.listening import listens, read_port, unanswered
+from evalmake.run.logs import ending, last_lines
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
 from evalmake.store.journal import Entry, Journal
@@ -30,6 +31,7 @@ from evalmake.store.journal import Entry, Journal
 _STARTS = 3
 _FIRST_WAIT = 0.5
 _PATIENCE = 60
+_SELDOM = 1.0  # seconds between two questions whether a server is ready, at most
 _UP = ("starting", "ready")
 _DOWN = ("wanted", "stopped")
 
@@ -209,8 +211,7 @@ class Services:
         if holder:
             self._lost(service, f"could not be started: {holder} listens on port {port}")
             return
-        service.state, service.since = "starting", time.time()
-        self._tell(service, "starting" if service.starts == 1 else "restarting")
+        service.state, service.since, service.ended = "starting", time.time(), None
         folder = str(self.workshop.folder(id))
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
@@ -223,6 +224,11 @@ class Services:
             if isinstance(error, ConnectionError) and self._may_wait(service):
                 return
             self._lost(service, f"could not be started: {error}")
+            return
+        if service.starts == 1:
+            self._tell(service, "starting")
+        else:
+            self._tell(service, "restarting", service.why, service.tail)
 
     def _may_wait(self, service: Running) -> bool:
         """Whether a server that ran before is started in a while, when its executor can be reached."""
@@ -253,40 +259,51 @@ class Services:
 
     def _probe(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
-        if state.over or state.phase is Phase.REFUSED:
-            spent = _spent(time.time() - service.since)
-            self._lost(
-                service,
-                f"could not be started: {state.detail}" if state.phase is Phase.REFUSED
-                else f"stopped before it was ready: {_how(state)} after {spent}",
-            )  # fmt: skip
+        lasted = time.time() - service.since
+        if state.phase is Phase.REFUSED:
+            self._lost(service, f"could not be started: {state.detail}")
+            return
+        if state.over:
+            service.ended = state
+            self._lost(service, f"stopped before it was ready, after {spent(lasted)}: {how(state)}")
             return
         if state.phase is Phase.QUEUED:
             service.since = time.time()
-        spec = service.what.service
-        place = self._place(service, spec) if state.phase is Phase.RUNNING else None
-        if place and answers(*place, spec.health):
-            inside = self._executor(service).inside(service.id, place[1])
-            here, there = (f"http://{host}:{port}{spec.base}" for host, port in (place, inside))
-            service.state, service.place = "ready", Place(service.id, here, there)
-            service.facts, service.put_off = state.facts, 0
-            self._tell(service, "ready", here)
-        elif time.time() - service.since > service.what.ready:
+        if time.time() - service.asked < min(_SELDOM, lasted / 50):
+            return  # a log is not to be full of questions
+        service.asked = time.time()
+        lacks = self._lacks(service) if state.phase is Phase.RUNNING else state.detail
+        if state.phase is Phase.RUNNING and not lacks:
+            service.state, service.facts, service.put_off = "ready", state.facts, 0
+            self._tell(service, "ready", service.place.url)
+        elif lasted > service.what.ready:
             self._end(service)
-            self._lost(service, f"was not ready within {Duration(service.what.ready)}")
+            why = f"was not ready within {Duration(service.what.ready)}"
+            self._lost(service, f"{why}: {lacks}" if lacks else why)
+        else:
+            self._tell_how_far(service, state)
 
-    def _place(self, service: Running, spec: Service) -> tuple[str, int] | None:
-        """The host and port of a server, once they are known."""
+    def _lacks(self, service: Running) -> str:
+        """Why a server that runs is not ready; empty, and its URL known, once it is."""
+        spec = service.what.service
         port = spec.port or read_port(self.workshop.folder(service.id) / spec.port_file)
+        if port is None:
+            return f"it wrote no port into `{spec.port_file}`"
         try:
-            return self._executor(service).where(service.id, port) if port else None
-        except OSError:
-            return None
+            host, reached = self._executor(service).where(service.id, port)
+            inside = self._executor(service).inside(service.id, port)
+        except OSError as error:
+            return str(error)
+        here, there = (f"http://{at}:{on}{spec.base}" for at, on in ((host, reached), inside))
+        service.place = Place(service.id, here, there)
+        said = unanswered(host, reached, spec.health)
+        return f"GET {spec.health} at port {port}: {said}" if said else ""
 
     def _watch(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
         if state.over:
-            self._lost(service, f"died while it was used: {_how(state)}")
+            service.ended = state
+            self._lost(service, f"died while it was used: {how(state)}")
 
     def _lost(self, service: Running, why: str) -> None:
         """A server is gone: start it again within its budget, else give it up."""
@@ -327,24 +344,29 @@ class Services:
         service.tail = ()
         with contextlib.suppress(OSError):
             log = self.secrets.hide((folder / "log").read_bytes())
-            service.tail = tuple(log[-4000:].decode(errors="replace").splitlines()[-6:])
+            service.tail = last_lines(log)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(log)
         shutil.rmtree(folder, ignore_errors=True)
         if gone:
             self.journal.remove(service.id)
 
-    def _tell(self, service: Running, state: str, detail: str = "") -> None:
+    def _tell(
+        self, service: Running, state: str, detail: str = "", tail: tuple[str, ...] = ()
+    ) -> None:
         if service.what.is_deployment:
-            self.emit(ServiceChanged(service.what.name, state, detail))
+            self.emit(ServiceChanged(service.what.name, state, detail, tail))
+
+    def _tell_how_far(self, service: Running, state: JobState) -> None:
+        """What a deployment does that is not ready, once a second: the last line of its log."""
+        if not service.what.is_deployment or time.time() < service.told + 1:
+            return
+        service.told = time.time()
+        doing = state.detail
+        if state.phase is Phase.RUNNING:
+            lines = last_lines(self.secrets.hide(ending(self.workshop.folder(service.id) / "log")))
+            doing = lines[-1] if lines else ""
+        self.emit(ServiceAwaited(service.what.name, doing))
 
     def _executor(self, service: Running) -> Executor:
         return self.executors[service.what.executor]
-
-
-def _how(state: JobState) -> str:
-    return state.detail if state.status is None else f"exit status {state.status}"
-
-
-def _spent(seconds: float) -> str:
-    return f"{seconds:.0f}s" if seconds < 120 else f"{seconds / 60:.0f}m"

@@ -45,7 +45,7 @@ def short(diagnostic: Diagnostic) -> str:
     """`FILE:LINE:COLUMN: error: MESSAGE [CODE]`, as editors read it."""
     shown = to_json(diagnostic)
     place = next((_place(label) + ": " for label in shown["labels"] if label["primary"]), "")
-    return f"{place}{shown['severity']}: {_clean(shown['message'])} [{shown['code']}]"
+    return f"{place}{shown['severity']}: {clean(shown['message'])} [{shown['code']}]"
 
 
 def _label(label: Label) -> dict[str, Any]:
@@ -65,11 +65,11 @@ def _label(label: Label) -> dict[str, Any]:
 
 
 def _place(label: dict[str, Any]) -> str:
-    name = _clean(label["file"])
+    name = clean(label["file"])
     return name if name == COMMAND_LINE else f"{name}:{label['line']}:{label['column']}"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Without characters that would steer the terminal or be invisible."""
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
@@ -114,12 +114,12 @@ class _Text:
         """The whole text of it."""
         shown = self.shown
         severity = self._paint(f"{shown['severity']}:", _COLOURS[shown["severity"]])
-        lines = [f"{severity} {_clean(shown['message'])} [{shown['code']}]"]
+        lines = [f"{severity} {clean(shown['message'])} [{shown['code']}]"]
         lines += self._source() if self.labels else []
         for word, texts in (("note", shown["notes"]), ("help", shown["help"])):
             for text in texts:
                 mark = self._paint(f"{word}:", _COLOURS[word])
-                lines.append(f"{mark} " + _clean(text).replace("\n", "\n      | "))
+                lines.append(f"{mark} " + clean(text).replace("\n", "\n      | "))
         return "\n".join(lines)
 
     def _source(self) -> list[str]:
@@ -132,7 +132,7 @@ class _Text:
             main = file == primary["file"]
             about = f", in {self.shown['about']}" if main and self.shown["about"] else ""
             arrow = self._paint(" " * self.gutter + ("-->" if main else ":::"), _QUIET)
-            lines.append(f"{arrow} {_place(primary if main else labels[0])}{_clean(about)}")
+            lines.append(f"{arrow} {_place(primary if main else labels[0])}{clean(about)}")
             lines.append(self._row(""))
             lines += self._file(labels)
         return [*lines, self._row("")]
@@ -156,7 +156,7 @@ class _Text:
             start = _columns(text[:at])
             width = max(_columns(text[: at + length]) - start, 1)
             marks = ("^" if label["primary"] else "-") * width
-            said = _clean(f"{marks} {label['text']}".rstrip())
+            said = clean(f"{marks} {label['text']}".rstrip())
             tint = _COLOURS[self.shown["severity"]] if label["primary"] else _QUIET
             lines.append(self._row("", " " * start + self._paint(said, tint)))
         return lines
@@ -179,7 +179,7 @@ def _reading_order(label: dict[str, Any]) -> tuple[int, bool, int]:
 
 def _cropped(label: dict[str, Any]) -> tuple[str, int, int]:
     """The part of the source line to show, where the label begins in it, and its length there."""
-    text = _clean(label["source"])
+    text = clean(label["source"])
     at = label["column"] - 1
     length = min(label["end"] - label["start"], len(text) - at)
     if len(text) <= _WIDEST:

@@ -16,11 +16,16 @@ from evalmake.run.events import (
     Interrupted,
     OutOfReach,
     Progressed,
+    ServiceAwaited,
     ServiceChanged,
     Started,
     Waiting,
 )
+from evalmake.ui.diagnostics import clean
 from evalmake.ui.plan import duration
+
+_SILENCE = 15.0  # seconds after which something is said of a server that is still starting
+_WIDTH = 100
 
 
 def progress(quiet: bool, verbose: bool, stream: TextIO | None = None) -> Any:
@@ -49,21 +54,25 @@ class Plain:
         self.verbose = verbose
         self.began = time.monotonic()
         self.total = self.done = 0
+        self.servers: dict[str, float] = {}  # when each that starts was last spoken of
 
     def __call__(self, event: Event) -> None:
         """Print what is worth a line."""
+        now = time.monotonic()
         if isinstance(event, Began):
             self.total = event.to_run
         if isinstance(event, Ended) and not event.retrying:
             self.done += 1
+        if isinstance(event, ServiceAwaited):
+            if now - self.servers.setdefault(event.name, now) < _SILENCE:
+                return
+            self.servers[event.name] = now
+        if isinstance(event, ServiceChanged):
+            self.servers.pop(event.name, None)
         text = sentence(event, self.verbose)
         if text:
             count = f"[{self.done}/{self.total}] " if isinstance(event, Ended) else ""
-            print(
-                f"{duration(time.monotonic() - self.began):>6}  {count}{text}",
-                file=self.out,
-                flush=True,
-            )
+            print(f"{duration(now - self.began):>6}  {count}{text}", file=self.out, flush=True)
 
     def close(self) -> None:
         """Nothing to clear."""
@@ -79,6 +88,7 @@ class Live:
         self.verbose = verbose
         self.console = Console(file=out, highlight=False)
         self.rows: dict[str, tuple[float, int, int, int]] = {}
+        self.servers: dict[str, tuple[float, str]] = {}
         self.total = self.done = 0
         self.began = time.monotonic()
         self.live = RichLive(
@@ -93,20 +103,32 @@ class Live:
                 self.total = event.to_run
             case Started():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
+            case ServiceAwaited():
+                since = self.servers.get(event.name, (time.monotonic(), ""))[0]
+                self.servers[event.name] = (since, event.doing)
+            case ServiceChanged():
+                self.servers.pop(event.name, None)
             case Progressed():
                 start = self.rows.get(event.name, (time.monotonic(), 0, 0, 0))[0]
                 self.rows[event.name] = (start, event.done, event.total, event.errors)
             case Ended():
                 self.rows.pop(event.name, None)
                 self.done += not event.retrying
-        if not isinstance(event, Started) and (text := sentence(event, self.verbose)):
+        if not isinstance(event, Started | ServiceAwaited) and (
+            text := sentence(event, self.verbose)
+        ):
             self.console.print(text, markup=False)
 
     def _table(self) -> Any:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, padding=(0, 2), show_header=False)
         now = time.monotonic()
+        for name, (since, doing) in list(self.servers.items()):
+            took = duration(now - since)
+            says = Text(_line(doing), no_wrap=True, overflow="ellipsis")
+            table.add_row(f"deployment {name}", "starting", took, says, "")
         for name, (start, done, total, errors) in list(self.rows.items())[:20]:
             rate = done / (now - start) if done else 0.0
             left = duration((total - done) / rate) + " left" if rate and total > done else ""
@@ -130,9 +152,10 @@ def sentence(event: Event, verbose: bool) -> str:
             return f"installing {', '.join(packages)} in an environment of its own"
         case Adopted(name, state):
             return f"{name}: found again from an earlier build, {state}"
-        case ServiceChanged(name, state, detail):
-            return f"deployment {name}: {state}" + (f" at {detail}" if state == "ready" and verbose else
-                                                    f": {detail}" if state == "failed" else "")  # fmt: skip
+        case ServiceChanged():
+            return _changed(event, verbose)
+        case ServiceAwaited(name, doing):
+            return f"deployment {name}: still starting" + (f": {_line(doing)}" if doing else "")
         case OutOfReach(executor, why):
             return f"{why}; waiting for it" if why else f"executor {executor}: reached again"
         case Started(name, executor, attempt):
@@ -142,6 +165,25 @@ def sentence(event: Event, verbose: bool) -> str:
         case Interrupted(running, _):
             return f"interrupted: ending {running} running, nothing more starts (again: at once)"
     return ""
+
+
+def _changed(event: ServiceChanged, verbose: bool) -> str:
+    match event.state:
+        case "ready" if verbose:
+            more = f" at {event.detail}"
+        case "restarting":
+            more = f", as it {event.detail}"
+            more += "".join(f"\n        | {_line(line)}" for line in event.tail)
+        case "failed":
+            more = f": {event.detail}"
+        case _:
+            more = ""
+    return f"deployment {event.name}: {event.state}{more}"
+
+
+def _line(text: str) -> str:
+    """A line of a log, as long as a terminal is wide."""
+    return clean(text)[:_WIDTH]
 
 
 def _ended(event: Ended) -> str:

@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks`: evalmake beside ninja and GNU make, in one run on one machine.
 
-`python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py).
+`python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py),
+`python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
@@ -16,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import gateway, graphs, servers
+from tests.benchmarks import containers, gateway, graphs, servers
 from tests.benchmarks.measure import Timing, timed
 
 
@@ -81,6 +82,10 @@ def _options() -> argparse.Namespace:
     others = parser.add_subparsers(title="instead of that")
     proxies = others.add_parser("gateway", description=gateway.__doc__, help="compare proxies")
     gateway.add_options(proxies)
+    boxes = others.add_parser(
+        "containers", description=containers.__doc__, help="compare runs in containers"
+    )
+    containers.add_options(boxes)
     return parser.parse_args()
 
 

@@ -58,7 +58,7 @@ def _nemos(options: argparse.Namespace, folder: Path) -> Iterator[Proxy]:
         print(f"{proxies.NEMO} is left out, as --no-nemo says\n", flush=True)
         return
     try:
-        python = proxies.installed_nemo((options.nemo or folder).absolute())
+        python = proxies.installed((options.nemo or folder).absolute())
     except (RuntimeError, OSError) as error:
         print(f"{proxies.NEMO} is left out, it cannot be installed: {error}\n", flush=True)
         return

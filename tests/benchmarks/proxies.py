@@ -110,15 +110,15 @@ def _nemo(
     return start
 
 
-def installed_nemo(folder: Path) -> Path:
-    """The Python of a virtual environment that has it, made if need be; RuntimeError."""
+def installed(folder: Path, requirement: str = NEMO) -> Path:
+    """The Python of a virtual environment that has `NAME==VERSION`, made if need be; RuntimeError."""
     python = folder / "bin" / "python"
     if not python.exists():
         _run([sys.executable, "-m", "venv", str(folder)])
-    name, _, version = NEMO.partition("==")
+    name, _, version = requirement.partition("==")
     asked = f"from importlib.metadata import version; assert version({name!r}) == {version!r}"
     if subprocess.run([python, "-c", asked], capture_output=True).returncode:
-        _run([str(python), "-m", "pip", "install", "--quiet", NEMO])
+        _run([str(python), "-m", "pip", "install", "--quiet", requirement])
     return python
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from docker_engine import Dockerd
+
 ROOT = Path(__file__).parents[2]
 PROXIES = (
     "direct", "aiohttp, bare", "gateway, plain", "gateway, logging", "gateway, cache misses",
@@ -13,20 +15,42 @@ PROXIES = (
 )  # fmt: skip
 
 
-def test_the_gateway_is_measured_where_no_other_can_be_installed(tmp_path: Path) -> None:
-    """Every proxy answers, asks upstream what it is to ask, has its row, and who is left out is told."""
-    python = tmp_path / "bin" / "python"
+def measured(*words: str) -> list[str]:
+    """What a benchmark program prints."""
+    argv = [sys.executable, "-m", "tests.benchmarks", *words]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def without_packages(folder: Path) -> str:
+    """An environment in which nothing can be installed."""
+    python = folder / "bin" / "python"
     python.parent.mkdir()
     python.write_text("#!/bin/sh\necho 'no such package' >&2\nexit 1\n")
     python.chmod(0o755)
+    return str(folder)
+
+
+def test_the_gateway_is_measured_where_no_other_can_be_installed(tmp_path: Path) -> None:
+    """Every proxy answers, asks upstream what it is to ask, has its row, and who is left out is told."""
     options = "--seconds 0.1 --warm 0.05 --rounds 1 --connections 1 4 --replays 20 --nemo"
-    argv = [sys.executable, "-m", "tests.benchmarks", "gateway", *options.split(), str(tmp_path)]
-    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    left_out, _, *lines = done.stdout.splitlines()
+    left_out, _, *lines = measured("gateway", *options.split(), without_packages(tmp_path))
     assert "left out, it cannot be installed" in left_out
     assert left_out.endswith("no such package")
     rows = lines[1 : 1 + 2 * len(PROXIES)]
     assert [row[:30].rstrip() for row in rows] == [name for name in PROXIES for _ in range(2)]
     assert lines[len(rows) + 1] == ""  # nothing odd
     assert len(lines[len(rows) + 2 :]) == 4
+
+
+def test_containers_are_measured_where_the_launcher_cannot_be_installed(
+    tmp_path: Path, engine: Dockerd
+) -> None:
+    """Each way that there is starts as many containers as it is to, and has its row for each count."""
+    options = ["--runs", "1", "--counts", "1", "2", "--launcher", without_packages(tmp_path)]
+    left_out, _, *rows = measured("containers", *options)
+    assert "left out, it cannot be installed" in left_out
+    how = ["1 evaluations", "2 evaluations, in turn", "2 evaluations, at once"]
+    ways = ["docker run", "evalmake"]
+    assert [row[:40].rstrip() for row in rows] == [f"{one:<24}{way}" for one in how for way in ways]

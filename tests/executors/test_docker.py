@@ -7,6 +7,7 @@ import json
 import os
 import select
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from contract import ExecutorContract, Make, ended, finished, job
 from daemons import until
 from docker.errors import NotFound
 from docker_engine import BASE, Dockerd
+from gates import before_engine
 
 from evalmake.executors.docker import DockerExecutor, container
 from evalmake.executors.docker.images import Image
@@ -133,11 +135,11 @@ def test_limits(docker: Made, root: Path) -> None:
 
 
 def test_refused_resources(docker: Made, root: Path, engine: Dockerd) -> None:
-    """What the engine has not is refused in its words, and nothing is left."""
+    """What the engine has not is refused with the reason, and nothing is left."""
     executor = docker()
     with pytest.raises(OSError, match=r"executor box: .*CPUs"):
         executor.submit(job(root, "true", cpus=1000), {})
-    with pytest.raises(OSError, match=r"executor box: .*gpu"):
+    with pytest.raises(OSError, match=r"executor box: .*no GPUs for containers"):
         executor.submit(job(root, "true", gpus=1), {})
     assert left(engine, executor) == []
 
@@ -279,6 +281,32 @@ def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
     assert executor.poll("job.1").phase is Phase.UNKNOWN
     executor.cancel("job.1")
     assert left(engine, executor) == []
+
+
+def test_late_request_of_one_that_was_killed(docker: Made, root: Path, engine: Dockerd) -> None:
+    """A container that comes into being by a job's name as it is to be made gives way to the job's."""
+    name = f"evalmake-{docker().workspace}-job.1"
+    with before_engine(engine.url, "POST /[^/]+/containers/create") as (gate, url):
+        executor = docker(host=url)
+        with ThreadPoolExecutor(1) as pool:
+            submitted = pool.submit(executor.submit, job(root, "exit 3"), {})
+            until(lambda: gate.held != [])
+            engine.api().create_container(BASE, ["true"], name=name)
+            gate.open()
+            submitted.result()
+        assert finished(executor, root / "job.1").status == 3
+    assert left(engine, executor) == []
+
+
+def test_ended_by_several_at_once(docker: Made, root: Path, engine: Dockerd) -> None:
+    """Whoever else removes a job's container, to end the job is no mistake, and then it is gone."""
+    executors = [docker() for _ in range(6)]
+    for at in range(4):
+        id = f"job.{at}"
+        executors[0].submit(job(root, "sleep 1000", id), {})
+        with ThreadPoolExecutor(len(executors)) as pool:
+            list(pool.map(lambda each, id=id: each.sweep(), executors))
+        assert left(engine, executors[0]) == []
 
 
 def test_facts(docker: Made, root: Path, engine: Dockerd) -> None:

@@ -140,7 +140,8 @@ def test_dead_server_is_started_again(bench: Bench) -> None:
     ended = _kill_while_asking(bench, "evalmake.mock")
 
     assert ended.status == 0, ended.text
-    assert "deployment stand-in: restarting" in ended.err
+    told = "deployment stand-in: restarting, as it died while it was used: exit status 137"
+    assert told in ended.err
     assert sorted(bench.scores()) == ["asked/1", "asked/2", "asked/3"]
     assert {a.status for a in bench.attempts()} == {"succeeded"}
     assert sum(a.usage["retries"] for a in bench.attempts() if "retries" in a.usage) > 0
@@ -169,8 +170,8 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
     assert sorted(bench.scores()) == ["asked/1", "asked/2", "asked/3"]
     message = ended.err[ended.err.index("error: deployment") :]
     assert message == (
-        "error: deployment broken stopped before it was ready: exit status 137 after 0s"
-        " [service-failed]\n"
+        "error: deployment broken stopped before it was ready, after 0s: exit status 137"
+        " (SIGKILL, most often memory) [service-failed]\n"
         "  --> Evalfile:9:1\n"
         "   |\n"
         " 9 | deployment broken {\n"
@@ -184,7 +185,7 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
         "      | out of memory\n"
         "note: attempt 3 of 3 on executor local; the whole log: evalmake logs broken\n"
         "note: 4 evaluations wait for it: doomed/1, doomed/2, doomed/3, ...\n"
-        "help: 137 is SIGKILL, most often the memory limit: raise `resources.memory`\n"
+        "help: give it more memory: raise `resources.memory`\n"
     )
     assert bench.run("logs", "broken").out == "loading\nout of memory\n"
     bench.clean()
@@ -199,7 +200,9 @@ def test_server_that_is_never_ready(bench: Bench) -> None:
     ended = bench.run("doomed")
 
     assert ended.status == 2
-    assert "error: deployment broken was not ready within 1s [service-failed]" in ended.err
+    why = "was not ready within 1s: it wrote no port into `port`"
+    assert f"error: deployment broken {why} [service-failed]" in ended.err
+    assert ended.err.count(f"deployment broken: restarting, as it {why}") == 2
     assert bench.scores() == {}
     bench.clean()
 

@@ -121,9 +121,10 @@ def test_none_can_be_had(bench: Bench) -> None:
     held(bench, "false", "echo out of luck; exit 3")
     ended = bench.run()
     assert ended.status == 2
-    told = "error: replica 1 of deployment one stopped before it was ready: exit status 3"
+    told = "error: replica 1 of deployment one stopped before it was ready, after "
     assert told in ended.err
     assert "      | out of luck\n" in ended.err
+    assert "note: 1 evaluation waits for it: e\n" in ended.err
     assert "the whole log: evalmake logs one#1" in ended.err
     assert starts(ended).count("one#1") == starts(ended).count("one#2") == 3
     bench.clean()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from contained import Contained
 from docker_engine import Dockerd
+from registries import Registry, registry
 from workspaces import kill, started_in
 
 
@@ -23,3 +24,11 @@ def contained(tmp_path: Path, engine: Dockerd) -> Iterator[Contained]:
     made.sweep()
     for pid in started_in(tmp_path):
         kill(pid)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Registry]:
+    """A registry."""
+    (tmp_path / "registry").mkdir()
+    with registry(tmp_path / "registry") as running:
+        yield running

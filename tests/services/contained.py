@@ -18,7 +18,7 @@ executor box {{
     backend = docker
     host    = "{host}"
     slots   = 4
-    mounts  = ["{shared}:/shared"]
+    mounts  = ["{shared}:/shared:rw"]
     {more}
 }}
 model subject {{
@@ -108,7 +108,7 @@ class Contained(Bench):
         self.engine = engine
         self.shared = root.parent / "shared"
         for folder in (root, self.shared):
-            folder.mkdir()
+            folder.mkdir(parents=True)
         (self.shared / "server.py").write_text(SERVER)
 
     def asks(self, job: str = SCORED, more: str = "", eval: str = "", model: str = "") -> None:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tiny
 from contained import SCORED, Contained
 from docker_engine import HOME, Dockerd, lacking
+from gates import before_registry
+from registries import Registry
 from workspaces import Bench, end, kill, started_in, wait_for
 
 OPTIONS = (
@@ -126,6 +129,30 @@ def test_engine_that_is_away_as_a_build_ends(own: Own) -> None:
     again = bench.run()
     assert again.status == 0, again.text
     assert [a.status for a in bench.attempts()] == ["failed", "succeeded"]
+    bench.clean()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_engine_that_is_away_while_it_pulls(own: Own, hub: Registry, times: int) -> None:
+    """The image is pulled once the engine is back, however often that was; the job has begun once."""
+    bench = own()
+    tiny.pushed(bench.engine, f"{hub.host}/acme/tiny:1")
+    with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
+        tiny.evalfile(bench, f"{host}/acme/tiny:1")
+        process = bench.start()
+        for _ in range(times):
+            wait_for(lambda: len(gate.held) == 2)  # its configuration and its one layer
+            bench.engine.stop()
+            until_said(process, "executor box: cannot reach the engine")
+            gate.held.clear()
+            bench.engine.start()
+            until_said(process, "executor box: reached again")
+        gate.open()
+        ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked/1": [1.0], "asked/2": [1.0]}
+    assert sorted((bench.shared / "starts").read_text().split()) == ["1", "2"]
     bench.clean()
 
 

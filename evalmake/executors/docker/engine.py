@@ -17,6 +17,7 @@ from evalmake.executors.docker.tunnel import Tunnel
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _TIMEOUT = 30.0
+_CONFLICT = 409
 _QUIET = 1.0  # seconds in which an engine that did not answer is not asked again
 _CONNECTIONS = 64  # one is held for the log of each running job
 
@@ -45,7 +46,8 @@ class Engine:
         """The client of the API.
 
         ConnectionError where the engine does not answer; LookupError where it knows of no such thing;
-        OSError where it refuses `what` it was asked to do.
+        OSError where it refuses `what` it was asked to do, FileExistsError where something that is
+        there, or goes on, stands against it.
         """
         from docker.errors import APIError, DockerException, NotFound
         from requests.exceptions import RequestException
@@ -56,7 +58,8 @@ class Engine:
         except NotFound as error:
             raise LookupError(self.says(what, _explained(error))) from None
         except APIError as error:
-            raise OSError(self.says(what, _explained(error))) from None
+            kind = FileExistsError if error.status_code == _CONFLICT else OSError
+            raise kind(self.says(what, _explained(error))) from None
         except (DockerException, RequestException, HTTPError) as error:
             raise self._lost(_reason(error)) from None
 
@@ -135,6 +138,8 @@ def _explained(error: Any) -> str:
     said = error.explanation or str(error)
     if isinstance(said, bytes):
         said = said.decode(errors="replace")
+    if "could not select device driver" in said:  # the one that it is asked for is for GPUs
+        return "it has no GPUs for containers, for want of NVIDIA's container toolkit"
     return " ".join(str(said).split())
 
 

@@ -34,6 +34,7 @@ from evalmake.planner.ports import Job, JobState, Offers, Phase
 _GRACE = 5  # seconds between TERM and KILL
 _BY_SIGNAL = (137, 143, 255)
 _LATE = 2  # seconds after an end within which the engine has noted what it had to do with it
+_REMOVAL = 60  # seconds that one may take
 _ENDED = "ended.json"
 
 
@@ -66,7 +67,7 @@ class DockerExecutor:
         self.closed: Closed | None = None
         if settings.network == "gateway":
             bridge = sha256(f"{place}\0{name}".encode()).hexdigest()[:10]
-            self.closed = Closed(self.engine, f"evm-{bridge}", self._labels)
+            self.closed = Closed(self.engine, f"evm-{bridge}", self._labels, root)
         self._coming: dict[str, Coming] = {}
         self._running: dict[str, Running] = {}
         self._unseen: set[str] = set()
@@ -83,6 +84,8 @@ class DockerExecutor:
         if job.port and self.engine.remote:
             why = f"{job.name} would be reached on {self.engine.remote} only: servers run on this host"
             raise OSError(self.engine.says(why))
+        if absent := [str(one.source) for one in job.mounts.values() if not one.source.exists()]:
+            raise OSError(self.engine.says(f"there is no {absent[0]}, which {job.name} is to have"))
         if (image := self.images.find(job.image)) is not None:
             self._begin(job, secrets, image)
             return
@@ -122,10 +125,8 @@ class DockerExecutor:
             job, image, self.settings, self._labels, self.closed, bool(secrets), near
         )
         copied = {n: p for n, p in job.inputs.items() if n not in container.mounted(job, near)}
-        self._remove(name)  # one that was left there, of which nobody knows
         try:
-            with self.engine.asked("cannot make a container") as api:
-                api.create_container(name=name, **given)
+            self._create(name, given)
             with self.engine.asked("cannot start a container") as api:
                 with packed(container.FOLDER, ["out"], job.files, copied) as tar:
                     api.put_archive(name, "/", tar)
@@ -138,6 +139,16 @@ class DockerExecutor:
             raise error if isinstance(error, OSError) else OSError(str(error)) from None
         with contextlib.suppress(OSError, LookupError):
             self._state(job.id, self._inspect(job.id), False)  # its log is followed from now on
+
+    def _create(self, name: str, given: Mapping[str, Any]) -> None:
+        """Make a container; one of that name was left there, and nobody knows of it."""
+        try:
+            with self.engine.asked("cannot make a container") as api:
+                api.create_container(name=name, **given)
+        except FileExistsError:
+            self._remove(name)
+            with self.engine.asked("cannot make a container") as api:
+                api.create_container(name=name, **given)
 
     # Looking ------------------------------------------------------------------------------------
 
@@ -240,18 +251,20 @@ class DockerExecutor:
         if (coming := self._coming.pop(id, None)) is not None:
             with coming.lock:
                 coming.given_up = True
-        if (self.root / id / _ENDED).exists():
-            return
-        with contextlib.suppress(LookupError):  # it is gone, whoever removed it
-            state = self._ended(id)
-            if state.phase is Phase.ENDED:
-                into.mkdir(parents=True, exist_ok=True)
-                self._bring(self._name(id), into)
-                said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
-                write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
-            self._remove(self._name(id))
+        if not (self.root / id / _ENDED).exists():
+            with contextlib.suppress(LookupError):  # it is gone, whoever removed it
+                self._bring_all(id, into)
+        self._remove(self._name(id))
         self._running.pop(id, None)
         self._unseen.discard(id)
+
+    def _bring_all(self, id: str, into: Path) -> None:
+        state = self._ended(id)
+        if state.phase is Phase.ENDED:
+            into.mkdir(parents=True, exist_ok=True)
+            self._bring(self._name(id), into)
+            said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
+            write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
 
     def _ended(self, id: str) -> JobState:
         """How a job ended, which it is told to do where it runs."""
@@ -282,13 +295,15 @@ class DockerExecutor:
                 id = one["Labels"][container.JOB]
                 found.append((id, f"the container of job {id}"))
             for one in api.networks(filters=mine):
-                Closed(self.engine, one["Name"], {}).remove()
+                Closed(self.engine, one["Name"], {}, self.root).remove()
                 found.append(("", f"the network {one['Name']}"))
+        if self.closed is not None and self.closed.mark.exists():
+            self.closed.remove()  # of which there was no more than what shuts it off
         return sorted(found)
 
     def close(self) -> None:
-        """Take the network away, if it was needed and no job is in it; end the connection."""
-        if self.closed is not None and self.closed.opened:
+        """Take the network away, if there is one and no job is in it; end the connection."""
+        if self.closed is not None and self.closed.mark.exists():
             with contextlib.suppress(OSError):
                 self.closed.remove()
         self.engine.close()
@@ -298,11 +313,15 @@ class DockerExecutor:
             return api.inspect_container(self._name(id))
 
     def _remove(self, name: str) -> None:
-        with (
-            contextlib.suppress(LookupError),
-            self.engine.asked("cannot remove a container") as api,
-        ):
-            api.remove_container(name, v=True, force=True)
+        """Remove a container, or wait until whoever does that already has done it."""
+        what = "cannot remove a container"
+        with contextlib.suppress(LookupError):
+            try:
+                with self.engine.asked(what) as api:
+                    api.remove_container(name, v=True, force=True)
+            except FileExistsError:
+                with self.engine.asked(what) as api:
+                    api.wait(name, condition="removed", timeout=_REMOVAL)
 
     def _name(self, id: str) -> str:
         return f"evalmake-{self.workspace}-{id}"

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from evalmake.executors.docker.engine import Engine
@@ -62,16 +63,17 @@ class Closed:
 
     nowhere = "192.0.2.53"  # no name server: names are asked for from within, and nothing answers
 
-    def __init__(self, engine: Engine, name: str, labels: dict[str, str]) -> None:
+    def __init__(self, engine: Engine, name: str, labels: dict[str, str], root: Path) -> None:
         self.engine = engine
         self.name = name
         self.labels = labels
-        self.opened = False
+        self.mark = root / name
+        """A folder that is there before the network, and goes after it: a kill may come between."""
 
     def open(self) -> str:
         """This host's address in the network, which is made and shut off where it is not."""
         self._check()
-        self.opened = True
+        self.mark.mkdir(parents=True, exist_ok=True)
         self._shut()
         try:
             with self.engine.asked() as api:
@@ -129,6 +131,8 @@ class Closed:
         _iptables("-D", "INPUT", "-i", self.name, "-j", self.name)
         _iptables("-F", self.name)
         _iptables("-X", self.name)
+        with contextlib.suppress(OSError):
+            self.mark.rmdir()
 
 
 def _iptables(*words: str) -> bool:

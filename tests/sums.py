@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "harnesses"
 
 
 def put_lm_eval(tasks: Path, *names: str, count: int = 24) -> None:
