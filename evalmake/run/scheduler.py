@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shutil
-import signal
 import time
 from collections import Counter
-from collections.abc import Collection, Container, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Executor, JobState, Outcome, Phase
+from evalmake.planner.ports import Executor, Job, JobState, Outcome, Phase
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
 from evalmake.run.gateways import At, Gateways, noted
 from evalmake.run.jobs import Workshop
@@ -32,8 +29,9 @@ from evalmake.run.report import Report
 from evalmake.run.secrets import Secrets
 from evalmake.run.served import Served
 from evalmake.run.services import Services
-from evalmake.run.signals import Signals
+from evalmake.run.signals import Signals, kill_groups
 from evalmake.run.task import Task, progress_in
+from evalmake.run.together import together
 from evalmake.run.ways import Ways
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
@@ -47,19 +45,10 @@ class Scheduler:
     """Runs nodes to their end."""
 
     def __init__(
-        self,
-        workshop: Workshop,
-        executors: Mapping[str, Executor],
-        store: Store,
-        emit: Emit,
-        secrets: Secrets,
-        jobs: int | None,
-        keep_going: bool,
-        servers: Mapping[str, str],
-        gateways: Gateways,
-        unasked: Container[str] = (),
-        detach: bool = False,
-    ) -> None:
+        self, workshop: Workshop, executors: Mapping[str, Executor], store: Store, emit: Emit,
+        secrets: Secrets, jobs: int | None, keep_going: bool, servers: Mapping[str, str],
+        gateways: Gateways, unasked: Container[str] = (), detach: bool = False,
+    ) -> None:  # fmt: skip
         """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time.
 
         With `detach`, jobs that are out are left to themselves.
@@ -107,9 +96,7 @@ class Scheduler:
                         self.report.detached = len(self.running)
                         break
             except BaseException:
-                self._cancel(
-                    self.running.values()
-                )  # they stay in the journal: the next build records them
+                self._cancel(self.running.values())  # the next build finds them in the journal
                 raise
             finally:
                 self.services.stop_all()
@@ -134,32 +121,34 @@ class Scheduler:
         )
 
     def _start_what_fits(self, crowd: bool) -> None:
-        now = time.time()
+        now, ready = time.time(), list[tuple[Task, Job]]()
         busy = Counter(task.executor for task in self.running.values())
         for task in list(self.waiting):
             if self._failed_for_good():
                 self._give_up_waiting()
-                return
-            if self.jobs is not None and len(self.running) >= self.jobs:
-                return
+                break
+            if self.jobs is not None and len(self.running) + len(ready) >= self.jobs:
+                break
             if task.not_before > now or busy[task.executor] >= self.ways.slots(task.executor):
                 continue
             if (lost := self.services.failed(task.needs)) is not None:
                 self._without_service(task, lost.what)
-            elif (
-                at := self.services.urls(task.needs, crowd, task.executor, task.gpus)
-            ) is not None:
-                busy[task.executor] += self._submit(task, at)
+                continue
+            at = self.services.urls(task.needs, crowd, task.executor, task.gpus)
+            if at is not None and (job := self._job(task, at)) is not None:
+                busy[task.executor] += 1
+                ready.append((task, job))
+        self._submit(ready)
 
     def _failed_for_good(self) -> bool:
         return bool(self.report.failed) and not self.keep_going
 
-    def _submit(self, task: Task, at: At) -> bool:
-        """Start a task beside these servers; whether it runs."""
+    def _job(self, task: Task, at: At) -> Job | None:
+        """The job of a task beside these servers, journaled; None where it cannot be."""
         node, digest = task.node, task.node.action.digest
         head = self.store.head(digest)
-        attempt = (head.attempts if head else 0) + 1
-        task.id = f"{digest[7:19]}.{attempt}"
+        task.attempt = (head.attempts if head else 0) + 1
+        task.id = f"{digest[7:19]}.{task.attempt}"
         task.started, task.queued = time.time(), 0.0
         task.ended_for, task.last_error = "", ""
         task.servers, task.beside = self.services.ids(task.needs), at
@@ -171,19 +160,35 @@ class Scheduler:
             self.journal.write(
                 Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus)
             )  # fmt: skip
-            job = replace(job, devices=gpus)
-            self.executors[task.executor].submit(job, self.secrets.resolve(job.secrets))
-        except EvalmakeError as error:
+        except (EvalmakeError, OSError) as error:
+            self._not_begun(task, error)
+            return None
+        return replace(job, devices=gpus)
+
+    def _submit(self, jobs: Sequence[tuple[Task, Job]]) -> None:
+        """Begin jobs, all at once: an executor may take its time with each."""
+
+        def begin(task: Task, job: Job) -> EvalmakeError | OSError | None:
+            try:
+                self.executors[task.executor].submit(job, self.secrets.resolve(job.secrets))
+            except (EvalmakeError, OSError) as error:
+                return error
+            return None
+
+        for (task, _), error in zip(jobs, together(begin, *zip(*jobs, strict=True)), strict=True):
+            if error is not None:
+                self._not_begun(task, error)
+            else:
+                self.running[task.id], task.put_off = task, 0
+                self.emit(Started(task.node.name, task.executor, task.attempt))
+
+    def _not_begun(self, task: Task, error: EvalmakeError | OSError) -> None:
+        if isinstance(error, EvalmakeError):
             self._never_ran(task, *error.diagnostics)
-        except ConnectionError as error:
+        elif isinstance(error, ConnectionError):
             self._put_off(task, str(error))
-        except OSError as error:
-            self._refused(task, str(error))
         else:
-            self.running[task.id], task.put_off = task, 0
-            self.emit(Started(node.name, task.executor, attempt))
-            return True
-        return False
+            self._refused(task, str(error))
 
     def _put_off(self, task: Task, why: str) -> None:
         """Try again in a while to start a task, where its executor is out of reach."""
@@ -219,8 +224,7 @@ class Scheduler:
         self.waiting.remove(task)
         self.report.failed.append(task.node.name)
         self._release(task)
-        why = f"{lost.title} failed"
-        self.emit(Ended(task.node.name, "failed", (), "", 0.0, why, False))
+        self.emit(Ended(task.node.name, "failed", (), "", 0.0, f"{lost.title} failed", False))
 
     def _give_up_waiting(self) -> None:
         for task in self.waiting:
@@ -234,18 +238,12 @@ class Scheduler:
         if not self.running and not self.waiting:
             return
         starting = self.services.tick()
-        poller = select.poll()
-        poller.register(self.signals.pipe, select.POLLIN)
-        for name in {task.executor for task in self.running.values()}:
-            for handle in self.executors[name].waitables():
-                poller.register(handle, select.POLLIN)
-        limit = 0.02 if starting else 0.25 if self.running else 0.05
-        for handle, _ in poller.poll(limit * 1000):
-            if handle == self.signals.pipe:
-                os.read(handle, 64)
+        names = {task.executor for task in self.running.values()}
+        handles = [handle for name in names for handle in self.executors[name].waitables()]
+        self.signals.wait(handles, 0.02 if starting else 0.25 if self.running else 0.05)
 
     def _collect(self) -> None:
-        now, doomed, self.held = time.time(), [], False
+        now, doomed, over, self.held = time.time(), [], list[tuple[Task, JobState]](), False
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             self.reach.note(task.executor, state.detail if state.phase is Phase.UNSEEN else "")
@@ -254,7 +252,7 @@ class Scheduler:
                 self._refused(task, state.detail)
                 continue
             if state.over:
-                self._ended(task, state)
+                over.append((task, state))
                 continue
             self.held |= state.held
             if state.phase is Phase.QUEUED:
@@ -267,9 +265,10 @@ class Scheduler:
                 self._look_at(task)
             if task.ended_for:
                 doomed.append(task)
+        self._all_ended(over)
         self._cancel(doomed)
-        for task in doomed:
-            self._ended(task, JobState(Phase.ENDED, 143, task.ended_for), doomed=True)
+        told = [JobState(Phase.ENDED, 143, task.ended_for) for task in doomed]
+        self._all_ended(list(zip(doomed, told, strict=True)), doomed=True)
 
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
@@ -288,20 +287,31 @@ class Scheduler:
 
     # Ending -------------------------------------------------------------------------------------
 
-    def _ended(self, task: Task, state: JobState, doomed: bool = False) -> None:
+    def _all_ended(self, over: Sequence[tuple[Task, JobState]], doomed: bool = False) -> None:
+        """Bring the outputs of jobs that are over, all at once; then see to each."""
+
+        def bring(task: Task) -> OSError | None:
+            try:
+                self.executors[task.executor].fetch(task.id, self.workshop.folder(task.id))
+            except OSError as error:
+                return error
+            return None
+
+        errors = together(bring, [task for task, _ in over])
+        for (task, state), error in zip(over, errors, strict=True):
+            self._ended(task, state, error, doomed)
+
+    def _ended(self, task: Task, state: JobState, error: OSError | None, doomed: bool) -> None:
         """Judge a job that is over, put it on record, and try again where that may help.
 
         Outputs that are out of reach are waited for, unless the job was `doomed` by evalmake: then
         it stays in the journal, and the next build sees to it that it is gone.
         """
-        name, folder, gone = task.node.name, self.workshop.folder(task.id), True
-        try:
-            self.executors[task.executor].fetch(task.id, folder)
-        except ConnectionError:
-            if not doomed:
-                return
-            gone = False
-        except OSError as error:
+        name, folder = task.node.name, self.workshop.folder(task.id)
+        gone = not isinstance(error, ConnectionError)
+        if not (gone or doomed):
+            return
+        if gone and error is not None:
             state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
         told = self.ways.close(task)
         cut_off = not (told and self.services.alive(task.ways))
@@ -367,14 +377,11 @@ class Scheduler:
         self.emit(Interrupted(len(self.running), False))
         self._give_up_waiting()
         self._cancel(self.running.values())
-        for task in list(self.running.values()):
-            state = self.executors[task.executor].poll(task.id)
-            done = state.status == 0
-            self._ended(
-                task, state if done else JobState(Phase.ENDED, 143, "interrupted"), doomed=True
-            )
+        cut = JobState(Phase.ENDED, 143, "interrupted")
+        states = [(t, self.executors[t.executor].poll(t.id)) for t in self.running.values()]
+        self._all_ended([(t, s if s.status == 0 else cut) for t, s in states], doomed=True)
 
-    def _cancel(self, tasks: Collection[Task]) -> None:
+    def _cancel(self, tasks: Iterable[Task]) -> None:
         """End jobs, all at once: each may take its executor's grace.
 
         One that is out of reach is found by the journal, in the next build.
@@ -384,14 +391,10 @@ class Scheduler:
             with contextlib.suppress(OSError):
                 self.executors[task.executor].cancel(task.id)
 
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(end, tasks))
+        together(end, tasks)
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
-        for id in [*self.running, *self.services.ids(tuple(self.services.groups)).values()]:
-            try:
-                os.killpg(int((self.workshop.folder(id) / "pid").read_text()), signal.SIGKILL)
-            except (OSError, ValueError):
-                continue
+        servers = self.services.ids(tuple(self.services.groups)).values()
+        kill_groups(self.workshop.folder(id) / "pid" for id in (*self.running, *servers))
         os._exit(130)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 guest: ContextVar[bool] = ContextVar("guest", default=False)
@@ -35,8 +37,26 @@ class Signals:
         os.close(self.pipe)
         os.close(self._write)
 
+    def wait(self, handles: Iterable[int], seconds: float) -> None:
+        """Sleep until one of these can be read, a signal comes, or it is time."""
+        poller = select.poll()
+        for handle in (self.pipe, *handles):
+            poller.register(handle, select.POLLIN)
+        for handle, _ in poller.poll(seconds * 1000):
+            if handle == self.pipe:
+                os.read(handle, 64)
+
     def _caught(self, number: int, frame: object) -> None:
         self.count += 1
         if self.count > 1 and not guest.get():
             self._at_once()
         os.write(self._write, b"!")
+
+
+def kill_groups(files: Iterable[Path]) -> None:
+    """KILL to the process groups whose numbers these files hold."""
+    for file in files:
+        try:
+            os.killpg(int(file.read_text()), signal.SIGKILL)
+        except (OSError, ValueError):
+            continue

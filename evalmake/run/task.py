@@ -26,6 +26,7 @@ class Task:
     node: Node
     executor: str
     gateways: tuple[Served, ...] = ()
+    attempt: int = 0
     tries: int = 0
     excused: int = 0
     put_off: int = 0  # times that its executor could not be reached to start it
