@@ -24,6 +24,7 @@ from evalmake.run.environments import Environment
 
 PYTHON = "/usr/bin/python3"
 PACKAGES = "/usr/local/lib/python3.11/dist-packages"
+INSTALLED = "lib/python3.11/site-packages"
 PROGRAMS = "/usr/local/bin"
 Files = Mapping[str, Path | str]
 
@@ -38,10 +39,12 @@ def image(
     `files` are a file or folder of this host, or a text, by their place in the image, `env` its
     variables; programs run as `user` in `workdir`, by its `entrypoint`.
     """
+    if environment and not (environment.folder / INSTALLED).exists():
+        why = "images have Python 3.11, and what is installed here is for another"
+        pytest.fail(why) if "CI" in os.environ else pytest.skip(why)
     api = engine.api()
-    variables = [f"{name}={value}" for name, value in (env or {}).items()]
-    said = {"Env": variables, "User": user, "WorkingDir": workdir}
-    said |= {"Entrypoint": list(entrypoint)}
+    variables = [f"{key}={value}" for key, value in (env or {}).items()]
+    said = {"Env": variables, "User": user, "WorkingDir": workdir, "Entrypoint": list(entrypoint)}
     given = sorted((files or {}).items())
     asked = [
         api.inspect_image(base)["Id"],
@@ -65,11 +68,7 @@ def image(
 
 def _install(api: Any, container: Any, environment: Environment) -> None:
     """Copy an environment's packages, and its programs, which are told of the image's Python."""
-    packages = environment.folder / "lib" / "python3.11" / "site-packages"
-    if not packages.exists():
-        why = "images have Python 3.11, and what is installed here is for another"
-        pytest.fail(why) if "CI" in os.environ else pytest.skip(why)
-    _put(api, container, PACKAGES, packages)
+    _put(api, container, PACKAGES, environment.folder / INSTALLED)
     for program in (environment.folder / "bin").iterdir():
         shebang, end, rest = program.read_bytes().partition(b"\n")
         if shebang.startswith(b"#!") and b"python" in shebang:

@@ -100,7 +100,7 @@ def test_nvidias_own(contained: Contained, simple_evals: Environment, environmen
     """simple-evals in an image, whose user is nobody, scores as it does in an environment here."""
     put_mgsm(contained.root)
     contained.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
-    own = {"user": "nobody", "workdir": "/workspace", "env": {"HOME": "/tmp"}}
+    own = {"user": "nobody", "workdir": "/workspace"}
     made = image(contained.engine, "simple-evals", simple_evals, **own)
     contained.evalfile(SIMPLE_EVALS.format(host=contained.engine.url, image=made))
     ended = contained.run()
