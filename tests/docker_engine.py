@@ -123,6 +123,11 @@ class Dockerd:
         for one in api.containers(all=True):
             api.remove_container(one["Id"], force=True, v=True)
         api.prune_networks()
+        for one in api.images():
+            for name in one["RepoTags"] or []:
+                if name.startswith("127.0.0.1:"):  # a registry that has ended
+                    api.remove_image(name)
+        api.prune_images()
         if not api.images(BASE):
             with base_image().open("rb") as tar:
                 api.import_image_from_data(tar, *BASE.split(":"))
