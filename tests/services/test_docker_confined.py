@@ -93,6 +93,7 @@ def test_harm(contained: Contained, network: str) -> None:
         model=f'endpoint = "{upstream.url}", name = "m", api_key = secret("KEY")',
         eval="seed in 1..2",
     )
+    contained.edit(":/shared:rw", ":/shared")
     engine, work = contained.engine.url.removeprefix("unix://"), contained.root / ".evalmake"
     told = {
         "yek": KEY[::-1],
