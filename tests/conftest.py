@@ -128,6 +128,14 @@ def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
     return write
 
 
+@pytest.fixture(scope="session")
+def simple_evals(environments: Path) -> Environment:
+    """The environment of one of NVIDIA's harnesses."""
+    if not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ):
+        pytest.skip("installs 700 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS")
+    return built(environments, "nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
+
+
 def built(environments: Path, *packages: str) -> Environment:
     """An environment built by evalmake, once for all workers and sessions that share the folder."""
     made = Environment(packages, environments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -122,9 +123,25 @@ class Dockerd:
         for one in api.containers(all=True):
             api.remove_container(one["Id"], force=True, v=True)
         api.prune_networks()
+        for one in api.images():
+            for name in one["RepoTags"] or []:
+                if name.startswith("127.0.0.1:"):  # a registry that has ended
+                    api.remove_image(name)
+        api.prune_images()
         if not api.images(BASE):
             with base_image().open("rb") as tar:
                 api.import_image_from_data(tar, *BASE.split(":"))
+
+
+def push(engine: Dockerd, image: str, name: str) -> str:
+    """Push an image under a name, and let the engine forget it by that name; its digest."""
+    api = engine.api()
+    repository, tag = name.rsplit(":", 1)
+    api.tag(image, repository, tag)
+    said = [json.loads(line) for line in api.push(repository, tag).splitlines()]
+    (digest,) = [line["aux"]["Digest"] for line in said if "aux" in line]
+    api.remove_image(name)
+    return str(digest)
 
 
 @contextlib.contextmanager

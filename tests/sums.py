@@ -1,4 +1,4 @@
-"""Questions for the tasks of the tests, and the tasks put beside them."""
+"""Questions for the tasks of the tests, and for those of others, with what lies beside them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent / "harnesses"
+MGSM = ("bn", "de", "en", "es", "fr", "ja", "ru", "sw", "te", "th", "zh")
 
 
 def put_lm_eval(tasks: Path, *names: str, count: int = 24) -> None:
@@ -33,6 +34,22 @@ def put_inspect(folder: Path, name: str, count: int = 40) -> None:
             for n in range(count)
         ],
     )
+
+
+def put_mgsm(root: Path) -> None:
+    """Two questions in each language of simple-evals' mgsm, in a folder as it is on the Hub."""
+    folder = root / "juletxara" / "mgsm"
+    folder.mkdir(parents=True)
+    configs = []
+    for at, language in enumerate(MGSM):
+        data = [{"split": "test", "path": f"{language}.jsonl"}]
+        configs.append({"config_name": language, "data_files": data})
+        rows = [
+            {"question": f"What is {n} + {at}?", "answer_number": "" if n % 3 else "1"}
+            for n in range(2)
+        ]
+        write(folder / f"{language}.jsonl", rows)
+    (folder / "README.md").write_text(f"---\n{json.dumps({'configs': configs})}\n---\n")
 
 
 def question(at: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import xxhash
 from evalmake.lang.values import Digest, Duration, Files, Size
 
 Pairs = tuple[tuple[str, str], ...]
+_SHA256 = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -103,6 +105,7 @@ def readable(text: str | None) -> str:
         case "duration":
             return f"{float.fromhex(rest):g}s"
         case "str":
+            rest = _SHA256.sub(r"\1", rest)
             return rest if rest and len(rest) <= 60 and "\n" not in rest else repr(_cropped(rest))
         case "int" | "size" | "map" | "list" | "files" | "digest":
             return rest[:19] if kind == "digest" else rest
@@ -110,4 +113,4 @@ def readable(text: str | None) -> str:
 
 
 def _cropped(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= 60 else f"{text[:37]}...{text[-20:]}"  # a digest is at the end

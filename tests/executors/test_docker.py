@@ -72,7 +72,7 @@ def test_little_can_be_done_as_root(docker: Made, root: Path, engine: Dockerd) -
 def test_user_of_the_image(docker: Made, root: Path, engine: Dockerd) -> None:
     """Whoever runs a job can write where it runs; what comes out is ours, whatever its mode was."""
     executor = docker(user="4242:4242")
-    text = "id -u > out/id; echo x > here; mkdir out/deep; echo x > out/deep/x; chmod 0 out/deep/x out/deep"
+    text = "id -u > out/id; echo x > ~/here; cat here; mkdir out/deep; echo x > out/deep/x; chmod 0 out/deep/x out/deep"
     executor.submit(job(root, text), {})
     assert finished(executor, root / "job.1").status == 0
     assert output(root, "id") == "4242\n"

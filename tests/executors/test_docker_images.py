@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from pathlib import Path
 
 import pytest
 from boxes import Made, left
 from contract import ended, finished, job
-from docker_engine import BASE, Dockerd
+from docker_engine import BASE, Dockerd, push
 
 from evalmake.planner.ports import Phase
 
@@ -17,15 +16,10 @@ from evalmake.planner.ports import Phase
 def pushed(engine: Dockerd, name: str, text: str) -> str:
     """Push the base image with another label under a name; its digest. The engine forgets it."""
     api = engine.api()
-    made = api.create_container(BASE, ["true"], labels={"text": text})
-    repository, tag = name.rsplit(":", 1)
-    image = api.commit(made, repository, tag, conf={"Labels": {"text": text}})
+    made = api.create_container(BASE, ["true"])
+    image = api.commit(made, conf={"Labels": {"text": text}})["Id"]
     api.remove_container(made)
-    said = [json.loads(line) for line in api.push(repository, tag).splitlines()]
-    (digest,) = [line["aux"]["Digest"] for line in said if "aux" in line]
-    api.remove_image(name, force=True)
-    assert image
-    return f"{repository}@{digest}"
+    return f"{name.rsplit(':', 1)[0]}@{push(engine, image, name)}"
 
 
 def test_missing_image_is_pulled(docker: Made, root: Path, engine: Dockerd, hub: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from mock_servers import mock_server
+from sums import put_mgsm
 from workspaces import Bench
 
 from evalmake.run.environments import Environment
@@ -170,29 +171,11 @@ def test_an_unknown_task_says_what_there_is(nemo: Bench) -> None:
     assert "Unknown framework toys. Frameworks available: toy" in ended.err
 
 
-@pytest.mark.skipif(
-    not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ),
-    reason="installs 700 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS",
-)
-def test_a_wheel_of_nvidias_scores_as_by_hand(bench: Bench, tmp_path: Path) -> None:
+def test_a_wheel_of_nvidias_scores_as_by_hand(
+    bench: Bench, simple_evals: Environment, tmp_path: Path
+) -> None:
     """Every score of simple-evals' mgsm, on rows of our own, is that of its command line."""
-    languages = ["bn", "de", "en", "es", "fr", "ja", "ru", "sw", "te", "th", "zh"]
-    folder = bench.root / "juletxara" / "mgsm"
-    folder.mkdir(parents=True)
-    configs = []
-    for at, language in enumerate(languages):
-        configs.append(
-            {
-                "config_name": language,
-                "data_files": [{"split": "test", "path": f"{language}.jsonl"}],
-            }
-        )
-        rows = [
-            {"question": f"What is {n} + {at}?", "answer_number": "" if n % 3 else "1"}
-            for n in range(2)
-        ]
-        (folder / f"{language}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    (folder / "README.md").write_text(f"---\n{json.dumps({'configs': configs})}\n---\n")
+    put_mgsm(bench.root)
     text = EVALFILE.replace('"toy-evals @ WHEEL"', '"nvidia-simple-evals==26.3"').replace(
         "ARGS", "skill = 0.6"
     )
@@ -205,9 +188,7 @@ def test_a_wheel_of_nvidias_scores_as_by_hand(bench: Bench, tmp_path: Path) -> N
     (attempt,) = bench.attempts()
     scores = {score.metric: score.value for score in attempt.scores}
     with mock_server({"skill": 0.6, "name": "m"}, tmp_path / "port") as url:
-        told = run_eval(
-            programs(bench, "nvidia-simple-evals==26.3"), "simple_evals.mgsm", url, bench.root
-        )
+        told = run_eval(simple_evals.folder / "bin", "simple_evals.mgsm", url, bench.root)
     expected = {
         f"{name}_{metric}_{way}": score["value"]
         for name, body in (*told["groups"].items(), *told["tasks"].items())

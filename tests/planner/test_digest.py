@@ -89,6 +89,16 @@ def test_differences_name_the_path_and_both_values() -> None:
     assert found == [("params.temperature", "0.7", "0.6"), ("stop[1]", "(none)", "b")]
 
 
+def test_a_moved_image_is_told_from_the_old() -> None:
+    """Digests are shortened within a text; of a long one both ends are shown."""
+    name = "registry.example/evals@sha256:"
+    assert readable(f"str:{name}{'a1' * 32}") == f"{name}a1a1a1a1a1a1"
+    long = [readable(f"str:{'group/' * 20}{name}{digit * 64}") for digit in "ab"]
+    assert [text.endswith(f"sha256:{digit * 12}'") for text, digit in zip(long, "ab", strict=True)] == [
+        True, True,
+    ]  # fmt: skip
+
+
 def test_an_action_is_its_parts() -> None:
     """Actions of equal parts are equal, whoever made them; another need is another action."""
     part = Part.of({"seed": 1})

@@ -1,4 +1,4 @@
-"""Workspaces whose jobs run in containers; whatever a failed test leaves running is ended."""
+"""Workspaces whose jobs run in containers, and a registry; what a failed test leaves running is ended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from contained import Contained
-from docker_engine import Dockerd
+from docker_engine import HOME, Dockerd
 from registries import Registry, registry
 from workspaces import kill, started_in
 
@@ -28,7 +28,17 @@ def contained(tmp_path: Path, engine: Dockerd) -> Iterator[Contained]:
 
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Registry]:
-    """A registry."""
+    """A registry of a test's own, which has nothing."""
     (tmp_path / "registry").mkdir()
     with registry(tmp_path / "registry") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_hub(tmp_path_factory: pytest.TempPathFactory, engine: Dockerd) -> Iterator[str]:
+    """A registry of this worker's, with layers that all have pushed: a large one is pushed once."""
+    folder = tmp_path_factory.mktemp("registry")
+    (HOME / "registry").mkdir(exist_ok=True)
+    (folder / "images").symlink_to(HOME / "registry")
+    with registry(folder) as running:
+        yield running.host

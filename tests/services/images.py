@@ -11,17 +11,19 @@ import io
 import json
 import subprocess
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from daemons import needed
 from docker_engine import BASE, HOME, Dockerd
 
 from evalmake.run.environments import Environment
 
 PYTHON = "/usr/bin/python3"
 PACKAGES = "/usr/local/lib/python3.11/dist-packages"
+INSTALLED = "lib/python3.11/site-packages"
 PROGRAMS = "/usr/local/bin"
 Files = Mapping[str, Path | str]
 
@@ -29,15 +31,18 @@ Files = Mapping[str, Path | str]
 def image(
     engine: Dockerd, name: str, environment: Environment | None = None, *, base: str = BASE,
     files: Files | None = None, env: Mapping[str, str] | None = None, user: str = "", workdir: str = "",
+    entrypoint: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """An image that has what `base` has, and the packages and programs of an environment.
 
     `files` are a file or folder of this host, or a text, by their place in the image, `env` its
-    variables; programs run as `user` in `workdir`. Only an environment of Python 3.11 makes sense in it.
+    variables; programs run as `user` in `workdir`, by its `entrypoint`.
     """
+    if environment and not (environment.folder / INSTALLED).exists():
+        needed("Python 3.11", "images have it, and what is installed here is for another")
     api = engine.api()
-    variables = [f"{name}={value}" for name, value in (env or {}).items()]
-    said = {"Env": variables, "User": user, "WorkingDir": workdir}
+    variables = [f"{key}={value}" for key, value in (env or {}).items()]
+    said = {"Env": variables, "User": user, "WorkingDir": workdir, "Entrypoint": list(entrypoint)}
     given = sorted((files or {}).items())
     asked = [
         api.inspect_image(base)["Id"],
@@ -61,8 +66,7 @@ def image(
 
 def _install(api: Any, container: Any, environment: Environment) -> None:
     """Copy an environment's packages, and its programs, which are told of the image's Python."""
-    (packages,) = environment.folder.glob("lib/python3.11/site-packages")
-    _put(api, container, PACKAGES, packages)
+    _put(api, container, PACKAGES, environment.folder / INSTALLED)
     for program in (environment.folder / "bin").iterdir():
         shebang, end, rest = program.read_bytes().partition(b"\n")
         if shebang.startswith(b"#!") and b"python" in shebang:

@@ -1,13 +1,16 @@
-"""NVIDIA's contract in a container: whose user, entry point and folder an image has of its own."""
+"""NVIDIA's contract in a container: an image's own user, entry point and folder; NVIDIA's own software."""
 
 from __future__ import annotations
 
-import io
-import tarfile
+from pathlib import Path
 
 import pytest
 from contained import SERVED, Contained
-from docker_engine import BASE, Dockerd
+from docker_engine import BASE
+from images import image
+from sums import put_mgsm
+
+from evalmake.run.environments import Environment
 
 PROGRAM = """\
 #!/usr/bin/python3
@@ -39,7 +42,7 @@ executor box {{
 model subject {{ deployment = server }}
 benchmark toy {{
     harness = nemo
-    image   = "evalmake-test/toy:{user}"
+    image   = "{image}"
     task    = "toy.toy"
 }}
 eval asked {{
@@ -50,35 +53,64 @@ eval asked {{
 """
 
 
-def toy_image(engine: Dockerd, user: str) -> None:
-    """An image with a harness in a folder of its own, a user, and an entry point that is none."""
-    api, whole = engine.api(), io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w") as tar:
-        for name, text, mode in (
-            ("usr/local/bin/nemo-evaluator", PROGRAM, 0o755),
-            ("opt/toy/toy.json", '{"question": "hello"}', 0o644),
-        ):
-            entry = tarfile.TarInfo(name)
-            entry.size, entry.mode = len(text), mode
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    made = api.create_container(BASE, ["true"])
-    api.put_archive(made, "/", whole.getvalue())
-    own = {"User": user, "WorkingDir": "/opt/toy", "Entrypoint": ["/no/such/program"]}
-    api.commit(made, "evalmake-test/toy", user, conf=own)
-    api.remove_container(made)
-
-
 @pytest.mark.parametrize(("user", "id"), [("root", 0), ("nobody", 65534)])
 def test_contract(contained: Contained, user: str, id: int) -> None:
     """The harness runs where and as whom its image says; results are had from /results too."""
-    toy_image(contained.engine, user)
+    own = {"user": user, "workdir": "/opt/toy", "entrypoint": ["/no/such/program"]}
+    files = {"/usr/local/bin/nemo-evaluator": PROGRAM, "/opt/toy/toy.json": '{"question": "hello"}'}
     contained.evalfile(
         SERVED.format(base=BASE),
-        EVALFILE.format(host=contained.engine.url, shared=contained.shared, user=user),
+        EVALFILE.format(
+            host=contained.engine.url,
+            shared=contained.shared,
+            image=image(contained.engine, "toy", files=files, **own),
+        ),
     )
     ended = contained.run()
 
     assert ended.status == 0, ended.text
     assert contained.scores() == {"asked": [1.0]}
     assert f"ran as {id} toy.toy\n" in contained.run("logs", "asked").out
+    contained.clean()
+
+
+SIMPLE_EVALS = """\
+executor box {{ backend = docker, host = "{host}", network = gateway }}
+
+deployment stand-in {{ engine = mock, args = {{ skill = 0.6 }} }}
+model stand-in      {{ deployment = stand-in }}
+
+defaults benchmark {{
+    harness = nemo
+    task    = "simple_evals.mgsm"
+    offline = true
+    files   = glob("**/mgsm/*")
+}}
+benchmark mgsm          {{ packages = ["nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3"] }}
+benchmark mgsm-in-image {{ image = "{image}" }}
+
+defaults eval      {{ model = stand-in, params = {{ temperature = 0.5 }} }}
+eval mgsm          {{ benchmark = mgsm }}
+eval mgsm-in-image {{ benchmark = mgsm-in-image, executor = box }}
+"""
+
+
+@pytest.mark.timeout(600)  # an environment may have to be installed
+def test_nvidias_own(contained: Contained, simple_evals: Environment, environments: Path) -> None:
+    """simple-evals in an image, whose user is nobody, scores as it does in an environment here."""
+    put_mgsm(contained.root)
+    contained.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
+    own = {"user": "nobody", "workdir": "/workspace"}
+    made = image(contained.engine, "simple-evals", simple_evals, **own)
+    contained.evalfile(SIMPLE_EVALS.format(host=contained.engine.url, image=made))
+    ended = contained.run()
+
+    assert ended.status == 0, ended.text
+    found = {attempt.name: attempt for attempt in contained.attempts()}
+    here, there = found["mgsm"], found["mgsm-in-image"]
+    assert there.scores == here.scores
+    assert len(there.scores) > 10
+    assert there.metric == "mgsm_score_micro"
+    assert 0 < {score.metric: score.value or 0 for score in there.scores}[there.metric] < 1
+    assert "nothing to do" in contained.run().out
     contained.clean()

@@ -76,7 +76,7 @@ def parameters(
         "image": image.id,
         "entrypoint": ["/bin/sh", "-c", _HEAR, "sh", *argv] if secret else argv,
         "command": [],
-        "environment": {**told, **own},
+        "environment": {**_home(settings.user), **told, **own},
         "working_dir": FOLDER,
         "user": settings.user,
         "stdin_open": secret,
@@ -135,6 +135,12 @@ def told(info: Mapping[str, Any]) -> str:
     if state["ExitCode"] in (137, 143):
         return f"{status} ({'SIGKILL' if state['ExitCode'] == 137 else 'SIGTERM'})"
     return status if state["ExitCode"] else ""
+
+
+def _home(user: str | None) -> dict[str, str]:
+    """The home of a user by number, whom the image need not know: else it is `/`, which is root's."""
+    number = (user or "").partition(":")[0]
+    return {"HOME": FOLDER} if number.isdigit() and int(number) else {}
 
 
 def _there(text: str, workdir: Path) -> str:
