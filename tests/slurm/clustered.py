@@ -103,7 +103,9 @@ def far_python(folder: Path) -> Path:
     """A Python in a new folder that every user may run, with the very evalmake that is tested."""
     folder.mkdir()
     source = Path(evalmake.__file__).parent
-    shutil.copytree(source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__")
+    )
     made = folder / "python"
     made.write_text(
         f"#!/bin/sh\nexport PYTHONPATH={folder}/src:{_packages()} PYTHONDONTWRITEBYTECODE=1\n"

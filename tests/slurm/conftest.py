@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clustered import Clustered, far_python
-from mock_servers import mock_server
 from slurm_cluster import Cluster
 from ssh_login import Login
 from workspaces import kill, started_in
@@ -60,15 +58,3 @@ def either(request: pytest.FixtureRequest) -> Clustered:
     """A workspace that the nodes see, and one that they do not."""
     made: Clustered = request.getfixturevalue(request.param)
     return made
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start mock servers with settings; the root URL of each."""
-    with ExitStack() as stack:
-
-        def start(api_key: str = "", **settings: object) -> str:
-            file = tmp_path / f"port-{len(list(tmp_path.glob('port-*')))}"
-            return stack.enter_context(mock_server(settings, file, api_key))
-
-        yield start
