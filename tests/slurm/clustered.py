@@ -74,12 +74,15 @@ class Clustered(Bench):
         made = SlurmExecutor("cluster", SlurmExecutor.Settings(), self.root / ".evalmake" / "work")
         return made.cluster.prefix
 
-    def there(self) -> list[str]:
-        """What lies in the far folder of the workspace's jobs."""
+    def work(self) -> Path:
+        """The folder of the workspace's jobs, as nodes see it."""
         if self.far is None:
-            return []
-        key = self.prefix().removeprefix("evalmake-").strip("-")
-        return sorted(path.name for path in (self.far.work / key).glob("*"))
+            return self.root / ".evalmake" / "work"
+        return self.far.work / self.prefix().removeprefix("evalmake-").strip("-")
+
+    def there(self) -> list[str]:
+        """What lies in the folder of jobs behind ssh."""
+        return sorted(path.name for path in self.work().glob("*")) if self.far else []
 
     def clean(self) -> None:
         """Assert that nothing runs or lies about, here, there or in the queue."""

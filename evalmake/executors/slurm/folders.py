@@ -202,9 +202,10 @@ class Folders:
 
 
 def _make(job: Job, near: bool) -> None:
-    """A job's folder with its inputs, where nodes see this host's files."""
+    """A job's folder with its inputs, where nodes see this host's files; other users see nothing in it."""
     shutil.rmtree(job.workdir, ignore_errors=True)
-    (job.workdir / "out").mkdir(parents=True)
+    job.workdir.mkdir(0o700, parents=True)
+    (job.workdir / "out").mkdir()
     for name, source in job.inputs.items() if near else ():
         path = job.workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)
