@@ -176,7 +176,7 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 def _folded(words: Iterable[str]) -> str:
     """A command whose output goes to the log, no line too long to be read."""
     lines = [""]
-    for word in [*words, "> log 2>&1 < /dev/null"]:
+    for word in [*words, ">> log 2>&1 < /dev/null"]:
         if lines[-1].strip() and len(lines[-1]) + len(word) > _WIDTH:
             lines[-1] += "\\"
             lines.append("    ")

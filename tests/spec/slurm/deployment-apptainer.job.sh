@@ -14,7 +14,7 @@ apptainer exec --no-home --nv --bind \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw \
     --bind /lustre/models/llama:/models/llama:ro --bind /home/me/hub:/hub:rw --bind \
     /lustre/data:/data:ro --pwd /home/me/evals/.evalmake/work/ba9876543210.1 \
-    docker://vllm/vllm-openai:v0.11.0 vllm serve /models/llama --port 8000 > log 2>&1 < /dev/null
+    docker://vllm/vllm-openai:v0.11.0 vllm serve /models/llama --port 8000 >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

@@ -10,7 +10,7 @@ export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 . ./.secrets && rm -f .secrets  # only its owner can read it
 
-vllm serve /models/llama --port 8000 > log 2>&1 < /dev/null
+vllm serve /models/llama --port 8000 >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

@@ -15,7 +15,7 @@ podman run --userns=keep-id --rm --init --name evalmake-ba9876543210.1 --network
     /lustre/models/llama:/models/llama:ro -v /home/me/hub:/hub:rw -v /lustre/data:/data:ro -e \
     EVALMAKE_WORKDIR -e HF_HUB_CACHE -w /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint \
     /bin/sh vllm/vllm-openai:v0.11.0 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh vllm serve \
-    /models/llama --port 8000 > log 2>&1 < /dev/null
+    /models/llama --port 8000 >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

@@ -14,7 +14,7 @@ srun --overlap --nodes=1 --ntasks=1 --unbuffered --container-image=docker://vllm
     --container-mounts=/home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw,/lustre/models/llama:/models/llama:ro,/home/me/hub:/hub:rw,/lustre/data:/data:ro \
     --container-workdir=/home/me/evals/.evalmake/work/ba9876543210.1 --no-container-mount-home \
     --container-env=EVALMAKE_WORKDIR,HF_HUB_CACHE,HUB_TOKEN vllm serve /models/llama --port 8000 \
-    > log 2>&1 < /dev/null
+    >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

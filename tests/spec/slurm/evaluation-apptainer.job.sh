@@ -17,7 +17,7 @@ export GREETING='it'"'"'s me'
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw \
     --bind /lustre/data:/data:ro --pwd /home/me/evals/.evalmake/work/0123456789ab.1 \
     docker://registry.acme.com:5000/evals/sums:1 python3 -m evalmake.native \
-    /home/me/evals/.evalmake/work/0123456789ab.1/native.json > log 2>&1 < /dev/null
+    /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

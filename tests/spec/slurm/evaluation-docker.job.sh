@@ -19,7 +19,7 @@ export GREETING='it'"'"'s me'
     /home/me/evals/.evalmake/work/0123456789ab.1 --entrypoint /bin/sh \
     registry.acme.com:5000/evals/sums:1 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh python3 \
     -m evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
-    > log 2>&1 < /dev/null
+    >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

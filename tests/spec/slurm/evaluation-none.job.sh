@@ -14,7 +14,7 @@ export GREETING='it'"'"'s me'
 
 /opt/evalmake/bin/python -P -m evalmake.gateway.beside \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json /opt/evalmake/bin/python -m \
-    evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json > log 2>&1 < /dev/null
+    evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

@@ -18,7 +18,7 @@ export GREETING='it'"'"'s me'
     --container-mounts=/home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw,/lustre/data:/data:ro \
     --container-workdir=/home/me/evals/.evalmake/work/0123456789ab.1 --no-container-mount-home \
     --container-env=EVALMAKE_MODEL_URL,EVALMAKE_OUT,EVALMAKE_WORKDIR,GREETING,HUB_TOKEN python3 -m \
-    evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json > log 2>&1 < /dev/null
+    evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status
