@@ -14,7 +14,7 @@ from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
 from evalmake.lang.files import write_atomic
 from evalmake.lang.hashing import hash_file
 from evalmake.lang.source import Span
-from evalmake.planner.checks import check_detached
+from evalmake.planner.checks import check_detached, has_its_python
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
 from evalmake.planner.results import ResultSet
@@ -237,7 +237,8 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
         cell = node.evaluation
         harness = workspace.plugins.get("harnesses", cell.benchmark.plugin)
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
-        if (missing := environments.missing(cell.benchmark, harness)) is not None:
+        there = has_its_python(project.executors[node.executor])
+        if not there and (missing := environments.missing(cell.benchmark, harness)) is not None:
             found.append(missing)
         wanted, places = secrets_of(project, node), [cell.variant.block.executor]
         for name in node.services:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
@@ -13,6 +14,7 @@ import pytest
 
 pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
 from daemons import needed  # noqa: E402
+from mock_servers import mock_server  # noqa: E402
 from projects import Project  # noqa: E402
 
 from evalmake.run.environments import Environment  # noqa: E402
@@ -134,6 +136,18 @@ def simple_evals(environments: Path) -> Environment:
     if not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ):
         pytest.skip("installs 700 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS")
     return built(environments, "nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start mock servers with a key and settings; the root URL of each."""
+    with ExitStack() as stack:
+
+        def start(api_key: str = "", **settings: object) -> str:
+            file = tmp_path / f"port-{len(list(tmp_path.glob('port-*')))}"
+            return stack.enter_context(mock_server(settings, file, api_key))
+
+        yield start
 
 
 def built(environments: Path, *packages: str) -> Environment:

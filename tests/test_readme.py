@@ -74,6 +74,7 @@ def test_every_command_has_a_test() -> None:
     assert all(line.startswith("evalmake ") for line in DAILY)
     assert sorted(PROSE) == [
         ".ci/run",
+        "evalmake --detach",
         "evalmake clean",
         "evalmake init",
         "evalmake pin",

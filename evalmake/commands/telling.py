@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import click
 
 from evalmake.commands.asked import locate
 from evalmake.planner.graph import Node
+from evalmake.planner.ports import Executor
 from evalmake.project.words import Words
 from evalmake.store.journal import Journal
 from evalmake.ui import drawing, explaining, showing
@@ -71,10 +74,15 @@ def explain_command(file: Path | None, directory: Path | None, code: str) -> int
 def logs_command(file: Path | None, directory: Path | None, target: str, follow: bool) -> int:
     """The log of a target: of the job that runs, else of its last attempt."""
     workspace = Workspace.open(locate(file))
-    path = _running_log(workspace, target)
-    if path is not None:
-        _follow(workspace, target, path, follow)
-        return 0
+    executors = workspace.executors()
+    try:
+        path = _running_log(workspace, executors, target)
+        if path is not None:
+            _follow(workspace, executors, target, path, follow)
+            return 0
+    finally:
+        for executor in executors.values():
+            executor.close()
     servers = _servers_of(workspace, target)
     for name in servers:
         kept = workspace.root / "logs" / f"{name}.log"
@@ -104,15 +112,22 @@ def _servers_of(workspace: Workspace, target: str) -> list[str]:
     return []
 
 
-def _running_log(workspace: Workspace, target: str) -> Path | None:
+def _running_log(
+    workspace: Workspace, executors: Mapping[str, Executor], target: str
+) -> Path | None:
+    """Where it is, once its executor was asked: some bring it when they are."""
     for entry in Journal(workspace.root / "journal").entries():
         path = Path(entry.workdir) / "log"
-        if entry.name == target and path.exists():
-            return path
+        if entry.name == target and (executor := executors.get(entry.executor)) is not None:
+            executor.poll(entry.id)
+            return path if path.exists() else None
     return None
 
 
-def _follow(workspace: Workspace, target: str, path: Path, follow: bool) -> None:
+def _follow(
+    workspace: Workspace, executors: Mapping[str, Executor], target: str, path: Path, follow: bool
+) -> None:
+    """Print what is there, and what comes; the file may be replaced by a longer one."""
     from evalmake.run.secrets import Secrets
 
     secrets = Secrets()
@@ -123,13 +138,22 @@ def _follow(workspace: Workspace, target: str, path: Path, follow: bool) -> None
             if not secrets.missing([name])
         }
     )
-    with path.open("rb") as stream:
-        while True:
+    stream, running = path.open("rb"), True
+    try:
+        while running:
+            running = follow and _running_log(workspace, executors, target) == path
             for line in stream:
                 click.echo(secrets.hide(line), nl=False)
-            if not follow or _running_log(workspace, target) != path:
-                return
-            time.sleep(0.2)
+            with contextlib.suppress(OSError):
+                if not os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                    read = stream.tell()
+                    stream.close()
+                    stream = path.open("rb")
+                    stream.seek(read)
+            if running:
+                time.sleep(0.2)
+    finally:
+        stream.close()
 
 
 def _stored_log(store: Any, node: Node, several: bool) -> None:

@@ -58,7 +58,7 @@ def cancel_command(file: Path | None, directory: Path | None, words: Sequence[st
     names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
     executors, journal, count = workspace.executors(), Journal(workspace.root / "journal"), 0
     with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
-        for entry in list(journal.entries()):
+        for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name)):
             executor = executors.get(entry.executor)
             if entry.kind != "evaluate" or entry.name not in names or executor is None:
                 continue

@@ -18,6 +18,7 @@ class _Unbuilt:
         images=True,
         gpus=True,
         services=True,
+        public=True,
         missing="this version of evalmake cannot run jobs there",
     )
 

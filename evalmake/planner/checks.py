@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalmake.lang.diagnostic import Diagnostics, closest
+from evalmake.lang.values import Files
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.ports import Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
+from evalmake.project.pins import packages_of
 from evalmake.project.project import Project
 from evalmake.project.validate import validate
 
@@ -20,6 +22,7 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     check_places(project, graph, plugins, found)
     check_servers(project, graph, plugins, found)
     check_ports(project, graph, plugins, found)
+    check_reach(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
     check_interceptors(project, graph, plugins, found)
     found.check()
@@ -45,6 +48,59 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             )  # fmt: skip
         elif not (benchmark.block.image or offers.bare):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+        if offers.beside:
+            _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
+
+
+def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """A job that brings its gateways asks servers itself: they are beside it, or reached from anywhere."""
+    told: set[tuple[str, str]] = set()
+    for node in graph.nodes.values():
+        cell, executor = node.evaluation, project.executors[node.executor]
+        if not plugins.get("executors", executor.plugin).offers.beside:
+            continue
+        for name in node.services:
+            deployment = project.deployments[name]
+            other = project.executors[deployment.block.executor]
+            public = plugins.get("executors", other.plugin).offers.public
+            if other is executor or public or (cell.eval, name) in told:
+                continue
+            told.add((cell.eval, name))
+            found.error(
+                "executor-lacks", f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
+                f"and deployment `{name}` is on `{other.name}` ({other.plugin})",
+                deployment.span, about=f"eval {cell.eval}",
+                help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],
+            )  # fmt: skip
+
+
+def sees_our_files(executor: Declared) -> bool:
+    """Whether jobs of an executor that is no container engine's find this host's files at their paths."""
+    return getattr(executor.settings, "host", None) is None
+
+
+def has_its_python(executor: Declared) -> bool:
+    """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
+    return not sees_our_files(executor) or bool(getattr(executor.settings, "python", None))
+
+
+def _not_there(declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
+    """What is installed, or lies, on this host is nothing to the nodes of a cluster behind ssh."""
+    if sees_our_files(executor):
+        return
+    why = f"executor `{executor.name}` ({executor.plugin}) does not see this host's files"
+    if packages_of(declared) and not declared.block.image:
+        found.error(
+            "executor-lacks", f"{why}, and `packages` are installed here",
+            declared.fields.spans["packages",].value, f"named by this {declared.kind}", about=about,
+            help=["name an `image` that has them", "or have them in the executor's `python`, and leave out `packages`"],
+        )  # fmt: skip
+    if isinstance(getattr(declared.block, "weights", None), Files):
+        found.error(
+            "executor-lacks", f"{why}, and the weights are some of them",
+            declared.fields.spans["weights",].value, "known here only", about=about,
+            help=["name where they lie on the cluster, as a text, or `hf://ORG/NAME@REVISION`"],
+        )  # fmt: skip
 
 
 def check_detached(
@@ -108,6 +164,8 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
                 notes=["what listens in a container is reached only by a port that was named before"],
                 help=["add the port that it listens on, at 0.0.0.0, as `port = 8000`"],
             )  # fmt: skip
+        if offers.beside:
+            _not_there(declared, executor, f"deployment {name}", found)
         if declared.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",

@@ -29,6 +29,7 @@ class Offers:
     bare: bool = True  # a job may name no image
     gpus: bool = False
     services: bool = False
+    public: bool = False  # its servers are reached from anywhere
     isolated: bool = False  # each job has a network of its own: ports of servers do not clash
     reattach: bool = True
     queues: bool = False  # it has a queue of its own, and is given all jobs at once

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
+from evalmake.planner.checks import sees_our_files
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, Job
 from evalmake.run.gateways import At, Gateways
@@ -48,7 +49,7 @@ class Ways:
         task.tokens = tuple(route.token for route in routes.values())
         job = self.workshop.evaluation(node, task.id, routes)
         declared = self.workshop.project.executors[task.executor]
-        near = getattr(declared.settings, "host", None) is None
+        near = sees_our_files(declared)
         at_once = self._riding.at_once(node, self.cells, declared.block.slots)
         job = self._riding.accompany(job, node, at, routes, near, at_once)
         return replace(job, slots=at_once if at_once < self.cells else None)

@@ -73,11 +73,12 @@ def _facts(outcome: Outcome) -> list[str]:
     stale = len(outcome.plan.stale)
     failed = len({node.action.digest for node in outcome.plan.stale}) - len(outcome.ran)
     failed -= outcome.detached
-    text = f"{len(outcome.ran)} ran"
-    text += f", {failed} did not finish" if failed > 0 else ""
     reused = len(outcome.plan.decisions) - stale
-    text += f", {reused} reused" if reused else ""
-    lines.append(text)
+    ran = len(outcome.ran) or failed > 0 or reused or not outcome.detached
+    told = [f"{len(outcome.ran)} ran"] if ran else []
+    told += [f"{failed} did not finish"] if failed > 0 else []
+    told += [f"{reused} reused"] if reused else []
+    lines += [", ".join(told)] if told else []
     if outcome.detached:
         lines.append(
             f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them"

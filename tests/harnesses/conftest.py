@@ -1,13 +1,11 @@
-"""What tests of harnesses share: workspaces and servers."""
+"""What tests of harnesses share: workspaces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mock_servers import mock_server
 from workspaces import Bench, kill, started_in
 
 
@@ -25,15 +23,3 @@ def bench(tmp_path: Path, environments: Path) -> Iterator[Bench]:
             process.communicate()
     for pid in started_in(root):
         kill(pid)
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start mock servers with a key and settings; the root URL of each."""
-    with ExitStack() as stack:
-
-        def start(api_key: str = "", **settings: object) -> str:
-            file = tmp_path / f"port-{len(list(tmp_path.glob('port-*')))}"
-            return stack.enter_context(mock_server(settings, file, api_key))
-
-        yield start

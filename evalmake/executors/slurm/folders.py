@@ -9,10 +9,11 @@ import shlex
 import shutil
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO
 
 from evalmake.executors.archive import unpack
@@ -21,6 +22,7 @@ from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.planner.ports import Job
 
 _COPIED = 64 * 2**20  # bytes: a larger input is linked to where nodes see the same file
+_SMALL = 512  # KiB: a larger file comes when its job is over
 _INPUTS = "inputs"
 REPLIES = "replies"
 """In a job's folder, and for all of them beside it: what models replied."""
@@ -42,6 +44,7 @@ class Folders:
         self.shell = shell
         self._work = f"{work or '.evalmake/jobs'}/{key}"
         self._there = "" if shell.host else os.path.realpath(root)
+        self._bringing = threading.Lock()
 
     @property
     def near(self) -> bool:
@@ -110,38 +113,45 @@ class Folders:
         return found
 
     def look(self, ids: Collection[str], names: Iterable[str]) -> None:
-        """Bring these small files of running jobs, as far as there are any, where they are not here."""
+        """Bring these files of running jobs, as far as there are any and they are small, where they are not here."""
         if self.near or not ids:
             return
         listed = " ".join(f"{id}/{name}" for id in ids for name in names)
         data = self.shell.run(
-            f"cd {shlex.quote(self.there)} && tar -c $(ls -d {listed} 2>/dev/null) 2>/dev/null || true"
+            f"cd {shlex.quote(self.there)} && tar -c $(find {listed} -type f -size -{_SMALL}k 2>/dev/null)"
+            " 2>/dev/null || true"
         )
         with tarfile.open(fileobj=io.BytesIO(data)) if data else _nothing() as tar:
             for entry in tar:
                 if entry.isreg() and (content := tar.extractfile(entry)) is not None:
                     path = self.root / entry.name
-                    if path.parent.resolve().is_relative_to(self.root.resolve()):
+                    own = (
+                        self.root / PurePosixPath(entry.name).parts[0]
+                    )  # gone, where a build has collected it
+                    if own.exists() and path.parent.resolve().is_relative_to(self.root.resolve()):
                         path.parent.mkdir(exist_ok=True)
                         unfinished = path.with_name(f".{path.name}.new")
                         unfinished.write_bytes(content.read())
                         unfinished.replace(path)
 
     def bring(self, ids: Collection[str]) -> None:
-        """The folders of jobs, outputs and log and all, whole or not at all."""
+        """The folders of jobs, outputs and log and all, whole or not at all; not those that are not there."""
         if self.near or not ids:
             return
         above, _, last = self.there.rpartition("/")
         secret = " ".join(f"{last}/{id}/{name}" for id in ids for name in (SECRETS, KEYS))
         listed = " ".join(f"{last}/{id}" for id in ids)
         brought = self.root / ".brought"
-        unpack(
-            self.shell.read(f"cd {shlex.quote(above)} && rm -f {secret} && tar -c {listed}"),
-            brought,
+        text = (
+            f"cd {shlex.quote(above)} && rm -f {secret}"
+            f" && tar -c --no-recursion {last} --recursion $(ls -d {listed} 2>/dev/null)"
         )
-        for id in ids:
-            shutil.rmtree(self.root / id, ignore_errors=True)
-            (brought / id).rename(self.root / id)
+        with self._bringing:
+            unpack(self.shell.read(text), brought)
+            for folder in list(brought.iterdir()):
+                shutil.rmtree(self.root / folder.name, ignore_errors=True)
+                folder.rename(self.root / folder.name)
+            brought.rmdir()
 
     def gather(self, ids: Iterable[str], python: str) -> None:
         """Let later jobs there begin with the replies that these were given; it is a kindness."""
@@ -200,9 +210,10 @@ class Folders:
 
 
 def _make(job: Job, near: bool) -> None:
-    """A job's folder with its inputs, where nodes see this host's files."""
+    """A job's folder with its inputs, where nodes see this host's files; other users see nothing in it."""
     shutil.rmtree(job.workdir, ignore_errors=True)
-    (job.workdir / "out").mkdir(parents=True)
+    job.workdir.mkdir(0o700, parents=True)
+    (job.workdir / "out").mkdir()
     for name, source in job.inputs.items() if near else ():
         path = job.workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)

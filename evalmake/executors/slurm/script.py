@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Beside, Job
@@ -86,6 +86,11 @@ def job_script(
         f'echo "{_OWN_ID}" > {STARTED}/by',
         *(f"module load {shlex.quote(module)} >> log 2>&1" for module in settings.modules),
         *settings.prologue,
+        *(
+            [f"mkdir -p {shlex.quote(kept_there(there))}"]
+            if settings.host and inside and _writes(job)
+            else []
+        ),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
     ]
@@ -145,13 +150,23 @@ def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, st
     """What a container has of its node: source, target, mode."""
     found = {there: (there, "rw")}
     for path, one in job.mounts.items():
-        found[path] = (str(one.source.absolute()), "rw" if one.writable else "ro")
+        source = kept_there(there) if one.writable and settings.host else str(one.source.absolute())
+        found[path] = (source, "rw" if one.writable else "ro")
     for linked in _linked(job):
         found[str(linked)] = (str(linked), "ro")
     for mount in settings.mounts:
         source, target, mode = f"{mount}:ro".split(":")[:3]
         found[target] = (source, mode)
     return [(source, target, mode) for target, (source, mode) in found.items()]
+
+
+def _writes(job: Job) -> bool:
+    return any(mount.writable for mount in job.mounts.values())
+
+
+def kept_there(there: str) -> str:
+    """What jobs of a cluster behind ssh may write beside their own folders and keep: a hub's files."""
+    return str(PurePosixPath(there).parents[1] / "hub")
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:
@@ -161,7 +176,7 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 def _folded(words: Iterable[str]) -> str:
     """A command whose output goes to the log, no line too long to be read."""
     lines = [""]
-    for word in [*words, "> log 2>&1 < /dev/null"]:
+    for word in [*words, ">> log 2>&1 < /dev/null"]:
         if lines[-1].strip() and len(lines[-1]) + len(word) > _WIDTH:
             lines[-1] += "\\"
             lines.append("    ")

@@ -27,7 +27,7 @@ _SLOWER = 1.4
 _SETTLED = 20.0  # seconds after which what nobody knows of is taken for lost: file systems lag
 _TAIL = 4000
 _BEFORE = "cancelled before it was submitted"
-_BROUGHT = ("progress.json", "port", "gateway/usage.json", "gateway-judge/usage.json")
+_BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Watch:
         self._missing: dict[str, float] = {}
         self._doomed: set[str] = set()
         self._brought: set[str] = set()
+        self._bringing = threading.Lock()
         self._away = ""
         self._next = 0.0
         self._pace = _SOON
@@ -119,9 +120,15 @@ class Watch:
             shutil.rmtree(batch.folder, ignore_errors=True)
 
     def bring(self, id: str) -> None:
-        """Have a job's outputs here, if they were not brought with others'."""
-        if id not in self._brought:
-            self._of.folders.bring([id])
+        """Have a job's outputs here, and by the same copy those of all others that have ended."""
+        with self._bringing:
+            if id in self._brought:
+                return
+            ended = [one for one in self._batches if one == id or self._over(one)]
+            wanted = [one for one in ended if one not in self._brought]
+            self._of.folders.gather(wanted, self._of.python)
+            self._of.folders.bring(wanted)
+            self._brought.update(wanted)
 
     def said(self, id: str) -> bytes:
         """What Slurm printed of a job itself, as when it ended it."""
@@ -286,7 +293,6 @@ class Watch:
     def _conclude(self, gone: Mapping[str, Seen | None], queue: Mapping[str, Seen]) -> None:
         """How jobs ended: their own exit status, or else what Slurm says of them."""
         folders = self._of.folders.ended(gone)
-        self._bring_what_ended([id for id, ended in folders.items() if ended.status is not None])
         lost = {}
         for id, seen in gone.items():
             ended, own = folders[id], self._slurm_id(id)
@@ -310,20 +316,6 @@ class Watch:
             known = told.get(own)
             state = state_of(known) if known else JobState(Phase.ENDED, None, unknown)
             self._set(id, self._ended(id, state))
-
-    def _bring_what_ended(self, ids: list[str]) -> None:
-        """Copy the outputs of all that ended in one go; what cannot be had is told when it is asked for."""
-        wanted = [id for id in ids if id not in self._brought]
-        if not wanted:
-            return
-        self._of.folders.gather(wanted, self._of.python)
-        try:
-            self._of.folders.bring(wanted)
-        except ConnectionError:
-            raise
-        except OSError:
-            return
-        self._brought.update(wanted)
 
     def _ended(self, id: str, state: JobState) -> JobState:
         """What we had cancelled was not ended by somebody else."""

@@ -1,0 +1,148 @@
+"""Whole builds on a cluster: scores, replies and records are those of any other executor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clustered import ROOM, Clustered, model
+from mock_servers import requests
+from scripted import Seen, Upstream, reply, said
+from sums import put_lm_eval
+from workspaces import SUMS, Bench
+
+from evalmake.run.environments import Environment
+
+PROCESS = "executor cluster { backend = process }\n"
+CELLS = f"""\
+eval asked {{
+    model     in [good, poor]
+    benchmark = sums
+    seed      in 1..SEEDS
+    limit     = 6
+    executor  = cluster
+    {ROOM}
+}}
+"""
+SOME = ("asked/*/1", "asked/*/2")
+
+
+def by_process(bench: Clustered) -> dict[str, list[float | None]]:
+    """The scores of some evaluations when processes of this host run them, in a workspace of their own."""
+    other = Bench(bench.root / "other", bench.env)
+    other.root.mkdir()
+    other.sums(12)
+    text = (bench.root / "Evalfile").read_text()
+    other.evalfile(PROCESS, text[text.index("model good") :])
+    ended = other.run(*SOME)
+    assert ended.status == 0, ended.text
+    return other.scores()
+
+
+@pytest.mark.parametrize(("place", "seeds"), [("near", 20), ("far", 4), ("accounted", 4)])
+def test_cells(
+    place: str, seeds: int, request: pytest.FixtureRequest, serve: Callable[..., str]
+) -> None:
+    """Cells go out in one call, are scored as by processes, and leave nothing; what was answered is kept."""
+    bench: Clustered = request.getfixturevalue(place)
+    good, poor = serve(skill=0.9), serve(skill=0.3)
+    bench.sums(12)
+    cells = CELLS.replace("SEEDS", str(seeds))
+    bench.evalfile(bench.executor(), model(good, "good"), model(poor, "poor"), SUMS, cells)
+    ended = bench.run()
+
+    assert ended.status == 0, ended.text
+    assert bench.sbatches() == 1
+    scores = bench.scores()
+    assert len(scores) == 2 * seeds
+    bench.clean()
+    assert "nothing to do" in bench.run().out
+    attempt = bench.attempts()[0]
+    assert attempt.facts.keys() >= {"slurm-job", "node"}
+    assert attempt.name in bench.output(attempt, "slurm/job.sh").decode()
+    assert f"--array=0-{2 * seeds - 1}\n" in bench.output(attempt, "slurm/batch.sh").decode()
+    expected = by_process(bench)
+    assert {name: scores[name] for name in expected} == expected
+
+    before = requests(good), requests(poor)
+    bench.edit("limit     = 6", "limit     = 9")
+    ended = bench.run(*SOME)
+    assert ended.status == 0, ended.text
+    assert (requests(good) - before[0], requests(poor) - before[1]) == (2 * 3, 2 * 3)
+    bench.clean()
+
+
+JUDGED = """\
+benchmark graded {{
+    harness = native
+    files   = file("sums.jsonl")
+    prompt  = "{{question}}"
+    target  = "{{answer}}"
+    scorer  = judge
+    judge   = grader
+}}
+eval graded {{
+    model     = subject
+    benchmark = graded
+    executor  = cluster
+    {room}
+}}
+"""
+
+
+def graded(seen: Seen) -> list[bytes]:
+    """A model that says who it was asked as, and a judge that grades all as right."""
+    return [reply(said("GRADE: 1" if json.loads(seen.body)["model"] == "grader" else "7"))]
+
+
+def test_judge(either: Clustered) -> None:
+    """A job brings a gateway to its judge, too: both are asked, and what each used is on record."""
+    upstream = Upstream(graded)
+    grader = model(upstream.url.removesuffix("/v1"), "grader").replace('"mock"', '"grader"')
+    either.sums(4)
+    either.evalfile(
+        either.executor(), model(upstream.url.removesuffix("/v1")), grader, JUDGED.format(room=ROOM)
+    )
+    ended = either.run()
+    assert ended.status == 0, ended.text
+    assert either.scores() == {"graded": [1.0]}
+    asked = [body["model"] for body in upstream.bodies]
+    assert sorted(asked) == ["grader"] * 4 + ["mock"] * 4
+    [attempt] = either.attempts()
+    for folder in ("gateway", "gateway-judge"):
+        assert json.loads(either.output(attempt, f"{folder}/usage.json"))["requests"] == 4
+    either.clean()
+
+
+HARNESS = f"""\
+benchmark arithmetic {{
+    harness  = lm-eval
+    packages = ["lm-eval[api]==0.4.13"]
+    files    = glob("tasks/*")
+    offline  = true
+    task     = "ev_arithmetic"
+}}
+eval generated {{
+    model     = subject
+    benchmark = arithmetic
+    limit     = 4
+    executor  = cluster
+    {ROOM.replace("400", "1500")}
+}}
+"""
+
+
+@pytest.mark.timeout(600)  # the environment may have to be installed
+def test_packages(
+    near: Clustered, lm_eval: Environment, environments: Path, serve: Callable[..., str]
+) -> None:
+    """A harness runs on a node from its environment here."""
+    put_lm_eval(near.root / "tasks", "arithmetic.yaml")
+    near.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
+    near.evalfile(near.executor(), model(serve(skill=1.0)), HARNESS)
+    ended = near.run()
+    assert ended.status == 0, ended.text
+    assert list(near.scores()) == ["generated"]
+    near.clean()

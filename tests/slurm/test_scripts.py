@@ -1,0 +1,93 @@
+"""What Slurm is given for a job, as a person reads it: for each way to run images, and for none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from daemons import needed
+from projects import check_golden
+
+from evalmake.executors.slurm.script import batch_script, directives, job_script
+from evalmake.executors.slurm.settings import Settings
+from evalmake.lang.values import Duration
+from evalmake.planner.ports import Beside, Job, Mount
+
+GOLDEN = Path(__file__).parents[1] / "spec" / "slurm"
+WORK = Path("/home/me/evals/.evalmake/work")
+RUNTIMES = ("none", "pyxis", "apptainer", "docker", "podman")
+EVALUATION = Job(
+    "0123456789ab.1", "asked/good/1", ("{python}", "-m", "evalmake.native", f"{WORK}/0123456789ab.1/native.json"),
+    WORK / "0123456789ab.1", env={"EVALMAKE_OUT": f"{WORK}/0123456789ab.1/out", "GREETING": "it's me"},
+    image="registry.acme.com:5000/evals/sums:1", timeout=3600, cpus=1.5, memory=400 * 2**20,
+    beside=Beside(("{python}", "-P", "-m", "evalmake.gateway.beside", f"{WORK}/0123456789ab.1/beside.json"),
+                  ("EVALMAKE_MODEL_URL",), ("MODEL_KEY",)),
+)  # fmt: skip
+DEPLOYMENT = Job(
+    "ba9876543210.1", "llama", ("vllm", "serve", "/models/llama", "--port", "8000"), WORK / "ba9876543210.1",
+    env={"HF_HUB_CACHE": "/hub"}, image="vllm/vllm-openai:v0.11.0", port=8000, gpus=2,
+    mounts={"/models/llama": Mount(Path("/lustre/models/llama")), "/hub": Mount(Path("/home/me/hub"), writable=True)},
+)  # fmt: skip
+
+
+def scripts(job: Job, there: str, settings: Settings, secrets: tuple[str, ...]) -> dict[str, str]:
+    """Both scripts of a job."""
+    asks = directives(job, settings)
+    batch = batch_script("evalmake-0123-4567", asks, "evalmake", [job.id, "another.1"], 4)
+    own = job_script(job, there, settings, "/opt/evalmake/bin/python", secrets)
+    return {"batch.sh": batch, "job.sh": own}
+
+
+@pytest.mark.parametrize("kind", ["evaluation", "deployment"])
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_scripts(runtime: str, kind: str, tmp_path: Path) -> None:
+    """They are those on record (UPDATE_GOLDEN=1 writes them), and neither bash nor shellcheck complains."""
+    settings = Settings(
+        container=runtime, account="evals", partition="gpu long", nodes=1, time=Duration(5400), modules=("cuda/12.4",),
+        prologue=("export TMPDIR=/scratch",), directives=("--exclusive",), mounts=("/lustre/data:/data",),
+    )  # fmt: skip
+    job, secrets = (
+        (EVALUATION, ("HUB_TOKEN", "MODEL_KEY"))
+        if kind == "evaluation"
+        else (DEPLOYMENT, ("HUB_TOKEN",))
+    )
+    if runtime == "none":
+        job = replace(job, image=None, mounts={})
+    needed("shellcheck", "" if (checker := shutil.which("shellcheck")) else "not installed")
+    for name, text in scripts(job, str(job.workdir), settings, secrets).items():
+        path = tmp_path / name
+        path.write_text(text)
+        for argv in (["bash", "-n", path], [checker, "-S", "info", "-e", "SC1090,SC1091", path]):
+            done = subprocess.run(argv, capture_output=True, text=True)
+            assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        if name == "job.sh" or runtime == "none":
+            GOLDEN.mkdir(exist_ok=True) if os.environ.get("UPDATE_GOLDEN") else None
+            check_golden(GOLDEN / f"{kind}-{runtime}.{name}", text)
+
+
+def test_words_stay_words(tmp_path: Path) -> None:
+    """Whatever stands in a value, the job is given exactly that."""
+    odd = "a 'b' \"c\" $HOME `date` \\ ; ü\nline"
+    job = Job(
+        "x.1", "odd", ("python3", "-c", "import os, sys; print(sys.argv[1:], [os.environ['ODD']])", odd),
+        tmp_path / "x.1", env={"ODD": odd},
+    )  # fmt: skip
+    job.workdir.mkdir()
+    text = job_script(job, str(job.workdir), Settings(), "python3", ())
+    done = subprocess.run(["bash"], input=text, text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (job.workdir / "log").read_text() == f"{[odd]} {[odd]}\n"
+    assert (job.workdir / "status").read_text() == "0\n"
+
+
+def test_hub_behind_ssh() -> None:
+    """What is fetched from the hub is kept on the cluster, not where this host keeps it."""
+    settings = Settings(container="pyxis", host="login")
+    text = job_script(DEPLOYMENT, "/lustre/me/evalmake/abc/ba9876543210.1", settings, "python3", ())
+    assert "/lustre/me/evalmake/hub:/hub:rw" in text
+    assert "mkdir -p /lustre/me/evalmake/hub\n" in text
+    assert "/home/me" not in text

@@ -1,0 +1,25 @@
+#!/bin/bash
+# asked/good/1 (evalmake's job 0123456789ab.1); what it prints goes to `log`
+cd /home/me/evals/.evalmake/work/0123456789ab.1 || exit 97
+mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
+echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+module load cuda/12.4 >> log 2>&1
+export TMPDIR=/scratch
+
+export EVALMAKE_OUT=/home/me/evals/.evalmake/work/0123456789ab.1/out
+export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/0123456789ab.1
+export GREETING='it'"'"'s me'
+. ./.keys && rm -f .keys  # only its owner can read it
+
+/opt/evalmake/bin/python -P -m evalmake.gateway.beside \
+    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json docker run --user "$(id -u):$(id -g)" \
+    --rm --init --name evalmake-0123456789ab.1 --network host --security-opt no-new-privileges -v \
+    /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw -v \
+    /lustre/data:/data:ro -e EVALMAKE_MODEL_URL -e EVALMAKE_OUT -e EVALMAKE_WORKDIR -e GREETING -w \
+    /home/me/evals/.evalmake/work/0123456789ab.1 --entrypoint /bin/sh \
+    registry.acme.com:5000/evals/sums:1 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh python3 \
+    -m evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
+    >> log 2>&1 < /dev/null
+status=$?
+echo $status > .status && mv .status status
+exit $status
