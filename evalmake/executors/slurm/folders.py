@@ -9,6 +9,7 @@ import shlex
 import shutil
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Folders:
         self.shell = shell
         self._work = f"{work or '.evalmake/jobs'}/{key}"
         self._there = "" if shell.host else os.path.realpath(root)
+        self._bringing = threading.Lock()
 
     @property
     def near(self) -> bool:
@@ -135,13 +137,15 @@ class Folders:
         secret = " ".join(f"{last}/{id}/{name}" for id in ids for name in (SECRETS, KEYS))
         listed = " ".join(f"{last}/{id}" for id in ids)
         brought = self.root / ".brought"
-        unpack(
-            self.shell.read(f"cd {shlex.quote(above)} && rm -f {secret} && tar -c {listed}"),
-            brought,
-        )
-        for id in ids:
-            shutil.rmtree(self.root / id, ignore_errors=True)
-            (brought / id).rename(self.root / id)
+        with self._bringing:
+            unpack(
+                self.shell.read(f"cd {shlex.quote(above)} && rm -f {secret} && tar -c {listed}"),
+                brought,
+            )
+            for id in ids:
+                shutil.rmtree(self.root / id, ignore_errors=True)
+                (brought / id).rename(self.root / id)
+            shutil.rmtree(brought)
 
     def gather(self, ids: Iterable[str], python: str) -> None:
         """Let later jobs there begin with the replies that these were given; it is a kindness."""
