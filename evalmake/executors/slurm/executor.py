@@ -65,7 +65,11 @@ class SlurmExecutor:
     def fetch(self, id: str, into: Path) -> None:
         """Outputs and log are copied here, and removed there."""
         state = self.poll(id)
-        if state.phase is not Phase.ENDED or (self.root / id / _ENDED).exists():
+        if state.phase is not Phase.ENDED:
+            return
+        if (self.root / id / _ENDED).exists():  # a kill came before its batch was forgotten
+            self.watch.state(id)
+            self.watch.forget(id)
             return
         self.cluster.folders.forget(id)
         self.watch.bring(id)
