@@ -73,13 +73,13 @@ def test_cancelled_by_hand(near: Trial) -> None:
     """A job that somebody cancels has failed by that, whether it ran or waited; the others have not."""
     near.cells(4, go(near) + SCORE, memory=3000)
     process = near.start()
-    first, _ = running(near, 2)
-    waits = near.jobs("PENDING")[-1]
-    near.cluster.run("scancel", first, waits)
+    [array] = {near.cluster.jobs()[id]["array_job_id"] for id in running(near, 2)}
+    near.cluster.scancel(f"{array}_0", f"{array}_3")
     let_go(near)
     ended = end(process)
     assert ended.status == 2, ended.text
-    assert ended.err.count("failed: CANCELLED: somebody ended it in Slurm") == 2, ended.text
+    for name in ("tried/1", "tried/4"):
+        assert f"error: {name} failed: CANCELLED: somebody ended it in Slurm" in ended.err, ended.text
     assert len(near.scores()) == 2
     near.clean()
 
@@ -172,7 +172,7 @@ def test_refused(near: Trial) -> None:
     near.cluster.wrappers.forget()
     ended = near.run()
     assert ended.status == 2
-    assert "invalid partition specified: nowhere" in ended.text
+    assert "Invalid partition name specified" in ended.text
     assert len(near.cluster.wrappers.calls("sbatch")) == 1
     near.clean()
 
@@ -212,22 +212,25 @@ def test_squeue_fails(near: Trial) -> None:
 
 @pytest.mark.parametrize("accounting", [False, True])
 def test_forgotten_by_squeue(accounting: bool) -> None:
-    """A job that squeue shows no more is told by its folder; one that left no word there, by accounting."""
+    """A job that squeue shows no more is told by its folder; else by accounting, or it is run again."""
     needed("Slurm", lacking())
     with cluster(nodes=1, accounting=accounting, MinJobAge="3") as hasty, trial(hasty) as work:
-        work.cells(2, f"test $EVALMAKE_SEED = 1 && exec sleep 600\n{SCORE}")
-        process = work.start("--detach")
-        assert end(process).status == 0
+        stays = f"test $EVALMAKE_SEED = 1 && {ONCE.format(open=work.open)}"
+        work.cells(2, stays + SCORE)
+        assert end(work.start("--detach")).status == 0
         running(work, 2)
         until(lambda: len(work.jobs()) == 1, hasty.jobs)
-        hasty.expire(*work.jobs())
+        hasty.scancel(*work.jobs())
         until(lambda: not hasty.jobs(), hasty.jobs)
-        if accounting:
-            hasty.accounting.slurmdbd.stop()  # type: ignore[union-attr]
-            hasty.accounting.slurmdbd.start(lambda: True)  # type: ignore[union-attr]
         ended = work.run()
-        assert "TIMEOUT" in ended.text if accounting else "gone from Slurm's queue" in ended.text
-        assert work.scores()["tried/2"] == [0.5]
+        [first] = [one for one in work.attempts() if (one.name, one.attempt) == ("tried/1", 1)]
+        if accounting:
+            assert "CANCELLED: somebody ended it in Slurm" in first.detail, ended.text
+            assert work.scores() == {"tried/2": [0.5]}
+        else:
+            assert first.detail.startswith("it is gone from Slurm's queue"), ended.text
+            halves(work, 2)
+        assert work.begun()[2] == 1
         work.clean()
 
 

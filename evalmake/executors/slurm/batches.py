@@ -58,7 +58,7 @@ def batches(root: Path) -> Iterator[Batch]:
         try:
             ids = (folder / "jobs").read_text().split()
         except OSError:  # it is being written, or a kill came then
-            continue
+            ids = []
         left = {id for id in ids if (root / id).exists()}
         there = folder / "id"
         yield Batch(folder, ids, there.read_text().strip() if there.exists() else "", left)

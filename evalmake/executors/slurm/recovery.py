@@ -10,20 +10,19 @@ from evalmake.executors.slurm.batches import Batch, batches
 from evalmake.executors.slurm.cluster import Cluster
 
 
-def recovered(cluster: Cluster) -> list[Batch]:
-    """The batches of earlier builds that still have jobs here; those that Slurm never had are removed.
+def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
+    """The batches of earlier builds that still have jobs here, and those that Slurm never had.
 
+    The latter are to be removed, but not by who merely looks: another evalmake may be submitting them.
     An sbatch that is still on its way then finds no script, or its jobs find nothing to run.
     """
-    kept = []
-    for batch in list(batches(cluster.root)):
-        if batch.left and not batch.slurm:
-            find(cluster, batch)
-        if batch.left and batch.slurm:
-            kept.append(batch)
+    known, lost = [], []
+    for batch in batches(cluster.root):
+        if batch.left and (batch.slurm or find(cluster, batch)):
+            known.append(batch)
         else:
-            remove(cluster, batch)
-    return kept
+            lost.append(batch)
+    return known, lost
 
 
 def find(cluster: Cluster, batch: Batch) -> bool:

@@ -52,6 +52,7 @@ class Watch:
         self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
         self._states: dict[str, JobState] = {}
+        self._lost: list[Batch] = []
         self._missing: dict[str, float] = {}
         self._doomed: set[str] = set()
         self._brought: set[str] = set()
@@ -66,6 +67,7 @@ class Watch:
         with self._changed:
             if not self._known:
                 self._recover()
+            self._tidy()
             id = prepared.job.id
             self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
             self._ready[id] = prepared
@@ -94,9 +96,11 @@ class Watch:
 
     def end(self, id: str) -> None:
         """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
-        if self.state(id).over:
-            return
+        over = self.state(id).over
         with self._changed:
+            self._tidy()
+            if over:
+                return
             self._doomed.add(id)
             self._next, self._pace = 0.0, _SOON
             self._begin()
@@ -110,6 +114,7 @@ class Watch:
         with self._changed:
             self._states.pop(id, None)
             batch = self._batches.pop(id, None)
+            self._tidy()
         if batch is None:
             return
         batch.left.discard(id)
@@ -349,13 +354,20 @@ class Watch:
 
     def _recover(self) -> None:
         """Find what earlier builds submitted: also what was on its way when they were killed."""
-        for batch in recovered(self._of):
+        found, self._lost = recovered(self._of)
+        for batch in found:
             for id in batch.left:
                 self._batches[id] = batch
                 self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
         self._known = True
         if self._batches:
             self._look()
+
+    def _tidy(self) -> None:
+        """Remove what earlier builds did not come to submit; only a build does so."""
+        for batch in self._lost:
+            remove(self._of, batch)
+        self._lost = []
 
     def _slurm_id(self, id: str) -> str:
         return dict(self._batches[id].slurm_ids())[id]
