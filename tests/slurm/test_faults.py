@@ -73,13 +73,15 @@ def test_cancelled_by_hand(near: Trial) -> None:
     """A job that somebody cancels has failed by that, whether it ran or waited; the others have not."""
     near.cells(4, go(near) + SCORE, memory=3000)
     process = near.start()
-    [array] = {near.cluster.jobs()[id]["array_job_id"] for id in running(near, 2)}
-    near.cluster.scancel(f"{array}_0", f"{array}_3")
+    running(near, 2)
+    near.cluster.scancel(f"{near.array()}_0", f"{near.array()}_3")
     let_go(near)
     ended = end(process)
     assert ended.status == 2, ended.text
     for name in ("tried/1", "tried/4"):
-        assert f"error: {name} failed: CANCELLED: somebody ended it in Slurm" in ended.err, ended.text
+        assert f"error: {name} failed: CANCELLED: somebody ended it in Slurm" in ended.err, (
+            ended.text
+        )
     assert len(near.scores()) == 2
     near.clean()
 
@@ -220,7 +222,7 @@ def test_forgotten_by_squeue(accounting: bool) -> None:
         assert end(work.start("--detach")).status == 0
         running(work, 2)
         until(lambda: len(work.jobs()) == 1, hasty.jobs)
-        hasty.scancel(*work.jobs())
+        hasty.scancel(f"{work.array()}_0")
         until(lambda: not hasty.jobs(), hasty.jobs)
         ended = work.run()
         [first] = [one for one in work.attempts() if (one.name, one.attempt) == ("tried/1", 1)]

@@ -16,9 +16,7 @@ TIMEOUT = (
     "TIMEOUT: it reached its time limit: what it was answered is kept; raise `time` of its "
     "executor, or `retries`, and it goes on from there"
 )
-LATE = (
-    "DEADLINE: it could not end before its deadline: ask for less time, or for another partition"
-)
+LATE = "DEADLINE: it could not end before its deadline: ask for less time, or for another partition"
 MEMORY = "OUT_OF_MEMORY: it ran out of memory: raise `resources.memory`"
 STATES = {
     "PENDING": (Phase.QUEUED, None, "queued"),

@@ -102,9 +102,7 @@ class Trial(Bench):
 
     def executor(self) -> SlurmExecutor:
         """One that knows of the workspace's jobs, and asks nothing by itself."""
-        return SlurmExecutor(
-            "cluster", SlurmExecutor.Settings(), self.root / ".evalmake" / "work"
-        )
+        return SlurmExecutor("cluster", SlurmExecutor.Settings(), self.root / ".evalmake" / "work")
 
     def jobs(self, *states: str) -> list[str]:
         """The workspace's jobs that are in these states; without any, those that are not over."""
@@ -114,6 +112,12 @@ class Trial(Bench):
             for id, job in self.cluster.jobs().items()
             if job["name"].startswith(prefix) and job["job_state"] in (states or LIVE)
         ]
+
+    def array(self) -> str:
+        """The array that its jobs are in."""
+        known = self.cluster.jobs()
+        [array] = {str(known[id]["array_job_id"] or id) for id in self.jobs()}
+        return array
 
     def far(self) -> list[str]:
         """What the workspace has on the login node, beside what is kept there for later jobs."""
@@ -148,8 +152,9 @@ def trial(cluster: Cluster, login: Login | None = None) -> Iterator[Trial]:
             if process.poll() is None:
                 kill(process.pid)
                 process.communicate()
-        if left := made.jobs():
-            cluster.run("scancel", *left)
+        known = cluster.jobs()
+        if left := {str(known[id]["array_job_id"] or id) for id in made.jobs() if id in known}:
+            cluster.scancel(*left)
 
 
 def far_python() -> Path:
