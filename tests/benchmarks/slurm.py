@@ -36,8 +36,9 @@ def main(options: argparse.Namespace) -> int:
         with trial(running) as work:
             work.cells(options.jobs, SCORE)
             spent = _forgotten(running)
-            ended = work.run(f"SLOTS={options.slots}")
-            assert ended.status == 0, ended.text[-2000:]
+            process = work.start(f"SLOTS={options.slots}")
+            _, said = process.communicate()
+            assert process.returncode == 0, said[-2000:]
             assert work.begun() == Counter(range(1, options.jobs + 1))
             _print(f"evalmake, {options.jobs} jobs", running, *spent())
         spent = _forgotten(running)
