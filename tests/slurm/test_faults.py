@@ -70,7 +70,10 @@ def halves(work: Trial, count: int) -> None:
 
 
 def test_cancelled_by_hand(near: Trial) -> None:
-    """A job that somebody cancels has failed by that, whether it ran or waited; the others have not."""
+    """A running job that somebody cancels has failed by that; of one that waited nothing may be left to tell.
+
+    Slurm forgets at once a job of an array that never began, where it keeps no accounts.
+    """
     near.cells(4, go(near) + SCORE, memory=3000)
     process = near.start()
     running(near, 2)
@@ -78,11 +81,10 @@ def test_cancelled_by_hand(near: Trial) -> None:
     let_go(near)
     ended = end(process)
     assert ended.status == 2, ended.text
-    for name in ("tried/1", "tried/4"):
-        assert f"error: {name} failed: CANCELLED: somebody ended it in Slurm" in ended.err, (
-            ended.text
-        )
-    assert len(near.scores()) == 2
+    assert "error: tried/1 failed: CANCELLED: somebody ended it in Slurm" in ended.err
+    gone = "it is gone from Slurm's queue, and its folder does not say how it ended"
+    assert f"error: tried/4 failed: {gone}" in ended.err or ended.err.count("CANCELLED") > 1
+    assert sorted(near.scores()) == ["tried/2", "tried/3"]
     near.clean()
 
 
