@@ -111,10 +111,13 @@ class Riding:
 
     def close(self, id: str) -> str:
         """The job is over: what it was answered comes to the other replies; what was wrong with that."""
-        from evalmake.gateway.keeping import export
+        from evalmake.gateway.keeping import export, holding
 
         own, kept = self.workshop.folder(id) / _REPLIES, self.gateways.replies
-        if kept is None or not own.is_dir():
+        if kept is None:
+            return ""
+        held = holding(own)
+        if not (held.replies or held.trouble):
             return ""
         try:
             export(own, kept.folder)

@@ -1,7 +1,8 @@
 """`python -m tests.benchmarks`: evalmake beside ninja and GNU make, in one run on one machine.
 
 `python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py),
-`python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py).
+`python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py), and
+`python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import containers, gateway, graphs, servers
+from tests.benchmarks import containers, gateway, graphs, servers, slurm
 from tests.benchmarks.measure import Timing, timed
 
 
@@ -86,6 +87,8 @@ def _options() -> argparse.Namespace:
         "containers", description=containers.__doc__, help="compare runs in containers"
     )
     containers.add_options(boxes)
+    jobs = others.add_parser("slurm", description=slurm.__doc__, help="count calls of Slurm")
+    slurm.add_options(jobs)
     return parser.parse_args()
 
 

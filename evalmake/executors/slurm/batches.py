@@ -7,7 +7,6 @@ evalmake finds again what a killed one submitted, by the batch's name where the 
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +16,16 @@ PREFIX = "slurm-"
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """One call of sbatch. `left` are the jobs whose outputs have not been brought yet."""
+    """One call of sbatch. `left` are the jobs whose outputs have not been brought yet.
+
+    One that was `tried` may be known to Slurm though its reply was lost.
+    """
 
     folder: Path
     ids: list[str]
     slurm: str = ""
     left: set[str] = field(default_factory=set)
+    tried: bool = False
 
     def slurm_ids(self) -> Iterator[tuple[str, str]]:
         """Every job with Slurm's id of it."""
@@ -50,15 +53,12 @@ def new_batch(folder: Path, ids: list[str], script: str) -> Batch:
 
 
 def batches(root: Path) -> Iterator[Batch]:
-    """Those that are written down, and still have jobs here."""
+    """Those that are written down."""
     for folder in sorted(root.glob(f"{PREFIX}*")):
         try:
             ids = (folder / "jobs").read_text().split()
         except OSError:  # it is being written, or a kill came then
-            continue
+            ids = []
         left = {id for id in ids if (root / id).exists()}
-        if not left:
-            shutil.rmtree(folder, ignore_errors=True)
-            continue
         there = folder / "id"
         yield Batch(folder, ids, there.read_text().strip() if there.exists() else "", left)

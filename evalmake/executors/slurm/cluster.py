@@ -8,6 +8,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from evalmake.executors.slurm.batches import PREFIX
 from evalmake.executors.slurm.commands import Commands
 from evalmake.executors.slurm.folders import Folders
 from evalmake.executors.slurm.settings import Settings
@@ -26,3 +27,7 @@ class Cluster:
         self.folders = Folders(root, self.shell, settings.work, place[:12])
         self.commands = Commands(self.shell)
         self.python = settings.python or (sys.executable if self.folders.near else "python3")
+
+    def name(self, folder: str) -> str:
+        """The name that the jobs of a batch have in Slurm, by its folder's."""
+        return f"{self.prefix}{folder.removeprefix(PREFIX)}"

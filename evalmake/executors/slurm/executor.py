@@ -41,6 +41,7 @@ class SlurmExecutor:
         self.watch = Watch(self.cluster)
         self._addresses: dict[str, str] = {}
         self._forwarded: dict[tuple[str, int], int] = {}
+        self._going: set[str] = set()  # jobs whose folders do not say how they ended
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Make `job` ready to be handed over with the others that are submitted now."""
@@ -55,17 +56,21 @@ class SlurmExecutor:
 
     def poll(self, id: str) -> JobState:
         """A job's state when Slurm was last asked, which goes on beside."""
-        return _read(self.root / id / _ENDED) or self.watch.state(id)
+        return self._ended(id) or self.watch.state(id)
 
     def cancel(self, id: str) -> None:
         """scancel: TERM, and KILL after the cluster's own grace."""
-        if _read(self.root / id / _ENDED) is None:
+        if self._ended(id) is None:
             self.watch.end(id)
 
     def fetch(self, id: str, into: Path) -> None:
         """Outputs and log are copied here, and removed there."""
         state = self.poll(id)
-        if state.phase is not Phase.ENDED or (self.root / id / _ENDED).exists():
+        if state.phase is not Phase.ENDED:
+            return
+        if self._ended(id):  # a kill came before its batch was forgotten
+            self.watch.state(id)
+            self.watch.forget(id)
             return
         self.cluster.folders.forget(id)
         self.watch.bring(id)
@@ -73,6 +78,7 @@ class SlurmExecutor:
         self._keep_scripts(id, into)
         said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
         write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+        self._going.discard(id)
         self.watch.forget(id)
 
     def here(self) -> str:
@@ -123,6 +129,15 @@ class SlurmExecutor:
         """End the thread and the connection."""
         self.watch.stop()
         self.cluster.shell.close()
+
+    def _ended(self, id: str) -> JobState | None:
+        """How a job ended, once that is on disk; nobody but `fetch` writes it there."""
+        if id in self._going:
+            return None
+        ended = _read(self.root / id / _ENDED)
+        if ended is None:
+            self._going.add(id)
+        return ended
 
     def _add_words_of_slurm(self, id: str, into: Path) -> None:
         """What Slurm itself printed of a job stands below what the job did."""

@@ -151,7 +151,7 @@ class Folders:
             for folder in list(brought.iterdir()):
                 shutil.rmtree(self.root / folder.name, ignore_errors=True)
                 folder.rename(self.root / folder.name)
-            brought.rmdir()
+            shutil.rmtree(brought)
 
     def gather(self, ids: Iterable[str], python: str) -> None:
         """Let later jobs there begin with the replies that these were given; it is a kindness."""

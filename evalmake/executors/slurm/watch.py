@@ -5,9 +5,7 @@ One `Condition` guards all that both threads touch. Slurm is asked by this threa
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -15,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalmake.executors.bell import Bell
-from evalmake.executors.slurm.batches import Batch, batches, new_batch, new_folder
+from evalmake.executors.slurm.batches import Batch, new_batch, new_folder
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.commands import Full
+from evalmake.executors.slurm.recovery import find, recovered, remove
 from evalmake.executors.slurm.script import batch_script
 from evalmake.executors.slurm.states import Seen, refined, state_of
 from evalmake.planner.ports import Job, JobState, Phase
@@ -53,6 +52,7 @@ class Watch:
         self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
         self._states: dict[str, JobState] = {}
+        self._lost: list[Batch] = []
         self._missing: dict[str, float] = {}
         self._doomed: set[str] = set()
         self._brought: set[str] = set()
@@ -64,8 +64,11 @@ class Watch:
     # What the scheduler asks ----------------------------------------------------------------------
 
     def add(self, prepared: Prepared) -> None:
-        """Submit with the next batch."""
+        """Submit with the next batch; what earlier builds left is known by then."""
         with self._changed:
+            if not self._known:
+                self._recover()
+            self._tidy()
             id = prepared.job.id
             self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
             self._ready[id] = prepared
@@ -94,9 +97,11 @@ class Watch:
 
     def end(self, id: str) -> None:
         """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
-        if self.state(id).over:
-            return
+        over = self.state(id).over
         with self._changed:
+            self._tidy()
+            if over:
+                return
             self._doomed.add(id)
             self._next, self._pace = 0.0, _SOON
             self._begin()
@@ -110,14 +115,13 @@ class Watch:
         with self._changed:
             self._states.pop(id, None)
             batch = self._batches.pop(id, None)
+            self._tidy()
         if batch is None:
             return
         batch.left.discard(id)
         self._brought.discard(id)
         if not batch.left:
-            with contextlib.suppress(OSError):
-                self._of.folders.remove([*batch.ids, batch.folder.name])
-            shutil.rmtree(batch.folder, ignore_errors=True)
+            remove(self._of, batch)
 
     def bring(self, id: str) -> None:
         """Have a job's outputs here, and by the same copy those of all others that have ended."""
@@ -245,7 +249,7 @@ class Watch:
         for part in parts:
             folder = new_folder(self._of.root)
             ids = [one.job.id for one in part]
-            name = self._name(folder.name)
+            name = self._of.name(folder.name)
             batch = new_batch(folder, ids, batch_script(name, asks, comment, ids, at_once))
             with self._changed:
                 self._batches |= dict.fromkeys(ids, batch)
@@ -253,9 +257,11 @@ class Watch:
         return made
 
     def _submit(self, batch: Batch, jobs: list[Prepared]) -> None:
-        folders = self._of.folders
-        folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
-        batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
+        if not (batch.tried and find(self._of, batch)):
+            folders = self._of.folders
+            folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
+            batch.tried = True
+            batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
         self._tell(jobs, JobState(Phase.QUEUED, None, "queued"))
         self._pace = _SOON
 
@@ -271,7 +277,7 @@ class Watch:
         if doomed := self._doomed & out.keys():
             ids = {id: slurm for b in {out[id] for id in doomed} for id, slurm in b.slurm_ids()}
             self._of.commands.cancel([ids[id] for id in doomed])
-        names = {self._name(batch.folder.name) for batch in out.values()}
+        names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
         gone: dict[str, Seen | None] = {}
         running = []
@@ -301,9 +307,12 @@ class Watch:
             )
             other = queue.get(ended.by) if ended.by and ended.by != own else None
             if ended.status is not None:
-                self._set(id, JobState(Phase.ENDED, ended.status, _said(ended.status), facts))
+                state = JobState(Phase.ENDED, ended.status, _said(ended.status), facts)
+                self._set(id, self._refined(id, state) if ended.status == 137 else state)
             elif other is not None and state_of(other).phase is not Phase.ENDED:
                 self._set(id, state_of(other))
+                if id in self._doomed:
+                    self._of.commands.cancel([ended.by])
             elif seen is not None and seen.state != "COMPLETED":
                 self._set(id, self._ended(id, state_of(seen)))
             elif self._waited(id):
@@ -321,6 +330,10 @@ class Watch:
         """What we had cancelled was not ended by somebody else."""
         if id in self._doomed and state.phase is Phase.ENDED:
             return JobState(Phase.ENDED, state.status or 143, "cancelled", state.facts)
+        return self._refined(id, state)
+
+    def _refined(self, id: str, state: JobState) -> JobState:
+        """With what Slurm printed of the job."""
         return refined(state, self.said(id).decode(errors="replace"))
 
     def _waited(self, id: str) -> bool:
@@ -333,35 +346,23 @@ class Watch:
 
     def _recover(self) -> None:
         """Find what earlier builds submitted: also what was on its way when they were killed."""
-        found = list(batches(self._of.root))
-        lost = {self._name(b.folder.name): b for b in found if not b.slurm}
-        if lost:
-            alive = self._of.commands.all(self._of.prefix)
-            for name, batch in lost.items():
-                ids = alive.get(name) or self._begun(batch)
-                if ids:
-                    batch.submitted(ids[0])
+        found, self._lost = recovered(self._of)
         for batch in found:
-            if batch.slurm:
-                for id in batch.left:
-                    self._batches[id] = batch
-                    self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
+            for id in batch.left:
+                self._batches[id] = batch
+                self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
         self._known = True
         if self._batches:
             self._look()
 
-    def _begun(self, batch: Batch) -> list[str]:
-        """Slurm's id of a batch of which nothing is known, as its jobs wrote it down, or sbatch."""
-        folder = shlex.quote(self._of.folders.of(batch.folder.name))
-        told = self._of.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
-        by = (ended.by for ended in self._of.folders.ended(batch.ids).values())
-        return [told.split(";")[0]] if told else [one.split("_")[0] for one in by if one][:1]
+    def _tidy(self) -> None:
+        """Remove what earlier builds did not come to submit; only a build does so."""
+        for batch in self._lost:
+            remove(self._of, batch)
+        self._lost = []
 
     def _slurm_id(self, id: str) -> str:
         return dict(self._batches[id].slurm_ids())[id]
-
-    def _name(self, folder: str) -> str:
-        return f"{self._of.prefix}{folder.removeprefix('slurm-')}"
 
     def _over(self, id: str) -> bool:
         return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)

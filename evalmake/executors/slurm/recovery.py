@@ -1,0 +1,47 @@
+"""Finding again what was submitted and not heard of: by earlier builds, or where a reply was lost."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import shutil
+
+from evalmake.executors.slurm.batches import Batch, batches
+from evalmake.executors.slurm.cluster import Cluster
+
+
+def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
+    """The batches of earlier builds that still have jobs here, and those that Slurm never had.
+
+    The latter are to be removed, but not by who merely looks: another evalmake may be submitting them.
+    An sbatch that is still on its way then finds no script, or its jobs find nothing to run.
+    """
+    known, lost = [], []
+    for batch in batches(cluster.root):
+        if batch.left and (batch.slurm or find(cluster, batch)):
+            known.append(batch)
+        else:
+            lost.append(batch)
+    return known, lost
+
+
+def find(cluster: Cluster, batch: Batch) -> bool:
+    """Whether Slurm has a batch: as its queue shows, or as its jobs wrote down, or sbatch."""
+    if ids := cluster.commands.all(cluster.prefix).get(cluster.name(batch.folder.name)):
+        batch.submitted(ids[0])
+        return True
+    folder = shlex.quote(cluster.folders.of(batch.folder.name))
+    told = cluster.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
+    by = [ended.by for ended in cluster.folders.ended(batch.ids).values() if ended.by]
+    ids = [told.split(";")[0]] if told else [one.split("_")[0] for one in by][:1]
+    if ids:
+        batch.submitted(ids[0])
+    return bool(ids)
+
+
+def remove(cluster: Cluster, batch: Batch) -> None:
+    """Remove a batch of which nothing is to come, and on the cluster its jobs' folders."""
+    name = batch.folder.name
+    with contextlib.suppress(OSError):
+        cluster.folders.remove([*batch.ids, name, f".new-{name}"])
+    shutil.rmtree(batch.folder, ignore_errors=True)
