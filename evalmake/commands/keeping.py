@@ -84,8 +84,8 @@ def clean_command(file: Path | None, directory: Path | None) -> int:
             for entry in [e for e in journal.entries() if e.executor == name]:
                 shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
                 journal.remove(entry.id)
-    click.echo("nothing was left" if not removed else f"{removed} removed")
     found.check()
+    click.echo("nothing was left" if not removed else f"{removed} removed")
     return 0
 
 

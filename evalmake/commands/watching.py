@@ -83,7 +83,7 @@ def _all_out(workspace: Workspace, executors: dict[str, Executor]) -> list[Out]:
             continue
         state = executor.poll(entry.id)
         gone = state.phase is Phase.UNKNOWN
-        detail = "was not submitted yet" if gone else state.detail
+        detail = "is not begun yet" if gone else state.detail
         found.append(Out(entry, state.phase.value, detail, _progress(workspace, entry)))
     return sorted(found, key=lambda one: _by_number(one.entry.name))
 

@@ -85,11 +85,33 @@ def check_weights(
             "bad-value", f"engine `{block.engine}` cannot fetch weights from {kind}://", span, about=about,
             help=[f"fetch them first, and name what it can serve: {_kinds(schemes)}"],
         )  # fmt: skip
+    elif left_out := _left_out(deployment):
+        more = ", ..." if len(left_out) > 3 else ""
+        found.error(
+            "bad-value", f"the server would see more than the weights that {about} names", span, about=about,
+            notes=[f"in the same folder: {', '.join(left_out[:3])}{more}"],
+            help=["name all that is in the folder, or keep the weights in one of their own"],
+        )  # fmt: skip
     elif kind == "hf" and "@" in block.weights and not revisions:
         found.error(
             "bad-value", f"engine `{block.engine}` cannot be told a revision", span, about=about,
             help=['fetch the weights first, and name their files: glob("FOLDER/*")'],
         )  # fmt: skip
+
+
+def _left_out(deployment: Declared) -> list[str]:
+    """Files beside those that a `glob()` names: the server would see them, and nothing would know."""
+    named = deployment.block.weights
+    if not isinstance(named, Files) or named.single:
+        return []
+    root, known = folder(deployment), {file.path for file in named.files}
+    there = (path for path in root.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(root))
+        for path in there
+        if path not in known
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    )
 
 
 def _kinds(schemes: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ from evalmake.project.references import named
 
 HUB = "hf://"
 _DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
-_REVISION = re.compile(r"@[0-9a-f]{7,64}$")
+_REVISION = re.compile(r"@([0-9a-f]{40}|(?=\d*[a-f])[0-9a-f]{7,64})$")  # @20240601 is a tag
 _KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
 
 

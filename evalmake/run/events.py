@@ -68,6 +68,15 @@ class OutOfReach:
 
 
 @dataclass(frozen=True, slots=True)
+class Queued:
+    """So many evaluations wait in an executor's queue, and `why` most of them do."""
+
+    executor: str
+    count: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """An evaluation was submitted."""
 
@@ -108,7 +117,7 @@ class Interrupted:
 
 
 Event = (
-    Waiting | Installing | Began | Adopted | ServiceChanged | ServiceAwaited | OutOfReach | Started
+    Waiting | Installing | Began | Adopted | ServiceChanged | ServiceAwaited | OutOfReach | Queued | Started
     | Progressed | Ended | Interrupted
 )  # fmt: skip
 Emit = Callable[[Event], None]

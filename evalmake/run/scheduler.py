@@ -56,11 +56,8 @@ class Scheduler:
         self.detach = detach
         self.workshop = workshop
         self.executors = executors
-        self.store = store
-        self.emit = emit
-        self.secrets = secrets
-        self.jobs = jobs
-        self.keep_going = keep_going
+        self.store, self.emit, self.secrets = store, emit, secrets
+        self.jobs, self.keep_going = jobs, keep_going
         self.servers = servers
         self.ways = Ways(workshop, gateways, executors)
         self.unasked = unasked
@@ -150,7 +147,7 @@ class Scheduler:
         task.attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{task.attempt}"
         task.started, task.queued = time.time(), 0.0
-        task.ended_for, task.last_error = "", ""
+        task.ended_for, task.last_error, task.silent_since = "", "", 0.0
         task.servers, task.beside = self.services.ids(task.needs), at
         gpus = self.services.gpus.take(task.id, task.executor, task.gpus)
         self.waiting.remove(task)
@@ -169,17 +166,20 @@ class Scheduler:
         """Begin jobs, all at once: an executor may take its time with each."""
 
         def begin(task: Task, job: Job) -> EvalmakeError | OSError | None:
+            task.started = time.time()
             try:
                 self.executors[task.executor].submit(job, self.secrets.resolve(job.secrets))
             except (EvalmakeError, OSError) as error:
                 return error
             return None
 
+        self.running |= {task.id: task for task, _ in jobs}
         for (task, _), error in zip(jobs, together(begin, *zip(*jobs, strict=True)), strict=True):
             if error is not None:
+                del self.running[task.id]
                 self._not_begun(task, error)
             else:
-                self.running[task.id], task.put_off = task, 0
+                task.put_off = 0
                 self.emit(Started(task.node.name, task.executor, task.attempt))
 
     def _not_begun(self, task: Task, error: EvalmakeError | OSError) -> None:
@@ -235,8 +235,6 @@ class Scheduler:
 
     def _wait(self) -> None:
         """Sleep until a job ends or a signal comes; look up often only while a server starts."""
-        if not self.running and not self.waiting:
-            return
         starting = self.services.tick()
         names = {task.executor for task in self.running.values()}
         handles = [handle for name in names for handle in self.executors[name].waitables()]
@@ -257,6 +255,7 @@ class Scheduler:
             self.held |= state.held
             if state.phase is Phase.QUEUED:
                 task.queued = now - task.started
+                self.reach.waits(task.executor, "" if state.held else state.detail)
             if now - task.started - task.queued > task.timeout.seconds:
                 task.ended_for = f"timed out after {task.timeout}"
             elif (lost := self.services.failed(task.needs)) is not None:
@@ -265,6 +264,7 @@ class Scheduler:
                 self._look_at(task)
             if task.ended_for:
                 doomed.append(task)
+        self.reach.tell()
         self._all_ended(over)
         self._cancel(doomed)
         told = [JobState(Phase.ENDED, 143, task.ended_for) for task in doomed]
@@ -309,7 +309,7 @@ class Scheduler:
         """
         name, folder = task.node.name, self.workshop.folder(task.id)
         gone = not isinstance(error, ConnectionError)
-        if not (gone or doomed):
+        if not (gone or doomed or task.unheard()):
             return
         if gone and error is not None:
             state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")

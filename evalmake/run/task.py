@@ -18,6 +18,8 @@ from evalmake.planner.ports import Outcome
 from evalmake.run.gateways import At
 from evalmake.run.served import Served
 
+_UNHEARD = 900.0  # seconds in which the outputs of a job that is over may be out of reach
+
 
 @dataclass(slots=True, eq=False)
 class Task:
@@ -38,9 +40,15 @@ class Task:
     started: float = 0.0
     queued: float = 0.0  # seconds since then in which it did not run yet
     progress: tuple[int, int, int] = (0, 0, 0)
+    silent_since: float = 0.0
     ended_for: str = ""  # why it was ended before its end
     last_error: str = ""  # of its model, as its gateway saw it
     cache_trouble: str = ""  # why its replies are not kept
+
+    def unheard(self) -> bool:
+        """Its outputs are out of reach: whether they were so for too long to wait on."""
+        self.silent_since = self.silent_since or time.time()
+        return time.time() - self.silent_since > _UNHEARD
 
     @property
     def needs(self) -> tuple[str, ...]:

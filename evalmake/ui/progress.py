@@ -16,6 +16,7 @@ from evalmake.run.events import (
     Interrupted,
     OutOfReach,
     Progressed,
+    Queued,
     ServiceAwaited,
     ServiceChanged,
     Started,
@@ -156,6 +157,8 @@ def sentence(event: Event, verbose: bool) -> str:
             return _changed(event, verbose)
         case ServiceAwaited(name, doing):
             return f"deployment {name}: still starting" + (f": {_line(doing)}" if doing else "")
+        case Queued(executor, count, why):
+            return f"{executor}: {count} in its queue: {why}"
         case OutOfReach(executor, why):
             return f"{why}; waiting for it" if why else f"executor {executor}: reached again"
         case Started(name, executor, attempt):

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -329,3 +330,33 @@ def test_sweep(docker: Made, root: Path, engine: Dockerd) -> None:
     assert mine.poll("job.1").phase is Phase.UNKNOWN
     assert len(left(engine, other)) == 1
     assert [id for id, _ in other.sweep()] == ["job.1"]
+
+
+def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
+    """Jobs that begin together share one closed network, and nothing is left of its rules."""
+    closed = docker(network="gateway").closed
+    assert closed is not None
+    with ThreadPoolExecutor(4) as pool:
+        addresses = set(pool.map(lambda _: closed.open(), range(8)))
+    assert len(addresses) == 1
+    closed.remove()
+    rules = subprocess.run(["iptables", "-S"], capture_output=True, text=True, check=True).stdout
+    assert closed.name not in rules
+    assert not closed.mark.exists()
+
+
+def test_outputs_for_which_there_is_no_room(
+    docker: Made, root: Path, engine: Dockerd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be copied here is an error, and its container goes all the same."""
+    executor = docker()
+    executor.submit(job(root, "true"), {})
+    ended(executor)
+
+    def full(*words: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(executor, "_bring", full)
+    with pytest.raises(OSError, match="No space"):
+        executor.fetch("job.1", root / "job.1")
+    assert left(engine, executor) == []

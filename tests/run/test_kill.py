@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections import Counter
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -276,3 +277,25 @@ def test_killed_between_record_and_journal(bench: Bench) -> None:
     assert work.run("many/1", "-B").status == 0
     assert [a.job for a in work.attempts()] == [done.job, done.job[:-1] + "2"]
     work.clean()
+
+
+def test_adopted_after_a_long_wait(bench: Bench) -> None:
+    """A job that waited long in a queue is not said to have run all the while."""
+    bench.evalfile(TRIED.replace("1..8", "1..1"))
+    bench.edit("seed      in 1..1", "seed      in 1..1\n        timeout   = 60s")
+    go = bench.root / "go"
+    bench.job(f"while ! test -e {go}; do sleep 0.05; done; {SCORE}")
+    process = bench.start()
+    journal = Journal(bench.root / ".evalmake" / "journal")
+
+    def entry() -> Entry | None:
+        return next((one for one in journal.entries() if one.kind == "evaluate"), None)
+
+    wait_for(lambda: entry() is not None and (Path(entry().workdir) / "pid").exists())
+    kill(process.pid)
+    process.communicate()
+    found = entry()
+    assert found is not None
+    journal.write(replace(found, started=found.started - 3600))
+    go.touch()
+    assert bench.run().status == 0

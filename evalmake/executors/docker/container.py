@@ -26,6 +26,7 @@ from evalmake.planner.ports import Job
 FOLDER = "/evalmake"
 JOB, WORKSPACE, EXECUTOR = "evalmake.job", "evalmake.workspace", "evalmake.executor"
 IMAGE, DIGEST = "evalmake.image", "evalmake.digest"
+_PROCESSES = 8192  # and threads: what a program forks for ever is not to end its host
 _LARGE = 64 * 2**20  # bytes
 _KEPT = [
     "CHOWN",
@@ -67,6 +68,7 @@ def parameters(
         mounts=_mounts(job, settings, near),
         nano_cpus=round(job.cpus * 1e9) if job.cpus else None,
         mem_limit=job.memory,
+        pids_limit=_PROCESSES,
         memswap_limit=job.memory,  # the limit holds for memory and swap together
         shm_size=settings.shm.bytes if settings.shm else None,
         device_requests=_gpus(job),

@@ -53,15 +53,17 @@ class Engine:
         from requests.exceptions import RequestException
         from urllib3.exceptions import HTTPError
 
+        api = None
         try:
-            yield self._connected()
+            api = self._connected()
+            yield api
         except NotFound as error:
             raise LookupError(self.says(what, _explained(error))) from None
         except APIError as error:
             kind = FileExistsError if error.status_code == _CONFLICT else OSError
             raise kind(self.says(what, _explained(error))) from None
         except (DockerException, RequestException, HTTPError) as error:
-            raise self._lost(_reason(error)) from None
+            raise self._lost(_reason(error), api) from None
 
     def says(self, *parts: str) -> str:
         """A message of this executor's."""
@@ -113,10 +115,12 @@ class Engine:
             raise OSError(self.says(f"{wanted} {lacking[0]} ($DOCKER_CERT_PATH names the folder)"))
         return TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
 
-    def _lost(self, reason: str) -> ConnectionError:
+    def _lost(self, reason: str, api: Any = None) -> ConnectionError:
+        """The connection `api` is of no use; one that others have made since is."""
         why = self.says(f"cannot reach the engine at {self.host}", reason)
-        self._trouble = (time.monotonic() + _QUIET, why)
-        self.close()
+        if api is None or api is self._api:
+            self._trouble = (time.monotonic() + _QUIET, why)
+            self.close()
         return ConnectionError(why)
 
     def close(self) -> None:

@@ -262,7 +262,13 @@ class DockerExecutor:
         state = self._ended(id)
         if state.phase is Phase.ENDED:
             into.mkdir(parents=True, exist_ok=True)
-            self._bring(self._name(id), into)
+            try:
+                self._bring(self._name(id), into)
+            except ConnectionError:
+                raise
+            except OSError:  # as on a full disk: nobody will ask again
+                self._remove(self._name(id))
+                raise
             said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
             write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
 

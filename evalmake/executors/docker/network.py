@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,16 @@ class Closed:
         self.engine = engine
         self.name = name
         self.labels = labels
+        self._lock = threading.Lock()
         self.mark = root / name
         """A folder that is there before the network, and goes after it: a kill may come between."""
 
     def open(self) -> str:
         """This host's address in the network, which is made and shut off where it is not."""
+        with self._lock:
+            return self._opened()
+
+    def _opened(self) -> str:
         self._check()
         self.mark.mkdir(parents=True, exist_ok=True)
         self._shut()
@@ -114,10 +120,11 @@ class Closed:
 
     def allow(self, ports: Iterable[int]) -> None:
         """Let containers ask these ports of this host."""
-        for port in ports:
-            rule = [self.name, "-p", "tcp", "--dport", str(port), "-j", "ACCEPT"]
-            if not _iptables("-C", *rule):
-                self._must("-I", *rule)
+        with self._lock:
+            for port in ports:
+                rule = [self.name, "-p", "tcp", "--dport", str(port), "-j", "ACCEPT"]
+                if not _iptables("-C", *rule):
+                    self._must("-I", *rule)
 
     def _must(self, *words: str) -> None:
         if not _iptables(*words):
@@ -128,19 +135,25 @@ class Closed:
         """Take the network away, and what shuts it off; OSError while containers are in it."""
         with contextlib.suppress(LookupError), self.engine.asked("cannot remove a network") as api:
             api.remove_network(self.name)
-        _iptables("-D", "INPUT", "-i", self.name, "-j", self.name)
-        _iptables("-F", self.name)
-        _iptables("-X", self.name)
-        with contextlib.suppress(OSError):
-            self.mark.rmdir()
+        with self._lock:
+            while _iptables("-D", "INPUT", "-i", self.name, "-j", self.name):
+                pass
+            _iptables("-F", self.name)
+            _iptables("-X", self.name)
+            if not _iptables("-L", self.name, "-n"):
+                with contextlib.suppress(OSError):
+                    self.mark.rmdir()
 
 
 def _iptables(*words: str) -> bool:
     """Whether iptables does or finds it."""
     try:
         done = subprocess.run(
-            ["iptables", "-w", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["iptables", "-w", "20", *words],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=30,
         )
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return done.returncode == 0

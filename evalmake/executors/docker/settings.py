@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator
 
@@ -20,15 +22,26 @@ def _word(value: object) -> object:
 
 
 def _reachable(host: str | None) -> str | None:
-    if host is not None and not _HOST.fullmatch(host):
+    if host is not None and not (_HOST.fullmatch(host) and _has_parts(host)):
         raise ValueError("an engine is at unix:///SOCKET, tcp://HOST:PORT or ssh://[USER@]HOST")
     return host
+
+
+def _has_parts(host: str) -> bool:
+    """Whether its address can be one: a port is a number below 65,536."""
+    try:
+        parts = urlsplit(host)
+        return parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
+    except ValueError:
+        return False
 
 
 def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
         if not _MOUNT.fullmatch(mount):
             raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
+        if PurePosixPath(mount.split(":")[1]) == PurePosixPath("/evalmake"):
+            raise ValueError("/evalmake is the job's own folder: mount elsewhere")
     return mounts
 
 

@@ -1,0 +1,34 @@
+"""The same done to many at once."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from evalmake.run.together import together
+
+
+def test_each_in_its_place() -> None:
+    """Results come in the order of what was given, though the last is done first."""
+    gates = [threading.Event() for _ in range(4)]
+
+    def wait(at: int) -> int:
+        if at + 1 < len(gates):
+            assert gates[at + 1].wait(60)
+        gates[at].set()
+        return at
+
+    assert together(wait, range(4)) == [0, 1, 2, 3]
+
+
+def test_one_is_done_here() -> None:
+    """One alone needs no thread, and none is nothing."""
+    assert together(lambda _: threading.current_thread(), [1]) == [threading.current_thread()]
+    assert together(lambda one: one, []) == []
+
+
+def test_what_is_raised() -> None:
+    """An error of one is raised once all were begun."""
+    with pytest.raises(ZeroDivisionError):
+        together(lambda one: 1 // one, [1, 0, 2])
