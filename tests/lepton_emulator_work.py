@@ -308,7 +308,9 @@ class Work:
             if endpoint.crashes < CRASHES:
                 endpoint.crashes += 1
                 del endpoint.containers[id]
-                self._tell(endpoint, "BackOff", f"replica {id} ended and is started again")
+                self._tell(
+                    endpoint, "BackOff", f"replica {id} ended and is started again", "Warning"
+                )
                 self._replica(endpoint)
 
     def stop_job(self, job: Job) -> None:

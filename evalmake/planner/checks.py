@@ -18,11 +18,41 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     """EvalmakeError with all that is wrong."""
     found = Diagnostics()
     check_places(project, graph, plugins, found)
+    check_uses(project, graph, plugins, found)
     check_servers(project, graph, plugins, found)
     check_ports(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
     check_interceptors(project, graph, plugins, found)
     found.check()
+
+
+def check_uses(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """What executors themselves lack for what they are used for; jobs that are far away see no servers here."""
+    uses = {(node.executor, False): node for node in graph.nodes.values()}
+    places = {name: project.deployments[name].block.executor for name in graph.services}
+    for name, serves in (*uses, *dict.fromkeys((place, True) for place in places.values())):
+        executor = project.executors[name]
+        check = getattr(plugins.get("executors", executor.plugin), "check_use", None)
+        if check is not None:
+            check(executor, serves, found)
+    remote = {
+        n: plugins.get("executors", e.plugin).offers.remote for n, e in project.executors.items()
+    }
+    told: set[tuple[str, str]] = set()
+    for node in graph.nodes.values():
+        for name in node.services:
+            if (
+                remote[node.executor]
+                and not remote[places[name]]
+                and (name, node.executor) not in told
+            ):
+                told.add((name, node.executor))
+                found.error(
+                    "executor-lacks", f"jobs of executor `{node.executor}` cannot reach deployment `{name}`",
+                    node.evaluation.span, about=f"eval {node.evaluation.eval}",
+                    notes=[f"it runs on executor `{places[name]}`, which is reached from this host only"],
+                    help=["serve it on the same executor, or run the evaluations elsewhere"],
+                )  # fmt: skip
 
 
 def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
@@ -59,7 +89,7 @@ def check_detached(
         told.add(cell.eval)
         if not plugins.get("executors", executor.plugin).offers.beside:
             why = f"jobs of executor `{executor.name}` ({executor.plugin}) need evalmake while they run"
-            help = "leave out --detach, or give it an executor with `backend = slurm`"
+            help = "leave out --detach, or give it an executor with `backend = slurm` or `lepton`"
         elif node.services:
             why = f"evalmake looks after deployment `{next(iter(node.services))}` while it is used"
             help = "leave out --detach: what a killed evalmake left is found again, too"

@@ -75,19 +75,23 @@ class Folders:
                 path.touch(0o600)
                 path.write_bytes(data)
 
-    def send(self, batch: Path, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
-        """Copy a batch and its jobs to the cluster: all of it, or nothing that counts."""
+    def send(self, batch: Path | None, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
+        """Copy jobs to the cluster, and what says that they are a batch: all, or nothing that counts."""
         if self.near:
             return
         self._send_inputs(job for job, _ in jobs)
-        new = f".new-{batch.name}"
+        own = [batch] if batch else []
+        new = f".new-{batch.name if batch else next(iter(jobs))[0].id}"
         with tempfile.TemporaryFile() as spool:
             with tarfile.open(fileobj=spool, mode="w") as tar:
-                tar.add(batch, batch.name)
+                for folder in own:
+                    tar.add(folder, folder.name)
                 for job, secrets in jobs:
                     self._pack(tar, job, secrets)
             spool.seek(0)
-            names = " ".join(shlex.quote(name) for name in (*(j.id for j, _ in jobs), batch.name))
+            names = " ".join(
+                shlex.quote(name) for name in (*(j.id for j, _ in jobs), *(b.name for b in own))
+            )
             self.shell.run(
                 f"cd {shlex.quote(self.there)} && umask 077 && rm -rf {new} && mkdir {new} && tar -x -p -C {new}"
                 f" && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
@@ -142,6 +146,7 @@ class Folders:
         for id in ids:
             shutil.rmtree(self.root / id, ignore_errors=True)
             (brought / id).rename(self.root / id)
+        shutil.rmtree(brought, ignore_errors=True)
 
     def gather(self, ids: Iterable[str], python: str) -> None:
         """Let later jobs there begin with the replies that these were given; it is a kindness."""
