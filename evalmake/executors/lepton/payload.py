@@ -15,7 +15,7 @@ from evalmake.executors.lepton.settings import Settings
 from evalmake.planner.ports import Job
 
 PORT = 8000
-_KEPT = 3 * 24 * 3600  # seconds that Lepton keeps a job that is over
+_KEPT = 30 * 24 * 3600  # seconds that Lepton keeps a job that is over
 _FOLDER = "/tmp/evalmake"
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from evalmake.executors.slurm.folders import Folders
+from evalmake.executors.slurm.folders import INPUTS, REPLIES, Folders
 from evalmake.executors.slurm.shell import Shell
 from evalmake.planner.ports import Job
 
@@ -30,6 +30,11 @@ class Volume(Folders):
         names = " ".join(shlex.quote(job.id) for job, _ in jobs)
         there = shlex.quote(self.there)
         self.shell.run(f"cd {there} && chmod a+rx . inputs && chmod -R a+rwX {names}")
+
+    def ids(self) -> list[str]:
+        """The jobs that have folders there."""
+        names = self.shell.run(f"ls {shlex.quote(self.there)}").decode().split()
+        return [name for name in names if name not in (INPUTS, REPLIES)]
 
     def gather_all(self, ids: Collection[str]) -> None:
         """Let later jobs begin with what these were answered."""

@@ -358,6 +358,8 @@ class Watch:
                 self._remove(seen.job, out)
         used = {name for seen in (*jobs, *self._endpoints.values()) for name in seen.secrets}
         self.api.remove_secrets(set(self.api.secrets()) - used)
+        if self.volume:
+            self.volume.remove(set(self.volume.ids()) - self._out.keys())
         self._known = True
         if self._out:
             self._look()
@@ -381,7 +383,7 @@ class Watch:
             self._states[id] = JobState(Phase.RUNNING, None, seen.state, facts(seen))
 
     def _remove(self, id: str, out: Out) -> None:
-        """Remove all that is there of a job or an endpoint."""
+        """Remove all of it."""
         (self.api.remove_endpoint if out.serves else self.api.remove_job)(out.id)
         self.api.remove_secrets(out.secrets)
         if self.volume and not out.serves:

@@ -21,7 +21,7 @@ from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.planner.ports import Job
 
 _COPIED = 64 * 2**20  # bytes: a larger input is linked to where nodes see the same file
-_INPUTS = "inputs"
+INPUTS = "inputs"
 REPLIES = "replies"
 """In a job's folder, and for all of them beside it: what models replied."""
 
@@ -53,7 +53,7 @@ class Folders:
         """The absolute path of the folder of jobs on the cluster."""
         if not self._there:
             work = shlex.quote(self._work)
-            text = f"cd && umask 077 && mkdir -p {work}/{_INPUTS} && cd {work} && pwd -P"
+            text = f"cd && umask 077 && mkdir -p {work}/{INPUTS} && cd {work} && pwd -P"
             self._there = self.shell.run(text).decode().strip()
         return self._there
 
@@ -178,7 +178,7 @@ class Folders:
         wanted = {path.name: path for job in jobs for path in job.inputs.values()}
         if not wanted:
             return
-        folder = shlex.quote(f"{self.there}/{_INPUTS}")
+        folder = shlex.quote(f"{self.there}/{INPUTS}")
         lines = "".join(f"{name}\n" for name in wanted).encode()
         text = f'cd {folder} && while read -r f; do [ -f "$f" ] || echo "$f"; done'
         for name in self.shell.run(text, lines).decode().splitlines():
@@ -192,7 +192,7 @@ class Folders:
         tar.add(job.workdir, job.id)
         for name, path in job.inputs.items():
             link = tarfile.TarInfo(f"{job.id}/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, f"{self.there}/{_INPUTS}/{path.name}"
+            link.type, link.linkname = tarfile.SYMTYPE, f"{self.there}/{INPUTS}/{path.name}"
             for parent in reversed([*Path(name).parents][:-1]):
                 folder = tarfile.TarInfo(f"{job.id}/{parent}")
                 folder.type, folder.mode = tarfile.DIRTYPE, 0o755
