@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lepton_service import TOKEN, Lepton
@@ -195,3 +197,27 @@ def test_server_of_this_host(root: Path, service: Lepton) -> None:
     bench.edit("    executor = far\n    args", "    args")
     bench.edit('    image    = "acme/mock@sha256:0123"\n', "")
     assert "jobs of executor `far` cannot reach deployment `stand-in`" in bench.run("-n").err
+
+
+def test_preview(root: Path, service: Lepton) -> None:
+    """`-n -v` asks nothing and shows no secret; what it shows is what the public client then reads."""
+    bench = bench_on(root, service, 1)
+    said = bench.run("-n", "-v")
+    assert said.status == 0, said.text
+    assert service.calls() == []
+    assert KEY not in said.text
+    assert TOKEN not in said.text
+    endpoint, job = (json.loads(part.partition("\n")[2]) for part in said.out.split("\n\n")[2:])
+    assert endpoint["spec"]["api_tokens"] == [{"value": "***"}]
+    assert bench.run().status == 0
+    [made] = service.client("client.job.list_all(job_query_mode='alive_and_archive')")
+    job["spec"]["affinity"]["allowed_dedicated_node_groups"] = ["ng1-abcd"]
+    assert lean(made["spec"]).items() >= lean(job["spec"]).items()
+    assert lean(made["metadata"]).items() >= lean(job["metadata"]).items()
+
+
+def lean(value: Any) -> Any:
+    """Without what the public client adds of its own: keys without a value."""
+    if isinstance(value, dict):
+        return {key: lean(one) for key, one in value.items() if one is not None}
+    return [lean(one) for one in value] if isinstance(value, list) else value

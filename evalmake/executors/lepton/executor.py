@@ -9,10 +9,11 @@ saw last.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from evalmake.executors.lepton import settings
 from evalmake.executors.lepton.api import Api
@@ -20,7 +21,7 @@ from evalmake.executors.lepton.client import Client
 from evalmake.executors.lepton.login import address
 from evalmake.executors.lepton.making import Prepared
 from evalmake.executors.lepton.names import key_of
-from evalmake.executors.lepton.payload import Body, endpoint_body, job_body
+from evalmake.executors.lepton.payload import Body, endpoint_body, job_body, masked
 from evalmake.executors.lepton.script import job_script
 from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch import Watch
@@ -101,6 +102,14 @@ class LeptonExecutor:
             raise OSError(self.client.says("its jobs have no folder: add `work` and `here`"))
         folders = Path(self.volume.there)
         return job_body(job, self.settings, self.key, group, folders, secrets)
+
+    def preview(self, job: Job) -> dict[str, Any]:
+        """What Lepton would be asked to make: node groups by name, secrets and tokens masked."""
+        hidden, group = dict.fromkeys(job.secrets, ""), self.settings.node_group
+        if job.port:
+            return masked(endpoint_body(job, self.settings, self.key, group, "", hidden))
+        folders = Path(os.path.realpath(self.settings.here or "/")) / self.key
+        return masked(job_body(job, self.settings, self.key, group, folders, hidden))
 
     def poll(self, id: str) -> JobState:
         """A job's state when Lepton was last asked, which goes on beside."""
