@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import lepton_service
 import pytest
 from contract import ExecutorContract, ended, finished, job, running
 from daemons import until
 from lepton_service import TOKEN, Lepton
 
 from evalmake.executors.lepton import LeptonExecutor
+from evalmake.executors.lepton.login import address
+from evalmake.executors.lepton.names import endpoint_name, job_name
 from evalmake.lang.values import Duration, SecretRef
-from evalmake.planner.ports import Job, JobState, Phase
+from evalmake.planner.ports import Beside, Job, JobState, Mount, Phase
 
 Made = Callable[..., LeptonExecutor]
 IMAGE = "image@sha256:0123"
@@ -282,3 +285,65 @@ def test_old_workspace(make: Made, root: Path, service: Lepton) -> None:
     until(lambda: seen.append(executor.poll("served.s1")) or seen[-1].phase is Phase.REFUSED)
     assert "has no endpoints of the new API" in seen[-1].detail
     assert executor.poll("served.s1").phase is Phase.UNKNOWN
+
+
+def test_no_evalmake_in_the_image(make: Made, root: Path, service: Lepton) -> None:
+    """An image without evalmake cannot bring the gateways to its models: the state and the log say so."""
+    executor = make(python=lepton_service.python())
+    beside = Beside(("{python}", "-P", "-m", "evalmake.gateway.beside", "beside.json"))
+    executor.submit(job(root, "true", beside=beside), {})
+    state = finished(executor, root / "job.1")
+    assert "its image has no evalmake" in state.detail
+    assert "the image has no evalmake for" in (root / "job.1" / "log").read_text()
+
+
+LOGIN = """\
+current_workspace: acme
+workspaces:
+  acme: {id: acme, url: "https://api.acme.invalid/api/v2/workspaces/acme", auth_token: of-acme}
+  other: {id: other, url: "https://api.acme.invalid/api/v2/workspaces/other", auth_token: of-other}
+"""
+
+
+def test_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workspace and token are those of `lep login`, as far as settings do not name others."""
+    monkeypatch.setenv("LEPTON_CACHE_DIR", str(tmp_path))
+
+    def found(**settings: object) -> tuple[str, str]:
+        return address(LeptonExecutor.Settings(**settings), SECRETS.__getitem__)  # type: ignore[arg-type]
+
+    with pytest.raises(OSError, match="no workspace is named"):
+        found()
+    with pytest.raises(OSError, match="there is no token of workspace acme"):
+        found(workspace="acme")
+    (tmp_path / "workspace_info.yaml").write_text(LOGIN)
+    assert found() == ("https://api.acme.invalid/api/v2/workspaces/acme", "of-acme")
+    assert found(workspace="other")[1] == "of-other"
+    url, token = found(workspace="third", token=SecretRef("LEPTON_TOKEN"))
+    assert (url.rpartition("/")[2], token) == ("third", TOKEN)
+
+
+def test_weights(make: Made, root: Path, service: Lepton, tmp_path: Path) -> None:
+    """Weights that lie on the volume are mounted from it; those of this host cannot be had there."""
+    executor = make()
+    (service.volume / "weights").mkdir()
+    mounts = {"/mnt/models": Mount(service.volume / "weights")}
+    executor.submit(served(root, mounts=mounts), {})
+    ready(executor)
+    [mount] = service.client("client.deployment.list_all()")[0]["spec"]["mounts"]
+    assert (mount["from"], mount["path"], mount["mount_path"]) == (
+        "node-nfs:shared", "/weights", "/mnt/models",
+    )  # fmt: skip
+    with pytest.raises(OSError, match="which Lepton cannot see"):
+        executor.submit(served(root, "other.s1", mounts={"/mnt/models": Mount(tmp_path)}), {})
+
+
+def test_names() -> None:
+    """A name has letters, digits and hyphens, 36 at most, and none is another's."""
+    ids = ["605bd92253bc.1", "605bd92253bc.10", "fed8a638b17f.s17c3a4b5c6d7e8f9", "Job.1"]
+    names = [job_name("0123456789ab", id) for id in ids]
+    assert len(set(names)) == len(names)
+    for name in names:
+        assert re.fullmatch(r"[a-z][a-z0-9-]{0,34}[a-z0-9]", name)
+    starts = {endpoint_name("0123456789ab", f"fed8a638b17f.s{at}") for at in range(3)}
+    assert len(starts) == 1
