@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lepton_service import TOKEN, Lepton
+from projects import Project
 from workspaces import SUMS, Bench, end, kill
 
 CELLS = 20
@@ -221,3 +223,15 @@ def lean(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: lean(one) for key, one in value.items() if one is not None}
     return [lean(one) for one in value] if isinstance(value, list) else value
+
+
+def test_readme(project: Project) -> None:
+    """The executor that the README shows is one, and says what it would ask for."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    [shown] = re.findall(r"^```\n(executor lepton .*?)^```", text, re.S | re.M)
+    project.write("sums.jsonl", '{"question": "?", "answer": 1}\n')
+    model = MODEL.format(more="").replace("= far", "= lepton")
+    project.write("Evalfile", shown + model + IMAGED + EVAL.format(cells=1, where="lepton"))
+    said = project.run("-n", "-v").stdout
+    assert '"mount_path": "/mnt/shared/evalmake/' in said
+    assert '"resource_shape": "gpu.8xh200"' in said
