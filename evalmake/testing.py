@@ -74,11 +74,11 @@ class FakeExecutor:
         """Its jobs are on this host after all."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> tuple[str, int]:
+    def where(self, id: str, port: int) -> str:
         """So are its servers."""
-        return "127.0.0.1", port
+        return f"http://127.0.0.1:{port}"
 
-    def inside(self, id: str, port: int) -> tuple[str, int]:
+    def inside(self, id: str, port: int) -> str:
         """Jobs reach a server as this host does."""
         return self.where(id, port)
 

@@ -110,13 +110,16 @@ class Workspace:
 
     def executors(self) -> dict[str, Executor]:
         """The executors by name, and that of gateways."""
+        from evalmake.run.secrets import Secrets
         from evalmake.run.served import GATEWAYS
 
-        work, get = self.root / "work", self.plugins.get
+        work, get, secrets = self.root / "work", self.plugins.get, Secrets()
         executors = {
             name: get("executors", d.plugin)(name, d.settings, work)
             for name, d in self.project.executors.items()
         }
+        for executor in executors.values():
+            executor.reveal = secrets.reveal
         process = get("executors", "process")
         return executors | {GATEWAYS: process(GATEWAYS, process.Settings(), work)}
 

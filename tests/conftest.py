@@ -21,6 +21,7 @@ from evalmake.run.environments import Environment  # noqa: E402
 
 if TYPE_CHECKING:
     from docker_engine import Dockerd
+    from lepton_service import Lepton
     from slurm_cluster import Cluster
     from ssh_login import Login
 
@@ -155,3 +156,13 @@ def built(environments: Path, *packages: str) -> Environment:
     made = Environment(packages, environments)
     assert made.make(lambda event: None) == "", made.log.read_text()[-2000:]
     return made
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Lepton]:
+    """A workspace of Lepton of the test's own."""
+    import lepton_service
+
+    needed("emulator of Lepton", lepton_service.lacking())
+    with lepton_service.lepton(tmp_path / "lepton") as running:
+        yield running

@@ -46,7 +46,7 @@ ADDRESSES = {
     ),
     "pydantic_core": ("project.schema",),
     "rich": ("ui",),
-    "yaml": ("harnesses.nemo_results",),
+    "yaml": ("harnesses.nemo_results", "executors.lepton.login"),
 }  # fmt: skip
 
 

@@ -85,12 +85,15 @@ deployment served {
 model acme {
     deployment = served
 """
-AWAY = """\
+SIGNED = """\
     limit     = LIMIT
-    executor  = away
 }
 
-executor away { backend = lepton }
+report evidence {
+    of   = [grid]
+    path = "evidence.md"
+    sign = secret("ACME_KEY")
+}
 """
 IMAGE = """\
 deployment served {
@@ -190,7 +193,7 @@ STAGES: dict[str, Stage] = {
     "missing-harness": edited("command", "lm-eval", '    run     = "sh ../../../job.sh"\n', '    task    = "gsm8k"\n'),
     "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
-    "not-available": edited("    limit     = LIMIT\n}\n", AWAY),
+    "not-available": edited("    limit     = LIMIT\n}\n", SIGNED),
     "not-utf8": also("Evalfile", EVALFILE.replace("LIMIT", "# Grüße\nLIMIT", 1).encode("latin1")),
     "not-locked": edited("model acme {\n", VLLM, ENDPOINT, ""),
     "nothing-to-accept": built,

@@ -33,7 +33,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
 
     def planned(outcome: Outcome) -> None:
         if request.dry_run and not request.question:
-            _print_plan(outcome, request.json)
+            _print_plan(outcome, request.json, flags["verbose"])
         elif not outcome.plan.is_empty:
             fastpath.forget(str(outcome.workspace.root))
             gc.freeze()  # the plan stays: it need not be looked through again and again
@@ -67,7 +67,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
     return outcome.status
 
 
-def _print_plan(outcome: Outcome, as_json: bool) -> None:
+def _print_plan(outcome: Outcome, as_json: bool, verbose: bool) -> None:
     from evalmake import __version__
     from evalmake.planner.plan import to_json
 
@@ -82,6 +82,24 @@ def _print_plan(outcome: Outcome, as_json: bool) -> None:
         lacks = unmet(workspace.project, stale)
         needs = render_needs(names, unset(workspace.project, stale), lacks)
         click.echo(render_plan(outcome.plan, outcome.estimate, needs=needs))
+        if verbose:
+            _print_previews(outcome)
+
+
+def _print_previews(outcome: Outcome) -> None:
+    """What executors that can tell would be asked to make."""
+    from evalmake.run.jobs import Workshop
+    from evalmake.run.previews import previews
+
+    workspace, plan = outcome.workspace, outcome.plan
+    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    with workspace.store() as store:
+        heads = {node.name: store.head(node.action.digest) for node in plan.stale}
+    nodes = [
+        (node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale
+    ]
+    for name, made in previews(workshop, workspace.executors(), plan.graph, nodes):
+        click.echo(f"\n{name}\n{json.dumps(made, indent=2)}")
 
 
 def _print_unmet(outcome: Outcome) -> None:

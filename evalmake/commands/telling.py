@@ -106,7 +106,9 @@ def _servers_of(workspace: Workspace, target: str) -> list[str]:
     from evalmake.run.served import replicas
 
     for name, deployment in workspace.project.deployments.items():
-        servers = list(replicas(deployment))
+        executor = workspace.project.executors[deployment.block.executor]
+        offers = workspace.plugins.get("executors", executor.plugin).offers
+        servers = list(replicas(deployment, offers))
         if target in (name, *servers):
             return servers if target == name else [target]
     return []

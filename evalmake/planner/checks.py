@@ -20,12 +20,24 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     """EvalmakeError with all that is wrong."""
     found = Diagnostics()
     check_places(project, graph, plugins, found)
+    check_uses(project, graph, plugins, found)
     check_servers(project, graph, plugins, found)
     check_ports(project, graph, plugins, found)
     check_reach(project, graph, plugins, found)
     check_cells(project, graph, plugins, found)
     check_interceptors(project, graph, plugins, found)
     found.check()
+
+
+def check_uses(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+    """What executors themselves lack for what they are used for."""
+    uses = {(node.executor, False): node for node in graph.nodes.values()}
+    places = {name: project.deployments[name].block.executor for name in graph.services}
+    for name, serves in (*uses, *dict.fromkeys((place, True) for place in places.values())):
+        executor = project.executors[name]
+        check = getattr(plugins.get("executors", executor.plugin), "check_use", None)
+        if check is not None:
+            check(executor, serves, found)
 
 
 def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
@@ -62,7 +74,7 @@ def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagno
         for name in node.services:
             deployment = project.deployments[name]
             other = project.executors[deployment.block.executor]
-            public = plugins.get("executors", other.plugin).offers.public
+            public = plugins.get("executors", other.plugin).offers.remote
             if other is executor or public or (cell.eval, name) in told:
                 continue
             told.add((cell.eval, name))
@@ -115,7 +127,7 @@ def check_detached(
         told.add(cell.eval)
         if not plugins.get("executors", executor.plugin).offers.beside:
             why = f"jobs of executor `{executor.name}` ({executor.plugin}) need evalmake while they run"
-            help = "leave out --detach, or give it an executor with `backend = slurm`"
+            help = "leave out --detach, or give it an executor with `backend = slurm` or `lepton`"
         elif node.services:
             why = f"evalmake looks after deployment `{next(iter(node.services))}` while it is used"
             help = "leave out --detach: what a killed evalmake left is found again, too"

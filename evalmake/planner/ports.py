@@ -29,11 +29,12 @@ class Offers:
     bare: bool = True  # a job may name no image
     gpus: bool = False
     services: bool = False
-    public: bool = False  # its servers are reached from anywhere
     isolated: bool = False  # each job has a network of its own: ports of servers do not clash
     reattach: bool = True
     queues: bool = False  # it has a queue of its own, and is given all jobs at once
     beside: bool = False  # a job brings the gateways to its models, and runs them beside itself
+    remote: bool = False  # jobs see nothing of this host, and servers have public addresses
+    replicas: bool = False  # it runs all servers of a deployment as one job, at one address
     missing: str = ""
 
 
@@ -111,6 +112,7 @@ class Job:
     asks: tuple[int, ...] = ()  # ports of this host that it must reach
     beside: Beside | None = None
     slots: int | None = None  # how many jobs of its executor may run at once, where that queues
+    replicas: int = 1  # how many servers it is, where its executor runs them as one job
 
 
 class Executor(Protocol):
@@ -118,6 +120,12 @@ class Executor(Protocol):
 
     Where its jobs are may be out of reach for a while: `poll` then says `UNSEEN`, and what else
     cannot be done without raises ConnectionError, an OSError that may pass.
+
+    Three things that an executor may have beside these: `reveal: Callable[[str], str]`, set before it is
+    used, gives the values of the secrets that its settings name; `check_use(executor: Declared, serves:
+    bool, found: Diagnostics)` adds to `found` what it lacks to run evaluations, or deployments;
+    `preview(job: Job)` is what it would ask for, without any secret, as JSON has it. Where its settings
+    have a secret `key`, it is what its servers ask of those who use them.
     """
 
     Settings: ClassVar[type[BaseModel]]
@@ -140,11 +148,11 @@ class Executor(Protocol):
     def here(self) -> str:
         """The address by which jobs reach this host: gateways listen there for them."""
 
-    def where(self, id: str, port: int) -> tuple[str, int]:
-        """The host and port by which `id`, which serves on `port`, is reached from this host."""
+    def where(self, id: str, port: int) -> str:
+        """The URL by which `id`, which serves on `port`, is reached from this host."""
 
-    def inside(self, id: str, port: int) -> tuple[str, int]:
-        """The host and port by which other jobs of this executor reach `id`."""
+    def inside(self, id: str, port: int) -> str:
+        """The URL by which other jobs of this executor reach `id`."""
 
     def gpus(self) -> tuple[str, ...] | None:
         """The names of the GPUs that jobs may have, one job at a time; None where none are counted."""

@@ -200,7 +200,10 @@ class Gateways:
         plain, hidden = split_env(block.headers)
         variables = {name: f"{_OWN}{mark}HEADER_{at}" for at, name in enumerate(hidden, 1)}
         names = {variables[name]: secret for name, secret in hidden.items()}
-        names |= {f"{_OWN}{mark}KEY": block.api_key.name} if block.api_key else {}
+        server = self.workshop.project.deployments[block.deployment] if block.deployment else None
+        key = block.api_key.name if block.api_key else ""
+        key = key or (self.workshop.key(server.block.executor) if server else "")
+        names |= {f"{_OWN}{mark}KEY": key} if key else {}
         told = Settings(
             sessions="",
             cache=str(cache.folder.absolute()) if cache else None,
@@ -208,7 +211,7 @@ class Gateways:
             seeds=list(cache.seeds) if cache else [],
             rate=block.rate,
             concurrency=block.concurrency,
-            key_variable=f"{_OWN}{mark}KEY" if block.api_key else None,
+            key_variable=f"{_OWN}{mark}KEY" if key else None,
             headers=plain,
             secret_headers=variables,
         )

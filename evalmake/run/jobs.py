@@ -15,7 +15,7 @@ from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Job, Registry, Service
+from evalmake.planner.ports import Job, Offers, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
 from evalmake.project.schema import Resources, references
@@ -95,6 +95,7 @@ class Workshop:
         block = declared.block
         service = self.service(declared)
         plain, hidden = split_env(block.env)
+        offers = self._offers(block.executor)
         of_executor = split_env(self.project.executors[block.executor].block.env)
         env = {**of_executor[0], **plain}
         if (environment := self.environment(declared)) is not None:
@@ -109,14 +110,15 @@ class Workshop:
                 id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
                 {**of_executor[1], **hidden}, block.image, mine.port,
                 mounts=mine.mounts if block.image else {}, **_room(block.resources),
+                replicas=block.replicas if offers.replicas else 1,
             )  # fmt: skip
 
         return tuple(
             Served(
                 one, name, title, "serve", action, block.executor, service, block.ready.seconds,
-                declared, job, block.resources.gpus or 0,
+                declared, job, block.resources.gpus or 0, self.key(block.executor),
             )
-            for one, title in replicas(declared).items()
+            for one, title in replicas(declared, offers).items()
         )  # fmt: skip
 
     def service(self, deployment: Declared) -> Service:
@@ -125,8 +127,17 @@ class Workshop:
         service: Service = self.plugins.get("engines", deployment.plugin)().serve(deployment)
         if block.health:
             service = replace(service, health=block.health)
-        executor = self.project.executors[block.executor].plugin
-        return placed(service, bool(block.image), self.plugins.get("executors", executor).offers)
+        return placed(service, bool(block.image), self._offers(block.executor))
+
+    def key(self, executor: str) -> str:
+        """The name of the secret that servers of an executor ask of those who use them, if they do."""
+        key = getattr(self.project.executors[executor].settings, "key", None)
+        return key.name if isinstance(key, SecretRef) else ""
+
+    def _offers(self, executor: str) -> Offers:
+        plugin = self.project.executors[executor].plugin
+        offers: Offers = self.plugins.get("executors", plugin).offers
+        return offers
 
     def told(self, model: Declared, route: Route, prefix: str) -> dict[str, str]:
         """What a harness is told of a model: where it is, by what name, and its kind of API."""

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SILENT = "no answer"
 
@@ -25,11 +26,15 @@ def listens(port: int) -> bool:
     return False
 
 
-def unanswered(host: str, port: int, health: str) -> str:
-    """What came of GET `health` in half a second; empty where it was a 2xx."""
-    connection = http.client.HTTPConnection(host, port, timeout=0.5)
+def unanswered(url: str, health: str, key: str = "") -> str:
+    """What came of GET `health` in half a second, or five where it is far away; empty where it was a 2xx."""
+    parts = urlsplit(url)
+    far = parts.scheme == "https"
+    sort = http.client.HTTPSConnection if far else http.client.HTTPConnection
+    connection = sort(parts.hostname or "", parts.port, timeout=5 if far else 0.5)
     try:
-        connection.request("GET", health)
+        head = {"Authorization": f"Bearer {key}"} if key else {}
+        connection.request("GET", parts.path + health, headers=head)
         status = connection.getresponse().status
         return "" if 200 <= status < 300 else f"status {status}"
     except (OSError, http.client.HTTPException):

@@ -29,7 +29,11 @@ def secrets_of(project: Project, node: Node) -> dict[str, Span]:
             places.append(deployment.block.executor)
             wanted |= _secret_places(deployment, "env")
     for place in places:
-        wanted |= _secret_places(project.executors[place], "env")
+        executor = project.executors[place]
+        wanted |= _secret_places(executor, "env")
+        for key in type(executor.settings).model_fields if executor.settings else ():
+            if isinstance(value := getattr(executor.settings, key), SecretRef):
+                wanted[value.name] = executor.fields.spans[key,].value
     return wanted
 
 

@@ -28,6 +28,13 @@ class Secrets:
         """Those of `names` that have no value."""
         return [name for name in names if not self._value(name)]
 
+    def reveal(self, name: str) -> str:
+        """The value of one; OSError where it has none."""
+        try:
+            return self.resolve({name: name})[name]
+        except KeyError:
+            raise OSError(f"the secret {name} has no value here") from None
+
     def _value(self, name: str) -> str:
         """The value of a secret, empty if it has none."""
         found = self._environment.get(name)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evalmake.planner.ports import Job, Service
+from evalmake.planner.ports import Job, Offers, Service
 from evalmake.project.declare import Declared
 
 GATEWAYS = "(gateways)"
 """The executor that runs gateways: it is not one of the Evalfile's."""
 
 
-def replicas(deployment: Declared) -> dict[str, str]:
+def replicas(deployment: Declared, offers: Offers) -> dict[str, str]:
     """The names of a deployment's servers, and what they are called in messages."""
     name, count = deployment.name, deployment.block.replicas
-    if count == 1:
+    if count == 1 or offers.replicas:
         return {name: f"deployment {name}"}
     return {f"{name}#{n}": f"replica {n} of deployment {name}" for n in range(1, count + 1)}
 
@@ -36,6 +36,8 @@ class Served:
     job: Callable[[str], Job]
     """Its job by the job's id."""
     gpus: int = 0
+    key: str = ""
+    """The name of the secret that it asks of those who use it."""
 
     @property
     def is_deployment(self) -> bool:

@@ -290,14 +290,18 @@ class Services:
         if port is None:
             return f"it wrote no port into `{spec.port_file}`"
         try:
-            host, reached = self._executor(service).where(service.id, port)
+            here = self._executor(service).where(service.id, port)
             inside = self._executor(service).inside(service.id, port)
         except OSError as error:
             return str(error)
-        here, there = (f"http://{at}:{on}{spec.base}" for at, on in ((host, reached), inside))
-        service.place = Place(service.id, here, there)
-        said = unanswered(host, reached, spec.health)
+        service.place = Place(service.id, f"{here}{spec.base}", f"{inside}{spec.base}")
+        said = unanswered(here, spec.health, self._key(service))
         return f"GET {spec.health} at port {port}: {said}" if said else ""
+
+    def _key(self, service: Running) -> str:
+        """What a server asks of those who use it."""
+        names = {"key": service.what.key} if service.what.key else {}
+        return self.secrets.resolve(names).get("key", "")
 
     def _watch(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)

@@ -49,7 +49,7 @@ class Ways:
         task.tokens = tuple(route.token for route in routes.values())
         job = self.workshop.evaluation(node, task.id, routes)
         declared = self.workshop.project.executors[task.executor]
-        near = sees_our_files(declared)
+        near = sees_our_files(declared) and not executor.offers.remote
         at_once = self._riding.at_once(node, self.cells, declared.block.slots)
         job = self._riding.accompany(job, node, at, routes, near, at_once)
         return replace(job, slots=at_once if at_once < self.cells else None)

@@ -207,7 +207,7 @@ class DockerExecutor:
                 self._running[id] = Running(self.engine, self._name(id), log, state, self._bell)
         return state
 
-    def inside(self, id: str, port: int) -> tuple[str, int]:
+    def inside(self, id: str, port: int) -> str:
         """Jobs reach a server as this host does."""
         return self.where(id, port)
 
@@ -224,18 +224,18 @@ class DockerExecutor:
         """This host's address in the network that containers are in."""
         return self.closed.open() if self.closed else near_address(self.engine)
 
-    def where(self, id: str, port: int) -> tuple[str, int]:
+    def where(self, id: str, port: int) -> str:
         """Where the engine has published the port on this host, or the container itself."""
         try:
             network = self._inspect(id)["NetworkSettings"]
         except LookupError as error:
             raise OSError(str(error)) from None
         if self.closed is not None:
-            return network["Networks"][self.closed.name]["IPAddress"], port
+            return f"http://{network['Networks'][self.closed.name]['IPAddress']}:{port}"
         published = network["Ports"].get(f"{port}/tcp")
         if not published:
             raise OSError(self.engine.says(f"port {port} of job {id} is not published"))
-        return "127.0.0.1", int(published[0]["HostPort"])
+        return f"http://127.0.0.1:{published[0]['HostPort']}"
 
     # Ending -------------------------------------------------------------------------------------
 

@@ -85,27 +85,31 @@ class SlurmExecutor:
         """Jobs need not reach this host: they bring their gateways."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> tuple[str, int]:
+    def where(self, id: str, port: int) -> str:
         """The node, or where ssh brings its port."""
-        node, _ = self.inside(id, port)
+        node = self._node(id)
         if self.cluster.folders.near:
-            return node, port
+            return f"http://{node}:{port}"
         if (node, port) not in self._forwarded:
             with socket.socket() as free:
                 free.bind(("127.0.0.1", 0))
                 near = int(free.getsockname()[1])
             self.cluster.shell.forward(node, port, near)
             self._forwarded[node, port] = near
-        return "127.0.0.1", self._forwarded[node, port]
+        return f"http://127.0.0.1:{self._forwarded[node, port]}"
 
-    def inside(self, id: str, port: int) -> tuple[str, int]:
-        """The node that a job runs on, by the address at which Slurm itself reaches it."""
+    def inside(self, id: str, port: int) -> str:
+        """The node that a job runs on."""
+        return f"http://{self._node(id)}:{port}"
+
+    def _node(self, id: str) -> str:
+        """The address of a job's node at which Slurm itself reaches it."""
         node = self.poll(id).facts.get("node")
         if not node:
             raise OSError(f"where job {id} runs is not known yet")
         if node not in self._addresses:
             self._addresses[node] = self.cluster.commands.address(node)
-        return self._addresses[node], port
+        return self._addresses[node]
 
     def gpus(self) -> None:
         """Slurm counts them."""

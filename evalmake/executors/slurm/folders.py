@@ -23,7 +23,7 @@ from evalmake.planner.ports import Job
 
 _COPIED = 64 * 2**20  # bytes: a larger input is linked to where nodes see the same file
 _SMALL = 512  # KiB: a larger file comes when its job is over
-_INPUTS = "inputs"
+INPUTS = "inputs"
 REPLIES = "replies"
 """In a job's folder, and for all of them beside it: what models replied."""
 
@@ -56,7 +56,7 @@ class Folders:
         """The absolute path of the folder of jobs on the cluster."""
         if not self._there:
             work = shlex.quote(self._work)
-            text = f"cd && umask 077 && mkdir -p {work}/{_INPUTS} && cd {work} && pwd -P"
+            text = f"cd && umask 077 && mkdir -p {work}/{INPUTS} && cd {work} && pwd -P"
             self._there = self.shell.run(text).decode().strip()
         return self._there
 
@@ -78,19 +78,23 @@ class Folders:
                 path.touch(0o600)
                 path.write_bytes(data)
 
-    def send(self, batch: Path, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
-        """Copy a batch and its jobs to the cluster: all of it, or nothing that counts."""
+    def send(self, batch: Path | None, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
+        """Copy jobs to the cluster, and what says that they are a batch: all, or nothing that counts."""
         if self.near:
             return
         self._send_inputs(job for job, _ in jobs)
-        new = f".new-{batch.name}"
+        own = [batch] if batch else []
+        new = f".new-{batch.name if batch else next(iter(jobs))[0].id}"
         with tempfile.TemporaryFile() as spool:
             with tarfile.open(fileobj=spool, mode="w") as tar:
-                tar.add(batch, batch.name)
+                for folder in own:
+                    tar.add(folder, folder.name)
                 for job, secrets in jobs:
                     self._pack(tar, job, secrets)
             spool.seek(0)
-            names = " ".join(shlex.quote(name) for name in (*(j.id for j, _ in jobs), batch.name))
+            names = " ".join(
+                shlex.quote(name) for name in (*(j.id for j, _ in jobs), *(b.name for b in own))
+            )
             self.shell.run(
                 f"cd {shlex.quote(self.there)} && umask 077 && rm -rf {new} && mkdir {new} && tar -x -p -C {new}"
                 f" && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
@@ -183,7 +187,7 @@ class Folders:
         wanted = {path.name: path for job in jobs for path in job.inputs.values()}
         if not wanted:
             return
-        folder = shlex.quote(f"{self.there}/{_INPUTS}")
+        folder = shlex.quote(f"{self.there}/{INPUTS}")
         lines = "".join(f"{name}\n" for name in wanted).encode()
         text = f'cd {folder} && while read -r f; do [ -f "$f" ] || echo "$f"; done'
         for name in self.shell.run(text, lines).decode().splitlines():
@@ -197,7 +201,7 @@ class Folders:
         tar.add(job.workdir, job.id)
         for name, path in job.inputs.items():
             link = tarfile.TarInfo(f"{job.id}/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, f"{self.there}/{_INPUTS}/{path.name}"
+            link.type, link.linkname = tarfile.SYMTYPE, f"{self.there}/{INPUTS}/{path.name}"
             for parent in reversed([*Path(name).parents][:-1]):
                 folder = tarfile.TarInfo(f"{job.id}/{parent}")
                 folder.type, folder.mode = tarfile.DIRTYPE, 0o755

@@ -1,0 +1,156 @@
+"""The API over HTTP: what may be asked again is, after the wait that was asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import httpx
+
+_TRIES = 5
+_WAIT = 0.5
+_LONGEST = 30.0
+_TIMEOUT = 60.0
+
+
+class Unsure(ConnectionError):
+    """No answer, or one that does not say whether it was done."""
+
+
+class Busy(ConnectionError):
+    """It was not done, and may be asked for again in a while."""
+
+    def __init__(self, why: str, wait: float | None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class Full(OSError):
+    """A quota of the workspace is used up."""
+
+
+class Taken(OSError):
+    """The name is that of another."""
+
+
+class Client:
+    """`address` gives the URL of a workspace's API and its token, once they are needed."""
+
+    def __init__(self, executor: str, address: Callable[[], tuple[str, str]]) -> None:
+        self.executor = executor
+        self._address = address
+        self._lock = threading.Lock()
+        self._client: httpx.Client | None = None
+        self.url = ""
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, str] | None = None,
+        done: Callable[[], Any] = lambda: None,
+    ) -> Any:
+        """The reply. `done` is asked before a request is made again: what it finds was done after all.
+
+        LookupError where there is no such thing, ConnectionError where there is no answer, OSError where
+        it is refused.
+        """
+        for at in range(_TRIES):
+            try:
+                return self._once(method, path, body, query)
+            except ConnectionError as error:
+                if at == _TRIES - 1:
+                    raise
+                wait = error.wait if isinstance(error, Busy) else None
+                time.sleep(min(_WAIT * 2**at if wait is None else wait, _LONGEST))
+                if isinstance(error, Unsure) and (found := done()) is not None:
+                    return found
+        raise AssertionError
+
+    def _once(self, method: str, path: str, body: object, query: Mapping[str, str] | None) -> Any:
+        import httpx
+
+        client = self._connected()
+        try:
+            reply = client.request(method, self.url + path, json=body, params=query)
+        except httpx.HTTPError as error:
+            said = str(error) or type(error).__name__
+            raise Unsure(self.says(f"{self.place} cannot be reached: {said}")) from None
+        if reply.is_success:
+            return _parsed(reply)
+        said = f"{method} {path}: {_message(reply)}"
+        match reply.status_code:
+            case 429:
+                raise Busy(self.says(f"{self.place} is asked too often: {said}"), _wait(reply))
+            case 401:
+                raise OSError(self.says(f"{self.place} does not take the token: {said}"))
+            case 404:
+                raise LookupError(self.says(said))
+            case 409:
+                raise Taken(self.says(said))
+            case status if status >= 500:
+                raise Unsure(self.says(f"{self.place} failed: {said}"))
+            case _ if "quota" in said.lower():
+                raise Full(self.says(said))
+            case 403:
+                raise OSError(self.says(f"the token may not do that: {said}"))
+        raise OSError(self.says(said))
+
+    def says(self, what: str) -> str:
+        """A message of this executor's."""
+        return f"executor {self.executor}: {what}"
+
+    @property
+    def place(self) -> str:
+        """In messages."""
+        return f"Lepton at {urlsplit(self.url).netloc}"
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = None
+
+    def _connected(self) -> httpx.Client:
+        import httpx
+
+        with self._lock:
+            if self._client is None:
+                try:
+                    self.url, token = self._address()
+                except OSError as error:
+                    raise OSError(self.says(str(error))) from None
+                parts = urlsplit(self.url)
+                head = {"Authorization": f"Bearer {token}", "User-Agent": "evalmake"}
+                if "dgxc" in self.url:
+                    head["origin"] = f"{parts.scheme}://{parts.netloc}"
+                self._client = httpx.Client(headers=head, timeout=_TIMEOUT)
+            return self._client
+
+
+def _parsed(reply: httpx.Response) -> Any:
+    if "json" in reply.headers.get("content-type", "json"):
+        with contextlib.suppress(ValueError):
+            return reply.json()
+    return reply.text
+
+
+def _message(reply: httpx.Response) -> str:
+    """The API's own words, in one line."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        return f"{reply.json()['message']} ({reply.status_code})"
+    return f"{' '.join(reply.text.split())[:300] or reply.reason_phrase} ({reply.status_code})"
+
+
+def _wait(reply: httpx.Response) -> float | None:
+    """What `Retry-After` asks for, in seconds."""
+    with contextlib.suppress(KeyError, ValueError):
+        return max(0.0, float(reply.headers["retry-after"]))
+    return None

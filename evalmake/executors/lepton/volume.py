@@ -1,0 +1,41 @@
+"""The folders of jobs on a volume that this host has, too: by one path here and in containers."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from evalmake.executors.slurm.folders import INPUTS, REPLIES, Folders
+from evalmake.executors.slurm.shell import Shell
+from evalmake.planner.ports import Job
+
+
+class Volume(Folders):
+    """Copied to and from like those of a login node."""
+
+    def __init__(self, root: Path, here: str, key: str) -> None:
+        super().__init__(root, Shell(None), here, key)
+        self._there = ""
+
+    @property
+    def near(self) -> bool:
+        """Jobs do not see the workspace."""
+        return False
+
+    def send_all(self, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
+        """Copy jobs there, open to whatever user their images have."""
+        self.send(None, jobs)
+        names = " ".join(shlex.quote(job.id) for job, _ in jobs)
+        there = shlex.quote(self.there)
+        self.shell.run(f"cd {there} && chmod a+rx . inputs && chmod -R a+rwX {names}")
+
+    def ids(self) -> list[str]:
+        """The jobs that have folders there."""
+        names = self.shell.run(f"ls {shlex.quote(self.there)}").decode().split()
+        return [name for name in names if name not in (INPUTS, REPLIES)]
+
+    def gather_all(self, ids: Collection[str]) -> None:
+        """Let later jobs begin with what these were answered."""
+        self.gather(ids, sys.executable)

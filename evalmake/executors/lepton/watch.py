@@ -1,0 +1,400 @@
+"""The thread beside: what is submitted is made in Lepton, what runs is looked at, what is to end is ended.
+
+One `Condition` guards all that both threads touch. One question asks for all jobs, and one for all
+endpoints, ever more rarely while nothing changes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from evalmake.executors.bell import Bell
+from evalmake.executors.lepton.api import Api, Seen
+from evalmake.executors.lepton.client import Full
+from evalmake.executors.lepton.making import Prepared, clear, made
+from evalmake.executors.lepton.names import endpoint_name
+from evalmake.executors.lepton.states import exited, facts, job_state, serves, unfinished
+from evalmake.executors.lepton.volume import Volume
+from evalmake.planner.ports import JobState, Phase
+
+_SOON = 0.5  # seconds between two looks while things change
+_SLOWER = 1.4
+_SETTLED = 20.0  # seconds in which a volume shows what was written on a node
+_AT_ONCE = 8
+_BEFORE = "cancelled before it was submitted"
+_BROUGHT = ("progress.json", "port", "gateway/usage.json", "gateway-judge/usage.json")
+
+
+@dataclass(slots=True)
+class Out:
+    """What was made: `id` is Lepton's."""
+
+    id: str
+    serves: bool
+    secrets: tuple[str, ...]
+    url: str = ""
+    told: bool = False  # to end
+    kept: bool = False
+
+
+class Watch:
+    """What is known of a workspace's jobs and endpoints."""
+
+    def __init__(
+        self, api: Api, volume: Volume | None, root: Path, poll: float, keep: bool
+    ) -> None:
+        self.api = api
+        self.volume = volume
+        self.root = root
+        self.poll = poll
+        self.keep = keep
+        self._changed = threading.Condition()
+        self._copying = threading.Lock()
+        self._bell = Bell()
+        self._thread: threading.Thread | None = None
+        self._known = False
+        self._stopped = False
+        self._ready: dict[str, Prepared] = {}
+        self._held: dict[str, Prepared] = {}  # what could not be made yet
+        self._out: dict[str, Out] = {}
+        self._states: dict[str, JobState] = {}
+        self._missing: dict[str, float] = {}
+        self._doomed: set[str] = set()
+        self._brought: set[str] = set()
+        self._done: set[str] = set()  # of which nothing is left
+        self._endpoints: dict[str, Seen] = {}  # that earlier builds left
+        self._away = ""
+        self._next = 0.0
+        self._pace = _SOON
+
+    # What the scheduler asks ----------------------------------------------------------------------
+
+    def add(self, prepared: Prepared) -> None:
+        """Make it with the others that are submitted now."""
+        with self._changed:
+            id = prepared.job.id
+            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
+            self._ready[id] = prepared
+            self._doomed.discard(id)
+            self._done.discard(id)
+
+    def state(self, id: str) -> JobState:
+        """What was last seen; the first time, before anything is made, what earlier builds left is found."""
+        self._bell.hush()
+        with self._changed:
+            if not self._known:
+                try:
+                    self._recover()
+                except OSError as error:
+                    return JobState(Phase.UNSEEN, None, str(error))
+            self._take_endpoint(id)
+            if self._ready or self._held or self._out:
+                self._begin()
+            state = self._states.get(id)
+            if state is None:
+                return JobState(Phase.UNKNOWN)
+            if state.phase is Phase.REFUSED:
+                self._states.pop(id)
+                return state
+            if self._away and state.phase is not Phase.ENDED:
+                return JobState(Phase.UNSEEN, None, self._away, state.facts)
+            return state
+
+    def url(self, id: str) -> str:
+        """Where an endpoint is reached; empty until that is known."""
+        out = self._out.get(id)
+        return out.url if out else ""
+
+    def end(self, id: str) -> None:
+        """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
+        if self.state(id).over:
+            return
+        with self._changed:
+            self._doomed.add(id)
+            self._next, self._pace = 0.0, _SOON
+            self._begin()
+            while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
+                self._changed.wait(0.5)
+                if self._away:
+                    raise ConnectionError(self._away)
+
+    def bring(self, id: str) -> None:
+        """Have a job's outputs here, if they were not brought with others'."""
+        out = self._out.get(id)
+        if self.volume and out is not None and not out.serves:
+            with self._copying:
+                if id not in self._brought:
+                    self.volume.bring([id])
+
+    def said(self, id: str) -> bytes:
+        """What Lepton has of the log of one that is out."""
+        out = self._out.get(id)
+        return self.api.log("endpoints" if out.serves else "jobs", out.id) if out else b""
+
+    def forget(self, id: str) -> None:
+        """What was wanted of it is here: nothing is left of it there, but for what is kept."""
+        if id in self._done:
+            return
+        self.state(id)
+        out = self._out.get(id)
+        if out is not None and not out.kept:
+            self._remove(id, out)
+        with self._changed:
+            self._states.pop(id, None)
+            self._out.pop(id, None)
+            self._endpoints.pop(endpoint_name(self.api.key, id), None)
+            self._done.add(id)
+            self._brought.discard(id)
+
+    def waitables(self) -> list[int]:
+        """One descriptor while there is something to wait for."""
+        return [self._bell.fileno()] if self._states else []
+
+    def stop(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    # The thread -----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._stopped = False
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not (self._stopped or self._ready or time.monotonic() >= self._next):
+                    self._changed.wait(max(0.01, self._next - time.monotonic()))
+                if self._stopped:
+                    return
+                self._held |= self._ready
+                self._ready = {}
+            away = ""
+            try:
+                self._drop()
+                self._make()
+                self._look()
+            except OSError as error:
+                away = str(error)
+            with self._changed:
+                self._away = away
+                busy = self._pace == _SOON
+                self._next = time.monotonic() + self._pace
+                self._pace = min(self._pace * _SLOWER, self.poll)
+                self._changed.notify_all()
+            if busy or away:
+                self._bell.ring()
+
+    def _drop(self) -> None:
+        """What was cancelled before it was made never was."""
+        for id in self._doomed & self._held.keys():
+            one = self._held[id]
+            if not one.tried:
+                del self._held[id]
+                clear(self.api, self.volume, one)
+                self._set(id, JobState(Phase.ENDED, 143, _BEFORE))
+
+    def _make(self) -> None:
+        """Make all that is to be made, several at a time; one without an answer is tried again."""
+        wanted = list(self._held.values())
+        unsent = [one for one in wanted if not (one.sent or one.body.serves)]
+        if unsent and self.volume:
+            try:
+                self.volume.send_all([(one.job, {}) for one in unsent])
+            except OSError as error:
+                for one in unsent:
+                    self._refuse(one, f"its folder cannot be copied to the volume: {error}")
+            else:
+                for one in unsent:
+                    one.sent = True
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            lost = [error for error in pool.map(self._make_one, list(self._held.values())) if error]
+        if lost:
+            raise lost[0]
+
+    def _make_one(self, one: Prepared) -> ConnectionError | None:
+        id = one.job.id
+        try:
+            seen = made(self.api, one)
+        except ConnectionError as error:
+            one.tried = True
+            return error
+        except Full as error:
+            self._set(id, JobState(Phase.QUEUED, None, f"there is no room now: {error}", held=True))
+            return None
+        except (OSError, LookupError, KeyError, TypeError) as error:
+            self._refuse(one, str(error))
+            return None
+        if seen is not None:
+            with self._changed:
+                del self._held[id]
+                self._out[id] = Out(seen.id, one.body.serves, tuple(one.body.secrets), seen.url)
+            phase = Phase.RUNNING if one.body.serves else Phase.QUEUED
+            self._set(id, JobState(phase, None, seen.state, facts(seen)))
+        return None
+
+    def _refuse(self, one: Prepared, why: str) -> None:
+        self._held.pop(one.job.id, None)
+        clear(self.api, self.volume, one)
+        self._set(one.job.id, JobState(Phase.REFUSED, None, why))
+
+    def _look(self) -> None:
+        """Ask for all that is out, and the folders of what is over."""
+        with self._changed:
+            out = {id: one for id, one in self._out.items() if not self._over(id)}
+        jobs = {id: one for id, one in out.items() if not one.serves}
+        if jobs:
+            self._look_at_jobs(jobs)
+        served = {id: one for id, one in out.items() if one.serves}
+        if served:
+            self._look_at_endpoints(served)
+
+    def _look_at_jobs(self, out: Mapping[str, Out]) -> None:
+        for id in self._doomed & out.keys():
+            if not out[id].told:
+                self.api.stop_job(out[id].id)
+                out[id].told = True
+        there = {seen.id: seen for seen in self.api.jobs()}
+        gone: dict[str, Seen | None] = {}
+        running = []
+        for id, one in out.items():
+            seen = there.get(one.id)
+            state = job_state(seen) if seen else None
+            if state is None:
+                gone[id] = seen
+            else:
+                self._missing.pop(id, None)
+                self._set(id, state)
+                running += [id] if state.phase is Phase.RUNNING else []
+        if self.volume:
+            self.volume.look(running, _BROUGHT)
+            self._conclude(self.volume, gone)
+
+    def _conclude(self, volume: Volume, gone: Mapping[str, Seen | None]) -> None:
+        """How jobs ended: their own exit status, or else what Lepton says of them."""
+        folders = volume.ended(gone)
+        self._bring_what_ended(
+            volume, [i for i, ended in folders.items() if ended.status is not None]
+        )
+        for id, seen in gone.items():
+            status = folders[id].status
+            if status is not None:
+                told = facts(seen) if seen else {}
+                self._set(id, JobState(Phase.ENDED, status, exited(status), told))
+            elif id in self._doomed:
+                self._set(id, JobState(Phase.ENDED, 143, "cancelled", facts(seen) if seen else {}))
+            else:
+                state = unfinished(seen, self.api.events("jobs", seen.id) if seen else ())
+                if state.detail.partition(":")[0] not in ("Completed", "Failed") or self._waited(
+                    id
+                ):
+                    self._set(id, state)
+
+    def _bring_what_ended(self, volume: Volume, ids: list[str]) -> None:
+        """Copy the outputs of all that ended in one go; what cannot be had is told when it is asked for."""
+        wanted = [id for id in ids if id not in self._brought]
+        if wanted:
+            volume.gather_all(wanted)
+            with contextlib.suppress(OSError), self._copying:
+                volume.bring(wanted)
+                self._brought.update(wanted)
+
+    def _look_at_endpoints(self, out: Mapping[str, Out]) -> None:
+        there = {seen.name: seen for seen in self.api.endpoints()}
+        for id, one in out.items():
+            seen = there.get(one.id)
+            one.url = seen.url if seen and seen.state == "Ready" else one.url
+            if seen is None:
+                self._set(id, JobState(Phase.ENDED, None, "it is gone from Lepton"))
+            elif id in self._doomed:
+                self._end_endpoint(id, one, seen)
+            elif serves(seen):
+                self._set(id, JobState(Phase.RUNNING, None, seen.state, facts(seen)))
+            else:
+                events = self.api.events("endpoints", one.id)[-1:]
+                why = ": ".join([seen.state, *(part for event in events for part in event if part)])
+                self._set(id, JobState(Phase.ENDED, None, why, facts(seen)))
+
+    def _end_endpoint(self, id: str, one: Out, seen: Seen) -> None:
+        """Its log comes here, and it goes, unless it is to be kept."""
+        one.kept = self.keep and serves(seen)
+        if not one.kept:
+            with contextlib.suppress(OSError):
+                (self.root / id / "log").write_bytes(self.said(id))
+            self.api.remove_endpoint(one.id)
+        self._set(id, JobState(Phase.ENDED, 143, "cancelled", facts(seen)))
+
+    def _waited(self, id: str) -> bool:
+        """Whether a job's exit status had time to be seen from here."""
+        since = self._missing.setdefault(id, time.monotonic())
+        self._pace = _SOON
+        return time.monotonic() - since > _SETTLED
+
+    # Finding again --------------------------------------------------------------------------------
+
+    def _recover(self) -> None:
+        """Find what earlier builds made; what nobody wants any more, as it has no folder here, goes."""
+        jobs = self.api.jobs()
+        self._endpoints = {one.name: one for one in self.left_endpoints()}
+        for seen in jobs:
+            out = Out(seen.id, False, seen.secrets)
+            if (self.root / seen.job).is_dir() and seen.job not in self._ready:
+                self._out[seen.job] = out
+                self._states.setdefault(seen.job, JobState(Phase.QUEUED, None, "is looked for"))
+            else:
+                self._remove(seen.job, out)
+        used = {name for seen in (*jobs, *self._endpoints.values()) for name in seen.secrets}
+        self.api.remove_secrets(set(self.api.secrets()) - used)
+        if self.volume:
+            self.volume.remove(set(self.volume.ids()) - self._out.keys())
+        self._known = True
+        if self._out:
+            self._look()
+
+    def left_endpoints(self) -> list[Seen]:
+        """The endpoints that there are."""
+        try:
+            return self.api.endpoints()
+        except ConnectionError:
+            raise
+        except OSError:  # a workspace without any
+            return []
+
+    def _take_endpoint(self, id: str) -> None:
+        """An endpoint that an earlier build began under this id, or another that served the same."""
+        if id in self._states or id in self._done or not (self.root / id).is_dir():
+            return
+        seen = self._endpoints.get(endpoint_name(self.api.key, id))
+        if seen is not None:
+            self._out[id] = Out(seen.id, True, seen.secrets, seen.url)
+            self._states[id] = JobState(Phase.RUNNING, None, seen.state, facts(seen))
+
+    def _remove(self, id: str, out: Out) -> None:
+        """Remove all of it."""
+        (self.api.remove_endpoint if out.serves else self.api.remove_job)(out.id)
+        self.api.remove_secrets(out.secrets)
+        if self.volume and not out.serves:
+            self.volume.remove([id])
+
+    def _over(self, id: str) -> bool:
+        return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
+
+    def _set(self, id: str, state: JobState) -> None:
+        with self._changed:
+            if self._states.get(id) != state:
+                self._states[id] = state
+                self._pace = _SOON
+                self._changed.notify_all()

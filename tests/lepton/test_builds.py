@@ -1,0 +1,237 @@
+"""Builds whose evaluations are jobs of Lepton, and whose model is an endpoint there."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lepton_service import TOKEN, Lepton
+from projects import Project
+from workspaces import SUMS, Bench, end, kill
+
+CELLS = 20
+MODEL = """\
+    deployment stand-in {{
+        engine   = mock
+        image    = "acme/mock@sha256:0123"
+        executor = far
+        args     = {{ skill = 0.6 }}
+        {more}
+    }}
+    model stand-in {{ deployment = stand-in }}
+"""
+FAR = """\
+    executor far {{
+        backend    = lepton
+        url        = "{url}"
+        token      = secret("LEPTON_TOKEN")
+        key        = secret("ENDPOINT_KEY")
+        shape      = "cpu.small"
+        node_group = "reserved"
+        work       = "node-nfs:shared:/"
+        here       = "{here}"
+        python     = "{python}"
+        poll       = 1s
+        {more}
+    }}
+"""
+EVAL = """\
+    eval many {{
+        model     = stand-in
+        benchmark = sums
+        seed      in 1..{cells}
+        executor  = {where}
+    }}
+"""
+IMAGED = SUMS.replace(
+    "    benchmark sums {\n", '    benchmark sums {\n        image = "acme/evals@sha256:4567"\n'
+)
+KEY = "what the endpoint asks"
+
+
+def bench_on(
+    root: Path, service: Lepton, cells: int = CELLS, far: str = "", deployment: str = "",
+    where: str = "far",
+) -> Bench:  # fmt: skip
+    """A workspace whose cells are evaluated on Lepton."""
+    bench = Bench(root)
+    here = {"url": service.url, "here": service.volume, "python": sys.executable, "more": far}
+    bench.evalfile(
+        FAR.format(**here), MODEL.format(more=deployment), IMAGED if where == "far" else SUMS,
+        EVAL.format(cells=cells, where=where),
+    )  # fmt: skip
+    bench.env |= {"LEPTON_TOKEN": TOKEN, "ENDPOINT_KEY": KEY}
+    bench.sums(10)
+    return bench
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder for a workspace."""
+    (tmp_path / "bench").mkdir()
+    return tmp_path / "bench"
+
+
+def nothing_left(service: Lepton) -> None:
+    """Assert that there is no job, secret or endpoint, nor a folder of a job."""
+    state = service.state()
+    folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
+    left = [*state["alive"], *state["secrets"], *state["endpoints_now"], *folders]
+    assert left == []
+
+
+def test_many_cells(root: Path, service: Lepton) -> None:
+    """Twenty cells are scored by one endpoint, which is gone afterwards; a second build does nothing."""
+    bench = bench_on(root, service)
+    done = bench.run()
+    assert done.status == 0, done.text
+    assert len(bench.scores()) == CELLS
+    assert service.state()["made"] == {"jobs": CELLS, "endpoints": 1}
+    nothing_left(service)
+    facts = dict(bench.attempts()[0].facts)
+    assert facts["shape"] == "cpu.small"
+    assert facts["deployment stand-in lepton-endpoint"].startswith("em-")
+    calls = len(service.calls())
+    assert bench.run().status == 0
+    assert len(service.calls()) == calls
+    bench.clean()
+    for path in root.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            assert KEY.encode() not in data, path
+            assert TOKEN.encode() not in data, path
+
+
+def test_same_as_here(root: Path, service: Lepton, tmp_path: Path) -> None:
+    """The scores are those of evaluations on this host, which ask the same endpoint."""
+    far = bench_on(root, service, 3, far="keep = true")
+    assert far.run().status == 0
+    (tmp_path / "near").mkdir()
+    near = bench_on(tmp_path / "near", service, 3, where="local")
+    done = near.run()
+    assert done.status == 0, done.text
+    assert list(near.scores().values()) == list(far.scores().values())
+    assert len(service.state()["endpoints_now"]) == 1
+    assert far.run("clean").status == 0
+    assert service.state()["endpoints_now"] == []
+
+
+def test_kept(root: Path, service: Lepton) -> None:
+    """With `keep` the endpoint serves the next build, too."""
+    bench = bench_on(root, service, 2, far="keep = true", deployment="replicas = 2")
+    assert bench.run().status == 0
+    bench.edit("seed      in 1..2", "seed      in 1..4")
+    assert bench.run().status == 0
+    assert service.state()["made"] == {"jobs": 4, "endpoints": 1}
+    [seen] = service.client("client.deployment.list_all()")
+    assert seen["spec"]["resource_requirement"]["min_replicas"] == 2
+
+
+def test_lost_replica(root: Path, service: Lepton) -> None:
+    """A replica that is lost in the middle is waited for; no score is of a request that failed."""
+    bench = bench_on(root, service, 6)
+    build = bench.start()
+    while service.state()["made"]["jobs"] < 3:
+        assert build.poll() is None
+    service.tell(lose=service.state()["endpoints_now"][0])
+    done = end(build)
+    assert done.status == 0, done.text
+    assert len(bench.scores()) == 6
+    nothing_left(service)
+
+
+def test_preempted(root: Path, service: Lepton) -> None:
+    """A job that is preempted runs again, at no cost to its retries."""
+    service.tell(wait=1)
+    bench = bench_on(root, service, 3)
+    build = bench.start()
+    while not service.state()["alive"]:
+        assert build.poll() is None
+    name = service.state()["alive"][0]
+    while service.state()["made"]["jobs"] < 4 and build.poll() is None:
+        service.tell(preempt=name)
+    done = end(build)
+    assert done.status == 0, done.text
+    assert len(bench.scores()) == 3
+    nothing_left(service)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed(root: Path, service: Lepton, seed: int) -> None:
+    """A build that is killed again and again is finished by the next: one endpoint, no job twice, nothing left."""
+    dice = random.Random(seed)
+    bench = bench_on(root, service, 6)
+    for _ in range(3):
+        build = bench.start()
+        calls = len(service.calls()) + dice.randrange(1, 40)
+        while len(service.calls()) < calls and build.poll() is None:
+            pass
+        kill(build.pid)
+        build.communicate()
+    done = bench.run()
+    assert done.status == 0, done.text
+    assert len(bench.scores()) == 6
+    assert service.state()["made"]["endpoints"] == 1
+    nothing_left(service)
+    bench.clean()
+
+
+def test_wrong_places(root: Path, service: Lepton) -> None:
+    """What an executor lacks is told before anything starts; what there is not, as the first job is."""
+    bench = bench_on(root, service, 1)
+    bench.edit("shape      = ", "priority   = ")
+    said = bench.run("-n").err
+    assert "executor `far` (lepton) needs `shape` to run evaluations [missing-key]" in said
+    bench.edit("priority   = ", "shape      = ")
+    bench.edit('"cpu.small"', '"huge"')
+    said = bench.run().err
+    assert "no shape is named huge; there are: cpu.large, cpu.small, gpu.1xh200, gpu.8xh200" in said
+
+
+def test_server_of_this_host(root: Path, service: Lepton) -> None:
+    """A server that only this host reaches is of no use to jobs there, which is told of a plan."""
+    bench = bench_on(root, service, 1)
+    bench.edit("    executor = far\n    args", "    args")
+    bench.edit('    image    = "acme/mock@sha256:0123"\n', "")
+    assert "jobs of executor `far` cannot reach deployment `stand-in`" in bench.run("-n").err
+
+
+def test_preview(root: Path, service: Lepton) -> None:
+    """`-n -v` asks nothing and shows no secret; what it shows is what the public client then reads."""
+    bench = bench_on(root, service, 1)
+    said = bench.run("-n", "-v")
+    assert said.status == 0, said.text
+    assert service.calls() == []
+    assert KEY not in said.text
+    assert TOKEN not in said.text
+    endpoint, job = (json.loads(part.partition("\n")[2]) for part in said.out.split("\n\n")[2:])
+    assert endpoint["spec"]["api_tokens"] == [{"value": "***"}]
+    assert bench.run().status == 0
+    [made] = service.client("client.job.list_all(job_query_mode='alive_and_archive')")
+    job["spec"]["affinity"]["allowed_dedicated_node_groups"] = ["ng1-abcd"]
+    assert lean(made["spec"]).items() >= lean(job["spec"]).items()
+    assert lean(made["metadata"]).items() >= lean(job["metadata"]).items()
+
+
+def lean(value: Any) -> Any:
+    """Without what the public client adds of its own: keys without a value."""
+    if isinstance(value, dict):
+        return {key: lean(one) for key, one in value.items() if one is not None}
+    return [lean(one) for one in value] if isinstance(value, list) else value
+
+
+def test_readme(project: Project) -> None:
+    """The executor that the README shows is one, and says what it would ask for."""
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    [shown] = re.findall(r"^```\n(executor lepton .*?)^```", text, re.S | re.M)
+    project.write("sums.jsonl", '{"question": "?", "answer": 1}\n')
+    model = MODEL.format(more="").replace("= far", "= lepton")
+    project.write("Evalfile", shown + model + IMAGED + EVAL.format(cells=1, where="lepton"))
+    said = project.run("-n", "-v").stdout
+    assert '"mount_path": "/mnt/shared/evalmake/' in said
+    assert '"resource_shape": "gpu.8xh200"' in said
