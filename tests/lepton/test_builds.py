@@ -198,7 +198,7 @@ def test_server_of_this_host(root: Path, service: Lepton) -> None:
     bench = bench_on(root, service, 1)
     bench.edit("    executor = far\n    args", "    args")
     bench.edit('    image    = "acme/mock@sha256:0123"\n', "")
-    assert "jobs of executor `far` cannot reach deployment `stand-in`" in bench.run("-n").err
+    assert "and deployment `stand-in` is on `local` (process)" in bench.run("-n").err
 
 
 def test_preview(root: Path, service: Lepton) -> None:
