@@ -204,6 +204,7 @@ class Watch:
 
     def _hand_over(self, ready: list[Prepared]) -> None:
         held, self._held = self._still_wanted(), []
+        ready = sorted(ready, key=lambda one: (len(one.job.name), one.job.name))  # as people count
         for sort in {prepared.asks: None for prepared in ready}:
             some = [one for one in ready if one.asks == sort]
             try:
