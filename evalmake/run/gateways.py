@@ -48,9 +48,7 @@ class Place:
 
 At = Mapping[str, list[Place]]
 """Where servers are, by the name of what they serve."""
-_PATIENCE = (
-    90.0  # seconds: a gateway on a busy host that is taken for dead costs a whole evaluation
-)
+_PATIENCE = 90.0  # seconds: to take a busy gateway for dead costs a whole evaluation
 _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
