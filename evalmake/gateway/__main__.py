@@ -55,6 +55,7 @@ class Gateway:
         if opened is None:
             connection.reply(401, _JSON, _error("the token is not this evaluation's"))
         elif slash + rest == b"/close":
+            opened.account.renew()
             written = self.flush()
             summary = opened.account.summary(self.shared.state())
             self.sessions.close(name)

@@ -127,6 +127,10 @@ class Account:
             "last_error": self._hide(self.last_error),
         }
 
+    def renew(self) -> None:
+        """Have the sums written once more: what is so for all may have changed since."""
+        self._dirty = True
+
     def flush(self, shared: Mapping[str, object]) -> None:
         """Write what is new; OSError, and then it is still to be written."""
         if not self._dirty:

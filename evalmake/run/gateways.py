@@ -48,6 +48,7 @@ class Place:
 
 At = Mapping[str, list[Place]]
 """Where servers are, by the name of what they serve."""
+_PATIENCE = 90.0  # seconds: to take a busy gateway for dead costs a whole evaluation
 _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
@@ -289,7 +290,7 @@ def write_session(path: Path, text: str) -> None:
 
 
 def _post(port: int, path: str, token: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
     try:
         connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
         reply = connection.getresponse()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from contract import ExecutorContract
+from contract import ExecutorContract, ended, job
 from slurm_cluster import Cluster
 
 from evalmake.executors.slurm import SlurmExecutor
@@ -34,3 +34,15 @@ def make(root: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 class TestSlurm(ExecutorContract):
     """A job of Slurm is a job."""
+
+
+def test_limits_are_kept_apart(make: Made, root: Path) -> None:
+    """Jobs of which fewer may run at once are no part of an array that knows no limit."""
+    executor = make()
+    for at, slots in enumerate([None, None, 2, 2]):
+        executor.submit(job(root, "true", f"job.{at}", slots=slots), {})
+    states = [ended(executor, f"job.{at}") for at in range(4)]
+    assert [state.status for state in states] == [0, 0, 0, 0]
+    scripts = [path.read_text() for path in root.glob("slurm-*/batch.sh")]
+    arrays = sorted(line for text in scripts for line in text.splitlines() if "--array" in line)
+    assert arrays == ["#SBATCH --array=0-1", "#SBATCH --array=0-1%2"]

@@ -19,7 +19,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "Evalfiles").rglob("*.evalfile"))
 SPEC = Path(__file__).parents[1] / "spec" / "format"
 TEXTS = [path.read_bytes().decode() for path in [*EXAMPLES, *sorted(SPEC.glob("*.evalfile"))]]
 TOKEN = re.compile(
-    r"#[^\n]*|'''.*?'''|\"[^\"\n]*\"|sha256:\w+|\.\.|[<>=]=|\d+(?:\.\d+)?\w*%?"
+    r"#[^\n]*|'''.*?'''|'[^'\n]*'|\"[^\"\n]*\"|sha256:\w+|\.\.|[<>=]=|\d+(?:\.\d+)?\w*%?"
     r"|[A-Za-z_*][\w.*?/-]*|\n|[^\s\w]",
     re.DOTALL,
 )

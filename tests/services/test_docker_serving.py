@@ -185,7 +185,7 @@ deployment greedy {{
 deployment mistyped {{ run = "exec python3 --no-such-flag" }}
 deployment imageless {{
     engine  = vllm
-    weights = glob("*.jsonl")
+    weights = glob("weights/*")
 }}
 deployment weightless {{
     engine  = vllm
@@ -239,6 +239,8 @@ def test_what_is_told_of_servers_that_fail(contained: Contained) -> None:
     asked = f"eval asked {{\n    model in [{', '.join(TOLD_OF)}]\n    benchmark = sums\n}}\n"
     contained.evalfile(text, models, SUMS, asked)
     contained.sums(2)
+    (contained.root / "weights").mkdir()
+    (contained.root / "weights" / "model").touch()
     ended = contained.run("-k")
 
     assert ended.status == 2

@@ -37,6 +37,11 @@ class Prepared:
     asks: tuple[str, ...]
     secrets: Mapping[str, str]
 
+    @property
+    def sort(self) -> tuple[tuple[str, ...], int | None]:
+        """Jobs of one sort may be one array: what they ask is the same, and so is their limit."""
+        return self.asks, self.job.slots
+
 
 class Watch:
     """What is known of a cluster's jobs."""
@@ -204,10 +209,11 @@ class Watch:
 
     def _hand_over(self, ready: list[Prepared]) -> None:
         held, self._held = self._still_wanted(), []
-        for sort in {prepared.asks: None for prepared in ready}:
-            some = [one for one in ready if one.asks == sort]
+        ready = sorted(ready, key=lambda one: (len(one.job.name), one.job.name))  # as people count
+        for sort in {one.sort: None for one in ready}:
+            some = [one for one in ready if one.sort == sort]
             try:
-                held += self._batched(sort, some)
+                held += self._batched(some)
             except OSError as error:
                 self._tell(some, JobState(Phase.REFUSED, None, str(error)))
         for at, (batch, jobs) in enumerate(held):
@@ -237,11 +243,9 @@ class Watch:
                 wanted.append((batch, jobs))
         return wanted
 
-    def _batched(
-        self, asks: tuple[str, ...], ready: list[Prepared]
-    ) -> list[tuple[Batch, list[Prepared]]]:
-        """Write down batches of jobs that ask the same; the limit of each is its share of `slots`."""
-        size, slots = self._of.settings.array, ready[0].job.slots
+    def _batched(self, ready: list[Prepared]) -> list[tuple[Batch, list[Prepared]]]:
+        """Write down batches of jobs of one sort; the limit of each is its share of `slots`."""
+        size, (asks, slots) = self._of.settings.array, ready[0].sort
         parts = [ready[at : at + size] for at in range(0, len(ready), size)]
         at_once = max(1, slots // len(parts)) if slots else None
         comment = self._of.settings.comment or "evalmake"
