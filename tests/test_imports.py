@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import evalmake
+
 EVALFILE = """
 model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
@@ -110,3 +112,22 @@ def test_a_plan_loads_no_client_of_anything(folder: Path) -> None:
         "lark",
     }
     assert "pydantic" in found
+
+
+def test_gateways_beside_a_command_load_when_they_are_asked(tmp_path: Path) -> None:
+    """A job of a cluster that asks nothing pays for no gateway."""
+    (tmp_path / "beside.json").write_text(
+        '[{"settings": "", "session": "s", "port": 0, "variable": "URL", "secrets": []}]'
+    )
+    program = """
+import sys
+sys.argv = ["beside", "beside.json", "true"]
+from evalmake.gateway.beside import main
+assert main() == 0
+heavy = {"asyncio", "dataclasses", "logging", "pathlib", "sqlite3", "ssl", "httptools", "pydantic", "uvloop"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+"""
+    env = os.environ | {"PYTHONPATH": str(Path(evalmake.__file__).parents[1])}
+    argv = [sys.executable, "-S", "-c", program]  # as what stands in .pth files loads pathlib
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ It holds the key, the limits, the response cache and the evidence, so that harne
 here wrote become incremental, rate-limited and accountable. A request without interceptors passes
 byte for byte, and so does its reply.
 
+    gateway.py       which request is whose                beside.py     a command and its own gateways
     server.py        HTTP/1.1 towards the harness          settings.py   what evalmake tells it
     exchange.py      one request from its arrival to its end             (start here)
     interceptors/    what is changed in requests and replies

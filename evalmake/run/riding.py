@@ -55,8 +55,7 @@ class Riding:
             names |= own
             ways.append(
                 beside.Way(
-                    str(folder / "settings.json"), key, token, stable_port(key.encode()), session.folder,
-                    _URLS[role], tuple(own),
+                    str(folder / "settings.json"), key, stable_port(key.encode()), _URLS[role], tuple(own)
                 )
             )  # fmt: skip
         files["beside.json"] = beside.text(ways)

@@ -37,6 +37,7 @@ JOB = """\
 test "$HUB_TOKEN" = hf-of-the-"executor"-9876543210 || exit 3
 test -z "$MODEL_KEY" || exit 4
 env | grep -q sk-of-the-"model" && exit 5
+test "$(id -u)" = 0 || ! grep -qs sk-of-the-"model" /proc/[0-9]*/environ || exit 7
 head="Authorization: Bearer $EVALMAKE_API_KEY"
 python3 - "$EVALMAKE_MODEL_URL/chat/completions" <<'ASK' || exit 6
 import json, os, sys, urllib.request

@@ -7,11 +7,12 @@ asked for by `adapter = { plugins = { NAME = { ...its settings } } }`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, Protocol
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from evalmake.gateway.wire import Headers
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 Body = dict[str, Any]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from typing import Any
 
 from evalmake.gateway.interceptors.base import Interceptor
@@ -30,6 +29,8 @@ def interceptors(adapter: Adapter) -> list[Interceptor]:
 
 def _plugin(name: str, settings: Mapping[str, Any]) -> Interceptor:
     """A third party's; LookupError when it is not installed here."""
+    from importlib.metadata import entry_points
+
     for point in entry_points(group="evalmake.interceptors", name=name):
         kind = point.load()
         made: Interceptor = kind(kind.Settings(**settings)) if kind.Settings else kind()

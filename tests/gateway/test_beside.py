@@ -1,0 +1,213 @@
+"""A command with gateways of its own beside it, as a job of a cluster runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateways import eventually
+from scripted import Then, Upstream, numbered, reply
+
+from evalmake.gateway import beside
+from evalmake.gateway.settings import Session, Settings
+
+TOKEN = "token-of-the-job"
+ASK = """\
+import json, os, sys, urllib.request
+for name in sys.argv[1:]:
+    head = {"Authorization": "Bearer token-of-the-job", "Content-Type": "application/json"}
+    body = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
+    url = os.environ[name] + "/chat/completions"
+    asked = urllib.request.Request(url, json.dumps(body).encode(), head)
+    try:
+        print(urllib.request.urlopen(asked).read().decode(), flush=True)
+    except OSError as error:
+        print(error, flush=True)
+"""
+WAIT = "import signal; signal.pause()\n"
+HEEDLESS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+HURRIED = "import socket; socket.setdefaulttimeout(0.5)\n"
+
+
+class Job:
+    """A job's folder, with a gateway for each role."""
+
+    def __init__(self, folder: Path, **upstreams: Upstream | str) -> None:
+        self.folder = folder
+        self.ways = []
+        for role, upstream in upstreams.items():
+            url = upstream.url if isinstance(upstream, Upstream) else upstream
+            self.give(role, {}, upstreams=[url], adapter={})
+            key = role.upper()
+            place = str(folder / role / "settings.json")
+            self.ways.append(beside.Way(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
+
+    def give(self, role: str, settings: Mapping[str, Any], **session: Any) -> None:
+        """What the gateway of a role is told."""
+        place = self.folder / role
+        (place / "sessions").mkdir(parents=True, exist_ok=True)
+        own = {"sessions": str(place / "sessions"), "cache": str(self.folder / "replies"),
+               "key_variable": f"{role.upper()}_KEY", "seeds": [str(self.folder / "none")]}  # fmt: skip
+        (place / "settings.json").write_text(Settings(**(own | settings)).text())
+        told = Session(token=TOKEN, folder=str(self.folder / f"noted-{role}"), **session)
+        (place / "sessions" / "mine.json").write_text(told.text())
+
+    def start(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a command; each role has a key of its own."""
+        path = self.folder / "beside.json"
+        path.write_text(beside.text(self.ways))
+        keys = {
+            f"{way.variable[:-4]}_KEY": f"sk-of-the-{way.variable[:-4].lower()}"
+            for way in self.ways
+        }
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "evalmake.gateway.beside", str(path), *argv],
+            env=os.environ | keys, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, *argv: str) -> tuple[int, str, str]:
+        """The status of a command, and what it said."""
+        process = self.start(*argv)
+        out, err = process.communicate(timeout=120)
+        assert "Traceback" not in err, err
+        return process.returncode, out, err
+
+    def asking(self, *roles: str, before: str = "", then: str = "") -> tuple[str, ...]:
+        """A command that asks once by each role, between other things that it does."""
+        urls = (f"{role.upper()}_URL" for role in roles)
+        return (sys.executable, "-c", before + ASK + then, *urls)
+
+    def noted(self, role: str = "model") -> Any:
+        """The sums of what was asked by a role."""
+        return json.loads((self.folder / f"noted-{role}" / "usage.json").read_bytes())
+
+
+@pytest.fixture
+def upstream() -> Upstream:
+    """A model that answers."""
+    return Upstream(numbered())
+
+
+def bearer(upstream: Upstream) -> set[bytes | None]:
+    """What a model was shown."""
+    return {seen.header(b"authorization") for seen in upstream.seen}
+
+
+def test_a_command_that_asks_nothing(tmp_path: Path, upstream: Upstream) -> None:
+    """Its status is ours, and nothing is noted of requests that there were none of."""
+    job = Job(tmp_path, model=upstream)
+    assert job.run("sh", "-c", "exit 3") == (3, "", "")
+    assert {path.name for path in tmp_path.iterdir()} == {"beside.json", "model"}
+
+
+def test_asking(tmp_path: Path, upstream: Upstream) -> None:
+    """Requests are answered, and the counts are whole when we end, however soon that is."""
+    job = Job(tmp_path, model=upstream)
+    status, out, err = job.run(*job.asking("model", then="sys.exit(4)"))
+    assert (status, err) == (4, "")
+    assert "sample 0" in out
+    assert bearer(upstream) == {b"Bearer sk-of-the-model"}
+    assert (job.noted()["requests"], job.noted()["fatal"]) == (1, "")
+    assert not (tmp_path / "model" / "sessions" / "mine.json").exists()
+
+
+def test_two_roles(tmp_path: Path, upstream: Upstream) -> None:
+    """Model and judge have one process, each their own key and counts; the command has no key."""
+    judge = Upstream(numbered())
+    job = Job(tmp_path, model=upstream, judge=judge)
+    told = "assert not [name for name in os.environ if name.endswith('_KEY')]"
+    status, _, err = job.run(*job.asking("model", "judge", "judge", then=told))
+    assert (status, err) == (0, "")
+    assert bearer(upstream) == {b"Bearer sk-of-the-model"}
+    assert bearer(judge) == {b"Bearer sk-of-the-judge"}
+    assert (job.noted("model")["requests"], job.noted("judge")["requests"]) == (1, 2)
+
+
+def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> None:
+    """A command whose gateway ends the evaluation is ended, with the reason in its log."""
+    job = Job(tmp_path, model=upstream.say([reply({"error": "no such model"}, 404)]))
+    job.give("model", {}, upstreams=[upstream.url], adapter={"client_errors": True})
+    status, _, err = job.run(*job.asking("model", then=WAIT))
+    assert status == beside.FAILED
+    assert "evalmake: ended, as " in err
+    assert "no such model" in err
+    assert "no such model" in job.noted()["fatal"]
+
+
+@pytest.mark.parametrize(
+    "told", [{"secret_headers": {"x": "LACKING"}}, {"cache_size": "?", "rate": 7}]
+)
+def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str, Any]) -> None:
+    """Its command is ended when it asks, and its log says why."""
+    job = Job(tmp_path, model=upstream)
+    job.give("model", told, upstreams=[upstream.url])
+    status, _, err = job.run(*job.asking("model", then=WAIT))
+    assert status == beside.FAILED
+    assert "evalmake: ended, as the gateway to its model failed: " in err
+    assert upstream.seen == []
+
+
+def test_a_command_that_is_lost(tmp_path: Path, upstream: Upstream) -> None:
+    """A command that a signal ended has the status that a shell would give; its counts are noted."""
+    job = Job(tmp_path, model=upstream)
+    status, _, _ = job.run(*job.asking("model", then="os.kill(os.getpid(), 9)"))
+    assert status == 137
+    assert job.noted()["requests"] == 1
+
+
+@pytest.mark.parametrize("asked", [(), ("model",)], ids=["asked nothing", "asked"])
+def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> None:
+    """TERM goes to the command, whose status is ours when it ends by it; what it asked is noted."""
+    job = Job(tmp_path, model=upstream)
+    ready = tmp_path / "ready"
+    waits = f"import signal\nsignal.signal(15, lambda *_: sys.exit(9))\nopen({str(ready)!r}, 'w')\n{WAIT}"
+    process = job.start(*job.asking(*asked, then=waits))
+    eventually(ready.exists, "the command was up")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (9, "")
+    assert ("sample 0" in out) == bool(asked)
+    assert not asked or job.noted()["requests"] == 1
+
+
+def test_a_command_that_will_not_end(
+    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that pays no heed to TERM is killed after a grace."""
+    monkeypatch.setattr(beside, "_GRACE", 0.1)
+    job = Job(tmp_path, model=upstream)
+    job.give("model", {"secret_headers": {"x": "LACKING"}}, upstreams=[upstream.url])
+    argv = job.asking("model", before=HEEDLESS, then=WAIT)
+    assert beside.run(job.ways, argv) == beside.FAILED
+
+
+def test_a_command_that_is_not_there(tmp_path: Path, upstream: Upstream) -> None:
+    """It is told of, with the status that a shell would give."""
+    status, out, err = Job(tmp_path, model=upstream).run("/no/such/program")
+    assert (status, out) == (beside.NOT_FOUND, "")
+    assert err == "evalmake: /no/such/program cannot be run: No such file or directory\n"
+
+
+def test_a_port_that_is_taken(tmp_path: Path, upstream: Upstream) -> None:
+    """The port that a gateway should have is a kindness: it takes another where that is not free."""
+    job = Job(tmp_path, model=upstream)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        job.ways = [job.ways[0]._replace(port=taken.getsockname()[1])]
+        status, out, _ = job.run(*job.asking("model"))
+    assert (status, "sample 0" in out) == (0, True)
+
+
+def test_an_answer_that_never_comes(tmp_path: Path, upstream: Upstream) -> None:
+    """A command that ends while its model is silent is not waited for any longer."""
+    job = Job(tmp_path, model=upstream.say([Then.HANG]))
+    status, _, err = job.run(*job.asking("model", before=HURRIED, then="sys.exit(5)"))
+    assert (status, err) == (5, "")
+    assert job.noted()["requests"] == 1
