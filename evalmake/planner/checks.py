@@ -91,6 +91,11 @@ def sees_our_files(executor: Declared) -> bool:
     return getattr(executor.settings, "host", None) is None
 
 
+def shares_allocations(executor: Declared) -> bool:
+    """Whether evaluations run within the job of the server that they ask, where it is on their executor."""
+    return bool(getattr(executor.settings, "colocate", False))
+
+
 def has_its_python(executor: Declared) -> bool:
     """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
     return not sees_our_files(executor) or bool(getattr(executor.settings, "python", None))

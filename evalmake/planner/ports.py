@@ -113,6 +113,8 @@ class Job:
     beside: Beside | None = None
     slots: int | None = None  # how many jobs of its executor may run at once, where that queues
     replicas: int = 1  # how many servers it is, where its executor runs them as one job
+    guests: int | None = None  # how many jobs at once may be `within` it, 0: as many as it has CPUs
+    within: str | None = None  # the job whose allocation it is to share, if that takes `guests`
 
 
 class Executor(Protocol):
@@ -125,7 +127,8 @@ class Executor(Protocol):
     used, gives the values of the secrets that its settings name; `check_use(executor: Declared, serves:
     bool, found: Diagnostics)` adds to `found` what it lacks to run evaluations, or deployments;
     `preview(job: Job)` is what it would ask for, without any secret, as JSON has it. Where its settings
-    have a secret `key`, it is what its servers ask of those who use them.
+    have a secret `key`, it is what its servers ask of those who use them. Where they have a true
+    `colocate`, jobs that ask one of its servers are `within` that server's job.
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
+from evalmake.planner.checks import shares_allocations
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Offers, Registry, Service
 from evalmake.project.declare import Declared
@@ -95,8 +96,9 @@ class Workshop:
         block = declared.block
         service = self.service(declared)
         plain, hidden = split_env(block.env)
-        offers = self._offers(block.executor)
-        of_executor = split_env(self.project.executors[block.executor].block.env)
+        offers, executor = self._offers(block.executor), self.project.executors[block.executor]
+        guests = (executor.block.slots or 0) if shares_allocations(executor) else None
+        of_executor = split_env(executor.block.env)
         env = {**of_executor[0], **plain}
         if (environment := self.environment(declared)) is not None:
             env |= environment.variables(env.get("PATH"))
@@ -110,7 +112,7 @@ class Workshop:
                 id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
                 {**of_executor[1], **hidden}, block.image, mine.port,
                 mounts=mine.mounts if block.image else {}, **_room(block.resources),
-                replicas=block.replicas if offers.replicas else 1,
+                replicas=block.replicas if offers.replicas else 1, guests=guests,
             )  # fmt: skip
 
         return tuple(

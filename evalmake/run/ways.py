@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from evalmake.planner.checks import sees_our_files
+from evalmake.planner.checks import sees_our_files, shares_allocations
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, Job
-from evalmake.run.gateways import At, Gateways
+from evalmake.run.gateways import At, Gateways, Place
 from evalmake.run.jobs import Workshop
 from evalmake.run.riding import Riding
 from evalmake.run.served import Served
@@ -27,6 +29,7 @@ class Ways:
         self.cells = 1
         self._here = gateways
         self._riding = Riding(gateways, workshop)
+        self._guests = Counter[str]()  # how many jobs each deployment's servers were given
 
     def servers(self, node: Node) -> tuple[Served, ...]:
         """The gateways of this host that an evaluation needs."""
@@ -50,9 +53,32 @@ class Ways:
         job = self.workshop.evaluation(node, task.id, routes)
         declared = self.workshop.project.executors[task.executor]
         near = sees_our_files(declared) and not executor.offers.remote
-        at_once = self._riding.at_once(node, self.cells, declared.block.slots)
+        hosts = self._hosts(node, at)
+        slots = declared.block.slots or self._room(node, hosts)
+        at_once = self._riding.at_once(node, self.cells, slots)
         job = self._riding.accompany(job, node, at, routes, near, at_once)
-        return replace(job, slots=at_once if at_once < self.cells else None)
+        job = replace(job, slots=at_once if at_once < self.cells else None)
+        return self._within(job, node, hosts[:at_once]) if hosts else job
+
+    def _hosts(self, node: Node, at: At) -> Sequence[Place]:
+        """The servers of an evaluation's model, where it is to run within one's allocation."""
+        name, project = node.evaluation.model.block.deployment, self.workshop.project
+        if not name or project.deployments[name].block.executor != node.executor:
+            return ()
+        return at[name] if shares_allocations(project.executors[node.executor]) else ()
+
+    def _room(self, node: Node, hosts: Sequence[Place]) -> int | None:
+        """How many jobs run within these at once, as far as it is said: one for each of their processors."""
+        name = node.evaluation.model.block.deployment
+        cpus = self.workshop.project.deployments[name].block.resources.cpus if hosts else None
+        return math.ceil(cpus) * len(hosts) if cpus else None
+
+    def _within(self, job: Job, node: Node, hosts: Sequence[Place]) -> Job:
+        """The job within one of these, which take turns and share its limit."""
+        name = node.evaluation.model.block.deployment
+        self._guests[name] += 1
+        host = hosts[self._guests[name] % len(hosts)]
+        return replace(job, within=host.id, slots=job.slots and job.slots // len(hosts))
 
     def move(self, task: Task, at: At) -> None:
         """Tell a running job where its models are served now."""

@@ -2,6 +2,7 @@
 
 `jobs` has the ids by line, `batch.sh` is the script, `id` is Slurm's, once it is known here. So the next
 evalmake finds again what a killed one submitted, by the batch's name where the id was not written down.
+Jobs within the allocation of another have no script: `within` names that job.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Batch:
     slurm: str = ""
     left: set[str] = field(default_factory=set)
     tried: bool = False
+    host: str = ""  # the job of evalmake's within whose allocation they run
 
     def slurm_ids(self) -> Iterator[tuple[str, str]]:
         """Every job with Slurm's id of it."""
@@ -33,7 +35,7 @@ class Batch:
             yield id, f"{self.slurm}_{at}" if len(self.ids) > 1 else self.slurm
 
     def submitted(self, slurm: str) -> None:
-        """Slurm has it."""
+        """Slurm has it, or its host."""
         self.slurm = slurm
         (self.folder / "id").write_text(slurm)
 
@@ -45,11 +47,11 @@ def new_folder(root: Path) -> Path:
     return folder
 
 
-def new_batch(folder: Path, ids: list[str], script: str) -> Batch:
-    """Write a batch down."""
-    (folder / "batch.sh").write_text(script)
+def new_batch(folder: Path, ids: list[str], script: str = "", host: str = "") -> Batch:
+    """Write a batch down: one for Slurm by its script, or one for a host."""
+    (folder / ("within" if host else "batch.sh")).write_text(host or script)
     (folder / "jobs").write_text("".join(f"{id}\n" for id in ids))
-    return Batch(folder, ids, left=set(ids))
+    return Batch(folder, ids, left=set(ids), host=host)
 
 
 def batches(root: Path) -> Iterator[Batch]:
@@ -60,5 +62,8 @@ def batches(root: Path) -> Iterator[Batch]:
         except OSError:  # it is being written, or a kill came then
             ids = []
         left = {id for id in ids if (root / id).exists()}
-        there = folder / "id"
-        yield Batch(folder, ids, there.read_text().strip() if there.exists() else "", left)
+        yield Batch(folder, ids, _said(folder / "id"), left, host=_said(folder / "within"))
+
+
+def _said(path: Path) -> str:
+    return path.read_text().strip() if path.exists() else ""

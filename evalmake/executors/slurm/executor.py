@@ -12,13 +12,16 @@ import json
 import shutil
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
+from evalmake.executors.slurm.folders import QUEUE
+from evalmake.executors.slurm.prepared import Prepared
 from evalmake.executors.slurm.script import directives, job_script
-from evalmake.executors.slurm.watch import Prepared, Watch
+from evalmake.executors.slurm.watch import Watch
 from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 
@@ -49,10 +52,13 @@ class SlurmExecutor:
             raise OSError(
                 f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
             )
+        if job.within and not (self.root / job.within / QUEUE).is_dir():
+            job = replace(job, within=None)  # that was begun without `colocate`
         folder = self.cluster.folders.of(job.id)
         script = job_script(job, folder, self.settings, self.cluster.python, secrets)
         self.cluster.folders.write(job, script, secrets)
-        self.watch.add(Prepared(job, directives(job, self.settings), secrets))
+        asks = () if job.within else directives(job, self.settings)
+        self.watch.add(Prepared(job, asks, secrets))
 
     def poll(self, id: str) -> JobState:
         """A job's state when Slurm was last asked, which goes on beside."""

@@ -26,6 +26,8 @@ _SMALL = 512  # KiB: a larger file comes when its job is over
 INPUTS = "inputs"
 REPLIES = "replies"
 """In a job's folder, and for all of them beside it: what models replied."""
+QUEUE = "queue"
+"""In the folder of a job that takes guests: which these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,8 @@ def _make(job: Job, near: bool) -> None:
     shutil.rmtree(job.workdir, ignore_errors=True)
     job.workdir.mkdir(0o700, parents=True)
     (job.workdir / "out").mkdir()
+    if job.guests is not None:
+        (job.workdir / QUEUE).mkdir()
     for name, source in job.inputs.items() if near else ():
         path = job.workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ import shutil
 
 from evalmake.executors.slurm.batches import Batch, batches
 from evalmake.executors.slurm.cluster import Cluster
+from evalmake.executors.slurm.guests import was_handed_over
 
 
 def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
@@ -26,7 +27,11 @@ def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
 
 
 def find(cluster: Cluster, batch: Batch) -> bool:
-    """Whether Slurm has a batch: as its queue shows, or as its jobs wrote down, or sbatch."""
+    """Whether Slurm has a batch: as its queue shows, or as its jobs wrote down, or sbatch; or its host has it."""
+    if batch.host:
+        if known := was_handed_over(cluster, batch):
+            batch.submitted(batch.host)
+        return known
     if ids := cluster.commands.all(cluster.prefix).get(cluster.name(batch.folder.name)):
         batch.submitted(ids[0])
         return True

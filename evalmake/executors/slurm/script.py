@@ -17,6 +17,8 @@ from evalmake.planner.ports import Beside, Job
 SECRETS, KEYS = ".secrets", ".keys"
 """Files of a job's secrets, and of those that are for what runs beside it."""
 STARTED = "started"
+ALONE = ('exec /bin/bash "../$job/job.sh"',)
+"""The end of a batch's script, where a job is all that its allocation is for."""
 _ENGINES = ("docker", "podman")
 _WIDTH = 100
 _OWN_ID = "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
@@ -44,8 +46,9 @@ def directives(job: Job, settings: Settings) -> tuple[str, ...]:
 
 
 def batch_script(
-    name: str, asks: Iterable[str], comment: str, ids: list[str], at_once: int | None
-) -> str:
+    name: str, asks: Iterable[str], comment: str, ids: list[str], at_once: int | None,
+    ends: Iterable[str] = ALONE,
+) -> str:  # fmt: skip
     """The script of one sbatch: in its folder lie `jobs`, the ids by line, and what Slurm itself says."""
     lines = ["#!/bin/bash", f"#SBATCH --job-name={name}", f"#SBATCH --comment={_word(comment)}"]
     lines += [f"#SBATCH {line}" for line in asks]
@@ -60,7 +63,18 @@ def batch_script(
         lines += ['job=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" jobs)']
     else:
         lines += ["#SBATCH --output=slurm-0.out", "", "job=$(cat jobs)"]
-    return "\n".join([*lines, 'exec /bin/bash "../$job/job.sh"', ""])
+    return "\n".join([*lines, *ends, ""])
+
+
+def hosting(settings: Settings, python: str, at_once: int) -> tuple[str, ...]:
+    """The end of a batch's script, where other jobs run beside a server: what these find is as without it."""
+    argv = [python, "-P", "-m", "evalmake.gateway.hosting", str(at_once)]
+    return (
+        *(f"module load {shlex.quote(module)}" for module in settings.modules),
+        *settings.prologue,
+        "# Evaluations that ask this server run beside it: it is given them in its folder `queue`.",
+        f'exec {shlex.join(argv)} "../$job"',
+    )
 
 
 def job_script(

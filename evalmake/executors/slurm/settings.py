@@ -56,7 +56,8 @@ class Settings(Block):
     `work` is the folder of jobs on the login node and the nodes, below the home folder there unless it
     is absolute; without `host` jobs are in the workspace itself, which nodes must have, too. `python`
     runs gateways on the nodes, and needs evalmake. `array` is how many jobs at most go out as one array;
-    `poll` how long the controller is left alone at most. `modules` are loaded, and the lines of
+    `poll` how long the controller is left alone at most. With `colocate` evaluations that ask a server of
+    the same executor run in that server's allocation. `modules` are loaded, and the lines of
     `prologue` run, before each job.
     """
 
@@ -81,3 +82,4 @@ class Settings(Block):
     python: str | None = None
     array: Annotated[int, Field(ge=1)] = 500
     poll: Duration = Duration(30)
+    colocate: bool = False

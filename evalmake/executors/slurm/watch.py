@@ -9,17 +9,17 @@ import shlex
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from evalmake.executors.bell import Bell
-from evalmake.executors.slurm.batches import Batch, new_batch, new_folder
+from evalmake.executors.slurm import guests
+from evalmake.executors.slurm.batches import Batch
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.commands import Full
+from evalmake.executors.slurm.prepared import Prepared, batched
 from evalmake.executors.slurm.recovery import find, recovered, remove
-from evalmake.executors.slurm.script import batch_script
 from evalmake.executors.slurm.states import Seen, refined, state_of
-from evalmake.planner.ports import Job, JobState, Phase
+from evalmake.planner.ports import JobState, Phase
 
 _SOON = 1.0  # seconds between two looks while things change
 _SLOWER = 1.4
@@ -27,20 +27,6 @@ _SETTLED = 20.0  # seconds after which what nobody knows of is taken for lost: f
 _TAIL = 4000
 _BEFORE = "cancelled before it was submitted"
 _BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A job whose folder is written, and what it asks of Slurm."""
-
-    job: Job
-    asks: tuple[str, ...]
-    secrets: Mapping[str, str]
-
-    @property
-    def sort(self) -> tuple[tuple[str, ...], int | None]:
-        """Jobs of one sort may be one array: what they ask is the same, and so is their limit."""
-        return self.asks, self.job.slots
 
 
 class Watch:
@@ -57,6 +43,7 @@ class Watch:
         self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
         self._states: dict[str, JobState] = {}
+        self._forgotten: dict[str, JobState] = {}  # those that had guests
         self._lost: list[Batch] = []
         self._missing: dict[str, float] = {}
         self._doomed: set[str] = set()
@@ -118,8 +105,10 @@ class Watch:
     def forget(self, id: str) -> None:
         """A job's outputs are here; its batch goes with the last."""
         with self._changed:
-            self._states.pop(id, None)
+            state = self._states.pop(id, None)
             batch = self._batches.pop(id, None)
+            if state and any(other.host == id for other in self._batches.values()):
+                self._forgotten[id] = state
             self._tidy()
         if batch is None:
             return
@@ -133,7 +122,8 @@ class Watch:
         with self._bringing:
             if id in self._brought:
                 return
-            ended = [one for one in self._batches if one == id or self._over(one)]
+            with self._changed:
+                ended = [one for one in self._batches if one == id or self._over(one)]
             wanted = [one for one in ended if one not in self._brought]
             self._of.folders.gather(wanted, self._of.python)
             self._of.folders.bring(wanted)
@@ -213,7 +203,10 @@ class Watch:
         for sort in {one.sort: None for one in ready}:
             some = [one for one in ready if one.sort == sort]
             try:
-                held += self._batched(some)
+                for batch, part in batched(self._of, some):
+                    with self._changed:
+                        self._batches |= dict.fromkeys(batch.ids, batch)
+                    held.append((batch, part))
             except OSError as error:
                 self._tell(some, JobState(Phase.REFUSED, None, str(error)))
         for at, (batch, jobs) in enumerate(held):
@@ -243,29 +236,18 @@ class Watch:
                 wanted.append((batch, jobs))
         return wanted
 
-    def _batched(self, ready: list[Prepared]) -> list[tuple[Batch, list[Prepared]]]:
-        """Write down batches of jobs of one sort; the limit of each is its share of `slots`."""
-        size, (asks, slots) = self._of.settings.array, ready[0].sort
-        parts = [ready[at : at + size] for at in range(0, len(ready), size)]
-        at_once = max(1, slots // len(parts)) if slots else None
-        comment = self._of.settings.comment or "evalmake"
-        made = []
-        for part in parts:
-            folder = new_folder(self._of.root)
-            ids = [one.job.id for one in part]
-            name = self._of.name(folder.name)
-            batch = new_batch(folder, ids, batch_script(name, asks, comment, ids, at_once))
-            with self._changed:
-                self._batches |= dict.fromkeys(ids, batch)
-            made.append((batch, part))
-        return made
-
     def _submit(self, batch: Batch, jobs: list[Prepared]) -> None:
         if not (batch.tried and find(self._of, batch)):
             folders = self._of.folders
             folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
             batch.tried = True
-            batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
+            if not batch.host:
+                batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
+            elif guests.hand_over(self._of, batch, jobs[0].job.slots):
+                batch.submitted(batch.host)
+            else:
+                self._tell(jobs, guests.LOST)
+                return
         self._tell(jobs, JobState(Phase.QUEUED, None, "queued"))
         self._pace = _SOON
 
@@ -274,10 +256,29 @@ class Watch:
             self._set(one.job.id, state)
 
     def _look(self) -> None:
-        """Ask squeue for all that is out, and the folders of what it shows no more."""
-        out = {id: b for id, b in self._batches.items() if b.slurm and not self._over(id)}
-        if not out:
-            return
+        """See how all that is out stands; those within others after these."""
+        with self._changed:
+            out = {id: b for id, b in self._batches.items() if b.slurm and not self._over(id)}
+        if own := {id: batch for id, batch in out.items() if not batch.host}:
+            self._look_at_slurm(own)
+        if within := {id: batch.host for id, batch in out.items() if batch.host}:
+            self._look_at_guests(within)
+
+    def _look_at_guests(self, hosts: Mapping[str, str]) -> None:
+        """The folders of jobs within others tell how they stand, and then how those are."""
+        if doomed := self._doomed & hosts.keys():
+            guests.end(self._of, [(id, hosts[id]) for id in doomed])
+        known = {h: self._states.get(h) or self._forgotten.get(h) for h in set(hosts.values())}
+        running = []
+        for id, told in self._of.folders.ended(hosts).items():
+            state = guests.state_of(told, known[hosts[id]])
+            lost = state.phase is Phase.ENDED and state.status is None
+            self._set(id, self._ended(id, state) if lost else state)
+            running += [id] if state.phase is Phase.RUNNING else []
+        self._of.folders.look(running, _BROUGHT)
+
+    def _look_at_slurm(self, out: Mapping[str, Batch]) -> None:
+        """Ask squeue for all jobs, and the folders of what it shows no more."""
         if doomed := self._doomed & out.keys():
             ids = {id: slurm for b in {out[id] for id in doomed} for id, slurm in b.slurm_ids()}
             self._of.commands.cancel([ids[id] for id in doomed])

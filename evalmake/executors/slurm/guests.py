@@ -1,0 +1,65 @@
+"""Jobs within the allocation of another: evaluations beside the server that they ask.
+
+What runs the server's job finds them in its folder `queue`, where a batch of them is a file, put there whole
+or not at all. It says that they were handed over, and stays: a job's own folder says that it was begun.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+from evalmake.executors.slurm.batches import Batch
+from evalmake.executors.slurm.cluster import Cluster
+from evalmake.executors.slurm.folders import QUEUE, Ended, Folders
+from evalmake.planner.ports import JobState, Phase
+
+_CANCEL = ".cancel"
+_GONE = JobState(Phase.ENDED, None, "it is gone")
+
+
+def hand_over(of: Cluster, batch: Batch, limit: int | None) -> bool:
+    """Put a batch into its host's queue, unless there is none any more."""
+    queue, name = _queue(of.folders, batch.host), batch.folder.name
+    text = (
+        f"[ -d {queue} ] || exit 0; cd {queue} && {{ echo {limit or 0}; cat ../../{name}/jobs; }} > .{name}"
+        f" && mv .{name} {name} && echo yes"
+    )
+    return of.shell.run(text) != b""
+
+
+def was_handed_over(of: Cluster, batch: Batch) -> bool:
+    """Whether its host has a batch."""
+    path = f"{_queue(of.folders, batch.host)}/{batch.folder.name}"
+    return of.shell.run(f"[ ! -f {path} ] || echo yes") != b""
+
+
+def end(of: Cluster, jobs: Iterable[tuple[str, str]]) -> None:
+    """Have jobs ended, each told with its host; those whose host is gone are over."""
+    places = [(_queue(of.folders, host), id) for id, host in jobs]
+    of.shell.run(
+        "".join(f"[ ! -d {queue} ] || : > {queue}/{id}{_CANCEL}\n" for queue, id in places)
+    )
+
+
+def state_of(told: Ended, host: JobState | None) -> JobState:
+    """A job's state by its folder and by how its host was before that was read."""
+    host = host or _GONE
+    facts = dict(host.facts) | ({"slurm-job": told.by} if told.by else {})
+    if told.status is not None:
+        said = f"exit status {told.status}" if told.status else ""
+        return JobState(Phase.ENDED, told.status, said, facts)
+    if host.over:
+        why = host.detail or f"exit status {host.status}"
+        return JobState(Phase.ENDED, None, f"ended with the job of its server: {why}", facts)
+    if told.by:
+        return JobState(Phase.RUNNING, None, "", facts)
+    return JobState(Phase.QUEUED, None, "waits for its turn beside its server", facts)
+
+
+LOST = state_of(Ended(), None)
+"""That of a job whose host is no more."""
+
+
+def _queue(folders: Folders, host: str) -> str:
+    return shlex.quote(f"{folders.of(host)}/{QUEUE}")

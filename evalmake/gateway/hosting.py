@@ -1,0 +1,158 @@
+"""`python -m evalmake.gateway.hosting AT_ONCE FOLDER`: a server's job, and beside it those that ask the server.
+
+For allocations of a cluster that serve a model and run its evaluations, too. `FOLDER/job.sh` is run, and
+our exit status is its own. Files in `FOLDER/queue` say what else there is to do: one named `ID.cancel`
+ends that job; any other has a job's id on each line but the first, which says how many jobs may run
+while one of these begins, 0 where only AT_ONCE counts (0 there: as many as there are processors). A
+job's folder lies beside the server's. Its `job.sh` writes its `status`; we do, where it could not. What a
+job started is ended with it, and all are ended with the server: such jobs have no status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+QUEUE = "queue"
+CANCEL = ".cancel"
+_MARK = "EVALMAKE_HOSTED"
+_LOOK = 0.5
+_GRACE = 10.0
+_CANCELLED = 143
+
+
+class Child:
+    """A job that was begun, and all that it started: told by a variable that they inherit."""
+
+    def __init__(self, folder: Path, said: IO[bytes] | None = None) -> None:
+        self.folder = folder
+        self._mark = f"{_MARK}={folder}".encode()
+        self._deadline = 0.0  # when what is left of it is killed, once it is to end
+        self.process = subprocess.Popen(
+            ["/bin/bash", str(folder / "job.sh")], env={**os.environ, _MARK: str(folder)},
+            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
+        )  # fmt: skip
+
+    def end(self) -> None:
+        """TERM to all of it; what is left after a grace is killed by `over`."""
+        if not self._deadline:
+            self._deadline = time.monotonic() + _GRACE
+            self._signal(signal.SIGTERM)
+
+    def over(self) -> bool:
+        """Whether nothing of it is left; what has outlived its job is ended."""
+        if self.process.poll() is None and not self._deadline:
+            return False
+        self.end()
+        if time.monotonic() > self._deadline:
+            self._signal(signal.SIGKILL)
+        return self.process.poll() is not None and not self._members()
+
+    def _signal(self, number: int) -> None:
+        for pid in self._members():
+            with contextlib.suppress(OSError):
+                os.kill(pid, number)
+
+    def _members(self) -> list[int]:
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if self._mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+        return found
+
+
+class Hosting:
+    """A server, and the jobs that wait and run beside it."""
+
+    def __init__(self, folder: Path, at_once: int) -> None:
+        self.at_once = at_once
+        self.folder = folder
+        self.server = Child(folder)
+        self.waiting: dict[str, int] = {}  # how many may run when it begins
+        self.running: dict[str, Child] = {}
+        self._read: set[str] = set()
+
+    def run(self) -> int:
+        """Until the server ends, or we are to end; the server's exit status."""
+        signal.signal(signal.SIGTERM, lambda number, frame: self.server.end())
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.server.process.wait(_LOOK)
+            if self.server.process.returncode is not None:
+                break
+            with contextlib.suppress(OSError):  # what could not be read or written is tried again
+                self._look()
+        every = [self.server, *self.running.values()]
+        for one in every:
+            one.end()
+        while not all([one.over() for one in every]):
+            time.sleep(0.05)
+        return _status(self.server.process.returncode)
+
+    def _look(self) -> None:
+        """Do what the queue says, and see to what has ended."""
+        cancelled = self._orders()
+        for id, child in list(self.running.items()):
+            if id in cancelled:
+                child.end()
+            if child.over():
+                _conclude(child.folder, _status(child.process.returncode))
+                del self.running[id]
+        for id, limit in list(self.waiting.items()):
+            folder = self.folder.parent / id
+            if id in cancelled:
+                _conclude(folder, _CANCELLED)
+                del self.waiting[id]
+            elif len(self.running) < min(self.at_once, limit or self.at_once):
+                self._begin(id, folder)
+                del self.waiting[id]
+
+    def _orders(self) -> set[str]:
+        """Read what is new in the queue; the jobs that are to end."""
+        names = set(os.listdir(self.folder / QUEUE))
+        for name in sorted(names - self._read):
+            if not name.startswith(".") and not name.endswith(CANCEL):
+                limit, *ids = (self.folder / QUEUE / name).read_text().split()
+                self.waiting |= dict.fromkeys(ids, int(limit))
+            self._read.add(name)
+        return {name.removesuffix(CANCEL) for name in names if name.endswith(CANCEL)}
+
+    def _begin(self, id: str, folder: Path) -> None:
+        """Begin a job, unless it was begun before, or withdrawn."""
+        if (folder / "started").exists():
+            return
+        with contextlib.suppress(FileNotFoundError), (folder / "log").open("ab") as log:
+            self.running[id] = Child(folder, log)
+
+
+def _conclude(folder: Path, status: int) -> None:
+    """Write down how a job ended, where it did not do so itself."""
+    with contextlib.suppress(FileNotFoundError):  # it may be withdrawn
+        if not (folder / "status").exists():
+            (folder / ".status").write_text(f"{status}\n")
+            (folder / ".status").rename(folder / "status")
+
+
+def _status(code: int) -> int:
+    """As shells tell it."""
+    return 128 - code if code < 0 else code
+
+
+def main() -> int:
+    """Serve, once: another job of Slurm may have begun this one."""
+    at_once, folder = int(sys.argv[1]), Path(sys.argv[2]).resolve()
+    if (folder / "started").exists():
+        return 0
+    processors = int(os.environ.get("SLURM_CPUS_ON_NODE") or os.cpu_count() or 1)
+    return Hosting(folder, at_once or processors).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
