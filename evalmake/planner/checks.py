@@ -51,6 +51,7 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             continue
         told.add(pair)
         offers = plugins.get("executors", executor.plugin).offers
+        image = image_of(benchmark, executor)
         if benchmark.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
@@ -58,8 +59,17 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
-        elif not (benchmark.block.image or offers.bare):
+        elif not (image or offers.bare):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+        elif image and packages_of(benchmark) and not benchmark.block.image:
+            found.error(
+                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) runs images, "
+                "and `packages` are installed on this host",
+                benchmark.fields.spans["packages",].value, "named by this benchmark",
+                also=[(executor.fields.spans["image",].value, "what it would run in")],
+                about=f"eval {node.evaluation.eval}",
+                help=["name an `image` that has them", "or have them in the executor's `image`, and leave out `packages`"],
+            )  # fmt: skip
         if offers.beside:
             _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
 
@@ -91,9 +101,16 @@ def sees_our_files(executor: Declared) -> bool:
     return getattr(executor.settings, "host", None) is None
 
 
+def image_of(benchmark: Declared, executor: Declared) -> str | None:
+    """What an evaluation runs in: its benchmark's image, which is part of what it is, or its executor's."""
+    image: str | None = benchmark.block.image or getattr(executor.settings, "image", None)
+    return image
+
+
 def has_its_python(executor: Declared) -> bool:
     """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
-    return not sees_our_files(executor) or bool(getattr(executor.settings, "python", None))
+    own = (getattr(executor.settings, key, None) for key in ("python", "image"))
+    return not sees_our_files(executor) or any(own)
 
 
 def _not_there(declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
@@ -147,10 +164,11 @@ def _has_port(service: Service) -> bool:
 def _no_image(
     kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics
 ) -> None:
+    also = " or to the executor" if kind == "benchmark" else ""
     found.error(
         "missing-image", f"executor `{executor.name}` ({executor.plugin}) runs images, and "
         f"{kind} `{declared.name}` names none", declared.span, about=about,
-        help=["add `image`, or name an executor with `backend = process`"],
+        help=[f"add `image` to it{also}, or name an executor with `backend = process`"],
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
+from evalmake.planner.checks import image_of
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Offers, Registry, Service
 from evalmake.project.declare import Declared
@@ -74,7 +75,8 @@ class Workshop:
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
         env |= _past_proxies(os.environ, hosts)
         files = dict(command.files)
-        plain, hidden = split_env(self.project.executors[block.executor].block.env)
+        executor = self.project.executors[block.executor]
+        plain, hidden = split_env(executor.block.env)
         argv = command.argv
         if (environment := self.environment(cell.benchmark)) is not None:
             files["out/packages.txt"] = environment.text
@@ -84,7 +86,7 @@ class Workshop:
         inputs = self._inputs(command.inputs, cell.benchmark)
         return Job(
             id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
-            cell.benchmark.block.image, None, block.timeout.seconds,
+            image_of(cell.benchmark, executor), None, block.timeout.seconds,
             asks=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
             **_room(block.resources),
         )  # fmt: skip

@@ -57,7 +57,7 @@ class Settings(Block):
     is absolute; without `host` jobs are in the workspace itself, which nodes must have, too. `python`
     runs gateways on the nodes, and needs evalmake. `array` is how many jobs at most go out as one array;
     `poll` how long the controller is left alone at most. `modules` are loaded, and the lines of
-    `prologue` run, before each job.
+    `prologue` run, before each job. `image` is what evaluations run in whose benchmark names none.
     """
 
     host: Annotated[str | None, AfterValidator(_plain)] = None
@@ -77,6 +77,7 @@ class Settings(Block):
     container: Annotated[
         Literal["none", "pyxis", "apptainer", "docker", "podman"], BeforeValidator(_word)
     ] = "none"
+    image: str | None = None
     mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
     python: str | None = None
     array: Annotated[int, Field(ge=1)] = 500
