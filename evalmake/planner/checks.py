@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.values import Files
@@ -13,6 +14,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.pins import packages_of
 from evalmake.project.project import Project
+from evalmake.project.references import judge_of
 from evalmake.project.validate import validate
 
 
@@ -68,19 +70,22 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
                 benchmark.fields.spans["packages",].value, "named by this benchmark",
                 also=[(executor.fields.spans["image",].value, "what it would run in")],
                 about=f"eval {node.evaluation.eval}",
-                help=["name an `image` that has them", "or have them in the executor's `image`, and leave out `packages`"],
+                help=["name an `image` that has them", "or have them in the executor's `image`, without `packages`"],
             )  # fmt: skip
         if offers.beside:
             _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
 
 
 def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
-    """A job that brings its gateways asks servers itself: they are beside it, or reached from anywhere."""
+    """A job that brings its gateways asks models itself: they are beside it, or reached from anywhere."""
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
         cell, executor = node.evaluation, project.executors[node.executor]
-        if not plugins.get("executors", executor.plugin).offers.beside:
+        offers = plugins.get("executors", executor.plugin).offers
+        if not offers.beside:
             continue
+        if offers.remote:
+            _no_loopback(project, node, executor, told, found)
         for name in node.services:
             deployment = project.deployments[name]
             other = project.executors[deployment.block.executor]
@@ -94,6 +99,28 @@ def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagno
                 deployment.span, about=f"eval {cell.eval}",
                 help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],
             )  # fmt: skip
+
+
+def _no_loopback(
+    project: Project, node: Node, executor: Declared, told: set[tuple[str, str]], found: Diagnostics
+) -> None:
+    """An address of this host's own means the job's own host, where no model is."""
+    cell = node.evaluation
+    for model in filter(None, (cell.model, judge_of(project, cell.benchmark))):
+        if not _is_loopback(model.block.endpoint) or (cell.eval, model.name) in told:
+            continue
+        told.add((cell.eval, model.name))
+        found.error(
+            "executor-lacks", f"evaluations on `{executor.name}` ({executor.plugin}) ask their models from there, "
+            f"and `{model.name}` is at an address of this host's own",
+            model.fields.spans["endpoint",].value, about=f"eval {cell.eval}",
+            help=["give the address by which others reach it", "or give the eval an executor that runs here"],
+        )  # fmt: skip
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def sees_our_files(executor: Declared) -> bool:

@@ -19,7 +19,8 @@ from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Offers, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
-from evalmake.project.schema import Resources, references
+from evalmake.project.references import judge_of
+from evalmake.project.schema import Resources
 from evalmake.run.environments import Environment
 from evalmake.run.placing import placed, ported
 from evalmake.run.served import Served, replicas
@@ -195,16 +196,6 @@ def files_of(benchmark: Declared) -> list[File]:
             if isinstance(value, Files):
                 found += value.files
     return found
-
-
-def judge_of(project: Project, benchmark: Declared) -> Declared | None:
-    """The model that grades, where a benchmark names one."""
-    settings = benchmark.settings
-    for key, kind in references(type(settings)).items() if settings else ():
-        name = getattr(settings, key)
-        if kind == "model" and name:
-            return project.models[name]
-    return None
 
 
 def split_env(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:

@@ -48,8 +48,9 @@ def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
 class Settings(Block):
     """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
 
-    `gpus` are those that jobs may have; a job has as many as its `resources` say. `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs
-    run as, by default whom the image says.
+    `gpus` are those that jobs may have; a job has as many as its `resources` say.
+    `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs run
+    as, by default whom the image says.
     """
 
     host: Annotated[str | None, AfterValidator(_reachable)] = None
