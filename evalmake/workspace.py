@@ -151,6 +151,7 @@ class Workspace:
         """What a graph rests on that could be pinned, and is not."""
         used = [self.project.deployments[name] for name in graph.services]
         used += [node.evaluation.benchmark for node in graph.nodes.values()]
+        used += [self.project.executors[node.executor] for node in graph.nodes.values()]
         found = {
             each.text: each
             for declared in {id(one): one for one in used}.values()

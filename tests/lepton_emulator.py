@@ -37,7 +37,7 @@ class Fault:
 
     method: str
     path: str
-    kind: str  # status | drop | slow
+    kind: str  # status | drop | slow | hold: until it is told to go on
     times: int = 1
     status: int = 500
     seconds: float = 0.0
@@ -58,6 +58,7 @@ class Workspace:
         self.page = 500
         self.limit: int | None = None
         self.new_api = True
+        self.go_on = threading.Event()
 
     # Jobs -----------------------------------------------------------------------------------------
 
@@ -190,7 +191,9 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.fault(path)
         if fault is not None and fault.kind == "slow":
             time.sleep(fault.seconds)
-        if fault is not None and not fault.after and fault.kind != "slow":
+        if fault is not None and fault.kind == "hold":
+            self.of.go_on.wait()
+        if fault is not None and not fault.after and fault.kind not in ("slow", "hold"):
             self.spoil(fault)
             return
         query = {key: values[-1] for key, values in parse_qs(url.query).items()}
@@ -324,6 +327,8 @@ def control(of: Workspace, path: str, body: Any) -> tuple[int, Any]:
         for word, value in body.items():
             if word == "fault":
                 of.faults.append(Fault(**value))
+            elif word == "go_on":
+                of.go_on.set()
             elif word in ("page", "limit", "token", "new_api"):
                 setattr(of, word, value)
             else:

@@ -222,6 +222,7 @@ class Work:
         self.endpoints: dict[str, Endpoint] = {}
         self.queue = 0.0  # seconds that a job waits
         self.made = {"jobs": 0, "endpoints": 0}
+        self.names: list[str] = []  # of all jobs that were ever made
         self._count = 0
 
     def all(self) -> list[Job | Endpoint]:
@@ -232,6 +233,7 @@ class Work:
         """How many were ever made, and the names of those that are not over."""
         alive = [one.name for one in self.jobs.values() if not one.over]
         kept = {"kept_jobs": sorted(self.jobs), "endpoints_now": sorted(self.endpoints)}
+        kept["names"] = self.names
         return {"made": self.made, "alive": sorted(alive), **kept}
 
     def start_job(self, body: dict[str, Any]) -> Job:
@@ -240,6 +242,7 @@ class Work:
         job = Job(f"{body['metadata']['name']}-{self._count:04x}", body, time.time())
         self.jobs[job.id] = job
         self.made["jobs"] += 1
+        self.names.append(job.name)
         return job
 
     def start_endpoint(self, body: dict[str, Any]) -> Endpoint:

@@ -16,14 +16,16 @@ from workspaces import wait_for
 
 
 @contextmanager
-def mock_server(settings: Mapping[str, object], port: Path, api_key: str = "") -> Iterator[str]:
+def mock_server(
+    settings: Mapping[str, object], port: Path, api_key: str = "", host: str = "127.0.0.1"
+) -> Iterator[str]:
     """A server with these settings that writes its port to `port`; its root URL."""
-    argv = [sys.executable, "-m", "evalmake.mock", "--port-file", str(port)]
+    argv = [sys.executable, "-m", "evalmake.mock", "--host", host, "--port-file", str(port)]
     argv += ["--settings", json.dumps(settings)]
     server = subprocess.Popen(argv, env=os.environ | {"MOCK_API_KEY": api_key})
     try:
         wait_for(port.exists)
-        yield f"http://127.0.0.1:{int(port.read_text())}"
+        yield f"http://{host}:{int(port.read_text())}"
     finally:
         server.terminate()
         server.wait()

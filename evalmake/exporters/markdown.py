@@ -15,7 +15,16 @@ from pydantic import BaseModel
 from evalmake.lang.files import write_atomic
 from evalmake.planner.aggregates import missing_bounds
 from evalmake.planner.comparisons import Difference
-from evalmake.planner.results import Contrast, GateResult, Result, ResultSet, Score, Table, pool
+from evalmake.planner.results import (
+    Contrast,
+    GateResult,
+    Result,
+    ResultSet,
+    Score,
+    Table,
+    machines,
+    pool,
+)
 from evalmake.planner.scores import Basis, decimals
 from evalmake.planner.statistics import is_binary
 from evalmake.project.schema import Block
@@ -87,6 +96,7 @@ def _summary(results: ResultSet) -> str:
             f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met"
         )
     parts += _replies(found)
+    parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machines(found).items()]
     days = sorted(result.started[:10] for result in found)
     if days:
         parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")

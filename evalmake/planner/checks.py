@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.values import Files
@@ -13,6 +14,7 @@ from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.pins import packages_of
 from evalmake.project.project import Project
+from evalmake.project.references import judge_of
 from evalmake.project.validate import validate
 
 
@@ -51,6 +53,7 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             continue
         told.add(pair)
         offers = plugins.get("executors", executor.plugin).offers
+        image = image_of(benchmark, executor)
         if benchmark.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
@@ -58,19 +61,31 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
                 about=f"eval {node.evaluation.eval}",
                 help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
-        elif not (benchmark.block.image or offers.bare):
+        elif not (image or offers.bare):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
+        elif image and packages_of(benchmark) and not benchmark.block.image:
+            found.error(
+                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) runs images, "
+                "and `packages` are installed on this host",
+                benchmark.fields.spans["packages",].value, "named by this benchmark",
+                also=[(executor.fields.spans["image",].value, "what it would run in")],
+                about=f"eval {node.evaluation.eval}",
+                help=["name an `image` that has them", "or have them in the executor's `image`, without `packages`"],
+            )  # fmt: skip
         if offers.beside:
             _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
 
 
 def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
-    """A job that brings its gateways asks servers itself: they are beside it, or reached from anywhere."""
+    """A job that brings its gateways asks models itself: they are beside it, or reached from anywhere."""
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
         cell, executor = node.evaluation, project.executors[node.executor]
-        if not plugins.get("executors", executor.plugin).offers.beside:
+        offers = plugins.get("executors", executor.plugin).offers
+        if not offers.beside:
             continue
+        if offers.remote:
+            _no_loopback(project, node, executor, told, found)
         for name in node.services:
             deployment = project.deployments[name]
             other = project.executors[deployment.block.executor]
@@ -86,6 +101,28 @@ def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagno
             )  # fmt: skip
 
 
+def _no_loopback(
+    project: Project, node: Node, executor: Declared, told: set[tuple[str, str]], found: Diagnostics
+) -> None:
+    """An address of this host's own means the job's own host, where no model is."""
+    cell = node.evaluation
+    for model in filter(None, (cell.model, judge_of(project, cell.benchmark))):
+        if not _is_loopback(model.block.endpoint) or (cell.eval, model.name) in told:
+            continue
+        told.add((cell.eval, model.name))
+        found.error(
+            "executor-lacks", f"evaluations on `{executor.name}` ({executor.plugin}) ask their models from there, "
+            f"and `{model.name}` is at an address of this host's own",
+            model.fields.spans["endpoint",].value, about=f"eval {cell.eval}",
+            help=["give the address by which others reach it", "or give the eval an executor that runs here"],
+        )  # fmt: skip
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
 def sees_our_files(executor: Declared) -> bool:
     """Whether jobs of an executor that is no container engine's find this host's files at their paths."""
     return getattr(executor.settings, "host", None) is None
@@ -96,9 +133,16 @@ def shares_allocations(executor: Declared) -> bool:
     return bool(getattr(executor.settings, "colocate", False))
 
 
+def image_of(benchmark: Declared, executor: Declared) -> str | None:
+    """What an evaluation runs in: its benchmark's image, which is part of what it is, or its executor's."""
+    image: str | None = benchmark.block.image or getattr(executor.settings, "image", None)
+    return image
+
+
 def has_its_python(executor: Declared) -> bool:
     """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
-    return not sees_our_files(executor) or bool(getattr(executor.settings, "python", None))
+    own = (getattr(executor.settings, key, None) for key in ("python", "image"))
+    return not sees_our_files(executor) or any(own)
 
 
 def _not_there(declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
@@ -152,10 +196,11 @@ def _has_port(service: Service) -> bool:
 def _no_image(
     kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics
 ) -> None:
+    also = " or to the executor" if kind == "benchmark" else ""
     found.error(
         "missing-image", f"executor `{executor.name}` ({executor.plugin}) runs images, and "
         f"{kind} `{declared.name}` names none", declared.span, about=about,
-        help=["add `image`, or name an executor with `backend = process`"],
+        help=[f"add `image` to it{also}, or name an executor with `backend = process`"],
     )  # fmt: skip
 
 

@@ -108,7 +108,6 @@ def _digest(plan: Plan, confidence: float | None) -> str:
         told["sign"] = block.sign.name if block.sign else None
         told["settings"] = settings.model_dump(mode="json") if settings else {}
         hasher.update(json.dumps([told, confidence], sort_keys=True).encode())
-    hasher.update(json.dumps(dict(plan.overrides), sort_keys=True).encode())
     return f"sha256:{hasher.hexdigest()}"
 
 
@@ -157,7 +156,7 @@ def check_saved(plan: Plan, saved: Any, name: str) -> None:
         shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
         raise fail(
             "plan-moved", f"what would run is not what {name} says", 
-            notes=shown or ["a gate, a report or an override has changed"],
+            notes=shown or ["a gate or a report has changed"],
             help=[f"look at it anew: evalmake -n -o {name}"],
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 
@@ -11,6 +11,7 @@ from evalmake.planner.gates import GateResult, judge_gate
 from evalmake.planner.scores import Pooled, Score, pool
 
 __all__ = [
+    "SECONDS_ON",
     "Cell",
     "Contrast",
     "GateResult",
@@ -22,6 +23,7 @@ __all__ = [
     "Score",
     "Table",
     "judge_gate",
+    "machines",
     "pool",
 ]
 
@@ -59,6 +61,21 @@ class Result:
         if axis in (*FIELDS, "seed"):
             value = getattr(self, axis)
         return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+SECONDS_ON = "seconds_on_"
+"""Before a machine's shape, of usage: how long one of that shape was had."""
+
+
+def machines(results: Iterable[Result]) -> dict[str, float]:
+    """How long machines were had for these, in seconds, by their shapes, where these are known."""
+    took: dict[str, float] = {}
+    for result in results:
+        for kind, seconds in result.usage.items():
+            if kind.startswith(SECONDS_ON):
+                shape = kind.removeprefix(SECONDS_ON)
+                took[shape] = took.get(shape, 0.0) + seconds
+    return dict(sorted(took.items()))
 
 
 @dataclass(frozen=True, slots=True)

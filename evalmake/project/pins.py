@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from evalmake.lang.source import Span
 from evalmake.project.catalog import PREFIX
@@ -58,24 +59,35 @@ class Input:
 def inputs(project: Project) -> Iterator[Input]:
     """Every input of a project that the Evalfile does not pin, in the order of declarations."""
     asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
-    for block in (*project.deployments.values(), *project.benchmarks.values()):
+    for block in _all(project):
         if block.span.source.name.startswith(PREFIX) and block.name not in asked:
             continue  # whoever includes a catalog asks only for some of it
         yield from inputs_of(block)
 
 
+def _all(project: Project) -> tuple[Declared, ...]:
+    """What may name an input."""
+    kinds = (project.deployments, project.benchmarks, project.executors)
+    return tuple(declared for kind in kinds for declared in kind.values())
+
+
 def inputs_of(declared: Declared) -> Iterator[Input]:
-    """The inputs of one deployment or benchmark that it does not pin itself."""
+    """The inputs of one deployment, benchmark or executor that it does not pin itself."""
     block, spans = declared.block, declared.fields.spans
     for key, good in _KEYS.items():
-        text = getattr(block, key, None)
-        known = key != "image" and block.digest
+        text = getattr(_owner(declared), key, None)
+        known = key != "image" and getattr(block, "digest", None)
         if isinstance(text, str) and not known and not good.search(text):
             yield Input(key, text, text, spans[key,].value, declared)
     packages = packages_of(declared)
     if packages and not block.image:
         name, written = package_set(packages), " ".join(packages)
         yield Input("packages", name, written, spans["packages",].value, declared)
+
+
+def _owner(declared: Declared) -> Any:
+    """What says which image and weights: an executor's image is its backend's setting."""
+    return declared.settings if declared.kind == "executor" else declared.block
 
 
 def packages_of(declared: Declared) -> tuple[str, ...]:
@@ -87,8 +99,8 @@ def packages_of(declared: Declared) -> tuple[str, ...]:
 
 def apply_lock(project: Project) -> None:
     """Put the lock's digests and commits where the Evalfile has tags and branches."""
-    lock, blocks = project.lock, (*project.deployments.values(), *project.benchmarks.values())
-    for declared in blocks:
+    lock = project.lock
+    for declared in _all(project):
         for each in list(inputs_of(declared)):
             if each.sort in _KEYS and (pin := lock.pins.get(each.text)) is not None:
                 _put(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
@@ -98,4 +110,8 @@ def _put(declared: Declared, key: str, value: str, origin: str) -> None:
     """Let a declaration say this, on behalf of another file, where it said something else."""
     written = declared.fields.spans[key,]._replace(origin=origin)
     declared.fields.put(key, value, written, {})
-    declared.block = declared.block.model_copy(update={key: value})
+    copy = _owner(declared).model_copy(update={key: value})
+    if declared.kind == "executor":
+        declared.settings = copy
+    else:
+        declared.block = copy

@@ -129,3 +129,13 @@ def unknown_name(
 
 def _a(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def judge_of(project: Project, benchmark: Declared) -> Declared | None:
+    """The model that grades, where a benchmark names one."""
+    settings = benchmark.settings
+    for key, kind in references(type(settings)).items() if settings else ():
+        name = getattr(settings, key)
+        if kind == "model" and name:
+            return project.models[name]
+    return None

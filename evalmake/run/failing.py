@@ -27,6 +27,7 @@ class Running:
     id: str = ""
     starts: int = 0
     since: float = 0.0
+    begun: float = 0.0  # when its job was asked for, maybe by an earlier build
     put_off: int = 0  # times that its executor could not be reached to start it
     not_before: float = 0.0
     place: Place = _NOWHERE

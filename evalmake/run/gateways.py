@@ -27,8 +27,9 @@ from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, Job, Service
 from evalmake.project.declare import Declared
+from evalmake.project.references import judge_of
 from evalmake.project.schema import adapted
-from evalmake.run.jobs import Route, Workshop, judge_of, split_env
+from evalmake.run.jobs import Route, Workshop, split_env
 from evalmake.run.served import GATEWAYS, Served
 
 FOLDERS = {"model": "gateway", "judge": "gateway-judge"}

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from evalmake.lang.diagnostic import fail
 from evalmake.lang.hashing import FileHashes, hash_file
 from evalmake.lang.values import File, Files, SecretRef
-from evalmake.planner.checks import shares_allocations
+from evalmake.planner.checks import image_of, shares_allocations
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Job, Offers, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
-from evalmake.project.schema import Resources, references
+from evalmake.project.references import judge_of
+from evalmake.project.schema import Resources
 from evalmake.run.environments import Environment
 from evalmake.run.placing import placed, ported
 from evalmake.run.served import Served, replicas
@@ -75,7 +76,8 @@ class Workshop:
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
         env |= _past_proxies(os.environ, hosts)
         files = dict(command.files)
-        plain, hidden = split_env(self.project.executors[block.executor].block.env)
+        executor = self.project.executors[block.executor]
+        plain, hidden = split_env(executor.block.env)
         argv = command.argv
         if (environment := self.environment(cell.benchmark)) is not None:
             files["out/packages.txt"] = environment.text
@@ -85,7 +87,7 @@ class Workshop:
         inputs = self._inputs(command.inputs, cell.benchmark)
         return Job(
             id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
-            cell.benchmark.block.image, None, block.timeout.seconds,
+            image_of(cell.benchmark, executor), None, block.timeout.seconds,
             asks=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
             **_room(block.resources),
         )  # fmt: skip
@@ -195,16 +197,6 @@ def files_of(benchmark: Declared) -> list[File]:
             if isinstance(value, Files):
                 found += value.files
     return found
-
-
-def judge_of(project: Project, benchmark: Declared) -> Declared | None:
-    """The model that grades, where a benchmark names one."""
-    settings = benchmark.settings
-    for key, kind in references(type(settings)).items() if settings else ():
-        name = getattr(settings, key)
-        if kind == "model" and name:
-            return project.models[name]
-    return None
 
 
 def split_env(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:

@@ -10,7 +10,7 @@ from evalmake.planner.graph import Node
 from evalmake.project import catalog
 from evalmake.project.declare import Declared
 from evalmake.project.project import Project
-from evalmake.run.jobs import judge_of
+from evalmake.project.references import judge_of
 from evalmake.run.secrets import Secrets
 
 

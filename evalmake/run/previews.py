@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from evalmake.planner.checks import image_of
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.ports import Executor, Job
 from evalmake.run.gateways import Gateways
@@ -32,8 +33,9 @@ def previews(
 def _evaluation(workshop: Workshop, gateways: Gateways, node: Node, attempt: int) -> Job:
     """As much of an evaluation's job as can be known before its models are served."""
     id = f"{node.action.digest[7:19]}.{attempt}"
-    _, names = split_env(workshop.project.executors[node.executor].block.env)
+    executor = workshop.project.executors[node.executor]
+    _, names = split_env(executor.block.env)
     for role, model in gateways.models(node):
         names |= gateways.settings(model, role)[1]
-    image = node.evaluation.benchmark.block.image
+    image = image_of(node.evaluation.benchmark, executor)
     return Job(id, node.name, (), workshop.folder(id), secrets=names, image=image)

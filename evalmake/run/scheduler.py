@@ -14,11 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.graph import Node
 from evalmake.planner.ports import Executor, Job, JobState, Outcome, Phase
+from evalmake.run.costs import counted
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
 from evalmake.run.gateways import At, Gateways, noted
 from evalmake.run.jobs import Workshop
@@ -307,7 +307,7 @@ class Scheduler:
         Outputs that are out of reach are waited for, unless the job was `doomed` by evalmake: then
         it stays in the journal, and the next build sees to it that it is gone.
         """
-        name, folder = task.node.name, self.workshop.folder(task.id)
+        name = task.node.name
         gone = not isinstance(error, ConnectionError)
         if not (gone or doomed or task.unheard()):
             return
@@ -323,7 +323,7 @@ class Scheduler:
         retrying = bool(outcome.error) and self._may_retry(task, lost)
         stopped = self.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not outcome.error else "cancelled" if stopped else "failed"
-        self._record(task, status, outcome, folder, state.facts)
+        self._record(task, status, outcome, state.facts)
         if gone:
             self.journal.remove(task.id)
         del self.running[task.id]
@@ -339,11 +339,10 @@ class Scheduler:
             self.report.problems.append(task.failure(outcome))
         self._release(task)
 
-    def _record(
-        self, task: Task, status: str, outcome: Outcome, folder: Path, facts: Mapping[str, str]
-    ) -> None:
-        hide = self.secrets.hide_text
-        files: dict[str, Path | bytes] = {hide(name): path for name, path in outputs(folder)}
+    def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
+        folder = self.workshop.folder(task.id)
+        files = {self.secrets.hide_text(name): path for name, path in outputs(folder)}
+        outcome = counted(outcome, task, facts, self.services)
         facts = {**facts, **self.services.facts(task.node.services)}
         self.store.commit(task.node.action, task.result(status, outcome, facts), files)
         shutil.rmtree(folder, ignore_errors=True)

@@ -67,7 +67,7 @@ class Services:
         if (service.what.action, service.what.executor) != (entry.action, entry.executor):
             return False
         service.state, service.id, service.since = "starting", entry.id, time.time()
-        service.starts = 1
+        service.starts, service.begun = 1, entry.started
         self.gpus.claim(entry.name, entry.executor, entry.gpus)
         return True
 
@@ -212,6 +212,7 @@ class Services:
             self._lost(service, f"could not be started: {holder} listens on port {port}")
             return
         service.state, service.since, service.ended = "starting", time.time(), None
+        service.begun = service.since
         folder = str(self.workshop.folder(id))
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)

@@ -6,8 +6,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from evalmake.planner.results import ResultSet, Table
+from evalmake.planner.results import ResultSet, Table, machines
 from evalmake.session import Outcome
+from evalmake.ui.plan import duration
 
 
 def render_outcome(outcome: Outcome) -> str:
@@ -79,12 +80,20 @@ def _facts(outcome: Outcome) -> list[str]:
     told += [f"{failed} did not finish"] if failed > 0 else []
     told += [f"{reused} reused"] if reused else []
     lines += [", ".join(told)] if told else []
+    lines += _machines(outcome)
     if outcome.detached:
         lines.append(
             f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them"
         )
     lines += [f"wrote {_shown(path)}" for path in outcome.written]
     return lines
+
+
+def _machines(outcome: Outcome) -> list[str]:
+    """How long what ran had machines of each shape, where that is known."""
+    results = outcome.results.results if outcome.results else ()
+    took = machines(result for result in results if not result.reused).items()
+    return [", ".join(f"{duration(seconds)} on {shape}" for shape, seconds in took)] if took else []
 
 
 def _shown(path: Path) -> str:

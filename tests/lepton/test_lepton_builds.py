@@ -3,91 +3,20 @@
 from __future__ import annotations
 
 import json
-import random
 import re
-import sys
 from pathlib import Path
-from typing import Any
 
-import pytest
 from lepton_service import TOKEN, Lepton
 from projects import Project
-from workspaces import SUMS, Bench, end, kill
+from rented import EVAL, IMAGED, KEY, MODEL, bench_on, lean, nothing_left
+from workspaces import end
 
 CELLS = 20
-MODEL = """\
-    deployment stand-in {{
-        engine   = mock
-        image    = "acme/mock@sha256:0123"
-        executor = far
-        args     = {{ skill = 0.6 }}
-        {more}
-    }}
-    model stand-in {{ deployment = stand-in }}
-"""
-FAR = """\
-    executor far {{
-        backend    = lepton
-        url        = "{url}"
-        token      = secret("LEPTON_TOKEN")
-        key        = secret("ENDPOINT_KEY")
-        shape      = "cpu.small"
-        node_group = "reserved"
-        work       = "node-nfs:shared:/"
-        here       = "{here}"
-        python     = "{python}"
-        poll       = 1s
-        {more}
-    }}
-"""
-EVAL = """\
-    eval many {{
-        model     = stand-in
-        benchmark = sums
-        seed      in 1..{cells}
-        executor  = {where}
-    }}
-"""
-IMAGED = SUMS.replace(
-    "    benchmark sums {\n", '    benchmark sums {\n        image = "acme/evals@sha256:4567"\n'
-)
-KEY = "what the endpoint asks"
-
-
-def bench_on(
-    root: Path, service: Lepton, cells: int = CELLS, far: str = "", deployment: str = "",
-    where: str = "far",
-) -> Bench:  # fmt: skip
-    """A workspace whose cells are evaluated on Lepton."""
-    bench = Bench(root)
-    here = {"url": service.url, "here": service.volume, "python": sys.executable, "more": far}
-    bench.evalfile(
-        FAR.format(**here), MODEL.format(more=deployment), IMAGED if where == "far" else SUMS,
-        EVAL.format(cells=cells, where=where),
-    )  # fmt: skip
-    bench.env |= {"LEPTON_TOKEN": TOKEN, "ENDPOINT_KEY": KEY}
-    bench.sums(10)
-    return bench
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """A folder for a workspace."""
-    (tmp_path / "bench").mkdir()
-    return tmp_path / "bench"
-
-
-def nothing_left(service: Lepton) -> None:
-    """Assert that there is no job, secret or endpoint, nor a folder of a job."""
-    state = service.state()
-    folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
-    left = [*state["alive"], *state["secrets"], *state["endpoints_now"], *folders]
-    assert left == []
 
 
 def test_many_cells(root: Path, service: Lepton) -> None:
     """Twenty cells are scored by one endpoint, which is gone afterwards; a second build does nothing."""
-    bench = bench_on(root, service)
+    bench = bench_on(root, service, CELLS)
     done = bench.run()
     assert done.status == 0, done.text
     assert len(bench.scores()) == CELLS
@@ -161,26 +90,6 @@ def test_preempted(root: Path, service: Lepton) -> None:
     nothing_left(service)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_killed(root: Path, service: Lepton, seed: int) -> None:
-    """A build that is killed again and again is finished by the next: one endpoint, no job twice, nothing left."""
-    dice = random.Random(seed)
-    bench = bench_on(root, service, 6)
-    for _ in range(3):
-        build = bench.start()
-        calls = len(service.calls()) + dice.randrange(1, 40)
-        while len(service.calls()) < calls and build.poll() is None:
-            pass
-        kill(build.pid)
-        build.communicate()
-    done = bench.run()
-    assert done.status == 0, done.text
-    assert len(bench.scores()) == 6
-    assert service.state()["made"]["endpoints"] == 1
-    nothing_left(service)
-    bench.clean()
-
-
 def test_wrong_places(root: Path, service: Lepton) -> None:
     """What an executor lacks is told before anything starts; what there is not, as the first job is."""
     bench = bench_on(root, service, 1)
@@ -216,13 +125,6 @@ def test_preview(root: Path, service: Lepton) -> None:
     job["spec"]["affinity"]["allowed_dedicated_node_groups"] = ["ng1-abcd"]
     assert lean(made["spec"]).items() >= lean(job["spec"]).items()
     assert lean(made["metadata"]).items() >= lean(job["metadata"]).items()
-
-
-def lean(value: Any) -> Any:
-    """Without what the public client adds of its own: keys without a value."""
-    if isinstance(value, dict):
-        return {key: lean(one) for key, one in value.items() if one is not None}
-    return [lean(one) for one in value] if isinstance(value, list) else value
 
 
 def test_readme(project: Project) -> None:

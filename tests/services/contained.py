@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-from docker_engine import BASE, HOME, Dockerd
+from docker_engine import BASE, Dockerd
 from workspaces import Bench
 
-import evalmake
 from evalmake.executors.docker import DockerExecutor, container
 
 EVALFILE = """\
@@ -141,29 +138,3 @@ class Contained(Bench):
         """Assert that nothing runs or lies about, here or with the engine."""
         super().clean()
         assert self.containers() == []
-
-
-def packages() -> Path:
-    """What `evalmake.native` and `evalmake.mock` need, for the Python of the base image."""
-    folder = HOME / "packages-3.11"
-    if not folder.exists():
-        unfinished = HOME / f"packages-3.11.{id(folder)}"
-        argv = [sys.executable, "-m", "pip", "install", "-q", "--target", str(unfinished)]
-        argv += [
-            "--python-version",
-            "3.11",
-            "--only-binary=:all:",
-            "aiohttp",
-            "httptools",
-            "uvloop",
-            "xxhash",
-        ]
-        subprocess.run(argv, check=True, capture_output=True)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another worker was faster
-            assert folder.exists()
-    return folder
-
-
-PACKAGE = Path(evalmake.__file__).parent

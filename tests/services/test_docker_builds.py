@@ -6,8 +6,9 @@ import json
 import socket
 from typing import Any
 
-from contained import PACKAGE, SCORED, Contained, packages
+from contained import SCORED, Contained
 from docker_engine import ADDRESS, BASE
+from inside import PACKAGE, packages
 from scripted import Upstream, reply, said
 from workspaces import SUMS, end, wait_for
 

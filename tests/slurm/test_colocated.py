@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
-from collections import Counter
-from pathlib import Path
-
-import pytest
 from clustered import Clustered
-from daemons import until
-from workspaces import SUMS, Bench, end
-
-from evalmake.lang.files import write_atomic
+from workspaces import SUMS, Bench
 
 COLOCATED = "colocate = true"
 SERVED = """\
@@ -56,7 +47,7 @@ def test_colocated(either: Clustered) -> None:
     assert either.sbatches() == 1
     assert len(either.scores()) == 6
     assert either.scores() == by_process(either)
-    [job] = {attempt.facts["slurm-job"] for attempt in either.attempts()}
+    [_job] = {attempt.facts["slurm-job"] for attempt in either.attempts()}
 
     either.clean()
     assert "nothing to do" in either.run().out

@@ -46,13 +46,15 @@ def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Settings(Block):
-    """`gpus` are those that jobs may have; a job has as many as its `resources` say.
+    """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
 
-    `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs
-    run as, by default whom the image says.
+    `gpus` are those that jobs may have; a job has as many as its `resources` say.
+    `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs run
+    as, by default whom the image says.
     """
 
     host: Annotated[str | None, AfterValidator(_reachable)] = None
+    image: str | None = None
     gpus: Gpus = None
     shm: Size | None = None
     network: Annotated[Literal["open", "gateway"], BeforeValidator(_word)] = "open"

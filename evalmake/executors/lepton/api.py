@@ -24,6 +24,7 @@ class Seen:
     url: str = ""
     shape: str = ""
     group: str = ""
+    replicas: int = 1
     secrets: tuple[str, ...] = ()
     what: Mapping[str, Any] | None = None  # of an endpoint, its component
 
@@ -194,7 +195,9 @@ def _endpoint(raw: Mapping[str, Any]) -> Seen:
     name = str(meta["name"])
     state = "Deleting" if meta.get("deleted_at") else str(status.get("state") or "Starting")
     url = str(status.get("external_url") or "").rstrip("/")
-    return Seen(name, name, state, url=url, what=front, **_placed(front))
+    count = status.get("ready_replicas")
+    replicas = int(front.get("min_replicas", 1) if count is None else count)
+    return Seen(name, name, state, url=url, replicas=replicas, what=front, **_placed(front))
 
 
 def _placed(spec: Mapping[str, Any]) -> dict[str, Any]:

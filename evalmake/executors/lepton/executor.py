@@ -22,6 +22,7 @@ from evalmake.executors.lepton.login import address
 from evalmake.executors.lepton.making import Prepared
 from evalmake.executors.lepton.names import key_of
 from evalmake.executors.lepton.payload import Body, endpoint_body, job_body, masked
+from evalmake.executors.lepton.recovery import left_endpoints
 from evalmake.executors.lepton.script import job_script
 from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch import Watch
@@ -164,7 +165,7 @@ class LeptonExecutor:
             self.api.stop_job(job.id)
             self.api.remove_job(job.id)
             found.append((job.job, f"job {job.id} of Lepton"))
-        for endpoint in self.watch.left_endpoints():
+        for endpoint in left_endpoints(self.api):
             self.api.remove_endpoint(endpoint.id)
             found.append(("", f"endpoint {endpoint.id} of Lepton"))
         self.api.remove_secrets(self.api.secrets())

@@ -23,6 +23,18 @@ class Prepared:
     tried: bool = False
 
 
+@dataclass(slots=True)
+class Out:
+    """What was made: `id` is Lepton's."""
+
+    id: str
+    serves: bool
+    secrets: tuple[str, ...]
+    url: str = ""
+    told: bool = False  # to end
+    kept: bool = False
+
+
 def made(api: Api, one: Prepared) -> Seen | None:
     """The job or endpoint; None where another of its name must be gone first."""
     if one.body.serves:

@@ -8,6 +8,8 @@ from evalmake.executors.slurm.script import STARTED
 from evalmake.planner.ports import Beside, Job
 
 NO_EVALMAKE = 96
+TOOK = "seconds"
+"""The file with how long a job ran."""
 
 
 def job_script(job: Job, there: str, python: str) -> str:
@@ -26,6 +28,7 @@ def job_script(job: Job, there: str, python: str) -> str:
         "umask 000",
         f"cd {shlex.quote(there)} || exit 97",
         f"mkdir {STARTED} 2>/dev/null || exit 0  # it was started before, in another container",
+        "began=$(date +%s)",
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
         "",
@@ -40,4 +43,8 @@ def job_script(job: Job, there: str, python: str) -> str:
         lines += ["else", f"    echo {shlex.quote(why)} >> log", f"    status={NO_EVALMAKE}", "fi"]
     else:
         lines += [f"{command} > log 2>&1 < /dev/null", "status=$?"]
-    return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
+    lines += [
+        f"echo $(($(date +%s) - began)) > {TOOK}",
+        "echo $status > .status && mv .status status",
+    ]
+    return "\n".join([*lines, "exit $status", ""])

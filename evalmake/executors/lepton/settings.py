@@ -46,7 +46,9 @@ def _address(url: str | None) -> str | None:
 
 
 class Settings(Block):
-    """`workspace` and `token` are those of `lep login`, where they are not given; `url` is another API's.
+    """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
+
+    `workspace` and `token` are those of `lep login`, where they are not given; `url` is another API's.
 
     `work` is a folder of a volume in which jobs have theirs, and `here` the same folder as this host has
     it mounted. `key` is what endpoints ask of those who use them; they stay after a build with `keep`.
@@ -60,6 +62,7 @@ class Settings(Block):
     key: SecretRef | None = None
     node_group: str | None = None
     shape: str | None = None
+    image: str | None = None
     work: Annotated[str | None, AfterValidator(_of_a_volume)] = None
     here: Annotated[str | None, AfterValidator(_absolute)] = None
     mounts: Annotated[Texts, AfterValidator(_mountable)] = ()

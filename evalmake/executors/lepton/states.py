@@ -38,6 +38,7 @@ def facts(seen: Seen) -> dict[str, str]:
     """What a record says of where it ran."""
     kind = "lepton-job" if seen.job else "lepton-endpoint"
     found = {kind: seen.id, "shape": seen.shape, "node-group": seen.group}
+    found["replicas"] = "" if seen.job else str(seen.replicas)
     return {key: value for key, value in found.items() if value}
 
 
@@ -69,12 +70,11 @@ def unfinished(seen: Seen | None, events: Iterable[tuple[str, str]]) -> JobState
     for reason, message in reversed(list(events)):
         said = f" ({message})" if message else ""
         if reason in _LOST:
-            return JobState(Phase.ENDED, None, f"{reason}: {_LOST[reason]}{said}", facts(seen))
+            return JobState(Phase.ENDED, None, f"{reason}: {_LOST[reason]}{said}")
         if reason in _FAILED:
             status, why = _FAILED[reason]
-            return JobState(Phase.ENDED, status, f"{reason}: {why}{said}", facts(seen))
+            return JobState(Phase.ENDED, status, f"{reason}: {why}{said}")
     if seen.state in ("Stopped", "Deleted", "Deleting"):
-        why = f"{seen.state}: somebody ended it in Lepton"
-        return JobState(Phase.ENDED, 143, why, facts(seen))
+        return JobState(Phase.ENDED, 143, f"{seen.state}: somebody ended it in Lepton")
     why = f"{seen.state}: its container ended, and its folder does not say how"
-    return JobState(Phase.ENDED, None, why, facts(seen))
+    return JobState(Phase.ENDED, None, why)

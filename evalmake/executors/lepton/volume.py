@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from evalmake.executors.lepton.script import TOOK
 from evalmake.executors.slurm.folders import INPUTS, REPLIES, Folders
+from evalmake.executors.slurm.script import STARTED
 from evalmake.executors.slurm.shell import Shell
 from evalmake.planner.ports import Job
 
@@ -35,6 +38,18 @@ class Volume(Folders):
         """The jobs that have folders there."""
         names = self.shell.run(f"ls {shlex.quote(self.there)}").decode().split()
         return [name for name in names if name not in (INPUTS, REPLIES)]
+
+    def took(self, id: str) -> dict[str, str]:
+        """For how many seconds a job had its machine: as it says, or, where it was cut off, until now."""
+        folder = Path(self.there) / id
+        try:
+            return {"seconds": (folder / TOOK).read_text().strip()}
+        except OSError:
+            pass
+        try:
+            return {"seconds": f"{max(0.0, time.time() - (folder / STARTED).stat().st_mtime):.0f}"}
+        except OSError:
+            return {}
 
     def gather_all(self, ids: Collection[str]) -> None:
         """Let later jobs begin with what these were answered."""

@@ -11,14 +11,15 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from evalmake.executors.bell import Bell
 from evalmake.executors.lepton.api import Api, Seen
 from evalmake.executors.lepton.client import Full
-from evalmake.executors.lepton.making import Prepared, clear, made
+from evalmake.executors.lepton.making import Out, Prepared, clear, made
 from evalmake.executors.lepton.names import endpoint_name
+from evalmake.executors.lepton.recovery import recover, remove
 from evalmake.executors.lepton.states import exited, facts, job_state, serves, unfinished
 from evalmake.executors.lepton.volume import Volume
 from evalmake.planner.ports import JobState, Phase
@@ -29,18 +30,6 @@ _SETTLED = 20.0  # seconds in which a volume shows what was written on a node
 _AT_ONCE = 8
 _BEFORE = "cancelled before it was submitted"
 _BROUGHT = ("progress.json", "port", "gateway/usage.json", "gateway-judge/usage.json")
-
-
-@dataclass(slots=True)
-class Out:
-    """What was made: `id` is Lepton's."""
-
-    id: str
-    serves: bool
-    secrets: tuple[str, ...]
-    url: str = ""
-    told: bool = False  # to end
-    kept: bool = False
 
 
 class Watch:
@@ -144,7 +133,7 @@ class Watch:
         self.state(id)
         out = self._out.get(id)
         if out is not None and not out.kept:
-            self._remove(id, out)
+            remove(self.api, self.volume, id, out)
         with self._changed:
             self._states.pop(id, None)
             self._out.pop(id, None)
@@ -267,7 +256,11 @@ class Watch:
             if not out[id].told:
                 self.api.stop_job(out[id].id)
                 out[id].told = True
-        there = {seen.id: seen for seen in self.api.jobs()}
+        jobs = self.api.jobs()
+        for twin in jobs:  # made by a killed build's request that took its time
+            if twin.job in out and twin.id != out[twin.job].id:
+                self.api.remove_job(twin.id)
+        there = {seen.id: seen for seen in jobs}
         gone: dict[str, Seen | None] = {}
         running = []
         for id, one in out.items():
@@ -291,13 +284,14 @@ class Watch:
         )
         for id, seen in gone.items():
             status = folders[id].status
+            told = (facts(seen) if seen else {}) | volume.took(id)
             if status is not None:
-                told = facts(seen) if seen else {}
                 self._set(id, JobState(Phase.ENDED, status, exited(status), told))
             elif id in self._doomed:
-                self._set(id, JobState(Phase.ENDED, 143, "cancelled", facts(seen) if seen else {}))
+                self._set(id, JobState(Phase.ENDED, 143, "cancelled", told))
             else:
                 state = unfinished(seen, self.api.events("jobs", seen.id) if seen else ())
+                state = replace(state, facts=told)
                 if state.detail.partition(":")[0] not in ("Completed", "Failed") or self._waited(
                     id
                 ):
@@ -346,32 +340,13 @@ class Watch:
     # Finding again --------------------------------------------------------------------------------
 
     def _recover(self) -> None:
-        """Find what earlier builds made; what nobody wants any more, as it has no folder here, goes."""
-        jobs = self.api.jobs()
-        self._endpoints = {one.name: one for one in self.left_endpoints()}
-        for seen in jobs:
-            out = Out(seen.id, False, seen.secrets)
-            if (self.root / seen.job).is_dir() and seen.job not in self._ready:
-                self._out[seen.job] = out
-                self._states.setdefault(seen.job, JobState(Phase.QUEUED, None, "is looked for"))
-            else:
-                self._remove(seen.job, out)
-        used = {name for seen in (*jobs, *self._endpoints.values()) for name in seen.secrets}
-        self.api.remove_secrets(set(self.api.secrets()) - used)
-        if self.volume:
-            self.volume.remove(set(self.volume.ids()) - self._out.keys())
+        """Find what earlier builds made."""
+        self._out, self._endpoints = recover(self.api, self.volume, self.root, self._ready)
+        for id in self._out:
+            self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
         self._known = True
         if self._out:
             self._look()
-
-    def left_endpoints(self) -> list[Seen]:
-        """The endpoints that there are."""
-        try:
-            return self.api.endpoints()
-        except ConnectionError:
-            raise
-        except OSError:  # a workspace without any
-            return []
 
     def _take_endpoint(self, id: str) -> None:
         """An endpoint that an earlier build began under this id, or another that served the same."""
@@ -381,13 +356,6 @@ class Watch:
         if seen is not None:
             self._out[id] = Out(seen.id, True, seen.secrets, seen.url)
             self._states[id] = JobState(Phase.RUNNING, None, seen.state, facts(seen))
-
-    def _remove(self, id: str, out: Out) -> None:
-        """Remove all of it."""
-        (self.api.remove_endpoint if out.serves else self.api.remove_job)(out.id)
-        self.api.remove_secrets(out.secrets)
-        if self.volume and not out.serves:
-            self.volume.remove([id])
 
     def _over(self, id: str) -> bool:
         return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)

@@ -58,7 +58,7 @@ class Settings(Block):
     runs gateways on the nodes, and needs evalmake. `array` is how many jobs at most go out as one array;
     `poll` how long the controller is left alone at most. With `colocate` evaluations that ask a server of
     the same executor run in that server's allocation. `modules` are loaded, and the lines of
-    `prologue` run, before each job.
+    `prologue` run, before each job. `image` is what evaluations run in whose benchmark names none.
     """
 
     host: Annotated[str | None, AfterValidator(_plain)] = None
@@ -78,6 +78,7 @@ class Settings(Block):
     container: Annotated[
         Literal["none", "pyxis", "apptainer", "docker", "podman"], BeforeValidator(_word)
     ] = "none"
+    image: str | None = None
     mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
     python: str | None = None
     array: Annotated[int, Field(ge=1)] = 500
