@@ -34,12 +34,10 @@ def was_handed_over(of: Cluster, batch: Batch) -> bool:
     return of.shell.run(f"[ ! -f {path} ] || echo yes") != b""
 
 
-def end(of: Cluster, jobs: Iterable[tuple[str, str]]) -> None:
-    """Have jobs ended, each told with its host; those whose host is gone are over."""
-    places = [(_queue(of.folders, host), id) for id, host in jobs]
-    of.shell.run(
-        "".join(f"[ ! -d {queue} ] || : > {queue}/{id}{_CANCEL}\n" for queue, id in places)
-    )
+def end(of: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
+    """Have jobs ended; those whose host is gone are over."""
+    places = [(_queue(of.folders, batch.host), f"{batch.folder.name}.{id}") for id, batch in jobs]
+    of.shell.run("".join(f"[ ! -d {q} ] || : > {q}/{job}{_CANCEL}\n" for q, job in places))
 
 
 def state_of(told: Ended, host: JobState | None) -> JobState:
