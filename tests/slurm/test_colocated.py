@@ -6,6 +6,7 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from clustered import Clustered
@@ -71,6 +72,7 @@ DEPLOYMENT = """\
 deployment server {
     engine    = mock
     executor  = cluster
+    env       = { OF_THE_SERVER = "yes" }
     replicas  = REPLICAS
     resources = { cpus = 3, memory = 2GiB }
 }
@@ -80,8 +82,11 @@ HALVES = {f"tried/{at}": [0.5] for at in range(1, CELLS + 1)}
 
 
 def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0) -> None:
-    """Let its cells run a script in the allocation of the server that they might ask."""
-    work.cells(CELLS, script, more="colocate = true")
+    """Let its cells run a script in the allocation of the server that they might ask.
+
+    They are no part of that: its variables are not theirs.
+    """
+    work.cells(CELLS, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
     work.edit(f'endpoint = "{NOBODY}"\n    name     = "nobody"', "deployment = server")
     work.edit("    slots   = SLOTS\n", f"    slots = {slots}\n" if slots else "")
     with (work.root / "Evalfile").open("a") as file:
@@ -180,4 +185,94 @@ def test_cancel(here: Trial) -> None:
     assert here.scores() == HALVES
     assert here.begun() == Counter(range(1, CELLS + 1)) + Counter([first])
     assert len(here.cluster.wrappers.calls("sbatch")) == 1
+    here.clean()
+
+
+def test_ended_while_away(work: Trial) -> None:
+    """Of an allocation that ended while no evalmake ran, what was done is collected, the rest is run again."""
+    colocated(work, f"test $EVALMAKE_SEED -le 2 || {held(work)}{SCORE}")
+    process = work.start()
+    until(lambda: work.begun().total() == 5, work.jobs)
+    process.kill()
+    process.communicate()
+    work.cluster.scancel(*work.jobs())
+    until(lambda: not work.jobs(), work.jobs)
+    (work.open / "go").touch()
+    ended = work.run()
+    assert ended.status == 0, ended.text
+    assert work.scores() == HALVES
+    assert [work.begun()[seed] for seed in (1, 2)] == [1, 1]
+    work.clean()
+
+
+ASKING = """\
+import json, os, time, urllib.request
+for at in range(5):
+    body = {"model": "m", "messages": [{"role": "user", "content": f"What is 1 + {at}?"}]}
+    head = {"Authorization": "Bearer " + os.environ["EVALMAKE_API_KEY"], "Content-Type": "application/json"}
+    url = os.environ["EVALMAKE_MODEL_URL"] + "/chat/completions"
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), head)).read()
+    if at == 2 and not os.path.exists("OPEN/stayed"):
+        open("OPEN/stayed", "w").close()
+        time.sleep(600)
+"""
+
+
+def test_time_limit(here: Trial) -> None:
+    """An evaluation whose allocation's time is over goes on in the next one from what it was answered."""
+    (here.root / "ask.py").write_text(ASKING.replace("OPEN", str(here.open)))
+    colocated(here, f"python3 data/ask.py || exit\n{SCORE}")
+    here.edit('file("job.sh")', 'glob("*.[sp]*")')
+    here.edit("1..6", "1..1")
+    process = here.start()
+    until((here.open / "stayed").exists, here.jobs)
+    here.cluster.expire(*here.jobs())
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    first, last = sorted(here.attempts(), key=lambda one: one.attempt)
+    assert first.detail.startswith(
+        "ended with the job of its server: TIMEOUT: it reached its time limit"
+    )
+    assert (last.usage["requests"], last.usage["cached"]) == (5, 3)
+    here.clean()
+
+
+def test_replicas(here: Trial) -> None:
+    """The servers of a deployment that are ready take turns."""
+    colocated(here, held(here) + SCORE, replicas=2)
+    process = here.start()
+    until(lambda: here.begun().total() == 3, here.jobs)
+    until(lambda: len(ports(here)) == 2, here.jobs)
+    process.kill()
+    process.communicate()
+    here.edit("1..6", "1..12")
+    (here.open / "go").touch()
+    ended = here.run()
+    assert ended.status == 0, ended.text
+    assert here.begun() == Counter(range(1, 13))
+    assert len({one.facts["slurm-job"] for one in here.attempts()}) == 2
+    here.clean()
+
+
+def ports(work: Trial) -> list[Path]:
+    """Those of its servers that listen."""
+    return list((work.root / ".evalmake" / "work").glob("*.s*/port"))
+
+
+def test_begun_without(here: Trial) -> None:
+    """A server that an earlier build began without `colocate` is asked by jobs of their own."""
+    here.cluster.wrappers.forget()
+    colocated(here, held(here) + SCORE)
+    here.edit("colocate = true", "colocate = false")
+    process = here.start()
+    until(lambda: here.begun().total() == CELLS, here.jobs)
+    process.kill()
+    process.communicate()
+    here.edit("colocate = false", "colocate = true")
+    here.edit("1..6", "1..7")
+    (here.open / "go").touch()
+    ended = here.run()
+    assert ended.status == 0, ended.text
+    assert here.begun() == Counter(range(1, CELLS + 2))
+    assert len(here.cluster.wrappers.calls("sbatch")) == 3
     here.clean()
