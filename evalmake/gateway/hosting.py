@@ -1,11 +1,11 @@
 """`python -m evalmake.gateway.hosting AT_ONCE FOLDER`: a server's job, and beside it those that ask the server.
 
 For allocations of a cluster that serve a model and run its evaluations, too. `FOLDER/job.sh` is run, and
-our exit status is its own. Files in `FOLDER/queue` say what else there is to do: one named `ID.cancel`
-ends that job; any other has a job's id on each line but the first, which says how many jobs may run
-while one of these begins, 0 where only AT_ONCE counts (0 there: as many as there are processors). A
-job's folder lies beside the server's. Its `job.sh` writes its `status`; we do, where it could not. What a
-job started is ended with it, and all are ended with the server: such jobs have no status.
+our exit status is its own. Files in `FOLDER/queue` say what else there is to do: a batch has a job's id on
+each line but the first, which says how many jobs may run when one of these has begun, 0 where only
+AT_ONCE counts (0 there: as many as there are processors); `BATCH.ID.cancel` ends a job. The folders of
+jobs lie beside the server's. A job writes its `status`; we do, where it could not. What it started
+is ended with it, and all are ended with the server: such jobs have no status.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ class Hosting:
         self.at_once = at_once
         self.folder = folder
         self.server = Child(folder)
-        self.waiting: dict[str, int] = {}  # how many may run when it begins
+        self.waiting: dict[
+            str, tuple[Path, int]
+        ] = {}  # by BATCH.ID: a folder, and how many may run
         self.running: dict[str, Child] = {}
         self._read: set[str] = set()
 
@@ -99,20 +101,19 @@ class Hosting:
     def _look(self) -> None:
         """Do what the queue says, and see to what has ended."""
         cancelled = self._orders()
-        for id, child in list(self.running.items()):
-            if id in cancelled:
+        for job, child in list(self.running.items()):
+            if job in cancelled:
                 child.end()
             if child.over():
                 _conclude(child.folder, _status(child.process.returncode))
-                del self.running[id]
-        for id, limit in list(self.waiting.items()):
-            folder = self.folder.parent / id
-            if id in cancelled:
+                del self.running[job]
+        for job, (folder, limit) in list(self.waiting.items()):
+            if job in cancelled:
                 _conclude(folder, _CANCELLED)
-                del self.waiting[id]
+                del self.waiting[job]
             elif len(self.running) < min(self.at_once, limit or self.at_once):
-                self._begin(id, folder)
-                del self.waiting[id]
+                self._begin(job, folder)
+                del self.waiting[job]
 
     def _orders(self) -> set[str]:
         """Read what is new in the queue; the jobs that are to end."""
@@ -120,16 +121,17 @@ class Hosting:
         for name in sorted(names - self._read):
             if not name.startswith(".") and not name.endswith(CANCEL):
                 limit, *ids = (self.folder / QUEUE / name).read_text().split()
-                self.waiting |= dict.fromkeys(ids, int(limit))
+                for id in ids:
+                    self.waiting[f"{name}.{id}"] = self.folder.parent / id, int(limit)
             self._read.add(name)
         return {name.removesuffix(CANCEL) for name in names if name.endswith(CANCEL)}
 
-    def _begin(self, id: str, folder: Path) -> None:
+    def _begin(self, job: str, folder: Path) -> None:
         """Begin a job, unless it was begun before, or withdrawn."""
         if (folder / "started").exists():
             return
         with contextlib.suppress(FileNotFoundError), (folder / "log").open("ab") as log:
-            self.running[id] = Child(folder, log)
+            self.running[job] = Child(folder, log)
 
 
 def _conclude(folder: Path, status: int) -> None:

@@ -104,6 +104,7 @@ class Scheduler:
     # Starting -----------------------------------------------------------------------------------
 
     def _start_ready(self) -> None:
+        self.services.tick()  # nothing begins beside a server whose end was seen
         self._start_what_fits(crowd=False)
         if self._stalled():
             self._start_what_fits(crowd=True)
@@ -235,10 +236,10 @@ class Scheduler:
 
     def _wait(self) -> None:
         """Sleep until a job ends or a signal comes; look up often only while a server starts."""
-        starting = self.services.tick()
         names = {task.executor for task in self.running.values()}
         handles = [handle for name in names for handle in self.executors[name].waitables()]
-        self.signals.wait(handles, 0.02 if starting else 0.25 if self.running else 0.05)
+        pause = 0.02 if self.services.pending() else 0.25 if self.running else 0.05
+        self.signals.wait(handles, pause)
 
     def _collect(self) -> None:
         now, doomed, over, self.held = time.time(), [], list[tuple[Task, JobState]](), False
@@ -359,8 +360,7 @@ class Scheduler:
         return task.tries <= int(task.node.evaluation.variant.block.retries)
 
     def _again(self, task: Task) -> None:
-        wait = _RETRY_WAIT * 2 ** (task.tries - 1) if task.tries else 0.0
-        task.not_before = time.time() + wait
+        task.not_before = time.time() + (_RETRY_WAIT * 2**task.tries / 2 if task.tries else 0.0)
         task.executor = task.node.executor
         self.waiting.insert(0, task)
 

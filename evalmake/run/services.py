@@ -143,18 +143,15 @@ class Services:
             if not service.users:
                 self._stop(service)
 
-    def tick(self) -> bool:
-        """Look after all servers; whether one is being waited for."""
-        waiting = False
+    def tick(self) -> None:
+        """Look after all servers."""
         for service in self.all.values():
             if service.state == "starting":
-                waiting = True
                 self._probe(service)
             elif service.state == "ready":
                 self._watch(service)
             elif service.state == "wanted" and service.starts and service.users:
                 self._start(service)  # who uses it is waiting for it
-        return waiting
 
     def pending(self) -> bool:
         """Whether a server starts, or waits for a while before it is started again."""

@@ -12,7 +12,7 @@ import pytest
 from daemons import needed
 from projects import check_golden
 
-from evalmake.executors.slurm.script import batch_script, directives, job_script
+from evalmake.executors.slurm.script import batch_script, directives, hosting, job_script
 from evalmake.executors.slurm.settings import Settings
 from evalmake.lang.values import Duration
 from evalmake.planner.ports import Beside, Job, Mount
@@ -57,16 +57,30 @@ def test_scripts(runtime: str, kind: str, tmp_path: Path) -> None:
     )
     if runtime == "none":
         job = replace(job, image=None, mounts={})
-    needed("shellcheck", "" if (checker := shutil.which("shellcheck")) else "not installed")
     for name, text in scripts(job, str(job.workdir), settings, secrets).items():
-        path = tmp_path / name
-        path.write_text(text)
-        for argv in (["bash", "-n", path], [checker, "-S", "info", "-e", "SC1090,SC1091", path]):
-            done = subprocess.run(argv, capture_output=True, text=True)
-            assert (done.returncode, done.stdout + done.stderr) == (0, "")
+        check_shell(text, tmp_path / name)
         if name == "job.sh" or runtime == "none":
             GOLDEN.mkdir(exist_ok=True) if os.environ.get("UPDATE_GOLDEN") else None
             check_golden(GOLDEN / f"{kind}-{runtime}.{name}", text)
+
+
+def check_shell(text: str, path: Path) -> None:
+    """Assert that neither bash nor shellcheck complains of a script."""
+    needed("shellcheck", "" if (checker := shutil.which("shellcheck")) else "not installed")
+    path.write_text(text)
+    for argv in (["bash", "-n", path], [checker, "-S", "info", "-e", "SC1090,SC1091", path]):
+        done = subprocess.run(argv, capture_output=True, text=True)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_hosting(tmp_path: Path) -> None:
+    """A server that takes evaluations into its allocation is run by what runs these, too."""
+    settings = Settings(modules=("python/3.12",), prologue=("export TMPDIR=/scratch",))
+    ends = hosting(settings, "/opt/evalmake/bin/python", 16)
+    asks = directives(DEPLOYMENT, settings)
+    text = batch_script("evalmake-0123-4567", asks, "evalmake", [DEPLOYMENT.id], None, ends)
+    check_shell(text, tmp_path / "batch.sh")
+    check_golden(GOLDEN / "deployment-hosting.batch.sh", text)
 
 
 def test_words_stay_words(tmp_path: Path) -> None:

@@ -65,9 +65,10 @@ class SlurmExecutor:
         return self._ended(id) or self.watch.state(id)
 
     def cancel(self, id: str) -> None:
-        """scancel: TERM, and KILL after the cluster's own grace."""
+        """TERM, KILL after a grace, the cluster's own or a host's; what it left is brought here."""
         if self._ended(id) is None:
             self.watch.end(id)
+        self.fetch(id, self.root / id)
 
     def fetch(self, id: str, into: Path) -> None:
         """Outputs and log are copied here, and removed there."""

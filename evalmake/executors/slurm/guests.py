@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from evalmake.executors.slurm.batches import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.folders import QUEUE, Ended, Folders
+from evalmake.executors.slurm.folders import QUEUE, Ended
 from evalmake.planner.ports import JobState, Phase
 
 _CANCEL = ".cancel"
@@ -20,7 +20,7 @@ _GONE = JobState(Phase.ENDED, None, "it is gone")
 
 def hand_over(of: Cluster, batch: Batch, limit: int | None) -> bool:
     """Put a batch into its host's queue, unless there is none any more."""
-    queue, name = _queue(of.folders, batch.host), batch.folder.name
+    queue, name = _queue(of, batch), batch.folder.name
     text = (
         f"[ -d {queue} ] || exit 0; cd {queue} && {{ echo {limit or 0}; cat ../../{name}/jobs; }} > .{name}"
         f" && mv .{name} {name} && echo yes"
@@ -30,16 +30,18 @@ def hand_over(of: Cluster, batch: Batch, limit: int | None) -> bool:
 
 def was_handed_over(of: Cluster, batch: Batch) -> bool:
     """Whether its host has a batch."""
-    path = f"{_queue(of.folders, batch.host)}/{batch.folder.name}"
-    return of.shell.run(f"[ ! -f {path} ] || echo yes") != b""
+    text = f"[ ! -f {_queue(of, batch)}/{batch.folder.name} ] || echo yes"
+    return of.shell.run(text) != b""
 
 
-def end(of: Cluster, jobs: Iterable[tuple[str, str]]) -> None:
-    """Have jobs ended, each told with its host; those whose host is gone are over."""
-    places = [(_queue(of.folders, host), id) for id, host in jobs]
-    of.shell.run(
-        "".join(f"[ ! -d {queue} ] || : > {queue}/{id}{_CANCEL}\n" for queue, id in places)
+def end(of: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
+    """Have jobs ended; those whose host is gone are over."""
+    listed = "".join(f"{batch.host}/{QUEUE} {batch.folder.name}.{id}\n" for id, batch in jobs)
+    text = (
+        f"cd {shlex.quote(of.folders.there)} && while read -r queue job; do"
+        f' [ ! -d "$queue" ] || : > "$queue/$job{_CANCEL}"; done'
     )
+    of.shell.run(text, listed.encode())
 
 
 def state_of(told: Ended, host: JobState | None) -> JobState:
@@ -61,5 +63,5 @@ LOST = state_of(Ended(), None)
 """That of a job whose host is no more."""
 
 
-def _queue(folders: Folders, host: str) -> str:
-    return shlex.quote(f"{folders.of(host)}/{QUEUE}")
+def _queue(of: Cluster, batch: Batch) -> str:
+    return shlex.quote(f"{of.folders.of(batch.host)}/{QUEUE}")

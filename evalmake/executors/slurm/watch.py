@@ -261,17 +261,18 @@ class Watch:
             out = {id: b for id, b in self._batches.items() if b.slurm and not self._over(id)}
         if own := {id: batch for id, batch in out.items() if not batch.host}:
             self._look_at_slurm(own)
-        if within := {id: batch.host for id, batch in out.items() if batch.host}:
+        if within := {id: batch for id, batch in out.items() if batch.host}:
             self._look_at_guests(within)
 
-    def _look_at_guests(self, hosts: Mapping[str, str]) -> None:
-        """The folders of jobs within others tell how they stand, and then how those are."""
-        if doomed := self._doomed & hosts.keys():
-            guests.end(self._of, [(id, hosts[id]) for id in doomed])
-        known = {h: self._states.get(h) or self._forgotten.get(h) for h in set(hosts.values())}
+    def _look_at_guests(self, out: Mapping[str, Batch]) -> None:
+        """The folders of jobs within others tell how they stand; or how these were before."""
+        if doomed := self._doomed & out.keys():
+            guests.end(self._of, [(id, out[id]) for id in doomed])
+        hosts = {batch.host for batch in out.values()}
+        known = {host: self._states.get(host) or self._forgotten.get(host) for host in hosts}
         running = []
-        for id, told in self._of.folders.ended(hosts).items():
-            state = guests.state_of(told, known[hosts[id]])
+        for id, told in self._of.folders.ended(out).items():
+            state = guests.state_of(told, known[out[id].host])
             lost = state.phase is Phase.ENDED and state.status is None
             self._set(id, self._ended(id, state) if lost else state)
             running += [id] if state.phase is Phase.RUNNING else []

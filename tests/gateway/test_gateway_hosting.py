@@ -1,0 +1,172 @@
+"""A server and the jobs beside it, as one program runs them where both are in one allocation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from workspaces import wait_for
+
+SERVER = """\
+mkdir started
+until test -e ../close; do sleep 0.05; done
+exit 3
+"""
+
+
+class Host:
+    """The folders of a server's job and of others; `running` are those that have begun and not ended."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        (root / "server" / "queue").mkdir(parents=True)
+        self.job("server", SERVER)
+        self.process: subprocess.Popen[bytes]
+
+    def start(self, at_once: int = 2) -> None:
+        """Start it."""
+        argv = [sys.executable, "-P", "-m", "evalmake.gateway.hosting", str(at_once)]
+        self.process = subprocess.Popen([*argv, str(self.root / "server")])
+
+    def job(self, id: str, text: str) -> None:
+        """Write a job's script, which stands in its folder."""
+        folder = self.root / id
+        folder.mkdir(exist_ok=True)
+        (folder / "job.sh").write_text(f"cd {folder}\n{dedent(text)}")
+
+    def add(self, *ids: str, limit: int = 0, batch: str = "batch") -> None:
+        """Put jobs into the queue: those that have no script wait for the file `go`."""
+        for id in ids:
+            if not (self.root / id).exists():
+                text = "mkdir started\nuntil test -e ../go; do sleep 0.05; done\necho 0 > status\n"
+                self.job(id, text)
+        self.put(batch, "\n".join([str(limit), *ids]))
+
+    def put(self, name: str, text: str = "") -> None:
+        """A whole file of the queue."""
+        unfinished = self.root / "server" / "queue" / f".{name}"
+        unfinished.write_text(text)
+        unfinished.rename(unfinished.with_name(name))
+
+    def began(self) -> set[str]:
+        """The jobs that have begun."""
+        return {path.parent.name for path in self.root.glob("*/started")} - {"server"}
+
+    def ended(self) -> dict[str, str]:
+        """The exit statuses that are written down."""
+        found = {path.parent.name: path.read_text().strip() for path in self.root.glob("*/status")}
+        return {id: status for id, status in found.items() if status}
+
+    def left(self) -> list[str]:
+        """The command lines of what jobs started, but for the server's, and is still there."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                environ = (entry / "environ").read_bytes().split(b"\0")
+                words = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            hosted = [
+                word
+                for word in environ
+                if word.startswith(f"EVALMAKE_HOSTED={self.root}/".encode())
+            ]
+            if hosted and not hosted[0].endswith(b"/server"):
+                found.append(words)
+        return found
+
+    def close(self) -> int:
+        """Let the server end; how the program did."""
+        (self.root / "close").touch()
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """One that is not started yet."""
+    made = Host(tmp_path)
+    yield made
+    made.process.terminate()
+    made.process.wait(60)
+
+
+def test_so_many_at_once(host: Host) -> None:
+    """Jobs begin in their order, no more at once than is allowed, and the server's status is the program's."""
+    host.start(at_once=2)
+    host.add("a", "b", "c")
+    wait_for(lambda: len(host.began()) == 2)
+    assert host.began() == {"a", "b"}
+    (host.root / "go").touch()
+    wait_for(lambda: host.ended() == {"a": "0", "b": "0", "c": "0"})
+    assert host.close() == 3
+
+
+def test_limit(host: Host) -> None:
+    """A job that says how many may run waits until there are fewer, and others may pass it."""
+    host.start(at_once=3)
+    host.add("a", "b")
+    wait_for(lambda: len(host.began()) == 2)
+    host.add("c", limit=2, batch="few")
+    host.add("d", batch="many")
+    wait_for(lambda: host.began() == {"a", "b", "d"})
+    (host.root / "go").touch()
+    wait_for(lambda: "c" in host.ended())
+
+
+def test_cancelled(host: Host) -> None:
+    """A job that waits or runs is ended by its name in its batch; one of that name in a later batch is another."""
+    host.start(at_once=1)
+    host.add("a", "b")
+    wait_for(lambda: host.began() == {"a"})
+    host.put("batch.b.cancel")
+    wait_for(lambda: host.ended() == {"b": "143"})
+    host.put("batch.a.cancel")
+    wait_for(lambda: host.ended() == {"a": "143", "b": "143"})
+    assert host.left() == []
+    (host.root / "b" / "status").unlink()
+    (host.root / "go").touch()
+    host.add("b", batch="later")
+    wait_for(lambda: host.ended() == {"a": "143", "b": "0"})
+
+
+def test_says_how_it_ended(host: Host) -> None:
+    """What a killed job could not write down is written for it, and what it left running is ended."""
+    host.start()
+    host.job("a", "setsid sleep 600 & echo $! > left; kill -9 $$")
+    host.add("a")
+    wait_for(lambda: host.ended() == {"a": "137"})
+    wait_for(lambda: not os.path.exists(f"/proc/{(host.root / 'a' / 'left').read_text().strip()}"))
+
+
+@pytest.mark.parametrize("how", ["it ends", "TERM"])
+def test_ends_with_the_server(host: Host, how: str) -> None:
+    """All jobs are ended with the server; that was no end of their own, so they have no status."""
+    host.start()
+    host.add("a", "b", "c")
+    wait_for(lambda: len(host.began()) == 2)
+    if how == "TERM":
+        host.process.terminate()
+        assert host.process.wait(60) == 143
+    else:
+        assert host.close() == 3
+    assert (host.left(), host.ended()) == ([], {})
+    assert len(host.began()) == 2
+
+
+def test_begins_nothing_twice(host: Host) -> None:
+    """A job that was begun is not begun again, nor is a server, and a job that was withdrawn is passed over."""
+    host.add("a", "b", "gone")
+    (host.root / "a" / "started").mkdir()
+    (host.root / "gone" / "job.sh").unlink()
+    (host.root / "gone").rmdir()
+    host.start()
+    wait_for(lambda: host.began() == {"a", "b"})
+    second = [sys.executable, "-m", "evalmake.gateway.hosting", "2", str(host.root / "server")]
+    assert subprocess.run(second).returncode == 0
+    (host.root / "go").touch()
+    wait_for(lambda: host.ended() == {"b": "0"})
