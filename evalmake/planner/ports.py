@@ -123,12 +123,14 @@ class Executor(Protocol):
     Where its jobs are may be out of reach for a while: `poll` then says `UNSEEN`, and what else
     cannot be done without raises ConnectionError, an OSError that may pass.
 
-    Three things that an executor may have beside these: `reveal: Callable[[str], str]`, set before it is
+    Four things that an executor may have beside these: `reveal: Callable[[str], str]`, set before it is
     used, gives the values of the secrets that its settings name; `check_use(executor: Declared, serves:
     bool, found: Diagnostics)` adds to `found` what it lacks to run evaluations, or deployments;
-    `preview(job: Job)` is what it would ask for, without any secret, as JSON has it. Where its settings
-    have a secret `key`, it is what its servers ask of those who use them. Where they have a true
-    `colocate`, jobs that ask one of its servers are `within` that server's job.
+    `preview(job: Job)` is what it would ask for, without any secret, as JSON has it; `tell(id: str,
+    files: Mapping[str, str])` replaces files of a running job's folder where that is not on this host,
+    as soon as can be. Where its settings have a secret `key`, it is what its servers ask of those who
+    use them. Where they have a true `colocate`, jobs that ask one of its servers are `within` that
+    server's job.
     """
 
     Settings: ClassVar[type[BaseModel]]

@@ -53,10 +53,11 @@ class ServiceChanged:
 
 @dataclass(frozen=True, slots=True)
 class ServiceAwaited:
-    """A deployment is still starting, and was last heard of `doing` this."""
+    """A deployment is still starting, and was last heard of `doing` this; or it waits in a queue for that."""
 
     name: str
     doing: str
+    queued: bool = False
 
 
 @dataclass(frozen=True, slots=True)

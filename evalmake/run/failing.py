@@ -28,6 +28,7 @@ class Running:
     starts: int = 0
     since: float = 0.0
     begun: float = 0.0  # when its job was asked for, maybe by an earlier build
+    excused: int = 0  # times since it was ready that it was lost through no fault of its own
     put_off: int = 0  # times that its executor could not be reached to start it
     not_before: float = 0.0
     place: Place = _NOWHERE

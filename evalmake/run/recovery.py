@@ -72,7 +72,8 @@ def _leave(build: Build, entry: Entry) -> None:
 def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
     if entry.kind == "gateway" and not _has_its_secrets(build, entry):
         return False
-    return phase in (Phase.RUNNING, Phase.UNSEEN) and build.services.adopt(entry)
+    known = (Phase.QUEUED, Phase.RUNNING, Phase.UNSEEN)
+    return phase in known and build.services.adopt(entry)
 
 
 def _has_its_secrets(build: Build, entry: Entry) -> bool:

@@ -99,14 +99,17 @@ class Riding:
             bounds += [int(model.block.rate.partition("/")[0])] if model.block.rate else []
         return min(bounds)
 
-    def move(self, node: Node, id: str, at: At) -> None:
-        """Tell the gateways of a running job where its models are served now, where it sees that."""
+    def move(self, node: Node, id: str, at: At) -> dict[str, str]:
+        """Tell the gateways of a running job where its models are served now; the files that say so."""
+        told = {}
         for role, model in self.gateways.models(node):
             path = self._file(id, node, role)
             with contextlib.suppress(OSError, ValueError, TypeError):
                 token = Session.read(path).token
                 session = self.gateways.session(node, id, role, model, at, token, True)
                 write_session(path, session.text())
+                told[str(path.relative_to(self.workshop.folder(id)))] = session.text()
+        return told
 
     def close(self, id: str) -> str:
         """The job is over: what it was answered comes to the other replies; what was wrong with that."""

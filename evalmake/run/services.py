@@ -29,6 +29,7 @@ from evalmake.run.served import Served
 from evalmake.store.journal import Entry, Journal
 
 _STARTS = 3
+_EXCUSED = 5  # times in a row that a server may be lost through no fault of its own
 _FIRST_WAIT = 0.5
 _PATIENCE = 60
 _SELDOM = 1.0  # seconds between two questions whether a server is ready, at most
@@ -150,7 +151,7 @@ class Services:
                 self._probe(service)
             elif service.state == "ready":
                 self._watch(service)
-            elif service.state == "wanted" and service.starts and service.users:
+            elif service.state == "wanted" and service.why and service.users:
                 self._start(service)  # who uses it is waiting for it
 
     def pending(self) -> bool:
@@ -199,7 +200,7 @@ class Services:
         if time.time() < service.not_before:
             return
         what = service.what
-        service.lent = False
+        service.lent, service.ended = False, None
         service.starts += 1
         id = service.id = f"{what.action[-12:]}.s{time.time_ns():x}"
         port = None if self._executor(service).offers.isolated else what.service.port
@@ -208,7 +209,7 @@ class Services:
         if holder:
             self._lost(service, f"could not be started: {holder} listens on port {port}")
             return
-        service.state, service.since, service.ended = "starting", time.time(), None
+        service.state, service.since = "starting", time.time()
         service.begun = service.since
         folder = str(self.workshop.folder(id))
         try:
@@ -223,15 +224,15 @@ class Services:
                 return
             self._lost(service, f"could not be started: {error}")
             return
-        if service.starts == 1:
-            self._tell(service, "starting")
-        else:
+        if service.why:
             self._tell(service, "restarting", service.why, service.tail)
+        else:
+            self._tell(service, "starting")
 
     def _may_wait(self, service: Running) -> bool:
         """Whether a server that ran before is started in a while, when its executor can be reached."""
         service.put_off += 1
-        if service.starts == 1 or service.put_off > _PATIENCE:
+        if not service.why or service.put_off > _PATIENCE:
             return False
         self._put_away(service)
         service.starts -= 1
@@ -257,6 +258,8 @@ class Services:
 
     def _probe(self, service: Running) -> None:
         state = self._executor(service).poll(service.id)
+        if state.phase in (Phase.QUEUED, Phase.UNSEEN):
+            service.since = time.time()
         lasted = time.time() - service.since
         if state.phase is Phase.REFUSED:
             self._lost(service, f"could not be started: {state.detail}")
@@ -265,14 +268,13 @@ class Services:
             service.ended = state
             self._lost(service, f"stopped before it was ready, after {spent(lasted)}: {how(state)}")
             return
-        if state.phase is Phase.QUEUED:
-            service.since = time.time()
         if time.time() - service.asked < min(_SELDOM, lasted / 50):
             return  # a log is not to be full of questions
         service.asked = time.time()
         lacks = self._lacks(service) if state.phase is Phase.RUNNING else state.detail
         if state.phase is Phase.RUNNING and not lacks:
-            service.state, service.facts, service.put_off = "ready", state.facts, 0
+            service.state, service.facts = "ready", state.facts
+            service.put_off = service.excused = 0
             self._tell(service, "ready", service.place.url)
         elif lasted > service.what.ready:
             self._end(service)
@@ -308,10 +310,16 @@ class Services:
             self._lost(service, f"died while it was used: {how(state)}")
 
     def _lost(self, service: Running, why: str) -> None:
-        """A server is gone: start it again within its budget, else give it up."""
+        """A server is gone: start it again within its budget, else give it up.
+
+        One whose node failed, or gave way to another's job, has lost no start by that.
+        """
         service.why = why
+        if service.ended is not None and service.ended.status is None:
+            service.excused += 1
+            service.starts -= service.excused <= _EXCUSED
         self._put_away(service)
-        service.not_before = time.time() + _FIRST_WAIT * 2 ** (service.starts - 1)
+        service.not_before = time.time() + _FIRST_WAIT * 2 ** max(0, service.starts - 1)
         service.state = "wanted" if service.starts < _STARTS else "failed"
         if service.state == "failed":
             self.gpus.give(service.what.name)
@@ -323,7 +331,7 @@ class Services:
         if service.state in _UP:
             self._end(service)
             self._put_away(service)
-            service.state = "stopped"
+            service.state, service.why = "stopped", ""
             service.starts = 0
             self._tell(service, "stopped")
         self.gpus.give(service.what.name)
@@ -368,7 +376,8 @@ class Services:
         if state.phase is Phase.RUNNING:
             lines = last_lines(self.secrets.hide(ending(self.workshop.folder(service.id) / "log")))
             doing = lines[-1] if lines else ""
-        self.emit(ServiceAwaited(service.what.name, doing))
+        queued = state.phase is Phase.QUEUED and self._executor(service).offers.queues
+        self.emit(ServiceAwaited(service.what.name, doing, queued))
 
     def _executor(self, service: Running) -> Executor:
         return self.executors[service.what.executor]

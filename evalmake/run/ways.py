@@ -83,7 +83,9 @@ class Ways:
     def move(self, task: Task, at: At) -> None:
         """Tell a running job where its models are served now."""
         if self._rides(task.node):
-            self._riding.move(task.node, task.id, at)
+            files = self._riding.move(task.node, task.id, at)
+            if tell := getattr(self.executors[task.executor], "tell", None):
+                tell(task.id, files)
         else:
             self._here.move(task.node, task.id, at)
 

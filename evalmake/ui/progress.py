@@ -89,7 +89,7 @@ class Live:
         self.verbose = verbose
         self.console = Console(file=out, highlight=False)
         self.rows: dict[str, tuple[float, int, int, int]] = {}
-        self.servers: dict[str, tuple[float, str]] = {}
+        self.servers: dict[str, tuple[float, str, str]] = {}
         self.total = self.done = 0
         self.began = time.monotonic()
         self.live = RichLive(
@@ -105,8 +105,9 @@ class Live:
             case Started():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
             case ServiceAwaited():
-                since = self.servers.get(event.name, (time.monotonic(), ""))[0]
-                self.servers[event.name] = (since, event.doing)
+                since = self.servers.get(event.name, (time.monotonic(),))[0]
+                how = "in the queue" if event.queued else "starting"
+                self.servers[event.name] = (since, how, event.doing)
             case ServiceChanged():
                 self.servers.pop(event.name, None)
             case Progressed():
@@ -126,10 +127,10 @@ class Live:
 
         table = Table(box=None, padding=(0, 2), show_header=False)
         now = time.monotonic()
-        for name, (since, doing) in list(self.servers.items()):
+        for name, (since, how, doing) in list(self.servers.items()):
             took = duration(now - since)
             says = Text(_line(doing), no_wrap=True, overflow="ellipsis")
-            table.add_row(f"deployment {name}", "starting", took, says, "")
+            table.add_row(f"deployment {name}", how, took, says, "")
         for name, (start, done, total, errors) in list(self.rows.items())[:20]:
             rate = done / (now - start) if done else 0.0
             left = duration((total - done) / rate) + " left" if rate and total > done else ""
@@ -155,8 +156,9 @@ def sentence(event: Event, verbose: bool) -> str:
             return f"{name}: found again from an earlier build, {state}"
         case ServiceChanged():
             return _changed(event, verbose)
-        case ServiceAwaited(name, doing):
-            return f"deployment {name}: still starting" + (f": {_line(doing)}" if doing else "")
+        case ServiceAwaited(name, doing, queued):
+            still, said = ("in the queue", clean(doing)) if queued else ("starting", _line(doing))
+            return f"deployment {name}: still {still}" + (f": {said}" if said else "")
         case Queued(executor, count, why):
             return f"{executor}: {count} in its queue: {why}"
         case OutOfReach(executor, why):

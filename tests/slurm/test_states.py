@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.executors.slurm.script import contained, directives
+from evalmake.executors.slurm.containers import contained
+from evalmake.executors.slurm.script import directives
 from evalmake.executors.slurm.settings import Settings
 from evalmake.executors.slurm.states import Seen, refined, state_of, waiting
 from evalmake.lang.values import Duration

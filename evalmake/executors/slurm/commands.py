@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.executors.slurm.states import Seen
 
-_FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l"
+_FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l|%P"
 _AWAY = ("unable to contact slurm", "connection refused", "timed out", "connect failure", "communication connection",
          "zero bytes were transmitted", "no route to host", "connection reset", "backup controller")  # fmt: skip
 _FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
@@ -74,6 +74,15 @@ class Commands:
                 found[id] = Seen(id, word, "", "", node, limit, memory.rstrip("cn"), exit, by)
         return found
 
+    def troubled(self, partitions: Collection[str]) -> dict[str, str]:
+        """The nodes of partitions that take no jobs: how each is, and what was said of that."""
+        listed = shlex.quote(",".join(sorted(partitions)))
+        found = {}
+        for line in self._asked(f"sinfo -h -N -R -p {listed} -o '%N|%T|%E'").splitlines():
+            name, state, reason = f"{line}||".split("|")[:3]
+            found[name] = f"{state.rstrip('*')}: {reason}" if reason not in ("", "none") else state
+        return found
+
     def address(self, node: str) -> str:
         """By what a node is reached."""
         told = self._asked(f"scontrol show node {shlex.quote(node)}")
@@ -94,9 +103,13 @@ class Commands:
     def _lines(self, text: str) -> dict[str, Seen]:
         found = {}
         for line in self._asked(text).splitlines():
-            base, index, _, state, reason, start, node, limit = f"{line}|||||||".split("|")[:8]
+            base, index, _, state, reason, start, node, limit, partition = f"{line}||||||||".split(
+                "|"
+            )[:9]
             id = base if index in ("N/A", "") else f"{base}_{index}"
-            found[id] = Seen(id, state, reason, start, node.replace("n/a", ""), limit)
+            found[id] = Seen(
+                id, state, reason, start, node.replace("n/a", ""), limit, partition=partition
+            )
         return found
 
     def _has_accounting(self) -> bool:

@@ -64,6 +64,10 @@ class SlurmExecutor:
         """A job's state when Slurm was last asked, which goes on beside."""
         return self._ended(id) or self.watch.state(id)
 
+    def tell(self, id: str, files: Mapping[str, str]) -> None:
+        """Replace files of a running job's folder, also where that is not here."""
+        self.watch.tell(id, files)
+
     def cancel(self, id: str) -> None:
         """TERM, KILL after a grace, the cluster's own or a host's; what it left is brought here."""
         if self._ended(id) is None:

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from evalmake.executors.archive import unpack
-from evalmake.executors.slurm.script import KEYS, SECRETS, STARTED, spoken
+from evalmake.executors.slurm.containers import SECRETS
+from evalmake.executors.slurm.script import KEYS, STARTED, spoken
 from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.planner.ports import Job
 
@@ -102,6 +103,13 @@ class Folders:
                 f" && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
                 spool,
             )  # fmt: skip
+
+    def replace(self, id: str, files: Mapping[str, str]) -> None:
+        """Replace files of a running job, each whole or not at all, where they are not also here."""
+        for name, text in {} if self.near else files.items():
+            said, path = text.replace(str(self.root / id), self.of(id)), shlex.quote(name)
+            command = f"cd {shlex.quote(self.of(id))} && umask 077 && cat > {path}.tmp && mv {path}.tmp {path}"
+            self.shell.run(command, said.encode())
 
     def ended(self, ids: Collection[str]) -> dict[str, Ended]:
         """What their folders say of jobs."""

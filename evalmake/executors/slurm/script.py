@@ -9,18 +9,23 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
 
+from evalmake.executors.slurm.containers import (
+    ENGINES,
+    SECRETS,
+    by_an_engine,
+    contained,
+    folded,
+    kept_by,
+)
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Beside, Job
 
-SECRETS, KEYS = ".secrets", ".keys"
-"""Files of a job's secrets, and of those that are for what runs beside it."""
+KEYS = ".keys"
+"""The file of the secrets that are for what runs beside a job."""
 STARTED = "started"
 ALONE = ('exec /bin/bash "../$job/job.sh"',)
 """The end of a batch's script, where a job is all that its allocation is for."""
-_ENGINES = ("docker", "podman")
-_WIDTH = 100
 _OWN_ID = "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
 _SPARE = 600  # seconds between evalmake's own time limit and Slurm's
 
@@ -101,106 +106,29 @@ def job_script(
         *(f"module load {shlex.quote(module)} >> log 2>&1" for module in settings.modules),
         *settings.prologue,
         *(
-            [f"mkdir -p {shlex.quote(kept_there(there))}"]
-            if settings.host and inside and _writes(job)
+            [f"mkdir -p {shlex.quote(kept)}"]
+            if inside and (kept := kept_by(job, there, settings))
             else []
         ),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
     ]
+    in_engine = inside and settings.container in ENGINES
     if files := [f for f, names in ((SECRETS, hidden), (KEYS, beside.secrets)) if names]:
-        if inside and settings.container in _ENGINES:
+        if in_engine:
             files = [file for file in files if file != SECRETS]
         lines += [f". ./{file} && rm -f {file}  # only its owner can read it" for file in files]
-    lines += ["", _folded(words), "status=$?"]
+    lines += [
+        "",
+        *(by_an_engine(words, job, settings) if in_engine else [folded(words), "status=$?"]),
+    ]
     return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
-
-
-def contained(
-    job: Job, there: str, settings: Settings, names: Iterable[str], secrets: Iterable[str]
-) -> list[str]:
-    """The shell's words before a command that runs in a container: variables go in by name only.
-
-    Secrets are no part of what an engine keeps of a container: its own shell reads their file.
-    """
-    if not job.image or settings.container == "none":
-        return []
-    image, runtime = job.image, settings.container
-    binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]
-    names, secrets = list(names), list(secrets)
-    if runtime == "pyxis":
-        return [shlex.quote(word) for word in (
-            "srun", "--overlap", "--nodes=1", "--ntasks=1", "--unbuffered",
-            f"--container-image={_pyxis(image)}", f"--container-mounts={','.join(binds)}",
-            f"--container-workdir={there}", "--no-container-mount-home",
-            f"--container-env={','.join([*names, *secrets])}",
-        )]  # fmt: skip
-    if runtime == "apptainer":
-        words = [
-            "apptainer",
-            "exec",
-            "--no-home",
-            *(["--nv"] if job.gpus else []),
-            *_each("--bind", binds),
-        ]
-        return [shlex.quote(word) for word in (*words, "--pwd", there, _apptainer(image))]
-    gpus = {"docker": ["--gpus", "all"], "podman": ["--device", "nvidia.com/gpu=all"]}[runtime]
-    user = {"docker": '--user "$(id -u):$(id -g)"', "podman": "--userns=keep-id"}[runtime]
-    words = ["run", "--rm", "--init", "--name", f"evalmake-{job.id}", "--network", "host"]
-    words += ["--security-opt", "no-new-privileges", *(gpus if job.gpus else [])]
-    words += [*_each("-v", binds), *_each("-e", names), "-w", there]
-    words += ["--entrypoint", "/bin/sh" if secrets else "", image]
-    words += ["-c", f'. ./{SECRETS} && rm -f {SECRETS} && exec "$@"', "sh"] if secrets else []
-    return [runtime, *map(shlex.quote, words[:1]), user, *map(shlex.quote, words[1:])]
 
 
 def spoken(secrets: Mapping[str, str]) -> bytes:
     """Secrets as a shell reads them."""
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in secrets.items()]
     return "".join(lines).encode(errors="surrogateescape")
-
-
-def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """What a container has of its node: source, target, mode."""
-    found = {there: (there, "rw")}
-    for path, one in job.mounts.items():
-        source = kept_there(there) if one.writable and settings.host else str(one.source.absolute())
-        found[path] = (source, "rw" if one.writable else "ro")
-    for linked in _linked(job):
-        found[str(linked)] = (str(linked), "ro")
-    for mount in settings.mounts:
-        source, target, mode = f"{mount}:ro".split(":")[:3]
-        found[target] = (source, mode)
-    return [(source, target, mode) for target, (source, mode) in found.items()]
-
-
-def _writes(job: Job) -> bool:
-    return any(mount.writable for mount in job.mounts.values())
-
-
-def kept_there(there: str) -> str:
-    """What jobs of a cluster behind ssh may write beside their own folders and keep: a hub's files."""
-    return str(PurePosixPath(there).parents[1] / "hub")
-
-
-def _each(option: str, values: Iterable[str]) -> list[str]:
-    return [word for value in values for word in (option, value)]
-
-
-def _folded(words: Iterable[str]) -> str:
-    """A command whose output goes to the log, no line too long to be read."""
-    lines = [""]
-    for word in [*words, ">> log 2>&1 < /dev/null"]:
-        if lines[-1].strip() and len(lines[-1]) + len(word) > _WIDTH:
-            lines[-1] += "\\"
-            lines.append("    ")
-        lines[-1] += f"{word} "
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _linked(job: Job) -> list[Path]:
-    """Inputs that stay where they are: a container must be shown them."""
-    return [p.resolve() for name, p in job.inputs.items() if (job.workdir / name).is_symlink()]
 
 
 def _time(settings: Settings, job: Job) -> str | None:
@@ -216,16 +144,3 @@ def _word(value: object) -> str:
     """A value as sbatch reads it on a line of its own."""
     text = str(value)
     return f'"{text}"' if any(c.isspace() for c in text) else text
-
-
-def _pyxis(image: str) -> str:
-    """enroot parts the registry from the name by `#`; a file is told by its path."""
-    if image.startswith(("/", "./", "docker://")):
-        return image
-    first, slash, rest = image.partition("/")
-    is_host = slash and ("." in first or ":" in first or first == "localhost")
-    return f"docker://{first}#{rest}" if is_host else f"docker://{image}"
-
-
-def _apptainer(image: str) -> str:
-    return image if image.startswith(("/", "./")) or "://" in image else f"docker://{image}"

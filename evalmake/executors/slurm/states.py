@@ -5,7 +5,9 @@ The states are those of squeue's and sacct's manual pages, section "job state co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from evalmake.planner.ports import JobState, Phase
 
@@ -25,6 +27,10 @@ _FAILED = {
     "OUT_OF_MEMORY": "it ran out of memory{memory}: raise `resources.memory`",
 }
 _STATUS = {"TIMEOUT": 143, "DEADLINE": 143, "OUT_OF_MEMORY": 137}
+_NODES = ("ReqNodeNotAvail", "Nodes required for job are DOWN")
+"""Reasons to wait of which the nodes themselves tell more."""
+_NO_NODES: Mapping[str, str] = MappingProxyType({})
+_SHOWN = 3  # nodes in a message
 _OF_MEMORY = ("memory limit", "oom-kill", "oom_kill")
 _REASONS = {
     "Resources": "waits for resources",
@@ -33,6 +39,7 @@ _REASONS = {
     "BeginTime": "is to begin later",
     "JobArrayTaskLimit": "as many run as `slots` allows",
     "ReqNodeNotAvail": "the nodes that it needs are not available",
+    "Nodes required for job are DOWN": "its nodes are down, drained or kept for others",
     "PartitionDown": "its partition is down",
     "PartitionTimeLimit": "asks for more time than its partition gives: lower `time`",
     "PartitionNodeLimit": "asks for more nodes than its partition gives",
@@ -55,18 +62,33 @@ class Seen:
     memory: str = ""
     exit: str = ""  # "STATUS:SIGNAL"
     by: str = ""  # who cancelled it
+    partition: str = ""
+
+    @property
+    def word(self) -> str:
+        """Its state without more."""
+        return self.state.split()[0] if self.state else ""
+
+    @property
+    def for_its_nodes(self) -> bool:
+        """Whether it waits for nodes that are down, or was lost with one."""
+        waits = self.word in _WAITING and _reason(self) in _NODES
+        return waits or self.word in ("NODE_FAIL", "BOOT_FAIL")
 
 
-def state_of(seen: Seen) -> JobState:
-    """The job's state; `status` is None where it was lost through no fault of its own."""
-    word = seen.state.split()[0] if seen.state else ""
+def state_of(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> JobState:
+    """The job's state; `status` is None where it was lost through no fault of its own.
+
+    `nodes` are those that are not as they should be, with Slurm's words on each.
+    """
+    word = seen.word
     facts = {"slurm-job": seen.id} | ({"node": seen.node} if seen.node else {})
     if word in _WAITING:
-        return JobState(Phase.QUEUED, None, waiting(seen), facts)
+        return JobState(Phase.QUEUED, None, waiting(seen, nodes), facts)
     if word in _GOING:
         return JobState(Phase.RUNNING, None, "", facts)
     if word in _LOST:
-        return JobState(Phase.ENDED, None, f"{word}: {_LOST[word]}{_on(seen)}", facts)
+        return JobState(Phase.ENDED, None, f"{word}: {_LOST[word]}{_on(seen, nodes)}", facts)
     if word in _FAILED:
         limit = f" of {seen.limit}" if seen.limit else ""
         memory = f" of {seen.memory}" if seen.memory else ""
@@ -93,18 +115,31 @@ def refined(state: JobState, said: str) -> JobState:
     return JobState(Phase.ENDED, _STATUS["OUT_OF_MEMORY"], detail, state.facts)
 
 
-def waiting(seen: Seen) -> str:
+def waiting(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> str:
     """Why a job waits, in Slurm's word and ours, and when it may begin."""
-    words = seen.reason.split(",")[0].strip("()")
+    words = _reason(seen)
     if not words or words == "None":
         told = "queued"
+    elif " " in words:
+        told = _REASONS.get(words, seen.reason)
     else:
         meaning = _REASONS.get(words) or ("a limit of its QOS" if words.startswith("QOS") else "")
         meaning = meaning or ("a limit of its account" if words.startswith("Assoc") else "")
         told = f"{words}: {meaning}" if meaning else words
+    if seen.for_its_nodes and nodes:
+        shown = [f"{name} is {state}" for name, state in list(nodes.items())[:_SHOWN]]
+        shown += [f"{len(nodes) - _SHOWN} more are not well"] if len(nodes) > _SHOWN else []
+        told += f" ({'; '.join(shown)})"
     begins = seen.start if seen.start not in ("", "N/A", "Unknown") else ""
     return f"{told}; expected to begin at {begins.replace('T', ' ')}" if begins else told
 
 
-def _on(seen: Seen) -> str:
-    return f" ({seen.node})" if seen.node and not seen.node.startswith(("(", "None")) else ""
+def _reason(seen: Seen) -> str:
+    return seen.reason.split(",")[0].strip("()")
+
+
+def _on(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> str:
+    if not seen.node or seen.node.startswith(("(", "None")):
+        return ""
+    state = nodes.get(seen.node)
+    return f" ({seen.node}, which is {state})" if state else f" ({seen.node})"

@@ -5,6 +5,7 @@ One `Condition` guards all that both threads touch. Slurm is asked by this threa
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
 import time
@@ -16,14 +17,15 @@ from evalmake.executors.slurm import guests
 from evalmake.executors.slurm.batches import Batch
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.commands import Full
+from evalmake.executors.slurm.endings import Endings
 from evalmake.executors.slurm.prepared import Prepared, batched
 from evalmake.executors.slurm.recovery import find, recovered, remove
-from evalmake.executors.slurm.states import Seen, refined, state_of
+from evalmake.executors.slurm.shell import Refused
+from evalmake.executors.slurm.states import Seen, state_of
 from evalmake.planner.ports import JobState, Phase
 
 _SOON = 1.0  # seconds between two looks while things change
 _SLOWER = 1.4
-_SETTLED = 20.0  # seconds after which what nobody knows of is taken for lost: file systems lag
 _TAIL = 4000
 _BEFORE = "cancelled before it was submitted"
 _BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
@@ -45,8 +47,9 @@ class Watch:
         self._states: dict[str, JobState] = {}
         self._forgotten: dict[str, JobState] = {}  # those that had guests
         self._lost: list[Batch] = []
-        self._missing: dict[str, float] = {}
+        self._endings = Endings(cluster, self.said)
         self._doomed: set[str] = set()
+        self._told: dict[str, Mapping[str, str]] = {}  # new texts for files of jobs, to be sent
         self._brought: set[str] = set()
         self._bringing = threading.Lock()
         self._away = ""
@@ -102,10 +105,18 @@ class Watch:
                 if self._away:
                     raise ConnectionError(self._away)
 
+    def tell(self, id: str, files: Mapping[str, str]) -> None:
+        """Have files in the folder of a running job replaced, as soon as can be."""
+        with self._changed:
+            self._told[id] = files
+            self._next, self._pace = 0.0, _SOON
+            self._begin()
+
     def forget(self, id: str) -> None:
         """A job's outputs are here; its batch goes with the last."""
         with self._changed:
             state = self._states.pop(id, None)
+            self._told.pop(id, None)
             batch = self._batches.pop(id, None)
             if state and any(other.host == id for other in self._batches.values()):
                 self._forgotten[id] = state
@@ -274,7 +285,7 @@ class Watch:
         for id, told in self._of.folders.ended(out).items():
             state = guests.state_of(told, known[out[id].host])
             lost = state.phase is Phase.ENDED and state.status is None
-            self._set(id, self._ended(id, state) if lost else state)
+            self._set(id, self._endings.by_slurm(id, state, self._doomed) if lost else state)
             running += [id] if state.phase is Phase.RUNNING else []
         self._of.folders.look(running, _BROUGHT)
 
@@ -285,68 +296,46 @@ class Watch:
             self._of.commands.cancel([ids[id] for id in doomed])
         names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
+        nodes = self._troubled([seen for b in set(out.values()) for id, slurm in b.slurm_ids()
+                                if id in out and (seen := queue.get(slurm))])  # fmt: skip
         gone: dict[str, Seen | None] = {}
         running = []
         for batch in set(out.values()):
             for id, slurm in batch.slurm_ids():
                 seen = queue.get(slurm)
-                state = state_of(seen) if seen else None
+                state = state_of(seen, nodes) if seen else None
                 if id not in out:
                     continue
                 if state is None or state.phase is Phase.ENDED:
                     gone[id] = seen
                 else:
-                    self._missing.pop(id, None)
+                    self._endings.back(id)
                     self._set(id, state)
                     running += [id] if state.phase is Phase.RUNNING else []
+        self._replace_files()
         self._of.folders.look(running, _BROUGHT)
-        self._conclude(gone, queue)
+        own = {id: self._slurm_id(id) for id in gone}
+        ended = self._endings.of(gone, own, queue, nodes, self._doomed)
+        for id, known in ended.items():
+            self._set(id, known)
+        if len(ended) < len(gone):  # some may yet be heard of
+            self._pace = _SOON
 
-    def _conclude(self, gone: Mapping[str, Seen | None], queue: Mapping[str, Seen]) -> None:
-        """How jobs ended: their own exit status, or else what Slurm says of them."""
-        folders = self._of.folders.ended(gone)
-        lost = {}
-        for id, seen in gone.items():
-            ended, own = folders[id], self._slurm_id(id)
-            facts = {"slurm-job": ended.by or own} | (
-                {"node": seen.node} if seen and seen.node else {}
-            )
-            other = queue.get(ended.by) if ended.by and ended.by != own else None
-            if ended.status is not None:
-                state = JobState(Phase.ENDED, ended.status, _said(ended.status), facts)
-                self._set(id, self._refined(id, state) if ended.status == 137 else state)
-            elif other is not None and state_of(other).phase is not Phase.ENDED:
-                self._set(id, state_of(other))
-                if id in self._doomed:
-                    self._of.commands.cancel([ended.by])
-            elif seen is not None and seen.state != "COMPLETED":
-                self._set(id, self._ended(id, state_of(seen)))
-            elif self._waited(id):
-                lost[id] = own
-        if not lost:
-            return
-        told = self._of.commands.remembered(lost.values())
-        for id, own in lost.items():
-            unknown = "it is gone from Slurm's queue, and its folder does not say how it ended"
-            known = told.get(own)
-            state = state_of(known) if known else JobState(Phase.ENDED, None, unknown)
-            self._set(id, self._ended(id, state))
+    def _troubled(self, seen: Iterable[Seen]) -> dict[str, str]:
+        """The nodes in trouble, where some of these wait for such or were lost with one."""
+        concerned = {one.partition for one in seen if one.for_its_nodes}
+        with contextlib.suppress(Refused):
+            return self._of.commands.troubled(concerned) if concerned else {}
+        return {}
 
-    def _ended(self, id: str, state: JobState) -> JobState:
-        """What we had cancelled was not ended by somebody else."""
-        if id in self._doomed and state.phase is Phase.ENDED:
-            return JobState(Phase.ENDED, state.status or 143, "cancelled", state.facts)
-        return self._refined(id, state)
-
-    def _refined(self, id: str, state: JobState) -> JobState:
-        """With what Slurm printed of the job."""
-        return refined(state, self.said(id).decode(errors="replace"))
-
-    def _waited(self, id: str) -> bool:
-        """Whether a job's exit status had time to be seen from here."""
-        since = self._missing.setdefault(id, time.monotonic())
-        self._pace = _SOON
-        return time.monotonic() - since > (0 if id in self._doomed else _SETTLED)
+    def _replace_files(self) -> None:
+        """Send what was told; a job that has ended by now needs it no more."""
+        for id, files in list(self._told.items()):
+            with contextlib.suppress(Refused):
+                self._of.folders.replace(id, files)
+            with self._changed:
+                if self._told.get(id) is files:
+                    del self._told[id]
 
     # Finding again --------------------------------------------------------------------------------
 
@@ -379,9 +368,3 @@ class Watch:
                 self._states[id] = state
                 self._pace = _SOON
                 self._changed.notify_all()
-
-
-def _said(status: int) -> str:
-    if status == 137:
-        return "exit status 137 (SIGKILL, most often memory)"
-    return f"exit status {status}" if status else ""

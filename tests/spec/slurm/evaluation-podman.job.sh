@@ -11,6 +11,8 @@ export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/0123456789ab.1
 export GREETING='it'"'"'s me'
 . ./.keys && rm -f .keys  # only its owner can read it
 
+trap 'podman rm --force evalmake-0123456789ab.1 > /dev/null 2>&1' EXIT
+trap 'podman stop --time 5 evalmake-0123456789ab.1 > /dev/null 2>&1' TERM
 /opt/evalmake/bin/python -P -m evalmake.gateway.beside \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json podman run --userns=keep-id --rm --init \
     --name evalmake-0123456789ab.1 --network host --security-opt no-new-privileges -v \
@@ -19,7 +21,9 @@ export GREETING='it'"'"'s me'
     /home/me/evals/.evalmake/work/0123456789ab.1 --entrypoint /bin/sh \
     registry.acme.com:5000/evals/sums:1 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh python3 \
     -m evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
-    >> log 2>&1 < /dev/null
+    >> log 2>&1 < /dev/null &
+wait $!  # the first ends when there is a signal, the second with the command
+wait $!
 status=$?
 echo $status > .status && mv .status status
 exit $status
