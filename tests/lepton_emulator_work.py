@@ -234,6 +234,7 @@ class Work:
         alive = [one.name for one in self.jobs.values() if not one.over]
         kept = {"kept_jobs": sorted(self.jobs), "endpoints_now": sorted(self.endpoints)}
         kept["names"] = self.names
+        kept["listed"] = sorted(one.name for one in self.jobs.values() if not one.archived)
         return {"made": self.made, "alive": sorted(alive), **kept}
 
     def start_job(self, body: dict[str, Any]) -> Job:

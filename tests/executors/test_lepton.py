@@ -68,7 +68,7 @@ def nothing_left(service: Lepton) -> bool:
     """Whether there is no job, secret or endpoint, nor a folder of a job."""
     state = service.state()
     folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
-    return not (state["alive"] or state["secrets"] or state["endpoints_now"] or folders)
+    return not (state["listed"] or state["secrets"] or state["endpoints_now"] or folders)
 
 
 def test_name_and_place(make: Made, root: Path, service: Lepton) -> None:

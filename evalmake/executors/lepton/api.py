@@ -195,8 +195,7 @@ def _endpoint(raw: Mapping[str, Any]) -> Seen:
     name = str(meta["name"])
     state = "Deleting" if meta.get("deleted_at") else str(status.get("state") or "Starting")
     url = str(status.get("external_url") or "").rstrip("/")
-    count = status.get("ready_replicas")
-    replicas = int(front.get("min_replicas", 1) if count is None else count)
+    replicas = max(int(front.get("min_replicas", 1)), int(status.get("ready_replicas") or 0))
     return Seen(name, name, state, url=url, replicas=replicas, what=front, **_placed(front))
 
 

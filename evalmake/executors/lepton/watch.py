@@ -362,7 +362,8 @@ class Watch:
 
     def _set(self, id: str, state: JobState) -> None:
         with self._changed:
-            if self._states.get(id) != state:
-                self._states[id] = state
+            before = self._states.get(id)
+            self._states[id] = state
+            if before != state:
                 self._pace = _SOON
                 self._changed.notify_all()
