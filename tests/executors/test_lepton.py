@@ -276,6 +276,22 @@ def test_endpoint_that_crashes(make: Made, root: Path, service: Lepton) -> None:
     assert nothing_left(service)
 
 
+def test_endpoint_that_loads(make: Made, root: Path, service: Lepton) -> None:
+    """What one prints before it is ready is here already."""
+    executor = make()
+    executor.submit(replace(served(root), argv=("sh", "-c", "echo loading; exec sleep 600")), {})
+    log = root / "served.s1" / "log"
+
+    def told() -> bool:
+        assert executor.poll("served.s1").phase is not Phase.ENDED
+        return log.exists() and log.read_text() == "loading\n"
+
+    until(told)
+    executor.cancel("served.s1")
+    assert log.read_text() == "loading\n"
+    assert nothing_left(service)
+
+
 def test_old_workspace(make: Made, root: Path, service: Lepton) -> None:
     """A workspace that has no new endpoints cannot serve, and is told so."""
     service.tell(new_api=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import httpx
 
-_TRIES = 5
+TRIES = 5
 _WAIT = 0.5
 _LONGEST = 30.0
 _TIMEOUT = 60.0
@@ -55,17 +55,18 @@ class Client:
         body: object = None,
         query: Mapping[str, str] | None = None,
         done: Callable[[], Any] = lambda: None,
+        tries: int = TRIES,
     ) -> Any:
         """The reply. `done` is asked before a request is made again: what it finds was done after all.
 
         LookupError where there is no such thing, ConnectionError where there is no answer, OSError where
         it is refused.
         """
-        for at in range(_TRIES):
+        for at in range(tries):
             try:
                 return self._once(method, path, body, query)
             except ConnectionError as error:
-                if at == _TRIES - 1:
+                if at == tries - 1:
                     raise
                 wait = error.wait if isinstance(error, Busy) else None
                 time.sleep(min(_WAIT * 2**at if wait is None else wait, _LONGEST))
