@@ -41,7 +41,9 @@ class Fault:
     times: int = 1
     status: int = 500
     seconds: float = 0.0
-    retry_after: int | None = None
+    retry_after: int | str | None = None
+    message: str = "as it was told to"
+    date: str = ""  # its clock's, where that is not right
     after: bool = False
 
 
@@ -55,6 +57,7 @@ class Workspace:
         self.work = Work(folder, self.lock, self.secrets)
         self.faults: list[Fault] = []
         self.calls: list[tuple[str, str]] = []
+        self.arrivals: list[float] = []
         self.page = 500
         self.limit: int | None = None
         self.new_api = True
@@ -188,6 +191,7 @@ class Handler(BaseHTTPRequestHandler):
         path = url.path.removeprefix(ROOT)
         with self.of.lock:
             self.of.calls.append((self.command, path))
+            self.of.arrivals.append(time.monotonic())
             fault = self.fault(path)
         if fault is not None and fault.kind == "slow":
             time.sleep(fault.seconds)
@@ -220,7 +224,7 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.close()
             return
         more = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-        self.reply(fault.status, {"code": "Told", "message": "as it was told to"}, more)
+        self.reply(fault.status, {"code": "Told", "message": fault.message}, more, fault.date)
 
     def told(self, whole: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
         if self.headers.get("Authorization") != f"Bearer {self.of.token}":
@@ -235,9 +239,12 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return 400, {"code": "InvalidArgument", "message": f"{type(error).__name__}: {error}"}
 
-    def reply(self, status: int, told: Any, more: Mapping[str, str] | None = None) -> None:
+    def reply(
+        self, status: int, told: Any, more: Mapping[str, str] | None = None, date: str = ""
+    ) -> None:
         data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
-        self.send_response(status)
+        self.send_response_only(status)
+        self.send_header("Date", date or self.date_time_string())
         for name, value in {"Content-Length": str(len(data)), **(more or {})}.items():
             self.send_header(name, value)
         self.end_headers()
@@ -321,6 +328,8 @@ def control(of: Workspace, path: str, body: Any) -> tuple[int, Any]:
     with of.lock:
         if path == "/_calls":
             return 200, of.calls
+        if path == "/_arrivals":
+            return 200, of.arrivals
         if path == "/_state":
             images = [one.image for one in of.work.all()]
             return 200, {"secrets": sorted(of.secrets), "images": images, **of.work.counts()}

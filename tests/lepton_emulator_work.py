@@ -135,10 +135,19 @@ class Endpoint:
         self.port: int = (self.component.get("ports") or [{"container_port": 40000}])[0][
             "container_port"
         ]
+        self.requests: list[float] = []  # when each came, of the last minute
         self.tokens = [one["value"] for one in body["spec"].get("api_tokens") or []]
         handler = type("Handling", (Ingress,), {"of": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def is_busy(self) -> bool:
+        """Whether another replica is wanted, and may be."""
+        target = (self.component.get("autoscaling") or {}).get("target_throughput") or {}
+        count, wanted = len(self.containers), float(target.get("qpm") or 0)
+        self.requests = [at for at in self.requests if time.time() - at < 60]
+        may_grow = count < self.component.get("max_replicas", count)
+        return bool(wanted) and may_grow and len(self.requests) > wanted * count
 
     def ready(self) -> list[Container]:
         """The replicas that listen."""
@@ -180,6 +189,7 @@ class Ingress(BaseHTTPRequestHandler):
         elif not ready:
             self.say(503, b"no replica is ready")
         else:
+            self.of.requests.append(time.time())
             self.forward(ready[int(time.time() * 1000) % len(ready)], body)
 
     do_GET = do_POST = answer
@@ -222,6 +232,7 @@ class Work:
         self.endpoints: dict[str, Endpoint] = {}
         self.queue = 0.0  # seconds that a job waits
         self.made = {"jobs": 0, "endpoints": 0}
+        self.peak = 0  # of the replicas of one endpoint
         self.names: list[str] = []  # of all jobs that were ever made
         self._count = 0
 
@@ -232,8 +243,12 @@ class Work:
     def counts(self) -> dict[str, Any]:
         """How many were ever made, and the names of those that are not over."""
         alive = [one.name for one in self.jobs.values() if not one.over]
-        kept = {"kept_jobs": sorted(self.jobs), "endpoints_now": sorted(self.endpoints)}
-        kept["names"] = self.names
+        kept: dict[str, Any] = {
+            "kept_jobs": sorted(self.jobs),
+            "endpoints_now": sorted(self.endpoints),
+        }
+        kept |= {"names": self.names, "peak": self.peak}
+        kept["listed"] = sorted(one.name for one in self.jobs.values() if not one.archived)
         return {"made": self.made, "alive": sorted(alive), **kept}
 
     def start_job(self, body: dict[str, Any]) -> Job:
@@ -306,6 +321,9 @@ class Work:
             job.state = "Failed" if container.status else "Completed"
 
     def _look_after(self, endpoint: Endpoint) -> None:
+        if endpoint.is_busy():
+            self._replica(endpoint)
+        self.peak = max(self.peak, len(endpoint.containers))
         dead = [id for id, one in endpoint.containers.items() if one.status is not None]
         for id in dead:
             if endpoint.crashes < CRASHES:

@@ -90,6 +90,10 @@ class Lepton:
         """What there is, and was ever made."""
         return self._ask("/_state")
 
+    def arrivals(self) -> list[float]:
+        """When each request came."""
+        return [float(at) for at in self._ask("/_arrivals")]
+
     def calls(self) -> list[tuple[str, str]]:
         """All requests so far: method and path."""
         return [(method, path) for method, path in self._ask("/_calls")]

@@ -233,8 +233,9 @@ def _bound(item: Any) -> str:
 
 
 def _nested(block: type[BaseModel], key: str) -> list[str]:
-    inner = block.model_fields[key].annotation if key in block.model_fields else None
-    return sorted(getattr(inner, "model_fields", {}))
+    annotation = block.model_fields[key].annotation if key in block.model_fields else None
+    kinds = (annotation, *getattr(annotation, "__args__", ()))  # it may be optional
+    return sorted({name for kind in kinds for name in getattr(kind, "model_fields", {})})
 
 
 def unknown_key(

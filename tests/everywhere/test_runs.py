@@ -87,4 +87,4 @@ def test_runs(places: Places, tmp_path: Path, where: str) -> None:
         assert asked_of_it["requests"] == (10 if attempt.name.endswith("sums") else 1)
     bench.clean()
     state = places.lepton.state()
-    assert [*state["alive"], *state["endpoints_now"], *state["secrets"]] == []
+    assert [*state["listed"], *state["endpoints_now"], *state["secrets"]] == []

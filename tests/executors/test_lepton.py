@@ -68,7 +68,7 @@ def nothing_left(service: Lepton) -> bool:
     """Whether there is no job, secret or endpoint, nor a folder of a job."""
     state = service.state()
     folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
-    return not (state["alive"] or state["secrets"] or state["endpoints_now"] or folders)
+    return not (state["listed"] or state["secrets"] or state["endpoints_now"] or folders)
 
 
 def test_name_and_place(make: Made, root: Path, service: Lepton) -> None:
@@ -273,6 +273,22 @@ def test_endpoint_that_crashes(make: Made, root: Path, service: Lepton) -> None:
     assert executor.poll("served.s1").detail.startswith("Error: BackOff")
     executor.fetch("served.s1", root / "served.s1")
     assert "why" in (root / "served.s1" / "log").read_text()
+    assert nothing_left(service)
+
+
+def test_endpoint_that_loads(make: Made, root: Path, service: Lepton) -> None:
+    """What one prints before it is ready is here already."""
+    executor = make()
+    executor.submit(replace(served(root), argv=("sh", "-c", "echo loading; exec sleep 600")), {})
+    log = root / "served.s1" / "log"
+
+    def told() -> bool:
+        assert executor.poll("served.s1").phase is not Phase.ENDED
+        return log.exists() and log.read_text() == "loading\n"
+
+    until(told)
+    executor.cancel("served.s1")
+    assert log.read_text() == "loading\n"
     assert nothing_left(service)
 
 

@@ -68,7 +68,7 @@ def nothing_left(service: Lepton) -> None:
     """Assert that there is no job, secret or endpoint, nor a folder of a job."""
     state = service.state()
     folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
-    left = [*state["alive"], *state["secrets"], *state["endpoints_now"], *folders]
+    left = [*state["listed"], *state["secrets"], *state["endpoints_now"], *folders]
     assert left == []
 
 

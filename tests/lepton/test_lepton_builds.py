@@ -9,7 +9,7 @@ from pathlib import Path
 from lepton_service import TOKEN, Lepton
 from projects import Project
 from rented import EVAL, IMAGED, KEY, MODEL, bench_on, lean, nothing_left
-from workspaces import end
+from workspaces import end, wait_for
 
 CELLS = 20
 
@@ -59,6 +59,22 @@ def test_kept(root: Path, service: Lepton) -> None:
     assert service.state()["made"] == {"jobs": 4, "endpoints": 1}
     [seen] = service.client("client.deployment.list_all()")
     assert seen["spec"]["resource_requirement"]["min_replicas"] == 2
+
+
+def test_autoscaled(root: Path, service: Lepton) -> None:
+    """Replicas are added under load, up to the most that there may be; the public client reads the limits."""
+    scale = "autoscale = { most = 3, requests = 2, idle = 1h }\n        keep = true"
+    bench = bench_on(root, service, 4, far=scale)
+    done = bench.run()
+    assert done.status == 0, done.text
+    wait_for(lambda: service.state()["peak"] == 3)
+    [seen] = service.client("client.deployment.list_all()")
+    wanted, scaler = seen["spec"]["resource_requirement"], seen["spec"]["auto_scaler"]
+    assert (wanted["min_replicas"], wanted["max_replicas"]) == (1, 3)
+    assert scaler["target_throughput"]["qpm"] == 2
+    assert scaler["scale_down"]["no_traffic_timeout"] == 3600
+    assert bench.run("clean").status == 0
+    nothing_left(service)
 
 
 def test_lost_replica(root: Path, service: Lepton) -> None:

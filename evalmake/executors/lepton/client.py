@@ -6,28 +6,33 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import httpx
 
-_TRIES = 5
+TRIES = 5
 _WAIT = 0.5
 _LONGEST = 30.0
 _TIMEOUT = 60.0
 
 
-class Unsure(ConnectionError):
+class Again(ConnectionError):
+    """It may be asked for again, after `wait` seconds where that was said."""
+
+    def __init__(self, why: str, wait: float | None = None) -> None:
+        super().__init__(why)
+        self.wait = wait
+
+
+class Unsure(Again):
     """No answer, or one that does not say whether it was done."""
 
 
-class Busy(ConnectionError):
-    """It was not done, and may be asked for again in a while."""
-
-    def __init__(self, why: str, wait: float | None) -> None:
-        super().__init__(why)
-        self.wait = wait
+class Busy(Again):
+    """It was not done."""
 
 
 class Full(OSError):
@@ -55,20 +60,20 @@ class Client:
         body: object = None,
         query: Mapping[str, str] | None = None,
         done: Callable[[], Any] = lambda: None,
+        tries: int = TRIES,
     ) -> Any:
         """The reply. `done` is asked before a request is made again: what it finds was done after all.
 
         LookupError where there is no such thing, ConnectionError where there is no answer, OSError where
         it is refused.
         """
-        for at in range(_TRIES):
+        for at in range(tries):
             try:
                 return self._once(method, path, body, query)
-            except ConnectionError as error:
-                if at == _TRIES - 1:
+            except Again as error:
+                if at == tries - 1:
                     raise
-                wait = error.wait if isinstance(error, Busy) else None
-                time.sleep(min(_WAIT * 2**at if wait is None else wait, _LONGEST))
+                time.sleep(min(_WAIT * 2**at if error.wait is None else error.wait, _LONGEST))
                 if isinstance(error, Unsure) and (found := done()) is not None:
                     return found
         raise AssertionError
@@ -95,7 +100,7 @@ class Client:
             case 409:
                 raise Taken(self.says(said))
             case status if status >= 500:
-                raise Unsure(self.says(f"{self.place} failed: {said}"))
+                raise Unsure(self.says(f"{self.place} failed: {said}"), _wait(reply))
             case _ if "quota" in said.lower():
                 raise Full(self.says(said))
             case 403:
@@ -150,7 +155,11 @@ def _message(reply: httpx.Response) -> str:
 
 
 def _wait(reply: httpx.Response) -> float | None:
-    """What `Retry-After` asks for, in seconds."""
-    with contextlib.suppress(KeyError, ValueError):
-        return max(0.0, float(reply.headers["retry-after"]))
+    """What `Retry-After` asks for, in seconds; a date is measured by the clock of whoever says so."""
+    asked = reply.headers.get("retry-after", "")
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(asked))
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        since = parsedate_to_datetime(reply.headers["date"])
+        return max(0.0, (parsedate_to_datetime(asked) - since).total_seconds())
     return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.executors.lepton.names import JOB, WORKSPACE, endpoint_name, job_name, secret_name
-from evalmake.executors.lepton.settings import Settings
+from evalmake.executors.lepton.settings import Autoscale, Settings
 from evalmake.planner.ports import Job
 
 PORT = 8000
@@ -74,11 +74,25 @@ def endpoint_body(
         **({"mounts": mounts} if mounts else {}),
         **_placed(settings, group),
         "min_replicas": job.replicas,
-        "max_replicas": job.replicas,
+        **_scaled(job, settings.autoscale),
     }
     spec = {"components": [component], "api_tokens": [{"value": token}], **_pulled(settings)}
     meta = {"name": name, "lepton_metadata": {"visibility": "private"}}
     return Body(name, {"metadata": meta, "spec": spec}, hidden)
+
+
+def _scaled(job: Job, autoscale: Autoscale | None) -> dict[str, Any]:
+    """How many replicas there may be at most, and when one is added."""
+    if autoscale is None:
+        return {"max_replicas": job.replicas}
+    by_requests = {"qpm": autoscale.requests or 0.0, "paths": [], "methods": []}
+    told: dict[str, Any] = {
+        "target_gpu_utilization_percentage": autoscale.gpu or 0,
+        "target_throughput": by_requests,
+    }
+    if autoscale.idle:
+        told["scale_down"] = {"no_traffic_timeout": round(autoscale.idle.seconds)}
+    return {"max_replicas": max(autoscale.most, job.replicas), "autoscaling": told}
 
 
 def same(component: Mapping[str, Any], body: Body) -> bool:

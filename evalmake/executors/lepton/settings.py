@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from evalmake.executors.lepton.names import RESERVED
 from evalmake.lang.values import Duration, SecretRef
-from evalmake.project.schema import Block, Texts
+from evalmake.project.schema import Block, Real, Texts
 
 _VOLUME = r"(node-local|node-[a-z0-9]+:[^:/]+)"
 _WORK = re.compile(rf"{_VOLUME}:/[^:]*")
@@ -45,6 +45,25 @@ def _address(url: str | None) -> str | None:
     return url
 
 
+class Autoscale(Block):
+    """How Lepton adds to a deployment's replicas: `most` is how many there may be.
+
+    A replica is added where those that are there have more than so many `requests` a minute each, or so
+    much of their GPUs in use, in percent. Without any request for as long as `idle` there are none.
+    """
+
+    most: Annotated[int, Field(ge=1)]
+    requests: Annotated[Real, Field(gt=0)] | None = None
+    gpu: Annotated[int, Field(ge=1, le=100)] | None = None
+    idle: Duration | None = None
+
+
+def _by_one_measure(autoscale: Autoscale | None) -> Autoscale | None:
+    if autoscale is not None and (autoscale.requests is None) == (autoscale.gpu is None):
+        raise ValueError("it goes by `requests`, or by `gpu`")
+    return autoscale
+
+
 class Settings(Block):
     """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
 
@@ -70,4 +89,5 @@ class Settings(Block):
     priority: str | None = None
     python: str = "python3"
     keep: bool = False
+    autoscale: Annotated[Autoscale | None, AfterValidator(_by_one_measure)] = None
     poll: Duration = Duration(10)

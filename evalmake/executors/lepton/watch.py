@@ -29,7 +29,7 @@ _SLOWER = 1.4
 _SETTLED = 20.0  # seconds in which a volume shows what was written on a node
 _AT_ONCE = 8
 _BEFORE = "cancelled before it was submitted"
-_BROUGHT = ("progress.json", "port", "gateway/usage.json", "gateway-judge/usage.json")
+_BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
 
 
 class Watch:
@@ -317,19 +317,25 @@ class Watch:
                 self._end_endpoint(id, one, seen)
             elif serves(seen):
                 self._set(id, JobState(Phase.RUNNING, None, seen.state, facts(seen)))
+                if seen.state != "Ready":  # what it prints while it is loading is shown
+                    self._write_log(id, self.api.log("endpoints", one.id, tries=1))
             else:
                 events = self.api.events("endpoints", one.id)[-1:]
                 why = ": ".join([seen.state, *(part for event in events for part in event if part)])
+                self._write_log(id, self.said(id))
                 self._set(id, JobState(Phase.ENDED, None, why, facts(seen)))
 
     def _end_endpoint(self, id: str, one: Out, seen: Seen) -> None:
         """Its log comes here, and it goes, unless it is to be kept."""
         one.kept = self.keep and serves(seen)
         if not one.kept:
-            with contextlib.suppress(OSError):
-                (self.root / id / "log").write_bytes(self.said(id))
+            self._write_log(id, self.said(id))
             self.api.remove_endpoint(one.id)
         self._set(id, JobState(Phase.ENDED, 143, "cancelled", facts(seen)))
+
+    def _write_log(self, id: str, said: bytes) -> None:
+        with contextlib.suppress(OSError):
+            (self.root / id / "log").write_bytes(said)
 
     def _waited(self, id: str) -> bool:
         """Whether a job's exit status had time to be seen from here."""
@@ -362,7 +368,8 @@ class Watch:
 
     def _set(self, id: str, state: JobState) -> None:
         with self._changed:
-            if self._states.get(id) != state:
-                self._states[id] = state
+            before = self._states.get(id)
+            self._states[id] = state
+            if before != state:
                 self._pace = _SOON
                 self._changed.notify_all()
