@@ -145,7 +145,7 @@ class Watch:
         if batch is None:
             return b""
         folder = shlex.quote(self._of.folders.of(batch.folder.name))
-        name = f"slurm-{batch.ids.index(id)}.out"
+        name = f"slurm-{batch.place(id)}.out"
         if self._of.folders.near:
             path = batch.folder / name
             return path.read_bytes()[-_TAIL:] if path.exists() else b""
@@ -279,24 +279,20 @@ class Watch:
         if not out:
             return
         if doomed := self._doomed & out.keys():
-            ids = {id: slurm for b in {out[id] for id in doomed} for id, slurm in b.slurm_ids()}
-            self._of.commands.cancel([ids[id] for id in doomed])
+            self._of.commands.cancel([out[id].slurm_id(id) for id in doomed])
         names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
         gone: dict[str, Seen | None] = {}
         running = []
-        for batch in set(out.values()):
-            for id, slurm in batch.slurm_ids():
-                seen = queue.get(slurm)
-                state = state_of(seen) if seen else None
-                if id not in out:
-                    continue
-                if state is None or state.phase is Phase.ENDED:
-                    gone[id] = seen
-                else:
-                    self._missing.pop(id, None)
-                    self._set(id, state)
-                    running += [id] if state.phase is Phase.RUNNING else []
+        for id, batch in out.items():
+            seen = queue.get(batch.slurm_id(id))
+            state = state_of(seen) if seen else None
+            if state is None or state.phase is Phase.ENDED:
+                gone[id] = seen
+            else:
+                self._missing.pop(id, None)
+                self._set(id, state)
+                running += [id] if state.phase is Phase.RUNNING else []
         self._of.folders.look(running, _BROUGHT)
         self._conclude(gone, queue)
 
@@ -305,7 +301,7 @@ class Watch:
         folders = self._of.folders.ended(gone)
         lost = {}
         for id, seen in gone.items():
-            ended, own = folders[id], self._slurm_id(id)
+            ended, own = folders[id], self._batches[id].slurm_id(id)
             facts = {"slurm-job": ended.by or own} | (
                 {"node": seen.node} if seen and seen.node else {}
             )
@@ -364,9 +360,6 @@ class Watch:
         for batch in self._lost:
             remove(self._of, batch)
         self._lost = []
-
-    def _slurm_id(self, id: str) -> str:
-        return dict(self._batches[id].slurm_ids())[id]
 
     def _over(self, id: str) -> bool:
         return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
