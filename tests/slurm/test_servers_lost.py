@@ -50,10 +50,7 @@ class Apart:
 
     def start(self) -> str:
         """Start a build, and wait until both evaluations are on their way; the server's node."""
-        for node, cpus in zip(self.cluster.nodes, (7, 8), strict=True):
-            options = [f"--nodelist={node}", f"--cpus-per-task={cpus}", "--mem=100M"]
-            self.fillers[node] = self.cluster.submit("exec sleep 600", *options)
-        until(lambda: all(self.state(id) == "RUNNING" for id in self.fillers.values()))
+        self.fill(7, 8)
         self.process = self.bench.start()
         until(lambda: len(self.bench.jobs("RUNNING")) == 1, self.cluster.jobs)
         until(lambda: self.bench.jobs("PENDING"))
@@ -63,6 +60,13 @@ class Apart:
         self.cluster.scancel(self.fillers[other])
         self.answered(3)
         return node
+
+    def fill(self, *cpus: int) -> None:
+        """Have so many processors of each node in use."""
+        for node, count in zip(self.cluster.nodes, cpus, strict=True):
+            options = [f"--nodelist={node}", f"--cpus-per-task={count}", "--mem=100M"]
+            self.fillers[node] = self.cluster.submit("exec sleep 600", *options)
+        until(lambda: all(self.state(id) == "RUNNING" for id in self.fillers.values()))
 
     def on(self, node: str) -> list[str]:
         """The workspace's jobs that run on a node."""
@@ -172,4 +176,23 @@ def test_power_lost(apart: Apart) -> None:
         apart.cluster.revive(node)
     assert ended.status == 0, ended.text
     assert {one.attempt for one in apart.bench.attempts()} == {1}
+    apart.right()
+
+
+def test_killed_in_the_queue(apart: Apart) -> None:
+    """A server that waits keeps its place, though the build is killed that asked for it."""
+    apart.evalfile()
+    apart.fill(8, 8)
+    first = apart.bench.start()
+    until(lambda: apart.bench.jobs("PENDING"))
+    first.kill()
+    first.communicate()
+    waiting = apart.bench.jobs()
+    later = apart.bench.start()
+    assert said(later, "server: found again")[-1].endswith("from an earlier build, queued\n")
+    assert apart.bench.jobs() == waiting
+    apart.cluster.scancel(*apart.fillers.values())
+    ended = end(later)
+    assert ended.status == 0, ended.text
+    assert apart.bench.sbatches() == 2
     apart.right()
