@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from clustered import ROOM, Clustered, model
+from daemons import needed
 from mock_servers import requests
 from scripted import Seen, Upstream, reply, said
 from sums import put_lm_eval
@@ -26,6 +29,7 @@ eval asked {{
     {ROOM}
 }}
 """
+INSTALLED = "lib/python3.11/site-packages"
 SOME = ("asked/*/1", "asked/*/2")
 
 
@@ -146,3 +150,32 @@ def test_packages(
     assert ended.status == 0, ended.text
     assert list(near.scores()) == ["generated"]
     near.clean()
+
+
+@pytest.mark.timeout(600)
+def test_harness_behind_ssh(
+    far: Clustered, lm_eval: Environment, serve: Callable[..., str]
+) -> None:
+    """A harness that the cluster's own Python has runs there, and needs no `packages`."""
+    if not (lm_eval.folder / INSTALLED).exists():
+        needed("Python 3.11", "nodes have it, and what is installed here is for another")
+    put_lm_eval(far.root / "tasks", "arithmetic.yaml")
+    far.python = with_packages(far, lm_eval.folder / INSTALLED)
+    asked = HARNESS.replace('packages = ["lm-eval[api]==0.4.13"]\n', "")
+    far.evalfile(far.executor(), model(serve(skill=1.0)), asked)
+    ended = far.run()
+    assert ended.status == 0, ended.text
+    assert far.scores()["generated"][0] == 1.0
+    far.clean()
+
+
+def with_packages(far: Clustered, packages: Path) -> Path:
+    """The Python of the nodes, with more packages, which every user may read."""
+    assert far.python is not None
+    folder = far.cluster.folder / "run" / far.root.parent.name
+    shutil.copytree(packages, folder / "packages", copy_function=os.link)
+    made = folder / "python"
+    text = far.python.read_text()
+    made.write_text(text.replace("PYTHONPATH=", f"PYTHONPATH={folder}/packages:"))
+    made.chmod(0o755)
+    return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from clustered import Clustered
 from daemons import until
 from workspaces import SUMS, Bench, end
 
-COUNT = 40
+COUNT = 24
 EVALFILE = """\
 deployment server {{
     engine    = mock
@@ -49,10 +50,7 @@ class Apart:
 
     def start(self) -> str:
         """Start a build, and wait until both evaluations are on their way; the server's node."""
-        for node, cpus in zip(self.cluster.nodes, (7, 8), strict=True):
-            options = [f"--nodelist={node}", f"--cpus-per-task={cpus}", "--mem=100M"]
-            self.fillers[node] = self.cluster.submit("exec sleep 600", *options)
-        until(lambda: all(self.state(id) == "RUNNING" for id in self.fillers.values()))
+        self.fill(7, 8)
         self.process = self.bench.start()
         until(lambda: len(self.bench.jobs("RUNNING")) == 1, self.cluster.jobs)
         until(lambda: self.bench.jobs("PENDING"))
@@ -62,6 +60,13 @@ class Apart:
         self.cluster.scancel(self.fillers[other])
         self.answered(3)
         return node
+
+    def fill(self, *cpus: int) -> None:
+        """Have so many processors of each node in use."""
+        for node, count in zip(self.cluster.nodes, cpus, strict=True):
+            options = [f"--nodelist={node}", f"--cpus-per-task={count}", "--mem=100M"]
+            self.fillers[node] = self.cluster.submit("exec sleep 600", *options)
+        until(lambda: all(self.state(id) == "RUNNING" for id in self.fillers.values()))
 
     def on(self, node: str) -> list[str]:
         """The workspace's jobs that run on a node."""
@@ -80,6 +85,11 @@ class Apart:
         """How many answers each evaluation that runs has."""
         found = self.bench.work().glob("*/out/samples.jsonl")
         return sorted(path.read_bytes().count(b"\n") for path in found)
+
+    def retries(self) -> int:
+        """How many requests were made again."""
+        found = self.bench.work().glob("*/gateway/usage.json")
+        return sum(json.loads(path.read_text()).get("retries", 0) for path in found)
 
     def right(self) -> None:
         """Assert that scores are those of processes on this host, and that nothing is left."""
@@ -157,9 +167,7 @@ def test_power_lost(apart: Apart) -> None:
     node = apart.start()
     apart.cluster.crash(node)
     try:
-        before = apart.answers()
-        until(lambda: apart.answers() == apart.answers() != before)
-        assert apart.process.poll() is None
+        until(apart.retries)
         apart.cluster.down(node)
         ended = end(apart.process)
     finally:
@@ -168,4 +176,23 @@ def test_power_lost(apart: Apart) -> None:
         apart.cluster.revive(node)
     assert ended.status == 0, ended.text
     assert {one.attempt for one in apart.bench.attempts()} == {1}
+    apart.right()
+
+
+def test_killed_in_the_queue(apart: Apart) -> None:
+    """A server that waits keeps its place, though the build is killed that asked for it."""
+    apart.evalfile()
+    apart.fill(8, 8)
+    first = apart.bench.start()
+    until(lambda: apart.bench.jobs("PENDING"))
+    first.kill()
+    first.communicate()
+    waiting = apart.bench.jobs()
+    later = apart.bench.start()
+    assert said(later, "server: found again")[-1].endswith("from an earlier build, queued\n")
+    assert apart.bench.jobs() == waiting
+    apart.cluster.scancel(*apart.fillers.values())
+    ended = end(later)
+    assert ended.status == 0, ended.text
+    assert apart.bench.sbatches() == 2
     apart.right()

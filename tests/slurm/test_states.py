@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.executors.slurm.containers import contained
+from evalmake.executors.slurm.containers import COPIED, contained
 from evalmake.executors.slurm.script import directives
 from evalmake.executors.slurm.settings import Settings
 from evalmake.executors.slurm.states import Seen, refined, state_of, waiting
@@ -167,3 +167,39 @@ def test_images_for_pyxis(image: str, named: str) -> None:
     words = contained(job, "/there", Settings(container="pyxis"), [], [])
     [option] = [word for word in words if "--container-image=" in word]
     assert option.strip("'").removeprefix("--container-image=") == named
+
+
+@pytest.mark.parametrize("runtime", ["pyxis", "apptainer", "docker", "podman"])
+def test_inputs_in_containers(runtime: str, tmp_path: Path) -> None:
+    """A container sees what its job's folder has links to: large inputs, and behind ssh all of them."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    for path, size in ((small, 1), (large, COPIED + 1)):
+        with path.open("wb") as file:
+            file.truncate(size)
+    inputs = {"data/small": small, "data/large": large}
+    job = Job("a.1", "a", ("true",), Path("/w/a.1"), inputs=inputs, image="a")
+    near = " ".join(contained(job, "/w/a.1", Settings(container=runtime), [], []))
+    assert (f"{large}:{large}:ro" in near, str(small) in near) == (True, False)
+    far = " ".join(
+        contained(job, "/home/me/jobs/k/a.1", Settings(container=runtime, host="login"), [], [])
+    )
+    assert "/home/me/jobs/k/inputs:/home/me/jobs/k/inputs:ro" in far
+    assert str(large) not in far
+
+
+def test_nodes() -> None:
+    """Of nodes that are not well Slurm's words are told, where a job waits for them or was lost with one."""
+    nodes = {"n1": "down: bad fan", "n2": "drained: disk swap"}
+    lost = state_of(Seen("1", "NODE_FAIL", node="n1"), nodes)
+    assert lost.detail == "NODE_FAIL: its node failed (n1, which is down: bad fan)"
+    waits = waiting(Seen("1", "PENDING", "ReqNodeNotAvail, UnavailableNodes:n[1-2]"), nodes)
+    assert waits.endswith("are not available (n1 is down: bad fan; n2 is drained: disk swap)")
+    many = {f"n{at}": "down" for at in range(9)}
+    waits = waiting(
+        Seen("1", "PENDING", "Nodes required for job are DOWN, DRAINED or reserved"), many
+    )
+    assert waits == (
+        "its nodes are down, drained or kept for others"
+        " (n0 is down; n1 is down; n2 is down; 6 more are not well)"
+    )
+    assert waiting(Seen("1", "PENDING", "Priority"), nodes) == "Priority: others are before it"

@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from evalmake.executors.lepton.script import TOOK
-from evalmake.executors.slurm.folders import INPUTS, REPLIES, Folders
+from evalmake.executors.slurm.containers import INPUTS
+from evalmake.executors.slurm.folders import REPLIES, Folders
 from evalmake.executors.slurm.script import STARTED
 from evalmake.executors.slurm.shell import Shell
 from evalmake.planner.ports import Job

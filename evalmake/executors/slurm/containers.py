@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Job
 
 SECRETS = ".secrets"
 """The file of a job's secrets."""
+INPUTS = "inputs"
+"""In the folder of jobs behind ssh: the inputs of all of them, to which each job has links."""
+COPIED = 64 * 2**20
+"""Bytes: a larger input is linked to where nodes see the same file."""
 ENGINES = ("docker", "podman")
 _GPUS = {
     "docker": r'--gpus "\"device=$SLURM_JOB_GPUS\""',
@@ -69,10 +73,9 @@ def by_an_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
     counted = engine == "podman" and job.gpus
     return [
         f"trap '{engine} rm --force {name} > /dev/null 2>&1' EXIT",
-        f"trap '{engine} stop --time {_GRACE} {name} > /dev/null 2>&1' TERM",
+        f"trap '{engine} stop --time {_GRACE} {name} > /dev/null 2>&1; wait; exit 143' TERM",
         *(['IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"'] if counted else []),
         f"{folded(words)} &",
-        "wait $!  # the first ends when there is a signal, the second with the command",
         "wait $!",
         "status=$?",
     ]
@@ -107,8 +110,8 @@ def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, st
             _kept_there(there) if one.writable and settings.host else str(one.source.absolute())
         )
         found[path] = (source, "rw" if one.writable else "ro")
-    for linked in _linked(job):
-        found[str(linked)] = (str(linked), "ro")
+    for linked in _linked(job, there, settings):
+        found[linked] = (linked, "ro")
     for mount in settings.mounts:
         source, target, mode = f"{mount}:ro".split(":")[:3]
         found[target] = (source, mode)
@@ -119,9 +122,11 @@ def _kept_there(there: str) -> str:
     return str(PurePosixPath(there).parents[1] / "hub")
 
 
-def _linked(job: Job) -> list[Path]:
+def _linked(job: Job, there: str, settings: Settings) -> list[str]:
     """Inputs that stay where they are: a container must be shown them."""
-    return [p.resolve() for name, p in job.inputs.items() if (job.workdir / name).is_symlink()]
+    if settings.host:
+        return [str(PurePosixPath(there).parent / INPUTS)] if job.inputs else []
+    return [str(p.resolve()) for p in job.inputs.values() if p.stat().st_size > COPIED]
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:

@@ -17,14 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from evalmake.executors.archive import unpack
-from evalmake.executors.slurm.containers import SECRETS
+from evalmake.executors.slurm.containers import COPIED, INPUTS, SECRETS
 from evalmake.executors.slurm.script import KEYS, STARTED, spoken
 from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.planner.ports import Job
 
-_COPIED = 64 * 2**20  # bytes: a larger input is linked to where nodes see the same file
 _SMALL = 512  # KiB: a larger file comes when its job is over
-INPUTS = "inputs"
 REPLIES = "replies"
 """In a job's folder, and for all of them beside it: what models replied."""
 QUEUE = "queue"
@@ -233,7 +231,7 @@ def _make(job: Job, near: bool) -> None:
     for name, source in job.inputs.items() if near else ():
         path = job.workdir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        if source.stat().st_size <= _COPIED:
+        if source.stat().st_size <= COPIED:
             shutil.copyfile(source, path)
         else:
             path.symlink_to(source.resolve())

@@ -10,7 +10,7 @@ export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 
 trap 'docker rm --force evalmake-ba9876543210.1 > /dev/null 2>&1' EXIT
-trap 'docker stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1' TERM
+trap 'docker stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1; wait; exit 143' TERM
 docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm --init --name \
     evalmake-ba9876543210.1 --network host --security-opt no-new-privileges -v \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw -v \
@@ -18,7 +18,6 @@ docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm -
     EVALMAKE_WORKDIR -e HF_HUB_CACHE -w /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint \
     /bin/sh vllm/vllm-openai:v0.11.0 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh vllm serve \
     /models/llama --port 8000 >> log 2>&1 < /dev/null &
-wait $!  # the first ends when there is a signal, the second with the command
 wait $!
 status=$?
 echo $status > .status && mv .status status

@@ -10,7 +10,7 @@ export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 
 trap 'podman rm --force evalmake-ba9876543210.1 > /dev/null 2>&1' EXIT
-trap 'podman stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1' TERM
+trap 'podman stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1; wait; exit 143' TERM
 IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"
 podman run --userns=keep-id "${gpus[@]/#/--device=nvidia.com/gpu=}" --rm --init --name \
     evalmake-ba9876543210.1 --network host --security-opt no-new-privileges -v \
@@ -19,7 +19,6 @@ podman run --userns=keep-id "${gpus[@]/#/--device=nvidia.com/gpu=}" --rm --init 
     EVALMAKE_WORKDIR -e HF_HUB_CACHE -w /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint \
     /bin/sh vllm/vllm-openai:v0.11.0 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh vllm serve \
     /models/llama --port 8000 >> log 2>&1 < /dev/null &
-wait $!  # the first ends when there is a signal, the second with the command
 wait $!
 status=$?
 echo $status > .status && mv .status status

@@ -12,7 +12,7 @@ export GREETING='it'"'"'s me'
 . ./.keys && rm -f .keys  # only its owner can read it
 
 trap 'docker rm --force evalmake-0123456789ab.1 > /dev/null 2>&1' EXIT
-trap 'docker stop --time 5 evalmake-0123456789ab.1 > /dev/null 2>&1' TERM
+trap 'docker stop --time 5 evalmake-0123456789ab.1 > /dev/null 2>&1; wait; exit 143' TERM
 /opt/evalmake/bin/python -P -m evalmake.gateway.beside \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json docker run --user "$(id -u):$(id -g)" \
     --rm --init --name evalmake-0123456789ab.1 --network host --memory 400m --cpus 2 --security-opt \
@@ -23,7 +23,6 @@ trap 'docker stop --time 5 evalmake-0123456789ab.1 > /dev/null 2>&1' TERM
     registry.acme.com:5000/evals/sums:1 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh python3 \
     -m evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
     >> log 2>&1 < /dev/null &
-wait $!  # the first ends when there is a signal, the second with the command
 wait $!
 status=$?
 echo $status > .status && mv .status status

@@ -1,0 +1,118 @@
+"""Servers that are lost through no fault of their own, as when their nodes fail, or that wait in a queue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from workspaces import SUMS, Bench
+
+from evalmake.planner.ports import JobState, Offers, Phase
+from evalmake.run.events import Event, ServiceAwaited, ServiceChanged
+from evalmake.run.jobs import Workshop
+from evalmake.run.secrets import Secrets
+from evalmake.run.services import Services
+from evalmake.store.journal import Journal
+from evalmake.testing import FakeExecutor
+from evalmake.ui.progress import sentence
+from evalmake.workspace import Workspace
+
+EVALFILE = """\
+    executor local { backend = process }
+    deployment llama {
+        engine = mock
+        ready  = 1s
+    }
+    model llama { deployment = llama }
+    eval asked {
+        model     = llama
+        benchmark = sums
+    }
+"""
+LOST = JobState(Phase.ENDED, None, "NODE_FAIL: its node failed (n1, which is down: bad fan)")
+CRASHED = JobState(Phase.ENDED, 1, "exit status 1")
+QUEUED = JobState(Phase.QUEUED, None, "Resources: waits for resources")
+
+
+class Scripted(FakeExecutor):
+    """Runs nothing: its jobs are as is said, one state a question, the last of them for ever."""
+
+    offers = Offers(services=True, queues=True)
+
+    def __init__(self, root: Path, *states: JobState) -> None:
+        super().__init__("local", None, root)
+        self.states, self.submitted = list(states), 0
+
+    def submit(self, job: object, secrets: object) -> None:
+        """Count it."""
+        self.submitted += 1
+
+    def poll(self, id: str) -> JobState:
+        """The next one."""
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+
+class Watched:
+    """The one server of a workspace, on a scripted executor, looked after until it is over."""
+
+    def __init__(self, bench: Bench, *states: JobState) -> None:
+        bench.evalfile(EVALFILE, SUMS)
+        bench.sums(1)
+        workspace = Workspace.open(bench.root / "Evalfile")
+        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        self.executor, self.said = Scripted(workspace.root / "work", *states), list[str]()
+        journal = Journal(workspace.root / "journal")
+        self.services = Services(
+            workshop, {"local": self.executor}, journal, Secrets({}), self.heard
+        )
+        [server] = workshop.deployment("llama", "sha256:" + 32 * "ab")
+        self.services.need(server, "asked")
+        self.services.urls(("llama",), False, "local", 0)
+
+    def heard(self, event: Event) -> None:
+        """Note what people would read."""
+        if isinstance(event, ServiceChanged | ServiceAwaited):
+            self.said.append(sentence(event, False))
+
+    def until(self, word: str) -> None:
+        """Look after it until somebody says a word."""
+        while not any(word in line for line in self.said):
+            self.services.tick()
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers are started again without a wait."""
+    monkeypatch.setattr("evalmake.run.services._FIRST_WAIT", 0)
+
+
+def test_lost(bench: Bench) -> None:
+    """That costs it no start: it has them all when it crashes later."""
+    watched = Watched(bench, LOST, LOST, LOST, LOST, CRASHED)
+    watched.until("failed: ")
+    assert watched.executor.submitted == 4 + 3
+    again = (
+        f"deployment llama: restarting, as it stopped before it was ready, after 0s: {LOST.detail}"
+    )
+    assert watched.said[1:5] == [again] * 4
+
+
+def test_lost_for_ever(bench: Bench) -> None:
+    """But not for ever: what is told names the node and what is wrong with it."""
+    watched = Watched(bench, LOST)
+    watched.until("failed: ")
+    assert watched.executor.submitted == 5 + 3
+    told = watched.services.failure("llama")
+    assert told.message == f"deployment llama stopped before it was ready, after 0s: {LOST.detail}"
+    assert "attempt 3 of 3 on executor local" in told.notes
+
+
+def test_queued(bench: Bench) -> None:
+    """What it waits for is told, and that time is none of its time to be ready."""
+    watched = Watched(bench, QUEUED)
+    while len(watched.said) < 4:  # a word a second, and it has one second
+        watched.services.tick()
+    assert watched.said == [
+        "deployment llama: starting",
+        *["deployment llama: still in the queue: Resources: waits for resources"] * 3,
+    ]
