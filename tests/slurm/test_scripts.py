@@ -83,6 +83,22 @@ def test_hosting(tmp_path: Path) -> None:
     check_golden(GOLDEN / "deployment-hosting.batch.sh", text)
 
 
+@pytest.mark.parametrize("runtime", ["none", "pyxis", "docker"])
+def test_several_nodes(runtime: str, tmp_path: Path) -> None:
+    """A server on several nodes is one step of Slurm on all, whose shells add what each node is to know."""
+    settings = Settings(container=runtime, nodes=2)
+    spread = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"'
+    job = replace(DEPLOYMENT, cpus=8, spread=spread)
+    if runtime == "none":
+        job = replace(job, image=None, mounts={})
+    asks = directives(job, settings)
+    assert asks == ("--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=8", "--gpus-per-node=2")
+    assert directives(EVALUATION, settings)[:2] == ("--nodes=1", "--ntasks=1")
+    text = job_script(job, str(job.workdir), settings, "python3", ("HUB_TOKEN",))
+    check_shell(text, tmp_path / "job.sh")
+    check_golden(GOLDEN / f"nodes-{runtime}.job.sh", text)
+
+
 def test_words_stay_words(tmp_path: Path) -> None:
     """Whatever stands in a value, the job is given exactly that."""
     odd = "a 'b' \"c\" $HOME `date` \\ ; ü\nline"

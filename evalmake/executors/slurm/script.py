@@ -21,28 +21,37 @@ ALONE = ('exec /bin/bash "../$job/job.sh"',)
 """The end of a batch's script, where a job is all that its allocation is for."""
 _ENGINES = ("docker", "podman")
 _WIDTH = 100
+_NODES = ("EVALMAKE_HEAD", "EVALMAKE_NODE", "EVALMAKE_NODES")
+_HEAD = 'EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\\([^ ]*\\).*/\\1/")'
 _OWN_ID = "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
 _SPARE = 600  # seconds between evalmake's own time limit and Slurm's
 
 
 def directives(job: Job, settings: Settings) -> tuple[str, ...]:
     """What a job asks of Slurm: jobs that ask the same may be one array."""
+    nodes = nodes_of(job, settings)
     given: dict[str, object] = {
         "account": settings.account,
         "partition": settings.partition,
         "qos": settings.qos,
         "reservation": settings.reservation,
         "constraint": settings.constraint,
-        "nodes": settings.nodes,
-        "ntasks": 1 if settings.nodes in (None, 1) else None,
+        "nodes": nodes if settings.nodes else None,
+        "ntasks": 1 if nodes == 1 else None,
+        "ntasks-per-node": None if nodes == 1 else 1,
         "cpus-per-task": math.ceil(job.cpus) if job.cpus else None,
         "mem": f"{math.ceil(job.memory / 2**20)}M" if job.memory else None,
         "gres": settings.gres,
-        "gpus": job.gpus if job.gpus and not settings.gres else None,
+        "gpus" if nodes == 1 else "gpus-per-node": None if settings.gres else job.gpus or None,
         "time": _time(settings, job),
     }
     lines = [f"--{name}={_word(value)}" for name, value in given.items() if value is not None]
     return (*lines, *settings.directives)
+
+
+def nodes_of(job: Job, settings: Settings) -> int:
+    """On how many nodes a job runs at once."""
+    return settings.nodes or 1 if job.spread is not None else 1
 
 
 def batch_script(
@@ -89,8 +98,11 @@ def job_script(
     env["EVALMAKE_WORKDIR"] = there
     beside = job.beside or Beside(())
     hidden = [name for name in secrets if name not in beside.secrets]
-    inside = contained(job, there, settings, sorted({*env, *beside.variables}), hidden)
-    words = [shlex.quote(said(word, python)) for word in beside.argv] + inside
+    nodes = nodes_of(job, settings)
+    names = {*env, *beside.variables, *(_NODES if nodes > 1 else ())}
+    inside = contained(job, there, settings, sorted(names), hidden)
+    words = [shlex.quote(said(word, python)) for word in beside.argv]
+    words += _everywhere(job, settings, inside) if nodes > 1 else inside
     words += [shlex.quote(said(word, "python3" if inside else python)) for word in job.argv]
     lines = [
         "#!/bin/bash",
@@ -107,12 +119,14 @@ def job_script(
         ),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
+        *([f"export EVALMAKE_NODES={nodes} EVALMAKE_HEAD", _HEAD] if nodes > 1 else []),
     ]
     if files := [f for f, names in ((SECRETS, hidden), (KEYS, beside.secrets)) if names]:
         if inside and settings.container in _ENGINES:
             files = [file for file in files if file != SECRETS]
         lines += [f". ./{file} && rm -f {file}  # only its owner can read it" for file in files]
     lines += ["", _folded(words), "status=$?"]
+    lines += [f"rm -f {SECRETS}"] if hidden and nodes > 1 else []
     return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
 
 
@@ -129,8 +143,7 @@ def contained(
     binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]
     names, secrets = list(names), list(secrets)
     if runtime == "pyxis":
-        return [shlex.quote(word) for word in (
-            "srun", "--overlap", "--nodes=1", "--ntasks=1", "--unbuffered",
+        return _step(job, settings) + [shlex.quote(word) for word in (
             f"--container-image={_pyxis(image)}", f"--container-mounts={','.join(binds)}",
             f"--container-workdir={there}", "--no-container-mount-home",
             f"--container-env={','.join([*names, *secrets])}",
@@ -150,8 +163,28 @@ def contained(
     words += ["--security-opt", "no-new-privileges", *(gpus if job.gpus else [])]
     words += [*_each("-v", binds), *_each("-e", names), "-w", there]
     words += ["--entrypoint", "/bin/sh" if secrets else "", image]
-    words += ["-c", f'. ./{SECRETS} && rm -f {SECRETS} && exec "$@"', "sh"] if secrets else []
+    read = f". ./{SECRETS}" if nodes_of(job, settings) > 1 else f". ./{SECRETS} && rm -f {SECRETS}"
+    words += ["-c", f'{read} && exec "$@"', "sh"] if secrets else []
     return [runtime, *map(shlex.quote, words[:1]), user, *map(shlex.quote, words[1:])]
+
+
+def _step(job: Job, settings: Settings) -> list[str]:
+    """The words of a step of Slurm: on all nodes of a job, which end together, or on that of its script."""
+    nodes = nodes_of(job, settings)
+    words = ["srun", "--overlap", f"--nodes={nodes}", f"--ntasks={nodes}", "--unbuffered"]
+    if nodes > 1:
+        return [*words, "--ntasks-per-node=1", "--kill-on-bad-exit=1", "--wait=5", "--label"]
+    alone = settings.nodes in (None, 1)  # else it may be beside a server on several
+    return words if alone else [*words, '--nodelist="$SLURMD_NODENAME"']
+
+
+def _everywhere(job: Job, settings: Settings, inside: list[str]) -> list[str]:
+    """The words before a command that runs once on each of several nodes: there a shell adds what they say."""
+    told = f'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" {job.spread}'.rstrip()
+    shell = ["/bin/sh", "-c", shlex.quote(told), "sh"]
+    if inside and settings.container == "pyxis":
+        return [*inside, *shell]
+    return [*_step(job, settings), *shell, *inside]
 
 
 def spoken(secrets: Mapping[str, str]) -> bytes:
