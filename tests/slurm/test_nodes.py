@@ -25,6 +25,7 @@ eval asked {
     benchmark = sums
     seed      in 1..2
     limit     = 4
+    resources = { memory = 400MiB }
     executor  = cluster
 }
 """
