@@ -25,5 +25,5 @@ class CommandEngine:
         env = {"EVALMAKE_PORT": str(block.port)} if block.port else {}
         return Service(
             ("/bin/sh", "-eu", "run.sh"), port=block.port, health=block.health or "/health", env=env,
-            files={"run.sh": block.run or "exit 64\n"},
+            files={"run.sh": block.run or "exit 64\n"}, spread="",
         )  # fmt: skip

@@ -11,6 +11,8 @@ from evalmake.planner.ports import Program, Service
 from evalmake.project.declare import Declared
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
+_SPREAD = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --dist-init-addr "$EVALMAKE_HEAD:20000"'
+
 
 class SglangEngine:
     """Runs `python3 -m sglang.launch_server`."""
@@ -57,5 +59,5 @@ class SglangEngine:
             ("python3", "-m", "sglang.launch_server", "--model-path", weights.name,
              "--host", "{host}", "--port", "{port}", "--served-model-name", deployment.name,
              *(("--revision", weights.revision) if weights.revision else ()), *flags(block.args)),
-            port=block.port, env=weights.env, mounts=weights.mounts,
+            port=block.port, env=weights.env, mounts=weights.mounts, spread=_SPREAD,
         )  # fmt: skip

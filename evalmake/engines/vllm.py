@@ -11,6 +11,11 @@ from evalmake.planner.ports import Program, Service
 from evalmake.project.declare import Declared
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
+_SPREAD = (
+    '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --master-addr "$EVALMAKE_HEAD"'
+    " $([ $EVALMAKE_NODE = 0 ] || echo --headless)"
+)
+
 
 class VllmEngine:
     """Runs `vllm serve`."""
@@ -62,5 +67,5 @@ class VllmEngine:
              "--served-model-name", deployment.name,
              *(("--revision", weights.revision) if weights.revision else ()),
              *flags(args, negated=True)),
-            port=block.port, env=weights.env, mounts=weights.mounts,
+            port=block.port, env=weights.env, mounts=weights.mounts, spread=_SPREAD,
         )  # fmt: skip

@@ -228,6 +228,8 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
             )  # fmt: skip
         if offers.beside:
             _not_there(declared, executor, f"deployment {name}", found)
+        if servable and engine().serve(declared).spread is None:
+            _check_nodes(declared, executor, found)
         if declared.block.image and not offers.images:
             found.error(
                 "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
@@ -235,6 +237,17 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
                 about=f"deployment {name}",
                 help=["give the deployment an executor with `backend = docker`, `slurm` or `lepton`"],
             )  # fmt: skip
+
+
+def _check_nodes(declared: Declared, executor: Declared, found: Diagnostics) -> None:
+    """What cannot be served on several nodes at once is not to be given them."""
+    nodes = getattr(executor.settings, "nodes", None) or 1
+    if nodes > 1:
+        found.error(
+            "executor-lacks", f"executor `{executor.name}` gives {nodes} nodes, and the `{declared.plugin}` "
+            "engine serves on one", declared.span, about=f"deployment {declared.name}",
+            help=["give it an executor without `nodes`, or an engine that can: `vllm`, `sglang`, `command`"],
+        )  # fmt: skip
 
 
 def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:

@@ -114,6 +114,9 @@ class Job:
     slots: int | None = None  # how many jobs of its executor may run at once, where that queues
     replicas: int = 1  # how many servers it is, where its executor runs them as one job
     guests: int | None = None  # how many jobs at once may be `within` it, 0: as many as it has CPUs
+    spread: str | None = (
+        None  # it may run on several nodes: words of the shell that its command is given there
+    )
     within: str | None = None  # the job whose allocation it is to share, if that takes `guests`
 
 
@@ -244,7 +247,10 @@ class Service:
     One that must be told its port says `{port}` in `argv` or `env`, and `{host}` for the address to
     listen on. `mounts` are what a container has of this host; words of `argv` and values of `env` that
     are the path of one stand, where there is no container, for what lies there on this host. `model` is
-    the name by which the server knows its model, where it takes none that is given to it.
+    the name by which the server knows its model, where it takes none that is given to it. `spread` are words
+    of the shell that it is given where it is run on several nodes at once, each of which is told how many
+    these are, which it is, and the address of the first, 0: $EVALMAKE_NODES, $EVALMAKE_NODE, $EVALMAKE_HEAD.
+    None of them: it cannot be.
     """
 
     argv: tuple[str, ...]
@@ -256,6 +262,7 @@ class Service:
     files: Mapping[str, str] = field(default_factory=dict)
     mounts: Mapping[str, Mount] = field(default_factory=dict)
     model: str = ""
+    spread: str | None = None
 
 
 class Engine(Protocol):

@@ -114,7 +114,7 @@ class Workshop:
                 id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
                 {**of_executor[1], **hidden}, block.image, mine.port,
                 mounts=mine.mounts if block.image else {}, **_room(block.resources),
-                replicas=block.replicas if offers.replicas else 1, guests=guests,
+                replicas=block.replicas if offers.replicas else 1, guests=guests, spread=service.spread,
             )  # fmt: skip
 
         return tuple(

@@ -64,11 +64,11 @@ def test_scripts(runtime: str, kind: str, tmp_path: Path) -> None:
             check_golden(GOLDEN / f"{kind}-{runtime}.{name}", text)
 
 
-def check_shell(text: str, path: Path) -> None:
-    """Assert that neither bash nor shellcheck complains of a script."""
+def check_shell(text: str, path: Path, but: str = "SC1090,SC1091") -> None:
+    """Assert that neither bash nor shellcheck complains of a script, `but` for what is meant."""
     needed("shellcheck", "" if (checker := shutil.which("shellcheck")) else "not installed")
     path.write_text(text)
-    for argv in (["bash", "-n", path], [checker, "-S", "info", "-e", "SC1090,SC1091", path]):
+    for argv in (["bash", "-n", path], [checker, "-S", "info", "-e", but, path]):
         done = subprocess.run(argv, capture_output=True, text=True)
         assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -81,6 +81,22 @@ def test_hosting(tmp_path: Path) -> None:
     text = batch_script("evalmake-0123-4567", asks, "evalmake", [DEPLOYMENT.id], None, ends)
     check_shell(text, tmp_path / "batch.sh")
     check_golden(GOLDEN / "deployment-hosting.batch.sh", text)
+
+
+@pytest.mark.parametrize("runtime", ["none", "pyxis", "docker"])
+def test_several_nodes(runtime: str, tmp_path: Path) -> None:
+    """A server on several nodes is one step of Slurm on all, whose shells add what each node is to know."""
+    settings = Settings(container=runtime, nodes=2)
+    spread = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"'
+    job = replace(DEPLOYMENT, cpus=8, spread=spread)
+    if runtime == "none":
+        job = replace(job, image=None, mounts={})
+    asks = directives(job, settings)
+    assert asks == ("--nodes=2", "--ntasks-per-node=1", "--cpus-per-task=8", "--gpus-per-node=2")
+    assert directives(EVALUATION, settings)[:2] == ("--nodes=1", "--ntasks=1")
+    text = job_script(job, str(job.workdir), settings, "python3", ("HUB_TOKEN",))
+    check_shell(text, tmp_path / "job.sh", "SC1090,SC1091,SC2016")  # another shell expands it
+    check_golden(GOLDEN / f"nodes-{runtime}.job.sh", text)
 
 
 def test_words_stay_words(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from evalmake.executors.slurm.containers import (
     SECRETS,
     by_an_engine,
     contained,
+    everywhere,
     folded,
     kept_by,
+    nodes_of,
 )
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Beside, Job
@@ -26,24 +28,28 @@ KEYS = ".keys"
 STARTED = "started"
 ALONE = ('exec /bin/bash "../$job/job.sh"',)
 """The end of a batch's script, where a job is all that its allocation is for."""
+_NODES = ("EVALMAKE_HEAD", "EVALMAKE_NODE", "EVALMAKE_NODES")
+_HEAD = 'EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\\([^ ]*\\).*/\\1/")'
 _OWN_ID = "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
 _SPARE = 600  # seconds between evalmake's own time limit and Slurm's
 
 
 def directives(job: Job, settings: Settings) -> tuple[str, ...]:
     """What a job asks of Slurm: jobs that ask the same may be one array."""
+    nodes = nodes_of(job, settings)
     given: dict[str, object] = {
         "account": settings.account,
         "partition": settings.partition,
         "qos": settings.qos,
         "reservation": settings.reservation,
         "constraint": settings.constraint,
-        "nodes": settings.nodes,
-        "ntasks": 1 if settings.nodes in (None, 1) else None,
+        "nodes": nodes if settings.nodes else None,
+        "ntasks": 1 if nodes == 1 else None,
+        "ntasks-per-node": None if nodes == 1 else 1,
         "cpus-per-task": math.ceil(job.cpus) if job.cpus else None,
         "mem": f"{math.ceil(job.memory / 2**20)}M" if job.memory else None,
         "gres": settings.gres,
-        "gpus": job.gpus if job.gpus and not settings.gres else None,
+        "gpus" if nodes == 1 else "gpus-per-node": None if settings.gres else job.gpus or None,
         "time": _time(settings, job),
     }
     lines = [f"--{name}={_word(value)}" for name, value in given.items() if value is not None]
@@ -94,8 +100,11 @@ def job_script(
     env["EVALMAKE_WORKDIR"] = there
     beside = job.beside or Beside(())
     hidden = [name for name in secrets if name not in beside.secrets]
-    inside = contained(job, there, settings, sorted({*env, *beside.variables}), hidden)
-    words = [shlex.quote(said(word, python)) for word in beside.argv] + inside
+    nodes = nodes_of(job, settings)
+    names = {*env, *beside.variables, *(_NODES if nodes > 1 else ())}
+    inside = contained(job, there, settings, sorted(names), hidden)
+    words = [shlex.quote(said(word, python)) for word in beside.argv]
+    words += everywhere(job, settings, inside) if nodes > 1 else inside
     words += [shlex.quote(said(word, "python3" if inside else python)) for word in job.argv]
     lines = [
         "#!/bin/bash",
@@ -112,16 +121,16 @@ def job_script(
         ),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
+        *([f"export EVALMAKE_NODES={nodes} EVALMAKE_HEAD", _HEAD] if nodes > 1 else []),
     ]
     in_engine = inside and settings.container in ENGINES
     if files := [f for f, names in ((SECRETS, hidden), (KEYS, beside.secrets)) if names]:
         if in_engine:
             files = [file for file in files if file != SECRETS]
         lines += [f". ./{file} && rm -f {file}  # only its owner can read it" for file in files]
-    lines += [
-        "",
-        *(by_an_engine(words, job, settings) if in_engine else [folded(words), "status=$?"]),
-    ]
+    alone = in_engine and nodes == 1
+    lines += ["", *(by_an_engine(words, job, settings) if alone else [folded(words), "status=$?"])]
+    lines += [f"rm -f {SECRETS}"] if hidden and nodes > 1 else []
     return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
 
 

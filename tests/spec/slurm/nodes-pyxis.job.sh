@@ -1,0 +1,24 @@
+#!/bin/bash
+# llama (evalmake's job ba9876543210.1); what it prints goes to `log`
+cd /home/me/evals/.evalmake/work/ba9876543210.1 || exit 97
+mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
+echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+
+export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
+export HF_HUB_CACHE=/hub
+export EVALMAKE_NODES=2 EVALMAKE_HEAD
+EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\([^ ]*\).*/\1/")
+. ./.secrets && rm -f .secrets  # only its owner can read it
+
+srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-bad-exit=1 --wait=5 \
+    --label --container-image=docker://vllm/vllm-openai:v0.11.0 \
+    --container-mounts=/home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw,/lustre/models/llama:/models/llama:ro,/home/me/hub:/hub:rw \
+    --container-workdir=/home/me/evals/.evalmake/work/ba9876543210.1 --no-container-mount-home \
+    --container-env=EVALMAKE_HEAD,EVALMAKE_NODE,EVALMAKE_NODES,EVALMAKE_WORKDIR,HF_HUB_CACHE,HUB_TOKEN \
+    /bin/sh -c \
+    'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" --nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"' \
+    sh vllm serve /models/llama --port 8000 >> log 2>&1 < /dev/null
+status=$?
+rm -f .secrets
+echo $status > .status && mv .status status
+exit $status
