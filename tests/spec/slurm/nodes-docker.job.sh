@@ -12,8 +12,8 @@ EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\(
 srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-bad-exit=1 --wait=5 \
     --label /bin/sh -c \
     'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" --nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"' \
-    sh docker run --user "$(id -u):$(id -g)" --rm --init --name evalmake-ba9876543210.1 --network \
-    host --security-opt no-new-privileges --gpus all -v \
+    sh docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm --init --name \
+    evalmake-ba9876543210.1 --network host --cpus 8 --security-opt no-new-privileges -v \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw -v \
     /lustre/models/llama:/models/llama:ro -v /home/me/hub:/hub:rw -e EVALMAKE_HEAD -e EVALMAKE_NODE \
     -e EVALMAKE_NODES -e EVALMAKE_WORKDIR -e HF_HUB_CACHE -w \
