@@ -13,6 +13,7 @@ class Bell:
         self._near, self._far = socket.socketpair()
         self._near.setblocking(False)
         self._far.setblocking(False)
+        self._rang = False
 
     def fileno(self) -> int:
         """What to wait on."""
@@ -22,9 +23,13 @@ class Bell:
         """From any thread."""
         with contextlib.suppress(OSError):
             self._far.send(b"!")
+        self._rang = True
 
     def hush(self) -> None:
         """Forget that it rang."""
+        if not self._rang:
+            return
+        self._rang = False
         with contextlib.suppress(OSError):
             while self._near.recv(4096):
                 pass

@@ -49,9 +49,9 @@ class Riding:
             session = self.gateways.session(node, job.id, role, model, at, token, True)
             told, own = self.gateways.settings(model, role)
             folder = job.workdir / f"riding-{role}"
-            told = self._placed(told, job.workdir, folder / "sessions", near, at_once)
+            told = self._placed(told, job.workdir, folder, near, at_once)
             files[f"riding-{role}/settings.json"] = told.text()
-            files[f"riding-{role}/sessions/{key}.json"] = session.text()
+            files[f"riding-{role}/{key}.json"] = session.text()
             names |= own
             ways.append(
                 beside.Way(
@@ -145,5 +145,4 @@ class Riding:
         return tuple(found)
 
     def _file(self, id: str, node: Node, role: str) -> Path:
-        folder = self.workshop.folder(id) / f"riding-{role}" / "sessions"
-        return folder / f"{key_of(node, role)}.json"
+        return self.workshop.folder(id) / f"riding-{role}" / f"{key_of(node, role)}.json"

@@ -192,10 +192,7 @@ class Store:
 
     def touch(self) -> None:
         """Tell the fast path that the store has changed."""
-        marker = self.folder / "generation"
-        temporary = self.folder / f".generation.{os.getpid()}"
-        temporary.write_text(f"{os.getpid()} {os.times().elapsed}")
-        os.replace(temporary, marker)
+        (self.folder / "generation").touch()
 
     def _put(self, name: str, data: Path | bytes) -> Artifact:
         """Store an output; what is there already is not written again unless it is damaged."""

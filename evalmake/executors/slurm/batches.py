@@ -28,11 +28,18 @@ class Batch:
     left: set[str] = field(default_factory=set)
     tried: bool = False
     host: str = ""  # the job of evalmake's within whose allocation they run
+    _places: dict[str, int] = field(init=False)
 
-    def slurm_ids(self) -> Iterator[tuple[str, str]]:
-        """Every job with Slurm's id of it."""
-        for at, id in enumerate(self.ids):
-            yield id, f"{self.slurm}_{at}" if len(self.ids) > 1 else self.slurm
+    def __post_init__(self) -> None:
+        self._places = {id: at for at, id in enumerate(self.ids)}
+
+    def place(self, id: str) -> int:
+        """Which of its jobs one is."""
+        return self._places[id]
+
+    def slurm_id(self, id: str) -> str:
+        """Slurm's id of one of its jobs."""
+        return f"{self.slurm}_{self._places[id]}" if len(self.ids) > 1 else self.slurm
 
     def submitted(self, slurm: str) -> None:
         """Slurm has it, or its host."""

@@ -165,7 +165,9 @@ class SlurmExecutor:
         """What Slurm was given is put on record with the outputs."""
         kept = into / "out" / "slurm"
         kept.mkdir(parents=True, exist_ok=True)
-        for path in (into / "job.sh", *self.watch.scripts(id)):
+        with contextlib.suppress(OSError):
+            (into / "job.sh").replace(kept / "job.sh")
+        for path in self.watch.scripts(id):
             with contextlib.suppress(OSError):
                 shutil.copyfile(path, kept / path.name)
 

@@ -146,7 +146,7 @@ class Watch:
         if batch is None:
             return b""
         folder = shlex.quote(self._of.folders.of(batch.folder.name))
-        name = f"slurm-{batch.ids.index(id)}.out"
+        name = f"slurm-{batch.place(id)}.out"
         if self._of.folders.near:
             path = batch.folder / name
             return path.read_bytes()[-_TAIL:] if path.exists() else b""
@@ -291,31 +291,26 @@ class Watch:
 
     def _look_at_slurm(self, out: Mapping[str, Batch]) -> None:
         """Ask squeue for all jobs, and the folders of what it shows no more."""
+        ids = {id: batch.slurm_id(id) for id, batch in out.items()}
         if doomed := self._doomed & out.keys():
-            ids = {id: slurm for b in {out[id] for id in doomed} for id, slurm in b.slurm_ids()}
             self._of.commands.cancel([ids[id] for id in doomed])
         names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
-        nodes = self._troubled([seen for b in set(out.values()) for id, slurm in b.slurm_ids()
-                                if id in out and (seen := queue.get(slurm))])  # fmt: skip
+        nodes = self._troubled(seen for slurm in ids.values() if (seen := queue.get(slurm)))
         gone: dict[str, Seen | None] = {}
         running = []
-        for batch in set(out.values()):
-            for id, slurm in batch.slurm_ids():
-                seen = queue.get(slurm)
-                state = state_of(seen, nodes) if seen else None
-                if id not in out:
-                    continue
-                if state is None or state.phase is Phase.ENDED:
-                    gone[id] = seen
-                else:
-                    self._endings.back(id)
-                    self._set(id, state)
-                    running += [id] if state.phase is Phase.RUNNING else []
+        for id, slurm in ids.items():
+            seen = queue.get(slurm)
+            state = state_of(seen, nodes) if seen else None
+            if state is None or state.phase is Phase.ENDED:
+                gone[id] = seen
+            else:
+                self._endings.back(id)
+                self._set(id, state)
+                running += [id] if state.phase is Phase.RUNNING else []
         self._replace_files()
         self._of.folders.look(running, _BROUGHT)
-        own = {id: self._slurm_id(id) for id in gone}
-        ended = self._endings.of(gone, own, queue, nodes, self._doomed)
+        ended = self._endings.of(gone, ids, queue, nodes, self._doomed)
         for id, known in ended.items():
             self._set(id, known)
         if len(ended) < len(gone):  # some may yet be heard of
@@ -355,9 +350,6 @@ class Watch:
         for batch in self._lost:
             remove(self._of, batch)
         self._lost = []
-
-    def _slurm_id(self, id: str) -> str:
-        return dict(self._batches[id].slurm_ids())[id]
 
     def _over(self, id: str) -> bool:
         return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
