@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from daemons import needed
 from docker_engine import Dockerd
+from slurm_cluster import lacking
 
 ROOT = Path(__file__).parents[2]
 PROXIES = (
@@ -54,3 +56,15 @@ def test_containers_are_measured_where_the_launcher_cannot_be_installed(
     how = ["1 evaluations", "2 evaluations, in turn", "2 evaluations, at once"]
     ways = ["docker run", "evalmake"]
     assert [row[:40].rstrip() for row in rows] == [f"{one:<24}{way}" for one in how for way in ways]
+
+
+def test_many_jobs_are_counted() -> None:
+    """Each call of Slurm's commands and each question to its controller has its row, and so have their sums."""
+    needed("Slurm", lacking())
+    head, _, *lines = measured("slurm", "--jobs", "3", "--slots", "2")
+    assert head == "| 3 jobs | evalmake | one sbatch for each |"
+    rows = dict(line.strip("| ").split(" | ", 1) for line in lines)
+    assert rows["calls of sbatch"] == rows["REQUEST_SUBMIT_BATCH_JOB"] == "1 | 3"
+    counted = [name for name in rows if name.isupper()]
+    sums = [sum(int(rows[name].split(" | ")[at]) for name in counted) for at in (0, 1)]
+    assert rows["all that the controller is asked"] == " | ".join(map(str, sums))
