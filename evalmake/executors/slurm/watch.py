@@ -291,26 +291,26 @@ class Watch:
 
     def _look_at_slurm(self, out: Mapping[str, Batch]) -> None:
         """Ask squeue for all jobs, and the folders of what it shows no more."""
+        ids = {id: batch.slurm_id(id) for id, batch in out.items()}
         if doomed := self._doomed & out.keys():
-            self._of.commands.cancel([out[id].slurm_id(id) for id in doomed])
+            self._of.commands.cancel([ids[id] for id in doomed])
         names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
-        seen = {id: queue.get(batch.slurm_id(id)) for id, batch in out.items()}
-        nodes = self._troubled(filter(None, seen.values()))
+        nodes = self._troubled(seen for slurm in ids.values() if (seen := queue.get(slurm)))
         gone: dict[str, Seen | None] = {}
         running = []
-        for id, one in seen.items():
-            state = state_of(one, nodes) if one else None
+        for id, slurm in ids.items():
+            seen = queue.get(slurm)
+            state = state_of(seen, nodes) if seen else None
             if state is None or state.phase is Phase.ENDED:
-                gone[id] = one
+                gone[id] = seen
             else:
                 self._endings.back(id)
                 self._set(id, state)
                 running += [id] if state.phase is Phase.RUNNING else []
         self._replace_files()
         self._of.folders.look(running, _BROUGHT)
-        own = {id: out[id].slurm_id(id) for id in gone}
-        ended = self._endings.of(gone, own, queue, nodes, self._doomed)
+        ended = self._endings.of(gone, ids, queue, nodes, self._doomed)
         for id, known in ended.items():
             self._set(id, known)
         if len(ended) < len(gone):  # some may yet be heard of
