@@ -37,7 +37,6 @@ class SlurmExecutor:
     )
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
-        self.name = name
         self.settings = settings
         self.root = root
         self.cluster = Cluster(settings, root)
@@ -48,10 +47,6 @@ class SlurmExecutor:
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Make `job` ready to be handed over with the others that are submitted now."""
-        if job.image and self.settings.container == "none":
-            raise OSError(
-                f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
-            )
         if job.within and not (self.root / job.within / QUEUE).is_dir():
             job = replace(job, within=None)  # that was begun without `colocate`
         folder = self.cluster.folders.of(job.id)
