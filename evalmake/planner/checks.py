@@ -146,7 +146,7 @@ def _no_container(
     user = "eval" if declared.kind == "benchmark" else declared.kind
     help = f"give the {user} an executor with `backend = docker`, `slurm` or `lepton`"
     if offers.images:
-        help = f"add to `{executor.name}` what runs images there: `container = pyxis`, `apptainer`, `docker` or `podman`"
+        help = f"add to `{executor.name}` what runs images there, as `container = pyxis`"
     found.error(
         "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
         named.fields.spans["image",].value, f"this {declared.kind} runs in one", about=about, help=[help],
