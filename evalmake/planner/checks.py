@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from evalmake.lang.diagnostic import Diagnostics, closest
 from evalmake.lang.values import Files
 from evalmake.planner.graph import Graph, Node
-from evalmake.planner.ports import Registry, Service
+from evalmake.planner.ports import Offers, Registry, Service
 from evalmake.project.declare import Declared
 from evalmake.project.fields import Fields
 from evalmake.project.pins import packages_of
@@ -54,13 +54,8 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
         told.add(pair)
         offers = plugins.get("executors", executor.plugin).offers
         image = image_of(benchmark, executor)
-        if benchmark.block.image and not offers.images:
-            found.error(
-                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
-                benchmark.fields.spans["image",].value, "this benchmark runs in one",
-                about=f"eval {node.evaluation.eval}",
-                help=["give the eval an executor with `backend = docker`, `slurm` or `lepton`"],
-            )  # fmt: skip
+        if image and not _runs_images(executor, offers):
+            _no_container(benchmark, executor, offers, f"eval {node.evaluation.eval}", found)
         elif not (image or offers.bare):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
         elif image and packages_of(benchmark) and not benchmark.block.image:
@@ -139,6 +134,25 @@ def image_of(benchmark: Declared, executor: Declared) -> str | None:
     return image
 
 
+def _runs_images(executor: Declared, offers: Offers) -> bool:
+    """Whether an executor runs images; one that leaves the way to its `container` must name it."""
+    return offers.images and getattr(executor.settings, "container", None) != "none"
+
+
+def _no_container(
+    declared: Declared, executor: Declared, offers: Offers, about: str, found: Diagnostics
+) -> None:
+    named = declared if declared.block.image else executor
+    user = "eval" if declared.kind == "benchmark" else declared.kind
+    help = f"give the {user} an executor with `backend = docker`, `slurm` or `lepton`"
+    if offers.images:
+        help = f"add to `{executor.name}` what runs images there, as `container = pyxis`"
+    found.error(
+        "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
+        named.fields.spans["image",].value, f"this {declared.kind} runs in one", about=about, help=[help],
+    )  # fmt: skip
+
+
 def has_its_python(executor: Declared) -> bool:
     """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
     own = (getattr(executor.settings, key, None) for key in ("python", "image"))
@@ -162,6 +176,21 @@ def _not_there(declared: Declared, executor: Declared, about: str, found: Diagno
             declared.fields.spans["weights",].value, "known here only", about=about,
             help=["name where they lie on the cluster, as a text, or `hf://ORG/NAME@REVISION`"],
         )  # fmt: skip
+    elif _cached_here(declared):
+        found.error(
+            "executor-lacks", f"{why}, where weights of the hub would be kept",
+            declared.fields.spans["weights",].value, "fetched by the server", about=about,
+            help=["name an `image`, beside which the cluster keeps them", "or where they lie on the cluster, as a text",
+                  "or a cache of the cluster's own: `env = { HF_HOME = \"/FOLDER\" }`"],
+        )  # fmt: skip
+
+
+def _cached_here(declared: Declared) -> bool:
+    """Whether what a server fetches from the hub would lie where this host keeps it."""
+    block = declared.block
+    if block.image or not str(getattr(block, "weights", None)).startswith("hf://"):
+        return False
+    return not {"HF_HOME", "HF_HUB_CACHE"} & set(block.env)
 
 
 def check_detached(
@@ -230,13 +259,8 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
             _not_there(declared, executor, f"deployment {name}", found)
         if servable and engine().serve(declared).spread is None:
             _check_nodes(declared, executor, found)
-        if declared.block.image and not offers.images:
-            found.error(
-                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
-                declared.fields.spans["image",].value, "this deployment runs in one",
-                about=f"deployment {name}",
-                help=["give the deployment an executor with `backend = docker`, `slurm` or `lepton`"],
-            )  # fmt: skip
+        if declared.block.image and not _runs_images(executor, offers):
+            _no_container(declared, executor, offers, f"deployment {name}", found)
 
 
 def _check_nodes(declared: Declared, executor: Declared, found: Diagnostics) -> None:

@@ -111,7 +111,9 @@ class Job:
     mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
     asks: tuple[int, ...] = ()  # ports of this host that it must reach
     beside: Beside | None = None
-    slots: int | None = None  # how many jobs of its executor may run at once, where that queues
+    limits: Mapping[str, int] = field(
+        default_factory=dict
+    )  # how many with that name may run at once
     replicas: int = 1  # how many servers it is, where its executor runs them as one job
     guests: int | None = None  # how many jobs at once may be `within` it, 0: as many as it has CPUs
     spread: str | None = (

@@ -40,15 +40,16 @@ class Riding:
         }
 
     def accompany(
-        self, job: Job, node: Node, at: At, routes: Mapping[str, Route], near: bool, at_once: int
-    ) -> Job:
-        """The job with its gateways; `at_once` jobs share what the models allow."""
+        self, job: Job, node: Node, at: At, routes: Mapping[str, Route], near: bool, cells: int,
+    ) -> Job:  # fmt: skip
+        """The job with its gateways: so many as may run of all `cells` share what a model allows."""
         files, ways, names = dict(job.files), [], dict(job.secrets)
         for role, model in self.gateways.models(node):
             key, token = key_of(node, role), routes[role].token
             session = self.gateways.session(node, job.id, role, model, at, token, True)
             told, own = self.gateways.settings(model, role)
             folder = job.workdir / f"riding-{role}"
+            at_once = min(cells, *(job.limits.get(name, cells) for name in ("", model.name)))
             told = self._placed(told, job.workdir, folder, near, at_once)
             files[f"riding-{role}/settings.json"] = told.text()
             files[f"riding-{role}/{key}.json"] = session.text()
@@ -90,14 +91,17 @@ class Riding:
             concurrency=told.concurrency and max(1, told.concurrency // at_once),
         )
 
-    def at_once(self, node: Node, cells: int, slots: int | None) -> int:
-        """How many jobs may run at once so that each has a share of what its models allow."""
-        bounds = [max(1, cells)]
-        bounds += [slots] if slots else []
+    def limits(self, node: Node, cells: int, slots: int | None) -> dict[str, int]:
+        """How many jobs may run at once of all `cells`, under "", and of those that ask each model.
+
+        So each job has a share of what its models allow.
+        """
+        found = {"": slots} if slots else {}
         for _, model in self.gateways.models(node):
-            bounds += [model.block.concurrency] if model.block.concurrency else []
+            bounds = [model.block.concurrency] if model.block.concurrency else []
             bounds += [int(model.block.rate.partition("/")[0])] if model.block.rate else []
-        return min(bounds)
+            found |= {model.name: min(bounds)} if bounds else {}
+        return {name: limit for name, limit in found.items() if limit < cells}
 
     def move(self, node: Node, id: str, at: At) -> dict[str, str]:
         """Tell the gateways of a running job where its models are served now; the files that say so."""

@@ -55,9 +55,9 @@ class Ways:
         near = sees_our_files(declared) and not executor.offers.remote
         hosts = self._hosts(node, at)
         slots = declared.block.slots or self._room(node, hosts)
-        at_once = self._riding.at_once(node, self.cells, slots)
-        job = self._riding.accompany(job, node, at, routes, near, at_once)
-        job = replace(job, slots=at_once if at_once < self.cells else None)
+        job = replace(job, limits=self._riding.limits(node, self.cells, slots))
+        job = self._riding.accompany(job, node, at, routes, near, self.cells)
+        at_once = min(job.limits.values(), default=self.cells)
         return self._within(job, node, hosts[:at_once]) if hosts else job
 
     def _hosts(self, node: Node, at: At) -> Sequence[Place]:
@@ -74,11 +74,12 @@ class Ways:
         return math.ceil(cpus) * len(hosts) if cpus else None
 
     def _within(self, job: Job, node: Node, hosts: Sequence[Place]) -> Job:
-        """The job within one of these, which take turns and share its limit."""
+        """The job within one of these, which take turns and share its limits."""
         name = node.evaluation.model.block.deployment
         self._guests[name] += 1
         host = hosts[self._guests[name] % len(hosts)]
-        return replace(job, within=host.id, slots=job.slots and job.slots // len(hosts))
+        limits = {limited: limit // len(hosts) for limited, limit in job.limits.items()}
+        return replace(job, within=host.id, limits=limits)
 
     def move(self, task: Task, at: At) -> None:
         """Tell a running job where its models are served now."""

@@ -39,8 +39,8 @@ class TestSlurm(ExecutorContract):
 def test_limits_are_kept_apart(make: Made, root: Path) -> None:
     """Jobs of which fewer may run at once are no part of an array that knows no limit."""
     executor = make()
-    for at, slots in enumerate([None, None, 2, 2]):
-        executor.submit(job(root, "true", f"job.{at}", slots=slots), {})
+    for at, limits in enumerate([{}, {}, {"": 2}, {"": 2}]):
+        executor.submit(job(root, "true", f"job.{at}", limits=limits), {})
     states = [ended(executor, f"job.{at}") for at in range(4)]
     assert [state.status for state in states] == [0, 0, 0, 0]
     scripts = [path.read_text() for path in root.glob("slurm-*/batch.sh")]

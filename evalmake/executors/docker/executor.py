@@ -8,7 +8,6 @@ folder when it has ended, `ended.json` last; then it is removed.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -20,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
+from evalmake.executors import ended
 from evalmake.executors.archive import packed, unpack
 from evalmake.executors.bell import Bell
 from evalmake.executors.docker import container, settings
@@ -28,14 +28,12 @@ from evalmake.executors.docker.images import Image, Images
 from evalmake.executors.docker.network import Closed, near_address
 from evalmake.executors.docker.waking import Running
 from evalmake.executors.gpus import devices
-from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 
 _GRACE = 5  # seconds between TERM and KILL
 _BY_SIGNAL = (137, 143, 255)
 _LATE = 2  # seconds after an end within which the engine has noted what it had to do with it
 _REMOVAL = 60  # seconds that one may take
-_ENDED = "ended.json"
 
 
 @dataclass(slots=True)
@@ -155,8 +153,8 @@ class DockerExecutor:
     def poll(self, id: str) -> JobState:
         """A job's state from its folder, or else from the engine, unless its log is still open."""
         self._bell.hush()
-        if (ended := _read(self.root / id / _ENDED)) is not None:
-            return ended
+        if (said := ended.read(self.root / id)) is not None:
+            return said
         if (coming := self._coming.get(id)) is not None:
             if not coming.refusal:
                 return JobState(Phase.QUEUED, None, coming.progress)
@@ -251,7 +249,7 @@ class DockerExecutor:
         if (coming := self._coming.pop(id, None)) is not None:
             with coming.lock:
                 coming.given_up = True
-        if not (self.root / id / _ENDED).exists():
+        if ended.read(self.root / id) is None:
             with contextlib.suppress(LookupError):  # it is gone, whoever removed it
                 self._bring_all(id, into)
         self._remove(self._name(id))
@@ -269,8 +267,7 @@ class DockerExecutor:
             except OSError:  # as on a full disk: nobody will ask again
                 self._remove(self._name(id))
                 raise
-            said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
-            write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+            ended.write(self.root / id, state)
 
     def _ended(self, id: str) -> JobState:
         """How a job ended, which it is told to do where it runs."""
@@ -345,11 +342,3 @@ def _say(api: Any, name: str, text: bytes) -> None:
     line.sendall(text)
     line.shutdown(socket.SHUT_WR)
     handle.close()
-
-
-def _read(path: Path) -> JobState | None:
-    """How a job ended, once that is on disk."""
-    try:
-        return JobState(Phase.ENDED, **json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -7,18 +7,14 @@ from pathlib import PurePosixPath
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from evalmake.executors.gpus import Gpus
-from evalmake.lang.values import Size, Symbol
-from evalmake.project.schema import Block, Texts
+from evalmake.executors.values import Bare, Mounts
+from evalmake.lang.values import Size
+from evalmake.project.schema import Block
 
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
-_MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
-
-
-def _word(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
 
 
 def _reachable(host: str | None) -> str | None:
@@ -36,10 +32,8 @@ def _has_parts(host: str) -> bool:
         return False
 
 
-def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+def _elsewhere(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
-        if not _MOUNT.fullmatch(mount):
-            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
         if PurePosixPath(mount.split(":")[1]) == PurePosixPath("/evalmake"):
             raise ValueError("/evalmake is the job's own folder: mount elsewhere")
     return mounts
@@ -57,7 +51,7 @@ class Settings(Block):
     image: str | None = None
     gpus: Gpus = None
     shm: Size | None = None
-    network: Annotated[Literal["open", "gateway"], BeforeValidator(_word)] = "open"
-    pull: Annotated[Literal["missing", "always", "never"], BeforeValidator(_word)] = "missing"
+    network: Annotated[Literal["open", "gateway"], Bare] = "open"
+    pull: Annotated[Literal["missing", "always", "never"], Bare] = "missing"
     user: str | None = None
-    mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
+    mounts: Annotated[Mounts, AfterValidator(_elsewhere)] = ()

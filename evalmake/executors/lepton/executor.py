@@ -8,13 +8,13 @@ saw last.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from evalmake.executors import ended
 from evalmake.executors.lepton import settings
 from evalmake.executors.lepton.api import Api
 from evalmake.executors.lepton.client import Client
@@ -27,11 +27,8 @@ from evalmake.executors.lepton.script import job_script
 from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch import Watch
 from evalmake.lang.diagnostic import Diagnostics
-from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 from evalmake.project.declare import Declared
-
-_ENDED = "ended.json"
 
 
 class LeptonExecutor:
@@ -114,11 +111,11 @@ class LeptonExecutor:
 
     def poll(self, id: str) -> JobState:
         """A job's state when Lepton was last asked, which goes on beside."""
-        return _read(self.root / id / _ENDED) or self.watch.state(id)
+        return ended.read(self.root / id) or self.watch.state(id)
 
     def cancel(self, id: str) -> None:
         """Stop a job, remove an endpoint; what it left is brought here."""
-        if _read(self.root / id / _ENDED) is None:
+        if ended.read(self.root / id) is None:
             self.watch.end(id)
         self.fetch(id, self.root / id)
 
@@ -127,12 +124,11 @@ class LeptonExecutor:
         state = self.poll(id)
         if state.phase is not Phase.ENDED:
             return
-        if not (self.root / id / _ENDED).exists():
+        if ended.read(self.root / id) is None:
             self.watch.bring(id)
             self._add_log(id, into)
-            said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
             into.mkdir(parents=True, exist_ok=True)
-            write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+            ended.write(self.root / id, state)
         self.watch.forget(id)
 
     def here(self) -> str:
@@ -183,11 +179,3 @@ class LeptonExecutor:
         into.mkdir(parents=True, exist_ok=True)
         if not (into / "log").exists():
             (into / "log").write_bytes(self.watch.said(id))
-
-
-def _read(path: Path) -> JobState | None:
-    """How a job ended, once that is on disk."""
-    try:
-        return JobState(Phase.ENDED, **json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

@@ -2,15 +2,19 @@
 
 `jobs` has the ids by line, `batch.sh` is the script, `id` is Slurm's, once it is known here. So the next
 evalmake finds again what a killed one submitted, by the batch's name where the id was not written down.
-Jobs within the allocation of another have no script: `within` names that job.
+Jobs within the allocation of another have no script: `within` names that job. `limits` are those that the
+batch keeps with others, and how many of its jobs run at once.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from evalmake.lang.files import write_atomic
 
 PREFIX = "slurm-"
 
@@ -28,6 +32,8 @@ class Batch:
     left: set[str] = field(default_factory=set)
     tried: bool = False
     host: str = ""  # the job of evalmake's within whose allocation they run
+    limits: Mapping[str, int] = field(default_factory=dict)
+    at_once: int = 0  # how many of its jobs run at once, where there are limits
     _places: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +46,11 @@ class Batch:
     def slurm_id(self, id: str) -> str:
         """Slurm's id of one of its jobs."""
         return f"{self.slurm}_{self._places[id]}" if len(self.ids) > 1 else self.slurm
+
+    def limited(self, limits: Mapping[str, int], at_once: int) -> None:
+        """So many of its jobs, or fewer, run at once from now on."""
+        self.limits, self.at_once = limits, at_once
+        write_atomic(self.folder / "limits", json.dumps([dict(limits), at_once]).encode())
 
     def submitted(self, slurm: str) -> None:
         """Slurm has it, or its host."""
@@ -69,7 +80,9 @@ def batches(root: Path) -> Iterator[Batch]:
         except OSError:  # it is being written, or a kill came then
             ids = []
         left = {id for id in ids if (root / id).exists()}
-        yield Batch(folder, ids, _said(folder / "id"), left, host=_said(folder / "within"))
+        limits, at_once = json.loads(_said(folder / "limits") or "[{}, 0]")
+        host = _said(folder / "within")
+        yield Batch(folder, ids, _said(folder / "id"), left, False, host, limits, at_once)
 
 
 def _said(path: Path) -> str:

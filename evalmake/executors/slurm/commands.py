@@ -6,6 +6,7 @@ controller remembers for a while, so that a cluster without accounting tells how
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Collection, Iterable
@@ -88,6 +89,11 @@ class Commands:
         told = self._asked(f"scontrol show node {shlex.quote(node)}")
         found = re.search(r"NodeAddr=(\S+)", told)
         return found[1] if found else node
+
+    def widen(self, array: str, at_once: int) -> None:
+        """Let more jobs of an array run at once; one that is over has none."""
+        with contextlib.suppress(Refused):
+            self._asked(f"scontrol update jobid={array} arraytaskthrottle={at_once}")
 
     def cancel(self, ids: Collection[str]) -> None:
         """End jobs, those that have ended already too."""

@@ -34,7 +34,7 @@ def contained(
 
     Secrets are no part of what an engine keeps of a container: its own shell reads their file.
     """
-    if not job.image or settings.container == "none":
+    if not job.image:
         return []
     image, runtime = job.image, settings.container
     binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]

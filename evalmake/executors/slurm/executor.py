@@ -8,7 +8,6 @@ nothing changes. What the scheduler asks of a job is answered from what was last
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import socket
 from collections.abc import Mapping
@@ -16,16 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from evalmake.executors import ended
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.folders import QUEUE
 from evalmake.executors.slurm.prepared import Prepared
 from evalmake.executors.slurm.script import directives, job_script
 from evalmake.executors.slurm.watch import Watch
-from evalmake.lang.files import write_atomic
 from evalmake.planner.ports import Job, JobState, Offers, Phase
-
-_ENDED = "ended.json"
 
 
 class SlurmExecutor:
@@ -37,7 +34,6 @@ class SlurmExecutor:
     )
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
-        self.name = name
         self.settings = settings
         self.root = root
         self.cluster = Cluster(settings, root)
@@ -48,10 +44,6 @@ class SlurmExecutor:
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Make `job` ready to be handed over with the others that are submitted now."""
-        if job.image and self.settings.container == "none":
-            raise OSError(
-                f"executor {self.name} runs no images: it needs a `container`, such as pyxis"
-            )
         if job.within and not (self.root / job.within / QUEUE).is_dir():
             job = replace(job, within=None)  # that was begun without `colocate`
         folder = self.cluster.folders.of(job.id)
@@ -87,8 +79,7 @@ class SlurmExecutor:
         self.watch.bring(id)
         self._add_words_of_slurm(id, into)
         self._keep_scripts(id, into)
-        said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
-        write_atomic(self.root / id / _ENDED, json.dumps(said).encode())
+        ended.write(self.root / id, state)
         self._going.discard(id)
         self.watch.forget(id)
 
@@ -149,10 +140,10 @@ class SlurmExecutor:
         """How a job ended, once that is on disk; nobody but `fetch` writes it there."""
         if id in self._going:
             return None
-        ended = _read(self.root / id / _ENDED)
-        if ended is None:
+        said = ended.read(self.root / id)
+        if said is None:
             self._going.add(id)
-        return ended
+        return said
 
     def _add_words_of_slurm(self, id: str, into: Path) -> None:
         """What Slurm itself printed of a job stands below what the job did."""
@@ -170,11 +161,3 @@ class SlurmExecutor:
         for path in self.watch.scripts(id):
             with contextlib.suppress(OSError):
                 shutil.copyfile(path, kept / path.name)
-
-
-def _read(path: Path) -> JobState | None:
-    """How a job ended, once that is on disk."""
-    try:
-        return JobState(Phase.ENDED, **json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None

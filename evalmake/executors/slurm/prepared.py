@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evalmake.executors.slurm.batches import Batch, new_batch, new_folder
@@ -20,28 +20,36 @@ class Prepared:
     secrets: Mapping[str, str]
 
     @property
-    def sort(self) -> tuple[tuple[str, ...], int | None, int | None, str | None]:
+    def sort(self) -> tuple[object, ...]:
         """Jobs of one sort may be one batch: what they ask is the same, and so are their limits."""
-        return self.asks, self.job.slots, self.job.guests, self.job.within
+        return self.asks, *sorted(self.job.limits.items()), self.job.guests, self.job.within
+
+    @property
+    def limits(self) -> Mapping[str, int]:
+        """Those that it keeps with jobs of other batches; within another's allocation its host keeps them."""
+        return {} if self.job.within else self.job.limits
 
 
-def batched(of: Cluster, jobs: Collection[Prepared]) -> list[tuple[Batch, list[Prepared]]]:
-    """Write down batches of jobs of one sort."""
-    every, size = list(jobs), of.settings.array
-    parts = [every[at : at + size] for at in range(0, len(every), size)]
-    return [(_written(of, part, len(parts)), part) for part in parts]
+def parted(jobs: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
+    """Parts of at most so many jobs, each of one sort."""
+    sorts: dict[tuple[object, ...], list[Prepared]] = {}
+    for one in jobs:
+        sorts.setdefault(one.sort, []).append(one)
+    for some in sorts.values():
+        yield from (some[at : at + size] for at in range(0, len(some), size))
 
 
-def _written(of: Cluster, part: list[Prepared], parts: int) -> Batch:
-    """A batch; as an array its limit is its share of `slots`."""
+def batched(of: Cluster, part: Sequence[Prepared], at_once: int | None) -> Batch:
+    """Write down a batch of jobs of one sort; of an array so many may run `at_once`."""
     first, folder = part[0], new_folder(of.root)
     ids = [one.job.id for one in part]
     if first.job.within is not None:
         return new_batch(folder, ids, host=first.job.within)
-    slots = first.job.slots
-    at_once = max(1, slots // parts) if slots else None
     comment = of.settings.comment or "evalmake"
     guests = first.job.guests
     ends = ALONE if guests is None else hosting(of.settings, of.python, guests)
     name = of.name(folder.name)
-    return new_batch(folder, ids, batch_script(name, first.asks, comment, ids, at_once, ends))
+    batch = new_batch(folder, ids, batch_script(name, first.asks, comment, ids, at_once, ends))
+    if at_once:
+        batch.limited(first.limits, at_once)
+    return batch

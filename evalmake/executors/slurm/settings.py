@@ -5,24 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from evalmake.lang.values import Duration, Symbol
+from evalmake.executors.values import Bare, Mounts
+from evalmake.lang.values import Duration
 from evalmake.project.schema import Block, Texts
 
-_MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
 _OURS = ("array", "chdir", "comment", "error", "job-name", "output", "requeue", "no-requeue")
-
-
-def _word(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
-
-
-def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
-    for mount in mounts:
-        if not _MOUNT.fullmatch(mount):
-            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
-    return mounts
 
 
 def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -75,11 +64,9 @@ class Settings(Block):
     directives: Annotated[Texts, AfterValidator(_directives)] = ()
     modules: Lines = ()
     prologue: Lines = ()
-    container: Annotated[
-        Literal["none", "pyxis", "apptainer", "docker", "podman"], BeforeValidator(_word)
-    ] = "none"
+    container: Annotated[Literal["none", "pyxis", "apptainer", "docker", "podman"], Bare] = "none"
     image: str | None = None
-    mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
+    mounts: Mounts = ()
     python: str | None = None
     array: Annotated[int, Field(ge=1)] = 500
     poll: Duration = Duration(30)

@@ -9,16 +9,17 @@ import contextlib
 import shlex
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from evalmake.executors.bell import Bell
-from evalmake.executors.slurm import guests
+from evalmake.executors.slurm import guests, slots
 from evalmake.executors.slurm.batches import Batch
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.commands import Full
 from evalmake.executors.slurm.endings import Endings
-from evalmake.executors.slurm.prepared import Prepared, batched
+from evalmake.executors.slurm.prepared import Prepared, batched, parted
 from evalmake.executors.slurm.recovery import find, recovered, remove
 from evalmake.executors.slurm.shell import Refused
 from evalmake.executors.slurm.states import Seen, state_of
@@ -42,6 +43,7 @@ class Watch:
         self._known = False
         self._stopped = False
         self._ready: dict[str, Prepared] = {}  # written, not handed over yet
+        self._kept: dict[str, Prepared] = {}  # beyond the limits of what runs
         self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
         self._states: dict[str, JobState] = {}
@@ -78,7 +80,7 @@ class Watch:
                     self._recover()
                 except OSError as error:
                     return JobState(Phase.UNSEEN, None, str(error))
-            if self._ready or self._batches or self._held:
+            if self._ready or self._kept or self._batches or self._held:
                 self._begin()
             state = self._states.get(id)
             if state is None:
@@ -185,12 +187,14 @@ class Watch:
                     self._changed.wait(max(0.01, self._next - time.monotonic()))
                 if self._stopped:
                     return
-                ready, self._ready = self._ready, {}
+                ready = self._kept | self._ready
+                self._kept, self._ready = {}, {}
             away = ""
             try:
                 self._drop(ready)
                 self._hand_over(list(ready.values()))
                 self._look()
+                self._widen()
             except OSError as error:
                 away = str(error)
             with self._changed:
@@ -211,15 +215,21 @@ class Watch:
     def _hand_over(self, ready: list[Prepared]) -> None:
         held, self._held = self._still_wanted(), []
         ready = sorted(ready, key=lambda one: (len(one.job.name), one.job.name))  # as people count
-        for sort in {one.sort: None for one in ready}:
-            some = [one for one in ready if one.sort == sort]
+        parts = list(parted(ready, self._of.settings.array))
+        limits = [part[0].limits for part in parts]
+        given = slots.shares(map(len, parts), limits, slots.taken(self._live()))
+        for part, share in zip(parts, given, strict=True):
+            if share == 0:
+                self._keep(part)
+                continue
             try:
-                for batch, part in batched(self._of, some):
-                    with self._changed:
-                        self._batches |= dict.fromkeys(batch.ids, batch)
-                    held.append((batch, part))
+                batch = batched(self._of, part, share)
             except OSError as error:
-                self._tell(some, JobState(Phase.REFUSED, None, str(error)))
+                self._tell(part, JobState(Phase.REFUSED, None, str(error)))
+                continue
+            with self._changed:
+                self._batches |= dict.fromkeys(batch.ids, batch)
+            held.append((batch, part))
         for at, (batch, jobs) in enumerate(held):
             try:
                 self._submit(batch, jobs)
@@ -236,6 +246,25 @@ class Watch:
                 raise
             except OSError as error:
                 self._tell(jobs, JobState(Phase.REFUSED, None, str(error)))
+
+    def _keep(self, part: list[Prepared]) -> None:
+        with self._changed:
+            self._kept |= {one.job.id: one for one in part}
+        self._tell(part, JobState(Phase.QUEUED, None, slots.FULL, held=True))
+
+    def _live(self) -> Counter[Batch]:
+        """How many jobs of each batch are not over."""
+        with self._changed:
+            return Counter(batch for id, batch in self._batches.items() if not self._over(id))
+
+    def _widen(self) -> None:
+        """Let arrays have what others have left, unless there are jobs that wait for it."""
+        if self._kept:
+            return
+        for batch, at_once in slots.wider(self._live()):
+            if batch.slurm:
+                batch.limited(batch.limits, at_once)
+                self._of.commands.widen(batch.slurm, at_once)
 
     def _still_wanted(self) -> list[tuple[Batch, list[Prepared]]]:
         """Batches that were not taken yet, less those of which every job is to end."""
@@ -254,7 +283,7 @@ class Watch:
             batch.tried = True
             if not batch.host:
                 batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
-            elif guests.hand_over(self._of, batch, jobs[0].job.slots):
+            elif guests.hand_over(self._of, batch, min(jobs[0].job.limits.values(), default=None)):
                 batch.submitted(batch.host)
             else:
                 self._tell(jobs, guests.LOST)
