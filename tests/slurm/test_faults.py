@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from ssh_login import Login
 from trials import Trial, trial
 from workspaces import SCORE, end
 
+AWAY = float(os.environ.get("EVALMAKE_TEST_AWAY") or 0)
+"""Seconds for which a controller stays away once that is noticed."""
 GREEDY = "python3 -c 'import time; all = bytearray(400_000_000); time.sleep(600)'\n"
 ONCE = "mkdir {open}/once 2>/dev/null && exec sleep 600\n"
 """The first script that gets here stays."""
@@ -161,6 +164,8 @@ def test_controller_away() -> None:
             said = process.stderr.readline()
             assert said
         let_go(work)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(AWAY)
         fresh.start_controller()
         ended = end(process)
         assert ended.status == 0, ended.text
