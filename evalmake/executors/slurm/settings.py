@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from evalmake.lang.values import Duration, Symbol
 from evalmake.project.schema import Block, Texts
@@ -47,6 +47,12 @@ def _plain(host: str | None) -> str | None:
     return host
 
 
+def _on_one_node(container: str, info: ValidationInfo) -> str:
+    if container in ("docker", "podman") and (info.data.get("nodes") or 1) > 1:
+        raise ValueError(f"{container} runs images on one node: leave out `nodes`, or take another")
+    return container
+
+
 Lines = Annotated[Texts, AfterValidator(_lines)]
 
 
@@ -76,7 +82,9 @@ class Settings(Block):
     modules: Lines = ()
     prologue: Lines = ()
     container: Annotated[
-        Literal["none", "pyxis", "apptainer", "docker", "podman"], BeforeValidator(_word)
+        Literal["none", "pyxis", "apptainer", "docker", "podman"],
+        BeforeValidator(_word),
+        AfterValidator(_on_one_node),
     ] = "none"
     image: str | None = None
     mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
