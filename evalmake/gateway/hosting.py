@@ -75,28 +75,35 @@ class Hosting:
         self.at_once = at_once
         self.folder = folder
         self.server = Child(folder)
-        self.waiting: dict[
-            str, tuple[Path, int]
-        ] = {}  # by BATCH.ID: a folder, and how many may run
+        self.waiting: dict[str, tuple[Path, int]] = {}  # by BATCH.ID; how many may run then
         self.running: dict[str, Child] = {}
         self._read: set[str] = set()
+        self._closing = False
 
     def run(self) -> int:
         """Until the server ends, or we are to end; the server's exit status."""
-        signal.signal(signal.SIGTERM, lambda number, frame: self.server.end())
-        while True:
+        signal.signal(signal.SIGTERM, lambda number, frame: self._close())
+        while not self._closing:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.server.process.wait(_LOOK)
-            if self.server.process.returncode is not None:
                 break
             with contextlib.suppress(OSError):  # what could not be read or written is tried again
                 self._look()
+        self._close()
         every = [self.server, *self.running.values()]
         for one in every:
             one.end()
         while not all([one.over() for one in every]):
             time.sleep(0.05)
         return _status(self.server.process.returncode)
+
+    def _close(self) -> None:
+        """End the server. Jobs that run now do not end by themselves: a folder keeps them from saying so."""
+        self._closing = True
+        for child in list(self.running.values()):
+            with contextlib.suppress(OSError):
+                (child.folder / "status").mkdir()
+        self.server.end()
 
     def _look(self) -> None:
         """Do what the queue says, and see to what has ended."""

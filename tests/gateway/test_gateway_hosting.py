@@ -59,7 +59,8 @@ class Host:
 
     def ended(self) -> dict[str, str]:
         """The exit statuses that are written down."""
-        found = {path.parent.name: path.read_text().strip() for path in self.root.glob("*/status")}
+        written = [path for path in self.root.glob("*/status") if path.is_file()]
+        found = {path.parent.name: path.read_text().strip() for path in written}
         return {id: status for id, status in found.items() if status}
 
     def left(self) -> list[str]:
@@ -156,6 +157,19 @@ def test_ends_with_the_server(host: Host, how: str) -> None:
         assert host.close() == 3
     assert (host.left(), host.ended()) == ([], {})
     assert len(host.began()) == 2
+
+
+def test_no_words_of_its_own(host: Host) -> None:
+    """A job that is ended with the server and writes how it ended all the same has no status."""
+    host.start()
+    host.job(
+        "a",
+        "trap 'echo 0 > .status; mv .status status; exit' TERM\nmkdir started\nsleep 600 & wait",
+    )
+    host.add("a")
+    wait_for(lambda: host.began() == {"a"})
+    assert host.close() == 3
+    assert not (host.root / "a" / "status").is_file()
 
 
 def test_begins_nothing_twice(host: Host) -> None:

@@ -75,6 +75,20 @@ def test_server_elsewhere(executor: str, project: Project) -> None:
     )
 
 
+def test_several_nodes(project: Project) -> None:
+    """A server that cannot be on several nodes is not given them, nor is what runs images on one node only."""
+    nodes = NEAR.replace("slurm", "slurm, nodes = 2")
+    server = served("cluster", "").replace("vllm", "mock")
+    told = said(project, nodes, server, SCRIPTED, ASKED)
+    assert (
+        "executor `cluster` gives 2 nodes, and the `mock` engine serves on one [executor-lacks]"
+        in told
+    )
+    podman = nodes.replace("nodes = 2", "nodes = 2, container = podman")
+    told = said(project, podman, served("cluster"), SCRIPTED, ASKED)
+    assert "podman runs images on one node: leave out `nodes`, or take another [bad-value]" in told
+
+
 def test_harness_of_the_executors_python(project: Project) -> None:
     """A harness without packages is looked for here only where it would run in evalmake's own Python."""
     harness = INSTALLED.replace('    packages = ["lm-eval[api]==0.4.13"]\n', "")

@@ -83,7 +83,7 @@ def test_hosting(tmp_path: Path) -> None:
     check_golden(GOLDEN / "deployment-hosting.batch.sh", text)
 
 
-@pytest.mark.parametrize("runtime", ["none", "pyxis", "docker"])
+@pytest.mark.parametrize("runtime", ["none", "pyxis", "apptainer"])
 def test_several_nodes(runtime: str, tmp_path: Path) -> None:
     """A server on several nodes is one step of Slurm on all, whose shells add what each node is to know."""
     settings = Settings(container=runtime, nodes=2)

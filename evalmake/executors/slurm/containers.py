@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from evalmake.executors.slurm.nodes import step
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Job
 
@@ -40,7 +41,7 @@ def contained(
     binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]
     names, secrets = list(names), list(secrets)
     if runtime == "pyxis":
-        return _step(job, settings) + [shlex.quote(word) for word in (
+        return step(job, settings) + [shlex.quote(word) for word in (
             f"--container-image={_pyxis(image)}", f"--container-mounts={','.join(binds)}",
             f"--container-workdir={there}", "--no-container-mount-home",
             f"--container-env={','.join([*names, *secrets])}",
@@ -61,24 +62,9 @@ def contained(
     words += ["--security-opt", "no-new-privileges"]
     words += [*_each("-v", binds), *_each("-e", names), "-w", there]
     words += ["--entrypoint", "/bin/sh" if secrets else "", image]
-    read = f". ./{SECRETS}" if nodes_of(job, settings) > 1 else f". ./{SECRETS} && rm -f {SECRETS}"
-    words += ["-c", f'{read} && exec "$@"', "sh"] if secrets else []
+    words += ["-c", f'. ./{SECRETS} && rm -f {SECRETS} && exec "$@"', "sh"] if secrets else []
     expanded = [_USER[runtime], *([_GPUS[runtime]] if job.gpus else [])]
     return [runtime, *map(shlex.quote, words[:1]), *expanded, *map(shlex.quote, words[1:])]
-
-
-def nodes_of(job: Job, settings: Settings) -> int:
-    """On how many nodes a job runs at once."""
-    return settings.nodes or 1 if job.spread is not None else 1
-
-
-def everywhere(job: Job, settings: Settings, inside: list[str]) -> list[str]:
-    """The words before a command that runs once on each of several nodes: there a shell adds what they say."""
-    told = f'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" {job.spread}'.rstrip()
-    shell = ["/bin/sh", "-c", shlex.quote(told), "sh"]
-    if inside and settings.container == "pyxis":
-        return [*inside, *shell]
-    return [*_step(job, settings), *shell, *inside]
 
 
 def by_an_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
@@ -110,16 +96,6 @@ def kept_by(job: Job, there: str, settings: Settings) -> str:
     """The folder on a cluster behind ssh that a job writes to and keeps, if it does: a hub's files."""
     writes = settings.host and any(mount.writable for mount in job.mounts.values())
     return _kept_there(there) if writes else ""
-
-
-def _step(job: Job, settings: Settings) -> list[str]:
-    """The words of a step of Slurm: on all nodes of a job, which end together, or on that of its script."""
-    nodes = nodes_of(job, settings)
-    words = ["srun", "--overlap", f"--nodes={nodes}", f"--ntasks={nodes}", "--unbuffered"]
-    if nodes > 1:
-        return [*words, "--ntasks-per-node=1", "--kill-on-bad-exit=1", "--wait=5", "--label"]
-    alone = settings.nodes in (None, 1)  # else it may be beside a server on several
-    return words if alone else [*words, '--nodelist="$SLURMD_NODENAME"']
 
 
 def _name(id: str) -> str:

@@ -15,11 +15,10 @@ from evalmake.executors.slurm.containers import (
     SECRETS,
     by_an_engine,
     contained,
-    everywhere,
     folded,
     kept_by,
-    nodes_of,
 )
+from evalmake.executors.slurm.nodes import TOLD, everywhere, nodes_of, told
 from evalmake.executors.slurm.settings import Settings
 from evalmake.planner.ports import Beside, Job
 
@@ -28,8 +27,6 @@ KEYS = ".keys"
 STARTED = "started"
 ALONE = ('exec /bin/bash "../$job/job.sh"',)
 """The end of a batch's script, where a job is all that its allocation is for."""
-_NODES = ("EVALMAKE_HEAD", "EVALMAKE_NODE", "EVALMAKE_NODES")
-_HEAD = 'EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\\([^ ]*\\).*/\\1/")'
 _OWN_ID = "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}"
 _SPARE = 600  # seconds between evalmake's own time limit and Slurm's
 
@@ -101,7 +98,7 @@ def job_script(
     beside = job.beside or Beside(())
     hidden = [name for name in secrets if name not in beside.secrets]
     nodes = nodes_of(job, settings)
-    names = {*env, *beside.variables, *(_NODES if nodes > 1 else ())}
+    names = {*env, *beside.variables, *(TOLD if nodes > 1 else ())}
     inside = contained(job, there, settings, sorted(names), hidden)
     words = [shlex.quote(said(word, python)) for word in beside.argv]
     words += everywhere(job, settings, inside) if nodes > 1 else inside
@@ -121,16 +118,15 @@ def job_script(
         ),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
-        *([f"export EVALMAKE_NODES={nodes} EVALMAKE_HEAD", _HEAD] if nodes > 1 else []),
+        *told(nodes),
     ]
     in_engine = inside and settings.container in ENGINES
     if files := [f for f, names in ((SECRETS, hidden), (KEYS, beside.secrets)) if names]:
         if in_engine:
             files = [file for file in files if file != SECRETS]
         lines += [f". ./{file} && rm -f {file}  # only its owner can read it" for file in files]
-    alone = in_engine and nodes == 1
-    lines += ["", *(by_an_engine(words, job, settings) if alone else [folded(words), "status=$?"])]
-    lines += [f"rm -f {SECRETS}"] if hidden and nodes > 1 else []
+    runs = by_an_engine(words, job, settings) if in_engine else [folded(words), "status=$?"]
+    lines += ["", *runs]
     return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
 
 

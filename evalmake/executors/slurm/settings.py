@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from evalmake.executors.values import Bare, Mounts
 from evalmake.lang.values import Duration
@@ -36,6 +36,12 @@ def _plain(host: str | None) -> str | None:
     return host
 
 
+def _on_one_node(container: str, info: ValidationInfo) -> str:
+    if container in ("docker", "podman") and (info.data.get("nodes") or 1) > 1:
+        raise ValueError(f"{container} runs images on one node: leave out `nodes`, or take another")
+    return container
+
+
 Lines = Annotated[Texts, AfterValidator(_lines)]
 
 
@@ -64,7 +70,11 @@ class Settings(Block):
     directives: Annotated[Texts, AfterValidator(_directives)] = ()
     modules: Lines = ()
     prologue: Lines = ()
-    container: Annotated[Literal["none", "pyxis", "apptainer", "docker", "podman"], Bare] = "none"
+    container: Annotated[
+        Literal["none", "pyxis", "apptainer", "docker", "podman"],
+        Bare,
+        AfterValidator(_on_one_node),
+    ] = "none"
     image: str | None = None
     mounts: Mounts = ()
     python: str | None = None

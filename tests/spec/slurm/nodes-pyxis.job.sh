@@ -19,6 +19,5 @@ srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-b
     'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" --nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"' \
     sh vllm serve /models/llama --port 8000 >> log 2>&1 < /dev/null
 status=$?
-rm -f .secrets
 echo $status > .status && mv .status status
 exit $status

@@ -8,18 +8,16 @@ export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 export EVALMAKE_NODES=2 EVALMAKE_HEAD
 EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\([^ ]*\).*/\1/")
+. ./.secrets && rm -f .secrets  # only its owner can read it
 
 srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-bad-exit=1 --wait=5 \
     --label /bin/sh -c \
     'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" --nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"' \
-    sh docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm --init --name \
-    evalmake-ba9876543210.1 --network host --cpus 8 --security-opt no-new-privileges -v \
-    /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw -v \
-    /lustre/models/llama:/models/llama:ro -v /home/me/hub:/hub:rw -e EVALMAKE_HEAD -e EVALMAKE_NODE \
-    -e EVALMAKE_NODES -e EVALMAKE_WORKDIR -e HF_HUB_CACHE -w \
-    /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint /bin/sh vllm/vllm-openai:v0.11.0 -c \
-    '. ./.secrets && exec "$@"' sh vllm serve /models/llama --port 8000 >> log 2>&1 < /dev/null
+    sh apptainer exec --no-home --nv --bind \
+    /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw \
+    --bind /lustre/models/llama:/models/llama:ro --bind /home/me/hub:/hub:rw --pwd \
+    /home/me/evals/.evalmake/work/ba9876543210.1 docker://vllm/vllm-openai:v0.11.0 vllm serve \
+    /models/llama --port 8000 >> log 2>&1 < /dev/null
 status=$?
-rm -f .secrets
 echo $status > .status && mv .status status
 exit $status
