@@ -28,7 +28,7 @@ _CANCELLED = 143
 
 
 class Child:
-    """A job that was begun, and all that it started: told by a variable that they inherit."""
+    """A job that was begun, and all that it started: in its session, or told by a variable of theirs."""
 
     def __init__(self, folder: Path, said: IO[bytes] | None = None) -> None:
         self.folder = folder
@@ -62,10 +62,21 @@ class Child:
     def _members(self) -> list[int]:
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if self._mark in (entry / "environ").read_bytes().split(b"\0"):
-                    found.append(int(entry.name))
+            if self._in_session(entry) or self._is_marked(entry):
+                found.append(int(entry.name))
         return found
+
+    def _in_session(self, entry: Path) -> bool:
+        """A gateway lets nobody read its environment."""
+        with contextlib.suppress(OSError, ValueError):
+            state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
+            return int(session) == self.process.pid and state != "Z"
+        return False
+
+    def _is_marked(self, entry: Path) -> bool:
+        with contextlib.suppress(OSError):
+            return self._mark in (entry / "environ").read_bytes().split(b"\0")
+        return False
 
 
 class Hosting:
@@ -74,11 +85,12 @@ class Hosting:
     def __init__(self, folder: Path, at_once: int) -> None:
         self.at_once = at_once
         self.folder = folder
+        self._closing = False
+        signal.signal(signal.SIGTERM, lambda number, frame: setattr(self, "_closing", True))
         self.server = Child(folder)
         self.waiting: dict[str, tuple[Path, int]] = {}  # by BATCH.ID; how many may run then
         self.running: dict[str, Child] = {}
         self._read: set[str] = set()
-        self._closing = False
 
     def run(self) -> int:
         """Until the server ends, or we are to end; the server's exit status."""

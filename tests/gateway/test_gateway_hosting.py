@@ -135,6 +135,19 @@ def test_cancelled(host: Host) -> None:
     wait_for(lambda: host.ended() == {"a": "143", "b": "0"})
 
 
+def test_what_hides_its_environment(host: Host) -> None:
+    """What a job started and cannot be told by its environment is ended with it, too."""
+    host.job("a", "mkdir started\nenv -i sh -c 'echo $$ > hidden; exec sleep 600'\n")
+    host.start()
+    host.add("a")
+    hidden = host.root / "a" / "hidden"
+    wait_for(lambda: hidden.exists() and hidden.read_text().strip())
+    host.put("batch.a.cancel")
+    wait_for(lambda: host.ended() == {"a": "143"})
+    stat = Path(f"/proc/{hidden.read_text().strip()}/stat")
+    assert not stat.exists() or ") Z " in stat.read_text()
+
+
 def test_says_how_it_ended(host: Host) -> None:
     """What a killed job could not write down is written for it, and what it left running is ended."""
     host.start()

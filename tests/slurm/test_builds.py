@@ -179,3 +179,21 @@ def with_packages(far: Clustered, packages: Path) -> Path:
     made.write_text(text.replace("PYTHONPATH=", f"PYTHONPATH={folder}/packages:"))
     made.chmod(0o755)
     return made
+
+
+def test_defaults_of_a_users_environment(near: Clustered, serve: Callable[..., str]) -> None:
+    """What a user's shell says to Slurm's commands by default neither overrules scripts nor hides jobs."""
+    near.env |= {
+        "SBATCH_JOB_NAME": "mine",
+        "SQUEUE_PARTITION": "elsewhere",
+        "SLURM_ARRAY_JOB_ID": "777",
+    }
+    near.env |= {"SBATCH_ARRAY_INX": "0-9"}
+    near.sums(3)
+    cells = CELLS.replace("in [good, poor]", "= good").replace("SEEDS", "2")
+    near.evalfile(near.executor(), model(serve(), "good"), SUMS, cells)
+    ended = near.run()
+    assert ended.status == 0, ended.text
+    assert "777" not in near.attempts()[0].facts["slurm-job"]
+    assert near.sbatches() == 1
+    near.clean()

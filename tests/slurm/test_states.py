@@ -203,3 +203,27 @@ def test_nodes() -> None:
         " (n0 is down; n1 is down; n2 is down; 6 more are not well)"
     )
     assert waiting(Seen("1", "PENDING", "Priority"), nodes) == "Priority: others are before it"
+
+
+@pytest.mark.parametrize("word", ["RESV_DEL_HOLD", "SOMETHING_NEW", ""])
+def test_words_of_later_versions(word: str) -> None:
+    """A job whose state nobody knows is not taken for one that has ended."""
+    assert not state_of(Seen("1", word)).over
+
+
+@pytest.mark.parametrize(
+    "text", ["-Jmine", "-a 0-3", "-o /dev/null", "--job-nam=x", "-M other", "--cluster=other", "--wrap=true"]
+)  # fmt: skip
+def test_directives_of_ours(text: str) -> None:
+    """Options by which jobs are found and told apart are refused, however they are written."""
+    with pytest.raises(ValueError, match="is evalmake's own"):
+        Settings(directives=(text,))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["--exclusive", "-p gpu", "--nodelist=n1", "--wait-all-nodes=1", "--cluster-constraint=x"],
+)
+def test_directives_of_theirs(text: str) -> None:
+    """All others are handed on."""
+    assert Settings(directives=(text,)).directives == (text,)

@@ -19,6 +19,11 @@ _AWAY = ("unable to contact slurm", "connection refused", "timed out", "connect 
          "zero bytes were transmitted", "no route to host", "connection reset", "backup controller")  # fmt: skip
 _FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
 _AT_ONCE = 500
+_PLAIN = (
+    "unset $(env | sed -n 's/^\\(\\(SLURM\\|SBATCH\\|SQUEUE\\|SACCT\\|SCANCEL\\|SCONTROL\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'"
+    " | grep -v '^SLURM_\\(CONF\\|JWT\\)'); "
+)
+"""Defaults that a user's environment has for Slurm's commands would overrule scripts, and hide jobs."""
 
 
 class Full(OSError):
@@ -127,7 +132,7 @@ class Commands:
 
     def _asked(self, text: str) -> str:
         try:
-            return self.shell.run(text).decode(errors="replace")
+            return self.shell.run(_PLAIN + text).decode(errors="replace")
         except Refused as error:
             if any(words in str(error).lower() for words in _AWAY):
                 raise ConnectionError(f"the controller of Slurm does not answer: {error}") from None

@@ -58,7 +58,7 @@ class Folders:
         if not self._there:
             work = shlex.quote(self._work)
             text = f"cd && umask 077 && mkdir -p {work}/{INPUTS} && cd {work} && pwd -P"
-            self._there = self.shell.run(text).decode().strip()
+            self._there = self.shell.run(text).decode().splitlines()[-1]  # a profile may print
         return self._there
 
     def of(self, id: str) -> str:

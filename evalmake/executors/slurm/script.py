@@ -148,4 +148,6 @@ def _time(settings: Settings, job: Job) -> str | None:
 def _word(value: object) -> str:
     """A value as sbatch reads it on a line of its own."""
     text = str(value)
-    return f'"{text}"' if any(c.isspace() for c in text) else text
+    if not any(c.isspace() for c in text):
+        return text
+    return f"'{text}'" if '"' in text else f'"{text}"'

@@ -11,7 +11,11 @@ from evalmake.executors.values import Bare, Mounts
 from evalmake.lang.values import Duration
 from evalmake.project.schema import Block, Texts
 
-_OURS = ("array", "chdir", "comment", "error", "job-name", "output", "requeue", "no-requeue")
+_OURS = (
+    "array", "chdir", "clusters", "comment", "error", "job-name", "no-requeue", "output", "parsable", "requeue",
+    "test-only", "wait", "wrap",
+)  # fmt: skip
+_OUR_LETTERS = "aDeJMoW"
 
 
 def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,8 +29,13 @@ def _directives(texts: tuple[str, ...]) -> tuple[str, ...]:
     for text in _lines(texts):
         if not text.startswith("-"):
             raise ValueError(f'`{text}` is no option of sbatch, such as "--exclusive"')
-        if (name := re.split(r"[=\s]", text.lstrip("-"))[0]) in _OURS:
-            raise ValueError(f"`--{name}` is evalmake's own: jobs are found by it")
+        name = re.split(r"[=\s]", text)[0]
+        if name.startswith("--"):  # sbatch takes beginnings of names, too
+            ours = len(name) > 3 and any(one.startswith(name[2:]) for one in _OURS)
+        else:
+            ours = name[1:2] in _OUR_LETTERS
+        if ours:
+            raise ValueError(f"`{name}` is evalmake's own: jobs are found by it")
     return texts
 
 

@@ -21,7 +21,7 @@ from typing import IO, Any
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
          "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
          "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
-_OF_SLURM = ("SLURM_", "SBATCH_", "SQUEUE_", "SACCT_", "SCONTROL_", "MODULE")
+_OF_SLURM = ("SLURM_CONF", "SLURM_JWT", "MODULE")  # not SBATCH_..., which would overrule scripts
 _OPTIONS = ("ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 _NO_CONNECTION = 255
 _CHUNK = 1 << 20

@@ -11,8 +11,11 @@ from types import MappingProxyType
 
 from evalmake.planner.ports import JobState, Phase
 
-_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
-_GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED")
+_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT",
+            "RESV_DEL_HOLD")  # fmt: skip
+_GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED",
+          "EXPEDITING", "POWER_UP_NODE", "UPDATE_DB")  # fmt: skip
+_OVER = ("COMPLETED", "FAILED", "LAUNCH_FAILED", "RECONFIG_FAIL")
 _LOST = {
     "NODE_FAIL": "its node failed",
     "BOOT_FAIL": "its node did not start",
@@ -99,6 +102,8 @@ def state_of(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> JobState:
         return JobState(
             Phase.ENDED, 143, f"CANCELLED: somebody ended it in Slurm (scancel{by})", facts
         )
+    if word not in _OVER:
+        return JobState(Phase.QUEUED, None, f"Slurm says {word or 'nothing of its state'}", facts)
     status = int(seen.exit.split(":")[0] or 0) if seen.exit else 0
     said = f"{word}: the job script ended with status {status}{_on(seen)}, before the job's own command"
     return JobState(Phase.ENDED, status or 1, said, facts)
