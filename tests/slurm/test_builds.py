@@ -197,3 +197,15 @@ def test_defaults_of_a_users_environment(near: Clustered, serve: Callable[..., s
     assert "777" not in near.attempts()[0].facts["slurm-job"]
     assert near.sbatches() == 1
     near.clean()
+
+
+def test_python_that_is_not_there(near: Clustered) -> None:
+    """A job on a node without the executor's Python says so, and which it was."""
+    near.sums(3)
+    cells = CELLS.replace("in [good, poor]", "= good").replace("SEEDS", "1")
+    executor = near.executor('python = "/no/python"')
+    near.evalfile(executor, model("http://127.0.0.1:9", "good"), SUMS, cells)
+    ended = near.run()
+    assert ended.status == 2, ended.text
+    assert "there is no /no/python here, which runs the gateways: see `python`" in ended.text
+    near.clean()

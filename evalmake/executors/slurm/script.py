@@ -120,6 +120,7 @@ def job_script(
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
         *told(nodes),
     ]
+    lines += _has_python(python) if beside.argv else []
     in_engine = inside and settings.container in ENGINES
     if files := [f for f, names in ((SECRETS, hidden), (KEYS, beside.secrets)) if names]:
         if in_engine:
@@ -128,6 +129,13 @@ def job_script(
     runs = by_an_engine(words, job, settings) if in_engine else [folded(words), "status=$?"]
     lines += ["", *runs]
     return "\n".join([*lines, "echo $status > .status && mv .status status", "exit $status", ""])
+
+
+def _has_python(python: str) -> list[str]:
+    """The lines that end a job on a node without the interpreter of its gateways."""
+    why = f"evalmake: there is no {python} here, which runs the gateways: see `python` of the executor"
+    said = f"echo {shlex.quote(why)} >> log; echo 96 > status; exit 96"
+    return [f"command -v {shlex.quote(python)} > /dev/null || {{ {said}; }}"]
 
 
 def spoken(secrets: Mapping[str, str]) -> bytes:
