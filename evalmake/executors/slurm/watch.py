@@ -90,7 +90,8 @@ class Watch:
                 try:
                     self._recover()
                 except OSError as error:
-                    return JobState(Phase.UNSEEN, None, str(error))
+                    self._away = str(error)
+                    return JobState(Phase.UNSEEN, None, self._away)
             if self._ready or self._batches or self._held:
                 self._begin()
             state = self._states.get(id)
@@ -277,7 +278,7 @@ class Watch:
             folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
             batch.tried = True
             batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
-        self._tell(jobs, JobState(Phase.QUEUED, None, "queued"))
+        self._tell(jobs, JobState(Phase.QUEUED))
         self._pace = _SOON
 
     def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:
@@ -311,7 +312,9 @@ class Watch:
                     self._set(id, state)
                     running += [id] if state.phase is Phase.RUNNING else []
         self._replace_files()
-        self._of.folders.look(running, _BROUGHT)
+        self._of.folders.look(
+            [*running, *gone], _BROUGHT
+        )  # of what has just ended, for the last time
         own = {id: self._slurm_id(id) for id in gone}
         ended = self._endings.of(gone, own, queue, nodes, self._doomed)
         for id, known in ended.items():
