@@ -76,7 +76,7 @@ def logs_command(file: Path | None, directory: Path | None, target: str, follow:
     workspace = Workspace.open(locate(file))
     executors = workspace.executors()
     try:
-        path = _running_log(workspace, executors, target)
+        path, _ = _running_log(workspace, executors, target)
         if path is not None:
             _follow(workspace, executors, target, path, follow)
             return 0
@@ -116,14 +116,14 @@ def _servers_of(workspace: Workspace, target: str) -> list[str]:
 
 def _running_log(
     workspace: Workspace, executors: Mapping[str, Executor], target: str
-) -> Path | None:
-    """Where it is, once its executor was asked: some bring it when they are."""
+) -> tuple[Path | None, bool]:
+    """Where it is, once its executor was asked, as some bring it then; and whether more may come."""
     for entry in Journal(workspace.root / "journal").entries():
         path = Path(entry.workdir) / "log"
         if entry.name == target and (executor := executors.get(entry.executor)) is not None:
-            executor.poll(entry.id)
-            return path if path.exists() else None
-    return None
+            over = executor.poll(entry.id).over
+            return (path if path.exists() else None), not over
+    return None, False
 
 
 def _follow(
@@ -143,7 +143,7 @@ def _follow(
     stream, running = path.open("rb"), True
     try:
         while running:
-            running = follow and _running_log(workspace, executors, target) == path
+            running = follow and _running_log(workspace, executors, target) == (path, True)
             for line in stream:
                 click.echo(secrets.hide(line), nl=False)
             with contextlib.suppress(OSError):

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from evalmake.commands.asked import locate
+from evalmake.lang.diagnostic import Diagnostics
 from evalmake.planner.ports import Executor, Phase
 from evalmake.project.words import Words
 from evalmake.store.journal import Entry, Journal
@@ -51,26 +52,41 @@ def status_command(
 
 
 def cancel_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
-    """End the jobs of these targets; all that are out, where none is named."""
+    """End the jobs of these targets, all that are out where none is named; EvalmakeError with what is out of reach."""
+    from evalmake.run.together import together
     from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
     names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
-    executors, journal, count = workspace.executors(), Journal(workspace.root / "journal"), 0
+    executors, journal = workspace.executors(), Journal(workspace.root / "journal")
+
+    def cancel(entry: Entry) -> str:
+        try:
+            executors[entry.executor].cancel(entry.id)
+            executors[entry.executor].fetch(entry.id, workspace.root / "work" / entry.id)
+        except OSError as error:
+            return str(error)
+        shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
+        journal.remove(entry.id)
+        return ""
+
     with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
-        for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name)):
-            executor = executors.get(entry.executor)
-            if entry.kind != "evaluate" or entry.name not in names or executor is None:
-                continue
-            executor.cancel(entry.id)
-            executor.fetch(entry.id, workspace.root / "work" / entry.id)
-            shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
-            journal.remove(entry.id)
-            click.echo(f"cancelled {entry.name} on {entry.executor}")
-            count += 1
+        out = [
+            entry
+            for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name))
+            if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
+        ]
+        failed = dict(zip(out, together(cancel, out), strict=True))
+        for entry, why in failed.items():
+            if not why:
+                click.echo(f"cancelled {entry.name} on {entry.executor}")
         for executor in executors.values():
             executor.close()
-    if not count:
+    found = Diagnostics()
+    for name, why in {entry.executor: why for entry, why in failed.items() if why}.items():
+        found.error("executor-failed", why, workspace.project.executors[name].span)
+    found.check()
+    if not out:
         click.echo("none of these is out")
     return 0
 
@@ -125,10 +141,13 @@ def _as_table(out: Sequence[Out]) -> str:
         for one in out
     ]  # fmt: skip
     widths = [max(len(row[at]) for row in rows) for at in range(6)]
-    return "\n".join(
+    lines = [
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
-    )
+    ]
+    if any(one.phase == "ended" and one.entry.kind == "evaluate" for one in out):
+        lines.append("`evalmake` collects what has ended")
+    return "\n".join(lines)
 
 
 def _ago(seconds: float) -> str:

@@ -20,12 +20,12 @@ TIMEOUT = (
 LATE = "DEADLINE: it could not end before its deadline: ask for less time, or for another partition"
 MEMORY = "OUT_OF_MEMORY: it ran out of memory: raise `resources.memory`"
 STATES = {
-    "PENDING": (Phase.QUEUED, None, "queued"),
-    "CONFIGURING": (Phase.QUEUED, None, "queued"),
-    "REQUEUED": (Phase.QUEUED, None, "queued"),
-    "REQUEUE_HOLD": (Phase.QUEUED, None, "queued"),
-    "REQUEUE_FED": (Phase.QUEUED, None, "queued"),
-    "SPECIAL_EXIT": (Phase.QUEUED, None, "queued"),
+    "PENDING": (Phase.QUEUED, None, ""),
+    "CONFIGURING": (Phase.QUEUED, None, ""),
+    "REQUEUED": (Phase.QUEUED, None, ""),
+    "REQUEUE_HOLD": (Phase.QUEUED, None, ""),
+    "REQUEUE_FED": (Phase.QUEUED, None, ""),
+    "SPECIAL_EXIT": (Phase.QUEUED, None, ""),
     "RUNNING": (Phase.RUNNING, None, ""),
     "COMPLETING": (Phase.RUNNING, None, ""),
     "SUSPENDED": (Phase.RUNNING, None, ""),
@@ -43,8 +43,8 @@ STATES = {
     "CANCELLED": (Phase.ENDED, 143, "CANCELLED: somebody ended it in Slurm (scancel)"),
 }
 REASONS = {
-    "": "queued",
-    "None": "queued",
+    "": "",
+    "None": "",
     "Resources": "Resources: waits for resources",
     "(Resources)": "Resources: waits for resources",
     "Priority": "Priority: others are before it",

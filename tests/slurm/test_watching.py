@@ -94,14 +94,13 @@ def test_left_and_collected(waiting: Waiting) -> None:
     assert log.stdout.readline() == "began 2\n"
     waiting.go.touch()
     assert end(followed).status == 0
+    assert end(log).out == "went on\n", "it ends with the job, not with its collection"
     assert [state for _, state, _ in waiting.states()] == ["ended"] * 3
     collected = bench.run()
     assert collected.status == 0, collected.text
     assert bench.scores() == {name: [0.5] for name in names}
     assert waiting.began() == ["1", "2", "3"]
     assert bench.sbatches() == 1
-    followed_to = end(log).out  # from there, what is printed at the very end comes with the outputs
-    assert followed_to == "went on\n" or (bench.far and not followed_to)
     assert bench.run("logs", "tried/2").out.startswith("began 2\nwent on\n-- attempt 1, succeeded ")
     assert bench.run("status").out == "no job is out\n"
     bench.clean()
@@ -122,6 +121,44 @@ def test_cancel(waiting: Waiting) -> None:
     assert bench.jobs() == []
     bench.clean()
     assert "3 to run on cluster" in bench.run("-n").out
+
+
+def test_out_of_reach(far: Clustered, tmp_path: Path) -> None:
+    """While the login node is away nothing is known of any job, and none is taken for cancelled."""
+    waiting = Waiting(far, tmp_path.name)
+    assert far.run("--detach").status == 0
+    waiting.all_run()
+    assert far.far is not None
+    far.far.proxy.refusing = True
+    try:
+        listed = json.loads(far.run("status", "--json").out)
+        said = far.run("cancel")
+    finally:
+        far.far.proxy.flow()
+    assert {one["state"] for one in listed} == {"unseen"}
+    assert all("host login cannot be reached" in one["detail"] for one in listed)
+    assert (said.status, said.out) == (2, "")
+    assert said.err.startswith("error: host login cannot be reached: ")
+    assert "[executor-failed]\n --> Evalfile:1:1\n" in said.err
+    assert len(far.jobs()) == 3
+    assert far.run("cancel").out.count("cancelled tried/") == 3
+    far.clean()
+
+
+def test_cancelled_and_begun_again(waiting: Waiting) -> None:
+    """What was cancelled runs again with the next build, while that collects the others of its array."""
+    bench = waiting.bench
+    assert bench.run("--detach").status == 0
+    waiting.all_run()
+    assert bench.run("cancel", "tried/2").status == 0
+    waiting.go.touch()
+    until(lambda: bench.jobs() == [], bench.jobs)
+    with bench.cluster.wrappers.slow("sbatch", 5):  # the others are collected by then
+        ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert len(bench.scores()) == 3
+    assert waiting.began() == ["1", "2", "2", "3"]
+    bench.clean()
 
 
 def test_killed_between(waiting: Waiting) -> None:

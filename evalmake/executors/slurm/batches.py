@@ -73,16 +73,35 @@ def new_batch(folder: Path, ids: list[str], script: str = "", host: str = "") ->
 
 
 def batches(root: Path) -> Iterator[Batch]:
-    """Those that are written down."""
-    for folder in sorted(root.glob(f"{PREFIX}*")):
+    """Those that are written down, the newest first: a job that was begun anew is the newest one's alone."""
+    newer = set[str]()
+    for folder in sorted(root.glob(f"{PREFIX}*"), key=_written, reverse=True):
         try:
             ids = (folder / "jobs").read_text().split()
         except OSError:  # it is being written, or a kill came then
             ids = []
-        left = {id for id in ids if (root / id).exists()}
+        left = {id for id in ids if id not in newer and (root / id).exists()}
+        newer.update(ids)
         limits, at_once = json.loads(_said(folder / "limits") or "[{}, 0]")
         host = _said(folder / "within")
         yield Batch(folder, ids, _said(folder / "id"), left, False, host, limits, at_once)
+
+
+def own_ids(root: Path, batch: Batch) -> list[str]:
+    """The jobs of a batch that no newer one has."""
+    newer = set[str]()
+    for other in batches(root):
+        if other.folder == batch.folder:
+            break
+        newer.update(other.ids)
+    return [id for id in batch.ids if id not in newer]
+
+
+def _written(folder: Path) -> int:
+    try:
+        return (folder / "jobs").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _said(path: Path) -> str:

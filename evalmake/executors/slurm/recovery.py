@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import shutil
 
-from evalmake.executors.slurm.batches import Batch, batches
+from evalmake.executors.slurm.batches import Batch, batches, own_ids
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.guests import was_handed_over
 
@@ -48,5 +48,5 @@ def remove(cluster: Cluster, batch: Batch) -> None:
     """Remove a batch of which nothing is to come, and on the cluster its jobs' folders."""
     name = batch.folder.name
     with contextlib.suppress(OSError):
-        cluster.folders.remove([*batch.ids, name, f".new-{name}"])
+        cluster.folders.remove([*own_ids(cluster.root, batch), name, f".new-{name}"])
     shutil.rmtree(batch.folder, ignore_errors=True)

@@ -124,7 +124,7 @@ def waiting(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> str:
     """Why a job waits, in Slurm's word and ours, and when it may begin."""
     words = _reason(seen)
     if not words or words == "None":
-        told = "queued"
+        told = ""
     elif " " in words:
         told = _REASONS.get(words, seen.reason)
     else:
@@ -136,7 +136,10 @@ def waiting(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> str:
         shown += [f"{len(nodes) - _SHOWN} more are not well"] if len(nodes) > _SHOWN else []
         told += f" ({'; '.join(shown)})"
     begins = seen.start if seen.start not in ("", "N/A", "Unknown") else ""
-    return f"{told}; expected to begin at {begins.replace('T', ' ')}" if begins else told
+    if not begins:
+        return told
+    begins = f"expected to begin at {begins.replace('T', ' ')}"
+    return f"{told}; {begins}" if told else begins
 
 
 def _reason(seen: Seen) -> str:

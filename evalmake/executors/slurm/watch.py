@@ -79,7 +79,8 @@ class Watch:
                 try:
                     self._recover()
                 except OSError as error:
-                    return JobState(Phase.UNSEEN, None, str(error))
+                    self._away = str(error)
+                    return JobState(Phase.UNSEEN, None, self._away)
             if self._ready or self._kept or self._batches or self._held:
                 self._begin()
             state = self._states.get(id)
@@ -288,7 +289,7 @@ class Watch:
             else:
                 self._tell(jobs, guests.LOST)
                 return
-        self._tell(jobs, JobState(Phase.QUEUED, None, "queued"))
+        self._tell(jobs, JobState(Phase.QUEUED))
         self._pace = _SOON
 
     def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:
@@ -338,7 +339,8 @@ class Watch:
                 self._set(id, state)
                 running += [id] if state.phase is Phase.RUNNING else []
         self._replace_files()
-        self._of.folders.look(running, _BROUGHT)
+        just_ended = [*running, *gone]  # looked at for the last time
+        self._of.folders.look(just_ended, _BROUGHT)
         ended = self._endings.of(gone, ids, queue, nodes, self._doomed)
         for id, known in ended.items():
             self._set(id, known)
