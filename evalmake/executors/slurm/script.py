@@ -133,7 +133,7 @@ def job_script(
 
 def _has_python(python: str) -> list[str]:
     """The lines that end a job on a node without the interpreter of its gateways."""
-    why = f"evalmake: there is no {python} here, which runs the gateways: see `python` of the executor"
+    why = f"evalmake: there is no {python} here, which runs the gateways: see its setting python"
     said = f"echo {shlex.quote(why)} >> log; echo 96 > status; exit 96"
     return [f"command -v {shlex.quote(python)} > /dev/null || {{ {said}; }}"]
 

@@ -9,7 +9,7 @@ export TMPDIR=/scratch
 export EVALMAKE_OUT=/home/me/evals/.evalmake/work/0123456789ab.1/out
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/0123456789ab.1
 export GREETING='it'"'"'s me'
-command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no /opt/evalmake/bin/python here, which runs the gateways to its models' >> log; echo 96 > status; exit 96; }
+command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no /opt/evalmake/bin/python here, which runs the gateways: see its setting python' >> log; echo 96 > status; exit 96; }
 . ./.secrets && rm -f .secrets  # only its owner can read it
 . ./.keys && rm -f .keys  # only its owner can read it
 
