@@ -204,7 +204,8 @@ class Scheduler:
 
     def _refused(self, task: Task, why: str) -> None:
         message = f"{task.node.name} could not be started: {why}"
-        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span))
+        also = [(self.workshop.project.executors[task.executor].span, "on this executor")]
+        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span, also=also))
 
     def _withdraw(self, task: Task) -> None:
         self.ways.close(task)
@@ -256,7 +257,7 @@ class Scheduler:
             self.held |= state.held
             if state.phase is Phase.QUEUED:
                 task.queued = now - task.started
-                self.reach.waits(task.executor, "" if state.held else state.detail)
+                self.reach.waits(task.executor, state.detail)
             if now - task.started - task.queued > task.timeout.seconds:
                 task.ended_for = f"timed out after {task.timeout}"
             elif (lost := self.services.failed(task.needs)) is not None:

@@ -333,8 +333,13 @@ class Services:
             self._put_away(service)
             service.state, service.why = "stopped", ""
             service.starts = 0
-            self._tell(service, "stopped")
+            self._tell(service, "left running" if self._stays(service) else "stopped")
         self.gpus.give(service.what.name)
+
+    def _stays(self, service: Running) -> bool:
+        """Whether its executor keeps servers for later builds."""
+        declared = self.workshop.project.executors.get(service.what.executor)
+        return declared is not None and bool(getattr(declared.settings, "keep", False))
 
     def _end(self, service: Running) -> None:
         with contextlib.suppress(OSError):

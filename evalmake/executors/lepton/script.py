@@ -22,7 +22,8 @@ def job_script(job: Job, there: str, python: str) -> str:
     env["EVALMAKE_WORKDIR"] = there
     beside = job.beside or Beside(())
     has = f"{shlex.quote(python)} -P -c 'import evalmake.gateway.beside'"
-    why = f"evalmake: the image has no evalmake for {python}, which runs the gateways to its models"
+    why = f"evalmake: the image has no evalmake for {python}, which runs the gateways"
+    why += ": see `image`, and `python` of the executor"
     lines = [
         f"# {job.name} (evalmake's job {job.id}); what it prints goes to `log`",
         "umask 000",

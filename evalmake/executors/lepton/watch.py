@@ -68,7 +68,7 @@ class Watch:
         """Make it with the others that are submitted now."""
         with self._changed:
             id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
+            self._states[id] = JobState(Phase.QUEUED, held=True)
             self._ready[id] = prepared
             self._doomed.discard(id)
             self._done.discard(id)

@@ -67,7 +67,7 @@ class Watch:
                 self._recover()
             self._tidy()
             id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, None, "is being submitted", held=True)
+            self._states[id] = JobState(Phase.QUEUED, held=True)
             self._ready[id] = prepared
             self._doomed.discard(id)
 
