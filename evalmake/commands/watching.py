@@ -56,23 +56,38 @@ def cancel_command(file: Path | None, directory: Path | None, words: Sequence[st
 
     workspace = Workspace.open(locate(file))
     names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
-    executors, journal, count = workspace.executors(), Journal(workspace.root / "journal"), 0
-    with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
-        for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name)):
-            executor = executors.get(entry.executor)
-            if entry.kind != "evaluate" or entry.name not in names or executor is None:
-                continue
-            executor.cancel(entry.id)
-            executor.fetch(entry.id, workspace.root / "work" / entry.id)
-            shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
-            journal.remove(entry.id)
-            click.echo(f"cancelled {entry.name} on {entry.executor}")
-            count += 1
+    executors, journal, ends = (
+        workspace.executors(),
+        Journal(workspace.root / "journal"),
+        list[bool](),
+    )
+    try:
+        with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+            for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name)):
+                executor = executors.get(entry.executor)
+                if entry.kind == "evaluate" and entry.name in names and executor is not None:
+                    ends.append(_cancel(workspace, journal, entry, executor))
+    finally:
         for executor in executors.values():
             executor.close()
-    if not count:
+    if not ends:
         click.echo("none of these is out")
-    return 0
+    return 0 if all(ends) else 1
+
+
+def _cancel(workspace: Workspace, journal: Journal, entry: Entry, executor: Executor) -> bool:
+    """End one job and forget it; one that cannot be ended stays in the journal."""
+    folder = workspace.root / "work" / entry.id
+    try:
+        executor.cancel(entry.id)
+        executor.fetch(entry.id, folder)
+    except OSError as error:
+        click.echo(f"could not cancel {entry.name} on {entry.executor}: {error}", err=True)
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    journal.remove(entry.id)
+    click.echo(f"cancelled {entry.name} on {entry.executor}")
+    return True
 
 
 def _all_out(workspace: Workspace, executors: dict[str, Executor]) -> list[Out]:
