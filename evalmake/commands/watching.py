@@ -70,18 +70,20 @@ def cancel_command(file: Path | None, directory: Path | None, words: Sequence[st
         journal.remove(entry.id)
         return ""
 
-    with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
-        out = [
-            entry
-            for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name))
-            if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
-        ]
-        failed = dict(zip(out, together(cancel, out), strict=True))
-        for entry, why in failed.items():
-            if not why:
-                click.echo(f"cancelled {entry.name} on {entry.executor}")
+    try:
+        with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+            out = [
+                entry
+                for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name))
+                if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
+            ]
+            failed = dict(zip(out, together(cancel, out), strict=True))
+    finally:
         for executor in executors.values():
             executor.close()
+    for entry, why in failed.items():
+        if not why:
+            click.echo(f"cancelled {entry.name} on {entry.executor}")
     found = Diagnostics()
     for name, why in {entry.executor: why for entry, why in failed.items() if why}.items():
         found.error("executor-failed", why, workspace.project.executors[name].span)

@@ -348,7 +348,7 @@ class Services:
     def _put_away(self, service: Running) -> None:
         """The last log of each server stays below `.evalmake/logs`, secrets hidden; its folder goes.
 
-        One that is out of reach stays in the journal: the next build sees to it that it is gone.
+        One that is out of reach stays in the journal, by which the next build sees to it that it is gone.
         """
         folder, gone = self.workshop.folder(service.id), True
         try:
@@ -362,8 +362,8 @@ class Services:
             service.tail = last_lines(log)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(log)
-        shutil.rmtree(folder, ignore_errors=True)
         if gone:
+            shutil.rmtree(folder, ignore_errors=True)
             self.journal.remove(service.id)
 
     def _tell(

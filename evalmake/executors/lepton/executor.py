@@ -120,8 +120,13 @@ class LeptonExecutor:
         self.fetch(id, self.root / id)
 
     def fetch(self, id: str, into: Path) -> None:
-        """Outputs and log are copied here; then nothing is left in Lepton."""
+        """Outputs and log are copied here; then nothing is left in Lepton.
+
+        ConnectionError while how it is cannot be said.
+        """
         state = self.poll(id)
+        if state.phase is Phase.UNSEEN:
+            raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
         if ended.read(self.root / id) is None:

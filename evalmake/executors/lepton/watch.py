@@ -102,10 +102,13 @@ class Watch:
 
     def end(self, id: str) -> None:
         """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
-        if self.state(id).over:
+        seen = self.state(id)
+        if seen.over:
             return
         with self._changed:
             self._doomed.add(id)
+            if not self._known:
+                raise ConnectionError(seen.detail)
             self._next, self._pace = 0.0, _SOON
             self._begin()
             while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
@@ -176,8 +179,8 @@ class Watch:
                 self._drop()
                 self._make()
                 self._look()
-            except OSError as error:
-                away = str(error)
+            except Exception as error:  # nobody would wait for a thread that is dead
+                away = str(error) if isinstance(error, OSError) else repr(error)
             with self._changed:
                 self._away = away
                 busy = self._pace == _SOON

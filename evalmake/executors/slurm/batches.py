@@ -34,6 +34,7 @@ class Batch:
     host: str = ""  # the job of evalmake's within whose allocation they run
     limits: Mapping[str, int] = field(default_factory=dict)
     at_once: int = 0  # how many of its jobs run at once, where there are limits
+    sort: tuple[object, ...] = ()  # what its jobs have in common, known to the build that made it
     _places: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ _FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l|%P"
 _AWAY = ("unable to contact slurm", "connection refused", "timed out", "connect failure", "communication connection",
          "zero bytes were transmitted", "no route to host", "connection reset", "backup controller")  # fmt: skip
 _FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
+_OVER = "invalid job id|already complet"
 _AT_ONCE = 500
 _PLAIN = (
     "unset $(env | sed -n 's/^\\(\\(SLURM\\|SBATCH\\|SQUEUE\\|SACCT\\|SCANCEL\\|SCONTROL\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'"
@@ -101,10 +102,13 @@ class Commands:
             self._asked(f"scontrol update jobid={array} arraytaskthrottle={at_once}")
 
     def cancel(self, ids: Collection[str]) -> None:
-        """End jobs, those that have ended already too."""
+        """End jobs, those that have ended already too; Refused where Slurm will not end one."""
         listed = sorted(ids)
         for at in range(0, len(listed), _AT_ONCE):
-            self._asked(f"scancel {' '.join(listed[at : at + _AT_ONCE])} || true")
+            some = " ".join(listed[at : at + _AT_ONCE])
+            self._asked(
+                f"said=$(scancel {some} 2>&1) || ! printf '%s\\n' \"$said\" | grep -viE '{_OVER}' >&2"
+            )
 
     def cancel_named(self, names: Iterable[str]) -> None:
         """End all jobs of these batches, whatever their ids."""

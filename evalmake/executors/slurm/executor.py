@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from evalmake.executors import ended
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.folders import QUEUE
+from evalmake.executors.slurm.forwards import Forwards
 from evalmake.executors.slurm.prepared import Prepared
 from evalmake.executors.slurm.script import directives, job_script
 from evalmake.executors.slurm.watch import Watch
@@ -39,7 +39,7 @@ class SlurmExecutor:
         self.cluster = Cluster(settings, root)
         self.watch = Watch(self.cluster)
         self._addresses: dict[str, str] = {}
-        self._forwarded: dict[tuple[str, int], int] = {}
+        self._forwards = Forwards(self.cluster.shell)
         self._going: set[str] = set()  # jobs whose folders do not say how they ended
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
@@ -54,6 +54,7 @@ class SlurmExecutor:
 
     def poll(self, id: str) -> JobState:
         """A job's state when Slurm was last asked, which goes on beside."""
+        self._forwards.keep()
         return self._ended(id) or self.watch.state(id)
 
     def tell(self, id: str, files: Mapping[str, str]) -> None:
@@ -67,8 +68,10 @@ class SlurmExecutor:
         self.fetch(id, self.root / id)
 
     def fetch(self, id: str, into: Path) -> None:
-        """Outputs and log are copied here, and removed there."""
+        """Outputs and log are copied here, and removed there; ConnectionError while how it is cannot be said."""
         state = self.poll(id)
+        if state.phase is Phase.UNSEEN:
+            raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
         if self._ended(id):  # a kill came before its batch was forgotten
@@ -92,13 +95,7 @@ class SlurmExecutor:
         node = self._node(id)
         if self.cluster.folders.near:
             return f"http://{node}:{port}"
-        if (node, port) not in self._forwarded:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                near = int(free.getsockname()[1])
-            self.cluster.shell.forward(node, port, near)
-            self._forwarded[node, port] = near
-        return f"http://127.0.0.1:{self._forwarded[node, port]}"
+        return f"http://127.0.0.1:{self._forwards.to(node, port)}"
 
     def inside(self, id: str, port: int) -> str:
         """The node that a job runs on."""

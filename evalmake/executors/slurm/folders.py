@@ -109,6 +109,15 @@ class Folders:
             command = f"cd {shlex.quote(self.of(id))} && umask 077 && cat > {path}.tmp && mv {path}.tmp {path}"
             self.shell.run(command, said.encode())
 
+    def tail(self, folder: str, name: str, size: int) -> bytes:
+        """The end of a file in one of the folders; nothing where there is none."""
+        if self.near:
+            path = self.root / folder / name
+            return path.read_bytes()[-size:] if path.exists() else b""
+        return self.shell.run(
+            f"tail -c {size} {shlex.quote(self.of(folder))}/{name} 2>/dev/null || true"
+        )
+
     def ended(self, ids: Collection[str]) -> dict[str, Ended]:
         """What their folders say of jobs."""
         if not ids:

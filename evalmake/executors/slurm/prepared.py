@@ -44,12 +44,15 @@ def batched(of: Cluster, part: Sequence[Prepared], at_once: int | None) -> Batch
     first, folder = part[0], new_folder(of.root)
     ids = [one.job.id for one in part]
     if first.job.within is not None:
-        return new_batch(folder, ids, host=first.job.within)
+        batch = new_batch(folder, ids, host=first.job.within)
+        batch.sort = first.sort
+        return batch
     comment = of.settings.comment or "evalmake"
     guests = first.job.guests
     ends = ALONE if guests is None else hosting(of.settings, of.python, guests)
     name = of.name(folder.name)
     batch = new_batch(folder, ids, batch_script(name, first.asks, comment, ids, at_once, ends))
+    batch.sort = first.sort
     if at_once:
         batch.limited(first.limits, at_once)
     return batch

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import shlex
 import shutil
+from collections.abc import Collection
 
 from evalmake.executors.slurm.batches import Batch, batches, own_ids
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.guests import was_handed_over
+from evalmake.executors.slurm.guests import end, was_handed_over
 
 
 def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
@@ -42,6 +43,29 @@ def find(cluster: Cluster, batch: Batch) -> bool:
     if ids:
         batch.submitted(ids[0])
     return bool(ids)
+
+
+def untaken(cluster: Cluster, batch: Batch) -> bool:
+    """Whether Slurm has not got a batch, for sure."""
+    try:
+        batch.tried = batch.tried and not batch.slurm and find(cluster, batch)
+    except ConnectionError:
+        return False
+    return not batch.tried
+
+
+def end_left(cluster: Cluster, known: Collection[Batch], lost: Collection[Batch]) -> None:
+    """End what nobody can ask for any more, as its folder here is gone, but Slurm may still have."""
+    gone = [(id, batch) for batch in known for id in batch.ids if id not in batch.left]
+    if own := {batch.slurm_id(id): batch for id, batch in gone if not batch.host}:
+        names = {cluster.name(batch.folder.name) for batch in own.values()}
+        cluster.commands.cancel(own.keys() & cluster.commands.queue(names).keys())
+    guests = [one for one in gone if one[1].host]
+    guests += [(id, batch) for batch in lost if batch.host for id in batch.ids]
+    if guests:
+        end(cluster, guests)
+    if names := {cluster.name(batch.folder.name) for batch in lost if not batch.host}:
+        cluster.commands.cancel_named(names & cluster.commands.all(cluster.prefix).keys())
 
 
 def remove(cluster: Cluster, batch: Batch) -> None:

@@ -6,7 +6,6 @@ One `Condition` guards all that both threads touch. Slurm is asked by this threa
 from __future__ import annotations
 
 import contextlib
-import shlex
 import threading
 import time
 from collections import Counter
@@ -17,10 +16,10 @@ from evalmake.executors.bell import Bell
 from evalmake.executors.slurm import guests, slots
 from evalmake.executors.slurm.batches import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.commands import Full
 from evalmake.executors.slurm.endings import Endings
-from evalmake.executors.slurm.prepared import Prepared, batched, parted
-from evalmake.executors.slurm.recovery import find, recovered, remove
+from evalmake.executors.slurm.outbox import BEFORE, Outbox
+from evalmake.executors.slurm.prepared import Prepared
+from evalmake.executors.slurm.recovery import end_left, recovered, remove
 from evalmake.executors.slurm.shell import Refused
 from evalmake.executors.slurm.states import Seen, state_of
 from evalmake.planner.ports import JobState, Phase
@@ -28,7 +27,6 @@ from evalmake.planner.ports import JobState, Phase
 _SOON = 1.0  # seconds between two looks while things change
 _SLOWER = 1.4
 _TAIL = 4000
-_BEFORE = "cancelled before it was submitted"
 _BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
 
 
@@ -43,14 +41,14 @@ class Watch:
         self._known = False
         self._stopped = False
         self._ready: dict[str, Prepared] = {}  # written, not handed over yet
-        self._kept: dict[str, Prepared] = {}  # beyond the limits of what runs
-        self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
         self._states: dict[str, JobState] = {}
         self._forgotten: dict[str, JobState] = {}  # those that had guests
-        self._lost: list[Batch] = []
+        self._left: tuple[list[Batch], list[Batch]] = [], []  # of earlier builds, to be tidied
+        self._outbox = Outbox(cluster, self._batches, self._changed, self._live, self._tell)
         self._endings = Endings(cluster, self.said)
         self._doomed: set[str] = set()
+        self._unended: dict[str, str] = {}  # what Slurm would not end, and why
         self._told: dict[str, Mapping[str, str]] = {}  # new texts for files of jobs, to be sent
         self._brought: set[str] = set()
         self._bringing = threading.Lock()
@@ -81,7 +79,7 @@ class Watch:
                 except OSError as error:
                     self._away = str(error)
                     return JobState(Phase.UNSEEN, None, self._away)
-            if self._ready or self._kept or self._batches or self._held:
+            if self._ready or self._batches or self._outbox.waits:
                 self._begin()
             state = self._states.get(id)
             if state is None:
@@ -95,18 +93,20 @@ class Watch:
 
     def end(self, id: str) -> None:
         """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
-        over = self.state(id).over
+        seen = self.state(id)
         with self._changed:
+            if not self._known:
+                raise ConnectionError(seen.detail)
             self._tidy()
-            if over:
+            if seen.over:
                 return
             self._doomed.add(id)
             self._next, self._pace = 0.0, _SOON
             self._begin()
             while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
                 self._changed.wait(0.5)
-                if self._away:
-                    raise ConnectionError(self._away)
+                if why := self._away or self._unended.get(id):
+                    raise ConnectionError(why)
 
     def tell(self, id: str, files: Mapping[str, str]) -> None:
         """Have files in the folder of a running job replaced, as soon as can be."""
@@ -145,15 +145,10 @@ class Watch:
 
     def said(self, id: str) -> bytes:
         """What Slurm printed of a job itself, as when it ended it."""
-        batch = self._batches.get(id)
-        if batch is None:
+        if (batch := self._batches.get(id)) is None:
             return b""
-        folder = shlex.quote(self._of.folders.of(batch.folder.name))
         name = f"slurm-{batch.place(id)}.out"
-        if self._of.folders.near:
-            path = batch.folder / name
-            return path.read_bytes()[-_TAIL:] if path.exists() else b""
-        return self._of.shell.run(f"tail -c {_TAIL} {folder}/{name} 2>/dev/null || true")
+        return self._of.folders.tail(batch.folder.name, name, _TAIL)
 
     def scripts(self, id: str) -> list[Path]:
         """The script of its batch."""
@@ -188,17 +183,21 @@ class Watch:
                     self._changed.wait(max(0.01, self._next - time.monotonic()))
                 if self._stopped:
                     return
-                ready = self._kept | self._ready
-                self._kept, self._ready = {}, {}
+                ready = self._outbox.take_kept() | self._ready
+                self._ready = {}
             away = ""
             try:
                 self._drop(ready)
-                self._hand_over(list(ready.values()))
+                self._outbox.hand_over(ready.values(), self._doomed)
                 self._look()
                 self._widen()
-            except OSError as error:
-                away = str(error)
+            except Exception as error:  # nobody would wait for a thread that is dead
+                away = str(error) if isinstance(error, OSError) else repr(error)
             with self._changed:
+                if away:
+                    here = self._states.keys() - self._batches.keys()  # not handed over in vain
+                    again = [id for id in here & ready.keys() if not self._over(id)]
+                    self._outbox.kept |= {id: ready[id] for id in again}
                 self._away = away
                 busy = self._pace == _SOON
                 self._next = time.monotonic() + self._pace
@@ -211,47 +210,7 @@ class Watch:
         """What was cancelled before it was handed over never was."""
         for id in self._doomed & ready.keys():
             del ready[id]
-            self._set(id, JobState(Phase.ENDED, 143, _BEFORE))
-
-    def _hand_over(self, ready: list[Prepared]) -> None:
-        held, self._held = self._still_wanted(), []
-        ready = sorted(ready, key=lambda one: (len(one.job.name), one.job.name))  # as people count
-        parts = list(parted(ready, self._of.settings.array))
-        limits = [part[0].limits for part in parts]
-        given = slots.shares(map(len, parts), limits, slots.taken(self._live()))
-        for part, share in zip(parts, given, strict=True):
-            if share == 0:
-                self._keep(part)
-                continue
-            try:
-                batch = batched(self._of, part, share)
-            except OSError as error:
-                self._tell(part, JobState(Phase.REFUSED, None, str(error)))
-                continue
-            with self._changed:
-                self._batches |= dict.fromkeys(batch.ids, batch)
-            held.append((batch, part))
-        for at, (batch, jobs) in enumerate(held):
-            try:
-                self._submit(batch, jobs)
-            except Full as error:
-                self._held += held[at:]
-                rest = [one for _, some in held[at:] for one in some]
-                self._tell(
-                    rest,
-                    JobState(Phase.QUEUED, None, f"Slurm takes no more now: {error}", held=True),
-                )
-                return
-            except ConnectionError:
-                self._held += held[at:]
-                raise
-            except OSError as error:
-                self._tell(jobs, JobState(Phase.REFUSED, None, str(error)))
-
-    def _keep(self, part: list[Prepared]) -> None:
-        with self._changed:
-            self._kept |= {one.job.id: one for one in part}
-        self._tell(part, JobState(Phase.QUEUED, None, slots.FULL, held=True))
+            self._set(id, BEFORE)
 
     def _live(self) -> Counter[Batch]:
         """How many jobs of each batch are not over."""
@@ -260,37 +219,12 @@ class Watch:
 
     def _widen(self) -> None:
         """Let arrays have what others have left, unless there are jobs that wait for it."""
-        if self._kept:
+        if self._outbox.kept:
             return
         for batch, at_once in slots.wider(self._live()):
             if batch.slurm:
                 batch.limited(batch.limits, at_once)
                 self._of.commands.widen(batch.slurm, at_once)
-
-    def _still_wanted(self) -> list[tuple[Batch, list[Prepared]]]:
-        """Batches that were not taken yet, less those of which every job is to end."""
-        wanted = []
-        for batch, jobs in self._held:
-            if self._doomed.issuperset(batch.ids):
-                self._tell(jobs, JobState(Phase.ENDED, 143, _BEFORE))
-            else:
-                wanted.append((batch, jobs))
-        return wanted
-
-    def _submit(self, batch: Batch, jobs: list[Prepared]) -> None:
-        if not (batch.tried and find(self._of, batch)):
-            folders = self._of.folders
-            folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
-            batch.tried = True
-            if not batch.host:
-                batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
-            elif guests.hand_over(self._of, batch, min(jobs[0].job.limits.values(), default=None)):
-                batch.submitted(batch.host)
-            else:
-                self._tell(jobs, guests.LOST)
-                return
-        self._tell(jobs, JobState(Phase.QUEUED))
-        self._pace = _SOON
 
     def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:
         for one in jobs:
@@ -322,8 +256,12 @@ class Watch:
     def _look_at_slurm(self, out: Mapping[str, Batch]) -> None:
         """Ask squeue for all jobs, and the folders of what it shows no more."""
         ids = {id: batch.slurm_id(id) for id, batch in out.items()}
+        self._unended = {}
         if doomed := self._doomed & out.keys():
-            self._of.commands.cancel([ids[id] for id in doomed])
+            try:
+                self._of.commands.cancel([ids[id] for id in doomed])
+            except Refused as error:
+                self._unended = dict.fromkeys(doomed, f"Slurm does not end it: {error}")
         names = {self._of.name(batch.folder.name) for batch in out.values()}
         queue = self._of.commands.queue(names)
         nodes = self._troubled(seen for slurm in ids.values() if (seen := queue.get(slurm)))
@@ -367,8 +305,8 @@ class Watch:
 
     def _recover(self) -> None:
         """Find what earlier builds submitted: also what was on its way when they were killed."""
-        found, self._lost = recovered(self._of)
-        for batch in found:
+        self._left = recovered(self._of)
+        for batch in self._left[0]:
             for id in batch.left:
                 self._batches[id] = batch
                 self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
@@ -377,10 +315,13 @@ class Watch:
             self._look()
 
     def _tidy(self) -> None:
-        """Remove what earlier builds did not come to submit; only a build does so."""
-        for batch in self._lost:
-            remove(self._of, batch)
-        self._lost = []
+        """End and remove what earlier builds lost, or did not come to submit; only a build does so."""
+        known, lost = self._left
+        with contextlib.suppress(Refused):  # what Slurm will not end now is left to another build
+            end_left(self._of, known, lost)
+            for batch in lost:
+                remove(self._of, batch)
+        self._left = [], []
 
     def _over(self, id: str) -> bool:
         return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
