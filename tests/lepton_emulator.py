@@ -37,7 +37,7 @@ class Fault:
 
     method: str
     path: str
-    kind: str  # status | drop | slow | hold: until it is told to go on
+    kind: str  # status | page: another's | drop | slow | hold: until it is told to go on
     times: int = 1
     status: int = 500
     seconds: float = 0.0
@@ -45,6 +45,7 @@ class Fault:
     message: str = "as it was told to"
     date: str = ""  # its clock's, where that is not right
     after: bool = False
+    page: Any = None
 
 
 class Workspace:
@@ -222,6 +223,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind == "drop":
             self.close_connection = True
             self.connection.close()
+            return
+        if fault.kind == "page":
+            self.reply(200, fault.page)
             return
         more = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         self.reply(fault.status, {"code": "Told", "message": fault.message}, more, fault.date)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,47 +12,24 @@ import pytest
 from contract import ExecutorContract, ended, finished, job, running
 from daemons import until
 from lepton_service import TOKEN, Lepton
+from renting import IMAGE, SECRETS, Made, making, nothing_left
 
 from evalmake.executors.lepton import LeptonExecutor
 from evalmake.executors.lepton.login import address
 from evalmake.executors.lepton.names import endpoint_name, job_name
-from evalmake.lang.values import Duration, SecretRef
+from evalmake.lang.values import SecretRef
 from evalmake.planner.ports import Beside, Job, JobState, Mount, Phase
 
-Made = Callable[..., LeptonExecutor]
-IMAGE = "image@sha256:0123"
-SECRETS = {"LEPTON_TOKEN": TOKEN, "ENDPOINT_KEY": "what an endpoint asks"}
 SERVER = (
     "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"
 )
 
 
-class Imaged(LeptonExecutor):
-    """Gives every job an image."""
-
-    def submit(self, job: Job, secrets: object) -> None:
-        """Submit it."""
-        super().submit(replace(job, image=IMAGE), secrets)  # type: ignore[arg-type]
-
-
 @pytest.fixture
 def make(root: Path, service: Lepton) -> Iterator[Made]:
     """An executor in a workspace."""
-    made: list[LeptonExecutor] = []
-
-    def make(**settings: object) -> LeptonExecutor:
-        given = {
-            "url": service.url, "token": SecretRef("LEPTON_TOKEN"), "key": SecretRef("ENDPOINT_KEY"),
-            "shape": "cpu.small", "work": "node-nfs:shared:/", "here": str(service.volume),
-            "poll": Duration(1), **settings,
-        }  # fmt: skip
-        made.append(Imaged("far", LeptonExecutor.Settings(**given), root))  # type: ignore[arg-type]
-        made[-1].reveal = SECRETS.__getitem__
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
+    with making(root, service) as make:
+        yield make
 
 
 class TestLepton(ExecutorContract):
@@ -62,13 +39,6 @@ class TestLepton(ExecutorContract):
     def root(self, tmp_path: Path) -> Path:
         """The executor's folder."""
         return tmp_path / "work"
-
-
-def nothing_left(service: Lepton) -> bool:
-    """Whether there is no job, secret or endpoint, nor a folder of a job."""
-    state = service.state()
-    folders = [path for path in service.volume.glob("*/*.*") if path.is_dir()]
-    return not (state["listed"] or state["secrets"] or state["endpoints_now"] or folders)
 
 
 def test_name_and_place(make: Made, root: Path, service: Lepton) -> None:
@@ -172,12 +142,18 @@ def test_reasons(make: Made, root: Path, service: Lepton, reason: str, status: i
 
 
 def test_leftovers_go(make: Made, root: Path, service: Lepton) -> None:
-    """A job whose folder is gone here, as it is on record, is removed by the next evalmake."""
+    """A job whose folder is gone here, as it is on record, is removed by the next build; who looks removes nothing."""
     first = make()
     first.submit(job(root, "sleep 600; true"), {"A_KEY": "hidden"})
     running(first)
     (root / "job.1").rename(root.parent / "elsewhere")
-    assert make().poll("job.1").phase is Phase.UNKNOWN
+    second = make()
+    assert second.poll("job.1").phase is Phase.UNKNOWN
+    until(lambda: second.poll("job.1").phase is Phase.UNKNOWN)
+    state = service.state()
+    assert (len(state["alive"]), len(state["secrets"])) == (1, 1)
+    assert (service.volume / second.key / "job.1").exists()
+    second.cancel("job.1")
     assert nothing_left(service)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from lepton_service import TOKEN, Lepton
@@ -79,6 +79,19 @@ def test_refused(api: Api, service: Lepton, status: int, message: str, said: str
         api.jobs()
     assert not isinstance(told.value, ConnectionError)
     assert len(service.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    "ask", [Api.jobs, Api.secrets, lambda api: api.check_shape("cpu.small", "job")]
+)
+@pytest.mark.parametrize("page", ["<html>Log in</html>", {"error": "none of ours"}, None])
+def test_not_lepton(api: Api, service: Lepton, ask: Callable[[Api], object], page: object) -> None:
+    """What answers all requests with something else, as a proxy may with its page, is told as that."""
+    service.fault("GET", ".*", "page", page=page, times=TRIES)
+    with pytest.raises(
+        OSError, match=r"as `workspace` or `url` says it.* does not answer as Lepton"
+    ):
+        ask(api)
 
 
 def test_pages(api: Api, service: Lepton) -> None:

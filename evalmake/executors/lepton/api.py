@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from evalmake.executors.lepton.client import TRIES, Client, Taken
+from evalmake.executors.lepton.client import TRIES, Absent, Client, Taken
 from evalmake.executors.lepton.names import JOB, WORKSPACE, prefix
 
 _PAGE = 200
 _DAY, _HOUR = 86_400, 3_600
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,19 @@ class Seen:
     what: Mapping[str, Any] | None = None  # of an endpoint, its component
 
 
+def _understood(ask: Callable[Concatenate[Api, P], R]) -> Callable[Concatenate[Api, P], R]:
+    """OSError where an answer is not as Lepton's are, such as the page of a proxy."""
+
+    @functools.wraps(ask)
+    def asked(api: Api, /, *given: P.args, **named: P.kwargs) -> R:
+        try:
+            return ask(api, *given, **named)
+        except (AttributeError, LookupError, TypeError, ValueError):
+            raise api.client.odd() from None
+
+    return asked
+
+
 class Api:
     """One workspace, seen by one of evalmake's: `key` is in all names that are its own."""
 
@@ -43,6 +59,7 @@ class Api:
 
     # Jobs -----------------------------------------------------------------------------------------
 
+    @_understood
     def jobs(self) -> list[Seen]:
         """All jobs of ours that are not archived."""
         found: list[Seen] = []
@@ -56,6 +73,7 @@ class Api:
                 return found
             page += 1
 
+    @_understood
     def create_job(self, body: Mapping[str, Any]) -> Seen:
         """A job, made once: where the answer is lost, it is looked for before it is asked for again."""
         id = body["metadata"]["labels"][JOB]
@@ -68,43 +86,46 @@ class Api:
 
     def stop_job(self, id: str) -> None:
         """Tell a job to end."""
-        with contextlib.suppress(LookupError):
+        with contextlib.suppress(Absent):
             self.client.ask("PATCH", f"/jobs/{id}", {"spec": {"stopped": True}})
 
     def remove_job(self, id: str) -> None:
         """Remove a job, if there is one."""
-        with contextlib.suppress(LookupError):
+        with contextlib.suppress(Absent):
             self.client.ask("DELETE", f"/jobs/{id}", query={"job_query_mode": "alive_only"})
 
     # Endpoints ------------------------------------------------------------------------------------
 
+    @_understood
     def endpoints(self) -> list[Seen]:
         """All endpoints of ours."""
         self._check_features()
         all = map(_endpoint, self.client.ask("GET", "/endpoints"))
         return [one for one in all if one.name.startswith(prefix(self.key))]
 
+    @_understood
     def create_endpoint(self, body: Mapping[str, Any]) -> Seen:
         """An endpoint; Taken where there is one of its name."""
         self._check_features()
         path = f"/endpoints/{body['metadata']['name']}"
 
         def there() -> Any:
-            with contextlib.suppress(LookupError):
+            with contextlib.suppress(Absent):
                 return self.client.ask("GET", path)
 
         return _endpoint(self.client.ask("POST", "/endpoints", body, done=there))
 
     def remove_endpoint(self, name: str) -> None:
         """Remove an endpoint, if there is one."""
-        with contextlib.suppress(LookupError):
+        with contextlib.suppress(Absent):
             self.client.ask("DELETE", f"/endpoints/{name}")
 
     # Of both --------------------------------------------------------------------------------------
 
+    @_understood
     def events(self, kind: str, id: str) -> list[tuple[str, str]]:
         """What went wrong with one, oldest first: reasons, and messages where there are some."""
-        with contextlib.suppress(LookupError):
+        with contextlib.suppress(Absent):
             found = [
                 one
                 for one in self.client.ask("GET", f"/{kind}/{id}/events")
@@ -137,6 +158,7 @@ class Api:
             self.remove_secrets(values)
             self.client.ask("POST", "/usersecrets", body)
 
+    @_understood
     def secrets(self) -> list[str]:
         """The names of all secrets of ours."""
         names = [str(one["name"]) for one in self.client.ask("GET", "/usersecrets")]
@@ -145,11 +167,12 @@ class Api:
     def remove_secrets(self, names: Iterable[str]) -> None:
         """Remove secrets, if there are any."""
         for name in names:
-            with contextlib.suppress(LookupError):
+            with contextlib.suppress(Absent):
                 self.client.ask("DELETE", f"/usersecrets/{name}")
 
     # What there is --------------------------------------------------------------------------------
 
+    @_understood
     def group(self, name: str | None) -> str | None:
         """The id of a node group; OSError with the names of those that exist."""
         if name is None:
@@ -165,6 +188,7 @@ class Api:
             raise OSError(self.client.says(f"no node group is named {name}; there are: {known}"))
         return self._groups[name]
 
+    @_understood
     def check_shape(self, shape: str, purpose: str) -> None:
         """OSError with the names of those that exist, where this one does not."""
         if purpose not in self._shapes:
@@ -175,6 +199,7 @@ class Api:
             known = ", ".join(self._shapes[purpose]) or "none"
             raise OSError(self.client.says(f"no shape is named {shape}; there are: {known}"))
 
+    @_understood
     def _check_features(self) -> None:
         if not self._checked:
             features = self.client.ask("GET", "/workspace").get("features") or {}

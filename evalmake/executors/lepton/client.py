@@ -39,6 +39,10 @@ class Full(OSError):
     """A quota of the workspace is used up."""
 
 
+class Absent(OSError):
+    """There is no such thing."""
+
+
 class Taken(OSError):
     """The name is that of another."""
 
@@ -64,8 +68,8 @@ class Client:
     ) -> Any:
         """The reply. `done` is asked before a request is made again: what it finds was done after all.
 
-        LookupError where there is no such thing, ConnectionError where there is no answer, OSError where
-        it is refused.
+        ConnectionError where there is no answer, OSError where it is refused: Absent where there is no
+        such thing.
         """
         for at in range(tries):
             try:
@@ -84,6 +88,8 @@ class Client:
         client = self._connected()
         try:
             reply = client.request(method, self.url + path, json=body, params=query)
+        except httpx.InvalidURL as error:
+            raise OSError(self.says(f"{self.url} cannot be asked: {error}")) from None
         except httpx.HTTPError as error:
             said = str(error) or type(error).__name__
             raise Unsure(self.says(f"{self.place} cannot be reached: {said}")) from None
@@ -96,7 +102,7 @@ class Client:
             case 401:
                 raise OSError(self.says(f"{self.place} does not take the token: {said}"))
             case 404:
-                raise LookupError(self.says(said))
+                raise Absent(self.says(f"{self._strange}: {said}"))
             case 409:
                 raise Taken(self.says(said))
             case status if status >= 500:
@@ -110,6 +116,15 @@ class Client:
     def says(self, what: str) -> str:
         """A message of this executor's."""
         return f"executor {self.executor}: {what}"
+
+    def odd(self) -> OSError:
+        """The error where an answer cannot be understood."""
+        return OSError(self.says(f"{self._strange}: it does not answer as Lepton does"))
+
+    @property
+    def _strange(self) -> str:
+        where = "as `workspace` or `url` says it"
+        return f"there is no such workspace, or {self.url} ({where}) is not the address of its API"
 
     @property
     def place(self) -> str:

@@ -118,6 +118,7 @@ class LeptonExecutor:
         if ended.read(self.root / id) is None:
             self.watch.end(id)
         self.fetch(id, self.root / id)
+        self.watch.tidy()
 
     def fetch(self, id: str, into: Path) -> None:
         """Outputs and log are copied here; then nothing is left in Lepton.

@@ -29,11 +29,17 @@ class Volume(Folders):
         return False
 
     def send_all(self, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
-        """Copy jobs there, open to whatever user their images have."""
+        """Copy jobs there, open to whatever user their images have: others add files, and change none.
+
+        A folder's sticky bit keeps what is in it with its owner, and nothing is added to those of gateways.
+        """
         self.send(None, jobs)
         names = " ".join(shlex.quote(job.id) for job, _ in jobs)
         there = shlex.quote(self.there)
-        self.shell.run(f"cd {there} && chmod a+rx . inputs && chmod -R a+rwX {names}")
+        self.shell.run(
+            f"cd {there} && chmod a+rx . {INPUTS} && chmod -R a+rX,go-w {names}"
+            f" && find {names} -type d ! -name 'riding-*' -exec chmod 1777 {{}} +"
+        )
 
     def ids(self) -> list[str]:
         """The jobs that have folders there."""

@@ -19,7 +19,7 @@ from evalmake.executors.lepton.api import Api, Seen
 from evalmake.executors.lepton.client import Full
 from evalmake.executors.lepton.making import Out, Prepared, clear, made
 from evalmake.executors.lepton.names import endpoint_name
-from evalmake.executors.lepton.recovery import recover, remove
+from evalmake.executors.lepton.recovery import Lost, recovered, remove
 from evalmake.executors.lepton.states import exited, facts, job_state, serves, unfinished
 from evalmake.executors.lepton.volume import Volume
 from evalmake.planner.ports import JobState, Phase
@@ -45,9 +45,12 @@ class Watch:
         self.keep = keep
         self._changed = threading.Condition()
         self._copying = threading.Lock()
+        self._tidying = threading.Lock()
         self._bell = Bell()
         self._thread: threading.Thread | None = None
         self._known = False
+        self._builds = False  # and does not merely look
+        self._lost = Lost()
         self._stopped = False
         self._ready: dict[str, Prepared] = {}
         self._held: dict[str, Prepared] = {}  # what could not be made yet
@@ -67,6 +70,7 @@ class Watch:
     def add(self, prepared: Prepared) -> None:
         """Make it with the others that are submitted now."""
         with self._changed:
+            self._builds = True
             id = prepared.job.id
             self._states[id] = JobState(Phase.QUEUED, held=True)
             self._ready[id] = prepared
@@ -74,7 +78,10 @@ class Watch:
             self._done.discard(id)
 
     def state(self, id: str) -> JobState:
-        """What was last seen; the first time, before anything is made, what earlier builds left is found."""
+        """What was last seen; the first time, before anything is made, what earlier builds left is found.
+
+        Who merely asks changes nothing in Lepton, on the volume or here: a build may be running.
+        """
         self._bell.hush()
         with self._changed:
             if not self._known:
@@ -117,12 +124,19 @@ class Watch:
                     raise ConnectionError(self._away)
 
     def bring(self, id: str) -> None:
-        """Have a job's outputs here, if they were not brought with others'."""
+        """Have a job's outputs here, and by the same copy those of all others that have ended."""
         out = self._out.get(id)
-        if self.volume and out is not None and not out.serves:
-            with self._copying:
-                if id not in self._brought:
-                    self.volume.bring([id])
+        if not self.volume or out is None or out.serves:
+            return
+        with self._copying:
+            if id in self._brought:
+                return
+            with self._changed:
+                jobs = [one for one, out in self._out.items() if not out.serves]
+                wanted = [i for i in jobs if i not in self._brought and (i == id or self._over(i))]
+            self.volume.gather_all(wanted)
+            self.volume.bring(wanted)
+            self._brought.update(wanted)
 
     def said(self, id: str) -> bytes:
         """What Lepton has of the log of one that is out."""
@@ -143,6 +157,21 @@ class Watch:
             self._endpoints.pop(endpoint_name(self.api.key, id), None)
             self._done.add(id)
             self._brought.discard(id)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what earlier builds left and nobody wants any more; only who builds or ends does so."""
+        with self._tidying:
+            with self._changed:
+                lost, self._lost = self._lost, Lost()
+            try:
+                lost.remove(self.api, self.volume)
+            except OSError:
+                with self._changed:
+                    self._lost.jobs |= lost.jobs
+                    self._lost.secrets |= lost.secrets
+                    self._lost.folders |= lost.folders
+                raise
 
     def waitables(self) -> list[int]:
         """One descriptor while there is something to wait for."""
@@ -177,6 +206,8 @@ class Watch:
             away = ""
             try:
                 self._drop()
+                if self._builds:
+                    self.tidy()
                 self._make()
                 self._look()
             except Exception as error:  # nobody would wait for a thread that is dead
@@ -227,7 +258,7 @@ class Watch:
         except Full as error:
             self._set(id, JobState(Phase.QUEUED, None, f"there is no room now: {error}", held=True))
             return None
-        except (OSError, LookupError, KeyError, TypeError) as error:
+        except OSError as error:
             self._refuse(one, str(error))
             return None
         if seen is not None:
@@ -262,7 +293,8 @@ class Watch:
         jobs = self.api.jobs()
         for twin in jobs:  # made by a killed build's request that took its time
             if twin.job in out and twin.id != out[twin.job].id:
-                self.api.remove_job(twin.id)
+                with self._changed:
+                    self._lost.jobs.add(twin.id)
         there = {seen.id: seen for seen in jobs}
         gone: dict[str, Seen | None] = {}
         running = []
@@ -282,9 +314,6 @@ class Watch:
     def _conclude(self, volume: Volume, gone: Mapping[str, Seen | None]) -> None:
         """How jobs ended: their own exit status, or else what Lepton says of them."""
         folders = volume.ended(gone)
-        self._bring_what_ended(
-            volume, [i for i, ended in folders.items() if ended.status is not None]
-        )
         for id, seen in gone.items():
             status = folders[id].status
             told = (facts(seen) if seen else {}) | volume.took(id)
@@ -299,15 +328,6 @@ class Watch:
                     id
                 ):
                     self._set(id, state)
-
-    def _bring_what_ended(self, volume: Volume, ids: list[str]) -> None:
-        """Copy the outputs of all that ended in one go; what cannot be had is told when it is asked for."""
-        wanted = [id for id in ids if id not in self._brought]
-        if wanted:
-            volume.gather_all(wanted)
-            with contextlib.suppress(OSError), self._copying:
-                volume.bring(wanted)
-                self._brought.update(wanted)
 
     def _look_at_endpoints(self, out: Mapping[str, Out]) -> None:
         there = {seen.name: seen for seen in self.api.endpoints()}
@@ -350,7 +370,8 @@ class Watch:
 
     def _recover(self) -> None:
         """Find what earlier builds made."""
-        self._out, self._endpoints = recover(self.api, self.volume, self.root, self._ready)
+        found = recovered(self.api, self.volume, self.root, self._ready)
+        self._out, self._endpoints, self._lost = found.out, found.endpoints, found.lost
         for id in self._out:
             self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
         self._known = True
@@ -367,7 +388,7 @@ class Watch:
             self._states[id] = JobState(Phase.RUNNING, None, seen.state, facts(seen))
 
     def _over(self, id: str) -> bool:
-        return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
+        return self._states.get(id, JobState(Phase.UNKNOWN)).phase in (Phase.ENDED, Phase.REFUSED)
 
     def _set(self, id: str, state: JobState) -> None:
         with self._changed:
