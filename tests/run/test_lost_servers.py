@@ -38,6 +38,7 @@ class Scripted(FakeExecutor):
     """Runs nothing: its jobs are as is said, one state a question, the last of them for ever."""
 
     offers = Offers(services=True, queues=True)
+    away = False
 
     def __init__(self, root: Path, *states: JobState) -> None:
         super().__init__("local", None, root)
@@ -46,6 +47,12 @@ class Scripted(FakeExecutor):
     def submit(self, job: object, secrets: object) -> None:
         """Count it."""
         self.submitted += 1
+
+    def fetch(self, id: str, into: Path) -> None:
+        """Bring it, or not."""
+        if self.away:
+            raise ConnectionError("cannot reach it")
+        super().fetch(id, into)
 
     def poll(self, id: str) -> JobState:
         """The next one."""
@@ -116,3 +123,15 @@ def test_queued(bench: Bench) -> None:
         "deployment llama: starting",
         *["deployment llama: still in the queue: Resources: waits for resources"] * 3,
     ]
+
+
+def test_out_of_reach_when_it_is_stopped(bench: Bench) -> None:
+    """One of which nobody knows whether it is gone keeps its place in the journal, and its folder."""
+    watched = Watched(bench, QUEUED)
+    [entry] = watched.services.journal.entries()
+    folder = watched.services.workshop.folder(entry.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    watched.executor.away = True
+    watched.services.stop_all()
+    assert [one.id for one in watched.services.journal.entries()] == [entry.id]
+    assert folder.is_dir()

@@ -1,0 +1,54 @@
+"""`cancel` where executors do not answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from workspaces import TRIED, Bench
+
+from evalmake.commands.watching import cancel_command
+from evalmake.store.journal import Entry, Journal
+from evalmake.testing import FakeExecutor
+from evalmake.workspace import Workspace
+
+NAMES = ("tried/1", "tried/2", "tried/3")
+
+
+class Partly(FakeExecutor):
+    """Does not answer for one of its jobs; notes whether it was closed."""
+
+    closed = False
+
+    def cancel(self, id: str) -> None:
+        """End it, but for the second."""
+        if id == "job.2":
+            raise ConnectionError("cannot reach it")
+
+    def close(self) -> None:
+        """Note it."""
+        self.closed = True
+
+
+def test_cannot_be_cancelled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That is said of each such job, which stays on record; the others are ended all the same."""
+    bench.evalfile(TRIED)
+    bench.job("true\n")
+    file = bench.root / "Evalfile"
+    root = Workspace.open(file).root
+    journal, executor = Journal(root / "journal"), Partly("local", None, root / "work")
+    for at, name in enumerate(NAMES, 1):
+        folder = root / "work" / f"job.{at}"
+        folder.mkdir(parents=True)
+        journal.write(Entry(folder.name, name, "evaluate", "", "local", str(folder), 0.0))
+    monkeypatch.setattr(Workspace, "executors", lambda self: {"local": executor})
+
+    assert cancel_command(file, None, ()) == 1
+    said = capsys.readouterr()
+    assert said.out == "cancelled tried/1 on local\ncancelled tried/3 on local\n"
+    assert said.err == "could not cancel tried/2 on local: cannot reach it\n"
+    assert [entry.id for entry in journal.entries()] == ["job.2"]
+    assert [path.name for path in Path(root / "work").iterdir()] == ["job.2"]
+    assert executor.closed
