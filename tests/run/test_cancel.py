@@ -8,6 +8,7 @@ import pytest
 from workspaces import TRIED, Bench
 
 from evalmake.commands.watching import cancel_command
+from evalmake.lang.diagnostic import EvalmakeError
 from evalmake.store.journal import Entry, Journal
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
@@ -45,10 +46,10 @@ def test_cannot_be_cancelled(
         journal.write(Entry(folder.name, name, "evaluate", "", "local", str(folder), 0.0))
     monkeypatch.setattr(Workspace, "executors", lambda self: {"local": executor})
 
-    assert cancel_command(file, None, ()) == 1
+    with pytest.raises(EvalmakeError, match="cannot reach it"):
+        cancel_command(file, None, ())
     said = capsys.readouterr()
     assert said.out == "cancelled tried/1 on local\ncancelled tried/3 on local\n"
-    assert said.err == "could not cancel tried/2 on local: cannot reach it\n"
     assert [entry.id for entry in journal.entries()] == ["job.2"]
     assert [path.name for path in Path(root / "work").iterdir()] == ["job.2"]
     assert executor.closed
