@@ -63,9 +63,11 @@ def test_name_and_place(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_unknown_places(make: Made, root: Path) -> None:
-    """A node group or a shape that there is not is refused before anything is made, with those there are."""
+    """A node group, a volume or a shape that there is not is refused before anything is made, with those there are."""
     with pytest.raises(OSError, match="no node group is named none; there are: reserved, shared"):
         make(node_group="none").submit(job(root, "true"), {})
+    with pytest.raises(OSError, match="no volume is named other; there are: shared"):
+        make(work="node-nfs:other:/evalmake").submit(job(root, "true"), {})
     with pytest.raises(
         OSError, match=r"no shape is named huge; there are: cpu.large, cpu.small, gpu"
     ):

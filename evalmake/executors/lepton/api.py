@@ -54,6 +54,7 @@ class Api:
         self.client = client
         self.key = key
         self._groups: dict[str, str] = {}
+        self._volumes: dict[str, list[str]] = {}  # by the ids of node groups
         self._shapes: dict[str, list[str]] = {}
         self._checked = False
 
@@ -177,16 +178,33 @@ class Api:
         """The id of a node group; OSError with the names of those that exist."""
         if name is None:
             return None
-        if not self._groups:
-            for one in self.client.ask("GET", "/dedicated-node-groups"):
-                meta = one["metadata"]
-                self._groups[str(meta.get("name") or meta["id"])] = str(meta["id"])
+        self._know_groups()
         if name in self._groups.values():
             return name
         if name not in self._groups:
             known = ", ".join(sorted(self._groups)) or "none"
             raise OSError(self.client.says(f"no node group is named {name}; there are: {known}"))
         return self._groups[name]
+
+    @_understood
+    def check_volume(self, source: str, group: str | None) -> None:
+        """OSError with the names of those that a node group has, where `node-TYPE:NAME` is none of them."""
+        self._know_groups()
+        groups = [group] if group else list(self._volumes)
+        known = sorted({name for one in groups for name in self._volumes.get(one, ())})
+        name = source.partition(":")[2]
+        if name and known and name not in known:
+            there = f"no volume is named {name}; there are: {', '.join(known)}"
+            raise OSError(self.client.says(there))
+
+    def _know_groups(self) -> None:
+        if self._groups:
+            return
+        for one in self.client.ask("GET", "/dedicated-node-groups"):
+            meta, id = one["metadata"], str(one["metadata"]["id"])
+            self._groups[str(meta.get("name") or id)] = id
+            volumes = (one.get("spec") or {}).get("volumes") or ()
+            self._volumes[id] = [str(volume["name"]) for volume in volumes]
 
     @_understood
     def check_shape(self, shape: str, purpose: str) -> None:

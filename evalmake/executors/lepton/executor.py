@@ -21,7 +21,7 @@ from evalmake.executors.lepton.client import Client
 from evalmake.executors.lepton.login import address
 from evalmake.executors.lepton.making import Prepared
 from evalmake.executors.lepton.names import key_of
-from evalmake.executors.lepton.payload import Body, endpoint_body, job_body, masked
+from evalmake.executors.lepton.payload import Body, endpoint_body, job_body, masked, volumes
 from evalmake.executors.lepton.recovery import left_endpoints
 from evalmake.executors.lepton.script import job_script
 from evalmake.executors.lepton.volume import Volume
@@ -93,6 +93,8 @@ class LeptonExecutor:
         shape = self.settings.shape or ""
         group = self.api.group(self.settings.node_group)
         self.api.check_shape(shape, "deployment" if job.port else "job")
+        for volume in volumes(self.settings):
+            self.api.check_volume(volume, group)
         if job.port:
             token = self.reveal(self.settings.key.name) if self.settings.key else ""
             return endpoint_body(job, self.settings, self.key, group, token, secrets)

@@ -139,6 +139,12 @@ def _command(job: Job, python: str) -> list[str]:
     return ["/bin/sh", "-c", " && ".join([*steps, 'exec "$@"']), "sh", *argv]
 
 
+def volumes(settings: Settings) -> list[str]:
+    """The volumes that settings name, as `node-nfs:VOLUME`."""
+    work = [settings.work.rpartition(":")[0]] if settings.work else []
+    return [*work, *(_mount(text)["from"] for text in settings.mounts)]
+
+
 def _mount(text: str) -> dict[str, Any]:
     """`node-nfs:VOLUME:/FOLDER:/TARGET` and perhaps `:rw`."""
     source, path, target = re.sub(":r[ow]$", "", text).rsplit(":", 2)
