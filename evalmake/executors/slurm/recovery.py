@@ -38,7 +38,8 @@ def find(cluster: Cluster, batch: Batch) -> bool:
         return True
     folder = shlex.quote(cluster.folders.of(batch.folder.name))
     told = cluster.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
-    by = [ended.by for ended in cluster.folders.ended(batch.ids).values() if ended.by]
+    own = cluster.folders.ended(own_ids(cluster.root, batch))
+    by = [ended.by for ended in own.values() if ended.by]
     ids = [told.split(";")[0]] if told else [one.split("_")[0] for one in by][:1]
     if ids:
         batch.submitted(ids[0])
