@@ -204,8 +204,7 @@ class Scheduler:
 
     def _refused(self, task: Task, why: str) -> None:
         message = f"{task.node.name} could not be started: {why}"
-        also = [(self.workshop.project.executors[task.executor].span, "on this executor")]
-        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span, also=also))
+        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span))
 
     def _withdraw(self, task: Task) -> None:
         self.ways.close(task)

@@ -241,7 +241,7 @@ def test_replicas(here: Trial) -> None:
     """The servers of a deployment that are ready take turns."""
     colocated(here, held(here) + SCORE, replicas=2)
     process = here.start()
-    until(lambda: here.begun().total() == 3, here.jobs)
+    until(lambda: here.begun().total() > 0, here.jobs)  # maybe before the second is ready
     until(lambda: len(ports(here)) == 2, here.jobs)
     process.kill()
     process.communicate()
