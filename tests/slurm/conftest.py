@@ -48,7 +48,7 @@ def accounted(tmp_path: Path, accounting_cluster: Cluster) -> Iterator[Clustered
 @pytest.fixture
 def far(tmp_path: Path, cluster: Cluster, login: Login, python: Path) -> Iterator[Clustered]:
     """A workspace that the nodes do not see."""
-    made = Clustered(tmp_path / "work", cluster, login, python)
+    made = Clustered(tmp_path / "far", cluster, login, python)
     yield made
     given_up(made, tmp_path)
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -37,7 +37,7 @@ eval tried {{
 }}
 """
 WAITS = """\
-until test -e OPEN/go; do sleep 0.1; done
+until test -e /open/go; do sleep 0.1; done
 test "$HUB_TOKEN" = hf-of-the-"executor"-9876543210 || exit 3
 test -e /etc/debian_version -a -z "$SLURM_JOB_ID" || exit 4
 echo "said from within"
@@ -124,7 +124,7 @@ class Boxed:
 
     def job(self, text: str) -> None:
         """Write the script of the evaluation."""
-        self.bench.job(text.replace("OPEN", str(self.open)))
+        self.bench.job(text)
 
     def containers(self) -> list[dict[str, Any]]:
         """Those of the workspace's jobs, running or not."""
@@ -158,14 +158,26 @@ class Boxed:
 
 
 @pytest.fixture
-def boxed(either: Clustered, engine: Dockerd, tmp_path: Path) -> Iterator[Boxed]:
-    """Such a workspace, near and far; whatever a failed test leaves running is ended."""
+def box(engine: Dockerd, tmp_path: Path) -> Iterator[Callable[[Clustered], Boxed]]:
+    """Makes such workspaces; whatever a failed test leaves running is ended."""
     needed("docker's client", "" if shutil.which("docker") else "not installed: docker")
-    made = Boxed(either, engine, either.cluster.folder / "run" / tmp_path.name)
-    made.evalfile(EVALFILE)
-    yield made
-    for one in made.containers():
+    made: list[Boxed] = []
+
+    def new(bench: Clustered) -> Boxed:
+        place = bench.cluster.folder / "run" / f"{tmp_path.name}-{len(made)}"
+        made.append(Boxed(bench, engine, place))
+        made[-1].evalfile(EVALFILE)
+        return made[-1]
+
+    yield new
+    for one in (one for boxed in made for one in boxed.containers()):
         engine.api().remove_container(one["Id"], force=True)
+
+
+@pytest.fixture
+def boxed(either: Clustered, box: Callable[[Clustered], Boxed]) -> Boxed:
+    """One near, and one far."""
+    return box(either)
 
 
 def test_evaluation(boxed: Boxed) -> None:
@@ -219,3 +231,19 @@ def test_server(boxed: Boxed) -> None:
     assert ended.status == 0, ended.text
     assert boxed.bench.scores() == {"asked": [1.0]}
     boxed.gone()
+
+
+def test_the_same_twice(near: Clustered, far: Clustered, box: Callable[[Clustered], Boxed]) -> None:
+    """Two people's jobs that are the same have containers of their own on a node."""
+    both = box(near), box(far)
+    for one in both:
+        one.job(WAITS)
+    processes = [one.bench.start() for one in both]
+    for one in both:
+        one.running()
+    for one, process in zip(both, processes, strict=True):
+        (one.open / "go").touch()
+        ended = end(process)
+        assert ended.status == 0, ended.text
+        one.gone()
+    assert near.attempts()[0].job == far.attempts()[0].job

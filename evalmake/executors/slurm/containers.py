@@ -17,6 +17,8 @@ INPUTS = "inputs"
 """In the folder of jobs behind ssh: the inputs of all of them, to which each job has links."""
 COPIED = 64 * 2**20
 """Bytes: a larger input is linked to where nodes see the same file."""
+_ID = ".container"
+"""The file of a container's id: others on its node may have jobs of the same name."""
 ENGINES = ("docker", "podman")
 _GPUS = {
     "docker": r'--gpus "\"device=$SLURM_JOB_GPUS\""',
@@ -55,7 +57,8 @@ def contained(
             *_each("--bind", binds),
         ]
         return [shlex.quote(word) for word in (*words, "--pwd", there, _apptainer(image))]
-    words = ["run", "--rm", "--init", "--name", _name(job.id), "--network", "host"]
+    words = ["run", "--rm", "--init", "--cidfile", _ID, "--label", f"evalmake={job.id}"]
+    words += ["--network", "host"]
     if runtime == "docker":  # Slurm keeps only its own jobs' processes in bounds
         words += ["--memory", f"{math.ceil(job.memory / 2**20)}m"] if job.memory else []
         words += ["--cpus", str(math.ceil(job.cpus))] if job.cpus else []
@@ -69,11 +72,11 @@ def contained(
 
 def by_an_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
     """The command, whose container ends with the job: it is no process that Slurm would end."""
-    engine, name = settings.container, _name(job.id)
+    engine, it = settings.container, f'"$(cat {_ID} 2> /dev/null)" > /dev/null 2>&1'
     counted = engine == "podman" and job.gpus
     return [
-        f"trap '{engine} rm --force {name} > /dev/null 2>&1' EXIT",
-        f"trap '{engine} stop --time {_GRACE} {name} > /dev/null 2>&1; wait; exit 143' TERM",
+        f"trap '{engine} rm --force {it}' EXIT",
+        f"trap '{engine} stop --time {_GRACE} {it}; wait; exit 143' TERM",
         *(['IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"'] if counted else []),
         f"{folded(words)} &",
         "wait $!",
@@ -96,10 +99,6 @@ def kept_by(job: Job, there: str, settings: Settings) -> str:
     """The folder on a cluster behind ssh that a job writes to and keeps, if it does: a hub's files."""
     writes = settings.host and any(mount.writable for mount in job.mounts.values())
     return _kept_there(there) if writes else ""
-
-
-def _name(id: str) -> str:
-    return f"evalmake-{id}"
 
 
 def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, str]]:

@@ -9,10 +9,10 @@ export TMPDIR=/scratch
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 
-trap 'docker rm --force evalmake-ba9876543210.1 > /dev/null 2>&1' EXIT
-trap 'docker stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1; wait; exit 143' TERM
-docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm --init --name \
-    evalmake-ba9876543210.1 --network host --security-opt no-new-privileges -v \
+trap 'docker rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
+trap 'docker stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
+docker run --user "$(id -u):$(id -g)" --gpus "\"device=$SLURM_JOB_GPUS\"" --rm --init --cidfile \
+    .container --label evalmake=ba9876543210.1 --network host --security-opt no-new-privileges -v \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw -v \
     /lustre/models/llama:/models/llama:ro -v /home/me/hub:/hub:rw -v /lustre/data:/data:ro -e \
     EVALMAKE_WORKDIR -e HF_HUB_CACHE -w /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint \

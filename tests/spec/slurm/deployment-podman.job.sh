@@ -9,11 +9,11 @@ export TMPDIR=/scratch
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 
-trap 'podman rm --force evalmake-ba9876543210.1 > /dev/null 2>&1' EXIT
-trap 'podman stop --time 5 evalmake-ba9876543210.1 > /dev/null 2>&1; wait; exit 143' TERM
+trap 'podman rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
+trap 'podman stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
 IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"
-podman run --userns=keep-id "${gpus[@]/#/--device=nvidia.com/gpu=}" --rm --init --name \
-    evalmake-ba9876543210.1 --network host --security-opt no-new-privileges -v \
+podman run --userns=keep-id "${gpus[@]/#/--device=nvidia.com/gpu=}" --rm --init --cidfile .container \
+    --label evalmake=ba9876543210.1 --network host --security-opt no-new-privileges -v \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw -v \
     /lustre/models/llama:/models/llama:ro -v /home/me/hub:/hub:rw -v /lustre/data:/data:ro -e \
     EVALMAKE_WORKDIR -e HF_HUB_CACHE -w /home/me/evals/.evalmake/work/ba9876543210.1 --entrypoint \

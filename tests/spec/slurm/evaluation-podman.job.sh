@@ -12,11 +12,12 @@ export GREETING='it'"'"'s me'
 command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no /opt/evalmake/bin/python here, which runs the gateways: see its setting python' >> log; echo 96 > status; exit 96; }
 . ./.keys && rm -f .keys  # only its owner can read it
 
-trap 'podman rm --force evalmake-0123456789ab.1 > /dev/null 2>&1' EXIT
-trap 'podman stop --time 5 evalmake-0123456789ab.1 > /dev/null 2>&1; wait; exit 143' TERM
+trap 'podman rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
+trap 'podman stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
 /opt/evalmake/bin/python -P -m evalmake.gateway.beside \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json podman run --userns=keep-id --rm --init \
-    --name evalmake-0123456789ab.1 --network host --security-opt no-new-privileges -v \
+    --cidfile .container --label evalmake=0123456789ab.1 --network host --security-opt \
+    no-new-privileges -v \
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw -v \
     /lustre/data:/data:ro -e EVALMAKE_MODEL_URL -e EVALMAKE_OUT -e EVALMAKE_WORKDIR -e GREETING -w \
     /home/me/evals/.evalmake/work/0123456789ab.1 --entrypoint /bin/sh \
