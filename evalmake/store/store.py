@@ -191,8 +191,11 @@ class Store:
         return self.commit(action, result, whole)
 
     def touch(self) -> None:
-        """Tell the fast path that the store has changed."""
-        (self.folder / "generation").touch()
+        """Tell the fast path that the store has changed: a new file, as clocks of files are coarse."""
+        marker = self.folder / "generation"
+        temporary = self.folder / f".generation.{os.getpid()}"
+        temporary.write_text(f"{os.getpid()} {os.times().elapsed}")
+        os.replace(temporary, marker)
 
     def _put(self, name: str, data: Path | bytes) -> Artifact:
         """Store an output; what is there already is not written again unless it is damaged."""
