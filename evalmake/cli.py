@@ -53,9 +53,7 @@ def main() -> None:
 
 def place_options(command: Any) -> Any:
     """-f and -C, which every command takes."""
-    command = click.option(
-        "-C", "--directory", type=click.Path(path_type=Path), help="Work in this folder."
-    )(command)
+    command = click.option("-C", "--directory", type=click.Path(path_type=Path), help="Work in this folder.")(command)
     return click.option(
         "-f",
         "--file",
@@ -75,9 +73,7 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.argument("words", nargs=-1, shell_complete=_targets)
 @place_options
 @click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="With -n: write the plan to this file."
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="With -n: write the plan to this file.")
 @click.option(
     "--plan",
     type=click.Path(path_type=Path),
@@ -86,15 +82,9 @@ def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> lis
 @click.option("--locked", is_flag=True, help="Fail if anything is used that the lock does not pin.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="At most so many evaluations at a time.")
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
-@click.option(
-    "-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target."
-)
-@click.option(
-    "--detach", is_flag=True, help="Submit and return; a later evalmake collects the results."
-)
-@click.option(
-    "-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale."
-)
+@click.option("-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target.")
+@click.option("--detach", is_flag=True, help="Submit and return; a later evalmake collects the results.")
+@click.option("-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale.")
 @click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more.")
 @click.option("--json", "as_json", is_flag=True, help="Errors and results as JSON.")
@@ -127,16 +117,37 @@ def _simple(module: str, name: str, help: str, *params: Any) -> None:
 _words = click.argument("words", nargs=-1, shell_complete=_targets)
 _json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 _simple("telling", "list", "Show the targets with their comments.", _json)
-_simple("telling", "show", "Show a declaration or a cell: each value, and where it was written.",
-        click.argument("target"), click.argument("overrides", nargs=-1), _json)  # fmt: skip
+_simple(
+    "telling",
+    "show",
+    "Show a declaration or a cell: each value, and where it was written.",
+    click.argument("target"),
+    click.argument("overrides", nargs=-1),
+    _json,
+)
 _simple("telling", "why", "Say why a target is stale, or when it was made.", _words)
-_simple("keeping", "accept", "Let an old result count for a changed target.",
-        click.argument("target"), click.option("--because", required=True, help="Why; kept on record."))  # fmt: skip
+_simple(
+    "keeping",
+    "accept",
+    "Let an old result count for a changed target.",
+    click.argument("target"),
+    click.option("--because", required=True, help="Why; kept on record."),
+)
 _simple("telling", "explain", "Explain a diagnostic code.", click.argument("code"))
-_simple("writing", "fmt", "Format Evalfiles; `-` filters.", click.argument("files", nargs=-1),
-        click.option("--check", is_flag=True, help="Print a diff and fail instead."))  # fmt: skip
-_simple("telling", "graph", "Draw the graph of actions.", _words,
-        click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"))  # fmt: skip
+_simple(
+    "writing",
+    "fmt",
+    "Format Evalfiles; `-` filters.",
+    click.argument("files", nargs=-1),
+    click.option("--check", is_flag=True, help="Print a diff and fail instead."),
+)
+_simple(
+    "telling",
+    "graph",
+    "Draw the graph of actions.",
+    _words,
+    click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"),
+)
 _simple("keeping", "verify", "Re-hash the store and name what does not match.")
 _simple("keeping", "clean", "End what a killed build left running, and remove what it left.")
 _simple(
@@ -145,18 +156,37 @@ _simple(
     "Free what no record reaches.",
     click.option("-n", "--dry-run", is_flag=True, help="Only say what."),
 )
-_simple("keeping", "replies", "Tell of the replies kept of models, export or clear them.",
-        click.argument("action", type=click.Choice(["export", "clear"]), required=False),
-        click.argument("folder", type=click.Path(path_type=Path), required=False), _json)  # fmt: skip
-_simple("pinning", "pin", "Write what tags, branches and packages mean now to the lock beside the Evalfile.",
-        click.argument("words", nargs=-1, metavar="[NAME...]"),
-        click.option("-u", "--update", is_flag=True, help="Resolve these anew (all, without a name), pinned or not."),
-        click.option("--check", is_flag=True, help="Only say what has moved or is not pinned; status 1 if anything."),
-        _json)  # fmt: skip
-_simple("telling", "logs", "Show a target's log.", click.argument("target"),
-        click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."))  # fmt: skip
-_simple("watching", "status", "Show the jobs that are out: of this build, of one that was killed or detached.",
-        click.option("-F", "--follow", is_flag=True, help="Again and again, until none is left."), _json)  # fmt: skip
+_simple(
+    "keeping",
+    "replies",
+    "Tell of the replies kept of models, export or clear them.",
+    click.argument("action", type=click.Choice(["export", "clear"]), required=False),
+    click.argument("folder", type=click.Path(path_type=Path), required=False),
+    _json,
+)
+_simple(
+    "pinning",
+    "pin",
+    "Write what tags, branches and packages mean now to the lock beside the Evalfile.",
+    click.argument("words", nargs=-1, metavar="[NAME...]"),
+    click.option("-u", "--update", is_flag=True, help="Resolve these anew (all, without a name), pinned or not."),
+    click.option("--check", is_flag=True, help="Only say what has moved or is not pinned; status 1 if anything."),
+    _json,
+)
+_simple(
+    "telling",
+    "logs",
+    "Show a target's log.",
+    click.argument("target"),
+    click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."),
+)
+_simple(
+    "watching",
+    "status",
+    "Show the jobs that are out: of this build, of one that was killed or detached.",
+    click.option("-F", "--follow", is_flag=True, help="Again and again, until none is left."),
+    _json,
+)
 _simple(
     "watching",
     "cancel",
@@ -164,13 +194,20 @@ _simple(
     _words,
 )
 _simple("writing", "init", "Write a first Evalfile.")
-_simple("public", "catalog", "List public benchmarks by a name or pattern, or `show NAME`; needs no Evalfile.",
-        click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),
-        click.option("--harness", help="Only those of this harness."),
-        click.option("--endpoint", help="Only those that ask chat, completions, embedding or vlm."),
-        click.option("--requires", multiple=True, help="Only those that need this: judge, user, key, token, code, "
-                     "logprobs, tokenizer, tools."),
-        _json)  # fmt: skip
+_simple(
+    "public",
+    "catalog",
+    "List public benchmarks by a name or pattern, or `show NAME`; needs no Evalfile.",
+    click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),
+    click.option("--harness", help="Only those of this harness."),
+    click.option("--endpoint", help="Only those that ask chat, completions, embedding or vlm."),
+    click.option(
+        "--requires",
+        multiple=True,
+        help="Only those that need this: judge, user, key, token, code, logprobs, tokenizer, tools.",
+    ),
+    _json,
+)
 
 
 def run(argv: list[str]) -> int:

@@ -67,9 +67,14 @@ def recall(argv: Sequence[str]) -> tuple[int, str] | None:
 
 
 def remember(
-    argv: Sequence[str], status: int, text: str, paths: Iterable[str], store: str,
-    variables: Mapping[str, str | None], since: int,
-) -> None:  # fmt: skip
+    argv: Sequence[str],
+    status: int,
+    text: str,
+    paths: Iterable[str],
+    store: str,
+    variables: Mapping[str, str | None],
+    since: int,
+) -> None:
     """Keep the verdict of a build that began at `since` (ns since the epoch).
 
     `paths` that do not exist are remembered as absent, folders by their time; `store` is a

@@ -17,11 +17,7 @@ class Plugins:
 
     @cached_property
     def _found(self) -> dict[tuple[str, str], EntryPoint]:
-        return {
-            (group, point.name): point
-            for group in GROUPS
-            for point in entry_points(group=f"evalmake.{group}")
-        }
+        return {(group, point.name): point for group in GROUPS for point in entry_points(group=f"evalmake.{group}")}
 
     def names(self, group: str) -> tuple[str, ...]:
         """The names in a group, nothing imported."""

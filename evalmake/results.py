@@ -32,16 +32,22 @@ class Verdict:
         about = f"eval {self.eval}" + (f", {self.gate.when}" if self.gate.when else "")
         unmet = self.result.met is False
         return problem(
-            "gate-not-met" if unmet else "gate-unjudged", f"{self.result.address}: {self.result.message}",
-            self.gate.span, "not met" if unmet else "", about=about, severity=Severity.GATE,
+            "gate-not-met" if unmet else "gate-unjudged",
+            f"{self.result.address}: {self.result.message}",
+            self.gate.span,
+            "not met" if unmet else "",
+            about=about,
+            severity=Severity.GATE,
             notes=[self.result.detail] if unmet else [],
-        )  # fmt: skip
+        )
 
 
 def gates_of(
-    cells: Iterable[Evaluation], heads: Mapping[str, Head | None], confidence: float | None,
+    cells: Iterable[Evaluation],
+    heads: Mapping[str, Head | None],
+    confidence: float | None,
     others: Iterable[Evaluation] = (),
-) -> list[Verdict]:  # fmt: skip
+) -> list[Verdict]:
     """Every requirement judged over the seeds of its cell, if those in `cells` all have results.
 
     `others` are further seeds, which nobody asked for now: what results they have count as well,
@@ -72,9 +78,7 @@ def gates_of(
     return verdicts
 
 
-def _scores(
-    cells: Iterable[Evaluation], heads: Mapping[str, Head | None]
-) -> dict[int, tuple[Score, ...]]:
+def _scores(cells: Iterable[Evaluation], heads: Mapping[str, Head | None]) -> dict[int, tuple[Score, ...]]:
     """The scores of the cells that have a result, by seed."""
     known = ((cell.seed, heads.get(cell.name)) for cell in cells)
     return {seed: head.scores for seed, head in known if head and head.success is not None}
@@ -86,10 +90,17 @@ def address(cell: Evaluation) -> str:
 
 
 def result_set(
-    title: str, nodes: Sequence[Node], heads: Mapping[str, Head | None], ran: frozenset[str], plan: str,
-    gates: Sequence[GateResult] = (), rows: str = "model", column: str = "benchmark", confidence: float | None = None,
+    title: str,
+    nodes: Sequence[Node],
+    heads: Mapping[str, Head | None],
+    ran: frozenset[str],
+    plan: str,
+    gates: Sequence[GateResult] = (),
+    rows: str = "model",
+    column: str = "benchmark",
+    confidence: float | None = None,
     compare: str = "",
-) -> ResultSet:  # fmt: skip
+) -> ResultSet:
     """The results of `nodes` that are on record."""
     results = []
     missing = []
@@ -101,14 +112,26 @@ def result_set(
         cell = node.evaluation
         results.append(
             Result(
-                cell.name, cell.eval, cell.axes, cell.model.name, cell.benchmark.name, cell.seed, head.metric,
-                head.scores, head.action, head.success, head.attempts, cell.name not in ran, head.started,
-                head.seconds, dict(head.usage),
+                cell.name,
+                cell.eval,
+                cell.axes,
+                cell.model.name,
+                cell.benchmark.name,
+                cell.seed,
+                head.metric,
+                head.scores,
+                head.action,
+                head.success,
+                head.attempts,
+                cell.name not in ran,
+                head.started,
+                head.seconds,
+                dict(head.usage),
             )
-        )  # fmt: skip
+        )
     return ResultSet(
         title, tuple(results), tuple(gates), tuple(missing), plan, rows, column, confidence or 0.95, compare
-    )  # fmt: skip
+    )
 
 
 def items_in(store: Store) -> Callable[[Result], tuple[Item, ...] | None]:
@@ -134,8 +157,6 @@ def _item(line: bytes) -> Item | None:
         cluster = row.get("cluster")
         if not row["item"]:
             return None
-        return Item(
-            str(row["id"]), str(row["item"]), scores, None if cluster is None else str(cluster)
-        )
+        return Item(str(row["id"]), str(row["item"]), scores, None if cluster is None else str(cluster))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -110,9 +110,7 @@ def _tell_waiting(emit: Emit, holder: str) -> None:
     emit(Waiting(holder))
 
 
-def _look(
-    request: Request, workspace: Workspace, graph: Graph, planned: Callable[[Outcome], None]
-) -> Outcome:
+def _look(request: Request, workspace: Workspace, graph: Graph, planned: Callable[[Outcome], None]) -> Outcome:
     """A plan without running: `-n`, `-q`, `-o`."""
     with workspace.store() as store:
         plan = workspace.decide(graph, store, request.always)
@@ -153,9 +151,14 @@ def _read_plan(path: Path) -> object:
 
 
 def _run(
-    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, secrets: Secrets,
+    request: Request,
+    workspace: Workspace,
+    plan: Plan,
+    store: Store,
+    emit: Emit,
+    secrets: Secrets,
     outcome: Outcome,
-) -> frozenset[str]:  # fmt: skip
+) -> frozenset[str]:
     from evalmake.run.events import Began
     from evalmake.run.gateways import Gateways, addresses
     from evalmake.run.gpus import check_gpus
@@ -174,9 +177,18 @@ def _run(
     gateways = Gateways(workshop, workspace.replies(), plan.graph.sources, since, hosts)
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
-        workshop, executors, store, emit, secrets, request.jobs, request.keep_going, servers, gateways,
-        workspace.unasked(plan.graph.nodes), request.detach,
-    )  # fmt: skip
+        workshop,
+        executors,
+        store,
+        emit,
+        secrets,
+        request.jobs,
+        request.keep_going,
+        servers,
+        gateways,
+        workspace.unasked(plan.graph.nodes),
+        request.detach,
+    )
     try:
         report = scheduler.run(nodes)
     except OSError as error:
@@ -254,10 +266,12 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
             if ("secret", name) not in told:
                 told.add(("secret", name))
                 found.error(
-                    "missing-secret", f"the secret `{name}` is neither in the environment nor in the keyring",
-                    wanted[name], notes=[secrets.trouble] if secrets.trouble else [],
+                    "missing-secret",
+                    f"the secret `{name}` is neither in the environment nor in the keyring",
+                    wanted[name],
+                    notes=[secrets.trouble] if secrets.trouble else [],
                     help=[f"set it for this command: export {name}=...", f"or keep it: keyring set {SERVICE} {name}"],
-                )  # fmt: skip
+                )
         known |= set(wanted)
     workshop = Workshop(project, workspace.plugins, workspace.root, environments.of)
     for deployment in _servers(workspace, plan.stale):
@@ -268,13 +282,9 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     return secrets
 
 
-def _conclude(
-    workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome
-) -> None:
+def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
     """Judge the gates, write the reports, gather the results."""
-    heads: dict[str, Head | None] = {
-        n.name: store.head(n.action.digest) for n in graph.nodes.values()
-    }
+    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in graph.nodes.values()}
     nodes = list(graph.nodes.values())
     confidence = workspace.project.settings.confidence
     outcome.verdicts = workspace.verdicts(nodes, heads, store)
@@ -283,16 +293,12 @@ def _conclude(
             if decision.must_write:
                 _write(name, workspace, graph, plan, store, outcome)
     gates = [verdict.result for verdict in outcome.verdicts]
-    outcome.results = result_set(
-        "results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence
-    )
+    outcome.results = result_set("results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence)
     if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
 
 
-def _write(
-    name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome
-) -> None:
+def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
     report = graph.reports[name]
     heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in report.nodes}
     block = report.declared.block
@@ -319,20 +325,14 @@ def _write(
     try:
         exporter().export(results, path)
     except NotImplementedError as error:
-        outcome.problems += fail(
-            "not-available", f"report {name}: {error}", report.declared.span
-        ).diagnostics
+        outcome.problems += fail("not-available", f"report {name}: {error}", report.declared.span).diagnostics
     except OSError as error:
         span = report.declared.fields.spans["path",].value
-        outcome.problems += fail(
-            "report-failed", f"{block.path} cannot be written: {error.strerror}", span
-        ).diagnostics
+        outcome.problems += fail("report-failed", f"{block.path} cannot be written: {error.strerror}", span).diagnostics
     else:
         identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
         if not results.missing:
-            store.write_report(
-                workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)}
-            )
+            store.write_report(workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)})
         outcome.written.append(path)
         return
     outcome.status = FAILED

@@ -43,9 +43,14 @@ class FakeExecutor:
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         with (there / "log").open("wb") as log:
             self._jobs[self.root, job.id] = subprocess.Popen(
-                argv, cwd=there, env={"PATH": os.environ["PATH"], **env, **secrets},
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
+                argv,
+                cwd=there,
+                env={"PATH": os.environ["PATH"], **env, **secrets},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def poll(self, id: str) -> JobState:
         """The state of a process, or unknown."""

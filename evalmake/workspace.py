@@ -35,9 +35,23 @@ if TYPE_CHECKING:
     from evalmake.run.gateways import Replies
 
 COMMANDS = (
-    "accept", "build", "catalog", "clean", "explain", "fmt", "gc", "graph", "init", "list", "logs", "pin", "replies",
-    "show", "verify", "why",
-)  # fmt: skip
+    "accept",
+    "build",
+    "catalog",
+    "clean",
+    "explain",
+    "fmt",
+    "gc",
+    "graph",
+    "init",
+    "list",
+    "logs",
+    "pin",
+    "replies",
+    "show",
+    "verify",
+    "why",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +88,17 @@ class Workspace:
 
     @classmethod
     def open(
-        cls, file: Path, overrides: Sequence[Word] = (), written: Source | None = None,
+        cls,
+        file: Path,
+        overrides: Sequence[Word] = (),
+        written: Source | None = None,
         locked: bool = True,
-    ) -> Workspace:  # fmt: skip
+    ) -> Workspace:
         """Load and expand; EvalmakeError with what is wrong. Without `locked`, as it is written."""
         root = file.absolute().parent / ".evalmake"
         plugins = Plugins()
         with blamed(overrides):
-            project = load(
-                file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked
-            )
+            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked)
             cells = expand(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
@@ -115,8 +130,7 @@ class Workspace:
 
         work, get, secrets = self.root / "work", self.plugins.get, Secrets()
         executors = {
-            name: get("executors", d.plugin)(name, d.settings, work)
-            for name, d in self.project.executors.items()
+            name: get("executors", d.plugin)(name, d.settings, work) for name, d in self.project.executors.items()
         }
         for executor in executors.values():
             executor.reveal = secrets.reveal
@@ -134,8 +148,7 @@ class Workspace:
     def graph_of(self, chosen: Selection) -> Graph:
         """The graph of a selection; a report by itself brings what it tells of."""
         told = {
-            name: (report, report_cells(self.project, self.cells, report))
-            for name, report in chosen.reports.items()
+            name: (report, report_cells(self.project, self.cells, report)) for name, report in chosen.reports.items()
         }
         wanted = dict(chosen.evaluations)
         for _, cells in told.values():
@@ -165,10 +178,13 @@ class Workspace:
         found = Diagnostics()
         for each in self.unpinned(graph):
             found.error(
-                "not-locked", f"{each.title} {each.is_or_are} not in {self.project.lock.path.name}", each.span,
-                "what this means would be decided now", about=each.about,
+                "not-locked",
+                f"{each.title} {each.is_or_are} not in {self.project.lock.path.name}",
+                each.span,
+                "what this means would be decided now",
+                about=each.about,
                 help=["`evalmake pin` writes what it means to the lock, which is to be checked in"],
-            )  # fmt: skip
+            )
         found.check()
 
     def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
@@ -178,9 +194,7 @@ class Workspace:
             return self.report_reasons(report, store)
 
         settings = self.project.settings
-        return decide(
-            graph, store, _age, why_report, self.project.overrides, forced, settings.confidence
-        )
+        return decide(graph, store, _age, why_report, self.project.overrides, forced, settings.confidence)
 
     def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
         """Why a report must be written though none of its results is to change."""
@@ -191,9 +205,7 @@ class Workspace:
         if not path.exists():
             return [Reason("output-missing", f"{report.declared.block.path} is missing")]
         if before.get("(file)") != hash_file(path):
-            return [
-                Reason("output-missing", f"{report.declared.block.path} is not what was written")
-            ]
+            return [Reason("output-missing", f"{report.declared.block.path} is not what was written")]
         now = self.report_walk(report, store)
         same = {k: v for k, v in before.items() if k != "(file)"} == now
         return [] if same else [Reason("changed", "its results or gates")]
@@ -210,16 +222,16 @@ class Workspace:
         heads = {n.name: store.head(n.action.digest) for n in report.nodes}
         return [verdict.result for verdict in self.verdicts(report.nodes, heads, store)]
 
-    def verdicts(
-        self, nodes: Sequence[Node], heads: Mapping[str, Head | None], store: Store
-    ) -> list[Verdict]:
+    def verdicts(self, nodes: Sequence[Node], heads: Mapping[str, Head | None], store: Store) -> list[Verdict]:
         """The requirements of `nodes` judged, also over seeds that are not among them."""
         others = self._other_seeds(nodes)
         every = {**heads, **{n.name: store.head(n.action.digest) for n in others}}
         return gates_of(
-            [n.evaluation for n in nodes], every, self.project.settings.confidence,
+            [n.evaluation for n in nodes],
+            every,
+            self.project.settings.confidence,
             [n.evaluation for n in others],
-        )  # fmt: skip
+        )
 
     def _other_seeds(self, nodes: Sequence[Node]) -> list[Node]:
         """The cells that differ only in their seed from those of `nodes` that have requirements."""
@@ -256,17 +268,15 @@ class Workspace:
         """The row that a report compares with is one of its rows; an override may take it out."""
         for name, (report, cells) in told.items():
             wanted, rows = report.block.compare, report.block.rows
-            names = (
-                {c.eval if rows == "eval" else getattr(c, rows).name for c in cells}
-                if wanted
-                else ()
-            )
+            names = {c.eval if rows == "eval" else getattr(c, rows).name for c in cells} if wanted else ()
             if wanted and wanted not in names and not self.project.overrides:
                 raise fail(
-                    "unknown-word", f"`compare` cannot be `{wanted}`: the report has no such row",
-                    report.fields.spans["compare",].value, about=f"report {name}",
+                    "unknown-word",
+                    f"`compare` cannot be `{wanted}`: the report has no such row",
+                    report.fields.spans["compare",].value,
+                    about=f"report {name}",
                     notes=[f"its rows are {', '.join(sorted(names))}" if names else "it has no rows"],
-                )  # fmt: skip
+                )
 
     def _no_clash(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
         seen: dict[Path, Declared] = {}
@@ -276,17 +286,23 @@ class Workspace:
             path = self.report_path(report)
             if Path(os.path.abspath(path)) in inputs:
                 raise fail(
-                    "same-path", f"{report.block.path} is an input", report.fields.spans["path",].value,
-                    "and this would overwrite it", about=f"report {report.name}",
+                    "same-path",
+                    f"{report.block.path} is an input",
+                    report.fields.spans["path",].value,
+                    "and this would overwrite it",
+                    about=f"report {report.name}",
                     help=["give the report a path of its own"],
-                )  # fmt: skip
+                )
             if path in seen:
                 first = seen[path]
                 raise fail(
-                    "same-path", f"two reports write {report.block.path}", report.fields.spans["path",].value,
-                    "written again here", also=[(first.fields.spans["path",].value, "first written here")],
+                    "same-path",
+                    f"two reports write {report.block.path}",
+                    report.fields.spans["path",].value,
+                    "written again here",
+                    also=[(first.fields.spans["path",].value, "first written here")],
                     about=f"report {report.name}",
-                )  # fmt: skip
+                )
             seen[path] = report
 
 

@@ -30,9 +30,7 @@ TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
 
 
 @pytest.fixture
-def project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Project:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Project:
     """A fresh folder to write Evalfiles in, and to run command lines in."""
     root, home = tmp_path / "project", tmp_path / "home"
     root.mkdir()

@@ -34,9 +34,13 @@ class Daemon:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *self.argv],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                cwd=self.cwd, env=os.environ | self.env,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.cwd,
+                env=os.environ | self.env,
+            )
         until(lambda: ready() or not self.alive(), self.said)
         assert self.alive(), self.said()
 

@@ -24,10 +24,7 @@ from typing import Any
 import docker
 from daemons import until
 
-HOME = Path(
-    os.environ.get("EVALMAKE_TEST_SERVICES")
-    or Path(tempfile.gettempdir()) / "evalmake-test-services"
-)
+HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
 BASE = "evalmake-test/base:bookworm"
 BRIDGE, ADDRESS = "evalmake-test", "10.213.255.1"
 PROGRAMS = (
@@ -105,7 +102,7 @@ class Dockerd:
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [*argv, *self.options], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )  # fmt: skip
+            )
         until(lambda: self.answers() or process.poll() is not None)
         said = (self.folder / "log").read_text(errors="replace")[-2000:]
         assert process.poll() is None, f"dockerd ended: {said}"
@@ -151,8 +148,9 @@ def shared_engine() -> Iterator[Dockerd]:
     tls = certificates()
     options = ["-H", f"tcp://127.0.0.1:{tcp_port()}", "--bridge", BRIDGE]
     options += ["--default-address-pool", "base=10.213.0.0/17,size=24", "--tlsverify"]
-    options += [f"--tls{name}={tls}/{file}.pem" for name, file in
-                (("cacert", "ca"), ("cert", "server"), ("key", "server-key"))]  # fmt: skip
+    options += [
+        f"--tls{name}={tls}/{file}.pem" for name, file in (("cacert", "ca"), ("cert", "server"), ("key", "server-key"))
+    ]
     engine = Dockerd(HOME / "engine", tuple(options))
     with (HOME / "users").open("a") as users:
         with _alone():
@@ -198,8 +196,9 @@ def base_image() -> Path:
             root = Path(folder) / "root"
             subprocess.run(
                 ["debootstrap", "--variant=minbase", "--include=python3", "bookworm", str(root)],
-                check=True, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             for name in _UNWANTED:
                 shutil.rmtree(root / name, ignore_errors=True)
             unfinished = Path(folder) / "tar"
@@ -226,8 +225,23 @@ def certificates() -> Path:
     ):
         (made / "extensions").write_text(extensions)
         openssl("req", *new[:3], "-subj", f"/CN={name}", "-keyout", f"{key}.pem", "-out", "request")
-        openssl("x509", "-req", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-days", "3650",
-                "-CAcreateserial", "-extfile", "extensions", "-out", f"{name}.pem")  # fmt: skip
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            "request",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca-key.pem",
+            "-days",
+            "3650",
+            "-CAcreateserial",
+            "-extfile",
+            "extensions",
+            "-out",
+            f"{name}.pem",
+        )
     with contextlib.suppress(OSError):
         made.rename(folder)
     return folder
@@ -237,9 +251,7 @@ def certificates() -> Path:
 def running(*argv: str, log: Path) -> Iterator[None]:
     """A program, ended in the end."""
     with log.open("wb") as said:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-        )
+        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
     try:
         yield
     finally:

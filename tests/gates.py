@@ -22,9 +22,13 @@ class Gate:
     """
 
     def __init__(
-        self, listener: socket.socket, server: str | tuple[str, int], pattern: str, ahead: int = 0,
+        self,
+        listener: socket.socket,
+        server: str | tuple[str, int],
+        pattern: str,
+        ahead: int = 0,
         midway: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.held: list[str] = []
         self._pattern = re.compile(pattern.encode())
         self._ahead, self._midway = ahead, midway

@@ -136,19 +136,27 @@ class Workspace:
         amount = {"cpu": 64.0, "memory": 2**18, "accelerator_num": 8.0}
         counts = ("deployments", "jobs", "pods", "secrets", "image_pull_secrets")
         return {
-            "build_time": "now", "git_commit": "none", "workspace_name": WORKSPACE,
-            "workspace_tier": "enterprise", "workspace_state": "normal", "supported_shapes": {},
-            "workspace_disk_usage_bytes": 0, "workloads": {f"num_{name}": 0 for name in counts},
+            "build_time": "now",
+            "git_commit": "none",
+            "workspace_name": WORKSPACE,
+            "workspace_tier": "enterprise",
+            "workspace_state": "normal",
+            "supported_shapes": {},
+            "workspace_disk_usage_bytes": 0,
+            "workloads": {f"num_{name}": 0 for name in counts},
             "resource_quota": {"limit": amount, "used": amount},
             "features": {"enable_new_deployment_api": self.new_api},
-        }  # fmt: skip
+        }
 
     def groups(self) -> list[dict[str, Any]]:
         return [
-            {"metadata": {"id": id, "name": name}, "spec": {"volumes": [
-                {"from": "nfs", "name": "shared", "size_in_gb": 100}]}, "status": {"ready_nodes": 1}}
+            {
+                "metadata": {"id": id, "name": name},
+                "spec": {"volumes": [{"from": "nfs", "name": "shared", "size_in_gb": 100}]},
+                "status": {"ready_nodes": 1},
+            }
             for id, name in GROUPS.items()
-        ]  # fmt: skip
+        ]
 
     def shapes(self) -> list[dict[str, Any]]:
         return [
@@ -243,9 +251,7 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return 400, {"code": "InvalidArgument", "message": f"{type(error).__name__}: {error}"}
 
-    def reply(
-        self, status: int, told: Any, more: Mapping[str, str] | None = None, date: str = ""
-    ) -> None:
+    def reply(self, status: int, told: Any, more: Mapping[str, str] | None = None, date: str = "") -> None:
         data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
         self.send_response_only(status)
         self.send_header("Date", date or self.date_time_string())
@@ -258,9 +264,7 @@ class Handler(BaseHTTPRequestHandler):
 Route = Callable[..., tuple[int, Any]]
 
 
-def route(
-    of: Workspace, method: str, path: str, query: Mapping[str, str], body: Any
-) -> tuple[int, Any]:
+def route(of: Workspace, method: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
     """The routes of jobs, endpoints and all that they need."""
     kind, *rest = path.strip("/").split("/")
     whole: dict[tuple[str, str], Callable[[], tuple[int, Any]]] = {

@@ -37,9 +37,13 @@ class Container:
     """A command as a process in a folder of its own."""
 
     def __init__(
-        self, folder: Path, command: list[str], env: Mapping[str, str], binds: Mapping[str, Path],
+        self,
+        folder: Path,
+        command: list[str],
+        env: Mapping[str, str],
+        binds: Mapping[str, Path],
         apart: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         steps = ["mount -t tmpfs none /mnt"]
@@ -132,9 +136,7 @@ class Endpoint:
         self.containers: dict[str, Container] = {}
         self.events: list[dict[str, Any]] = []
         self.crashes = 0
-        self.port: int = (self.component.get("ports") or [{"container_port": 40000}])[0][
-            "container_port"
-        ]
+        self.port: int = (self.component.get("ports") or [{"container_port": 40000}])[0]["container_port"]
         self.requests: list[float] = []  # when each came, of the last minute
         self.tokens = [one["value"] for one in body["spec"].get("api_tokens") or []]
         handler = type("Handling", (Ingress,), {"of": self})
@@ -275,9 +277,7 @@ class Work:
         at = self._run(endpoint, endpoint.component, endpoint.component["command"], True)
         self._tell(endpoint, "Started", f"replica {at}")
 
-    def _run(
-        self, of: Job | Endpoint, spec: dict[str, Any], command: list[str], apart: bool
-    ) -> str:
+    def _run(self, of: Job | Endpoint, spec: dict[str, Any], command: list[str], apart: bool) -> str:
         self._count += 1
         id = f"{of.id}-r{self._count:04x}"
         env = {}
@@ -329,9 +329,7 @@ class Work:
             if endpoint.crashes < CRASHES:
                 endpoint.crashes += 1
                 del endpoint.containers[id]
-                self._tell(
-                    endpoint, "BackOff", f"replica {id} ended and is started again", "Warning"
-                )
+                self._tell(endpoint, "BackOff", f"replica {id} ended and is started again", "Warning")
                 self._replica(endpoint)
 
     def stop_job(self, job: Job) -> None:
@@ -360,9 +358,14 @@ class Work:
     def _tell(self, one: Job | Endpoint, reason: str, message: str, kind: str = "Normal") -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         one.events.append(
-            {"type": kind, "reason": reason, "count": 1, "last_observed_time": at,
-             "regarding": {"name": one.id, "message": message}}
-        )  # fmt: skip
+            {
+                "type": kind,
+                "reason": reason,
+                "count": 1,
+                "last_observed_time": at,
+                "regarding": {"name": one.id, "message": message},
+            }
+        )
 
     # What a test may ask for ----------------------------------------------------------------------
 

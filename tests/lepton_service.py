@@ -22,15 +22,22 @@ from typing import Any
 
 from daemons import Daemon, port
 
-HOME = Path(
-    os.environ.get("EVALMAKE_TEST_SERVICES")
-    or Path(tempfile.gettempdir()) / "evalmake-test-services"
-)
+HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
 CLIENT = "leptonai==0.47.1"
 NEEDED = (
-    "click", "contextlib2", "fastapi", "h2", "httpx==0.27.2", "loguru", "opentelemetry-api",
-    "opentelemetry-sdk", "pydantic", "pyyaml", "requests", "rich",
-)  # fmt: skip
+    "click",
+    "contextlib2",
+    "fastapi",
+    "h2",
+    "httpx==0.27.2",
+    "loguru",
+    "opentelemetry-api",
+    "opentelemetry-sdk",
+    "pydantic",
+    "pyyaml",
+    "requests",
+    "rich",
+)
 """Of what the package names, that which its API imports: the rest is half a gigabyte."""
 TOKEN = "a token of the workspace"
 WORKSPACE = "acme"

@@ -50,9 +50,7 @@ class Project:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
         return path
 
-    def run(
-        self, *argv: str, env: Mapping[str, str] | None = None, status: int | None = 0
-    ) -> Result:
+    def run(self, *argv: str, env: Mapping[str, str] | None = None, status: int | None = 0) -> Result:
         """Run a command line in process, in the folder; `status=None` accepts any exit status."""
         self._capture.readouterr()
         with self._monkeypatch.context() as patched:

@@ -33,9 +33,7 @@ class Registry:
     host: str
     auth: tuple[str, str] | None = None
 
-    def image(
-        self, tag: str, text: str = "", platform: tuple[str, str] = ("linux", "amd64")
-    ) -> str:
+    def image(self, tag: str, text: str = "", platform: tuple[str, str] = ("linux", "amd64")) -> str:
         """Push an image of one platform that holds nothing but `text`; its digest."""
         repository, _, tag = tag.partition(":")
         config = {"os": platform[0], "architecture": platform[1], "author": text}
@@ -51,8 +49,7 @@ class Registry:
         """Push an index of manifests that were pushed before, by digest and platform; its digest."""
         repository, _, tag = tag.partition(":")
         described = [
-            {"mediaType": MANIFEST, "digest": digest, "size": 1, "platform": platform}
-            for digest, platform in entries
+            {"mediaType": MANIFEST, "digest": digest, "size": 1, "platform": platform} for digest, platform in entries
         ]
         whole = {"schemaVersion": 2, "mediaType": INDEX, "manifests": described}
         return self._put(repository, tag, INDEX, whole)
@@ -91,9 +88,7 @@ def registry(folder: Path, guarded: bool = False) -> Iterator[Registry]:
         config["auth"] = {"htpasswd": {"realm": "tests", "path": str(folder / "htpasswd")}}
     (folder / "config.yml").write_text(json.dumps(config))
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [PROGRAM, "serve", "config.yml"], cwd=folder, stdout=log, stderr=log
-        )
+        server = subprocess.Popen([PROGRAM, "serve", "config.yml"], cwd=folder, stdout=log, stderr=log)
         try:
             wait_for(lambda: _answers(port) or server.poll() is not None)
             assert server.poll() is None, (folder / "log").read_text()

@@ -90,9 +90,7 @@ class Upstream:
                     await self._do(step, reader, writer)
         writer.close()
 
-    async def _do(
-        self, step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _do(self, step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if isinstance(step, bytes):
             try:
                 writer.write(step)

@@ -43,17 +43,31 @@ class Accounting:
         fresh = not self.data.exists()
         if fresh:
             subprocess.run(
-                ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--user=root",
-                 "--skip-test-db", "--auth-root-authentication-method=normal"],
-                check=True, capture_output=True,
-            )  # fmt: skip
+                [
+                    "mariadb-install-db",
+                    "--no-defaults",
+                    f"--datadir={self.data}",
+                    "--user=root",
+                    "--skip-test-db",
+                    "--auth-root-authentication-method=normal",
+                ],
+                check=True,
+                capture_output=True,
+            )
         self.database.start(lambda: listens(self.database_port))
         if fresh:
             subprocess.run(
-                ["mariadb", "--no-defaults", "-h127.0.0.1", f"-P{self.database_port}", "-uroot", "-e",
-                 "CREATE DATABASE slurm; GRANT ALL ON slurm.* TO slurm@'127.0.0.1' IDENTIFIED BY 'slurm'"],
+                [
+                    "mariadb",
+                    "--no-defaults",
+                    "-h127.0.0.1",
+                    f"-P{self.database_port}",
+                    "-uroot",
+                    "-e",
+                    "CREATE DATABASE slurm; GRANT ALL ON slurm.* TO slurm@'127.0.0.1' IDENTIFIED BY 'slurm'",
+                ],
                 check=True,
-            )  # fmt: skip
+            )
         self.slurmdbd.start(lambda: listens(self.port))
 
     def stop(self) -> None:

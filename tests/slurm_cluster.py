@@ -82,9 +82,14 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, *, accounting: bool = False, nodes: int = 2, cgroups: bool = False,
+        self,
+        folder: Path,
+        *,
+        accounting: bool = False,
+        nodes: int = 2,
+        cgroups: bool = False,
         conf: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.folder, self.port = folder, port()
         name = f"n{self.port}-" if cgroups else "n"  # a node's cgroup has its name
         self.nodes = [f"{name}{at + 1}" for at in range(nodes)]
@@ -102,10 +107,11 @@ class Cluster:
         controller = ["slurmctld", "-D", "-f", str(self.conf)]
         self.controller = Daemon(controller, folder / "log" / "slurmctld", folder)
         self.daemons = {
-            node: Daemon(["slurmd", "-D", "-N", node, "-f", str(self.conf)],
-                         folder / "log" / node, folder / "spool" / node)  # jobs' keepers stay there
+            node: Daemon(
+                ["slurmd", "-D", "-N", node, "-f", str(self.conf)], folder / "log" / node, folder / "spool" / node
+            )  # jobs' keepers stay there
             for node in self.nodes
-        }  # fmt: skip
+        }
 
     def _munged(self) -> list[str]:
         at = self.folder / "munge"
@@ -285,9 +291,7 @@ def _removed(cgroup: Path) -> bool:
 
 
 @contextlib.contextmanager
-def cluster(
-    *, accounting: bool = False, nodes: int = 2, cgroups: bool = False, **conf: str
-) -> Iterator[Cluster]:
+def cluster(*, accounting: bool = False, nodes: int = 2, cgroups: bool = False, **conf: str) -> Iterator[Cluster]:
     """A running cluster in a folder that every user may enter; nothing is left of it."""
     docker_engine.HOME.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=docker_engine.HOME))

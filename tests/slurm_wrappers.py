@@ -46,11 +46,7 @@ class Wrappers:
         (self.folder / "calls").chmod(0o666)
         for name in COMMANDS:
             script = self.bin / name
-            script.write_text(
-                _SCRIPT.format(
-                    name=name, folder=self.folder, conf=self.conf, real=shutil.which(name)
-                )
-            )
+            script.write_text(_SCRIPT.format(name=name, folder=self.folder, conf=self.conf, real=shutil.which(name)))
             script.chmod(0o755)
 
     @property

@@ -45,9 +45,20 @@ class Login:
         self.bin.mkdir(parents=True)
         forget_users()
         subprocess.run(
-            ["useradd", "--no-create-home", "--user-group", "--home-dir", str(self.home),
-             "--shell", "/bin/bash", "--password", "*", self.user], check=True,
-        )  # fmt: skip
+            [
+                "useradd",
+                "--no-create-home",
+                "--user-group",
+                "--home-dir",
+                str(self.home),
+                "--shell",
+                "/bin/bash",
+                "--password",
+                "*",
+                self.user,
+            ],
+            check=True,
+        )
         known = pwd.getpwnam(self.user)
         self.uid, self.gid = known.pw_uid, known.pw_gid
         for place in (self.home, self.work):

@@ -44,10 +44,7 @@ def put_mgsm(root: Path) -> None:
     for at, language in enumerate(MGSM):
         data = [{"split": "test", "path": f"{language}.jsonl"}]
         configs.append({"config_name": language, "data_files": data})
-        rows = [
-            {"question": f"What is {n} + {at}?", "answer_number": "" if n % 3 else "1"}
-            for n in range(2)
-        ]
+        rows = [{"question": f"What is {n} + {at}?", "answer_number": "" if n % 3 else "1"} for n in range(2)]
         write(folder / f"{language}.jsonl", rows)
     (folder / "README.md").write_text(f"---\n{json.dumps({'configs': configs})}\n---\n")
 

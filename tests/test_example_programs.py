@@ -35,17 +35,18 @@ def answer(seen: Seen) -> list[bytes]:
     return [reply(said(next((ANSWERS[word] for word in ANSWERS if word in prompt), "no idea")))]
 
 
-def scores(
-    project: Project, file: str, example: str, keys: str, limit: int
-) -> dict[str, float | None]:
+def scores(project: Project, file: str, example: str, keys: str, limit: int) -> dict[str, float | None]:
     """The scores of an example's benchmark of its name, with other keys, asking the scripted model."""
     shutil.copytree(EXAMPLES, project.root, dirs_exist_ok=True)
-    project.write("Evalfile", f"""
+    project.write(
+        "Evalfile",
+        f"""
 include "{file}.evalfile"
 model scripted {{ endpoint = "{Upstream(answer).url}", name = "scripted" }}
 benchmark here from {example} {{ image = none, {keys} }}
 eval here {{ model = scripted, benchmark = here, limit = {limit} }}
-""")  # fmt: skip
+""",
+    )
     project.run("here")
     workspace = Workspace.open(project.root / "Evalfile")
     node = workspace.graph(()).nodes["here"]

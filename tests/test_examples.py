@@ -13,18 +13,14 @@ from projects import Project, check_golden
 EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
 SNAPSHOTS = Path(__file__).parent / "spec" / "examples"
 README = (EXAMPLES.parent / "README.md").read_text()
-SECRETS = re.findall(
-    r'secret\("(\w+)"\)', "".join(p.read_text() for p in EXAMPLES.rglob("*.evalfile"))
-)
+SECRETS = re.findall(r'secret\("(\w+)"\)', "".join(p.read_text() for p in EXAMPLES.rglob("*.evalfile")))
 NAMES = sorted(path.name for path in EXAMPLES.glob("*.evalfile"))
 
 
 @pytest.fixture
 def examples(project: Project) -> Project:
     """A copy of the examples."""
-    shutil.copytree(
-        EXAMPLES, project.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".evalmake")
-    )
+    shutil.copytree(EXAMPLES, project.root, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".evalmake"))
     return project
 
 

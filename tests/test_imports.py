@@ -43,9 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 def third_party(folder: Path, *argv: str, status: int = 0) -> set[str]:
     """The top names that `evalmake argv` loads beyond the standard library and evalmake."""
-    return {
-        name for name in loaded(folder, *argv, status=status) if name not in sys.stdlib_module_names
-    } - {"evalmake"}
+    return {name for name in loaded(folder, *argv, status=status) if name not in sys.stdlib_module_names} - {"evalmake"}
 
 
 def loaded(folder: Path, *argv: str, status: int = 0) -> set[str]:
@@ -56,9 +54,7 @@ def loaded(folder: Path, *argv: str, status: int = 0) -> set[str]:
 def modules(folder: Path, *argv: str, status: int = 0) -> set[str]:
     """The modules that `evalmake argv` loads."""
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, *argv], cwd=folder, env=env, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROBE, *argv], cwd=folder, env=env, capture_output=True, text=True)
     assert done.returncode == status, done.stderr
     return set(json.loads(done.stderr.splitlines()[-1]))
 
@@ -69,8 +65,10 @@ def test_an_up_to_date_build_loads_next_to_nothing(folder: Path) -> None:
         modules(folder)
     found = modules(folder)
     assert {name for name in found if name.startswith("evalmake")} == {
-        "evalmake", "evalmake.__main__", "evalmake.fastpath",
-    }  # fmt: skip
+        "evalmake",
+        "evalmake.__main__",
+        "evalmake.fastpath",
+    }
     assert {n.split(".")[0] for n in found} - set(sys.stdlib_module_names) <= {"evalmake", "xxhash"}
     assert not {"json", "re", "pathlib", "dataclasses", "sqlite3"} & loaded(folder)
 

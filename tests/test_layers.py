@@ -41,13 +41,23 @@ ADDRESSES = {
     "pyarrow": ("native",),
     "keyring": ("run.secrets",),
     "pydantic": (
-        "project.schema", "project.declare", "project.load", "project.validate", "project.references",
-        "planner.ports", "store.records", "executors", "harnesses", "engines", "exporters", "gateway",
+        "project.schema",
+        "project.declare",
+        "project.load",
+        "project.validate",
+        "project.references",
+        "planner.ports",
+        "store.records",
+        "executors",
+        "harnesses",
+        "engines",
+        "exporters",
+        "gateway",
     ),
     "pydantic_core": ("project.schema",),
     "rich": ("ui",),
     "yaml": ("harnesses.nemo_results", "executors.lepton.login"),
-}  # fmt: skip
+}
 
 
 def imports(path: Path) -> set[str]:

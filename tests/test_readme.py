@@ -60,9 +60,7 @@ def _run(command: str, folder: Path) -> str:
 
 
 def _python(argv: list[str], folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, *argv], cwd=folder, capture_output=True, text=True, timeout=120
-    )
+    done = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -135,9 +133,7 @@ def test_the_quickstart_has_nothing_to_pin(checkout: Path) -> None:
 
 def test_replies_are_exported_and_cleared(checkout: Path) -> None:
     """The replies of the quickstart's six hundred questions go into a folder, and can be forgotten."""
-    assert "replies: 600 replies added, 600 in all" in _run(
-        f"{QUICKSTART} replies export replies", checkout
-    )
+    assert "replies: 600 replies added, 600 in all" in _run(f"{QUICKSTART} replies export replies", checkout)
     assert _run(f"{QUICKSTART} replies clear", checkout) == "600 replies removed\n"
     assert _run(f"{QUICKSTART} replies", checkout).startswith("0 replies, ")
 
@@ -153,9 +149,7 @@ def test_init_writes_what_runs(tmp_path: Path) -> None:
 def test_the_gate_runs_the_two_commands() -> None:
     """`.ci/run` takes both commands from the README, so that they are what is checked."""
     gate = (ROOT / ".ci/run").read_text()
-    assert (
-        set(re.findall(r"\$\(command_of (\w+)\)", gate)) == set(BLOCKS) == {"quickstart", "tests"}
-    )
+    assert set(re.findall(r"\$\(command_of (\w+)\)", gate)) == set(BLOCKS) == {"quickstart", "tests"}
 
 
 def test_extras_exist() -> None:
@@ -163,9 +157,7 @@ def test_extras_exist() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = re.findall(r"install [^`\n]*?'(?:\.|evalmake)\[([\w,]+)\]'", TEXT)
     assert len(named) > 1
-    assert {extra for each in named for extra in each.split(",")} <= set(
-        declared["optional-dependencies"]
-    )
+    assert {extra for each in named for extra in each.split(",")} <= set(declared["optional-dependencies"])
 
 
 def test_the_benchmarks_print_figures() -> None:

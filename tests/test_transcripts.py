@@ -164,9 +164,7 @@ def planned_and_edited(project: Project) -> None:
 
 def changing(project: Project) -> None:
     """An evaluation that changes the data of the next one."""
-    edited("seed      in 1..2\n", "seed      = 1\n", "    limit     = LIMIT\n}\n", "}\n" + NEXT)(
-        project
-    )
+    edited("seed      in 1..2\n", "seed      = 1\n", "    limit     = LIMIT\n}\n", "}\n" + NEXT)(project)
     project.write("sums.jsonl", "{}\n")
     project.write("job.sh", CHANGING + JOB)
 
@@ -176,7 +174,8 @@ STAGES: dict[str, Stage] = {
     "bad-override": edited("LIMIT = 500", "LIMIT = 500\nSEEDS = [1, 2]", "in 1..2", "in SEEDS"),
     "bad-plan": also("notes.json", '{"to": "do"}\n'),
     "digest-mismatch": also(
-        "common.evalfile", "SEED = 1\n",
+        "common.evalfile",
+        "SEED = 1\n",
         edited("LIMIT = 500", f'include "common.evalfile" sha256:{64 * "0"}\nLIMIT = 500'),
     ),
     "duplicate-override": PLAIN,
@@ -187,9 +186,7 @@ STAGES: dict[str, Stage] = {
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),
     "gate-unjudged": edited("limit     = LIMIT", "limit     = LIMIT\n    require acuracy >= 70%"),
     "input-changed": changing,
-    "job-failed": also(
-        ".evalmake/inputs", "", edited("    run  ", '    files   = file("job.sh")\n    run  ')
-    ),
+    "job-failed": also(".evalmake/inputs", "", edited("    run  ", '    files   = file("job.sh")\n    run  ')),
     "missing-harness": edited("command", "lm-eval", '    run     = "sh ../../../job.sh"\n', '    task    = "gsm8k"\n'),
     "missing-secret": edited('"acme-7b"', '"acme-7b"\n    api_key  = secret("ACME_KEY")'),
     "newer-store": of_a_later_version,
@@ -202,14 +199,15 @@ STAGES: dict[str, Stage] = {
     "plan-moved": planned_and_edited,
     "replies-failed": also(".evalmake/store/replies/cache.db", b"\0garbage" * 1024),
     "report-failed": also(
-        "reports/scorecard.md/notes.txt", "",
+        "reports/scorecard.md/notes.txt",
+        "",
         edited("eval grid", 'report r { of = [grid], path = "reports/scorecard.md" }\n\neval grid'),
     ),
     "service-failed": edited("model acme {\n", SERVER, ENDPOINT, ""),
     "store-damaged": garbage,
     "store-failed": also(".evalmake/store/cache.db/file", ""),
     "unknown-code": PLAIN,
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -282,9 +280,7 @@ def test_says_what_the_page_shows(code: str, stage: Callable[[str], Project]) ->
 
 
 @pytest.mark.parametrize("code", [code for code in STAGES if mends(code)])
-def test_mends_as_the_page_says(
-    code: str, stage: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_mends_as_the_page_says(code: str, stage: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first transcript, the commands that a page ends in do what they are to do."""
     project = stage(code)
     project.run(*command(code), status=None)

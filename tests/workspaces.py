@@ -90,9 +90,7 @@ class Bench:
 
     def sums(self, count: int = 20, name: str = "sums.jsonl") -> None:
         """Write `count` questions that the mock server can answer."""
-        rows = [
-            {"question": f"What is {at} + {at + 3}?", "answer": 2 * at + 3} for at in range(count)
-        ]
+        rows = [{"question": f"What is {at} + {at + 3}?", "answer": 2 * at + 3} for at in range(count)]
         (self.root / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
     def job(self, text: str, name: str = "job.sh") -> None:

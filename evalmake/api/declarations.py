@@ -15,9 +15,7 @@ from typing import ClassVar, Literal, Never, Union
 from evalmake.lang.values import SecretRef
 
 Api = Literal["chat", "completions", "embeddings", "vlm"]
-Value = Union[
-    None, bool, int, float, str, Path, SecretRef, "Declaration", Sequence["Value"], Mapping[str, "Value"]
-]  # fmt: skip
+Value = Union[None, bool, int, float, str, Path, SecretRef, "Declaration", Sequence["Value"], Mapping[str, "Value"]]
 Map = Mapping[str, Value]
 
 
@@ -48,17 +46,39 @@ class Deployment(Declaration):
     kind = "deployment"
 
     def __init__(
-        self, *, engine: str, image: str | None = None, weights: str | Path | None = None,
-        digest: str | None = None, args: Map | None = None, env: Map | None = None,
-        run: str | None = None, port: int | None = None, health: str | None = None,
-        executor: Executor | str | None = None, resources: Map | None = None,
-        ready: str | None = None, replicas: int | None = None, **settings: Value,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        engine: str,
+        image: str | None = None,
+        weights: str | Path | None = None,
+        digest: str | None = None,
+        args: Map | None = None,
+        env: Map | None = None,
+        run: str | None = None,
+        port: int | None = None,
+        health: str | None = None,
+        executor: Executor | str | None = None,
+        resources: Map | None = None,
+        ready: str | None = None,
+        replicas: int | None = None,
+        **settings: Value,
+    ) -> None:
         super().__init__(
-            engine=engine, image=image, weights=weights, digest=digest, args=args, env=env, run=run,
-            port=port, health=health, executor=executor, resources=resources, ready=ready,
-            replicas=replicas, **settings,
-        )  # fmt: skip
+            engine=engine,
+            image=image,
+            weights=weights,
+            digest=digest,
+            args=args,
+            env=env,
+            run=run,
+            port=port,
+            health=health,
+            executor=executor,
+            resources=resources,
+            ready=ready,
+            replicas=replicas,
+            **settings,
+        )
 
 
 class Model(Declaration):
@@ -67,16 +87,35 @@ class Model(Declaration):
     kind = "model"
 
     def __init__(
-        self, *, endpoint: str | None = None, name: str | None = None, api: Api | None = None,
-        deployment: Deployment | None = None, revision: str | None = None, adapter: Map | None = None,
-        api_key: SecretRef | None = None, headers: Map | None = None, concurrency: int | None = None,
-        rate: str | None = None, max_age: str | None = None, **unknown: Never,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        endpoint: str | None = None,
+        name: str | None = None,
+        api: Api | None = None,
+        deployment: Deployment | None = None,
+        revision: str | None = None,
+        adapter: Map | None = None,
+        api_key: SecretRef | None = None,
+        headers: Map | None = None,
+        concurrency: int | None = None,
+        rate: str | None = None,
+        max_age: str | None = None,
+        **unknown: Never,
+    ) -> None:
         super().__init__(
-            endpoint=endpoint, name=name, api=api, deployment=deployment, revision=revision,
-            adapter=adapter, api_key=api_key, headers=headers, concurrency=concurrency, rate=rate,
-            max_age=max_age, **unknown,
-        )  # fmt: skip
+            endpoint=endpoint,
+            name=name,
+            api=api,
+            deployment=deployment,
+            revision=revision,
+            adapter=adapter,
+            api_key=api_key,
+            headers=headers,
+            concurrency=concurrency,
+            rate=rate,
+            max_age=max_age,
+            **unknown,
+        )
 
 
 class Benchmark(Declaration):
@@ -85,15 +124,35 @@ class Benchmark(Declaration):
     kind = "benchmark"
 
     def __init__(
-        self, *, harness: str, image: str | None = None, packages: Sequence[str] | None = None,
-        task: str | None = None, fewshot: int | None = None, dataset: str | Path | None = None,
-        digest: str | None = None, files: str | Path | None = None, params: Map | None = None,
-        adapter: Map | None = None, metric: str | None = None, **settings: Value,
-    ) -> None:  # fmt: skip
+        self,
+        *,
+        harness: str,
+        image: str | None = None,
+        packages: Sequence[str] | None = None,
+        task: str | None = None,
+        fewshot: int | None = None,
+        dataset: str | Path | None = None,
+        digest: str | None = None,
+        files: str | Path | None = None,
+        params: Map | None = None,
+        adapter: Map | None = None,
+        metric: str | None = None,
+        **settings: Value,
+    ) -> None:
         super().__init__(
-            harness=harness, image=image, packages=packages, task=task, fewshot=fewshot, dataset=dataset,
-            digest=digest, files=files, params=params, adapter=adapter, metric=metric, **settings,
-        )  # fmt: skip
+            harness=harness,
+            image=image,
+            packages=packages,
+            task=task,
+            fewshot=fewshot,
+            dataset=dataset,
+            digest=digest,
+            files=files,
+            params=params,
+            adapter=adapter,
+            metric=metric,
+            **settings,
+        )
 
 
 class Executor(Declaration):
@@ -101,9 +160,7 @@ class Executor(Declaration):
 
     kind = "executor"
 
-    def __init__(
-        self, *, backend: str, slots: int | None = None, env: Map | None = None, **settings: Value
-    ) -> None:
+    def __init__(self, *, backend: str, slots: int | None = None, env: Map | None = None, **settings: Value) -> None:
         super().__init__(backend=backend, slots=slots, env=env, **settings)
 
 

@@ -63,8 +63,7 @@ class Plan:
 def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -> Project:
     """An Evalfile, its UPPER_CASE variables overridden; a text is what would be typed after NAME=."""
     words = tuple(
-        f"{name}={value if isinstance(value, str) else show(value)}"
-        for name, value in (overrides or {}).items()
+        f"{name}={value if isinstance(value, str) else show(value)}" for name, value in (overrides or {}).items()
     )
     file = Path(path).absolute()
     with readably():
@@ -74,9 +73,13 @@ def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -
         workspace = Workspace.open(file, typed.overrides)
         project = workspace.project
         return Project(
-            file, words, {name: tuple(c.name for c in cells) for name, cells in workspace.cells.items()},
-            tuple(project.reports), tuple(project.aliases), listing(workspace, False),
-        )  # fmt: skip
+            file,
+            words,
+            {name: tuple(c.name for c in cells) for name, cells in workspace.cells.items()},
+            tuple(project.reports),
+            tuple(project.aliases),
+            listing(workspace, False),
+        )
 
 
 def plan(project: Project, targets: str | Sequence[str] = ()) -> Plan:

@@ -23,12 +23,24 @@ _TAIL = 6  # lines
 
 
 def evaluate(
-    model: Model, benchmark: Benchmark, *, seed: int = 0, limit: int | None = None, params: Map | None = None,
-    adapter: Map | None = None, require: str | Sequence[str] | None = None, confidence: float | str | None = None,
-    executor: Executor | str | None = None, resources: Map | None = None, timeout: str | None = None,
-    retries: int | None = None, workspace: str | PathLike[str] = ".", always: bool = False,
-    progress: Progress = False, **unknown: Never,
-) -> Result:  # fmt: skip
+    model: Model,
+    benchmark: Benchmark,
+    *,
+    seed: int = 0,
+    limit: int | None = None,
+    params: Map | None = None,
+    adapter: Map | None = None,
+    require: str | Sequence[str] | None = None,
+    confidence: float | str | None = None,
+    executor: Executor | str | None = None,
+    resources: Map | None = None,
+    timeout: str | None = None,
+    retries: int | None = None,
+    workspace: str | PathLike[str] = ".",
+    always: bool = False,
+    progress: Progress = False,
+    **unknown: Never,
+) -> Result:
     """The result of one evaluation: that of an earlier call if nothing has changed, else it is run.
 
     What it is given are the keys of an Evalfile's `eval`; `require` are its requirements, as
@@ -37,10 +49,20 @@ def evaluate(
     far it is, or is called with each event.
     """
     evaluation = Eval(
-        model=model, benchmark=benchmark, seed=seed, limit=limit, params=params, adapter=adapter,
-        confidence=confidence, executor=executor, resources=resources, timeout=timeout,
-        retries=retries, **unknown, require=require,
-    )  # fmt: skip
+        model=model,
+        benchmark=benchmark,
+        seed=seed,
+        limit=limit,
+        params=params,
+        adapter=adapter,
+        confidence=confidence,
+        executor=executor,
+        resources=resources,
+        timeout=timeout,
+        retries=retries,
+        **unknown,
+        require=require,
+    )
     folder = Path(workspace)
     with readably():
         written = write(evaluation, folder, Plugins())

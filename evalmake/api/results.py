@@ -148,14 +148,25 @@ def result_of(
         pooled = pool([score], confidence)
         low, high = pooled.low, pooled.high
         interval = None if low is None or high is None else (low, high)
-        scores[score.metric] = Score(
-            score.metric, score.value, pooled.stderr, interval, score.scored, score.unscored
-        )
+        scores[score.metric] = Score(score.metric, score.value, pooled.stderr, interval, score.scored, score.unscored)
     return Result(
-        recorded.name, recorded.model, recorded.benchmark, recorded.seed, dict(recorded.axes),
-        recorded.metric, scores, gates, dict(recorded.usage), recorded.action, recorded.attempt,
-        recorded.started, recorded.seconds, recorded.reused, evalfile, store,
-    )  # fmt: skip
+        recorded.name,
+        recorded.model,
+        recorded.benchmark,
+        recorded.seed,
+        dict(recorded.axes),
+        recorded.metric,
+        scores,
+        gates,
+        dict(recorded.usage),
+        recorded.action,
+        recorded.attempt,
+        recorded.started,
+        recorded.seconds,
+        recorded.reused,
+        evalfile,
+        store,
+    )
 
 
 def output(store: Store, attempt: ActionResult | None, name: str) -> bytes | None:

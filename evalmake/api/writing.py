@@ -151,9 +151,7 @@ class _Writer:
             return own if key in own.model_fields else None
         chooser, group, _ = PLUGGED[declared.kind]
         try:
-            settings: type[Block] = self.plugins.get(
-                group, str(declared.keys.get(chooser))
-            ).Settings
+            settings: type[Block] = self.plugins.get(group, str(declared.keys.get(chooser))).Settings
         except KeyError:
             return None
         return settings if key in settings.model_fields else None
@@ -189,9 +187,10 @@ class _Writer:
                 return meant
         if not place.refuses(SecretRef("")):  # the text may be the secret itself: it is not shown
             raise fail(
-                "secret-place", f"`{place.argument}` takes a secret, and this is a text",
+                "secret-place",
+                f"`{place.argument}` takes a secret, and this is a text",
                 help=['name it: `evalmake.secret("NAME")` takes it from the environment or the keyring'],
-            )  # fmt: skip
+            )
         unquoted = "quoted_word" in place.refuses(text) and NAME.fullmatch(text)
         return Symbol(text) if unquoted else text
 
@@ -251,9 +250,7 @@ def _key(statement: tree.Statement) -> str:
 def _word(key: object, place: _Place) -> str:
     if isinstance(key, str) and key.isprintable() and '"' not in key and not key.endswith("\\"):
         return key
-    raise fail(
-        "wrong-type", f"`{place.argument}` has the key {key!r}, which an Evalfile cannot say"
-    )
+    raise fail("wrong-type", f"`{place.argument}` has the key {key!r}, which an Evalfile cannot say")
 
 
 def _items(value: object, argument: str) -> Sequence[object]:

@@ -16,11 +16,20 @@ from evalmake.workspace import Request, Workspace, find_evalfile
 def request_of(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str] = ()) -> Request:
     """Words and flags as one request."""
     return Request(
-        locate(flags.get("file")), Words.of(words), flags.get("dry_run", False) or bool(flags.get("output")),
-        flags.get("output"), flags.get("plan"), flags.get("jobs"), flags.get("keep_going", False),
-        flags.get("always", False), flags.get("question", False), json=flags.get("as_json", False),
-        locked=flags.get("locked", False), detach=flags.get("detach", False), argv=tuple(argv),
-    )  # fmt: skip
+        locate(flags.get("file")),
+        Words.of(words),
+        flags.get("dry_run", False) or bool(flags.get("output")),
+        flags.get("output"),
+        flags.get("plan"),
+        flags.get("jobs"),
+        flags.get("keep_going", False),
+        flags.get("always", False),
+        flags.get("question", False),
+        json=flags.get("as_json", False),
+        locked=flags.get("locked", False),
+        detach=flags.get("detach", False),
+        argv=tuple(argv),
+    )
 
 
 def locate(file: Path | None) -> Path:
@@ -30,9 +39,10 @@ def locate(file: Path | None) -> Path:
     found = find_evalfile(Path.cwd())
     if found is None:
         raise fail(
-            "missing-file", "there is no `Evalfile` here or in a folder above",
+            "missing-file",
+            "there is no `Evalfile` here or in a folder above",
             help=["name one with -f, or begin with `evalmake init`"],
-        )  # fmt: skip
+        )
     if found.parent != Path.cwd():
         click.echo(f"using {found}", err=True)
         return found

@@ -56,13 +56,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
         click.echo(json.dumps(showing.outcome_json(outcome), ensure_ascii=False))
     elif not quiet:
         click.echo(render_outcome(outcome), nl=False)
-    if (
-        outcome.plan.is_empty
-        and not outcome.ran
-        and not request.json
-        and not request.plan
-        and not quiet
-    ):
+    if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not quiet:
         _remember(outcome, argv, began)
     return outcome.status
 
@@ -95,9 +89,7 @@ def _print_previews(outcome: Outcome) -> None:
     workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
     with workspace.store() as store:
         heads = {node.name: store.head(node.action.digest) for node in plan.stale}
-    nodes = [
-        (node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale
-    ]
+    nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
     for name, made in previews(workshop, workspace.executors(), plan.graph, nodes):
         click.echo(f"\n{name}\n{json.dumps(made, indent=2)}")
 
@@ -120,9 +112,7 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
         return  # tomorrow's verdict may differ without a change
     files = {str(path) for path in project.world.hashes.seen}
     files |= {str(file.path) for file in project.files.files}
-    files |= project.files.absent | {
-        str(workspace.report_path(r)) for r in project.reports.values()
-    }
+    files |= project.files.absent | {str(workspace.report_path(r)) for r in project.reports.values()}
     for root, pattern in project.world.globs | project.files.globs:
         deep = "/" in pattern or "**" in pattern
         inner = Path(root).rglob("*") if deep else ()
@@ -137,6 +127,4 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
         files |= kept.files(node.action.digest for node in outcome.plan.graph.nodes.values())
     store = str(workspace.store_folder / "cache.db")
     text = nothing_to_do(outcome)
-    fastpath.remember(
-        argv, outcome.status, text, files, store, project.world.asked | variables, began
-    )
+    fastpath.remember(argv, outcome.status, text, files, store, project.world.asked | variables, began)

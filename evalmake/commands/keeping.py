@@ -56,9 +56,7 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
         wrong.append(f"the response cache, which evaluations go on without: {damage}")
     for line in wrong:
         click.echo(line)
-    click.echo(
-        f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match")
-    )
+    click.echo(f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match"))
     return 2 if wrong else 0
 
 
@@ -139,9 +137,7 @@ def replies_command(
     from evalmake.ui import kept
 
     if (action == "export") != (folder is not None) or (action and as_json):
-        raise click.UsageError(
-            "write `evalmake replies [--json]`, `replies export FOLDER` or `replies clear`"
-        )
+        raise click.UsageError("write `evalmake replies [--json]`, `replies export FOLDER` or `replies clear`")
     workspace = Workspace.open(locate(file))
     ours = workspace.replies_folder
     if folder is not None:
@@ -150,14 +146,11 @@ def replies_command(
         return 0
     if action == "clear":
         held = keeping.clear(ours)
-        click.echo(
-            "removed what could not be read" if held.trouble else f"{held.replies} replies removed"
-        )
+        click.echo("removed what could not be read" if held.trouble else f"{held.replies} replies removed")
         return 0
     held = keeping.holding(ours)
     seeds = {
-        name: keeping.holding(workspace.project.folder / name, ours=False)
-        for name in workspace.project.settings.seeds
+        name: keeping.holding(workspace.project.folder / name, ours=False) for name in workspace.project.settings.seeds
     }
     told = kept.as_json if as_json else kept.as_text
     click.echo(told(ours, workspace.project.settings.replies, held, seeds))

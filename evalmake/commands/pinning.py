@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 
 def pin_command(
-    file: Path | None, directory: Path | None, words: Sequence[str], update: bool, check: bool,
+    file: Path | None,
+    directory: Path | None,
+    words: Sequence[str],
+    update: bool,
+    check: bool,
     as_json: bool,
-) -> int:  # fmt: skip
+) -> int:
     """Pin what is not pinned, pin anew, or only compare; status 1 when a check finds a difference."""
     if update and check:
         raise click.UsageError("--check moves no pin: leave out --check or --update")
@@ -40,9 +44,7 @@ def pin_command(
     chosen = _chosen(known, asked.targets)
     changes: list[Change] = []
     if not check and not words:
-        changes += [
-            Change("dropped", name, lock.pins.pop(name)) for name in _unused(workspace, known)
-        ]
+        changes += [Change("dropped", name, lock.pins.pop(name)) for name in _unused(workspace, known)]
     problems = _resolve(workspace, chosen, update, check, changes)
     if not check and any(change.counts for change in changes):
         lock.write()
@@ -62,9 +64,11 @@ def _chosen(known: dict[str, Input], names: Sequence[Word]) -> list[Input]:
         if not meant:
             written = ", ".join(each.written for each in known.values())
             raise fail(
-                "unknown-name", f"nothing that can be pinned is like `{name.text}`", name.span,
+                "unknown-name",
+                f"nothing that can be pinned is like `{name.text}`",
+                name.span,
                 notes=[f"what can be: {written or 'nothing'}"],
-            )  # fmt: skip
+            )
         found |= meant
     return list(found.values())
 
@@ -102,9 +106,7 @@ def _resolve(
                 now = resolver.pin(each, anew=update)
             except Unresolved as error:
                 why = f"{each.title} cannot be resolved: {error}"
-                problems.append(
-                    problem("pin-failed", why, each.span, about=each.about, help=error.help)
-                )
+                problems.append(problem("pin-failed", why, each.span, about=each.about, help=error.help))
             except EvalmakeError as error:
                 problems += error.diagnostics
             else:

@@ -22,9 +22,14 @@ from evalmake.project.catalog import (
 
 
 def catalog_command(
-    file: Path | None, directory: Path | None, words: Sequence[str], harness: str | None,
-    endpoint: str | None, requires: Sequence[str], as_json: bool,
-) -> int:  # fmt: skip
+    file: Path | None,
+    directory: Path | None,
+    words: Sequence[str],
+    harness: str | None,
+    endpoint: str | None,
+    requires: Sequence[str],
+    as_json: bool,
+) -> int:
     """List the benchmarks that match, or show one."""
     if words[:1] == ("show",):
         if len(words) != 2:
@@ -54,17 +59,21 @@ def catalog_command(
 
 
 def _among(
-    flag: str, word: str | None, choices: Sequence[str],
+    flag: str,
+    word: str | None,
+    choices: Sequence[str],
     likely: Callable[[str], str | None] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """A flag's word must be one that there is."""
     if word is None or word in choices:
         return
     meant = likely(word) if likely else closest(word, choices)
     raise fail(
-        "unknown-word", f"`--{flag}` cannot be `{word}`", notes=[f"it is one of {', '.join(choices)}"],
+        "unknown-word",
+        f"`--{flag}` cannot be `{word}`",
+        notes=[f"it is one of {', '.join(choices)}"],
         help=[f"did you mean `{meant}`?"] if meant else [],
-    )  # fmt: skip
+    )
 
 
 def _matches(entry: Entry, pattern: str) -> bool:
@@ -78,15 +87,17 @@ def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
     if alike:
         like, word = ("", "") if pattern == "*" else (f" like `{pattern}`", f" {pattern}")
         return fail(
-            "unknown-name", f"no benchmark of the catalog{like} is what the flags ask for",
+            "unknown-name",
+            f"no benchmark of the catalog{like} is what the flags ask for",
             help=[f"`evalmake catalog{word}` shows the {len(alike)} that are not"],
-        )  # fmt: skip
+        )
     tails = [name.partition(".")[2] for name in entries()]
     meant = closest(plain(pattern), entries()) or closest(plain(pattern), tails)
     return fail(
-        "unknown-name", f"no benchmark of the catalog is like `{pattern}`",
+        "unknown-name",
+        f"no benchmark of the catalog is like `{pattern}`",
         help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
-    )  # fmt: skip
+    )
 
 
 def _named(name: str) -> Entry:
@@ -118,7 +129,7 @@ def _table(found: Sequence[Entry]) -> str:
     return "\n".join(
         "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=False)) + f"  # {row[3]}"
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def _shown(entry: Entry) -> str:

@@ -55,9 +55,7 @@ def why_command(file: Path | None, directory: Path | None, words: Sequence[str])
     return 0
 
 
-def graph_command(
-    file: Path | None, directory: Path | None, words: Sequence[str], kind: str
-) -> int:
+def graph_command(file: Path | None, directory: Path | None, words: Sequence[str], kind: str) -> int:
     """Graphviz dot or Mermaid."""
     asked = Words.of(words, "graph")
     workspace = Workspace.open(locate(file), asked.overrides)
@@ -114,9 +112,7 @@ def _servers_of(workspace: Workspace, target: str) -> list[str]:
     return []
 
 
-def _running_log(
-    workspace: Workspace, executors: Mapping[str, Executor], target: str
-) -> tuple[Path | None, bool]:
+def _running_log(workspace: Workspace, executors: Mapping[str, Executor], target: str) -> tuple[Path | None, bool]:
     """Where it is, once its executor was asked, as some bring it then; and whether more may come."""
     for entry in Journal(workspace.root / "journal").entries():
         path = Path(entry.workdir) / "log"
@@ -126,20 +122,12 @@ def _running_log(
     return None, False
 
 
-def _follow(
-    workspace: Workspace, executors: Mapping[str, Executor], target: str, path: Path, follow: bool
-) -> None:
+def _follow(workspace: Workspace, executors: Mapping[str, Executor], target: str, path: Path, follow: bool) -> None:
     """Print what is there, and what comes; the file may be replaced by a longer one."""
     from evalmake.run.secrets import Secrets
 
     secrets = Secrets()
-    secrets.resolve(
-        {
-            name: name
-            for name in showing.secret_names(workspace.project)
-            if not secrets.missing([name])
-        }
-    )
+    secrets.resolve({name: name for name in showing.secret_names(workspace.project) if not secrets.missing([name])})
     stream, running = path.open("rb"), True
     try:
         while running:

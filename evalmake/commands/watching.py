@@ -33,9 +33,7 @@ class Out:
     progress: str
 
 
-def status_command(
-    file: Path | None, directory: Path | None, follow: bool, as_json: bool
-) -> int:  # fmt: skip
+def status_command(file: Path | None, directory: Path | None, follow: bool, as_json: bool) -> int:
     """A line for each job that is out."""
     workspace = Workspace.open(locate(file))
     executors = workspace.executors()
@@ -125,13 +123,18 @@ def _as_json(out: Sequence[Out]) -> str:
     return json.dumps(
         [
             {
-                "name": one.entry.name, "kind": _KINDS[one.entry.kind], "executor": one.entry.executor,
-                "job": one.entry.id, "state": one.phase, "detail": one.detail, "progress": one.progress,
+                "name": one.entry.name,
+                "kind": _KINDS[one.entry.kind],
+                "executor": one.entry.executor,
+                "job": one.entry.id,
+                "state": one.phase,
+                "detail": one.detail,
+                "progress": one.progress,
                 "since": one.entry.started,
             }
             for one in out
         ]
-    )  # fmt: skip
+    )
 
 
 def _as_table(out: Sequence[Out]) -> str:
@@ -141,12 +144,9 @@ def _as_table(out: Sequence[Out]) -> str:
     rows = [
         (one.entry.name, one.entry.executor, one.phase, one.progress, _ago(now - one.entry.started), one.detail)
         for one in out
-    ]  # fmt: skip
-    widths = [max(len(row[at]) for row in rows) for at in range(6)]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
     ]
+    widths = [max(len(row[at]) for row in rows) for at in range(6)]
+    lines = ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     if any(one.phase == "ended" and one.entry.kind == "evaluate" for one in out):
         lines.append("`evalmake` collects what has ended")
     return "\n".join(lines)

@@ -14,9 +14,7 @@ from evalmake.lang.diagnostic import fail
 from evalmake.lang.source import Source
 
 
-def fmt_command(
-    file: Path | None, directory: Path | None, files: Sequence[str], check: bool
-) -> int:
+def fmt_command(file: Path | None, directory: Path | None, files: Sequence[str], check: bool) -> int:
     """Rewrite files in the one way to print them, or say how they differ from it."""
     from difflib import unified_diff
 
@@ -34,9 +32,7 @@ def fmt_command(
             continue
         if check:
             status = 1
-            lines = unified_diff(
-                text.splitlines(True), new.splitlines(True), str(path), f"{path} formatted"
-            )
+            lines = unified_diff(text.splitlines(True), new.splitlines(True), str(path), f"{path} formatted")
             click.echo("".join(lines), nl=False)
         else:
             write_atomic(path, new.encode())
@@ -94,9 +90,7 @@ def init_command(file: Path | None, directory: Path | None) -> int:
     for wanted in (path, data):
         if wanted.exists():
             raise fail("exists", f"`{wanted}` exists already", help=["nothing was written"])
-    rows = [
-        {"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)
-    ]
+    rows = [{"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)]
     path.write_text(_FIRST)
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
     click.echo(f"wrote {path} and {data}; now: evalmake")

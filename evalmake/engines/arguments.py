@@ -33,12 +33,8 @@ def kept(why: str) -> BeforeValidator:
 Port = Annotated[None, kept("the port is a key of the deployment: `port = ...`, beside `args`")]
 Host = Annotated[None, kept("evalmake says where a server listens")]
 Named = Annotated[None, kept("evalmake names the model that is served, after its deployment")]
-Weighed = Annotated[
-    None, kept("weights are a key of the deployment: `weights = ...`, beside `args`")
-]
-Revised = Annotated[
-    None, kept('a revision is a part of the weights: `weights = "hf://ORG/NAME@REVISION"`')
-]
+Weighed = Annotated[None, kept("weights are a key of the deployment: `weights = ...`, beside `args`")]
+Revised = Annotated[None, kept('a revision is a part of the weights: `weights = "hf://ORG/NAME@REVISION"`')]
 
 
 class Arguments(Block):

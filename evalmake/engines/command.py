@@ -24,6 +24,10 @@ class CommandEngine:
         block = deployment.block
         env = {"EVALMAKE_PORT": str(block.port)} if block.port else {}
         return Service(
-            ("/bin/sh", "-eu", "run.sh"), port=block.port, health=block.health or "/health", env=env,
-            files={"run.sh": block.run or "exit 64\n"}, spread="",
-        )  # fmt: skip
+            ("/bin/sh", "-eu", "run.sh"),
+            port=block.port,
+            health=block.health or "/health",
+            env=env,
+            files={"run.sh": block.run or "exit 64\n"},
+            spread="",
+        )

@@ -43,9 +43,12 @@ class NimEngine:
         block, about = deployment.block, f"deployment {deployment.name}"
         if not block.image:
             found.error(
-                "missing-key", f"{about} has no `image`", deployment.span, about=about,
+                "missing-key",
+                f"{about} has no `image`",
+                deployment.span,
+                about=about,
                 help=["a NIM is an image, as nvcr.io/nim/meta/llama-3.1-8b-instruct with its tag"],
-            )  # fmt: skip
+            )
         if block.weights:
             check_weights(deployment, found, ("hf",), revisions=False)
 

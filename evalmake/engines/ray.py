@@ -14,8 +14,11 @@ from evalmake.project.schema import Block, Count
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
 _SPLIT = (
-    "tensor_model_parallel_size", "pipeline_model_parallel_size", "context_parallel_size", "num_replicas",
-)  # fmt: skip
+    "tensor_model_parallel_size",
+    "pipeline_model_parallel_size",
+    "context_parallel_size",
+    "num_replicas",
+)
 Counted = Annotated[None, kept("it is the product of the parallel sizes and of `num_replicas`")]
 
 
@@ -61,8 +64,24 @@ class RayEngine:
         assert isinstance(deployment.settings, RayEngine.Settings)
         kind = "--nemo_checkpoint" if deployment.settings.legacy else "--megatron_checkpoint"
         return Service(
-            ("python", _SCRIPT, kind, weights.name, "--model_id", deployment.name,
-             "--host", "{host}", "--port", "{port}", "--num_gpus", str(gpus),
-             "--cuda_visible_devices", ",".join(map(str, range(gpus))), *flags(block.args)),
-            port=block.port, health="/v1/health", mounts=weights.mounts,
-        )  # fmt: skip
+            (
+                "python",
+                _SCRIPT,
+                kind,
+                weights.name,
+                "--model_id",
+                deployment.name,
+                "--host",
+                "{host}",
+                "--port",
+                "{port}",
+                "--num_gpus",
+                str(gpus),
+                "--cuda_visible_devices",
+                ",".join(map(str, range(gpus))),
+                *flags(block.args),
+            ),
+            port=block.port,
+            health="/v1/health",
+            mounts=weights.mounts,
+        )

@@ -56,8 +56,23 @@ class SglangEngine:
         """The model under its deployment's name."""
         block, weights = deployment.block, weights_of(deployment)
         return Service(
-            ("python3", "-m", "sglang.launch_server", "--model-path", weights.name,
-             "--host", "{host}", "--port", "{port}", "--served-model-name", deployment.name,
-             *(("--revision", weights.revision) if weights.revision else ()), *flags(block.args)),
-            port=block.port, env=weights.env, mounts=weights.mounts, spread=_SPREAD,
-        )  # fmt: skip
+            (
+                "python3",
+                "-m",
+                "sglang.launch_server",
+                "--model-path",
+                weights.name,
+                "--host",
+                "{host}",
+                "--port",
+                "{port}",
+                "--served-model-name",
+                deployment.name,
+                *(("--revision", weights.revision) if weights.revision else ()),
+                *flags(block.args),
+            ),
+            port=block.port,
+            env=weights.env,
+            mounts=weights.mounts,
+            spread=_SPREAD,
+        )

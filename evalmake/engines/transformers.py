@@ -57,5 +57,8 @@ class TransformersEngine:
         mounts, env = hub(deployment)
         return Service(
             ("transformers", "serve", model, "--host", "{host}", "--port", "{port}", *flags(block.args)),
-            port=block.port, env=env, mounts={**mounts, **weights.mounts}, model=model,
-        )  # fmt: skip
+            port=block.port,
+            env=env,
+            mounts={**mounts, **weights.mounts},
+            model=model,
+        )

@@ -43,9 +43,7 @@ class TrtllmEngine:
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
-    program: ClassVar[Program] = Program(
-        "tensorrt_llm", "tensorrt-llm==1.0.0", command="trtllm-serve"
-    )
+    program: ClassVar[Program] = Program("tensorrt_llm", "tensorrt-llm==1.0.0", command="trtllm-serve")
 
     @staticmethod
     def check_deployment(deployment: Declared, found: Diagnostics) -> None:
@@ -56,7 +54,8 @@ class TrtllmEngine:
         """The model under the last part of its path, which is its deployment's name; any is taken."""
         block, weights = deployment.block, weights_of(deployment)
         return Service(
-            ("trtllm-serve", "serve", weights.name, "--host", "{host}", "--port", "{port}",
-             *flags(block.args)),
-            port=block.port, env={**weights.env, **_ROOT}, mounts=weights.mounts,
-        )  # fmt: skip
+            ("trtllm-serve", "serve", weights.name, "--host", "{host}", "--port", "{port}", *flags(block.args)),
+            port=block.port,
+            env={**weights.env, **_ROOT},
+            mounts=weights.mounts,
+        )

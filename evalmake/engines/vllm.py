@@ -63,9 +63,21 @@ class VllmEngine:
         if scheme(block.weights) == "s3":
             args.setdefault("load-format", "runai_streamer")
         return Service(
-            ("vllm", "serve", weights.name, "--host", "{host}", "--port", "{port}",
-             "--served-model-name", deployment.name,
-             *(("--revision", weights.revision) if weights.revision else ()),
-             *flags(args, negated=True)),
-            port=block.port, env=weights.env, mounts=weights.mounts, spread=_SPREAD,
-        )  # fmt: skip
+            (
+                "vllm",
+                "serve",
+                weights.name,
+                "--host",
+                "{host}",
+                "--port",
+                "{port}",
+                "--served-model-name",
+                deployment.name,
+                *(("--revision", weights.revision) if weights.revision else ()),
+                *flags(args, negated=True),
+            ),
+            port=block.port,
+            env=weights.env,
+            mounts=weights.mounts,
+            spread=_SPREAD,
+        )

@@ -67,36 +67,46 @@ def folder(deployment: Declared) -> Path:
     return first.path if named.single else first.path.parents[len(PurePath(first.name).parts) - 1]
 
 
-def check_weights(
-    deployment: Declared, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True
-) -> None:
+def check_weights(deployment: Declared, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True) -> None:
     """A deployment names weights, in a way that its engine takes."""
     block, about = deployment.block, f"deployment {deployment.name}"
     if not block.weights:
         found.error(
-            "missing-key", f"{about} has no `weights`", deployment.span, about=about,
+            "missing-key",
+            f"{about} has no `weights`",
+            deployment.span,
+            about=about,
             help=[f"name what it is to serve: {_kinds(schemes)}"],
-        )  # fmt: skip
+        )
         return
     span = deployment.fields.spans["weights",].value
     kind = scheme(block.weights)
     if kind and kind not in schemes:
         found.error(
-            "bad-value", f"engine `{block.engine}` cannot fetch weights from {kind}://", span, about=about,
+            "bad-value",
+            f"engine `{block.engine}` cannot fetch weights from {kind}://",
+            span,
+            about=about,
             help=[f"fetch them first, and name what it can serve: {_kinds(schemes)}"],
-        )  # fmt: skip
+        )
     elif left_out := _left_out(deployment):
         more = ", ..." if len(left_out) > 3 else ""
         found.error(
-            "bad-value", f"the server would see more than the weights that {about} names", span, about=about,
+            "bad-value",
+            f"the server would see more than the weights that {about} names",
+            span,
+            about=about,
             notes=[f"in the same folder: {', '.join(left_out[:3])}{more}"],
             help=["name all that is in the folder, or keep the weights in one of their own"],
-        )  # fmt: skip
+        )
     elif kind == "hf" and "@" in block.weights and not revisions:
         found.error(
-            "bad-value", f"engine `{block.engine}` cannot be told a revision", span, about=about,
+            "bad-value",
+            f"engine `{block.engine}` cannot be told a revision",
+            span,
+            about=about,
             help=['fetch the weights first, and name their files: glob("FOLDER/*")'],
-        )  # fmt: skip
+        )
 
 
 def _left_out(deployment: Declared) -> list[str]:
@@ -109,8 +119,7 @@ def _left_out(deployment: Declared) -> list[str]:
     return sorted(
         str(path.relative_to(root))
         for path in there
-        if path not in known
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path not in known and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
 
 

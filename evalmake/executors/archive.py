@@ -17,9 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 
-def packed(
-    folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: Mapping[str, Path]
-) -> IO[bytes]:
+def packed(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: Mapping[str, Path]) -> IO[bytes]:
     """`folder` with these texts and inputs as a tar to be unpacked at `/`.
 
     Folders can be written by whatever user the image has, files only be read.

@@ -24,9 +24,27 @@ from evalmake.executors.gpus import Gpus, devices
 from evalmake.planner.ports import Job, JobState, Offers, Phase
 from evalmake.project.schema import Block
 
-_KEPT = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "SSL_CERT_FILE",
-         "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
-         "no_proxy", "CUDA_VISIBLE_DEVICES")  # fmt: skip
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "CUDA_VISIBLE_DEVICES",
+)
 _SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
 _MARK = "EVALMAKE_WORKDIR"
 _GRACE = 5.0
@@ -71,9 +89,13 @@ class ProcessExecutor:
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         child = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
-            cwd=job.workdir, env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=job.workdir,
+            env=environment,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         self._children[job.id] = child
         self._watch(job.id, child.pid)
 
@@ -163,8 +185,9 @@ class ProcessExecutor:
     def sweep(self) -> list[tuple[str, str]]:
         """End every process that was started in a folder of this workspace."""
         mark = f"{_MARK}={os.path.realpath(self.root)}/".encode()
-        found = {word.removeprefix(mark).decode() for _, words in _environments() for word in words
-                 if word.startswith(mark)}  # fmt: skip
+        found = {
+            word.removeprefix(mark).decode() for _, words in _environments() for word in words if word.startswith(mark)
+        }
         for id in found:
             self._end(id)
         return [(id, f"the processes of job {id}") for id in sorted(found)]

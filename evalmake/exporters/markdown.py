@@ -31,9 +31,7 @@ from evalmake.project.schema import Block
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {
-    "proportion": (
-        "Scores of 0 and 1 have Wilson's interval, at the effective sample size p(1 - p)/SE²."
-    ),
+    "proportion": ("Scores of 0 and 1 have Wilson's interval, at the effective sample size p(1 - p)/SE²."),
     "mean": "Scores other than 0 and 1 have Student's t interval, mean ± t·SE.",
     "runs": (
         'Where it says "(runs only)" the harness gave no standard error: the interval is Student\'s t'
@@ -86,15 +84,12 @@ def _section(title: str, body: str) -> list[str]:
 def _summary(results: ResultSet) -> str:
     found = results.results
     parts = [
-        _count(len(found), "evaluation")
-        + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
+        _count(len(found), "evaluation") + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
         _count(len({result.model for result in found}), "model"),
         _count(len({result.benchmark for result in found}), "benchmark"),
     ]
     if results.gates:
-        parts.append(
-            f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met"
-        )
+        parts.append(f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met")
     parts += _replies(found)
     parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machines(found).items()]
     days = sorted(result.started[:10] for result in found)
@@ -114,8 +109,7 @@ def _replies(results: Sequence[Result]) -> list[str]:
 
 def _scores(results: ResultSet, table: Table) -> str:
     body = [
-        [row]
-        + [str(cell.pooled) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
+        [row] + [str(cell.pooled) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
         for row in table.rows
     ]
     return _grid([[results.rows, *table.columns], *map(list, body)])
@@ -152,9 +146,7 @@ def _contrasts(results: ResultSet) -> str:
         if one.difference
     ]
     notes = [note for one in results.contrasts for note in _contrast_notes(one, results)]
-    return "\n\n".join(
-        ([_grid([head, *body])] if body else []) + (["\n".join(notes)] if notes else [])
-    )
+    return "\n\n".join(([_grid([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
 
 
 def _difference(found: Difference) -> str:
@@ -232,10 +224,7 @@ def _notes(results: ResultSet) -> Iterator[str]:
         if result.score(result.metric) is None:
             yield f"`{result.name}` did not report its metric, {_text(result.metric)}."
         if result.attempts > 1:
-            yield (
-                f"`{result.name}` was run in {result.attempts} attempts; "
-                f"attempt {result.attempt} counts."
-            )
+            yield (f"`{result.name}` was run in {result.attempts} attempts; attempt {result.attempt} counts.")
         yield from (_unscored(result.name, score) for score in result.scores if score.unscored)
 
 

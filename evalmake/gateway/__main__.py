@@ -87,9 +87,7 @@ async def _bound(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.
     servers: list[asyncio.Server] = []
     try:
         for host in hosts:
-            servers.append(
-                await loop.create_server(gateway.connection, host, port, backlog=BACKLOG)
-            )
+            servers.append(await loop.create_server(gateway.connection, host, port, backlog=BACKLOG))
             port = servers[0].sockets[0].getsockname()[1]
     except OSError:
         for server in servers:

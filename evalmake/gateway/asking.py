@@ -32,9 +32,7 @@ class Asking:
     It goes to one `server` alone, as long as that is one of the model's.
     """
 
-    def __init__(
-        self, shared: Shared, opened: Open, request: Request, rest: bytes, server: str = ""
-    ) -> None:
+    def __init__(self, shared: Shared, opened: Open, request: Request, rest: bytes, server: str = "") -> None:
         self.path = rest.partition(b"?")[0].decode("latin-1")
         self.tries = 0
         self._shared = shared

@@ -76,16 +76,17 @@ class _Gateways(threading.Thread):
     """The thread that waits for a first request, and then serves until the command is over."""
 
     def __init__(
-        self, ways: Sequence[Way], ports: Sequence[socket.socket], environ: Mapping[str, str],
-        hidden: set[str], command: Command,
-    ) -> None:  # fmt: skip
+        self,
+        ways: Sequence[Way],
+        ports: Sequence[socket.socket],
+        environ: Mapping[str, str],
+        hidden: set[str],
+        command: Command,
+    ) -> None:
         super().__init__(daemon=True)
         self._ways = ways
         self._ports = ports
-        self._environs = [
-            {k: v for k, v in environ.items() if k not in hidden or k in way.secrets}
-            for way in ways
-        ]
+        self._environs = [{k: v for k, v in environ.items() if k not in hidden or k in way.secrets} for way in ways]
         self._command = command
         self._over = threading.Event()
         self._bell, self._heard = socket.socketpair()

@@ -27,10 +27,20 @@ _ENOUGH = 2
 _EXACT = 0.001
 _NEAR = 0.2
 """In bfloat16 the numbers that make a probability have steps of 0.125 where they are usual."""
-_REPLACED = frozenset({
-    "prompt", "suffix", "max_tokens", "temperature", "echo", "n", "best_of", "stop", "stream",
-    "stream_options",
-})  # fmt: skip
+_REPLACED = frozenset(
+    {
+        "prompt",
+        "suffix",
+        "max_tokens",
+        "temperature",
+        "echo",
+        "n",
+        "best_of",
+        "stop",
+        "stream",
+        "stream_options",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +126,7 @@ def _compared(logprob: float | None, token: _Token) -> str:
     shown = json.dumps(token.text, ensure_ascii=False)[1:-1]
     echoed = "none" if logprob is None else f"{logprob:.4g}"
     return (
-        "echoes log-probabilities that are not those of its own tokens:"
-        f" {echoed} and {token.logprob:.4g} for `{shown}`"
+        f"echoes log-probabilities that are not those of its own tokens: {echoed} and {token.logprob:.4g} for `{shown}`"
     )
 
 

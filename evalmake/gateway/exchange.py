@@ -37,9 +37,7 @@ _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 class Exchange:
     """A request of one evaluation; `rest` is its target behind the evaluation's prefix."""
 
-    def __init__(
-        self, shared: Shared, opened: Open, request: Request, rest: bytes, connection: Connection
-    ) -> None:
+    def __init__(self, shared: Shared, opened: Open, request: Request, rest: bytes, connection: Connection) -> None:
         self.shared = shared
         self.opened = opened
         self.request = request
@@ -220,9 +218,7 @@ class Exchange:
         self.first = perf_counter() - self.began
         self.connection.begin(reply.status, end_to_end(reply.headers))
         changed = (
-            Changed(self.opened.answers, self.opened.account)
-            if self.opened.answers and reply.status == 200
-            else None
+            Changed(self.opened.answers, self.opened.account) if self.opened.answers and reply.status == 200 else None
         )
         pieces = []
         try:
@@ -275,9 +271,7 @@ class Exchange:
         self._answered = reply.status == 200 and not (parsed and parsed.get("error"))
         if cache is None or asked is None or parsed is None or reply.status != 200:
             return
-        if not reply.cleaned and is_complete(
-            parsed, self.body or {}, self.opened.adapter.cache_truncated
-        ):
+        if not reply.cleaned and is_complete(parsed, self.body or {}, self.opened.adapter.cache_truncated):
             self._kept = True
             spent = perf_counter() - self.began
             kind = header(reply.headers, b"content-type") or b"application/json"

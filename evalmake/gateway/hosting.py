@@ -35,9 +35,13 @@ class Child:
         self._mark = f"{_MARK}={folder}".encode()
         self._deadline = 0.0  # when what is left of it is killed, once it is to end
         self.process = subprocess.Popen(
-            ["/bin/bash", str(folder / "job.sh")], env={**os.environ, _MARK: str(folder)},
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True,
-        )  # fmt: skip
+            ["/bin/bash", str(folder / "job.sh")],
+            env={**os.environ, _MARK: str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
 
     def end(self) -> None:
         """TERM to all of it; what is left after a grace is killed by `over`."""

@@ -96,9 +96,10 @@ def _judge(source: Path, target: Path) -> None:
         raise fail("exists", f"`{target}` is the response cache itself", help=["name a new folder"])
     if any(target.iterdir()) and not _is_cache(target):
         raise fail(
-            "exists", f"`{target}` is not empty, and holds no response cache",
+            "exists",
+            f"`{target}` is not empty, and holds no response cache",
             help=["name a new folder, or one that replies were exported to before"],
-        )  # fmt: skip
+        )
 
 
 def _is_cache(folder: Path) -> bool:
@@ -126,9 +127,7 @@ def _batches(folder: Path) -> Iterator[tuple[Seed, list[tuple[str, float]]]]:
     with _refusals(folder, _ANEW), closing(Seed(folder, ours=True)) as seed:
         (end,) = seed.connection.execute("SELECT max(rowid) FROM Cache").fetchone()
         at = 0
-        while rows := seed.connection.execute(
-            f"{query} ORDER BY rowid LIMIT {_BATCH}", (at, end)
-        ).fetchall():
+        while rows := seed.connection.execute(f"{query} ORDER BY rowid LIMIT {_BATCH}", (at, end)).fetchall():
             at = rows[-1][0]
             yield seed, [(key, stored) for _, key, stored in rows]
 

@@ -57,9 +57,7 @@ class Rate:
 class Limits:
     """Admits requests; evaluations wait in the order in which they came."""
 
-    def __init__(
-        self, rate: str | None, concurrency: int | None, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, rate: str | None, concurrency: int | None, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._rate = Rate(rate, clock) if rate else None
         self._most = concurrency

@@ -54,9 +54,7 @@ def _settle(shared: Shared, key: tuple[str, str, str], task: asyncio.Task[Findin
         del shared.probes[key]
 
 
-async def _echo(
-    shared: Shared, opened: Open, request: Request, rest: bytes, body: Body, url: str
-) -> Finding:
+async def _echo(shared: Shared, opened: Open, request: Request, rest: bytes, body: Body, url: str) -> Finding:
     """Put one server to the test of its echoed log-probabilities."""
     headers = [header for header in request.headers if header[0].lower() != _ONCE]
     ours, alone = replace(request, headers=headers), opened.apart()

@@ -64,9 +64,7 @@ class Progress:
         if self._posts:
             await asyncio.wait(self._posts, timeout=_FAREWELL)
 
-    async def _post(
-        self, opened: Open, state: dict[str, object], before: asyncio.Task[None] | None
-    ) -> None:
+    async def _post(self, opened: Open, state: dict[str, object], before: asyncio.Task[None] | None) -> None:
         """Send one object, behind the one that is still on its way."""
         if before is not None:
             await asyncio.wait([before])

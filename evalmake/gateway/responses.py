@@ -64,9 +64,11 @@ def question(target: str, body: Mapping[str, Any]) -> Question | None:
 def _greedy(body: Mapping[str, Any]) -> bool:
     temperature = body.get("temperature")
     return (
-        isinstance(temperature, int | float) and temperature == 0 and body.get("n") in (None, 1)
+        isinstance(temperature, int | float)
+        and temperature == 0
+        and body.get("n") in (None, 1)
         and body.get("best_of") in (None, 1)
-    )  # fmt: skip
+    )
 
 
 def is_complete(reply: Mapping[str, Any], request: Mapping[str, Any], truncated: bool) -> bool:
@@ -114,9 +116,7 @@ def cache_at(folder: Path, size: int) -> Any:
     """The cache in `folder`, made if need be; beyond `size` bytes the oldest replies go."""
     from diskcache import Cache
 
-    return Cache(
-        str(folder), eviction_policy=POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16
-    )  # fmt: skip
+    return Cache(str(folder), eviction_policy=POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16)
 
 
 class Responses:

@@ -24,9 +24,7 @@ def wait(failures: int, after: float | None) -> float:
     return (after or 0.0) + random.uniform(0, ceiling)
 
 
-def retry_after(
-    value: bytes, now: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> float | None:
+def retry_after(value: bytes, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
     """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); nonsense counts as absent."""
     if not value:
         return None

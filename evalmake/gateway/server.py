@@ -106,9 +106,13 @@ class Connection(asyncio.Protocol):
             self._refuse(413, f"the body is larger than {LARGEST_BODY} bytes")
             return
         request = Request(
-            self._parser.get_method(), self._url, self._headers, b"".join(self._chunks),
-            self._parser.should_keep_alive(), self._parser.get_http_version() != "1.0",
-        )  # fmt: skip
+            self._parser.get_method(),
+            self._url,
+            self._headers,
+            b"".join(self._chunks),
+            self._parser.should_keep_alive(),
+            self._parser.get_http_version() != "1.0",
+        )
         self._waiting.append(request)
         if self._task is None:
             self._task = self._loop.create_task(self._serve())

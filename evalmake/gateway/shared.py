@@ -14,9 +14,7 @@ from evalmake.gateway.upstream import Pool
 class Shared:
     """The cache, the limits, the key, the connections, and what is under way."""
 
-    def __init__(
-        self, cache: Responses | None, limits: Limits, fixed: Fixed, trouble: str = ""
-    ) -> None:
+    def __init__(self, cache: Responses | None, limits: Limits, fixed: Fixed, trouble: str = "") -> None:
         self.cache = cache
         self.limits = limits
         self.fixed = fixed

@@ -33,9 +33,19 @@ class Reply:
     """A reply: whole in `body`, or a stream of pieces to iterate over once."""
 
     __slots__ = (
-        "_link", "_parsed", "_pieces", "_waiter", "body", "cleaned", "done", "ended", "error", "headers",
-        "status", "stream",
-    )  # fmt: skip
+        "_link",
+        "_parsed",
+        "_pieces",
+        "_waiter",
+        "body",
+        "cleaned",
+        "done",
+        "ended",
+        "error",
+        "headers",
+        "status",
+        "stream",
+    )
 
     def __init__(self, status: int, headers: Headers, stream: bool, link: Link) -> None:
         self.status = status
@@ -196,9 +206,7 @@ class Link(asyncio.Protocol):
             return
         kind = header(self._headers, b"content-type").lower()
         stream = kind.startswith(b"text/event-stream") and not self._bodiless
-        self._framed = any(
-            name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers
-        )
+        self._framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
         self._reply = Reply(status, self._headers, stream, self)
         if stream and not self._answer.done():
             self._answer.set_result(self._reply)

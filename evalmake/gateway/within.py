@@ -15,9 +15,12 @@ from evalmake.gateway.settings import Settings
 
 
 def serve(
-    settings: Iterable[str], sessions: Sequence[str], ports: Sequence[socket.socket],
-    environs: Iterable[Mapping[str, str]], bell: socket.socket,
-) -> str:  # fmt: skip
+    settings: Iterable[str],
+    sessions: Sequence[str],
+    ports: Sequence[socket.socket],
+    environs: Iterable[Mapping[str, str]],
+    bell: socket.socket,
+) -> str:
     """Serve one session each until the `bell` rings; the reason where an evaluation is to end before."""
     sys.setswitchinterval(0.0005)  # the cache's threads hand over at once
     told = [_settings(Path(path)) for path in settings]
@@ -26,9 +29,11 @@ def serve(
 
 
 async def _serve(
-    told: Iterable[tuple[Settings, Mapping[str, str]]], sessions: Sequence[str],
-    ports: Sequence[socket.socket], bell: socket.socket,
-) -> str:  # fmt: skip
+    told: Iterable[tuple[Settings, Mapping[str, str]]],
+    sessions: Sequence[str],
+    ports: Sequence[socket.socket],
+    bell: socket.socket,
+) -> str:
     loop = asyncio.get_running_loop()
     gateways = [Gateway(settings, environ) for settings, environ in told]
     servers = [

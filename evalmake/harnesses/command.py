@@ -87,11 +87,17 @@ class CommandHarness:
             if wrong := mistake(where):
                 span = spans.get(("metrics", name)) or spans["metrics",]
                 found.error(
-                    "bad-value", f"metric `{name}`: {wrong}", span.value, about=f"benchmark {benchmark.name}",
-                )  # fmt: skip
+                    "bad-value",
+                    f"metric `{name}`: {wrong}",
+                    span.value,
+                    about=f"benchmark {benchmark.name}",
+                )
         metric = benchmark.block.metric
         if metric and settings.metrics and metric not in settings.metrics:
             found.error(
-                "bad-value", f"`metric`: `metrics` has no `{metric}`", spans["metric",].value,
-                about=f"benchmark {benchmark.name}", help=[f"it has {', '.join(settings.metrics)}"],
-            )  # fmt: skip
+                "bad-value",
+                f"`metric`: `metrics` has no `{metric}`",
+                spans["metric",].value,
+                about=f"benchmark {benchmark.name}",
+                help=[f"it has {', '.join(settings.metrics)}"],
+            )

@@ -29,9 +29,17 @@ from evalmake.project.expand import Evaluation
 from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
 _SENT = (
-    "temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty", "logit_bias", "logprobs",
-    "top_logprobs", "parallel_tool_calls", "reasoning_effort",
-)  # fmt: skip
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "parallel_tool_calls",
+    "reasoning_effort",
+)
 _RENAMED = {"stop": "stop_seqs", "n": "num_choices"}
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _SCRIPT = """\
@@ -76,8 +84,11 @@ class InspectHarness:
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("inspect_ai", "inspect-ai==0.3.285", ("openai",))
     placement: ClassVar[tuple[str, ...]] = (
-        "max_connections", "request_timeout", "offline", "coverage",
-    )  # fmt: skip
+        "max_connections",
+        "request_timeout",
+        "offline",
+        "coverage",
+    )
 
     def command(self, evaluation: Evaluation) -> Command:
         """`inspect eval` with the task's arguments and the request's parameters in files."""
@@ -114,25 +125,33 @@ class InspectHarness:
         about = f"benchmark {benchmark.name}"
         if not block.task:
             found.error(
-                "missing-key", "the inspect harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span, about=about,
+                "missing-key",
+                "the inspect harness needs `task`",
+                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                about=about,
                 help=['add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'],
-            )  # fmt: skip
+            )
             return
         name = _file_of(block.task)
         given = [f.name for f in (block.files.files if block.files else ())]
         if name is not None and name not in given:
             alike = [one for one in given if Path(one).name == Path(name).name]
             found.error(
-                "bad-value", f"`task`: `{name}` is not among the benchmark's files", spans["task",].value,
-                about=about, notes=[f"they are {', '.join(given[:5])}"] if given else [],
+                "bad-value",
+                f"`task`: `{name}` is not among the benchmark's files",
+                spans["task",].value,
+                about=about,
+                notes=[f"they are {', '.join(given[:5])}"] if given else [],
                 help=[f"did you mean `{alike[0]}`?" if alike else f'add it, as `files = file("{name}")`'],
-            )  # fmt: skip
+            )
         if block.fewshot is not None:
             found.error(
-                "bad-value", "`fewshot`: Inspect leaves examples to the task", spans["fewshot",].value,
-                about=about, help=["give it to the task, as `task_args = { fewshot = 5 }`, if it takes that"],
-            )  # fmt: skip
+                "bad-value",
+                "`fewshot`: Inspect leaves examples to the task",
+                spans["fewshot",].value,
+                about=about,
+                help=["give it to the task, as `task_args = { fewshot = 5 }`, if it takes that"],
+            )
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
@@ -141,15 +160,20 @@ class InspectHarness:
         for model in (cell.model, *([models[judge]] if judge else [])):
             if model.block.api not in ("chat", "vlm"):
                 found.error(
-                    "bad-value", f"the inspect harness asks in chats, and model `{model.name}` has none",
-                    model.fields.spans["api",].value, about=f"eval {cell.eval}",
+                    "bad-value",
+                    f"the inspect harness asks in chats, and model `{model.name}` has none",
+                    model.fields.spans["api",].value,
+                    about=f"eval {cell.eval}",
                     also=[(cell.benchmark.span, "this benchmark runs in the inspect harness")],
-                )  # fmt: skip
+                )
         if cell.params.get("stream"):
             found.error(
-                "bad-value", "`params`: `stream` is not for the inspect harness", cell.span,
-                about=f"eval {cell.eval}", help=["leave it out"],
-            )  # fmt: skip
+                "bad-value",
+                "`params`: `stream` is not for the inspect harness",
+                cell.span,
+                about=f"eval {cell.eval}",
+                help=["leave it out"],
+            )
 
 
 def _settings(benchmark: Declared) -> InspectHarness.Settings:

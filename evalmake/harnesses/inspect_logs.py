@@ -48,9 +48,7 @@ class Metric(NamedTuple):
     unscored: int
 
 
-def read_run(
-    outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float
-) -> Outcome:
+def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float) -> Outcome:
     """The outcome of a run with its logs in `outputs`/inspect; writes its samples beside them.
 
     `cluster` names the metadata by which samples belong together, `coverage` the share of samples
@@ -77,9 +75,7 @@ def _last_words(log: Path) -> str:
     return f"Inspect needs `{package}` among the benchmark's `packages`" if found else said
 
 
-def _judge(
-    log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float
-) -> Outcome:
+def _judge(log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float) -> Outcome:
     results, samples = log.get("results") or {}, log.get("samples") or ()
     metrics = list(_metrics(results.get("scores") or ()))
     rows = list(_rows(log, metrics, cluster or _cluster(results)))
@@ -171,9 +167,7 @@ def _headline(results: Json, metrics: Sequence[Metric]) -> str:
 def _score(rows: Sequence[Row], metric: Metric) -> Score:
     if any(metric.name in row.scores for row in rows):
         return score_from_samples(rows, metric.name, metric.stderr, metric.value)
-    known = metric.scored and math.isfinite(
-        metric.value
-    )  # of no score at all, Inspect makes a zero
+    known = metric.scored and math.isfinite(metric.value)  # of no score at all, Inspect makes a zero
     value = metric.value if known else None
     return Score(metric.name, value, metric.stderr, scored=metric.scored, unscored=metric.unscored)
 
@@ -191,9 +185,7 @@ def _rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator
         yield Row(
             id=str(sample["id"]),
             item=_fingerprint(sample),
-            scores={
-                m.name: _number(_value(sample, m)) or 0.0 for m in told if _is_scored(sample, m)
-            },
+            scores={m.name: _number(_value(sample, m)) or 0.0 for m in told if _is_scored(sample, m)},
             repetition=sample["epoch"],
             error=error,
             cluster=None if group is None else str(group),

@@ -97,32 +97,41 @@ class LmEvalHarness:
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
         if not task:
             found.error(
-                "missing-key", "the lm-eval harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span, about=about,
+                "missing-key",
+                "the lm-eval harness needs `task`",
+                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                about=about,
                 help=['add the task, as `task = "gsm8k"`'],
-            )  # fmt: skip
+            )
         elif "," in task:
             found.error(
-                "bad-value", "`task`: a benchmark is one task, or one group of tasks",
-                benchmark.fields.spans["task",].value, about=about,
+                "bad-value",
+                "`task`: a benchmark is one task, or one group of tasks",
+                benchmark.fields.spans["task",].value,
+                about=about,
                 help=["write a benchmark for each"],
-            )  # fmt: skip
+            )
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
         """The model must be asked for text, one whole reply at a time."""
         if cell.model.block.api == "embeddings":
             found.error(
-                "bad-value", f"lm-eval asks for text, and model `{cell.model.name}` has embeddings",
-                cell.model.fields.spans["api",].value, about=f"eval {cell.eval}",
+                "bad-value",
+                f"lm-eval asks for text, and model `{cell.model.name}` has embeddings",
+                cell.model.fields.spans["api",].value,
+                about=f"eval {cell.eval}",
                 also=[(cell.benchmark.span, "this benchmark runs in lm-eval")],
-            )  # fmt: skip
+            )
         for name, why in _UNSENDABLE.items():
             if cell.params.get(name) not in (None, False, 1):
                 found.error(
-                    "bad-value", f"`params`: `{name}` cannot be sent: {why}", cell.span,
-                    about=f"eval {cell.eval}", help=["leave it out"],
-                )  # fmt: skip
+                    "bad-value",
+                    f"`params`: `{name}` cannot be sent: {why}",
+                    cell.span,
+                    about=f"eval {cell.eval}",
+                    help=["leave it out"],
+                )
 
 
 def _settings(evaluation: Evaluation) -> LmEvalHarness.Settings:
@@ -142,8 +151,7 @@ def _config(evaluation: Evaluation) -> dict[str, Any]:
         "num_fewshot": block.fewshot,
         "limit": evaluation.limit,
         "seed": evaluation.seed,
-        "gen_kwargs": {_RENAMED.get(name, name): v for name, v in evaluation.params.items()}
-        or None,
+        "gen_kwargs": {_RENAMED.get(name, name): v for name, v in evaluation.params.items()} or None,
         "apply_chat_template": chat or None,
         "fewshot_as_multiturn": settings.fewshot_as_multiturn,
         "confirm_run_unsafe_code": settings.unsafe_code,

@@ -11,18 +11,26 @@ _LONGEST = 400  # characters of a reason
 
 # What lm-eval's log says when it fails -> what to tell. Groups of the pattern fill the text.
 _REASONS = (
-    (r"Loglikelihood is not supported for chat completions",
-     "the task compares likelihoods, which a chat model does not give: it needs a model with `api = completions`"),
-    (r"Tokenizer is required for loglikelihood tasks",
-     "the task compares likelihoods, which takes a tokenizer, and the server offers none:"
-     " name one by `tokenizer`, with `transformers` among the packages"),
-    (r"ModuleNotFoundError: No module named '([\w.]+)'",
-     "there is no Python module {}: name what has it among the packages"),
+    (
+        r"Loglikelihood is not supported for chat completions",
+        "the task compares likelihoods, which a chat model does not give: it needs a model with `api = completions`",
+    ),
+    (
+        r"Tokenizer is required for loglikelihood tasks",
+        "the task compares likelihoods, which takes a tokenizer, and the server offers none:"
+        " name one by `tokenizer`, with `transformers` among the packages",
+    ),
+    (
+        r"ModuleNotFoundError: No module named '([\w.]+)'",
+        "there is no Python module {}: name what has it among the packages",
+    ),
     (r"ValueError: Tasks not found: (.+)", "lm-eval knows no task {}"),
-    (r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n",
-     "the model answered status {}: {}"),
+    (
+        r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n",
+        "the model answered status {}: {}",
+    ),
     (r"Exception:TimeoutError\(\)", "the model did not answer in time (`request_timeout`, 300 s without it)"),
-)  # fmt: skip
+)
 
 
 def why_failed(log: Path) -> str:
@@ -40,10 +48,7 @@ def passed_over(log: Path, max_length: int | None) -> str:
     if unread := text.count("Could not parse generations"):
         return f"{unread} replies of the model could not be read, and lm-eval scored them as empty"
     if max_length is None and (cut := text.count("Left truncating context")):
-        return (
-            f"{cut} prompts were longer than lm-eval's limit and were cut: set `max_length` to what"
-            " the model takes"
-        )
+        return f"{cut} prompts were longer than lm-eval's limit and were cut: set `max_length` to what the model takes"
     return ""
 
 

@@ -126,9 +126,7 @@ def _likeliest(asked: Sequence[Mapping[str, Any]], replies: Sequence[Any]) -> st
 # Scores -------------------------------------------------------------------------------------------
 
 
-def _scores(
-    results: Mapping[str, Any], task: str, samples: Mapping[str, list[Row]]
-) -> Iterator[Score]:
+def _scores(results: Mapping[str, Any], task: str, samples: Mapping[str, list[Row]]) -> Iterator[Score]:
     """The task's own scores first, then those of its members."""
     entries = results["results"]
     for name in sorted(entries, key=lambda name: name != task):
@@ -145,9 +143,7 @@ def _score(rows: list[Row], metric: str, value: float, stderr: float | None) -> 
     return Score(metric, value, stderr, scored=len(rows), reported=stderr)
 
 
-def _leaves(
-    name: str, results: Mapping[str, Any], samples: Mapping[str, list[Row]]
-) -> Iterator[str]:
+def _leaves(name: str, results: Mapping[str, Any], samples: Mapping[str, list[Row]]) -> Iterator[str]:
     if name in samples:
         yield name
         return
@@ -161,9 +157,7 @@ def _reported(name: str, entry: Mapping[str, Any]) -> Iterator[Reported]:
         if not comma or metric.endswith("_stderr"):
             continue
         if not _finite(value):
-            raise Unusable(
-                f"the score `{_name(metric, filter)}` of {name} is {value}, not a number"
-            )
+            raise Unusable(f"the score `{_name(metric, filter)}` of {name} is {value}, not a number")
         stderr: Any = entry.get(f"{metric}_stderr,{filter}")
         known = float(stderr) if _finite(stderr) else None
         yield Reported(_name(metric, filter), float(value), known)
@@ -186,9 +180,7 @@ def _headline(scores: Sequence[Score], metric: str | None) -> str:
     return metric or names[0]
 
 
-def _complete(
-    results: Mapping[str, Any], samples: Mapping[str, list[Row]], headline: str, coverage: float
-) -> None:
+def _complete(results: Mapping[str, Any], samples: Mapping[str, list[Row]], headline: str, coverage: float) -> None:
     """Every item that was to be asked must be there, and have a score, down to `coverage`."""
     total = sum(int(count["effective"]) for count in results["n-samples"].values())
     rows = [row for rows in samples.values() for row in rows]
@@ -196,6 +188,4 @@ def _complete(
     if plain and (problem := shortfall(rows, plain, total, coverage)):
         raise Unusable(problem)
     if len(rows) < coverage * total - 1e-9 or not rows:
-        raise Unusable(
-            f"{len(rows)} of {total} samples were scored, and {coverage * 100:g}% must be"
-        )
+        raise Unusable(f"{len(rows)} of {total} samples were scored, and {coverage * 100:g}% must be")

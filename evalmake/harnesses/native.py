@@ -32,9 +32,7 @@ class NativeHarness:
         system: str | None = None
         target: str | None = None
         choices: str | Texts | None = None
-        scorer: Annotated[Scorer | None, BeforeValidator(_scorer)] = (
-            None  # choice with choices, else exact
-        )
+        scorer: Annotated[Scorer | None, BeforeValidator(_scorer)] = None  # choice with choices, else exact
         pattern: str | None = None
         extract: str | None = None
         scorer_file: Files | None = None

@@ -25,7 +25,7 @@ _NEEDS = {
     "regex": ("pattern", "add the pattern, as `pattern = 'answer: (.*)'`"),
     "python": ("scorer_file", 'add the file with the function, as `scorer_file = file("scorer.py")`'),
     "judge": ("judge", "name the model that grades, as `judge = NAME`"),
-}  # fmt: skip
+}
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
 
@@ -46,15 +46,22 @@ def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
     for message, because, help_ in _lacking(block, settings, scorer):
         at = spans.get((because,))
         found.error(
-            "missing-key", message, name, also=[(at.value, "because of this")] if at else [], about=about,
+            "missing-key",
+            message,
+            name,
+            also=[(at.value, "because of this")] if at else [],
+            about=about,
             help=[help_],
-        )  # fmt: skip
+        )
     for key, message, help_ in _wrong(block, settings, scorer):
         place = spans.get((key,))
         found.error(
-            "bad-value", f"`{key}`: {message}", place.value if place else name, about=about,
+            "bad-value",
+            f"`{key}`: {message}",
+            place.value if place else name,
+            about=about,
             help=[help_] if help_ else [],
-        )  # fmt: skip
+        )
 
 
 def scorer_of(settings: Any) -> str:
@@ -67,18 +74,20 @@ def _lacking(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str,
     given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
     if block.files is None:
         yield (
-            "the native harness needs `files`", "harness",
+            "the native harness needs `files`",
+            "harness",
             'add the data, as `files = file("questions.jsonl")`',
-        )  # fmt: skip
+        )
     if settings.target is None and scorer not in _TARGETLESS:
         yield f"{given} needs `target`", "scorer", _ADD_TARGET
     if scorer in _NEEDS and getattr(settings, _NEEDS[scorer][0]) is None:
         yield f"{given} needs `{_NEEDS[scorer][0]}`", "scorer", _NEEDS[scorer][1]
     if block.fewshot and settings.examples is None:
         yield (
-            f"`fewshot = {block.fewshot}` needs `examples`", "fewshot",
+            f"`fewshot = {block.fewshot}` needs `examples`",
+            "fewshot",
             'add the worked examples, as `examples = file("examples.jsonl")`',
-        )  # fmt: skip
+        )
     if settings.examples is not None and settings.target is None and scorer in _TARGETLESS:
         yield "`examples` need `target`: it is the answer they show", "examples", _ADD_TARGET
 
@@ -88,18 +97,14 @@ def _wrong(block: Any, settings: Any, scorer: str) -> Iterator[Wrong]:
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _lone_brace(text):
-                yield Wrong(
-                    key, f"a `{brace}` stands alone in it", f"a brace itself is `{brace * 2}`"
-                )
+                yield Wrong(key, f"a `{brace}` stands alone in it", f"a brace itself is `{brace * 2}`")
     for key in ("pattern", "extract"):
         try:
             re.compile(getattr(settings, key) or "")
         except re.error as error:
             yield Wrong(key, f"it is no regular expression: {error}")
     if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:
-        yield Wrong(
-            "choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}"
-        )
+        yield Wrong("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
     for key, files in (("files", block.files), ("examples", settings.examples)):
         for name in _names(files, lambda name: PurePath(name).suffix not in _DATA):
             yield Wrong(key, f"`{name}` is no data file", f"data files end in {', '.join(_DATA)}")
@@ -110,9 +115,7 @@ def _wrong(block: Any, settings: Any, scorer: str) -> Iterator[Wrong]:
     known = metrics_of(scorer)
     if block.metric and known and block.metric not in known:
         reported = " and ".join(f"`{metric}`" for metric in known)
-        yield Wrong(
-            "metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}"
-        )
+        yield Wrong("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
     if block.params.get("stream"):
         yield Wrong("params", "`stream` is not for the native harness", "leave it out")
 
@@ -141,15 +144,20 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnost
     for model in (cell.model, *([models[judge]] if judge else [])):
         if model.block.api == "embeddings":
             found.error(
-                "bad-value", f"the native harness scores text, and model `{model.name}` gives vectors",
-                model.fields.spans["api",].value, about=about,
+                "bad-value",
+                f"the native harness scores text, and model `{model.name}` gives vectors",
+                model.fields.spans["api",].value,
+                about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
-            )  # fmt: skip
+            )
     if cell.params.get("stream") and not cell.benchmark.block.params.get("stream"):
         found.error(
-            "bad-value", "`params`: `stream` is not for the native harness", _stream(cell), about=about,
+            "bad-value",
+            "`params`: `stream` is not for the native harness",
+            _stream(cell),
+            about=about,
             help=["leave it out"],
-        )  # fmt: skip
+        )
     scorer = scorer_of(cell.benchmark.settings)
     known = metrics_of(scorer)
     if cell.model.block.api != "completions":
@@ -161,11 +169,15 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnost
         if metric not in known:
             meant = closest(metric, known) if metric != _BY_LIKELIHOOD else None
             found.error(
-                "bad-value", f"the scorer `{scorer}` reports no `{metric}`", span, about=about,
+                "bad-value",
+                f"the scorer `{scorer}` reports no `{metric}`",
+                span,
+                about=about,
                 notes=["that needs log-probabilities, and so a model with `api = completions`"]
-                if metric == _BY_LIKELIHOOD and scorer == "choice" else [f"it reports {' and '.join(known)}"],
+                if metric == _BY_LIKELIHOOD and scorer == "choice"
+                else [f"it reports {' and '.join(known)}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
-            )  # fmt: skip
+            )
 
 
 def _stream(cell: Evaluation) -> Span:

@@ -30,13 +30,27 @@ from evalmake.project.expand import Evaluation
 from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
-_PARAMS = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max_new_tokens",
-           "max_new_tokens": "max_new_tokens"}  # fmt: skip
+_PARAMS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "max_tokens": "max_new_tokens",
+    "max_new_tokens": "max_new_tokens",
+}
 _BY_API = {"chat": "chat", "completions": "completions", "embeddings": "embedding", "vlm": "vlm"}
-_SERVED_BY = {"chat": ("chat", "vlm"), "completions": ("completions",), "completions_logprob": ("completions",),
-              "embedding": ("embeddings",), "vlm": ("vlm",)}  # fmt: skip
-_ROUTES = {"chat": "/chat/completions", "vlm": "/chat/completions", "embedding": "/embeddings",
-           "completions": "/completions", "completions_logprob": "/completions"}  # fmt: skip
+_SERVED_BY = {
+    "chat": ("chat", "vlm"),
+    "completions": ("completions",),
+    "completions_logprob": ("completions",),
+    "embedding": ("embeddings",),
+    "vlm": ("vlm",),
+}
+_ROUTES = {
+    "chat": "/chat/completions",
+    "vlm": "/chat/completions",
+    "embedding": "/embeddings",
+    "completions": "/completions",
+    "completions_logprob": "/completions",
+}
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _SCRIPT = """\
 export EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
@@ -102,8 +116,13 @@ class NemoHarness:
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("nemo_evaluator", "nemo-evaluator==0.2.8")
     placement: ClassVar[tuple[str, ...]] = (
-        "coverage", "parallelism", "max_retries", "request_timeout", "proxy", "offline",
-    )  # fmt: skip
+        "coverage",
+        "parallelism",
+        "max_retries",
+        "request_timeout",
+        "proxy",
+        "offline",
+    )
 
     def command(self, evaluation: Evaluation) -> Command:
         """`run_eval` with its configuration as JSON, which is YAML too."""
@@ -124,17 +143,11 @@ class NemoHarness:
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """What its results.yml says, where nothing says that it was interrupted or left unasked."""
         config = _run_config(evaluation)["config"]["params"]
-        meant = [
-            key
-            for key in config
-            if key not in ("parallelism", "max_retries", "request_timeout", "extra")
-        ]
+        meant = [key for key in config if key not in ("parallelism", "max_retries", "request_timeout", "extra")]
         settings = _settings(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
         meant += ["extra.judge"] if settings.judge else []
-        return read_run(
-            outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage
-        )
+        return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage)
 
     @staticmethod
     def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
@@ -143,16 +156,20 @@ class NemoHarness:
         about = f"benchmark {benchmark.name}"
         if not block.task:
             found.error(
-                "missing-key", "the nemo harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span, about=about,
+                "missing-key",
+                "the nemo harness needs `task`",
+                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                about=about,
                 help=['add the evaluation\'s type, as `task = "simple_evals.mgsm"`'],
-            )  # fmt: skip
+            )
         if block.fewshot is not None:
             found.error(
-                "bad-value", "`fewshot`: each of NVIDIA's harnesses has its own word for it",
-                spans["fewshot",].value, about=about,
+                "bad-value",
+                "`fewshot`: each of NVIDIA's harnesses has its own word for it",
+                spans["fewshot",].value,
+                about=about,
                 help=["give it to the harness, as `extra = { num_fewshot = 5 }`"],
-            )  # fmt: skip
+            )
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
@@ -161,19 +178,24 @@ class NemoHarness:
         if cell.model.block.api not in _SERVED_BY[endpoint]:
             api, served = cell.model.fields.spans.get(("api",)), cell.model.block.api
             found.error(
-                "bad-value", f"the task asks for {endpoint}, and model `{cell.model.name}` serves {served}",
-                api.value if api else cell.model.span, about=about,
+                "bad-value",
+                f"the task asks for {endpoint}, and model `{cell.model.name}` serves {served}",
+                api.value if api else cell.model.span,
+                about=about,
                 also=[(cell.benchmark.fields.spans["endpoint",].value, "it is asked for here")],
                 help=_instead(cell, endpoint, models),
-            )  # fmt: skip
+            )
         for key in cell.params:
             if key not in _PARAMS:
                 known = ", ".join(sorted(set(_PARAMS) - {"max_new_tokens"}))
                 found.error(
-                    "bad-value", f"`params`: the nemo harness cannot send `{key}`", cell.span, about=about,
+                    "bad-value",
+                    f"`params`: the nemo harness cannot send `{key}`",
+                    cell.span,
+                    about=about,
                     notes=[f"it can send {known}"],
                     help=[f"have it added on the way to the model: adapter = {{ params = {{ {key} = ... }} }}"],
-                )  # fmt: skip
+                )
 
 
 def _settings(benchmark: Declared) -> NemoHarness.Settings:

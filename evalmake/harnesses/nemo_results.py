@@ -30,9 +30,7 @@ class Entry(NamedTuple):
     stats: Mapping[str, Any]
 
 
-def read_run(
-    outputs: Path, status: int, metric: str | None, meant: Sequence[str], coverage: float
-) -> Outcome:
+def read_run(outputs: Path, status: int, metric: str | None, meant: Sequence[str], coverage: float) -> Outcome:
     """The outcome of a run with its results in `outputs`/nemo; writes its samples beside them.
 
     `meant` are the parameters that must have had an effect, `coverage` the share of requests that
@@ -63,9 +61,7 @@ def _judge(entries: Sequence[Entry], rows: Sequence[Row], metric: str | None) ->
         return Outcome(error="the harness reported no score")
     headline = metric or _headline(entries)
     if headline not in names:
-        return Outcome(
-            error=f"the harness reported no `{headline}`; it reported {', '.join(names)}"
-        )
+        return Outcome(error=f"the harness reported no `{headline}`; it reported {', '.join(names)}")
     wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
     if wrong:
         return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
@@ -149,9 +145,14 @@ def _samples(folder: Path) -> Iterator[Row]:
                 content = json.dumps([row.get("query"), row.get("ground_truth")], sort_keys=True)
                 reply = row.get("generation")
                 yield Row(
-                    id, hashlib.sha256(content.encode()).hexdigest(), {name: float(row["score"])}, seen[id, name],
-                    target=row.get("ground_truth"), reply=reply if isinstance(reply, str) else json.dumps(reply),
-                    tokens_in=row.get("num_prompt_tokens"), tokens_out=row.get("num_generated_tokens"),
-                )  # fmt: skip
+                    id,
+                    hashlib.sha256(content.encode()).hexdigest(),
+                    {name: float(row["score"])},
+                    seen[id, name],
+                    target=row.get("ground_truth"),
+                    reply=reply if isinstance(reply, str) else json.dumps(reply),
+                    tokens_in=row.get("num_prompt_tokens"),
+                    tokens_out=row.get("num_generated_tokens"),
+                )
             except (ValueError, TypeError, KeyError, AttributeError):
                 continue

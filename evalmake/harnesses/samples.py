@@ -92,9 +92,14 @@ def score_from_samples(
     if reported_value is not None and (value is None or not alike(value, reported_value)):
         value, stderr, grouped = reported_value, reported_stderr, None
     return Score(
-        metric, value, stderr, scored=len(items), unscored=unscored, reported=reported_stderr,
+        metric,
+        value,
+        stderr,
+        scored=len(items),
+        unscored=unscored,
+        reported=reported_stderr,
         clusters=grouped,
-    )  # fmt: skip
+    )
 
 
 def alike(one: float, other: float) -> bool:
@@ -179,9 +184,7 @@ def unanswered(outputs: Path, coverage: float) -> str:
         return ""
     status, count = failed.most_common(1)[0]
     why = "the harness did not wait" if status == 499 else f"HTTP status {status}"
-    text = (
-        f"{failed.total()} of {total} requests were not answered, and {coverage * 100:g}% must be"
-    )
+    text = f"{failed.total()} of {total} requests were not answered, and {coverage * 100:g}% must be"
     return f"{text}; the most common reason ({count}): {why}"
 
 

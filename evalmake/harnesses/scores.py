@@ -55,9 +55,7 @@ def from_map(given: Any, metric: object, usage: Any) -> Outcome:
 def _score(name: str, value: Any) -> Score | str:
     if _number(value):
         value = {"value": value}
-    if not isinstance(value, dict) or not (
-        _number(value.get("value")) or value.get("value") is None
-    ):
+    if not isinstance(value, dict) or not (_number(value.get("value")) or value.get("value") is None):
         return f"the score `{name}` is {json.dumps(value)[:40]}, not a number"
     number = value.get("value")
     if number is not None and not math.isfinite(number):
@@ -72,9 +70,13 @@ def _score(name: str, value: Any) -> Score | str:
         return f"the name of a score is not printable: {name!a}"
     clusters = value.get("clusters") if _number(value.get("clusters")) else None
     return Score(
-        name, number, scored=int(count), unscored=int(value.get("unscored", 0)),
-        clusters=int(clusters) if clusters and clusters >= 1 else None, **rest,
-    )  # fmt: skip
+        name,
+        number,
+        scored=int(count),
+        unscored=int(value.get("unscored", 0)),
+        clusters=int(clusters) if clusters and clusters >= 1 else None,
+        **rest,
+    )
 
 
 def _number(value: object) -> bool:

@@ -65,9 +65,11 @@ def _mean(values: Values, at: Place, coverage: float) -> Mapping[str, Any] | str
         return f"{len(scored)} of {len(values)} {what} of {at.file} were scored, and {coverage * 100:g}% must be"
     estimate = mean_se(scored)
     return {
-        "value": estimate.mean, "stderr": estimate.stderr,
-        "scored": len(scored), "unscored": len(values) - len(scored),
-    }  # fmt: skip
+        "value": estimate.mean,
+        "stderr": estimate.stderr,
+        "scored": len(scored),
+        "unscored": len(values) - len(scored),
+    }
 
 
 def _look_up(file: Path, path: str) -> Mapping[str, Any] | float | str:

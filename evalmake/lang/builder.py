@@ -44,9 +44,7 @@ class Builder:
     def include(self, children: Children) -> tree.Include:
         keyword, maybe, path, digest = children
         end = digest or path
-        return tree.Include(
-            literal(path), bool(maybe), literal(digest) if digest else None, *_ends(keyword, end)
-        )
+        return tree.Include(literal(path), bool(maybe), literal(digest) if digest else None, *_ends(keyword, end))
 
     def variable(self, children: Children) -> tree.Variable:
         word, _, value = children

@@ -69,9 +69,7 @@ class Diagnostics(list[Diagnostic]):
         about: str = "",
     ) -> None:
         """Add an error at `span`, with secondary labels `also`."""
-        self.append(
-            problem(code, message, span, label, also=also, notes=notes, help=help, about=about)
-        )
+        self.append(problem(code, message, span, label, also=also, notes=notes, help=help, about=about))
 
     def check(self) -> None:
         """Raise what was collected, in the order of the text, each mistake told once."""
@@ -98,9 +96,7 @@ def problem(
     return Diagnostic(code, message, tuple(labels), tuple(notes), tuple(help), about, severity)
 
 
-def fail(
-    code: str, message: str, span: Span | None = None, label: str = "", **more: object
-) -> EvalmakeError:
+def fail(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
     """An error to raise at once, of one diagnostic."""
     return EvalmakeError([problem(code, message, span, label, **more)])  # type: ignore[arg-type]
 
@@ -120,11 +116,7 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
         return best[1]
     words = set(split(r"[-._]", name))
     return next(
-        (
-            n
-            for n in names
-            if words and (w := set(split(r"[-._]", n))) and (words <= w or w <= words)
-        ),
+        (n for n in names if words and (w := set(split(r"[-._]", n))) and (words <= w or w <= words)),
         None,
     )
 

@@ -66,11 +66,7 @@ class Scope:
         binding = self.bindings.get(name)
         if binding is None:
             meant = closest(name, self.bindings)
-            hint = (
-                f"did you mean `{meant}`, declared at {_place(self.bindings[meant])}?"
-                if meant
-                else ""
-            )
+            hint = f"did you mean `{meant}`, declared at {_place(self.bindings[meant])}?" if meant else ""
             raise fail(
                 "unknown-variable",
                 f"no variable is named `{name}`",
@@ -189,9 +185,7 @@ class Evaluator:
     def _range(self, node: tree.Range) -> Value:
         ends = [self._literal(end) for end in (node.first, node.last)]
         if not all(isinstance(end, int) for end in ends):
-            raise fail(
-                "bad-value", "a range goes from one whole number to another", self.span(node)
-            )
+            raise fail("bad-value", "a range goes from one whole number to another", self.span(node))
         first, last = int(str(ends[0])), int(str(ends[1]))
         if last < first:
             raise fail(
@@ -252,9 +246,7 @@ class Evaluator:
                 "bad-interpolation",
                 f"`${{{name}}}` names neither a variable nor an axis",
                 span,
-                help=[
-                    f"write the name of an UPPER_CASE variable{known}; `$${{` is a literal `${{`"
-                ],
+                help=[f"write the name of an UPPER_CASE variable{known}; `$${{` is a literal `${{`"],
             )
         value = self.scope.variable(name, span, self.declared)
         match value:
@@ -303,9 +295,7 @@ class Evaluator:
                 "unknown-function",
                 f"there is no function `{name}`",
                 self.span(node.name),
-                help=[f"did you mean `{meant}`?"]
-                if meant
-                else ["the functions are env, file, glob and secret"],
+                help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob and secret"],
             )
         arguments = [self(argument) for argument in node.arguments]
         most = 2 if name == "env" else 1
@@ -348,9 +338,7 @@ class Evaluator:
 
         root, inner = glob_root(self._path(str(pattern)))
         self.scope.world.globs.add((str(root), inner))
-        names = sorted(
-            n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file()
-        )
+        names = sorted(n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file())
         if not names:
             raise fail(
                 "missing-file",

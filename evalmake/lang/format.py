@@ -80,9 +80,7 @@ class _Formatter:
             lines.append(" " * indent + "  ".join(parts))
         return head, lines
 
-    def _entries(
-        self, nodes: Sequence[Any], opened: int | None, closed: int
-    ) -> tuple[str, list[_Entry]]:
+    def _entries(self, nodes: Sequence[Any], opened: int | None, closed: int) -> tuple[str, list[_Entry]]:
         head = ""
         entries: list[_Entry] = []
         at = opened or 0
@@ -180,11 +178,7 @@ class _Formatter:
             return f"{head} {{}}"
         if len(body) == 1 and "\n" not in written:
             inner = body[0]
-            text = (
-                self._bound(inner, indent, 0)
-                if isinstance(inner, _Bound)
-                else self._statement(inner, indent)
-            )
+            text = self._bound(inner, indent, 0) if isinstance(inner, _Bound) else self._statement(inner, indent)
             line = f"{head} {{ {text} }}"
             if "\n" not in line and indent + len(line) <= WIDTH:
                 return line

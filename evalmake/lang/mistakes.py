@@ -103,18 +103,24 @@ def _unclosed_block(at: At) -> Diagnostic | None:
     opened = [(at.source.span(brace), "opened here")]
     if at.ended:
         return problem(
-            "unclosed-block", f"the block of `{head}` is never closed", at.span,
-            "the file ends inside it", also=opened, help=["add `}` on a line of its own at the end"],
-        )  # fmt: skip
+            "unclosed-block",
+            f"the block of `{head}` is never closed",
+            at.span,
+            "the file ends inside it",
+            also=opened,
+            help=["add `}` on a line of its own at the end"],
+        )
     line = at.source.position(at.start)[0]
     start = at.line_start + len(at.line) - len(at.line.lstrip())
     text = at.line.strip().partition("{")[0].rstrip()
     return problem(
-        "unclosed-block", f"the block of `{head}` is never closed",
+        "unclosed-block",
+        f"the block of `{head}` is never closed",
         at.source.span(start, start + len(text)),
-        "a new declaration cannot begin inside a block", also=opened,
+        "a new declaration cannot begin inside a block",
+        also=opened,
         help=[f"add `}}` on a line of its own before line {line}"],
-    )  # fmt: skip
+    )
 
 
 def _brackets(at: At) -> Diagnostic | None:
@@ -133,10 +139,13 @@ def _brackets(at: At) -> Diagnostic | None:
     closer = next(close for close, begin in CLOSERS.items() if begin == opener)
     label = "a statement cannot begin here" if statement else f"`{closer}` must stand before this"
     return problem(
-        "unclosed-bracket", f"this `{opener}` is never closed", at.source.span(place), "opened here",
+        "unclosed-bracket",
+        f"this `{opener}` is never closed",
+        at.source.span(place),
+        "opened here",
         also=[(at.previous if statement else at.span, "the file ends here" if at.ended else label)],
         help=[f"add `{closer}`"],
-    )  # fmt: skip
+    )
 
 
 def _unknown_kind(at: At) -> Diagnostic | None:
@@ -148,10 +157,11 @@ def _unknown_kind(at: At) -> Diagnostic | None:
         return None
     meant = closest(word.lower(), KINDS if at.word == word else TOPS)
     return problem(
-        "unknown-kind", f"there is no kind `{word}`",
+        "unknown-kind",
+        f"there is no kind `{word}`",
         at.source.span(span.start, span.start + len(word)),
         help=[f"did you mean `{meant}`?"] if meant else [f"the kinds are {', '.join(KINDS)}"],
-    )  # fmt: skip
+    )
 
 
 def _variable_case(at: At) -> Diagnostic | None:
@@ -161,9 +171,10 @@ def _variable_case(at: At) -> Diagnostic | None:
     upper = re.sub(r"[.-]|(?<=[a-z])(?=[A-Z])", "_", found[1].lstrip("_")).upper()
     value = at.line[found.end() :].partition("#")[0].strip()
     return problem(
-        "variable-case", f"a variable is UPPER_CASE: `{upper} = {value}`",
+        "variable-case",
+        f"a variable is UPPER_CASE: `{upper} = {value}`",
         at.source.span(at.line_start + found.start(1), at.line_start + found.end(1)),
-    )  # fmt: skip
+    )
 
 
 def _one_assignment(at: At) -> Diagnostic | None:
@@ -173,9 +184,11 @@ def _one_assignment(at: At) -> Diagnostic | None:
     start = at.line_start + max(0, at.start - at.line_start - 1) + found.start()
     knob = "every UPPER_CASE name can be overridden on the command line"
     return problem(
-        "one-assignment", f"an Evalfile has one assignment, `=`; {knob}",
-        at.source.span(start, start + len(found[0])), "write `=`",
-    )  # fmt: skip
+        "one-assignment",
+        f"an Evalfile has one assignment, `=`; {knob}",
+        at.source.span(start, start + len(found[0])),
+        "write `=`",
+    )
 
 
 def _use_equals(at: At) -> Diagnostic:
@@ -183,9 +196,12 @@ def _use_equals(at: At) -> Diagnostic:
     if at.token == "COLON":
         return problem("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
     return problem(
-        "use-equals", f"there is no `=` after `{key}`", at.span, "use `=` between a key and its value",
+        "use-equals",
+        f"there is no `=` after `{key}`",
+        at.span,
+        "use `=` between a key and its value",
         help=[f"write `{key} = {at.source.text[at.start : at.end]}`"],
-    )  # fmt: skip
+    )
 
 
 def _bad_name(at: At) -> Diagnostic | None:
@@ -201,13 +217,15 @@ def _bad_name(at: At) -> Diagnostic | None:
     valid = re.fullmatch(r"_?[a-z][a-z0-9_]*([.-][a-z0-9_]+)*", better)
     return problem(
         "bad-name",
-        "a name is not quoted" if quoted
-        else f"names are lower-case: `{better}`" if valid and text != better
+        "a name is not quoted"
+        if quoted
+        else f"names are lower-case: `{better}`"
+        if valid and text != better
         else f"`{text}` is not a name",
         at.source.span(start, start + len(text)),
         f"write `{better}`" if valid and better != text else "",
         notes=["a name begins with a lower-case letter; digits, `_`, `-` and `.` may follow"],
-    )  # fmt: skip
+    )
 
 
 def _unquoted(at: At) -> Diagnostic | None:
@@ -218,14 +236,16 @@ def _unquoted(at: At) -> Diagnostic | None:
         return None
     if re.match(r"(sha256|xxh128):", rest[0]):
         return problem(
-            "bad-digest", "the digits of a digest are 0 to 9 and a to f",
+            "bad-digest",
+            "the digits of a digest are 0 to 9 and a to f",
             at.source.span(at.previous.start, at.previous.start + len(rest[0])),
-        )  # fmt: skip
+        )
     return problem(
-        "unquoted-text", "a text stands in quotes",
+        "unquoted-text",
+        "a text stands in quotes",
         at.source.span(at.previous.start, at.previous.start + len(rest[0])),
         help=[f'write `"{rest[0]}"`'],
-    )  # fmt: skip
+    )
 
 
 def _unquoted_key(at: At) -> Diagnostic | None:
@@ -237,11 +257,12 @@ def _unquoted_key(at: At) -> Diagnostic | None:
     if not key:
         return None
     return problem(
-        "unquoted-key", f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
+        "unquoted-key",
+        f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
         at.source.span(start, start + len(key[0])),
         notes=["without quotes a key is a name, as `max-len`, or an UPPER_CASE word, as `HF_TOKEN`"],
         help=[f'quote the key: `"{key[0]}"`'],
-    )  # fmt: skip
+    )
 
 
 def _missing_value(at: At) -> Diagnostic:
@@ -253,13 +274,13 @@ def _missing_comma(at: At) -> Diagnostic | None:
     if at.adjacent or not at.open:
         return None
     place, head = at.open[-1]
-    inside = {"[": "a list", "(": "a call"}.get(
-        at.source.text[place], "a block" if head else "a map"
-    )
+    inside = {"[": "a list", "(": "a call"}.get(at.source.text[place], "a block" if head else "a map")
     return problem(
-        "missing-comma", "two things on one line are separated by a comma", at.span,
+        "missing-comma",
+        "two things on one line are separated by a comma",
+        at.span,
         f"a comma or a new line must stand before this, inside {inside}",
-    )  # fmt: skip
+    )
 
 
 def _bad_comparison(at: At) -> Diagnostic | None:
@@ -272,43 +293,53 @@ def _bad_comparison(at: At) -> Diagnostic | None:
     if condition:
         meant = "="
     return problem(
-        "bad-comparison", f"there is no comparison `{found[0]}`" if not condition
-        else "a condition compares with `=` or `in`",
+        "bad-comparison",
+        f"there is no comparison `{found[0]}`" if not condition else "a condition compares with `=` or `in`",
         at.source.span(start, start + len(found[0])),
         help=[f"did you mean `{meant}`?"] if meant else ["the comparisons are >= <= == > <"],
-    )  # fmt: skip
+    )
 
 
 def _no_or(at: At) -> Diagnostic | None:
     if at.word not in ("or", "not"):
         return None
     return problem(
-        "no-or", f"there is no `{at.word}` in a condition", at.span,
+        "no-or",
+        f"there is no `{at.word}` in a condition",
+        at.span,
         help=["name the values with `in [a, b]`, or write a second `when` or `skip`"],
-    )  # fmt: skip
+    )
 
 
 def _kind_as_target(at: At) -> Diagnostic:
     word = at.previous.text
     return problem(
-        "kind-as-target", f"`{word}` is the name of a kind and cannot be an alias", at.previous,
+        "kind-as-target",
+        f"`{word}` is the name of a kind and cannot be an alias",
+        at.previous,
         help=[f"choose another name, as `all-{word}s:`"],
-    )  # fmt: skip
+    )
 
 
 def _missing_name(at: At) -> Diagnostic:
     word = at.previous.text
     return problem(
-        "missing-name", f"this {word} has no name", at.previous, "a name goes after this",
+        "missing-name",
+        f"this {word} has no name",
+        at.previous,
+        "a name goes after this",
         help=[f"write `{word} NAME {{ ... }}`"],
-    )  # fmt: skip
+    )
 
 
 def _missing_block(at: At) -> Diagnostic:
     return problem(
-        "missing-block", "a declaration has its block on the same line", at.previous,
-        "`{` goes after this", help=[f"write `{at.line.strip()} {{`"],
-    )  # fmt: skip
+        "missing-block",
+        "a declaration has its block on the same line",
+        at.previous,
+        "`{` goes after this",
+        help=[f"write `{at.line.strip()} {{`"],
+    )
 
 
 _BLOCK = "model a { "
@@ -324,7 +355,8 @@ _BEFORE = tuple(
 MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] = {
     "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
     "variable-case": (
-        _variable_case, ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
+        _variable_case,
+        ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
     ),
     "unknown-kind": (
         _unknown_kind,
@@ -332,56 +364,112 @@ MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] =
     ),
     "one-assignment": (
         _one_assignment,
-        ("A ?= 5", "A := 5", "A += 5", "A == 5", "A != 5",
-         *(_BLOCK + text for text in ("a ?= 5", "a := 5", "a += 5", "a == 5", "a != 5"))),
+        (
+            "A ?= 5",
+            "A := 5",
+            "A += 5",
+            "A == 5",
+            "A != 5",
+            *(_BLOCK + text for text in ("a ?= 5", "a := 5", "a += 5", "a == 5", "a != 5")),
+        ),
     ),
     "unquoted-key": (
         _unquoted_key,
-        (*(_BLOCK + "a = { " + word + end for word in ("a", "A") for end in
-           ("-", "/", ":", "@", "?", "%", "*", "+", "_", ".", "$", "é", "A", "a")),
-         *(_BLOCK + "a = {" + before + key for before in _BEFORE
-           for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<"))),
+        (
+            *(
+                _BLOCK + "a = { " + word + end
+                for word in ("a", "A")
+                for end in ("-", "/", ":", "@", "?", "%", "*", "+", "_", ".", "$", "é", "A", "a")
+            ),
+            *(
+                _BLOCK + "a = {" + before + key
+                for before in _BEFORE
+                for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<")
+            ),
+        ),
     ),
     "use-equals": (
         _use_equals,
-        ("A: 5", *(f"{head} {value}" for head in (_BLOCK + "a", "A", _BLOCK + "a = { b")
-                   for value in (":", "5", '"x"', "b", "B", "[", "{", "5m", "true", "'x'"))),
+        (
+            "A: 5",
+            *(
+                f"{head} {value}"
+                for head in (_BLOCK + "a", "A", _BLOCK + "a = { b")
+                for value in (":", "5", '"x"', "b", "B", "[", "{", "5m", "true", "'x'")
+            ),
+        ),
     ),
     "missing-name": (_missing_name, tuple(f"{kind} {{" for kind in KINDS)),
     "missing-block": (_missing_block, ("model a", "defaults model", "settings")),
     "bad-comparison": (
         _bad_comparison,
-        tuple(_BLOCK + text for text in (
-            "require a => 5", "require a =< 5", "require a = 5", "require a != 5", "require a ≥ 5",
-            "require a ≤ 5", "skip a == 5", "skip a >= 5", "skip a != 5", "skip a => 5")),
+        tuple(
+            _BLOCK + text
+            for text in (
+                "require a => 5",
+                "require a =< 5",
+                "require a = 5",
+                "require a != 5",
+                "require a ≥ 5",
+                "require a ≤ 5",
+                "skip a == 5",
+                "skip a >= 5",
+                "skip a != 5",
+                "skip a => 5",
+            )
+        ),
     ),
-    "no-or": (_no_or, (_BLOCK + "skip a = b or", _BLOCK + "skip a = 5 or", _BLOCK + "skip not a",
-                       _BLOCK + "skip a in [b] or", _BLOCK + 'skip a = "b" or')),
+    "no-or": (
+        _no_or,
+        (
+            _BLOCK + "skip a = b or",
+            _BLOCK + "skip a = 5 or",
+            _BLOCK + "skip not a",
+            _BLOCK + "skip a in [b] or",
+            _BLOCK + 'skip a = "b" or',
+        ),
+    ),
     "missing-value": (
         _missing_value,
-        ("A =", *(_BLOCK + text + end for end in ("\n", "}", ",") for text in
-                  ("a = ", "a in ", "require a >= ", "skip a = ", "skip a in ", "a = { b = "))),
+        (
+            "A =",
+            *(
+                _BLOCK + text + end
+                for end in ("\n", "}", ",")
+                for text in ("a = ", "a in ", "require a >= ", "skip a = ", "skip a in ", "a = { b = ")
+            ),
+        ),
     ),
     "unquoted-text": (
         _unquoted,
-        tuple(_BLOCK + "a = " + value + end for value in ("b", "5", "5m", "true", "sha256:9")
-              for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x",
-                          "Z")),
+        tuple(
+            _BLOCK + "a = " + value + end
+            for value in ("b", "5", "5m", "true", "sha256:9")
+            for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x", "Z")
+        ),
     ),
     "bad-name": (
         _bad_name,
-        (*(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
-         "model a from A", 'model a from "b"', "all: A", "A-a: b", 'all: "a"', "model a é",
-         _BLOCK + "a = Aa", _BLOCK + "a = [Aa",
-         *("model a {" + before + "Aa = 5" for before in _BEFORE)),
+        (
+            *(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
+            "model a from A",
+            'model a from "b"',
+            "all: A",
+            "A-a: b",
+            'all: "a"',
+            "model a é",
+            _BLOCK + "a = Aa",
+            _BLOCK + "a = [Aa",
+            *("model a {" + before + "Aa = 5" for before in _BEFORE),
+        ),
     ),
     "missing-comma": (
         _missing_comma,
-        tuple(f"{head} {value} {more}"
-              for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]",
-                            "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")
-              for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(",
-                           _BLOCK + "a = { b = ")
-              for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")),
+        tuple(
+            f"{head} {value} {more}"
+            for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]", "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")
+            for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(", _BLOCK + "a = { b = ")
+            for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")
+        ),
     ),
-}  # fmt: skip
+}

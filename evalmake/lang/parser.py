@@ -92,9 +92,7 @@ class _Unpickler(pickle.Unpickler):
 def _scan(source: Source) -> tuple[tuple[int, int], ...]:
     """The comments; fails on texts that would cost too much to parse."""
     if len(source.text) > LARGEST:
-        raise fail(
-            "too-large", "this Evalfile is longer than 16 million characters", source.span(0)
-        )
+        raise fail("too-large", "this Evalfile is longer than 16 million characters", source.span(0))
     comments = []
     depth = 0
     for match in _SCAN.finditer(source.text):

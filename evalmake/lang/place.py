@@ -20,12 +20,27 @@ _VALUES = {
     *("LSQB",),
 }
 _WORDS = {
-    "NAME": "a name", "VARIABLE": "a variable", "TARGET": "a target", "_NL": "a line break",
-    "$END": "the end of the file", "EQUAL": "`=`", "COLON": "`:`", "COMMA": "a comma",
-    "LBRACE": "`{`", "RBRACE": "`}`", "LSQB": "`[`", "RSQB": "`]`", "LPAR": "`(`", "RPAR": "`)`",
-    "__ANON_0": "`..`", "COMPARE": "a comparison (>= <= == > <)", "STRING": "a text",
-    "NUMBER": "a number", "DIGEST": "a digest", "MAYBE": "`?`",
-}  # fmt: skip
+    "NAME": "a name",
+    "VARIABLE": "a variable",
+    "TARGET": "a target",
+    "_NL": "a line break",
+    "$END": "the end of the file",
+    "EQUAL": "`=`",
+    "COLON": "`:`",
+    "COMMA": "a comma",
+    "LBRACE": "`{`",
+    "RBRACE": "`}`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "__ANON_0": "`..`",
+    "COMPARE": "a comparison (>= <= == > <)",
+    "STRING": "a text",
+    "NUMBER": "a number",
+    "DIGEST": "a digest",
+    "MAYBE": "`?`",
+}
 
 
 @dataclass
@@ -110,9 +125,7 @@ class At:
 
     def _head(self, before: object, brace: Token) -> str:
         block = isinstance(before, tree.Name) or type(before) is tuple
-        if brace.type != "LBRACE" or not (
-            block or (isinstance(before, Token) and before.type in ("NAME", "SETTINGS"))
-        ):
+        if brace.type != "LBRACE" or not (block or (isinstance(before, Token) and before.type in ("NAME", "SETTINGS"))):
             return ""
         text = re.split(r"[{\n]", self.source.text[: brace.start_pos])[-1]
         return text.partition(" from ")[0].strip()

@@ -118,9 +118,7 @@ class Template:
 
     def fill(self, axes: dict[str, object]) -> str:
         """The text for one cell."""
-        return "".join(
-            part if isinstance(part, str) else str(axes[part.text]) for part in self.parts
-        )
+        return "".join(part if isinstance(part, str) else str(axes[part.text]) for part in self.parts)
 
 
 Value = (
@@ -186,9 +184,7 @@ def show(value: object) -> str:
             pairs = ", ".join(f"{_key(k)} = {show(v)}" for k, v in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case Template():
-            return (
-                '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
-            )
+            return '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
         case Files():
             return ", ".join(f'file("{f.name}")' for f in value.files)
         case SecretRef():
@@ -199,8 +195,7 @@ def show(value: object) -> str:
 def _quoted(text: str) -> str:
     """A text that means itself: what steers or cannot be seen is escaped, and `${` is no hole."""
     shown = (
-        _ESCAPED.get(char)
-        or (char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}")
+        _ESCAPED.get(char) or (char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}")
         for char in text
     )
     return f'"{"".join(shown).replace("${", "$${")}"'

@@ -39,9 +39,7 @@ _OF = re.compile(
     rf"((?:{_NUMBER})(?:(?:, and |, | and )(?:{_NUMBER}))+)"
 )
 _OF_OPERATORS = {"sum": " + ", "difference": " - ", "product": " * ", "quotient": " / "}
-_SPAN = re.compile(
-    r"\d+-\d+(?= (?:word|sentence|line|letter|character|digit|paragraph|step|point|example)s?\b)"
-)
+_SPAN = re.compile(r"\d+-\d+(?= (?:word|sentence|line|letter|character|digit|paragraph|step|point|example)s?\b)")
 _RUN = re.compile(r"[-(\d][-\d ,.()\t+*/]+")
 _TOKEN = re.compile(rf"{_NUMBER}|-[ \t]|[-+*/()]|[,.]")
 

@@ -28,8 +28,7 @@ def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
     key = _key(messages)
     draw = mind.sampling(key, sampling.seed, sampling.temperature)
     said = [
-        cut(mind.answer(question, key, sampling.nth(draw, index)).text, sampling)
-        for index in range(sampling.count)
+        cut(mind.answer(question, key, sampling.nth(draw, index)).text, sampling) for index in range(sampling.count)
     ]
     spent = usage(count(whole), sum(len(one.tokens) for one in said))
     if sampling.stream:

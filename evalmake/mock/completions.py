@@ -30,9 +30,7 @@ def completions(body: Body, mind: Mind, model: str, serial: int) -> Body | Event
             spent += len(said.tokens)
             choices.append(_choice(len(choices), before, said))
             if alternatives is not None:
-                choices[-1]["logprobs"] = completion_logprobs(
-                    before, said.tokens, mind, draw, alternatives
-                )
+                choices[-1]["logprobs"] = completion_logprobs(before, said.tokens, mind, draw, alternatives)
     head = envelope("text_completion", "cmpl", model, serial)
     counts = usage(sum(map(len, prompts)), spent)
     if sampling.stream:

@@ -26,9 +26,7 @@ MOST_ALTERNATIVES = 20
 _CERTAIN = -0.01
 _LIKELY = -0.1
 _DENIED = -100.0
-_OTHER_TOKENS = tuple(
-    f" {word}" for word in ["the", "a", "of", "and", "to", "in", "is", "it", "for", "on"]
-)
+_OTHER_TOKENS = tuple(f" {word}" for word in ["the", "a", "of", "and", "to", "in", "is", "it", "for", "on"])
 _OTHER_TOKENS += tuple(word.upper() for word in _OTHER_TOKENS)
 
 

@@ -14,9 +14,7 @@ from evalmake.mock.service import Request, Response, Service
 
 LARGEST_BODY = 50 * 2**20
 
-_STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
-}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 _TOO_LARGE = f"the body is larger than {LARGEST_BODY} bytes"
 
 

@@ -24,9 +24,7 @@ _UNCOUNTED = ("/health", "/stats")
 _EVENTS = b"text/event-stream"
 _HTML = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head><body>Sign in</body></html>\n"
 _BROKEN = b'{"id": "chatcmpl-0", "object": "chat.completion", "choices": [{"index": 0, "messa'
-_BROKEN_EVENT = (
-    b'data: {"id": "chatcmpl-0", "choices": [{"index": 0, "delta": {"content": "Th"}}]}\n\n'
-)
+_BROKEN_EVENT = b'data: {"id": "chatcmpl-0", "choices": [{"index": 0, "delta": {"content": "Th"}}]}\n\n'
 
 _to_json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -168,9 +166,7 @@ class Service:
             case Fault.HANG:
                 return Response(200, hangs=True)
             case Fault.MALFORMED:
-                return (
-                    Response(200, _HTML, kind=b"text/html") if fate.coin else Response(200, _BROKEN)
-                )
+                return Response(200, _HTML, kind=b"text/html") if fate.coin else Response(200, _BROKEN)
             case Fault.RESET:
                 if stream:
                     return Response(200, parts=[_BROKEN_EVENT], kind=_EVENTS, breaks=True)

@@ -60,9 +60,7 @@ def _read(name: str, value: Any) -> Any:
     try:
         return read(value)
     except (TypeError, ValueError):
-        raise SettingsError(
-            f"setting {name!r} must be {expected}, not {json.dumps(value)}"
-        ) from None
+        raise SettingsError(f"setting {name!r} must be {expected}, not {json.dumps(value)}") from None
 
 
 def _number(value: Any, low: float, high: float = math.inf) -> float:

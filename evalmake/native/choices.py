@@ -111,8 +111,7 @@ def _occurring(reply: str, options: Sequence[str]) -> list[int]:
     return [
         index
         for index, option in enumerate(options)
-        if option.strip()
-        and re.search(rf"(?<!\w){re.escape(option.strip().casefold())}(?!\w)", text)
+        if option.strip() and re.search(rf"(?<!\w){re.escape(option.strip().casefold())}(?!\w)", text)
     ]
 
 

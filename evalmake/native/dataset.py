@@ -57,9 +57,7 @@ def subset(records: Sequence[Record], limit: int | None) -> list[Record]:
     """
     if limit is None or limit >= len(records):
         return list(records)
-    ranked = sorted(
-        records, key=lambda record: (fingerprint([SAMPLING_SEED, record.item]), record.index)
-    )
+    ranked = sorted(records, key=lambda record: (fingerprint([SAMPLING_SEED, record.item]), record.index))
     return sorted(ranked[:limit], key=lambda record: record.index)
 
 

@@ -103,9 +103,7 @@ def grade(text: str) -> float | None:
 def _body(endpoint: Endpoint, turns: list[dict[str, str]]) -> Body:
     """Temperature 0, unless the judge's parameters say otherwise."""
     params: dict[str, Any] = {"temperature": 0, **endpoint.params}
-    base = {"model": endpoint.name} | {
-        name: value for name, value in params.items() if value is not None
-    }
+    base = {"model": endpoint.name} | {name: value for name, value in params.items() if value is not None}
     if endpoint.api == "completions":
         return base | {"prompt": "\n\n".join(turn["content"] for turn in turns)}
     return base | {"messages": turns}

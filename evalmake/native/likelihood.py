@@ -50,8 +50,7 @@ class Likelihood:
         answers = [await self._post(body, text) for text in body["prompt"]]
         return Measured(
             logprobs=[
-                self._sum(answer, start, len(text))
-                for answer, text in zip(answers, body["prompt"], strict=True)
+                self._sum(answer, start, len(text)) for answer, text in zip(answers, body["prompt"], strict=True)
             ],
             tokens_in=sum(answer.tokens("prompt_tokens") or 0 for answer in answers),
             latency=sum(answer.latency for answer in answers),
@@ -73,11 +72,7 @@ class Likelihood:
         """The log-probability of characters `start` to `end`; a generated token lies beyond."""
         found = as_object(answer.choice.get("logprobs"))
         offsets, logprobs = found.get("text_offset"), found.get("token_logprobs")
-        if (
-            not isinstance(offsets, list)
-            or not isinstance(logprobs, list)
-            or min(offsets, default=end) >= end
-        ):
+        if not isinstance(offsets, list) or not isinstance(logprobs, list) or min(offsets, default=end) >= end:
             raise EndpointError(_FACTS_MISSING)
         own = [
             logprob
@@ -103,10 +98,7 @@ def judge_options(item: Item, logprobs: Sequence[float]) -> Verdict:
     Normalising by bytes is independent of the tokenizer (Gao, "Multiple Choice Normalization in LM
     Evaluation", EleutherAI 2021).
     """
-    per_byte = [
-        logprob / max(len(mark.encode()), 1)
-        for logprob, mark in zip(logprobs, item.marks, strict=True)
-    ]
+    per_byte = [logprob / max(len(mark.encode()), 1) for logprob, mark in zip(logprobs, item.marks, strict=True)]
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
     best_per_byte = max(range(len(per_byte)), key=per_byte.__getitem__)
     scores = {

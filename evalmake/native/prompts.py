@@ -87,8 +87,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
     # An example's own id and cluster are of no use, and it may lack those fields.
     plain = replace(task, id=None, cluster=None)
     return [
-        Example(item.record.item, item.prompt, _answer(item))
-        for item in build_items(plain, api, _numbered(records))
+        Example(item.record.item, item.prompt, _answer(item)) for item in build_items(plain, api, _numbered(records))
     ]
 
 
@@ -108,9 +107,7 @@ def chat_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[
     return base_body(endpoint, seed) | {"messages": messages}
 
 
-def completion_body(
-    endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]
-) -> Body:
+def completion_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
     """The body of a completions request: the same as blocks of text."""
     return base_body(endpoint, seed) | {"prompt": completion_prompt(item, shown)}
 

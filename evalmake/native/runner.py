@@ -54,10 +54,7 @@ class Result:
         found = self.scores["scores"][self.scores["metric"]]
         spread = "" if found["stderr"] is None else f" +/- {found['stderr']:.4f}"
         asked = found["scored"] + found["unscored"]
-        return (
-            f"{self.scores['metric']} {found['value']:.4f}{spread}"
-            f" ({found['scored']} of {asked} scored)"
-        )
+        return f"{self.scores['metric']} {found['value']:.4f}{spread} ({found['scored']} of {asked} scored)"
 
 
 def make_plan(task: Task, settings: Settings) -> Plan:

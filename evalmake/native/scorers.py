@@ -211,9 +211,7 @@ def load_function(task: Task) -> Callable[[dict[str, Any], str, Any], object]:
     function = getattr(module, task.function, None)
     if not callable(function):
         names = [key for key, one in vars(module).items() if callable(one) and key[0] != "_"]
-        raise TaskError(
-            f"{name}: there is no function '{task.function}'; there is {', '.join(names) or 'none'}"
-        )
+        raise TaskError(f"{name}: there is no function '{task.function}'; there is {', '.join(names) or 'none'}")
     found: Callable[[dict[str, Any], str, Any], object] = function
     return found
 

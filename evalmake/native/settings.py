@@ -31,9 +31,7 @@ class Endpoint:
     @property
     def route(self) -> str:
         """The full address that requests are posted to."""
-        return self.url.rstrip("/") + (
-            "/completions" if self.api == "completions" else "/chat/completions"
-        )
+        return self.url.rstrip("/") + ("/completions" if self.api == "completions" else "/chat/completions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,7 @@ class _Reader:
         if value not in APIS:
             self.mistakes.append(f"{name} is '{value}'; it can be {', '.join(APIS)}")
         elif value == "embeddings":
-            self.mistakes.append(
-                f"{name} is 'embeddings': the native harness scores text, and these are vectors"
-            )
+            self.mistakes.append(f"{name} is 'embeddings': the native harness scores text, and these are vectors")
         return value
 
     def params(self, name: str) -> Mapping[str, Any]:

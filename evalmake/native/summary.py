@@ -75,9 +75,7 @@ class Tally:
         return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
 
 
-def estimate(
-    values: Sequence[float], clusters: Sequence[str | None] | None
-) -> dict[str, float | None]:
+def estimate(values: Sequence[float], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
     """Mean, standard error and 95 % interval; None for what cannot be estimated.
 
     Items that come in clusters get the cluster-robust standard error.

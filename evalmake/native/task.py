@@ -208,9 +208,7 @@ class _Reader:
         self.wrong(f"{key}: expected a whole number from 0 up")
         return default
 
-    def number(
-        self, key: str, default: float, holds: Callable[[float], bool], expected: str
-    ) -> float:
+    def number(self, key: str, default: float, holds: Callable[[float], bool], expected: str) -> float:
         """A number for which `holds` holds."""
         value = self.data.get(key)
         if value is None:

@@ -37,10 +37,7 @@ class Template:
 
     def text(self, record: Mapping[str, object]) -> str:
         """The filled template as text."""
-        return "".join(
-            as_text(lookup(record, part.path)) if isinstance(part, Field) else part
-            for part in self.parts
-        )
+        return "".join(as_text(lookup(record, part.path)) if isinstance(part, Field) else part for part in self.parts)
 
     def names(self, field: str) -> bool:
         """Whether the template has the placeholder `{field}`."""
@@ -61,9 +58,7 @@ def parse(text: str, what: str) -> Template:
             literal += token[0][0]
         else:
             brace, at = token[0], token.start() + 1
-            raise TaskError(
-                f"{what}: unmatched '{brace}' at character {at}; a brace itself is '{brace * 2}'"
-            )
+            raise TaskError(f"{what}: unmatched '{brace}' at character {at}; a brace itself is '{brace * 2}'")
     literal += text[end:]
     return Template((*parts, literal) if literal else tuple(parts))
 

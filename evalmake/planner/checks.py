@@ -60,13 +60,15 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
         elif image and packages_of(benchmark) and not benchmark.block.image:
             found.error(
-                "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) runs images, "
+                "executor-lacks",
+                f"executor `{executor.name}` ({executor.plugin}) runs images, "
                 "and `packages` are installed on this host",
-                benchmark.fields.spans["packages",].value, "named by this benchmark",
+                benchmark.fields.spans["packages",].value,
+                "named by this benchmark",
                 also=[(executor.fields.spans["image",].value, "what it would run in")],
                 about=f"eval {node.evaluation.eval}",
                 help=["name an `image` that has them", "or have them in the executor's `image`, without `packages`"],
-            )  # fmt: skip
+            )
         if offers.beside:
             _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
 
@@ -89,11 +91,13 @@ def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagno
                 continue
             told.add((cell.eval, name))
             found.error(
-                "executor-lacks", f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
+                "executor-lacks",
+                f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
                 f"and deployment `{name}` is on `{other.name}` ({other.plugin})",
-                deployment.span, about=f"eval {cell.eval}",
+                deployment.span,
+                about=f"eval {cell.eval}",
                 help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],
-            )  # fmt: skip
+            )
 
 
 def _no_loopback(
@@ -106,11 +110,13 @@ def _no_loopback(
             continue
         told.add((cell.eval, model.name))
         found.error(
-            "executor-lacks", f"evaluations on `{executor.name}` ({executor.plugin}) ask their models from there, "
+            "executor-lacks",
+            f"evaluations on `{executor.name}` ({executor.plugin}) ask their models from there, "
             f"and `{model.name}` is at an address of this host's own",
-            model.fields.spans["endpoint",].value, about=f"eval {cell.eval}",
+            model.fields.spans["endpoint",].value,
+            about=f"eval {cell.eval}",
             help=["give the address by which others reach it", "or give the eval an executor that runs here"],
-        )  # fmt: skip
+        )
 
 
 def _is_loopback(endpoint: str | None) -> bool:
@@ -139,18 +145,20 @@ def _runs_images(executor: Declared, offers: Offers) -> bool:
     return offers.images and getattr(executor.settings, "container", None) != "none"
 
 
-def _no_container(
-    declared: Declared, executor: Declared, offers: Offers, about: str, found: Diagnostics
-) -> None:
+def _no_container(declared: Declared, executor: Declared, offers: Offers, about: str, found: Diagnostics) -> None:
     named = declared if declared.block.image else executor
     user = "eval" if declared.kind == "benchmark" else declared.kind
     help = f"give the {user} an executor with `backend = docker`, `slurm` or `lepton`"
     if offers.images:
         help = f"add to `{executor.name}` what runs images there, as `container = pyxis`"
     found.error(
-        "executor-lacks", f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
-        named.fields.spans["image",].value, f"this {declared.kind} runs in one", about=about, help=[help],
-    )  # fmt: skip
+        "executor-lacks",
+        f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
+        named.fields.spans["image",].value,
+        f"this {declared.kind} runs in one",
+        about=about,
+        help=[help],
+    )
 
 
 def has_its_python(executor: Declared) -> bool:
@@ -166,23 +174,35 @@ def _not_there(declared: Declared, executor: Declared, about: str, found: Diagno
     why = f"executor `{executor.name}` ({executor.plugin}) does not see this host's files"
     if packages_of(declared) and not declared.block.image:
         found.error(
-            "executor-lacks", f"{why}, and `packages` are installed here",
-            declared.fields.spans["packages",].value, f"named by this {declared.kind}", about=about,
+            "executor-lacks",
+            f"{why}, and `packages` are installed here",
+            declared.fields.spans["packages",].value,
+            f"named by this {declared.kind}",
+            about=about,
             help=["name an `image` that has them", "or have them in the executor's `python`, and leave out `packages`"],
-        )  # fmt: skip
+        )
     if isinstance(getattr(declared.block, "weights", None), Files):
         found.error(
-            "executor-lacks", f"{why}, and the weights are some of them",
-            declared.fields.spans["weights",].value, "known here only", about=about,
+            "executor-lacks",
+            f"{why}, and the weights are some of them",
+            declared.fields.spans["weights",].value,
+            "known here only",
+            about=about,
             help=["name where they lie on the cluster, as a text, or `hf://ORG/NAME@REVISION`"],
-        )  # fmt: skip
+        )
     elif _cached_here(declared):
         found.error(
-            "executor-lacks", f"{why}, where weights of the hub would be kept",
-            declared.fields.spans["weights",].value, "fetched by the server", about=about,
-            help=["name an `image`, beside which the cluster keeps them", "or where they lie on the cluster, as a text",
-                  "or a cache of the cluster's own: `env = { HF_HOME = \"/FOLDER\" }`"],
-        )  # fmt: skip
+            "executor-lacks",
+            f"{why}, where weights of the hub would be kept",
+            declared.fields.spans["weights",].value,
+            "fetched by the server",
+            about=about,
+            help=[
+                "name an `image`, beside which the cluster keeps them",
+                "or where they lie on the cluster, as a text",
+                'or a cache of the cluster\'s own: `env = { HF_HOME = "/FOLDER" }`',
+            ],
+        )
 
 
 def _cached_here(declared: Declared) -> bool:
@@ -193,9 +213,7 @@ def _cached_here(declared: Declared) -> bool:
     return not {"HF_HOME", "HF_HUB_CACHE"} & set(block.env)
 
 
-def check_detached(
-    project: Project, nodes: Iterable[Node], plugins: Registry, found: Diagnostics
-) -> None:
+def check_detached(project: Project, nodes: Iterable[Node], plugins: Registry, found: Diagnostics) -> None:
     """Jobs that are left to themselves can need nothing of the evalmake that began them."""
     told: set[str] = set()
     for node in nodes:
@@ -212,9 +230,11 @@ def check_detached(
         else:
             continue
         found.error(
-            "not-available", f"eval `{cell.eval}` cannot be left to itself: {why}", cell.span,
+            "not-available",
+            f"eval `{cell.eval}` cannot be left to itself: {why}",
+            cell.span,
             help=[help],
-        )  # fmt: skip
+        )
 
 
 def _has_port(service: Service) -> bool:
@@ -222,15 +242,15 @@ def _has_port(service: Service) -> bool:
     return bool(service.port) or "{port}" in (*service.argv, *service.env.values())
 
 
-def _no_image(
-    kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics
-) -> None:
+def _no_image(kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
     also = " or to the executor" if kind == "benchmark" else ""
     found.error(
-        "missing-image", f"executor `{executor.name}` ({executor.plugin}) runs images, and "
-        f"{kind} `{declared.name}` names none", declared.span, about=about,
+        "missing-image",
+        f"executor `{executor.name}` ({executor.plugin}) runs images, and {kind} `{declared.name}` names none",
+        declared.span,
+        about=about,
         help=[f"add `image` to it{also}, or name an executor with `backend = process`"],
-    )  # fmt: skip
+    )
 
 
 def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
@@ -251,10 +271,13 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
             _no_image("deployment", declared, executor, f"deployment {name}", found)
         elif offers.isolated and servable and not _has_port(engine().serve(declared)):
             found.error(
-                "missing-key", f"deployment `{name}` needs `port`", declared.span, about=f"deployment {name}",
+                "missing-key",
+                f"deployment `{name}` needs `port`",
+                declared.span,
+                about=f"deployment {name}",
                 notes=["what listens in a container is reached only by a port that was named before"],
                 help=["add the port that it listens on, at 0.0.0.0, as `port = 8000`"],
-            )  # fmt: skip
+            )
         if offers.beside:
             _not_there(declared, executor, f"deployment {name}", found)
         if servable and engine().serve(declared).spread is None:
@@ -268,10 +291,12 @@ def _check_nodes(declared: Declared, executor: Declared, found: Diagnostics) -> 
     nodes = getattr(executor.settings, "nodes", None) or 1
     if nodes > 1:
         found.error(
-            "executor-lacks", f"executor `{executor.name}` gives {nodes} nodes, and the `{declared.plugin}` "
-            "engine serves on one", declared.span, about=f"deployment {declared.name}",
+            "executor-lacks",
+            f"executor `{executor.name}` gives {nodes} nodes, and the `{declared.plugin}` engine serves on one",
+            declared.span,
+            about=f"deployment {declared.name}",
             help=["give it an executor without `nodes`, or an engine that can: `vllm`, `sglang`, `command`"],
-        )  # fmt: skip
+        )
 
 
 def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
@@ -284,22 +309,27 @@ def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagno
             continue
         if declared.block.replicas > 1:
             found.error(
-                "same-port", f"the {declared.block.replicas} servers of `{name}` have the same port {port}",
-                declared.fields.spans["port",].value, "given to each of them",
+                "same-port",
+                f"the {declared.block.replicas} servers of `{name}` have the same port {port}",
+                declared.fields.spans["port",].value,
+                "given to each of them",
                 also=[(declared.fields.spans["replicas",].value, "so many servers")],
-                about=f"deployment {name}", notes=[f"all run on executor `{declared.block.executor}`"],
+                about=f"deployment {name}",
+                notes=[f"all run on executor `{declared.block.executor}`"],
                 help=["leave out `port`: each is then given one of its own"],
-            )  # fmt: skip
+            )
         other = first.setdefault((declared.block.executor, port), declared)
         if other is not declared:
             found.error(
-                "same-port", f"deployments `{other.name}` and `{name}` have the same port {port}",
-                declared.fields.spans["port",].value, "given again here",
+                "same-port",
+                f"deployments `{other.name}` and `{name}` have the same port {port}",
+                declared.fields.spans["port",].value,
+                "given again here",
                 also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
                 about=f"deployment {name}",
                 notes=[f"both run on executor `{declared.block.executor}`"],
                 help=["give one of them another `port`"],
-            )  # fmt: skip
+            )
 
 
 def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
@@ -315,9 +345,7 @@ def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagno
                 check(cell, project.models, found)
 
 
-def check_interceptors(
-    project: Project, graph: Graph, plugins: Registry, found: Diagnostics
-) -> None:
+def check_interceptors(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
     """Those that adapters name beyond the gateway's own must be installed, and take their settings."""
     asked = [project.models[name] for name in graph.sources]  # judges too
     places = [(model.block, model.fields, f"model {model.name}") for model in asked]
@@ -334,9 +362,12 @@ def check_interceptors(
 
 
 def _interceptors(
-    asked: Mapping[str, Mapping[str, Any]], fields: Fields, about: str, plugins: Registry,
+    asked: Mapping[str, Mapping[str, Any]],
+    fields: Fields,
+    about: str,
+    plugins: Registry,
     found: Diagnostics,
-) -> None:  # fmt: skip
+) -> None:
     place = ("adapter", "plugins")
     for name, settings in asked.items():
         written = fields.spans.get((*place, name)) or fields.spans[place]
@@ -346,16 +377,25 @@ def _interceptors(
             names = plugins.names("interceptors")
             meant = closest(name, names)
             found.error(
-                "unknown-plugin", f"no interceptor is named `{name}`", written.key, about=about,
+                "unknown-plugin",
+                f"no interceptor is named `{name}`",
+                written.key,
+                about=about,
                 notes=[f"the installed ones are {', '.join(names)}" if names else "none is installed"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
-            )  # fmt: skip
+            )
             continue
         if plugin.Settings is not None:
             validate(
-                plugin.Settings, settings, fields, found, about, written.value,
-                what=f"the `{name}` interceptor", prefix=(*place, name),
-            )  # fmt: skip
+                plugin.Settings,
+                settings,
+                fields,
+                found,
+                about,
+                written.value,
+                what=f"the `{name}` interceptor",
+                prefix=(*place, name),
+            )
         elif settings:
             found.error(
                 "unknown-key",

@@ -99,9 +99,7 @@ def sign_flip(differences: Sequence[float]) -> float:
 # --- Different items -----------------------------------------------------------------------------
 
 
-def independent_proportions(
-    k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95
-) -> Difference:
+def independent_proportions(k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95) -> Difference:
     """k1/n1 - k2/n2 of unrelated items: Wald's error, Newcombe's interval, Fisher's exact p.
 
     Newcombe 1998, method 10: the square-and-add of the two Wilson intervals.
@@ -122,8 +120,7 @@ def _fisher(k1: int, n1: int, k2: int, n2: int) -> float:
     right, total = k1 + k2, n1 + n2
     whole = _log_choose(total, right)
     logs = [
-        _log_choose(n1, i) + _log_choose(n2, right - i) - whole
-        for i in range(max(0, right - n2), min(n1, right) + 1)
+        _log_choose(n1, i) + _log_choose(n2, right - i) - whole for i in range(max(0, right - n2), min(n1, right) + 1)
     ]
     observed = logs[k1 - max(0, right - n2)]
     return min(1.0, math.fsum(math.exp(log) for log in logs if log <= observed + 1e-7))

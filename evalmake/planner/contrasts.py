@@ -79,10 +79,7 @@ def contrast(
     a, b = ([math.fsum(values) / len(values) for values in side] for side in sides)
     clusters = [here[key].cluster for key in common]
     grouped = any(cluster is not None for cluster in clusters)
-    groups = [
-        (id, "") if cluster is None else ("", cluster)
-        for cluster, (id, _) in zip(clusters, common, strict=True)
-    ]
+    groups = [(id, "") if cluster is None else ("", cluster) for cluster, (id, _) in zip(clusters, common, strict=True)]
     found = paired(a, b, groups if grouped else None, confidence)
     p, test = _p(found, a, b, grouped)
     detectable = None
@@ -119,9 +116,7 @@ def _known(*sides: _Answers) -> bool:
     return all(side.values for side in sides)
 
 
-def _p(
-    found: Difference, a: Sequence[float], b: Sequence[float], grouped: bool
-) -> tuple[float | None, Test]:
+def _p(found: Difference, a: Sequence[float], b: Sequence[float], grouped: bool) -> tuple[float | None, Test]:
     """The two-sided p and its test; none where all items differ by the same."""
     if not grouped and all(value in (0, 1) for value in (*a, *b)):
         wins = sum(x > y for x, y in zip(a, b, strict=True))

@@ -41,9 +41,7 @@ class GateResult:
         values = ", ".join("none" if value is None else f"{value:.4g}" for _, value in self.parts)
         seeds = f"mean of {len(self.parts)} seeds" if len(self.parts) > 1 else "one seed"
         counts = [str(count) for count in self.samples]
-        samples = (
-            f"{counts[0]} samples" if len(set(counts)) == 1 else f"{', '.join(counts)} samples"
-        )
+        samples = f"{counts[0]} samples" if len(set(counts)) == 1 else f"{', '.join(counts)} samples"
         if len(counts) > 1 and len(set(counts)) == 1:
             samples += " each"
         return f"{seeds}: {values}; {samples}" if any(self.samples) else f"{seeds}: {values}"
@@ -89,9 +87,7 @@ def judge_gate(
     )
 
 
-def _complaint(
-    metric: str, found: Mapping[int, Score | None], reported: Mapping[int, Sequence[Score]]
-) -> str:
+def _complaint(metric: str, found: Mapping[int, Score | None], reported: Mapping[int, Sequence[Score]]) -> str:
     """Why the gate cannot be judged by the scores there are; empty if it can."""
     if not found:
         return f"no run has a result, so {metric} is not known"
@@ -148,9 +144,7 @@ def _verdict(metric: str, op: str, bound: float, pooled: Pooled, confidence: flo
         return text
     sure = _is_met(op, bound, pooled, surely=True)
     interval = f"[{', '.join(edges)}]"
-    return (
-        f"{text}{'' if sure else ', but not'} with {confidence * 100:.4g}% confidence: {interval}"
-    )
+    return f"{text}{'' if sure else ', but not'} with {confidence * 100:.4g}% confidence: {interval}"
 
 
 def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:
@@ -159,10 +153,7 @@ def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:
         (
             digits
             for digits in range(3, 15)
-            if all(
-                holds(op, round(number, digits), bound) == holds(op, number, bound)
-                for number in numbers
-            )
+            if all(holds(op, round(number, digits), bound) == holds(op, number, bound) for number in numbers)
         ),
         15,
     )

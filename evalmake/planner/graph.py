@@ -24,8 +24,14 @@ Resolved = Callable[[Declared, object], Mapping[str, str]]
 
 # Of an adapter: they change no request that is sent, and no reply that is scored.
 _UNSEEN = (
-    "cache", "cache_truncated", "client_errors", "log", "progress_url", "retry", "timeout",
-)  # fmt: skip
+    "cache",
+    "cache_truncated",
+    "client_errors",
+    "log",
+    "progress_url",
+    "retry",
+    "timeout",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +139,7 @@ class Lowering:
         key = (model.name, judges)
         if key not in self._needs:
             models = [model, *(self.project.models[judge] for judge in judges)]
-            self._needs[key] = tuple(
-                dict.fromkeys(m.block.deployment for m in models if m.block.deployment)
-            )
+            self._needs[key] = tuple(dict.fromkeys(m.block.deployment for m in models if m.block.deployment))
             for name in self._needs[key]:
                 self._service(name)
         return self._needs[key]
@@ -219,8 +223,13 @@ class Lowering:
         return number
 
 
-def lower(project: Project, cells: Iterable[Evaluation], reports: Mapping[str, tuple[Declared, list[Evaluation]]],
-          plugins: Registry, resolved: Resolved = lambda declared, plugin: {}) -> Graph:  # fmt: skip
+def lower(
+    project: Project,
+    cells: Iterable[Evaluation],
+    reports: Mapping[str, tuple[Declared, list[Evaluation]]],
+    plugins: Registry,
+    resolved: Resolved = lambda declared, plugin: {},
+) -> Graph:
     """The graph of `cells` and `reports`."""
     lowering = Lowering(project, plugins, resolved)
     graph = Graph()

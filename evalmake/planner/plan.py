@@ -60,10 +60,14 @@ class Plan:
 
 
 def decide(
-    graph: Graph, records: Records, age: Callable[[str], float],
+    graph: Graph,
+    records: Records,
+    age: Callable[[str], float],
     report_reasons: Callable[[ReportNode], Sequence[Reason]],
-    overrides: Mapping[str, str], forced: bool = False, confidence: float | None = None,
-) -> Plan:  # fmt: skip
+    overrides: Mapping[str, str],
+    forced: bool = False,
+    confidence: float | None = None,
+) -> Plan:
     """Judge every node; `report_reasons` says why a report of unchanged results must be written.
 
     `confidence` is that of gates whose eval gives none.
@@ -71,9 +75,7 @@ def decide(
 
     def judge(node: Node, insist: bool) -> Decision:
         limit = node.evaluation.model.block.max_age
-        return decide_one(
-            node.name, node.action, records, insist, limit.seconds if limit else None, age
-        )
+        return decide_one(node.name, node.action, records, insist, limit.seconds if limit else None, age)
 
     decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
     told = {
@@ -84,9 +86,7 @@ def decide(
     }
     plan = Plan(graph, decisions, told, overrides=dict(overrides))
     for name, report in graph.reports.items():
-        changing = sum(
-            node.name in decisions and decisions[node.name].stale for node in report.nodes
-        )
+        changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
         reasons = () if changing else tuple(report_reasons(report))
         plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
     plan.digest = _digest(plan, confidence)
@@ -125,8 +125,7 @@ def to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
                 "action": d.action.digest,
                 "run": d.stale,
                 "reasons": [
-                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now}
-                    for r in d.reasons
+                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now} for r in d.reasons
                 ],
             }
             for d in plan.decisions.values()
@@ -155,27 +154,30 @@ def check_saved(plan: Plan, saved: Any, name: str) -> None:
     if moved or plan.digest != digest:
         shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
         raise fail(
-            "plan-moved", f"what would run is not what {name} says", 
+            "plan-moved",
+            f"what would run is not what {name} says",
             notes=shown or ["a gate or a report has changed"],
             help=[f"look at it anew: evalmake -n -o {name}"],
-        )  # fmt: skip
+        )
 
 
 def _short(digest: str) -> str:
     return digest[:15]
 
 
-def report_identity(
-    report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]
-) -> dict[str, str]:
+def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
     """The walk of all that a report's bytes rest on: results, as one digest, settings, gates."""
     block, settings = report.declared.block, report.declared.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
-        "format": block.format, "rows": block.rows, "column": block.column, "settings": chosen,
+        "format": block.format,
+        "rows": block.rows,
+        "column": block.column,
+        "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
-        "results": digest((node.name, _made(heads.get(node.name))) for node in report.nodes), "gates": list(gates),
-    }  # fmt: skip
+        "results": digest((node.name, _made(heads.get(node.name))) for node in report.nodes),
+        "gates": list(gates),
+    }
     return dict(walk(whole))
 
 

@@ -111,14 +111,10 @@ class Job:
     mounts: Mapping[str, Mount] = field(default_factory=dict)  # path in the container -> what it is
     asks: tuple[int, ...] = ()  # ports of this host that it must reach
     beside: Beside | None = None
-    limits: Mapping[str, int] = field(
-        default_factory=dict
-    )  # how many with that name may run at once
+    limits: Mapping[str, int] = field(default_factory=dict)  # how many with that name may run at once
     replicas: int = 1  # how many servers it is, where its executor runs them as one job
     guests: int | None = None  # how many jobs at once may be `within` it, 0: as many as it has CPUs
-    spread: str | None = (
-        None  # it may run on several nodes: words of the shell that its command is given there
-    )
+    spread: str | None = None  # it may run on several nodes: words of the shell that its command is given there
     within: str | None = None  # the job whose allocation it is to share, if that takes `guests`
 
 

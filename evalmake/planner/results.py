@@ -136,10 +136,13 @@ class ResultSet:
         return replace(self, contrasts=adjusted(found))
 
     def _contrast(
-        self, row: str, column: str, results: Sequence[Result],
+        self,
+        row: str,
+        column: str,
+        results: Sequence[Result],
         base: tuple[str, Sequence[Result]] | None,
         items: Callable[[Result], Sequence[Item] | None],
-    ) -> Contrast:  # fmt: skip
+    ) -> Contrast:
         metric = results[0].metric
         if base is None:
             note = f"{self.compare} has no result that is otherwise alike"
@@ -151,9 +154,7 @@ class ResultSet:
             mean = item_mean(found, metric) if found else None
             if found is None or mean is None:
                 note = f"{result.name} left no {metric} of single items"
-            elif (
-                score is None or score.value is None or not isclose(mean, score.value, abs_tol=1e-6)
-            ):
+            elif score is None or score.value is None or not isclose(mean, score.value, abs_tol=1e-6):
                 note = f"the {metric} of {result.name} is not the mean of its items"
             else:
                 sides.append(found)

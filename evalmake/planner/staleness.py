@@ -72,9 +72,13 @@ class Decision:
 
 
 def decide_one(
-    name: str, action: Action, records: Records, forced: bool, max_age: float | None,
+    name: str,
+    action: Action,
+    records: Records,
+    forced: bool,
+    max_age: float | None,
     age: Callable[[str], float],
-) -> Decision:  # fmt: skip
+) -> Decision:
     """The verdict on one target; `age` is how many seconds ago an ISO time was."""
     head = records.head(action.digest)
     if forced:
@@ -101,9 +105,7 @@ def _changes(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
     return tuple(Reason("changed", d.path, d.before, d.now) for d in found)
 
 
-def part_differences(
-    before: Mapping[str, str], action: Action, records: Records
-) -> list[Difference]:
+def part_differences(before: Mapping[str, str], action: Action, records: Records) -> list[Difference]:
     """What changed since an identity of these parts; only parts that differ are looked into."""
     old: dict[str, str] = {}
     new: dict[str, str] = {}

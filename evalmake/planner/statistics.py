@@ -77,9 +77,7 @@ def t_ppf(p: float, df: float) -> float:
     return _lower_quantile(p, lambda t: t_cdf(t, df), density, norm_ppf(p))
 
 
-def _lower_quantile(
-    p: float, cdf: Callable[[float], float], density: Callable[[float], float], start: float
-) -> float:
+def _lower_quantile(p: float, cdf: Callable[[float], float], density: Callable[[float], float], start: float) -> float:
     """Newton's method down from `start`, at or above the root.
 
     Below 0 both distributions are convex, so every step stays above the root until rounding ends it.
@@ -212,9 +210,7 @@ def interval(values: Iterable[float], confidence: float = 0.95) -> Interval | No
     return t_interval(estimate.mean, estimate.stderr, estimate.n - 1, confidence)
 
 
-def interval_from(
-    mean: float | None, stderr: float | None, n: int, confidence: float = 0.95
-) -> Interval | None:
+def interval_from(mean: float | None, stderr: float | None, n: int, confidence: float = 0.95) -> Interval | None:
     """`interval` where only the summary is known; `n` = 0 says that the count is not known.
 
     None without a mean or a standard error, and for n = 1, whose standard error cannot be known.
@@ -235,9 +231,7 @@ def is_binary(mean: float, stderr: float, n: int) -> bool:
     if n < 2 or not 0 <= mean <= 1:
         return False
     most = mean * (1 - mean)
-    return any(
-        math.isclose(stderr**2, most / count, rel_tol=1e-6, abs_tol=1e-15) for count in (n - 1, n)
-    )
+    return any(math.isclose(stderr**2, most / count, rel_tol=1e-6, abs_tol=1e-15) for count in (n - 1, n))
 
 
 # --- Proportions ---------------------------------------------------------------------------------

@@ -61,9 +61,7 @@ def tagged(value: Member) -> tuple[str, Member]:
     return type(value).__name__, value
 
 
-def axes_of(
-    layered: Layered, inheritance: Inheritance, found: Diagnostics, about: str
-) -> tuple[AxisDecl, ...]:
+def axes_of(layered: Layered, inheritance: Inheritance, found: Diagnostics, about: str) -> tuple[AxisDecl, ...]:
     """The axes in file order."""
     return tuple(
         made
@@ -72,9 +70,7 @@ def axes_of(
     )
 
 
-def _axis(
-    axis: tree.Axis, file: Loaded, inheritance: Inheritance, found: Diagnostics, about: str
-) -> AxisDecl | None:
+def _axis(axis: tree.Axis, file: Loaded, inheritance: Inheritance, found: Diagnostics, about: str) -> AxisDecl | None:
     key, span = axis.key.text, file.span(axis.value)
     if key not in AXES:
         _bad_axis(key, file.span(axis.key), found, about)
@@ -91,9 +87,12 @@ def _axis(
         return None
     if not isinstance(value, tuple):
         found.error(
-            "wrong-type", f"an axis goes over a list or a range, and this is {type_name(value)}", span, about=about,
+            "wrong-type",
+            f"an axis goes over a list or a range, and this is {type_name(value)}",
+            span,
+            about=about,
             help=[f"for one value write `{key} = {show(value)}`"],
-        )  # fmt: skip
+        )
         return None
     if not value:
         found.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
@@ -109,23 +108,32 @@ def _axis(
 def _bad_axis(key: str, span: Span, found: Diagnostics, about: str) -> None:
     if key in Eval.model_fields and key not in ("params", "adapter"):
         found.error(
-            "bad-axis", f"`{key}` cannot be an axis", span, about=about,
+            "bad-axis",
+            f"`{key}` cannot be an axis",
+            span,
+            about=about,
             notes=[f"`{key}` is no part of an evaluation's identity: its cells would all be the same"],
-        )  # fmt: skip
+        )
         return
     meant = closest(key, AXES)
     found.error(
-        "bad-axis", f"`{key}` cannot be an axis", span, about=about,
+        "bad-axis",
+        f"`{key}` cannot be an axis",
+        span,
+        about=about,
         notes=[f"an axis goes over one of {', '.join(AXES)}"],
         help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
-    )  # fmt: skip
+    )
 
 
 def _no_secret(span: Span, found: Diagnostics, about: str = "") -> None:
     found.error(
-        "secret-place", "a secret cannot stand here", span, about=about,
+        "secret-place",
+        "a secret cannot stand here",
+        span,
+        about=about,
         help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
-    )  # fmt: skip
+    )
 
 
 def _among(value: tree.Expr, file: Loaded, count: int) -> tuple[Span, ...]:
@@ -166,29 +174,38 @@ def _members(
                 about=about,
             )
         elif isinstance(value, int) and value < (least := _LEAST[key]):
-            found.error(
-                "bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about
-            )
+            found.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
         elif text in seen:
             found.error(
-                "duplicate-value", f"`{text}` is twice in the axis `{key}`", span, "given again here" if again else "",
-                also=[(seen[text], "first given here")] if again else [], about=about,
-            )  # fmt: skip
+                "duplicate-value",
+                f"`{text}` is twice in the axis `{key}`",
+                span,
+                "given again here" if again else "",
+                also=[(seen[text], "first given here")] if again else [],
+                about=about,
+            )
         seen.setdefault(text, span)
     return _plain(values) if len(found) == before else None
 
 
 def _quoted(key: str, value: str, span: Span, found: Diagnostics, about: str) -> None:
     found.error(
-        "quoted-name", f"`{key}` takes a name, and a name has no quotes", span, about=about,
+        "quoted-name",
+        f"`{key}` takes a name, and a name has no quotes",
+        span,
+        about=about,
         help=[f"write `{value}`"],
-    )  # fmt: skip
+    )
 
 
 def whens_of(
-    layered: Layered, axes: Sequence[AxisDecl], inheritance: Inheritance, found: Diagnostics,
-    about: str, skips: bool = False,
-) -> tuple[WhenDecl, ...]:  # fmt: skip
+    layered: Layered,
+    axes: Sequence[AxisDecl],
+    inheritance: Inheritance,
+    found: Diagnostics,
+    about: str,
+    skips: bool = False,
+) -> tuple[WhenDecl, ...]:
     """The `when`s (or `skip`s), each speaking only of axes and of values that they have."""
     made = []
     for node, file in layered.skips if skips else layered.whens:
@@ -210,9 +227,7 @@ def whens_of(
     return tuple(made)
 
 
-def _only_assignments(
-    node: tree.When, file: Loaded, axes: set[str], found: Diagnostics, about: str
-) -> None:
+def _only_assignments(node: tree.When, file: Loaded, axes: set[str], found: Diagnostics, about: str) -> None:
     for statement in node.body:
         if isinstance(statement, tree.Assign):
             key = statement.key.text
@@ -227,19 +242,26 @@ def _only_assignments(
                 )
             elif key in axes:
                 found.error(
-                    "misplaced", f"a `when` cannot change the axis `{key}`", file.span(statement.key), about=about,
+                    "misplaced",
+                    f"a `when` cannot change the axis `{key}`",
+                    file.span(statement.key),
+                    about=about,
                     help=["`skip` the cells that are not wanted, or write a second eval"],
-                )  # fmt: skip
+                )
         elif not isinstance(statement, tree.Require):
             found.error(
                 "misplaced", "a `when` holds only `key = value` and `require`", file.span(statement), about=about
-            )  # fmt: skip
+            )
 
 
 def _tests(
-    tests: Sequence[tree.Test], file: Loaded, axes: Sequence[AxisDecl], inheritance: Inheritance,
-    found: Diagnostics, about: str,
-) -> tuple[tuple[int, frozenset[tuple[str, Member]]], ...] | None:  # fmt: skip
+    tests: Sequence[tree.Test],
+    file: Loaded,
+    axes: Sequence[AxisDecl],
+    inheritance: Inheritance,
+    found: Diagnostics,
+    about: str,
+) -> tuple[tuple[int, frozenset[tuple[str, Member]]], ...] | None:
     """Each test as an axis and the values it allows; `None` after an error."""
     made = []
     before = len(found)
@@ -256,17 +278,23 @@ def _tests(
         allowed = [wanted for i, wanted in made if i == index]
         if not frozenset.intersection(*allowed):
             found.error(
-                "dead-condition", f"no value of `{axes[index].key}` satisfies this condition",
-                Span(file.source, tests[0].start, tests[-1].end), about=about,
-            )  # fmt: skip
+                "dead-condition",
+                f"no value of `{axes[index].key}` satisfies this condition",
+                Span(file.source, tests[0].start, tests[-1].end),
+                about=about,
+            )
             return None
     return tuple(made)
 
 
 def _wanted(
-    test: tree.Test, file: Loaded, axis: AxisDecl, inheritance: Inheritance, found: Diagnostics,
+    test: tree.Test,
+    file: Loaded,
+    axis: AxisDecl,
+    inheritance: Inheritance,
+    found: Diagnostics,
     about: str,
-) -> frozenset[tuple[str, Member]]:  # fmt: skip
+) -> frozenset[tuple[str, Member]]:
     try:
         value = Evaluator(inheritance.scope, file.source)(test.value)
     except EvalmakeError as error:
@@ -284,31 +312,43 @@ def _wanted(
             meant = closest(str(member), names)
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
             found.error(
-                "dead-condition", f"the axis `{axis.key}` has no value `{member}`, so this matches no cell",
-                span, also=[(axis.span, f"its values are {shown}")], about=about,
+                "dead-condition",
+                f"the axis `{axis.key}` has no value `{member}`, so this matches no cell",
+                span,
+                also=[(axis.span, f"its values are {shown}")],
+                about=about,
                 help=[f"did you mean `{meant}`?"] if meant else [],
-            )  # fmt: skip
+            )
     return frozenset(tagged(member) for member in members)
 
 
-def _not_an_axis(
-    test: tree.Test, file: Loaded, axes: Sequence[AxisDecl], found: Diagnostics, about: str
-) -> None:
+def _not_an_axis(test: tree.Test, file: Loaded, axes: Sequence[AxisDecl], found: Diagnostics, about: str) -> None:
     names = [axis.key for axis in axes]
     meant = closest(test.key.text, names)
     found.error(
-        "not-an-axis", f"`{test.key.text}` is not an axis of this eval", file.span(test.key), about=about,
-        notes=[f"its axes are {', '.join(names)}" if names[1:] else f"its only axis is `{names[0]}`" if names
-               else "it has no axes"],
-        help=[f"did you mean `{meant}`?"] if meant
+        "not-an-axis",
+        f"`{test.key.text}` is not an axis of this eval",
+        file.span(test.key),
+        about=about,
+        notes=[
+            f"its axes are {', '.join(names)}"
+            if names[1:]
+            else f"its only axis is `{names[0]}`"
+            if names
+            else "it has no axes"
+        ],
+        help=[f"did you mean `{meant}`?"]
+        if meant
         else ["conditions speak only of axes: make it one, or write a second eval"],
-    )  # fmt: skip
+    )
 
 
 def gates_of(
-    requires: Sequence[tuple[tree.Require, Loaded]], inheritance: Inheritance, found: Diagnostics,
+    requires: Sequence[tuple[tree.Require, Loaded]],
+    inheritance: Inheritance,
+    found: Diagnostics,
     when: str,
-) -> tuple[Gate, ...]:  # fmt: skip
+) -> tuple[Gate, ...]:
     """The requirements, their bounds evaluated."""
     gates = []
     for node, file in requires:
@@ -322,9 +362,10 @@ def gates_of(
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             found.error(
-                "wrong-type", f"a requirement compares with a number, and this is {type_name(bound)}",
+                "wrong-type",
+                f"a requirement compares with a number, and this is {type_name(bound)}",
                 file.span(node.value),
-            )  # fmt: skip
+            )
             continue
         metric = node.metric.text.strip("\"'")
         gates.append(Gate(metric, node.op, float(bound), file.span(node), when))

@@ -168,9 +168,7 @@ def counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
     return [
         other.name
         for other in entries().values()
-        if other.endpoint in kinds
-        and other.harness == entry.harness
-        and _stem(other) == _stem(entry)
+        if other.endpoint in kinds and other.harness == entry.harness and _stem(other) == _stem(entry)
     ]
 
 

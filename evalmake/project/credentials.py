@@ -76,9 +76,12 @@ def _helped(helper: str, server: str) -> Credentials | None:
 
     try:
         done = subprocess.run(
-            [f"docker-credential-{helper}", "get"], input=server, capture_output=True, text=True,
+            [f"docker-credential-{helper}", "get"],
+            input=server,
+            capture_output=True,
+            text=True,
             timeout=_PATIENCE,
-        )  # fmt: skip
+        )
         told = json.loads(done.stdout) if done.returncode == 0 else {}
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

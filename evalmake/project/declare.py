@@ -18,8 +18,14 @@ from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
 from evalmake.project.validate import unknown_key, validate
 
 _REQUEST = (
-    "temperature", "top_p", "top_k", "max_tokens", "stop", "frequency_penalty", "presence_penalty",
-)  # fmt: skip
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+)
 
 _ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
 """What harnesses need not do themselves -> the key of an adapter that does it."""
@@ -71,15 +77,19 @@ def declare(
     own = {key: value for key, value in fields.values.items() if key in block.model_fields}
     rest = {key: value for key, value in fields.values.items() if key not in own}
     typed = validate(
-        block, own, fields, found, about, stated.name_span, what=f"a {kind}",
+        block,
+        own,
+        fields,
+        found,
+        about,
+        stated.name_span,
+        what=f"a {kind}",
         hints=lambda key: _choices(kind, key, plugins),
-    )  # fmt: skip
+    )
     settings: BaseModel | None = None
     if kind in PLUGGED:
         if typed is not None:
-            settings = _plugin_settings(
-                kind, typed, rest, block, fields, plugins, found, about, stated
-            )
+            settings = _plugin_settings(kind, typed, rest, block, fields, plugins, found, about, stated)
     else:
         for key in rest:
             what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
@@ -98,9 +108,16 @@ def declare(
 
 
 def _plugin_settings(
-    kind: str, typed: Any, rest: dict[str, Any], block: type[Block], fields: Fields,
-    plugins: Plugins, found: Diagnostics, about: str, stated: Stated,
-) -> BaseModel | None:  # fmt: skip
+    kind: str,
+    typed: Any,
+    rest: dict[str, Any],
+    block: type[Block],
+    fields: Fields,
+    plugins: Plugins,
+    found: Diagnostics,
+    about: str,
+    stated: Stated,
+) -> BaseModel | None:
     """The keys that belong to the chosen plugin, in its own `Settings`."""
     chooser, group, noun = PLUGGED[kind]
     name = getattr(typed, chooser)
@@ -112,23 +129,40 @@ def _plugin_settings(
         names = plugins.names(group)
         meant = closest(name, names)
         found.error(
-            "unknown-plugin", f"no {noun} is named `{name}`", span, about=about,
+            "unknown-plugin",
+            f"no {noun} is named `{name}`",
+            span,
+            about=about,
             notes=[f"the installed ones are {', '.join(names)}"],
             help=[f"did you mean `{meant}`?"] if meant else [],
-        )  # fmt: skip
+        )
         return None
     arguments = getattr(plugin, "Args", None)
     if arguments is not None and typed.args:
         validate(
-            arguments, typed.args, fields, found, about, span, what=f"the `{name}` {noun}",
-            also=[(span, f"`args` are those of this {noun}")], prefix=("args",),
-        )  # fmt: skip
+            arguments,
+            typed.args,
+            fields,
+            found,
+            about,
+            span,
+            what=f"the `{name}` {noun}",
+            also=[(span, f"`args` are those of this {noun}")],
+            prefix=("args",),
+        )
     common = [key for key in block.model_fields if key != chooser]
     return validate(
-        plugin.Settings, rest, fields, found, about, stated.name_span, known=common,
-        what=f"the `{name}` {noun}", also=[(span, f"settings are those of this {noun}")],
+        plugin.Settings,
+        rest,
+        fields,
+        found,
+        about,
+        stated.name_span,
+        known=common,
+        what=f"the `{name}` {noun}",
+        also=[(span, f"settings are those of this {noun}")],
         hints=lambda key: _within(key, fields) or _elsewhere(group, noun, key, plugins, plugin.Settings),
-    )  # fmt: skip
+    )
 
 
 def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
@@ -139,15 +173,11 @@ def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
 
 def _within(key: str, fields: Fields) -> list[str]:
     """Which of the maps that are there has an entry of that name."""
-    maps = [
-        name for name, value in fields.values.items() if isinstance(value, dict) and key in value
-    ]
+    maps = [name for name, value in fields.values.items() if isinstance(value, dict) and key in value]
     return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
 
 
-def _elsewhere(
-    group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]
-) -> list[str]:
+def _elsewhere(group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]) -> list[str]:
     """Where it is said instead: in the adapter, or to another plugin."""
     if key in own.model_fields:
         return []
@@ -157,25 +187,31 @@ def _elsewhere(
     return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
 
 
-def _one_endpoint(
-    model: Any, fields: Fields, stated: Stated, found: Diagnostics, about: str
-) -> None:
+def _one_endpoint(model: Any, fields: Fields, stated: Stated, found: Diagnostics, about: str) -> None:
     if model.endpoint and model.deployment:
         found.error(
-            "bad-value", "a model has an endpoint or a deployment, not both",
-            fields.spans["deployment",].value, about=about,
+            "bad-value",
+            "a model has an endpoint or a deployment, not both",
+            fields.spans["deployment",].value,
+            about=about,
             also=[(fields.spans["endpoint",].value, "and an endpoint here")],
-        )  # fmt: skip
+        )
     elif not model.endpoint and not model.deployment:
         found.error(
-            "missing-key", f"{about} has neither `endpoint` nor `deployment`", stated.name_span,
-            help=["give the base URL of an API, or the name of a deployment of your own"], about=about,
-        )  # fmt: skip
+            "missing-key",
+            f"{about} has neither `endpoint` nor `deployment`",
+            stated.name_span,
+            help=["give the base URL of an API, or the name of a deployment of your own"],
+            about=about,
+        )
     elif model.endpoint and not model.name:
         found.error(
-            "missing-key", f"{about} has no `name`", stated.name_span, about=about,
+            "missing-key",
+            f"{about} has no `name`",
+            stated.name_span,
+            about=about,
             help=["`name` is the model's id at the endpoint"],
-        )  # fmt: skip
+        )
 
 
 def eval_of(
@@ -189,9 +225,7 @@ def eval_of(
         if key not in KINDS["eval"].model_fields:
             hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
             hints = [hint] if key in _REQUEST else []
-            unknown_key(
-                found, key, layered.fields.spans[key,].key, names, "an eval", about, hints=hints
-            )
+            unknown_key(found, key, layered.fields.spans[key,].key, names, "an eval", about, hints=hints)
     axes = axes_of(layered, inheritance, found, about)
     _templates(layered, {axis.key for axis in axes}, found, about)
     if len(found) > before:
@@ -202,9 +236,17 @@ def eval_of(
     if len(found) > before:
         return None
     return EvalDecl(
-        name, layered.fields, axes, whens, skips, gates, stated.span,
-        doc(stated.file, stated.node.start), stated, inheritance,
-    )  # fmt: skip
+        name,
+        layered.fields,
+        axes,
+        whens,
+        skips,
+        gates,
+        stated.span,
+        doc(stated.file, stated.node.start),
+        stated,
+        inheritance,
+    )
 
 
 def _templates(layered: Layered, axes: set[str], found: Diagnostics, about: str) -> None:
@@ -215,9 +257,12 @@ def _templates(layered: Layered, axes: set[str], found: Diagnostics, about: str)
             path = next(((key, k) for k, v in inner.items() if name in _mentioned(v)), (key,))
             place = layered.fields.spans.get(path) or layered.fields.spans[key,]
             found.error(
-                "bad-interpolation", f"`{name}` is not an axis of this eval", place.value, about=about,
+                "bad-interpolation",
+                f"`{name}` is not an axis of this eval",
+                place.value,
+                about=about,
                 notes=[f"its axes are {', '.join(sorted(axes))}" if axes else "it has no axes"],
-            )  # fmt: skip
+            )
 
 
 def _mentioned(value: object) -> set[str]:
@@ -232,9 +277,7 @@ def _mentioned(value: object) -> set[str]:
     return set()
 
 
-def twice(
-    found: Diagnostics, kind: str, name: str, span: Span, first: Stated, file: Loaded
-) -> None:
+def twice(found: Diagnostics, kind: str, name: str, span: Span, first: Stated, file: Loaded) -> None:
     """Say that a name is declared twice, and how the other file came in."""
     notes = [
         f"{f.source.name} is included at {f.included_at.place}"
@@ -243,9 +286,14 @@ def twice(
     ]
     inherit = f"rename one of them, or inherit: `{kind} NAME from {name} {{ ... }}`"
     found.error(
-        "duplicate-name", f"{kind} `{name}` is declared twice", span, "declared again here",
-        also=[(first.name_span, "first declared here")], notes=notes, help=[inherit],
-    )  # fmt: skip
+        "duplicate-name",
+        f"{kind} `{name}` is declared twice",
+        span,
+        "declared again here",
+        also=[(first.name_span, "first declared here")],
+        notes=notes,
+        help=[inherit],
+    )
 
 
 def doc(file: Loaded, start: int) -> str:

@@ -38,9 +38,15 @@ class Evaluation:
     __slots__ = ("benchmark", "limit", "model", "name", "seed", "values", "variant")
 
     def __init__(
-        self, name: str, values: tuple[Member, ...], variant: Variant, model: Declared,
-        benchmark: Declared, seed: int, limit: int | None,
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        values: tuple[Member, ...],
+        variant: Variant,
+        model: Declared,
+        benchmark: Declared,
+        seed: int,
+        limit: int | None,
+    ) -> None:
         self.name = name
         self.values = values
         self.variant = variant
@@ -63,9 +69,7 @@ class Evaluation:
     @property
     def params(self) -> Mapping[str, Any]:
         """Request parameters: the benchmark's, overlaid with the eval's."""
-        values: Mapping[str, Any] = fill(
-            {**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes)
-        )
+        values: Mapping[str, Any] = fill({**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes))
         return {key: value for key, value in values.items() if value is not None}
 
     @property
@@ -129,24 +133,27 @@ def no_cells(declaration: EvalDecl, span: Span) -> Diagnostic:
     """What to say at `span` of an eval whose cells are all skipped."""
     total = prod(len(axis.values) for axis in declaration.axes)
     matched = [
-        sum(map(skip.matches, product(*(axis.values for axis in declaration.axes))))
-        for skip in declaration.skips
+        sum(map(skip.matches, product(*(axis.values for axis in declaration.axes)))) for skip in declaration.skips
     ]
     return problem(
-        "no-cells", f"every cell of eval `{declaration.name}` is skipped", span,
+        "no-cells",
+        f"every cell of eval `{declaration.name}` is skipped",
+        span,
         also=[(skip.span, f"skips {n} of {total}") for skip, n in zip(declaration.skips, matched, strict=True) if n],
         help=["narrow a `skip`, or take the eval out"],
-    )  # fmt: skip
+    )
 
 
 def _too_many(declaration: EvalDecl, total: int, project: Project, found: Diagnostics) -> None:
     widest = max(declaration.axes, key=lambda axis: len(axis.values), default=None)
     found.error(
-        "too-many-cells", f"this makes {total} cells, more than {project.settings.cells}",
-        declaration.span, also=[(widest.span, f"{len(widest.values)} values")] if widest else [],
+        "too-many-cells",
+        f"this makes {total} cells, more than {project.settings.cells}",
+        declaration.span,
+        also=[(widest.span, f"{len(widest.values)} values")] if widest else [],
         help=[f"narrow an axis, or say that it is meant: settings {{ cells = {total} }}"],
         about=f"eval {declaration.name}",
-    )  # fmt: skip
+    )
 
 
 def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Iterator[Evaluation]:
@@ -170,23 +177,26 @@ def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Itera
         if variant is None:
             continue
         block = variant.block
-        here: dict[str, Any] = {
-            k: values[i] if i is not None else getattr(block, k) for k, i in at.items()
-        }
+        here: dict[str, Any] = {k: values[i] if i is not None else getattr(block, k) for k, i in at.items()}
         name = "/".join([declaration.name, *map(str, values)])
         yield Evaluation(
-            name, values, variant, project.models[str(here["model"])],
-            project.benchmarks[str(here["benchmark"])], int(here["seed"]), here["limit"],
-        )  # fmt: skip
+            name,
+            values,
+            variant,
+            project.models[str(here["model"])],
+            project.benchmarks[str(here["benchmark"])],
+            int(here["seed"]),
+            here["limit"],
+        )
     if not project.overrides:
-        for when in [w for i, w in whens if i not in used] + [
-            s for i, s in skips if i not in skipped
-        ]:
+        for when in [w for i, w in whens if i not in used] + [s for i, s in skips if i not in skipped]:
             found.error(
-                "dead-condition", "this condition matches no cell", when.span,
+                "dead-condition",
+                "this condition matches no cell",
+                when.span,
                 about=f"eval {declaration.name}",
                 notes=["every cell that it would match is skipped"],
-            )  # fmt: skip
+            )
 
 
 def _variant(declaration: EvalDecl, matched: tuple[int, ...], found: Diagnostics) -> Variant | None:
@@ -206,7 +216,5 @@ def _variant(declaration: EvalDecl, matched: tuple[int, ...], found: Diagnostics
         first = axis.values[0]
         values[axis.key] = Symbol(first) if isinstance(first, str) else first
     about = f"eval {declaration.name}"
-    block = validate(
-        Eval, values, fields, found, about, declaration.stated.name_span, what="an eval"
-    )
+    block = validate(Eval, values, fields, found, about, declaration.stated.name_span, what="an eval")
     return Variant(declaration, block, fields, tuple(gates)) if block else None

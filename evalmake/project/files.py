@@ -58,9 +58,14 @@ def read_all(path: Path, cache: Path | None, written: Source | None = None) -> F
 
 
 def _read(
-    path: Path, name: str, at: Span | None, digest: syntax.Literal | None, cache: Path | None,
-    found: FileSet, open_files: list[Path],
-) -> None:  # fmt: skip
+    path: Path,
+    name: str,
+    at: Span | None,
+    digest: syntax.Literal | None,
+    cache: Path | None,
+    found: FileSet,
+    open_files: list[Path],
+) -> None:
     real = path.absolute()
     if real in open_files:
         ring = " -> ".join(_shown(p) for p in [*open_files[open_files.index(real) :], real])
@@ -79,9 +84,7 @@ def _read(
     found.files.append(file)
 
 
-def _include(
-    file: Loaded, item: syntax.Include, cache: Path | None, found: FileSet, open_files: list[Path]
-) -> None:
+def _include(file: Loaded, item: syntax.Include, cache: Path | None, found: FileSet, open_files: list[Path]) -> None:
     text = item.path.text.strip("\"'")
     at = file.span(item.path)
     if item.digest is None:
@@ -92,9 +95,7 @@ def _include(
     if shipped and not item.maybe and not any(match.exists() for match in matches):
         raise _not_shipped(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
-        raise fail(
-            "missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"]
-        )
+        raise fail("missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"])
     for match in matches:
         if item.maybe and not match.exists():
             found.absent.add(str(match))
@@ -107,13 +108,16 @@ def _not_shipped(name: str, at: Span) -> EvalmakeError:
     """What to say of a harness that the catalog does not have."""
     meant = catalog.meant_harness(name)
     return fail(
-        "missing-file", f"the catalog has no `{name}`", at,
+        "missing-file",
+        f"the catalog has no `{name}`",
+        at,
         notes=[] if meant else [f"it has {', '.join(catalog.harnesses())}"],
         help=[
-            f"did you mean `{catalog.PREFIX}{meant}`?" if meant
+            f"did you mean `{catalog.PREFIX}{meant}`?"
+            if meant
             else "`evalmake catalog WORD` looks for a benchmark by its name"
         ],
-    )  # fmt: skip
+    )
 
 
 def glob_like(text: str) -> bool:
@@ -157,10 +161,13 @@ def _text(data: bytes, path: Path, at: Span | None) -> str:
         source = Source(_shown(path), data.decode("utf-8", "replace"))
         start = len(data[: error.start].decode("utf-8"))
         raise fail(
-            "not-utf8", f"`{_shown(path)}` is not UTF-8 text", source.span(start),
-            f"the byte 0x{data[error.start]:02x}", also=[(at, "included here")] if at else [],
+            "not-utf8",
+            f"`{_shown(path)}` is not UTF-8 text",
+            source.span(start),
+            f"the byte 0x{data[error.start]:02x}",
+            also=[(at, "included here")] if at else [],
             help=[f"convert it: iconv -f latin1 -t utf-8 {_shown(path)}"],
-        ) from None  # fmt: skip
+        ) from None
 
 
 def _check(digest: syntax.Literal, data: bytes, sha: str, name: str, at: Span) -> None:
@@ -168,19 +175,19 @@ def _check(digest: syntax.Literal, data: bytes, sha: str, name: str, at: Span) -
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
     if len(digits) != wanted:
-        raise fail(
-            "bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span
-        )
+        raise fail("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
     if algorithm == "xxh128":
         import xxhash
 
         sha = xxhash.xxh3_128_hexdigest(data)
     if digits != sha:
         raise fail(
-            "digest-mismatch", f"`{name}` is not the file that was pinned", span,
+            "digest-mismatch",
+            f"`{name}` is not the file that was pinned",
+            span,
             notes=[f"the file is {algorithm}:{sha}"],
             help=["look at what changed in it, then write its new digest"],
-        )  # fmt: skip
+        )
 
 
 def _shown(path: Path) -> str:

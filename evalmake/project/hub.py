@@ -26,8 +26,10 @@ def commit(text: str, sort: str) -> str:
     host = urlsplit(endpoint).netloc
     reply = judged(
         send(host, lambda: httpx.get(url, headers=headers, timeout=30.0, follow_redirects=True)),
-        host, f"{repository}@{revision or 'main'}", "set HF_TOKEN, or accept the terms of a gated repository",
-    )  # fmt: skip
+        host,
+        f"{repository}@{revision or 'main'}",
+        "set HF_TOKEN, or accept the terms of a gated repository",
+    )
     try:
         found = reply.json()["sha"]
     except (ValueError, KeyError, TypeError):

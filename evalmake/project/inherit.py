@@ -69,9 +69,7 @@ class Inheritance:
         self.defaults = defaults
         self.scope = scope
         self.found = found
-        self._evaluated: dict[
-            tuple[int, str, frozenset[str]], tuple[Any, Written, dict[str, Written]]
-        ] = {}
+        self._evaluated: dict[tuple[int, str, frozenset[str]], tuple[Any, Written, dict[str, Written]]] = {}
 
     def layers(self, declared: Stated) -> list[Block] | None:
         """The blocks that reach a declaration, furthest first; `None` after a bad `from`."""
@@ -84,15 +82,14 @@ class Inheritance:
                 self._no_parent(kind, parent, child)
                 return None
             if above in chain:
-                if above.node.name.text != min(
-                    s.node.name.text for s in chain[chain.index(above) :]
-                ):
+                if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
                     return None  # the ring is told once, at its first name
                 ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
                 self.found.error(
-                    "inheritance-cycle", f"{kind} `{above.node.name.text}` inherits from itself: {ring}",
+                    "inheritance-cycle",
+                    f"{kind} `{above.node.name.text}` inherits from itself: {ring}",
                     child.file.span(parent),
-                )  # fmt: skip
+                )
                 return None
             chain.append(above)
         blocks: list[Block] = []
@@ -137,9 +134,7 @@ class Inheritance:
                     layered.requires.append((statement, block.file))
         self._twice(block)
 
-    def assign(
-        self, fields: Fields, statement: tree.Assign, block: Block, evaluator: Evaluator
-    ) -> None:
+    def assign(self, fields: Fields, statement: tree.Assign, block: Block, evaluator: Evaluator) -> None:
         """Evaluate one `key = value` into `fields`; a default only once for all it reaches."""
         key = (id(statement), block.origin, evaluator.axes)
         if key not in self._evaluated:
@@ -159,9 +154,12 @@ class Inheritance:
             key = statement.key
             if key.text in seen:
                 self.found.error(
-                    "duplicate-key", f"`{key.text}` is given twice", block.file.span(key), "given again here",
+                    "duplicate-key",
+                    f"`{key.text}` is given twice",
+                    block.file.span(key),
+                    "given again here",
                     also=[(block.file.span(seen[key.text]), "first given here")],
-                )  # fmt: skip
+                )
             seen[key.text] = key
 
     def _no_parent(self, kind: str, parent: tree.Name, child: Stated) -> None:
@@ -173,29 +171,27 @@ class Inheritance:
         elif kind == "benchmark":
             hint = catalog.suggestions(parent.text)
         elsewhere = [k for (k, name) in self.stated if name == parent.text and k != kind]
-        notes = (
-            [f"there is a {elsewhere[0]} of that name, but `from` inherits within a kind"]
-            if elsewhere
-            else []
-        )
+        notes = [f"there is a {elsewhere[0]} of that name, but `from` inherits within a kind"] if elsewhere else []
         self.found.error(
-            "unknown-name", f"no {kind} is named `{parent.text}`", child.file.span(parent),
-            about=f"{kind} {child.node.name.text}", notes=notes, help=hint,
-        )  # fmt: skip
+            "unknown-name",
+            f"no {kind} is named `{parent.text}`",
+            child.file.span(parent),
+            about=f"{kind} {child.node.name.text}",
+            notes=notes,
+            help=hint,
+        )
 
     def _only_evals(self, statement: tree.Statement, file: Loaded) -> None:
-        word = {tree.Axis: "in", tree.When: "when", tree.Skip: "skip", tree.Require: "require"}[
-            type(statement)
-        ]
+        word = {tree.Axis: "in", tree.When: "when", tree.Skip: "skip", tree.Require: "require"}[type(statement)]
         self.found.error(
-            "misplaced", f"`{word}` belongs in an eval", file.span(statement),
+            "misplaced",
+            f"`{word}` belongs in an eval",
+            file.span(statement),
             help=["only an eval has axes, conditions and requirements"],
-        )  # fmt: skip
+        )
 
 
-def _written(
-    statement: tree.Assign, block: Block, value: object
-) -> tuple[Written, dict[str, Written]]:
+def _written(statement: tree.Assign, block: Block, value: object) -> tuple[Written, dict[str, Written]]:
     """Where a value stands, and where the entries of a map do."""
     file = block.file
     inner: dict[str, Written] = {}

@@ -66,10 +66,17 @@ def load(
 
 
 def _project(
-    path: Path, files: FileSet, settings: tuple[Settings, Fields], given: dict[str, str],
-    scope: Scope, world: World, plugins: Plugins, reserved: Sequence[str], locked: bool,
+    path: Path,
+    files: FileSet,
+    settings: tuple[Settings, Fields],
+    given: dict[str, str],
+    scope: Scope,
+    world: World,
+    plugins: Plugins,
+    reserved: Sequence[str],
+    locked: bool,
     found: Diagnostics,
-) -> Project:  # fmt: skip
+) -> Project:
     stated, defaults = _collect(files.files, found)
     aliases = _aliases(files.files, stated, reserved, found)
     inheritance = Inheritance(stated, defaults, scope, found)
@@ -87,10 +94,22 @@ def _project(
             declared[kind][name] = result
     found.check()
     project = Project(
-        path, files, settings[0], declared["executor"], declared["deployment"], declared["model"],
-        declared["benchmark"], declared["eval"], declared["report"], aliases, given, world, scope,
-        Lock.read(path), {f"{kind} {name}": block.span for (kind, name), block in stated.items()},
-    )  # fmt: skip
+        path,
+        files,
+        settings[0],
+        declared["executor"],
+        declared["deployment"],
+        declared["model"],
+        declared["benchmark"],
+        declared["eval"],
+        declared["report"],
+        aliases,
+        given,
+        world,
+        scope,
+        Lock.read(path),
+        {f"{kind} {name}": block.span for (kind, name), block in stated.items()},
+    )
     check_references(project, stated, found)
     found.check()
     if locked:
@@ -114,23 +133,27 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
             head = Span(file.source, item.start, item.start + len("settings"))
             if file is not root:
                 found.error(
-                    "misplaced", "an include cannot hold `settings`", head,
+                    "misplaced",
+                    "an include cannot hold `settings`",
+                    head,
                     help=[f"move the block to {root.source.name}"],
-                )  # fmt: skip
+                )
                 continue
             if first is not None:
                 found.error(
-                    "duplicate-name", "there are two `settings` blocks", head, "declared again here",
-                    also=[(first, "first declared here")], help=["make one block of them"],
-                )  # fmt: skip
+                    "duplicate-name",
+                    "there are two `settings` blocks",
+                    head,
+                    "declared again here",
+                    also=[(first, "first declared here")],
+                    help=["make one block of them"],
+                )
             first = head
             helper = Inheritance({}, {}, scope, found)
             evaluator = Evaluator(scope, file.source, declared=True)
             for statement in item.body:
                 if isinstance(statement, tree.Assign):
-                    if statement.key.text == "overrides" and isinstance(
-                        statement.value, tree.ListOf
-                    ):
+                    if statement.key.text == "overrides" and isinstance(statement.value, tree.ListOf):
                         _override_names(file, statement, fields, scope, found)
                         continue
                     helper.assign(fields, statement, Block(file, item.body, "own"), evaluator)
@@ -142,17 +165,13 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
     return block or Settings(), fields
 
 
-def _override_names(
-    file: Loaded, statement: tree.Assign, fields: Fields, scope: Scope, found: Diagnostics
-) -> None:
+def _override_names(file: Loaded, statement: tree.Assign, fields: Fields, scope: Scope, found: Diagnostics) -> None:
     """`overrides = [LIMIT]` names variables; it does not use them."""
     assert isinstance(statement.value, tree.ListOf)
     names = []
     for item in statement.value.items:
         if not isinstance(item, tree.Use):
-            found.error(
-                "wrong-type", "`overrides` lists variables, by their bare names", file.span(item)
-            )
+            found.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
         elif item.text not in scope.bindings:
             unknown_variable(scope, item.text, file.span(item), found)
         else:
@@ -201,20 +220,23 @@ def _aliases(
     return aliases
 
 
-def _target(
-    targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], found: Diagnostics
-) -> None:
+def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], found: Diagnostics) -> None:
     if name in reserved:
         found.error(
-            "reserved-name", f"`{name}` is a command of evalmake and cannot be a target", span,
+            "reserved-name",
+            f"`{name}` is a command of evalmake and cannot be a target",
+            span,
             help=["give it another name"],
-        )  # fmt: skip
+        )
     elif name in targets:
         found.error(
-            "duplicate-name", f"two targets are called `{name}`", span, "declared again here",
+            "duplicate-name",
+            f"two targets are called `{name}`",
+            span,
+            "declared again here",
             also=[(targets[name], "first declared here")],
             notes=["evals, reports and aliases share one set of names"],
-        )  # fmt: skip
+        )
     else:
         targets[name] = span
 
@@ -222,6 +244,12 @@ def _target(
 def _local(plugins: Plugins) -> Declared:
     settings: type[BaseModel] = plugins.get("executors", "process").Settings
     return Declared(
-        "executor", "local", Executor.model_validate({"backend": Symbol("process")}), settings(), Fields(),
-        Span(_NOWHERE, 0, 14), "this machine", None,
-    )  # fmt: skip
+        "executor",
+        "local",
+        Executor.model_validate({"backend": Symbol("process")}),
+        settings(),
+        Fields(),
+        Span(_NOWHERE, 0, 14),
+        "this machine",
+        None,
+    )

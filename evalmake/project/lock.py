@@ -66,22 +66,19 @@ class Lock:
             return cls(path, {name: _pin(entry) for name, entry in told["pins"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise fail(
-                "bad-lock", f"{path.name} cannot be read as a lock file",
+                "bad-lock",
+                f"{path.name} cannot be read as a lock file",
                 help=["restore it from version control"],
-            ) from None  # fmt: skip
+            ) from None
 
     def write(self) -> None:
         """Write it, a line for each thing that may differ."""
         pins = {name: _entry(pin) for name, pin in self.pins.items()}
-        text = json.dumps(
-            {"version": VERSION, "pins": pins}, indent=2, sort_keys=True, ensure_ascii=False
-        )
+        text = json.dumps({"version": VERSION, "pins": pins}, indent=2, sort_keys=True, ensure_ascii=False)
         try:
             write_atomic(self.path, f"{text}\n".encode())
         except OSError as error:
-            raise fail(
-                "pin-failed", f"{self.path.name} cannot be written: {error.strerror}"
-            ) from None
+            raise fail("pin-failed", f"{self.path.name} cannot be written: {error.strerror}") from None
 
 
 def package_set(packages: Iterable[str]) -> str:
@@ -99,10 +96,12 @@ def _pin(entry: Mapping[str, Any]) -> Pin:
     """An entry as it was written; ValueError, KeyError or TypeError for any other."""
     pin = Pin(**{**entry, "packages": tuple(entry.get("packages", ()))})
     sound = (
-        _DIGEST.fullmatch(pin.digest) if pin.digest
-        else _COMMIT.fullmatch(pin.commit) if pin.commit
+        _DIGEST.fullmatch(pin.digest)
+        if pin.digest
+        else _COMMIT.fullmatch(pin.commit)
+        if pin.commit
         else pin.packages and all(isinstance(line, str) for line in pin.packages)
-    )  # fmt: skip
+    )
     if not sound or not isinstance(pin.date, str):
         raise ValueError
     return pin

@@ -28,10 +28,12 @@ def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
             if name in bindings:
                 first = bindings[name]
                 found.error(
-                    "duplicate-name", f"the variable `{name}` is declared twice", file.span(item.name),
+                    "duplicate-name",
+                    f"the variable `{name}` is declared twice",
+                    file.span(item.name),
                     "declared again here",
                     also=[(Span(first.source, first.node.name.start, first.node.name.end), "first declared here")],
-                )  # fmt: skip
+                )
             else:
                 bindings[name] = Binding(file.source, item)
     return bindings
@@ -47,9 +49,13 @@ def apply_overrides(
         name, _, text = word.partition("=")
         if name in first:
             found.error(
-                "duplicate-override", f"`{name}` is overridden twice", whole, "given again here",
-                also=[(first[name], "first given here")], help=["leave one of them out"],
-            )  # fmt: skip
+                "duplicate-override",
+                f"`{name}` is overridden twice",
+                whole,
+                "given again here",
+                also=[(first[name], "first given here")],
+                help=["leave one of them out"],
+            )
             continue
         first[name] = whole
         span = Span(whole.source, whole.start, whole.start + len(name))
@@ -60,9 +66,14 @@ def apply_overrides(
 
 
 def _override(
-    scope: Scope, name: str, text: str, span: Span, place: Span, allowed: Sequence[str] | None,
+    scope: Scope,
+    name: str,
+    text: str,
+    span: Span,
+    place: Span,
+    allowed: Sequence[str] | None,
     found: Diagnostics,
-) -> None:  # fmt: skip
+) -> None:
     binding = scope.bindings.get(name)
     if binding is None:
         unknown_variable(scope, name, span, found)
@@ -71,10 +82,12 @@ def _override(
     if allowed is not None and name not in allowed:
         may = f"only {', '.join(allowed)} may be" if allowed else "nothing may be"
         found.error(
-            "override-forbidden", f"`{name}` may not be overridden", span,
+            "override-forbidden",
+            f"`{name}` may not be overridden",
+            span,
             also=[(declared_at, "declared here")],
             notes=[f"`settings {{ overrides }}` says that {may}"],
-        )  # fmt: skip
+        )
         return
     try:
         declared = scope.variable(name, declared_at, declared=True)
@@ -83,17 +96,16 @@ def _override(
     except EvalmakeError as error:
         found.extend(error.diagnostics)
     except ValueError:
-        given = (
-            f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}"
-            if text
-            else "nothing was given"
-        )
+        given = f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}" if text else "nothing was given"
         wanted = "`true`, `false`" if isinstance(declared, bool) else type_name(declared)
         found.error(
-            "bad-override", f"`{name}` is {type_name(declared)}, and {given}", place,
+            "bad-override",
+            f"`{name}` is {type_name(declared)}, and {given}",
+            place,
             f"expected {wanted} or `none`",
-            also=[(declared_at, "its type comes from this declaration")], help=_meant(text, declared),
-        )  # fmt: skip
+            also=[(declared_at, "its type comes from this declaration")],
+            help=_meant(text, declared),
+        )
 
 
 def _meant(text: str, declared: Value) -> list[str]:
@@ -109,16 +121,14 @@ def _meant(text: str, declared: Value) -> list[str]:
 def unknown_variable(scope: Scope, name: str, span: Span, found: Diagnostics) -> None:
     """Say that there is no variable `name`, and which there are."""
     meant = closest(name.upper(), scope.bindings)
-    known = (
-        f"variables are {', '.join(sorted(scope.bindings))}"
-        if scope.bindings
-        else "has no variable"
-    )
+    known = f"variables are {', '.join(sorted(scope.bindings))}" if scope.bindings else "has no variable"
     found.error(
-        "unknown-variable", f"no variable is named `{name}`", span,
+        "unknown-variable",
+        f"no variable is named `{name}`",
+        span,
         notes=[f"this Evalfile{chr(39) + 's' if scope.bindings else ''} {known}"],
         help=[f"did you mean `{meant}`?"] if meant else [],
-    )  # fmt: skip
+    )
 
 
 def judge_variables(scope: Scope, found: Diagnostics) -> None:

@@ -29,9 +29,11 @@ def check_requires(settings: tuple[Settings, Fields], root: Loaded, found: Diagn
         found.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
     elif _version(match[1]) > _version(__version__):
         found.error(
-            "too-old", f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}", span,
+            "too-old",
+            f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}",
+            span,
             help=["pip install --upgrade evalmake"],
-        )  # fmt: skip
+        )
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -47,15 +49,23 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
     for each in inputs(project):
         if _SORTS.get(each.sort) in pinned:
             found.error(
-                "unpinned-input", f"{each.title} {each.is_or_are} not pinned", each.span,
-                _why(each), also=because, about=each.about, help=[_pin(project, each)],
-            )  # fmt: skip
+                "unpinned-input",
+                f"{each.title} {each.is_or_are} not pinned",
+                each.span,
+                _why(each),
+                also=because,
+                about=each.about,
+                help=[_pin(project, each)],
+            )
     if "includes" in pinned:
         for span in project.files.unpinned:
             found.error(
-                "unpinned-input", f"the include {span.text} is not pinned", span, also=because,
-                help=["write the file's sha256 after it: include \"PATH\" sha256:..."],
-            )  # fmt: skip
+                "unpinned-input",
+                f"the include {span.text} is not pinned",
+                span,
+                also=because,
+                help=['write the file\'s sha256 after it: include "PATH" sha256:...'],
+            )
 
 
 def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
@@ -65,10 +75,13 @@ def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
         if not folder.joinpath("cache.db").is_file():
             is_folder = folder.is_dir()
             found.error(
-                "missing-file", f"`{name}` holds no response cache" if is_folder else f"there is no folder `{name}`",
-                written.spans["seeds",].value, about="settings", notes=[f"it was looked for at {folder}"],
+                "missing-file",
+                f"`{name}` holds no response cache" if is_folder else f"there is no folder `{name}`",
+                written.spans["seeds",].value,
+                about="settings",
+                notes=[f"it was looked for at {folder}"],
                 help=["`evalmake replies export FOLDER` writes one"],
-            )  # fmt: skip
+            )
 
 
 def _why(what: Input) -> str:

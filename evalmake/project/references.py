@@ -17,9 +17,7 @@ from evalmake.project.project import Project
 from evalmake.project.schema import references
 
 
-def check_references(
-    project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics
-) -> None:
+def check_references(project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics) -> None:
     """Every name that a declaration mentions is declared."""
     for kind in ("model", "deployment", "benchmark"):
         for item in project.of(kind).values():
@@ -30,9 +28,7 @@ def check_references(
                     at = item.fields.spans.get((key,))
                     if value is not None and value not in project.of(wanted):
                         span = at.value if at else item.span
-                        unknown_name(
-                            project, wanted, value, span, f"{kind} {item.name}", found, stated
-                        )
+                        unknown_name(project, wanted, value, span, f"{kind} {item.name}", found, stated)
     for report in project.reports.values():
         _coordinates(report, found)
         _baseline(report, project, stated, found)
@@ -52,15 +48,16 @@ def _coordinates(report: Declared, found: Diagnostics) -> None:
         if value not in names:
             meant = closest(value, names)
             found.error(
-                "unknown-word", f"`{key}` cannot be `{value}`", report.fields.spans[key,].value,
-                about=f"report {report.name}", notes=[f"it is one of {', '.join(names)}"],
+                "unknown-word",
+                f"`{key}` cannot be `{value}`",
+                report.fields.spans[key,].value,
+                about=f"report {report.name}",
+                notes=[f"it is one of {', '.join(names)}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
-            )  # fmt: skip
+            )
 
 
-def _baseline(
-    report: Declared, project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics
-) -> None:
+def _baseline(report: Declared, project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics) -> None:
     """`compare` names one of a report's rows."""
     name, rows, about = report.block.compare, report.block.rows, f"report {report.name}"
     if name is None:
@@ -68,10 +65,13 @@ def _baseline(
     span = report.fields.spans["compare",].value
     if rows not in ("model", "benchmark", "eval"):
         found.error(
-            "bad-value", "`compare` names a row, and these rows have no names", span, about=about,
+            "bad-value",
+            "`compare` names a row, and these rows have no names",
+            span,
+            about=about,
             also=[(report.fields.spans["rows",].value, "the rows")],
             help=["lay the report out by `rows = model`, `benchmark` or `eval`"],
-        )  # fmt: skip
+        )
     elif name not in project.of(rows):
         unknown_name(project, rows, name, span, about, found, stated)
 
@@ -93,16 +93,19 @@ def _named_in_whens(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
         (statement.value.text, when.block.file.span(statement.value))
         for when in declaration.whens
         for statement in when.block.body
-        if isinstance(statement, Assign)
-        and statement.key.text == key
-        and isinstance(statement.value, Reference)
+        if isinstance(statement, Assign) and statement.key.text == key and isinstance(statement.value, Reference)
     ]
 
 
 def unknown_name(
-    project: Project, kind: str, name: str, span: Span, about: str, found: Diagnostics,
+    project: Project,
+    kind: str,
+    name: str,
+    span: Span,
+    about: str,
+    found: Diagnostics,
     stated: Mapping[tuple[str, str], Stated],
-) -> None:  # fmt: skip
+) -> None:
     """Say that no `kind` is called `name`, and which was probably meant."""
     meant = closest(name, project.of(kind))
     hint = []
@@ -122,9 +125,7 @@ def unknown_name(
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
     else:
         notes = []
-    found.error(
-        "unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint
-    )
+    found.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
 
 
 def _a(kind: str) -> str:

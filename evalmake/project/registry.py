@@ -132,9 +132,7 @@ class Registry:
         if reply.status_code == 401:
             self._allowed[place] = self._allow(name, reply.headers.get("WWW-Authenticate", ""))
             reply = ask()
-        return judged(
-            reply, name.host, f"{name.repository}:{name.tag}", f"log in: docker login {name.host}"
-        )
+        return judged(reply, name.host, f"{name.repository}:{name.tag}", f"log in: docker login {name.host}")
 
     def _allow(self, name: Reference, challenge: str) -> str:
         """The header that answers a challenge."""
@@ -150,9 +148,7 @@ class Registry:
         """A token for this repository, from where the registry said that there are some."""
         realm = asked.get("realm", "")
         if not realm.startswith("https://") and not name.api.startswith("http://"):
-            raise Unresolved(
-                f"{name.host} asks for a token from {realm}, which is no place to send one's name to"
-            )
+            raise Unresolved(f"{name.host} asks for a token from {realm}, which is no place to send one's name to")
         form = {
             "service": asked.get("service", ""),
             "scope": asked.get("scope") or f"repository:{name.repository}:pull",

@@ -17,9 +17,7 @@ from evalmake.lang.values import Digest, Duration, Files, SecretRef, Size, Symbo
 class Block(BaseModel):
     """Base of every kind and of every plugin's `Settings`: frozen, strict, no unknown keys."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
 
 
 class Reference:
@@ -90,9 +88,7 @@ def _statuses(value: object) -> object:
         return listed
     if value is None or isinstance(value, bool):
         return value
-    raise PydanticCustomError(
-        "bad_statuses", "`true`, `false`, or a list of statuses from 400 to 499"
-    )
+    raise PydanticCustomError("bad_statuses", "`true`, `false`, or a list of statuses from 400 to 499")
 
 
 def _url(value: object) -> object:
@@ -155,9 +151,7 @@ class Adapter(Block):
     """
 
     system: str | None = None
-    system_mode: Annotated[SystemMode | None, BeforeValidator(_word)] = Field(
-        default=None, validate_default=False
-    )
+    system_mode: Annotated[SystemMode | None, BeforeValidator(_word)] = Field(default=None, validate_default=False)
     params: Parameters | None = None
     drop: Texts | None = None
     rename: dict[str, str] | None = None
@@ -233,9 +227,7 @@ class Deployment(Block):
 class Model(Block):
     """What is evaluated: an endpoint, or a deployment of our own."""
 
-    api: Annotated[Literal["chat", "completions", "embeddings", "vlm"], BeforeValidator(_word)] = (
-        "chat"
-    )
+    api: Annotated[Literal["chat", "completions", "embeddings", "vlm"], BeforeValidator(_word)] = "chat"
     name: str | None = None
     endpoint: Annotated[str, BeforeValidator(_url)] | None = None
     deployment: Annotated[Word, Reference("deployment")] | None = None

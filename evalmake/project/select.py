@@ -58,9 +58,7 @@ def _everything(project: Project, cells: Cells, chosen: Selection) -> None:
     chosen.reports.update(project.reports)
 
 
-def _add(
-    project: Project, cells: Cells, word: str, span: Span, chosen: Selection, within: list[str]
-) -> None:
+def _add(project: Project, cells: Cells, word: str, span: Span, chosen: Selection, within: list[str]) -> None:
     if word in project.aliases:
         alias = project.aliases[word]
         if word in within:
@@ -112,9 +110,7 @@ def _unknown(project: Project, cells: Cells, word: str, span: Span) -> Exception
     others = [key.partition(" ")[0] for key in project.names if key.partition(" ")[2] == word]
     if others:
         a = "an" if others[0][0] in "aeiou" else "a"
-        notes = [
-            f"there is {a} {others[0]} of that name; targets are evals, cells, reports and aliases"
-        ]
+        notes = [f"there is {a} {others[0]} of that name; targets are evals, cells, reports and aliases"]
         return fail("unknown-target", f"no target is named `{word}`", span, notes=notes)
     help_ = [f"did you mean `{meant}`?"] if meant else ["`evalmake list` shows the targets"]
     return fail("unknown-target", f"no target is named `{word}`", span, help=help_)

@@ -122,25 +122,32 @@ def _tell(
         name = str(item["loc"][-1])
         found.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
     elif kind == "literal_error":
-        words = [
-            w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")
-        ]
+        words = [w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")]
         meant = closest(str(value), words)
         found.error(
-            "unknown-word", f"`{key}` cannot be `{value}`", at, about=about,
+            "unknown-word",
+            f"`{key}` cannot be `{value}`",
+            at,
+            about=about,
             notes=[f"it is one of {', '.join(words)}"],
             help=[f"did you mean `{meant}`?"] if meant else [],
-        )  # fmt: skip
+        )
     elif kind == "quoted_word":
         found.error(
-            "quoted-name", f"`{key}` takes a name, and a name has no quotes", at, about=about,
+            "quoted-name",
+            f"`{key}` takes a name, and a name has no quotes",
+            at,
+            about=about,
             help=[f"write `{value}`"],
-        )  # fmt: skip
+        )
     elif unit := _unit(item, value):
         found.error(
-            "missing-unit", f"`{key}` is {_CLASSES[_class(item)]} and needs a unit", at, about=about,
+            "missing-unit",
+            f"`{key}` is {_CLASSES[_class(item)]} and needs a unit",
+            at,
+            about=about,
             help=[f"did you mean `{value}{unit}`?"],
-        )  # fmt: skip
+        )
     else:
         _wrong_type(item, key, at, found, about)
 
@@ -176,23 +183,30 @@ def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -
         found.error("bad-value", f"`{key}` is {show(value)}: {_bound(item)}", at, about=about)
     elif kind == "secret_value" or type(value).__name__ == "SecretRef":
         found.error(
-            "secret-place", f"`{key}` cannot be a secret", at, about=about,
+            "secret-place",
+            f"`{key}` cannot be a secret",
+            at,
+            about=about,
             help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
-        )  # fmt: skip
+        )
     elif kind == "bare_word":
         found.error(
-            "wrong-type", f"`{key}` takes a value, and a bare word is a name", at, about=about,
+            "wrong-type",
+            f"`{key}` takes a value, and a bare word is a name",
+            at,
+            about=about,
             help=[f"write `{show(str(value))}`"] if isinstance(value, Symbol) else [],
-        )  # fmt: skip
+        )
     else:
         wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
-        given = (
-            show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
-        )
+        given = show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
         found.error(
-            "wrong-type", f"`{key}` takes {wanted}, and this is {given}", at, about=about,
+            "wrong-type",
+            f"`{key}` takes {wanted}, and this is {given}",
+            at,
+            about=about,
             help=_mended(wanted, value),
-        )  # fmt: skip
+        )
 
 
 def _mended(wanted: str, value: object) -> list[str]:
@@ -252,7 +266,11 @@ def unknown_key(
     meant = closest(key, names)
     noun = "setting" if also else "key"
     found.error(
-        "unknown-key", f"{what} has no {noun} `{key}`", span, about=about, also=also,
+        "unknown-key",
+        f"{what} has no {noun} `{key}`",
+        span,
+        about=about,
+        also=also,
         notes=[f"its {noun}s are {', '.join(names)}"],
         help=[f"did you mean `{meant}`?"] if meant else hints,
-    )  # fmt: skip
+    )

@@ -147,9 +147,14 @@ class Environment:
         with self.log.open("wb") as log:
             for argv in self._steps(wanted):
                 done = subprocess.run(
-                    argv, cwd=self.root, env=environment, pass_fds=(lock,),
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                )  # fmt: skip
+                    argv,
+                    cwd=self.root,
+                    env=environment,
+                    pass_fds=(lock,),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                )
                 if done.returncode:
                     return f"the installer ended with exit status {done.returncode}"
         listed = self._listed()
@@ -247,9 +252,7 @@ class Environments:
                 raise EvalmakeError([_failed(declared, trial, why)])
             return tuple(trial.text.splitlines())
 
-    def missing(
-        self, declared: Declared, plugin: object, path: str | None = None
-    ) -> Diagnostic | None:
+    def missing(self, declared: Declared, plugin: object, path: str | None = None) -> Diagnostic | None:
         """What to tell where a program of someone else's is neither among the packages nor here.
 
         `path` is where an engine's program is looked for.
@@ -267,10 +270,11 @@ class Environments:
         return problem(
             "missing-harness",
             f"{declared.name} runs {program.distribution}, which is not installed",
-            _span(declared) if environment else declared.span, lacking,
+            _span(declared) if environment else declared.span,
+            lacking,
             about=f"{declared.kind} {declared.name}",
             help=[f"add to {'them' if environment else f'the {declared.kind}'}: packages = [{needed}]"],
-        )  # fmt: skip
+        )
 
 
 def _is_here(program: Program, path: str | None) -> bool:
@@ -290,10 +294,11 @@ def _failed(declared: Declared, environment: Environment, why: str) -> Diagnosti
     return problem(
         "environment-failed",
         f"the packages of {declared.name} could not be installed: {why}",
-        _span(declared), about=f"{declared.kind} {declared.name}",
+        _span(declared),
+        about=f"{declared.kind} {declared.name}",
         notes=["\n".join(["the last lines of its log were", *tail])] if tail else [],
         help=help_,
-    )  # fmt: skip
+    )
 
 
 def _span(declared: Declared) -> Span:

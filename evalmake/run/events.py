@@ -118,7 +118,17 @@ class Interrupted:
 
 
 Event = (
-    Waiting | Installing | Began | Adopted | ServiceChanged | ServiceAwaited | OutOfReach | Queued | Started
-    | Progressed | Ended | Interrupted
-)  # fmt: skip
+    Waiting
+    | Installing
+    | Began
+    | Adopted
+    | ServiceChanged
+    | ServiceAwaited
+    | OutOfReach
+    | Queued
+    | Started
+    | Progressed
+    | Ended
+    | Interrupted
+)
 Emit = Callable[[Event], None]

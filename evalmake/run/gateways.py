@@ -66,9 +66,13 @@ class Gateways:
     """The gateways of a build. `sources` are digests of what answers for each model."""
 
     def __init__(
-        self, workshop: Workshop, replies: Replies | None, sources: Mapping[str, str],
-        not_before: float = 0.0, hosts: Iterable[str] = ("127.0.0.1",),
-    ) -> None:  # fmt: skip
+        self,
+        workshop: Workshop,
+        replies: Replies | None,
+        sources: Mapping[str, str],
+        not_before: float = 0.0,
+        hosts: Iterable[str] = ("127.0.0.1",),
+    ) -> None:
         """Replies from before `not_before`, in seconds since the epoch, are not used.
 
         `hosts` are this host's addresses by which jobs reach it.
@@ -129,9 +133,7 @@ class Gateways:
         adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
         return Session(
             token=token,
-            upstreams=[one.inside if inside else one.url for one in at[server]]
-            if server
-            else [model.block.endpoint],
+            upstreams=[one.inside if inside else one.url for one in at[server]] if server else [model.block.endpoint],
             folder=str(self.workshop.folder(id) / FOLDERS[role]),
             model=_source(self.sources[model.name], adapter),
             patience=ready.seconds if ready else 0.0,
@@ -235,9 +237,17 @@ class Gateways:
 
         what = {"settings": json.loads(settings.text()), "secrets": names, "argv": argv}
         return Served(
-            f"gateway {model.name}", f"gateway {model.name}", f"the gateway of model {model.name}", "gateway",
-            Part.of(what).digest, GATEWAYS, service, 60.0, model, job,
-        )  # fmt: skip
+            f"gateway {model.name}",
+            f"gateway {model.name}",
+            f"the gateway of model {model.name}",
+            "gateway",
+            Part.of(what).digest,
+            GATEWAYS,
+            service,
+            60.0,
+            model,
+            job,
+        )
 
 
 def stable_port(what: bytes) -> int:

@@ -61,9 +61,7 @@ class Gpus:
         return self._all.get(executor) is not None
 
     def _free(self, executor: str) -> list[str]:
-        used = {
-            one for place, devices in self._taken.values() if place == executor for one in devices
-        }
+        used = {one for place, devices in self._taken.values() if place == executor for one in devices}
         return [one for one in self._all[executor] or () if one not in used]
 
 
@@ -88,15 +86,18 @@ def check_gpus(nodes: Iterable[Node], project: Project, executors: Mapping[str, 
                 continue
             told.add(key)
             who = [project.deployments[name] for name in node.services]
-            takers = [
-                one for one in who if one.block.executor == executor and one.block.resources.gpus
+            takers = [one for one in who if one.block.executor == executor and one.block.resources.gpus]
+            places = [
+                (one.fields.spans["resources",].value, f"`{one.name}` takes {one.block.resources.gpus}")
+                for one in takers
             ]
-            places = [(one.fields.spans["resources",].value, f"`{one.name}` takes {one.block.resources.gpus}")
-                      for one in takers]  # fmt: skip
             found.error(
-                "executor-lacks", f"executor `{executor}` has {_count(there)}, and {node.name} needs {count} at once",
-                project.executors[executor].span, also=places, about=f"eval {node.evaluation.eval}",
-            )  # fmt: skip
+                "executor-lacks",
+                f"executor `{executor}` has {_count(there)}, and {node.name} needs {count} at once",
+                project.executors[executor].span,
+                also=places,
+                about=f"eval {node.evaluation.eval}",
+            )
     found.check()
 
 

@@ -86,11 +86,20 @@ class Workshop:
                 argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
         inputs = self._inputs(command.inputs, cell.benchmark)
         return Job(
-            id, node.name, argv, workdir, files, inputs, {**plain, **env}, hidden,
-            image_of(cell.benchmark, executor), None, block.timeout.seconds,
+            id,
+            node.name,
+            argv,
+            workdir,
+            files,
+            inputs,
+            {**plain, **env},
+            hidden,
+            image_of(cell.benchmark, executor),
+            None,
+            block.timeout.seconds,
             asks=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
             **_room(block.resources),
-        )  # fmt: skip
+        )
 
     def deployment(self, name: str, action: str) -> tuple[Served, ...]:
         """The servers of a deployment, each like the others; `action` is the digest of what they are."""
@@ -111,19 +120,40 @@ class Workshop:
                 if mount.writable:
                     mount.source.mkdir(parents=True, exist_ok=True)
             return Job(
-                id, name, mine.argv, self.folder(id), mine.files, {}, {**env, **mine.env},
-                {**of_executor[1], **hidden}, block.image, mine.port,
-                mounts=mine.mounts if block.image else {}, **_room(block.resources),
-                replicas=block.replicas if offers.replicas else 1, guests=guests, spread=service.spread,
-            )  # fmt: skip
+                id,
+                name,
+                mine.argv,
+                self.folder(id),
+                mine.files,
+                {},
+                {**env, **mine.env},
+                {**of_executor[1], **hidden},
+                block.image,
+                mine.port,
+                mounts=mine.mounts if block.image else {},
+                **_room(block.resources),
+                replicas=block.replicas if offers.replicas else 1,
+                guests=guests,
+                spread=service.spread,
+            )
 
         return tuple(
             Served(
-                one, name, title, "serve", action, block.executor, service, block.ready.seconds,
-                declared, job, block.resources.gpus or 0, self.key(block.executor),
+                one,
+                name,
+                title,
+                "serve",
+                action,
+                block.executor,
+                service,
+                block.ready.seconds,
+                declared,
+                job,
+                block.resources.gpus or 0,
+                self.key(block.executor),
             )
             for one, title in replicas(declared, offers).items()
-        )  # fmt: skip
+        )
 
     def service(self, deployment: Declared) -> Service:
         """How a deployment is served on its executor."""
@@ -147,9 +177,7 @@ class Workshop:
         """What a harness is told of a model: where it is, by what name, and its kind of API."""
         block, name = model.block, model.block.name
         if not name and block.deployment:
-            name = (
-                self.service(self.project.deployments[block.deployment]).model or block.deployment
-            )
+            name = self.service(self.project.deployments[block.deployment]).model or block.deployment
         return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
     def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
@@ -167,9 +195,10 @@ class Workshop:
         if hash_file(temporary) != file.sha256:
             temporary.unlink()
             raise fail(
-                "input-changed", f"{file.path} changed while evalmake was planning",
+                "input-changed",
+                f"{file.path} changed while evalmake was planning",
                 help=["run again: the plan will follow the new content"],
-            )  # fmt: skip
+            )
         temporary.chmod(0o444)
         os.replace(temporary, kept)
         return kept

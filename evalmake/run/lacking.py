@@ -8,9 +8,7 @@ from evalmake.run.environments import Environments
 from evalmake.run.jobs import Workshop, split_env
 
 
-def lacking(
-    workshop: Workshop, environments: Environments, deployment: Declared, engine: object
-) -> list[Diagnostic]:
+def lacking(workshop: Workshop, environments: Environments, deployment: Declared, engine: object) -> list[Diagnostic]:
     """What is not here of a server that is to run on this host; containers are not looked into."""
     executor = workshop.project.executors[deployment.block.executor]
     if workshop.plugins.get("executors", executor.plugin).offers.images:
@@ -26,6 +24,8 @@ def _weights(workshop: Workshop, deployment: Declared) -> Diagnostic | None:
     if not gone:
         return None
     return problem(
-        "missing-file", f"the weights of deployment {deployment.name} are not there: {gone[0]}",
-        deployment.fields.spans["weights",].value, about=f"deployment {deployment.name}",
-    )  # fmt: skip
+        "missing-file",
+        f"the weights of deployment {deployment.name} are not there: {gone[0]}",
+        deployment.fields.spans["weights",].value,
+        about=f"deployment {deployment.name}",
+    )

@@ -48,9 +48,7 @@ def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
 
 def unset(project: Project, nodes: Iterable[Node]) -> list[str]:
     """The secrets that evaluations need, and that have no value here."""
-    return Secrets().missing(
-        dict.fromkeys(name for node in nodes for name in secrets_of(project, node))
-    )
+    return Secrets().missing(dict.fromkeys(name for node in nodes for name in secrets_of(project, node)))
 
 
 def unmet(project: Project, nodes: Iterable[Node]) -> dict[str, list[str]]:
@@ -64,8 +62,6 @@ def unmet(project: Project, nodes: Iterable[Node]) -> dict[str, list[str]]:
         told.add((benchmark.name, place))
         env = project.executors[place].block.env
         for variable in catalog.lacking(benchmark.fields.values, env):
-            lack = (
-                f"{variable} in the `env` of executor `{place}`" if variable else "`judge = MODEL`"
-            )
+            lack = f"{variable} in the `env` of executor `{place}`" if variable else "`judge = MODEL`"
             found.setdefault(lack, []).append(benchmark.name)
     return found

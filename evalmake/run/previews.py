@@ -14,7 +14,7 @@ from evalmake.run.jobs import Workshop, split_env
 
 def previews(
     workshop: Workshop, executors: Mapping[str, Executor], graph: Graph, nodes: Iterable[tuple[Node, int]]
-) -> Iterator[tuple[str, Any]]:  # fmt: skip
+) -> Iterator[tuple[str, Any]]:
     """Deployments, then evaluations with the number of their attempt: their names and what would be made."""
     nodes = list(nodes)
     for name in dict.fromkeys(name for node, _ in nodes for name in node.services):

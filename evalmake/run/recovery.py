@@ -102,9 +102,7 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     if not build.ways.may_take(task.node, entry.id, servers):
         return False
     task.id, task.started, task.executor = entry.id, entry.started, entry.executor
-    task.queued = (
-        time.time() - entry.started
-    )  # how long it waited nobody knows: it is timed from now
+    task.queued = time.time() - entry.started  # how long it waited nobody knows: it is timed from now
     task.servers = servers
     task.tokens = build.ways.tokens(task.node, entry.id, servers)
     build.services.gpus.claim(task.id, entry.executor, entry.gpus)

@@ -34,14 +34,17 @@ class Riding:
 
     def routes(self, node: Node) -> dict[str, Route]:
         """The ways of a job to its models; where they lead is known where it runs."""
-        return {
-            role: Route("http://127.0.0.1", secrets.token_urlsafe(24))
-            for role, _ in self.gateways.models(node)
-        }
+        return {role: Route("http://127.0.0.1", secrets.token_urlsafe(24)) for role, _ in self.gateways.models(node)}
 
     def accompany(
-        self, job: Job, node: Node, at: At, routes: Mapping[str, Route], near: bool, cells: int,
-    ) -> Job:  # fmt: skip
+        self,
+        job: Job,
+        node: Node,
+        at: At,
+        routes: Mapping[str, Route],
+        near: bool,
+        cells: int,
+    ) -> Job:
         """The job with its gateways: so many as may run of all `cells` share what a model allows."""
         files, ways, names = dict(job.files), [], dict(job.secrets)
         for role, model in self.gateways.models(node):
@@ -55,10 +58,8 @@ class Riding:
             files[f"riding-{role}/{key}.json"] = session.text()
             names |= own
             ways.append(
-                beside.Way(
-                    str(folder / "settings.json"), key, stable_port(key.encode()), _URLS[role], tuple(own)
-                )
-            )  # fmt: skip
+                beside.Way(str(folder / "settings.json"), key, stable_port(key.encode()), _URLS[role], tuple(own))
+            )
         files["beside.json"] = beside.text(ways)
         env = {name: value for name, value in job.env.items() if name not in _URLS.values()}
         hidden = tuple(name for way in ways for name in way.secrets)
@@ -73,9 +74,7 @@ class Riding:
             asks=(),
         )
 
-    def _placed(
-        self, told: Settings, workdir: Path, sessions: Path, near: bool, at_once: int
-    ) -> Settings:
+    def _placed(self, told: Settings, workdir: Path, sessions: Path, near: bool, at_once: int) -> Settings:
         """Settings for one job of `at_once`: its share of the rate, and a cache of its own."""
         seeds = [told.cache, *told.seeds] if near else [f"{workdir}/../{_REPLIES}"]
         rate = told.rate

@@ -45,10 +45,19 @@ class Scheduler:
     """Runs nodes to their end."""
 
     def __init__(
-        self, workshop: Workshop, executors: Mapping[str, Executor], store: Store, emit: Emit,
-        secrets: Secrets, jobs: int | None, keep_going: bool, servers: Mapping[str, str],
-        gateways: Gateways, unasked: Container[str] = (), detach: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        workshop: Workshop,
+        executors: Mapping[str, Executor],
+        store: Store,
+        emit: Emit,
+        secrets: Secrets,
+        jobs: int | None,
+        keep_going: bool,
+        servers: Mapping[str, str],
+        gateways: Gateways,
+        unasked: Container[str] = (),
+        detach: bool = False,
+    ) -> None:
         """`servers`: the digests of the deployments' actions; `unasked`: cells left for another time.
 
         With `detach`, jobs that are out are left to themselves.
@@ -112,11 +121,7 @@ class Scheduler:
     def _stalled(self) -> bool:
         """Whether nothing goes on, as when a task needs more servers at once than there are slots."""
         now = time.time()
-        return not (
-            self.running
-            or self.services.pending()
-            or any(task.not_before > now for task in self.waiting)
-        )
+        return not (self.running or self.services.pending() or any(task.not_before > now for task in self.waiting))
 
     def _start_what_fits(self, crowd: bool) -> None:
         now, ready = time.time(), list[tuple[Task, Job]]()
@@ -155,9 +160,7 @@ class Scheduler:
         folder = str(self.workshop.folder(task.id))
         try:
             job = self.ways.job(task, at)
-            self.journal.write(
-                Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus)
-            )  # fmt: skip
+            self.journal.write(Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus))
         except (EvalmakeError, OSError) as error:
             self._not_begun(task, error)
             return None

@@ -41,9 +41,13 @@ class Services:
     """All servers of a build, by name."""
 
     def __init__(
-        self, workshop: Workshop, executors: Mapping[str, Executor], journal: Journal, secrets: Secrets,
+        self,
+        workshop: Workshop,
+        executors: Mapping[str, Executor],
+        journal: Journal,
+        secrets: Secrets,
         emit: Emit,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.workshop = workshop
         self.executors = executors
         self.journal = journal
@@ -127,9 +131,7 @@ class Services:
 
     def at(self, names: tuple[str, ...]) -> At | None:
         """The jobs and the URLs of those servers of these that are ready, if each has one."""
-        found = {
-            name: [one.place for one in self.groups[name] if one.state == "ready"] for name in names
-        }
+        found = {name: [one.place for one in self.groups[name] if one.state == "ready"] for name in names}
         return found if all(found.values()) else None
 
     def failed(self, names: tuple[str, ...]) -> Running | None:
@@ -158,8 +160,7 @@ class Services:
         """Whether a server starts, or waits for a while before it is started again."""
         now = time.time()
         return any(
-            service.state == "starting"
-            or (service.state == "wanted" and service.users and service.not_before > now)
+            service.state == "starting" or (service.state == "wanted" and service.users and service.not_before > now)
             for service in self.all.values()
         )
 
@@ -215,9 +216,7 @@ class Services:
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
             job = replace(what.job(id), devices=gpus)
-            self.journal.write(
-                Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus)
-            )  # fmt: skip
+            self.journal.write(Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus))
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
             if isinstance(error, ConnectionError) and self._may_wait(service):
@@ -366,9 +365,7 @@ class Services:
             shutil.rmtree(folder, ignore_errors=True)
             self.journal.remove(service.id)
 
-    def _tell(
-        self, service: Running, state: str, detail: str = "", tail: tuple[str, ...] = ()
-    ) -> None:
+    def _tell(self, service: Running, state: str, detail: str = "", tail: tuple[str, ...] = ()) -> None:
         if service.what.is_deployment:
             self.emit(ServiceChanged(service.what.name, state, detail, tail))
 

@@ -108,9 +108,7 @@ class Task:
     def _last_error(self, outcome: Outcome) -> list[str]:
         """What its model said last that was wrong, where the failure does not say it already."""
         last = self.last_error
-        return (
-            [f"the last error of its model: {last}"] if last and last not in outcome.error else []
-        )
+        return [f"the last error of its model: {last}"] if last and last not in outcome.error else []
 
 
 def progress_in(folder: Path, sums: Mapping[str, Any]) -> tuple[int, int, int]:

@@ -21,9 +21,7 @@ from evalmake.run.task import Task
 class Ways:
     """For each task, whichever its executor asks for."""
 
-    def __init__(
-        self, workshop: Workshop, gateways: Gateways, executors: Mapping[str, Executor]
-    ) -> None:
+    def __init__(self, workshop: Workshop, gateways: Gateways, executors: Mapping[str, Executor]) -> None:
         self.workshop = workshop
         self.executors = executors
         self.cells = 1

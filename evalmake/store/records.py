@@ -42,13 +42,25 @@ def record_from_text(text: str) -> ActionResult:
 def head_to_text(head: Head) -> str:
     """An action's standing as a short JSON list, read by the thousand when planning."""
     scores = [
-        [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported, s.clusters]
-        for s in head.scores
+        [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported, s.clusters] for s in head.scores
     ]
     return _dumps(
-        [VERSION, head.attempts, head.last, head.detail, head.success, head.blobs, scores, head.metric,
-         head.started, head.finished, head.seconds, dict(head.usage), head.accepted]
-    )  # fmt: skip
+        [
+            VERSION,
+            head.attempts,
+            head.last,
+            head.detail,
+            head.success,
+            head.blobs,
+            scores,
+            head.metric,
+            head.started,
+            head.finished,
+            head.seconds,
+            dict(head.usage),
+            head.accepted,
+        ]
+    )
 
 
 def head_from_text(action: str, text: str) -> Head:

@@ -43,9 +43,14 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             cache = Cache(
-                str(folder), eviction_policy="none", size_limit=_ENDLESS, cull_limit=0, tag_index=1,
-                disk_min_file_size=1 << 16, timeout=60,
-            )  # fmt: skip
+                str(folder),
+                eviction_policy="none",
+                size_limit=_ENDLESS,
+                cull_limit=0,
+                tag_index=1,
+                disk_min_file_size=1 << 16,
+                timeout=60,
+            )
         except (OSError, sqlite3.Error) as error:
             raise store_failed(folder, error) from None
         return cls(folder, cache)
@@ -143,9 +148,7 @@ class Store:
 
     # Writing ------------------------------------------------------------------------------------
 
-    def commit(
-        self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]
-    ) -> Head:
+    def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> Head:
         """Append an attempt with its outputs, all or nothing; its number is given here.
 
         `files` are the outputs by name; a success becomes the action's result.
@@ -261,12 +264,20 @@ def _next_head(before: Head | None, result: ActionResult) -> Head:
     if before is not None and not succeeded:
         return replace(before, attempts=result.attempt, last=result.status, detail=result.detail)
     return Head(
-        result.action, result.attempt, result.status, result.detail,
+        result.action,
+        result.attempt,
+        result.status,
+        result.detail,
         result.attempt if succeeded else None,
         tuple(output.sha256 for output in result.outputs) if succeeded else (),
-        result.scores, result.metric, result.started, result.finished, result.seconds, result.usage,
+        result.scores,
+        result.metric,
+        result.started,
+        result.finished,
+        result.seconds,
+        result.usage,
         result.facts.get("accepted-because", ""),
-    )  # fmt: skip
+    )
 
 
 def store_failed(folder: Path, error: Exception) -> EvalmakeError:

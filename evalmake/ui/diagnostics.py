@@ -71,9 +71,7 @@ def _place(label: dict[str, Any]) -> str:
 
 def clean(text: str) -> str:
     """Without characters that would steer the terminal or be invisible."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _width(char: str, column: int) -> int:

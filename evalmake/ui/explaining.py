@@ -18,10 +18,6 @@ def page(code: str) -> str:
     path = files("evalmake.explanations") / f"{code}.md"
     if not path.is_file():
         meant = closest(code, codes())
-        hint = (
-            f"did you mean `{meant}`?"
-            if meant
-            else "a code stands in brackets after an error's message"
-        )
+        hint = f"did you mean `{meant}`?" if meant else "a code stands in brackets after an error's message"
         raise fail("unknown-code", f"there is no diagnostic `{code}`", help=[hint])
     return path.read_text(encoding="utf-8")

@@ -32,24 +32,26 @@ def as_text(folder: Path, limit: Size | None, ours: Holding, seeds: Mapping[str,
 def as_json(folder: Path, limit: Size | None, ours: Holding, seeds: Mapping[str, Holding]) -> str:
     """The same for programs: bytes, and times in ISO 8601."""
     told = {
-        "limit": limit.bytes if limit else None, **_facts(str(folder), ours),
+        "limit": limit.bytes if limit else None,
+        **_facts(str(folder), ours),
         "seeds": [_facts(name, seed) for name, seed in seeds.items()],
-    }  # fmt: skip
+    }
     return json.dumps(told, indent=2)
 
 
 def _line(held: Holding, bound: str = "") -> str:
     text = f"{held.replies} replies, {_amount(held.bytes)}{bound}"
-    return text + (
-        f", the oldest of {_when(held.oldest)[:16].replace('T', ' ')}" if held.oldest else ""
-    )
+    return text + (f", the oldest of {_when(held.oldest)[:16].replace('T', ' ')}" if held.oldest else "")
 
 
 def _facts(folder: str, held: Holding) -> dict[str, object]:
     return {
-        "folder": folder, "replies": held.replies, "bytes": held.bytes,
-        "oldest": _when(held.oldest) if held.oldest else None, "trouble": held.trouble or None,
-    }  # fmt: skip
+        "folder": folder,
+        "replies": held.replies,
+        "bytes": held.bytes,
+        "oldest": _when(held.oldest) if held.oldest else None,
+        "trouble": held.trouble or None,
+    }
 
 
 def _when(seconds: float) -> str:

@@ -58,9 +58,7 @@ def score_table(results: ResultSet) -> str:
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _facts(outcome: Outcome) -> list[str]:
@@ -82,9 +80,7 @@ def _facts(outcome: Outcome) -> list[str]:
     lines += [", ".join(told)] if told else []
     lines += _machines(outcome)
     if outcome.detached:
-        lines.append(
-            f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them"
-        )
+        lines.append(f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them")
     lines += [f"wrote {_shown(path)}" for path in outcome.written]
     return lines
 

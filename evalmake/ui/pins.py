@@ -48,10 +48,12 @@ def as_text(changes: Sequence[Change], lock: Path, check: bool) -> str:
 def as_json_lines(changes: Sequence[Change]) -> str:
     """An object a line."""
     return "".join(
-        json.dumps({"name": c.name, "change": c.sort, "before": _whole(c.before), "now": _whole(c.now)},
-                   ensure_ascii=False) + "\n"
+        json.dumps(
+            {"name": c.name, "change": c.sort, "before": _whole(c.before), "now": _whole(c.now)}, ensure_ascii=False
+        )
+        + "\n"
         for c in changes
-    )  # fmt: skip
+    )
 
 
 def _whole(pin: Pin | None) -> str | list[str] | None:

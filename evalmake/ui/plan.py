@@ -20,9 +20,11 @@ _SYMBOLS = {
 
 
 def render_plan(
-    plan: Plan, estimate: Mapping[str, Head] | None = None, unfolded: bool = False,
+    plan: Plan,
+    estimate: Mapping[str, Head] | None = None,
+    unfolded: bool = False,
     needs: Sequence[str] = (),
-) -> str:  # fmt: skip
+) -> str:
     """The preview that `-n` prints; `needs` are lines of what it rests on."""
     rows = [(_symbol(d.reasons), _names(group), why) for d, group, why in _groups(plan, unfolded)]
     fresh = sum(not d.stale for d in plan.decisions.values())
@@ -32,27 +34,19 @@ def render_plan(
         lines.append(f"  = {fresh} up to date")
     for report in plan.reports.values():
         if report.must_write:
-            lines.append(
-                f"  {_report_symbol(report)} {report.name:<{width}}   {_report_why(report)}".rstrip()
-            )
+            lines.append(f"  {_report_symbol(report)} {report.name:<{width}}   {_report_why(report)}".rstrip())
     lines += ["", summary(plan)] if lines else [summary(plan)]
     if estimate and (text := _estimate(plan, estimate)):
         lines.append(text)
     return "\n".join([*lines, *needs])
 
 
-def render_needs(
-    unpinned: Sequence[str], unset: Sequence[str], unmet: Mapping[str, Sequence[str]]
-) -> list[str]:
+def render_needs(unpinned: Sequence[str], unset: Sequence[str], unmet: Mapping[str, Sequence[str]]) -> list[str]:
     """What could mean another thing tomorrow, secrets without a value, and what benchmarks lack."""
     lines = [f"unpinned: {_first(unpinned, 2)}; `evalmake pin` locks them"] if unpinned else []
     if unset:
-        lines.append(
-            f"unset: {', '.join(unset)}; `export NAME=...`, or `keyring set evalmake NAME`"
-        )
-    return lines + [
-        f"unmet: {lack}, required by {_first(names, 3)}" for lack, names in unmet.items()
-    ]
+        lines.append(f"unset: {', '.join(unset)}; `export NAME=...`, or `keyring set evalmake NAME`")
+    return lines + [f"unmet: {lack}, required by {_first(names, 3)}" for lack, names in unmet.items()]
 
 
 def _first(names: Sequence[str], shown: int) -> str:
@@ -113,8 +107,10 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
         case "never-run":
             return "never run"
         case "changed":
-            shown = [f"{r.subject}: {readable(r.before)} -> {readable(r.now)}" if r.before or r.now else r.subject
-                     for r in reasons[:2]]  # fmt: skip
+            shown = [
+                f"{r.subject}: {readable(r.before)} -> {readable(r.now)}" if r.before or r.now else r.subject
+                for r in reasons[:2]
+            ]
             more = [f"and {len(reasons) - 2} more"] if len(reasons) > 2 else []
             return ", ".join(shown + more)
         case "failed":
@@ -124,9 +120,7 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
         case "forced":
             return "one more attempt, because of -B"
         case "too-old":
-            return (
-                f"its result of {(first.before or '')[:16].replace('T', ' ')} is older than max_age"
-            )
+            return f"its result of {(first.before or '')[:16].replace('T', ' ')} is older than max_age"
     return first.subject
 
 

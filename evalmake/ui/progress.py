@@ -92,9 +92,7 @@ class Live:
         self.servers: dict[str, tuple[float, str, str]] = {}
         self.total = self.done = 0
         self.began = time.monotonic()
-        self.live = RichLive(
-            console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table
-        )
+        self.live = RichLive(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table)
         self.live.start()
 
     def __call__(self, event: Event) -> None:
@@ -116,9 +114,7 @@ class Live:
             case Ended():
                 self.rows.pop(event.name, None)
                 self.done += not event.retrying
-        if not isinstance(event, Started | ServiceAwaited) and (
-            text := sentence(event, self.verbose)
-        ):
+        if not isinstance(event, Started | ServiceAwaited) and (text := sentence(event, self.verbose)):
             self.console.print(text, markup=False)
 
     def _table(self) -> Any:

@@ -29,18 +29,14 @@ def targets(workspace: Workspace, as_json: bool) -> str:
     rows = [
         *(("eval", n, f"{len(workspace.cells[n])} cells", d.doc) for n, d in project.evals.items()),
         *(("report", n, str(d.block.path), d.doc) for n, d in project.reports.items()),
-        *(
-            ("alias", n, " ".join(t.text for t in a.node.targets), a.doc)
-            for n, a in project.aliases.items()
-        ),
+        *(("alias", n, " ".join(t.text for t in a.node.targets), a.doc) for n, a in project.aliases.items()),
     ]
     if as_json:
         keys = ("kind", "name", "what", "doc")
         return "\n".join(json.dumps(dict(zip(keys, row, strict=True))) for row in rows)
     width = max((len(row[1]) for row in rows), default=0)
     lines = [
-        f"{name:<{width}}  {kind}: {what}" + (f"  # {_first(doc)}" if doc else "")
-        for kind, name, what, doc in rows
+        f"{name:<{width}}  {kind}: {what}" + (f"  # {_first(doc)}" if doc else "") for kind, name, what, doc in rows
     ]
     return "\n".join(lines) or "this Evalfile declares no targets"
 
@@ -84,10 +80,7 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
 
 def _matrix(declaration: EvalDecl) -> str:
     """An eval's axes, conditions and requirements, each with its place."""
-    rows = [
-        (f"{axis.key} in [{', '.join(map(str, axis.values))}]", axis.span)
-        for axis in declaration.axes
-    ]
+    rows = [(f"{axis.key} in [{', '.join(map(str, axis.values))}]", axis.span) for axis in declaration.axes]
     rows += [(f"skip {skip.text}", skip.span) for skip in declaration.skips]
     conditions = [("", declaration.gates), *((w.text, w.gates) for w in declaration.whens)]
     rows += [(f"when {when.text}", when.span) for when in declaration.whens]
@@ -106,9 +99,7 @@ def _matrix(declaration: EvalDecl) -> str:
 def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     served = cell.model.block.deployment
     deployed = [project.deployments[served]] if served else []
-    head = (
-        f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
-    )
+    head = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
     parts = [
         _fields(head, cell.variant.fields, cell.span.place, "", as_json),
         _fields(f"model {cell.model.name}", cell.model.fields, cell.model.span.place, "", as_json),
@@ -134,18 +125,13 @@ def _fields(head: str, fields: Fields, place: str, doc: str, as_json: bool) -> s
             value = value[step] if isinstance(value, dict) else value
         rows.append((".".join(path), show(value), written.value.place, written.origin))
     if as_json:
-        values = {
-            key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows
-        }
+        values = {key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows}
         return json.dumps({"name": head, "at": place, "values": values}, ensure_ascii=False)
     width = max((len(row[0]) for row in rows), default=0)
     wide = min(max((len(row[1]) for row in rows), default=0), 50)
     lines = [f"{head}  {place}"] + [f"    # {line}" for line in doc.splitlines()]
     for key, text, at, origin in rows:
-        lines.append(
-            f"    {key:<{width}} = {text:<{wide}}  {at}"
-            + ("" if origin == "own" else f", {origin}")
-        )
+        lines.append(f"    {key:<{width}} = {text:<{wide}}  {at}" + ("" if origin == "own" else f", {origin}"))
     return "\n".join(lines)
 
 
@@ -181,9 +167,7 @@ def why_report(decision: ReportDecision, path: str) -> str:
     """Why a report is to be written, or that it is not."""
     if not decision.must_write:
         return f"{decision.name} is up to date: {path}"
-    moved = (
-        f"{decision.stale} of its {decision.total} results are to change" if decision.stale else ""
-    )
+    moved = f"{decision.stale} of its {decision.total} results are to change" if decision.stale else ""
     reasons = reasons_text(decision.reasons) if decision.reasons else ""
     return f"{decision.name} is stale: {', '.join(filter(None, [moved, reasons]))}"
 
@@ -204,9 +188,7 @@ def origin(project: Project, cell: Evaluation | None, reason: Reason) -> str:
     if cell is None:
         return ""
     part, _, rest = reason.subject.partition(".")
-    fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(
-        part, cell.variant.fields
-    )
+    fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(part, cell.variant.fields)
     path = rest if part in ("model", "benchmark") else reason.subject
     if part == "model" and path.startswith("deployment."):
         path = path.removeprefix("deployment.")

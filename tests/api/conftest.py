@@ -38,11 +38,14 @@ def ask(bench: Bench) -> Ask:
         usual: dict[str, Any] = {
             "model": evalmake.Model(deployment=stand_in),
             "benchmark": evalmake.Benchmark(
-                harness="native", files="sums.jsonl", prompt="{question}", target="{answer}",
+                harness="native",
+                files="sums.jsonl",
+                prompt="{question}",
+                target="{answer}",
                 scorer="number",
             ),
             "params": {"temperature": 0.0},
-        }  # fmt: skip
+        }
         return evalmake.evaluate(**(usual | keys))
 
     return evaluate

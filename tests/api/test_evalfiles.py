@@ -50,9 +50,7 @@ def test_load_tells_what_there_is(grid: Bench) -> None:
     grid.edit("skill = 0.6", "skil = 0.6")
     with pytest.raises(evalmake.EvalmakeError) as caught:
         evalmake.load(grid.root / "Evalfile")
-    assert str(caught.value).startswith(
-        "error: the `mock` engine has no setting `skil` [unknown-key]\n"
-    )
+    assert str(caught.value).startswith("error: the `mock` engine has no setting `skil` [unknown-key]\n")
     assert " --> Evalfile:6:16, in deployment stand-in\n" in str(caught.value)
 
 

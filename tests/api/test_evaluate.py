@@ -137,9 +137,7 @@ def test_a_failed_attempt_hides_behind_no_earlier_one(program: Ask, bench: Bench
 
 def test_what_was_not_scored_has_no_value(program: Ask) -> None:
     """A metric that the harness gives no number for is none, and asking for the value raises."""
-    result = program(
-        """echo '{"accuracy": {"value": null, "n": 0}}' > $EVALMAKE_OUT/scores.json\n"""
-    )
+    result = program("""echo '{"accuracy": {"value": null, "n": 0}}' > $EVALMAKE_OUT/scores.json\n""")
     assert result.scores["accuracy"].value is None
     with pytest.raises(evalmake.EvalmakeError, match="`accuracy` has no value"):
         print(result.value)
@@ -166,24 +164,29 @@ def test_a_judge_is_a_model_like_any(bench: Bench, ask: Ask) -> None:
     """A declaration may stand where an Evalfile has a name; what it needs is declared with it."""
     reader = evalmake.Model(deployment=evalmake.Deployment(engine="mock", args={"skill": 1.0}))
     judged = evalmake.Benchmark(
-        harness="native", files="sums.jsonl", prompt="{question}", target="{answer}", scorer="judge",
-        judge=reader, rubric="Right if the number is the expected one.",
-    )  # fmt: skip
+        harness="native",
+        files="sums.jsonl",
+        prompt="{question}",
+        target="{answer}",
+        scorer="judge",
+        judge=reader,
+        rubric="Right if the number is the expected one.",
+    )
     result = ask(benchmark=judged, limit=3)
     assert "deployment mock-2 {" in result.evalfile
     assert "judge   = mock" in result.evalfile
     assert result.scores[result.metric].scored == 3
 
 
-def test_a_key_reaches_the_job_and_nothing_else(
-    program: Ask, bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_reaches_the_job_and_nothing_else(program: Ask, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret is named in the Evalfile, and its value is nowhere below the workspace."""
     monkeypatch.setenv("A_KEY", "sesame-open-9")
     hosted = evalmake.Model(
-        endpoint="http://127.0.0.1:9/v1", name="m", api_key=evalmake.secret("A_KEY"),
+        endpoint="http://127.0.0.1:9/v1",
+        name="m",
+        api_key=evalmake.secret("A_KEY"),
         headers={"X-Team": "evals"},
-    )  # fmt: skip
+    )
     command = evalmake.Benchmark(harness="command", run=SCORE)
     result = evalmake.evaluate(hosted, command)
     assert 'secret("A_KEY")' in result.evalfile

@@ -59,9 +59,13 @@ def python(bench: Bench) -> Callable[..., subprocess.Popen[str]]:
 
     def start(text: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", dedent(text)], cwd=bench.root, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-c", dedent(text)],
+            cwd=bench.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         bench.started.append(process)
         return process
 
@@ -80,9 +84,7 @@ def test_an_interrupt_ends_the_evaluation_alone(
     assert (bench.left(), bench.journal()) == ([], [])
 
 
-def test_a_call_takes_over_what_a_killed_one_left(
-    bench: Bench, python: Callable[[str], subprocess.Popen[str]]
-) -> None:
+def test_a_call_takes_over_what_a_killed_one_left(bench: Bench, python: Callable[[str], subprocess.Popen[str]]) -> None:
     """A kernel that died loses no running job: the same call finds it again."""
     program = INTERRUPTED.replace("{signal}", "SIGINT").replace("ask(hurry)", "ask()")
     dying = python(program)
@@ -147,9 +149,7 @@ def test_workspaces_do_not_meet(bench: Bench, program: Ask) -> None:
             barrier.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
-        results = list(
-            pool.map(lambda name: program(SCORE, workspace=name, progress=meet), ("one", "two"))
-        )
+        results = list(pool.map(lambda name: program(SCORE, workspace=name, progress=meet), ("one", "two")))
     assert [result.reused for result in results] == [False, False]
 
 
@@ -175,9 +175,14 @@ def test_the_process_stays_as_it_was(collects: bool, ask: Ask) -> None:
         handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
         descriptors = len(list(Path("/proc/self/fd").iterdir()))
         return (
-            gc.isenabled(), gc.get_freeze_count(), handlers, threading.active_count(), os.getcwd(),
-            dict(os.environ), descriptors,
-        )  # fmt: skip
+            gc.isenabled(),
+            gc.get_freeze_count(),
+            handlers,
+            threading.active_count(),
+            os.getcwd(),
+            dict(os.environ),
+            descriptors,
+        )
 
     ask(limit=2)  # what is loaded once stays
     (gc.enable if collects else gc.disable)()

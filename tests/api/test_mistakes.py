@@ -60,7 +60,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "an object": ({"params": {"stop": {"a", "b"}}}, "wrong-type", ""),
     "a key of a map": ({"params": {3: 1}}, "wrong-type", ""),
     "both": ({"model": model(deployment=mock().keys["deployment"])}, "bad-value", "model.deployment"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", MISTAKES)

@@ -88,8 +88,12 @@ def test_mistakes_are_found_before_the_program_runs(checked: Path) -> None:
     """A key that there is not, one that is missing, a wrong type, a wrong name: one error each."""
     said = mypy(checked, MISTAKEN)
     assert [line.split(":")[1] for line in said.splitlines() if ": error:" in line] == [
-        "3", "4", "5", "6", "7",
-    ], said  # fmt: skip
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+    ], said
 
 
 def test_the_types_are_of_all_that_is_offered() -> None:

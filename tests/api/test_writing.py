@@ -23,9 +23,7 @@ TEXTS = st.text(st.characters(max_codepoint=0xFFFF) | st.sampled_from("${}\"'\\\
 KEYS = st.from_regex(r"[a-z_ÄA-Z0-9 .=,{}\[\]#$-]{1,12}", fullmatch=True)
 VALUES = st.recursive(
     st.booleans() | st.integers() | TEXTS | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: (
-        st.lists(st.none() | inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
-    ),
+    lambda inner: st.lists(st.none() | inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=8,
 )  # (a key of a map whose value is `none` is left out)
 NOBODY = evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="m")
@@ -60,9 +58,7 @@ def test_parameters_come_back(params: dict[str, Any]) -> None:
 @given(TEXTS)
 def test_a_prompt_comes_back(prompt: str) -> None:
     """A text that its key takes as one is never read as a name, a duration or a path."""
-    (benchmark,) = loaded(
-        Path.cwd(), benchmark=evalmake.Benchmark(harness="command", run=prompt)
-    ).benchmarks.values()
+    (benchmark,) = loaded(Path.cwd(), benchmark=evalmake.Benchmark(harness="command", run=prompt)).benchmarks.values()
     assert benchmark.settings is not None
     assert benchmark.settings.run == prompt  # type: ignore[attr-defined]
 
@@ -96,9 +92,11 @@ def test_a_text_is_what_its_key_takes(tmp_path: Path) -> None:
 def test_secrets_are_names(tmp_path: Path) -> None:
     """A secret is written by its name, in keys and in maps."""
     model = evalmake.Model(
-        endpoint="http://127.0.0.1:9/v1", name="m", api_key=evalmake.secret("A"),
+        endpoint="http://127.0.0.1:9/v1",
+        name="m",
+        api_key=evalmake.secret("A"),
         headers={"X-Key": evalmake.secret("B"), "X-Team": "evals"},
-    )  # fmt: skip
+    )
     (declared,) = loaded(tmp_path, model=model).models.values()
     assert declared.block.api_key == SecretRef("A")
     assert declared.block.headers == {"X-Key": SecretRef("B"), "X-Team": "evals"}
@@ -145,7 +143,7 @@ def test_models_are_named_after_what_they_are(name: str, declared: str, tmp_path
 @pytest.mark.parametrize(
     ("task", "declared"),
     [("inspect_evals/humaneval", "humaneval"), ("list", "benchmark-list"), ("build.sh", "benchmark-build")],
-)  # fmt: skip
+)
 def test_no_evaluation_is_called_as_a_command(task: str, declared: str, tmp_path: Path) -> None:
     """An eval has its benchmark's name, which is no command of evalmake's."""
     benchmark = evalmake.Benchmark(harness="command", run="true", task=task)
@@ -158,13 +156,16 @@ def test_what_is_declared_twice_is_written_once(tmp_path: Path) -> None:
     def judged(skill: float) -> Project:
         (tmp_path / "a.jsonl").write_text('{"q": 1}\n')
         models = [
-            evalmake.Model(deployment=evalmake.Deployment(engine="mock", args={"skill": s}))
-            for s in (0.5, skill)
+            evalmake.Model(deployment=evalmake.Deployment(engine="mock", args={"skill": s})) for s in (0.5, skill)
         ]
         benchmark = evalmake.Benchmark(
-            harness="native", files=tmp_path / "a.jsonl", prompt="{q}", scorer="judge", rubric="Is it?",
+            harness="native",
+            files=tmp_path / "a.jsonl",
+            prompt="{q}",
+            scorer="judge",
+            rubric="Is it?",
             judge=models[1],
-        )  # fmt: skip
+        )
         return loaded(tmp_path, model=models[0], benchmark=benchmark)
 
     assert list(judged(0.5).models) == ["mock"]

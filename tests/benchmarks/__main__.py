@@ -38,19 +38,31 @@ def tools() -> Iterator[Tool]:
     """Those that are installed."""
     own = graphs.evalmake()
     yield Tool(
-        "evalmake", (own,), (own, "-n"), (own, "-s"),
-        graphs.evalmake_graph, lambda folder, _: graphs.record_evalmake(folder),
-    )  # fmt: skip
+        "evalmake",
+        (own,),
+        (own, "-n"),
+        (own, "-s"),
+        graphs.evalmake_graph,
+        lambda folder, _: graphs.record_evalmake(folder),
+    )
     if shutil.which("ninja"):
         yield Tool(
-            "ninja", ("ninja",), ("ninja", "-n"), ("ninja", "--quiet"),
-            graphs.ninja_graph, graphs.record_ninja,
-        )  # fmt: skip
+            "ninja",
+            ("ninja",),
+            ("ninja", "-n"),
+            ("ninja", "--quiet"),
+            graphs.ninja_graph,
+            graphs.record_ninja,
+        )
     if shutil.which("make"):
         yield Tool(
-            "make", ("make",), ("make", "-n"), ("make", "-s", f"-j{graphs.CORES}"),
-            graphs.make_graph, graphs.record_make,
-        )  # fmt: skip
+            "make",
+            ("make",),
+            ("make", "-n"),
+            ("make", "-s", f"-j{graphs.CORES}"),
+            graphs.make_graph,
+            graphs.record_make,
+        )
 
 
 def main() -> int:
@@ -83,9 +95,7 @@ def _options() -> argparse.Namespace:
     others = parser.add_subparsers(title="instead of that")
     proxies = others.add_parser("gateway", description=gateway.__doc__, help="compare proxies")
     gateway.add_options(proxies)
-    boxes = others.add_parser(
-        "containers", description=containers.__doc__, help="compare runs in containers"
-    )
+    boxes = others.add_parser("containers", description=containers.__doc__, help="compare runs in containers")
     containers.add_options(boxes)
     jobs = others.add_parser("slurm", description=slurm.__doc__, help="count calls of Slurm")
     slurm.add_options(jobs)

@@ -84,9 +84,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--counts", type=int, nargs="*", default=[1, 10], help="of evaluations")
     parser.add_argument("--runs", type=int, default=5, help="of each")
     parser.add_argument(
-        "--launcher", type=Path, default=docker_engine.HOME / "launcher",
+        "--launcher",
+        type=Path,
+        default=docker_engine.HOME / "launcher",
         help="a virtual environment with the launcher, made if need be",
-    )  # fmt: skip
+    )
     parser.set_defaults(measure=measure)
 
 
@@ -103,9 +105,7 @@ def measure(options: argparse.Namespace) -> int:
             print(f"{'':<40}{'first container':>20}{'all results':>20}{'added to each':>16}")
             for count in options.counts:
                 for together in (False, True)[: min(count, 2)]:
-                    taken = _rounds(
-                        engine.api(), ways, Path(scratch), count, together, options.runs
-                    )
+                    taken = _rounds(engine.api(), ways, Path(scratch), count, together, options.runs)
                     _print(taken, count, together)
     return 0
 
@@ -188,14 +188,14 @@ def _evalmake(url: str) -> Run:
 
 
 @contextmanager
-def _launcher(
-    engine: docker_engine.Dockerd, place: Path, home: Path
-) -> Iterator[Mapping[str, Run]]:
+def _launcher(engine: docker_engine.Dockerd, place: Path, home: Path) -> Iterator[Mapping[str, Run]]:
     """The launcher's way, and what its task's image is while that is measured; none without it."""
     env = {
-        **os.environ, "DOCKER_HOST": engine.url, "HOME": str(home),
+        **os.environ,
+        "DOCKER_HOST": engine.url,
+        "HOME": str(home),
         "NEMO_EVALUATOR_TELEMETRY_LEVEL": "0",
-    }  # fmt: skip
+    }
     try:
         program = str(installed(place, LAUNCHER).parent / "nemo-evaluator-launcher")
         told = json.loads(_quietly([program, "ls", "task", TASK, "--json"], home, env))
@@ -211,7 +211,7 @@ def _launcher(
             "execution": {"output_dir": "out", "mode": "parallel" if together else "sequential"},
             "target": {"api_endpoint": {"url": "http://127.0.0.1:9/v1/chat/completions", "model_id": "m"}},
             "evaluation": {"tasks": [{"name": TASK}] * count},
-        }  # fmt: skip
+        }
         (folder / "run.yaml").write_text(json.dumps(config))
         _quietly([program, "run", "--config", "run.yaml"], folder, env)
         while len(ends := [*folder.glob("out/*/*/logs/stage.exit")]) < count:

@@ -85,9 +85,7 @@ def _share(one: float, other: float) -> float:
     return one / other if other else float("nan")
 
 
-def _judged(
-    what: str, value: float, unit: str, good: Callable[[float, float], bool], aim: float
-) -> str:
+def _judged(what: str, value: float, unit: str, good: Callable[[float, float], bool], aim: float) -> str:
     sign = ">=" if good is operator.ge else "<"
     result = "met" if good(value, aim) else "MISSED"
     return f"{what:<76}{value:>8.2f}{unit:<4} aim {sign} {aim:g}{unit}: {result}"

@@ -95,9 +95,7 @@ class _Bench:
         subjects = [_Subject(DIRECT, proxies.PATH, False, self._upstream)]
         subjects += [self._started(proxy) for proxy in compared]
         found: dict[tuple[str, int], list[Cell]] = {
-            (subject.name, connections): []
-            for subject in subjects
-            for connections in self._options.connections
+            (subject.name, connections): [] for subject in subjects for connections in self._options.connections
         }
         for number in range(self._options.rounds):
             for connections in self._options.connections:
@@ -125,9 +123,7 @@ class _Bench:
     def _cell(self, subject: _Subject, connections: int) -> Cell:
         """One measurement."""
         options, server = self._options, subject.server
-        numbers = (
-            ("--distinct", str(options.replays)) if subject.replays else ("--first", self._first())
-        )
+        numbers = ("--distinct", str(options.replays)) if subject.replays else ("--first", self._first())
         times = ("--seconds", str(options.seconds), "--warm", str(options.warm))
         asked, spent = self._posts(), processes.processor_seconds(server.pid)
         load = self._load(server.port, subject.path, connections, *numbers, *times)
@@ -147,9 +143,7 @@ class _Bench:
         """One run of the load generator."""
         argv = [sys.executable, "-m", "tests.benchmarks.load", str(port), path]
         argv += ["--connections", str(connections), *more]
-        with subprocess.Popen(
-            argv, cwd=processes.HERE, stdout=subprocess.PIPE, start_new_session=True
-        ) as child:
+        with subprocess.Popen(argv, cwd=processes.HERE, stdout=subprocess.PIPE, start_new_session=True) as child:
             processes.pin(child.pid, self._others)
             said, _ = child.communicate()
         if child.returncode:

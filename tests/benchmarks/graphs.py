@@ -16,9 +16,7 @@ JOB = 'echo \'{"accuracy": 1.0}\' > "$EVALMAKE_OUT/scores.json"'
 def evalmake_graph(folder: Path, cells: int) -> None:
     """An Evalfile: a benchmark a config file, an eval over them and ten seeds, a JSON report."""
     count = _configs(folder, cells)
-    (folder / "model.evalfile").write_text(
-        'model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }\n'
-    )
+    (folder / "model.evalfile").write_text('model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }\n')
     names = ", ".join(f"b{i}" for i in range(count))
     blocks = [f'benchmark b{i} {{ files = file("conf_{i}.json") }}' for i in range(count)]
     text = f"""include "model.evalfile"
@@ -52,10 +50,13 @@ def ninja_graph(folder: Path, cells: int) -> None:
     count = _configs(folder, cells)
     (folder / "model.json").write_text("{}")
     lines = [
-        "rule cell", "  command = echo '{\"accuracy\": 1.0}' > $out",
-        "rule all", "  command = cat $out.rsp | xargs cat > $out",
-        "  rspfile = $out.rsp", "  rspfile_content = $in",
-    ]  # fmt: skip
+        "rule cell",
+        "  command = echo '{\"accuracy\": 1.0}' > $out",
+        "rule all",
+        "  command = cat $out.rsp | xargs cat > $out",
+        "  rspfile = $out.rsp",
+        "  rspfile_content = $in",
+    ]
     outs = _outputs(count)
     lines += [f"build {out}: cell {config} model.json" for out, config in outs]
     lines.append(f"build report.json: all {' '.join(out for out, _ in outs)}")
@@ -81,9 +82,7 @@ def record_evalmake(folder: Path) -> None:
         _commit_all()
     finally:
         os.chdir(here)
-    for _ in range(
-        2
-    ):  # the first writes the report, the second remembers that nothing is to be done
+    for _ in range(2):  # the first writes the report, the second remembers that nothing is to be done
         subprocess.run([evalmake()], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -96,9 +95,7 @@ def _commit_all() -> None:
     nodes = workspace.graph(()).nodes.values()
     score = Score("accuracy", 1.0, None, None, None, 1, 0)
     now = "2026-01-01T00:00:00+00:00"
-    blank = ActionResult(
-        "", "", 0, "succeeded", {}, (), (score,), "accuracy", {}, now, now, 0.01, "local", "benchmark"
-    )  # fmt: skip
+    blank = ActionResult("", "", 0, "succeeded", {}, (), (score,), "accuracy", {}, now, now, 0.01, "local", "benchmark")
     files: dict[str, Path | bytes] = {"log": b"", "scores.json": b'{"accuracy": 1.0}\n'}
     with workspace.store() as store, store._writing():
         for node in nodes:
@@ -134,9 +131,7 @@ def _configs(folder: Path, cells: int) -> int:
 
 def _outputs(count: int) -> list[tuple[str, str]]:
     return [
-        (f"out/{index}_{seed}.json", f"conf_{index}.json")
-        for index in range(count)
-        for seed in range(1, SEEDS + 1)
+        (f"out/{index}_{seed}.json", f"conf_{index}.json") for index in range(count) for seed in range(1, SEEDS + 1)
     ]
 
 

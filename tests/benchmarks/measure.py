@@ -50,9 +50,7 @@ def _memory(argv: Sequence[str], folder: Path) -> float | None:
     """The peak of one more run, asked of time(1): a child of ours would begin with our own peak."""
     if shutil.which("time") is None:
         return None
-    done = subprocess.run(
-        ["time", "-f", "%M", *argv], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    done = subprocess.run(["time", "-f", "%M", *argv], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     return int(done.stderr.split()[-1]) / 1024
 
 

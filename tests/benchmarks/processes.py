@@ -43,9 +43,14 @@ def served(command: Command, folder: Path, cores: Cores | None) -> Iterator[Serv
     output = folder / "output"
     with output.open("ab") as file:
         child = subprocess.Popen(
-            command.argv, cwd=HERE, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-            env={**os.environ, **command.env}, start_new_session=True,
-        )  # fmt: skip
+            command.argv,
+            cwd=HERE,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            env={**os.environ, **command.env},
+            start_new_session=True,
+        )
     try:
         pin(child.pid, cores)
         until = time.monotonic() + _PATIENCE

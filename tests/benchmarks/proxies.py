@@ -47,9 +47,11 @@ def gateways() -> Iterator[Proxy]:
     plain: dict[str, Any] = {"cache": False}
     logging = {**plain, "log": _UNLIMITED}
     for does, adapter, replays in (
-        ("plain", plain, False), ("logging", logging, False),
-        ("cache misses", {}, False), ("cache replays", {}, True),
-    ):  # fmt: skip
+        ("plain", plain, False),
+        ("logging", logging, False),
+        ("cache misses", {}, False),
+        ("cache replays", {}, True),
+    ):
         yield Proxy(f"gateway, {does}", _gateway(adapter), f"/t/e{PATH}", replays)
 
 
@@ -57,13 +59,16 @@ def nemos(python: Path) -> Iterator[Proxy]:
     """The adapter proxy of nemo-evaluator, on its own server; `python` has it installed."""
     endpoint: dict[str, Any] = {"name": "endpoint"}
     logging = [
-        {"name": "request_logging", "config": {"max_requests": None}}, endpoint,
+        {"name": "request_logging", "config": {"max_requests": None}},
+        endpoint,
         {"name": "response_logging"},
-    ]  # fmt: skip
+    ]
     for does, interceptors, replays in (
-        ("plain", [endpoint], False), ("logging", logging, False),
-        ("cache misses", None, False), ("cache replays", None, True),
-    ):  # fmt: skip
+        ("plain", [endpoint], False),
+        ("logging", logging, False),
+        ("cache misses", None, False),
+        ("cache replays", None, True),
+    ):
         yield Proxy(f"nemo-evaluator, {does}", _nemo(python, interceptors), replays=replays)
 
 
@@ -78,9 +83,13 @@ def _gateway(adapter: dict[str, Any]) -> Callable[[Path, str], Command]:
         sessions, settings = folder / "sessions", folder / "settings.json"
         sessions.mkdir(parents=True, exist_ok=True)
         session = Session(
-            token=TOKEN, upstreams=[f"{upstream}/v1"], folder=str(folder / "record"), model="m",
-            sampling="0", adapter=adapter,
-        )  # fmt: skip
+            token=TOKEN,
+            upstreams=[f"{upstream}/v1"],
+            folder=str(folder / "record"),
+            model="m",
+            sampling="0",
+            adapter=adapter,
+        )
         cache = str(folder / "cache") if adapter.get("cache", True) else None
         settings.write_text(Settings(str(sessions), cache).text())
         (sessions / "e.json").write_text(session.text())
@@ -91,9 +100,7 @@ def _gateway(adapter: dict[str, Any]) -> Callable[[Path, str], Command]:
     return start
 
 
-def _nemo(
-    python: Path, interceptors: list[dict[str, Any]] | None
-) -> Callable[[Path, str], Command]:
+def _nemo(python: Path, interceptors: list[dict[str, Any]] | None) -> Callable[[Path, str], Command]:
     """None: those of its cache, which is in the folder."""
 
     def start(folder: Path, upstream: str) -> Command:
@@ -102,9 +109,14 @@ def _nemo(
         chain = interceptors or [{"name": "caching", "config": kept}, {"name": "endpoint"}]
         port = free_port()
         argv = (
-            str(python), "-c", _NEMO_PROGRAM,
-            upstream + PATH, str(folder), str(port), json.dumps({"interceptors": chain}),
-        )  # fmt: skip
+            str(python),
+            "-c",
+            _NEMO_PROGRAM,
+            upstream + PATH,
+            str(folder),
+            str(port),
+            json.dumps({"interceptors": chain}),
+        )
         return Command(argv, port, {"ADAPTER_HOST": "127.0.0.1"})
 
     return start

@@ -50,9 +50,7 @@ async def _blast(port: int) -> float:
     )
     request = (head + body).encode()
     start = time.perf_counter()
-    await asyncio.gather(
-        *(_converse(port, request, REQUESTS // CONNECTIONS) for _ in range(CONNECTIONS))
-    )
+    await asyncio.gather(*(_converse(port, request, REQUESTS // CONNECTIONS) for _ in range(CONNECTIONS)))
     return time.perf_counter() - start
 
 

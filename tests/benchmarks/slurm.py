@@ -82,12 +82,8 @@ def table(jobs: int, ways: Mapping[str, Spent]) -> Iterator[str]:
         kinds.update(one.asked)
     for kind, _ in kinds.most_common():
         yield _row(kind, [str(one.asked.get(kind, 0)) for one in ways.values()])
-    yield _row(
-        "all that the controller is asked", [str(sum(w.asked.values())) for w in ways.values()]
-    )
-    by_users = [
-        str(sum(n for kind, n in w.asked.items() if kind not in OF_NODES)) for w in ways.values()
-    ]
+    yield _row("all that the controller is asked", [str(sum(w.asked.values())) for w in ways.values()])
+    by_users = [str(sum(n for kind, n in w.asked.items() if kind not in OF_NODES)) for w in ways.values()]
     yield _row("of that, by commands", by_users)
 
 
@@ -113,7 +109,7 @@ def _forgotten(cluster):  # type: ignore[no-untyped-def]
 
 def _by_hand(cluster, jobs: int) -> None:  # type: ignore[no-untyped-def]
     env = os.environ | cluster.env
-    words = ["sbatch", "--parsable", "--mem=100", "-o", "/dev/null", "-J", "by-hand", "--wrap", "true"]  # fmt: skip
+    words = ["sbatch", "--parsable", "--mem=100", "-o", "/dev/null", "-J", "by-hand", "--wrap", "true"]
     for _ in range(jobs):
         subprocess.run(words, env=env, check=True, capture_output=True)
     asked = ["squeue", "-h", "-n", "by-hand"]

@@ -12,9 +12,13 @@ from slurm_cluster import lacking
 
 ROOT = Path(__file__).parents[2]
 PROXIES = (
-    "direct", "aiohttp, bare", "gateway, plain", "gateway, logging", "gateway, cache misses",
+    "direct",
+    "aiohttp, bare",
+    "gateway, plain",
+    "gateway, logging",
+    "gateway, cache misses",
     "gateway, cache replays",
-)  # fmt: skip
+)
 
 
 def measured(*words: str) -> list[str]:
@@ -46,9 +50,7 @@ def test_the_gateway_is_measured_where_no_other_can_be_installed(tmp_path: Path)
     assert len(lines[len(rows) + 2 :]) == 4
 
 
-def test_containers_are_measured_where_the_launcher_cannot_be_installed(
-    tmp_path: Path, engine: Dockerd
-) -> None:
+def test_containers_are_measured_where_the_launcher_cannot_be_installed(tmp_path: Path, engine: Dockerd) -> None:
     """Each way that there is starts as many containers as it is to, and has its row for each count."""
     options = ["--runs", "1", "--counts", "1", "2", "--launcher", without_packages(tmp_path)]
     left_out, _, *rows = measured("containers", *options)

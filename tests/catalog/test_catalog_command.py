@@ -31,22 +31,42 @@ def test_without_a_pattern_it_lists_all(project: Project) -> None:
 @pytest.mark.parametrize(
     ("argv", "found"),
     [
-        (["aime-2024"], ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024",
-                         "simple-evals.aime-2024-nemo"]),
-        (["AIME_2024"], ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024",
-                         "simple-evals.aime-2024-nemo"]),
+        (
+            ["aime-2024"],
+            ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024", "simple-evals.aime-2024-nemo"],
+        ),
+        (
+            ["AIME_2024"],
+            ["codec.aime-2024", "simple-evals.aa-aime-2024", "simple-evals.aime-2024", "simple-evals.aime-2024-nemo"],
+        ),
         (["*.aime-2024"], ["codec.aime-2024", "simple-evals.aime-2024"]),
         (["gpqa", "--endpoint", "completions", "--requires", "logprobs"], ["lm-evaluation-harness.gpqa"]),
         (["--harness", "garak"], ["garak.garak", "garak.garak-completions"]),
-        (["--requires", "judge", "--requires", "token"], [
-            "hle.hle", "hle.hle-aa-v2", "nemo-skills.ns-hle-aa", "safety-eval.aegis-v2",
-            "safety-eval.aegis-v2-completions", "safety-eval.aegis-v2-reasoning", "safety-eval.wildguard",
-            "safety-eval.wildguard-completions"]),
-        (["--endpoint", "vlm", "--requires", "judge"], [
-            "vlmevalkit.ai2d-judge", "vlmevalkit.mathvista-mini", "vlmevalkit.mmmu-judge",
-            "vlmevalkit.ocr-reasoning", "vlmevalkit.slidevqa"]),
+        (
+            ["--requires", "judge", "--requires", "token"],
+            [
+                "hle.hle",
+                "hle.hle-aa-v2",
+                "nemo-skills.ns-hle-aa",
+                "safety-eval.aegis-v2",
+                "safety-eval.aegis-v2-completions",
+                "safety-eval.aegis-v2-reasoning",
+                "safety-eval.wildguard",
+                "safety-eval.wildguard-completions",
+            ],
+        ),
+        (
+            ["--endpoint", "vlm", "--requires", "judge"],
+            [
+                "vlmevalkit.ai2d-judge",
+                "vlmevalkit.mathvista-mini",
+                "vlmevalkit.mmmu-judge",
+                "vlmevalkit.ocr-reasoning",
+                "vlmevalkit.slidevqa",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_found(project: Project, argv: list[str], found: list[str]) -> None:
     """By part of a name, by the harness's own spelling, by pattern, and by every flag that is given."""
     assert names(project, *argv) == found
@@ -80,40 +100,59 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
 @pytest.mark.parametrize(
     ("argv", "said"),
     [
-        (["show", "simple-evals.aime-2052"],
-         "error: the catalog has no benchmark `simple-evals.aime-2052` [unknown-name]\n"
-         "help: did you mean `simple-evals.aime-2025`?\n"),
-        (["show", "aime-2025"],
-         "error: the catalog has no benchmark `aime-2025` [unknown-name]\n"
-         "help: did you mean `codec.aime-2025` or `simple-evals.aime-2025`?\n"),
-        (["show", "nothing.like-it"],
-         "error: the catalog has no benchmark `nothing.like-it` [unknown-name]\n"
-         "help: `evalmake catalog` shows all of them\n"),
-        (["simple-evals.mgms"],
-         "error: no benchmark of the catalog is like `simple-evals.mgms` [unknown-name]\n"
-         "help: did you mean `simple-evals.mgsm`?\n"),
-        (["mgsm", "--endpoint", "vlm"],
-         "error: no benchmark of the catalog like `mgsm` is what the flags ask for [unknown-name]\n"
-         "help: `evalmake catalog mgsm` shows the 6 that are not\n"),
-        (["--endpoint", "vlm", "--requires", "token"],
-         "error: no benchmark of the catalog is what the flags ask for [unknown-name]\n"
-         "help: `evalmake catalog` shows the 428 that are not\n"),
-        (["humanevl"],
-         "error: no benchmark of the catalog is like `humanevl` [unknown-name]\n"
-         "help: did you mean `humaneval`?\n"),
-        (["show", "aime"],
-         "error: the catalog has no benchmark `aime` [unknown-name]\n"
-         "help: `evalmake catalog aime` lists the 11 that have this in their names\n"),
-        (["--requires", "jugde"],
-         "error: `--requires` cannot be `jugde` [unknown-word]\n"
-         "note: it is one of judge, user, key, token, code, logprobs, tokenizer, tools\n"
-         "help: did you mean `judge`?\n"),
-        (["--endpoint", "embeddings"],
-         "error: `--endpoint` cannot be `embeddings` [unknown-word]\n"
-         "note: it is one of chat, completions, embedding, vlm\n"
-         "help: did you mean `embedding`?\n"),
+        (
+            ["show", "simple-evals.aime-2052"],
+            "error: the catalog has no benchmark `simple-evals.aime-2052` [unknown-name]\n"
+            "help: did you mean `simple-evals.aime-2025`?\n",
+        ),
+        (
+            ["show", "aime-2025"],
+            "error: the catalog has no benchmark `aime-2025` [unknown-name]\n"
+            "help: did you mean `codec.aime-2025` or `simple-evals.aime-2025`?\n",
+        ),
+        (
+            ["show", "nothing.like-it"],
+            "error: the catalog has no benchmark `nothing.like-it` [unknown-name]\n"
+            "help: `evalmake catalog` shows all of them\n",
+        ),
+        (
+            ["simple-evals.mgms"],
+            "error: no benchmark of the catalog is like `simple-evals.mgms` [unknown-name]\n"
+            "help: did you mean `simple-evals.mgsm`?\n",
+        ),
+        (
+            ["mgsm", "--endpoint", "vlm"],
+            "error: no benchmark of the catalog like `mgsm` is what the flags ask for [unknown-name]\n"
+            "help: `evalmake catalog mgsm` shows the 6 that are not\n",
+        ),
+        (
+            ["--endpoint", "vlm", "--requires", "token"],
+            "error: no benchmark of the catalog is what the flags ask for [unknown-name]\n"
+            "help: `evalmake catalog` shows the 428 that are not\n",
+        ),
+        (
+            ["humanevl"],
+            "error: no benchmark of the catalog is like `humanevl` [unknown-name]\nhelp: did you mean `humaneval`?\n",
+        ),
+        (
+            ["show", "aime"],
+            "error: the catalog has no benchmark `aime` [unknown-name]\n"
+            "help: `evalmake catalog aime` lists the 11 that have this in their names\n",
+        ),
+        (
+            ["--requires", "jugde"],
+            "error: `--requires` cannot be `jugde` [unknown-word]\n"
+            "note: it is one of judge, user, key, token, code, logprobs, tokenizer, tools\n"
+            "help: did you mean `judge`?\n",
+        ),
+        (
+            ["--endpoint", "embeddings"],
+            "error: `--endpoint` cannot be `embeddings` [unknown-word]\n"
+            "note: it is one of chat, completions, embedding, vlm\n"
+            "help: did you mean `embedding`?\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there(project: Project, argv: list[str], said: str) -> None:
     """An error, with what was probably meant."""
     result = project.run("catalog", *argv, status=2)
@@ -130,18 +169,19 @@ def test_a_harness_may_be_called_as_its_image_is(project: Project) -> None:
 @pytest.mark.parametrize("argv", [["show"], ["show", "a", "b"], ["a", "b"]])
 def test_how_it_is_used(project: Project, argv: list[str]) -> None:
     """One pattern, or `show` and one name."""
-    assert (
-        "Usage: evalmake catalog [OPTIONS] [PATTERN | show NAME]"
-        in project.run("catalog", *argv, status=2).stderr
-    )
+    assert "Usage: evalmake catalog [OPTIONS] [PATTERN | show NAME]" in project.run("catalog", *argv, status=2).stderr
 
 
 def test_a_list_parses_nothing(tmp_path: Path) -> None:
     """It reads the index: neither the parser nor the models of declarations are loaded."""
     probe = "import sys; from evalmake import cli; cli.run(['catalog', 'mgsm']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", probe], cwd=tmp_path, capture_output=True, text=True, check=True,
+        [sys.executable, "-c", probe],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-    )  # fmt: skip
+    )
     assert done.stdout.startswith("lm-evaluation-harness.mgsm ")
     assert not {"lark", "pydantic", "networkx", "evalmake.workspace"} & set(done.stderr.split())

@@ -49,9 +49,7 @@ def test_it_is_what_the_tool_makes(tmp_path: Path) -> None:
         assert (tmp_path / path.name).read_text() == path.read_text(), path.name
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in SHIPPED if p.suffix == ".evalfile"], ids=lambda p: p.stem
-)
+@pytest.mark.parametrize("path", [p for p in SHIPPED if p.suffix == ".evalfile"], ids=lambda p: p.stem)
 def test_files_are_formatted(path: Path) -> None:
     """The formatter leaves them as they are."""
     text = path.read_text()
@@ -73,9 +71,7 @@ def test_an_entry_says_what_the_facts_do(task: dict[str, Any]) -> None:
     keys, params, harness = dict(entry(task).keys), task["params"], HARNESSES[task["harness"]]
     digest = harness["digest"]
     assert keys.pop("harness") == "nemo"
-    assert keys.pop("image") == harness["image"] + (
-        f"@{digest}" if digest else f":{harness['tag']}"
-    )
+    assert keys.pop("image") == harness["image"] + (f"@{digest}" if digest else f":{harness['tag']}")
     assert keys.pop("task") == task["type"]
     assert [keys.pop("endpoint")] == task["endpoints"]
     names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
@@ -97,8 +93,10 @@ def test_what_a_task_requires_is_told() -> None:
         assert ("HF_TOKEN" in told.variables) == ("token" in told.requires)
     assert entries()["simple-evals.aime-2025"].needs == "judge, key (JUDGE_API_KEY)"
     assert entries()["helm.aci-bench"].variables == (
-        "CLAUDE_JUDGE_API_KEY", "GPT_JUDGE_API_KEY", "LLAMA_JUDGE_API_KEY",
-    )  # fmt: skip
+        "CLAUDE_JUDGE_API_KEY",
+        "GPT_JUDGE_API_KEY",
+        "LLAMA_JUDGE_API_KEY",
+    )
     assert entries()["tau2-bench.tau2-bench-retail"].needs == "user, key (USER_API_KEY), tools"
     assert entries()["nemo-skills.ns-scicode"].requires == ("code",)
 
@@ -112,9 +110,7 @@ def test_every_file_explains_the_words_that_it_uses() -> None:
             words = {word for e in own for word in e.requires}
             assert {word for word in REQUIRES if f"\n# {word}: " in text} == words
             flat = re.sub(r"\n# ", " ", text)
-            assert all(
-                e.about in flat and (not e.needs or f"requires {e.needs}" in flat) for e in own
-            )
+            assert all(e.about in flat and (not e.needs or f"requires {e.needs}" in flat) for e in own)
 
 
 def test_a_file_needs_nothing_beside_it() -> None:
@@ -122,9 +118,7 @@ def test_a_file_needs_nothing_beside_it() -> None:
     for path in SHIPPED:
         if path.suffix == ".evalfile":
             assert len(read_all(path, None).files) == 1
-            assert not re.search(
-                r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M
-            )
+            assert not re.search(r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M)
 
 
 def test_a_wheel_holds_every_file_of_the_package() -> None:

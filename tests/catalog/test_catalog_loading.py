@@ -85,17 +85,16 @@ def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry
     assert made["config"] == {
         "type": entry.keys["task"],
         "params": {
-            **given, **{key: value for key, value in more.items() if value is not None},
-            "max_retries": 1, "extra": entry.keys.get("extra", {}),
+            **given,
+            **{key: value for key, value in more.items() if value is not None},
+            "max_retries": 1,
+            "extra": entry.keys.get("extra", {}),
         },
-    }  # fmt: skip
+    }
     assert made["target"]["api_endpoint"]["type"] == entry.endpoint
     rendered = command(everything[entry.name])
     assert rendered.argv == ("/bin/sh", "-eu", "nemo.sh")
-    assert (
-        f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n'
-        in rendered.files["nemo.sh"]
-    )
+    assert f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n' in rendered.files["nemo.sh"]
 
 
 def unlike(value: Any) -> Any:
@@ -122,9 +121,7 @@ def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) ->
 
 def test_one_file_is_enough(tmp_path: Path) -> None:
     """Included by its harness's name, a benchmark is there by its own."""
-    (node,) = nodes(
-        tmp_path, f'include "catalog:simple-evals"{MODELS}{asked("e", "chat", AIME)}'
-    ).values()
+    (node,) = nodes(tmp_path, f'include "catalog:simple-evals"{MODELS}{asked("e", "chat", AIME)}').values()
     assert node.evaluation.benchmark.block.task == "AIME_2025"
     assert node.evaluation.params == {"temperature": 0.0, "top_p": 1e-05, "max_tokens": 16384}
 

@@ -94,9 +94,14 @@ def said(project: Project, *texts: str) -> Said:
 def executors(image: bool = True) -> str:
     """All executors; those of containers have an image for what names none, or not."""
     text = EXECUTORS.format(
-        engine="unix:///run/docker.sock", base="acme/evals:1", package="/src", packages="/packages",
-        lepton="https://lepton.example/api/v2/workspaces/acme", volume="/mnt/shared", python="python3",
-    )  # fmt: skip
+        engine="unix:///run/docker.sock",
+        base="acme/evals:1",
+        package="/src",
+        packages="/packages",
+        lepton="https://lepton.example/api/v2/workspaces/acme",
+        volume="/mnt/shared",
+        python="python3",
+    )
     text = text.replace("backend = slurm", "backend   = slurm\n    container = pyxis") + FAR_CLUSTER
     return text if image else re.sub(r"^ *image .*\n", "", text, flags=re.MULTILINE)
 
@@ -138,10 +143,7 @@ def rendered(project: Project) -> str:
             return "yes"
         return f"`{found.code}` ({notes.setdefault(found, len(notes) + 1)})"
 
-    services = [
-        (backend, service, *map(cell, row.values()))
-        for backend, service, row in by_service(project)
-    ]
+    services = [(backend, service, *map(cell, row.values())) for backend, service, row in by_service(project)]
     provided: dict[str, list[str]] = {}
     for _backend, way, found in by_provision(project):
         provided.setdefault(way, []).append(cell(found))

@@ -57,9 +57,14 @@ class Places:
         root.mkdir()
         bench = Bench(root)
         executors = EXECUTORS.format(
-            engine=self.engine.url, base=BASE, package=PACKAGE, packages=packages(),
-            lepton=self.lepton.url, volume=self.lepton.volume, python=sys.executable,
-        )  # fmt: skip
+            engine=self.engine.url,
+            base=BASE,
+            package=PACKAGE,
+            packages=packages(),
+            lepton=self.lepton.url,
+            volume=self.lepton.volume,
+            python=sys.executable,
+        )
         bench.evalfile(*(dedent(text) for text in texts), executors)
         bench.env |= self.cluster.env | {"LEPTON_TOKEN": TOKEN, "ENDPOINT_KEY": "asked"}
         bench.sums(10)

@@ -72,9 +72,7 @@ class ExecutorContract:
     def test_outputs_and_log(self, make: Make, root: Path) -> None:
         """What the job writes below out/ and prints to either stream is there after `fetch`."""
         executor = make()
-        executor.submit(
-            job(root, "mkdir out/deep; echo x > out/deep/file; echo one; echo two >&2"), {}
-        )
+        executor.submit(job(root, "mkdir out/deep; echo x > out/deep/file; echo one; echo two >&2"), {})
         assert finished(executor, root / "job.1").status == 0
         assert (root / "job.1" / "out" / "deep" / "file").read_text() == "x\n"
         assert sorted((root / "job.1" / "log").read_text().split()) == ["one", "two"]

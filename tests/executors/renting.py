@@ -33,10 +33,15 @@ def making(root: Path, service: Lepton) -> Iterator[Made]:
 
     def make(**settings: object) -> LeptonExecutor:
         given = {
-            "url": service.url, "token": SecretRef("LEPTON_TOKEN"), "key": SecretRef("ENDPOINT_KEY"),
-            "shape": "cpu.small", "work": "node-nfs:shared:/", "here": str(service.volume),
-            "poll": Duration(1), **settings,
-        }  # fmt: skip
+            "url": service.url,
+            "token": SecretRef("LEPTON_TOKEN"),
+            "key": SecretRef("ENDPOINT_KEY"),
+            "shape": "cpu.small",
+            "work": "node-nfs:shared:/",
+            "here": str(service.volume),
+            "poll": Duration(1),
+            **settings,
+        }
         made.append(Imaged("far", LeptonExecutor.Settings(**given), root))  # type: ignore[arg-type]
         made[-1].reveal = SECRETS.__getitem__
         return made[-1]

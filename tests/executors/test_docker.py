@@ -56,14 +56,10 @@ class TestDockerExecutor(ExecutorContract):
 def test_little_can_be_done_as_root(docker: Made, root: Path, engine: Dockerd) -> None:
     """Root in a container has few capabilities and gets no others; it is not the first process."""
     executor = docker()
-    executor.submit(
-        job(root, "cat /proc/self/status > out/status; cat /proc/1/comm > out/init"), {}
-    )
+    executor.submit(job(root, "cat /proc/self/status > out/status; cat /proc/1/comm > out/init"), {})
     settings = inspected(engine, executor)["HostConfig"]
     assert finished(executor, root / "job.1").status == 0
-    status = dict(
-        line.split(":\t") for line in output(root, "status").splitlines() if ":\t" in line
-    )
+    status = dict(line.split(":\t") for line in output(root, "status").splitlines() if ":\t" in line)
     assert status["NoNewPrivs"].strip() == "1"
     assert int(status["CapBnd"], 16) == sum(1 << bit for bit in (0, 1, 3, 4, 5, 6, 7, 10))
     assert output(root, "init") == "docker-init\n"
@@ -169,9 +165,7 @@ def test_secrets_are_with_the_job_alone(docker: Made, root: Path, engine: Docker
     """A secret is in no configuration, no file of the engine's, and on no command line."""
     secret = "sesame-street-42'\"\nand a second line"
     executor = docker()
-    executor.submit(
-        job(root, 'printf %s "$TOKEN" | sha256sum > out/sum; sleep 1000'), {"TOKEN": secret}
-    )
+    executor.submit(job(root, 'printf %s "$TOKEN" | sha256sum > out/sum; sleep 1000'), {"TOKEN": secret})
     until(lambda: executor.poll("job.1").phase is Phase.RUNNING)
     info = inspected(engine, executor)
     layer = info["GraphDriver"]["Data"]["UpperDir"]
@@ -233,9 +227,7 @@ def test_stubborn_job(docker: Made, root: Path, engine: Dockerd) -> None:
 
 def _exists(engine: Dockerd, executor: DockerExecutor, name: str) -> bool:
     try:
-        engine.api().get_archive(
-            f"evalmake-{executor.workspace}-job.1", f"{container.FOLDER}/out/{name}"
-        )
+        engine.api().get_archive(f"evalmake-{executor.workspace}-job.1", f"{container.FOLDER}/out/{name}")
     except NotFound:
         return False
     return True
@@ -276,8 +268,12 @@ def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
     """A container that was made and not started, as by a kill between, is no job; it can be removed."""
     executor = docker()
     name = f"evalmake-{executor.workspace}-job.1"
-    labels = {container.WORKSPACE: executor.workspace, container.JOB: "job.1",
-              container.IMAGE: BASE, container.DIGEST: ""}  # fmt: skip
+    labels = {
+        container.WORKSPACE: executor.workspace,
+        container.JOB: "job.1",
+        container.IMAGE: BASE,
+        container.DIGEST: "",
+    }
     engine.api().create_container(BASE, ["true"], name=name, labels=labels)
     assert executor.poll("job.1").phase is Phase.UNKNOWN
     executor.cancel("job.1")

@@ -38,7 +38,7 @@ def box(root: Path, host: str) -> Based:
 @pytest.mark.parametrize(
     ("name", "why"),
     [("none", "no such file or directory"), ("dead", "connection refused"), ("file", "connection refused")],
-)  # fmt: skip
+)
 def test_engine_that_is_not_there(root: Path, tmp_path: Path, name: str, why: str) -> None:
     """Jobs cannot be started, and how they stand cannot be said: not that they are over."""
     import socket
@@ -99,17 +99,14 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     folder, port = tmp_path / "ssh", free_port()
     folder.mkdir()
     for name in ("host", "user"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
-        )
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     shutil.copy(folder / "user.pub", folder / "authorized")
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
         f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
     )
     (folder / "config").write_text(
-        f"Host *\nIdentityFile {folder}/user\nUserKnownHostsFile {folder}/known\n"
-        "StrictHostKeyChecking accept-new\n"
+        f"Host *\nIdentityFile {folder}/user\nUserKnownHostsFile {folder}/known\nStrictHostKeyChecking accept-new\n"
     )
     program = folder / "bin" / "ssh"
     program.parent.mkdir()
@@ -117,9 +114,7 @@ def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     Path("/run/sshd").mkdir(exist_ok=True)
-    with running(
-        "/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config"), log=folder / "log"
-    ):
+    with running("/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config"), log=folder / "log"):
         until(lambda: listens(port))
         yield f"127.0.0.1:{port}"
 
@@ -200,12 +195,18 @@ def test_only_files_come_out(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "before").touch()
     chunks = packed(
-        entry("out", tarfile.DIRTYPE), entry("out/deep", tarfile.DIRTYPE), entry("out/deep/file"),
-        entry("out/again", tarfile.LNKTYPE, "out/deep/file"), entry("out/link", tarfile.SYMTYPE, "/etc"),
-        entry("out/link/passwd"), entry("out/../../above"), entry("/out/rooted"),
-        entry("out/stolen", tarfile.LNKTYPE, "../../etc/passwd"), entry("out/null", tarfile.CHRTYPE),
+        entry("out", tarfile.DIRTYPE),
+        entry("out/deep", tarfile.DIRTYPE),
+        entry("out/deep/file"),
+        entry("out/again", tarfile.LNKTYPE, "out/deep/file"),
+        entry("out/link", tarfile.SYMTYPE, "/etc"),
+        entry("out/link/passwd"),
+        entry("out/../../above"),
+        entry("/out/rooted"),
+        entry("out/stolen", tarfile.LNKTYPE, "../../etc/passwd"),
+        entry("out/null", tarfile.CHRTYPE),
         entry("out/pipe", tarfile.FIFOTYPE),
-    )  # fmt: skip
+    )
     unpack(chunks, tmp_path / "out")
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {"out/deep/file", "out/again", "out/link/passwd", "out/out/rooted"}

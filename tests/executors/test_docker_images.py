@@ -50,9 +50,7 @@ def test_always_and_never(docker: Made, root: Path, engine: Dockerd, hub: str) -
         never.submit(job(root, "true", image=name), {})
     engine.api().pull(name)
     second = moved(engine, name)
-    for at, (policy, digest) in enumerate(
-        (("missing", first), ("never", first), ("always", second))
-    ):
+    for at, (policy, digest) in enumerate((("missing", first), ("never", first), ("always", second))):
         executor = docker(pull=policy)
         executor.submit(job(root, "true", f"job.{at}", image=name), {})
         assert finished(executor, root / f"job.{at}", f"job.{at}").facts["image-digest"] == digest

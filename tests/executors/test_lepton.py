@@ -20,9 +20,7 @@ from evalmake.executors.lepton.names import endpoint_name, job_name
 from evalmake.lang.values import SecretRef
 from evalmake.planner.ports import Beside, Job, JobState, Mount, Phase
 
-SERVER = (
-    "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"
-)
+SERVER = "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"
 
 
 @pytest.fixture
@@ -68,9 +66,7 @@ def test_unknown_places(make: Made, root: Path) -> None:
         make(node_group="none").submit(job(root, "true"), {})
     with pytest.raises(OSError, match="no volume is named other; there are: shared"):
         make(work="node-nfs:other:/evalmake").submit(job(root, "true"), {})
-    with pytest.raises(
-        OSError, match=r"no shape is named huge; there are: cpu.large, cpu.small, gpu"
-    ):
+    with pytest.raises(OSError, match=r"no shape is named huge; there are: cpu.large, cpu.small, gpu"):
         make(shape="huge").submit(job(root, "true"), {})
 
 
@@ -127,9 +123,7 @@ def test_away(make: Made, root: Path, service: Lepton) -> None:
     assert service.state()["made"]["jobs"] == 1
 
 
-@pytest.mark.parametrize(
-    ("reason", "status"), [("Preempted", None), ("OOMKilled", 137), ("ImagePullBackOff", 1)]
-)
+@pytest.mark.parametrize(("reason", "status"), [("Preempted", None), ("OOMKilled", 137), ("ImagePullBackOff", 1)])
 def test_reasons(make: Made, root: Path, service: Lepton, reason: str, status: int | None) -> None:
     """What Lepton tells of a job that did not come to its end decides whether it was the job's fault."""
     executor = make()
@@ -326,8 +320,10 @@ def test_weights(make: Made, root: Path, service: Lepton, tmp_path: Path) -> Non
     ready(executor)
     [mount] = service.client("client.deployment.list_all()")[0]["spec"]["mounts"]
     assert (mount["from"], mount["path"], mount["mount_path"]) == (
-        "node-nfs:shared", "/weights", "/mnt/models",
-    )  # fmt: skip
+        "node-nfs:shared",
+        "/weights",
+        "/mnt/models",
+    )
     with pytest.raises(OSError, match="which Lepton cannot see"):
         executor.submit(served(root, "other.s1", mounts={"/mnt/models": Mount(tmp_path)}), {})
 

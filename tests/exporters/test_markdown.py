@@ -25,9 +25,7 @@ def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path
 def test_nothing_volatile_is_told(matrix: ResultSet, tmp_path: Path) -> None:
     """Reuse, durations and the hour of a run leave the bytes as they are."""
     again = tuple(
-        replace(
-            r, reused=not r.reused, seconds=r.seconds + 1, started=r.started[:10] + "T23:59:59Z"
-        )
+        replace(r, reused=not r.reused, seconds=r.seconds + 1, started=r.started[:10] + "T23:59:59Z")
         for r in matrix.results
     )
     first, second = tmp_path / "first.md", tmp_path / "second.md"
@@ -53,5 +51,8 @@ def test_what_a_harness_reported_stands_beside_ours(matrix: ResultSet, tmp_path:
     runs = path.read_text("utf-8").partition("## Runs")[2].splitlines()
     cells = [[cell.strip() for cell in line.split("|")] for line in runs if line.startswith("|")]
     assert [row[-2] for row in cells if set(row[-2]) != {"-"}] == [
-        "SE as reported", f"{alike.stderr:.4g}", "0.25 (not ours)", "–",
-    ]  # fmt: skip
+        "SE as reported",
+        f"{alike.stderr:.4g}",
+        "0.25 (not ours)",
+        "–",
+    ]

@@ -39,9 +39,7 @@ def start_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
     def start(**settings: Any) -> Mock:
         folder = tmp_path_factory.mktemp("mock")
-        process, port = started(
-            "evalmake.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY
-        )
+        process, port = started("evalmake.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY)
         running.append(process)
         return Mock(f"http://127.0.0.1:{port}/v1")
 

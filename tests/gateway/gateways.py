@@ -40,8 +40,10 @@ def started(module: str, folder: Path, *arguments: str, **environment: str) -> t
     with open(folder / "stderr", "ab") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments, "--port-file", str(port_file)],
-            env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=errors,
-        )  # fmt: skip
+            env={**os.environ, **environment},
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
     listens = lambda: port_file.exists() or process.poll() is not None  # noqa: E731
     eventually(listens, f"{module} listened")
     assert process.poll() is None, (folder / "stderr").read_text()
@@ -117,9 +119,7 @@ class Gateway:
         """What it wrote to standard error."""
         return (self.folder / "stderr").read_text()
 
-    def open(
-        self, *upstreams: Upstream | str, settings: Mapping[str, Any] | None = None, **adapter: Any
-    ) -> Evaluation:
+    def open(self, *upstreams: Upstream | str, settings: Mapping[str, Any] | None = None, **adapter: Any) -> Evaluation:
         """An evaluation: `settings` are the session's own, the rest is its adapter's.
 
         By default the model is known by its servers, so only their own evaluations share replies.
@@ -127,9 +127,13 @@ class Gateway:
         key = f"e{next(_serial)}"
         urls = [one.url if isinstance(one, Upstream) else one for one in upstreams]
         session = {
-            "token": f"token-of-{key}", "upstreams": urls, "model": f"at {urls}",
-            "folder": str(self.folder / "evaluations" / key), "adapter": adapter, **(settings or {}),
-        }  # fmt: skip
+            "token": f"token-of-{key}",
+            "upstreams": urls,
+            "model": f"at {urls}",
+            "folder": str(self.folder / "evaluations" / key),
+            "adapter": adapter,
+            **(settings or {}),
+        }
         evaluation = Evaluation(self, key, session)
         evaluation.write()
         return evaluation
@@ -205,9 +209,7 @@ class Evaluation:
         """A connection of one's own."""
         return socket.create_connection(("127.0.0.1", self.gateway.port), 60)
 
-    def raw(
-        self, body: bytes = b"", rest: str = CHAT, more: str = "", line: str = "POST {} HTTP/1.1"
-    ) -> bytes:
+    def raw(self, body: bytes = b"", rest: str = CHAT, more: str = "", line: str = "POST {} HTTP/1.1") -> bytes:
         """A request's bytes; `more` are further header lines."""
         first = line.format(f"/t/{self.key}{rest}")
         head = f"{first}\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n{more}"

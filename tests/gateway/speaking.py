@@ -13,9 +13,14 @@ from scripted import Script, Seen, Step, reply
 
 TEXT = "/v1/completions"
 ECHO: dict[str, Any] = {
-    "model": "m", "prompt": "Two and two is four", "max_tokens": 1, "temperature": 0, "seed": 7,
-    "logprobs": 1, "echo": True,
-}  # fmt: skip
+    "model": "m",
+    "prompt": "Two and two is four",
+    "max_tokens": 1,
+    "temperature": 0,
+    "seed": 7,
+    "logprobs": 1,
+    "echo": True,
+}
 """What a harness asks that measures texts."""
 WORDS = (" red", " old", " five", " the", " and", " home", " slow", " loud", " now")
 

@@ -54,8 +54,12 @@ class Job:
         """What the gateway of a role is told."""
         place = self.folder / role
         (place / "sessions").mkdir(parents=True, exist_ok=True)
-        own = {"sessions": str(place / "sessions"), "cache": str(self.folder / "replies"),
-               "key_variable": f"{role.upper()}_KEY", "seeds": [str(self.folder / "none")]}  # fmt: skip
+        own = {
+            "sessions": str(place / "sessions"),
+            "cache": str(self.folder / "replies"),
+            "key_variable": f"{role.upper()}_KEY",
+            "seeds": [str(self.folder / "none")],
+        }
         (place / "settings.json").write_text(Settings(**(own | settings)).text())
         told = Session(token=TOKEN, folder=str(self.folder / f"noted-{role}"), **session)
         (place / "sessions" / "mine.json").write_text(told.text())
@@ -64,14 +68,14 @@ class Job:
         """Start a command; each role has a key of its own."""
         path = self.folder / "beside.json"
         path.write_text(beside.text(self.ways))
-        keys = {
-            f"{way.variable[:-4]}_KEY": f"sk-of-the-{way.variable[:-4].lower()}"
-            for way in self.ways
-        }
+        keys = {f"{way.variable[:-4]}_KEY": f"sk-of-the-{way.variable[:-4].lower()}" for way in self.ways}
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "evalmake.gateway.beside", str(path), *argv],
-            env=os.environ | keys, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            env=os.environ | keys,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, *argv: str) -> tuple[int, str, str]:
         """The status of a command, and what it said."""
@@ -142,9 +146,7 @@ def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> Non
     assert "no such model" in job.noted()["fatal"]
 
 
-@pytest.mark.parametrize(
-    "told", [{"secret_headers": {"x": "LACKING"}}, {"cache_size": "?", "rate": 7}]
-)
+@pytest.mark.parametrize("told", [{"secret_headers": {"x": "LACKING"}}, {"cache_size": "?", "rate": 7}])
 def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str, Any]) -> None:
     """Its command is ended when it asks, and its log says why."""
     job = Job(tmp_path, model=upstream)
@@ -178,9 +180,7 @@ def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> Non
     assert not asked or job.noted()["requests"] == 1
 
 
-def test_a_command_that_will_not_end(
-    tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_will_not_end(tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that pays no heed to TERM is killed after a grace."""
     monkeypatch.setattr(beside, "_GRACE", 0.1)
     job = Job(tmp_path, model=upstream)

@@ -39,8 +39,14 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     )
     evaluation = gateway.open(upstream)
     bodies: list[dict[str, Any]] = [
-        {"temperature": 0}, {"temperature": 0}, {"seed": 2}, {"stream": True}, {}, {}, {"seed": 3},
-    ]  # fmt: skip
+        {"temperature": 0},
+        {"temperature": 0},
+        {"seed": 2},
+        {"stream": True},
+        {},
+        {},
+        {"seed": 3},
+    ]
     for body in bodies:
         evaluation.post(**body)
     evaluation.request("GET", "/v1/models")
@@ -49,13 +55,25 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     assert sums.pop("first") > 0
     assert sums.pop("limits") == {"concurrency": None, "rate": None, "throttled": 0}
     assert sums == {
-        "requests": 8, "sent": 8, "cached": 1, "retries": 1,
-        "tokens_in": 10 + 10 + 3 + 1 + 7, "tokens_out": 20 + 20 + 4 + 2 + 3,
-        "tokens_reasoning": 4, "tokens_cached": 10, "tool_calls": 2, "null_content": 1,
-        "statuses": {"200": 7, "404": 1}, "finish": {"stop": 3, "tool_calls": 1, "length": 1},
-        "models": {}, "fingerprints": {}, "probed": {}, "fatal": "", "cache_trouble": "",
+        "requests": 8,
+        "sent": 8,
+        "cached": 1,
+        "retries": 1,
+        "tokens_in": 10 + 10 + 3 + 1 + 7,
+        "tokens_out": 20 + 20 + 4 + 2 + 3,
+        "tokens_reasoning": 4,
+        "tokens_cached": 10,
+        "tool_calls": 2,
+        "null_content": 1,
+        "statuses": {"200": 7, "404": 1},
+        "finish": {"stop": 3, "tool_calls": 1, "length": 1},
+        "models": {},
+        "fingerprints": {},
+        "probed": {},
+        "fatal": "",
+        "cache_trouble": "",
         "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
-    }  # fmt: skip
+    }
     rows = evaluation.rows("requests")
     assert [row["n"] for row in rows] == list(range(1, 9))
     assert [row["status"] for row in rows] == [200] * 5 + [404, 200, 200]
@@ -63,8 +81,15 @@ def test_sums_and_rows(gateway: Gateway) -> None:
     assert [row["cached"] for row in rows] == [False, True] + [False] * 6
     assert [row.get("tokens_out") for row in rows] == [20, 20, 4, 2, 3, None, None, None]
     assert [row.get("finish") for row in rows] == [
-        "stop", "stop", "tool_calls", "stop", "length", None, None, None,
-    ]  # fmt: skip
+        "stop",
+        "stop",
+        "tool_calls",
+        "stop",
+        "length",
+        None,
+        None,
+        None,
+    ]
     assert 0.001 < rows[1]["seconds"] <= rows[0]["seconds"]  # what it took when it was asked
     assert ["first" in row for row in rows] == [row["n"] == 4 for row in rows]
     assert 0.04 < rows[3]["first"] <= rows[3]["seconds"]
@@ -224,19 +249,32 @@ def test_prompts_are_known_by_their_last_text() -> None:
     chat = {"messages": [{"content": "b"}, {"content": "a"}]}
     assert prompt_digest(chat) == prompt_digest({"prompt": "a"})
     odd: list[dict[str, Any]] = [
-        {}, {"messages": []}, {"messages": ["a"]}, {"messages": [{"content": [{"text": "a"}]}]},
-        {"prompt": [1, 2]}, {"prompt": "\ud800"}, {"input": None},
-    ]  # fmt: skip
+        {},
+        {"messages": []},
+        {"messages": ["a"]},
+        {"messages": [{"content": [{"text": "a"}]}]},
+        {"prompt": [1, 2]},
+        {"prompt": "\ud800"},
+        {"input": None},
+    ]
     assert all(len(prompt_digest(body)) == 16 for body in odd)
 
 
 def test_odd_replies_are_counted_as_they_are(gateway: Gateway) -> None:
     """Whatever JSON a server answers with, the harness gets it and the request has its row."""
     odd: list[object] = [
-        [], 7, None, "text", {"choices": 1}, {"choices": [1]}, {"choices": [{"message": []}]},
-        {"usage": []}, {"choices": [{"message": {"tool_calls": 1, "content": None}}]},
-        {"usage": {"prompt_tokens": "7", "completion_tokens_details": 1}}, {"error": 1},
-    ]  # fmt: skip
+        [],
+        7,
+        None,
+        "text",
+        {"choices": 1},
+        {"choices": [1]},
+        {"choices": [{"message": []}]},
+        {"usage": []},
+        {"choices": [{"message": {"tool_calls": 1, "content": None}}]},
+        {"usage": {"prompt_tokens": "7", "completion_tokens_details": 1}},
+        {"error": 1},
+    ]
     upstream = Upstream([]).say(*([reply(one)] for one in odd))
     evaluation = gateway.open(upstream, strip_reasoning=True)
     got = [evaluation.post() for _ in odd]

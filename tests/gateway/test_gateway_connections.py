@@ -30,9 +30,7 @@ def replies(connection: socket.socket, number: int) -> list[bytes]:
     data, bodies = b"", list[bytes]()
     while len(bodies) < number:
         head, found, rest = data.partition(b"\r\n\r\n")
-        size = next(
-            (int(line[15:]) for line in head.split(b"\r\n") if line[:15] == b"content-length:"), 0
-        )
+        size = next((int(line[15:]) for line in head.split(b"\r\n") if line[:15] == b"content-length:"), 0)
         if found and len(rest) >= size:
             bodies.append(rest[:size])
             data = rest[size:]
@@ -271,9 +269,7 @@ def test_a_body_beyond_all_bounds(gateway: Gateway) -> None:
     evaluation = gateway.open(Upstream(echo))
     block = b"x" * 2**22
     with evaluation.connect() as connection:
-        head = evaluation.raw().replace(
-            b"Content-Length: 0", b"Content-Length: %d" % (LARGEST_BODY + 1)
-        )
+        head = evaluation.raw().replace(b"Content-Length: 0", b"Content-Length: %d" % (LARGEST_BODY + 1))
         connection.sendall(head)
         for _ in range(LARGEST_BODY // len(block)):
             connection.sendall(block)

@@ -101,17 +101,20 @@ GOOD: dict[str, tuple[Script, str]] = {
 NOT_ITS_OWN = "echoes log-probabilities that are not those of its own tokens: "
 BAD: dict[str, tuple[Script, str]] = {
     "no log-probabilities": (
-        speaks(changed(logprobs=None)), "ignores `logprobs`: a reply to a request for them has none",
+        speaks(changed(logprobs=None)),
+        "ignores `logprobs`: a reply to a request for them has none",
     ),
     "none where it echoes": (
         speaks(lambda said: changed(logprobs=None)(said) if said.echo else right(said)),
         "ignores `logprobs` beside `echo`: a reply to a request for them has none",
     ),
     "no echo": (
-        speaks(no_echo), "ignores `echo`: a reply to a request for it has nothing of the prompt",
+        speaks(no_echo),
+        "ignores `echo`: a reply to a request for it has nothing of the prompt",
     ),
     "other form": (
-        speaks(with_logprobs(of_chat)), "tells log-probabilities without `tokens` and `token_logprobs`",
+        speaks(with_logprobs(of_chat)),
+        "tells log-probabilities without `tokens` and `token_logprobs`",
     ),
     "odd form": (
         speaks(changed(logprobs=[-1.0])),
@@ -121,7 +124,7 @@ BAD: dict[str, tuple[Script, str]] = {
     "shifted": (speaks(with_logprobs(shifted)), NOT_ITS_OWN),
     "no values": (speaks(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
     "coarse": (speaks(coarse(6.0)), NOT_ITS_OWN),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("most", [0, 1])

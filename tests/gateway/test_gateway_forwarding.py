@@ -17,10 +17,22 @@ few = settings(deadline=None, max_examples=40, suppress_health_check=list(Health
 
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=20)
 _NOT_PASSED = {
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
-    "trailer", "transfer-encoding", "upgrade", "content-length", "host", "authorization",
-    "accept-encoding", "expect", "content-type",
-}  # fmt: skip
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "content-length",
+    "host",
+    "authorization",
+    "accept-encoding",
+    "expect",
+    "content-type",
+}
 NAMES = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,16}", fullmatch=True).filter(
     lambda name: name.lower() not in _NOT_PASSED
 )
@@ -49,16 +61,30 @@ def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
 
 @few
 @given(
-    rest=PATHS, body=st.binary(max_size=300), answer=st.binary(max_size=300), sent=HEADERS, told=HEADERS,
-    cuts=st.lists(st.integers(0, 1000), max_size=4), chunks=st.booleans(),
+    rest=PATHS,
+    body=st.binary(max_size=300),
+    answer=st.binary(max_size=300),
+    sent=HEADERS,
+    told=HEADERS,
+    cuts=st.lists(st.integers(0, 1000), max_size=4),
+    chunks=st.booleans(),
     kind=st.sampled_from(["text/plain", "application/octet-stream", "text/event-stream"]),
     framing=st.sampled_from(["length", "chunks", "end"]),
     status=st.sampled_from([200, 201, 299, 302, 400, 404, 418, 422, 501]),
-)  # fmt: skip
+)
 def test_bytes_pass(
-    gateway: Gateway, rest: str, body: bytes, answer: bytes, sent: Any, told: Any, cuts: list[int],
-    chunks: bool, kind: str, framing: str, status: int,
-) -> None:  # fmt: skip
+    gateway: Gateway,
+    rest: str,
+    body: bytes,
+    answer: bytes,
+    sent: Any,
+    told: Any,
+    cuts: list[int],
+    chunks: bool,
+    kind: str,
+    framing: str,
+    status: int,
+) -> None:
     """Any path, body and headers reach the other side byte for byte, however they are framed."""
     parts = pieces(answer, cuts)
     head = b"HTTP/1.1 %d X\r\ncontent-type: %b\r\n" % (status, kind.encode())
@@ -82,12 +108,8 @@ def test_bytes_pass(
 
 
 @few
-@given(
-    body=OBJECTS, answer=OBJECTS, spaces=st.sampled_from([None, 1, "\t"]), head=st.integers(0, 2)
-)
-def test_json_passes_as_it_was_written(
-    gateway: Gateway, body: Any, answer: Any, spaces: Any, head: int
-) -> None:
+@given(body=OBJECTS, answer=OBJECTS, spaces=st.sampled_from([None, 1, "\t"]), head=st.integers(0, 2))
+def test_json_passes_as_it_was_written(gateway: Gateway, body: Any, answer: Any, spaces: Any, head: int) -> None:
     """Without interceptors no JSON is written anew: not its spaces, escapes or order of keys."""
     sent = b"\n" * head + json.dumps(body, indent=spaces).encode()
     told = json.dumps(answer, indent=spaces, ensure_ascii=False).encode("utf-8", "replace")
@@ -110,10 +132,16 @@ ODD_STREAM = [
 @pytest.mark.parametrize(
     "adapter",
     [
-        {"system": "Think."}, {"params": {"top_k": 5}}, {"drop": ["seed"]}, {"rename": {"seed": "s"}},
-        {"headers": {"X-A": "1"}}, {"drop_headers": ["X-B"]}, {"reseed": True}, {"log": 9},
+        {"system": "Think."},
+        {"params": {"top_k": 5}},
+        {"drop": ["seed"]},
+        {"rename": {"seed": "s"}},
+        {"headers": {"X-A": "1"}},
+        {"drop_headers": ["X-B"]},
+        {"reseed": True},
+        {"log": 9},
     ],
-)  # fmt: skip
+)
 def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, stream: bool) -> None:
     """With interceptors of requests alone a reply passes byte for byte, from the cache too."""
     upstream = Upstream(chunked(*ODD_STREAM) if stream else [reply(ODD)])
@@ -149,9 +177,7 @@ def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -
         ("OPTIONS", "/v1/models", b"/base/v1/models"),
     ],
 )
-def test_every_path_and_method_is_forwarded(
-    gateway: Gateway, method: str, rest: str, target: bytes
-) -> None:
+def test_every_path_and_method_is_forwarded(gateway: Gateway, method: str, rest: str, target: bytes) -> None:
     """`/v1/x` is asked of the base URL and all else of the server's root, by any method."""
     upstream = Upstream([reply({"ok": True})])
     evaluation = gateway.open(f"http://127.0.0.1:{upstream.port}/base/v1/")
@@ -172,8 +198,11 @@ def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
     got = gateway.open(upstream).request("GET", "/v1/models", None, hops)
     assert [name for name, _ in got.headers] == ["content-type", "x-end", "content-length"]
     assert [name.lower() for name, _ in upstream.seen[0].headers] == [
-        b"host", b"authorization", b"x-our", b"accept-encoding",
-    ]  # fmt: skip
+        b"host",
+        b"authorization",
+        b"x-our",
+        b"accept-encoding",
+    ]
 
 
 def test_the_length_of_a_reply_to_head_is_passed(gateway: Gateway) -> None:
@@ -236,9 +265,7 @@ def test_only_the_key_reaches_the_model(gateway: Gateway) -> None:
 def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
     """What the model declares replaces what the harness sends under the same name."""
     secret = "PATH"  # any variable that is set
-    gateway = start_gateway(
-        headers={"X-Org": "ours", "authorization": "Basic us"}, secret_headers={"Api-Key": secret}
-    )
+    gateway = start_gateway(headers={"X-Org": "ours", "authorization": "Basic us"}, secret_headers={"Api-Key": secret})
     upstream = Upstream([reply(said("4"))])
     mine = [("x-org", "theirs"), ("api-key", "theirs"), ("X-Other", "theirs")]
     assert gateway.open(upstream).request("POST", CHAT, b"{}", mine).status == 200

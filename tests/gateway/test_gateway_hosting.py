@@ -72,11 +72,7 @@ class Host:
                 words = (entry / "cmdline").read_text()
             except OSError:
                 continue
-            hosted = [
-                word
-                for word in environ
-                if word.startswith(f"EVALMAKE_HOSTED={self.root}/".encode())
-            ]
+            hosted = [word for word in environ if word.startswith(f"EVALMAKE_HOSTED={self.root}/".encode())]
             if hosted and not hosted[0].endswith(b"/server"):
                 found.append(words)
         return found

@@ -35,9 +35,12 @@ PARTS = {
     "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}],
 }
 NESTED = {
-    **ASKED, "seed": 3, "max_tokens": 5, "chat_template_kwargs": {"thinking": True, "seed": 1},
+    **ASKED,
+    "seed": 3,
+    "max_tokens": 5,
+    "chat_template_kwargs": {"thinking": True, "seed": 1},
     "tools": [{"function": {"name": "f", "seed": 2}}, {"max_tokens": 9}],
-}  # fmt: skip
+}
 
 REQUESTS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "nothing": ({}, CHAT, CONVERSATION),
@@ -46,49 +49,57 @@ REQUESTS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "system-prepend": ({"system": "Think.", "system_mode": "prepend"}, CHAT, CONVERSATION),
     "system-append": ({"system": "Think.", "system_mode": "append"}, CHAT, CONVERSATION),
     "system-parts": (
-        {"system": "Think.", "system_mode": "append"}, CHAT,
+        {"system": "Think.", "system_mode": "append"},
+        CHAT,
         {"messages": [PARTS, {"role": "user", "content": "?"}]},
     ),
     "system-completion": ({"system": "Think."}, TEXT, {"prompt": "3 + 4 ="}),
     "system-completions": ({"system": "Think."}, TEXT, {"prompt": ["3 + 4 =", "1 + 1 ="]}),
     "system-tokens": ({"system": "Think."}, TEXT, {"prompt": [1, 2, 3]}),
     "system-responses": (
-        {"system": "Think.", "system_mode": "append"}, "/v1/responses",
+        {"system": "Think.", "system_mode": "append"},
+        "/v1/responses",
         {"input": "3 + 4?", "instructions": "Be brief."},
     ),
     "system-tokenize": ({"system": "Think."}, "/tokenize", {"prompt": "3 + 4 ="}),
     "params-add": (
         {"params": {"temperature": 0, "top_k": 5, "chat_template_kwargs": {"thinking": False}}},
-        CHAT, {**NESTED, "temperature": 1},
+        CHAT,
+        {**NESTED, "temperature": 1},
     ),
     "params-drop": ({"drop": ["seed", "stop", "max_tokens"]}, CHAT, NESTED),
     "params-rename": ({"rename": {"max_tokens": "max_completion_tokens"}}, CHAT, NESTED),
     "params-all": (
         {"drop": ["seed"], "rename": {"max_tokens": "limit"}, "params": {"seed": 7, "limit": 1}},
-        CHAT, NESTED,
+        CHAT,
+        NESTED,
     ),
     "params-content-stays": (
-        {"drop": ["role", "content"], "rename": {"text": "words"}}, CHAT,
+        {"drop": ["role", "content"], "rename": {"text": "words"}},
+        CHAT,
         {**ASKED, "metadata": {"role": "x", "text": "y"}},
     ),
     "headers": (
-        {"headers": {"X-Added": "1", "X-Both": "ours"}, "drop_headers": ["x-gone"]}, CHAT, ASKED,
+        {"headers": {"X-Added": "1", "X-Both": "ours"}, "drop_headers": ["x-gone"]},
+        CHAT,
+        ASKED,
     ),
     "system-and-params": (
-        {"system": "Think.", "params": {"temperature": 0}, "drop": ["stop"]}, CHAT, CONVERSATION,
+        {"system": "Think.", "params": {"temperature": 0}, "drop": ["stop"]},
+        CHAT,
+        CONVERSATION,
     ),
     "stream": (
         {"system": "Think.", "params": {"stream_options": {"include_usage": True}}, "drop": ["n"]},
-        CHAT, {**ASKED, "n": 1, "stream": True, "stream_options": {"chunk": 2}},
+        CHAT,
+        {**ASKED, "n": 1, "stream": True, "stream_options": {"chunk": 2}},
     ),
-}  # fmt: skip
+}
 
 
 def check(name: str, sections: dict[str, object]) -> None:
     """Compare with the file of that name (UPDATE_GOLDEN=1 rewrites it)."""
-    shown = {
-        key: value if isinstance(value, str) else _json(value) for key, value in sections.items()
-    }
+    shown = {key: value if isinstance(value, str) else _json(value) for key, value in sections.items()}
     text = "\n".join(f"== {key}\n{value.rstrip()}\n" for key, value in shown.items() if value)
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("UPDATE_GOLDEN"):
@@ -111,13 +122,16 @@ def test_requests(gateway: Gateway, name: str) -> None:
     evaluation = gateway.open(upstream, cache=False, **adapter)
     assert evaluation.request("POST", rest, json.dumps(body).encode(), mine).status == 200
     [seen] = upstream.seen
-    headers = [
-        f"{key.decode()}: {value.decode()}" for key, value in seen.headers if key[:2] == b"X-"
-    ]
-    check(f"request-{name}", {
-        "adapter": adapter, "the harness asks": body, "the model gets": json.loads(seen.body),
-        "headers": "\n".join(headers),
-    })  # fmt: skip
+    headers = [f"{key.decode()}: {value.decode()}" for key, value in seen.headers if key[:2] == b"X-"]
+    check(
+        f"request-{name}",
+        {
+            "adapter": adapter,
+            "the harness asks": body,
+            "the model gets": json.loads(seen.body),
+            "headers": "\n".join(headers),
+        },
+    )
 
 
 # Replies
@@ -140,15 +154,17 @@ REPLIES: dict[str, tuple[object, dict[str, Any]]] = {
     ),
     "several-choices": (
         True,
-        {"choices": [
-            {"index": 0, "message": {"content": "<think>a</think>1"}, "finish_reason": "stop"},
-            {"index": 1, "message": {"content": "2"}, "finish_reason": "stop"},
-            {"index": 2, "message": {"content": "<think>c"}, "finish_reason": "length"},
-        ]},
+        {
+            "choices": [
+                {"index": 0, "message": {"content": "<think>a</think>1"}, "finish_reason": "stop"},
+                {"index": 1, "message": {"content": "2"}, "finish_reason": "stop"},
+                {"index": 2, "message": {"content": "<think>c"}, "finish_reason": "length"},
+            ]
+        },
     ),
     "completion": (True, {"choices": [{"index": 0, "text": "b</think>2", "finish_reason": "stop"}]}),
     "error": (True, {"error": {"message": "<think>no</think>"}}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REPLIES)
@@ -158,10 +174,15 @@ def test_replies(gateway: Gateway, name: str) -> None:
     upstream = Upstream([reply(answer)])
     evaluation = gateway.open(upstream, strip_reasoning=strip)
     got = evaluation.post(temperature=0)
-    check(f"reply-{name}", {
-        "strip_reasoning": strip, "the model says": answer, "the harness gets": got.json,
-        "record": _reasoning(evaluation),
-    })  # fmt: skip
+    check(
+        f"reply-{name}",
+        {
+            "strip_reasoning": strip,
+            "the model says": answer,
+            "the harness gets": got.json,
+            "record": _reasoning(evaluation),
+        },
+    )
     assert evaluation.again().post(temperature=0).json == got.json
 
 
@@ -194,36 +215,54 @@ USAGE = b'data: {"id": "x", "choices": [], "usage": {"completion_tokens": 9}}\n\
 STREAMS: dict[str, tuple[object, list[bytes]]] = {
     "split-tags": (
         True,
-        [*words("", "<th", "ink>Let", " me</", "thi", "nk>", "\n", "\n It", " is 7."),
-         event(finish="stop"), USAGE, DONE],
+        [
+            *words("", "<th", "ink>Let", " me</", "thi", "nk>", "\n", "\n It", " is 7."),
+            event(finish="stop"),
+            USAGE,
+            DONE,
+        ],
     ),
     "custom-tags": (
-        CUSTOM, [*words("[rea", "son]a[", "/reason", "]b", "c"), event(finish="stop"), DONE],
+        CUSTOM,
+        [*words("[rea", "son]a[", "/reason", "]b", "c"), event(finish="stop"), DONE],
     ),
     "closing-only": (True, [*words("Let me", "</think>7"), event(finish="stop"), DONE]),
     "unfinished": (True, [*words("So: ", "<think>Let", " me"), event(finish="length"), DONE]),
     "no-reasoning": (True, [*words("It", " is"), event(" 7.", "stop"), DONE]),
     "field": (
         True,
-        [delta(role="assistant", reasoning_content="Let"), delta(reasoning_content=" me"),
-         delta(content="7"), delta(finish="stop"), DONE],
+        [
+            delta(role="assistant", reasoning_content="Let"),
+            delta(reasoning_content=" me"),
+            delta(content="7"),
+            delta(finish="stop"),
+            DONE,
+        ],
     ),
     "field-twice-named": (
-        True, [delta(reasoning_content="Let", reasoning="Let"), delta(finish="length"), DONE],
+        True,
+        [delta(reasoning_content="Let", reasoning="Let"), delta(finish="length"), DONE],
     ),
     "several-choices": (
         True,
-        [event("<think>a", index=0), event("<think>b", index=1), event("</think>1", index=1),
-         event("</think>0", "stop", 0), event("!", "stop", 1), event("2", index=2), DONE],
+        [
+            event("<think>a", index=0),
+            event("<think>b", index=1),
+            event("</think>1", index=1),
+            event("</think>0", "stop", 0),
+            event("!", "stop", 1),
+            event("2", index=2),
+            DONE,
+        ],
     ),
     "no-finish": (True, [*words("It is", " 7."), DONE]),
     "no-done": (True, [*words("It is", " 7."), event(finish="stop")]),
     "completion": (True, [text_event("a</thi"), text_event("nk> 7"), text_event("", "stop"), DONE]),
     "other-events": (
-        True, [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"),
-               event(finish="stop"), DONE],
+        True,
+        [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"), event(finish="stop"), DONE],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", STREAMS)
@@ -235,10 +274,15 @@ def test_streams(gateway: Gateway, name: str) -> None:
     upstream = Upstream(chunked(*odd))
     evaluation = gateway.open(upstream, settings={"model": f"stream {name}"}, strip_reasoning=strip)
     got = evaluation.post(stream=True, temperature=0)
-    check(f"stream-{name}", {
-        "strip_reasoning": strip, "the model says": whole.decode(),
-        "the harness gets": got.body.decode(), "record": _reasoning(evaluation),
-    })  # fmt: skip
+    check(
+        f"stream-{name}",
+        {
+            "strip_reasoning": strip,
+            "the model says": whole.decode(),
+            "the harness gets": got.body.decode(),
+            "record": _reasoning(evaluation),
+        },
+    )
     assert evaluation.again().post(stream=True, temperature=0).body == got.body
 
 
@@ -258,10 +302,13 @@ class _Record:
 
 @settings(deadline=None, max_examples=200)
 @given(
-    before=st.text("ab <\n", max_size=8), inside=st.text("cd <>/\n", max_size=8),
-    after=st.text("ef >\n", max_size=8), tags=st.sampled_from(["both", "close", "open", "none"]),
-    cuts=st.lists(st.integers(0, 40), max_size=6), finishes=st.booleans(),
-)  # fmt: skip
+    before=st.text("ab <\n", max_size=8),
+    inside=st.text("cd <>/\n", max_size=8),
+    after=st.text("ef >\n", max_size=8),
+    tags=st.sampled_from(["both", "close", "open", "none"]),
+    cuts=st.lists(st.integers(0, 40), max_size=6),
+    finishes=st.booleans(),
+)
 def test_streams_tell_what_whole_replies_do(
     before: str, inside: str, after: str, tags: str, cuts: list[int], finishes: bool
 ) -> None:

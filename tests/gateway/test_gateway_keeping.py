@@ -72,9 +72,7 @@ class Place:
     def answers(self, evaluation: Evaluation, seed: Path, count: int) -> dict[int, str]:
         """What a gateway on another machine has of an evaluation's replies, by the request's number."""
         other = self.start(cache=str(self.root / "other"), seeds=[str(seed)])
-        there = other.open(
-            *evaluation.session["upstreams"], settings={"model": evaluation.session["model"]}
-        )
+        there = other.open(*evaluation.session["upstreams"], settings={"model": evaluation.session["model"]})
         found = there.all(bodies(count), 1)
         other.stop()
         return {number: answer.text for number, answer in enumerate(found) if answer.cached}
@@ -103,9 +101,14 @@ def test_no_replies(place: Place) -> None:
     """Where nothing was kept yet, nothing is told, and nothing is made."""
     assert place.run("replies") == "0 replies, 0B of 20GiB\n"
     assert place.told() == {
-        "limit": 20 * 2**30, "folder": str(place.replies), "replies": 0, "bytes": 0, "oldest": None,
-        "trouble": None, "seeds": [],
-    }  # fmt: skip
+        "limit": 20 * 2**30,
+        "folder": str(place.replies),
+        "replies": 0,
+        "bytes": 0,
+        "oldest": None,
+        "trouble": None,
+        "seeds": [],
+    }
     assert place.run("replies", "clear") == "0 replies removed\n"
     assert "response cache" not in place.run("gc")
     assert not place.replies.exists()
@@ -158,7 +161,7 @@ def test_seeds_are_told(place: Place) -> None:
 
 @pytest.mark.parametrize(
     "words", [["export"], ["clear", "there"], ["clear", "--json"], ["export", "there", "--json"], ["import"]]
-)  # fmt: skip
+)
 def test_words_that_make_no_sense(place: Place, words: list[str]) -> None:
     """They are answered by how the command is written, and nothing is done."""
     place.filled(1)
@@ -246,9 +249,7 @@ def test_an_export_that_is_killed(place: Place) -> None:
     """What it left is no obstacle: the next one adds the rest."""
     place.filled(60, LARGE)
     process = place.project.spawn("replies", "export", "copy")
-    eventually(
-        lambda: [*place.root.glob("copy/??/??/*.val")] or process.poll() is not None, "it began"
-    )
+    eventually(lambda: [*place.root.glob("copy/??/??/*.val")] or process.poll() is not None, "it began")
     process.kill()
     process.communicate()
     assert place.run("replies", "export", "copy").endswith(" 60 in all\n")
@@ -263,13 +264,9 @@ def test_an_export_to_a_full_disk(place: Place) -> None:
         "resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000));"
         "sys.exit(cli.run(['replies', 'export', 'copy']))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=place.root, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=place.root, capture_output=True, text=True)
     assert done.returncode == 2
-    assert re.match(
-        r"error: the response cache at copy cannot be used: .+ \[replies-failed\]", done.stderr
-    )
+    assert re.match(r"error: the response cache at copy cannot be used: .+ \[replies-failed\]", done.stderr)
     assert place.run("replies", "export", "copy").endswith(" 40 in all\n")
     assert place.answers(evaluation, place.root / "copy", 40) == dict(enumerate(texts))
 
@@ -283,9 +280,7 @@ def _empty_store(folder: Path) -> None:
     Cache(str(folder), eviction_policy="none").close()
 
 
-@pytest.mark.parametrize(
-    "fill", [lambda folder: (folder / "notes.txt").touch(), _other_cache, _empty_store]
-)
+@pytest.mark.parametrize("fill", [lambda folder: (folder / "notes.txt").touch(), _other_cache, _empty_store])
 def test_an_export_replaces_nothing(place: Place, fill: Callable[[Path], object]) -> None:
     """A folder of something else is refused, and stays as it is."""
     place.filled(2)
@@ -318,9 +313,7 @@ def test_gc_keeps_the_limit(place: Place) -> None:
     evaluation, _ = place.filled(60, LARGE)
     assert "response cache" not in place.run("gc")
     place.settings("replies = 1MiB")
-    said = re.match(
-        r"response cache, limit 1MiB: (\d+) bytes would be freed\n", place.run("gc", "-n")
-    )
+    said = re.match(r"response cache, limit 1MiB: (\d+) bytes would be freed\n", place.run("gc", "-n"))
     assert said
     assert int(said[1]) > 3_000_000
     assert place.told()["replies"] == 60

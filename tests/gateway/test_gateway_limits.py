@@ -29,9 +29,10 @@ PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 @settings(deadline=None, max_examples=60)
 @given(
-    number=st.integers(1, 100), unit=st.sampled_from(sorted(PERIODS)),
+    number=st.integers(1, 100),
+    unit=st.sampled_from(sorted(PERIODS)),
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=200),
-)  # fmt: skip
+)
 def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list[float]) -> None:
     """However requests come, none of the windows of a period holds more than was declared."""
     period = PERIODS[unit]
@@ -106,7 +107,7 @@ def test_after_a_pause_the_rate_still_holds() -> None:
 @given(
     most=st.integers(1, 4),
     acts=st.lists(st.tuples(st.floats(0, 2), st.floats(0.01, 2), st.floats(0.01, 4)), max_size=40),
-)  # fmt: skip
+)
 def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]) -> None:
     """With any comings, stays and cancellations no more than `most` are inside, and none is stuck."""
 
@@ -211,9 +212,7 @@ def test_the_rate_at_the_server(start_gateway: Callable[..., Gateway]) -> None:
     raise AssertionError("more than 60 requests in a second, each time")
 
 
-def test_the_concurrency_at_the_server(
-    start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]
-) -> None:
+def test_the_concurrency_at_the_server(start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]) -> None:
     """Several evaluations together never have more requests under way than was declared."""
     mock = start_mock(latency=0.02)
     gateway = start_gateway(concurrency=5)
@@ -224,9 +223,7 @@ def test_the_concurrency_at_the_server(
     assert mock.stats["peak_in_flight"] == 5
 
 
-def test_refusals_are_adapted_to(
-    start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]
-) -> None:
+def test_refusals_are_adapted_to(start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]) -> None:
     """A server that admits less than we ask is asked less, and every request is answered."""
     mock = start_mock(rate=40, retry_after=0.2, latency=0.05)
     gateway = start_gateway(cache=None)

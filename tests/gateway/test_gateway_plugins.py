@@ -51,9 +51,7 @@ class Broken(Interceptor):
 
 
 @pytest.fixture(scope="module")
-def with_plugins(
-    start_gateway: Callable[..., Gateway], tmp_path_factory: pytest.TempPathFactory
-) -> Gateway:
+def with_plugins(start_gateway: Callable[..., Gateway], tmp_path_factory: pytest.TempPathFactory) -> Gateway:
     """A gateway in whose environment another's package is installed."""
     folder = tmp_path_factory.mktemp("site")
     info = folder / "loud-1.0.dist-info"

@@ -51,10 +51,13 @@ def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"echo": False}, {"echo": None}, {"logprobs": None}, {"logprobs": False},
+        {"echo": False},
+        {"echo": None},
+        {"logprobs": None},
+        {"logprobs": False},
         {"prompt": "x", "echo": True, "logprobs": None},
     ],
-)  # fmt: skip
+)
 def test_who_does_not_ask_is_not_probed_for(gateway: Gateway, body: dict[str, Any]) -> None:
     """Without an echo of log-probabilities nothing is probed."""
     upstream = Upstream(speaks())
@@ -87,9 +90,7 @@ def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
     mine = [("X-Mine", "1"), ("Idempotency-Key", "harness-1")]
     body = json.dumps(ECHO).encode()
     with ThreadPoolExecutor(4) as threads:
-        asked = [
-            threads.submit(evaluation.request, "POST", f"{TEXT}?a=1", body, mine) for _ in range(4)
-        ]
+        asked = [threads.submit(evaluation.request, "POST", f"{TEXT}?a=1", body, mine) for _ in range(4)]
         assert {one.result().status for one in asked} == {200}
     probes = [seen for seen in upstream.seen if seen not in own(upstream)]
     assert len(probes) == 4

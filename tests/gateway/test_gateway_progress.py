@@ -40,9 +40,15 @@ def test_what_is_told(gateway: Gateway) -> None:
     evaluation.close()
     eventually(lambda: last(hook).get("finished"), "the end was told")
     assert last(hook) == {
-        "evaluation": evaluation.key, "requests": 5, "cached": 1, "failed": 1, "retries": 0,
-        "tokens_in": 28, "tokens_out": 12, "finished": True,
-    }  # fmt: skip
+        "evaluation": evaluation.key,
+        "requests": 5,
+        "cached": 1,
+        "failed": 1,
+        "retries": 0,
+        "tokens_in": 28,
+        "tokens_out": 12,
+        "finished": True,
+    }
     assert [body["finished"] for body in hook.bodies[:-1]] == [False] * (len(hook.seen) - 1)
     for seen in hook.seen:
         assert (seen.method, seen.target) == (b"POST", b"/v1/hooks/7?token=a%2Fb")
@@ -67,7 +73,7 @@ def test_nothing_of_the_models_is_told(start_gateway: Callable[..., Gateway]) ->
 @pytest.mark.parametrize(
     "script",
     [[reply({}, 500)], [reply({}, 302, location="/")], [Then.RESET], [b"nonsense\r\n\r\n"], None],
-)  # fmt: skip
+)
 def test_an_address_that_fails(gateway: Gateway, script: Any) -> None:
     """Whatever the address answers hurts nothing; that it could not be told is counted."""
     hook = Upstream(script or THERE)

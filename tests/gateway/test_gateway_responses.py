@@ -22,9 +22,7 @@ TEXT = "/v1/completions"
 
 
 @pytest.mark.parametrize("at_once", [1, 10])
-def test_ten_samples_stay_ten(
-    gateway: Gateway, start_mock: Callable[..., Mock], at_once: int
-) -> None:
+def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., Mock], at_once: int) -> None:
     """At temperature 1 the same request is sampled each time; a replay gives the same ten."""
     mock = start_mock()
     evaluation = gateway.open(mock.url)
@@ -175,13 +173,18 @@ KEEPING: dict[str, tuple[bool, list[Step], str, dict[str, Any]]] = {
     "stream of nothing": (False, [*chunked(event(finish="stop"), DONE)], CHAT, {"stream": True}),
     "stream, length": (False, [*chunked(event("7", "length"), DONE)], CHAT, {"stream": True}),
     "stream with an error": (
-        False, [*chunked(event("7", "stop"), b'data: {"error": {"message": "x"}}\n\n')], CHAT,
+        False,
+        [*chunked(event("7", "stop"), b'data: {"error": {"message": "x"}}\n\n')],
+        CHAT,
         {"stream": True},
     ),
     "broken stream": (
-        False, [*chunked(event("7", "stop"), end=False), Then.CLOSE], CHAT, {"stream": True},
+        False,
+        [*chunked(event("7", "stop"), end=False), Then.CLOSE],
+        CHAT,
+        {"stream": True},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", KEEPING)
@@ -256,9 +259,7 @@ def test_identical_requests_at_once_are_sent_once(gateway: Gateway, tmp_path: Pa
         upstream = Upstream(gated(folder, [*whole]))
         evaluation = gateway.open(upstream)
         with ThreadPoolExecutor(8) as threads:
-            asked = [
-                threads.submit(evaluation.post, temperature=0, stream=stream) for _ in range(8)
-            ]
+            asked = [threads.submit(evaluation.post, temperature=0, stream=stream) for _ in range(8)]
             eventually(lambda upstream=upstream: upstream.seen, "a request arrived")
             time.sleep(0.1)
             (folder / "0").touch()

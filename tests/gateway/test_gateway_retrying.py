@@ -28,7 +28,9 @@ FAILURES: dict[str, list[Step]] = {
     "half a body": [reply(said("7"))[:-9], Then.CLOSE],
     "half a body, reset": [reply(said("7"))[:-9], 0.05, Then.RESET],
     "reset where the end would be": [
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}", 0.05, Then.RESET,
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}",
+        0.05,
+        Then.RESET,
     ],
     "half of chunks": [*chunked(b"{", kind="application/json", end=False), Then.CLOSE],
     "a stream's head alone": [chunked()[0], Then.CLOSE],
@@ -45,7 +47,7 @@ FAILURES: dict[str, list[Step]] = {
     "408": [reply({}, 408)],
     "a page": [reply(b"<html>", content_type="text/html")],
     "half of JSON": [reply(b'{"choices": [')],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -162,9 +164,13 @@ def test_a_slow_model_is_not_a_silent_one(gateway: Gateway) -> None:
 def test_faults_at_random(gateway: Gateway, start_mock: Callable[..., Mock]) -> None:
     """Against a server with every kind of fault all samples come, and none twice."""
     mock = start_mock(
-        error_rate=0.1, too_many_rate=0.05, hang_rate=0.05, malformed_rate=0.1, reset_rate=0.1,
+        error_rate=0.1,
+        too_many_rate=0.05,
+        hang_rate=0.05,
+        malformed_rate=0.1,
+        reset_rate=0.1,
         retry_after=0.05,
-    )  # fmt: skip
+    )
     evaluation = gateway.open(mock.url, retry=8, timeout=0.5)
     answers = evaluation.posts(60, 20, temperature=1)
     assert [answer.status for answer in answers] == [200] * 60
@@ -286,9 +292,7 @@ def test_retry_after(value: bytes, seconds: float | None) -> None:
 
 
 DATES = st.lists(
-    st.sampled_from(
-        ["Tue,", "01", "Jan", "2030", "12:00:05", "GMT", "+9999", ",", "-", "0", "99:99"]
-    )
+    st.sampled_from(["Tue,", "01", "Jan", "2030", "12:00:05", "GMT", "+9999", ",", "-", "0", "99:99"])
     | st.text(max_size=4),
     max_size=8,
 ).map(" ".join)

@@ -10,16 +10,28 @@ from hypothesis import strategies as st
 from evalmake.gateway import sse
 
 EVENTS = st.lists(
-    st.sampled_from([
-        b'data: {"a": 1}', b'data:{"b": "\xc3\xa9\\n"}', b"data: [DONE]", b": comment", b"data: no",
-        b'event: x\ndata: {"c":\ndata: 2}', b'id: 1\rdata: {"d": 3}', b"\r", b"", b"x", b'data: {"e',
-        b'data: {"f": 4}\r\nretry: 5', b"\n", b" ", b"data: []",
-    ]),
+    st.sampled_from(
+        [
+            b'data: {"a": 1}',
+            b'data:{"b": "\xc3\xa9\\n"}',
+            b"data: [DONE]",
+            b": comment",
+            b"data: no",
+            b'event: x\ndata: {"c":\ndata: 2}',
+            b'id: 1\rdata: {"d": 3}',
+            b"\r",
+            b"",
+            b"x",
+            b'data: {"e',
+            b'data: {"f": 4}\r\nretry: 5',
+            b"\n",
+            b" ",
+            b"data: []",
+        ]
+    ),
     max_size=8,
-)  # fmt: skip
-ENDS = st.sampled_from(
-    [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\r\n\n", b"\n", b"\r", b"\r\n", b""]
 )
+ENDS = st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\r\n\n", b"\n", b"\r", b"\r\n", b""])
 
 
 def _split(pieces: list[bytes]) -> list[object]:

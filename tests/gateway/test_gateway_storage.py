@@ -35,9 +35,7 @@ def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
 def test_kill(start_gateway: Callable[..., Gateway]) -> None:
     """What was on disk before a kill -9 in the middle of work is there after it, whole."""
     gateway = start_gateway()
-    upstream = Upstream(
-        lambda seen: [reply(said(f"{json.loads(seen.body)['max_tokens']}" * 40_000))]
-    )
+    upstream = Upstream(lambda seen: [reply(said(f"{json.loads(seen.body)['max_tokens']}" * 40_000))])
     evaluation = gateway.open(upstream)
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(10, 30)]
     for body in bodies:
@@ -65,8 +63,9 @@ def test_two_gateways_at_once(start_gateway: Callable[..., Gateway]) -> None:
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 162)]
     with ThreadPoolExecutor(2) as threads:
         halves = [
-            threads.submit(mine.all, bodies[:80], 8), threads.submit(theirs.all, bodies[80:], 8),
-        ]  # fmt: skip
+            threads.submit(mine.all, bodies[:80], 8),
+            threads.submit(theirs.all, bodies[80:], 8),
+        ]
         first = [answer.text for half in halves for answer in half.result()]
     assert len(set(first)) == 160
     time.sleep(0.2)  # they write behind their answers
@@ -105,9 +104,7 @@ def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
 
 
 @pytest.mark.parametrize("where", ["under a file", "is no database"])
-def test_a_cache_that_cannot_be_opened(
-    start_gateway: Callable[..., Gateway], tmp_path: Path, where: str
-) -> None:
+def test_a_cache_that_cannot_be_opened(start_gateway: Callable[..., Gateway], tmp_path: Path, where: str) -> None:
     """An evaluation goes on without it, and its sums say why."""
     folder = tmp_path / "cache"
     if where == "under a file":
@@ -119,8 +116,9 @@ def test_a_cache_that_cannot_be_opened(
     upstream = Upstream(numbered())
     evaluation = start_gateway(cache=str(folder)).open(upstream)
     assert [answer.text for answer in evaluation.posts(2, temperature=0)] == [
-        "sample 0", "sample 1",
-    ]  # fmt: skip
+        "sample 0",
+        "sample 1",
+    ]
     assert str(folder) in evaluation.close()["cache_trouble"]
 
 

@@ -30,23 +30,32 @@ CHECKED: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]], str]] = {
     "two of two": (CHAT, {"n": 2}, [told("a"), told("b", index=1)], ""),
     "more than two": (CHAT, {"n": 2}, [told("a"), told("b", index=1), told("c", index=2)], ""),
     "one of two": (
-        CHAT, {"n": 2}, [told("a")], "ignores `n`: 2 choices were asked for, and 1 came",
+        CHAT,
+        {"n": 2},
+        [told("a")],
+        "ignores `n`: 2 choices were asked for, and 1 came",
     ),
     "one asked for": (CHAT, {"n": 1}, [told("a")], ""),
     "no number": (CHAT, {"n": None}, [told("a")], ""),
     "an odd number": (CHAT, {"n": "2"}, [told("a")], ""),
     "none of two": (CHAT, {"n": 2}, [], ""),
     "one of two texts": (
-        TEXT, {"prompt": "x", "n": 2}, [text("a")],
+        TEXT,
+        {"prompt": "x", "n": 2},
+        [text("a")],
         "ignores `n`: 2 choices were asked for, and 1 came",
     ),
     "each of two prompts": (TEXT, {"prompt": ["x", "y"]}, [text("a"), text("b", index=1)], ""),
     "one of two prompts": (
-        TEXT, {"prompt": ["x", "y"]}, [text("a")],
+        TEXT,
+        {"prompt": ["x", "y"]},
+        [text("a")],
         "ignores that `prompt` is a list: 2 choices were asked for, and 1 came",
     ),
     "two of two prompts, twice each": (
-        TEXT, {"prompt": [[1], [2]], "n": 2}, [text("a"), text("b", index=1)],
+        TEXT,
+        {"prompt": [[1], [2]], "n": 2},
+        [text("a"), text("b", index=1)],
         "ignores `n`: 4 choices were asked for, and 2 came",
     ),
     "one prompt of ids": (TEXT, {"prompt": [1, 2, 3]}, [text("a")], ""),
@@ -61,7 +70,7 @@ CHECKED: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]], str]] = {
     "none of a text": (TEXT, {"prompt": "x", "logprobs": 1}, [text("7")], NO_LOGPROBS),
     "of an empty text": (TEXT, {"prompt": "x", "logprobs": 1}, [text("")], ""),
     "another API": ("/v1/embeddings", {"input": "x", "n": 2, "logprobs": True}, [], ""),
-}  # fmt: skip
+}
 
 
 def parts(choice: dict[str, Any]) -> list[dict[str, Any]]:

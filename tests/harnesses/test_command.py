@@ -47,10 +47,7 @@ def test_a_junit_report_is_the_share_that_passed(tmp_path: Path) -> None:
 def test_a_junit_error_is_no_failure_of_the_model(tmp_path: Path) -> None:
     """A test that could not run is not scored, and that is an error unless allowed."""
     text = JUNIT.replace("<system-out>x</system-out>", "<error/>")
-    assert (
-        at(tmp_path, "j.xml", text, "j.xml")
-        == "2 of 3 tests of j.xml were scored, and 100% must be"
-    )
+    assert at(tmp_path, "j.xml", text, "j.xml") == "2 of 3 tests of j.xml were scored, and 100% must be"
     found = at(tmp_path, "j.xml", text, "j.xml", 0.5)
     assert (found["value"], found["scored"], found["unscored"]) == (0.5, 2, 1)
 
@@ -65,8 +62,11 @@ def test_a_column_is_its_mean(tmp_path: Path) -> None:
     """Of numbers, or of true and false; by name, in commas or tabs, with or without a byte order mark."""
     text = "id,ok,len\n1,true,3\n2,False,4\n3,1,5\n"
     assert at(tmp_path, "a.csv", text, "a.csv:len") == {
-        "value": 4.0, "stderr": pytest.approx(1 / 3**0.5), "scored": 3, "unscored": 0,
-    }  # fmt: skip
+        "value": 4.0,
+        "stderr": pytest.approx(1 / 3**0.5),
+        "scored": 3,
+        "unscored": 0,
+    }
     assert at(tmp_path, "a.csv", text, "a.csv:ok")["value"] == pytest.approx(2 / 3)
     assert at(tmp_path, "a.csv", "\ufeff" + text, "a.csv:id")["value"] == 2
     assert at(tmp_path, "a.tsv", text.replace(",", "\t"), "a.tsv:len")["value"] == 4
@@ -75,10 +75,7 @@ def test_a_column_is_its_mean(tmp_path: Path) -> None:
 def test_a_row_without_a_number_is_not_scored(tmp_path: Path) -> None:
     """An empty cell, a missing one and NaN are not scored; a word is an error, and so is infinity."""
     text = 'id,ok\n1,1\n2,\n3\n4,nan\n"5",0\n'
-    assert (
-        at(tmp_path, "a.csv", text, "a.csv:ok")
-        == "2 of 5 rows of a.csv were scored, and 100% must be"
-    )
+    assert at(tmp_path, "a.csv", text, "a.csv:ok") == "2 of 5 rows of a.csv were scored, and 100% must be"
     found = at(tmp_path, "a.csv", text, "a.csv:ok", 0.4)
     assert (found["value"], found["scored"], found["unscored"]) == (0.5, 2, 3)
     for cell in ("blue", "inf"):
@@ -100,9 +97,7 @@ def test_a_row_without_a_number_is_not_scored(tmp_path: Path) -> None:
         ("a.json", "{", "a.json:a", "is not JSON"),
     ],
 )
-def test_what_is_not_there_is_an_error(
-    tmp_path: Path, name: str, text: str, where: str, words: str
-) -> None:
+def test_what_is_not_there_is_an_error(tmp_path: Path, name: str, text: str, where: str, words: str) -> None:
     """Never a zero."""
     assert words in at(tmp_path, name, text, where, 0.0)
 
@@ -134,16 +129,15 @@ def test_a_place_that_makes_no_sense_is_known_before(where: str, words: str) -> 
 
 def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
     """Values, standard errors and counts come into the record."""
-    bench.job(
-        f"cat > $EVALMAKE_OUT/j.xml <<'X'\n{JUNIT}X\nprintf 'n\\n1\\n3\\n' > $EVALMAKE_OUT/t.csv\n"
-    )
+    bench.job(f"cat > $EVALMAKE_OUT/j.xml <<'X'\n{JUNIT}X\nprintf 'n\\n1\\n3\\n' > $EVALMAKE_OUT/t.csv\n")
     bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml", length = "t.csv:n"'))
     ended = bench.run()
     assert ended.status == 0, ended.text
     (attempt,) = bench.attempts()
     assert [(s.metric, round(s.value or 0, 3), s.scored) for s in attempt.scores] == [
-        ("passed", 0.667, 3), ("length", 2.0, 2),
-    ]  # fmt: skip
+        ("passed", 0.667, 3),
+        ("length", 2.0, 2),
+    ]
     assert attempt.metric == "passed"
 
 

@@ -157,10 +157,7 @@ def test_lm_eval(bench: Bench, url: str) -> None:
     assert [first[name].scores[0].scored for name in ("generated", "chosen")] == [50, 50]
     assert [more[name].scores[0].scored for name in ("generated", "chosen")] == [80, 80]
     assert more["generated"].usage["cached"] == 50
-    was, now = (
-        {score.metric: score.value for score in built["generated"].scores}
-        for built in (more, other)
-    )
+    was, now = ({score.metric: score.value for score in built["generated"].scores} for built in (more, other))
     assert 0.4 < (was["exact_match.strict-match"] or 0) < 0.8
     assert now == {"exact_match.strict-match": 0.0, "exact_match.first-digit": 0.0}
 
@@ -212,7 +209,9 @@ def test_inspect(bench: Bench, url: str) -> None:
     said = {name: replies(bench, attempt) for name, attempt in one.items()}
     assert said["asked/1"] != said["asked/2"] != said["asked/3"] != said["asked/1"]
     assert {name: two[name] == attempt for name, attempt in one.items()} == {
-        "asked/1": True, "asked/2": False, "asked/3": True,
-    }  # fmt: skip
+        "asked/1": True,
+        "asked/2": False,
+        "asked/3": True,
+    }
     assert two["asked/2"].usage["cached"] == 24
     assert replies(bench, two["asked/2"]) == said["asked/2"]

@@ -20,9 +20,7 @@ eval e { model = m, benchmark = b, seed = 7, EVAL }
 """
 
 
-def command(
-    folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "api = chat"
-) -> Command:
+def command(folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "api = chat") -> Command:
     """The command of the one cell; EvalmakeError where it is refused."""
     (folder / "arith.py").write_text("")
     text = EVALFILE.replace("API", api).replace("BENCHMARK", benchmark).replace("EVAL", eval)
@@ -64,14 +62,16 @@ def test_data_files_are_read_and_not_remembered(tmp_path: Path) -> None:
 
 def test_parameters_go_by_inspects_names(tmp_path: Path) -> None:
     """What Inspect has no word for is put into the request as it is."""
-    params = (
-        'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5, seed = 1 }'
-    )
+    params = 'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5, seed = 1 }'
     made = command(tmp_path, 'task = "p/t"', params)
     assert json.loads(made.files["generate.json"]) == {
-        "temperature": 0.5, "max_tokens": 9, "stop_seqs": ["X"], "num_choices": 2, "seed": 1,
+        "temperature": 0.5,
+        "max_tokens": 9,
+        "stop_seqs": ["X"],
+        "num_choices": 2,
+        "seed": 1,
         "extra_body": {"top_k": 5},
-    }  # fmt: skip
+    }
     made = command(tmp_path, 'task = "p/t"', "params = {}")
     assert json.loads(made.files["generate.json"]) == {"seed": 7}
 
@@ -89,15 +89,22 @@ def test_settings_are_options(tmp_path: Path) -> None:
     ):
         assert f"--{option}" not in script(made)
     made = command(
-        tmp_path, """
+        tmp_path,
+        """
         task = "p/t", epochs = 3, shuffle = true, sandbox = "docker:a b.yml", judge = other,
         max_connections = 4, request_timeout = 60, coverage = 0.9, task_args = { n = 1 }
         """,
-    )  # fmt: skip
+    )
     for option in (
-        "--epochs 3", "--sample-shuffle 7", "--sandbox 'docker:a b.yml'", "--max-connections 4", "--timeout 60",
-        "--fail-on-error 0.1", "--task-config task.json", "openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME",
-    ):  # fmt: skip
+        "--epochs 3",
+        "--sample-shuffle 7",
+        "--sandbox 'docker:a b.yml'",
+        "--max-connections 4",
+        "--timeout 60",
+        "--fail-on-error 0.1",
+        "--task-config task.json",
+        "openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME",
+    ):
         assert option in script(made)
     assert json.loads(made.files["task.json"]) == {"n": 1}
     assert "--no-fail-on-error" in script(command(tmp_path, 'task = "p/t", coverage = 0'))
@@ -121,9 +128,7 @@ def test_retries_caches_and_found_variables_are_off(tmp_path: Path) -> None:
         ('task = "p/t"', "params = { stream = true }", "api = chat", "`stream`"),
     ],
 )
-def test_what_cannot_be_is_refused(
-    tmp_path: Path, benchmark: str, eval: str, api: str, words: str
-) -> None:
+def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, api: str, words: str) -> None:
     """With the place where it was written."""
     with pytest.raises(EvalmakeError) as refused:
         command(tmp_path, benchmark, eval, api)

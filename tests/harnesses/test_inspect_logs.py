@@ -34,9 +34,7 @@ def read(
         change(log)
     (outputs / "inspect" / "a.json").write_text(json.dumps(log))
     outcome = read_run(outputs, status, metric, cluster, coverage)
-    return outcome, [
-        json.loads(row) for row in (outputs / "samples.jsonl").read_text().splitlines()
-    ]
+    return outcome, [json.loads(row) for row in (outputs / "samples.jsonl").read_text().splitlines()]
 
 
 def test_scores_are_those_that_inspect_computed(tmp_path: Path) -> None:
@@ -216,9 +214,7 @@ def test_without_a_log_its_last_words_are_told(tmp_path: Path) -> None:
     assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "exit status 1"
     (tmp_path / "log").write_text("Traceback\n  File x\nFileNotFoundError: no arith.py\n\nbye\n")
     assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "FileNotFoundError: no arith.py"
-    (tmp_path / "log").write_text(
-        "ERROR: it requires an optional dependency\n\npip install openai\n"
-    )
+    (tmp_path / "log").write_text("ERROR: it requires an optional dependency\n\npip install openai\n")
     assert "`openai` among the" in read_run(tmp_path / "out", 1, None, None, 1.0).error
 
 

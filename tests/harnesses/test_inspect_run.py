@@ -37,14 +37,25 @@ Serve = Callable[..., str]
 
 
 BY_HAND = [
-    "arith.py@arith", "--model", "openai-api/byhand/m", "-T", "hint=Just the number.", "--limit", "12",
-    "--seed", "3", "--temperature", "0.5", "--max-tokens", "64", "--extra-body", '{"top_k": 5}',
-]  # fmt: skip
+    "arith.py@arith",
+    "--model",
+    "openai-api/byhand/m",
+    "-T",
+    "hint=Just the number.",
+    "--limit",
+    "12",
+    "--seed",
+    "3",
+    "--temperature",
+    "0.5",
+    "--max-tokens",
+    "64",
+    "--extra-body",
+    '{"top_k": 5}',
+]
 
 
-def test_scores_are_those_of_the_task_run_by_hand(
-    bench: Bench, inspect: Environment, serve: Serve
-) -> None:
+def test_scores_are_those_of_the_task_run_by_hand(bench: Bench, inspect: Environment, serve: Serve) -> None:
     """Mean, standard error and every sample's score are equal; a second build asks nothing."""
     url = serve(skill=0.6, name="m")
     put_inspect(bench.root, "arith.py")

@@ -73,9 +73,7 @@ def workspace(bench: Bench, lm_eval: Environment) -> Bench:
     return bench
 
 
-def test_it_scores_what_lm_eval_does(
-    workspace: Bench, lm_eval: Environment, serve: Callable[..., str]
-) -> None:
+def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, serve: Callable[..., str]) -> None:
     """A generating and a choosing task score as by hand; the second build runs nothing; no key is kept."""
     url = serve(KEY, skill=0.7)
     workspace.edit("URL", f"{url}/v1")
@@ -88,9 +86,7 @@ def test_it_scores_what_lm_eval_does(
         words = BY_HAND[name].replace("URL", f"{url}/v1")
         results, _ = by_hand.lm_eval(lm_eval, workspace.root / "tasks", words, out, env)
         told = by_hand.reported(results, task)
-        assert by_hand.recorded(attempts[name]) == {
-            metric: pytest.approx(numbers) for metric, numbers in told.items()
-        }
+        assert by_hand.recorded(attempts[name]) == {metric: pytest.approx(numbers) for metric, numbers in told.items()}
         for score in attempts[name].scores:
             assert score.reported == told[score.metric][1]
             assert not score.disagreement
@@ -176,13 +172,16 @@ eval lost   {{ model = talks,   benchmark = unknown }}
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('    packages = ["lm-eval[api]==0.4.13"]\n', "",
-         'help: add to the benchmark: packages = ["lm-eval[api]==0.4.13"]'),
+        (
+            '    packages = ["lm-eval[api]==0.4.13"]\n',
+            "",
+            'help: add to the benchmark: packages = ["lm-eval[api]==0.4.13"]',
+        ),
         ('task = "ev_choice"', 'task = "ev_choice,ev_arithmetic"', "a benchmark is one task"),
         ('task = "ev_choice"', "fewshot = 0", "the lm-eval harness needs `task`"),
         ('task = "ev_choice"', 'task = "ev_choice", params = { n = 3 }', "`n` cannot be sent"),
     ],
-)  # fmt: skip
+)
 def test_told_before_anything_starts(workspace: Bench, old: str, new: str, said: str) -> None:
     """What cannot work is an error at its place, and nothing is attempted."""
     workspace.edit("URL", "http://127.0.0.1:9/v1")

@@ -79,10 +79,20 @@ def started(root: Path, url: str, model: str, **arguments: object) -> dict[str, 
     shutil.copyfile(lm_eval_job.__file__, root / "run.py")
     (root / "run.json").write_text(json.dumps({"model": model, "model_args": arguments}))
     done = subprocess.run(
-        [sys.executable, "run.py"], cwd=root, capture_output=True, text=True, check=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(root / "packages"), "EVALMAKE_OUT": str(root / "out"),
-             "EVALMAKE_MODEL_URL": url, "EVALMAKE_MODEL_NAME": "m", "EVALMAKE_API_KEY": "key-1"},
-    )  # fmt: skip
+        [sys.executable, "run.py"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(root / "packages"),
+            "EVALMAKE_OUT": str(root / "out"),
+            "EVALMAKE_MODEL_URL": url,
+            "EVALMAKE_MODEL_NAME": "m",
+            "EVALMAKE_API_KEY": "key-1",
+        },
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -91,8 +101,10 @@ def test_a_chat_takes_no_tokenizer(tmp_path: Path, server: str) -> None:
     """A chat has its route and key; task files are real ones in lm-eval's working folder."""
     given = started(tmp_path, f"{server}/vllm/v1", "local-chat-completions", seed=3)
     assert given["config"]["model_args"] == {
-        "seed": 3, "model": "m", "base_url": f"{server}/vllm/v1/chat/completions",
-    }  # fmt: skip
+        "seed": 3,
+        "model": "m",
+        "base_url": f"{server}/vllm/v1/chat/completions",
+    }
     assert given["config"]["output_path"] == str(tmp_path / "out" / "lm-eval")
     assert given["key"] == "key-1"
     assert "key-1" not in json.dumps(given["config"])

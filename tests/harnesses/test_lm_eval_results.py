@@ -61,9 +61,16 @@ class Run:
 def _sample(at: int, value: float, filter: str = "none") -> dict[str, Any]:
     chat = json.dumps([{"role": "user", "content": f"question {at}"}])
     return {
-        "doc_id": at, "doc": {}, "target": "4", "doc_hash": f"hash{at}", "filter": filter, "metrics": ["acc"],
-        "arguments": {"gen_args_0": {"arg_0": [chat], "arg_1": {"until": []}}}, "resps": [["4"]], "acc": value,
-    }  # fmt: skip
+        "doc_id": at,
+        "doc": {},
+        "target": "4",
+        "doc_hash": f"hash{at}",
+        "filter": filter,
+        "metrics": ["acc"],
+        "arguments": {"gen_args_0": {"arg_0": [chat], "arg_1": {"until": []}}},
+        "resps": [["4"]],
+        "acc": value,
+    }
 
 
 @pytest.fixture
@@ -78,9 +85,7 @@ def test_filters_are_metrics(run: Run) -> None:
     outcome = run.read(metric="acc")
     assert [s.metric for s in outcome.scores] == ["acc.strict-match", "acc"]
     assert outcome.metric == "acc"
-    assert [row["scores"] for row in run.rows()] == [
-        {"acc.strict-match": v, "acc": v} for v in (1, 0, 1)
-    ]
+    assert [row["scores"] for row in run.rows()] == [{"acc.strict-match": v, "acc": v} for v in (1, 0, 1)]
     assert run.read().metric == "acc.strict-match", "the first, where none is asked for"
     assert "reported no `f1`; it reported acc.strict-match, acc" in run.read(metric="f1").error
 
@@ -93,8 +98,10 @@ def test_a_group_is_its_items(run: Run) -> None:
     run.results["results"]["sums"] = {"alias": "sums", "acc,none": 4 / 6, "acc_stderr,none": 0.2}
     outcome = run.read()
     assert [(s.metric, s.scored) for s in outcome.scores] == [
-        ("acc", 6), ("add.acc", 4), ("take.acc", 2),
-    ]  # fmt: skip
+        ("acc", 6),
+        ("add.acc", 4),
+        ("take.acc", 2),
+    ]
     assert outcome.scores[0].stderr == pytest.approx(math.sqrt(4 / 6 * 2 / 6 / 5))
     assert "reports a standard error of 0.2," in outcome.scores[0].disagreement
     assert {row["id"] for row in run.rows()} >= {"add/0", "take/1"}
@@ -173,14 +180,11 @@ def test_a_choice_has_a_request_for_each_option(run: Run) -> None:
     run.task("sums", 1, 0)
     options = {f"gen_args_{at}": {"arg_0": "2+2=", "arg_1": f" {at + 3}"} for at in range(2)}
     logs = [[["-3.5", "False"]], [["-0.5", "True"]]]
-    run.samples(
-        "sums", [{**_sample(at, at), "arguments": options, "resps": logs} for at in range(2)]
-    )
+    run.samples("sums", [{**_sample(at, at), "arguments": options, "resps": logs} for at in range(2)])
     notes = run.outputs.parent / "gateway" / "requests.jsonl"
     notes.parent.mkdir()
     rows = [
-        {"status": 200, "prompt": xxh3_64_hexdigest(text.encode()), "seconds": 0.25}
-        for text in ("2+2= 3", "2+2= 4")
+        {"status": 200, "prompt": xxh3_64_hexdigest(text.encode()), "seconds": 0.25} for text in ("2+2= 3", "2+2= 4")
     ]
     notes.write_text("".join(json.dumps(row) + "\n" for row in rows))
     run.read()
@@ -194,7 +198,7 @@ def test_a_choice_has_a_request_for_each_option(run: Run) -> None:
         ("Context length (3000) > max_length (2047). Left truncating context.\n", "set `max_length`"),
         ("all is well", ""),
     ],
-)  # fmt: skip
+)
 def test_what_lm_eval_passes_over(tmp_path: Path, log: str, said: str) -> None:
     """Replies scored as empty, and prompts cut unasked, are failures though lm-eval ends well."""
     path = tmp_path / "log"
@@ -216,7 +220,7 @@ def test_what_lm_eval_passes_over(tmp_path: Path, log: str, said: str) -> None:
         ("ModuleNotFoundError: No module named 'transformers'", "Python module transformers"),
         ("Traceback (most recent call last):\nKeyError: 'x'\n", "KeyError: 'x'"),
     ],
-)  # fmt: skip
+)
 def test_why_it_failed(tmp_path: Path, log: str, said: str) -> None:
     """What lm-eval's traceback means is said in one line, with what to do."""
     (tmp_path / "log").write_text(log)

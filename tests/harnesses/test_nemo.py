@@ -60,9 +60,15 @@ def config(made: Command) -> Any:
 
 
 def read(
-    tmp_path: Path, results: str | None = MGSM, *, status: int = 0, log: str = "", metric: str | None = None,
-    meant: tuple[str, ...] = (), coverage: float = 1.0,
-) -> Outcome:  # fmt: skip
+    tmp_path: Path,
+    results: str | None = MGSM,
+    *,
+    status: int = 0,
+    log: str = "",
+    metric: str | None = None,
+    meant: tuple[str, ...] = (),
+    coverage: float = 1.0,
+) -> Outcome:
     """The outcome of a run that left these."""
     (tmp_path / "out" / "nemo").mkdir(parents=True, exist_ok=True)
     (tmp_path / "log").write_text(log)
@@ -74,16 +80,24 @@ def read(
 def test_parameters_go_by_the_contracts_names(tmp_path: Path) -> None:
     """Only what was set is sent: the rest is the framework's own."""
     made = command(
-        tmp_path, 'task = "x.y", inner = "z", extra = { n = 1 }, parallelism = 3, request_timeout = 9',
+        tmp_path,
+        'task = "x.y", inner = "z", extra = { n = 1 }, parallelism = 3, request_timeout = 9',
         "limit = 5, params = { temperature = 0.5, top_p = 0.9, max_tokens = 7 }",
-    )  # fmt: skip
+    )
     assert config(made)["config"] == {
         "type": "x.y",
         "params": {
-            "temperature": 0.5, "top_p": 0.9, "max_new_tokens": 7, "limit_samples": 5, "task": "z",
-            "parallelism": 3, "max_retries": 1, "request_timeout": 9, "extra": {"n": 1},
+            "temperature": 0.5,
+            "top_p": 0.9,
+            "max_new_tokens": 7,
+            "limit_samples": 5,
+            "task": "z",
+            "parallelism": 3,
+            "max_retries": 1,
+            "request_timeout": 9,
+            "extra": {"n": 1},
         },
-    }  # fmt: skip
+    }
     bare = config(command(tmp_path, 'task = "x.y"', "params = {}"))
     assert bare["config"]["params"] == {"max_retries": 1, "extra": {}}
 
@@ -94,8 +108,11 @@ def test_its_cache_report_and_telemetry_are_off(tmp_path: Path) -> None:
     target = config(made)["target"]["api_endpoint"]
     assert target["api_key_name"] == "EVALMAKE_API_KEY"
     assert target["adapter_config"] == {
-        "mode": "client", "use_caching": False, "tracking_requests_stats": False, "generate_html_report": False,
-    }  # fmt: skip
+        "mode": "client",
+        "use_caching": False,
+        "tracking_requests_stats": False,
+        "generate_html_report": False,
+    }
     assert made.env["NEMO_EVALUATOR_TELEMETRY_LEVEL"] == "0"
     proxied = config(command(tmp_path, 'task = "x.y", proxy = true'))["target"]["api_endpoint"]
     assert "mode" not in proxied["adapter_config"]
@@ -112,9 +129,7 @@ def test_its_cache_report_and_telemetry_are_off(tmp_path: Path) -> None:
         ("embeddings", "", "embedding", "/embeddings"),
     ],
 )
-def test_an_endpoint_is_told_with_its_route(
-    tmp_path: Path, api: str, endpoint: str, kind: str, route: str
-) -> None:
+def test_an_endpoint_is_told_with_its_route(tmp_path: Path, api: str, endpoint: str, kind: str, route: str) -> None:
     """Its kind follows the model's, unless the task asks for another of the same API."""
     made = command(tmp_path, f'task = "x.y"{endpoint}', api=api)
     assert config(made)["target"]["api_endpoint"]["type"] == kind
@@ -128,9 +143,7 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
     assert "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL/chat," in text
     assert "config.params.extra.judge.model_id=$EVALMAKE_JUDGE_NAME," in text
     assert "config.params.extra.judge.api_key=EVALMAKE_JUDGE_API_KEY" in text
-    other = command(tmp_path, 'task = "x.y", judge = other, judge_key = "key_name"').files[
-        "nemo.sh"
-    ]
+    other = command(tmp_path, 'task = "x.y", judge = other, judge_key = "key_name"').files["nemo.sh"]
     assert "config.params.extra.judge.key_name=EVALMAKE_JUDGE_API_KEY" in other
 
 
@@ -142,10 +155,8 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
         ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "asks for completions_logprob"),
         ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
     ],
-)  # fmt: skip
-def test_what_cannot_be_is_refused(
-    tmp_path: Path, benchmark: str, eval: str, api: str, words: str
-) -> None:
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, api: str, words: str) -> None:
     """With the place where it was written."""
     with pytest.raises(EvalmakeError) as refused:
         command(tmp_path, benchmark, eval, api)
@@ -172,9 +183,11 @@ def test_scores_have_nvidias_names(tmp_path: Path) -> None:
     outcome = read(tmp_path)
     assert outcome.metric == "mgsm_score_micro"
     assert [(s.metric, s.value, s.scored) for s in outcome.scores] == [
-        ("mgsm_score_macro", 0.4, 0), ("mgsm_score_micro", 0.55, 0),
-        ("bn_score_micro", 1.0, 0), ("en_score_micro", 1.0, 5),
-    ]  # fmt: skip
+        ("mgsm_score_macro", 0.4, 0),
+        ("mgsm_score_micro", 0.55, 0),
+        ("bn_score_micro", 1.0, 0),
+        ("en_score_micro", 1.0, 5),
+    ]
     assert read(tmp_path, metric="en_score_micro").metric == "en_score_micro"
     assert "no `acc`; it reported mgsm_score_macro," in read(tmp_path, metric="acc").error
 
@@ -266,10 +279,9 @@ def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:
     assert (score.metric, score.value, score.scored) == ("t_acc_micro", 0.5, 2)
     assert score.stderr == pytest.approx(0.5)  # theirs, 0.25, is beside it
     assert "reports a standard error of 0.25" in score.disagreement
-    told = [
-        json.loads(row) for row in (tmp_path / "out" / "samples.jsonl").read_text().splitlines()
-    ]
+    told = [json.loads(row) for row in (tmp_path / "out" / "samples.jsonl").read_text().splitlines()]
     assert [(row["id"], row["scores"], row["reply"]) for row in told] == [
-        ("1", {"t_acc_micro": 1.0}, "4"), ("2", {"t_acc_micro": 0.0}, "4"),
-    ]  # fmt: skip
+        ("1", {"t_acc_micro": 1.0}, "4"),
+        ("2", {"t_acc_micro": 0.0}, "4"),
+    ]
     assert told[0]["item"] != told[1]["item"]

@@ -46,9 +46,7 @@ def wheel(environments: Path) -> str:
     files = {str(p.relative_to(TOY)): p.read_text() for p in sorted(TOY.rglob("*")) if p.is_file()}
     files = {name: text for name, text in files.items() if "__pycache__" not in name}
     files[f"{ABOUT}/METADATA"] = "Metadata-Version: 2.1\nName: toy-evals\nVersion: 1.0\n"
-    files[f"{ABOUT}/WHEEL"] = (
-        "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    )
+    files[f"{ABOUT}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     files[f"{ABOUT}/RECORD"] = "".join(f"{name},,\n" for name in [*files, f"{ABOUT}/RECORD"])
     unfinished = path.with_suffix(f".{os.getpid()}")
     with zipfile.ZipFile(unfinished, "w") as archive:
@@ -112,11 +110,28 @@ def run_eval(folder: Path, task: str, url: str, data: Path) -> dict[str, Any]:
     mine["HF_DATASETS_CACHE"] = str(data / "cache")  # else the rows may be those of an earlier run
     off = {"NEMO_EVALUATOR_TELEMETRY_LEVEL": "0", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
     done = subprocess.run(
-        [str(folder / "nemo-evaluator"), "run_eval", "--eval_type", task, "--model_id", "m", "--model_type", "chat",
-         "--model_url", f"{url}/v1/chat/completions", "--output_dir", str(out), "--api_key_name", "KEY",
-         "--overrides", "config.params.limit_samples=10,config.params.temperature=0.5"],
-        env=os.environ | mine | off, cwd=data, capture_output=True,
-    )  # fmt: skip
+        [
+            str(folder / "nemo-evaluator"),
+            "run_eval",
+            "--eval_type",
+            task,
+            "--model_id",
+            "m",
+            "--model_type",
+            "chat",
+            "--model_url",
+            f"{url}/v1/chat/completions",
+            "--output_dir",
+            str(out),
+            "--api_key_name",
+            "KEY",
+            "--overrides",
+            "config.params.limit_samples=10,config.params.temperature=0.5",
+        ],
+        env=os.environ | mine | off,
+        cwd=data,
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stdout
     read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))"
     argv = [str(folder / "python"), "-c", read, str(out / "results.yml")]
@@ -171,18 +186,12 @@ def test_an_unknown_task_says_what_there_is(nemo: Bench) -> None:
     assert "Unknown framework toys. Frameworks available: toy" in ended.err
 
 
-def test_a_wheel_of_nvidias_scores_as_by_hand(
-    bench: Bench, simple_evals: Environment, tmp_path: Path
-) -> None:
+def test_a_wheel_of_nvidias_scores_as_by_hand(bench: Bench, simple_evals: Environment, tmp_path: Path) -> None:
     """Every score of simple-evals' mgsm, on rows of our own, is that of its command line."""
     put_mgsm(bench.root)
-    text = EVALFILE.replace('"toy-evals @ WHEEL"', '"nvidia-simple-evals==26.3"').replace(
-        "ARGS", "skill = 0.6"
-    )
+    text = EVALFILE.replace('"toy-evals @ WHEEL"', '"nvidia-simple-evals==26.3"').replace("ARGS", "skill = 0.6")
     text = text.replace("toy.sums", "simple_evals.mgsm")
-    bench.evalfile(
-        text.replace('mgsm"', 'mgsm"\n    offline = true\n    files = glob("**/mgsm/*")')
-    )
+    bench.evalfile(text.replace('mgsm"', 'mgsm"\n    offline = true\n    files = glob("**/mgsm/*")'))
     ended = bench.run()
     assert ended.status == 0, ended.text
     (attempt,) = bench.attempts()

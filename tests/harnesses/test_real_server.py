@@ -94,15 +94,22 @@ LM_EVAL = """--model local-chat-completions --apply_chat_template --tasks digits
     --model_args model=acme/tiny,base_url=URL/chat/completions,num_concurrent=2,seed=5
     --gen_kwargs temperature=0,max_gen_toks=12"""
 INSPECT = [
-    "digits.py@digits", "--model", "openai-api/byhand/acme/tiny", "--limit", "8", "--seed", "5",
-    "--temperature", "0", "--max-tokens", "12",
-]  # fmt: skip
+    "digits.py@digits",
+    "--model",
+    "openai-api/byhand/acme/tiny",
+    "--limit",
+    "8",
+    "--seed",
+    "5",
+    "--temperature",
+    "0",
+    "--max-tokens",
+    "12",
+]
 
 
 @pytest.fixture
-def workspace(
-    bench: Bench, transformers: Environment, write_tiny_model: Callable[[Path], None]
-) -> Bench:
+def workspace(bench: Bench, transformers: Environment, write_tiny_model: Callable[[Path], None]) -> Bench:
     """A workspace with a tiny model, and a task for each of the two programs."""
     root = bench.root
     for folder in ("acme", "home", "hf/hub"):
@@ -168,17 +175,14 @@ def test_scores_are_those_by_hand_on_the_same_server(
         metric: pytest.approx(told) for metric, told in by_hand.reported(results, "digits").items()
     }
     metrics = log["results"]["scores"][0]["metrics"]
-    assert by_hand.recorded(other) == {
-        "mean": pytest.approx((metrics["mean"]["value"], metrics["stderr"]["value"]))
-    }
+    assert by_hand.recorded(other) == {"mean": pytest.approx((metrics["mean"]["value"], metrics["stderr"]["value"]))}
 
     told = {f"digits/{row['doc_id']}": (row["doc_hash"], row["resps"][0][0]) for row in rows}
     ours = workspace.samples(one)
     assert {row["id"]: (row["item"], row["reply"]) for row in ours} == told
     theirs = workspace.samples(other)
     assert [(row["id"], row["reply"], row["scores"]["mean"]) for row in theirs] == [
-        (str(s["id"]), s["output"]["completion"], s["scores"]["share"]["value"])
-        for s in log["samples"]
+        (str(s["id"]), s["output"]["completion"], s["scores"]["share"]["value"]) for s in log["samples"]
     ]
     for samples in (ours, theirs):
         assert len({row["item"] for row in samples}) == 8

@@ -52,9 +52,7 @@ def test_the_reported_error_is_kept_and_a_disagreement_said() -> None:
     assert (same.reported, same.disagreement) == (1 / 3, "")
     other = score_from_samples(rows, "acc", 0.142134, 2 / 3)
     assert other.stderr == pytest.approx(1 / 3)
-    assert other.disagreement == (
-        "the harness reports a standard error of 0.142134, its samples give 0.333333"
-    )
+    assert other.disagreement == ("the harness reports a standard error of 0.142134, its samples give 0.333333")
 
 
 def test_what_is_no_mean_stays_the_harness_s() -> None:
@@ -92,10 +90,16 @@ def test_requests_are_found_by_their_prompts(tmp_path: Path) -> None:
     """Tokens and latency of a sample are the sums over its requests; equal prompts come in turn."""
 
     def line(prompt: str, tokens: int, status: int = 200) -> str:
-        return json.dumps({
-            "status": status, "prompt": xxh3_64_hexdigest(prompt.encode()), "seconds": 0.5,
-            "tokens_in": tokens, "tokens_out": 2, "finish": "stop",
-        })  # fmt: skip
+        return json.dumps(
+            {
+                "status": status,
+                "prompt": xxh3_64_hexdigest(prompt.encode()),
+                "seconds": 0.5,
+                "tokens_in": tokens,
+                "tokens_out": 2,
+                "finish": "stop",
+            }
+        )
 
     path = tmp_path / "requests.jsonl"
     lines = [
@@ -109,8 +113,11 @@ def test_requests_are_found_by_their_prompts(tmp_path: Path) -> None:
     path.write_text("\n".join(lines))
     requests = Requests(path)
     assert requests.take(["a", "b"]) == {
-        "tokens_in": 3, "tokens_out": 4, "latency": 1.0, "finish_reason": "stop",
-    }  # fmt: skip
+        "tokens_in": 3,
+        "tokens_out": 4,
+        "latency": 1.0,
+        "finish_reason": "stop",
+    }
     assert requests.take(["a"])["tokens_in"] == 4
     assert requests.take(["c"])["tokens_in"] == 9
     assert requests.take(["a"]) == {}

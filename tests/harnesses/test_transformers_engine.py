@@ -37,9 +37,7 @@ EVALFILE = """\
 
 
 @pytest.fixture
-def workspace(
-    bench: Bench, transformers: Environment, write_tiny_model: Callable[[Path], None]
-) -> Bench:
+def workspace(bench: Bench, transformers: Environment, write_tiny_model: Callable[[Path], None]) -> Bench:
     """A workspace with a tiny model, and the packages installed already."""
     write_tiny_model(bench.root / "acme" / "tiny")
     bench.env["HF_HOME"] = str(bench.root / "hf")

@@ -42,23 +42,27 @@ EVAL = """\
         executor  = {where}
     }}
 """
-IMAGED = SUMS.replace(
-    "    benchmark sums {\n", '    benchmark sums {\n        image = "acme/evals@sha256:4567"\n'
-)
+IMAGED = SUMS.replace("    benchmark sums {\n", '    benchmark sums {\n        image = "acme/evals@sha256:4567"\n')
 KEY = "what the endpoint asks"
 
 
 def bench_on(
-    root: Path, service: Lepton, cells: int, far: str = "", deployment: str = "",
+    root: Path,
+    service: Lepton,
+    cells: int,
+    far: str = "",
+    deployment: str = "",
     where: str = "far",
-) -> Bench:  # fmt: skip
+) -> Bench:
     """A workspace whose cells are evaluated on Lepton."""
     bench = Bench(root)
     here = {"url": service.url, "here": service.volume, "python": sys.executable, "more": far}
     bench.evalfile(
-        FAR.format(**here), MODEL.format(more=deployment), IMAGED if where == "far" else SUMS,
+        FAR.format(**here),
+        MODEL.format(more=deployment),
+        IMAGED if where == "far" else SUMS,
         EVAL.format(cells=cells, where=where),
-    )  # fmt: skip
+    )
     bench.env |= {"LEPTON_TOKEN": TOKEN, "ENDPOINT_KEY": KEY}
     bench.sums(10)
     return bench

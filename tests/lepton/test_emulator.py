@@ -18,9 +18,7 @@ JOB = {
         "container": {"image": "image@sha256:0", "command": ["/bin/sh", "-c", "echo said"]},
     },
 }
-SERVER = (
-    "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"
-)
+SERVER = "import http.server as s; s.HTTPServer(('', 8000), s.SimpleHTTPRequestHandler).serve_forever()"
 
 
 def ask(service: Lepton, method: str, path: str, body: Any = None, token: str = TOKEN) -> Any:
@@ -49,9 +47,15 @@ def state(service: Lepton, id: str) -> str:
 def endpoint(*command: str, **component: Any) -> dict[str, Any]:
     """The body of an endpoint."""
     own = {
-        "name": "default", "image": "image", "command": [*command], "min_replicas": 1, "max_replicas": 1,
-        "ports": [{"container_port": 8000}], "resource_shape": "cpu.small", **component,
-    }  # fmt: skip
+        "name": "default",
+        "image": "image",
+        "command": [*command],
+        "min_replicas": 1,
+        "max_replicas": 1,
+        "ports": [{"container_port": 8000}],
+        "resource_shape": "cpu.small",
+        **component,
+    }
     spec = {"components": [own], "api_tokens": [{"value": "open"}]}
     return {"metadata": {"name": "served"}, "spec": spec}
 
@@ -138,9 +142,7 @@ def test_endpoint(service: Lepton) -> None:
     """An endpoint listens on its own port, and is reached by those who have its token."""
     ask(service, "POST", "/endpoints", endpoint("python3", "-c", SERVER))
     until(lambda: service.client("client.deployment.get('served')")["status"]["state"] == "Ready")
-    url = service.client("client.deployment.get('served')")["status"]["endpoint"][
-        "external_endpoint"
-    ]
+    url = service.client("client.deployment.get('served')")["status"]["endpoint"]["external_endpoint"]
     head = {"Authorization": "Bearer open"}
     with urllib.request.urlopen(urllib.request.Request(url, headers=head)) as reply:
         assert reply.status == 200

@@ -31,9 +31,14 @@ def of_job(told: dict[str, Any]) -> Seen:
     meta, spec = told["metadata"], told["spec"]
     [group] = spec["affinity"]["allowed_dedicated_node_groups"]
     return Seen(
-        meta["id"], meta["name"], told["status"]["state"], meta["labels"][JOB],
-        shape=spec["resource_shape"], group=group, secrets=secrets_of(spec),
-    )  # fmt: skip
+        meta["id"],
+        meta["name"],
+        told["status"]["state"],
+        meta["labels"][JOB],
+        shape=spec["resource_shape"],
+        group=group,
+        secrets=secrets_of(spec),
+    )
 
 
 def of_endpoint(told: dict[str, Any]) -> Seen:
@@ -42,10 +47,15 @@ def of_endpoint(told: dict[str, Any]) -> Seen:
     wanted = spec["resource_requirement"]
     [group] = wanted["affinity"]["allowed_dedicated_node_groups"]
     return Seen(
-        meta["name"], meta["name"], status["state"], url=status["endpoint"]["external_endpoint"],
-        shape=wanted["resource_shape"], group=group, replicas=status["ready_replicas"],
+        meta["name"],
+        meta["name"],
+        status["state"],
+        url=status["endpoint"]["external_endpoint"],
+        shape=wanted["resource_shape"],
+        group=group,
+        replicas=status["ready_replicas"],
         secrets=secrets_of(spec),
-    )  # fmt: skip
+    )
 
 
 def secrets_of(spec: dict[str, Any]) -> tuple[str, ...]:
@@ -56,9 +66,7 @@ def secrets_of(spec: dict[str, Any]) -> tuple[str, ...]:
 
 def test_same_view(root: Path, service: Lepton) -> None:
     """Every field of jobs, endpoints, secrets, events, logs, node groups and shapes is the same to both."""
-    bench = bench_on(
-        root, service, 2, deployment='env = { A_KEY = secret("A_KEY") }\n replicas = 2'
-    )
+    bench = bench_on(root, service, 2, deployment='env = { A_KEY = secret("A_KEY") }\n replicas = 2')
     bench.edit(dedent(IMAGED), dedent(HELD))
     go = root.parent / "go"
     bench.job(f"while ! test -e {go}; do sleep 0.1; done\n{SCORED}")

@@ -56,9 +56,7 @@ def test_asked_again(api: Api, service: Lepton, kind: str, calls: int) -> None:
 def test_given_up(api: Api, service: Lepton) -> None:
     """What fails every time is told in the API's own words, after some tries."""
     service.fault("GET", JOBS, status=500, times=TRIES, message="the database is gone")
-    with pytest.raises(
-        ConnectionError, match=r"executor far: Lepton at .* failed: GET /jobs: the database"
-    ):
+    with pytest.raises(ConnectionError, match=r"executor far: Lepton at .* failed: GET /jobs: the database"):
         api.jobs()
     assert len(service.calls()) == TRIES
 
@@ -81,16 +79,12 @@ def test_refused(api: Api, service: Lepton, status: int, message: str, said: str
     assert len(service.calls()) == 1
 
 
-@pytest.mark.parametrize(
-    "ask", [Api.jobs, Api.secrets, lambda api: api.check_shape("cpu.small", "job")]
-)
+@pytest.mark.parametrize("ask", [Api.jobs, Api.secrets, lambda api: api.check_shape("cpu.small", "job")])
 @pytest.mark.parametrize("page", ["<html>Log in</html>", {"error": "none of ours"}, None])
 def test_not_lepton(api: Api, service: Lepton, ask: Callable[[Api], object], page: object) -> None:
     """What answers all requests with something else, as a proxy may with its page, is told as that."""
     service.fault("GET", ".*", "page", page=page, times=TRIES)
-    with pytest.raises(
-        OSError, match=r"as `workspace` or `url` says it.* does not answer as Lepton"
-    ):
+    with pytest.raises(OSError, match=r"as `workspace` or `url` says it.* does not answer as Lepton"):
         ask(api)
 
 
@@ -104,7 +98,5 @@ def test_pages(api: Api, service: Lepton) -> None:
     for key in ("0123456789ab", "ba9876543210"):
         for at in range(5):
             labels = {"evalmake-workspace": key, "evalmake-job": f"job.{at}"}
-            api.client.ask(
-                "POST", JOBS, {"metadata": {"name": f"job-{at}", "labels": labels}, "spec": spec}
-            )
+            api.client.ask("POST", JOBS, {"metadata": {"name": f"job-{at}", "labels": labels}, "spec": spec})
     assert [one.job for one in api.jobs()] == [f"job.{at}" for at in range(5)]

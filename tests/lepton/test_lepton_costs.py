@@ -64,9 +64,7 @@ def test_after_a_kill(root: Path, service: Lepton) -> None:
     """A job's and an endpoint's time is whole although the build that began them was killed."""
     bench = slow_bench(root, service, 1)
     go = root.parent / "go"
-    bench.job(
-        f"""while ! test -e {go}; do sleep 0.1; done; echo '{{"accuracy": 1}}' > $EVALMAKE_OUT/scores.json\n"""
-    )
+    bench.job(f"""while ! test -e {go}; do sleep 0.1; done; echo '{{"accuracy": 1}}' > $EVALMAKE_OUT/scores.json\n""")
     build = bench.start()
     wait_for(lambda: any(service.volume.glob("*/*/started")) or build.poll() is not None)
     kill(build.pid)

@@ -17,9 +17,7 @@ CHAT = "/v1/chat/completions"
 
 
 def _rights(server: Any, **body: Any) -> list[bool]:
-    return [
-        server.say(prompt, **body) == right for prompt, right in zip(PROMPTS, RIGHT, strict=True)
-    ]
+    return [server.say(prompt, **body) == right for prompt, right in zip(PROMPTS, RIGHT, strict=True)]
 
 
 @pytest.mark.parametrize("skill", [0.0, 0.2, 0.55, 0.9, 1.0])

@@ -103,16 +103,12 @@ def test_a_signal_ends_the_server(start: Callable[..., Any], number: signal.Sign
 def test_the_name_is_listed_and_echoed(mock: Any) -> None:
     """Whatever name the request gives."""
     server = mock(name="apprentice")
-    reply = server.ask(
-        "/v1/chat/completions", model="other", messages=[{"role": "user", "content": "hi"}]
-    )
+    reply = server.ask("/v1/chat/completions", model="other", messages=[{"role": "user", "content": "hi"}])
     assert reply["model"] == "apprentice"
 
 
 def test_the_server_imports_little() -> None:
     """It starts fast because it loads no web framework and no validation library."""
     code = "import sys, evalmake.mock.__main__; print(*sys.modules)"
-    run = subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
-    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert not {"aiohttp", "pydantic", "httpx", "click", "lark"} & set(run.stdout.split())

@@ -17,9 +17,9 @@ PATH = "/v1/completions"
 
 def _scored(server: Any, context: str, continuation: str) -> list[float]:
     """The log-probabilities of a continuation, taken as lm-evaluation-harness takes them."""
-    logprobs = server.ask(
-        PATH, prompt=context + continuation, echo=True, logprobs=1, max_tokens=1, temperature=0
-    )["choices"][0]["logprobs"]
+    logprobs = server.ask(PATH, prompt=context + continuation, echo=True, logprobs=1, max_tokens=1, temperature=0)[
+        "choices"
+    ][0]["logprobs"]
     values: list[float] = logprobs["token_logprobs"][len(pieces(context)) : -1]
     return values
 
@@ -41,9 +41,7 @@ CONTEXTS = [
 
 @pytest.mark.parametrize("skill", [0.0, 1.0])
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_the_greedy_answer_is_the_likeliest_continuation(
-    mock: Any, context: str, skill: float
-) -> None:
+def test_the_greedy_answer_is_the_likeliest_continuation(mock: Any, context: str, skill: float) -> None:
     """Echoed after its prompt it scores near 0, right or wrong, and all else scores lower."""
     server = mock(skill=skill)
     answer = _greedy(server, context)
@@ -94,13 +92,9 @@ def test_echo_has_openais_legacy_shape(mock: Any, most: int) -> None:
     assert usage["completion_tokens"] == most
     assert logprobs["token_logprobs"][0] is logprobs["top_logprobs"][0] is None
     assert all(value < 0 for value in logprobs["token_logprobs"][1:])
-    ends = [
-        offset + len(token) for offset, token in zip(logprobs["text_offset"], tokens, strict=True)
-    ]
+    ends = [offset + len(token) for offset, token in zip(logprobs["text_offset"], tokens, strict=True)]
     assert [0, *ends] == [*logprobs["text_offset"], len(choice["text"])]
-    for token, value, top in list(
-        zip(tokens, logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True)
-    )[1:]:
+    for token, value, top in list(zip(tokens, logprobs["token_logprobs"], logprobs["top_logprobs"], strict=True))[1:]:
         assert top[token] == value
         assert len(top) in (2, 3)
 
@@ -109,9 +103,7 @@ def test_a_likely_token_is_the_top_token_and_an_unlikely_one_is_not(mock: Any) -
     """So `is_greedy`, which compares a token with the best one, is right."""
     server = mock()
     for continuation, greedy in ((" 7", True), (" 9", False)):
-        reply = server.ask(
-            PATH, prompt="3 + 4 =" + continuation, echo=True, logprobs=1, max_tokens=0
-        )
+        reply = server.ask(PATH, prompt="3 + 4 =" + continuation, echo=True, logprobs=1, max_tokens=0)
         top = reply["choices"][0]["logprobs"]["top_logprobs"][-1]
         assert (max(top, key=lambda token: top[token]) == continuation) is greedy
 
@@ -185,8 +177,6 @@ def test_embeddings_of_like_texts_are_near(mock: Any) -> None:
 
 def test_embeddings_come_as_base64_too(mock: Any) -> None:
     """As OpenAI's own client asks for them: 32-bit floats."""
-    (floats,), (text,) = (
-        _vectors(mock(), input="hello there", encoding_format=form) for form in ("float", "base64")
-    )
+    (floats,), (text,) = (_vectors(mock(), input="hello there", encoding_format=form) for form in ("float", "base64"))
     decoded = array.array("f", base64.b64decode(text))  # type: ignore[arg-type]
     assert list(decoded) == pytest.approx(floats)

@@ -61,9 +61,7 @@ _SUMS = st.recursive(
     lambda parts: st.tuples(parts, st.sampled_from("+-*"), parts).map(
         lambda it: (
             f"({it[0][0]} {it[1]} {it[2][0]})",
-            {"+": Fraction.__add__, "-": Fraction.__sub__, "*": Fraction.__mul__}[it[1]](
-                it[0][1], it[2][1]
-            ),
+            {"+": Fraction.__add__, "-": Fraction.__sub__, "*": Fraction.__mul__}[it[1]](it[0][1], it[2][1]),
         )
     ),
     max_leaves=12,
@@ -93,9 +91,7 @@ def test_no_text_breaks_the_solver(text: str) -> None:
 
 @pytest.mark.parametrize("option", ["{}) {}", "{}. {}", "({}) {}", "  {}) {}"])
 @given(st.lists(st.integers(0, 500), min_size=2, max_size=8, unique=True), st.data())
-def test_the_letter_of_the_computed_value_is_right(
-    option: str, values: list[int], data: st.DataObject
-) -> None:
+def test_the_letter_of_the_computed_value_is_right(option: str, values: list[int], data: st.DataObject) -> None:
     """In every format of options the letter beside the value is the answer."""
     place = data.draw(st.integers(0, len(values) - 1))
     lines = [option.format("ABCDEFGH"[index], value) for index, value in enumerate(values)]
@@ -147,13 +143,9 @@ _GRADED = "Expected answer: {}\nAnswer given: {}\n{}"
         ("", "anything", False),
     ],
 )
-def test_a_judge_grades_by_whether_the_expected_answer_is_contained(
-    expected: str, given_: str, right: bool
-) -> None:
+def test_a_judge_grades_by_whether_the_expected_answer_is_contained(expected: str, given_: str, right: bool) -> None:
     """Both ways to ask for a grade get the grade in their form."""
-    scored = read_question(
-        _GRADED.format(expected, given_, "Reply with only a number from 0 to 1.")
-    )
+    scored = read_question(_GRADED.format(expected, given_, "Reply with only a number from 0 to 1."))
     graded = read_question(_GRADED.format(expected, given_, "End with GRADE: and your verdict."))
     assert (scored.right, scored.form) == ("1" if right else "0", "{}")
     assert (graded.right, graded.form) == ("CORRECT" if right else "INCORRECT", "GRADE: {}")

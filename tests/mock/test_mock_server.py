@@ -19,8 +19,7 @@ Start = Callable[..., tuple["subprocess.Popen[str]", int]]
 
 _WITHOUT_UVLOOP = (
     "-c",
-    "import sys; sys.modules['uvloop'] = None; "
-    "from evalmake.mock.__main__ import main; sys.exit(main())",
+    "import sys; sys.modules['uvloop'] = None; from evalmake.mock.__main__ import main; sys.exit(main())",
 )
 
 
@@ -135,9 +134,7 @@ def test_a_completion_streams(port: int) -> None:
     """The parts join to the text; without `include_usage` there is no usage."""
     body = {"prompt": "Once", "stream": True, "temperature": 0}
     events = _events(_call(port, "POST", "/v1/completions", json.dumps(body))[1])
-    plain = json.loads(
-        _call(port, "POST", "/v1/completions", json.dumps({**body, "stream": False}))[1]
-    )
+    plain = json.loads(_call(port, "POST", "/v1/completions", json.dumps({**body, "stream": False}))[1])
     assert "".join(event["choices"][0]["text"] for event in events) == plain["choices"][0]["text"]
     assert events[-1]["choices"][0]["finish_reason"] == "stop"
     assert all("usage" not in event for event in events)

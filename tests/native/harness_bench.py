@@ -31,9 +31,7 @@ class Raw:
 
     def response(self) -> web.Response:
         """A response to send: each can be sent only once."""
-        return web.Response(
-            status=self.status, text=self.text, content_type=self.kind, headers=self.headers
-        )
+        return web.Response(status=self.status, text=self.text, content_type=self.kind, headers=self.headers)
 
 
 HANG_UP = Raw(status=0)

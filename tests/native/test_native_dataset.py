@@ -82,9 +82,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD)
-def test_bad_data_names_file_and_line(
-    tmp_path: Path, name: str, content: str, message: str
-) -> None:
+def test_bad_data_names_file_and_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     """A mistake in a file is told with the file and the line it is in."""
     (tmp_path / name).write_text(content)
     with pytest.raises(TaskError) as caught:

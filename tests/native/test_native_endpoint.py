@@ -42,10 +42,7 @@ def test_trouble_errs_the_sample(native: Native, reply: Reply, error: str) -> No
     native.server.answer = lambda body: reply if body["messages"][0]["content"] == "n1" else "x"
     run = native(questions(3))
     assert run.status == 4
-    assert run.err == (
-        "error: 2 of 3 samples were scored, and 100% must be;"
-        f" the most common reason (1): {error}\n"
-    )
+    assert run.err == (f"error: 2 of 3 samples were scored, and 100% must be; the most common reason (1): {error}\n")
     assert (run.samples[1]["error"], run.samples[1]["scores"]) == (error, {})
     assert run.scores["status"] == "partial"
     assert run.headline["value"] == 0
@@ -77,9 +74,7 @@ def test_odd_replies_are_still_the_models(native: Native, reply: Body, text: str
 
 def test_coverage_tolerates_errors(native: Native) -> None:
     """A run that covers enough succeeds; its errors are told apart."""
-    native.server.answer = lambda body: (
-        refusal(400) if body["messages"][0]["content"] == "n1" else "0"
-    )
+    native.server.answer = lambda body: refusal(400) if body["messages"][0]["content"] == "n1" else "0"
     run = native(questions(4), coverage=0.75)
     assert run.status == 0, run.err
     assert run.out == "accuracy 0.3333 +/- 0.3333 (3 of 4 scored)\n"
@@ -89,10 +84,12 @@ def test_coverage_tolerates_errors(native: Native) -> None:
 ABORTS = [
     (refusal(404, "no such model"), "HTTP 404: no such model"),
     (refusal(307, "", Location="https://x/"), "HTTP 307: (empty)"),
-    (gateway(400, f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
-     f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
+    (
+        gateway(400, f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
+        f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key",
+    ),
     (gateway(401, "the token is not this evaluation's"), "the token is not this evaluation's"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("reply", "message"), ABORTS)

@@ -50,9 +50,7 @@ def test_the_options_own_tokens_are_summed(likely: Native) -> None:
     assert run.scores["metric"] == "accuracy"
     sent = likely.server.bodies
     assert [body["prompt"] for body in sent] == [f"Capital of France? {o}" for o in RECORD["o"]]
-    assert all(
-        (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 0) for body in sent
-    )
+    assert all((body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 0) for body in sent)
     assert run.samples[0]["tokens_in"] == 4 + 4 + 9
     assert run.scores["usage"]["requests"] == 3
     assert run.scores["usage"]["truncated"] == 0
@@ -66,8 +64,12 @@ def test_white_space_at_the_end_belongs_to_the_option(likely: Native) -> None:
 
 def test_listed_options_are_compared_by_letter(likely: Native) -> None:
     """A prompt that lists the options asks for their letters."""
-    run = likely([RECORD], choices="{o}", prompt="{q}\n{choices}\nAnswer:",
-                 examples=[{"q": "Of Italy?", "a": 0, "o": ["Rome", "Oslo"]}])  # fmt: skip
+    run = likely(
+        [RECORD],
+        choices="{o}",
+        prompt="{q}\n{choices}\nAnswer:",
+        examples=[{"q": "Of Italy?", "a": 0, "o": ["Rome", "Oslo"]}],
+    )
     assert likely.server.bodies[1]["prompt"] == (
         "Of Italy?\nA) Rome\nB) Oslo\nAnswer: A\n\nCapital of France?\nA) Rome\nB) Paris\n"
         "C) A city far to the north\nAnswer: B"
@@ -79,9 +81,7 @@ def test_listed_options_are_compared_by_letter(likely: Native) -> None:
 def test_max_tokens_of_one_where_zero_is_refused(likely: Native) -> None:
     """An endpoint that must generate generates one token, which does not count."""
     echo = likely.server.answer
-    likely.server.answer = lambda body: (
-        echo(body) if body["max_tokens"] else refusal(400, "too few")
-    )
+    likely.server.answer = lambda body: echo(body) if body["max_tokens"] else refusal(400, "too few")
     likely.env["EVALMAKE_CONCURRENCY"] = "1"
     run = likely([RECORD, RECORD], choices="{o}")
     assert run.samples[0]["reply"] == "[-3.0,-2.0,-3.0]"
@@ -90,9 +90,8 @@ def test_max_tokens_of_one_where_zero_is_refused(likely: Native) -> None:
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, {}, {"text_offset": [200], "token_logprobs": [-1.0]}, {"text_offset": [],
-     "token_logprobs": []}],
-)  # fmt: skip
+    [None, {}, {"text_offset": [200], "token_logprobs": [-1.0]}, {"text_offset": [], "token_logprobs": []}],
+)
 def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
     """An endpoint without echo or log-probabilities cannot do this, and the message says so."""
     likely.server.answer = lambda body: {"choices": [{"text": " x", "logprobs": logprobs}]}
@@ -104,9 +103,7 @@ def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
 def test_trouble_errs_the_item(likely: Native) -> None:
     """One option without an answer makes the item errored: it cannot be compared."""
     echo = likely.server.answer
-    likely.server.answer = lambda body: (
-        refusal(503, "busy") if "Paris" in body["prompt"] else echo(body)
-    )
+    likely.server.answer = lambda body: refusal(503, "busy") if "Paris" in body["prompt"] else echo(body)
     run = likely([RECORD], choices="{o}")
     assert run.status == 4
     assert run.samples[0]["error"] == "HTTP 503: busy"

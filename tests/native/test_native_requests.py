@@ -43,8 +43,7 @@ def test_a_null_seed_is_not_sent(native: Native) -> None:
 def test_few_shot_turns(native: Native) -> None:
     """Examples are turns before the question, from files and from the task itself."""
     native.write("shots.jsonl", [{"q": "1?", "a": "one"}])
-    native(examples=["shots.jsonl", {"q": "2?", "a": ["two", "zwei"]}, {"q": "3?", "a": "3"}],
-           fewshot=2)  # fmt: skip
+    native(examples=["shots.jsonl", {"q": "2?", "a": ["two", "zwei"]}, {"q": "3?", "a": "3"}], fewshot=2)
     said = [(turn["role"], turn["content"]) for turn in native.server.bodies[0]["messages"]]
     assert said == [
         ("user", "1?"),
@@ -99,39 +98,38 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"prompt": None}, "task.json: prompt is missing"),
     ({"prompt": 5}, "task.json: prompt: expected text"),
     ({"scorrer": "exact"}, "task.json: unknown key 'scorrer'"),
-    ({"scorer": "best"}, "task.json: scorer: there is no 'best'; there are exact, number, choice,"
-     " contains, regex, f1, python, judge"),
+    (
+        {"scorer": "best"},
+        "task.json: scorer: there is no 'best'; there are exact, number, choice, contains, regex, f1, python, judge",
+    ),
     ({"target": None}, "task.json: the scorer 'exact' needs a target"),
     ({"scorer": "regex"}, "task.json: the scorer 'regex' needs a pattern"),
-    ({"scorer": "regex", "pattern": "("}, "task.json: pattern: not a regular expression: missing ),"
-     " unterminated subpattern at position 0"),
-    ({"extract": "["}, "task.json: extract: not a regular expression: unterminated character set"
-     " at position 0"),
+    (
+        {"scorer": "regex", "pattern": "("},
+        "task.json: pattern: not a regular expression: missing ), unterminated subpattern at position 0",
+    ),
+    ({"extract": "["}, "task.json: extract: not a regular expression: unterminated character set at position 0"),
     ({"scorer": "choice"}, "task.json: the scorer 'choice' needs choices"),
     ({"scorer": "python"}, "task.json: the scorer 'python' needs a scorer_file"),
     ({"scorer": "python", "scorer_file": "no.py"}, "no.py: no such file"),
-    ({"scorer": "python", "scorer_file": "empty.py"}, "empty.py: there is no function 'score';"
-     " there is grade"),
+    ({"scorer": "python", "scorer_file": "empty.py"}, "empty.py: there is no function 'score'; there is grade"),
     ({"scorer": "python", "scorer_file": "torn.py"}, "torn.py:2: '(' was never closed"),
-    ({"scorer": "python", "scorer_file": "raises.py"}, "raises.py: ZeroDivisionError: division by"
-     " zero"),
+    ({"scorer": "python", "scorer_file": "raises.py"}, "raises.py: ZeroDivisionError: division by zero"),
     ({"choices": "{q}"}, "data.jsonl:1: choices: expected a list, and it is '6*7?'"),
     ({"choices": ["{q}"]}, "data.jsonl:1: choices: 1 options; there can be 2 to 26"),
     ({"choices": ["x", "y"]}, "data.jsonl:1: the target '42' is none of the 2 options"),
-    ({"scorer": "number", "target": "{q.x}"}, "data.jsonl:1: the record has no field 'q.x'; it has"
-     " q, a"),
+    ({"scorer": "number", "target": "{q.x}"}, "data.jsonl:1: the record has no field 'q.x'; it has q, a"),
     ({"scorer": "number", "target": "none"}, "data.jsonl:1: the target 'none' holds no number"),
     ({"target": " "}, "data.jsonl:1: the target is empty"),
     ({"fewshot": 2}, "task.json: fewshot is 2, but there are no examples"),
-    ({"fewshot": 2, "examples": [{"q": "", "a": "1"}]}, "fewshot is 2, but there are only 1"
-     " examples"),
+    ({"fewshot": 2, "examples": [{"q": "", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),
     ({"examples": [{"q": "x"}]}, "examples: item 1: the record has no field 'a'; it has q"),
     ({"coverage": 2}, "task.json: coverage: expected a number from 0 to 1"),
     ({"fewshot": -1}, "task.json: fewshot: expected a whole number from 0 up"),
     ({"ignore_case": "no"}, "task.json: ignore_case: expected true or false"),
     ({"files": []}, "task.json: files: expected a list of file names"),
     ({"files": ["gone.csv"]}, "gone.csv: No such file or directory"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("task", "message"), MISTAKES)

@@ -16,10 +16,7 @@ from harness_bench import Body, Native, Reply, question, questions, read_lines, 
 from evalmake.native.record import Progress, Sample
 from evalmake.native.summary import Tally
 
-KEYS = (
-    "id item index input request reply answer target scores error tokens_in tokens_out latency"
-    " finish_reason cluster"
-)
+KEYS = "id item index input request reply answer target scores error tokens_in tokens_out latency finish_reason cluster"
 
 
 def parrot(body: Body) -> Reply:
@@ -189,8 +186,6 @@ def test_help_imports_little(tmp_path: Path) -> None:
         "heavy = {'aiohttp', 'asyncio', 'orjson', 'uvloop', 'dataclasses', 'pyarrow'}\n"
         "print(heavy & set(sys.modules))\n"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert "EVALMAKE_MODEL_URL" in told.stdout
     assert told.stdout.splitlines()[-1] == "set()"

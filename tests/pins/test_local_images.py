@@ -43,9 +43,7 @@ def test_an_image_that_was_built_here(project: Project) -> None:
     assert "@" not in line
 
 
-@pytest.mark.parametrize(
-    "image", [{}, {"RepoDigests": [f"{NAME[:-2]}@{ID}"]}], ids=["absent", "pulled"]
-)
+@pytest.mark.parametrize("image", [{}, {"RepoDigests": [f"{NAME[:-2]}@{ID}"]}], ids=["absent", "pulled"])
 def test_an_image_that_was_not(project: Project, image: dict[str, object]) -> None:
     """An engine that has no such image, or pulled it, changes nothing: its registry must be asked."""
     with scripted(engine(**image)) as server:

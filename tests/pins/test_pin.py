@@ -87,9 +87,7 @@ def test_the_lock_is_for_reading(project: Project, tagged: str) -> None:
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
 
 
-def test_only_users_of_a_moved_pin_are_stale(
-    project: Project, images: Registry, tagged: str
-) -> None:
+def test_only_users_of_a_moved_pin_are_stale(project: Project, images: Registry, tagged: str) -> None:
     """A tag that moved changes nothing until its pin is moved, and then only what runs the image."""
     project.run("pin")
     project.run()
@@ -255,9 +253,7 @@ def test_a_dry_run_names_the_unpinned(project: Project, tagged: str) -> None:
 
 def test_what_must_be_pinned_can_be(project: Project, tagged: str) -> None:
     """`settings { pinned }` fails a build of what is unpinned, not the command that pins it."""
-    project.write(
-        "Evalfile", "settings { pinned = [images] }\n" + EVALFILE.replace("IMAGE", tagged)
-    )
+    project.write("Evalfile", "settings { pinned = [images] }\n" + EVALFILE.replace("IMAGE", tagged))
     assert "[unpinned-input]" in project.run("-n", status=2).stderr
     project.run("pin")
     project.run("-n")

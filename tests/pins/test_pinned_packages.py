@@ -39,12 +39,8 @@ def wheel(folder: Path, version: str) -> None:
     info = f"thing-{version}.dist-info"
     with zipfile.ZipFile(folder / f"thing-{version}-py3-none-any.whl", "w") as archive:
         archive.writestr("thing.py", f"VALUE = {float(version) / 10}\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
 
 
@@ -54,9 +50,12 @@ def wheels(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     folder = tmp_path / "wheels"
     folder.mkdir()
     for name, value in {
-        "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder),
-        "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(folder), "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
-    }.items():  # fmt: skip
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(folder),
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(folder),
+        "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
+    }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("EVALMAKE_ENVIRONMENTS", raising=False)
     wheel(folder, "1.0")
@@ -102,9 +101,7 @@ def test_update_resolves_anew(project: Project, wheels: Path) -> None:
     project.run("pin")
     project.run()
     wheel(wheels, "2.0")
-    assert project.run("pin", "--update").stdout.startswith(
-        "  ~ thing   thing==1.0 -> thing==2.0\n"
-    )
+    assert project.run("pin", "--update").stdout.startswith("  ~ thing   thing==1.0 -> thing==2.0\n")
     assert len(list((project.root / STORE).glob("*/.complete"))) == 1
     said = project.run("-n").stdout
     assert "benchmark.resolved.thing: 1.0 -> 2.0" in said
@@ -140,9 +137,7 @@ def test_a_set_for_another_python_stays(project: Project, wheels: Path) -> None:
     project.run("pin")
     text = (project.root / "Evalfile.lock").read_text()
     project.write("Evalfile.lock", text.replace("(cpython-", "(other-"))
-    assert (
-        "the packages `thing` are not in Evalfile.lock" in project.run("--locked", status=2).stderr
-    )
+    assert "the packages `thing` are not in Evalfile.lock" in project.run("--locked", status=2).stderr
     assert "  + thing" in project.run("pin").stdout
     pins = json.loads((project.root / "Evalfile.lock").read_text())["pins"]
     assert sorted(name.split("(")[1].split("-")[0] for name in pins) == ["cpython", "other"]

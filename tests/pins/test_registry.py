@@ -42,9 +42,7 @@ def login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Login:
     return write
 
 
-def helper(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, user: str, secret: str
-) -> None:
+def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, user: str, secret: str) -> None:
     """Put a credential helper called `tests` on the PATH, which knows one host."""
     folder.mkdir()
     program = folder / "docker-credential-tests"
@@ -143,9 +141,7 @@ TOKENS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("entry", "method", "sent"), [t[1:] for t in TOKENS], ids=[t[0] for t in TOKENS]
-)
+@pytest.mark.parametrize(("entry", "method", "sent"), [t[1:] for t in TOKENS], ids=[t[0] for t in TOKENS])
 def test_a_token_from_where_the_registry_says(
     login: Login, entry: dict[str, str], method: str, sent: str | None
 ) -> None:

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 from evalmake.planner import aggregates as agg
 from evalmake.planner.statistics import Estimate, mean_se, t_interval
 
-VECTORS: dict[str, Any] = json.loads(
-    Path(__file__).with_name("statistics_vectors.json").read_text()
-)
+VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 
 
 def exactly(value: Any) -> Any:

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 from evalmake.planner import comparisons as comp
 
-VECTORS: dict[str, Any] = json.loads(
-    Path(__file__).with_name("statistics_vectors.json").read_text()
-)
+VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 PAIRED = {row["name"]: row for row in VECTORS["paired"]}
 p_values = st.lists(st.floats(0, 1), max_size=20)
 
@@ -59,9 +57,7 @@ def test_only_equal_sets_are_paired() -> None:
         comp.paired([], [])
 
 
-@pytest.mark.parametrize(
-    "row", VECTORS["mcnemar_counts"], ids=lambda row: f"{row['a_only']}:{row['b_only']}"
-)
+@pytest.mark.parametrize("row", VECTORS["mcnemar_counts"], ids=lambda row: f"{row['a_only']}:{row['b_only']}")
 def test_mcnemar(row: dict[str, Any]) -> None:
     """The exact and the mid-p test agree with the table, whichever model comes first."""
     found = comp.mcnemar(row["a_only"], row["b_only"])
@@ -87,9 +83,7 @@ def _both_ways(row: dict[str, Any]) -> list[tuple[list[int], list[int]]]:
     return [(row["a"], row["b"]), (row["b"], row["a"])]
 
 
-@pytest.mark.parametrize(
-    "row", VECTORS["two_independent_proportions"], ids=lambda r: f"{r['k1']}-{r['k2']}"
-)
+@pytest.mark.parametrize("row", VECTORS["two_independent_proportions"], ids=lambda r: f"{r['k1']}-{r['k2']}")
 def test_independent_proportions(row: dict[str, Any]) -> None:
     """Wald's error, Newcombe's interval and Fisher's p agree with the table."""
     found = comp.independent_proportions(row["k1"], row["n1"], row["k2"], row["n2"])

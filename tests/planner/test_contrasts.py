@@ -15,9 +15,7 @@ from evalmake.planner.comparisons import holm, mde_paired
 from evalmake.planner.contrasts import Contrast, Item, adjusted, contrast
 from evalmake.planner.results import Result, ResultSet, Score
 
-VECTORS: dict[str, Any] = json.loads(
-    Path(__file__).with_name("statistics_vectors.json").read_text()
-)
+VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 PAIRED = {row["name"]: row for row in VECTORS["paired"]}
 
 
@@ -159,11 +157,22 @@ def result(model: str, seed: int, value: float | None, **axes: Any) -> Result:
     """One run of the eval `grid`."""
     cell = {"model": model, **axes, "seed": seed}
     return Result(
-        name="/".join(map(str, ("grid", *cell.values()))), eval="grid", axes=tuple(cell.items()),
-        model=model, benchmark="sums", seed=seed, metric="accuracy", scores=(Score("accuracy", value),),
-        action="xxh128:00", attempt=1, attempts=1, reused=False, started="2026-08-21T14:02:00Z",
-        seconds=1.0, usage={},
-    )  # fmt: skip
+        name="/".join(map(str, ("grid", *cell.values()))),
+        eval="grid",
+        axes=tuple(cell.items()),
+        model=model,
+        benchmark="sums",
+        seed=seed,
+        metric="accuracy",
+        scores=(Score("accuracy", value),),
+        action="xxh128:00",
+        attempt=1,
+        attempts=1,
+        reused=False,
+        started="2026-08-21T14:02:00Z",
+        seconds=1.0,
+        usage={},
+    )
 
 
 def report(*results: Result, compare: str = "a") -> ResultSet:

@@ -49,17 +49,13 @@ def test_order_of_keys_does_not_matter(value: dict[str, object]) -> None:
     assert digest(walk(value)) == digest(walk(turned))
 
 
-@pytest.mark.parametrize(
-    "pair", [(1, 1.0), (1, "1"), (1, True), (None, "None"), ([], {}), ("", None)]
-)
+@pytest.mark.parametrize("pair", [(1, 1.0), (1, "1"), (1, True), (None, "None"), ([], {}), ("", None)])
 def test_look_alikes_differ(pair: tuple[object, object]) -> None:
     """Values of different types never share a digest."""
     assert digest(walk(pair[0])) != digest(walk(pair[1]))
 
 
-@pytest.mark.parametrize(
-    "value", [SecretRef("KEY"), {"a": [SecretRef("KEY")]}, object(), Symbol("x")]
-)
+@pytest.mark.parametrize("value", [SecretRef("KEY"), {"a": [SecretRef("KEY")]}, object(), Symbol("x")])
 def test_what_has_no_identity_raises(value: object) -> None:
     """A secret anywhere in a value ends the walk."""
     with pytest.raises(TypeError, match="has no digest"):
@@ -68,9 +64,7 @@ def test_what_has_no_identity_raises(value: object) -> None:
 
 def test_paths_and_spellings_are_no_identity() -> None:
     """A file's place and a duration's spelling do not count, its content and length do."""
-    here, there = (
-        Files((File(name, "ab" * 32, Path(name)),), single=True) for name in ("/a/x", "/b/y")
-    )
+    here, there = (Files((File(name, "ab" * 32, Path(name)),), single=True) for name in ("/a/x", "/b/y"))
     assert list(walk(here)) == list(walk(there))
     assert list(walk(Duration.parse("90s"))) == list(walk(Duration.parse("1m30s")))
     assert list(walk(Size.parse("1KiB"))) == list(walk(Size.parse("1024B")))
@@ -79,13 +73,8 @@ def test_paths_and_spellings_are_no_identity() -> None:
 
 def test_differences_name_the_path_and_both_values() -> None:
     """The explanation is the difference of two walks; counts of containers only when alone."""
-    before, now = (
-        {"params": {"temperature": t}, "stop": s} for t, s in ((0.7, ["a"]), (0.6, ["a", "b"]))
-    )
-    found = [
-        (d.path, readable(d.before), readable(d.now))
-        for d in differences(dict(walk(before)), dict(walk(now)))
-    ]
+    before, now = ({"params": {"temperature": t}, "stop": s} for t, s in ((0.7, ["a"]), (0.6, ["a", "b"])))
+    found = [(d.path, readable(d.before), readable(d.now)) for d in differences(dict(walk(before)), dict(walk(now)))]
     assert found == [("params.temperature", "0.7", "0.6"), ("stop[1]", "(none)", "b")]
 
 
@@ -95,8 +84,9 @@ def test_a_moved_image_is_told_from_the_old() -> None:
     assert readable(f"str:{name}{'a1' * 32}") == f"{name}a1a1a1a1a1a1"
     long = [readable(f"str:{'group/' * 20}{name}{digit * 64}") for digit in "ab"]
     assert [text.endswith(f"sha256:{digit * 12}'") for text, digit in zip(long, "ab", strict=True)] == [
-        True, True,
-    ]  # fmt: skip
+        True,
+        True,
+    ]
 
 
 def test_an_action_is_its_parts() -> None:

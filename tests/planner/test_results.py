@@ -140,9 +140,7 @@ def test_a_clustered_share_stays_inside() -> None:
     assert differences.low < 0
 
 
-@pytest.mark.parametrize(
-    "certain", [clustered(0.5, 0.0, 100, 10), score(0.37, 0.0, 100), score(1.0, 0.0)]
-)
+@pytest.mark.parametrize("certain", [clustered(0.5, 0.0, 100, 10), score(0.37, 0.0, 100), score(1.0, 0.0)])
 def test_scores_that_do_not_vary_prove_no_certainty(certain: Score) -> None:
     """A standard error of 0 gives no interval, and a gate that asks for one is not judged."""
     for runs in ([certain], [certain] * 3):
@@ -266,14 +264,10 @@ def test_confidence_asks_for_the_whole_interval() -> None:
     assert judge(">=", 0.70, *runs).met is True
     unsure = judge(">=", 0.70, *runs, confidence=0.95)
     assert unsure.met is False
-    assert unsure.message == (
-        "accuracy is 0.725 +/- 0.042, at least 0.70, but not with 95% confidence: [0.683, 0.764]"
-    )
+    assert unsure.message == ("accuracy is 0.725 +/- 0.042, at least 0.70, but not with 95% confidence: [0.683, 0.764]")
     sure = judge(">=", 0.65, *runs, confidence=0.95)
     assert sure.met is True
-    assert sure.message == (
-        "accuracy is 0.725 +/- 0.042, at least 0.65 with 95% confidence: [0.683, 0.764]"
-    )
+    assert sure.message == ("accuracy is 0.725 +/- 0.042, at least 0.65 with 95% confidence: [0.683, 0.764]")
     below = judge(">=", 0.75, *runs, confidence=0.95)
     assert (below.met, below.message) == (False, "accuracy is 0.725 +/- 0.042, below 0.75")
 
@@ -323,9 +317,7 @@ def test_the_parts_of_a_gate(scores: list[Score], detail: str) -> None:
 # --- The table -----------------------------------------------------------------------------------
 
 
-def result(
-    eval: str, model: str, benchmark: str, seed: int, value: float, **axes: Scalar
-) -> Result:
+def result(eval: str, model: str, benchmark: str, seed: int, value: float, **axes: Scalar) -> Result:
     """One run with one score; extra axes as given."""
     cell: dict[str, Scalar] = {"model": model, "benchmark": benchmark, **axes, "seed": seed}
     return Result(

@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from evalmake.planner import statistics as stat
 
-VECTORS: dict[str, Any] = json.loads(
-    Path(__file__).with_name("statistics_vectors.json").read_text()
-)
+VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 near = pytest.approx
 probabilities = st.floats(1e-6, 1 - 1e-6)
 
@@ -104,9 +102,7 @@ def test_what_harnesses_report_is_recognised(row: dict[str, Any]) -> None:
     found = stat.mean_se(scores)
     assert (found.mean, found.stderr) == (exactly(row["value"]), exactly(row["stderr"]))
     assert stat.is_binary(row["value"], row["stderr"], row["n"])
-    assert stat.interval_from(row["value"], row["stderr"], row["n"]) == exactly(
-        stat.interval(scores)
-    )
+    assert stat.interval_from(row["value"], row["stderr"], row["n"]) == exactly(stat.interval(scores))
 
 
 def test_pseudo_replication_is_not_taken_for_items() -> None:

@@ -122,9 +122,7 @@ def world() -> Iterator[World]:
             os.environ.pop("EVALMAKE_TEST_LEVEL", None)
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEPS, max_size=8))
 def test_an_answer_means_that_nothing_is_stale(
     steps: list[tuple[str, str, str]], capsys: pytest.CaptureFixture[str]

@@ -21,10 +21,35 @@ EXAMPLES = Path(__file__).parents[2] / "Evalfiles"
 TEXTS = [path.read_text() for path in sorted(EXAMPLES.glob("*.evalfile"))]
 TOKEN = re.compile(r'"[^"\n]*"|[\w.%-]+|[^\s\w]|\n')
 VALUES = (
-    "0", "-1", "1.5", '"text"', "none", "true", "[]", "[1, 1]", "{}", "{ a = none }", "90s", "16GiB", "95%",
-    "1..3", "3..1", "bare", "LIMIT", 'secret("KEY")', 'env("NONE_SUCH")', 'file("none")', "sha256:12", '"${LIMIT}"',
-    '"${model}"', "[[1], { a = [b] }]", '"https://u:p@host"', "[secret(\"KEY\")]", "1e400", "9" * 30,
-)  # fmt: skip
+    "0",
+    "-1",
+    "1.5",
+    '"text"',
+    "none",
+    "true",
+    "[]",
+    "[1, 1]",
+    "{}",
+    "{ a = none }",
+    "90s",
+    "16GiB",
+    "95%",
+    "1..3",
+    "3..1",
+    "bare",
+    "LIMIT",
+    'secret("KEY")',
+    'env("NONE_SUCH")',
+    'file("none")',
+    "sha256:12",
+    '"${LIMIT}"',
+    '"${model}"',
+    "[[1], { a = [b] }]",
+    '"https://u:p@host"',
+    '[secret("KEY")]',
+    "1e400",
+    "9" * 30,
+)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +102,7 @@ def mistakes(path: Path) -> Sequence[Diagnostic]:
     return ()
 
 
-LIMITS = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+LIMITS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @LIMITS

@@ -19,9 +19,7 @@ def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
             'adapter = { system = "of the model", params = { a = 1, b = 1 }, strip_reasoning = true }',
         ),
         SUMS.replace("harness =", "adapter = { params = { b = 2, c = 2 } }\n harness ="),
-        ASKED.replace(
-            "model ", 'adapter = { system = "of the eval", params = { c = 3 } }\n model '
-        ),
+        ASKED.replace("model ", 'adapter = { system = "of the eval", params = { c = 3 } }\n model '),
     )
     bench.sums(1)
     assert bench.run().status == 0
@@ -42,9 +40,7 @@ def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
         assert bench.run().status == 0
         before = stats(mock)["requests"]
 
-        bench.edit(
-            "retry = 2", "retry = 3, log = 4, timeout = 9s, cache = false, client_errors = true"
-        )
+        bench.edit("retry = 2", "retry = 3, log = 4, timeout = 9s, cache = false, client_errors = true")
         assert "nothing to do" in bench.run().out
         bench.edit("retry = 3", "strip_reasoning = true")
         bench.edit("cache = false, ", "")

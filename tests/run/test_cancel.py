@@ -31,9 +31,7 @@ class Partly(FakeExecutor):
         self.closed = True
 
 
-def test_cannot_be_cancelled(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_cannot_be_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """That is said of each such job, which stays on record; the others are ended all the same."""
     bench.evalfile(TRIED)
     bench.job("true\n")

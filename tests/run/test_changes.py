@@ -80,9 +80,7 @@ def test_one_value_of_one_when(built: Bench) -> None:
     assert "params.top_p   0.9 -> 0.8   Evalfile:" in why
     assert "4 ran, 4 reused" in built.run().out
     built.edit("top_p = 0.8", "top_p = 0.9")
-    assert "to run" not in built.run("-n").out.replace("nothing to run", ""), (
-        "old results count again"
-    )
+    assert "to run" not in built.run("-n").out.replace("nothing to run", ""), "old results count again"
 
 
 @pytest.mark.parametrize(

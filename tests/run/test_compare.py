@@ -58,9 +58,7 @@ def test_paired_over_the_items(bench: Bench) -> None:
     assert (found["sums"]["items"], found["sums"]["test"]) == (30, "McNemar")
     assert found["sums"]["p"] == found["sums"]["p_holm"] < 0.001
     assert found["bare"]["difference"] is None
-    assert found["bare"]["note"] == "grid/high/bare/0 left no accuracy of single items".replace(
-        "/0", ""
-    )
+    assert found["bare"]["note"] == "grid/high/bare/0 left no accuracy of single items".replace("/0", "")
     text = (bench.root / "read.md").read_text()
     assert "## Compared with low" in text
     assert "`high` and `low`, bare: not compared" in text
@@ -82,11 +80,7 @@ def test_another_baseline_writes_the_report_anew(bench: Bench) -> None:
 
 def test_a_baseline_that_an_override_takes_out(bench: Bench) -> None:
     """A report without its baseline is written all the same, and says so."""
-    bench.evalfile(
-        EVALFILE.replace("[low, high]", "MODELS").replace(
-            "LIMIT =", "MODELS = [low, high]\n    LIMIT ="
-        )
-    )
+    bench.evalfile(EVALFILE.replace("[low, high]", "MODELS").replace("LIMIT =", "MODELS = [low, high]\n    LIMIT ="))
     bench.sums(30)
     assert bench.run("MODELS=[high]").status == 0
     assert comparisons(bench)["sums"]["note"] == "low has no result that is otherwise alike"

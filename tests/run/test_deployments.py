@@ -256,9 +256,7 @@ def test_a_port_that_another_deployment_has(bench: Bench) -> None:
     ended = bench.run()
 
     assert ended.status == 2
-    assert f"deployment right could not be started: deployment wrong listens on port {port}" in (
-        ended.err
-    )
+    assert f"deployment right could not be started: deployment wrong listens on port {port}" in (ended.err)
     assert bench.scores() == {}
     bench.clean()
 
@@ -270,12 +268,13 @@ def test_slots_hold_for_servers(bench: Bench) -> None:
     ended = bench.run("-v", "apart")
 
     assert ended.status == 0, ended.text
-    steps = [
-        line.split("deployment ")[1] for line in ended.err.splitlines() if "deployment " in line
-    ]
+    steps = [line.split("deployment ")[1] for line in ended.err.splitlines() if "deployment " in line]
     assert [step.split(" at ")[0] for step in steps if "ready" not in step] == [
-        "one: starting", "one: stopped", "two: starting", "two: stopped",
-    ]  # fmt: skip
+        "one: starting",
+        "one: stopped",
+        "two: starting",
+        "two: stopped",
+    ]
     bench.clean()
 
 

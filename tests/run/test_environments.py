@@ -48,9 +48,12 @@ def packages(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     for name, value in {
-        "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels),
-        "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels), "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
-    }.items():  # fmt: skip
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(wheels),
+        "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
+    }.items():
         bench.env[name] = value
     bench.env.pop("EVALMAKE_ENVIRONMENTS", None)
     wheel(wheels, "1.0", 0.25)
@@ -64,12 +67,8 @@ def wheel(folder: Path, version: str, value: float) -> None:
     info = f"thing-{version}.dist-info"
     with zipfile.ZipFile(folder / f"thing-{version}-py3-none-any.whl", "w") as archive:
         archive.writestr("thing.py", f"VALUE = {value}\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
 
 
@@ -171,9 +170,7 @@ def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whos
 
 def _waits(pid: int) -> bool:
     """Whether a process waits for a lock."""
-    return any(
-        f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines() if "->" in line
-    )
+    return any(f" {pid} " in line for line in Path("/proc/locks").read_text().splitlines() if "->" in line)
 
 
 def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) -> None:

@@ -37,8 +37,9 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
     assert output(bench, "replies.json") == first
     assert len(upstream.seen) == 10
     assert [(a.usage["requests"], a.usage.get("cached", 0)) for a in bench.attempts()] == [
-        (10, 0), (10, 10),
-    ]  # fmt: skip
+        (10, 0),
+        (10, 10),
+    ]
 
 
 def test_always_asks_anew(bench: Bench) -> None:
@@ -58,15 +59,18 @@ def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
     """A model of another name, revision or endpoint is asked itself; so is another prompt."""
     upstream, other = Upstream(numbered()), Upstream(numbered("other {}".format))
     models = {
-        "a": (upstream.url, ""), "b": (upstream.url, 'revision = "2"'), "c": (other.url, ""),
-    }  # fmt: skip
+        "a": (upstream.url, ""),
+        "b": (upstream.url, 'revision = "2"'),
+        "c": (other.url, ""),
+    }
     texts = [model(url, more, name) for name, (url, more) in models.items()]
     texts.append(model(upstream.url, "", "d").replace('"subject"', '"another"'))
     bench.evalfile(
-        *texts, SAMPLER,
+        *texts,
+        SAMPLER,
         'benchmark else from sampler { run = "PROMPT=other python3 data/job.py" }\n',
         "eval asked { model in [a, b, c, d]\n benchmark in [sampler, else] }\n",
-    )  # fmt: skip
+    )
     bench.job(SENDS, "job.py")
     assert bench.run("-j", "4").status == 0
     assert (len(upstream.seen), len(other.seen)) == (60, 20)
@@ -84,9 +88,7 @@ def test_cache_false(bench: Bench, mock: str) -> None:
 
 def test_a_cache_that_cannot_be_used(bench: Bench, mock: str) -> None:
     """Evaluations go on without it, and a warning says once why no reply is kept."""
-    bench.evalfile(
-        model(f"{mock}/v1"), SUMS, ASKED.replace("benchmark", "seed in 1..2\n benchmark")
-    )
+    bench.evalfile(model(f"{mock}/v1"), SUMS, ASKED.replace("benchmark", "seed in 1..2\n benchmark"))
     bench.sums(5)
     folder = bench.root / ".evalmake/store/replies"
     folder.mkdir(parents=True)
@@ -102,9 +104,12 @@ def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
     """Reports say how many of the replies came from the cache."""
     report = 'report card {{ of = [asked], path = "card.{0}", format = {0} }}\n'
     bench.evalfile(
-        model(f"{mock}/v1"), SUMS, ASKED, report.format("json"),
+        model(f"{mock}/v1"),
+        SUMS,
+        ASKED,
+        report.format("json"),
         'report text { of = [asked], path = "card.md" }\n',
-    )  # fmt: skip
+    )
     bench.edit("benchmark = sums", "benchmark = sums\n        limit = 3")
     bench.sums(9)
     bench.run()
@@ -124,8 +129,10 @@ def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
     """Six evaluations at once never ask more than the model's rate in any second."""
     bench.evalfile(
         "executor local { backend = process, slots = 6 }\n",
-        model(f"{mock}/v1", 'rate = "60/s"'), SUMS, ASKED.replace("benchmark", "seed in 1..6\n benchmark"),
-    )  # fmt: skip
+        model(f"{mock}/v1", 'rate = "60/s"'),
+        SUMS,
+        ASKED.replace("benchmark", "seed in 1..6\n benchmark"),
+    )
     bench.edit('prompt  = "{question}"', 'prompt  = "{question}"\n')
     bench.sums(40)
     assert bench.run().status == 0
@@ -141,9 +148,10 @@ def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> Non
     with mock_server(settings, tmp_path / "limited") as url:
         bench.evalfile(
             "executor local { backend = process, slots = 6 }\n",
-            model(f"{url}/v1", 'rate = "200/s"\n adapter = { retry = 20 }'), SUMS,
+            model(f"{url}/v1", 'rate = "200/s"\n adapter = { retry = 20 }'),
+            SUMS,
             ASKED.replace("benchmark", "seed in 1..6\n benchmark"),
-        )  # fmt: skip
+        )
         bench.sums(40)
         ended = bench.run()
         seen = stats(url)
@@ -178,10 +186,14 @@ def test_failures_within_the_budget(bench: Bench) -> None:
     half = reply(said("1"))[:-9]
     upstream = Upstream(
         _stuttering(
-            [Then.RESET], [Then.CLOSE], [half, Then.CLOSE], [Then.HANG],
-            *[[reply(b"no", 500)]] * 3, [reply(b"<html>", content_type="text/html")],
+            [Then.RESET],
+            [Then.CLOSE],
+            [half, Then.CLOSE],
+            [Then.HANG],
+            *[[reply(b"no", 500)]] * 3,
+            [reply(b"<html>", content_type="text/html")],
         )
-    )  # fmt: skip
+    )
     more = "concurrency = 2\n adapter = { retry = 8, timeout = 500ms }"
     bench.evalfile(model(upstream.url, more), SUMS, ASKED)
     bench.sums(6)
@@ -333,9 +345,11 @@ def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
     asked = Upstream(numbered())
     bench.env["JUDGE_KEY"] = KEY
     bench.evalfile(
-        model(asked.url), model(upstream.url, 'api_key = secret("JUDGE_KEY")', "judge"),
-        SUMS.replace("number", "judge\n        judge   = judge"), ASKED,
-    )  # fmt: skip
+        model(asked.url),
+        model(upstream.url, 'api_key = secret("JUDGE_KEY")', "judge"),
+        SUMS.replace("number", "judge\n        judge   = judge"),
+        ASKED,
+    )
     bench.sums(4)
     ended = bench.run()
 

@@ -206,10 +206,13 @@ def test_headers_choose_who_answers(bench: Bench) -> None:
     }
     added = ASKED.replace("eval asked", "eval added").replace("model ", HEADER + "model ")
     bench.evalfile(
-        *[model(upstream.url, more, name) for name, more in names.items()], model(upstream.url), SAMPLER,
+        *[model(upstream.url, more, name) for name, more in names.items()],
+        model(upstream.url),
+        SAMPLER,
         ASKED.replace("= subject", "in [small, large]").replace("sums", "sampler"),
-        ASKED.replace("eval asked", "eval plain").replace("sums", "sampler"), added.replace("sums", "sampler"),
-    )  # fmt: skip
+        ASKED.replace("eval asked", "eval plain").replace("sums", "sampler"),
+        added.replace("sums", "sampler"),
+    )
     (bench.root / "go").touch()
     bench.job(CARELESS, "job.py")
     ended = bench.run("-j", "1")
@@ -237,9 +240,11 @@ def test_a_judges_interceptors_are_looked_for(bench: Bench) -> None:
     """One that is not installed is said before anything starts, of a judge too."""
     upstream = Upstream(numbered())
     bench.evalfile(
-        model(upstream.url), model(upstream.url, "adapter = { plugins = { nosuch = {} } }", "judge"),
-        SUMS.replace("number", "judge\n        judge   = judge"), ASKED,
-    )  # fmt: skip
+        model(upstream.url),
+        model(upstream.url, "adapter = { plugins = { nosuch = {} } }", "judge"),
+        SUMS.replace("number", "judge\n        judge   = judge"),
+        ASKED,
+    )
     bench.sums(2)
     ended = bench.run("-n")
     assert ended.status == 2

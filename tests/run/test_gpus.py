@@ -113,10 +113,7 @@ def test_more_than_there_are(bench: Bench) -> None:
     bench.sums(3)
     ended = bench.run()
     assert ended.status == 2
-    assert (
-        "error: executor `local` has 1 GPU, and e/one/1 needs 2 at once [executor-lacks]"
-        in ended.err
-    )
+    assert "error: executor `local` has 1 GPU, and e/one/1 needs 2 at once [executor-lacks]" in ended.err
     assert "`one` takes 2" in ended.err
     assert "`two` takes 2" in ended.err
     assert steps(ended) == []
@@ -224,9 +221,12 @@ def test_they_are_kept_through_a_crash(bench: Bench) -> None:
     ],
 )
 def test_which_there_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: int | str | None, visible: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    setting: int | str | None,
+    visible: str | None,
     found: tuple[str, ...] | None,
-) -> None:  # fmt: skip
+) -> None:
     """A count, all that the driver or the variable shows, or ids; none of all without a driver."""
     driver = tmp_path / "nvidia-smi"
     driver.write_text("#!/bin/sh\nprintf '0\\n1\\n2\\n'\n")

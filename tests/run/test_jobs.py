@@ -34,9 +34,7 @@ def test_retries_wait_longer_each_time(bench: Bench) -> None:
     """A failing job is tried `retries` times more, each wait twice the last; every try is on record."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "retries   = 2")
-    bench.job(
-        f"date +%s%N >> ../../../tries\ntest $(wc -l < ../../../tries) = 3 || exit 1\n{SCORE}"
-    )
+    bench.job(f"date +%s%N >> ../../../tries\ntest $(wc -l < ../../../tries) = 3 || exit 1\n{SCORE}")
     ended = bench.run()
 
     assert ended.status == 0, ended.text

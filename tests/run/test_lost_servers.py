@@ -69,9 +69,7 @@ class Watched:
         workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
         self.executor, self.said = Scripted(workspace.root / "work", *states), list[str]()
         journal = Journal(workspace.root / "journal")
-        self.services = Services(
-            workshop, {"local": self.executor}, journal, Secrets({}), self.heard
-        )
+        self.services = Services(workshop, {"local": self.executor}, journal, Secrets({}), self.heard)
         [server] = workshop.deployment("llama", "sha256:" + 32 * "ab")
         self.services.need(server, "asked")
         self.services.urls(("llama",), False, "local", 0)
@@ -98,9 +96,7 @@ def test_lost(bench: Bench) -> None:
     watched = Watched(bench, LOST, LOST, LOST, LOST, CRASHED)
     watched.until("failed: ")
     assert watched.executor.submitted == 4 + 3
-    again = (
-        f"deployment llama: restarting, as it stopped before it was ready, after 0s: {LOST.detail}"
-    )
+    again = f"deployment llama: restarting, as it stopped before it was ready, after 0s: {LOST.detail}"
     assert watched.said[1:5] == [again] * 4
 
 

@@ -27,7 +27,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **given: str) -> list[str]:  # fmt: skip
+def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **given: str) -> list[str]:
     """The lines of a plan that say what it needs."""
     project.write("Evalfile", CATALOG.format(env=env, more=more, benchmarks=benchmarks))
     said = project.run("-n", env=given).stdout.splitlines()
@@ -39,20 +39,21 @@ def needs(project: Project, benchmarks: str, more: str = "", env: str = "", **gi
     [
         ("hle.hle", "", "", [f"unmet: HF_TOKEN {BOX} hle.hle"]),
         ("hle.hle", "", 'HF_TOKEN = "of mine"', []),
-        (f"hle.hle, hle.hle-aa-v2, {AIME}", "", "", [
-            f"unmet: HF_TOKEN {BOX} hle.hle, hle.hle-aa-v2", f"unmet: JUDGE_API_KEY {BOX} {AIME}"]),
+        (
+            f"hle.hle, hle.hle-aa-v2, {AIME}",
+            "",
+            "",
+            [f"unmet: HF_TOKEN {BOX} hle.hle, hle.hle-aa-v2", f"unmet: JUDGE_API_KEY {BOX} {AIME}"],
+        ),
         ("b", f"benchmark b from {AIME} {{ judge = m }}", "", []),
         ("b", f"benchmark b from {AIME} {{ {HERS} }}", "", []),
-        ("b", f"benchmark _b from {AIME} {{ }}\nbenchmark b from _b {{ }}", "",
-         [f"unmet: JUDGE_API_KEY {BOX} b"]),
+        ("b", f"benchmark _b from {AIME} {{ }}\nbenchmark b from _b {{ }}", "", [f"unmet: JUDGE_API_KEY {BOX} b"]),
         ("mtbench.mtbench", "", "", ["unmet: `judge = MODEL`, required by mtbench.mtbench"]),
         ("b", "benchmark b from mtbench.mtbench { judge = m }", "", []),
         ("simple-evals.mgsm", "", "", []),
     ],
-)  # fmt: skip
-def test_what_the_catalog_requires(
-    project: Project, benchmarks: str, more: str, env: str, said: list[str]
-) -> None:
+)
+def test_what_the_catalog_requires(project: Project, benchmarks: str, more: str, env: str, said: list[str]) -> None:
     """A variable that the executor does not give, or a judge; what a declaration replaces is its own."""
     assert needs(project, benchmarks, more, env) == said
 
@@ -69,7 +70,7 @@ def test_secrets_without_a_value(project: Project) -> None:
 
 def test_a_run_says_what_is_unmet_before_it_starts(project: Project) -> None:
     """On the screen, above whatever comes of it."""
-    project.write("Evalfile", CATALOG.format(env='X = secret("J_KEY")', more="", benchmarks="hle.hle"))  # fmt: skip
+    project.write("Evalfile", CATALOG.format(env='X = secret("J_KEY")', more="", benchmarks="hle.hle"))
     said = project.run(status=2).stderr
     assert said.startswith(f"unmet: HF_TOKEN {BOX} hle.hle\nerror: the secret `J_KEY` ")
     assert "unmet" not in project.run("-s", status=2).stderr

@@ -33,9 +33,7 @@ def test_scores_that_make_no_sense(bench: Bench, script: str, said: str) -> None
     assert "2 ran" in bench.run().out
 
 
-@pytest.mark.parametrize(
-    "extra", ["> \"$EVALMAKE_OUT/$(printf '\\377')\"", "", "chmod 000 $EVALMAKE_OUT/scores.json"]
-)
+@pytest.mark.parametrize("extra", ["> \"$EVALMAKE_OUT/$(printf '\\377')\"", "", "chmod 000 $EVALMAKE_OUT/scores.json"])
 def test_odd_outputs_are_kept_or_left_out(bench: Bench, extra: str) -> None:
     """A name that is no UTF-8 and a mode that forbids reading end no build."""
     bench.evalfile(EVALFILE)
@@ -47,13 +45,10 @@ def test_odd_outputs_are_kept_or_left_out(bench: Bench, extra: str) -> None:
 
 def test_a_job_that_writes_into_its_input_changes_no_other(bench: Bench) -> None:
     """Each job has its own copy of the data: what one does to it, the next does not see."""
-    bench.evalfile(
-        EVALFILE.replace('file("job.sh")', 'glob("in/*")').replace("data/job", "data/job")
-    )
+    bench.evalfile(EVALFILE.replace('file("job.sh")', 'glob("in/*")').replace("data/job", "data/job"))
     (bench.root / "in").mkdir()
     (bench.root / "in" / "job.sh").write_text(
-        "wc -l < data/a.txt | sed 's/.*/{\"lines\": &}/' > $EVALMAKE_OUT/scores.json\n"
-        "echo more >> data/a.txt\n"
+        "wc -l < data/a.txt | sed 's/.*/{\"lines\": &}/' > $EVALMAKE_OUT/scores.json\necho more >> data/a.txt\n"
     )
     (bench.root / "in" / "a.txt").write_text("one\n")
     assert bench.run("-j", "1").status == 0

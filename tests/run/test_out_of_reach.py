@@ -89,9 +89,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
         with workspace.store() as store:
             plan = workspace.decide(workspace.graph(()), store)
             gateways = Gateways(workshop, None, plan.graph.sources)
-            scheduler = Scheduler(
-                workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways
-            )
+            scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale), said
 
     return go
@@ -118,8 +116,10 @@ def test_outputs_that_cannot_be_had_at_all(bench: Bench, run: Run) -> None:
     report, _ = run(broken=1)
     assert report.failed == []
     assert sorted((a.status, a.detail) for a in bench.attempts()) == [
-        ("cancelled", "its outputs cannot be had: the disk is full"), ("succeeded", ""), ("succeeded", ""),
-    ]  # fmt: skip
+        ("cancelled", "its outputs cannot be had: the disk is full"),
+        ("succeeded", ""),
+        ("succeeded", ""),
+    ]
 
 
 def test_jobs_that_cannot_be_started_yet(bench: Bench, run: Run) -> None:
@@ -129,9 +129,7 @@ def test_jobs_that_cannot_be_started_yet(bench: Bench, run: Run) -> None:
     assert said[0] == f"{WHY}; waiting for it"
     report, _ = run("true # otherwise\n" + SCORE, submit=1000)
     assert sorted(report.failed) == ["tried/1", "tried/2"]
-    assert sorted(p.message for p in report.problems) == [
-        f"tried/{at} could not be started: {WHY}" for at in (1, 2)
-    ]
+    assert sorted(p.message for p in report.problems) == [f"tried/{at} could not be started: {WHY}" for at in (1, 2)]
     assert bench.journal() == []
 
 

@@ -147,18 +147,14 @@ def lose_outputs(bench: Bench) -> None:
         path.unlink()
 
 
-LOCK = json.dumps(
-    {"version": 1, "pins": {"hf://acme/small@main": {"commit": "ab" * 20, "date": "2026-08-21"}}}
-)
+LOCK = json.dumps({"version": 1, "pins": {"hf://acme/small@main": {"commit": "ab" * 20, "date": "2026-08-21"}}})
 RULES = '"{question}\\nThink step by step, write down each step, and then answer with a number."'
 ONE = '{"question": "What is 1 + 1?", "answer": 2}\n'
 CASES = {
     "nothing": Case(lambda bench: None, kind=""),
     "never-run-seed": Case(edit("1..2", "1..4"), kind="never-run", why="asked/3"),
     "never-run-model": Case(
-        edit(
-            "model     = own\n    benchmark = sums", "model in [own, hosted]\n    benchmark = sums"
-        ),
+        edit("model     = own\n    benchmark = sums", "model in [own, hosted]\n    benchmark = sums"),
         kind="never-run",
         why="asked/hosted/1",
     ),
@@ -168,18 +164,14 @@ CASES = {
     "params-list": Case(edit('["a", "b"]', '["a", "c", "d"]')),
     "params-many": Case(edit('0.5, stop = ["a", "b"]', "1, top_k = 5, greedy = true, none_of = 2")),
     "params-type": Case(edit("0.5", "1"), why="asked/2"),
-    "adapter": Case(
-        edit("seed      in 1..2", 'seed in 1..2\nadapter   = { system = "Be brief." }')
-    ),
+    "adapter": Case(edit("seed      in 1..2", 'seed in 1..2\nadapter   = { system = "Be brief." }')),
     "seed": Case(edit("seed      = 1", "seed      = 2"), why="judged"),
     "limit": Case(edit("limit     = 2", "limit     = 1"), why="judged"),
     "limit-removed": Case(edit("limit     = 2", ""), why="judged"),
     "model-name": Case(edit("hosted-7b", "hosted-8b"), why="tried/2"),
     "model-endpoint": Case(edit("127.0.0.1:9", "127.0.0.1:99"), why="tried/2"),
     "model-revision": Case(edit('"hosted-7b"', '"hosted-7b"\nrevision = "2026-08"'), why="tried/2"),
-    "model-deployed": Case(
-        edit('endpoint = "http://127.0.0.1:9/v1"', "deployment = grader"), why="tried/2"
-    ),
+    "model-deployed": Case(edit('endpoint = "http://127.0.0.1:9/v1"', "deployment = grader"), why="tried/2"),
     "engine-argument": Case(edit("skill = 0.8", "skill = 0.9")),
     "engine-environment": Case(edit('"4"', '"8"')),
     "engine-weights": Case(edit("@main", "@v2")),
@@ -204,9 +196,7 @@ CASES = {
     "file-changed": Case(write("data/sums.jsonl", ONE)),
     "file-added": Case(write("data/more.jsonl", ONE)),
     "output-missing": Case(lose_outputs, kind="output-missing", why="tried/1"),
-    "too-old": Case(
-        edit('"hosted-7b"', '"hosted-7b"\nmax_age = 0s'), kind="too-old", why="tried/1"
-    ),
+    "too-old": Case(edit('"hosted-7b"', '"hosted-7b"\nmax_age = 0s'), kind="too-old", why="tried/1"),
     "failed": Case(failed, kind="failed", why="tried/1"),
     "failed-then-edited": Case(failed_then_edited, why="tried/1"),
     "failed-after-success": Case(failed_after_success, kind="", why="tried/1"),
@@ -224,9 +214,7 @@ CASES = {
     ),
     "renamed": Case(edit("eval tried", "eval probed"), kind="", why="probed/1"),
     "report-new": Case(
-        lambda bench: bench.evalfile(
-            EVALFILE, 'report other { of = [tried], path = "other.md" }\n'
-        ),
+        lambda bench: bench.evalfile(EVALFILE, 'report other { of = [tried], path = "other.md" }\n'),
         kind="",
         why="other",
     ),
@@ -274,11 +262,7 @@ def test_what_is_said(name: str, built: Path, project: Project) -> None:
 
 def test_every_kind_is_shown() -> None:
     """Each kind of reason that deciding can give has a case; each file has one too."""
-    calls = [
-        n
-        for n in ast.walk(ast.parse(Path(staleness.__file__).read_text()))
-        if isinstance(n, ast.Call)
-    ]
+    calls = [n for n in ast.walk(ast.parse(Path(staleness.__file__).read_text())) if isinstance(n, ast.Call)]
     named = [c.args[0] for c in calls if getattr(c.func, "id", "") == "Reason"]
     kinds = {arg.value for arg in named if isinstance(arg, ast.Constant)} | {"failed", "cancelled"}
     assert len(kinds) > 5

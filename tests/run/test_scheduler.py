@@ -43,9 +43,7 @@ def schedule(bench: Bench) -> Callable[..., Report]:
             here = ProcessExecutor(GATEWAYS, None, workspace.root / "work")
             executors = {"local": executor, GATEWAYS: here}
             gateways = Gateways(workshop, None, plan.graph.sources)
-            scheduler = Scheduler(
-                workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways
-            )
+            scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale)
 
     return run
@@ -128,9 +126,7 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
                     task.started = 0.0
 
         gateways = Gateways(workshop, None, plan.graph.sources)
-        scheduler = Scheduler(
-            workshop, executors, store, emit, Secrets({}), None, True, {}, gateways
-        )
+        scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), None, True, {}, gateways)
         report = scheduler.run(plan.stale)
     assert sorted(report.failed) == ["tried/1", "tried/2", "tried/3"]
     assert all("timed out after" in problem.message for problem in report.problems)

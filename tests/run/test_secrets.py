@@ -98,10 +98,7 @@ def test_secrets_are_nowhere(bench: Bench) -> None:
     ended = end(process)
     texts = [words, shown.text, ended.text]
     texts += [bench.run(*argv).text for argv in (["-n", "-o", "plan.json"], ["logs", "leak/1"])]
-    texts += [
-        bench.run(*argv).text
-        for argv in (["logs", "leak/2"], ["why", "leak/2"], ["show", "leak/1"])
-    ]
+    texts += [bench.run(*argv).text for argv in (["logs", "leak/2"], ["why", "leak/2"], ["show", "leak/1"])]
 
     assert ended.status == 2, ended.text
     assert "the key is [secret SECRET] and" in shown.text
@@ -142,8 +139,7 @@ def test_secret_of_a_deployment(bench: Bench) -> None:
     """What a server prints of its secret is hidden from its log, and from the failure it is told in."""
     bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
     bench.evalfile(
-        EVALFILE
-        + "    model own { deployment = served }\n    eval own { model = own\n benchmark = leaky }\n"
+        EVALFILE + "    model own { deployment = served }\n    eval own { model = own\n benchmark = leaky }\n"
     )
     bench.edit("exec python3 data/serve.py", "exit 3")
     bench.job(JOB, "job.py")

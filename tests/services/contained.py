@@ -114,10 +114,14 @@ class Contained(Bench):
         text = EVALFILE if model else SERVED + EVALFILE
         self.evalfile(
             text.format(
-                host=self.engine.url, shared=self.shared, base=BASE, more=more, eval=eval,
+                host=self.engine.url,
+                shared=self.shared,
+                base=BASE,
+                more=more,
+                eval=eval,
                 model=model or "deployment = server",
             )
-        )  # fmt: skip
+        )
 
     def executor(self, **settings: Any) -> DockerExecutor:
         """One that knows of the workspace's containers."""

@@ -29,10 +29,17 @@ Files = Mapping[str, Path | str]
 
 
 def image(
-    engine: Dockerd, name: str, environment: Environment | None = None, *, base: str = BASE,
-    files: Files | None = None, env: Mapping[str, str] | None = None, user: str = "", workdir: str = "",
+    engine: Dockerd,
+    name: str,
+    environment: Environment | None = None,
+    *,
+    base: str = BASE,
+    files: Files | None = None,
+    env: Mapping[str, str] | None = None,
+    user: str = "",
+    workdir: str = "",
     entrypoint: Sequence[str] = (),
-) -> str:  # fmt: skip
+) -> str:
     """An image that has what `base` has, and the packages and programs of an environment.
 
     `files` are a file or folder of this host, or a text, by their place in the image, `env` its

@@ -31,9 +31,11 @@ def test_harness_and_server_in_images(contained: Contained) -> None:
     [attempt] = contained.attempts()
     image = contained.engine.api().inspect_image(BASE)["Id"]
     assert attempt.facts == {
-        "image": BASE, "image-id": image,
-        "deployment server image": BASE, "deployment server image-id": image,
-    }  # fmt: skip
+        "image": BASE,
+        "image-id": image,
+        "deployment server image": BASE,
+        "deployment server image-id": image,
+    }
     assert contained.run("logs", "asked").out.startswith("heard: you said hello\n")
     assert contained.run("logs", "server").out.startswith("serving\n")
     assert "nothing to do" in contained.run().out
@@ -103,8 +105,11 @@ def test_clean(contained: Contained) -> None:
     assert ended.status == 0, ended.text
     lines = ended.out.splitlines()
     assert sorted(line.rpartition(" of ")[2] for line in lines[:-1]) == [
-        "asked", "gateway subject", f"removed the network {closed.name}", "server",
-    ]  # fmt: skip
+        "asked",
+        "gateway subject",
+        f"removed the network {closed.name}",
+        "server",
+    ]
     assert lines[-1] == "4 removed"
     assert closed.name not in _firewall()
     assert contained.run("clean").out == "nothing was left\n"
@@ -195,9 +200,10 @@ def test_closed_network(contained: Contained) -> None:
     contained.asks(PROBING, more="network = gateway", eval="seed in 1..2")
     with socket.create_server(("0.0.0.0", 0)) as stranger:
         others = {
-            "hosts": [ADDRESS, _own_address()], "port": stranger.getsockname()[1],
+            "hosts": [ADDRESS, _own_address()],
+            "port": stranger.getsockname()[1],
             "elsewhere": ["192.0.2.1", "1.1.1.1"],
-        }  # fmt: skip
+        }
         (contained.shared / "others.json").write_text(json.dumps(others))
         ended = contained.run()
 
@@ -205,8 +211,12 @@ def test_closed_network(contained: Contained) -> None:
     for attempt in contained.attempts():
         found = _output(contained, attempt, "reached.json")
         assert found == {
-            "gateway": "you said hello", "this host": 0, "elsewhere": 0, "names": False, "neighbours": 0,
-        }  # fmt: skip
+            "gateway": "you said hello",
+            "this host": 0,
+            "elsewhere": 0,
+            "names": False,
+            "neighbours": 0,
+        }
     closed = contained.executor(network="gateway").closed
     assert closed is not None
     assert closed.name not in json.dumps(contained.engine.api().networks()) + _firewall()

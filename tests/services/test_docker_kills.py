@@ -74,11 +74,18 @@ REMOVE_NETWORK = "DELETE /[^/]+/networks/"
 
 @pytest.mark.parametrize(
     ("asked", "ahead"),
-    [(CREATE, 0), (START, 0), (CREATE, 1), (START, 1), (COPY_OUT, 0), (REMOVE, 0), (REMOVE, 1),
-     (REMOVE_NETWORK, 0)],
-    ids=["create the server", "start the server", "create the job", "start the job", "copy its outputs",
-         "remove the job", "remove the server", "remove the network"],
-)  # fmt: skip
+    [(CREATE, 0), (START, 0), (CREATE, 1), (START, 1), (COPY_OUT, 0), (REMOVE, 0), (REMOVE, 1), (REMOVE_NETWORK, 0)],
+    ids=[
+        "create the server",
+        "start the server",
+        "create the job",
+        "start the job",
+        "copy its outputs",
+        "remove the job",
+        "remove the server",
+        "remove the network",
+    ],
+)
 def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> None:
     """Killed as it was to ask its engine for one thing, a build is finished by the next."""
     contained.asks(COUNTED + SCORED, more="network = gateway", eval="seed in 1..1")
@@ -100,9 +107,7 @@ def test_at_any_moment(contained: Contained) -> None:
     moments, kills = random.Random(20261124), 0
     while kills < 12:
         work = Contained(contained.root / f"after-{kills}" / "work", contained.engine)
-        work.asks(
-            COUNTED + "time.sleep(1)\n" + SCORED, more="network = gateway", eval="seed in 1..6"
-        )
+        work.asks(COUNTED + "time.sleep(1)\n" + SCORED, more="network = gateway", eval="seed in 1..6")
         (work.shared / "server.py").write_text(SERVER_COUNTED)
         try:
             kills += killed_until_done(work, moments)

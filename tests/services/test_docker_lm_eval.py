@@ -13,9 +13,7 @@ from sums import put_lm_eval
 from evalmake.planner.action import ActionResult
 from evalmake.run.environments import Environment
 
-pytestmark = pytest.mark.timeout(
-    600
-)  # an environment may have to be installed, and an image pushed
+pytestmark = pytest.mark.timeout(600)  # an environment may have to be installed, and an image pushed
 
 EVALFILE = """\
 executor open   {{ backend = docker, host = "{host}" }}
@@ -50,9 +48,7 @@ def pushed(engine: Dockerd, lm_eval: Environment, shared_hub: str) -> tuple[str,
     return name, push(engine, made, name)
 
 
-def test_it_scores_as_it_does_here(
-    contained: Contained, pushed: tuple[str, str], environments: Path
-) -> None:
+def test_it_scores_as_it_does_here(contained: Contained, pushed: tuple[str, str], environments: Path) -> None:
     """Scores and samples are equal: as root on an open network, as somebody unknown on a closed one."""
     put_lm_eval(contained.root / "tasks", "arithmetic.yaml", "choice.yaml")
     contained.env["EVALMAKE_ENVIRONMENTS"] = str(environments)

@@ -66,15 +66,14 @@ def test_a_moved_tag(contained: Contained, move: Move, tags: list[str]) -> None:
     assert contained.run("pin", "--update", "acme/one").status == 0
     name = tags[0].rpartition(":")[0]
     planned = contained.run("-n").out
-    assert (
-        f"  ~ one/1..2   benchmark.image: {name}@{before[:19]} -> {name}@{now[0][:19]}\n" in planned
-    )
+    assert f"  ~ one/1..2   benchmark.image: {name}@{before[:19]} -> {name}@{now[0][:19]}\n" in planned
     assert "2 to run on box, 1 to reuse" in planned
     assert contained.run().status == 0
     assert contained.scores() == {"one/1": [2], "one/2": [2], "two": [1]}
     assert {a.facts["image-digest"] for a in contained.attempts() if a.name == "one/1"} == {
-        f"{name}@{before}", f"{name}@{now[0]}",
-    }  # fmt: skip
+        f"{name}@{before}",
+        f"{name}@{now[0]}",
+    }
     contained.clean()
 
 

@@ -106,8 +106,9 @@ def test_engine_that_ends_its_containers(own: Own) -> None:
     assert ended.status == 0, ended.text
     assert bench.scores() == {"asked": [1.0]}
     assert [(a.status, a.detail) for a in bench.attempts()] == [
-        ("cancelled", "it was ended by its engine"), ("succeeded", ""),
-    ]  # fmt: skip
+        ("cancelled", "it was ended by its engine"),
+        ("succeeded", ""),
+    ]
     bench.clean()
 
 

@@ -93,8 +93,7 @@ eval asked {{
 """
 PLACED = {
     "process": 'executor = local\n    run = "exec python3 {shared}/server.py"',
-    "container": f'executor = box\n    image = "{BASE}"\n    port = 8000\n'
-    '    run = "exec python3 /shared/server.py"',
+    "container": f'executor = box\n    image = "{BASE}"\n    port = 8000\n    run = "exec python3 /shared/server.py"',
 }
 TOLD = re.compile(
     r"deployment adder: restarting, as it died while it was used: "
@@ -108,10 +107,7 @@ def served(contained: Contained, request: pytest.FixtureRequest) -> Contained:
     """A workspace of twelve evaluations of one server, which is a process or a container."""
     (contained.shared / "server.py").write_text(SERVER)
     for place, (name, share) in enumerate(SHARES.items()):
-        rows = [
-            {"question": f"What is {at} + {place}?", "answer": at + place + (at >= share * 6)}
-            for at in range(6)
-        ]
+        rows = [{"question": f"What is {at} + {place}?", "answer": at + place + (at >= share * 6)} for at in range(6)]
         text = "".join(f"{json.dumps(row)}\n" for row in rows)
         (contained.root / f"{name}.jsonl").write_text(text)
     placed = PLACED[request.param].format(shared=contained.shared)
@@ -207,13 +203,17 @@ deployment other {{
 TOLD_OF = {
     "greedy": [
         "stopped before it was ready, after \\d+s: exit status 137: it ran out of memory, of which it has 64MiB",
-        "-+ the limit it ran under", "      \\| loading", "help: give it more memory: raise `resources.memory`",
+        "-+ the limit it ran under",
+        "      \\| loading",
+        "help: give it more memory: raise `resources.memory`",
     ],
     "mistyped": [
-        "stopped before it was ready, after \\d+s: exit status 2", "      \\| unknown option --no-such-flag",
+        "stopped before it was ready, after \\d+s: exit status 2",
+        "      \\| unknown option --no-such-flag",
     ],
     "imageless": [
-        "stopped before it was ready, after \\d+s: exit status 127", "-+ it has no `vllm`",
+        "stopped before it was ready, after \\d+s: exit status 127",
+        "-+ it has no `vllm`",
         "help: name an image that has the program `vllm`",
     ],
     "weightless": [
@@ -224,11 +224,12 @@ TOLD_OF = {
         "for want of NVIDIA's container toolkit",
     ],
     "deaf": [
-        "was not ready within 2s: GET /health at port 8000: no answer", "      \\| listening nowhere",
+        "was not ready within 2s: GET /health at port 8000: no answer",
+        "      \\| listening nowhere",
         "help: a server in a container listens on 0.0.0.0, at the `port` of its deployment",
     ],
     "other": ["was not ready within 5s: GET /health at port 8000: status 404"],
-}  # fmt: skip
+}
 """What is said of a deployment that cannot be had, and what below that: patterns."""
 
 

@@ -76,9 +76,13 @@ def score(record, reply, target):
 
 @pytest.fixture
 def workspace(
-    contained: Contained, environments: Path, lm_eval: Environment, transformers: Environment,
-    engine: Dockerd, write_tiny_model: Callable[[Path], None],
-) -> Contained:  # fmt: skip
+    contained: Contained,
+    environments: Path,
+    lm_eval: Environment,
+    transformers: Environment,
+    engine: Dockerd,
+    write_tiny_model: Callable[[Path], None],
+) -> Contained:
     """A workspace with a tiny model, its server installed here and in an image."""
     write_tiny_model(contained.root / "acme" / "tiny")
     put_lm_eval(contained.root / "tasks", "digits.yaml", count=8)
@@ -100,21 +104,25 @@ def test_bare_and_boxed(workspace: Contained) -> None:
 
     assert ended.status == 0, ended.text
     assert {(one["Destination"], one["RW"]) for one in shown} == {
-        ("/models/boxed", False), ("/hub", True),
-    }  # fmt: skip
+        ("/models/boxed", False),
+        ("/hub", True),
+    }
     for name in ("bare", "boxed"):
         told = [line for line in ended.err.splitlines() if f"deployment {name}: " in line]
         assert [line.split(": ")[1] for line in told if "still" not in line] == [
-            "starting", "ready", "stopped",
-        ]  # fmt: skip
+            "starting",
+            "ready",
+            "stopped",
+        ]
     scores = workspace.scores()
     assert sorted(scores) == [
-        "asked/bare/digits", "asked/bare/shares", "asked/boxed/digits", "asked/boxed/shares",
-    ]  # fmt: skip
+        "asked/bare/digits",
+        "asked/bare/shares",
+        "asked/boxed/digits",
+        "asked/boxed/shares",
+    ]
     one = scores["asked/bare/digits"]
-    assert all(score == pytest.approx(one) for score in scores.values()), (
-        "all count the same digits"
-    )
+    assert all(score == pytest.approx(one) for score in scores.values()), "all count the same digits"
     for benchmark in ("digits", "shares"):
         replies = answered(workspace, benchmark)
         assert replies["bare"] == replies["boxed"]

@@ -37,9 +37,7 @@ ROOM = "resources = { memory = 400MiB }"
 class Clustered(Bench):
     """`far` is the login node by which its jobs go out; without it they go out from here."""
 
-    def __init__(
-        self, root: Path, cluster: Cluster, far: Login | None = None, python: Path | None = None
-    ) -> None:
+    def __init__(self, root: Path, cluster: Cluster, far: Login | None = None, python: Path | None = None) -> None:
         super().__init__(root)
         root.mkdir()
         self.cluster, self.far, self.python = cluster, far, python
@@ -63,9 +61,7 @@ class Clustered(Bench):
         """The ids of the workspace's jobs in some states: unless said, those that have not ended."""
         wanted, prefix = states or LIVE, self.prefix()
         known = self.cluster.jobs().items()
-        return [
-            id for id, job in known if job["job_state"] in wanted and job["name"].startswith(prefix)
-        ]
+        return [id for id, job in known if job["job_state"] in wanted and job["name"].startswith(prefix)]
 
     def prefix(self) -> str:
         """What the names of the workspace's jobs begin with."""
@@ -106,13 +102,10 @@ def far_python(folder: Path) -> Path:
     """A Python in a new folder that every user may run, with the very evalmake that is tested."""
     folder.mkdir()
     source = Path(evalmake.__file__).parent
-    shutil.copytree(
-        source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__"))
     made = folder / "python"
     made.write_text(
-        f"#!/bin/sh\nexport PYTHONPATH={folder}/src:{_packages()} PYTHONDONTWRITEBYTECODE=1\n"
-        f'exec {PYTHON} "$@"\n'
+        f'#!/bin/sh\nexport PYTHONPATH={folder}/src:{_packages()} PYTHONDONTWRITEBYTECODE=1\nexec {PYTHON} "$@"\n'
     )
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     made.chmod(0o755)

@@ -46,9 +46,7 @@ def by_process(bench: Clustered) -> dict[str, list[float | None]]:
 
 
 @pytest.mark.parametrize(("place", "seeds"), [("near", 20), ("far", 4), ("accounted", 4)])
-def test_cells(
-    place: str, seeds: int, request: pytest.FixtureRequest, serve: Callable[..., str]
-) -> None:
+def test_cells(place: str, seeds: int, request: pytest.FixtureRequest, serve: Callable[..., str]) -> None:
     """Cells go out in one call, are scored as by processes, and leave nothing; what was answered is kept."""
     bench: Clustered = request.getfixturevalue(place)
     good, poor = serve(skill=0.9), serve(skill=0.3)
@@ -106,9 +104,7 @@ def test_judge(either: Clustered) -> None:
     upstream = Upstream(graded)
     grader = model(upstream.url.removesuffix("/v1"), "grader").replace('"mock"', '"grader"')
     either.sums(4)
-    either.evalfile(
-        either.executor(), model(upstream.url.removesuffix("/v1")), grader, JUDGED.format(room=ROOM)
-    )
+    either.evalfile(either.executor(), model(upstream.url.removesuffix("/v1")), grader, JUDGED.format(room=ROOM))
     ended = either.run()
     assert ended.status == 0, ended.text
     assert either.scores() == {"graded": [1.0]}
@@ -139,9 +135,7 @@ eval generated {{
 
 
 @pytest.mark.timeout(600)  # the environment may have to be installed
-def test_packages(
-    near: Clustered, lm_eval: Environment, environments: Path, serve: Callable[..., str]
-) -> None:
+def test_packages(near: Clustered, lm_eval: Environment, environments: Path, serve: Callable[..., str]) -> None:
     """A harness runs on a node from its environment here."""
     put_lm_eval(near.root / "tasks", "arithmetic.yaml")
     near.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
@@ -153,9 +147,7 @@ def test_packages(
 
 
 @pytest.mark.timeout(600)
-def test_harness_behind_ssh(
-    far: Clustered, lm_eval: Environment, serve: Callable[..., str]
-) -> None:
+def test_harness_behind_ssh(far: Clustered, lm_eval: Environment, serve: Callable[..., str]) -> None:
     """A harness that the cluster's own Python has runs there, and needs no `packages`."""
     if not (lm_eval.folder / INSTALLED).exists():
         needed("Python 3.11", "nodes have it, and what is installed here is for another")
@@ -207,7 +199,5 @@ def test_python_that_is_not_there(near: Clustered) -> None:
     near.evalfile(executor, model("http://127.0.0.1:9", "good"), SUMS, cells)
     ended = near.run()
     assert ended.status == 2, ended.text
-    assert (
-        "there is no /no/python here, which runs the gateways: see its setting python" in ended.text
-    )
+    assert "there is no /no/python here, which runs the gateways: see its setting python" in ended.text
     near.clean()

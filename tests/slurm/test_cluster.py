@@ -31,8 +31,11 @@ def test_array(cluster: Cluster) -> None:
     """The tasks of an array have each their own end, and an id beside the array's."""
     array = cluster.submit("exit $((SLURM_ARRAY_TASK_ID % 2))", "--array=1-4")
     assert {(job["array_task_id"], job["job_state"]) for job in cluster.tasks(array)} == {
-        (1, "FAILED"), (2, "COMPLETED"), (3, "FAILED"), (4, "COMPLETED"),
-    }  # fmt: skip
+        (1, "FAILED"),
+        (2, "COMPLETED"),
+        (3, "FAILED"),
+        (4, "COMPLETED"),
+    }
 
 
 def test_gpus(cluster: Cluster) -> None:
@@ -93,9 +96,7 @@ def test_limits() -> None:
         strict.run("sacctmgr", "-i", "modify", "qos", "normal", "set", "MaxJobsPerUser=1")
         first, second = strict.submit("sleep 600"), strict.submit("sleep 600")
         strict.ended(first, "RUNNING")
-        until(
-            lambda: strict.jobs()[second]["state_reason"] == "QOSMaxJobsPerUserLimit", strict.jobs
-        )
+        until(lambda: strict.jobs()[second]["state_reason"] == "QOSMaxJobsPerUserLimit", strict.jobs)
         with pytest.raises(AssertionError, match="Invalid account"):
             strict.submit("true", "--account=none")
 

@@ -230,9 +230,7 @@ def test_time_limit(here: Trial) -> None:
     ended = end(process)
     assert ended.status == 0, ended.text
     first, last = sorted(here.attempts(), key=lambda one: one.attempt)
-    assert first.detail.startswith(
-        "ended with the job of its server: TIMEOUT: it reached its time limit"
-    )
+    assert first.detail.startswith("ended with the job of its server: TIMEOUT: it reached its time limit")
     assert (last.usage["requests"], last.usage["cached"]) == (5, 3)
     here.clean()
 

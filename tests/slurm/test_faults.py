@@ -68,9 +68,9 @@ def let_go(work: Trial) -> None:
 
 def halves(work: Trial, count: int) -> None:
     """Assert that each cell has its score."""
-    assert work.scores() == {
-        name: [0.5] for name in [f"tried/{at}" for at in range(1, count + 1)] if count > 1
-    } | ({"tried/1": [0.5]} if count == 1 else {})
+    assert work.scores() == {name: [0.5] for name in [f"tried/{at}" for at in range(1, count + 1)] if count > 1} | (
+        {"tried/1": [0.5]} if count == 1 else {}
+    )
 
 
 def test_cancelled_by_hand(near: Trial) -> None:
@@ -368,8 +368,7 @@ def test_far_disk_full_at_copy(far: Trial) -> None:
 def test_far_disk_full_in_a_job(far: Trial) -> None:
     """A job that fills the disk there has failed, and its log says why."""
     assert far.login is not None
-    far.cells(1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE,
-              more=f'work = "{far.login.work}"')  # fmt: skip
+    far.cells(1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE, more=f'work = "{far.login.work}"')
     with far.login.small("2m"):
         ended = far.run()
         assert ended.status == 2, ended.text

@@ -35,9 +35,7 @@ def written(bench: Clustered, more: str) -> None:
     """A server on two nodes, and what asks it."""
     bench.sums(4)
     python = bench.python or sys.executable
-    bench.evalfile(
-        bench.executor(f"nodes = 2\n    {more}"), SERVER.replace("PYTHON", str(python)), SUMS
-    )
+    bench.evalfile(bench.executor(f"nodes = 2\n    {more}"), SERVER.replace("PYTHON", str(python)), SUMS)
 
 
 def test_two_nodes(either: Clustered) -> None:

@@ -72,9 +72,12 @@ def replies(bench: Bench) -> dict[str, list[str]]:
 
 
 def test_transformers(
-    near: Clustered, environments: Path, lm_eval: Environment, transformers: Environment,
+    near: Clustered,
+    environments: Path,
+    lm_eval: Environment,
+    transformers: Environment,
     write_tiny_model: Callable[[Path], None],
-) -> None:  # fmt: skip
+) -> None:
     """A native and a public harness ask it, each in a job of its own; replies and scores are the same."""
     near.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
     ended = built(near, write_tiny_model, near.executor("env = { HF_HUB_OFFLINE = 1 }"))

@@ -69,10 +69,7 @@ def test_server_elsewhere(executor: str, project: Project) -> None:
     places = "executor local { backend = process }\nexecutor other { backend = slurm }\n"
     told = said(project, NEAR, places, served(executor), SCRIPTED, ASKED)
     assert "evaluations on `cluster` (slurm) reach only servers on it" in told
-    assert (
-        f"help: give the deployment `executor = cluster`, or the eval `executor = {executor}`"
-        in told
-    )
+    assert f"help: give the deployment `executor = cluster`, or the eval `executor = {executor}`" in told
 
 
 def test_several_nodes(project: Project) -> None:
@@ -80,10 +77,7 @@ def test_several_nodes(project: Project) -> None:
     nodes = NEAR.replace("slurm", "slurm, nodes = 2")
     server = served("cluster", "").replace("vllm", "mock")
     told = said(project, nodes, server, SCRIPTED, ASKED)
-    assert (
-        "executor `cluster` gives 2 nodes, and the `mock` engine serves on one [executor-lacks]"
-        in told
-    )
+    assert "executor `cluster` gives 2 nodes, and the `mock` engine serves on one [executor-lacks]" in told
     podman = nodes.replace("nodes = 2", "nodes = 2, container = podman")
     told = said(project, podman, served("cluster"), SCRIPTED, ASKED)
     assert "podman runs images on one node: leave out `nodes`, or take another [bad-value]" in told
@@ -92,9 +86,7 @@ def test_several_nodes(project: Project) -> None:
 def test_harness_of_the_executors_python(project: Project) -> None:
     """A harness without packages is looked for here only where it would run in evalmake's own Python."""
     harness = INSTALLED.replace('    packages = ["lm-eval[api]==0.4.13"]\n', "")
-    secret = HOSTED.replace(
-        " }", ', api_key = secret("NO_SUCH_KEY") }'
-    )  # so that nothing is submitted
+    secret = HOSTED.replace(" }", ', api_key = secret("NO_SUCH_KEY") }')  # so that nothing is submitted
     told = said(project, NEAR, secret, harness, ASKED)
     assert "[missing-harness]" in told
     told = said(project, FAR, secret, harness, ASKED)
@@ -108,7 +100,7 @@ def test_harness_of_the_executors_python(project: Project) -> None:
         (("executor cluster { backend = process }\n", HOSTED), "(process) need evalmake while they run"),
         ((NEAR, served("cluster")), "evalmake looks after deployment `server`"),
     ],
-)  # fmt: skip
+)
 def test_detached(texts: tuple[str, ...], why: str, project: Project) -> None:
     """Jobs that need evalmake while they run are not left to themselves."""
     told = said(project, *texts, SCRIPTED, ASKED, words=("--detach",))

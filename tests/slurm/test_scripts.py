@@ -21,17 +21,32 @@ GOLDEN = Path(__file__).parents[1] / "spec" / "slurm"
 WORK = Path("/home/me/evals/.evalmake/work")
 RUNTIMES = ("none", "pyxis", "apptainer", "docker", "podman")
 EVALUATION = Job(
-    "0123456789ab.1", "asked/good/1", ("{python}", "-m", "evalmake.native", f"{WORK}/0123456789ab.1/native.json"),
-    WORK / "0123456789ab.1", env={"EVALMAKE_OUT": f"{WORK}/0123456789ab.1/out", "GREETING": "it's me"},
-    image="registry.acme.com:5000/evals/sums:1", timeout=3600, cpus=1.5, memory=400 * 2**20,
-    beside=Beside(("{python}", "-P", "-m", "evalmake.gateway.beside", f"{WORK}/0123456789ab.1/beside.json"),
-                  ("EVALMAKE_MODEL_URL",), ("MODEL_KEY",)),
-)  # fmt: skip
+    "0123456789ab.1",
+    "asked/good/1",
+    ("{python}", "-m", "evalmake.native", f"{WORK}/0123456789ab.1/native.json"),
+    WORK / "0123456789ab.1",
+    env={"EVALMAKE_OUT": f"{WORK}/0123456789ab.1/out", "GREETING": "it's me"},
+    image="registry.acme.com:5000/evals/sums:1",
+    timeout=3600,
+    cpus=1.5,
+    memory=400 * 2**20,
+    beside=Beside(
+        ("{python}", "-P", "-m", "evalmake.gateway.beside", f"{WORK}/0123456789ab.1/beside.json"),
+        ("EVALMAKE_MODEL_URL",),
+        ("MODEL_KEY",),
+    ),
+)
 DEPLOYMENT = Job(
-    "ba9876543210.1", "llama", ("vllm", "serve", "/models/llama", "--port", "8000"), WORK / "ba9876543210.1",
-    env={"HF_HUB_CACHE": "/hub"}, image="vllm/vllm-openai:v0.11.0", port=8000, gpus=2,
+    "ba9876543210.1",
+    "llama",
+    ("vllm", "serve", "/models/llama", "--port", "8000"),
+    WORK / "ba9876543210.1",
+    env={"HF_HUB_CACHE": "/hub"},
+    image="vllm/vllm-openai:v0.11.0",
+    port=8000,
+    gpus=2,
     mounts={"/models/llama": Mount(Path("/lustre/models/llama")), "/hub": Mount(Path("/home/me/hub"), writable=True)},
-)  # fmt: skip
+)
 
 
 def scripts(job: Job, there: str, settings: Settings, secrets: tuple[str, ...]) -> dict[str, str]:
@@ -47,14 +62,17 @@ def scripts(job: Job, there: str, settings: Settings, secrets: tuple[str, ...]) 
 def test_scripts(runtime: str, kind: str, tmp_path: Path) -> None:
     """They are those on record (UPDATE_GOLDEN=1 writes them), and neither bash nor shellcheck complains."""
     settings = Settings(
-        container=runtime, account="evals", partition="gpu long", nodes=1, time=Duration(5400), modules=("cuda/12.4",),
-        prologue=("export TMPDIR=/scratch",), directives=("--exclusive",), mounts=("/lustre/data:/data",),
-    )  # fmt: skip
-    job, secrets = (
-        (EVALUATION, ("HUB_TOKEN", "MODEL_KEY"))
-        if kind == "evaluation"
-        else (DEPLOYMENT, ("HUB_TOKEN",))
+        container=runtime,
+        account="evals",
+        partition="gpu long",
+        nodes=1,
+        time=Duration(5400),
+        modules=("cuda/12.4",),
+        prologue=("export TMPDIR=/scratch",),
+        directives=("--exclusive",),
+        mounts=("/lustre/data:/data",),
     )
+    job, secrets = (EVALUATION, ("HUB_TOKEN", "MODEL_KEY")) if kind == "evaluation" else (DEPLOYMENT, ("HUB_TOKEN",))
     if runtime == "none":
         job = replace(job, image=None, mounts={})
     for name, text in scripts(job, str(job.workdir), settings, secrets).items():
@@ -103,9 +121,12 @@ def test_words_stay_words(tmp_path: Path) -> None:
     """Whatever stands in a value, the job is given exactly that."""
     odd = "a 'b' \"c\" $HOME `date` \\ ; ü\nline"
     job = Job(
-        "x.1", "odd", ("python3", "-c", "import os, sys; print(sys.argv[1:], [os.environ['ODD']])", odd),
-        tmp_path / "x.1", env={"ODD": odd},
-    )  # fmt: skip
+        "x.1",
+        "odd",
+        ("python3", "-c", "import os, sys; print(sys.argv[1:], [os.environ['ODD']])", odd),
+        tmp_path / "x.1",
+        env={"ODD": odd},
+    )
     job.workdir.mkdir()
     text = job_script(job, str(job.workdir), Settings(), "python3", ())
     done = subprocess.run(["bash"], input=text, text=True, capture_output=True)

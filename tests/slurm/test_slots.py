@@ -39,17 +39,13 @@ def test_shares(parts: list[tuple[int, set[str]]], data: st.DataObject) -> None:
     while waiting or live:
         several = data.draw(st.integers(0, len(waiting)))
         some = waiting[: max(several, not live)]
-        shares = list(
-            slots.shares([n for n, _ in some], [names for _, names in some], slots.taken(live))
-        )
+        shares = list(slots.shares([n for n, _ in some], [names for _, names in some], slots.taken(live)))
         assert live or shares[0] != 0  # who is first, and alone, never waits
         for (size, names), share in zip(some, shares, strict=True):
             assert (share is None) == (not names)
             if share != 0:
                 live[Batch(Path(), [], limits=names, at_once=share or 0)] = size
-        waiting = [one for one, share in zip(some, shares, strict=True) if share == 0] + waiting[
-            len(some) :
-        ]
+        waiting = [one for one, share in zip(some, shares, strict=True) if share == 0] + waiting[len(some) :]
         for batch, at_once in slots.wider(live):
             assert at_once > batch.at_once
             batch.at_once = at_once
@@ -75,9 +71,7 @@ def noted(work: Trial, array: int, more: str = "") -> Path:
     marks = work.open / "marks"
     marks.touch()
     marks.chmod(0o666)
-    work.cells(
-        9, NOTED.format(noted=marks, score=SCORE), more=f"array = {array}\n    {more}", retries=1
-    )
+    work.cells(9, NOTED.format(noted=marks, score=SCORE), more=f"array = {array}\n    {more}", retries=1)
     return marks
 
 
@@ -95,9 +89,13 @@ def test_more_arrays_than_slots(cluster: Cluster) -> None:
 def test_arrays_have_what_others_leave(cluster: Cluster) -> None:
     """An array whose share was small gets that of one that is over."""
     with trial(cluster) as work:
-        work.cells(6, f"""\
+        work.cells(
+            6,
+            f"""\
             test "$EVALMAKE_SEED" -le 3 || until test "$(wc -l < {work.ran})" = 6; do sleep 0.1; done
-            {SCORE}""", more="array = 3")  # fmt: skip
+            {SCORE}""",
+            more="array = 3",
+        )
         ended = work.run("SLOTS=4")
         assert ended.status == 0, ended.text
         work.clean()

@@ -51,13 +51,9 @@ REASONS = {
     "Dependency": "Dependency: waits for another job",
     "BeginTime": "BeginTime: is to begin later",
     "JobArrayTaskLimit": "JobArrayTaskLimit: as many run as `slots` allows",
-    "ReqNodeNotAvail, UnavailableNodes:n[1-2]": (
-        "ReqNodeNotAvail: the nodes that it needs are not available"
-    ),
+    "ReqNodeNotAvail, UnavailableNodes:n[1-2]": ("ReqNodeNotAvail: the nodes that it needs are not available"),
     "PartitionDown": "PartitionDown: its partition is down",
-    "PartitionTimeLimit": (
-        "PartitionTimeLimit: asks for more time than its partition gives: lower `time`"
-    ),
+    "PartitionTimeLimit": ("PartitionTimeLimit: asks for more time than its partition gives: lower `time`"),
     "PartitionNodeLimit": "PartitionNodeLimit: asks for more nodes than its partition gives",
     "AssocGrpCPUMinutesLimit": "AssocGrpCPUMinutesLimit: the account's hours are used up",
     "AssocMaxJobsLimit": "AssocMaxJobsLimit: a limit of its account",
@@ -81,9 +77,10 @@ def test_states(word: str) -> None:
 def test_ended_without_a_word(word: str) -> None:
     """A job whose folder does not say how it ended has failed, with the status that Slurm tells."""
     assert state_of(Seen("1", word, exit="0:9", node="n1")) == JobState(
-        Phase.ENDED, 1,
+        Phase.ENDED,
+        1,
         f"{word}: the job script ended with status 0 (n1), before the job's own command",
-    )  # fmt: skip
+    )
     assert state_of(Seen("1", word, exit="97:0")).status == 97
 
 
@@ -180,9 +177,7 @@ def test_inputs_in_containers(runtime: str, tmp_path: Path) -> None:
     job = Job("a.1", "a", ("true",), Path("/w/a.1"), inputs=inputs, image="a")
     near = " ".join(contained(job, "/w/a.1", Settings(container=runtime), [], []))
     assert (f"{large}:{large}:ro" in near, str(small) in near) == (True, False)
-    far = " ".join(
-        contained(job, "/home/me/jobs/k/a.1", Settings(container=runtime, host="login"), [], [])
-    )
+    far = " ".join(contained(job, "/home/me/jobs/k/a.1", Settings(container=runtime, host="login"), [], []))
     assert "/home/me/jobs/k/inputs:/home/me/jobs/k/inputs:ro" in far
     assert str(large) not in far
 
@@ -195,12 +190,9 @@ def test_nodes() -> None:
     waits = waiting(Seen("1", "PENDING", "ReqNodeNotAvail, UnavailableNodes:n[1-2]"), nodes)
     assert waits.endswith("are not available (n1 is down: bad fan; n2 is drained: disk swap)")
     many = {f"n{at}": "down" for at in range(9)}
-    waits = waiting(
-        Seen("1", "PENDING", "Nodes required for job are DOWN, DRAINED or reserved"), many
-    )
+    waits = waiting(Seen("1", "PENDING", "Nodes required for job are DOWN, DRAINED or reserved"), many)
     assert waits == (
-        "its nodes are down, drained or kept for others"
-        " (n0 is down; n1 is down; n2 is down; 6 more are not well)"
+        "its nodes are down, drained or kept for others (n0 is down; n1 is down; n2 is down; 6 more are not well)"
     )
     assert waiting(Seen("1", "PENDING", "Priority"), nodes) == "Priority: others are before it"
 
@@ -213,7 +205,7 @@ def test_words_of_later_versions(word: str) -> None:
 
 @pytest.mark.parametrize(
     "text", ["-Jmine", "-a 0-3", "-o /dev/null", "--job-nam=x", "-M other", "--cluster=other", "--wrap=true"]
-)  # fmt: skip
+)
 def test_directives_of_ours(text: str) -> None:
     """Options by which jobs are found and told apart are refused, however they are written."""
     with pytest.raises(ValueError, match="is evalmake's own"):

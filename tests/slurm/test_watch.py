@@ -215,15 +215,11 @@ def test_denied(make: Make) -> None:
         ("scancel: error: Kill job error on job id 5: Access/permission denied", "denied"),
         ("job 5: Access/permission denied\njob 6: Invalid job id specified", "denied"),
     ],
-)  # fmt: skip
-def test_scancel(
-    said: str, denied: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+)
+def test_scancel(said: str, denied: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """That a job has ended already is no error; that it may not be ended is, wherever it stands."""
     (tmp_path / "said").write_text(said)
-    (tmp_path / "scancel").write_text(
-        f'#!/bin/sh\ncat {tmp_path}/said >&2\n[ ! -s {tmp_path}/said ]\n'
-    )  # fmt: skip
+    (tmp_path / "scancel").write_text(f"#!/bin/sh\ncat {tmp_path}/said >&2\n[ ! -s {tmp_path}/said ]\n")
     (tmp_path / "scancel").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     commands = Commands(Shell(None))

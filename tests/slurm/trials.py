@@ -82,9 +82,15 @@ class Trial(Bench):
         return self.open / "ran"
 
     def cells(
-        self, count: int, script: str, *, more: str = "", retries: int = 0, url: str = NOBODY,
+        self,
+        count: int,
+        script: str,
+        *,
+        more: str = "",
+        retries: int = 0,
+        url: str = NOBODY,
         memory: int = 200,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """So many cells that run a script; `more` says the executor."""
         if self.login:
             more = f'host = "login"\n    python = "{far_python()}"\n    {more}'
@@ -175,8 +181,10 @@ def _install(needs: list[str], packages: Path) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     version = subprocess.run(
         ["/usr/bin/python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     argv = [sys.executable, "-m", "pip", "install", "-q", "--target", str(unfinished)]
     argv += ["--python-version", version, "--only-binary=:all:", *needs]
     subprocess.run(argv, check=True, capture_output=True)
@@ -192,9 +200,7 @@ def _program(packages: Path) -> Path:
         folder.mkdir()
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(package, folder / "evalmake", ignore=ignored)
-        program.write_text(
-            f'#!/bin/sh\nPYTHONPATH={folder}:{packages} exec /usr/bin/python3 "$@"\n'
-        )
+        program.write_text(f'#!/bin/sh\nPYTHONPATH={folder}:{packages} exec /usr/bin/python3 "$@"\n')
         program.chmod(0o755)
         atexit.register(shutil.rmtree, folder)
     return program

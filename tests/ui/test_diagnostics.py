@@ -134,9 +134,7 @@ def test_log_lines_of_a_note() -> None:
 def test_labels_of_one_line() -> None:
     """Labels that overlap get a row each, the primary one first; a span ends with its line."""
     source = Source("f", "a = [b, b]\nc\n")
-    diagnostic = problem(
-        "x", "m", Span(source, 8, 12), "again", also=[(Span(source, 5, 9), "first")]
-    )
+    diagnostic = problem("x", "m", Span(source, 8, 12), "again", also=[(Span(source, 5, 9), "first")])
     assert render([diagnostic]).splitlines()[3:6] == [
         "1 | a = [b, b]",
         "  |         ^^ again",

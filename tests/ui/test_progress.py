@@ -70,14 +70,13 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     [
         (
             ServiceChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
-            "deployment llama: restarting, as it died while it was used: exit status 1\n"
-            "        | a\n        | b",
+            "deployment llama: restarting, as it died while it was used: exit status 1\n        | a\n        | b",
         ),
         (ServiceChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
         (ServiceChanged("llama", "stopped"), "deployment llama: stopped"),
         (ServiceAwaited("llama", ""), "deployment llama: still starting"),
     ],
-)  # fmt: skip
+)
 def test_in_words(event: Event, said: str) -> None:
     """Why a server is started again is told with the last lines of the log that it left."""
     assert progress.sentence(event, False) == said

@@ -46,9 +46,14 @@ _HEAR = (
 
 
 def parameters(
-    job: Job, image: Image, settings: Settings, labels: Mapping[str, str], closed: Closed | None,
-    secret: bool, near: bool,
-) -> dict[str, Any]:  # fmt: skip
+    job: Job,
+    image: Image,
+    settings: Settings,
+    labels: Mapping[str, str],
+    closed: Closed | None,
+    secret: bool,
+    near: bool,
+) -> dict[str, Any]:
     """What the engine's `create_container` is given, but for the name; `near`: it has our files."""
     from docker.types import HostConfig
 
@@ -86,7 +91,7 @@ def parameters(
         "ports": [job.port] if job.port else None,
         "labels": {**labels, JOB: job.id, IMAGE: job.image or "", DIGEST: image.digest},
         "host_config": host,
-    }  # fmt: skip
+    }
 
 
 def _mounts(job: Job, settings: Settings, near: bool) -> list[Any]:
@@ -98,19 +103,12 @@ def _mounts(job: Job, settings: Settings, near: bool) -> list[Any]:
     for mount in settings.mounts:
         source, target, mode = f"{mount}:ro".split(":")[:3]
         shown[target] = (Path(source), mode == "rw")
-    return [
-        Mount(target, str(source), "bind", read_only=not writable)
-        for target, (source, writable) in shown.items()
-    ]
+    return [Mount(target, str(source), "bind", read_only=not writable) for target, (source, writable) in shown.items()]
 
 
 def mounted(job: Job, near: bool) -> dict[str, Path]:
     """The inputs that are mounted: name -> file."""
-    return {
-        name: path.resolve()
-        for name, path in job.inputs.items()
-        if near and path.stat().st_size > _LARGE
-    }
+    return {name: path.resolve() for name, path in job.inputs.items() if near and path.stat().st_size > _LARGE}
 
 
 def spoken(secrets: Mapping[str, str]) -> bytes:
@@ -131,9 +129,7 @@ def told(info: Mapping[str, Any]) -> str:
     state, limit = info["State"], info["HostConfig"]["Memory"]
     status = f"exit status {state['ExitCode']}"
     if state["OOMKilled"]:
-        return f"{status}: it ran out of memory" + (
-            f", of which it has {_size(limit)}" if limit else ""
-        )
+        return f"{status}: it ran out of memory" + (f", of which it has {_size(limit)}" if limit else "")
     if state["ExitCode"] in (137, 143):
         return f"{status} ({'SIGKILL' if state['ExitCode'] == 137 else 'SIGTERM'})"
     return status if state["ExitCode"] else ""

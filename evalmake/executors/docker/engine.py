@@ -37,9 +37,7 @@ class Engine:
     def remote(self) -> str:
         """The host that the engine is on; empty where it is this one."""
         url = urlsplit(self.host)
-        return (
-            "" if url.scheme == "unix" or _is_loopback(url.hostname or "") else url.hostname or ""
-        )
+        return "" if url.scheme == "unix" or _is_loopback(url.hostname or "") else url.hostname or ""
 
     @contextlib.contextmanager
     def asked(self, what: str = "") -> Iterator[Any]:
@@ -95,8 +93,12 @@ class Engine:
         else:
             base = self.host
         return Client(
-            base_url=base, version="auto", timeout=_TIMEOUT, tls=self._tls(), max_pool_size=_CONNECTIONS,
-        )  # fmt: skip
+            base_url=base,
+            version="auto",
+            timeout=_TIMEOUT,
+            tls=self._tls(),
+            max_pool_size=_CONNECTIONS,
+        )
 
     def _tls(self) -> Any:
         """What an engine over TCP is known by, and knows us by: as Docker's own client has it."""

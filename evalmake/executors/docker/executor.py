@@ -50,9 +50,7 @@ class DockerExecutor:
     """Runs each job in a container of its own."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    offers: ClassVar[Offers] = Offers(
-        images=True, bare=False, gpus=True, services=True, isolated=True
-    )
+    offers: ClassVar[Offers] = Offers(images=True, bare=False, gpus=True, services=True, isolated=True)
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()
@@ -88,13 +86,9 @@ class DockerExecutor:
             self._begin(job, secrets, image)
             return
         coming = self._coming[job.id] = Coming()
-        threading.Thread(
-            target=self._begin_later, args=(job, job.image, secrets, coming), daemon=True
-        ).start()
+        threading.Thread(target=self._begin_later, args=(job, job.image, secrets, coming), daemon=True).start()
 
-    def _begin_later(
-        self, job: Job, image: str, secrets: Mapping[str, str], coming: Coming
-    ) -> None:
+    def _begin_later(self, job: Job, image: str, secrets: Mapping[str, str], coming: Coming) -> None:
         def tell(text: str) -> None:
             if coming.given_up:
                 raise OSError("given up")
@@ -119,9 +113,7 @@ class DockerExecutor:
         if self.closed is not None:
             self.closed.open()
             self.closed.allow(job.asks)
-        given = container.parameters(
-            job, image, self.settings, self._labels, self.closed, bool(secrets), near
-        )
+        given = container.parameters(job, image, self.settings, self._labels, self.closed, bool(secrets), near)
         copied = {n: p for n, p in job.inputs.items() if n not in container.mounted(job, near)}
         try:
             self._create(name, given)

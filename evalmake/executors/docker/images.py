@@ -68,9 +68,7 @@ class Images:
         except LookupError as error:
             raise OSError(str(error)) from None
 
-    def _note(
-        self, name: str, step: dict[str, Any], layers: dict[str, bool], tell: Callable[[str], None]
-    ) -> None:
+    def _note(self, name: str, step: dict[str, Any], layers: dict[str, bool], tell: Callable[[str], None]) -> None:
         if "error" in step:
             raise OSError(self._engine.says(f"cannot pull {name}", str(step["error"])))
         layer, status = step.get("id"), step.get("status", "")

@@ -87,9 +87,13 @@ class Closed:
         except LookupError:
             with self.engine.asked("cannot make a network") as api:
                 api.create_network(
-                    self.name, driver="bridge", internal=True, labels=self.labels,
-                    options=_APART | {_NAME: self.name}, check_duplicate=True,
-                )  # fmt: skip
+                    self.name,
+                    driver="bridge",
+                    internal=True,
+                    labels=self.labels,
+                    options=_APART | {_NAME: self.name},
+                    check_duplicate=True,
+                )
                 found = api.inspect_network(self.name)
         return _ours(self.engine, found)
 

@@ -35,9 +35,7 @@ class Tunnel:
     def open(self) -> str:
         """The address of the socket's near end; OSError with what ssh says."""
         with (self._folder / "said").open("wb") as said:
-            self._ssh = subprocess.Popen(
-                self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
-            )
+            self._ssh = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
         deadline = time.monotonic() + _WAIT
         while not self._socket.exists():
             if self._ssh.poll() is not None or time.monotonic() > deadline:

@@ -18,9 +18,7 @@ _AGAIN = 1.0
 class Running:
     """A container that ran when it was last asked for: its log comes into `path` as it is written."""
 
-    def __init__(
-        self, engine: Engine, container: str, path: Path, state: JobState, bell: Bell
-    ) -> None:
+    def __init__(self, engine: Engine, container: str, path: Path, state: JobState, bell: Bell) -> None:
         self.state = state
         self._engine, self._container, self._bell = engine, container, bell
         self._log = path.open("wb")

@@ -127,11 +127,7 @@ class Api:
     def events(self, kind: str, id: str) -> list[tuple[str, str]]:
         """What went wrong with one, oldest first: reasons, and messages where there are some."""
         with contextlib.suppress(Absent):
-            found = [
-                one
-                for one in self.client.ask("GET", f"/{kind}/{id}/events")
-                if one["type"] != "Normal"
-            ]
+            found = [one for one in self.client.ask("GET", f"/{kind}/{id}/events") if one["type"] != "Normal"]
             about = [(one.get("regarding") or {}).get("message", "") for one in found]
             return [(str(e["reason"]), str(said)) for e, said in zip(found, about, strict=True)]
         return []
@@ -231,9 +227,7 @@ def _job(raw: Mapping[str, Any]) -> Seen:
     meta, spec = raw["metadata"], raw.get("spec") or {}
     state = str((raw.get("status") or {}).get("state") or "Starting")
     labels = meta.get("labels") or {}
-    return Seen(
-        str(meta["id"]), str(meta["name"]), state, str(labels.get(JOB, "")), **_placed(spec)
-    )
+    return Seen(str(meta["id"]), str(meta["name"]), state, str(labels.get(JOB, "")), **_placed(spec))
 
 
 def _endpoint(raw: Mapping[str, Any]) -> Seen:

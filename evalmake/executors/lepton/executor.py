@@ -36,9 +36,16 @@ class LeptonExecutor:
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
     offers: ClassVar[Offers] = Offers(
-        images=True, bare=False, gpus=True, services=True, isolated=True, queues=True, beside=True,
-        remote=True, replicas=True,
-    )  # fmt: skip
+        images=True,
+        bare=False,
+        gpus=True,
+        services=True,
+        isolated=True,
+        queues=True,
+        beside=True,
+        remote=True,
+        replicas=True,
+    )
     reveal: Callable[[str], str]
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
@@ -56,29 +63,25 @@ class LeptonExecutor:
         """What it needs depends on what it is for."""
         wanted = {"shape": "what its machines are, as Lepton lists them"}
         if serves:
-            wanted["key"] = (
-                'what its endpoints ask of those who use them, as `key = secret("NAME")`'
-            )
+            wanted["key"] = 'what its endpoints ask of those who use them, as `key = secret("NAME")`'
         else:
             wanted["work"] = "a folder of a volume that jobs have, too"
-            wanted["here"] = (
-                "the same folder as this host has it mounted: Lepton gives out no files"
-            )
+            wanted["here"] = "the same folder as this host has it mounted: Lepton gives out no files"
         use = "deployments" if serves else "evaluations"
         for name, meaning in wanted.items():
             if getattr(executor.settings, name) is None:
                 found.error(
-                    "missing-key", f"executor `{executor.name}` (lepton) needs `{name}` to run {use}",
-                    executor.span, about=f"executor {executor.name}",
+                    "missing-key",
+                    f"executor `{executor.name}` (lepton) needs `{name}` to run {use}",
+                    executor.span,
+                    about=f"executor {executor.name}",
                     help=[f"add `{name}`: {meaning}"],
-                )  # fmt: skip
+                )
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Make `job` ready; OSError where its shape, node group or image cannot be had."""
         if job.image is None:
-            raise OSError(
-                self.client.says(f"Lepton runs images: `image` is lacking, of {job.name}")
-            )
+            raise OSError(self.client.says(f"Lepton runs images: `image` is lacking, of {job.name}"))
         body = self.body(job, secrets)
         if body.serves:
             shutil.rmtree(job.workdir, ignore_errors=True)

@@ -14,11 +14,32 @@ WORKSPACE, JOB = "evalmake-workspace", "evalmake-job"
 RESERVED = frozenset(
     f"/{name}".rstrip("/")
     for name in (
-        "", "bin", "boot", "dev", "etc", "lib", "lib64", "media", "opt", "proc", "run", "sbin", "srv", "sys",
-        "usr", "usr/bin", "usr/lib", "usr/local", "usr/sbin", "var", "sys/fs/cgroup", "sys/kernel/security",
-        "proc/sys", "proc/bus",
+        "",
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "lib",
+        "lib64",
+        "media",
+        "opt",
+        "proc",
+        "run",
+        "sbin",
+        "srv",
+        "sys",
+        "usr",
+        "usr/bin",
+        "usr/lib",
+        "usr/local",
+        "usr/sbin",
+        "var",
+        "sys/fs/cgroup",
+        "sys/kernel/security",
+        "proc/sys",
+        "proc/bus",
     )
-)  # fmt: skip
+)
 """Where Lepton mounts nothing."""
 
 

@@ -35,7 +35,7 @@ class Body:
 
 def job_body(
     job: Job, settings: Settings, key: str, group: str | None, folders: Path, secrets: Mapping[str, str]
-) -> Body:  # fmt: skip
+) -> Body:
     """A job that runs the script in its folder, which is below `folders` in its container, too."""
     name = job_name(key, job.id)
     volume, _, path = (settings.work or "").rpartition(":")
@@ -59,7 +59,7 @@ def job_body(
 
 def endpoint_body(
     job: Job, settings: Settings, key: str, group: str | None, token: str, secrets: Mapping[str, str]
-) -> Body:  # fmt: skip
+) -> Body:
     """An endpoint that runs a server's command in each of its replicas."""
     name = endpoint_name(key, job.id)
     envs, hidden = _secret_envs(name, secrets)
@@ -123,9 +123,7 @@ def _pulled(settings: Settings) -> dict[str, Any]:
     return {"image_pull_secrets": list(settings.pull_secrets)} if settings.pull_secrets else {}
 
 
-def _secret_envs(
-    name: str, secrets: Mapping[str, str]
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _secret_envs(name: str, secrets: Mapping[str, str]) -> tuple[list[dict[str, Any]], dict[str, str]]:
     names = {variable: secret_name(name, variable) for variable in sorted(secrets)}
     envs = [{"name": v, "value_from": {"secret_name_ref": n}} for v, n in names.items()]
     return envs, {names[variable]: value for variable, value in secrets.items()}

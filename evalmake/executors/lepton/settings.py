@@ -31,9 +31,7 @@ def _absolute(path: str | None) -> str | None:
 def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
         if not _MOUNT.fullmatch(mount):
-            raise ValueError(
-                f'`{mount}` is not "node-nfs:VOLUME:/FOLDER:/TARGET", or that and ":rw"'
-            )
+            raise ValueError(f'`{mount}` is not "node-nfs:VOLUME:/FOLDER:/TARGET", or that and ":rw"')
         if re.sub(":r[ow]$", "", mount).rpartition(":")[2].rstrip("/") in RESERVED:
             raise ValueError(f"`{mount}`: Lepton keeps that target for the system")
     return mounts

@@ -35,9 +35,7 @@ _BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge
 class Watch:
     """What is known of a workspace's jobs and endpoints."""
 
-    def __init__(
-        self, api: Api, volume: Volume | None, root: Path, poll: float, keep: bool
-    ) -> None:
+    def __init__(self, api: Api, volume: Volume | None, root: Path, poll: float, keep: bool) -> None:
         self.api = api
         self.volume = volume
         self.root = root
@@ -324,9 +322,7 @@ class Watch:
             else:
                 state = unfinished(seen, self.api.events("jobs", seen.id) if seen else ())
                 state = replace(state, facts=told)
-                if state.detail.partition(":")[0] not in ("Completed", "Failed") or self._waited(
-                    id
-                ):
+                if state.detail.partition(":")[0] not in ("Completed", "Failed") or self._waited(id):
                     self._set(id, state)
 
     def _look_at_endpoints(self, out: Mapping[str, Out]) -> None:

@@ -15,8 +15,17 @@ from evalmake.executors.slurm.shell import Refused, Shell
 from evalmake.executors.slurm.states import Seen
 
 _FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l|%P"
-_AWAY = ("unable to contact slurm", "connection refused", "timed out", "connect failure", "communication connection",
-         "zero bytes were transmitted", "no route to host", "connection reset", "backup controller")  # fmt: skip
+_AWAY = (
+    "unable to contact slurm",
+    "connection refused",
+    "timed out",
+    "connect failure",
+    "communication connection",
+    "zero bytes were transmitted",
+    "no route to host",
+    "connection reset",
+    "backup controller",
+)
 _FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
 _OVER = "invalid job id|already complet"
 _AT_ONCE = 500
@@ -106,9 +115,7 @@ class Commands:
         listed = sorted(ids)
         for at in range(0, len(listed), _AT_ONCE):
             some = " ".join(listed[at : at + _AT_ONCE])
-            self._asked(
-                f"said=$(scancel {some} 2>&1) || ! printf '%s\\n' \"$said\" | grep -viE '{_OVER}' >&2"
-            )
+            self._asked(f"said=$(scancel {some} 2>&1) || ! printf '%s\\n' \"$said\" | grep -viE '{_OVER}' >&2")
 
     def cancel_named(self, names: Iterable[str]) -> None:
         """End all jobs of these batches, whatever their ids."""
@@ -118,13 +125,9 @@ class Commands:
     def _lines(self, text: str) -> dict[str, Seen]:
         found = {}
         for line in self._asked(text).splitlines():
-            base, index, _, state, reason, start, node, limit, partition = f"{line}||||||||".split(
-                "|"
-            )[:9]
+            base, index, _, state, reason, start, node, limit, partition = f"{line}||||||||".split("|")[:9]
             id = base if index in ("N/A", "") else f"{base}_{index}"
-            found[id] = Seen(
-                id, state, reason, start, node.replace("n/a", ""), limit, partition=partition
-            )
+            found[id] = Seen(id, state, reason, start, node.replace("n/a", ""), limit, partition=partition)
         return found
 
     def _has_accounting(self) -> bool:

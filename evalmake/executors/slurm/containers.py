@@ -30,9 +30,7 @@ _WIDTH = 100
 _GRACE = 5  # seconds between TERM and KILL for what runs in an engine
 
 
-def contained(
-    job: Job, there: str, settings: Settings, names: Iterable[str], secrets: Iterable[str]
-) -> list[str]:
+def contained(job: Job, there: str, settings: Settings, names: Iterable[str], secrets: Iterable[str]) -> list[str]:
     """The shell's words before a command that runs in a container: variables go in by name only.
 
     Secrets are no part of what an engine keeps of a container: its own shell reads their file.
@@ -43,11 +41,16 @@ def contained(
     binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]
     names, secrets = list(names), list(secrets)
     if runtime == "pyxis":
-        return step(job, settings) + [shlex.quote(word) for word in (
-            f"--container-image={_pyxis(image)}", f"--container-mounts={','.join(binds)}",
-            f"--container-workdir={there}", "--no-container-mount-home",
-            f"--container-env={','.join([*names, *secrets])}",
-        )]  # fmt: skip
+        return step(job, settings) + [
+            shlex.quote(word)
+            for word in (
+                f"--container-image={_pyxis(image)}",
+                f"--container-mounts={','.join(binds)}",
+                f"--container-workdir={there}",
+                "--no-container-mount-home",
+                f"--container-env={','.join([*names, *secrets])}",
+            )
+        ]
     if runtime == "apptainer":
         words = [
             "apptainer",
@@ -105,9 +108,7 @@ def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, st
     """What a container has of its node: source, target, mode."""
     found = {there: (there, "rw")}
     for path, one in job.mounts.items():
-        source = (
-            _kept_there(there) if one.writable and settings.host else str(one.source.absolute())
-        )
+        source = _kept_there(there) if one.writable and settings.host else str(one.source.absolute())
         found[path] = (source, "rw" if one.writable else "ro")
     for linked in _linked(job, there, settings):
         found[linked] = (linked, "ro")

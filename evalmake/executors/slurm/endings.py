@@ -25,9 +25,13 @@ class Endings:
         self._missing.pop(id, None)
 
     def of(
-        self, gone: Mapping[str, Seen | None], own: Mapping[str, str], queue: Mapping[str, Seen],
-        nodes: Mapping[str, str], doomed: Collection[str],
-    ) -> dict[str, JobState]:  # fmt: skip
+        self,
+        gone: Mapping[str, Seen | None],
+        own: Mapping[str, str],
+        queue: Mapping[str, Seen],
+        nodes: Mapping[str, str],
+        doomed: Collection[str],
+    ) -> dict[str, JobState]:
         """The states of jobs that do not run, so far as can be said now.
 
         `own` are their ids in Slurm, `nodes` those in trouble; what we had cancelled is `doomed`.

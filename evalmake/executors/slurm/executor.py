@@ -29,9 +29,7 @@ class SlurmExecutor:
     """Runs jobs on the nodes of a cluster."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    offers: ClassVar[Offers] = Offers(
-        images=True, gpus=True, services=True, queues=True, beside=True
-    )
+    offers: ClassVar[Offers] = Offers(images=True, gpus=True, services=True, queues=True, beside=True)
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         self.settings = settings
@@ -124,9 +122,7 @@ class SlurmExecutor:
         self.cluster.folders.remove_all()
         for folder in self.root.glob("slurm-*"):
             shutil.rmtree(folder, ignore_errors=True)
-        return sorted(
-            (id, f"job {id} of Slurm, {name}") for name, ids in found.items() for id in ids
-        )
+        return sorted((id, f"job {id} of Slurm, {name}") for name, ids in found.items() for id in ids)
 
     def close(self) -> None:
         """End the thread and the connection."""

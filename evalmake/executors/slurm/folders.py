@@ -93,14 +93,12 @@ class Folders:
                 for job, secrets in jobs:
                     self._pack(tar, job, secrets)
             spool.seek(0)
-            names = " ".join(
-                shlex.quote(name) for name in (*(j.id for j, _ in jobs), *(b.name for b in own))
-            )
+            names = " ".join(shlex.quote(name) for name in (*(j.id for j, _ in jobs), *(b.name for b in own)))
             self.shell.run(
                 f"cd {shlex.quote(self.there)} && umask 077 && rm -rf {new} && mkdir {new} && tar -x -p -C {new}"
                 f" && rm -rf {names} && (cd {new} && mv {names} ..) && rmdir {new}",
                 spool,
-            )  # fmt: skip
+            )
 
     def replace(self, id: str, files: Mapping[str, str]) -> None:
         """Replace files of a running job, each whole or not at all, where they are not also here."""
@@ -114,9 +112,7 @@ class Folders:
         if self.near:
             path = self.root / folder / name
             return path.read_bytes()[-size:] if path.exists() else b""
-        return self.shell.run(
-            f"tail -c {size} {shlex.quote(self.of(folder))}/{name} 2>/dev/null || true"
-        )
+        return self.shell.run(f"tail -c {size} {shlex.quote(self.of(folder))}/{name} 2>/dev/null || true")
 
     def ended(self, ids: Collection[str]) -> dict[str, Ended]:
         """What their folders say of jobs."""
@@ -146,9 +142,7 @@ class Folders:
             for entry in tar:
                 if entry.isreg() and (content := tar.extractfile(entry)) is not None:
                     path = self.root / entry.name
-                    own = (
-                        self.root / PurePosixPath(entry.name).parts[0]
-                    )  # gone, where a build has collected it
+                    own = self.root / PurePosixPath(entry.name).parts[0]  # gone, where a build has collected it
                     if own.exists() and path.parent.resolve().is_relative_to(self.root.resolve()):
                         path.parent.mkdir(exist_ok=True)
                         unfinished = path.with_name(f".{path.name}.new")
@@ -248,8 +242,10 @@ def _make(job: Job, near: bool) -> None:
 
 def _secret_files(job: Job, secrets: Mapping[str, str]) -> dict[str, bytes]:
     keys = job.beside.secrets if job.beside else ()
-    parts = {SECRETS: {k: v for k, v in secrets.items() if k not in keys},
-             KEYS: {k: v for k, v in secrets.items() if k in keys}}  # fmt: skip
+    parts = {
+        SECRETS: {k: v for k, v in secrets.items() if k not in keys},
+        KEYS: {k: v for k, v in secrets.items() if k in keys},
+    }
     return {name: spoken(part) for name, part in parts.items() if part}
 
 

@@ -22,9 +22,13 @@ class Outbox:
     """Used by the thread that asks Slurm; `batches` and `kept` are guarded by `changed`."""
 
     def __init__(
-        self, of: Cluster, batches: dict[str, Batch], changed: threading.Condition,
-        live: Callable[[], Counter[Batch]], tell: Callable[[Iterable[Prepared], JobState], None],
-    ) -> None:  # fmt: skip
+        self,
+        of: Cluster,
+        batches: dict[str, Batch],
+        changed: threading.Condition,
+        live: Callable[[], Counter[Batch]],
+        tell: Callable[[Iterable[Prepared], JobState], None],
+    ) -> None:
         self.kept: dict[str, Prepared] = {}  # beyond the limits of what runs
         self._of, self._batches, self._changed = of, batches, changed
         self._live, self._tell = live, tell
@@ -116,11 +120,7 @@ class Outbox:
             for id in batch.ids:
                 self._batches.pop(id, None)
         remove(self._of, batch)
-        made = [
-            (batched(self._of, part, min(batch.at_once, len(part)) or None), part)
-            for part in parts
-            if part
-        ]
+        made = [(batched(self._of, part, min(batch.at_once, len(part)) or None), part) for part in parts if part]
         with self._changed:
             for new, _ in made:
                 self._batches |= dict.fromkeys(new.ids, new)

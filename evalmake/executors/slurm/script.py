@@ -54,9 +54,13 @@ def directives(job: Job, settings: Settings) -> tuple[str, ...]:
 
 
 def batch_script(
-    name: str, asks: Iterable[str], comment: str, ids: list[str], at_once: int | None,
+    name: str,
+    asks: Iterable[str],
+    comment: str,
+    ids: list[str],
+    at_once: int | None,
     ends: Iterable[str] = ALONE,
-) -> str:  # fmt: skip
+) -> str:
     """The script of one sbatch: in its folder lie `jobs`, the ids by line, and what Slurm itself says."""
     lines = ["#!/bin/bash", f"#SBATCH --job-name={name}", f"#SBATCH --comment={_word(comment)}"]
     lines += [f"#SBATCH {line}" for line in asks]
@@ -85,9 +89,7 @@ def hosting(settings: Settings, python: str, at_once: int) -> tuple[str, ...]:
     )
 
 
-def job_script(
-    job: Job, there: str, settings: Settings, python: str, secrets: Iterable[str]
-) -> str:
+def job_script(job: Job, there: str, settings: Settings, python: str, secrets: Iterable[str]) -> str:
     """What one job runs, in its folder `there` on the node; `secrets` are names of variables."""
 
     def said(word: str, interpreter: str) -> str:
@@ -111,11 +113,7 @@ def job_script(
         f'echo "{_OWN_ID}" > {STARTED}/by',
         *(f"module load {shlex.quote(module)} >> log 2>&1" for module in settings.modules),
         *settings.prologue,
-        *(
-            [f"mkdir -p {shlex.quote(kept)}"]
-            if inside and (kept := kept_by(job, there, settings))
-            else []
-        ),
+        *([f"mkdir -p {shlex.quote(kept)}"] if inside and (kept := kept_by(job, there, settings)) else []),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),
         *told(nodes),

@@ -12,9 +12,20 @@ from evalmake.lang.values import Duration
 from evalmake.project.schema import Block, Texts
 
 _OURS = (
-    "array", "chdir", "clusters", "comment", "error", "job-name", "no-requeue", "output", "parsable", "requeue",
-    "test-only", "wait", "wrap",
-)  # fmt: skip
+    "array",
+    "chdir",
+    "clusters",
+    "comment",
+    "error",
+    "job-name",
+    "no-requeue",
+    "output",
+    "parsable",
+    "requeue",
+    "test-only",
+    "wait",
+    "wrap",
+)
 _OUR_LETTERS = "aDeJMoW"
 
 

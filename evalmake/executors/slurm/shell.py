@@ -18,9 +18,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH",
-         "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-         "http_proxy", "https_proxy", "no_proxy")  # fmt: skip
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
 _OF_SLURM = ("SLURM_CONF", "SLURM_JWT", "MODULE")  # not SBATCH_..., which would overrule scripts
 _OPTIONS = ("ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 _NO_CONNECTION = 255
@@ -45,13 +63,15 @@ class Shell:
         given: dict[str, Any] = {"input": data} if isinstance(data, bytes) else {"stdin": data}
         try:
             done = subprocess.run(
-                self._command(text), **given,
-                capture_output=True, timeout=self.patience, env=_environment(), start_new_session=not _terminal(),
-            )  # fmt: skip
+                self._command(text),
+                **given,
+                capture_output=True,
+                timeout=self.patience,
+                env=_environment(),
+                start_new_session=not _terminal(),
+            )
         except subprocess.TimeoutExpired:
-            raise ConnectionError(
-                f"{self.place} did not answer within {self.patience:g}s"
-            ) from None
+            raise ConnectionError(f"{self.place} did not answer within {self.patience:g}s") from None
         self._check(done.returncode, done.stderr)
         return bytes(done.stdout)
 
@@ -60,7 +80,7 @@ class Shell:
         with tempfile.TemporaryFile() as said:
             process = subprocess.Popen(
                 self._command(text), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=_environment()
-            )  # fmt: skip
+            )
             assert process.stdout is not None
             try:
                 while chunk := process.stdout.read1(_CHUNK):  # type: ignore[attr-defined]

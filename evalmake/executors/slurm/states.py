@@ -11,10 +11,19 @@ from types import MappingProxyType
 
 from evalmake.planner.ports import JobState, Phase
 
-_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT",
-            "RESV_DEL_HOLD")  # fmt: skip
-_GOING = ("RUNNING", "COMPLETING", "SUSPENDED", "RESIZING", "SIGNALING", "STAGE_OUT", "STOPPED",
-          "EXPEDITING", "POWER_UP_NODE", "UPDATE_DB")  # fmt: skip
+_WAITING = ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+_GOING = (
+    "RUNNING",
+    "COMPLETING",
+    "SUSPENDED",
+    "RESIZING",
+    "SIGNALING",
+    "STAGE_OUT",
+    "STOPPED",
+    "EXPEDITING",
+    "POWER_UP_NODE",
+    "UPDATE_DB",
+)
 _OVER = ("COMPLETED", "FAILED", "LAUNCH_FAILED", "RECONFIG_FAIL")
 _LOST = {
     "NODE_FAIL": "its node failed",
@@ -99,9 +108,7 @@ def state_of(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> JobState:
         return JobState(Phase.ENDED, _STATUS[word], f"{word}: {said}", facts)
     if word == "CANCELLED":
         by = f" by {seen.by}" if seen.by else ""
-        return JobState(
-            Phase.ENDED, 143, f"CANCELLED: somebody ended it in Slurm (scancel{by})", facts
-        )
+        return JobState(Phase.ENDED, 143, f"CANCELLED: somebody ended it in Slurm (scancel{by})", facts)
     if word not in _OVER:
         return JobState(Phase.QUEUED, None, f"Slurm says {word or 'nothing of its state'}", facts)
     status = int(seen.exit.split(":")[0] or 0) if seen.exit else 0
@@ -111,9 +118,7 @@ def state_of(seen: Seen, nodes: Mapping[str, str] = _NO_NODES) -> JobState:
 
 def refined(state: JobState, said: str) -> JobState:
     """With what the job's keeper wrote down, where the state alone does not tell: as of memory."""
-    over = [
-        line for line in said.splitlines() if any(words in line.lower() for words in _OF_MEMORY)
-    ]
+    over = [line for line in said.splitlines() if any(words in line.lower() for words in _OF_MEMORY)]
     if state.phase is not Phase.ENDED or state.detail.startswith("OUT_OF_MEMORY") or not over:
         return state
     detail = f"OUT_OF_MEMORY: {_FAILED['OUT_OF_MEMORY'].format(memory='')}"

@@ -16,9 +16,7 @@ class Parameters(Interceptor):
 
     asks = True
 
-    def __init__(
-        self, add: Mapping[str, Any], drop: Sequence[str], rename: Mapping[str, str]
-    ) -> None:
+    def __init__(self, add: Mapping[str, Any], drop: Sequence[str], rename: Mapping[str, str]) -> None:
         self.add = add
         self.drop = frozenset(drop)
         self.rename = rename
@@ -34,9 +32,7 @@ class Parameters(Interceptor):
     def _changed(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                self.rename.get(key, key): self._changed(item)
-                for key, item in value.items()
-                if key not in self.drop
+                self.rename.get(key, key): self._changed(item) for key, item in value.items() if key not in self.drop
             }
         return [self._changed(item) for item in value] if isinstance(value, list) else value
 

@@ -55,9 +55,7 @@ class Reasoning(Interceptor):
         self.tell([*said, thought], choice, record, finished, bool(answer))
         return answer
 
-    def tell(
-        self, said: list[str], choice: Body, record: Record, closed: bool, answered: bool
-    ) -> None:
+    def tell(self, said: list[str], choice: Body, record: Record, closed: bool, answered: bool) -> None:
         """Leave a choice's reasoning in the record; it is cut off where the tokens ended in it."""
         text = "\n".join(filter(None, said))
         cut = bool(text) and not answered and choice.get("finish_reason") == "length"
@@ -68,9 +66,14 @@ class Reasoning(Interceptor):
         record.count("reasoning_characters", len(text))
         if not finished:
             record.count("reasoning_unfinished")
-        record.row("reasoning", {
-            "choice": choice.get("index", 0), "finished": finished, "text": text,
-        })  # fmt: skip
+        record.row(
+            "reasoning",
+            {
+                "choice": choice.get("index", 0),
+                "finished": finished,
+                "text": text,
+            },
+        )
 
 
 @dataclass(slots=True)

@@ -64,9 +64,11 @@ def in_families(
 
 
 def entry_of(
-    task: Mapping[str, Any], harness: Mapping[str, Any], words: Mapping[str, Any],
+    task: Mapping[str, Any],
+    harness: Mapping[str, Any],
+    words: Mapping[str, Any],
     family: Mapping[str, Any],
-) -> Entry:  # fmt: skip
+) -> Entry:
     """One benchmark with all its values."""
     extra = task["params"].get("extra", {})
     variables = sorted({*secrets_in(extra), *family.get("variables", ())})
@@ -93,9 +95,7 @@ def requires_of(task: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[s
     if extra.get("native_calling"):
         yield "tools"
     by_text = extra.get("tokenizer_backend") == "None"  # asks by text unless it must count tokens
-    if extra.get("tokenizer", "") is None and (
-        not by_text or "logprobs" in task["required_capabilities"]
-    ):
+    if extra.get("tokenizer", "") is None and (not by_text or "logprobs" in task["required_capabilities"]):
         yield "tokenizer"
 
 
@@ -126,7 +126,7 @@ def keys_of(task: Mapping[str, Any], harness: Mapping[str, Any]) -> dict[str, An
         "judge_key": "api_key_name" if "api_key_name" in judge else None,
         "judge_route": "/chat/completions" if "/chat/completions" in (judge.get("url") or "") else None,
         "request_timeout": params.get("request_timeout"),
-    }  # fmt: skip
+    }
     assert len(task["endpoints"]) == 1
     found: dict[str, Any] = given(keys)
     return found
@@ -162,9 +162,7 @@ def requires(entry: Entry) -> str:
     return f"requires {entry.needs}" if entry.needs else ""
 
 
-def head(
-    harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence[Entry]
-) -> Iterator[str]:
+def head(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequence[Entry]) -> Iterator[str]:
     """The comment at the top of a file."""
     machines = " and ".join(harness["arch"])
     yield from comment(words["about"])

@@ -45,11 +45,15 @@ def ask(options, one, other):
         told = json.load(reply)
     answer = told["choices"][0]["message"]["content"]
     return {
-        "id": str(one), "query": question, "ground_truth": str(one + other), "generation": answer,
-        "score": int(answer == str(one + other)), "score_name": "correct",
+        "id": str(one),
+        "query": question,
+        "ground_truth": str(one + other),
+        "generation": answer,
+        "score": int(answer == str(one + other)),
+        "score_name": "correct",
         "num_prompt_tokens": told["usage"]["prompt_tokens"],
         "num_generated_tokens": told["usage"]["completion_tokens"],
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":
