@@ -64,7 +64,7 @@ def place_options(command: Any) -> Any:
 
 def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Shell completion for targets."""
-    from evalmake.commands.asked import complete
+    from evalmake.commands.request import complete
 
     return complete(ctx.params, incomplete)
 
@@ -212,7 +212,7 @@ _simple(
 
 def run(argv: list[str]) -> int:
     """Run a command line; the one place where mistakes become messages and a status."""
-    from evalmake.lang.diagnostic import EvalmakeError
+    from evalmake.language.diagnostic import EvalmakeError
 
     for at, word in enumerate(argv[:-1]):
         if word in ("-C", "--directory"):
@@ -225,7 +225,7 @@ def run(argv: list[str]) -> int:
         status = main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=argv)
         return int(status or 0)
     except EvalmakeError as error:
-        from evalmake.ui.output import print_diagnostics
+        from evalmake.terminal.output import print_diagnostics
 
         print_diagnostics(error.diagnostics, argv)
         return 2

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from evalmake.lang.diagnostic import Diagnostic, Severity, problem
+from evalmake.language.diagnostic import Diagnostic, Severity, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.results import GateResult, Item, Result, ResultSet, Score, judge_gate
 from evalmake.planner.staleness import Head
 from evalmake.project.axes import Gate
-from evalmake.project.expand import Evaluation
+from evalmake.project.matrix import Evaluation
+from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet, Score, judge_gate
 from evalmake.store.store import Store
 
 SAMPLES = "samples.jsonl"

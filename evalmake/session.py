@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalmake import __version__
-from evalmake.lang.diagnostic import Diagnostic, Diagnostics, fail
-from evalmake.lang.files import write_atomic
-from evalmake.lang.hashing import hash_file
-from evalmake.lang.source import Span
-from evalmake.planner.checks import check_detached, has_its_python
+from evalmake.language.atomic_write import write_atomic
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, fail
+from evalmake.language.file_hashes import hash_file
+from evalmake.language.source import Span
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
-from evalmake.planner.results import ResultSet
 from evalmake.planner.staleness import Head
-from evalmake.project.declare import Declared
-from evalmake.project.words import Words
+from evalmake.preflight.graph_checks import check_detached, has_its_python
+from evalmake.project.command_words import Words
+from evalmake.project.declarations import Declared
 from evalmake.results import Verdict, items_in, result_set
+from evalmake.scoring.result_set import ResultSet
 from evalmake.store.journal import Journal
 from evalmake.store.lock import building
 from evalmake.store.store import Store, store_failed
@@ -160,24 +160,24 @@ def _run(
     outcome: Outcome,
 ) -> frozenset[str]:
     from evalmake.run.events import Began
-    from evalmake.run.gateways import Gateways, addresses
+    from evalmake.run.gateways.host_gateways import Gateways, addresses
     from evalmake.run.gpus import check_gpus
-    from evalmake.run.jobs import Workshop
+    from evalmake.run.job_builder import JobBuilder
     from evalmake.run.scheduler import Scheduler
 
     nodes = _once(plan.stale)
     environments = workspace.environments()
     environments.make(_installed(workspace, nodes), emit)
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root, environments.of)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.of)
     executors = workspace.executors()
     check_gpus(nodes, workspace.project, executors)
     emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
     hosts = addresses({executors[node.executor] for node in nodes})
     since = time.time() if request.always else 0.0
-    gateways = Gateways(workshop, workspace.replies(), plan.graph.sources, since, hosts)
+    gateways = Gateways(job_builder, workspace.replies(), plan.graph.sources, since, hosts)
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
-        workshop,
+        job_builder,
         executors,
         store,
         emit,
@@ -224,9 +224,9 @@ def _once(nodes: list[Node]) -> list[Node]:
 
 def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     """Everything that can be known to go wrong is said before anything starts; else the secrets."""
-    from evalmake.run.jobs import Workshop
-    from evalmake.run.lacking import lacking
-    from evalmake.run.needs import secrets_of
+    from evalmake.preflight.deployments import lacking
+    from evalmake.preflight.requirements import secrets_of
+    from evalmake.run.job_builder import JobBuilder
     from evalmake.run.secrets import SERVICE, Secrets
 
     found, secrets = Diagnostics(), Secrets()
@@ -261,7 +261,7 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
         for place in places:
             executor = project.executors[place]
             plugin = workspace.plugins.get("executors", executor.plugin)
-            lacks("executor", place, plugin.offers.missing, executor.span)
+            lacks("executor", place, plugin.capabilities.missing, executor.span)
         for name in secrets.missing(wanted):
             if ("secret", name) not in told:
                 told.add(("secret", name))
@@ -273,10 +273,10 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
                     help=[f"set it for this command: export {name}=...", f"or keep it: keyring set {SERVICE} {name}"],
                 )
         known |= set(wanted)
-    workshop = Workshop(project, workspace.plugins, workspace.root, environments.of)
+    job_builder = JobBuilder(project, workspace.plugins, workspace.root, environments.of)
     for deployment in _servers(workspace, plan.stale):
         engine = workspace.plugins.get("engines", deployment.plugin)
-        found.extend(lacking(workshop, environments, deployment, engine))
+        found.extend(lacking(job_builder, environments, deployment, engine))
     found.check()
     secrets.resolve({name: name for name in known})  # also those of jobs that are to be taken over
     return secrets

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.planner.ports import Job, JobState, Offers, Phase
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.schema import Block
 
 
@@ -25,7 +25,7 @@ class FakeExecutor:
     class Settings(Block):
         """No settings."""
 
-    offers: ClassVar[Offers] = Offers(services=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(services=True)
     _jobs: ClassVar[dict[tuple[Path, str], subprocess.Popen[bytes]]] = {}
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:
@@ -75,17 +75,17 @@ class FakeExecutor:
         if self._there(id).is_dir():
             shutil.copytree(self._there(id), into, dirs_exist_ok=True)
 
-    def here(self) -> str:
+    def host_address(self) -> str:
         """Its jobs are on this host after all."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> str:
+    def url_from_host(self, id: str, port: int) -> str:
         """So are its servers."""
         return f"http://127.0.0.1:{port}"
 
-    def inside(self, id: str, port: int) -> str:
+    def url_from_jobs(self, id: str, port: int) -> str:
         """Jobs reach a server as this host does."""
-        return self.where(id, port)
+        return self.url_from_host(id, port)
 
     def gpus(self) -> tuple[str, ...] | None:
         """They are not counted."""

@@ -9,30 +9,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalmake.lang.diagnostic import Diagnostics, fail
-from evalmake.lang.hashing import hash_file
-from evalmake.lang.source import Source
-from evalmake.planner.checks import check
+from evalmake.language.diagnostic import Diagnostics, fail
+from evalmake.language.file_hashes import hash_file
+from evalmake.language.source import Source
 from evalmake.planner.graph import Graph, Lowering, Node, ReportNode, lower
 from evalmake.planner.plan import Plan, decide, report_identity
-from evalmake.planner.results import GateResult
 from evalmake.planner.staleness import Head, Reason
 from evalmake.plugins import Plugins
-from evalmake.project.declare import Declared
-from evalmake.project.expand import Evaluation, expand
-from evalmake.project.load import load
+from evalmake.preflight.graph_checks import check
+from evalmake.project.command_words import Word, Words
+from evalmake.project.declarations import Declared
+from evalmake.project.loader import load
+from evalmake.project.matrix import Evaluation, expand
 from evalmake.project.overrides import blamed
-from evalmake.project.pins import Input, inputs_of
+from evalmake.project.pinned_inputs import Input, inputs_of
 from evalmake.project.project import Project
-from evalmake.project.select import Selection, report_cells, select
-from evalmake.project.words import Word, Words
+from evalmake.project.targets import Selection, report_cells, select
 from evalmake.results import Verdict, address, gates_of
 from evalmake.run.environments import Environments
+from evalmake.scoring.result_set import GateResult
 from evalmake.store.store import Store
 
 if TYPE_CHECKING:
-    from evalmake.planner.ports import Executor
-    from evalmake.run.gateways import Replies
+    from evalmake.plugin_api.executor import Executor
+    from evalmake.run.gateways.host_gateways import Replies
 
 COMMANDS = (
     "accept",
@@ -115,7 +115,7 @@ class Workspace:
 
     def replies(self) -> Replies | None:
         """How the replies of models are kept, if they are to be."""
-        from evalmake.run.gateways import Replies
+        from evalmake.run.gateways.host_gateways import Replies
 
         settings = self.project.settings
         if settings.replies is None:
@@ -126,7 +126,7 @@ class Workspace:
     def executors(self) -> dict[str, Executor]:
         """The executors by name, and that of gateways."""
         from evalmake.run.secrets import Secrets
-        from evalmake.run.served import GATEWAYS
+        from evalmake.servers.spec import GATEWAYS
 
         work, get, secrets = self.root / "work", self.plugins.get, Secrets()
         executors = {

@@ -1,1 +1,1 @@
-"""The Evalfile grammar, read by `evalmake.lang.parser`."""
+"""The Evalfile grammar, read by `evalmake.language.parser`."""

@@ -12,18 +12,17 @@ from unittest.mock import patch
 
 import pytest
 
-pytest.register_assert_rewrite("projects", "workspaces", "scripted", "mock_servers")
-from daemons import needed  # noqa: E402
-from mock_servers import mock_server  # noqa: E402
-from projects import Project  # noqa: E402
-
-from evalmake.run.environments import Environment  # noqa: E402
+from evalmake.run.environments import Environment
+from tests.support.daemons import needed
+from tests.support.mock_servers import mock_server
+from tests.support.projects import Project
+from tests.support.repository import ROOT
 
 if TYPE_CHECKING:
-    from docker_engine import Dockerd
-    from lepton_service import Lepton
-    from slurm_cluster import Cluster
-    from ssh_login import Login
+    from tests.support.docker_engine import Dockerd
+    from tests.support.lepton_service import Lepton
+    from tests.support.slurm_cluster import Cluster
+    from tests.support.ssh_login import Login
 
 # Of that version the package index has only builds for CUDA, so this can be none of those.
 TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
@@ -48,7 +47,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Dockerd]:
     """A Docker engine with the base image."""
-    import docker_engine
+    from tests.support import docker_engine
 
     needed("Docker engine", docker_engine.lacking())
     with docker_engine.shared_engine() as shared:
@@ -58,7 +57,7 @@ def engine() -> Iterator[Dockerd]:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A Slurm of two nodes, which keeps no accounts."""
-    import slurm_cluster
+    from tests.support import slurm_cluster
 
     needed("Slurm", slurm_cluster.lacking())
     with slurm_cluster.cluster() as running:
@@ -68,7 +67,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def accounting_cluster() -> Iterator[Cluster]:
     """A Slurm of two nodes with accounting."""
-    import slurm_cluster
+    from tests.support import slurm_cluster
 
     needed("Slurm", slurm_cluster.lacking())
     with slurm_cluster.cluster(accounting=True) as running:
@@ -78,7 +77,7 @@ def accounting_cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def login(cluster: Cluster) -> Iterator[Login]:
     """A node of the cluster to log in to."""
-    import ssh_login
+    from tests.support import ssh_login
 
     needed("login node", ssh_login.lacking())
     with ssh_login.login(cluster.folder / "login", cluster.wrappers.bin) as running:
@@ -123,7 +122,7 @@ def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
     """Write a tiny model of random weights into a folder."""
 
     def write(folder: Path) -> None:
-        script = Path(__file__).parent / "harnesses" / "tiny_model.py"
+        script = ROOT / "tests" / "harnesses" / "tiny_model.py"
         subprocess.run([transformers.python, script, folder], check=True, capture_output=True)
 
     return write
@@ -159,7 +158,7 @@ def built(environments: Path, *packages: str) -> Environment:
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Lepton]:
     """A workspace of Lepton of the test's own."""
-    import lepton_service
+    from tests.support import lepton_service
 
     needed("emulator of Lepton", lepton_service.lacking())
     with lepton_service.lepton(tmp_path / "lepton") as running:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
-from projects import Project
-from scripted import Seen, Upstream, reply, said
 
 from evalmake.workspace import Workspace
+from tests.support.projects import Project
+from tests.support.repository import EXAMPLES
+from tests.support.scripted import Seen, Upstream, reply, said
 
-EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
 RIGHT = """Of course:
 ```python
 def clamp(value, low, high):

@@ -8,10 +8,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from projects import Project, check_golden
 
-EXAMPLES = Path(__file__).parents[1] / "Evalfiles"
-SNAPSHOTS = Path(__file__).parent / "spec" / "examples"
+from tests.support.projects import Project, check_golden
+from tests.support.repository import EXAMPLES, SPEC
+
+SNAPSHOTS = SPEC / "examples"
 README = (EXAMPLES.parent / "README.md").read_text()
 SECRETS = re.findall(r'secret\("(\w+)"\)', "".join(p.read_text() for p in EXAMPLES.rglob("*.evalfile")))
 NAMES = sorted(path.name for path in EXAMPLES.glob("*.evalfile"))

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
-from projects import Project
 
-from evalmake.lang.mistakes import MISTAKES
+from evalmake.language.syntax_errors import MISTAKES
+from tests.support.pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
+from tests.support.projects import Project
 
 TOO_LONG = (f'TEXT = "{"x" * 300_000}"\n', "TEXT = 'x'\n")  # the page only speaks of it
 

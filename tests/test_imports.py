@@ -82,7 +82,7 @@ import evalmake
 first = set(sys.modules) - before
 evalmake.evaluate
 assert first == {"evalmake"}, first
-assert "evalmake.api.evaluating" in sys.modules
+assert "evalmake.api.evaluation" in sys.modules
 assert not {"lark", "networkx", "httpx", "docker", "aiohttp", "rich", "click"} & set(sys.modules)
 """
     env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -114,13 +114,13 @@ def test_a_plan_loads_no_client_of_anything(folder: Path) -> None:
 
 def test_gateways_beside_a_command_load_when_they_are_asked(tmp_path: Path) -> None:
     """A job of a cluster that asks nothing pays for no gateway."""
-    (tmp_path / "beside.json").write_text(
+    (tmp_path / "sidecar.json").write_text(
         '[{"settings": "", "session": "s", "port": 0, "variable": "URL", "secrets": []}]'
     )
     program = """
 import sys
-sys.argv = ["beside", "beside.json", "true"]
-from evalmake.gateway.beside import main
+sys.argv = ["beside", "sidecar.json", "true"]
+from evalmake.gateway.sidecar.sidecar import main
 assert main() == 0
 heavy = {"asyncio", "dataclasses", "logging", "pathlib", "sqlite3", "ssl", "httptools", "pydantic", "uvloop"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)

@@ -13,40 +13,43 @@ import evalmake
 
 PACKAGE = Path(evalmake.__file__).parent
 LAYERS = (
-    ("evalmake", "lang", "fastpath", "explanations", "grammar", "catalog"),
+    ("evalmake", "language", "fastpath", "explanations", "grammar", "catalog"),
+    ("pins",),
     ("project",),
+    ("scoring",),
+    ("plugin_api",),
     ("planner",),
-    ("store", "executors", "harnesses", "engines", "exporters", "native", "mock", "gateway"),
-    ("run", "plugins"),
-    ("workspace", "results", "session", "ui"),
+    ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
+    ("run", "servers", "preflight", "plugins"),
+    ("workspace", "results", "session", "terminal"),
     ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
-LEAVES = LAYERS[3]
+LEAVES = LAYERS[6]
 
 # A library stands at its address and nowhere else; those of no address are free (xxhash).
 ADDRESSES = {
-    "lark": ("lang.parser", "lang.builder", "lang.mistakes", "lang.place"),
+    "lark": ("language.parser", "language.tree_builder", "language.syntax_errors", "language.error_position"),
     "networkx": ("planner.graph",),
-    "diskcache": ("store.store", "gateway"),
+    "diskcache": ("store.store", "gateway.reply_cache"),
     "click": ("cli", "commands"),
     "docker": ("executors.docker",),
     "requests": ("executors.docker",),
     "urllib3": ("executors.docker",),
-    "httpx": ("executors.lepton", "harnesses", "project.registry", "project.hub", "run.probe"),
-    "aiohttp": ("native", "mock", "gateway"),
-    "httptools": ("native", "mock", "gateway"),
-    "uvloop": ("native", "mock", "gateway"),
-    "orjson": ("native", "mock", "gateway"),
-    "pyarrow": ("native",),
+    "httpx": ("executors.lepton", "harnesses", "pins.registry_client", "pins.hub_client"),
+    "aiohttp": ("harnesses.native", "engines.mock", "gateway"),
+    "httptools": ("harnesses.native", "engines.mock", "gateway"),
+    "uvloop": ("harnesses.native", "engines.mock", "gateway"),
+    "orjson": ("harnesses.native", "engines.mock", "gateway"),
+    "pyarrow": ("harnesses.native",),
     "keyring": ("run.secrets",),
     "pydantic": (
         "project.schema",
-        "project.declare",
-        "project.load",
-        "project.validate",
+        "project.declarations",
+        "project.loader",
+        "project.validation",
         "project.references",
-        "planner.ports",
+        "plugin_api",
         "store.records",
         "executors",
         "harnesses",
@@ -55,8 +58,8 @@ ADDRESSES = {
         "gateway",
     ),
     "pydantic_core": ("project.schema",),
-    "rich": ("ui",),
-    "yaml": ("harnesses.nemo_results", "executors.lepton.login"),
+    "rich": ("terminal",),
+    "yaml": ("harnesses.nemo.results", "executors.lepton.login"),
 }
 
 

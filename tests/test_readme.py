@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from evalmake.api.declarations import Eval
-from evalmake.api.writing import write
+from evalmake.api.evalfile_writer import write
 from evalmake.plugins import Plugins
 from evalmake.project.catalog import entries, harnesses
 from evalmake.run.secrets import SERVICE
 from evalmake.workspace import Workspace
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text()
 QUICKSTART = "evalmake -f Evalfiles/quickstart.evalfile"
 CELL = "arithmetic/master/1"

@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from projects import Project, check_golden
 
-SPEC = Path(__file__).parent / "spec"
+from tests.support.projects import Project, check_golden
+from tests.support.repository import SPEC
+
 FOLDERS = ("names", "includes", "matrix", "inherit", "overrides", "policy", "values", "engines")
 CASES = sorted(path for folder in FOLDERS for path in (SPEC / folder).glob("*.evalfile"))
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
-from projects import Project
-from workspaces import rewrite
+
+from tests.support.pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
+from tests.support.projects import Project
+from tests.support.workspaces import rewrite
 
 EVALFILE = """\
 LIMIT = 500
@@ -219,7 +220,7 @@ def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     monkeypatch.setattr("evalmake.run.secrets.find_spec", lambda name: True)
     monkeypatch.setattr("evalmake.run.environments.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(project.root / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr("evalmake.run.services._FIRST_WAIT", 0.0)
+    monkeypatch.setattr("evalmake.servers.pool._FIRST_WAIT", 0.0)
     monkeypatch.delenv("ACME_KEY", raising=False)
     monkeypatch.delenv("EVALMAKE_ENVIRONMENTS", raising=False)
     project.write("job.sh", JOB)

@@ -7,9 +7,9 @@ from notebooks and from threads: nothing is printed unless it is asked for, and 
 
 from evalmake.api.declarations import Benchmark, Deployment, Executor, Model, secret
 from evalmake.api.evalfiles import Plan, Project, build, load, plan
-from evalmake.api.evaluating import evaluate
+from evalmake.api.evaluation import evaluate
 from evalmake.api.results import Result, Results, Score
-from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.language.diagnostic import EvalmakeError
 from evalmake.run.events import Event
 
 __all__ = [

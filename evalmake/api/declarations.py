@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Never, Union
 
-from evalmake.lang.values import SecretRef
+from evalmake.language.values import SecretRef
 
 Api = Literal["chat", "completions", "embeddings", "vlm"]
 Value = Union[None, bool, int, float, str, Path, SecretRef, "Declaration", Sequence["Value"], Mapping[str, "Value"]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
-from evalmake.ui.diagnostics import render
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.terminal.diagnostics import render
 
 
 def readable(diagnostics: Iterable[Diagnostic]) -> EvalmakeError:

@@ -8,17 +8,17 @@ from os import PathLike
 from pathlib import Path
 
 from evalmake import session
+from evalmake.api.build import Progress, failures, results_of, run
 from evalmake.api.declarations import Map
 from evalmake.api.errors import readably
 from evalmake.api.results import Results
-from evalmake.api.running import Progress, failures, results_of, run
-from evalmake.lang.diagnostic import EvalmakeError, fail
-from evalmake.lang.values import show
+from evalmake.language.diagnostic import EvalmakeError, fail
+from evalmake.language.values import show
 from evalmake.planner.staleness import Reason
-from evalmake.project.words import Words
-from evalmake.ui.outcome import render_outcome
-from evalmake.ui.plan import render_plan
-from evalmake.ui.showing import targets as listing
+from evalmake.project.command_words import Words
+from evalmake.terminal.declarations import targets as listing
+from evalmake.terminal.outcome import render_outcome
+from evalmake.terminal.plan import render_plan
 from evalmake.workspace import Request, Workspace
 
 

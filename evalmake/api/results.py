@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.api.errors import readably
-from evalmake.api.html import table
-from evalmake.lang.diagnostic import fail
+from evalmake.api.html_table import table
+from evalmake.language.diagnostic import fail
 from evalmake.planner.action import ActionResult
-from evalmake.planner.results import GateResult, Pooled, Scalar, pool
-from evalmake.planner.results import Result as Recorded
 from evalmake.results import SAMPLES
+from evalmake.scoring.result_set import GateResult, Pooled, Scalar, pool
+from evalmake.scoring.result_set import Result as Recorded
 from evalmake.store.store import Store
-from evalmake.ui.plan import duration
+from evalmake.terminal.plan import duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,21 +12,21 @@ from typing import Any
 import click
 
 from evalmake import fastpath
-from evalmake.commands.asked import request_of
+from evalmake.commands.request import request_of
 from evalmake.session import Outcome
 from evalmake.session import build as build_session
 from evalmake.store.journal import Journal
-from evalmake.ui import showing
-from evalmake.ui.outcome import nothing_to_do, render_outcome
-from evalmake.ui.output import print_diagnostics
-from evalmake.ui.plan import render_needs, render_plan
+from evalmake.terminal import declarations
+from evalmake.terminal.outcome import nothing_to_do, render_outcome
+from evalmake.terminal.output import print_diagnostics
+from evalmake.terminal.plan import render_needs, render_plan
 
 
 def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
     """Plan and run; the exit status."""
     began = time.time_ns()
     request = request_of(words, flags, argv)
-    from evalmake.ui.progress import progress
+    from evalmake.terminal.progress import progress
 
     quiet = flags["silent"] or request.question
     view = progress(quiet, flags["verbose"])
@@ -53,7 +53,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
     if problems and (not outcome.plan.is_empty or flags["verbose"]):
         print_diagnostics(problems, argv)
     if request.json:
-        click.echo(json.dumps(showing.outcome_json(outcome), ensure_ascii=False))
+        click.echo(json.dumps(declarations.outcome_json(outcome), ensure_ascii=False))
     elif not quiet:
         click.echo(render_outcome(outcome), nl=False)
     if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not quiet:
@@ -69,7 +69,7 @@ def _print_plan(outcome: Outcome, as_json: bool, verbose: bool) -> None:
         evalfile = str(outcome.workspace.project.path)
         click.echo(json.dumps(to_json(outcome.plan, evalfile, __version__)))
     else:
-        from evalmake.run.needs import unmet, unset
+        from evalmake.preflight.requirements import unmet, unset
 
         workspace, stale = outcome.workspace, outcome.plan.stale
         names = [each.written for each in workspace.unpinned(outcome.plan.graph)]
@@ -82,21 +82,21 @@ def _print_plan(outcome: Outcome, as_json: bool, verbose: bool) -> None:
 
 def _print_previews(outcome: Outcome) -> None:
     """What executors that can tell would be asked to make."""
-    from evalmake.run.jobs import Workshop
-    from evalmake.run.previews import previews
+    from evalmake.run.job_builder import JobBuilder
+    from evalmake.run.job_previews import previews
 
     workspace, plan = outcome.workspace, outcome.plan
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     with workspace.store() as store:
         heads = {node.name: store.head(node.action.digest) for node in plan.stale}
     nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
-    for name, made in previews(workshop, workspace.executors(), plan.graph, nodes):
+    for name, made in previews(job_builder, workspace.executors(), plan.graph, nodes):
         click.echo(f"\n{name}\n{json.dumps(made, indent=2)}")
 
 
 def _print_unmet(outcome: Outcome) -> None:
     """Before anything runs: what its benchmarks will probably fail for the lack of."""
-    from evalmake.run.needs import unmet
+    from evalmake.preflight.requirements import unmet
 
     for line in render_needs((), (), unmet(outcome.workspace.project, outcome.plan.stale)):
         click.echo(line, err=True)

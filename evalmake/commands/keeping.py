@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from evalmake import fastpath
-from evalmake.commands.asked import locate
-from evalmake.lang.diagnostic import Diagnostics, fail
-from evalmake.project.words import Words
-from evalmake.ui import showing
+from evalmake.commands.request import locate
+from evalmake.language.diagnostic import Diagnostics, fail
+from evalmake.project.command_words import Words
+from evalmake.terminal import declarations
 from evalmake.workspace import Workspace
 
 
@@ -24,7 +24,7 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
         stale = [d for d in plan.decisions.values() if d.stale]
         if not stale:
             raise fail("nothing-to-accept", f"{target} is up to date")
-        olds = {d.name: showing.previous(store, d.name) for d in stale}
+        olds = {d.name: declarations.previous(store, d.name) for d in stale}
         lost = [name for name, head in olds.items() if head is None]
         if lost:
             raise fail("nothing-to-accept", f"{lost[0]} has no earlier result that could count")
@@ -41,8 +41,8 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
 
 def verify_command(file: Path | None, directory: Path | None) -> int:
     """Re-hash everything; status 2 when something does not match."""
-    from evalmake.gateway import keeping
-    from evalmake.store.collect import verify
+    from evalmake.gateway.reply_cache import maintenance
+    from evalmake.store.garbage_collection import verify
     from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
@@ -52,7 +52,7 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
     ):
         count, wrong = verify(store)
         store.touch()
-    if damage := keeping.check(workspace.replies_folder):
+    if damage := maintenance.check(workspace.replies_folder):
         wrong.append(f"the response cache, which evaluations go on without: {damage}")
     for line in wrong:
         click.echo(line)
@@ -89,7 +89,7 @@ def clean_command(file: Path | None, directory: Path | None) -> int:
 
 def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
     """Free, or only name, what no record reaches."""
-    from evalmake.store.collect import collect, garbage
+    from evalmake.store.garbage_collection import collect, garbage
     from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
@@ -110,18 +110,18 @@ def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
 
 def _cull(workspace: Workspace, dry_run: bool) -> str:
     """Bring the response cache down to its limit; what is to be said of that."""
-    from evalmake.gateway import keeping
+    from evalmake.gateway.reply_cache import maintenance
 
     folder, limit = workspace.replies_folder, workspace.project.settings.replies
-    held = keeping.holding(folder)
+    held = maintenance.holding(folder)
     if held.trouble:
         return f"the response cache cannot be read: {held.trouble}; `evalmake replies clear` removes it"
     if limit is None or not held.bytes:
         return ""
     if dry_run:
-        size, verb = keeping.excess(folder, held, limit.bytes), "would be freed"
+        size, verb = maintenance.excess(folder, held, limit.bytes), "would be freed"
     else:
-        size, verb = keeping.cull(folder, limit.bytes), "freed"
+        size, verb = maintenance.cull(folder, limit.bytes), "freed"
     return f"response cache, limit {limit}: {size} bytes {verb}" if size else ""
 
 
@@ -133,25 +133,26 @@ def replies_command(
     as_json: bool,
 ) -> int:
     """Tell of the response cache (status 2 when it cannot be read), export it, or clear it."""
-    from evalmake.gateway import keeping
-    from evalmake.ui import kept
+    from evalmake.gateway.reply_cache import maintenance
+    from evalmake.terminal import reply_cache
 
     if (action == "export") != (folder is not None) or (action and as_json):
         raise click.UsageError("write `evalmake replies [--json]`, `replies export FOLDER` or `replies clear`")
     workspace = Workspace.open(locate(file))
     ours = workspace.replies_folder
     if folder is not None:
-        added, count = keeping.export(ours, folder)
+        added, count = maintenance.export(ours, folder)
         click.echo(f"{folder}: {added} replies added, {count} in all")
         return 0
     if action == "clear":
-        held = keeping.clear(ours)
+        held = maintenance.clear(ours)
         click.echo("removed what could not be read" if held.trouble else f"{held.replies} replies removed")
         return 0
-    held = keeping.holding(ours)
+    held = maintenance.holding(ours)
     seeds = {
-        name: keeping.holding(workspace.project.folder / name, ours=False) for name in workspace.project.settings.seeds
+        name: maintenance.holding(workspace.project.folder / name, ours=False)
+        for name in workspace.project.settings.seeds
     }
-    told = kept.as_json if as_json else kept.as_text
+    told = reply_cache.as_json if as_json else reply_cache.as_text
     click.echo(told(ours, workspace.project.settings.replies, held, seeds))
     return 2 if held.trouble else 0

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalmake.commands.asked import locate
 from evalmake.commands.local_images import local_image
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, fail, problem
-from evalmake.project.lock import Pin
-from evalmake.project.pins import Input, inputs
-from evalmake.project.words import Word, Words
+from evalmake.commands.request import locate
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, fail, problem
+from evalmake.pins.lock import Pin
+from evalmake.project.command_words import Word, Words
+from evalmake.project.pinned_inputs import Input, inputs
 from evalmake.run.events import Emit
-from evalmake.ui.pins import Change, as_json_lines, as_text
+from evalmake.terminal.pins import Change, as_json_lines, as_text
 from evalmake.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evalmake.project.registry import Registry
+    from evalmake.pins.registry_client import Registry
 
 
 def pin_command(
@@ -88,8 +88,8 @@ def _resolve(
     workspace: Workspace, chosen: Sequence[Input], update: bool, check: bool, changes: list[Change]
 ) -> list[Diagnostic]:
     """Add what happens to each input to `changes`, and to the lock; what could not be resolved."""
-    from evalmake.project.registry import Registry, Unresolved
-    from evalmake.ui.progress import progress
+    from evalmake.pins.registry_client import Registry, Unresolved
+    from evalmake.terminal.progress import progress
 
     pins, problems = workspace.project.lock.pins, []
     with closing(progress(False, False)) as emit, closing(Registry()) as registry:
@@ -139,13 +139,13 @@ class _Resolver:
             return self._image(each.text, today)
         if each.sort == "packages":
             return Pin(today, packages=self._packages(each, anew))
-        from evalmake.project.hub import commit
+        from evalmake.pins.hub_client import commit
 
         return Pin(today, commit=commit(each.text, each.sort))
 
     def _image(self, image: str, today: str) -> Pin:
         """An image's pin, which is the one that it has where its digest is the same."""
-        from evalmake.project.registry import Unresolved
+        from evalmake.pins.registry_client import Unresolved
 
         before = self.workspace.project.lock.pins.get(image)
         try:

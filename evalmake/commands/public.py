@@ -9,16 +9,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.lang.diagnostic import EvalmakeError, closest, fail
-from evalmake.project.catalog import (
-    REQUIRES,
-    Entry,
-    declaration,
-    entries,
-    harnesses,
-    meant_harness,
-    plain,
-)
+from evalmake.language.diagnostic import EvalmakeError, closest, fail
+from evalmake.project.catalog import REQUIRES, Entry, declaration, entries, harnesses, meant_harness, plain
 
 
 def catalog_command(
@@ -134,8 +126,8 @@ def _table(found: Sequence[Entry]) -> str:
 
 def _shown(entry: Entry) -> str:
     """A benchmark as an Evalfile that can be pasted."""
-    from evalmake.lang.format import format_source
-    from evalmake.lang.source import Source
+    from evalmake.language.formatter import format_source
+    from evalmake.language.source import Source
 
     lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]

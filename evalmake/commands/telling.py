@@ -11,19 +11,19 @@ from typing import Any
 
 import click
 
-from evalmake.commands.asked import locate
+from evalmake.commands.request import locate
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Executor
-from evalmake.project.words import Words
+from evalmake.plugin_api.executor import Executor
+from evalmake.project.command_words import Words
 from evalmake.store.journal import Journal
-from evalmake.ui import drawing, explaining, showing
+from evalmake.terminal import declarations, explanation_pages, graph_drawing
 from evalmake.workspace import Workspace
 
 
 def list_command(file: Path | None, directory: Path | None, as_json: bool) -> int:
     """The targets with their comments."""
     workspace = Workspace.open(locate(file))
-    click.echo(showing.targets(workspace, as_json))
+    click.echo(declarations.targets(workspace, as_json))
     return 0
 
 
@@ -35,7 +35,7 @@ def show_command(
     if len(words.targets) != 1:
         raise click.UsageError("`show` takes one target, and NAME=VALUE words")
     workspace = Workspace.open(locate(file), words.overrides)
-    click.echo(showing.show_target(workspace, words.targets[0].text, as_json))
+    click.echo(declarations.show_target(workspace, words.targets[0].text, as_json))
     return 0
 
 
@@ -46,9 +46,9 @@ def why_command(file: Path | None, directory: Path | None, words: Sequence[str])
     graph = workspace.graph(asked.targets)
     with workspace.store() as store:
         plan = workspace.decide(graph, store)
-        texts = [showing.why(workspace, plan.decision(name), store) for name in graph.nodes]
+        texts = [declarations.why(workspace, plan.decision(name), store) for name in graph.nodes]
         texts += [
-            showing.why_report(told, str(graph.reports[name].declared.block.path))
+            declarations.why_report(told, str(graph.reports[name].declared.block.path))
             for name, told in plan.reports.items()
         ]
     click.echo("\n".join(texts))
@@ -59,13 +59,13 @@ def graph_command(file: Path | None, directory: Path | None, words: Sequence[str
     """Graphviz dot or Mermaid."""
     asked = Words.of(words, "graph")
     workspace = Workspace.open(locate(file), asked.overrides)
-    click.echo(drawing.draw(workspace.graph(asked.targets), kind))
+    click.echo(graph_drawing.draw(workspace.graph(asked.targets), kind))
     return 0
 
 
 def explain_command(file: Path | None, directory: Path | None, code: str) -> int:
     """The page of a diagnostic code."""
-    click.echo(explaining.page(code), nl=False)
+    click.echo(explanation_pages.page(code), nl=False)
     return 0
 
 
@@ -101,12 +101,12 @@ def logs_command(file: Path | None, directory: Path | None, target: str, follow:
 
 def _servers_of(workspace: Workspace, target: str) -> list[str]:
     """The servers that `target` names: all of a deployment, or one replica."""
-    from evalmake.run.served import replicas
+    from evalmake.servers.spec import replicas
 
     for name, deployment in workspace.project.deployments.items():
         executor = workspace.project.executors[deployment.block.executor]
-        offers = workspace.plugins.get("executors", executor.plugin).offers
-        servers = list(replicas(deployment, offers))
+        capabilities = workspace.plugins.get("executors", executor.plugin).capabilities
+        servers = list(replicas(deployment, capabilities))
         if target in (name, *servers):
             return servers if target == name else [target]
     return []
@@ -127,7 +127,9 @@ def _follow(workspace: Workspace, executors: Mapping[str, Executor], target: str
     from evalmake.run.secrets import Secrets
 
     secrets = Secrets()
-    secrets.resolve({name: name for name in showing.secret_names(workspace.project) if not secrets.missing([name])})
+    secrets.resolve(
+        {name: name for name in declarations.secret_names(workspace.project) if not secrets.missing([name])}
+    )
     stream, running = path.open("rb"), True
     try:
         while running:
@@ -151,7 +153,7 @@ def _stored_log(store: Any, node: Node, several: bool) -> None:
     for attempt in store.attempts(node.action.digest):
         last = attempt
     if last is None:
-        previous = showing.previous(store, node.name)
+        previous = declarations.previous(store, node.name)
         last = store.attempt(previous.action, previous.attempts) if previous else None
     if several:
         click.echo(f"==> {node.name}")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.asked import locate
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Executor, Phase
-from evalmake.project.words import Words
+from evalmake.commands.request import locate
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.executor import Executor, Phase
+from evalmake.project.command_words import Words
 from evalmake.store.journal import Entry, Journal
 from evalmake.workspace import Workspace
 
@@ -41,7 +41,7 @@ def status_command(file: Path | None, directory: Path | None, follow: bool, as_j
         while True:
             out = _all_out(workspace, executors)
             click.echo(_as_json(out) if as_json else _as_table(out))
-            if not follow or not any(one.phase in ("queued", "running", "unseen") for one in out):
+            if not follow or not any(one.phase in ("queued", "running", "unreachable") for one in out):
                 return 0
             time.sleep(_AGAIN)
     finally:
@@ -51,7 +51,7 @@ def status_command(file: Path | None, directory: Path | None, follow: bool, as_j
 
 def cancel_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
     """End the jobs of these targets, all that are out where none is named; EvalmakeError with what is out of reach."""
-    from evalmake.run.together import together
+    from evalmake.run.concurrency import run_concurrently
     from evalmake.store.lock import building
 
     workspace = Workspace.open(locate(file))
@@ -75,7 +75,7 @@ def cancel_command(file: Path | None, directory: Path | None, words: Sequence[st
                 for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name))
                 if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
             ]
-            failed = dict(zip(out, together(cancel, out), strict=True))
+            failed = dict(zip(out, run_concurrently(cancel, out), strict=True))
     finally:
         for executor in executors.values():
             executor.close()

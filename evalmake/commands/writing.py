@@ -9,17 +9,17 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.asked import locate
-from evalmake.lang.diagnostic import fail
-from evalmake.lang.source import Source
+from evalmake.commands.request import locate
+from evalmake.language.diagnostic import fail
+from evalmake.language.source import Source
 
 
 def fmt_command(file: Path | None, directory: Path | None, files: Sequence[str], check: bool) -> int:
     """Rewrite files in the one way to print them, or say how they differ from it."""
     from difflib import unified_diff
 
-    from evalmake.lang.files import write_atomic
-    from evalmake.lang.format import format_source
+    from evalmake.language.atomic_write import write_atomic
+    from evalmake.language.formatter import format_source
 
     if list(files) == ["-"]:
         click.echo(format_source(Source("standard input", sys.stdin.read())), nl=False)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict
 
-from evalmake.lang.values import Digest, Duration, Files, Size, type_name
+from evalmake.language.values import Digest, Duration, Files, Size, type_name
 from evalmake.project.schema import Block
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from evalmake.planner.ports import Service
-from evalmake.project.declare import Declared
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block
 
 
@@ -19,15 +19,15 @@ class CommandEngine:
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The shell text; `port` fixes the port, else the server writes `port` once it listens."""
         block = deployment.block
         env = {"EVALMAKE_PORT": str(block.port)} if block.port else {}
-        return Service(
+        return ServerCommand(
             ("/bin/sh", "-eu", "run.sh"),
             port=block.port,
             health=block.health or "/health",
             env=env,
             files={"run.sh": block.run or "exit 64\n"},
-            spread="",
+            multi_node_launcher="",
         )

@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from evalmake.engines.arguments import Dashed, Named, Port, Weighed, text
 from evalmake.engines.weights import check_weights, scheme, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Mount, Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.executor import Mount
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Count
 
 _START = ("/opt/nvidia/nvidia_entrypoint.sh", "/opt/nim/start_server.sh")
@@ -52,7 +53,7 @@ class NimEngine:
         if block.weights:
             check_weights(deployment, found, ("hf",), revisions=False)
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The image's own start, the model under its deployment's name; what it fetches is kept."""
         block = deployment.block
         env = {"NIM_SERVER_PORT": "{port}", "NIM_SERVED_MODEL_NAME": deployment.name}
@@ -70,4 +71,4 @@ class NimEngine:
             if value is not None:
                 told = int(value) if isinstance(value, bool) else value
                 env[f"NIM_{key.replace('-', '_').upper()}"] = text(told)
-        return Service(_START, port=block.port, health="/v1/health/ready", env=env, mounts=mounts)
+        return ServerCommand(_START, port=block.port, health="/v1/health/ready", env=env, mounts=mounts)

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 from evalmake.engines.arguments import Arguments, Host, Named, Port, Weighed, flags, kept
 from evalmake.engines.weights import check_weights, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Count
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
@@ -57,13 +57,13 @@ class RayEngine:
         """It takes files only."""
         check_weights(deployment, found, ())
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The checkpoint under its deployment's name, on all the GPUs that its arguments come to."""
         block, weights = deployment.block, weights_of(deployment)
         gpus = prod(block.args.get(name) or 1 for name in _SPLIT)
         assert isinstance(deployment.settings, RayEngine.Settings)
         kind = "--nemo_checkpoint" if deployment.settings.legacy else "--megatron_checkpoint"
-        return Service(
+        return ServerCommand(
             (
                 "python",
                 _SCRIPT,

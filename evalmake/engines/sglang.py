@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from evalmake.engines.arguments import Dashed, Host, Named, Port, Revised, Weighed, flags
 from evalmake.engines.weights import check_weights, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Program, Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.harness import Program
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
 _SPREAD = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --dist-init-addr "$EVALMAKE_HEAD:20000"'
@@ -52,10 +53,10 @@ class SglangEngine:
         """It takes files or a model of the hub."""
         check_weights(deployment, found, ("hf",))
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The model under its deployment's name."""
         block, weights = deployment.block, weights_of(deployment)
-        return Service(
+        return ServerCommand(
             (
                 "python3",
                 "-m",
@@ -74,5 +75,5 @@ class SglangEngine:
             port=block.port,
             env=weights.env,
             mounts=weights.mounts,
-            spread=_SPREAD,
+            multi_node_launcher=_SPREAD,
         )

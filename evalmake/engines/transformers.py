@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from evalmake.engines.arguments import Dashed, Host, Port, Revised, Weighed, flags
 from evalmake.engines.weights import check_weights, hub, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Program, Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.harness import Program
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Natural, Texts
 
 
@@ -47,7 +48,7 @@ class TransformersEngine:
         """It takes files or a model of the hub."""
         check_weights(deployment, found, ("hf",))
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The model under the name that it was started with, as this server takes no other.
 
         It looks into the hub's cache whatever it serves, and fails where there is none.
@@ -55,7 +56,7 @@ class TransformersEngine:
         block, weights = deployment.block, weights_of(deployment)
         model = f"{weights.name}@{weights.revision}" if weights.revision else weights.name
         mounts, env = hub(deployment)
-        return Service(
+        return ServerCommand(
             ("transformers", "serve", model, "--host", "{host}", "--port", "{port}", *flags(block.args)),
             port=block.port,
             env=env,

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from evalmake.engines.arguments import Arguments, Host, Named, Port, Revised, Weighed, flags
 from evalmake.engines.weights import check_weights, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Program, Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.harness import Program
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Count, Real, Texts
 
 # It starts its workers by MPI, which otherwise refuses root, whom containers run as.
@@ -50,10 +51,10 @@ class TrtllmEngine:
         """It takes files, or a model of the hub as it is there now."""
         check_weights(deployment, found, ("hf",), revisions=False)
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The model under the last part of its path, which is its deployment's name; any is taken."""
         block, weights = deployment.block, weights_of(deployment)
-        return Service(
+        return ServerCommand(
             ("trtllm-serve", "serve", weights.name, "--host", "{host}", "--port", "{port}", *flags(block.args)),
             port=block.port,
             env={**weights.env, **_ROOT},

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from evalmake.engines.arguments import Dashed, Host, Named, Port, Revised, Weighed, flags
 from evalmake.engines.weights import check_weights, scheme, weights_of
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Program, Service
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.harness import Program
+from evalmake.project.declarations import Declared
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
 _SPREAD = (
@@ -56,13 +57,13 @@ class VllmEngine:
         """It takes files, a model of the hub, or an object store."""
         check_weights(deployment, found, ("hf", "s3"))
 
-    def serve(self, deployment: Declared) -> Service:
+    def serve(self, deployment: Declared) -> ServerCommand:
         """The model under its deployment's name; from an object store, weights are streamed."""
         block, weights = deployment.block, weights_of(deployment)
         args = dict(block.args)
         if scheme(block.weights) == "s3":
             args.setdefault("load-format", "runai_streamer")
-        return Service(
+        return ServerCommand(
             (
                 "vllm",
                 "serve",
@@ -79,5 +80,5 @@ class VllmEngine:
             port=block.port,
             env=weights.env,
             mounts=weights.mounts,
-            spread=_SPREAD,
+            multi_node_launcher=_SPREAD,
         )

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.lang.values import Files
-from evalmake.planner.ports import Mount
-from evalmake.project.declare import Declared
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.values import Files
+from evalmake.plugin_api.executor import Mount
+from evalmake.project.declarations import Declared
 
 MODELS = "/models"  # in a container, the folder in which weights are
 HUB = "/hub"  # in a container, the cache of what is fetched from the hub

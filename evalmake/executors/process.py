@@ -20,8 +20,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.executors.gpus import Gpus, devices
-from evalmake.planner.ports import Job, JobState, Offers, Phase
+from evalmake.executors.gpu_devices import Gpus, devices
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.schema import Block
 
 _KEPT = (
@@ -59,7 +59,7 @@ class ProcessExecutor:
 
         gpus: Gpus = None
 
-    offers: ClassVar[Offers] = Offers(services=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(services=True)
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:
         self.root = root
@@ -162,17 +162,17 @@ class ProcessExecutor:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(member, number)
 
-    def here(self) -> str:
+    def host_address(self) -> str:
         """Jobs are on this host."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> str:
+    def url_from_host(self, id: str, port: int) -> str:
         """So are servers."""
         return f"http://127.0.0.1:{port}"
 
-    def inside(self, id: str, port: int) -> str:
+    def url_from_jobs(self, id: str, port: int) -> str:
         """Jobs reach a server as this host does."""
-        return self.where(id, port)
+        return self.url_from_host(id, port)
 
     def gpus(self) -> tuple[str, ...] | None:
         """Those of this machine that its settings name."""

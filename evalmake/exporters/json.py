@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from evalmake.lang.files import write_atomic
-from evalmake.planner.results import Cell, Contrast, GateResult, Pooled, Result, ResultSet, Score
+from evalmake.language.atomic_write import write_atomic
 from evalmake.project.schema import Block
+from evalmake.scoring.result_set import Cell, Contrast, GateResult, Pooled, Result, ResultSet, Score
 
 VERSION = 1
 

@@ -12,22 +12,13 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from evalmake.lang.files import write_atomic
-from evalmake.planner.aggregates import missing_bounds
-from evalmake.planner.comparisons import Difference
-from evalmake.planner.results import (
-    Contrast,
-    GateResult,
-    Result,
-    ResultSet,
-    Score,
-    Table,
-    machines,
-    pool,
-)
-from evalmake.planner.scores import Basis, decimals
-from evalmake.planner.statistics import is_binary
+from evalmake.language.atomic_write import write_atomic
 from evalmake.project.schema import Block
+from evalmake.scoring.aggregates import missing_bounds
+from evalmake.scoring.comparisons import Difference
+from evalmake.scoring.intervals import is_binary
+from evalmake.scoring.result_set import Contrast, GateResult, Result, ResultSet, Score, Table, machines, pool
+from evalmake.scoring.seed_average import Basis, decimals
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {

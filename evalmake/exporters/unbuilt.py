@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from evalmake.planner.results import ResultSet
 from evalmake.project.schema import Block
+from evalmake.scoring.result_set import ResultSet
 
 
 class InTotoExporter:

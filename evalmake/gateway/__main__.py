@@ -10,8 +10,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from evalmake.gateway.forwarding import Fixed
-from evalmake.gateway.gateway import BACKLOG, FLUSH, Gateway, new_loop, tell
+from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH, Gateway, new_loop, tell
+from evalmake.gateway.proxy.request_rewrite import Fixed
 from evalmake.gateway.settings import Settings
 
 _TRIES = 5

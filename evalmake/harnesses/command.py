@@ -24,13 +24,13 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from evalmake.harnesses.measurements import measure, mistake
 from evalmake.harnesses.samples import unanswered
-from evalmake.harnesses.scores import from_map, read_scores
-from evalmake.harnesses.tables import measure, mistake
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Command, Outcome
-from evalmake.project.declare import Declared
-from evalmake.project.expand import Evaluation
+from evalmake.harnesses.scores_file import from_map, read_scores
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.project.declarations import Declared
+from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import Block, Real
 
 _HERE = "the command runs in a folder of its own; name what it needs in `files`: it lies in ./data/"

@@ -26,9 +26,9 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.lang.files import write_atomic
-from evalmake.planner.scores import Score
-from evalmake.planner.statistics import clustered_se, mean_se
+from evalmake.language.atomic_write import write_atomic
+from evalmake.scoring.intervals import clustered_se, mean_se
+from evalmake.scoring.seed_average import Score
 
 NAME = "samples.jsonl"
 _ALIKE = 1e-6

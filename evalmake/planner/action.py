@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.planner.digest import Part, digest
-from evalmake.planner.scores import Score
+from evalmake.scoring.seed_average import Score
 
 
 @dataclass(frozen=True, slots=True)

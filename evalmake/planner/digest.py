@@ -9,7 +9,7 @@ from typing import Any
 
 import xxhash
 
-from evalmake.lang.values import Digest, Duration, Files, Size
+from evalmake.language.values import Digest, Duration, Files, Size
 
 Pairs = tuple[tuple[str, str], ...]
 _SHA256 = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from evalmake.lang.values import SecretRef, Template
+from evalmake.language.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
-from evalmake.project.declare import Declared
-from evalmake.project.expand import Evaluation
+from evalmake.project.declarations import Declared
+from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 
 if TYPE_CHECKING:
     import networkx
 
-    from evalmake.planner.ports import Registry
+    from evalmake.plugin_api.registry import Registry
 
 # A benchmark or deployment and its plugin -> the versions it runs with, where known: name -> version.
 Resolved = Callable[[Declared, object], Mapping[str, str]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from evalmake.lang.diagnostic import fail
+from evalmake.language.diagnostic import fail
 from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import Decision, Head, Reason, Records, decide_one

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Difference, differences
-from evalmake.planner.scores import Score
+from evalmake.scoring.seed_average import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalmake.lang import tree
-from evalmake.lang.diagnostic import Diagnostics, EvalmakeError, closest
-from evalmake.lang.evaluate import Evaluator
-from evalmake.lang.source import Span
-from evalmake.lang.values import SecretRef, Symbol, show, type_name
-from evalmake.project.files import Loaded
-from evalmake.project.inherit import Block, Inheritance, Layered
+from evalmake.language import tree
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest
+from evalmake.language.expressions import Evaluator
+from evalmake.language.source import Span
+from evalmake.language.values import SecretRef, Symbol, show, type_name
+from evalmake.project.includes import Loaded
+from evalmake.project.inheritance import Block, Inheritance, Layered
 from evalmake.project.schema import AXES, Eval
-from evalmake.project.validate import unknown_key
+from evalmake.project.validation import unknown_key
 
 Member = str | int | float | bool
 _LEAST = {"seed": 0, "limit": 1}

@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.lang.diagnostic import closest
-from evalmake.lang.values import Symbol, show
+from evalmake.language.diagnostic import closest
+from evalmake.language.values import Symbol, show
 
 PREFIX = "catalog:"
 INDEX = "index.jsonl"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from evalmake.lang.source import Span
+from evalmake.language.source import Span
 
 
 class Written(NamedTuple):

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-from evalmake.lang import tree
-from evalmake.lang.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest
-from evalmake.lang.evaluate import Binding, Evaluator, Scope
-from evalmake.lang.parser import parse_override
-from evalmake.lang.source import COMMAND_LINE, Source, Span
-from evalmake.lang.values import Duration, Size, Value, type_name
-from evalmake.project.files import Loaded
-from evalmake.project.words import Word
+from evalmake.language import tree
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest
+from evalmake.language.expressions import Binding, Evaluator, Scope
+from evalmake.language.parser import parse_override
+from evalmake.language.source import COMMAND_LINE, Source, Span
+from evalmake.language.values import Duration, Size, Value, type_name
+from evalmake.project.command_words import Word
+from evalmake.project.includes import Loaded
 
 
 def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:

@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 
 from evalmake import __version__
-from evalmake.lang.diagnostic import Diagnostics
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.fields import Fields
-from evalmake.project.files import Loaded
-from evalmake.project.pins import Input, inputs
+from evalmake.project.includes import Loaded
+from evalmake.project.pinned_inputs import Input, inputs
 from evalmake.project.project import Project
 from evalmake.project.schema import Settings
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalmake.lang import tree
-from evalmake.lang.evaluate import Scope, World
-from evalmake.lang.source import Span
-from evalmake.project.declare import Declared, EvalDecl
-from evalmake.project.files import FileSet, Loaded
-from evalmake.project.lock import Lock
+from evalmake.language import tree
+from evalmake.language.expressions import Scope, World
+from evalmake.language.source import Span
+from evalmake.pins.lock import Lock
+from evalmake.project.declarations import Declared, EvalDecl
+from evalmake.project.includes import FileSet, Loaded
 from evalmake.project.schema import Settings
 
 

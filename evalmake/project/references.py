@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from evalmake.lang.diagnostic import Diagnostics, closest
-from evalmake.lang.source import Span
-from evalmake.lang.tree import Assign, Reference
-from evalmake.lang.values import Symbol
+from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.source import Span
+from evalmake.language.tree import Assign, Reference
+from evalmake.language.values import Symbol
 from evalmake.project import catalog
-from evalmake.project.declare import Declared, EvalDecl
-from evalmake.project.inherit import Stated
+from evalmake.project.declarations import Declared, EvalDecl
+from evalmake.project.inheritance import Stated
 from evalmake.project.project import Project
 from evalmake.project.schema import references
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from evalmake.lang.values import Digest, Duration, Files, SecretRef, Size, Symbol, Template
+from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, Symbol, Template
 
 
 class Block(BaseModel):

@@ -26,13 +26,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
-from evalmake.lang.files import write_atomic
-from evalmake.lang.source import Span
-from evalmake.planner.ports import Program
-from evalmake.project.declare import Declared
-from evalmake.project.lock import Lock, interpreter, package_set
-from evalmake.project.pins import packages_of
+from evalmake.language.atomic_write import write_atomic
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.language.source import Span
+from evalmake.pins.lock import Lock, interpreter, package_set
+from evalmake.plugin_api.harness import Program
+from evalmake.project.declarations import Declared
+from evalmake.project.pinned_inputs import packages_of
 from evalmake.run.events import Emit, Installing, Waiting
 from evalmake.store.lock import locked
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evalmake.planner.results import Score
+from evalmake.scoring.result_set import Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class ServiceAwaited:
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfReach:
+class ExecutorUnreachable:
     """An executor cannot say how its jobs stand, and `why`; with no reason, it can again."""
 
     executor: str
@@ -124,7 +124,7 @@ Event = (
     | Adopted
     | ServiceChanged
     | ServiceAwaited
-    | OutOfReach
+    | ExecutorUnreachable
     | Queued
     | Started
     | Progressed

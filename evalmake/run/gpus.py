@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from evalmake.lang.diagnostic import Diagnostics
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Executor
+from evalmake.plugin_api.executor import Executor
 from evalmake.project.project import Project
 
 

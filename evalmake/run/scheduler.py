@@ -15,24 +15,25 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Executor, Job, JobState, Outcome, Phase
-from evalmake.run.costs import counted
+from evalmake.plugin_api.executor import Executor, Job, JobState, Phase
+from evalmake.plugin_api.harness import Outcome
+from evalmake.run.build_report import Report
+from evalmake.run.concurrency import run_concurrently
 from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
-from evalmake.run.gateways import At, Gateways, noted
-from evalmake.run.jobs import Workshop
-from evalmake.run.judging import judged, outputs
-from evalmake.run.reach import Reach
-from evalmake.run.recovery import adopt
-from evalmake.run.report import Report
+from evalmake.run.executor_health import ExecutorHealth
+from evalmake.run.gateways.host_gateways import At, Gateways, noted
+from evalmake.run.gateways.routing import GatewayRouting
+from evalmake.run.job_builder import JobBuilder
+from evalmake.run.machine_time import counted
+from evalmake.run.outcome import judged, outputs
+from evalmake.run.recover_jobs import adopt
 from evalmake.run.secrets import Secrets
-from evalmake.run.served import Served
-from evalmake.run.services import Services
 from evalmake.run.signals import Signals, kill_groups
 from evalmake.run.task import Task, progress_in
-from evalmake.run.together import together
-from evalmake.run.ways import Ways
+from evalmake.servers.pool import ServerPool
+from evalmake.servers.spec import ServerSpec
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 
@@ -46,7 +47,7 @@ class Scheduler:
 
     def __init__(
         self,
-        workshop: Workshop,
+        job_builder: JobBuilder,
         executors: Mapping[str, Executor],
         store: Store,
         emit: Emit,
@@ -63,18 +64,18 @@ class Scheduler:
         With `detach`, jobs that are out are left to themselves.
         """
         self.detach = detach
-        self.workshop = workshop
+        self.job_builder = job_builder
         self.executors = executors
         self.store, self.emit, self.secrets = store, emit, secrets
         self.jobs, self.keep_going = jobs, keep_going
         self.servers = servers
-        self.ways = Ways(workshop, gateways, executors)
+        self.ways = GatewayRouting(job_builder, gateways, executors)
         self.unasked = unasked
-        self.journal = Journal(workshop.root / "journal")
-        self.services = Services(workshop, executors, self.journal, secrets, emit)
+        self.journal = Journal(job_builder.root / "journal")
+        self.services = ServerPool(job_builder, executors, self.journal, secrets, emit)
         self.waiting: list[Task] = []
         self.running: dict[str, Task] = {}
-        self.reach = Reach(emit)
+        self.reach = ExecutorHealth(emit)
         self.report = Report()
         self.held = False
         self.signals = Signals(self._end_at_once)
@@ -84,7 +85,7 @@ class Scheduler:
         self.ways.cells = len(nodes)
         self.waiting = [Task(node, node.executor, self.ways.servers(node)) for node in nodes]
         deployments = {name for node in nodes for name in node.services}
-        served = {name: self.workshop.deployment(name, self.servers[name]) for name in deployments}
+        served = {name: self.job_builder.deployment(name, self.servers[name]) for name in deployments}
         for task in self.waiting:
             servers = [one for name in task.node.services for one in served[name]]
             for what in (*servers, *task.gateways):
@@ -157,7 +158,7 @@ class Scheduler:
         task.servers, task.beside = self.services.ids(task.needs), at
         gpus = self.services.gpus.take(task.id, task.executor, task.gpus)
         self.waiting.remove(task)
-        folder = str(self.workshop.folder(task.id))
+        folder = str(self.job_builder.folder(task.id))
         try:
             job = self.ways.job(task, at)
             self.journal.write(Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus))
@@ -178,7 +179,7 @@ class Scheduler:
             return None
 
         self.running |= {task.id: task for task, _ in jobs}
-        for (task, _), error in zip(jobs, together(begin, *zip(*jobs, strict=True)), strict=True):
+        for (task, _), error in zip(jobs, run_concurrently(begin, *zip(*jobs, strict=True)), strict=True):
             if error is not None:
                 del self.running[task.id]
                 self._not_begun(task, error)
@@ -211,7 +212,7 @@ class Scheduler:
 
     def _withdraw(self, task: Task) -> None:
         self.ways.close(task)
-        shutil.rmtree(self.workshop.folder(task.id), ignore_errors=True)
+        shutil.rmtree(self.job_builder.folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.services.gpus.give(task.id)
 
@@ -221,7 +222,7 @@ class Scheduler:
         self.report.problems.extend(problems)
         self._release(task)
 
-    def _without_service(self, task: Task, lost: Served) -> None:
+    def _without_service(self, task: Task, lost: ServerSpec) -> None:
         told = [p.message for p in self.report.problems if p.code == "service-failed"]
         if not any(message.startswith(f"{lost.title} ") for message in told):
             self.report.problems.append(self.services.failure(lost.name))
@@ -248,7 +249,7 @@ class Scheduler:
         now, doomed, over, self.held = time.time(), [], list[tuple[Task, JobState]](), False
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
-            self.reach.note(task.executor, state.detail if state.phase is Phase.UNSEEN else "")
+            self.reach.note(task.executor, state.detail if state.phase is Phase.UNREACHABLE else "")
             if state.phase is Phase.REFUSED:
                 del self.running[task.id]
                 self._refused(task, state.detail)
@@ -276,7 +277,7 @@ class Scheduler:
 
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
-        folder = self.workshop.folder(task.id)
+        folder = self.job_builder.folder(task.id)
         if self.services.ids(tuple(task.ways)) != task.ways or not all(task.ways.values()):
             task.ended_for = _CUT_OFF
             return
@@ -296,12 +297,12 @@ class Scheduler:
 
         def bring(task: Task) -> OSError | None:
             try:
-                self.executors[task.executor].fetch(task.id, self.workshop.folder(task.id))
+                self.executors[task.executor].fetch(task.id, self.job_builder.folder(task.id))
             except OSError as error:
                 return error
             return None
 
-        errors = together(bring, [task for task, _ in over])
+        errors = run_concurrently(bring, [task for task, _ in over])
         for (task, state), error in zip(over, errors, strict=True):
             self._ended(task, state, error, doomed)
 
@@ -319,7 +320,7 @@ class Scheduler:
             state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
         told = self.ways.close(task)
         cut_off = not (told and self.services.alive(task.ways))
-        outcome = judged(self.workshop, self.secrets, task, state)
+        outcome = judged(self.job_builder, self.secrets, task, state)
         self.report.warn_of_cache(task.cache_trouble)
         if cut_off:  # whatever it says: it may have scored what it was not answered
             outcome = replace(outcome, error=_CUT_OFF)
@@ -344,7 +345,7 @@ class Scheduler:
         self._release(task)
 
     def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
-        folder = self.workshop.folder(task.id)
+        folder = self.job_builder.folder(task.id)
         files = {self.secrets.hide_text(name): path for name, path in outputs(folder)}
         outcome = counted(outcome, task, facts, self.services)
         facts = {**facts, **self.services.facts(task.node.services)}
@@ -393,10 +394,10 @@ class Scheduler:
             with contextlib.suppress(OSError):
                 self.executors[task.executor].cancel(task.id)
 
-        together(end, tasks)
+        run_concurrently(end, tasks)
 
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
         servers = self.services.ids(tuple(self.services.groups)).values()
-        kill_groups(self.workshop.folder(id) / "pid" for id in (*self.running, *servers))
+        kill_groups(self.job_builder.folder(id) / "pid" for id in (*self.running, *servers))
         os._exit(130)

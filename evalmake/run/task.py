@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalmake.lang.diagnostic import Diagnostic, problem
-from evalmake.lang.values import Duration
+from evalmake.language.diagnostic import Diagnostic, problem
+from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Outcome
-from evalmake.run.gateways import At
-from evalmake.run.served import Served
+from evalmake.plugin_api.harness import Outcome
+from evalmake.run.gateways.host_gateways import At
+from evalmake.servers.spec import ServerSpec
 
 _UNHEARD = 900.0  # seconds in which the outputs of a job that is over may be out of reach
 
@@ -27,7 +27,7 @@ class Task:
 
     node: Node
     executor: str
-    gateways: tuple[Served, ...] = ()
+    gateways: tuple[ServerSpec, ...] = ()
     attempt: int = 0
     tries: int = 0
     excused: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from evalmake.lang.files import write_atomic
+from evalmake.language.atomic_write import write_atomic
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from evalmake.planner.action import ActionResult, Artifact
-from evalmake.planner.scores import Score
 from evalmake.planner.staleness import Head
+from evalmake.scoring.seed_average import Score
 
 VERSION = 1
 _AT_ONCE = 2000  # more only take more memory

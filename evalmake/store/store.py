@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from evalmake.lang.diagnostic import EvalmakeError, fail
+from evalmake.language.diagnostic import EvalmakeError, fail
 from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.staleness import Head
 from evalmake.store import records

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workspaces import Bench, kill, started_in
 
 import evalmake
+from tests.support.workspaces import Bench, kill, started_in
 
 Ask = Callable[..., evalmake.Result]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from workspaces import SUMS, Bench
 
 import evalmake
+from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
     LIMIT  = 4

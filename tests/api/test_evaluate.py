@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces import SCORE, SUMS, Bench, end
 
 import evalmake
+from tests.support.workspaces import SCORE, SUMS, Bench, end
 
 Ask = Callable[..., evalmake.Result]
 

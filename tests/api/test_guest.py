@@ -14,9 +14,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from workspaces import SCORE, Bench, end, wait_for
 
 import evalmake
+from tests.support.workspaces import SCORE, Bench, end, wait_for
 
 Ask = Callable[..., evalmake.Result]
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from workspaces import Bench
 
 import evalmake
+from tests.support.workspaces import Bench
 
 Ask = Callable[..., evalmake.Result]
 

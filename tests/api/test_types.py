@@ -14,8 +14,7 @@ import pytest
 
 import evalmake
 from evalmake.project.schema import KINDS
-
-ROOT = Path(__file__).parents[2]
+from tests.support.repository import ROOT
 
 PROGRAM = """\
     from typing import assert_type

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import evalmake
 from evalmake.api.declarations import Eval
-from evalmake.api.writing import write
-from evalmake.lang.values import NAME, Duration, SecretRef, Size
+from evalmake.api.evalfile_writer import write
+from evalmake.language.values import NAME, Duration, SecretRef, Size
 from evalmake.plugins import Plugins
-from evalmake.project.load import load
+from evalmake.project.loader import load
 from evalmake.project.project import Project
 
 PLUGINS = Plugins()

@@ -1,6 +1,6 @@
 """Evaluations that take no time, each in a container: what is added by who starts them.
 
-Beside one another, in one run: `docker run` by hand, evalmake, and NVIDIA's launcher. The image has a
+Sidecar one another, in one run: `docker run` by hand, evalmake, and NVIDIA's launcher. The image has a
 stub in place of the harness, which leaves a valid result at once. Seconds of wall time, least /
 median: from the command until the engine has started the first container, and until all results are
 there; and the least of that for each evaluation, less what `docker run` takes. Needs root, Docker's
@@ -29,7 +29,7 @@ from tests.benchmarks import graphs
 from tests.benchmarks.proxies import installed
 
 sys.path.append(str(Path(__file__).parents[1]))  # where modules of tests find one another
-import docker_engine
+from tests.support import docker_engine
 
 LAUNCHER = "nemo-evaluator-launcher==0.2.6"
 TASK = "lm-evaluation-harness.ifeval"  # one that the launcher knows: it looks for others' images

@@ -88,7 +88,7 @@ def record_evalmake(folder: Path) -> None:
 
 def _commit_all() -> None:
     from evalmake.planner.action import ActionResult
-    from evalmake.planner.results import Score
+    from evalmake.scoring.result_set import Score
     from evalmake.workspace import Workspace
 
     workspace = Workspace.open(Path("Evalfile"))

@@ -30,7 +30,7 @@ def rates(folder: Path) -> Iterator[tuple[str, str]]:
 
 @contextmanager
 def _mock(folder: Path) -> Iterator[int]:
-    argv = [sys.executable, "-m", "evalmake.mock", "--port-file", "port"]
+    argv = [sys.executable, "-m", "evalmake.engines.mock", "--port-file", "port"]
     server = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL)
     try:
         while not (folder / "port").exists():
@@ -81,6 +81,6 @@ def _native(folder: Path, port: int) -> float:
         "EVALMAKE_OUT": str(folder / "out"),
     }
     start = time.perf_counter()
-    argv = [sys.executable, "-m", "evalmake.native", "task.json"]
+    argv = [sys.executable, "-m", "evalmake.harnesses.native", "task.json"]
     subprocess.run(argv, cwd=folder, env=env, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start

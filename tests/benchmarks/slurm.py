@@ -1,6 +1,6 @@
 """Many small jobs on a Slurm of the benchmark's own: what its controller is asked, and what evalmake spends.
 
-Beside it the same jobs by hand: an sbatch for each, and squeue once a second until they are over.
+Sidecar it the same jobs by hand: an sbatch for each, and squeue once a second until they are over.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Measure and print."""
     sys.path[:0] = [str(TESTS), str(TESTS / "slurm")]
-    from slurm_cluster import cluster
-    from trials import trial
-    from workspaces import SCORE
+    from tests.executors.slurm.trials import trial
+    from tests.support.slurm_cluster import cluster
+    from tests.support.workspaces import SCORE
 
     with cluster() as running:
         with trial(running) as work:

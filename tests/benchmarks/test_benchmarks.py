@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from daemons import needed
-from docker_engine import Dockerd
-from slurm_cluster import lacking
+from tests.support.daemons import needed
+from tests.support.docker_engine import Dockerd
+from tests.support.slurm_cluster import lacking
 
 ROOT = Path(__file__).parents[2]
 PROXIES = (

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import Project, check_golden
 
 from evalmake.project.catalog import REQUIRES, entries
+from tests.support.projects import Project, check_golden
 
 
 def names(project: Project, *argv: str) -> list[str]:

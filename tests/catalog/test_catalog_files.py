@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 
 import evalmake
-from evalmake.lang.format import format_source
-from evalmake.lang.source import Source
+from evalmake.language.formatter import format_source
+from evalmake.language.source import Source
 from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses, plain
-from evalmake.project.files import read_all
+from evalmake.project.includes import read_all
+from tests.support.repository import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import Project, check_golden
 
-from evalmake.harnesses.nemo import NemoHarness
-from evalmake.lang.diagnostic import EvalmakeError
-from evalmake.lang.values import Symbol
+from evalmake.harnesses.nemo.harness import NemoHarness
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.values import Symbol
 from evalmake.planner.graph import Node
-from evalmake.planner.ports import Command
+from evalmake.plugin_api.harness import Command
 from evalmake.project.catalog import Entry, entries, folder, harnesses
 from evalmake.workspace import Workspace
+from tests.support.projects import Project, check_golden
 
 GOLDEN = Path(__file__).parent / "golden"
 MODELS = """

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from projects import check_golden
 
-from evalmake.planner.ports import Job, Offers, Service
-from evalmake.run.jobs import Workshop
-from evalmake.run.placing import placed, ported
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.executor import Capabilities, Job
+from evalmake.run.job_builder import JobBuilder
+from evalmake.servers.command import placed, ported
 from evalmake.workspace import Workspace
+from tests.support.projects import check_golden
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(GOLDEN.glob("*.evalfile"))
@@ -50,10 +51,10 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "Evalfile").write_bytes(path.read_bytes())
     workspace = Workspace.open(tmp_path / "Evalfile")
     graph = workspace.graph(())
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     texts = []
     for name, action in graph.services.items():
-        (served,) = workshop.deployment(name, action.digest)
+        (served,) = job_builder.deployment(name, action.digest)
         known = served.service.model or name
         job = served.job("id")
         text = f"{name}: {known} at {served.service.health}\n" + shown(job, tmp_path)
@@ -63,15 +64,15 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_where_the_network_is_its_own() -> None:
     """A server in a network of its own has a port that is known before it starts."""
-    service = Service(("serve", "--host", "{host}", "--port", "{port}"))
-    there = ported(placed(service, True, Offers(images=True, isolated=True)))
+    service = ServerCommand(("serve", "--host", "{host}", "--port", "{port}"))
+    there = ported(placed(service, True, Capabilities(images=True, isolated=True)))
     assert there.port == 8000
     assert there.argv == ("serve", "--host", "0.0.0.0", "--port", "8000")
 
 
 def test_two_starts_have_two_ports() -> None:
     """A server that is told its port is told another the next time, and it is written down."""
-    service = placed(Service(("serve", "{port}")), False, Offers())
+    service = placed(ServerCommand(("serve", "{port}")), False, Capabilities())
     chosen = {ported(service).argv[1] for _ in range(20)}
     assert len(chosen) > 1
     assert ported(service).files.keys() == {"port"}

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boxes import Based, Made
-from docker_engine import Dockerd
-from registries import registry
 
 from evalmake.executors.docker import DockerExecutor
+from tests.executors.docker.boxes import Based, Made
+from tests.support.docker_engine import Dockerd
+from tests.support.registries import registry
 
 
 @pytest.fixture

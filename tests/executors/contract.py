@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.planner.ports import Executor, Job, JobState, Phase
+from evalmake.plugin_api.executor import Executor, Job, JobState, Phase
 
 Make = Callable[[], Executor]
 

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from contract import ExecutorContract, Make, ended, job
-from workspaces import started_in
 
 from evalmake.executors.process import ProcessExecutor
-from evalmake.planner.ports import Executor, JobState, Phase
+from evalmake.plugin_api.executor import Executor, JobState, Phase
 from evalmake.testing import FakeExecutor
+from tests.executors.contract import ExecutorContract, Make, ended, job
+from tests.support.workspaces import started_in
 
 
 class TestProcessExecutor(ExecutorContract):

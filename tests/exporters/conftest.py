@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evalmake.planner.results import Item, Result, ResultSet, Score, judge_gate
+from evalmake.scoring.result_set import Item, Result, ResultSet, Score, judge_gate
 
 
 def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:

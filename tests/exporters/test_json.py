@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from evalmake.exporters.json import JsonExporter
-from evalmake.planner.results import ResultSet, Score
+from evalmake.scoring.result_set import ResultSet, Score
 
 GOLDEN = Path(__file__).with_name("golden")
 

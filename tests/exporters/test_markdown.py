@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from evalmake.exporters.markdown import MarkdownExporter
-from evalmake.planner.results import ResultSet
+from evalmake.scoring.result_set import ResultSet
 
 GOLDEN = Path(__file__).with_name("golden")
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gateways import KEY, Gateway, Mock, started
+
+from tests.gateway.gateways import KEY, Gateway, Mock, started
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +40,7 @@ def start_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
     def start(**settings: Any) -> Mock:
         folder = tmp_path_factory.mktemp("mock")
-        process, port = started("evalmake.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY)
+        process, port = started("evalmake.engines.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY)
         running.append(process)
         return Mock(f"http://127.0.0.1:{port}/v1")
 

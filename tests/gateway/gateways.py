@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripted import Upstream
+from tests.support.scripted import Upstream
 
 KEY = "sk-0123456789-the-key"
 CHAT = "/v1/chat/completions"
@@ -230,7 +230,7 @@ class Evaluation:
 
 
 class Mock(NamedTuple):
-    """A process of `python -m evalmake.mock`."""
+    """A process of `python -m evalmake.engines.mock`."""
 
     url: str
 

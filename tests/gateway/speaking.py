@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scripted import Script, Seen, Step, reply
+from tests.support.scripted import Script, Seen, Step, reply
 
 TEXT = "/v1/completions"
 ECHO: dict[str, Any] = {

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import eventually
-from scripted import Then, Upstream, numbered, reply
 
-from evalmake.gateway import beside
 from evalmake.gateway.settings import Session, Settings
+from evalmake.gateway.sidecar import sidecar
+from tests.gateway.gateways import eventually
+from tests.support.scripted import Then, Upstream, numbered, reply
 
 TOKEN = "token-of-the-job"
 ASK = """\
@@ -48,7 +48,7 @@ class Job:
             self.give(role, {}, upstreams=[url], adapter={})
             key = role.upper()
             place = str(folder / role / "settings.json")
-            self.ways.append(beside.Way(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
+            self.ways.append(sidecar.Way(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
 
     def give(self, role: str, settings: Mapping[str, Any], **session: Any) -> None:
         """What the gateway of a role is told."""
@@ -66,11 +66,11 @@ class Job:
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start a command; each role has a key of its own."""
-        path = self.folder / "beside.json"
-        path.write_text(beside.text(self.ways))
+        path = self.folder / "sidecar.json"
+        path.write_text(sidecar.text(self.ways))
         keys = {f"{way.variable[:-4]}_KEY": f"sk-of-the-{way.variable[:-4].lower()}" for way in self.ways}
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "evalmake.gateway.beside", str(path), *argv],
+            [sys.executable, "-P", "-m", "evalmake.gateway.sidecar.sidecar", str(path), *argv],
             env=os.environ | keys,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -109,7 +109,7 @@ def test_a_command_that_asks_nothing(tmp_path: Path, upstream: Upstream) -> None
     """Its status is ours, and nothing is noted of requests that there were none of."""
     job = Job(tmp_path, model=upstream)
     assert job.run("sh", "-c", "exit 3") == (3, "", "")
-    assert {path.name for path in tmp_path.iterdir()} == {"beside.json", "model"}
+    assert {path.name for path in tmp_path.iterdir()} == {"sidecar.json", "model"}
 
 
 def test_asking(tmp_path: Path, upstream: Upstream) -> None:
@@ -140,7 +140,7 @@ def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> Non
     job = Job(tmp_path, model=upstream.say([reply({"error": "no such model"}, 404)]))
     job.give("model", {}, upstreams=[upstream.url], adapter={"client_errors": True})
     status, _, err = job.run(*job.asking("model", then=WAIT))
-    assert status == beside.FAILED
+    assert status == sidecar.FAILED
     assert "evalmake: ended, as " in err
     assert "no such model" in err
     assert "no such model" in job.noted()["fatal"]
@@ -152,7 +152,7 @@ def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str
     job = Job(tmp_path, model=upstream)
     job.give("model", told, upstreams=[upstream.url])
     status, _, err = job.run(*job.asking("model", then=WAIT))
-    assert status == beside.FAILED
+    assert status == sidecar.FAILED
     assert "evalmake: ended, as the gateway to its model failed: " in err
     assert upstream.seen == []
 
@@ -182,17 +182,17 @@ def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> Non
 
 def test_a_command_that_will_not_end(tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that pays no heed to TERM is killed after a grace."""
-    monkeypatch.setattr(beside, "_GRACE", 0.1)
+    monkeypatch.setattr(sidecar, "_GRACE", 0.1)
     job = Job(tmp_path, model=upstream)
     job.give("model", {"secret_headers": {"x": "LACKING"}}, upstreams=[upstream.url])
     argv = job.asking("model", before=HEEDLESS, then=WAIT)
-    assert beside.run(job.ways, argv) == beside.FAILED
+    assert sidecar.run(job.ways, argv) == sidecar.FAILED
 
 
 def test_a_command_that_is_not_there(tmp_path: Path, upstream: Upstream) -> None:
     """It is told of, with the status that a shell would give."""
     status, out, err = Job(tmp_path, model=upstream).run("/no/such/program")
-    assert (status, out) == (beside.NOT_FOUND, "")
+    assert (status, out) == (sidecar.NOT_FOUND, "")
     assert err == "evalmake: /no/such/program cannot be run: No such file or directory\n"
 
 

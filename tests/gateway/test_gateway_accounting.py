@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import KEY, Gateway, eventually
-from scripted import DONE, Then, Upstream, chunked, event, reply, said
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.gateway.accounting import Account, prompt_digest
+from evalmake.gateway.proxy.usage import Account, prompt_digest
+from tests.gateway.gateways import KEY, Gateway, eventually
+from tests.support.scripted import DONE, Then, Upstream, chunked, event, reply, said
 
 
 def used(prompt: int, completion: int, **details: Any) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gateways import CHAT, Evaluation, Gateway, eventually, started
-from scripted import DONE, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
-from evalmake.gateway.server import LARGEST_BODY
+from evalmake.gateway.proxy.http_server import LARGEST_BODY
+from tests.gateway.gateways import CHAT, Evaluation, Gateway, eventually, started
+from tests.support.scripted import DONE, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 
 def read_reply(connection: socket.socket) -> http.client.HTTPResponse:

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from scripted import Script, Seen, reply
-from speaking import (
+
+from evalmake.gateway.proxy import logprob_probe
+from tests.gateway.speaking import (
     ECHO,
     Fault,
     begun,
@@ -20,14 +21,13 @@ from speaking import (
     with_logprobs,
     without_usage,
 )
+from tests.support.scripted import Script, Seen, reply
 
-from evalmake.gateway import echo
 
-
-def found(script: Script, **more: Any) -> tuple[echo.Finding, list[dict[str, Any]]]:
+def found(script: Script, **more: Any) -> tuple[logprob_probe.Finding, list[dict[str, Any]]]:
     """What the test finds of a server, and what it asked."""
     asked = []
-    test = echo.test("http://e", {**ECHO, **more})
+    test = logprob_probe.test("http://e", {**ECHO, **more})
     body = next(test)
     while True:
         asked.append(body)

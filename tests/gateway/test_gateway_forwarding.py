@@ -8,10 +8,11 @@ import socket
 from typing import Any
 
 import pytest
-from gateways import CHAT, KEY, Gateway
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripted import Seen, Then, Upstream, chunked, reply, said
+
+from tests.gateway.gateways import CHAT, KEY, Gateway
+from tests.support.scripted import Seen, Then, Upstream, chunked, reply, said
 
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from workspaces import wait_for
+
+from tests.support.workspaces import wait_for
 
 SERVER = """\
 mkdir started
@@ -30,7 +31,7 @@ class Host:
 
     def start(self, at_once: int = 2) -> None:
         """Start it."""
-        argv = [sys.executable, "-P", "-m", "evalmake.gateway.hosting", str(at_once)]
+        argv = [sys.executable, "-P", "-m", "evalmake.gateway.sidecar.colocation", str(at_once)]
         self.process = subprocess.Popen([*argv, str(self.root / "server")])
 
     def job(self, id: str, text: str) -> None:
@@ -189,7 +190,7 @@ def test_begins_nothing_twice(host: Host) -> None:
     (host.root / "gone").rmdir()
     host.start()
     wait_for(lambda: host.began() == {"a", "b"})
-    second = [sys.executable, "-m", "evalmake.gateway.hosting", "2", str(host.root / "server")]
+    second = [sys.executable, "-m", "evalmake.gateway.sidecar.colocation", "2", str(host.root / "server")]
     assert subprocess.run(second).returncode == 0
     (host.root / "go").touch()
     wait_for(lambda: host.ended() == {"b": "0"})

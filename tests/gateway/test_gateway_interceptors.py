@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import CHAT, Evaluation, Gateway
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import DONE, Upstream, chunked, event, reply, said
 
-from evalmake.gateway.changing import Changed
 from evalmake.gateway.interceptors.reasoning import Reasoning
+from evalmake.gateway.proxy.stream_rewrite import Changed
+from tests.gateway.gateways import CHAT, Evaluation, Gateway
+from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
 
 GOLDEN = Path(__file__).parent / "golden"
 TEXT = "/v1/completions"

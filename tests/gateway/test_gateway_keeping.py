@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 from diskcache import Cache
-from gateways import Evaluation, Gateway, eventually
-from projects import Project
-from scripted import Upstream, numbered
 
-from evalmake.gateway import keeping
+from evalmake.gateway.reply_cache import maintenance
+from tests.gateway.gateways import Evaluation, Gateway, eventually
+from tests.support.projects import Project
+from tests.support.scripted import Upstream, numbered
 
 EVALFILE = """
 settings {{ {settings} }}
@@ -196,7 +196,7 @@ def test_an_export_adds(place: Place) -> None:
     new = [answer.text for answer in evaluation.all([*bodies(1), *bodies(1, 3)], 1)]
     evaluation.gateway.stop()
     assert place.run("replies", "export", "copy") == "copy: 2 replies added, 4 in all\n"
-    assert keeping.export(place.root / "old", place.root / "copy") == (0, 4)
+    assert maintenance.export(place.root / "old", place.root / "copy") == (0, 4)
     found = place.answers(evaluation, place.root / "copy", 4)
     assert found == {0: new[0], 1: texts[1], 2: texts[2], 3: new[1]}
 
@@ -238,7 +238,7 @@ def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
     gateway.stop()
     held = place.told()["replies"]
     place.run("replies", "export", "copy")
-    assert keeping.check(place.root / "copy") == ""
+    assert maintenance.check(place.root / "copy") == ""
     found = place.answers(evaluation, place.root / "copy", len(texts))
     assert len(found) >= held
     assert len(found) == len(texts) or size < 2**30
@@ -253,7 +253,7 @@ def test_an_export_that_is_killed(place: Place) -> None:
     process.kill()
     process.communicate()
     assert place.run("replies", "export", "copy").endswith(" 60 in all\n")
-    assert keeping.check(place.root / "copy") == ""
+    assert maintenance.check(place.root / "copy") == ""
 
 
 def test_an_export_to_a_full_disk(place: Place) -> None:

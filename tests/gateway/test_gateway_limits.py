@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from gateways import Gateway, Mock, eventually
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scripted import Then, Upstream, numbered, reply, said
-from timeless import timeless
 
-from evalmake.gateway.limits import Limits, Rate
+from evalmake.gateway.proxy.rate_limits import Limits, Rate
+from tests.gateway.gateways import Gateway, Mock, eventually
+from tests.gateway.timeless import timeless
+from tests.support.scripted import Then, Upstream, numbered, reply, said
 
 
 def most_within(times: Sequence[float], window: float) -> int:

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 
 import pytest
-from gateways import Gateway
-from scripted import DONE, Upstream, chunked, event, reply, said
+
+from tests.gateway.gateways import Gateway
+from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
 
 PLUGIN = """
 from pydantic import BaseModel
-from evalmake.gateway.interceptors.base import Events, Interceptor
+from evalmake.gateway.interceptors.interceptor import Events, Interceptor
 
 class Shouts(Events):
     def __init__(self, word):

@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from gateways import KEY, Gateway, Mock, eventually, refused
-from scripted import Seen, Step, Then, Upstream, reply
-from speaking import ECHO, TEXT, changed, no_echo, speaks
+
+from tests.gateway.gateways import KEY, Gateway, Mock, eventually, refused
+from tests.gateway.speaking import ECHO, TEXT, changed, no_echo, speaks
+from tests.support.scripted import Seen, Step, Then, Upstream, reply
 
 
 def own(upstream: Upstream) -> list[Seen]:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from gateways import KEY, Gateway, eventually
-from scripted import Then, Upstream, reply, said
-from timeless import timeless
 
-from evalmake.gateway.progress import EVERY, Progress
-from evalmake.gateway.sessions import Open, Sessions
+from evalmake.gateway.proxy.progress_posts import EVERY, Progress
+from evalmake.gateway.proxy.sessions import Open, Sessions
+from evalmake.gateway.proxy.shared_state import Shared
 from evalmake.gateway.settings import Session
-from evalmake.gateway.shared import Shared
+from tests.gateway.gateways import KEY, Gateway, eventually
+from tests.gateway.timeless import timeless
+from tests.support.scripted import Then, Upstream, reply, said
 
 GOOD = [reply(said("7"))]
 THERE = [b"HTTP/1.1 204 No Content\r\n\r\n"]

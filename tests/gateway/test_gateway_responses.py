@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateways import CHAT, Evaluation, Gateway, Mock, eventually
-from scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
-from evalmake.gateway.responses import question
+from evalmake.gateway.reply_cache.cache import question
+from tests.gateway.gateways import CHAT, Evaluation, Gateway, Mock, eventually
+from tests.support.scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 TEXT = "/v1/completions"
 

@@ -11,12 +11,12 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from gateways import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
 from hypothesis import given
 from hypothesis import strategies as st
-from scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
 
-from evalmake.gateway.retrying import Breaker, retry_after, wait
+from evalmake.gateway.proxy.retry import Breaker, retry_after, wait
+from tests.gateway.gateways import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
+from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
 
 GOOD = [reply(said("7"))]
 NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)

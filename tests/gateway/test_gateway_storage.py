@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 from diskcache import Cache
-from gateways import Gateway, eventually
-from scripted import Upstream, numbered, reply, said
+
+from tests.gateway.gateways import Gateway, eventually
+from tests.support.scripted import Upstream, numbered, reply, said
 
 
 def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gateways import Gateway
-from scripted import Then, Upstream, chunked, event, reply, said
+
+from tests.gateway.gateways import Gateway
+from tests.support.scripted import Then, Upstream, chunked, event, reply, said
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
 

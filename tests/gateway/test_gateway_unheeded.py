@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from gateways import CHAT, Gateway, refused
-from scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
-from speaking import TEXT
+
+from tests.gateway.gateways import CHAT, Gateway, refused
+from tests.gateway.speaking import TEXT
+from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
 
 
 def told(content: str | None, logprobs: object = None, index: int = 0) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workspaces import Bench
 
-from evalmake.harnesses.tables import measure, mistake
+from evalmake.harnesses.measurements import measure, mistake
+from tests.support.workspaces import Bench
 
 JUNIT = """<?xml version="1.0" encoding="utf-8"?>
 <testsuites><testsuite name="a" tests="4">

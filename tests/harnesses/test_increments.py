@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from by_hand import lines
-from mock_servers import requests, stats
-from sums import put_inspect, put_lm_eval
-from workspaces import SUMS, Bench
 
 from evalmake.planner.action import ActionResult
+from tests.harnesses.by_hand import lines
+from tests.support.mock_servers import requests, stats
+from tests.support.sums import put_inspect, put_lm_eval
+from tests.support.workspaces import SUMS, Bench
 
 pytestmark = pytest.mark.timeout(600)  # an environment may have to be installed
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.inspect_ai import InspectHarness
-from evalmake.lang.diagnostic import EvalmakeError
-from evalmake.planner.ports import Command
+from evalmake.harnesses.inspect.harness import InspectHarness
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.plugin_api.harness import Command
 from evalmake.workspace import Workspace
 
 EVALFILE = """

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses.inspect_logs import read_run
-from evalmake.planner.ports import Outcome
+from evalmake.harnesses.inspect.log_reader import read_run
+from evalmake.plugin_api.harness import Outcome
 
 LOGS = Path(__file__).parent / "inspect_logs"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import by_hand
 import pytest
-from mock_servers import requests
-from sums import put_inspect
-from workspaces import Bench
 
 from evalmake.run.environments import Environment
+from tests.harnesses import by_hand
+from tests.support.mock_servers import requests
+from tests.support.sums import put_inspect
+from tests.support.workspaces import Bench
 
 pytestmark = [pytest.mark.usefixtures("inspect"), pytest.mark.timeout(600)]
 

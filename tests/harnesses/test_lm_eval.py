@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import by_hand
 import pytest
-from mock_servers import stats
-from sums import put_lm_eval
-from workspaces import Bench
 
 from evalmake.run.environments import Environment
+from tests.harnesses import by_hand
+from tests.support.mock_servers import stats
+from tests.support.sums import put_lm_eval
+from tests.support.workspaces import Bench
 
 pytestmark = pytest.mark.timeout(600)  # an environment may have to be installed
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses import lm_eval_job
+from evalmake.harnesses.lm_eval import job
 
 STAND_IN = """\
 import json, os, sys
@@ -76,7 +76,7 @@ def started(root: Path, url: str, model: str, **arguments: object) -> dict[str, 
     (root / "kept").write_text("task: t\n")
     (root / "tasks").mkdir()
     (root / "tasks" / "t.yaml").symlink_to(root / "kept")
-    shutil.copyfile(lm_eval_job.__file__, root / "run.py")
+    shutil.copyfile(job.__file__, root / "run.py")
     (root / "run.json").write_text(json.dumps({"model": model, "model_args": arguments}))
     done = subprocess.run(
         [sys.executable, "run.py"],

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.harnesses.lm_eval_log import passed_over, why_failed
-from evalmake.harnesses.lm_eval_results import read_results
-from evalmake.planner.ports import Outcome
+from evalmake.harnesses.lm_eval.log import passed_over, why_failed
+from evalmake.harnesses.lm_eval.results import read_results
+from evalmake.plugin_api.harness import Outcome
 
 TIME = "2026-01-02T03-04-05.678901"
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses.nemo import NemoHarness
-from evalmake.harnesses.nemo_results import read_run
-from evalmake.lang.diagnostic import EvalmakeError
-from evalmake.planner.ports import Command, Outcome
+from evalmake.harnesses.nemo.harness import NemoHarness
+from evalmake.harnesses.nemo.results import read_run
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.workspace import Workspace
 
 EVALFILE = """

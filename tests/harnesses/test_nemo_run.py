@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mock_servers import mock_server
-from sums import put_mgsm
-from workspaces import Bench
 
 from evalmake.run.environments import Environment
+from tests.support.mock_servers import mock_server
+from tests.support.sums import put_mgsm
+from tests.support.workspaces import Bench
 
 TOY = Path(__file__).parent / "nemo_toy"
 ABOUT = "toy_evals-1.0.dist-info"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import by_hand
 import pytest
-from sums import put_inspect, put_lm_eval
-from workspaces import Bench, Ended, end, wait_for
 
 from evalmake.run.environments import Environment
+from tests.harnesses import by_hand
+from tests.support.sums import put_inspect, put_lm_eval
+from tests.support.workspaces import Bench, Ended, end, wait_for
 
 EVALFILE = """\
     executor local {

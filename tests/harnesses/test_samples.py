@@ -10,8 +10,8 @@ import pytest
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.harnesses.samples import Requests, Row, score_from_samples, shortfall, write_samples
-from evalmake.harnesses.scores import read_scores
-from evalmake.planner.statistics import mean_se
+from evalmake.harnesses.scores_file import read_scores
+from evalmake.scoring.intervals import mean_se
 
 
 def row(id: str, value: float | None, repetition: int = 1, cluster: str | None = None) -> Row:

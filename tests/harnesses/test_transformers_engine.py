@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from workspaces import SUMS, Bench
 
 from evalmake.run.environments import Environment
+from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
     executor local {

@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registries import PROGRAM, Registry, registry
 
 from evalmake.executors.process import ProcessExecutor
+from tests.support.registries import PROGRAM, Registry, registry
 
 
 @pytest.fixture(autouse=True)
 def images_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process executor stands for one that runs images, which are only named here."""
-    offers = replace(ProcessExecutor.offers, images=True)
-    monkeypatch.setattr(ProcessExecutor, "offers", offers)
+    capabilities = replace(ProcessExecutor.capabilities, images=True)
+    monkeypatch.setattr(ProcessExecutor, "offers", capabilities)
 
 
 @pytest.fixture(autouse=True)

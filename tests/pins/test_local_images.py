@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from projects import Project
-from registries import Asked, Reply, scripted
+
+from tests.support.projects import Project
+from tests.support.registries import Asked, Reply, scripted
 
 ID = f"sha256:{'ab' * 32}"
 NAME = "127.0.0.1:9/acme/built:1"

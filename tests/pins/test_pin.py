@@ -6,8 +6,9 @@ import json
 from hashlib import sha256
 
 import pytest
-from projects import Project
-from registries import INDEX, Asked, Registry, Reply, scripted
+
+from tests.support.projects import Project
+from tests.support.registries import INDEX, Asked, Registry, Reply, scripted
 
 EVALFILE = """\
 deployment served { engine = mock, image = "IMAGE", args = { skill = 1 } }

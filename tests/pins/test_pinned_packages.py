@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from projects import Project
+
+from tests.support.projects import Project
 
 EVALFILE = """\
 model nobody { endpoint = "http://127.0.0.1:9/v1", name = "nobody" }

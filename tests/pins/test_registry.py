@@ -11,10 +11,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from registries import INDEX, MANIFEST, PASSWORD, USER, Asked, Registry, Reply, scripted
 
-from evalmake.project.registry import Reference, Unresolved
-from evalmake.project.registry import Registry as Client
+from evalmake.pins.registry_client import Reference, Unresolved
+from evalmake.pins.registry_client import Registry as Client
+from tests.support.registries import INDEX, MANIFEST, PASSWORD, USER, Asked, Registry, Reply, scripted
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 EMPTY = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.lang.values import Digest, Duration, File, Files, SecretRef, Size, Symbol
+from evalmake.language.values import Digest, Duration, File, Files, SecretRef, Size, Symbol
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part, differences, digest, readable, walk
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalmake.lang.diagnostic import Diagnostic, EvalmakeError
-from evalmake.lang.format import format_source
-from evalmake.lang.source import Source
-from evalmake.ui.diagnostics import render, to_json
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.language.formatter import format_source
+from evalmake.language.source import Source
+from evalmake.terminal.diagnostics import render, to_json
 from evalmake.workspace import Workspace
+from tests.support.repository import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[2] / "Evalfiles"
 TEXTS = [path.read_text() for path in sorted(EXAMPLES.glob("*.evalfile"))]
 TOKEN = re.compile(r'"[^"\n]*"|[\w.%-]+|[^\s\w]|\n')
 VALUES = (

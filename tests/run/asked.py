@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from workspaces import Bench
+from tests.support.workspaces import Bench
 
 KEY = "sk-0123456789-only-the-gateway-has-it"
 MODEL = """\

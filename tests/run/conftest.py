@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workspaces import Bench, kill, started_in
+
+from tests.support.workspaces import Bench, kill, started_in
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asked import ASKED, model
-from mock_servers import mock_server, stats
-from scripted import Upstream, numbered
-from workspaces import SUMS, Bench
+from tests.run.asked import ASKED, model
+from tests.support.mock_servers import mock_server, stats
+from tests.support.scripted import Upstream, numbered
+from tests.support.workspaces import SUMS, Bench
 
 
 def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:

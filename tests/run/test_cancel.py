@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workspaces import TRIED, Bench
 
 from evalmake.commands.watching import cancel_command
-from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.language.diagnostic import EvalmakeError
 from evalmake.store.journal import Entry, Journal
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
+from tests.support.workspaces import TRIED, Bench
 
 NAMES = ("tried/1", "tried/2", "tried/3")
 

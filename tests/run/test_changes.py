@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from workspaces import Bench
+
+from tests.support.workspaces import Bench
 
 EVALFILE = """
     deployment one { engine = mock, args = { skill = 0.6 } }

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from workspaces import SUMS, Bench
+
+from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = f"""\
     LIMIT = 30

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from workspaces import SCORE, TRIED, Bench, rewrite
+
+from tests.support.workspaces import SCORE, TRIED, Bench, rewrite
 
 BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
 

@@ -7,7 +7,7 @@ import signal
 import socket
 from pathlib import Path
 
-from workspaces import SUMS, Bench, Ended, end, wait_for
+from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
     executor local {
@@ -100,7 +100,7 @@ CROWDED = """\
 """Servers on an executor with one slot; `together` needs two of them at once."""
 
 
-def server_pid(bench: Bench, module: str = "evalmake.mock") -> int | None:
+def server_pid(bench: Bench, module: str = "evalmake.engines.mock") -> int | None:
     """The process of the running server, once it listens: the mock model's, or a gateway's."""
     for port in (bench.root / ".evalmake" / "work").glob("*/port"):
         for entry in Path("/proc").glob("[0-9]*"):
@@ -137,7 +137,7 @@ def _kill_while_asking(bench: Bench, module: str) -> Ended:
 
 def test_dead_server_is_started_again(bench: Bench) -> None:
     """Evaluations whose server was killed wait for the new one, and none of them fails."""
-    ended = _kill_while_asking(bench, "evalmake.mock")
+    ended = _kill_while_asking(bench, "evalmake.engines.mock")
 
     assert ended.status == 0, ended.text
     told = "deployment stand-in: restarting, as it died while it was used: exit status 137"

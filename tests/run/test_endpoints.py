@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from workspaces import SUMS, Bench
+
+from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
     model subject {

@@ -10,7 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from workspaces import Bench, end, wait_for
+
+from tests.support.workspaces import Bench, end, wait_for
 
 EVALFILE = """\
     model nobody {

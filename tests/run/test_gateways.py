@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from asked import ASKED, KEY, SAMPLER, SENDS, holders, model, output
-from mock_servers import mock_server, stats
-from scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
-from workspaces import SUMS, Bench, end, wait_for
+
+from tests.run.asked import ASKED, KEY, SAMPLER, SENDS, holders, model, output
+from tests.support.mock_servers import mock_server, stats
+from tests.support.scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from asked import ASKED, CARELESS, SAMPLER, holders, model
-from scripted import Script, Step, Then, Upstream, numbered, reply, said
-from workspaces import SUMS, Bench, end, wait_for
+
+from tests.run.asked import ASKED, CARELESS, SAMPLER, holders, model
+from tests.support.scripted import Script, Step, Then, Upstream, numbered, reply, said
+from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 SLOTS = "executor local { backend = process, slots = 4 }\n"
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from workspaces import SUMS, Bench, Ended, end, wait_for
 
-from evalmake.executors.gpus import devices
+from evalmake.executors.gpu_devices import devices
+from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
     executor local {

@@ -5,7 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from workspaces import SCORE, TRIED, Bench
+
+from tests.support.workspaces import SCORE, TRIED, Bench
 
 
 @pytest.mark.parametrize("detached", ["", "setsid "])

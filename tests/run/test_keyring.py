@@ -7,9 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from workspaces import Bench
 
 from evalmake.run.secrets import Secrets
+from tests.support.workspaces import Bench
 
 KEPT = "kept-0123456789"
 

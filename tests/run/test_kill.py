@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from scripted import Then, Upstream, reply, said
-from workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Entry, Journal
+from tests.support.scripted import Then, Upstream, reply, said
+from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
 
 MATRIX = """\
     SLOTS = 4

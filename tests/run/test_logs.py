@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalmake.run.logs import ending, last_lines
+from evalmake.run.log_tail import ending, last_lines
 
 
 def test_last_lines() -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workspaces import SUMS, Bench
 
-from evalmake.planner.ports import JobState, Offers, Phase
+from evalmake.plugin_api.executor import Capabilities, JobState, Phase
 from evalmake.run.events import Event, ServiceAwaited, ServiceChanged
-from evalmake.run.jobs import Workshop
+from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
-from evalmake.run.services import Services
+from evalmake.servers.pool import ServerPool
 from evalmake.store.journal import Journal
+from evalmake.terminal.progress import sentence
 from evalmake.testing import FakeExecutor
-from evalmake.ui.progress import sentence
 from evalmake.workspace import Workspace
+from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
     executor local { backend = process }
@@ -37,7 +37,7 @@ QUEUED = JobState(Phase.QUEUED, None, "Resources: waits for resources")
 class Scripted(FakeExecutor):
     """Runs nothing: its jobs are as is said, one state a question, the last of them for ever."""
 
-    offers = Offers(services=True, queues=True)
+    capabilities = Capabilities(services=True, queues=True)
     away = False
 
     def __init__(self, root: Path, *states: JobState) -> None:
@@ -66,11 +66,11 @@ class Watched:
         bench.evalfile(EVALFILE, SUMS)
         bench.sums(1)
         workspace = Workspace.open(bench.root / "Evalfile")
-        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         self.executor, self.said = Scripted(workspace.root / "work", *states), list[str]()
         journal = Journal(workspace.root / "journal")
-        self.services = Services(workshop, {"local": self.executor}, journal, Secrets({}), self.heard)
-        [server] = workshop.deployment("llama", "sha256:" + 32 * "ab")
+        self.services = ServerPool(job_builder, {"local": self.executor}, journal, Secrets({}), self.heard)
+        [server] = job_builder.deployment("llama", "sha256:" + 32 * "ab")
         self.services.need(server, "asked")
         self.services.urls(("llama",), False, "local", 0)
 
@@ -88,7 +88,7 @@ class Watched:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers are started again without a wait."""
-    monkeypatch.setattr("evalmake.run.services._FIRST_WAIT", 0)
+    monkeypatch.setattr("evalmake.servers.pool._FIRST_WAIT", 0)
 
 
 def test_lost(bench: Bench) -> None:
@@ -125,7 +125,7 @@ def test_out_of_reach_when_it_is_stopped(bench: Bench) -> None:
     """One of which nobody knows whether it is gone keeps its place in the journal, and its folder."""
     watched = Watched(bench, QUEUED)
     [entry] = watched.services.journal.entries()
-    folder = watched.services.workshop.folder(entry.id)
+    folder = watched.services.job_builder.folder(entry.id)
     folder.mkdir(parents=True, exist_ok=True)
     watched.executor.away = True
     watched.services.stop_all()

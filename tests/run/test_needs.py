@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from projects import Project
+
+from tests.support.projects import Project
 
 CATALOG = """
 include "catalog:hle"

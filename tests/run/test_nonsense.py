@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from workspaces import Bench
+
+from tests.support.workspaces import Bench
 
 EVALFILE = """
     model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }

@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from workspaces import SCORE, TRIED, Bench
 
 from evalmake.executors.process import ProcessExecutor
-from evalmake.planner.ports import Job, JobState, Phase
-from evalmake.run.events import Event, OutOfReach
-from evalmake.run.gateways import Gateways
-from evalmake.run.jobs import Workshop
-from evalmake.run.report import Report
+from evalmake.plugin_api.executor import Job, JobState, Phase
+from evalmake.run.build_report import Report
+from evalmake.run.events import Event, ExecutorUnreachable
+from evalmake.run.gateways.host_gateways import Gateways
+from evalmake.run.job_builder import JobBuilder
 from evalmake.run.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
-from evalmake.run.served import GATEWAYS
+from evalmake.servers.spec import GATEWAYS
+from evalmake.terminal.progress import sentence
 from evalmake.testing import FakeExecutor
-from evalmake.ui.progress import sentence
 from evalmake.workspace import Workspace
+from tests.support.workspaces import SCORE, TRIED, Bench
 
 WHY = "executor local: cannot reach it"
-UNSEEN = JobState(Phase.UNSEEN, None, WHY)
+UNREACHABLE = JobState(Phase.UNREACHABLE, None, WHY)
 Run = Callable[..., tuple[Report, list[str]]]
 
 
@@ -48,7 +48,7 @@ class Away(FakeExecutor):
         """Say, or not."""
         if self.silent.get("refuse", 0):
             return JobState(Phase.REFUSED, None, "there is no such image")
-        return UNSEEN if self.away("poll") else super().poll(id)
+        return UNREACHABLE if self.away("poll") else super().poll(id)
 
     def cancel(self, id: str) -> None:
         """End, or not."""
@@ -75,7 +75,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
     def go(job: str = SCORE, **silent: int) -> tuple[Report, list[str]]:
         bench.job(job)
         workspace = Workspace.open(bench.root / "Evalfile")
-        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         executors = {
             "local": Away(workspace.root / "work", **silent),
             GATEWAYS: ProcessExecutor(GATEWAYS, None, workspace.root / "work"),
@@ -83,13 +83,13 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
         said: list[str] = []
 
         def emit(event: Event) -> None:
-            if isinstance(event, OutOfReach):
+            if isinstance(event, ExecutorUnreachable):
                 said.append(sentence(event, False))
 
         with workspace.store() as store:
             plan = workspace.decide(workspace.graph(()), store)
-            gateways = Gateways(workshop, None, plan.graph.sources)
-            scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways)
+            gateways = Gateways(job_builder, None, plan.graph.sources)
+            scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale), said
 
     return go

@@ -13,10 +13,10 @@ from textwrap import dedent
 from typing import NamedTuple
 
 import pytest
-from projects import Project, check_golden
-from workspaces import Bench, end, wait_for
 
 from evalmake.planner import staleness
+from tests.support.projects import Project, check_golden
+from tests.support.workspaces import Bench, end, wait_for
 
 GOLDEN = Path(__file__).with_name("reasons")
 EVALFILE = """

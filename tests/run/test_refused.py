@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workspaces import Bench
+from tests.support.workspaces import Bench
 
 EVALFILE = """\
     deployment served { engine = mock }

@@ -8,8 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from mock_servers import requests
-from workspaces import SUMS, Bench, Ended, end, wait_for
+from tests.support.mock_servers import requests
+from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
     executor local {
@@ -37,7 +37,7 @@ HELD = """\
         replicas = 2
         run      = '''
             SERVE
-            exec PYTHON -P -m evalmake.mock --port 0 --port-file port
+            exec PYTHON -P -m evalmake.engines.mock --port 0 --port-file port
         '''
     }
     model one { deployment = one }
@@ -73,7 +73,7 @@ def servers(bench: Bench) -> dict[str, int]:
             try:
                 words = (entry / "cmdline").read_bytes().split(b"\0")
                 there = os.readlink(entry / "cwd") == str(port.parent)
-                if there and words[0] != b"/bin/sh" and b"evalmake.mock" in words:
+                if there and words[0] != b"/bin/sh" and b"evalmake.engines.mock" in words:
                     found[f"http://127.0.0.1:{int(port.read_text())}"] = int(entry.name)
             except (OSError, ValueError):
                 continue

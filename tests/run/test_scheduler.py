@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from workspaces import SCORE, TRIED, Bench
 
 from evalmake.executors.process import ProcessExecutor
+from evalmake.run.build_report import Report
 from evalmake.run.events import Ended, Event, Started
-from evalmake.run.gateways import Gateways
-from evalmake.run.jobs import Workshop
-from evalmake.run.report import Report
+from evalmake.run.gateways.host_gateways import Gateways
+from evalmake.run.job_builder import JobBuilder
 from evalmake.run.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
-from evalmake.run.served import GATEWAYS
+from evalmake.servers.spec import GATEWAYS
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
+from tests.support.workspaces import SCORE, TRIED, Bench
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def schedule(bench: Bench) -> Callable[..., Report]:
     def run(job: str, watch: Callable[[FakeExecutor, Event], None]) -> Report:
         bench.job(job)
         workspace = Workspace.open(bench.root / "Evalfile")
-        workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+        job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         executor = FakeExecutor("local", None, workspace.root / "work")
         with workspace.store() as store:
             plan = workspace.decide(workspace.graph(()), store)
@@ -42,8 +42,8 @@ def schedule(bench: Bench) -> Callable[..., Report]:
 
             here = ProcessExecutor(GATEWAYS, None, workspace.root / "work")
             executors = {"local": executor, GATEWAYS: here}
-            gateways = Gateways(workshop, None, plan.graph.sources)
-            scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), 1, True, {}, gateways)
+            gateways = Gateways(job_builder, None, plan.graph.sources)
+            scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale)
 
     return run
@@ -111,7 +111,7 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
     bench.edit("1..8", "1..3")
     bench.job("sleep 1000\n")
     workspace = Workspace.open(bench.root / "Evalfile")
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     Meeting.together = threading.Barrier(3)
     executors = {
         "local": Meeting("local", None, workspace.root / "work"),
@@ -125,8 +125,8 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
                 for task in scheduler.running.values():
                     task.started = 0.0
 
-        gateways = Gateways(workshop, None, plan.graph.sources)
-        scheduler = Scheduler(workshop, executors, store, emit, Secrets({}), None, True, {}, gateways)
+        gateways = Gateways(job_builder, None, plan.graph.sources)
+        scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), None, True, {}, gateways)
         report = scheduler.run(plan.stale)
     assert sorted(report.failed) == ["tried/1", "tried/2", "tried/3"]
     assert all("timed out after" in problem.message for problem in report.problems)
@@ -140,7 +140,7 @@ def test_a_server_is_given_its_resources(bench: Bench) -> None:
     )
     bench.job("")
     workspace = Workspace.open(bench.root / "Evalfile")
-    workshop = Workshop(workspace.project, workspace.plugins, workspace.root)
-    (server,) = workshop.deployment("big", "a digest")
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
+    (server,) = job_builder.deployment("big", "a digest")
     job = server.job("id")
     assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from workspaces import Bench, end, wait_for
+from tests.support.workspaces import Bench, end, wait_for
 
 SECRET = 'sk-"4f1b\\9c2d'
 PLAIN = "hf_0123456789abcdef"

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from evalmake.run.together import together
+from evalmake.run.concurrency import run_concurrently
 
 
 def test_each_in_its_place() -> None:
@@ -19,16 +19,16 @@ def test_each_in_its_place() -> None:
         gates[at].set()
         return at
 
-    assert together(wait, range(4)) == [0, 1, 2, 3]
+    assert run_concurrently(wait, range(4)) == [0, 1, 2, 3]
 
 
 def test_one_is_done_here() -> None:
     """One alone needs no thread, and none is nothing."""
-    assert together(lambda _: threading.current_thread(), [1]) == [threading.current_thread()]
-    assert together(lambda one: one, []) == []
+    assert run_concurrently(lambda _: threading.current_thread(), [1]) == [threading.current_thread()]
+    assert run_concurrently(lambda one: one, []) == []
 
 
 def test_what_is_raised() -> None:
     """An error of one is raised once all were begun."""
     with pytest.raises(ZeroDivisionError):
-        together(lambda one: 1 // one, [1, 0, 2])
+        run_concurrently(lambda one: 1 // one, [1, 0, 2])

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.lang.diagnostic import EvalmakeError
+from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import Part
-from evalmake.planner.scores import Score
+from evalmake.scoring.seed_average import Score
 from evalmake.store import records
-from evalmake.store.collect import collect, garbage, verify
+from evalmake.store.garbage_collection import collect, garbage, verify
 from evalmake.store.journal import Entry, Journal
 from evalmake.store.store import Store
 

@@ -21,7 +21,7 @@ from typing import Any
 from evalmake.executors.docker.images import Image
 from evalmake.executors.docker.network import Closed
 from evalmake.executors.docker.settings import Settings
-from evalmake.planner.ports import Job
+from evalmake.plugin_api.executor import Job
 
 FOLDER = "/evalmake"
 JOB, WORKSPACE, EXECUTOR = "evalmake.job", "evalmake.workspace", "evalmake.executor"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalmake.executors.docker.tunnel import Tunnel
+from evalmake.executors.docker.ssh_tunnel import Tunnel
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _TIMEOUT = 30.0

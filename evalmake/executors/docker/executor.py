@@ -2,7 +2,7 @@
 
 A container's name is made of the workspace and the job's id, so no job is ever in two, and the next
 evalmake finds what a killed one left. All that is wanted of a container is brought into the job's
-folder when it has ended, `ended.json` last; then it is removed.
+folder when it has ended, `end_record.json` last; then it is removed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.executors import ended
-from evalmake.executors.archive import packed, unpack
-from evalmake.executors.bell import Bell
+from evalmake.executors import end_record
 from evalmake.executors.docker import container, settings
+from evalmake.executors.docker.container_log import Running
 from evalmake.executors.docker.engine import Engine
 from evalmake.executors.docker.images import Image, Images
 from evalmake.executors.docker.network import Closed, near_address
-from evalmake.executors.docker.waking import Running
-from evalmake.executors.gpus import devices
-from evalmake.planner.ports import Job, JobState, Offers, Phase
+from evalmake.executors.gpu_devices import devices
+from evalmake.executors.remote.wakeup import Wakeup
+from evalmake.executors.tar_archive import packed, unpack
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 
 _GRACE = 5  # seconds between TERM and KILL
 _BY_SIGNAL = (137, 143, 255)
@@ -50,7 +50,9 @@ class DockerExecutor:
     """Runs each job in a container of its own."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    offers: ClassVar[Offers] = Offers(images=True, bare=False, gpus=True, services=True, isolated=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        images=True, bare=False, gpus=True, services=True, isolated=True
+    )
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()
@@ -67,7 +69,7 @@ class DockerExecutor:
         self._coming: dict[str, Coming] = {}
         self._running: dict[str, Running] = {}
         self._unseen: set[str] = set()
-        self._bell = Bell()
+        self._bell = Wakeup()
 
     # Starting -----------------------------------------------------------------------------------
 
@@ -106,13 +108,13 @@ class DockerExecutor:
             self._coming.pop(job.id, None)  # it never began, and is tried again
         except OSError as error:
             coming.refusal = str(error)
-        self._bell.ring()
+        self._bell.wake()
 
     def _begin(self, job: Job, secrets: Mapping[str, str], image: Image) -> None:
         name, near = self._name(job.id), not self.engine.remote
         if self.closed is not None:
             self.closed.open()
-            self.closed.allow(job.asks)
+            self.closed.allow(job.host_ports)
         given = container.parameters(job, image, self.settings, self._labels, self.closed, bool(secrets), near)
         copied = {n: p for n, p in job.inputs.items() if n not in container.mounted(job, near)}
         try:
@@ -144,8 +146,8 @@ class DockerExecutor:
 
     def poll(self, id: str) -> JobState:
         """A job's state from its folder, or else from the engine, unless its log is still open."""
-        self._bell.hush()
-        if (said := ended.read(self.root / id)) is not None:
+        self._bell.clear()
+        if (said := end_record.read(self.root / id)) is not None:
             return said
         if (coming := self._coming.get(id)) is not None:
             if not coming.refusal:
@@ -161,7 +163,7 @@ class DockerExecutor:
             return JobState(Phase.UNKNOWN)
         except OSError as error:
             self._unseen.add(id)
-            return JobState(Phase.UNSEEN, None, str(error))
+            return JobState(Phase.UNREACHABLE, None, str(error))
 
     def _state(self, id: str, info: Mapping[str, Any], stopped: bool) -> JobState:
         """What the engine says of a container; `stopped`: it was told to end while it ran."""
@@ -197,9 +199,9 @@ class DockerExecutor:
                 self._running[id] = Running(self.engine, self._name(id), log, state, self._bell)
         return state
 
-    def inside(self, id: str, port: int) -> str:
+    def url_from_jobs(self, id: str, port: int) -> str:
         """Jobs reach a server as this host does."""
-        return self.where(id, port)
+        return self.url_from_host(id, port)
 
     def gpus(self) -> tuple[str, ...] | None:
         """Those that the settings name; which there are on another host is for its engine to say."""
@@ -210,11 +212,11 @@ class DockerExecutor:
         """One descriptor, which is readable when any job's log ends."""
         return [self._bell.fileno()] if self._coming or self._running else []
 
-    def here(self) -> str:
+    def host_address(self) -> str:
         """This host's address in the network that containers are in."""
         return self.closed.open() if self.closed else near_address(self.engine)
 
-    def where(self, id: str, port: int) -> str:
+    def url_from_host(self, id: str, port: int) -> str:
         """Where the engine has published the port on this host, or the container itself."""
         try:
             network = self._inspect(id)["NetworkSettings"]
@@ -241,7 +243,7 @@ class DockerExecutor:
         if (coming := self._coming.pop(id, None)) is not None:
             with coming.lock:
                 coming.given_up = True
-        if ended.read(self.root / id) is None:
+        if end_record.read(self.root / id) is None:
             with contextlib.suppress(LookupError):  # it is gone, whoever removed it
                 self._bring_all(id, into)
         self._remove(self._name(id))
@@ -259,7 +261,7 @@ class DockerExecutor:
             except OSError:  # as on a full disk: nobody will ask again
                 self._remove(self._name(id))
                 raise
-            ended.write(self.root / id, state)
+            end_record.write(self.root / id, state)
 
     def _ended(self, id: str) -> JobState:
         """How a job ended, which it is told to do where it runs."""

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-from evalmake.executors.gpus import Gpus
-from evalmake.executors.values import Bare, Mounts
-from evalmake.lang.values import Size
+from evalmake.executors.gpu_devices import Gpus
+from evalmake.executors.setting_types import Bare, Mounts
+from evalmake.language.values import Size
 from evalmake.project.schema import Block
 
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from evalmake.executors.lepton.client import TRIES, Absent, Client, Taken
-from evalmake.executors.lepton.names import JOB, WORKSPACE, prefix
+from evalmake.executors.lepton.http_client import TRIES, Absent, Client, Taken
+from evalmake.executors.lepton.resource_names import JOB, WORKSPACE, prefix
 
 _PAGE = 200
 _DAY, _HOUR = 86_400, 3_600

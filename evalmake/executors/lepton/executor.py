@@ -14,35 +14,35 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.executors import ended
+from evalmake.executors import end_record
 from evalmake.executors.lepton import settings
 from evalmake.executors.lepton.api import Api
-from evalmake.executors.lepton.client import Client
+from evalmake.executors.lepton.creation import Prepared
+from evalmake.executors.lepton.http_client import Client
+from evalmake.executors.lepton.job_script import job_script
 from evalmake.executors.lepton.login import address
-from evalmake.executors.lepton.making import Prepared
-from evalmake.executors.lepton.names import key_of
-from evalmake.executors.lepton.payload import Body, endpoint_body, job_body, masked, volumes
 from evalmake.executors.lepton.recovery import left_endpoints
-from evalmake.executors.lepton.script import job_script
+from evalmake.executors.lepton.request_bodies import Body, endpoint_body, job_body, masked, volumes
+from evalmake.executors.lepton.resource_names import key_of
 from evalmake.executors.lepton.volume import Volume
-from evalmake.executors.lepton.watch import Watch
-from evalmake.lang.diagnostic import Diagnostics
-from evalmake.planner.ports import Job, JobState, Offers, Phase
-from evalmake.project.declare import Declared
+from evalmake.executors.lepton.watch_loop import Watch
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
+from evalmake.project.declarations import Declared
 
 
 class LeptonExecutor:
     """Runs jobs and serves models in one workspace of Lepton."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    offers: ClassVar[Offers] = Offers(
+    capabilities: ClassVar[Capabilities] = Capabilities(
         images=True,
         bare=False,
         gpus=True,
         services=True,
         isolated=True,
         queues=True,
-        beside=True,
+        sidecar=True,
         remote=True,
         replicas=True,
     )
@@ -116,11 +116,11 @@ class LeptonExecutor:
 
     def poll(self, id: str) -> JobState:
         """A job's state when Lepton was last asked, which goes on beside."""
-        return ended.read(self.root / id) or self.watch.state(id)
+        return end_record.read(self.root / id) or self.watch.state(id)
 
     def cancel(self, id: str) -> None:
         """Stop a job, remove an endpoint; what it left is brought here."""
-        if ended.read(self.root / id) is None:
+        if end_record.read(self.root / id) is None:
             self.watch.end(id)
         self.fetch(id, self.root / id)
         self.watch.tidy()
@@ -131,22 +131,22 @@ class LeptonExecutor:
         ConnectionError while how it is cannot be said.
         """
         state = self.poll(id)
-        if state.phase is Phase.UNSEEN:
+        if state.phase is Phase.UNREACHABLE:
             raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
-        if ended.read(self.root / id) is None:
+        if end_record.read(self.root / id) is None:
             self.watch.bring(id)
             self._add_log(id, into)
             into.mkdir(parents=True, exist_ok=True)
-            ended.write(self.root / id, state)
+            end_record.write(self.root / id, state)
         self.watch.forget(id)
 
-    def here(self) -> str:
+    def host_address(self) -> str:
         """Jobs need not reach this host: they bring their gateways."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> str:
+    def url_from_host(self, id: str, port: int) -> str:
         """The public address of an endpoint."""
         self.poll(id)
         url = self.watch.url(id)
@@ -154,9 +154,9 @@ class LeptonExecutor:
             raise OSError(self.client.says(f"where {id} is served is not known yet"))
         return url
 
-    def inside(self, id: str, port: int) -> str:
+    def url_from_jobs(self, id: str, port: int) -> str:
         """Jobs reach it as everybody does."""
-        return self.where(id, port)
+        return self.url_from_host(id, port)
 
     def gpus(self) -> None:
         """Lepton counts them."""

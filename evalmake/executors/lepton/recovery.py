@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.executors.lepton.api import Api, Seen
-from evalmake.executors.lepton.making import Out
-from evalmake.executors.lepton.states import job_state
+from evalmake.executors.lepton.creation import Out
+from evalmake.executors.lepton.job_states import job_state
 from evalmake.executors.lepton.volume import Volume
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from evalmake.executors.lepton.names import RESERVED
-from evalmake.lang.values import Duration, SecretRef
+from evalmake.executors.lepton.resource_names import RESERVED
+from evalmake.language.values import Duration, SecretRef
 from evalmake.project.schema import Block, Real, Texts
 
 _VOLUME = r"(node-local|node-[a-z0-9]+:[^:/]+)"

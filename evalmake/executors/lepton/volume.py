@@ -8,12 +8,12 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from evalmake.executors.lepton.script import TOOK
+from evalmake.executors.lepton.job_script import TOOK
 from evalmake.executors.slurm.containers import INPUTS
-from evalmake.executors.slurm.folders import REPLIES, Folders
-from evalmake.executors.slurm.script import STARTED
-from evalmake.executors.slurm.shell import Shell
-from evalmake.planner.ports import Job
+from evalmake.executors.slurm.job_folders import REPLIES, Folders
+from evalmake.executors.slurm.job_script import STARTED
+from evalmake.executors.slurm.login_shell import Shell
+from evalmake.plugin_api.executor import Job
 
 
 class Volume(Folders):
@@ -38,7 +38,7 @@ class Volume(Folders):
         there = shlex.quote(self.there)
         self.shell.run(
             f"cd {there} && chmod a+rx . {INPUTS} && chmod -R a+rX,go-w {names}"
-            f" && find {names} -type d ! -name 'riding-*' -exec chmod 1777 {{}} +"
+            f" && find {names} -type d ! -name 'sidecar-*' -exec chmod 1777 {{}} +"
         )
 
     def ids(self) -> list[str]:

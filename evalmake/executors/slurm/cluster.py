@@ -8,11 +8,11 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from evalmake.executors.slurm.batches import PREFIX
+from evalmake.executors.slurm.batch import PREFIX
 from evalmake.executors.slurm.commands import Commands
-from evalmake.executors.slurm.folders import Folders
+from evalmake.executors.slurm.job_folders import Folders
+from evalmake.executors.slurm.login_shell import Shell
 from evalmake.executors.slurm.settings import Settings
-from evalmake.executors.slurm.shell import Shell
 
 
 class Cluster:

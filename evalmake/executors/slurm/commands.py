@@ -11,8 +11,8 @@ import re
 import shlex
 from collections.abc import Collection, Iterable
 
-from evalmake.executors.slurm.shell import Refused, Shell
-from evalmake.executors.slurm.states import Seen
+from evalmake.executors.slurm.job_states import Seen
+from evalmake.executors.slurm.login_shell import Refused, Shell
 
 _FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l|%P"
 _AWAY = (

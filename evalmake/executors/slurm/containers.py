@@ -7,9 +7,9 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from evalmake.executors.slurm.nodes import step
+from evalmake.executors.slurm.multi_node import step
 from evalmake.executors.slurm.settings import Settings
-from evalmake.planner.ports import Job
+from evalmake.plugin_api.executor import Job
 
 SECRETS = ".secrets"
 """The file of a job's secrets."""

@@ -14,22 +14,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-from evalmake.executors import ended
+from evalmake.executors import end_record
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.folders import QUEUE
-from evalmake.executors.slurm.forwards import Forwards
-from evalmake.executors.slurm.prepared import Prepared
-from evalmake.executors.slurm.script import directives, job_script
-from evalmake.executors.slurm.watch import Watch
-from evalmake.planner.ports import Job, JobState, Offers, Phase
+from evalmake.executors.slurm.job_folders import QUEUE
+from evalmake.executors.slurm.job_script import directives, job_script
+from evalmake.executors.slurm.port_forwards import Forwards
+from evalmake.executors.slurm.prepared_batch import Prepared
+from evalmake.executors.slurm.watch_loop import Watch
+from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 
 
 class SlurmExecutor:
     """Runs jobs on the nodes of a cluster."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    offers: ClassVar[Offers] = Offers(images=True, gpus=True, services=True, queues=True, beside=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        images=True, gpus=True, services=True, queues=True, sidecar=True
+    )
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         self.settings = settings
@@ -42,12 +44,12 @@ class SlurmExecutor:
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Make `job` ready to be handed over with the others that are submitted now."""
-        if job.within and not (self.root / job.within / QUEUE).is_dir():
-            job = replace(job, within=None)  # that was begun without `colocate`
+        if job.colocated_with and not (self.root / job.colocated_with / QUEUE).is_dir():
+            job = replace(job, colocated_with=None)  # that was begun without `colocate`
         folder = self.cluster.folders.of(job.id)
         script = job_script(job, folder, self.settings, self.cluster.python, secrets)
         self.cluster.folders.write(job, script, secrets)
-        asks = () if job.within else directives(job, self.settings)
+        asks = () if job.colocated_with else directives(job, self.settings)
         self.watch.add(Prepared(job, asks, secrets))
 
     def poll(self, id: str) -> JobState:
@@ -68,7 +70,7 @@ class SlurmExecutor:
     def fetch(self, id: str, into: Path) -> None:
         """Outputs and log are copied here, and removed there; ConnectionError while how it is cannot be said."""
         state = self.poll(id)
-        if state.phase is Phase.UNSEEN:
+        if state.phase is Phase.UNREACHABLE:
             raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
@@ -80,22 +82,22 @@ class SlurmExecutor:
         self.watch.bring(id)
         self._add_words_of_slurm(id, into)
         self._keep_scripts(id, into)
-        ended.write(self.root / id, state)
+        end_record.write(self.root / id, state)
         self._going.discard(id)
         self.watch.forget(id)
 
-    def here(self) -> str:
+    def host_address(self) -> str:
         """Jobs need not reach this host: they bring their gateways."""
         return "127.0.0.1"
 
-    def where(self, id: str, port: int) -> str:
+    def url_from_host(self, id: str, port: int) -> str:
         """The node, or where ssh brings its port."""
         node = self._node(id)
         if self.cluster.folders.near:
             return f"http://{node}:{port}"
         return f"http://127.0.0.1:{self._forwards.to(node, port)}"
 
-    def inside(self, id: str, port: int) -> str:
+    def url_from_jobs(self, id: str, port: int) -> str:
         """The node that a job runs on."""
         return f"http://{self._node(id)}:{port}"
 
@@ -133,7 +135,7 @@ class SlurmExecutor:
         """How a job ended, once that is on disk; nobody but `fetch` writes it there."""
         if id in self._going:
             return None
-        said = ended.read(self.root / id)
+        said = end_record.read(self.root / id)
         if said is None:
             self._going.add(id)
         return said

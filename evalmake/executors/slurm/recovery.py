@@ -7,9 +7,9 @@ import shlex
 import shutil
 from collections.abc import Collection
 
-from evalmake.executors.slurm.batches import Batch, batches, own_ids
+from evalmake.executors.slurm.batch import Batch, batches, own_ids
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.guests import end, was_handed_over
+from evalmake.executors.slurm.colocation import end, was_handed_over
 
 
 def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from evalmake.executors.values import Bare, Mounts
-from evalmake.lang.values import Duration
+from evalmake.executors.setting_types import Bare, Mounts
+from evalmake.language.values import Duration
 from evalmake.project.schema import Block, Texts
 
 _OURS = (

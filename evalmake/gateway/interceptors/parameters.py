@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evalmake.gateway.interceptors.base import Body, Interceptor
-from evalmake.gateway.wire import Headers
+from evalmake.gateway.interceptors.interceptor import Body, Interceptor
+from evalmake.gateway.proxy.http_messages import Headers
 
 _CONTENT = ("messages", "prompt", "input")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from evalmake.gateway.interceptors.base import Body, Events, Interceptor, Record
+from evalmake.gateway.interceptors.interceptor import Body, Events, Interceptor, Record
 
 TAGS = ("<think>", "</think>")
 _FIELDS = ("reasoning_content", "reasoning")

@@ -19,8 +19,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from evalmake.lang.format import format_source
-from evalmake.lang.source import Source
+from evalmake.language.formatter import format_source
+from evalmake.language.source import Source
 from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, declaration, plain
 
 HERE = Path(__file__).parent

@@ -11,4 +11,4 @@ job=$(cat jobs)
 module load python/3.12
 export TMPDIR=/scratch
 # Evaluations that ask this server run beside it: it is given them in its folder `queue`.
-exec /opt/evalmake/bin/python -P -m evalmake.gateway.hosting 16 "../$job"
+exec /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar.colocation 16 "../$job"

@@ -14,7 +14,7 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 
 trap 'docker rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
 trap 'docker stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
-/opt/evalmake/bin/python -P -m evalmake.gateway.beside \
+/opt/evalmake/bin/python -P -m evalmake.gateway.sidecar.sidecar \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json docker run --user "$(id -u):$(id -g)" \
     --rm --init --cidfile .container --label evalmake=0123456789ab.1 --network host --memory 400m \
     --cpus 2 --security-opt no-new-privileges -v \
@@ -22,7 +22,7 @@ trap 'docker stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wa
     /lustre/data:/data:ro -e EVALMAKE_MODEL_URL -e EVALMAKE_OUT -e EVALMAKE_WORKDIR -e GREETING -w \
     /home/me/evals/.evalmake/work/0123456789ab.1 --entrypoint /bin/sh \
     registry.acme.com:5000/evals/sums:1 -c '. ./.secrets && rm -f .secrets && exec "$@"' sh python3 \
-    -m evalmake.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
+    -m evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
     >> log 2>&1 < /dev/null &
 wait $!
 status=$?

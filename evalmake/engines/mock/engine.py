@@ -1,0 +1,54 @@
+"""The mock engine: a stand-in model server with a declared skill (see `evalmake.engines.mock`)."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from evalmake.plugin_api.engine import ServerCommand
+from evalmake.project.declarations import Declared
+from evalmake.project.schema import Block, Natural, Real
+
+Share = Annotated[Real, Field(ge=0, le=1)]
+
+
+class MockEngine:
+    """Serves `evalmake.engines.mock`."""
+
+    class Settings(Block):
+        """No keys beyond every deployment's."""
+
+    class Args(Block):
+        """What `args` may say: a skill, and faults to rehearse."""
+
+        skill: Share = 1.0
+        seed: Natural = 0
+        name: str | None = None
+        latency: Any = None
+        error_rate: Share = 0.0
+        too_many_rate: Share = 0.0
+        retry_after: Real = 1.0
+        rate: Real | None = None
+        hang_rate: Share = 0.0
+        malformed_rate: Share = 0.0
+        reset_rate: Share = 0.0
+        status: Natural | None = None
+        html: bool = False
+
+    behaviour: ClassVar[int] = 1
+    needs: ClassVar[str] = ""
+
+    def serve(self, deployment: Declared) -> ServerCommand:
+        """The server with the declared settings, on a port that the kernel chooses.
+
+        In an image, which must have evalmake, it is told where to listen.
+        """
+        block = deployment.block
+        settings = {key: getattr(value, "seconds", value) for key, value in block.args.items()}
+        settings.setdefault("name", deployment.name)
+        place = ("--host", "{host}", "--port", "{port}") if block.image else ("--port", "0")
+        told = ("--port-file", "port", "--settings", json.dumps(settings, sort_keys=True))
+        argv = ("{python}", "-P", "-m", "evalmake.engines.mock", *place, *told)
+        return ServerCommand(argv, port=block.port if block.image else None)

@@ -1,0 +1,1 @@
+"""What executors with a queue of their own share."""

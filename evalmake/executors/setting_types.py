@@ -1,0 +1,30 @@
+"""Values that the settings of several executors have."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+
+from evalmake.language.values import Symbol
+from evalmake.project.schema import Texts
+
+_MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
+
+
+def _word(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else value
+
+
+def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+    for mount in mounts:
+        if not _MOUNT.fullmatch(mount):
+            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
+    return mounts
+
+
+Bare = BeforeValidator(_word)
+"""Of a `Literal`: its words stand without quotes."""
+Mounts = Annotated[Texts, AfterValidator(_mountable)]
+"""Folders of the host that a container is shown."""

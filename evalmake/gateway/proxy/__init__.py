@@ -1,0 +1,1 @@
+"""One request on its way from the harness to the model and back."""

@@ -1,0 +1,1 @@
+"""The UK AISI's Inspect."""

@@ -1,0 +1,180 @@
+"""EleutherAI's lm-evaluation-harness: its own tasks by name, or those of the benchmark's `files`.
+
+`files` are offered in one folder, which is lm-eval's `include_path` and its working folder, so task
+files may name data and functions beside them. Its retries are off, as the gateway has its own. Its
+client is always the concurrent one: the other sends other stop sequences for the same task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from evalmake.harnesses.lm_eval.log import passed_over, why_failed
+from evalmake.harnesses.lm_eval.results import read_results
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.values import Symbol
+from evalmake.plugin_api.harness import Command, Outcome, Program
+from evalmake.project.declarations import Declared
+from evalmake.project.matrix import Evaluation
+from evalmake.project.schema import Block, Count, Parameters, Real
+
+Backend = Literal["huggingface", "tiktoken", "remote", "none"]
+_CONCURRENCY = 8
+_RENAMED = {"max_tokens": "max_gen_toks", "max_completion_tokens": "max_gen_toks", "stop": "until"}
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
+_UNSENDABLE = {"n": "lm-eval reads one reply", "stream": "lm-eval reads whole replies"}
+
+
+def _word(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else "none" if value is None else value
+
+
+class LmEvalHarness:
+    """Runs `lm_eval run`."""
+
+    class Settings(Block):
+        """What `harness = lm-eval` may say.
+
+        Tasks by likelihood need a tokenizer: the server's, which is asked for, or `tokenizer` with
+        `transformers` among the packages. `max_length` is in tokens, `request_timeout` in seconds;
+        `model_args` and `metadata` are lm-eval's own.
+        """
+
+        tokenizer: str | None = None
+        tokenizer_backend: Annotated[Backend | None, BeforeValidator(_word)] = Field(
+            default=None, validate_default=False
+        )
+        tokenized_requests: bool | None = None
+        max_length: Count | None = None
+        think_end_token: str | None = None
+        fewshot_as_multiturn: bool | None = None
+        unsafe_code: bool | None = None
+        model_args: Parameters | None = None
+        metadata: Parameters | None = None
+        concurrency: Count | None = None
+        request_timeout: Count | None = None
+        offline: bool = False
+        coverage: Real = Field(default=1.0, ge=0, le=1)
+
+    behaviour: ClassVar[int] = 1
+    needs: ClassVar[str] = ""
+    program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13")
+    placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline", "coverage")
+
+    def command(self, evaluation: Evaluation) -> Command:
+        """lm-eval's configuration, and a small program that completes it and starts lm-eval."""
+        given = evaluation.benchmark.block.files
+        files = {
+            "run.json": json.dumps(_config(evaluation), indent=1, ensure_ascii=False),
+            "run.py": Path(__file__).with_name("job.py").read_text(encoding="utf-8"),
+        }
+        inputs = {f"tasks/{file.name}": file.path for file in given.files} if given else {}
+        settings = _settings(evaluation)
+        env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "LMEVAL_LOG_LEVEL": "INFO"}
+        env |= dict.fromkeys(_OFFLINE, "1") if settings.offline else {}
+        env |= {"HF_ALLOW_CODE_EVAL": "1"} if settings.unsafe_code else {}
+        python = "python3" if evaluation.benchmark.block.image else "{python}"
+        return Command((python, "run.py"), files, inputs, env)
+
+    def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
+        """Its results and samples; a good exit status without them is a failure."""
+        settings, block = _settings(evaluation), evaluation.benchmark.block
+        log = outputs.parent / "log"
+        if status != 0:
+            return Outcome(error=why_failed(log) or f"exit status {status}")
+        if problem := passed_over(log, settings.max_length):
+            return Outcome(error=problem)
+        return read_results(outputs, block.task, block.metric, settings.coverage)
+
+    @staticmethod
+    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+        """It must name one task."""
+        task, about = benchmark.block.task, f"benchmark {benchmark.name}"
+        if not task:
+            found.error(
+                "missing-key",
+                "the lm-eval harness needs `task`",
+                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                about=about,
+                help=['add the task, as `task = "gsm8k"`'],
+            )
+        elif "," in task:
+            found.error(
+                "bad-value",
+                "`task`: a benchmark is one task, or one group of tasks",
+                benchmark.fields.spans["task",].value,
+                about=about,
+                help=["write a benchmark for each"],
+            )
+
+    @staticmethod
+    def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+        """The model must be asked for text, one whole reply at a time."""
+        if cell.model.block.api == "embeddings":
+            found.error(
+                "bad-value",
+                f"lm-eval asks for text, and model `{cell.model.name}` has embeddings",
+                cell.model.fields.spans["api",].value,
+                about=f"eval {cell.eval}",
+                also=[(cell.benchmark.span, "this benchmark runs in lm-eval")],
+            )
+        for name, why in _UNSENDABLE.items():
+            if cell.params.get(name) not in (None, False, 1):
+                found.error(
+                    "bad-value",
+                    f"`params`: `{name}` cannot be sent: {why}",
+                    cell.span,
+                    about=f"eval {cell.eval}",
+                    help=["leave it out"],
+                )
+
+
+def _settings(evaluation: Evaluation) -> LmEvalHarness.Settings:
+    settings = evaluation.benchmark.settings
+    assert isinstance(settings, LmEvalHarness.Settings)
+    return settings
+
+
+def _config(evaluation: Evaluation) -> dict[str, Any]:
+    """What lm-eval's own configuration file would say, without what `job` adds."""
+    block, settings = evaluation.benchmark.block, _settings(evaluation)
+    chat = evaluation.model.block.api != "completions"
+    config = {
+        "model": "local-chat-completions" if chat else "local-completions",
+        "model_args": _model_args(evaluation, settings),
+        "tasks": [block.task],
+        "num_fewshot": block.fewshot,
+        "limit": evaluation.limit,
+        "seed": evaluation.seed,
+        "gen_kwargs": {_RENAMED.get(name, name): v for name, v in evaluation.params.items()} or None,
+        "apply_chat_template": chat or None,
+        "fewshot_as_multiturn": settings.fewshot_as_multiturn,
+        "confirm_run_unsafe_code": settings.unsafe_code,
+        "metadata": settings.metadata,
+        "include_path": "." if block.files else None,
+        "log_samples": True,
+    }
+    return {key: value for key, value in config.items() if value is not None}
+
+
+def _model_args(evaluation: Evaluation, settings: LmEvalHarness.Settings) -> dict[str, Any]:
+    backend = settings.tokenizer_backend or ("huggingface" if settings.tokenizer else None)
+    asked = settings.concurrency or evaluation.model.block.concurrency or _CONCURRENCY
+    arguments = {
+        "tokenizer": settings.tokenizer,
+        "tokenizer_backend": backend,
+        "tokenized_requests": settings.tokenized_requests,
+        "max_length": settings.max_length,
+        "think_end_token": settings.think_end_token,
+        "timeout": settings.request_timeout,
+        "seed": evaluation.seed,
+        "num_concurrent": max(2, asked),
+        "max_retries": 1,
+    }
+    given = {key: value for key, value in arguments.items() if value is not None}
+    return given | (settings.model_args or {})

@@ -1,0 +1,185 @@
+"""What can be told of a native benchmark before it runs: all that `evalmake.harnesses.native` would refuse.
+
+The harness is a program of its own and reads its task with its own eyes; a test holds the two to
+the same answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.source import Span
+from evalmake.language.values import Files
+from evalmake.project.declarations import Declared
+from evalmake.project.matrix import Evaluation
+
+_DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_BY_LIKELIHOOD = "accuracy_norm"
+_TARGETLESS = ("regex", "python", "judge")
+_NEEDS = {
+    "choice": ("choices", 'add the options, as `choices = "{options}"`'),
+    "regex": ("pattern", "add the pattern, as `pattern = 'answer: (.*)'`"),
+    "python": ("scorer_file", 'add the file with the function, as `scorer_file = file("scorer.py")`'),
+    "judge": ("judge", "name the model that grades, as `judge = NAME`"),
+}
+_ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
+
+
+class Wrong(NamedTuple):
+    """A key's value that cannot be, and what to do."""
+
+    key: str
+    message: str
+    help: str = ""
+
+
+def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+    """Add to `found` what is wrong with a benchmark whatever the model."""
+    block, settings = benchmark.block, benchmark.settings
+    spans, about = benchmark.fields.spans, f"benchmark {benchmark.name}"
+    name = benchmark.stated.name_span if benchmark.stated else benchmark.span
+    scorer = scorer_of(settings)
+    for message, because, help_ in _lacking(block, settings, scorer):
+        at = spans.get((because,))
+        found.error(
+            "missing-key",
+            message,
+            name,
+            also=[(at.value, "because of this")] if at else [],
+            about=about,
+            help=[help_],
+        )
+    for key, message, help_ in _wrong(block, settings, scorer):
+        place = spans.get((key,))
+        found.error(
+            "bad-value",
+            f"`{key}`: {message}",
+            place.value if place else name,
+            about=about,
+            help=[help_] if help_ else [],
+        )
+
+
+def scorer_of(settings: Any) -> str:
+    """The scorer: without one, `choice` where there are choices, else `exact`."""
+    return settings.scorer or ("exact" if settings.choices is None else "choice")
+
+
+def _lacking(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str, str]]:
+    """A message for each key that is missing, the key that asks for it, and what to add."""
+    given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
+    if block.files is None:
+        yield (
+            "the native harness needs `files`",
+            "harness",
+            'add the data, as `files = file("questions.jsonl")`',
+        )
+    if settings.target is None and scorer not in _TARGETLESS:
+        yield f"{given} needs `target`", "scorer", _ADD_TARGET
+    if scorer in _NEEDS and getattr(settings, _NEEDS[scorer][0]) is None:
+        yield f"{given} needs `{_NEEDS[scorer][0]}`", "scorer", _NEEDS[scorer][1]
+    if block.fewshot and settings.examples is None:
+        yield (
+            f"`fewshot = {block.fewshot}` needs `examples`",
+            "fewshot",
+            'add the worked examples, as `examples = file("examples.jsonl")`',
+        )
+    if settings.examples is not None and settings.target is None and scorer in _TARGETLESS:
+        yield "`examples` need `target`: it is the answer they show", "examples", _ADD_TARGET
+
+
+def _wrong(block: Any, settings: Any, scorer: str) -> Iterator[Wrong]:
+    for key in ("prompt", "system", "target", "choices"):
+        texts = getattr(settings, key)
+        for text in (texts,) if isinstance(texts, str) else texts or ():
+            if brace := _lone_brace(text):
+                yield Wrong(key, f"a `{brace}` stands alone in it", f"a brace itself is `{brace * 2}`")
+    for key in ("pattern", "extract"):
+        try:
+            re.compile(getattr(settings, key) or "")
+        except re.error as error:
+            yield Wrong(key, f"it is no regular expression: {error}")
+    if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:
+        yield Wrong("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
+    for key, files in (("files", block.files), ("examples", settings.examples)):
+        for name in _names(files, lambda name: PurePath(name).suffix not in _DATA):
+            yield Wrong(key, f"`{name}` is no data file", f"data files end in {', '.join(_DATA)}")
+            break
+    names = _names(settings.scorer_file)
+    if scorer == "python" and names and not names[0].endswith(".py"):
+        yield Wrong("scorer_file", f"`{names[0]}` is no Python file", 'write `file("scorer.py")`')
+    known = metrics_of(scorer)
+    if block.metric and known and block.metric not in known:
+        reported = " and ".join(f"`{metric}`" for metric in known)
+        yield Wrong("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
+    if block.params.get("stream"):
+        yield Wrong("params", "`stream` is not for the native harness", "leave it out")
+
+
+def metrics_of(scorer: str) -> tuple[str, ...]:
+    """The metrics that a scorer can report; none where only its own code knows."""
+    named = {"python": (), "f1": ("f1",), "choice": ("accuracy", _BY_LIKELIHOOD)}
+    return named.get(scorer, ("accuracy",))
+
+
+def _names(files: Files | None, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
+    return [file.name for file in files.files if wanted(file.name)] if files else []
+
+
+def _lone_brace(text: str) -> str:
+    """The first brace of a template that neither opens nor closes a field."""
+    rest = re.sub(r"\{\{|\}\}|\{[^{}]+\}", "", text)
+    found = re.search(r"[{}]", rest)
+    return found[0] if found else ""
+
+
+def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+    """Add to `found` what is wrong with a benchmark under just this model and these parameters."""
+    about = f"eval {cell.eval}"
+    judge = getattr(cell.benchmark.settings, "judge", None)
+    for model in (cell.model, *([models[judge]] if judge else [])):
+        if model.block.api == "embeddings":
+            found.error(
+                "bad-value",
+                f"the native harness scores text, and model `{model.name}` gives vectors",
+                model.fields.spans["api",].value,
+                about=about,
+                also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
+            )
+    if cell.params.get("stream") and not cell.benchmark.block.params.get("stream"):
+        found.error(
+            "bad-value",
+            "`params`: `stream` is not for the native harness",
+            _stream(cell),
+            about=about,
+            help=["leave it out"],
+        )
+    scorer = scorer_of(cell.benchmark.settings)
+    known = metrics_of(scorer)
+    if cell.model.block.api != "completions":
+        known = tuple(metric for metric in known if metric != _BY_LIKELIHOOD)
+    asked = [(gate.metric, gate.span) for gate in cell.gates]
+    if cell.benchmark.block.metric == _BY_LIKELIHOOD:
+        asked.append((_BY_LIKELIHOOD, cell.benchmark.fields.spans["metric",].value))
+    for metric, span in asked if known else ():
+        if metric not in known:
+            meant = closest(metric, known) if metric != _BY_LIKELIHOOD else None
+            found.error(
+                "bad-value",
+                f"the scorer `{scorer}` reports no `{metric}`",
+                span,
+                about=about,
+                notes=["that needs log-probabilities, and so a model with `api = completions`"]
+                if metric == _BY_LIKELIHOOD and scorer == "choice"
+                else [f"it reports {' and '.join(known)}"],
+                help=[f"did you mean `{meant}`?"] if meant else [],
+            )
+
+
+def _stream(cell: Evaluation) -> Span:
+    spans = cell.variant.fields.spans
+    return (spans.get(("params", "stream")) or spans["params",]).value

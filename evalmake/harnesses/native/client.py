@@ -1,0 +1,174 @@
+"""The HTTP client: posts requests, and reads the replies.
+
+The wire format is OpenAI's, as its API reference has it for `POST /v1/chat/completions` and
+`POST /v1/completions`. A request is sent once: trying again, limits and the bound on silence are
+the work of the gateway that stands before the model.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+
+from evalmake.harnesses.native.errors import EndpointError, RequestError
+from evalmake.harnesses.native.json_io import as_object, dumps, loads
+from evalmake.harnesses.native.prompts import Body
+from evalmake.harnesses.native.settings import Endpoint
+
+EXCERPT = 200
+"""Characters of a reply that a message quotes."""
+GATEWAY = "evalmake_gateway"
+"""The type of the errors that are the gateway's own, and not the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A parsed reply: the JSON, and how long it took (s)."""
+
+    data: dict[str, Any]
+    latency: float
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """The first choice, empty if there is none."""
+        choices = self.data.get("choices")
+        return as_object(choices[0]) if isinstance(choices, list) and choices else {}
+
+    def tokens(self, name: str) -> int | None:
+        """`prompt_tokens` or `completion_tokens`; None where the server does not count."""
+        count = as_object(self.data.get("usage")).get(name)
+        return count if isinstance(count, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a model answered: latency in seconds, token counts None where unknown."""
+
+    text: str
+    finish_reason: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    latency: float
+
+
+class Client:
+    """Talks to one endpoint over pooled connections; an asynchronous context manager."""
+
+    def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
+        self.endpoint = endpoint
+        self.requests = 0
+        headers = {"Content-Type": "application/json"}
+        if endpoint.api_key:
+            headers["Authorization"] = f"Bearer {endpoint.api_key}"
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=concurrency),
+            timeout=aiohttp.ClientTimeout(total=None),
+            headers=headers,
+        )
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._session.close()
+
+    async def ask(self, body: Body) -> Reply:
+        """Post a body and read the text of the reply; RequestError or EndpointError if it fails."""
+        answer = await self.post(body)
+        text = _text(answer.choice)
+        if text is None:
+            raise RequestError("null content")
+        finish_reason = answer.choice.get("finish_reason")
+        return Reply(
+            text=text,
+            finish_reason=finish_reason if isinstance(finish_reason, str) else None,
+            tokens_in=answer.tokens("prompt_tokens"),
+            tokens_out=answer.tokens("completion_tokens"),
+            latency=answer.latency,
+        )
+
+    async def post(self, body: Body) -> Answer:
+        """Post a body; RequestError where it is not answered, EndpointError where none will be."""
+        route, payload = self.endpoint.route, dumps(body)
+        self.requests += 1
+        started = time.perf_counter()
+        try:
+            async with self._session.post(route, data=payload, allow_redirects=False) as response:
+                raw = await response.read()
+        except aiohttp.ClientConnectorError as error:
+            raise self._lost(f"cannot connect: {_reason(error)}") from None
+        except aiohttp.ClientError:
+            raise self._lost("the connection broke") from None
+        latency = time.perf_counter() - started
+        return Answer(self._read(response, raw), latency)
+
+    def _lost(self, how: str) -> EndpointError:
+        return EndpointError(f"{self.endpoint.variable}: {how}")
+
+    def _read(self, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+        """The JSON of a good reply, or the error that its status or its body stands for."""
+        try:
+            data = as_object(loads(raw))
+        except ValueError:
+            if response.status == 200:
+                raise RequestError(f"the reply is not JSON: {self._excerpt(raw)}") from None
+            data = {}
+        if response.status != 200:
+            raise self._refusal(response.status, as_object(data.get("error")), raw)
+        if not data.get("choices"):
+            raise RequestError(f"a reply without choices: {self._excerpt(raw)}")
+        return data
+
+    def _refusal(self, status: int, error: dict[str, Any], raw: bytes) -> Exception:
+        """What a status other than 200 means: a lost sample, or a lost run."""
+        if error.get("type") == GATEWAY:
+            message = str(error.get("message"))
+            return RequestError(message, status) if status >= 500 else EndpointError(message)
+        message = f"HTTP {status}: {self._excerpt(raw)}"
+        if status == 404 or status < 400:
+            return EndpointError(message)
+        return RequestError(message, status)
+
+    def _excerpt(self, raw: bytes) -> str:
+        """The beginning of a reply on one line, without the key that was sent."""
+        text = self._hidden(raw.decode("utf-8", "replace"))
+        return " ".join(text.split())[:EXCERPT] or "(empty)"
+
+    def _hidden(self, text: str) -> str:
+        key = self.endpoint.api_key
+        return text.replace(key, "***") if len(key) >= 6 else text
+
+
+def _reason(error: OSError) -> str:
+    """The system's own words; asyncio's repeat the address, and names not found have others."""
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
+
+
+def _text(choice: dict[str, Any]) -> str | None:
+    """A choice's text, from either API; None for null content, which is an error of the server.
+
+    It is none if the model refused, or spent all it had on reasoning: then it did answer.
+    """
+    message = as_object(choice.get("message"))
+    content = message.get("content") if message else choice.get("text")
+    if isinstance(content, list):
+        content = "".join(str(as_object(part).get("text") or "") for part in content)
+    if isinstance(content, str):
+        return content
+    if isinstance(message.get("refusal"), str):
+        return str(message["refusal"])
+    if message.get("reasoning_content") or message.get("reasoning"):
+        return ""
+    return None

@@ -1,0 +1,167 @@
+"""Data files: records from JSON Lines, JSON, CSV and Parquet, and the subset that a limit asks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.json_io import fingerprint, strict_loads
+
+Row = tuple[str, Any]
+"""Where a record stands ("line 3" is ":3") and what was read there."""
+
+SAMPLING_SEED = "evalmake-sample-1"
+"""Fixed: runs that differ in their seed must ask the same items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record: its place among all, where it stands, its fields and its fingerprint."""
+
+    index: int
+    where: str
+    data: dict[str, Any]
+    item: str
+
+
+def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
+    """All records of the files, in order; TaskError with a line for each bad one."""
+    records: list[Record] = []
+    mistakes: list[str] = []
+    for name in names:
+        for place, value in _rows(folder / name, name):
+            if isinstance(value, _Mistake):
+                mistakes.append(f"{name}{place}: {value.message}")
+            elif not isinstance(value, dict):
+                mistakes.append(f"{name}{place}: a record is an object, and this is {_kind(value)}")
+            else:
+                records.append(Record(len(records), f"{name}{place}", value, fingerprint(value)))
+    if mistakes:
+        raise TaskError(*mistakes)
+    if not records:
+        raise TaskError(f"no records in {', '.join(names)}")
+    return records
+
+
+def subset(records: Sequence[Record], limit: int | None) -> list[Record]:
+    """`limit` records, chosen by their content alone, in the order of the data.
+
+    Records are ranked by a fingerprint of their own under a fixed seed: a smaller limit's subset
+    lies inside a greater one's, and adding or reordering records moves no other's rank.
+    """
+    if limit is None or limit >= len(records):
+        return list(records)
+    ranked = sorted(records, key=lambda record: (fingerprint([SAMPLING_SEED, record.item]), record.index))
+    return sorted(ranked[:limit], key=lambda record: record.index)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    message: str
+
+
+def _rows(path: Path, name: str) -> Iterator[Row]:
+    """The rows of one file, read as its name's ending says."""
+    readers: dict[str, Callable[[str], Iterator[Row]]] = {
+        ".jsonl": _json_lines,
+        ".ndjson": _json_lines,
+        ".json": _json,
+        ".csv": _csv,
+        ".tsv": lambda text: _csv(text, "\t"),
+    }
+    if path.suffix == ".parquet":
+        return _parquet(path, name)
+    if path.suffix not in readers:
+        known = ", ".join([*readers, ".parquet"])
+        raise TaskError(f"{name}: unknown kind of data file; known are {known}")
+    return readers[path.suffix](_read_text(path, name))
+
+
+def _read_text(path: Path, name: str) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise TaskError(f"{name}: {error.strerror}") from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise TaskError(f"{name}:{line}: not UTF-8") from None
+
+
+def _json_lines(text: str) -> Iterator[Row]:
+    # Not splitlines(): JSON strings may hold U+2028 and other line ends of Unicode.
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield f":{number}", _parse(line)
+
+
+def _parse(line: str) -> object:
+    try:
+        return strict_loads(line)
+    except json.JSONDecodeError as error:
+        return _Mistake(f"not JSON: {error.msg} at column {error.colno}")
+    except ValueError as error:
+        return _Mistake(f"not JSON: {error}")
+
+
+def _json(text: str) -> Iterator[Row]:
+    try:
+        value = strict_loads(text)
+    except json.JSONDecodeError as error:
+        hint = "; JSON Lines go in a .jsonl file" if error.msg == "Extra data" else ""
+        return iter([(f":{error.lineno}", _Mistake(f"not JSON: {error.msg}{hint}"))])
+    except ValueError as error:
+        return iter([("", _Mistake(f"not JSON: {error}"))])
+    if isinstance(value, dict):
+        lists = [one for one in value.values() if isinstance(one, list)]
+        value = lists[0] if len(lists) == 1 else None
+    if not isinstance(value, list):
+        return iter([("", _Mistake("expected a list of objects, or an object with one list"))])
+    return ((f": item {number}", one) for number, one in enumerate(value, 1))
+
+
+def _csv(text: str, delimiter: str = ",") -> Iterator[Row]:
+    csv.field_size_limit(2**31 - 1)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    header: list[str] = []
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if not header:
+                header = row
+                if len(set(header)) < len(header):
+                    yield ":1", _Mistake("two columns have the same name")
+            elif len(row) != len(header):
+                message = f"{len(row)} fields, but the header has {len(header)}"
+                yield f":{reader.line_num}", _Mistake(message)
+            else:
+                yield f":{reader.line_num}", dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        yield f":{reader.line_num}", _Mistake(f"not CSV: {error}")
+
+
+def _parquet(path: Path, name: str) -> Iterator[Row]:
+    try:
+        import pyarrow.parquet
+    except ImportError:
+        raise TaskError(f"{name}: Parquet needs pyarrow: pip install 'evalmake[parquet]'") from None
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise TaskError(f"{name}: {str(error).splitlines()[0]}") from None
+    for number, row in enumerate(table.to_pylist(), 1):
+        # Through JSON, so that dates and decimals are text as in the other kinds.
+        yield f": row {number}", _parse(json.dumps(row, default=str))
+
+
+def _kind(value: object) -> str:
+    names = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

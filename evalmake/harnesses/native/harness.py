@@ -1,0 +1,90 @@
+"""evalmake's own small harness: private data, prompts from fields, a scorer (see `evalmake.harnesses.native`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field
+
+from evalmake.harnesses.native import checks
+from evalmake.harnesses.scores_file import read_scores
+from evalmake.language.values import Files, Symbol
+from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.project.matrix import Evaluation
+from evalmake.project.schema import Block, ModelName, Real, Texts
+
+Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
+
+
+def _scorer(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else value
+
+
+class NativeHarness:
+    """Runs `evalmake.harnesses.native` on the benchmark's files."""
+
+    class Settings(Block):
+        """What `harness = native` may say."""
+
+        prompt: str
+        system: str | None = None
+        target: str | None = None
+        choices: str | Texts | None = None
+        scorer: Annotated[Scorer | None, BeforeValidator(_scorer)] = None  # choice with choices, else exact
+        pattern: str | None = None
+        extract: str | None = None
+        scorer_file: Files | None = None
+        function: str | None = None
+        judge: ModelName | None = None
+        rubric: str | None = None
+        examples: Files | None = None
+        coverage: Real = Field(default=1.0, ge=0, le=1)
+        ignore_case: bool = True
+        id: str | None = None
+        cluster: str | None = None
+
+    behaviour: ClassVar[int] = 1
+    needs: ClassVar[str] = ""
+    placement: ClassVar[tuple[str, ...]] = ("coverage",)
+    check_benchmark = staticmethod(checks.check_benchmark)
+    check_cell = staticmethod(checks.check_cell)
+
+    def command(self, evaluation: Evaluation) -> Command:
+        """`python -m evalmake.harnesses.native task.json`, with the data beside it."""
+        block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
+        assert isinstance(settings, NativeHarness.Settings)
+        inputs: dict[str, Path] = {}
+
+        def offer(files: Files | None, folder: str) -> list[str]:
+            names = [f"{folder}/{file.name}" for file in files.files] if files else []
+            inputs.update(zip(names, (f.path for f in files.files), strict=True) if files else ())
+            return names
+
+        task: dict[str, Any] = {
+            "files": offer(block.files, "inputs"),
+            "examples": offer(settings.examples, "examples"),
+            "fewshot": block.fewshot,
+        }
+        scorer = offer(settings.scorer_file, "scorer")
+        task |= {"scorer_file": scorer[0]} if scorer else {}
+        plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
+        task = {key: value for key, value in {**plain, **task}.items() if value not in (None, [])}
+        files = {"task.json": json.dumps(task, indent=1, ensure_ascii=False)}
+        return Command(("{python}", "-P", "-m", "evalmake.harnesses.native", "task.json"), files, inputs)
+
+    def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
+        """Its `scores.json`; its own last line where it says `error:`."""
+        if status != 0:
+            return Outcome(error=_last_error(outputs.parent / "log") or f"exit status {status}")
+        return read_scores(outputs / "scores.json", evaluation.benchmark.block.metric)
+
+
+def _last_error(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return errors[0] if errors else (lines[-1] if lines else "")

@@ -1,0 +1,100 @@
+"""What a run leaves behind: one line for each sample, as it completes, and how far the run is."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from evalmake.harnesses.native.json_io import dumps, write_atomic
+
+PROGRESS_INTERVAL = 0.25
+"""Seconds between two writes of the progress file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of samples.jsonl. Errored if `error` is set; unscored if `scores` is empty.
+
+    `item` is the record's fingerprint, `latency` is in seconds, `request` the body that was sent.
+    """
+
+    id: str
+    item: str
+    index: int
+    input: Mapping[str, Any]
+    request: Mapping[str, Any]
+    reply: str | None
+    answer: str | None
+    target: Any
+    scores: Mapping[str, float]
+    error: str | None
+    tokens_in: int | None
+    tokens_out: int | None
+    latency: float | None
+    finish_reason: str | None
+    cluster: str | None
+    judge: str | None = None
+
+    def line(self) -> bytes:
+        """The sample as a line of JSON."""
+        row = {name: getattr(self, name) for name in NAMES}
+        if self.judge is None:
+            del row["judge"]
+        return dumps(row) + b"\n"
+
+
+NAMES = tuple(one.name for one in fields(Sample))
+
+
+class SampleLog:
+    """samples.jsonl: every line reaches the file in one write; sorted by index at the end."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o644)
+        self._lines: list[tuple[int, int, int]] = []
+        self._end = 0
+
+    def add(self, sample: Sample) -> None:
+        """Append a sample."""
+        line = sample.line()
+        if os.write(self._file, line) < len(line):
+            raise OSError(f"{self.path}: no space left")
+        self._lines.append((sample.index, self._end, len(line)))
+        self._end += len(line)
+
+    def finish(self) -> None:
+        """Rewrite the file in the order of the data and close it."""
+        lines = (os.pread(self._file, size, start) for _, start, size in sorted(self._lines))
+        write_atomic(self.path, lines)
+        os.close(self._file)
+
+
+class Progress:
+    """How far the run is, for whoever watches: a small JSON file, rewritten a few times a second."""
+
+    def __init__(self, path: Path | None, total: int) -> None:
+        self.path = path
+        self.total = total
+        self.done = 0
+        self.errors = 0
+        self._next = 0.0
+
+    def add(self, sample: Sample) -> None:
+        """Count a sample, and write if the last write is long enough ago."""
+        self.done += 1
+        self.errors += sample.error is not None
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + PROGRESS_INTERVAL
+            self.write()
+
+    def write(self) -> None:
+        """Write the file now."""
+        if self.path is not None:
+            state = {"done": self.done, "total": self.total, "errors": self.errors}
+            write_atomic(self.path, [dumps(state)])

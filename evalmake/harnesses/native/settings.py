@@ -1,0 +1,161 @@
+"""The environment: whom to ask, how many, and where what comes of it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.json_io import strict_loads
+
+APIS = ("chat", "completions", "embeddings", "vlm")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model behind an OpenAI-compatible API. `url` ends in /v1; `repr` shows no secret.
+
+    In messages it goes by `variable`, which holds its address.
+    """
+
+    variable: str
+    url: str = field(repr=False)
+    name: str
+    api: str
+    api_key: str = field(repr=False)
+    params: Mapping[str, Any]
+
+    @property
+    def route(self) -> str:
+        """The full address that requests are posted to."""
+        return self.url.rstrip("/") + ("/completions" if self.api == "completions" else "/chat/completions")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run's settings. `limit` None asks all; `seed` None sends none."""
+
+    model: Endpoint
+    judge: Endpoint | None
+    seed: int | None
+    limit: int | None
+    concurrency: int
+    out: Path
+    progress: Path | None
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Read EVALMAKE_* variables; TaskError with a line for each mistake."""
+    reader = _Reader(environ)
+    model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS")
+    judge = None
+    if environ.get("EVALMAKE_JUDGE_URL"):
+        judge = reader.endpoint("EVALMAKE_JUDGE", "EVALMAKE_JUDGE_API_KEY", "EVALMAKE_JUDGE_PARAMS")
+    settings = Settings(
+        model=model,
+        judge=judge,
+        seed=reader.whole("EVALMAKE_SEED"),
+        limit=reader.whole("EVALMAKE_LIMIT", least=1),
+        concurrency=reader.whole("EVALMAKE_CONCURRENCY", least=1) or 16,
+        out=reader.folder("EVALMAKE_OUT"),
+        progress=reader.path("EVALMAKE_PROGRESS"),
+    )
+    if reader.mistakes:
+        raise TaskError(*reader.mistakes)
+    return settings
+
+
+class _Reader:
+    """Reads typed values out of the environment and gathers the mistakes."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.mistakes: list[str] = []
+
+    def endpoint(self, prefix: str, key: str, params: str) -> Endpoint:
+        """The endpoint that the variables beginning with `prefix` describe."""
+        return Endpoint(
+            variable=f"{prefix}_URL",
+            url=self.url(f"{prefix}_URL"),
+            name=self.needed(f"{prefix}_NAME"),
+            api=self.api(f"{prefix}_API"),
+            api_key=self.environ.get(key, ""),
+            params=self.params(params),
+        )
+
+    def needed(self, name: str) -> str:
+        """A text that must be there."""
+        value = self.environ.get(name, "")
+        if not value:
+            self.mistakes.append(f"{name} is not set")
+        return value
+
+    def url(self, name: str) -> str:
+        """An http address; the message does not repeat it, for it may hold a password."""
+        value = self.needed(name)
+        try:
+            parts = urlsplit(value)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            good = False
+        if value and not good:
+            self.mistakes.append(f"{name} is not an http:// or https:// address")
+        return value
+
+    def api(self, name: str) -> str:
+        """The API spoken; embeddings have no text to score."""
+        value = self.environ.get(name) or "chat"
+        if value not in APIS:
+            self.mistakes.append(f"{name} is '{value}'; it can be {', '.join(APIS)}")
+        elif value == "embeddings":
+            self.mistakes.append(f"{name} is 'embeddings': the native harness scores text, and these are vectors")
+        return value
+
+    def params(self, name: str) -> Mapping[str, Any]:
+        """What is merged into each request's body."""
+        params = self.mapping(name)
+        if params.get("stream"):
+            self.mistakes.append(f"{name}: 'stream' is not for the native harness")
+        return params
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A JSON object, empty where the variable is unset."""
+        text = self.environ.get(name) or "{}"
+        try:
+            value = strict_loads(text)
+        except ValueError:
+            value = None
+        if isinstance(value, dict):
+            return value
+        self.mistakes.append(f"{name} is not a JSON object")
+        return {}
+
+    def whole(self, name: str, least: int | None = None) -> int | None:
+        """A whole number, None where the variable is unset or empty."""
+        text = self.environ.get(name, "").strip()
+        if not text:
+            return None
+        try:
+            value = int(text)
+        except ValueError:
+            value = None
+        if value is None or (least is not None and value < least):
+            bound = "" if least is None else f" from {least} up"
+            self.mistakes.append(f"{name} is '{text}', not a whole number{bound}")
+            return None
+        return value
+
+    def path(self, name: str) -> Path | None:
+        """An optional path."""
+        value = self.environ.get(name)
+        return Path(value) if value else None
+
+    def folder(self, name: str) -> Path:
+        """A folder that exists."""
+        path = Path(self.needed(name))
+        if self.environ.get(name) and not path.is_dir():
+            self.mistakes.append(f"{name}: {path} is not a folder")
+        return path

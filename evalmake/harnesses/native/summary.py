@@ -1,0 +1,93 @@
+"""The result of a run: scores with their uncertainty, usage, and whether enough was scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalmake.harnesses.native.sample_log import Sample
+
+UNSCORED = "left unscored by the scorer"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Adds up samples; keeps their scores, not their texts."""
+
+    total: int
+    scored: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    errors: int = 0
+    truncated: int = 0
+    values: dict[str, list[tuple[int, float, str | None]]] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, sample: Sample) -> None:
+        """Count one sample."""
+        self.tokens_in += sample.tokens_in or 0
+        self.tokens_out += sample.tokens_out or 0
+        self.truncated += sample.finish_reason == "length"
+        self.errors += sample.error is not None
+        if sample.error is not None or not sample.scores:
+            self.reasons[sample.error or UNSCORED] += 1
+            return
+        self.scored += 1
+        for metric, value in sample.scores.items():
+            self.values.setdefault(metric, []).append((sample.index, value, sample.cluster))
+
+    def metric(self, default: str) -> str:
+        """The headline metric: `default` where it was scored, else the first there is."""
+        if default in self.values or not self.values:
+            return default
+        # By the order of the data, not of completion.
+        return min(self.values, key=lambda metric: min(self.values[metric])[0])
+
+    def shortfall(self, coverage: float) -> str | None:
+        """What to say if fewer than `coverage` of the samples were scored, else None."""
+        if self.scored and self.scored >= coverage * self.total - 1e-9:
+            return None
+        reason, count = (self.reasons.most_common(1) or [("none was asked", 0)])[0]
+        return (
+            f"{self.scored} of {self.total} samples were scored, and {coverage * 100:g}% must be;"
+            f" the most common reason ({count}): {reason}"
+        )
+
+    def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
+        """The content of scores.json; `requests` is how many were sent."""
+        names = sorted(self.values) or [metric]
+        usage = ("tokens_in", "tokens_out", "errors", "truncated")
+        return {
+            "status": status,
+            "metric": metric,
+            "scores": {name: self._score(name) for name in names},
+            "usage": {"requests": requests} | {name: getattr(self, name) for name in usage},
+        }
+
+    def _score(self, metric: str) -> dict[str, float | int | None]:
+        rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
+        clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without one is its own
+        clustered = any(row[2] for row in rows)
+        found = estimate([row[1] for row in rows], clusters if clustered else None)
+        counted = {"clusters": len(set(clusters))} if clustered else {}
+        return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
+
+
+def estimate(values: Sequence[float], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
+    """Mean, standard error and 95 % interval; None for what cannot be estimated.
+
+    Items that come in clusters get the cluster-robust standard error.
+    """
+    from evalmake.scoring import intervals
+
+    mean = intervals.mean_se(values)
+    if clusters is None:
+        stderr, bounds = mean.stderr, intervals.interval(values)
+    else:
+        stderr, bounds = intervals.clustered_se(values, clusters), None
+        if mean.mean is not None and stderr:
+            bounds = intervals.t_interval(mean.mean, stderr, len(set(clusters)) - 1)
+    low, high = bounds or (None, None)
+    return {"value": mean.mean, "stderr": stderr, "low": low, "high": high}

@@ -1,0 +1,219 @@
+"""The task file: what is asked, of which data, and how a reply is scored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.json_io import strict_loads
+from evalmake.harnesses.native.template import Template, parse
+
+SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
+_TARGETLESS = ("regex", "python", "judge")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A checked task. File names in it are relative to `folder`, the task file's own."""
+
+    folder: Path
+    files: tuple[str, ...]
+    prompt: Template
+    system: Template | None
+    target: Template | None
+    choices: Template | tuple[Template, ...] | None
+    scorer: str
+    pattern: re.Pattern[str] | None
+    extract: re.Pattern[str] | None
+    scorer_file: str | None
+    function: str
+    rubric: str
+    examples: tuple[str | Mapping[str, object], ...]
+    fewshot: int | None
+    coverage: float
+    ignore_case: bool
+    id: str | None
+    cluster: str | None
+
+
+KEYS = frozenset(one.name for one in fields(Task)) - {"folder"}
+
+
+def read_task(path: Path) -> Task:
+    """Read and check a task file; TaskError with a line for each mistake in it."""
+    try:
+        data = strict_loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TaskError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise TaskError(f"{path}: not JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise TaskError(f"{path}: a task is a JSON object")
+    return _Reader(str(path), data).task(path.parent)
+
+
+class _Reader:
+    """Reads typed values out of the task's object and gathers the mistakes."""
+
+    def __init__(self, name: str, data: dict[str, Any]) -> None:
+        self.name = name
+        self.data = data
+        self.mistakes: list[str] = []
+
+    def task(self, folder: Path) -> Task:
+        """The task, or TaskError with every mistake found."""
+        for key in sorted(self.data.keys() - KEYS):
+            self.wrong(f"unknown key '{key}'")
+        task = Task(
+            folder=folder,
+            files=self.files(),
+            prompt=self.template("prompt", required=True) or Template(()),
+            system=self.template("system"),
+            target=self.template("target"),
+            choices=self.choices(),
+            scorer=self.scorer(),
+            pattern=self.regex("pattern"),
+            extract=self.regex("extract"),
+            scorer_file=self.text("scorer_file"),
+            function=self.text("function") or "score",
+            rubric=self.text("rubric") or "",
+            examples=self.examples(),
+            fewshot=self.whole("fewshot"),
+            coverage=self.number("coverage", 1.0, lambda value: 0 <= value <= 1, "from 0 to 1"),
+            ignore_case=self.flag("ignore_case", True),
+            id=self.text("id"),
+            cluster=self.text("cluster"),
+        )
+        self.check_together(task)
+        if self.mistakes:
+            raise TaskError(*self.mistakes)
+        return task
+
+    def check_together(self, task: Task) -> None:
+        """What one key demands of another."""
+        scorer = task.scorer
+        if task.target is None and scorer not in _TARGETLESS:
+            self.wrong(f"the scorer '{scorer}' needs a target")
+        if scorer == "choice" and task.choices is None:
+            self.wrong("the scorer 'choice' needs choices")
+        if scorer == "regex" and task.pattern is None and "pattern" not in self.failed():
+            self.wrong("the scorer 'regex' needs a pattern")
+        if scorer == "python" and task.scorer_file is None:
+            self.wrong("the scorer 'python' needs a scorer_file")
+        if task.fewshot and not task.examples:
+            self.wrong(f"fewshot is {task.fewshot}, but there are no examples")
+        if task.examples and task.target is None:
+            self.wrong("examples need a target: it is the answer they show")
+
+    def wrong(self, message: str) -> None:
+        """Note a mistake."""
+        self.mistakes.append(f"{self.name}: {message}")
+
+    def failed(self) -> set[str]:
+        """The keys that already have a mistake to their name."""
+        return {line.removeprefix(f"{self.name}: ").split(":")[0] for line in self.mistakes}
+
+    def text(self, key: str) -> str | None:
+        """An optional text."""
+        value = self.data.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        self.wrong(f"{key}: expected text")
+        return None
+
+    def template(self, key: str, *, required: bool = False) -> Template | None:
+        """A template text."""
+        value = self.text(key)
+        if value is None:
+            if required and self.data.get(key) is None:
+                self.wrong(f"{key} is missing")
+            return None
+        return self.parsed(value, key)
+
+    def parsed(self, text: str, what: str) -> Template:
+        """A parsed template, or an empty one and a mistake."""
+        try:
+            return parse(text, what)
+        except TaskError as error:
+            self.wrong(error.messages[0])
+            return Template(())
+
+    def regex(self, key: str) -> re.Pattern[str] | None:
+        """An optional regular expression."""
+        value = self.text(key)
+        try:
+            return None if value is None else re.compile(value)
+        except re.error as error:
+            self.wrong(f"{key}: not a regular expression: {error}")
+            return None
+
+    def files(self) -> tuple[str, ...]:
+        """The names of the data files: one text or a list of them."""
+        value = self.data.get("files")
+        names = [value] if isinstance(value, str) else value
+        if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
+            return tuple(names)
+        self.wrong("files: expected a list of file names")
+        return ()
+
+    def choices(self) -> Template | tuple[Template, ...] | None:
+        """The answers to choose from: a field that holds a list, or one template for each."""
+        value = self.data.get("choices")
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return self.parsed(value, "choices")
+        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+            return tuple(self.parsed(one, "choices") for one in value)
+        self.wrong("choices: expected a template or a list of templates")
+        return None
+
+    def scorer(self) -> str:
+        """The scorer's name; without one, `choice` where there are choices, else `exact`."""
+        default = "exact" if self.data.get("choices") is None else "choice"
+        name = self.text("scorer") or default
+        if name not in SCORERS:
+            self.wrong(f"scorer: there is no '{name}'; there are {', '.join(SCORERS)}")
+        return name
+
+    def examples(self) -> tuple[str | Mapping[str, object], ...]:
+        """Few-shot examples: records, or names of files of records."""
+        value = self.data.get("examples")
+        found = [value] if isinstance(value, str) else value or []
+        if isinstance(found, list) and all(isinstance(one, str | dict) for one in found):
+            return tuple(found)
+        self.wrong("examples: expected a list of records or file names")
+        return ()
+
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false."""
+        value = self.data.get(key)
+        if isinstance(value, bool):
+            return value
+        if value is not None:
+            self.wrong(f"{key}: expected true or false")
+        return default
+
+    def whole(self, key: str, default: int | None = None) -> int | None:
+        """A whole number from 0 up."""
+        value = self.data.get(key)
+        if value is None:
+            return default
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        self.wrong(f"{key}: expected a whole number from 0 up")
+        return default
+
+    def number(self, key: str, default: float, holds: Callable[[float], bool], expected: str) -> float:
+        """A number for which `holds` holds."""
+        value = self.data.get(key)
+        if value is None:
+            return default
+        if isinstance(value, int | float) and not isinstance(value, bool) and holds(value):
+            return float(value)
+        self.wrong(f"{key}: expected a number {expected}")
+        return default

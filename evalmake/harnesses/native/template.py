@@ -1,0 +1,86 @@
+"""Templates: `{field}` and `{field.sub}` are filled from a record, `{{` and `}}` are braces."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evalmake.harnesses.native.errors import TaskError
+
+_TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
+
+
+class MissingFieldError(LookupError):
+    """The record lacks a field that a template names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A place in a template that a record fills."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A parsed template: literal texts and fields, in order."""
+
+    parts: tuple[str | Field, ...]
+
+    def value(self, record: Mapping[str, object]) -> object:
+        """The filled template; one that is exactly one field keeps the type of its value."""
+        if len(self.parts) == 1 and isinstance(self.parts[0], Field):
+            return lookup(record, self.parts[0].path)
+        return self.text(record)
+
+    def text(self, record: Mapping[str, object]) -> str:
+        """The filled template as text."""
+        return "".join(as_text(lookup(record, part.path)) if isinstance(part, Field) else part for part in self.parts)
+
+    def names(self, field: str) -> bool:
+        """Whether the template has the placeholder `{field}`."""
+        return Field(field) in self.parts
+
+
+def parse(text: str, what: str) -> Template:
+    """Parse a template; `what` names it in the TaskError that an unmatched brace raises."""
+    parts: list[str | Field] = []
+    literal, end = "", 0
+    for token in _TOKEN.finditer(text):
+        literal += text[end : token.start()]
+        end = token.end()
+        if token[1] is not None:
+            parts += [literal, Field(token[1].strip())] if literal else [Field(token[1].strip())]
+            literal = ""
+        elif len(token[0]) == 2:
+            literal += token[0][0]
+        else:
+            brace, at = token[0], token.start() + 1
+            raise TaskError(f"{what}: unmatched '{brace}' at character {at}; a brace itself is '{brace * 2}'")
+    literal += text[end:]
+    return Template((*parts, literal) if literal else tuple(parts))
+
+
+def lookup(record: Mapping[str, object], path: str) -> object:
+    """The value at a dotted path; a number steps into a list. MissingFieldError if it is absent."""
+    if path in record:
+        return record[path]
+    value: object = record
+    for step in path.split("."):
+        if isinstance(value, Mapping) and step in value:
+            value = value[step]
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            names = ", ".join(record) or "none"
+            raise MissingFieldError(f"the record has no field '{path}'; it has {names}")
+    return value
+
+
+def as_text(value: object) -> str:
+    """A value inside running text: text as it is, null as nothing, all else as its JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,138 @@
+"""Errors as data: what is wrong, where, and what to do; `ui.diagnostics` alone makes text of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from re import split
+
+from evalmake.language.source import Span
+
+
+class Severity(StrEnum):
+    """How bad; `gate` is a requirement that a result did not meet."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    GATE = "gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A place and what is to be said of it."""
+
+    span: Span
+    text: str = ""
+    primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One thing to tell the user."""
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    notes: tuple[str, ...] = ()
+    help: tuple[str, ...] = ()
+    about: str = ""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def span(self) -> Span | None:
+        """The primary label's place."""
+        return next((label.span for label in self.labels if label.primary), None)
+
+
+class EvalmakeError(Exception):
+    """The one exception for mistakes of the user's: it carries every diagnostic found."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("; ".join(d.message for d in self.diagnostics))
+
+
+class Diagnostics(list[Diagnostic]):
+    """What a phase collects; `check` ends the phase when there is anything in it."""
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        span: Span | None = None,
+        label: str = "",
+        *,
+        also: Sequence[tuple[Span, str]] = (),
+        notes: Sequence[str] = (),
+        help: Sequence[str] = (),
+        about: str = "",
+    ) -> None:
+        """Add an error at `span`, with secondary labels `also`."""
+        self.append(problem(code, message, span, label, also=also, notes=notes, help=help, about=about))
+
+    def check(self) -> None:
+        """Raise what was collected, in the order of the text, each mistake told once."""
+        if self:
+            once = {(d.code, d.message, d.span): d for d in reversed(self)}
+            raise EvalmakeError(sorted(reversed(once.values()), key=_order))
+
+
+def problem(
+    code: str,
+    message: str,
+    span: Span | None = None,
+    label: str = "",
+    *,
+    also: Sequence[tuple[Span, str]] = (),
+    notes: Sequence[str] = (),
+    help: Sequence[str] = (),
+    about: str = "",
+    severity: Severity = Severity.ERROR,
+) -> Diagnostic:
+    """A diagnostic with its primary label first."""
+    labels = [Label(span, label, primary=True)] if span else []
+    labels += [Label(place, text) for place, text in also]
+    return Diagnostic(code, message, tuple(labels), tuple(notes), tuple(help), about, severity)
+
+
+def fail(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
+    """An error to raise at once, of one diagnostic."""
+    return EvalmakeError([problem(code, message, span, label, **more)])  # type: ignore[arg-type]
+
+
+def _order(diagnostic: Diagnostic) -> tuple[str, int]:
+    span = diagnostic.span
+    return (span.source.name, span.start) if span else ("", -1)
+
+
+def closest(name: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that was probably meant, or none (MESSAGES: within 2 edits, 1 when short)."""
+    names = sorted(set(candidates))
+    reach = 1 if len(name) < 5 else 2
+    near = [(edits(name, other, reach), other) for other in names]
+    best = min((pair for pair in near if pair[0] <= reach), default=None)
+    if best:
+        return best[1]
+    words = set(split(r"[-._]", name))
+    return next(
+        (n for n in names if words and (w := set(split(r"[-._]", n))) and (words <= w or w <= words)),
+        None,
+    )
+
+
+def edits(a: str, b: str, most: int = 99) -> int:
+    """Damerau-Levenshtein distance (adjacent transpositions count one); `most + 1` when beyond."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        row = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        before, last = last, row
+    return last[-1]

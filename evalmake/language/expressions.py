@@ -1,0 +1,365 @@
+"""Expressions to values: variables, interpolation, and the four doors to the outside."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalmake.language import tree
+from evalmake.language.diagnostic import EvalmakeError, closest, fail
+from evalmake.language.file_hashes import FileHashes
+from evalmake.language.source import Source, Span
+from evalmake.language.text import dedent, glob_root, key_text
+from evalmake.language.values import Digest, Duration, File, Files, SecretRef, Size, Symbol, Template, Value, type_name
+
+_HOLE = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$", "0": "\0"}
+_LONGEST_RANGE = 1_000_000
+
+
+@dataclass
+class World:
+    """What an Evalfile may learn of the outside, and what it has asked for."""
+
+    environment: Mapping[str, str]
+    hashes: FileHashes
+    asked: dict[str, str | None] = field(default_factory=dict)
+    globs: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass
+class Binding:
+    """A variable: where it was declared, and what it says now."""
+
+    source: Source
+    node: tree.Variable
+    override: Value | None = None
+    overridden: bool = False
+
+
+class Scope:
+    """The variables of an Evalfile and its includes, evaluated when first used."""
+
+    def __init__(self, bindings: Mapping[str, Binding], world: World) -> None:
+        self.bindings = bindings
+        self.world = world
+        self._values: dict[tuple[str, bool], Value] = {}
+        self._under_way: list[str] = []
+        self.failed: set[str] = set()
+
+    def variable(self, name: str, span: Span, declared: bool = False) -> Value:
+        """The value of a variable; `declared` leaves overrides out of account."""
+        binding = self.bindings.get(name)
+        if binding is None:
+            meant = closest(name, self.bindings)
+            hint = f"did you mean `{meant}`, declared at {_place(self.bindings[meant])}?" if meant else ""
+            raise fail(
+                "unknown-variable",
+                f"no variable is named `{name}`",
+                span,
+                help=[hint] if hint else [],
+            )
+        if (name, declared) in self._values:
+            return self._values[name, declared]
+        if name in self._under_way:
+            ring = " -> ".join([*self._under_way[self._under_way.index(name) :], name])
+            raise fail("variable-cycle", f"the variable `{name}` depends on itself: {ring}", span)
+        self._under_way.append(name)
+        try:
+            if binding.overridden and not declared:
+                value = binding.override
+            else:
+                value = Evaluator(self, binding.source, declared=declared)(binding.node.value)
+        except EvalmakeError:
+            self.failed.add(name)
+            raise
+        finally:
+            self._under_way.pop()
+        self._values[name, declared] = value
+        return value
+
+
+def _place(binding: Binding) -> str:
+    return binding.source.span(binding.node.start).place
+
+
+class Evaluator:
+    """Evaluates the expressions of one file; `axes` are the names that `${name}` may also mean."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        source: Source,
+        axes: frozenset[str] = frozenset(),
+        declared: bool = False,
+    ) -> None:
+        self.scope = scope
+        self.source = source
+        self.axes = axes
+        self.declared = declared
+
+    def span(self, node: tree.Expr | tree.Name) -> Span:
+        """Where `node` stands."""
+        return Span(self.source, node.start, node.end)
+
+    def __call__(self, node: tree.Expr) -> Value:
+        match node:
+            case tree.Literal():
+                return self._literal(node)
+            case tree.Reference():
+                return Symbol(node.text)
+            case tree.Use():
+                return self.scope.variable(node.text, self.span(node), self.declared)
+            case tree.Range():
+                return self._range(node)
+            case tree.ListOf():
+                return tuple(self._inside(item, "a list") for item in node.items)
+            case tree.MapOf():
+                return self._map(node)
+            case tree.Call():
+                return self._call(node)
+
+    def _inside(self, item: tree.Expr, holder: str) -> Value:
+        value = self(item)
+        if isinstance(value, SecretRef):
+            raise fail(
+                "secret-place",
+                f"a secret cannot stand in {holder}",
+                self.span(item),
+                help=["give it to a key that takes a secret, as `api_key`, or to an `env` map"],
+            )
+        return value
+
+    def _literal(self, node: tree.Literal) -> Value:
+        text = node.text
+        match node.kind:
+            case "STRING":
+                return self._string(node)
+            case "RAW":
+                return dedent(text[3:-3]) if text.startswith("'''") else text[1:-1]
+            case "NUMBER":
+                plain = text.replace("_", "")
+                if re.fullmatch(r"-?\d+", plain):
+                    if len(plain) > 400:
+                        raise fail("bad-value", "a number of more than 400 digits", self.span(node))
+                    return int(plain)
+                value = float(plain)
+                if value in (float("inf"), float("-inf")):
+                    raise fail("bad-value", "this number is too large", self.span(node))
+                return value
+            case "DURATION":
+                return Duration.parse(text)
+            case "SIZE":
+                return Size.parse(text)
+            case "PERCENT":
+                return float(text[:-1]) / 100
+            case "DIGEST":
+                return self._digest(node)
+        return {"TRUE": True, "FALSE": False, "NONE": None}[node.kind]
+
+    def _digest(self, node: tree.Literal) -> Digest:
+        algorithm, _, digits = node.text.partition(":")
+        wanted = 64 if algorithm == "sha256" else 32
+        if len(digits) != wanted:
+            raise fail(
+                "bad-digest",
+                f"a {algorithm} digest has {wanted} digits, this one {len(digits)}",
+                self.span(node),
+            )
+        return Digest(node.text)
+
+    def _range(self, node: tree.Range) -> Value:
+        ends = [self._literal(end) for end in (node.first, node.last)]
+        if not all(isinstance(end, int) for end in ends):
+            raise fail("bad-value", "a range goes from one whole number to another", self.span(node))
+        first, last = int(str(ends[0])), int(str(ends[1]))
+        if last < first:
+            raise fail(
+                "bad-value",
+                f"the range {node.first.text}..{node.last.text} is empty",
+                self.span(node),
+                help=[f"write {last}..{first}: a range counts upwards and includes both ends"],
+            )
+        if last - first >= _LONGEST_RANGE:
+            raise fail(
+                "too-many-cells",
+                f"a range of {last - first + 1} numbers is more than 1000000",
+                self.span(node),
+            )
+        return tuple(range(first, last + 1))
+
+    def _map(self, node: tree.MapOf) -> Value:
+        found: dict[str, Value] = {}
+        places: dict[str, tree.Pair] = {}
+        for pair in node.pairs:
+            key = key_text(pair.key.text)
+            if key in found:
+                raise fail(
+                    "duplicate-key",
+                    f"`{key}` is given twice in one map",
+                    self.span(pair.key),
+                    "given again here",
+                    also=[(self.span(places[key].key), "first given here")],
+                )
+            found[key], places[key] = self(pair.value), pair
+        return found
+
+    def _string(self, node: tree.Literal) -> Value:
+        long = node.text.startswith('"""')
+        body = dedent(node.text[3:-3]) if long else node.text[1:-1]
+        offset = node.start + (3 if long else 1)
+        parts: list[str | Symbol] = []
+        at = 0
+        for hole in _HOLE.finditer(body):
+            parts.append(self._unescape(body[at : hole.start()], node))
+            at = hole.end()
+            if hole[0] == "$${":
+                parts.append("${")
+            else:
+                parts.append(self._hole(hole[1], node, offset + hole.start(1), long))
+        parts.append(self._unescape(body[at:], node))
+        if all(isinstance(part, str) for part in parts):
+            return "".join(str(part) for part in parts)
+        return Template(tuple(part for part in parts if part != ""))
+
+    def _hole(self, name: str, node: tree.Literal, at: int, long: bool) -> str | Symbol:
+        span = self.span(node) if long else Span(self.source, at, max(at + len(name), at + 1))
+        if name in self.axes:
+            return Symbol(name)
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
+            known = f", or of an axis ({', '.join(sorted(self.axes))})" if self.axes else ""
+            raise fail(
+                "bad-interpolation",
+                f"`${{{name}}}` names neither a variable nor an axis",
+                span,
+                help=[f"write the name of an UPPER_CASE variable{known}; `$${{` is a literal `${{`"],
+            )
+        value = self.scope.variable(name, span, self.declared)
+        match value:
+            case SecretRef():
+                raise fail(
+                    "secret-place",
+                    "a secret cannot stand in a text",
+                    span,
+                    help=["give it to a key that takes a secret, as `api_key`, or to an `env` map"],
+                )
+            case bool() | None:
+                return "none" if value is None else str(value).lower()
+            case str() | int() | float() | Duration() | Size() | Digest():
+                return str(value)
+        raise fail("bad-interpolation", f"`{name}` is {type_name(value)} and has no text", span)
+
+    def _unescape(self, text: str, node: tree.Literal) -> str:
+        if "\\" not in text:
+            return text
+
+        def character(match: re.Match[str]) -> str:
+            if match[1].startswith("u"):
+                return chr(int(match[1][1:], 16))
+            if match[1] not in _ESCAPES:
+                raise fail(
+                    "bad-escape",
+                    f"there is no escape `\\{match[1]}`",
+                    self.span(node),
+                    help=[r"the escapes are \n \t \r \" \\ \$ \uXXXX; a 'raw text' has none"],
+                )
+            return _ESCAPES[match[1]]
+
+        return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", character, text, flags=re.S)
+
+    def _call(self, node: tree.Call) -> Value:
+        name = node.name.text
+        functions = {
+            "env": self._env,
+            "file": self._file,
+            "glob": self._glob,
+            "secret": self._secret,
+        }
+        if name not in functions:
+            meant = closest(name, functions)
+            raise fail(
+                "unknown-function",
+                f"there is no function `{name}`",
+                self.span(node.name),
+                help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob and secret"],
+            )
+        arguments = [self(argument) for argument in node.arguments]
+        most = 2 if name == "env" else 1
+        if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
+            raise fail(
+                "bad-call",
+                f"`{name}` takes one text{', and after it a default' if most == 2 else ''}",
+                self.span(node),
+            )
+        return functions[name](node, *arguments)
+
+    def _env(self, node: tree.Call, name: Value, *default: Value) -> Value:
+        value = self.scope.world.environment.get(str(name))
+        self.scope.world.asked[str(name)] = value
+        if value is not None:
+            return value
+        if default:
+            return default[0]
+        raise fail(
+            "missing-env",
+            f"the environment has no `{name}`",
+            self.span(node),
+            help=[f'set it, or give a default: env("{name}", "...")'],
+        )
+
+    def _secret(self, node: tree.Call, name: Value) -> Value:
+        return SecretRef(str(name))
+
+    def _file(self, node: tree.Call, name: Value) -> Value:
+        path = self._path(str(name))
+        try:
+            digest = self.scope.world.hashes.of(path)
+        except OSError as error:
+            self.scope.world.hashes.seen.add(path)
+            raise self._unreadable(node, str(name), path, error) from None
+        return Files((File(path.name, digest, path),), single=True)
+
+    def _glob(self, node: tree.Call, pattern: Value) -> Value:
+        from glob import glob
+
+        root, inner = glob_root(self._path(str(pattern)))
+        self.scope.world.globs.add((str(root), inner))
+        names = sorted(n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file())
+        if not names:
+            raise fail(
+                "missing-file",
+                f"no file matches `{pattern}`",
+                self.span(node),
+                notes=[f"it was looked for in {root}"],
+            )
+        hashes = self.scope.world.hashes
+        try:
+            return Files(tuple(File(n, hashes.of(root / n), root / n) for n in names))
+        except OSError as error:
+            raise self._unreadable(node, str(pattern), root, error) from None
+
+    def _path(self, name: str) -> Path:
+        return Path(os.path.normpath(os.path.join(self.source.folder, name)))
+
+    def _unreadable(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
+        if isinstance(error, FileNotFoundError):
+            siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+            meant = closest(path.name, siblings)
+            return fail(
+                "missing-file",
+                f"there is no file `{name}`",
+                self.span(node),
+                notes=[f"it was looked for at {path}"],
+                help=[f"did you mean `{meant}`?"] if meant else [],
+            )
+        if isinstance(error, IsADirectoryError):
+            return fail(
+                "missing-file",
+                f"`{name}` is a folder",
+                self.span(node),
+                help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
+            )
+        return fail("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))

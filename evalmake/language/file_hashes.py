@@ -1,0 +1,78 @@
+"""sha256 of files, remembered by size, times and inode so that nothing is read twice."""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from evalmake.language.atomic_write import write_atomic
+
+_WORTH_REMEMBERING = 64 * 1024
+_SETTLED_NS = 2_000_000_000
+
+
+def hash_bytes(data: bytes) -> str:
+    """Hex sha256 of `data`."""
+    return sha256(data).hexdigest()
+
+
+class FileHashes:
+    """Contents' digests; those of larger files are kept in `table` between runs.
+
+    A file whose change is younger than two seconds is hashed but not remembered, because a
+    further change could leave size and time alike (git's "racily clean").
+    """
+
+    def __init__(self, table: Path | None = None) -> None:
+        self._table = table
+        self._known: dict[str, list[object]] = {}
+        self._changed = False
+        self.seen: set[Path] = set()
+        if table and table.exists():
+            try:
+                self._known = json.loads(table.read_text())
+            except (OSError, ValueError):
+                self._known = {}
+
+    def of(self, path: Path) -> str:
+        """Hex sha256 of the file at `path`; OSError when it cannot be read."""
+        self.seen.add(path)
+        stat = os.stat(path)
+        if stat.st_size < _WORTH_REMEMBERING:
+            with open(path, "rb") as stream:
+                return hash_bytes(stream.read())
+        stamp: list[object] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        known = self._known.get(str(path))
+        if known and known[:-1] == stamp:
+            return str(known[-1])
+        digest = hash_file(path)
+        changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
+        if os.stat(path).st_ctime_ns == stat.st_ctime_ns and changed < _now_ns() - _SETTLED_NS:
+            self._known[str(path)] = [*stamp, digest]
+            self._changed = True
+        return digest
+
+    def save(self) -> None:
+        """Keep what was learnt; failing to is harmless."""
+        if self._table and self._changed:
+            try:
+                write_atomic(self._table, json.dumps(self._known).encode())
+            except OSError:
+                return
+
+
+def hash_file(path: Path) -> str:
+    """Hex sha256 of a file, read in pieces."""
+    digest = sha256()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _now_ns() -> int:
+    import time
+
+    return time.time_ns()

@@ -1,0 +1,475 @@
+"""Syntax errors in words: which mistake was made, told from malformed examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from lark import Lark
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, closest, problem
+from evalmake.language.error_position import CLOSERS, KINDS, At, what_may_stand
+from evalmake.language.source import Source
+
+TOPS = (*KINDS, "defaults", "settings", "include")
+_DECLARATION = re.compile(
+    rf"((?:{'|'.join(KINDS)})[ \t]+\S+|defaults[ \t]+[a-z]+|settings)[^\n]*\{{|include\??[ \t]*\""
+)
+
+
+def explain(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
+    """What is wrong with `source`: exactly one diagnostic, the most telling that applies."""
+    at = At.of(source, error)
+    for mistake in (_unterminated, _recipe, _unclosed_block, _brackets):
+        if found := mistake(at):
+            return EvalmakeError([found])
+    for code in _codes(parser).get(_key(error), ()):
+        if found := MISTAKES[code][0](at):
+            return EvalmakeError([found])
+    return EvalmakeError([_syntax(at)])
+
+
+def _key(error: UnexpectedInput) -> tuple[int, str]:
+    """The parser's state and what it could not take: alike for all mistakes of one sort."""
+    state = error.interactive_parser.parser_state.position
+    if isinstance(error, UnexpectedToken):
+        return state, error.token.type
+    return state, error.char if isinstance(error, UnexpectedCharacters) else ""
+
+
+@cache
+def _codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
+    """The mistakes that each parser state and token may mean, in the order of the table."""
+    found: dict[tuple[int, str], list[str]] = {}
+    for code, (_, examples) in MISTAKES.items():
+        for example in examples:
+            try:
+                parser.parse(example + "\n", "start")
+            except UnexpectedInput as error:
+                codes = found.setdefault(_key(error), [])
+                codes += [code] if code not in codes else []
+    return found
+
+
+def _syntax(at: At) -> Diagnostic:
+    ends = at.token == "_NL"
+    message = "this line is not complete" if ends else f"{at.shown} was not expected here"
+    return problem("syntax", message, at.span, f"expected {what_may_stand(at)}")
+
+
+def _unterminated(at: At) -> Diagnostic | None:
+    quote = re.match(r"\"\"\"|'''|[\"']", at.source.text[at.start :])
+    begin = at.start
+    if at.token or not quote:
+        return None
+    if at.source.text[begin - 2 : begin] == quote[0] * 2:  # `""` was taken for a whole text
+        begin -= 2
+    long = at.source.text.startswith(quote[0] * 3, begin)
+    end = at.source.text.find("\n", begin)
+    mark = quote[0] * 3 if long else quote[0]
+    return problem(
+        "unterminated-string",
+        f"this text has no closing {mark}",
+        at.source.span(begin, len(at.source.text) if end < 0 else end),
+        "the text begins here" if long else "it must end on the same line",
+        help=[] if long else [f"a text of several lines stands between {mark * 3} and {mark * 3}"],
+    )
+
+
+def _recipe(at: At) -> Diagnostic | None:
+    indented = at.line[:1] in (" ", "\t")
+    above = next((line for line in reversed(at.lines_above) if line[:1] not in " \t#"), "")
+    if at.open or not indented or not re.match(r"[a-z_][\w.-]*[ \t]*:", above):
+        return None
+    text = at.line.strip()
+    return problem(
+        "alias-recipe",
+        f"`{above.partition(':')[0].strip()}` is an alias, and an alias has no recipe",
+        at.source.span(at.line_start + at.line.index(text), at.line_start + len(at.line.rstrip())),
+        "this line is indented as a recipe",
+        help=["to run a program, write a benchmark with `harness = command`"],
+    )
+
+
+def _unclosed_block(at: At) -> Diagnostic | None:
+    blocks = [(brace, head) for brace, head in at.open if head]
+    here = _DECLARATION.match(at.line.lstrip())
+    top = re.match(r"[A-Z][A-Z0-9_]*[ \t]*=|[a-z_][\w.-]*[ \t]*:", at.line)
+    if not blocks or not (at.ended or ((here or top) and blocks[0][0] < at.line_start)):
+        return None
+    brace, head = blocks[0]
+    opened = [(at.source.span(brace), "opened here")]
+    if at.ended:
+        return problem(
+            "unclosed-block",
+            f"the block of `{head}` is never closed",
+            at.span,
+            "the file ends inside it",
+            also=opened,
+            help=["add `}` on a line of its own at the end"],
+        )
+    line = at.source.position(at.start)[0]
+    start = at.line_start + len(at.line) - len(at.line.lstrip())
+    text = at.line.strip().partition("{")[0].rstrip()
+    return problem(
+        "unclosed-block",
+        f"the block of `{head}` is never closed",
+        at.source.span(start, start + len(text)),
+        "a new declaration cannot begin inside a block",
+        also=opened,
+        help=[f"add `}}` on a line of its own before line {line}"],
+    )
+
+
+def _brackets(at: At) -> Diagnostic | None:
+    """A closing bracket without its like, or the end inside one."""
+    mark = at.source.text[at.start : at.end]
+    if mark in CLOSERS and not at.open:
+        return problem("extra-bracket", f"there is nothing here for `{mark}` to close", at.span)
+    if not at.open:
+        return None
+    place, _ = at.open[-1]
+    opener = at.source.text[place]
+    wrong = mark in CLOSERS and CLOSERS[mark] != opener
+    statement = opener in "[(" and at.token in ("EQUAL", "IN")
+    if not (at.ended or wrong or statement):
+        return None
+    closer = next(close for close, begin in CLOSERS.items() if begin == opener)
+    label = "a statement cannot begin here" if statement else f"`{closer}` must stand before this"
+    return problem(
+        "unclosed-bracket",
+        f"this `{opener}` is never closed",
+        at.source.span(place),
+        "opened here",
+        also=[(at.previous if statement else at.span, "the file ends here" if at.ended else label)],
+        help=[f"add `{closer}`"],
+    )
+
+
+def _unknown_kind(at: At) -> Diagnostic | None:
+    word = at.line.split()[0]
+    span = at.source.span(at.line_start + at.line.index(word), None)
+    if word == "defaults":
+        word, span = at.word, at.span
+    if at.token == "EQUAL" or re.match(r"[A-Z][A-Z0-9_]*$", word) or word in KINDS:
+        return None
+    meant = closest(word.lower(), KINDS if at.word == word else TOPS)
+    return problem(
+        "unknown-kind",
+        f"there is no kind `{word}`",
+        at.source.span(span.start, span.start + len(word)),
+        help=[f"did you mean `{meant}`?"] if meant else [f"the kinds are {', '.join(KINDS)}"],
+    )
+
+
+def _variable_case(at: At) -> Diagnostic | None:
+    found = re.match(r"\s*([A-Za-z_][\w.-]*)[ \t]*=", at.line)
+    if not found or at.open:
+        return None
+    upper = re.sub(r"[.-]|(?<=[a-z])(?=[A-Z])", "_", found[1].lstrip("_")).upper()
+    value = at.line[found.end() :].partition("#")[0].strip()
+    return problem(
+        "variable-case",
+        f"a variable is UPPER_CASE: `{upper} = {value}`",
+        at.source.span(at.line_start + found.start(1), at.line_start + found.end(1)),
+    )
+
+
+def _one_assignment(at: At) -> Diagnostic | None:
+    found = re.search(r"[?:+!=]=|\?", at.line[max(0, at.start - at.line_start - 1) :])
+    if not found:
+        return None
+    start = at.line_start + max(0, at.start - at.line_start - 1) + found.start()
+    knob = "every UPPER_CASE name can be overridden on the command line"
+    return problem(
+        "one-assignment",
+        f"an Evalfile has one assignment, `=`; {knob}",
+        at.source.span(start, start + len(found[0])),
+        "write `=`",
+    )
+
+
+def _use_equals(at: At) -> Diagnostic:
+    key = at.previous.text
+    if at.token == "COLON":
+        return problem("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
+    return problem(
+        "use-equals",
+        f"there is no `=` after `{key}`",
+        at.span,
+        "use `=` between a key and its value",
+        help=[f"write `{key} = {at.source.text[at.start : at.end]}`"],
+    )
+
+
+def _bad_name(at: At) -> Diagnostic | None:
+    start = at.start
+    if at.adjacent and at.previous.text[:1].isupper():
+        start = at.previous.start
+    word = re.match(r"\"[^\"\n]*\"|'[^'\n]*'|[\w.-]*", at.source.text[start:])
+    text = word[0] if word else ""
+    if not text or (text.isupper() and start != at.start):
+        return None
+    better = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).strip("-.")
+    quoted = text[0] in "\"'"
+    valid = re.fullmatch(r"_?[a-z][a-z0-9_]*([.-][a-z0-9_]+)*", better)
+    return problem(
+        "bad-name",
+        "a name is not quoted"
+        if quoted
+        else f"names are lower-case: `{better}`"
+        if valid and text != better
+        else f"`{text}` is not a name",
+        at.source.span(start, start + len(text)),
+        f"write `{better}`" if valid and better != text else "",
+        notes=["a name begins with a lower-case letter; digits, `_`, `-` and `.` may follow"],
+    )
+
+
+def _unquoted(at: At) -> Diagnostic | None:
+    if not at.adjacent or at.token in ("_NL", "$END"):
+        return None
+    rest = re.match(r"[^\s,\[\]{}()#\"']+", at.source.text[at.previous.start :])
+    if not rest or "=" in rest[0] or at.source.text[at.previous.start] in "\"'":
+        return None
+    if re.match(r"(sha256|xxh128):", rest[0]):
+        return problem(
+            "bad-digest",
+            "the digits of a digest are 0 to 9 and a to f",
+            at.source.span(at.previous.start, at.previous.start + len(rest[0])),
+        )
+    return problem(
+        "unquoted-text",
+        "a text stands in quotes",
+        at.source.span(at.previous.start, at.previous.start + len(rest[0])),
+        help=[f'write `"{rest[0]}"`'],
+    )
+
+
+def _unquoted_key(at: At) -> Diagnostic | None:
+    """A key of a map that is more than a name: `{ X-Key = "v" }`."""
+    if not at.open or at.open[-1][1] or at.source.text[at.open[-1][0]] != "{":
+        return None
+    start = at.previous.start if at.adjacent and at.previous.text[:1].isalnum() else at.start
+    key = re.match(r"[^\s=,{}\[\]()\"'#]+(?=[ \t]*=(?!=))", at.source.text[start:])
+    if not key:
+        return None
+    return problem(
+        "unquoted-key",
+        f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
+        at.source.span(start, start + len(key[0])),
+        notes=["without quotes a key is a name, as `max-len`, or an UPPER_CASE word, as `HF_TOKEN`"],
+        help=[f'quote the key: `"{key[0]}"`'],
+    )
+
+
+def _missing_value(at: At) -> Diagnostic:
+    mark = at.previous.text
+    return problem("missing-value", f"no value follows `{mark}`", at.previous, "a value goes here")
+
+
+def _missing_comma(at: At) -> Diagnostic | None:
+    if at.adjacent or not at.open:
+        return None
+    place, head = at.open[-1]
+    inside = {"[": "a list", "(": "a call"}.get(at.source.text[place], "a block" if head else "a map")
+    return problem(
+        "missing-comma",
+        "two things on one line are separated by a comma",
+        at.span,
+        f"a comma or a new line must stand before this, inside {inside}",
+    )
+
+
+def _bad_comparison(at: At) -> Diagnostic | None:
+    start = at.start - (at.source.text[at.start - 1] == "=")  # `==` is two tokens
+    found = re.match(r"[=<>!≥≤≠~]+", at.source.text[start:])
+    condition = re.search(r"\b(when|skip)\b", at.line[: at.start - at.line_start])
+    if not found:
+        return None
+    meant = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}.get(found[0])
+    if condition:
+        meant = "="
+    return problem(
+        "bad-comparison",
+        f"there is no comparison `{found[0]}`" if not condition else "a condition compares with `=` or `in`",
+        at.source.span(start, start + len(found[0])),
+        help=[f"did you mean `{meant}`?"] if meant else ["the comparisons are >= <= == > <"],
+    )
+
+
+def _no_or(at: At) -> Diagnostic | None:
+    if at.word not in ("or", "not"):
+        return None
+    return problem(
+        "no-or",
+        f"there is no `{at.word}` in a condition",
+        at.span,
+        help=["name the values with `in [a, b]`, or write a second `when` or `skip`"],
+    )
+
+
+def _kind_as_target(at: At) -> Diagnostic:
+    word = at.previous.text
+    return problem(
+        "kind-as-target",
+        f"`{word}` is the name of a kind and cannot be an alias",
+        at.previous,
+        help=[f"choose another name, as `all-{word}s:`"],
+    )
+
+
+def _missing_name(at: At) -> Diagnostic:
+    word = at.previous.text
+    return problem(
+        "missing-name",
+        f"this {word} has no name",
+        at.previous,
+        "a name goes after this",
+        help=[f"write `{word} NAME {{ ... }}`"],
+    )
+
+
+def _missing_block(at: At) -> Diagnostic:
+    return problem(
+        "missing-block",
+        "a declaration has its block on the same line",
+        at.previous,
+        "`{` goes after this",
+        help=[f"write `{at.line.strip()} {{`"],
+    )
+
+
+_BLOCK = "model a { "
+# What may stand in a bracket before a key, for each of the parser's states there.
+_BEFORE = tuple(
+    begin + more
+    for begin in ("", "\n")
+    for more in (
+        "",
+        *(key + sep for key in ("a = 5", "a = 5, b = 5") for sep in (",", "\n", ",\n")),
+    )
+)
+MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] = {
+    "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
+    "variable-case": (
+        _variable_case,
+        ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
+    ),
+    "unknown-kind": (
+        _unknown_kind,
+        ("a b {", "a {", 'a "b"', "a B", "a 5", "Aa b {", "A b", "defaults a {", "defaults A {"),
+    ),
+    "one-assignment": (
+        _one_assignment,
+        (
+            "A ?= 5",
+            "A := 5",
+            "A += 5",
+            "A == 5",
+            "A != 5",
+            *(_BLOCK + text for text in ("a ?= 5", "a := 5", "a += 5", "a == 5", "a != 5")),
+        ),
+    ),
+    "unquoted-key": (
+        _unquoted_key,
+        (
+            *(
+                _BLOCK + "a = { " + word + end
+                for word in ("a", "A")
+                for end in ("-", "/", ":", "@", "?", "%", "*", "+", "_", ".", "$", "é", "A", "a")
+            ),
+            *(
+                _BLOCK + "a = {" + before + key
+                for before in _BEFORE
+                for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<")
+            ),
+        ),
+    ),
+    "use-equals": (
+        _use_equals,
+        (
+            "A: 5",
+            *(
+                f"{head} {value}"
+                for head in (_BLOCK + "a", "A", _BLOCK + "a = { b")
+                for value in (":", "5", '"x"', "b", "B", "[", "{", "5m", "true", "'x'")
+            ),
+        ),
+    ),
+    "missing-name": (_missing_name, tuple(f"{kind} {{" for kind in KINDS)),
+    "missing-block": (_missing_block, ("model a", "defaults model", "settings")),
+    "bad-comparison": (
+        _bad_comparison,
+        tuple(
+            _BLOCK + text
+            for text in (
+                "require a => 5",
+                "require a =< 5",
+                "require a = 5",
+                "require a != 5",
+                "require a ≥ 5",
+                "require a ≤ 5",
+                "skip a == 5",
+                "skip a >= 5",
+                "skip a != 5",
+                "skip a => 5",
+            )
+        ),
+    ),
+    "no-or": (
+        _no_or,
+        (
+            _BLOCK + "skip a = b or",
+            _BLOCK + "skip a = 5 or",
+            _BLOCK + "skip not a",
+            _BLOCK + "skip a in [b] or",
+            _BLOCK + 'skip a = "b" or',
+        ),
+    ),
+    "missing-value": (
+        _missing_value,
+        (
+            "A =",
+            *(
+                _BLOCK + text + end
+                for end in ("\n", "}", ",")
+                for text in ("a = ", "a in ", "require a >= ", "skip a = ", "skip a in ", "a = { b = ")
+            ),
+        ),
+    ),
+    "unquoted-text": (
+        _unquoted,
+        tuple(
+            _BLOCK + "a = " + value + end
+            for value in ("b", "5", "5m", "true", "sha256:9")
+            for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x", "Z")
+        ),
+    ),
+    "bad-name": (
+        _bad_name,
+        (
+            *(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
+            "model a from A",
+            'model a from "b"',
+            "all: A",
+            "A-a: b",
+            'all: "a"',
+            "model a é",
+            _BLOCK + "a = Aa",
+            _BLOCK + "a = [Aa",
+            *("model a {" + before + "Aa = 5" for before in _BEFORE),
+        ),
+    ),
+    "missing-comma": (
+        _missing_comma,
+        tuple(
+            f"{head} {value} {more}"
+            for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]", "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")
+            for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(", _BLOCK + "a = { b = ")
+            for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")
+        ),
+    ),
+}

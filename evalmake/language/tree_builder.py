@@ -1,0 +1,139 @@
+"""What each rule of the grammar builds; lark calls a method as soon as its rule is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lark import Token
+
+from evalmake.language import tree
+
+Children = list[Any]
+
+
+def name(token: Token) -> tree.Name:
+    """A word with its place."""
+    return tree.Name(str(token), *_ends(token))
+
+
+def literal(token: Token) -> tree.Literal:
+    """A value as written; the digits of a digest in lower case."""
+    text = str(token).lower() if token.type == "DIGEST" else str(token)
+    return tree.Literal(token.type, text, *_ends(token))
+
+
+def _ends(first: Token, last: Token | None = None) -> tuple[int, int]:
+    return first.start_pos or 0, (last or first).end_pos or 0
+
+
+def _nodes(children: Sequence[Any]) -> tuple[Any, ...]:
+    """The children that are no punctuation."""
+    return tuple(child for child in children if type(child) is not Token)
+
+
+class Builder:
+    """Methods named as the rules; every token, brackets too, is among the children."""
+
+    def start(self, children: Children) -> tuple[tree.Item, ...]:
+        return _nodes(children)
+
+    def override(self, children: Children) -> tree.Expr:
+        return children[0]  # type: ignore[no-any-return]
+
+    def include(self, children: Children) -> tree.Include:
+        keyword, maybe, path, digest = children
+        end = digest or path
+        return tree.Include(literal(path), bool(maybe), literal(digest) if digest else None, *_ends(keyword, end))
+
+    def variable(self, children: Children) -> tree.Variable:
+        word, _, value = children
+        return tree.Variable(name(word), value, word.start_pos, value.end)
+
+    def alias(self, children: Children) -> tree.Alias:
+        word, *targets = children
+        return tree.Alias(name(word), tuple(map(name, targets[1:])), *_ends(word, targets[-1]))
+
+    def settings(self, children: Children) -> tree.SettingsBlock:
+        keyword, (body, end) = children
+        return tree.SettingsBlock(body, keyword.start_pos, end)
+
+    def defaults(self, children: Children) -> tree.Defaults:
+        keyword, kind, (body, end) = children
+        return tree.Defaults(kind, body, keyword.start_pos, end)
+
+    def declaration(self, children: Children) -> tree.Declaration:
+        kind, word, _, parent, (body, end) = children
+        origin = name(parent) if parent else None
+        return tree.Declaration(kind, name(word), origin, body, kind.start, end)
+
+    def kind(self, children: Children) -> tree.Name:
+        return name(children[0])
+
+    key = metric = kind
+
+    def body(self, children: Children) -> tuple[tuple[tree.Statement, ...], int]:
+        return _nodes(children), children[-1].end_pos
+
+    def assign(self, children: Children) -> tree.Assign:
+        key, _, value = children
+        return tree.Assign(key, value, key.start, value.end)
+
+    def axis(self, children: Children) -> tree.Axis:
+        key, _, value = children
+        return tree.Axis(key, value, key.start, value.end)
+
+    def when(self, children: Children) -> tree.When:
+        keyword, tests, (body, end) = children
+        return tree.When(tests, body, keyword.start_pos, end)
+
+    def skip(self, children: Children) -> tree.Skip:
+        keyword, tests = children
+        return tree.Skip(tests, keyword.start_pos, tests[-1].end)
+
+    def require(self, children: Children) -> tree.Require:
+        keyword, metric, op, value = children
+        return tree.Require(metric, str(op), value, keyword.start_pos, value.end)
+
+    def condition(self, children: Children) -> tuple[Any, ...]:
+        # A tuple of tests; as for `body`, wrapped nodes are told from tokens by their type.
+        return _nodes(children)
+
+    def among(self, children: Children) -> tree.Test:
+        key, _, value = children
+        return tree.Test(key, value, True, key.start, value.end)
+
+    def literal(self, children: Children) -> tree.Literal:
+        return literal(children[0])
+
+    def range(self, children: Children) -> tree.Range:
+        first, _, last = children
+        return tree.Range(literal(first), literal(last), *_ends(first, last))
+
+    def list(self, children: Children) -> tree.ListOf:
+        return tree.ListOf(_nodes(children), *_ends(children[0], children[-1]))
+
+    def map(self, children: Children) -> tree.MapOf:
+        return tree.MapOf(_nodes(children), *_ends(children[0], children[-1]))
+
+    def pair(self, children: Children) -> tree.Pair:
+        word, _, value = children
+        return tree.Pair(name(word), value, word.start_pos, value.end)
+
+    def call(self, children: Children) -> tree.Call:
+        word, bracket, *rest = children
+        return tree.Call(name(word), _nodes([bracket, *rest]), *_ends(word, rest[-1]))
+
+    def reference(self, children: Children) -> tree.Reference:
+        return tree.Reference(str(children[0]), *_ends(children[0]))
+
+    def use(self, children: Children) -> tree.Use:
+        return tree.Use(str(children[0]), *_ends(children[0]))
+
+
+def _is(self: Builder, children: Children) -> tree.Test:
+    key, _, value = children
+    return tree.Test(key, value, False, key.start, value.end)
+
+
+setattr(Builder, "is", _is)  # `is` is a word of Python's

@@ -1,0 +1,1 @@
+"""What a plugin implements: one page each for executors, harnesses, engines and exporters."""

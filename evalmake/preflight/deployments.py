@@ -1,0 +1,33 @@
+"""What a deployment lacks that can be known before it is started: its program, its weights."""
+
+from __future__ import annotations
+
+from evalmake.language.diagnostic import Diagnostic, problem
+from evalmake.project.declarations import Declared
+from evalmake.run.environments import Environments
+from evalmake.run.job_builder import JobBuilder, split_env
+
+
+def lacking(
+    job_builder: JobBuilder, environments: Environments, deployment: Declared, engine: object
+) -> list[Diagnostic]:
+    """What is not here of a server that is to run on this host; containers are not looked into."""
+    executor = job_builder.project.executors[deployment.block.executor]
+    if job_builder.plugins.get("executors", executor.plugin).capabilities.images:
+        return []
+    env = {**split_env(executor.block.env)[0], **split_env(deployment.block.env)[0]}
+    program = environments.missing(deployment, engine, env.get("PATH"))
+    return [found for found in (program, _weights(job_builder, deployment)) if found is not None]
+
+
+def _weights(job_builder: JobBuilder, deployment: Declared) -> Diagnostic | None:
+    mounts = job_builder.service(deployment).mounts.values()
+    gone = [m.source for m in mounts if not m.writable and not m.source.exists()]
+    if not gone:
+        return None
+    return problem(
+        "missing-file",
+        f"the weights of deployment {deployment.name} are not there: {gone[0]}",
+        deployment.fields.spans["weights",].value,
+        about=f"deployment {deployment.name}",
+    )

@@ -1,0 +1,311 @@
+"""One declaration as written -> typed: its kind's block, its plugin's settings, its references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.source import Span
+from evalmake.language.values import Symbol, Template
+from evalmake.project.axes import AxisDecl, Gate, WhenDecl, axes_of, gates_of, whens_of
+from evalmake.project.fields import Fields
+from evalmake.project.includes import Loaded
+from evalmake.project.inheritance import Inheritance, Layered, Stated
+from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
+from evalmake.project.validation import unknown_key, validate
+
+_REQUEST = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+)
+
+_ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
+"""What harnesses need not do themselves -> the key of an adapter that does it."""
+
+
+@dataclass(slots=True)
+class Declared:
+    """A checked declaration of any kind but `eval`."""
+
+    kind: str
+    name: str
+    block: Any
+    settings: BaseModel | None
+    fields: Fields
+    span: Span
+    doc: str
+    stated: Stated | None
+
+    @property
+    def plugin(self) -> str:
+        """The name of the plugin it chose."""
+        return str(getattr(self.block, PLUGGED[self.kind][0]))
+
+
+@dataclass(slots=True)
+class EvalDecl:
+    """A checked eval: its fields before any `when`, its axes and conditions."""
+
+    name: str
+    fields: Fields
+    axes: tuple[AxisDecl, ...]
+    whens: tuple[WhenDecl, ...]
+    skips: tuple[WhenDecl, ...]
+    gates: tuple[Gate, ...]
+    span: Span
+    doc: str
+    stated: Stated
+    inheritance: Inheritance
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def declare(
+    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
+) -> Declared | None:
+    """Check a model, deployment, benchmark, executor or report; `None` with reasons in `found`."""
+    kind, name = stated.node.kind.text, stated.node.name.text
+    block, fields, about = KINDS[kind], layered.fields, f"{kind} {name}"
+    before = len(found)
+    own = {key: value for key, value in fields.values.items() if key in block.model_fields}
+    rest = {key: value for key, value in fields.values.items() if key not in own}
+    typed = validate(
+        block,
+        own,
+        fields,
+        found,
+        about,
+        stated.name_span,
+        what=f"a {kind}",
+        hints=lambda key: _choices(kind, key, plugins),
+    )
+    settings: BaseModel | None = None
+    if kind in PLUGGED:
+        if typed is not None:
+            settings = _plugin_settings(kind, typed, rest, block, fields, plugins, found, about, stated)
+    else:
+        for key in rest:
+            what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+            unknown_key(found, key, fields.spans[key,].key, sorted(block.model_fields), what, about)
+    if typed is None or len(found) > before:
+        return None
+    if kind == "model":
+        _one_endpoint(typed, fields, stated, found, about)
+    comment = doc(stated.file, stated.node.start)
+    made = Declared(kind, name, typed, settings, fields, stated.span, comment, stated)
+    if kind == "benchmark":
+        check = getattr(plugins.get("harnesses", made.plugin), "check_benchmark", None)
+        if check is not None:
+            check(made, found)
+    return made
+
+
+def _plugin_settings(
+    kind: str,
+    typed: Any,
+    rest: dict[str, Any],
+    block: type[Block],
+    fields: Fields,
+    plugins: Plugins,
+    found: Diagnostics,
+    about: str,
+    stated: Stated,
+) -> BaseModel | None:
+    """The keys that belong to the chosen plugin, in its own `Settings`."""
+    chooser, group, noun = PLUGGED[kind]
+    name = getattr(typed, chooser)
+    at = fields.spans.get((chooser,))
+    span = at.value if at else stated.name_span
+    try:
+        plugin = plugins.get(group, name)
+    except KeyError:
+        names = plugins.names(group)
+        meant = closest(name, names)
+        found.error(
+            "unknown-plugin",
+            f"no {noun} is named `{name}`",
+            span,
+            about=about,
+            notes=[f"the installed ones are {', '.join(names)}"],
+            help=[f"did you mean `{meant}`?"] if meant else [],
+        )
+        return None
+    arguments = getattr(plugin, "Args", None)
+    if arguments is not None and typed.args:
+        validate(
+            arguments,
+            typed.args,
+            fields,
+            found,
+            about,
+            span,
+            what=f"the `{name}` {noun}",
+            also=[(span, f"`args` are those of this {noun}")],
+            prefix=("args",),
+        )
+    common = [key for key in block.model_fields if key != chooser]
+    return validate(
+        plugin.Settings,
+        rest,
+        fields,
+        found,
+        about,
+        stated.name_span,
+        known=common,
+        what=f"the `{name}` {noun}",
+        also=[(span, f"settings are those of this {noun}")],
+        hints=lambda key: _within(key, fields) or _elsewhere(group, noun, key, plugins, plugin.Settings),
+    )
+
+
+def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
+    """What the key that chooses a plugin may be."""
+    chooser, group, _ = PLUGGED.get(kind, ("", "", ""))
+    return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
+
+
+def _within(key: str, fields: Fields) -> list[str]:
+    """Which of the maps that are there has an entry of that name."""
+    maps = [name for name, value in fields.values.items() if isinstance(value, dict) and key in value]
+    return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
+
+
+def _elsewhere(group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]) -> list[str]:
+    """Where it is said instead: in the adapter, or to another plugin."""
+    if key in own.model_fields:
+        return []
+    if group == "harnesses" and key in _ADAPTED:
+        return [f"write `adapter = {{ {_ADAPTED[key]} }}`"]
+    others = [n for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
+    return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
+
+
+def _one_endpoint(model: Any, fields: Fields, stated: Stated, found: Diagnostics, about: str) -> None:
+    if model.endpoint and model.deployment:
+        found.error(
+            "bad-value",
+            "a model has an endpoint or a deployment, not both",
+            fields.spans["deployment",].value,
+            about=about,
+            also=[(fields.spans["endpoint",].value, "and an endpoint here")],
+        )
+    elif not model.endpoint and not model.deployment:
+        found.error(
+            "missing-key",
+            f"{about} has neither `endpoint` nor `deployment`",
+            stated.name_span,
+            help=["give the base URL of an API, or the name of a deployment of your own"],
+            about=about,
+        )
+    elif model.endpoint and not model.name:
+        found.error(
+            "missing-key",
+            f"{about} has no `name`",
+            stated.name_span,
+            about=about,
+            help=["`name` is the model's id at the endpoint"],
+        )
+
+
+def eval_of(
+    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
+) -> EvalDecl | None:
+    """Check an eval's keys, axes and conditions."""
+    name, about = stated.node.name.text, f"eval {stated.node.name.text}"
+    before = len(found)
+    names = sorted(KINDS["eval"].model_fields)
+    for key in layered.fields.values:
+        if key not in KINDS["eval"].model_fields:
+            hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
+            hints = [hint] if key in _REQUEST else []
+            unknown_key(found, key, layered.fields.spans[key,].key, names, "an eval", about, hints=hints)
+    axes = axes_of(layered, inheritance, found, about)
+    _templates(layered, {axis.key for axis in axes}, found, about)
+    if len(found) > before:
+        return None
+    whens = whens_of(layered, axes, inheritance, found, about)
+    skips = whens_of(layered, axes, inheritance, found, about, skips=True)
+    gates = gates_of(layered.requires, inheritance, found, "")
+    if len(found) > before:
+        return None
+    return EvalDecl(
+        name,
+        layered.fields,
+        axes,
+        whens,
+        skips,
+        gates,
+        stated.span,
+        doc(stated.file, stated.node.start),
+        stated,
+        inheritance,
+    )
+
+
+def _templates(layered: Layered, axes: set[str], found: Diagnostics, about: str) -> None:
+    """Texts of an eval mention only its own axes."""
+    for key, value in layered.fields.values.items():
+        for name in sorted(_mentioned(value) - axes):
+            inner = value if isinstance(value, dict) else {}
+            path = next(((key, k) for k, v in inner.items() if name in _mentioned(v)), (key,))
+            place = layered.fields.spans.get(path) or layered.fields.spans[key,]
+            found.error(
+                "bad-interpolation",
+                f"`{name}` is not an axis of this eval",
+                place.value,
+                about=about,
+                notes=[f"its axes are {', '.join(sorted(axes))}" if axes else "it has no axes"],
+            )
+
+
+def _mentioned(value: object) -> set[str]:
+    """The axes that the texts in a value mention."""
+    match value:
+        case Template():
+            return {part.text for part in value.parts if isinstance(part, Symbol)}
+        case dict():
+            return set().union(*map(_mentioned, value.values()))
+        case tuple():
+            return set().union(*map(_mentioned, value))
+    return set()
+
+
+def twice(found: Diagnostics, kind: str, name: str, span: Span, first: Stated, file: Loaded) -> None:
+    """Say that a name is declared twice, and how the other file came in."""
+    notes = [
+        f"{f.source.name} is included at {f.included_at.place}"
+        for f in (first.file, file)
+        if f.included_at and first.file is not file
+    ]
+    inherit = f"rename one of them, or inherit: `{kind} NAME from {name} {{ ... }}`"
+    found.error(
+        "duplicate-name",
+        f"{kind} `{name}` is declared twice",
+        span,
+        "declared again here",
+        also=[(first.name_span, "first declared here")],
+        notes=notes,
+        help=[inherit],
+    )
+
+
+def doc(file: Loaded, start: int) -> str:
+    """The comment lines right above `start`, without their signs."""
+    text = file.source.text
+    lines: list[str] = []
+    end = text.rfind("\n", 0, start)
+    while end > 0:
+        begin = text.rfind("\n", 0, end) + 1
+        line = text[begin:end].strip()
+        if not line.startswith("#"):
+            break
+        lines.insert(0, line.lstrip("#").strip())
+        end = begin - 1
+    return "\n".join(lines)

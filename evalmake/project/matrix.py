@@ -1,0 +1,220 @@
+"""Axes and skips to cells: one `Evaluation` each, light, sharing all that its eval has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from math import prod
+from typing import Any
+
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, problem
+from evalmake.language.expressions import Evaluator
+from evalmake.language.source import Span
+from evalmake.language.tree import Assign
+from evalmake.language.values import Duration, Symbol
+from evalmake.project.axes import Gate, Member
+from evalmake.project.declarations import Declared, EvalDecl
+from evalmake.project.fields import Fields
+from evalmake.project.project import Project
+from evalmake.project.schema import AXES, Eval, Resources, fill
+from evalmake.project.validation import validate
+
+
+@dataclass(slots=True)
+class Variant:
+    """What the cells that match the same `when`s have in common."""
+
+    eval: EvalDecl
+    block: Eval
+    fields: Fields
+    gates: tuple[Gate, ...]
+    merged: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+
+class Evaluation:
+    """One cell of a matrix, everything resolved; `name` is its path and its address in messages."""
+
+    __slots__ = ("benchmark", "limit", "model", "name", "seed", "values", "variant")
+
+    def __init__(
+        self,
+        name: str,
+        values: tuple[Member, ...],
+        variant: Variant,
+        model: Declared,
+        benchmark: Declared,
+        seed: int,
+        limit: int | None,
+    ) -> None:
+        self.name = name
+        self.values = values
+        self.variant = variant
+        self.model = model
+        self.benchmark = benchmark
+        self.seed = seed
+        self.limit = limit
+
+    @property
+    def eval(self) -> str:
+        """The name of its eval."""
+        return self.variant.eval.name
+
+    @property
+    def axes(self) -> tuple[tuple[str, Member], ...]:
+        """Its axes with its values."""
+        keys = (axis.key for axis in self.variant.eval.axes)
+        return tuple(zip(keys, self.values, strict=True))
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Request parameters: the benchmark's, overlaid with the eval's."""
+        values: Mapping[str, Any] = fill({**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes))
+        return {key: value for key, value in values.items() if value is not None}
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """What its results are required to be."""
+        return self.variant.gates
+
+    @property
+    def span(self) -> Span:
+        """Its eval's head."""
+        return self.variant.eval.span
+
+    @property
+    def placement(self) -> Placement:
+        """Where and how it runs."""
+        block = self.variant.block
+        return Placement(
+            block.executor,
+            block.resources,
+            block.timeout,
+            block.retries,
+            self.model.block.deployment,
+        )
+
+    def __repr__(self) -> str:
+        return f"Evaluation({self.name})"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """How and where a job runs; never hashed."""
+
+    executor: str
+    resources: Resources
+    timeout: Duration
+    retries: int
+    service: str | None = None
+
+
+def expand(project: Project) -> dict[str, list[Evaluation]]:
+    """The cells of every eval, in file order; EvalmakeError with all that is wrong in them."""
+    found = Diagnostics()
+    cells: dict[str, list[Evaluation]] = {}
+    total = 0
+    for declaration in project.evals.values():
+        total += prod(len(axis.values) for axis in declaration.axes)
+        if total > project.settings.cells:
+            _too_many(declaration, total, project, found)
+            break
+        cells[declaration.name] = list(_cells(declaration, project, found))
+    found.check()
+    empty = [project.evals[name] for name, group in cells.items() if not group]
+    if not project.overrides or len(empty) == len(cells):  # an override may empty some, not all
+        for declaration in empty:
+            found.append(no_cells(declaration, declaration.span))
+    found.check()
+    return cells
+
+
+def no_cells(declaration: EvalDecl, span: Span) -> Diagnostic:
+    """What to say at `span` of an eval whose cells are all skipped."""
+    total = prod(len(axis.values) for axis in declaration.axes)
+    matched = [
+        sum(map(skip.matches, product(*(axis.values for axis in declaration.axes)))) for skip in declaration.skips
+    ]
+    return problem(
+        "no-cells",
+        f"every cell of eval `{declaration.name}` is skipped",
+        span,
+        also=[(skip.span, f"skips {n} of {total}") for skip, n in zip(declaration.skips, matched, strict=True) if n],
+        help=["narrow a `skip`, or take the eval out"],
+    )
+
+
+def _too_many(declaration: EvalDecl, total: int, project: Project, found: Diagnostics) -> None:
+    widest = max(declaration.axes, key=lambda axis: len(axis.values), default=None)
+    found.error(
+        "too-many-cells",
+        f"this makes {total} cells, more than {project.settings.cells}",
+        declaration.span,
+        also=[(widest.span, f"{len(widest.values)} values")] if widest else [],
+        help=[f"narrow an axis, or say that it is meant: settings {{ cells = {total} }}"],
+        about=f"eval {declaration.name}",
+    )
+
+
+def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Iterator[Evaluation]:
+    variants: dict[tuple[int, ...], Variant | None] = {}
+    used: set[int] = set()
+    skipped: set[int] = set()
+    keys = [axis.key for axis in declaration.axes]
+    at = {key: keys.index(key) if key in keys else None for key in AXES}
+    whens, skips = list(enumerate(declaration.whens)), list(enumerate(declaration.skips))
+    for values in product(*(axis.values for axis in declaration.axes)):
+        if skips:
+            hits = [i for i, skip in skips if skip.matches(values)]
+            if hits:
+                skipped.update(hits)
+                continue
+        matched = tuple(i for i, when in whens if when.matches(values)) if whens else ()
+        if matched not in variants:
+            used.update(matched)
+            variants[matched] = _variant(declaration, matched, found)
+        variant = variants[matched]
+        if variant is None:
+            continue
+        block = variant.block
+        here: dict[str, Any] = {k: values[i] if i is not None else getattr(block, k) for k, i in at.items()}
+        name = "/".join([declaration.name, *map(str, values)])
+        yield Evaluation(
+            name,
+            values,
+            variant,
+            project.models[str(here["model"])],
+            project.benchmarks[str(here["benchmark"])],
+            int(here["seed"]),
+            here["limit"],
+        )
+    if not project.overrides:
+        for when in [w for i, w in whens if i not in used] + [s for i, s in skips if i not in skipped]:
+            found.error(
+                "dead-condition",
+                "this condition matches no cell",
+                when.span,
+                about=f"eval {declaration.name}",
+                notes=["every cell that it would match is skipped"],
+            )
+
+
+def _variant(declaration: EvalDecl, matched: tuple[int, ...], found: Diagnostics) -> Variant | None:
+    """The eval's fields under the `when`s of those numbers, checked."""
+    fields = declaration.fields.copy()
+    gates = list(declaration.gates)
+    axes = frozenset(axis.key for axis in declaration.axes)
+    for index in matched:
+        when = declaration.whens[index]
+        evaluator = Evaluator(declaration.inheritance.scope, when.block.file.source, axes)
+        for statement in when.block.body:
+            if isinstance(statement, Assign):
+                declaration.inheritance.assign(fields, statement, when.block, evaluator)
+        gates += when.gates
+    values = dict(fields.values)
+    for axis in declaration.axes:
+        first = axis.values[0]
+        values[axis.key] = Symbol(first) if isinstance(first, str) else first
+    about = f"eval {declaration.name}"
+    block = validate(Eval, values, fields, found, about, declaration.stated.name_span, what="an eval")
+    return Variant(declaration, block, fields, tuple(gates)) if block else None

@@ -1,0 +1,276 @@
+"""Written fields to typed blocks; pydantic's complaints become diagnostics at their spans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.source import Span
+from evalmake.language.values import Symbol, show, type_name
+from evalmake.project.fields import Fields
+
+B = TypeVar("B", bound=BaseModel)
+
+_WANTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "`true` or `false`",
+    "string_type": "a text",
+    "word_type": "a name",
+    "not_json": "a number, a text, `true` or `false`, a list or a map",
+    "dict_type": "a map",
+    "tuple_type": "a list",
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+}
+_CLASSES = {
+    "Duration": "a duration",
+    "Size": "a size",
+    "Digest": "a digest",
+    "Files": "`file(...)` or `glob(...)`",
+    "SecretRef": "`secret(...)`",
+    "Resources": "a map",
+    "Adapter": "a map",
+}
+
+Hints = Callable[[str], Sequence[str]]
+
+
+def validate(
+    block: type[B],
+    values: Mapping[str, Any],
+    fields: Fields,
+    found: Diagnostics,
+    about: str,
+    span: Span,
+    *,
+    known: Sequence[str] = (),
+    what: str = "",
+    also: Sequence[tuple[Span, str]] = (),
+    prefix: tuple[str, ...] = (),
+    hints: Hints = lambda key: (),
+) -> B | None:
+    """The typed block, or `None` with the reasons in `found`.
+
+    `what` is the subject of an unknown key ("a model", "the `slurm` backend"), `known` the keys it
+    has beyond the block's own, `also` a label that says why, `prefix` where `values` stand in `fields`,
+    `hints` what to say of a key that is unknown or missing.
+    """
+    try:
+        return block.model_validate(dict(values))
+    except ValidationError as error:
+        told: set[tuple[Any, ...]] = set()
+        for item in error.errors(include_url=False, include_context=True):
+            place = _place(prefix + item["loc"], fields)
+            if place in told:
+                continue
+            told.add(place)
+            _tell(item, place, block, fields, found, about, span, known, what, also, hints)
+    return None
+
+
+def complaints(block: type[BaseModel], key: str, value: object) -> set[str]:
+    """By pydantic's names, what is wrong with `value` for one key of `block`; empty if it fits."""
+    try:
+        block.model_validate({key: value})
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return {e["type"] for e in found if e["loc"][:1] == (key,) and e["type"] != "missing"}
+    return set()
+
+
+def _place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
+    """The longest prefix of `loc` that was written somewhere."""
+    words = tuple(str(part) for part in loc)
+    for length in range(len(words), 0, -1):
+        if words[:length] in fields.spans:
+            return words[:length]
+    return words[:1]
+
+
+def _tell(
+    item: Any,
+    place: tuple[str, ...],
+    block: type[BaseModel],
+    fields: Fields,
+    found: Diagnostics,
+    about: str,
+    span: Span,
+    known: Sequence[str],
+    what: str,
+    also: Sequence[tuple[Span, str]],
+    hints: Hints,
+) -> None:
+    key = ".".join(part for part in place if not part.isdigit())
+    kind, value = item["type"], item["input"]
+    spans = fields.spans.get(place)
+    at = spans.value if spans else span
+    if kind == "extra_forbidden":
+        names = sorted({*block.model_fields, *known})
+        if len(item["loc"]) > 1 and what and len(place) > 1:
+            names = _nested(block, place[-2]) or names
+            what = f"`{place[-2]}`"
+        name = str(item["loc"][-1])
+        at = spans.key if spans else span
+        unknown_key(found, name, at, names, what, about, also, hints(name))
+    elif kind == "missing":
+        name = str(item["loc"][-1])
+        found.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
+    elif kind == "literal_error":
+        words = [w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")]
+        meant = closest(str(value), words)
+        found.error(
+            "unknown-word",
+            f"`{key}` cannot be `{value}`",
+            at,
+            about=about,
+            notes=[f"it is one of {', '.join(words)}"],
+            help=[f"did you mean `{meant}`?"] if meant else [],
+        )
+    elif kind == "quoted_word":
+        found.error(
+            "quoted-name",
+            f"`{key}` takes a name, and a name has no quotes",
+            at,
+            about=about,
+            help=[f"write `{value}`"],
+        )
+    elif unit := _unit(item, value):
+        found.error(
+            "missing-unit",
+            f"`{key}` is {_CLASSES[_class(item)]} and needs a unit",
+            at,
+            about=about,
+            help=[f"did you mean `{value}{unit}`?"],
+        )
+    else:
+        _wrong_type(item, key, at, found, about)
+
+
+def _class(item: Any) -> str:
+    """The class that was wanted, where it was one of ours."""
+    context = item.get("ctx", {})
+    return str(context.get("class") or context.get("class_name", ""))
+
+
+def _unit(item: Any, value: object) -> str | None:
+    """The likely unit that a bare number lacks."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return {"Duration": "s", "Size": "GiB"}.get(_class(item))
+
+
+def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -> None:
+    kind, value = item["type"], item["input"]
+    if kind in (
+        "bad_rate",
+        "bad_url",
+        "bad_share",
+        "bad_statuses",
+        "bad_room",
+        "secret_url",
+        "value_error",
+    ):
+        code = "secret-place" if kind == "secret_url" else "bad-value"
+        said = item["msg"].removeprefix("Value error, ")
+        found.error(code, f"`{key}`: {said}" if key else said, at, about=about)
+    elif kind.startswith(("greater_than", "less_than")):
+        found.error("bad-value", f"`{key}` is {show(value)}: {_bound(item)}", at, about=about)
+    elif kind == "secret_value" or type(value).__name__ == "SecretRef":
+        found.error(
+            "secret-place",
+            f"`{key}` cannot be a secret",
+            at,
+            about=about,
+            help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
+        )
+    elif kind == "bare_word":
+        found.error(
+            "wrong-type",
+            f"`{key}` takes a value, and a bare word is a name",
+            at,
+            about=about,
+            help=[f"write `{show(str(value))}`"] if isinstance(value, Symbol) else [],
+        )
+    else:
+        wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
+        given = show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
+        found.error(
+            "wrong-type",
+            f"`{key}` takes {wanted}, and this is {given}",
+            at,
+            about=about,
+            help=_mended(wanted, value),
+        )
+
+
+def _mended(wanted: str, value: object) -> list[str]:
+    """The same value as the type that was wanted, where it is plain what was meant."""
+    text = value if isinstance(value, str) else ""
+    if wanted == "a text" and isinstance(value, Symbol):
+        return [f"write `{show(value.text)}`"]
+    if wanted == "a list" and isinstance(value, str | Symbol):
+        return [f"write `[{show(value)}]`"]
+    if wanted.startswith("`file") and text:
+        return [f"write `file({show(text)})`"]
+    if wanted.startswith("`secret"):
+        return ['keep it out of the file: `secret("NAME")` takes it from the environment']
+    plain = {
+        "a whole number": r"-?\d+",
+        "a number": r"-?\d+(\.\d+)?",
+        "a duration": r"(\d+(\.\d+)?(ms|s|m|h|d))+",
+        "a size": r"\d+(\.\d+)?[KMGT]i?B",
+        "`true` or `false`": "true|false",
+        "a digest": "(sha256|xxh128):[0-9a-fA-F]+",
+    }
+    if wanted in plain and re.fullmatch(plain[wanted], text):
+        return [f"write it without quotes: `{text}`"]
+    return []
+
+
+def _bound(item: Any) -> str:
+    context = item["ctx"]
+    for name, words in (
+        ("ge", "at least"),
+        ("gt", "more than"),
+        ("le", "at most"),
+        ("lt", "less than"),
+    ):
+        if name in context:
+            return f"it must be {words} {context[name]}"
+    return str(item["msg"])
+
+
+def _nested(block: type[BaseModel], key: str) -> list[str]:
+    annotation = block.model_fields[key].annotation if key in block.model_fields else None
+    kinds = (annotation, *getattr(annotation, "__args__", ()))  # it may be optional
+    return sorted({name for kind in kinds for name in getattr(kind, "model_fields", {})})
+
+
+def unknown_key(
+    found: Diagnostics,
+    key: str,
+    span: Span,
+    names: Sequence[str],
+    what: str,
+    about: str,
+    also: Sequence[tuple[Span, str]] = (),
+    hints: Sequence[str] = (),
+) -> None:
+    """Say that `what` has no key `key`, and which it has."""
+    meant = closest(key, names)
+    noun = "setting" if also else "key"
+    found.error(
+        "unknown-key",
+        f"{what} has no {noun} `{key}`",
+        span,
+        about=about,
+        also=also,
+        notes=[f"its {noun}s are {', '.join(names)}"],
+        help=[f"did you mean `{meant}`?"] if meant else hints,
+    )

@@ -1,0 +1,1 @@
+"""How a job reaches its models: through gateways on this host, or sidecars of its own."""

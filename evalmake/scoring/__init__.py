@@ -1,0 +1,1 @@
+"""Numbers from scores: intervals, averages over seeds, comparisons and gates."""

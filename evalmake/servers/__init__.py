@@ -1,0 +1,1 @@
+"""Model servers and gateways of a build: started once, probed, shared, stopped."""

@@ -1,0 +1,229 @@
+"""An engine that is not there, that refuses, that is far away, or of which little may be seen."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evalmake.executors.docker import DockerExecutor
+from evalmake.executors.docker.engine import Engine
+from evalmake.executors.tar_archive import unpack
+from evalmake.plugin_api.executor import Phase
+from tests.executors.contract import finished, job
+from tests.executors.docker.boxes import Based, Made
+from tests.support.docker_engine import ADDRESS, Dockerd, certificates, free_port, listens, running, tcp_port, until
+
+
+def box(root: Path, host: str) -> Based:
+    """An executor over an engine at `host`."""
+    return Based("box", DockerExecutor.Settings(host=host), root)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("none", "no such file or directory"), ("dead", "connection refused"), ("file", "connection refused")],
+)
+def test_engine_that_is_not_there(root: Path, tmp_path: Path, name: str, why: str) -> None:
+    """Jobs cannot be started, and how they stand cannot be said: not that they are over."""
+    import socket
+
+    place = tmp_path / name
+    if name == "dead":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(place))
+    if name == "file":
+        place.touch()
+    executor = box(root, f"unix://{place}")
+    said = f"executor box: cannot reach the engine at unix://{place}: {why}"
+    with pytest.raises(ConnectionError, match=said):
+        executor.submit(job(root, "true"), {})
+    state = executor.poll("job.1")
+    assert (state.phase, state.status, state.detail) == (Phase.UNREACHABLE, None, said)
+    for ask in (executor.here, lambda: executor.cancel("job.1"), executor.sweep):
+        with pytest.raises(ConnectionError, match=said):
+            ask()
+
+
+def test_engine_that_says_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that takes a connection and does not answer is out of reach too, after a while."""
+    import socket
+
+    monkeypatch.setattr("evalmake.executors.docker.engine._TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        executor = box(root, f"tcp://127.0.0.1:{silent.getsockname()[1]}")
+        assert executor.poll("job.1").detail.endswith(": no answer in time")
+
+
+def test_tls(engine: Dockerd, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine over TCP is known by its certificate, and knows us by ours; secrets pass."""
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates()))
+    executor = box(root, f"tcp://127.0.0.1:{tcp_port()}")
+    executor.submit(job(root, 'echo "$TOKEN" > out/token; echo said'), {"TOKEN": "t k"})
+    assert finished(executor, root / "job.1").status == 0
+    assert (root / "job.1" / "out" / "token").read_text() == "t k\n"
+    assert (root / "job.1" / "log").read_text() == "said\n"
+    executor.close()
+
+    others = tmp_path / "certificates"
+    shutil.copytree(certificates(), others)
+    shutil.copy(others / "cert.pem", others / "ca.pem")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(others))
+    stranger = box(root, f"tcp://127.0.0.1:{tcp_port()}")
+    assert "certificate" in stranger.poll("job.2").detail
+    (others / "key.pem").unlink()
+    without = box(root, "tcp://engine.example:2376")
+    with pytest.raises(OSError, match=r"an engine over TCP is asked by TLS, .* no .*/key\.pem"):
+        without.submit(job(root, "true"), {})
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An ssh server with a key of the test's own, and an `ssh` that knows of both; its address."""
+    folder, port = tmp_path / "ssh", free_port()
+    folder.mkdir()
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    shutil.copy(folder / "user.pub", folder / "authorized")
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
+        f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+    )
+    (folder / "config").write_text(
+        f"Host *\nIdentityFile {folder}/user\nUserKnownHostsFile {folder}/known\nStrictHostKeyChecking accept-new\n"
+    )
+    program = folder / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} -F {folder}/config "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with running("/usr/sbin/sshd", "-D", "-e", "-f", str(folder / "sshd_config"), log=folder / "log"):
+        until(lambda: listens(port))
+        yield f"127.0.0.1:{port}"
+
+
+def test_ssh(engine: Dockerd, root: Path, ssh: str) -> None:
+    """An engine is reached by its socket on another host; the session ends with the executor."""
+    socket = engine.url.removeprefix("unix://")
+    executor = box(root, f"ssh://root@{ssh}{socket}")
+    executor.submit(job(root, 'echo "$TOKEN" > out/token; echo said'), {"TOKEN": "t k"})
+    assert finished(executor, root / "job.1").status == 0
+    assert (root / "job.1" / "out" / "token").read_text() == "t k\n"
+    tunnel = executor.engine._tunnel
+    assert tunnel is not None
+    assert tunnel._folder.exists()
+    executor.close()
+    assert not tunnel._folder.exists()
+
+
+def test_ssh_that_is_refused(root: Path, ssh: str, tmp_path: Path) -> None:
+    """What ssh says is told, where it does not connect; no socket is left."""
+    (tmp_path / "ssh" / "authorized").write_text("")
+    executor = box(root, f"ssh://root@{ssh}")
+    assert executor.poll("job.1").detail == (
+        f"executor box: cannot reach the engine at ssh://root@{ssh}: "
+        f"root@127.0.0.1: Permission denied (publickey,password,keyboard-interactive)."
+    )
+
+
+def test_far_away(root: Path, docker: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another host no server is started, as nothing would reach it; inputs are all copied there."""
+    executor = docker()
+    monkeypatch.setattr(Engine, "remote", "engine.example")
+    with pytest.raises(OSError, match=r"a job would be reached on engine\.example only"):
+        executor.submit(job(root, "true", port=8000), {})
+    monkeypatch.setattr("evalmake.executors.docker.container._LARGE", 1)
+    (root.parent / "data").write_text("rows")
+    given = {"inputs": {"data": root.parent / "data"}}
+    executor.submit(job(root, "cat data > out/data; echo >> data", **given), {})
+    assert executor._inspect("job.1")["Mounts"] == []
+    assert finished(executor, root / "job.1").status == 0
+    assert (root / "job.1" / "out" / "data").read_text() == "rows"
+
+
+def test_where_this_host_is(docker: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the near end of the engine's bridge, and for an engine elsewhere the way to it."""
+    executor = docker()
+    assert executor.host_address() == ADDRESS
+    monkeypatch.setattr(Engine, "remote", "127.0.0.9")
+    assert executor.host_address() == "127.0.0.1"
+    monkeypatch.setattr(Engine, "remote", "no-such-host.invalid")
+    with pytest.raises(OSError, match=r"by what address no-such-host\.invalid reaches this host"):
+        executor.host_address()
+
+
+# What comes out of a container
+
+
+def packed(*entries: tarfile.TarInfo) -> Iterator[bytes]:
+    """A tar of entries, in small pieces."""
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w") as tar:
+        for entry in entries:
+            tar.addfile(entry, io.BytesIO(b"x" * entry.size))
+    data = whole.getvalue()
+    return iter([data[at : at + 700] for at in range(0, len(data), 700)])
+
+
+def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    """One entry of a tar."""
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname, made.mode = kind, link, 0
+    made.size = 3 if kind == tarfile.REGTYPE else 0
+    return made
+
+
+def test_only_files_come_out(tmp_path: Path) -> None:
+    """Links, devices and names that lead elsewhere stay where they are; what was there before goes."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "before").touch()
+    chunks = packed(
+        entry("out", tarfile.DIRTYPE),
+        entry("out/deep", tarfile.DIRTYPE),
+        entry("out/deep/file"),
+        entry("out/again", tarfile.LNKTYPE, "out/deep/file"),
+        entry("out/link", tarfile.SYMTYPE, "/etc"),
+        entry("out/link/passwd"),
+        entry("out/../../above"),
+        entry("/out/rooted"),
+        entry("out/stolen", tarfile.LNKTYPE, "../../etc/passwd"),
+        entry("out/null", tarfile.CHRTYPE),
+        entry("out/pipe", tarfile.FIFOTYPE),
+    )
+    unpack(chunks, tmp_path / "out")
+    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert found == {"out/deep/file", "out/again", "out/link/passwd", "out/out/rooted"}
+    assert (tmp_path / "out" / "again").read_text() == "xxx"
+
+
+def test_copy_that_breaks_off(tmp_path: Path) -> None:
+    """Half of what there is is taken for nothing, and asked for again."""
+    pieces = list(packed(entry("out", tarfile.DIRTYPE), entry("out/file"), entry("out/more")))
+    with pytest.raises(ConnectionError, match="broke off"):
+        unpack(iter(pieces[:2]), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("host", "localhost:2375", "an engine is at unix:///SOCKET"),
+        ("mounts", ("data:/data",), '`data:/data` is not "/SOURCE:/TARGET"'),
+        ("mounts", ("/data:/data:exec",), '`/data:/data:exec` is not "/SOURCE:/TARGET"'),
+        ("gpus", "first two", 'GPUs are a count, "all", or ids'),
+        ("network", "host", "'open' or 'gateway'"),
+        ("pull", "often", "'missing', 'always' or 'never'"),
+    ],
+)
+def test_settings_that_make_no_sense(key: str, value: object, said: str) -> None:
+    """What no engine can be told is refused as an Evalfile is loaded."""
+    with pytest.raises(ValueError, match=said):
+        DockerExecutor.Settings.model_validate({key: value})

@@ -1,0 +1,154 @@
+"""Builds in containers that are killed at a moment that is certain, and at many that are not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import subprocess
+from collections import Counter
+
+import pytest
+
+from tests.executors.docker import tiny
+from tests.executors.docker.contained import SCORED, SERVER, Contained
+from tests.support.gates import before_engine, before_registry
+from tests.support.registries import Registry
+from tests.support.workspaces import end, wait_for
+
+COUNTED = 'open("/shared/starts", "a").write(f"{os.environ[\'EVALMAKE_SEED\']}\\n")\n'
+"""The line of a `job.py` by which its starts are counted."""
+SERVER_COUNTED = 'open("/shared/servers", "a").write("one\\n")\n' + SERVER
+
+
+def starts(bench: Contained, name: str = "starts") -> Counter[str]:
+    """How often each job, or the server, has begun."""
+    path = bench.shared / name
+    return Counter(path.read_text().split() if path.exists() else ())
+
+
+def killed(process: subprocess.Popen[str]) -> None:
+    """Kill a build, and nothing but it."""
+    process.kill()
+    process.communicate()
+
+
+def nothing_left(bench: Contained) -> None:
+    """Assert that no container, network, rule or process of the workspace is there."""
+    bench.clean()
+    closed = bench.executor(network="gateway").closed
+    assert closed is not None
+    rules = subprocess.run(["iptables", "-S"], check=True, capture_output=True, text=True).stdout
+    assert closed.name not in json.dumps(bench.engine.api().networks()) + rules
+
+
+def once(bench: Contained, seeds: int) -> None:
+    """Assert that all is done, each job having begun once and its server too."""
+    assert bench.scores() == {f"asked/{seed}": [1.0] for seed in range(1, seeds + 1)}
+    assert starts(bench) == {str(seed): 1 for seed in range(1, seeds + 1)}
+    assert starts(bench, "servers") == {"one": 1}
+    assert [(a.attempt, a.status) for a in bench.attempts()] == [(1, "succeeded")] * seeds
+    nothing_left(bench)
+
+
+def test_while_containers_run(contained: Contained) -> None:
+    """What runs is taken over by the next build, and by the one after that; nothing begins twice."""
+    contained.asks(COUNTED + 'wait("/shared/go")\n' + SCORED, eval="seed in 1..2")
+    (contained.shared / "server.py").write_text(SERVER_COUNTED)
+    for _ in range(2):
+        process = contained.start()
+        wait_for(lambda: sum(starts(contained).values()) == 2)
+        wait_for(lambda: len(contained.journal()) == 4)
+        killed(process)
+    (contained.shared / "go").touch()
+    last = contained.run()
+
+    assert last.status == 0, last.text
+    assert last.err.count("found again from an earlier build") == 3
+    once(contained, 2)
+
+
+CREATE, START = "POST /[^/]+/containers/create", "POST /[^/]+/containers/[^/]+/start"
+COPY_OUT, REMOVE = "GET /[^/]+/containers/[^/]+/archive", "DELETE /[^/]+/containers/"
+REMOVE_NETWORK = "DELETE /[^/]+/networks/"
+
+
+@pytest.mark.parametrize(
+    ("asked", "ahead"),
+    [(CREATE, 0), (START, 0), (CREATE, 1), (START, 1), (COPY_OUT, 0), (REMOVE, 0), (REMOVE, 1), (REMOVE_NETWORK, 0)],
+    ids=[
+        "create the server",
+        "start the server",
+        "create the job",
+        "start the job",
+        "copy its outputs",
+        "remove the job",
+        "remove the server",
+        "remove the network",
+    ],
+)
+def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> None:
+    """Killed as it was to ask its engine for one thing, a build is finished by the next."""
+    contained.asks(COUNTED + SCORED, more="network = gateway", eval="seed in 1..1")
+    (contained.shared / "server.py").write_text(SERVER_COUNTED)
+    with before_engine(contained.engine.url, asked, ahead) as (gate, url):
+        contained.edit(contained.engine.url, url)
+        process = contained.start()
+        wait_for(lambda: gate.held != [])
+        killed(process)
+        gate.open()
+        last = contained.run()
+
+    assert last.status == 0, last.text
+    once(contained, 1)
+
+
+def test_at_any_moment(contained: Contained) -> None:
+    """A dozen kills at random moments of builds of six evaluations lose nothing and double nothing."""
+    moments, kills = random.Random(20261124), 0
+    while kills < 12:
+        work = Contained(contained.root / f"after-{kills}" / "work", contained.engine)
+        work.asks(COUNTED + "time.sleep(1)\n" + SCORED, more="network = gateway", eval="seed in 1..6")
+        (work.shared / "server.py").write_text(SERVER_COUNTED)
+        try:
+            kills += killed_until_done(work, moments)
+            once(work, 6)
+        finally:
+            work.sweep()
+
+
+def killed_until_done(bench: Contained, moments: random.Random) -> int:
+    """Kill builds at random moments until one ends by itself; how many were killed."""
+    for kills in itertools.count():
+        process = bench.start()
+        try:
+            process.wait(moments.uniform(0.3, 2.5))
+        except subprocess.TimeoutExpired:
+            killed(process)
+        else:
+            last = end(process)
+            assert last.status == 0, last.text
+            return kills
+    raise AssertionError
+
+
+def test_while_an_image_is_pulled(contained: Contained, hub: Registry) -> None:
+    """The next build pulls it again, and each job begins once."""
+    tiny.pushed(contained.engine, f"{hub.host}/acme/tiny:1")
+    with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
+        tiny.evalfile(contained, f"{host}/acme/tiny:1")
+        for _ in range(2):
+            gate.held.clear()
+            process = contained.start()
+            wait_for(lambda: len(gate.held) == 2)  # its configuration and its one layer
+            killed(process)
+            assert starts(contained) == {}
+        gate.open()
+        last = contained.run()
+
+    assert last.status == 0, last.text
+    assert starts(contained) == {"1": 1, "2": 1}
+    assert contained.scores() == {"asked/1": [1.0], "asked/2": [1.0]}
+    assert [(a.attempt, a.status) for a in contained.attempts()] == [(1, "succeeded")] * 2
+    nothing_left(contained)
+    contained.engine.api().remove_image(f"{host}/acme/tiny:1")

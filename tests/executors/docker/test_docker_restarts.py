@@ -1,0 +1,202 @@
+"""Builds whose engine ends and comes back, or was never there."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.executors.docker import tiny
+from tests.executors.docker.contained import SCORED, Contained
+from tests.support.docker_engine import HOME, Dockerd, lacking
+from tests.support.gates import before_registry
+from tests.support.registries import Registry
+from tests.support.workspaces import Bench, end, kill, started_in, wait_for
+
+OPTIONS = (
+    "--bridge=none",
+    "--iptables=false",
+    "--default-address-pool",
+    "base=10.214.0.0/16,size=24",
+)
+"""An engine beside the one that everybody shares must leave bridge and firewall alone."""
+WAITING = 'print("begun", flush=True)\nwait("/shared/go")\n'
+Own = Callable[..., Contained]
+
+
+@pytest.fixture
+def own(engine: Dockerd, tmp_path: Path) -> Iterator[Own]:
+    """A function that makes a workspace with an engine of its own, with these options."""
+    assert not lacking()
+    made: list[Contained] = []
+
+    def make(*options: str) -> Contained:
+        folder = Path(tempfile.mkdtemp(prefix="own-", dir=HOME))
+        made.append(Contained(tmp_path / "work", Dockerd(folder, (*OPTIONS, *options))))
+        made[-1].engine.start()
+        made[-1].engine.tidy()
+        return made[-1]
+
+    yield make
+    for bench in made:
+        for process in bench.started:
+            if process.poll() is None:
+                kill(process.pid)
+                process.communicate()
+        for pid in started_in(tmp_path):
+            kill(pid)
+        if not bench.engine.answers():
+            bench.engine.start()
+        bench.executor(network="gateway").sweep()
+        bench.engine.stop()
+        subprocess.run(["umount", "-q", "-l", bench.engine.folder / "data"], check=False)
+        shutil.rmtree(bench.engine.folder)
+
+
+def until_said(process: subprocess.Popen[str], text: str) -> None:
+    """Read what a build says until it says `text`."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    pytest.fail(f"ended without saying {text}")
+
+
+def begun(bench: Contained) -> bool:
+    """Whether the job in the container runs."""
+    logs = (bench.root / ".evalmake" / "work").glob("*/log")
+    return any(b"begun" in path.read_bytes() for path in logs)
+
+
+def test_engine_that_leaves_containers_running(own: Own) -> None:
+    """While the engine is away, its jobs are waited for; they have gone on, and are run once."""
+    bench = own("--live-restore")
+    bench.asks(WAITING + SCORED, more="network = gateway")
+    process = bench.start()
+    wait_for(lambda: begun(bench))
+    bench.engine.stop()
+    until_said(process, f"executor box: cannot reach the engine at {bench.engine.url}: ")
+    (bench.shared / "go").touch()
+    bench.engine.start()
+    until_said(process, "executor box: reached again")
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    assert [a.attempt for a in bench.attempts()] == [1]
+    bench.clean()
+
+
+def test_engine_that_ends_its_containers(own: Own) -> None:
+    """What ended with the engine is run again, at no cost to its retries; so is the server."""
+    bench = own()
+    bench.asks(WAITING + SCORED, more="network = gateway")
+    process = bench.start()
+    wait_for(lambda: begun(bench))
+    bench.engine.stop()
+    until_said(process, "executor box: cannot reach the engine")
+    (bench.shared / "go").touch()
+    bench.engine.start()
+    until_said(process, "executor box: reached again")
+    ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    assert [(a.status, a.detail) for a in bench.attempts()] == [
+        ("cancelled", "it was ended by its engine"),
+        ("succeeded", ""),
+    ]
+    bench.clean()
+
+
+def test_engine_that_is_away_as_a_build_ends(own: Own) -> None:
+    """What could not be ended is on record, and ended by the next build."""
+    bench = own("--live-restore")
+    bench.asks(WAITING + SCORED, more="network = gateway", eval="timeout = 3s")
+    process = bench.start()
+    wait_for(lambda: begun(bench))
+    bench.engine.stop()
+    ended = end(process)
+
+    assert ended.status == 2
+    assert "asked failed: timed out after 3s" in ended.err
+    bench.engine.start()
+    assert len(bench.containers()) == 2
+    bench.edit("timeout = 3s", "")
+    (bench.shared / "go").touch()
+    again = bench.run()
+    assert again.status == 0, again.text
+    assert [a.status for a in bench.attempts()] == ["failed", "succeeded"]
+    bench.clean()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_engine_that_is_away_while_it_pulls(own: Own, hub: Registry, times: int) -> None:
+    """The image is pulled once the engine is back, however often that was; the job has begun once."""
+    bench = own()
+    tiny.pushed(bench.engine, f"{hub.host}/acme/tiny:1")
+    with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
+        tiny.evalfile(bench, f"{host}/acme/tiny:1")
+        process = bench.start()
+        for _ in range(times):
+            wait_for(lambda: len(gate.held) == 2)  # its configuration and its one layer
+            bench.engine.stop()
+            until_said(process, "executor box: cannot reach the engine")
+            gate.held.clear()
+            bench.engine.start()
+            until_said(process, "executor box: reached again")
+        gate.open()
+        ended = end(process)
+
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked/1": [1.0], "asked/2": [1.0]}
+    assert sorted((bench.shared / "starts").read_text().split()) == ["1", "2"]
+    bench.clean()
+
+
+ABSENT = """\
+    executor box {
+        backend = docker
+        host    = "unix:///run/no-engine.sock"
+    }
+    model nobody {
+        endpoint = "http://127.0.0.1:9/v1"
+        name     = "nobody"
+    }
+    benchmark boxed {
+        harness = command
+        image   = "acme/boxed:1"
+        run     = "true"
+    }
+    benchmark plain {
+        harness = command
+        run     = 'echo "{\\"accuracy\\": 1.0}" > "$EVALMAKE_OUT/scores.json"'
+    }
+    eval there {
+        model     = nobody
+        benchmark = boxed
+        executor  = box
+    }
+    eval here {
+        model     = nobody
+        benchmark = plain
+    }
+"""
+
+
+def test_engine_that_is_absent(tmp_path: Path) -> None:
+    """It is asked a few times, and the message says that it is not there; the rest is done."""
+    bench = Bench(tmp_path)
+    bench.evalfile(ABSENT)
+    ended = bench.run("-k")
+
+    why = "executor box: cannot reach the engine at unix:///run/no-engine.sock: no such file or directory"
+    assert ended.status == 2
+    assert f"{why}; waiting for it" in ended.err
+    assert f"error: there could not be started: {why} [job-failed]" in ended.err
+    assert bench.scores() == {"here": [1.0]}
+    bench.clean()

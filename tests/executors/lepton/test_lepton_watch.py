@@ -1,0 +1,60 @@
+"""What the thread beside makes of a Lepton that is away, or that says what nobody expects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evalmake.executors.lepton import LeptonExecutor
+from evalmake.executors.lepton.creation import Out
+from evalmake.plugin_api.executor import JobState, Phase
+from tests.support.daemons import until
+
+
+class Broken:
+    """An API of which every question fails in one way."""
+
+    key = "0123456789ab"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __getattr__(self, name: str) -> object:
+        """Whatever is asked."""
+
+        def ask(*words: object, **more: object) -> object:
+            raise self.error
+
+        return ask
+
+
+def executor_on(api: Broken, root: Path) -> LeptonExecutor:
+    """An executor that asks that."""
+    executor = LeptonExecutor("far", LeptonExecutor.Settings(), root)
+    executor.watch.api = api  # type: ignore[assignment]
+    return executor
+
+
+def test_away_is_no_end(tmp_path: Path) -> None:
+    """While nobody answers, a job is neither ended nor fetched."""
+    executor = executor_on(Broken(ConnectionError("cannot reach it")), tmp_path)
+    with pytest.raises(ConnectionError, match="cannot reach it"):
+        executor.cancel("job.1")
+    with pytest.raises(ConnectionError, match="cannot reach it"):
+        executor.fetch("job.1", tmp_path / "job.1")
+    executor.close()
+
+
+def test_broken_thread(tmp_path: Path) -> None:
+    """Whatever goes wrong in the thread is told, and keeps nobody waiting."""
+    executor = executor_on(Broken(ValueError("spoilt")), tmp_path)
+    watch = executor.watch
+    watch._known = True
+    watch._out["job.1"] = Out("one", False, ())
+    watch._states["job.1"] = JobState(Phase.RUNNING)
+    until(lambda: executor.poll("job.1").phase is Phase.UNREACHABLE)
+    assert "spoilt" in executor.poll("job.1").detail
+    with pytest.raises(ConnectionError, match="spoilt"):
+        executor.cancel("job.1")
+    executor.close()

@@ -1,0 +1,61 @@
+"""Workspaces whose jobs run on a cluster; whatever a failed test leaves running is ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.executors.slurm.clustered import Clustered, far_python
+from tests.support.slurm_cluster import Cluster
+from tests.support.ssh_login import Login
+from tests.support.workspaces import kill, started_in
+
+
+@pytest.fixture(scope="session")
+def python(cluster: Cluster) -> Path:
+    """A Python that a user of the cluster may run, and that has evalmake."""
+    return far_python(cluster.folder / "python")
+
+
+def given_up(made: Clustered, folder: Path) -> None:
+    """End all that a workspace still has running."""
+    for process in made.started:
+        if process.poll() is None:
+            kill(process.pid)
+            process.communicate()
+    made.sweep()
+    for pid in started_in(folder):
+        kill(pid)
+
+
+@pytest.fixture
+def near(tmp_path: Path, cluster: Cluster) -> Iterator[Clustered]:
+    """A workspace that the nodes see."""
+    made = Clustered(tmp_path / "work", cluster)
+    yield made
+    given_up(made, tmp_path)
+
+
+@pytest.fixture
+def accounted(tmp_path: Path, accounting_cluster: Cluster) -> Iterator[Clustered]:
+    """A workspace that the nodes see, on a cluster with accounting."""
+    made = Clustered(tmp_path / "work", accounting_cluster)
+    yield made
+    given_up(made, tmp_path)
+
+
+@pytest.fixture
+def far(tmp_path: Path, cluster: Cluster, login: Login, python: Path) -> Iterator[Clustered]:
+    """A workspace that the nodes do not see."""
+    made = Clustered(tmp_path / "far", cluster, login, python)
+    yield made
+    given_up(made, tmp_path)
+
+
+@pytest.fixture(params=["near", "far"])
+def either(request: pytest.FixtureRequest) -> Clustered:
+    """A workspace that the nodes see, and one that they do not."""
+    made: Clustered = request.getfixturevalue(request.param)
+    return made

@@ -1,0 +1,277 @@
+"""One allocation for a server and the evaluations that ask it: what is said of them is as with jobs of their own."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.executors.slurm.clustered import Clustered
+from tests.executors.slurm.trials import NOBODY, Trial, trial
+from tests.support.daemons import until
+from tests.support.slurm_cluster import Cluster
+from tests.support.ssh_login import Login
+from tests.support.workspaces import SCORE, SUMS, Bench, end
+
+COLOCATED = "colocate = true"
+SERVED = """\
+deployment server {
+    engine    = mock
+    args      = { skill = 0.6 }
+    executor  = cluster
+    resources = { cpus = 3, memory = 2GiB }
+}
+model served { deployment = server }
+"""
+ASKED = """\
+eval asked {
+    model     = served
+    benchmark = sums
+    seed      in 1..6
+    limit     = 8
+    executor  = cluster
+}
+"""
+PROCESS = "executor cluster { backend = process }\n"
+
+
+def by_process(bench: Clustered) -> dict[str, list[float | None]]:
+    """The scores when processes of this host serve and ask."""
+    other = Bench(bench.root / "other", bench.env)
+    other.root.mkdir()
+    other.sums(8)
+    other.evalfile(PROCESS, SERVED, ASKED, SUMS)
+    ended = other.run()
+    assert ended.status == 0, ended.text
+    return other.scores()
+
+
+def test_colocated(either: Clustered) -> None:
+    """Evaluations run in the server's allocation: one sbatch, the scores of processes, nothing left."""
+    either.sums(8)
+    either.evalfile(either.executor(COLOCATED), SERVED, ASKED, SUMS)
+    ended = either.run("-v")
+    assert ended.status == 0, ended.text
+    assert either.sbatches() == 1
+    assert len(either.scores()) == 6
+    assert either.scores() == by_process(either)
+    attempts = either.attempts()
+    assert len({attempt.facts["slurm-job"] for attempt in attempts}) == 1
+    assert {attempt.usage["requests"] for attempt in attempts} == {8}
+    assert "listening on http://" in either.run("logs", "server").out
+
+    either.clean()
+    assert "nothing to do" in either.run().out
+
+
+CELLS = 6
+DEPLOYMENT = """\
+deployment server {
+    engine    = mock
+    executor  = cluster
+    env       = { OF_THE_SERVER = "yes" }
+    replicas  = REPLICAS
+    resources = { cpus = 3, memory = 2GiB }
+}
+"""
+SLOW = "sleep 0.$EVALMAKE_SEED\n"
+HALVES = {f"tried/{at}": [0.5] for at in range(1, CELLS + 1)}
+
+
+def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0) -> None:
+    """Let its cells run a script in the allocation of the server that they might ask.
+
+    They are no part of that: its variables are not theirs.
+    """
+    work.cells(CELLS, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
+    work.edit(f'endpoint = "{NOBODY}"\n    name     = "nobody"', "deployment = server")
+    work.edit("    slots   = SLOTS\n", f"    slots = {slots}\n" if slots else "")
+    with (work.root / "Evalfile").open("a") as file:
+        file.write(DEPLOYMENT.replace("REPLICAS", str(replicas)))
+
+
+@pytest.fixture
+def here(cluster: Cluster) -> Iterator[Trial]:
+    """A workspace that the nodes see."""
+    with trial(cluster) as made:
+        yield made
+
+
+@pytest.fixture(params=["near", "far"])
+def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Trial]:
+    """A workspace on a host that the nodes see, and by a login node."""
+    login: Login | None = None
+    if request.param == "far":
+        login = request.getfixturevalue("login")
+    with trial(cluster, login) as made:
+        yield made
+
+
+def held(work: Trial) -> str:
+    """What holds a script until the file `go` is there."""
+    return f"until test -e {work.open}/go; do sleep 0.05; done\n"
+
+
+def done(work: Trial) -> None:
+    """Assert that the next build ends with each cell's score, each run once, nothing left."""
+    ended = work.run()
+    assert ended.status == 0, ended.text
+    assert work.scores() == HALVES
+    assert work.begun() == Counter(range(1, CELLS + 1))
+    assert Counter(one.status for one in work.attempts()) == {"succeeded": CELLS}
+    work.clean()
+
+
+def test_killed_at_any_moment(work: Trial) -> None:
+    """However often builds are killed, each evaluation runs once, and the allocation is not left."""
+    colocated(work)
+    moments = random.Random(20261124)
+    kills, least = 0, 12 if work.login is None else 5
+    while kills < least:
+        process = work.start()
+        try:
+            process.wait(moments.uniform(0.5, 6))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+        else:
+            assert end(process).status == 0
+            done(work)
+            work.forget()
+    done(work)
+
+
+def test_allocation_cancelled(work: Trial) -> None:
+    """What runs in an allocation that ends is run again in the next one, which costs no retries."""
+    colocated(work, held(work) + SCORE)
+    process = work.start()
+    until(lambda: work.begun().total() == 3, work.jobs)
+    [first] = work.jobs()
+    work.cluster.scancel(first)
+    until(lambda: work.jobs("RUNNING") not in ([], [first]), work.jobs)
+    (work.open / "go").touch()
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    assert work.scores() == HALVES
+    lost = [one.detail for one in work.attempts() if one.status != "succeeded"]
+    assert len(lost) == CELLS
+    assert all(one.startswith("ended with the job of its server: CANCELLED") for one in lost), lost
+    work.clean()
+
+
+def test_cancel(here: Trial) -> None:
+    """One target is ended by its name, running or waiting; the others and their server go on."""
+    here.cluster.wrappers.forget()
+    colocated(here, held(here) + SCORE)
+    process = here.start()
+    until(lambda: here.begun().total() == 3, here.jobs)
+    process.kill()
+    process.communicate()
+    first = min(here.begun())
+    assert here.run("cancel", f"tried/{first}").out == f"cancelled tried/{first} on cluster\n"
+    until(lambda: here.begun().total() == 4, here.jobs)
+    last = (set(range(1, CELLS + 1)) - set(here.begun())).pop()
+    assert here.run("cancel", f"tried/{last}").out == f"cancelled tried/{last} on cluster\n"
+    listed = here.run("status").out
+    assert listed.count("cluster  running") == 4  # three evaluations, their server
+    assert listed.count("waits for its turn beside its server") == 1
+    (here.open / "go").touch()
+    ended = here.run()
+    assert ended.status == 0, ended.text
+    assert here.scores() == HALVES
+    assert here.begun() == Counter(range(1, CELLS + 1)) + Counter([first])
+    assert len(here.cluster.wrappers.calls("sbatch")) == 1
+    here.clean()
+
+
+def test_ended_while_away(work: Trial) -> None:
+    """Of an allocation that ended while no evalmake ran, what was done is collected, the rest is run again."""
+    colocated(work, f"test $EVALMAKE_SEED -le 2 || {held(work)}{SCORE}")
+    process = work.start()
+    until(lambda: work.begun().total() == 5, work.jobs)
+    process.kill()
+    process.communicate()
+    work.cluster.scancel(*work.jobs())
+    until(lambda: not work.jobs(), work.jobs)
+    (work.open / "go").touch()
+    ended = work.run()
+    assert ended.status == 0, ended.text
+    assert work.scores() == HALVES
+    assert [work.begun()[seed] for seed in (1, 2)] == [1, 1]
+    work.clean()
+
+
+ASKING = """\
+import json, os, time, urllib.request
+for at in range(5):
+    body = {"model": "m", "messages": [{"role": "user", "content": f"What is 1 + {at}?"}]}
+    head = {"Authorization": "Bearer " + os.environ["EVALMAKE_API_KEY"], "Content-Type": "application/json"}
+    url = os.environ["EVALMAKE_MODEL_URL"] + "/chat/completions"
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), head)).read()
+    if at == 2 and not os.path.exists("OPEN/stayed"):
+        open("OPEN/stayed", "w").close()
+        time.sleep(600)
+"""
+
+
+def test_time_limit(here: Trial) -> None:
+    """An evaluation whose allocation's time is over goes on in the next one from what it was answered."""
+    (here.root / "ask.py").write_text(ASKING.replace("OPEN", str(here.open)))
+    colocated(here, f"python3 data/ask.py || exit\n{SCORE}")
+    here.edit('file("job.sh")', 'glob("*.[sp]*")')
+    here.edit("1..6", "1..1")
+    process = here.start()
+    until((here.open / "stayed").exists, here.jobs)
+    here.cluster.expire(*here.jobs())
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    first, last = sorted(here.attempts(), key=lambda one: one.attempt)
+    assert first.detail.startswith("ended with the job of its server: TIMEOUT: it reached its time limit")
+    assert (last.usage["requests"], last.usage["cached"]) == (5, 3)
+    here.clean()
+
+
+def test_replicas(here: Trial) -> None:
+    """The servers of a deployment that are ready take turns."""
+    colocated(here, held(here) + SCORE, replicas=2)
+    process = here.start()
+    until(lambda: here.begun().total() > 0, here.jobs)  # maybe before the second is ready
+    until(lambda: len(ports(here)) == 2, here.jobs)
+    process.kill()
+    process.communicate()
+    here.edit("1..6", "1..12")
+    (here.open / "go").touch()
+    ended = here.run()
+    assert ended.status == 0, ended.text
+    assert here.begun() == Counter(range(1, 13))
+    assert len({one.facts["slurm-job"] for one in here.attempts()}) == 2
+    here.clean()
+
+
+def ports(work: Trial) -> list[Path]:
+    """Those of its servers that listen."""
+    return list((work.root / ".evalmake" / "work").glob("*.s*/port"))
+
+
+def test_begun_without(here: Trial) -> None:
+    """A server that an earlier build began without `colocate` is asked by jobs of their own."""
+    here.cluster.wrappers.forget()
+    colocated(here, held(here) + SCORE)
+    here.edit("colocate = true", "colocate = false")
+    process = here.start()
+    until(lambda: here.begun().total() == CELLS, here.jobs)
+    process.kill()
+    process.communicate()
+    here.edit("colocate = false", "colocate = true")
+    here.edit("1..6", "1..7")
+    (here.open / "go").touch()
+    ended = here.run()
+    assert ended.status == 0, ended.text
+    assert here.begun() == Counter(range(1, CELLS + 2))
+    assert len(here.cluster.wrappers.calls("sbatch")) == 3
+    here.clean()

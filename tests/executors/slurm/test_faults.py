@@ -1,0 +1,378 @@
+"""What goes wrong on a cluster, or on the way to it, ends in the right scores or the right message."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.executors.slurm.trials import Trial, trial
+from tests.support.daemons import needed, until
+from tests.support.docker_engine import listens
+from tests.support.mock_servers import mock_server, requests
+from tests.support.slurm_cluster import Cluster, cluster, lacking, no_cgroups
+from tests.support.ssh_login import Login
+from tests.support.workspaces import SCORE, end
+
+AWAY = float(os.environ.get("EVALMAKE_TEST_AWAY") or 0)
+"""Seconds for which a controller stays away once that is noticed."""
+GREEDY = "python3 -c 'import time; all = bytearray(400_000_000); time.sleep(600)'\n"
+ONCE = "mkdir {open}/once 2>/dev/null && exec sleep 600\n"
+"""The first script that gets here stays."""
+ASK = """\
+import json, os, sys, time, urllib.request
+for at in range(int(sys.argv[1])):
+    body = {{"model": "m", "messages": [{{"role": "user", "content": f"What is 1 + {{at}}?"}}]}}
+    head = {{"Authorization": "Bearer " + os.environ["EVALMAKE_API_KEY"], "Content-Type": "application/json"}}
+    url = os.environ["EVALMAKE_MODEL_URL"] + "/chat/completions"
+    urllib.request.urlopen(urllib.request.Request(url, json.dumps(body).encode(), head)).read()
+    if at == 2 and not os.path.exists("{open}/second"):
+        open("{open}/second", "w").close()
+        time.sleep(600)
+"""
+
+
+@pytest.fixture
+def near(cluster: Cluster) -> Iterator[Trial]:
+    """A workspace that the nodes see."""
+    with trial(cluster) as made:
+        yield made
+
+
+@pytest.fixture
+def far(cluster: Cluster, login: Login) -> Iterator[Trial]:
+    """A workspace by a login node, whose connection is good again afterwards."""
+    with trial(cluster, login) as made:
+        yield made
+        login.proxy.flow()
+
+
+def running(work: Trial, count: int) -> list[str]:
+    """Wait until the scripts of so many jobs have begun; the jobs that run."""
+    until(lambda: len(work.begun()) >= count, work.jobs)
+    return work.jobs("RUNNING")
+
+
+def go(work: Trial) -> str:
+    """What holds a script until `let_go`."""
+    return f"until test -e {work.open}/go; do sleep 0.05; done\n"
+
+
+def let_go(work: Trial) -> None:
+    """Let scripts end."""
+    (work.open / "go").touch()
+
+
+def halves(work: Trial, count: int) -> None:
+    """Assert that each cell has its score."""
+    assert work.scores() == {name: [0.5] for name in [f"tried/{at}" for at in range(1, count + 1)] if count > 1} | (
+        {"tried/1": [0.5]} if count == 1 else {}
+    )
+
+
+def test_cancelled_by_hand(near: Trial) -> None:
+    """A running job that somebody cancels has failed by that; of one that waited nothing may be left to tell.
+
+    Slurm forgets at once a job of an array that never began, where it keeps no accounts.
+    """
+    near.cells(4, go(near) + SCORE, memory=3000)
+    process = near.start()
+    running(near, 2)
+    near.cluster.scancel(f"{near.array()}_0", f"{near.array()}_3")
+    let_go(near)
+    ended = end(process)
+    assert ended.status == 2, ended.text
+    assert "error: tried/1 failed: CANCELLED: somebody ended it in Slurm" in ended.err
+    gone = "it is gone from Slurm's queue, and its folder does not say how it ended"
+    assert f"error: tried/4 failed: {gone}" in ended.err or ended.err.count("CANCELLED") > 1
+    assert sorted(near.scores()) == ["tried/2", "tried/3"]
+    near.clean()
+
+
+def test_node_down(near: Trial) -> None:
+    """A job whose node is lost is run again, and that costs none of its retries."""
+    near.cells(2, go(near) + SCORE)
+    process = near.start()
+    first, _ = running(near, 2)
+    node = near.cluster.jobs()[first]["nodes"]
+    near.cluster.down(node)
+    until(lambda: near.jobs("NODE_FAIL"), near.cluster.jobs)
+    let_go(near)
+    try:
+        ended = end(process)
+    finally:
+        near.cluster.resume(node)
+    assert ended.status == 0, ended.text
+    halves(near, 2)
+    assert any("NODE_FAIL: its node failed" in one.detail for one in near.attempts())
+    near.clean()
+
+
+def test_time_limit(near: Trial, tmp_path: Path) -> None:
+    """A job whose time is over goes on, in its next try, from what it was answered."""
+    (near.root / "ask.py").write_text(ASK.format(open=near.open))
+    with mock_server({}, tmp_path / "port") as url:
+        near.cells(1, "python3 ../ask.py 5 || exit\n" + SCORE, retries=1, url=f"{url}/v1")
+        near.edit('file("job.sh")', 'glob("*.[sp]*")')
+        near.job((near.root / "job.sh").read_text().replace("../ask.py", "data/ask.py"))
+        process = near.start()
+        until((near.open / "second").exists)
+        near.cluster.expire(running(near, 1)[0])
+        ended = end(process)
+        assert ended.status == 0, ended.text
+        assert requests(url) == 5
+    first, last = sorted(near.attempts(), key=lambda one: one.attempt)
+    assert first.detail.startswith("TIMEOUT: it reached its time limit")
+    assert last.usage["cached"] == 3
+    near.clean()
+
+
+def test_memory(near: Trial) -> None:
+    """A job that takes more memory than it may fails, and is told what to raise."""
+    near.cells(1, GREEDY)
+    ended = near.run()
+    assert ended.status == 2
+    assert "OUT_OF_MEMORY: it ran out of memory: raise `resources.memory`" in ended.text
+    near.clean()
+
+
+def test_memory_by_the_kernel() -> None:
+    """Where the kernel ends it, that is told, too."""
+    needed("Slurm", lacking())
+    needed("memory cgroups", no_cgroups())
+    with cluster(nodes=1, cgroups=True) as watched, trial(watched) as work:
+        work.cells(1, GREEDY)
+        ended = work.run()
+        assert "OUT_OF_MEMORY: it ran out of memory" in ended.text
+        work.clean()
+
+
+def test_controller_away() -> None:
+    """While the controller is away jobs go on and are waited for; that is said once, and its end."""
+    needed("Slurm", lacking())
+    with cluster(nodes=1) as fresh, trial(fresh) as work:
+        work.cells(3, go(work) + SCORE)
+        process = work.start()
+        running(work, 3)
+        fresh.stop_controller()
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        while "waiting for it" not in said:
+            said = process.stderr.readline()
+            assert said
+        let_go(work)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(AWAY)
+        fresh.start_controller()
+        ended = end(process)
+        assert ended.status == 0, ended.text
+        assert "waiting for it" not in ended.err
+        assert ended.err.count("reached again") == 1
+        assert set(work.begun().values()) == {1}
+        halves(work, 3)
+        work.clean()
+
+
+def test_refused(near: Trial) -> None:
+    """What sbatch refuses fails with sbatch's words, without another try."""
+    near.cells(2, SCORE, more='partition = "nowhere"')
+    near.cluster.wrappers.forget()
+    ended = near.run()
+    assert ended.status == 2
+    assert "Invalid partition name specified" in ended.text
+    assert len(near.cluster.wrappers.calls("sbatch")) == 1
+    near.clean()
+
+
+def test_job_limit() -> None:
+    """Jobs beyond what a user may submit wait until others have ended."""
+    needed("Slurm", lacking())
+    with cluster(accounting=True, nodes=1, AccountingStorageEnforce="limits,qos") as strict:
+        for one in (("account", "all"), ("user", "root", "account=all")):
+            strict.run("sacctmgr", "-i", "add", *one)
+        strict.run("sacctmgr", "-i", "modify", "qos", "normal", "set", "MaxSubmitJobsPerUser=2")
+        with trial(strict) as work:
+            work.cells(5, SCORE, more="array = 1")
+            ended = work.run()
+            assert ended.status == 0, ended.text
+            halves(work, 5)
+            assert set(work.begun().values()) == {1}
+            work.clean()
+
+
+def test_squeue_fails(near: Trial) -> None:
+    """While squeue fails nothing is taken for lost."""
+    near.cells(2, go(near) + SCORE)
+    process = near.start()
+    running(near, 2)
+    with near.cluster.wrappers.failing("squeue", "slurm_load_jobs error: Socket timed out"):
+        let_go(near)
+        before = len(near.cluster.wrappers.calls("squeue"))
+        until(lambda: len(near.cluster.wrappers.calls("squeue")) >= before + 2)
+        assert process.poll() is None
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    assert (ended.err.count("waiting for it"), ended.err.count("reached again")) == (1, 1)
+    halves(near, 2)
+    near.clean()
+
+
+def forget_all(hasty: Cluster) -> None:
+    """Let the controller lose its memory, which holds every job for as long as it likes."""
+    until(lambda: all("RUNNING" not in one["job_state"] for one in hasty.jobs().values()))
+    hasty.stop_controller()
+    shutil.rmtree(hasty.folder / "state")
+    (hasty.folder / "state").mkdir()
+    hasty.start_controller()
+    until(lambda: hasty.state("n1") == "idle", lambda: hasty.state("n1"))
+    assert not hasty.jobs()
+
+
+@pytest.mark.parametrize("accounting", [False, True])
+def test_forgotten_by_squeue(accounting: bool) -> None:
+    """A job that squeue shows no more is told by its folder; else by accounting, or it is run again."""
+    needed("Slurm", lacking())
+    with cluster(nodes=1, accounting=accounting, MinJobAge="3") as hasty, trial(hasty) as work:
+        stays = f"test $EVALMAKE_SEED = 1 && {ONCE.format(open=work.open)}"
+        work.cells(2, stays + SCORE)
+        assert end(work.start("--detach")).status == 0
+        running(work, 2)
+        until(lambda: len(work.jobs()) == 1, hasty.jobs)
+        hasty.scancel(f"{work.array()}_0")
+        if accounting:
+            until(lambda: not hasty.jobs(), hasty.jobs)
+        else:
+            forget_all(hasty)
+        ended = work.run()
+        [first] = [one for one in work.attempts() if (one.name, one.attempt) == ("tried/1", 1)]
+        if accounting:
+            assert "CANCELLED: somebody ended it in Slurm" in first.detail, ended.text
+            assert work.scores() == {"tried/2": [0.5]}
+        else:
+            assert first.detail.startswith("it is gone from Slurm's queue"), ended.text
+            halves(work, 2)
+        assert work.begun()[2] == 1
+        work.clean()
+
+
+def test_accounting_away(accounting_cluster: Cluster) -> None:
+    """Without its accounting for a while a cluster runs jobs as ever."""
+    assert accounting_cluster.accounting is not None
+    slurmdbd, port = (
+        accounting_cluster.accounting.slurmdbd,
+        accounting_cluster.accounting.port,
+    )
+    with trial(accounting_cluster) as work:
+        work.cells(2, SCORE)
+        slurmdbd.stop()
+        try:
+            ended = work.run()
+        finally:
+            slurmdbd.start(lambda: listens(port))
+        assert ended.status == 0, ended.text
+        halves(work, 2)
+        work.clean()
+
+
+def test_ssh_cut_in_a_copy(far: Trial) -> None:
+    """A connection that breaks while inputs, or outputs, are copied is made anew; nothing runs twice."""
+    assert far.login is not None
+    proxy = far.login.proxy
+    blob = far.root / "blob.dat"
+    blob.write_bytes(b"x" * 3_000_000)
+    far.cells(2, go(far) + f"head -c 2000000 /dev/urandom > $EVALMAKE_OUT/big\n{SCORE}")
+    far.edit('file("job.sh")', 'glob("*.[sd]*")')
+    proxy.rate = 1_000_000
+    process = far.start()
+    until(lambda: list(far.login.home.glob(".evalmake/jobs/*/inputs/.*")))  # type: ignore[union-attr]
+    proxy.cut()
+    proxy.flow()
+    running(far, 2)
+    proxy.rate = 500_000
+    let_go(far)
+    unpacked = far.root / ".evalmake" / "work" / "..brought.unpacked"
+    until(unpacked.exists)
+    proxy.cut()
+    proxy.flow()
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    halves(far, 2)
+    assert set(far.begun().values()) == {1}
+    far.clean()
+
+
+def test_ssh_refused(far: Trial) -> None:
+    """A login node that cannot be reached is told, and after some tries the evaluations have failed."""
+    assert far.login is not None
+    far.cells(1, SCORE)
+    far.login.proxy.refusing = True
+    ended = far.run()
+    assert ended.status == 2
+    assert "host login cannot be reached" in ended.text
+    far.login.proxy.flow()
+    assert far.run().status == 0
+    halves(far, 1)
+    far.clean()
+
+
+def test_ssh_refused_for_a_while(far: Trial) -> None:
+    """One that can be reached again soon is waited for."""
+    assert far.login is not None
+    far.cells(1, SCORE)
+    far.login.proxy.refusing = True
+    before = far.login.proxy.connections
+    process = far.start()
+    until(lambda: far.login.proxy.connections > before)  # type: ignore[union-attr]
+    far.login.proxy.flow()
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    halves(far, 1)
+    far.clean()
+
+
+def test_ssh_hangs(far: Trial) -> None:
+    """A connection that is silent for a while is waited for."""
+    assert far.login is not None
+    far.cells(2, go(far) + SCORE)
+    process = far.start()
+    running(far, 2)
+    far.login.proxy.hang()
+    let_go(far)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(5)
+    far.login.proxy.flow()
+    ended = end(process)
+    assert ended.status == 0, ended.text
+    halves(far, 2)
+    far.clean()
+
+
+def test_far_disk_full_at_copy(far: Trial) -> None:
+    """What does not fit on the disk there is refused with the words of that host; then it does fit."""
+    assert far.login is not None
+    (far.root / "blob.dat").write_bytes(b"x" * 3_000_000)
+    far.cells(1, SCORE, more=f'work = "{far.login.work}"')
+    far.edit('file("job.sh")', 'glob("*.[sd]*")')
+    with far.login.small("1m"):
+        ended = far.run()
+    assert ended.status == 2
+    assert "No space left on device" in ended.text
+    assert far.run().status == 0
+    halves(far, 1)
+    far.clean()
+
+
+def test_far_disk_full_in_a_job(far: Trial) -> None:
+    """A job that fills the disk there has failed, and its log says why."""
+    assert far.login is not None
+    far.cells(1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE, more=f'work = "{far.login.work}"')
+    with far.login.small("2m"):
+        ended = far.run()
+        assert ended.status == 2, ended.text
+    [attempt] = far.attempts()
+    assert attempt.status == "failed"
+    far.clean()

@@ -1,0 +1,116 @@
+"""Builds on a cluster that are killed, or run side by side: nothing is lost, and nothing runs twice."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.executors.slurm.trials import Trial, trial
+from tests.support.daemons import until
+from tests.support.slurm_cluster import Cluster
+from tests.support.ssh_login import Login
+from tests.support.workspaces import end
+
+CELLS, KILLS = 6, 30
+JOB = """\
+    sleep 0.$EVALMAKE_SEED
+    echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
+"""
+SCORES = {f"tried/{at}": [at / 10] for at in range(1, CELLS + 1)}
+
+
+@pytest.fixture(params=["near", "far"])
+def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Trial]:
+    """A workspace of some cells, on a host that the nodes see, and by a login node."""
+    login: Login | None = None
+    if request.param == "far":
+        login = request.getfixturevalue("login")
+    with trial(cluster, login) as made:
+        made.cells(CELLS, JOB)
+        yield made
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """End evalmake at once; what it asked of Slurm may be on its way."""
+    process.kill()
+    process.communicate()
+
+
+def done(work: Trial) -> None:
+    """Assert that the next build ends with each cell's score, each run once, nothing left."""
+    ended = work.run()
+    assert ended.status == 0, ended.text
+    assert work.scores() == SCORES
+    assert work.begun() == Counter(range(1, CELLS + 1))
+    assert Counter(one.status for one in work.attempts()) == {"succeeded": CELLS}
+    work.clean()
+
+
+@pytest.mark.timeout(600)  # a minute or so, where nobody else is busy
+def test_killed_at_any_moment(work: Trial) -> None:
+    """However often builds are killed, each job runs once."""
+    moments, kills = random.Random(20261124), 0
+    while kills < KILLS:
+        process = work.start()
+        try:
+            process.wait(moments.uniform(0.2, 3.0))
+        except subprocess.TimeoutExpired:
+            kill(process)
+            kills += 1
+        else:
+            assert end(process).status == 0
+            done(work)
+            work.forget()
+    done(work)
+
+
+def test_killed_after_sbatch(work: Trial) -> None:
+    """Where Slurm has taken the jobs and nobody heard of it, they are found again."""
+    wrappers = work.cluster.wrappers
+    wrappers.forget()
+    with wrappers.losing("sbatch", "sbatch: error: Socket timed out"), wrappers.slow("squeue", 600):
+        process = work.start()
+        until(lambda: work.jobs() or work.begun(), process.poll)
+        kill(process)
+    done(work)
+    assert len(wrappers.calls("sbatch")) == 1
+
+
+def test_killed_before_sbatch(work: Trial) -> None:
+    """Where sbatch is still on its way when the next build has begun, what both submit runs once."""
+    wrappers = work.cluster.wrappers
+    wrappers.forget()
+    with wrappers.slow("sbatch", 600):
+        process = work.start()
+        until(lambda: len(wrappers.calls("sbatch")) == 1, process.poll)
+        kill(process)
+        later = work.start()
+        until(lambda: len(wrappers.calls("sbatch")) == 2, later.poll)
+    ended = end(later)
+    assert ended.status == 0, ended.text
+    done(work)
+
+
+def test_reply_lost(work: Trial) -> None:
+    """Where the reply of sbatch is lost, the build that heard so goes on with the jobs, once each."""
+    wrappers = work.cluster.wrappers
+    with wrappers.losing("sbatch", "sbatch: error: Unable to contact slurm controller"):
+        ended = work.run()
+    assert ended.status == 0, ended.text
+    done(work)
+
+
+def test_two_at_once(work: Trial) -> None:
+    """A second build waits for the first, and has nothing to do."""
+    first = work.start()
+    until(work.jobs)
+    second = work.start()
+    told, late = end(first), end(second)
+    assert (told.status, late.status) == (0, 0), told.text + late.text
+    assert "waiting for another evalmake to finish" in late.err
+    assert f"nothing to do: {CELLS} evaluations up to date" in late.out
+    done(work)

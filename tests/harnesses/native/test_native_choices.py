@@ -1,0 +1,105 @@
+"""Multiple choice: the right option, and the chosen one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalmake.harnesses.native.answer_letter import LETTERS, chosen_option, right_option
+
+CITIES = ("London", "Paris", "New York", "York")
+
+
+@pytest.mark.parametrize(
+    ("reply", "index"),
+    [
+        ("B", 1),
+        ("b", 1),
+        ("(B)", 1),
+        ("B.", 1),
+        ("**B**", 1),
+        ("B) Paris", 1),
+        ("B: Paris", 1),
+        ("B Paris", 1),
+        ("Answer: B", 1),
+        ("Answer: (b)", 1),
+        ("answer is **B**.", 1),
+        ("The answer is B because it is.", 1),
+        ("The correct answer is (B) Paris.", 1),
+        ("The answer is:\n\nB", 1),
+        (r"The final answer is $\boxed{B}$", 1),
+        (r"\boxed{\text{B}}", 1),
+        ("Option B", 1),
+        ("A is wrong, C is wrong. Answer: B", 1),
+        ("Answer: A? No. Final answer: B", 1),
+        ("Paris", 1),
+        ("paris.", 1),
+        ("The answer is Paris.", 1),
+        ("The answer is New York.", 2),
+        ("It must be Paris, I think", 1),
+        ("I thought for a while.\nB", 1),
+        ("First (A), no: (B)", 1),
+        ("So it is B", 1),
+        ("The answer is A.", 0),
+        ("A dog cannot tell", None),
+        ("The answer is a mystery", None),
+        ("E", None),
+        ("", None),
+        ("I do not know", None),
+        ("London or Paris", None),
+        ("B or C", None),
+    ],
+)
+def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
+    """Letters and texts are found in whatever a model wraps around them, and no more than one."""
+    assert chosen_option(reply, CITIES) == index
+
+
+@pytest.mark.parametrize(
+    ("target", "raw", "index"),
+    [
+        ("Paris", CITIES, 1),
+        (" Paris ", CITIES, 1),
+        ("b", CITIES, 1),
+        ("C", CITIES, 2),
+        (3, CITIES, 3),
+        ("3", CITIES, 3),
+        ("2", ("1", "2", "3"), 1),
+        (2, (1, 2, 3), 1),
+        (4, ("3", "4"), 1),
+        ("A", ("B", "A"), 1),
+        ("E", CITIES, None),
+        (4, CITIES, None),
+        (-1, CITIES, None),
+        (None, CITIES, None),
+        (True, CITIES, None),
+    ],
+)
+def test_the_right_option_is_resolved(target: object, raw: Any, index: int | None) -> None:
+    """A target is an option's text before it is a letter or an index."""
+    assert right_option(target, raw, [str(one) for one in raw]) == index
+
+
+def test_a_number_that_could_be_either_is_refused() -> None:
+    """A number that is one option's index and another's text is an error, not a guess."""
+    with pytest.raises(ValueError, match="and also the text of option 3"):
+        right_option(1, ["2", "5", "0", "1"], ["2", "5", "0", "1"])
+
+
+@given(
+    st.integers(0, 9),
+    st.sampled_from(["{}", "({})", "Answer: {}", "{}.", "**{}**", "the answer is ({})."]),
+)
+def test_every_letter_of_ten_is_found(index: int, form: str) -> None:
+    """The usual forms work for every letter, also for A and I, which are words."""
+    options = [f"option number {number}" for number in range(10)]
+    assert chosen_option(form.format(LETTERS[index]), options) == index
+
+
+@given(st.text(), st.lists(st.text(), min_size=2, max_size=5))
+def test_no_reply_breaks_the_search(reply: str, options: list[str]) -> None:
+    """The result is always an index of an option, or none."""
+    assert chosen_option(reply, options) in {None, *range(len(options))}

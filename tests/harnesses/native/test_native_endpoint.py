@@ -1,0 +1,141 @@
+"""Endpoint trouble: what errs a sample, and what ends the run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.harnesses.native.harness_bench import HANG_UP, Body, Native, Raw, Reply, completion, questions, refusal
+
+HTML = "<!doctype html><title>Sign in</title>"
+ADDRESS = "http://model/v1/chat/completions"
+
+
+def gateway(status: int, message: str) -> Raw:
+    """A reply of the gateway's own."""
+    error = {"message": message, "type": "evalmake_gateway", "code": None}
+    return refusal(status, json.dumps({"error": error}))
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (refusal(503, "busy"), "HTTP 503: busy"),
+        (refusal(429), 'HTTP 429: {"error": "no"}'),
+        (refusal(401, '{"error": "no such key"}'), 'HTTP 401: {"error": "no such key"}'),
+        (refusal(400, "bad  \n parameter"), "HTTP 400: bad parameter"),
+        (refusal(400, "x" * 300), "HTTP 400: " + "x" * 200),
+        (refusal(422, ""), "HTTP 422: (empty)"),
+        (refusal(400, '{"error": {"type": "other"}}'), 'HTTP 400: {"error": {"type": "other"}}'),
+        (gateway(502, f"{ADDRESS}: cannot connect"), f"{ADDRESS}: cannot connect"),
+        (gateway(504, f"{ADDRESS}: nothing came"), f"{ADDRESS}: nothing came"),
+        (Raw(text='{"choices": [{"mess'), 'the reply is not JSON: {"choices": [{"mess'),
+        (Raw(text=HTML, kind="text/html"), f"the reply is not JSON: {HTML}"),
+        ({"object": "error"}, 'a reply without choices: {"object": "error"}'),
+        (Raw(text="[]"), "a reply without choices: []"),
+        (completion(None), "null content"),
+        (completion(None, reasoning_content=""), "null content"),
+    ],
+)
+def test_trouble_errs_the_sample(native: Native, reply: Reply, error: str) -> None:
+    """A sample without an answer is errored, never zero nor asked again; the run is partial."""
+    native.server.answer = lambda body: reply if body["messages"][0]["content"] == "n1" else "x"
+    run = native(questions(3))
+    assert run.status == 4
+    assert run.err == (f"error: 2 of 3 samples were scored, and 100% must be; the most common reason (1): {error}\n")
+    assert (run.samples[1]["error"], run.samples[1]["scores"]) == (error, {})
+    assert run.scores["status"] == "partial"
+    assert run.headline["value"] == 0
+    assert (run.headline["scored"], run.headline["unscored"]) == (2, 1)
+    assert (run.scores["usage"]["errors"], run.scores["usage"]["requests"]) == (1, 3)
+    assert len(native.server.bodies) == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "text"),
+    [
+        (completion(""), ""),
+        (completion("", "length"), ""),
+        (completion(None, "length", reasoning_content="hm"), ""),
+        (completion(None, refusal="I will not"), "I will not"),
+        ({"choices": [{"message": {"content": [{"type": "text", "text": "42"}]}}]}, "42"),
+    ],
+)
+def test_odd_replies_are_still_the_models(native: Native, reply: Body, text: str) -> None:
+    """An empty text, a refusal and mere reasoning are answers of the model, right or wrong."""
+    native.server.answer = lambda body: reply
+    run = native()
+    assert run.status == 0, run.err
+    assert run.samples[0]["reply"] == text
+    assert run.headline["value"] == float(text == "42")
+    truncated = reply["choices"][0].get("finish_reason") == "length"
+    assert run.scores["usage"]["truncated"] == truncated
+
+
+def test_coverage_tolerates_errors(native: Native) -> None:
+    """A run that covers enough succeeds; its errors are told apart."""
+    native.server.answer = lambda body: refusal(400) if body["messages"][0]["content"] == "n1" else "0"
+    run = native(questions(4), coverage=0.75)
+    assert run.status == 0, run.err
+    assert run.out == "accuracy 0.3333 +/- 0.3333 (3 of 4 scored)\n"
+    assert run.scores["status"] == "success"
+
+
+ABORTS = [
+    (refusal(404, "no such model"), "HTTP 404: no such model"),
+    (refusal(307, "", Location="https://x/"), "HTTP 307: (empty)"),
+    (
+        gateway(400, f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
+        f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key",
+    ),
+    (gateway(401, "the token is not this evaluation's"), "the token is not this evaluation's"),
+]
+
+
+@pytest.mark.parametrize(("reply", "message"), ABORTS)
+def test_a_useless_endpoint_ends_the_run(native: Native, reply: Reply, message: str) -> None:
+    """A missing model or route, and the gateway's word, end the run at once, status 3."""
+    native.server.answer = lambda body: reply
+    native.env["EVALMAKE_CONCURRENCY"] = "2"
+    run = native(questions(50))
+    assert (run.status, run.err) == (3, f"error: {message}\n")
+    assert len(native.server.bodies) <= 2
+    assert run.scores["status"] == "failed"
+    assert run.headline["value"] is None
+
+
+def test_nobody_there_ends_the_run(native: Native, unused_tcp_port: int) -> None:
+    """A refused connection ends the run: whoever listened is gone."""
+    native.env["EVALMAKE_MODEL_URL"] = f"http://127.0.0.1:{unused_tcp_port}/v1"
+    run = native(questions(50))
+    assert run.status == 3
+    assert run.err == "error: EVALMAKE_MODEL_URL: cannot connect: Connection refused\n"
+
+
+def test_a_broken_connection_ends_the_run(native: Native) -> None:
+    """So does a server that goes away while it is asked."""
+    native.env["EVALMAKE_CONCURRENCY"] = "2"
+    native.server.answer = lambda body: HANG_UP
+    run = native(questions(50))
+    assert (run.status, run.err) == (3, "error: EVALMAKE_MODEL_URL: the connection broke\n")
+    assert len(native.server.bodies) <= 2
+
+
+def test_an_endpoint_that_only_fails(native: Native) -> None:
+    """Where nothing is answered and no gateway ends the run, there is an error and no score."""
+    native.server.answer = lambda body: refusal(500, "oh")
+    run = native(questions(30), coverage=0)
+    assert run.status == 4
+    assert run.err.endswith("; the most common reason (30): HTTP 500: oh\n")
+    assert run.scores["status"] == "failed"
+    assert run.headline["value"] is None
+
+
+def test_a_key_that_the_server_repeats_is_hidden(native: Native) -> None:
+    """Servers quote the key that they refuse; neither message nor sample may."""
+    native.env["EVALMAKE_API_KEY"] = "sk-very-secret"
+    native.server.answer = lambda body: refusal(401, "bad key sk-very-secret")
+    run = native()
+    assert "bad key ***" in run.err
+    assert run.samples[0]["error"] == "HTTP 401: bad key ***"

@@ -1,0 +1,87 @@
+"""The judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harnesses.native.harness_bench import Body, Native, Reply, question, refusal
+
+
+@pytest.fixture
+def judged(native: Native) -> Native:
+    """The program with a judge behind the same server, told apart by its name."""
+    native.env |= {
+        "EVALMAKE_JUDGE_URL": native.server.url,
+        "EVALMAKE_JUDGE_NAME": "judge",
+        "EVALMAKE_JUDGE_API_KEY": "judge-key",
+        "EVALMAKE_JUDGE_PARAMS": '{"max_tokens": 99}',
+    }
+    return native
+
+
+def judging(*said: Reply) -> tuple[list[Body], object]:
+    """An answering function whose judge says these in turn, and the list of what it was asked."""
+    asked: list[Body] = []
+
+    def answer(body: Body) -> Reply:
+        if body["model"] == "model":
+            return "my reply"
+        asked.append(body)
+        return said[min(len(asked), len(said)) - 1]
+
+    return asked, answer
+
+
+def test_a_judge_grades(judged: Native) -> None:
+    """The judge sees question, answer, reply and rubric at temperature 0; its grade is the score."""
+    asked, judged.server.answer = judging("well\nGRADE: 0.5")  # type: ignore[assignment]
+    run = judged([{"q": "the question", "a": "the answer"}], scorer="judge", rubric="be kind")
+    assert run.status == 0, run.err
+    assert run.headline["value"] == 0.5
+    assert run.samples[0]["judge"] == "well\nGRADE: 0.5"
+    assert asked[0]["temperature"] == 0
+    assert asked[0]["max_tokens"] == 99
+    for part in ("the question", "the answer", "my reply", "be kind"):
+        assert part in question(asked[0])
+    assert judged.server.headers[-1]["Authorization"] == "Bearer judge-key"
+    assert run.scores["usage"]["requests"] == 1
+    assert run.scores["usage"]["judge"] == {"requests": 1, "tokens_in": 7, "tokens_out": 2}
+
+
+def test_an_unreadable_grade_is_asked_for_again(judged: Native) -> None:
+    """A judge that forgets its grade is asked once more, in the same conversation."""
+    asked, judged.server.answer = judging("hm", "GRADE: CORRECT")  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert run.headline["value"] == 1
+    assert [message["role"] for message in asked[1]["messages"]] == ["user", "assistant", "user"]
+
+
+def test_no_grade_is_unscored(judged: Native) -> None:
+    """Two unreadable grades leave the sample unscored, neither zero nor errored."""
+    asked, judged.server.answer = judging("hm")  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert run.status == 4
+    assert len(asked) == 2
+    assert (run.samples[0]["scores"], run.samples[0]["error"]) == ({}, None)
+
+
+def test_a_judge_that_fails_errs_the_sample(judged: Native) -> None:
+    """The judge's infrastructure trouble is the sample's error; the reply is kept."""
+    _, judged.server.answer = judging(refusal(503, "busy"))  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert run.status == 4
+    assert run.samples[0]["error"] == "judge: HTTP 503: busy"
+    assert run.samples[0]["reply"] == "my reply"
+
+
+def test_a_judge_that_is_not_there_ends_the_run(judged: Native) -> None:
+    """A judge that no request will reach ends the run, and the message says that it is the judge."""
+    _, judged.server.answer = judging(refusal(404, "no such model"))  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert (run.status, run.err) == (3, "error: judge: HTTP 404: no such model\n")
+
+
+def test_a_judge_must_be_there(native: Native) -> None:
+    """The scorer judge without a judge is the user's mistake."""
+    run = native(scorer="judge")
+    assert (run.status, run.err) == (2, "error: the scorer 'judge' needs EVALMAKE_JUDGE_URL\n")

@@ -1,0 +1,116 @@
+"""Numbers read from text."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalmake.harnesses.native.answer_number import equal, last_number
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("42", 42),
+        ("The answer is 42.", 42),
+        ("#### 1,234", 1234),
+        ("1,234,567.5 people", Fraction("1234567.5")),
+        ("1, 2, 3", 3),
+        ("1,2,3", 3),
+        ("-5", -5),
+        ("−5 degrees", -5),
+        ("x=-4", -4),
+        ("3-4", 4),
+        ("10-4=6", 6),
+        ("pages 3–5", 5),
+        ("$1,000", 1000),
+        ("-$5", -5),
+        ("$-5", -5),
+        ("$ 7", 7),
+        ("€3.50!", Fraction("3.5")),
+        ("50%", 50),
+        (r"50\%", 50),
+        ("3/4", Fraction(3, 4)),
+        ("2 1/2 hours", Fraction(5, 2)),
+        ("-1/2", Fraction(-1, 2)),
+        (r"\frac{3}{4}", Fraction(3, 4)),
+        (r"\boxed{\dfrac{1}{8}}", Fraction(1, 8)),
+        (r"\boxed{42}", 42),
+        ("1/0", 0),
+        ("12/05/2020", 2020),
+        ("1e5", 100000),
+        ("1.5E-3", Fraction("0.0015")),
+        ("6.02 × 10^23", Fraction("6.02e23")),
+        (r"3 \times 10^{-2}", Fraction("0.03")),
+        (".5", Fraction(1, 2)),
+        ("it is...5", 5),
+        ("**42**", 42),
+        ("_42_", 42),
+        ("5km", 5),
+        ("on the 3rd", 3),
+        ("7 of H2O", 7),
+        ("line one: 3\nline two: 8", 8),
+    ],
+)
+def test_the_last_number_is_read(text: str, value: Fraction) -> None:
+    """Every usual way to write a number is read, and the last of several counts."""
+    found = last_number(text)
+    assert found is not None
+    assert found.value == value
+
+
+@pytest.mark.parametrize("text", ["", "none", "H2O", "v", "9" * 5000])
+def test_no_number_is_none(text: str) -> None:
+    """A text without a number, or with an absurd one, has none."""
+    assert last_number(text) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("0.333333333", "1/3", True),
+        ("0.3333", "1/3", False),
+        ("1000000", "1000001", False),
+        ("1000000.0", "1000000", True),
+        ("50%", "0.5", True),
+        ("50%", "50", True),
+        ("50%", "0.5%", False),
+        ("5%", "0.5", False),
+        ("0", "0.0000001", False),
+        ("-2", "2", False),
+    ],
+)
+def test_equality(one: str, other: str, same: bool) -> None:
+    """Whole numbers agree exactly, others to six digits; a percent sign on one side is bridged."""
+    left, right = last_number(one), last_number(other)
+    assert left is not None
+    assert right is not None
+    assert equal(left, right) is same
+    assert equal(right, left) is same
+
+
+@given(st.integers(-(10**30), 10**30), st.sampled_from(["{}", "{:,}", "= {}.", "it is {} km"]))
+def test_any_integer_is_read_back(number: int, form: str) -> None:
+    """An integer is read exactly, with commas or without, whatever stands around it."""
+    found = last_number(form.format(number))
+    assert found is not None
+    assert found.value == number
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["{!r}", "{:.15e}"]))
+def test_any_float_is_read_back(number: float, form: str) -> None:
+    """A float's usual notations mean the same number."""
+    text = form.format(number)
+    found = last_number(text)
+    assert found is not None
+    assert found.value == Fraction(text)
+
+
+@given(st.text())
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Reading never fails, and a number that is found was in the text."""
+    found = last_number(text)
+    assert found is None or found.text in text

@@ -1,0 +1,139 @@
+"""Scorers, through the whole program: a question, a reply, a score."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalmake.harnesses.native.judge import grade
+from evalmake.harnesses.native.scorers import token_f1
+from tests.harnesses.native.harness_bench import Native
+
+COLOURS = {"choices": "{o}", "scorer": "choice"}
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "reply", "score", "found"),
+    [
+        ({"scorer": "exact"}, "Paris", " paris\n", 1, "paris"),
+        ({"scorer": "exact", "ignore_case": False}, "Paris", "paris", 0, "paris"),
+        ({"scorer": "exact"}, ["Paris", "Lutetia"], "Lutetia", 1, "Lutetia"),
+        ({"scorer": "exact"}, "Paris", "Paris.", 0, "Paris."),
+        ({"scorer": "exact"}, 4, "4", 1, "4"),
+        ({"scorer": "exact", "extract": r"<a>(.*?)</a>"}, "4", "so <a>4</a> it is", 1, "4"),
+        ({"scorer": "exact", "extract": r"<a>(.*?)</a>"}, "4", "4", 0, ""),
+        ({"scorer": "number"}, "1,000", "It is $1000.00.", 1, "$1000.00"),
+        ({"scorer": "number"}, 0.5, "50%", 1, "50%"),
+        ({"scorer": "number"}, "7", "no idea", 0, None),
+        ({"scorer": "contains"}, "Paris", "It is paris, of course", 1, "Paris"),
+        ({"scorer": "contains", "ignore_case": False}, "Paris", "paris", 0, None),
+        ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It is Paris", 1, "Paris"),
+        ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It was Paris", 0, None),
+        ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It is Rome", 0, "Rome"),
+        ({"scorer": "regex", "pattern": "yes", "target": None}, "", "oh yes", 1, "yes"),
+        ({"scorer": "regex", "pattern": "yes", "target": None}, "", "oh no", 0, None),
+        (COLOURS, "B", "**B**", 1, "B"),
+        (COLOURS, 0, "B", 0, "B"),
+        (COLOURS, "green", "no letter", 0, None),
+    ],
+)
+def test_built_in_scorers(
+    native: Native, task: dict[str, object], answer: object, reply: str, score: int, found: object
+) -> None:
+    """Each scorer reads its answer from a reply and grades it 1 or 0."""
+    native.server.answer = lambda body: reply
+    run = native([{"q": "?", "a": answer, "o": ["red", "green"]}], **task)
+    assert run.status == 0, run.err
+    assert run.samples[0]["scores"] == {"accuracy": score}
+    assert run.samples[0]["answer"] == found
+
+
+@pytest.mark.parametrize(
+    ("reply", "target", "score"),
+    [
+        ("The Cat!", "cat", 1.0),
+        ("a black cat", "the white cat", 0.5),
+        ("dog", "cat", 0.0),
+        ("cat cat", "cat", 2 / 3),
+        ("the", "a", 1.0),
+        ("", "cat", 0.0),
+    ],
+)
+def test_token_f1(reply: str, target: str, score: float) -> None:
+    """Token F1 ignores case, punctuation and articles, and counts repeated tokens."""
+    assert token_f1(reply, target) == pytest.approx(score)
+
+
+def test_f1_is_its_own_metric(native: Native) -> None:
+    """The scorer f1 reports `f1`, the best of the accepted answers."""
+    native.server.answer = lambda body: "black cat"
+    run = native([{"q": "?", "a": ["dog", "cat"]}], scorer="f1")
+    assert run.scores["metric"] == "f1"
+    assert run.headline["value"] == pytest.approx(2 / 3)
+
+
+def test_python_scorer(native: Native) -> None:
+    """The user's function gets record, reply and target, and may return several metrics."""
+    native.write("helper.py", "HALF = 0.5\n")
+    native.write(
+        "score.py",
+        "from helper import HALF\n"
+        "def score(record, reply, target):\n"
+        "    return {'quality': HALF, 'right': reply == target, 'n': record['q'] == 'n1' or None}\n",
+    )
+    native.server.answer = lambda body: "1"
+    data = [{"q": "n0", "a": "0"}, {"q": "n1", "a": "1"}]
+    run = native(data, scorer="python", scorer_file="score.py")
+    assert run.status == 0, run.err
+    assert run.scores["metric"] == "quality"
+    assert run.samples[1]["scores"] == {"quality": 0.5, "right": 1.0, "n": 1.0}
+    assert run.scores["scores"]["n"]["unscored"] == 1
+    assert run.scores["scores"]["right"]["value"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("raise KeyError('x')", "grade() failed: KeyError: 'x'"),
+        ("return 'good'", "grade() failed: TypeError: it returned 'good', not a number"),
+        ("return '1'", "grade() failed: ValueError: it returned '1', not a finite number"),
+        ("return float('nan')", "grade() failed: ValueError: it returned nan, not a finite number"),
+        ("import sys; sys.exit(0)", "grade() failed: SystemExit: 0"),
+    ],
+)
+def test_a_failing_python_scorer_errs_the_sample(native: Native, body: str, error: str) -> None:
+    """What the user's function does wrong is the sample's error, never a zero."""
+    native.write("s.py", f"def grade(record, reply, target):\n    {body}\n")
+    run = native(scorer="python", scorer_file="s.py", function="grade")
+    assert run.status == 4
+    assert run.samples[0]["error"] == error
+    assert run.samples[0]["scores"] == {}
+    assert run.headline["value"] is None
+
+
+def test_a_python_scorer_may_leave_unscored(native: Native) -> None:
+    """None is neither a score nor an error, and counts against the coverage."""
+    native.write("s.py", "def score(record, reply, target):\n    return None\n")
+    run = native(scorer="python", scorer_file="s.py")
+    assert run.status == 4
+    assert run.samples[0]["error"] is None
+    assert "0 of 1 samples were scored" in run.err
+    assert "left unscored by the scorer" in run.err
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Good.\nGRADE: CORRECT", 1.0),
+        ("GRADE: incorrect", 0.0),
+        ("**GRADE: 0.75**", 0.75),
+        ("**Grade:** 1", 1.0),
+        ("GRADE: 0.2\nno, wait\nGRADE: 0.4.", 0.4),
+        ("GRADE: 7", None),
+        ("GRADE: nan", None),
+        ("CORRECT", None),
+        ("", None),
+    ],
+)
+def test_grades(text: str, value: float | None) -> None:
+    """The last GRADE line counts: a word, or a number from 0 to 1."""
+    assert grade(text) == value

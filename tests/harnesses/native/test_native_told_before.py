@@ -1,0 +1,106 @@
+"""What an Evalfile is refused for is what the native harness would refuse, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.harness import NativeHarness
+from evalmake.harnesses.native.task_file import SCORERS, read_task
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.source import Source, Span
+from evalmake.language.values import File, Files, Symbol
+from evalmake.project.declarations import Declared
+from evalmake.project.fields import Fields
+from evalmake.project.schema import Benchmark
+
+HERE = Span(Source("t", "benchmark b"), 0, 9)
+
+
+def files(name: str) -> Files:
+    """One file of that name."""
+    return Files((File(name, "0" * 64, Path(name)),), single=True)
+
+
+def benchmark(keys: dict[str, Any]) -> Declared:
+    """A native benchmark with these keys, as if declared."""
+    own = {key: keys[key] for key in keys if key in Benchmark.model_fields}
+    rest = {key: keys[key] for key in keys if key not in own}
+    block = Benchmark.model_validate({"harness": Symbol("native"), **own})
+    settings = NativeHarness.Settings.model_validate(rest)
+    return Declared("benchmark", "b", block, settings, Fields(), HERE, "", None)
+
+
+def refused_at_load(declared: Declared) -> bool:
+    """Whether loading would be an error."""
+    found = Diagnostics()
+    NativeHarness.check_benchmark(declared, found)
+    return bool(found)
+
+
+def refused_at_run(declared: Declared, folder: Path) -> bool:
+    """Whether the harness refuses the task file that it is given."""
+    evaluation: Any = SimpleNamespace(benchmark=declared)
+    path = folder / "task.json"
+    path.write_text(NativeHarness().command(evaluation).files["task.json"])
+    try:
+        task = read_task(path)
+    except TaskError:
+        return True
+    settings: Any = declared.settings
+    return task.scorer == "judge" and settings.judge is None
+
+
+def test_combinations(tmp_path: Path) -> None:
+    """Whatever keys stand together, loading refuses them just when running would."""
+    optional = {
+        "target": "{answer}",
+        "choices": "{options}",
+        "pattern": "x",
+        "scorer_file": files("scorer.py"),
+        "judge": Symbol("m"),
+        "files": files("d.jsonl"),
+        "examples": files("e.jsonl"),
+        "fewshot": 2,
+    }
+    refused = 0
+    for scorer, given in product((None, *SCORERS), product((False, True), repeat=len(optional))):
+        keys: dict[str, Any] = {"prompt": "{question}"}
+        keys |= {"scorer": Symbol(scorer)} if scorer else {}
+        keys |= {key: optional[key] for key, there in zip(optional, given, strict=True) if there}
+        declared = benchmark(keys)
+        expected = refused_at_run(declared, tmp_path)
+        assert refused_at_load(declared) == expected, json.dumps(keys, default=str)
+        refused += expected
+    assert 0 < refused < 9 * 2 ** len(optional)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"prompt": "a {b"},
+        {"prompt": "a } b"},
+        {"prompt": "{{b}} {c} {{{d}}}"},
+        {"prompt": "{}"},
+        {"prompt": "{a{b}"},
+        {"system": "{"},
+        {"target": "}"},
+        {"choices": ("{a}", "b}")},
+        {"choices": "{a}"},
+        {"extract": "("},
+        {"pattern": "[a-z]+"},
+        {"pattern": "*"},
+    ],
+    ids=str,
+)
+def test_values(keys: dict[str, Any], tmp_path: Path) -> None:
+    """A template or a pattern is refused at load just when the harness would refuse it."""
+    plain = {"prompt": "{q}", "target": "{a}", "scorer": Symbol("exact"), "files": files("d.jsonl")}
+    declared = benchmark({**plain, **keys})
+    assert refused_at_load(declared) == refused_at_run(declared, tmp_path)

@@ -1,0 +1,43 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from evalmake.language.atomic_write import write_atomic
+
+
+def test_a_file_and_its_folders_appear(tmp_path: Path) -> None:
+    """Missing parent folders are created, and nothing else is left beside the file."""
+    path = tmp_path / "deep" / "er" / "report.md"
+    write_atomic(path, b"one")
+    assert path.read_bytes() == b"one"
+    assert os.listdir(path.parent) == ["report.md"]
+
+
+def test_others_may_read_it(tmp_path: Path) -> None:
+    """A new file is readable by all, an old one keeps its permissions."""
+    path = tmp_path / "report.md"
+    write_atomic(path, b"one")
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.chmod(0o600)
+    write_atomic(path, b"two")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_failure_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the disk refuses, the old bytes stay and the temporary file goes."""
+    path = tmp_path / "report.md"
+    write_atomic(path, b"old")
+
+    def refuse(descriptor: int) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="no space left"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["report.md"]

@@ -1,0 +1,369 @@
+"""A workspace of DGX Cloud Lepton over HTTP: `python lepton_emulator.py FOLDER PORT TOKEN`.
+
+Every body is checked by the types of NVIDIA's own `leptonai` package, in whose environment this runs.
+What it is asked to do differently comes by `POST /_control`; `GET /_calls` tells what it was asked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from leptonai.api.v2 import translation
+from leptonai.api.v2.job_validation import validate_job_create
+from leptonai.api.v2.types.deployment import LeptonDeployment
+from leptonai.api.v2.types.job import LeptonJob
+from leptonai.api.v2.types.secret import SecretItem
+
+from tests.support.lepton_emulator_work import Endpoint, Job, Refused, Work
+
+SHAPES = {"cpu.small": 0, "cpu.large": 0, "gpu.1xh200": 1, "gpu.8xh200": 8}
+GROUPS = {"ng1-abcd": "reserved", "ng2-efgh": "shared"}
+WORKSPACE = "acme"
+ROOT = f"/api/v2/workspaces/{WORKSPACE}"
+
+
+@dataclass
+class Fault:
+    """What becomes of the next `times` requests that fit; `after`: once they were carried out."""
+
+    method: str
+    path: str
+    kind: str  # status | page: another's | drop | slow | hold: until it is told to go on
+    times: int = 1
+    status: int = 500
+    seconds: float = 0.0
+    retry_after: int | str | None = None
+    message: str = "as it was told to"
+    date: str = ""  # its clock's, where that is not right
+    after: bool = False
+    page: Any = None
+
+
+class Workspace:
+    """All that there is, under one lock."""
+
+    def __init__(self, folder: Path, token: str) -> None:
+        self.token = token
+        self.lock = threading.RLock()
+        self.secrets: dict[str, str] = {}
+        self.work = Work(folder, self.lock, self.secrets)
+        self.faults: list[Fault] = []
+        self.calls: list[tuple[str, str]] = []
+        self.arrivals: list[float] = []
+        self.page = 500
+        self.limit: int | None = None
+        self.new_api = True
+        self.go_on = threading.Event()
+
+    # Jobs -----------------------------------------------------------------------------------------
+
+    def create_job(self, body: Any) -> tuple[int, Any]:
+        job = checked(LeptonJob, body)
+        validate_job_create(job)
+        self.placed(body["spec"])
+        alive = [one for one in self.work.jobs.values() if not one.over]
+        if self.limit is not None and len(alive) >= self.limit:
+            raise Refused(403, f"quota exceeded: {self.limit} jobs of this workspace are active")
+        return 201, self.work.start_job(body).shown()
+
+    def list_jobs(self, query: Mapping[str, str]) -> tuple[int, Any]:
+        found = list(self.work.jobs.values())
+        if query.get("job_query_mode", "alive_only") == "alive_only":
+            found = [one for one in found if not one.archived]
+        if "q" in query:
+            found = [one for one in found if query["q"] in one.name]
+        if "query" in query:
+            wanted = dict(part.split("=", 1) for part in query["query"].split(","))
+            found = [one for one in found if wanted.items() <= one.labels.items()]
+        size = min(int(query.get("page_size", self.page)), self.page)
+        at = (int(query.get("page", 1)) - 1) * size
+        return 200, {"jobs": [one.shown() for one in found[at : at + size]]}
+
+    def change_job(self, job: Job, body: Any) -> tuple[int, Any]:
+        if body != {"spec": {"stopped": True}}:
+            raise Refused(400, f"this emulator cannot change a job by {body}")
+        self.work.stop_job(job)
+        return 200, job.shown()
+
+    # Endpoints ------------------------------------------------------------------------------------
+
+    def create_endpoint(self, body: Any) -> tuple[int, Any]:
+        legacy = translation.http_endpoint_to_legacy(body)
+        LeptonDeployment(**{**legacy, "status": None})
+        there = without_status(translation.legacy_to_http_endpoint(without_status(legacy)))
+        if there != body:
+            raise Refused(400, f"what is kept of the endpoint is {there}, of {body}")
+        for component in body["spec"]["components"]:
+            self.placed(component)
+        return 201, self.work.start_endpoint(body).shown()
+
+    # What there is --------------------------------------------------------------------------------
+
+    def placed(self, spec: Mapping[str, Any]) -> None:
+        """A shape, node groups and secrets that exist."""
+        if spec.get("resource_shape") not in SHAPES:
+            raise Refused(400, f"resource shape {spec.get('resource_shape')} does not exist")
+        groups = (spec.get("affinity") or {}).get("allowed_dedicated_node_groups") or []
+        if unknown := [one for one in groups if one not in GROUPS]:
+            raise Refused(400, f"node group {unknown[0]} does not exist")
+        for env in spec.get("envs") or []:
+            name = (env.get("value_from") or {}).get("secret_name_ref")
+            if name and name not in self.secrets:
+                raise Refused(400, f"secret {name} does not exist")
+
+    def create_secrets(self, body: Any) -> tuple[int, Any]:
+        items = [checked(SecretItem, item) for item in body]
+        if there := [item.name for item in items if item.name in self.secrets]:
+            raise Refused(409, f"secret {there[0]} exists")
+        self.secrets.update((item.name, item.value) for item in items)
+        return 201, {}
+
+    def remove_secret(self, name: str) -> tuple[int, Any]:
+        if self.secrets.pop(name, None) is None:
+            raise Refused(404, f"secret {name} does not exist")
+        return 200, {}
+
+    def info(self) -> dict[str, Any]:
+        amount = {"cpu": 64.0, "memory": 2**18, "accelerator_num": 8.0}
+        counts = ("deployments", "jobs", "pods", "secrets", "image_pull_secrets")
+        return {
+            "build_time": "now",
+            "git_commit": "none",
+            "workspace_name": WORKSPACE,
+            "workspace_tier": "enterprise",
+            "workspace_state": "normal",
+            "supported_shapes": {},
+            "workspace_disk_usage_bytes": 0,
+            "workloads": {f"num_{name}": 0 for name in counts},
+            "resource_quota": {"limit": amount, "used": amount},
+            "features": {"enable_new_deployment_api": self.new_api},
+        }
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "metadata": {"id": id, "name": name},
+                "spec": {"volumes": [{"from": "nfs", "name": "shared", "size_in_gb": 100}]},
+                "status": {"ready_nodes": 1},
+            }
+            for id, name in GROUPS.items()
+        ]
+
+    def shapes(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "metadata": {"id": name, "name": name},
+                "spec": {"name": name, "accelerator_num": gpus},
+            }
+            for name, gpus in SHAPES.items()
+        ]
+
+
+def without_status(one: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in one.items() if key != "status"}
+
+
+def checked(kind: Any, body: Any) -> Any:
+    """The body as the package's type, which must know every key of it."""
+    made = kind(**body)
+    kept = made.model_dump(by_alias=True, exclude_unset=True, mode="json")
+    if kept != body:
+        raise Refused(400, f"{kind.__name__} keeps {kept} of {body}")
+    return made
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    protocol_version = "HTTP/1.1"
+    of: Workspace
+
+    def log_message(self, *words: Any) -> None:
+        """Calls are noted elsewhere."""
+
+    def answer(self) -> None:
+        url = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        body = json.loads(self.rfile.read(length)) if length else None
+        if url.path.startswith("/_"):
+            self.reply(*control(self.of, url.path, body))
+            return
+        path = url.path.removeprefix(ROOT)
+        with self.of.lock:
+            self.of.calls.append((self.command, path))
+            self.of.arrivals.append(time.monotonic())
+            fault = self.fault(path)
+        if fault is not None and fault.kind == "slow":
+            time.sleep(fault.seconds)
+        if fault is not None and fault.kind == "hold":
+            self.of.go_on.wait()
+        if fault is not None and not fault.after and fault.kind not in ("slow", "hold"):
+            self.spoil(fault)
+            return
+        query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+        status, told = self.told(url.path, path, query, body)
+        if fault is not None and fault.after:
+            self.spoil(fault)
+            return
+        self.reply(status, told)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = answer
+
+    def fault(self, path: str) -> Fault | None:
+        for one in self.of.faults:
+            if one.method in ("*", self.command) and re.fullmatch(one.path, path):
+                one.times -= 1
+                if one.times <= 0:
+                    self.of.faults.remove(one)
+                return one
+        return None
+
+    def spoil(self, fault: Fault) -> None:
+        if fault.kind == "drop":
+            self.close_connection = True
+            self.connection.close()
+            return
+        if fault.kind == "page":
+            self.reply(200, fault.page)
+            return
+        more = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        self.reply(fault.status, {"code": "Told", "message": fault.message}, more, fault.date)
+
+    def told(self, whole: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
+        if self.headers.get("Authorization") != f"Bearer {self.of.token}":
+            return 401, {"code": "Unauthorized", "message": "the token is not valid"}
+        if not whole.startswith(f"{ROOT}/"):
+            return 404, {"code": "NotFound", "message": "there is no such workspace"}
+        try:
+            with self.of.lock:
+                return route(self.of, self.command, path, query, body)
+        except Refused as error:
+            return error.status, {"code": "Refused", "message": str(error)}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return 400, {"code": "InvalidArgument", "message": f"{type(error).__name__}: {error}"}
+
+    def reply(self, status: int, told: Any, more: Mapping[str, str] | None = None, date: str = "") -> None:
+        data = told.encode() if isinstance(told, str) else json.dumps(told).encode()
+        self.send_response_only(status)
+        self.send_header("Date", date or self.date_time_string())
+        for name, value in {"Content-Length": str(len(data)), **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+Route = Callable[..., tuple[int, Any]]
+
+
+def route(of: Workspace, method: str, path: str, query: Mapping[str, str], body: Any) -> tuple[int, Any]:
+    """The routes of jobs, endpoints and all that they need."""
+    kind, *rest = path.strip("/").split("/")
+    whole: dict[tuple[str, str], Callable[[], tuple[int, Any]]] = {
+        ("GET", "workspace"): lambda: (200, of.info()),
+        ("GET", "shapes"): lambda: (200, of.shapes()),
+        ("GET", "dedicated-node-groups"): lambda: (200, of.groups()),
+        ("GET", "usersecrets"): lambda: (200, [{"name": name} for name in of.secrets]),
+        ("POST", "usersecrets"): lambda: of.create_secrets(body),
+        ("GET", "jobs"): lambda: of.list_jobs(query),
+        ("POST", "jobs"): lambda: of.create_job(body),
+        ("GET", "logs"): lambda: (200, logs(of, query)),
+    }
+    if of.new_api:
+        whole["GET", "endpoints"] = lambda: (200, [e.shown() for e in of.work.endpoints.values()])
+        whole["POST", "endpoints"] = lambda: of.create_endpoint(body)
+    if not rest and (method, kind) in whole:
+        return whole[method, kind]()
+    if method == "DELETE" and kind == "usersecrets":
+        return of.remove_secret(rest[0])
+    if kind == "dedicated-node-groups" and method == "GET" and len(rest) == 1:
+        [found] = [one for one in of.groups() if one["metadata"]["id"] == rest[0]]
+        return 200, found
+    if kind in ("jobs", "endpoints") and rest and (of.new_api or kind == "jobs"):
+        return one_of(of, method, kind, rest, body)
+    raise Refused(404, f"there is no {method} {path}")
+
+
+def one_of(of: Workspace, method: str, kind: str, rest: list[str], body: Any) -> tuple[int, Any]:
+    """What concerns one job or endpoint."""
+    all: Mapping[str, Job | Endpoint] = of.work.jobs if kind == "jobs" else of.work.endpoints
+    one = all.get(rest[0])
+    if one is None:
+        raise Refused(404, f"{kind} {rest[0]} does not exist")
+    match (method, *rest[1:]):
+        case ("GET",):
+            return 200, one.shown()
+        case ("PATCH",) if isinstance(one, Job):
+            return of.change_job(one, body)
+        case ("DELETE",):
+            of.work.remove(one)
+            return 200, {}
+        case ("GET", "events"):
+            return 200, one.events
+        case ("GET", "replicas"):
+            return 200, [{"metadata": {"id": id, "name": id}, "id": id} for id in one.containers]
+        case ("GET", "replicas", id, "log"):
+            return 200, one.containers[id].said()
+    raise Refused(404, f"there is no {method} of {'/'.join(rest[1:])}")
+
+
+def logs(of: Workspace, query: Mapping[str, str]) -> dict[str, Any]:
+    """The lines that were written in a span of time, as Loki has them."""
+    if ("start" in query) != ("end" in query):
+        raise Refused(400, "start and end belong together")
+    name = query.get("job") or query.get("endpoint") or ""
+    one = of.work.jobs.get(name) or of.work.endpoints.get(name)
+    if one is None:
+        raise Refused(404, f"{name} does not exist")
+    lines = [
+        {"stream": {"replica": id}, "values": [[str(at), line] for at, line in box.lines(query)]}
+        for id, box in one.containers.items()
+        if query.get("replica", id) == id
+    ]
+    return {"status": "success", "data": {"resultType": "streams", "result": lines}}
+
+
+def control(of: Workspace, path: str, body: Any) -> tuple[int, Any]:
+    """What a test tells the emulator, and asks it."""
+    with of.lock:
+        if path == "/_calls":
+            return 200, of.calls
+        if path == "/_arrivals":
+            return 200, of.arrivals
+        if path == "/_state":
+            images = [one.image for one in of.work.all()]
+            return 200, {"secrets": sorted(of.secrets), "images": images, **of.work.counts()}
+        for word, value in body.items():
+            if word == "fault":
+                of.faults.append(Fault(**value))
+            elif word == "go_on":
+                of.go_on.set()
+            elif word in ("page", "limit", "token", "new_api"):
+                setattr(of, word, value)
+            else:
+                getattr(of.work, word)(value)
+    return 200, {}
+
+
+def main() -> None:
+    """Serve until the end."""
+    folder, port, token = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    of = Workspace(folder, token)
+    handler = type("Handling", (Handler,), {"of": of})
+    ThreadingHTTPServer.daemon_threads = True
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    threading.Thread(target=of.work.watch, daemon=True).start()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

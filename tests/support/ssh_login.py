@@ -1,0 +1,168 @@
+"""A login node of the tests' own: an sshd on a loopback port, for a Unix user of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.daemons import Daemon, descendants, kill, port
+from tests.support.docker_engine import listens
+from tests.support.ssh_proxy import Proxy
+
+PROGRAMS = ("sshd", "ssh", "scp", "sftp", "ssh-keygen", "useradd", "userdel", "setpriv")
+CLIENTS = ("ssh", "scp", "sftp")
+USERS = "evalmake-"  # and the process that made one, and a number
+HOST = "login"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+_numbers = itertools.count(1)
+
+
+def lacking() -> str:
+    """Why no login node can be had here; empty where one can."""
+    if os.geteuid() != 0:
+        return "a login node is started by root"
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else ""
+
+
+class Login:
+    """The node in a folder, which must be one that every user may enter.
+
+    `path` is the first folder on PATH there. Clients call it by the name `login` and need `config`
+    (`ssh -F`), or `bin` first on their PATH. They come through `proxy`.
+    """
+
+    def __init__(self, folder: Path, path: Path) -> None:
+        self.folder, self.home, self.work = folder, folder / "home", folder / "work"
+        self.config, self.bin = folder / "config", folder / "bin"
+        self.user = f"{USERS}{os.getpid()}-{next(_numbers)}"
+        self.bin.mkdir(parents=True)
+        forget_users()
+        subprocess.run(
+            [
+                "useradd",
+                "--no-create-home",
+                "--user-group",
+                "--home-dir",
+                str(self.home),
+                "--shell",
+                "/bin/bash",
+                "--password",
+                "*",
+                self.user,
+            ],
+            check=True,
+        )
+        known = pwd.getpwnam(self.user)
+        self.uid, self.gid = known.pw_uid, known.pw_gid
+        for place in (self.home, self.work):
+            place.mkdir()
+            os.chown(place, self.uid, self.gid)
+        at = port()
+        self.proxy = Proxy(at)
+        self._write_keys()
+        self._write_client()
+        self._write_server(at, path)
+        program = shutil.which("sshd")  # which wants its full name
+        argv = [str(program), "-D", "-e", "-f", str(folder / "sshd_config")]
+        self.sshd = Daemon(argv, folder / "log", folder)
+        Path("/run/sshd").mkdir(exist_ok=True)
+        self.sshd.start(lambda: listens(at))
+
+    def _write_keys(self) -> None:
+        for name in ("host", "key"):
+            to = str(self.folder / name)
+            new = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", to]
+            subprocess.run(new, check=True)
+        shutil.copy(self.folder / "key.pub", self.folder / "authorized")
+        key = (self.folder / "host.pub").read_text()
+        (self.folder / "known").write_text(f"[127.0.0.1]:{self.proxy.port} {key}")
+
+    def _write_client(self) -> None:
+        self.config.write_text(
+            f"Host {HOST}\nHostName 127.0.0.1\nPort {self.proxy.port}\nUser {self.user}\n"
+            f"IdentityFile {self.folder}/key\nIdentitiesOnly yes\nBatchMode yes\n"
+            f"UserKnownHostsFile {self.folder}/known\nStrictHostKeyChecking yes\n"
+        )
+        for name in CLIENTS:
+            program = self.bin / name
+            program.write_text(f'#!/bin/sh\nexec {shutil.which(name)} -F {self.config} "$@"\n')
+            program.chmod(0o755)
+
+    def _write_server(self, at: int, path: Path) -> None:
+        (self.folder / "sshd_config").write_text(
+            f"Port {at}\nListenAddress 127.0.0.1\nHostKey {self.folder}/host\nPidFile none\n"
+            f"AuthorizedKeysFile {self.folder}/authorized\nStrictModes no\nUsePAM no\n"
+            f"AllowUsers {self.user}\nMaxStartups 100\nSubsystem sftp internal-sftp\n"
+            f"SetEnv PATH={path}:{PATH}\n"
+        )
+
+    def run(self, text: str) -> subprocess.CompletedProcess[str]:
+        """Run a shell text there."""
+        argv = [f"{self.bin}/ssh", HOST, text]
+        return subprocess.run(argv, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
+    def cut(self) -> None:
+        """End every session, as the node would if it failed; what they began may go on."""
+        assert self.sshd.process is not None
+        _, *sessions = descendants([self.sshd.process.pid])
+        kill([pid for pid in sessions if _name(pid) == "sshd"])
+
+    @contextlib.contextmanager
+    def small(self, size: str) -> Iterator[None]:
+        """For a while the work folder is a new, empty one that takes so much: `4m`."""
+        options = f"size={size},uid={self.uid},gid={self.gid},mode=755"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.work], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", self.work], check=True)
+
+    def close(self) -> None:
+        """End it with all its sessions, and remove the user with all that it runs."""
+        self.proxy.close()
+        self.sshd.stop()
+        remove_user(self.user)
+
+
+def remove_user(name: str) -> None:
+    """Remove a user and end its processes."""
+    uid = pwd.getpwnam(name).pw_uid
+    kill([int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == uid])
+    subprocess.run(["userdel", "--force", name], check=True, capture_output=True)
+
+
+def forget_users() -> None:
+    """Remove the users of test processes that are no more."""
+    for one in pwd.getpwall():
+        maker = one.pw_name.removeprefix(USERS).partition("-")[0]
+        if one.pw_name.startswith(USERS) and not Path(f"/proc/{maker}").exists():
+            remove_user(one.pw_name)
+
+
+def _owner(process: Path) -> int | None:
+    with contextlib.suppress(OSError):
+        return process.stat().st_uid
+    return None
+
+
+def _name(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
+@contextlib.contextmanager
+def login(folder: Path, path: Path) -> Iterator[Login]:
+    """A running login node; its user is gone in the end."""
+    made = Login(folder, path)
+    try:
+        yield made
+    finally:
+        made.close()

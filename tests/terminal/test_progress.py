@@ -1,0 +1,82 @@
+"""What is shown of servers while they start, and why they are started again."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from evalmake.run.events import Event, ServiceAwaited, ServiceChanged
+from evalmake.terminal import progress
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is."""
+        return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, in a list of one."""
+    now = [0.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+def test_slow_start_in_lines(clock: list[float]) -> None:
+    """A line every quarter of a minute has the last of the server's log, for as long as it starts."""
+    out = io.StringIO()
+    view = progress.progress(False, False, out)
+    view(ServiceChanged("llama", "starting"))
+    for second in range(40):
+        clock[0] = float(second)
+        view(ServiceAwaited("llama", f"loaded {second} of 40 \x1b]0;title\x07"))
+    view(ServiceChanged("llama", "ready", "http://127.0.0.1:8000/v1"))
+    view(ServiceAwaited("llama", ""))
+    assert out.getvalue() == (
+        "  0.0s  deployment llama: starting\n"
+        "   15s  deployment llama: still starting: loaded 15 of 40 \ufffd]0;title\ufffd\n"
+        "   30s  deployment llama: still starting: loaded 30 of 40 \ufffd]0;title\ufffd\n"
+        "   39s  deployment llama: ready\n"
+    )
+
+
+def test_slow_start_on_a_terminal(clock: list[float]) -> None:
+    """The table has a row for the server, with how long it has been starting and what it says."""
+    out = Terminal()
+    view = progress.progress(False, False, out)
+    view(ServiceAwaited("llama", "loading [bold]"))
+    clock[0] = 75.0
+    view(ServiceAwaited("llama", "loading [bold] 3 of 4"))
+    view.live.refresh()
+    shown = out.getvalue()
+    view(ServiceChanged("llama", "ready"))
+    out.seek(0)
+    out.truncate()
+    view.live.refresh()
+    view.close()
+    assert "deployment llama" in shown
+    assert "1m15s" in shown
+    assert "loading [bold] 3 of 4" in shown
+    assert "loading" not in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (
+            ServiceChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
+            "deployment llama: restarting, as it died while it was used: exit status 1\n        | a\n        | b",
+        ),
+        (ServiceChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
+        (ServiceChanged("llama", "stopped"), "deployment llama: stopped"),
+        (ServiceAwaited("llama", ""), "deployment llama: still starting"),
+    ],
+)
+def test_in_words(event: Event, said: str) -> None:
+    """Why a server is started again is told with the last lines of the log that it left."""
+    assert progress.sentence(event, False) == said
