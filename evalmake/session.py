@@ -23,7 +23,7 @@ from evalmake.project.declarations import Declared
 from evalmake.results import Verdict, items_in, result_set
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.journal import Journal
-from evalmake.store.lock import building
+from evalmake.store.lock import build_lock
 from evalmake.store.store import Store, store_failed
 from evalmake.workspace import Request, Workspace
 
@@ -62,12 +62,12 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
         workspace.check_locked(graph)
     if request.dry_run or request.question:
         return _look(request, workspace, graph, planned)
-    if workspace.environments().resolve(_installed(workspace, graph.nodes.values()), emit):
+    if workspace.environments().resolve_unknown(_installed(workspace, graph.nodes.values()), emit):
         graph = workspace.graph(words.targets)  # what was resolved is part of identities
     tell = lambda holder: _tell_waiting(emit, holder)  # noqa: E731
     with (
-        building(workspace.root, tell),  # its jobs and journal, whatever store they go to
-        building(workspace.store_folder, tell),
+        build_lock(workspace.root, tell),  # its jobs and journal, whatever store they go to
+        build_lock(workspace.store_folder, tell),
         workspace.store() as store,
     ):
         plan = workspace.decide(graph, store, request.always)
@@ -105,9 +105,9 @@ def _asked(words: Words, saved: object) -> Words:
 
 
 def _tell_waiting(emit: Emit, holder: str) -> None:
-    from evalmake.run.events import Waiting
+    from evalmake.run.events import StoreBusy
 
-    emit(Waiting(holder))
+    emit(StoreBusy(holder))
 
 
 def _look(request: Request, workspace: Workspace, graph: Graph, planned: Callable[[Outcome], None]) -> Outcome:
@@ -159,22 +159,22 @@ def _run(
     secrets: Secrets,
     outcome: Outcome,
 ) -> frozenset[str]:
-    from evalmake.run.events import Began
-    from evalmake.run.gateways.host_gateways import Gateways, addresses
+    from evalmake.run.events import BuildStarted
+    from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
     from evalmake.run.gpus import check_gpus
     from evalmake.run.job_builder import JobBuilder
-    from evalmake.run.scheduler import Scheduler
+    from evalmake.run.scheduler.scheduler import Scheduler
 
     nodes = _once(plan.stale)
     environments = workspace.environments()
-    environments.make(_installed(workspace, nodes), emit)
-    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.of)
+    environments.build(_installed(workspace, nodes), emit)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)
     executors = workspace.executors()
     check_gpus(nodes, workspace.project, executors)
-    emit(Began(len(nodes), len(plan.decisions) - len(plan.stale)))
-    hosts = addresses({executors[node.executor] for node in nodes})
+    emit(BuildStarted(len(nodes), len(plan.decisions) - len(plan.stale)))
+    hosts = host_addresses({executors[node.executor] for node in nodes})
     since = time.time() if request.always else 0.0
-    gateways = Gateways(job_builder, workspace.replies(), plan.graph.sources, since, hosts)
+    gateways = HostGateways(job_builder, workspace.replies(), plan.graph.sources, since, hosts)
     servers = {name: action.digest for name, action in plan.graph.services.items()}
     scheduler = Scheduler(
         job_builder,
@@ -227,7 +227,7 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     from evalmake.preflight.deployments import lacking
     from evalmake.preflight.requirements import secrets_of
     from evalmake.run.job_builder import JobBuilder
-    from evalmake.run.secrets import SERVICE, Secrets
+    from evalmake.run.secrets import KEYRING_SERVICE, Secrets
 
     found, secrets = Diagnostics(), Secrets()
     if request.detach:
@@ -250,7 +250,7 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
         harness = workspace.plugins.get("harnesses", cell.benchmark.plugin)
         lacks("harness", cell.benchmark.plugin, harness.needs, cell.benchmark.span)
         there = has_its_python(project.executors[node.executor])
-        if not there and (missing := environments.missing(cell.benchmark, harness)) is not None:
+        if not there and (missing := environments.missing_program(cell.benchmark, harness)) is not None:
             found.append(missing)
         wanted, places = secrets_of(project, node), [cell.variant.block.executor]
         for name in node.services:
@@ -262,18 +262,21 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
             executor = project.executors[place]
             plugin = workspace.plugins.get("executors", executor.plugin)
             lacks("executor", place, plugin.capabilities.missing, executor.span)
-        for name in secrets.missing(wanted):
+        for name in secrets.missing_names(wanted):
             if ("secret", name) not in told:
                 told.add(("secret", name))
                 found.error(
                     "missing-secret",
                     f"the secret `{name}` is neither in the environment nor in the keyring",
                     wanted[name],
-                    notes=[secrets.trouble] if secrets.trouble else [],
-                    help=[f"set it for this command: export {name}=...", f"or keep it: keyring set {SERVICE} {name}"],
+                    notes=[secrets.keyring_error] if secrets.keyring_error else [],
+                    help=[
+                        f"set it for this command: export {name}=...",
+                        f"or keep it: keyring set {KEYRING_SERVICE} {name}",
+                    ],
                 )
         known |= set(wanted)
-    job_builder = JobBuilder(project, workspace.plugins, workspace.root, environments.of)
+    job_builder = JobBuilder(project, workspace.plugins, workspace.root, environments.environment_of)
     for deployment in _servers(workspace, plan.stale):
         engine = workspace.plugins.get("engines", deployment.plugin)
         found.extend(lacking(job_builder, environments, deployment, engine))
@@ -332,7 +335,7 @@ def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Sto
     else:
         identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
         if not results.missing:
-            store.write_report(workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)})
+            store.record_report(workspace.report_key(report.declared), {**identity, "(file)": hash_file(path)})
         outcome.written.append(path)
         return
     outcome.status = FAILED

@@ -26,13 +26,13 @@ from evalmake.project.pinned_inputs import Input, inputs_of
 from evalmake.project.project import Project
 from evalmake.project.targets import Selection, report_cells, select
 from evalmake.results import Verdict, address, gates_of
-from evalmake.run.environments import Environments
+from evalmake.run.environments.environments import Environments
 from evalmake.scoring.result_set import GateResult
 from evalmake.store.store import Store
 
 if TYPE_CHECKING:
     from evalmake.plugin_api.executor import Executor
-    from evalmake.run.gateways.host_gateways import Replies
+    from evalmake.run.gateways.host_gateways import ReplyCacheSettings
 
 COMMANDS = (
     "accept",
@@ -113,15 +113,15 @@ class Workspace:
         """Where the replies of models lie, if any are kept."""
         return self.store_folder / "replies"
 
-    def replies(self) -> Replies | None:
+    def replies(self) -> ReplyCacheSettings | None:
         """How the replies of models are kept, if they are to be."""
-        from evalmake.run.gateways.host_gateways import Replies
+        from evalmake.run.gateways.host_gateways import ReplyCacheSettings
 
         settings = self.project.settings
         if settings.replies is None:
             return None
         seeds = tuple(str(self.project.folder / seed) for seed in settings.seeds)
-        return Replies(self.replies_folder, settings.replies.bytes, seeds)
+        return ReplyCacheSettings(self.replies_folder, settings.replies.bytes, seeds)
 
     def executors(self) -> dict[str, Executor]:
         """The executors by name, and that of gateways."""
@@ -133,7 +133,7 @@ class Workspace:
             name: get("executors", d.plugin)(name, d.settings, work) for name, d in self.project.executors.items()
         }
         for executor in executors.values():
-            executor.reveal = secrets.reveal
+            executor.reveal = secrets.value_of
         process = get("executors", "process")
         return executors | {GATEWAYS: process(GATEWAYS, process.Settings(), work)}
 
@@ -155,7 +155,7 @@ class Workspace:
             wanted.update((cell.name, cell) for cell in cells)
         self._no_clash(told)
         self._baselines(told)
-        resolved = self.environments().resolved
+        resolved = self.environments().resolved_versions
         graph = lower(self.project, wanted.values(), told, self.plugins, resolved)
         check(self.project, graph, self.plugins)
         return graph
@@ -198,7 +198,7 @@ class Workspace:
 
     def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
         """Why a report must be written though none of its results is to change."""
-        before = store.reports(self.report_key(report.declared))
+        before = store.report_identity(self.report_key(report.declared))
         path = self.report_path(report.declared)
         if before is None:
             return [Reason("never-run", "")]
@@ -246,7 +246,7 @@ class Workspace:
         if not left:
             return []
         wanted = {address(cell) for cell in gated}
-        lowering = Lowering(self.project, self.plugins, self.environments().resolved)
+        lowering = Lowering(self.project, self.plugins, self.environments().resolved_versions)
         return [lowering.node(cell) for cell in left if address(cell) in wanted]
 
     def unasked(self, asked: Collection[str]) -> Container[str]:

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
-from evalmake.run.environments import Environment
+from evalmake.run.environments.environments import Environment
 from tests.support.daemons import needed
 from tests.support.mock_servers import mock_server
 from tests.support.projects import Project

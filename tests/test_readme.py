@@ -17,7 +17,7 @@ from evalmake.api.declarations import Eval
 from evalmake.api.evalfile_writer import write
 from evalmake.plugins import Plugins
 from evalmake.project.catalog import entries, harnesses
-from evalmake.run.secrets import SERVICE
+from evalmake.run.secrets import KEYRING_SERVICE
 from evalmake.workspace import Workspace
 from tests.support.repository import ROOT
 
@@ -79,7 +79,7 @@ def test_every_command_has_a_test() -> None:
         "evalmake pin --update NAME",
         "evalmake replies clear",
         "evalmake replies export FOLDER",
-        f"keyring set {SERVICE} NAME",
+        f"keyring set {KEYRING_SERVICE} NAME",
         "pip install 'evalmake[keyring]'",
         "python -m tests.benchmarks",
         "python -m tests.catalog.making",

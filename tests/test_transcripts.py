@@ -218,7 +218,7 @@ def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     keyring.get_password = lambda service, user: None  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "keyring", keyring)
     monkeypatch.setattr("evalmake.run.secrets.find_spec", lambda name: True)
-    monkeypatch.setattr("evalmake.run.environments.find_spec", lambda name: None)
+    monkeypatch.setattr("evalmake.run.environments.environments.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(project.root / "bin"), prepend=os.pathsep)
     monkeypatch.setattr("evalmake.servers.pool._FIRST_WAIT", 0.0)
     monkeypatch.delenv("ACME_KEY", raising=False)

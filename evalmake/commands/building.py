@@ -121,10 +121,10 @@ def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
     files.add(str(project.path.with_suffix(".lock").absolute()))
     installed = [*project.benchmarks.values(), *project.deployments.values()]
-    listings, variables = workspace.environments().watched(installed)
+    listings, variables = workspace.environments().watched_inputs(installed)
     files |= listings
     with workspace.store() as kept:
-        files |= kept.files(node.action.digest for node in outcome.plan.graph.nodes.values())
+        files |= kept.large_files(node.action.digest for node in outcome.plan.graph.nodes.values())
     store = str(workspace.store_folder / "cache.db")
     text = nothing_to_do(outcome)
     fastpath.remember(argv, outcome.status, text, files, store, project.world.asked | variables, began)

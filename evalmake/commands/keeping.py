@@ -1,4 +1,4 @@
-"""Commands that look after what builds leave: accept, clean, verify, gc, replies."""
+"""Commands that look after what builds leave: accept, clean, verify_store, gc, replies."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
         for decision in stale:
             old = olds[decision.name]
             assert old is not None
-            store.accept(decision.name, decision.action, old, because)
+            store.accept_result(decision.name, decision.action, old, because)
             click.echo(
                 f"{decision.name}: the result of {old.finished[:16].replace('T', ' ')} counts, because {because}"
             )
@@ -42,16 +42,16 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
 def verify_command(file: Path | None, directory: Path | None) -> int:
     """Re-hash everything; status 2 when something does not match."""
     from evalmake.gateway.reply_cache import maintenance
-    from evalmake.store.garbage_collection import verify
-    from evalmake.store.lock import building
+    from evalmake.store.garbage_collection import verify_store
+    from evalmake.store.lock import build_lock
 
     workspace = Workspace.open(locate(file))
     with (
-        building(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
+        build_lock(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
         workspace.store() as store,
     ):
-        count, wrong = verify(store)
-        store.touch()
+        count, wrong = verify_store(store)
+        store.mark_changed()
     if damage := maintenance.check(workspace.replies_folder):
         wrong.append(f"the response cache, which evaluations go on without: {damage}")
     for line in wrong:
@@ -63,11 +63,11 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
 def clean_command(file: Path | None, directory: Path | None) -> int:
     """End and remove all that is left of jobs and servers; EvalmakeError with what is out of reach."""
     from evalmake.store.journal import Journal
-    from evalmake.store.lock import building
+    from evalmake.store.lock import build_lock
 
     workspace, found, removed = Workspace.open(locate(file)), Diagnostics(), 0
     journal = Journal(workspace.root / "journal")
-    with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+    with build_lock(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
         names = {entry.id: entry.name for entry in journal.entries()}
         for name, executor in workspace.executors().items():
             try:
@@ -89,15 +89,15 @@ def clean_command(file: Path | None, directory: Path | None) -> int:
 
 def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
     """Free, or only name, what no record reaches."""
-    from evalmake.store.garbage_collection import collect, garbage
-    from evalmake.store.lock import building
+    from evalmake.store.garbage_collection import collect_garbage, find_garbage
+    from evalmake.store.lock import build_lock
 
     workspace = Workspace.open(locate(file))
     with (
-        building(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
+        build_lock(workspace.store_folder, lambda who: click.echo(f"waiting for {who}", err=True)),
         workspace.store() as store,
     ):
-        found = garbage(store) if dry_run else collect(store)
+        found = find_garbage(store) if dry_run else collect_garbage(store)
         culled = _cull(workspace, dry_run)
     for item in found if dry_run else ():
         click.echo(f"{item.key}  {item.size} bytes")

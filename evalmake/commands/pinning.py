@@ -161,7 +161,7 @@ class _Resolver:
     def _packages(self, each: Input, anew: bool) -> tuple[str, ...]:
         environments = self.workspace.environments()
         if anew:
-            return environments.anew(each.declared, self.emit)
-        environments.resolve([each.declared], self.emit)
-        environment = environments.of(each.declared)
+            return environments.resolve_again(each.declared, self.emit)
+        environments.resolve_unknown([each.declared], self.emit)
+        environment = environments.environment_of(each.declared)
         return tuple(environment.text.splitlines()) if environment else ()

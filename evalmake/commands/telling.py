@@ -128,14 +128,14 @@ def _follow(workspace: Workspace, executors: Mapping[str, Executor], target: str
 
     secrets = Secrets()
     secrets.resolve(
-        {name: name for name in declarations.secret_names(workspace.project) if not secrets.missing([name])}
+        {name: name for name in declarations.secret_names(workspace.project) if not secrets.missing_names([name])}
     )
     stream, running = path.open("rb"), True
     try:
         while running:
             running = follow and _running_log(workspace, executors, target) == (path, True)
             for line in stream:
-                click.echo(secrets.hide(line), nl=False)
+                click.echo(secrets.redact(line), nl=False)
             with contextlib.suppress(OSError):
                 if not os.path.samestat(path.stat(), os.fstat(stream.fileno())):
                     read = stream.tell()

@@ -16,7 +16,7 @@ from evalmake.commands.request import locate
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.executor import Executor, Phase
 from evalmake.project.command_words import Words
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 from evalmake.workspace import Workspace
 
 _AGAIN = 2.0  # seconds between two looks
@@ -27,7 +27,7 @@ _KINDS = {"evaluate": "evaluation", "serve": "server"}
 class Out:
     """A job that is out."""
 
-    entry: Entry
+    entry: JournalEntry
     phase: str
     detail: str
     progress: str
@@ -52,13 +52,13 @@ def status_command(file: Path | None, directory: Path | None, follow: bool, as_j
 def cancel_command(file: Path | None, directory: Path | None, words: Sequence[str]) -> int:
     """End the jobs of these targets, all that are out where none is named; EvalmakeError with what is out of reach."""
     from evalmake.run.concurrency import run_concurrently
-    from evalmake.store.lock import building
+    from evalmake.store.lock import build_lock
 
     workspace = Workspace.open(locate(file))
     names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
     executors, journal = workspace.executors(), Journal(workspace.root / "journal")
 
-    def cancel(entry: Entry) -> str:
+    def cancel(entry: JournalEntry) -> str:
         try:
             executors[entry.executor].cancel(entry.id)
             executors[entry.executor].fetch(entry.id, workspace.root / "work" / entry.id)
@@ -69,7 +69,7 @@ def cancel_command(file: Path | None, directory: Path | None, words: Sequence[st
         return ""
 
     try:
-        with building(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
+        with build_lock(workspace.root, lambda who: click.echo(f"waiting for {who}", err=True)):
             out = [
                 entry
                 for entry in sorted(journal.entries(), key=lambda one: _by_number(one.name))
@@ -110,7 +110,7 @@ def _by_number(name: str) -> list[tuple[bool, int, str]]:
     return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
-def _progress(workspace: Workspace, entry: Entry) -> str:
+def _progress(workspace: Workspace, entry: JournalEntry) -> str:
     """How many samples are done, where a harness tells."""
     try:
         told = json.loads((workspace.root / "work" / entry.id / "progress.json").read_bytes())

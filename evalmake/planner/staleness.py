@@ -42,7 +42,7 @@ class Records(Protocol):
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part."""
 
-    def broken(self, head: Head) -> str | None:
+    def find_damage(self, head: Head) -> str | None:
         """The first of its outputs that is missing or bad."""
 
 
@@ -84,7 +84,7 @@ def decide_one(
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
     if head is not None and head.success is not None:
-        broken = records.broken(head)
+        broken = records.find_damage(head)
         if broken:
             return Decision(name, action, head, (Reason("output-missing", broken),))
         if max_age is not None and age(head.finished) > max_age:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from evalmake.language.diagnostic import Diagnostic, problem
 from evalmake.project.declarations import Declared
-from evalmake.run.environments import Environments
-from evalmake.run.job_builder import JobBuilder, split_env
+from evalmake.run.environments.environments import Environments
+from evalmake.run.job_builder import JobBuilder, split_secrets
 
 
 def lacking(
@@ -15,13 +15,13 @@ def lacking(
     executor = job_builder.project.executors[deployment.block.executor]
     if job_builder.plugins.get("executors", executor.plugin).capabilities.images:
         return []
-    env = {**split_env(executor.block.env)[0], **split_env(deployment.block.env)[0]}
-    program = environments.missing(deployment, engine, env.get("PATH"))
+    env = {**split_secrets(executor.block.env)[0], **split_secrets(deployment.block.env)[0]}
+    program = environments.missing_program(deployment, engine, env.get("PATH"))
     return [found for found in (program, _weights(job_builder, deployment)) if found is not None]
 
 
 def _weights(job_builder: JobBuilder, deployment: Declared) -> Diagnostic | None:
-    mounts = job_builder.service(deployment).mounts.values()
+    mounts = job_builder.server_command(deployment).mounts.values()
     gone = [m.source for m in mounts if not m.writable and not m.source.exists()]
     if not gone:
         return None

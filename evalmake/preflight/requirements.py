@@ -48,7 +48,7 @@ def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
 
 def unset(project: Project, nodes: Iterable[Node]) -> list[str]:
     """The secrets that evaluations need, and that have no value here."""
-    return Secrets().missing(dict.fromkeys(name for node in nodes for name in secrets_of(project, node)))
+    return Secrets().missing_names(dict.fromkeys(name for node in nodes for name in secrets_of(project, node)))
 
 
 def unmet(project: Project, nodes: Iterable[Node]) -> dict[str, list[str]]:

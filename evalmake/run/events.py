@@ -9,21 +9,21 @@ from evalmake.scoring.result_set import Score
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class StoreBusy:
     """Another evalmake builds with this store; `holder` says who."""
 
     holder: str
 
 
 @dataclass(frozen=True, slots=True)
-class Installing:
+class EnvironmentStarted:
     """An environment is being built of these packages."""
 
     packages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class BuildStarted:
     """A build begins with so many evaluations to run and so many to reuse."""
 
     to_run: int
@@ -31,7 +31,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class JobRecovered:
     """A job of an interrupted build was found again."""
 
     name: str
@@ -39,7 +39,7 @@ class Adopted:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceChanged:
+class ServerStateChanged:
     """A deployment is `starting`, `ready`, `restarting`, `stopped` or `failed`.
 
     `detail` is where it is ready, or why it is not; `tail` has the last lines of the log that it left.
@@ -52,7 +52,7 @@ class ServiceChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceAwaited:
+class ServerPending:
     """A deployment is still starting, and was last heard of `doing` this; or it waits in a queue for that."""
 
     name: str
@@ -69,7 +69,7 @@ class ExecutorUnreachable:
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class JobsQueued:
     """So many evaluations wait in an executor's queue, and `why` most of them do."""
 
     executor: str
@@ -78,7 +78,7 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class AttemptStarted:
     """An evaluation was submitted."""
 
     name: str
@@ -87,7 +87,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Progressed:
+class AttemptProgressed:
     """An evaluation has answered `done` of `total` samples, `errors` of them not scored."""
 
     name: str
@@ -97,7 +97,7 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AttemptEnded:
     """An attempt is on record."""
 
     name: str
@@ -110,7 +110,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Interrupted:
+class BuildInterrupted:
     """Ctrl-C was pressed, for the first time or again."""
 
     running: int
@@ -118,17 +118,17 @@ class Interrupted:
 
 
 Event = (
-    Waiting
-    | Installing
-    | Began
-    | Adopted
-    | ServiceChanged
-    | ServiceAwaited
+    StoreBusy
+    | EnvironmentStarted
+    | BuildStarted
+    | JobRecovered
+    | ServerStateChanged
+    | ServerPending
     | ExecutorUnreachable
-    | Queued
-    | Started
-    | Progressed
-    | Ended
-    | Interrupted
+    | JobsQueued
+    | AttemptStarted
+    | AttemptProgressed
+    | AttemptEnded
+    | BuildInterrupted
 )
 Emit = Callable[[Event], None]

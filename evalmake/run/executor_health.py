@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 
-from evalmake.run.events import Emit, ExecutorUnreachable, Queued
+from evalmake.run.events import Emit, ExecutorUnreachable, JobsQueued
 
 _ONCE_REACHED = 6  # tries to start a job: with waits that double, a minute
 _NEVER_REACHED = 3
@@ -42,7 +42,7 @@ class ExecutorHealth:
             since, told = self._told.get(executor, (0.0, ""))
             if why and why != told and now - since > _SELDOM:
                 self._told[executor] = (now, why)
-                self._emit(Queued(executor, reasons.total(), why))
+                self._emit(JobsQueued(executor, reasons.total(), why))
         self._waiting.clear()
 
     def patience(self, executor: str) -> int:

@@ -23,13 +23,13 @@ from evalmake.project.declarations import Declared
 from evalmake.project.project import Project
 from evalmake.project.references import judge_of
 from evalmake.project.schema import Resources
-from evalmake.run.environments import Environment
+from evalmake.run.environments.environments import Environment
 from evalmake.servers.command import placed, ported
 from evalmake.servers.spec import ServerSpec, replicas
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class GatewayRoute:
     """A job's way to a model: the base URL, and the token that it asks with."""
 
     url: str
@@ -43,10 +43,10 @@ class JobBuilder:
     project: Project
     plugins: Registry
     root: Path
-    environment: Callable[[Declared], Environment | None] = lambda declared: None
+    environment_of: Callable[[Declared], Environment | None] = lambda declared: None
     hashes: FileHashes = field(default_factory=FileHashes)
 
-    def folder(self, id: str) -> Path:
+    def job_folder(self, id: str) -> Path:
         """A job's own folder."""
         return self.root / "work" / id
 
@@ -55,13 +55,13 @@ class JobBuilder:
         declared: int | None = self.project.executors[executor].block.slots
         return declared or os.cpu_count() or 1
 
-    def evaluation(self, node: Node, id: str, routes: Mapping[str, Route]) -> Job:
+    def build_evaluation_job(self, node: Node, id: str, routes: Mapping[str, GatewayRoute]) -> Job:
         """The job of an evaluation; `routes` are its ways to its model and to its judge."""
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
-        workdir = self.folder(id)
-        env = {**command.env, **self.told(cell.model, routes["model"], "EVALMAKE_MODEL")}
+        workdir = self.job_folder(id)
+        env = {**command.env, **self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL")}
         env |= {
             "EVALMAKE_SEED": str(cell.seed),
             "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
@@ -73,15 +73,15 @@ class JobBuilder:
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
         if (judge := judge_of(self.project, cell.benchmark)) is not None:
-            env |= self.told(judge, routes["judge"], "EVALMAKE_JUDGE")
+            env |= self.model_variables(judge, routes["judge"], "EVALMAKE_JUDGE")
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
         env |= _past_proxies(os.environ, hosts)
         files = dict(command.files)
         executor = self.project.executors[block.executor]
-        plain, hidden = split_env(executor.block.env)
+        plain, hidden = split_secrets(executor.block.env)
         argv = command.argv
-        if (environment := self.environment(cell.benchmark)) is not None:
+        if (environment := self.environment_of(cell.benchmark)) is not None:
             files["out/packages.txt"] = environment.text
             env |= environment.variables(plain.get("PATH"))
             if getattr(harness, "program", None) is not None:
@@ -103,17 +103,17 @@ class JobBuilder:
             **_room(block.resources),
         )
 
-    def deployment(self, name: str, action: str) -> tuple[ServerSpec, ...]:
+    def server_specs(self, name: str, action: str) -> tuple[ServerSpec, ...]:
         """The servers of a deployment, each like the others; `action` is the digest of what they are."""
         declared = self.project.deployments[name]
         block = declared.block
-        service = self.service(declared)
-        plain, hidden = split_env(block.env)
-        capabilities, executor = self._offers(block.executor), self.project.executors[block.executor]
+        service = self.server_command(declared)
+        plain, hidden = split_secrets(block.env)
+        capabilities, executor = self._capabilities(block.executor), self.project.executors[block.executor]
         colocation_slots = (executor.block.slots or 0) if shares_allocations(executor) else None
-        of_executor = split_env(executor.block.env)
+        of_executor = split_secrets(executor.block.env)
         env = {**of_executor[0], **plain}
-        if (environment := self.environment(declared)) is not None:
+        if (environment := self.environment_of(declared)) is not None:
             env |= environment.variables(env.get("PATH"))
 
         def job(id: str) -> Job:
@@ -125,7 +125,7 @@ class JobBuilder:
                 id,
                 name,
                 mine.argv,
-                self.folder(id),
+                self.job_folder(id),
                 mine.files,
                 {},
                 {**env, **mine.env},
@@ -152,38 +152,38 @@ class JobBuilder:
                 declared,
                 job,
                 block.resources.gpus or 0,
-                self.key(block.executor),
+                self.server_key_name(block.executor),
             )
             for one, title in replicas(declared, capabilities).items()
         )
 
-    def service(self, deployment: Declared) -> ServerCommand:
+    def server_command(self, deployment: Declared) -> ServerCommand:
         """How a deployment is served on its executor."""
         block = deployment.block
         service: ServerCommand = self.plugins.get("engines", deployment.plugin)().serve(deployment)
         if block.health:
             service = replace(service, health=block.health)
-        return placed(service, bool(block.image), self._offers(block.executor))
+        return placed(service, bool(block.image), self._capabilities(block.executor))
 
-    def key(self, executor: str) -> str:
+    def server_key_name(self, executor: str) -> str:
         """The name of the secret that servers of an executor ask of those who use them, if they do."""
         key = getattr(self.project.executors[executor].settings, "key", None)
         return key.name if isinstance(key, SecretRef) else ""
 
-    def _offers(self, executor: str) -> Capabilities:
+    def _capabilities(self, executor: str) -> Capabilities:
         plugin = self.project.executors[executor].plugin
         capabilities: Capabilities = self.plugins.get("executors", plugin).capabilities
         return capabilities
 
-    def told(self, model: Declared, route: Route, prefix: str) -> dict[str, str]:
+    def model_variables(self, model: Declared, route: GatewayRoute, prefix: str) -> dict[str, str]:
         """What a harness is told of a model: where it is, by what name, and its kind of API."""
         block, name = model.block, model.block.name
         if not name and block.deployment:
-            name = self.service(self.project.deployments[block.deployment]).model or block.deployment
+            name = self.server_command(self.project.deployments[block.deployment]).model or block.deployment
         return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
     def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
-        known = {file.path: file for file in files_of(benchmark)}
+        known = {file.path: file for file in input_files(benchmark)}
         return {name: self._copy(known[path]) for name, path in inputs.items()}
 
     def _copy(self, file: File) -> Path:
@@ -219,7 +219,7 @@ def _past_proxies(environ: Mapping[str, str], hosts: Iterable[str]) -> dict[str,
     return {"no_proxy": here, "NO_PROXY": here}
 
 
-def files_of(benchmark: Declared) -> list[File]:
+def input_files(benchmark: Declared) -> list[File]:
     """Every input file that a benchmark names."""
     found: list[File] = []
     for block in (benchmark.block, benchmark.settings):
@@ -230,7 +230,7 @@ def files_of(benchmark: Declared) -> list[File]:
     return found
 
 
-def split_env(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
+def split_secrets(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
     """Plain variables with their values, and secret ones with the secrets' names."""
     plain = {k: str(v) for k, v in env.items() if not isinstance(v, SecretRef)}
     return plain, {k: v.name for k, v in env.items() if isinstance(v, SecretRef)}

@@ -8,8 +8,8 @@ from typing import Any
 from evalmake.planner.graph import Graph, Node
 from evalmake.plugin_api.executor import Executor, Job
 from evalmake.preflight.graph_checks import image_of
-from evalmake.run.gateways.host_gateways import Gateways
-from evalmake.run.job_builder import JobBuilder, split_env
+from evalmake.run.gateways.host_gateways import HostGateways
+from evalmake.run.job_builder import JobBuilder, split_secrets
 
 
 def previews(
@@ -19,23 +19,23 @@ def previews(
     nodes = list(nodes)
     for name in dict.fromkeys(name for node, _ in nodes for name in node.services):
         digest = graph.services[name].digest
-        served = job_builder.deployment(name, digest)[0]
+        served = job_builder.server_specs(name, digest)[0]
         preview = getattr(executors[served.executor], "preview", None)
         if preview is not None:
             yield f"deployment {name}", preview(served.job(f"{digest[-12:]}.s0"))
-    gateways = Gateways(job_builder, None, graph.sources)
+    gateways = HostGateways(job_builder, None, graph.sources)
     for node, attempt in nodes:
         preview = getattr(executors[node.executor], "preview", None)
         if preview is not None:
             yield node.name, preview(_evaluation(job_builder, gateways, node, attempt))
 
 
-def _evaluation(job_builder: JobBuilder, gateways: Gateways, node: Node, attempt: int) -> Job:
+def _evaluation(job_builder: JobBuilder, gateways: HostGateways, node: Node, attempt: int) -> Job:
     """As much of an evaluation's job as can be known before its models are served."""
     id = f"{node.action.digest[7:19]}.{attempt}"
     executor = job_builder.project.executors[node.executor]
-    _, names = split_env(executor.block.env)
+    _, names = split_secrets(executor.block.env)
     for role, model in gateways.models(node):
         names |= gateways.settings(model, role)[1]
     image = image_of(node.evaluation.benchmark, executor)
-    return Job(id, node.name, (), job_builder.folder(id), secrets=names, image=image)
+    return Job(id, node.name, (), job_builder.job_folder(id), secrets=names, image=image)

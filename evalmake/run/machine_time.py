@@ -35,7 +35,7 @@ def counted(outcome: Outcome, task: Task, facts: Mapping[str, str], services: Se
     for one in _up(services, task.node.services):
         told = services.executors[one.what.executor].poll(one.id).facts
         if shape := told.get("shape"):
-            folder = services.job_builder.folder(one.id)
+            folder = services.job_builder.job_folder(one.id)
             add(shape, _since(folder, one.begun) * int(told.get("replicas", 1)))
     return replace(outcome, usage={**outcome.usage, **took})
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
 _SHORTEST = 4
-SERVICE = "evalmake"  # what the keyring files a secret under; the user is the secret's name
+KEYRING_SERVICE = "evalmake"  # what the keyring files a secret under; the user is the secret's name
 
 
 class Secrets:
@@ -22,13 +22,13 @@ class Secrets:
         self._environment = os.environ if environment is None else environment
         self._kept: dict[str, str] = {}
         self._given: dict[str, str] = {}
-        self.trouble = ""
+        self.keyring_error = ""
 
-    def missing(self, names: Iterable[str]) -> list[str]:
+    def missing_names(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that have no value."""
         return [name for name in names if not self._value(name)]
 
-    def reveal(self, name: str) -> str:
+    def value_of(self, name: str) -> str:
         """The value of one; OSError where it has none."""
         try:
             return self.resolve({name: name})[name]
@@ -46,15 +46,15 @@ class Secrets:
 
     def _ask_keyring(self, name: str) -> str:
         if find_spec("keyring") is None:
-            self.trouble = "this Python has no `keyring`: pip install 'evalmake[keyring]'"
+            self.keyring_error = "this Python has no `keyring`: pip install 'evalmake[keyring]'"
             return ""
         import keyring
 
         try:
-            value: str | None = keyring.get_password(SERVICE, name)
+            value: str | None = keyring.get_password(KEYRING_SERVICE, name)
         except Exception as error:  # backends let those of their own libraries through
             said = str(error).strip() or type(error).__name__
-            self.trouble = f"the keyring cannot be read: {said.splitlines()[0]}"
+            self.keyring_error = f"the keyring cannot be read: {said.splitlines()[0]}"
             return ""
         return value or ""
 
@@ -67,7 +67,7 @@ class Secrets:
         self._given.update((variables[v], value) for v, value in resolved.items())
         return resolved
 
-    def hide(self, data: bytes, tokens: Iterable[str] = ()) -> bytes:
+    def redact(self, data: bytes, tokens: Iterable[str] = ()) -> bytes:
         """`data` with every value that was given out replaced by its name, as JSON writes it too.
 
         `tokens` are those of a job, which admit it to its gateway.
@@ -87,6 +87,6 @@ class Secrets:
                         data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
         return data
 
-    def hide_text(self, text: str) -> str:
+    def redact_text(self, text: str) -> str:
         """The same for a text."""
-        return self.hide(text.encode()).decode()
+        return self.redact(text.encode()).decode()

@@ -17,7 +17,7 @@ from dataclasses import replace
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.language.values import Duration
 from evalmake.plugin_api.executor import Executor, JobState, Phase
-from evalmake.run.events import Emit, ServiceAwaited, ServiceChanged
+from evalmake.run.events import Emit, ServerPending, ServerStateChanged
 from evalmake.run.gateways.host_gateways import At, Place
 from evalmake.run.gpus import Gpus
 from evalmake.run.job_builder import JobBuilder
@@ -26,7 +26,7 @@ from evalmake.run.secrets import Secrets
 from evalmake.servers.failure import Server, failure, how, spent
 from evalmake.servers.readiness import listens, read_port, unanswered
 from evalmake.servers.spec import ServerSpec
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 
 _STARTS = 3
 _EXCUSED = 5  # times in a row that a server may be lost through no fault of its own
@@ -64,7 +64,7 @@ class ServerPool:
             self.groups.setdefault(what.group, []).append(self.all[what.name])
         self.all[what.name].users.add(user)
 
-    def adopt(self, entry: Entry) -> bool:
+    def adopt(self, entry: JournalEntry) -> bool:
         """Take over a server that an interrupted build left running, if it is wanted as it is."""
         service = self.all.get(entry.name)
         if service is None or service.state != "wanted":
@@ -212,11 +212,13 @@ class ServerPool:
             return
         service.state, service.since = "starting", time.time()
         service.begun = service.since
-        folder = str(self.job_builder.folder(id))
+        folder = str(self.job_builder.job_folder(id))
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
             job = replace(what.job(id), devices=gpus)
-            self.journal.write(Entry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus))
+            self.journal.write(
+                JournalEntry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus)
+            )
             self._executor(service).submit(job, self.secrets.resolve(job.secrets))
         except (OSError, EvalmakeError) as error:
             if isinstance(error, ConnectionError) and self._may_wait(service):
@@ -285,7 +287,7 @@ class ServerPool:
     def _lacks(self, service: Server) -> str:
         """Why a server that runs is not ready; empty, and its URL known, once it is."""
         spec = service.what.service
-        port = spec.port or read_port(self.job_builder.folder(service.id) / spec.port_file)
+        port = spec.port or read_port(self.job_builder.job_folder(service.id) / spec.port_file)
         if port is None:
             return f"it wrote no port into `{spec.port_file}`"
         try:
@@ -349,7 +351,7 @@ class ServerPool:
 
         One that is out of reach stays in the journal, by which the next build sees to it that it is gone.
         """
-        folder, gone = self.job_builder.folder(service.id), True
+        folder, gone = self.job_builder.job_folder(service.id), True
         try:
             self._executor(service).fetch(service.id, folder)
         except OSError:
@@ -357,7 +359,7 @@ class ServerPool:
         kept = self.job_builder.root / "logs" / f"{service.what.name}.log"
         service.tail = ()
         with contextlib.suppress(OSError):
-            log = self.secrets.hide((folder / "log").read_bytes())
+            log = self.secrets.redact((folder / "log").read_bytes())
             service.tail = last_lines(log)
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(log)
@@ -367,7 +369,7 @@ class ServerPool:
 
     def _tell(self, service: Server, state: str, detail: str = "", tail: tuple[str, ...] = ()) -> None:
         if service.what.is_deployment:
-            self.emit(ServiceChanged(service.what.name, state, detail, tail))
+            self.emit(ServerStateChanged(service.what.name, state, detail, tail))
 
     def _tell_how_far(self, service: Server, state: JobState) -> None:
         """What a deployment does that is not ready, once a second: the last line of its log."""
@@ -376,10 +378,10 @@ class ServerPool:
         service.told = time.time()
         doing = state.detail
         if state.phase is Phase.RUNNING:
-            lines = last_lines(self.secrets.hide(ending(self.job_builder.folder(service.id) / "log")))
+            lines = last_lines(self.secrets.redact(ending(self.job_builder.job_folder(service.id) / "log")))
             doing = lines[-1] if lines else ""
         queued = state.phase is Phase.QUEUED and self._executor(service).capabilities.queues
-        self.emit(ServiceAwaited(service.what.name, doing, queued))
+        self.emit(ServerPending(service.what.name, doing, queued))
 
     def _executor(self, service: Server) -> Executor:
         return self.executors[service.what.executor]

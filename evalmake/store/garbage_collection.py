@@ -16,18 +16,18 @@ class Garbage:
     size: int
 
 
-def verify(store: Store) -> tuple[int, list[str]]:
+def verify_store(store: Store) -> tuple[int, list[str]]:
     """Re-hash every blob and part; how many were looked at, and what does not match.
 
     A blob that is not what it was is worthless: it is removed, so that what rests on it runs again.
     What only a superseded attempt has lost is no mismatch of what counts.
     """
-    wrong = [f"the database: {text}" for text in store.check()]
-    blobs, parts = store.keys("blob"), store.keys("part")
+    wrong = [f"the database: {text}" for text in store.check_database()]
+    blobs, parts = store.keys_of_kind("blob"), store.keys_of_kind("part")
     for key in blobs:
         if store.blob(key[5:]) is None:
             wrong.append(f"blob sha256:{key[5:]}: {_damaged(store, key[5:])}")
-            store.remove(key)
+            store.remove_entry(key)
     for key in parts:
         walk = store.part(key[5:])
         if walk is None or digest(walk.items()) != key[5:]:
@@ -46,21 +46,21 @@ def _damaged(store: Store, blob: str) -> str:
     return f"the content is missing or is not what it was; it is removed from {shown or 'nothing'}"
 
 
-def garbage(store: Store) -> list[Garbage]:
+def find_garbage(store: Store) -> list[Garbage]:
     """The blobs and parts that no attempt reaches, and the files that a kill left."""
     needed = {blob for _, blob, _ in _needed(store)}
     walked = {part for _, part in _parts(store)}
-    found = [key for key in store.keys("blob") if key[5:] not in needed]
-    found += [key for key in store.keys("part") if key[5:] not in walked]
-    sizes = [(key, store.size(key)) for key in found]
-    return [Garbage(key, size) for key, size in [*sizes, *store.orphans()]]
+    found = [key for key in store.keys_of_kind("blob") if key[5:] not in needed]
+    found += [key for key in store.keys_of_kind("part") if key[5:] not in walked]
+    sizes = [(key, store.entry_size(key)) for key in found]
+    return [Garbage(key, size) for key, size in [*sizes, *store.find_orphan_files()]]
 
 
-def collect(store: Store) -> list[Garbage]:
+def collect_garbage(store: Store) -> list[Garbage]:
     """Remove what `garbage` names."""
-    found = garbage(store)
+    found = find_garbage(store)
     for item in found:
-        store.remove(item.key)
+        store.remove_entry(item.key)
     return found
 
 
@@ -81,6 +81,6 @@ def _parts(store: Store) -> list[tuple[str, str]]:
         for result in store.attempts(action)
         for part in result.identity.values()
     ]
-    for key in store.keys("last"):
+    for key in store.keys_of_kind("last"):
         found += [(key, part) for part in (store.last_of(key[5:]) or {}).values()]
     return found

@@ -11,7 +11,7 @@ from evalmake.language.atomic_write import write_atomic
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """A job that may be running: enough to find it again and to record what it did."""
 
     id: str
@@ -30,7 +30,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: JournalEntry) -> None:
         """Put `entry` on disk, for sure, before its job is submitted."""
         write_atomic(self.folder / f"{entry.id}.json", json.dumps(asdict(entry)).encode())
 
@@ -43,11 +43,11 @@ class Journal:
         for path in self.folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[JournalEntry]:
         """The jobs that were out when the last evalmake ended; an unreadable file is passed over."""
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
             try:
                 found = json.loads(path.read_text())
-                yield Entry(**{**found, "gpus": tuple(found.get("gpus", ()))})
+                yield JournalEntry(**{**found, "gpus": tuple(found.get("gpus", ()))})
             except (OSError, ValueError, TypeError):
                 continue

@@ -13,14 +13,14 @@ from evalmake.store.store import store_failed
 
 
 @contextlib.contextmanager
-def building(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
+def build_lock(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
     """Hold the store's lock; yields whether another had it first. `waiting` is told who."""
-    with locked(folder / "lock", waiting) as (_, waited):
+    with hold_lock(folder / "lock", waiting) as (_, waited):
         yield waited
 
 
 @contextlib.contextmanager
-def locked(path: Path, waiting: Callable[[str], None]) -> Iterator[tuple[int, bool]]:
+def hold_lock(path: Path, waiting: Callable[[str], None]) -> Iterator[tuple[int, bool]]:
     """Hold the lock on `path`; yields its descriptor and whether another had it first.
 
     A child process that is given the descriptor holds the lock too, for as long as it lives.

@@ -15,11 +15,11 @@ VERSION = 1
 _AT_ONCE = 2000  # more only take more memory
 
 
-class Unreadable(ValueError):
+class UnreadableRecord(ValueError):
     """A record that is none."""
 
 
-class NewerRecord(Unreadable):
+class NewerRecord(UnreadableRecord):
     """A record written by a later evalmake."""
 
 
@@ -29,14 +29,14 @@ def record_to_text(result: ActionResult) -> str:
 
 
 def record_from_text(text: str) -> ActionResult:
-    """The attempt back; Unreadable when it is not one."""
+    """The attempt back; UnreadableRecord when it is not one."""
     data = _loads(text)
     try:
         data["outputs"] = tuple(Artifact(**item) for item in data["outputs"])
         data["scores"] = tuple(Score(**item) for item in data["scores"])
         return ActionResult(**data)
     except (TypeError, KeyError):
-        raise Unreadable(f"no record: {text[:40]}") from None
+        raise UnreadableRecord(f"no record: {text[:40]}") from None
 
 
 def head_to_text(head: Head) -> str:
@@ -77,10 +77,10 @@ def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
             rows = json.loads(f"[{','.join([text for _, text in some])}]")
             pairs = zip(some, rows, strict=True)
             heads.update((action, _head(action, row)) for (action, _), row in pairs)
-        except Unreadable:
+        except UnreadableRecord:
             raise
         except (ValueError, TypeError):
-            raise Unreadable("the standing of an action is not what evalmake writes") from None
+            raise UnreadableRecord("the standing of an action is not what evalmake writes") from None
     return heads
 
 
@@ -111,7 +111,7 @@ def _loads(text: str) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(text)
         version = data.pop("v")
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise Unreadable(f"no record: {text[:40]}") from None
+        raise UnreadableRecord(f"no record: {text[:40]}") from None
     if version > VERSION:
         raise NewerRecord(str(version))
     return data

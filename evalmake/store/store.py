@@ -61,7 +61,7 @@ class Store:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Close; what the database or a record in it refused is told as ours."""
         self.close()
-        if isinstance(error, sqlite3.Error | records.Unreadable):
+        if isinstance(error, sqlite3.Error | records.UnreadableRecord):
             raise store_failed(self.folder, error) from None
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Store:
             return None
         return data
 
-    def broken(self, head: Head) -> str | None:
+    def find_damage(self, head: Head) -> str | None:
         """The first of an action's outputs that is missing or cut; contents are for `verify`."""
         places = self._places()
         for blob in head.blobs:
@@ -120,7 +120,7 @@ class Store:
                 return f"blob sha256:{blob[:12]} is missing from the store or damaged"
         return None
 
-    def files(self, actions: Iterable[str]) -> set[str]:
+    def large_files(self, actions: Iterable[str]) -> set[str]:
         """The files of those outputs of `actions` that are too large for the database."""
         places, heads = self._places(), self.heads()
         blobs = {blob for action in actions if action in heads for blob in heads[action].blobs}
@@ -141,7 +141,7 @@ class Store:
         except OSError:
             return False
 
-    def reports(self, name: str) -> Mapping[str, str] | None:
+    def report_identity(self, name: str) -> Mapping[str, str] | None:
         """What was last written for a report: the walk of its identity, and its files' sha256."""
         text = self._cache.get(f"report/{name}")
         return records.pairs_from_text(text) if text is not None else None
@@ -169,18 +169,18 @@ class Store:
             self._cache.set(key, records.record_to_text(result), tag="record")
             head = _next_head(before, result)
             self._cache.set(f"head/{action.digest}", records.head_to_text(head), tag="head")
-            self.touch()
+            self.mark_changed()
         if self._heads is not None:
             self._heads[head.action] = head
         return head
 
-    def write_report(self, name: str, identity: Mapping[str, str]) -> None:
+    def record_report(self, name: str, identity: Mapping[str, str]) -> None:
         """Remember what a report was made of."""
         with self._writing():
             self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
-            self.touch()
+            self.mark_changed()
 
-    def accept(self, name: str, action: Action, old: Head, because: str) -> Head:
+    def accept_result(self, name: str, action: Action, old: Head, because: str) -> Head:
         """Let the result of `old` count for `action`, with the reason; both stay on record."""
         before = self.attempt(old.action, old.success or 1)
         assert before is not None
@@ -193,7 +193,7 @@ class Store:
             raise fail("nothing-to-accept", f"an output of {name}'s earlier result is damaged")
         return self.commit(action, result, whole)
 
-    def touch(self) -> None:
+    def mark_changed(self) -> None:
         """Tell the fast path that the store has changed: a new file, as clocks of files are coarse."""
         marker = self.folder / "generation"
         temporary = self.folder / f".generation.{os.getpid()}"
@@ -230,30 +230,30 @@ class Store:
 
     # Caretaking ---------------------------------------------------------------------------------
 
-    def keys(self, tag: str) -> list[str]:
+    def keys_of_kind(self, tag: str) -> list[str]:
         """The keys of one sort."""
         return [row[0] for row in self._cache._sql("SELECT key FROM Cache WHERE tag = ?", (tag,))]
 
-    def remove(self, key: str) -> None:
+    def remove_entry(self, key: str) -> None:
         """Remove one entry, or a file that `orphans` named; only `collect` does."""
         with self._writing():
             if key.startswith("file/"):
                 (self.folder / key[5:]).unlink(missing_ok=True)
             self._cache.delete(key)
 
-    def size(self, key: str) -> int:
+    def entry_size(self, key: str) -> int:
         """Bytes of an entry."""
         query = "SELECT size, length(value) FROM Cache WHERE key = ?"
         row = self._cache._sql(query, (key,)).fetchone()
         return int((row and (row[0] or row[1])) or 0)
 
-    def orphans(self) -> list[tuple[str, int]]:
+    def find_orphan_files(self) -> list[tuple[str, int]]:
         """Files of blobs that no row names, left by a kill: `file/NAME` and sizes in bytes."""
         known = {row[0] for row in self._rows("SELECT filename FROM Cache")}
         files = [(str(p.relative_to(self.folder)), p) for p in self.folder.glob("??/??/*.val")]
         return [(f"file/{name}", p.stat().st_size) for name, p in files if name not in known]
 
-    def check(self) -> list[str]:
+    def check_database(self) -> list[str]:
         """sqlite's and diskcache's own complaints."""
         rows = self._cache._sql("PRAGMA integrity_check").fetchall()
         return [str(row[0]) for row in rows if row[0] != "ok"]
@@ -287,7 +287,7 @@ def store_failed(folder: Path, error: Exception) -> EvalmakeError:
     if isinstance(error, records.NewerRecord):
         message = f"the store at {folder} was written by a later evalmake"
         return fail("newer-store", message, help=["install that one, or name another store"])
-    if isinstance(error, records.Unreadable) or any(sign in reason for sign in _DAMAGED):
+    if isinstance(error, records.UnreadableRecord) or any(sign in reason for sign in _DAMAGED):
         message = f"the store at {folder} is damaged: {reason}"
         return fail("store-damaged", message, help=["move it away: evalmake begins a new one"])
     hint = "look at the folder's permissions, or name another with `settings { store }`"

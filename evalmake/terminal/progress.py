@@ -7,19 +7,19 @@ import time
 from typing import Any, TextIO
 
 from evalmake.run.events import (
-    Adopted,
-    Began,
-    Ended,
+    AttemptEnded,
+    AttemptProgressed,
+    AttemptStarted,
+    BuildInterrupted,
+    BuildStarted,
+    EnvironmentStarted,
     Event,
     ExecutorUnreachable,
-    Installing,
-    Interrupted,
-    Progressed,
-    Queued,
-    ServiceAwaited,
-    ServiceChanged,
-    Started,
-    Waiting,
+    JobRecovered,
+    JobsQueued,
+    ServerPending,
+    ServerStateChanged,
+    StoreBusy,
 )
 from evalmake.scoring.result_set import Score
 from evalmake.terminal.diagnostics import clean
@@ -60,19 +60,19 @@ class Plain:
     def __call__(self, event: Event) -> None:
         """Print what is worth a line."""
         now = time.monotonic()
-        if isinstance(event, Began):
+        if isinstance(event, BuildStarted):
             self.total = event.to_run
-        if isinstance(event, Ended) and not event.retrying:
+        if isinstance(event, AttemptEnded) and not event.retrying:
             self.done += 1
-        if isinstance(event, ServiceAwaited):
+        if isinstance(event, ServerPending):
             if now - self.servers.setdefault(event.name, now) < _SILENCE:
                 return
             self.servers[event.name] = now
-        if isinstance(event, ServiceChanged):
+        if isinstance(event, ServerStateChanged):
             self.servers.pop(event.name, None)
         text = sentence(event, self.verbose)
         if text:
-            count = f"[{self.done}/{self.total}] " if isinstance(event, Ended) else ""
+            count = f"[{self.done}/{self.total}] " if isinstance(event, AttemptEnded) else ""
             print(f"{duration(now - self.began):>6}  {count}{text}", file=self.out, flush=True)
 
     def close(self) -> None:
@@ -98,23 +98,23 @@ class Live:
     def __call__(self, event: Event) -> None:
         """Note what happened; lines that stay are printed above the table."""
         match event:
-            case Began():
+            case BuildStarted():
                 self.total = event.to_run
-            case Started():
+            case AttemptStarted():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
-            case ServiceAwaited():
+            case ServerPending():
                 since = self.servers.get(event.name, (time.monotonic(),))[0]
                 how = "in the queue" if event.queued else "starting"
                 self.servers[event.name] = (since, how, event.doing)
-            case ServiceChanged():
+            case ServerStateChanged():
                 self.servers.pop(event.name, None)
-            case Progressed():
+            case AttemptProgressed():
                 start = self.rows.get(event.name, (time.monotonic(), 0, 0, 0))[0]
                 self.rows[event.name] = (start, event.done, event.total, event.errors)
-            case Ended():
+            case AttemptEnded():
                 self.rows.pop(event.name, None)
                 self.done += not event.retrying
-        if not isinstance(event, Started | ServiceAwaited) and (text := sentence(event, self.verbose)):
+        if not isinstance(event, AttemptStarted | ServerPending) and (text := sentence(event, self.verbose)):
             self.console.print(text, markup=False)
 
     def _table(self) -> Any:
@@ -144,31 +144,31 @@ class Live:
 def sentence(event: Event, verbose: bool) -> str:
     """An event in words; empty for what only a live view shows."""
     match event:
-        case Waiting(holder):
+        case StoreBusy(holder):
             return f"waiting for another evalmake to finish ({holder})"
-        case Installing(packages):
+        case EnvironmentStarted(packages):
             return f"installing {', '.join(packages)} in an environment of its own"
-        case Adopted(name, state):
+        case JobRecovered(name, state):
             return f"{name}: found again from an earlier build, {state}"
-        case ServiceChanged():
+        case ServerStateChanged():
             return _changed(event, verbose)
-        case ServiceAwaited(name, doing, queued):
+        case ServerPending(name, doing, queued):
             still, said = ("in the queue", clean(doing)) if queued else ("starting", _line(doing))
             return f"deployment {name}: still {still}" + (f": {said}" if said else "")
-        case Queued(executor, count, why):
+        case JobsQueued(executor, count, why):
             return f"{executor}: {count} in its queue: {why}"
         case ExecutorUnreachable(executor, why):
             return f"{why}; waiting for it" if why else f"executor {executor}: reached again"
-        case Started(name, executor, attempt):
+        case AttemptStarted(name, executor, attempt):
             return f"{name}: started on {executor}, attempt {attempt}" if verbose else ""
-        case Ended():
+        case AttemptEnded():
             return _ended(event)
-        case Interrupted(running, _):
+        case BuildInterrupted(running, _):
             return f"interrupted: ending {running} running, nothing more starts (again: at once)"
     return ""
 
 
-def _changed(event: ServiceChanged, verbose: bool) -> str:
+def _changed(event: ServerStateChanged, verbose: bool) -> str:
     match event.state:
         case "ready" if verbose:
             more = f" at {event.detail}"
@@ -187,7 +187,7 @@ def _line(text: str) -> str:
     return clean(text)[:_WIDTH]
 
 
-def _ended(event: Ended) -> str:
+def _ended(event: AttemptEnded) -> str:
     if event.status == "succeeded":
         headline = next((s for s in event.scores if s.metric == event.metric), None)
         return f"{event.name}: {score_text(headline)} in {duration(event.seconds)}"

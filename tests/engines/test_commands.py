@@ -54,7 +54,7 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     texts = []
     for name, action in graph.services.items():
-        (served,) = job_builder.deployment(name, action.digest)
+        (served,) = job_builder.server_specs(name, action.digest)
         known = served.service.model or name
         job = served.job("id")
         text = f"{name}: {known} at {served.service.health}\n" + shown(job, tmp_path)

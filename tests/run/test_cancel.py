@@ -8,7 +8,7 @@ import pytest
 
 from evalmake.commands.watching import cancel_command
 from evalmake.language.diagnostic import EvalmakeError
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
 from tests.support.workspaces import TRIED, Bench
@@ -41,7 +41,7 @@ def test_cannot_be_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch, caps
     for at, name in enumerate(NAMES, 1):
         folder = root / "work" / f"job.{at}"
         folder.mkdir(parents=True)
-        journal.write(Entry(folder.name, name, "evaluate", "", "local", str(folder), 0.0))
+        journal.write(JournalEntry(folder.name, name, "evaluate", "", "local", str(folder), 0.0))
     monkeypatch.setattr(Workspace, "executors", lambda self: {"local": executor})
 
     with pytest.raises(EvalmakeError, match="cannot reach it"):

@@ -91,10 +91,10 @@ def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     keyring = FakeKeyring({"A": "from the keyring", "B": "kept"})
     installed(keyring, monkeypatch)
     secrets = Secrets({"A": "from the environment", "B": ""})
-    assert secrets.missing(["A", "B", "C"]) == ["C"]
-    assert secrets.missing(["A", "B", "C"]) == ["C"]
+    assert secrets.missing_names(["A", "B", "C"]) == ["C"]
+    assert secrets.missing_names(["A", "B", "C"]) == ["C"]
     assert secrets.resolve({"X": "A", "Y": "B"}) == {"X": "from the environment", "Y": "kept"}
-    assert secrets.hide(b"kept, from the environment") == b"[secret B], [secret A]"
+    assert secrets.redact(b"kept, from the environment") == b"[secret B], [secret A]"
     assert keyring.asked == [("evalmake", "B"), ("evalmake", "C")]
     with pytest.raises(KeyError):
         secrets.resolve({"Z": "C"})
@@ -104,23 +104,23 @@ def test_nothing_is_loaded_without_need(monkeypatch: pytest.MonkeyPatch) -> None
     """The package is not imported for a secret that the environment has."""
     monkeypatch.delitem(sys.modules, "keyring", raising=False)
     secrets = Secrets({"A": "value"})
-    assert secrets.missing(["A"]) == []
+    assert secrets.missing_names(["A"]) == []
     assert secrets.resolve({"X": "A"}) == {"X": "value"}
     assert "keyring" not in sys.modules
-    assert secrets.trouble == ""
+    assert secrets.keyring_error == ""
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing secret says how to install what reads the keyring."""
     installed(None, monkeypatch)
     secrets = Secrets({})
-    assert secrets.missing(["A"]) == ["A"]
-    assert "pip install 'evalmake[keyring]'" in secrets.trouble
+    assert secrets.missing_names(["A"]) == ["A"]
+    assert "pip install 'evalmake[keyring]'" in secrets.keyring_error
 
 
 def test_a_keyring_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked or absent keyring leaves the secret missing, and the first line says why."""
     installed(FakeKeyring({}, RuntimeError("it is locked\nmore of it")), monkeypatch)
     secrets = Secrets({})
-    assert secrets.missing(["A"]) == ["A"]
-    assert secrets.trouble == "the keyring cannot be read: it is locked"
+    assert secrets.missing_names(["A"]) == ["A"]
+    assert secrets.keyring_error == "the keyring cannot be read: it is locked"

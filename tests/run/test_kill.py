@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.planner.action import ActionResult
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 from tests.support.scripted import Then, Upstream, reply, said
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
 
@@ -261,7 +261,7 @@ def put_back(bench: Bench, done: ActionResult) -> None:
     (folder / "out" / "scores.json").write_text('{"accuracy": 0.1}')
     (folder / "pid").write_text("1")
     (folder / "status").write_text("0")
-    entry = Entry(done.job, done.name, "evaluate", done.action, "local", str(folder), 0.0)
+    entry = JournalEntry(done.job, done.name, "evaluate", done.action, "local", str(folder), 0.0)
     Journal(bench.root / ".evalmake" / "journal").write(entry)
 
 
@@ -288,7 +288,7 @@ def test_adopted_after_a_long_wait(bench: Bench) -> None:
     process = bench.start()
     journal = Journal(bench.root / ".evalmake" / "journal")
 
-    def entry() -> Entry | None:
+    def entry() -> JournalEntry | None:
         return next((one for one in journal.entries() if one.kind == "evaluate"), None)
 
     wait_for(lambda: entry() is not None and (Path(entry().workdir) / "pid").exists())

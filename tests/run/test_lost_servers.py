@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.plugin_api.executor import Capabilities, JobState, Phase
-from evalmake.run.events import Event, ServiceAwaited, ServiceChanged
+from evalmake.run.events import Event, ServerPending, ServerStateChanged
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.servers.pool import ServerPool
@@ -70,13 +70,13 @@ class Watched:
         self.executor, self.said = Scripted(workspace.root / "work", *states), list[str]()
         journal = Journal(workspace.root / "journal")
         self.services = ServerPool(job_builder, {"local": self.executor}, journal, Secrets({}), self.heard)
-        [server] = job_builder.deployment("llama", "sha256:" + 32 * "ab")
+        [server] = job_builder.server_specs("llama", "sha256:" + 32 * "ab")
         self.services.need(server, "asked")
         self.services.urls(("llama",), False, "local", 0)
 
     def heard(self, event: Event) -> None:
         """Note what people would read."""
-        if isinstance(event, ServiceChanged | ServiceAwaited):
+        if isinstance(event, ServerStateChanged | ServerPending):
             self.said.append(sentence(event, False))
 
     def until(self, word: str) -> None:
@@ -125,7 +125,7 @@ def test_out_of_reach_when_it_is_stopped(bench: Bench) -> None:
     """One of which nobody knows whether it is gone keeps its place in the journal, and its folder."""
     watched = Watched(bench, QUEUED)
     [entry] = watched.services.journal.entries()
-    folder = watched.services.job_builder.folder(entry.id)
+    folder = watched.services.job_builder.job_folder(entry.id)
     folder.mkdir(parents=True, exist_ok=True)
     watched.executor.away = True
     watched.services.stop_all()

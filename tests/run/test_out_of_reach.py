@@ -9,11 +9,11 @@ import pytest
 
 from evalmake.executors.process import ProcessExecutor
 from evalmake.plugin_api.executor import Job, JobState, Phase
-from evalmake.run.build_report import Report
+from evalmake.run.build_result import BuildResult
 from evalmake.run.events import Event, ExecutorUnreachable
-from evalmake.run.gateways.host_gateways import Gateways
+from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.job_builder import JobBuilder
-from evalmake.run.scheduler import Scheduler
+from evalmake.run.scheduler.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
 from evalmake.servers.spec import GATEWAYS
 from evalmake.terminal.progress import sentence
@@ -23,7 +23,7 @@ from tests.support.workspaces import SCORE, TRIED, Bench
 
 WHY = "executor local: cannot reach it"
 UNREACHABLE = JobState(Phase.UNREACHABLE, None, WHY)
-Run = Callable[..., tuple[Report, list[str]]]
+Run = Callable[..., tuple[BuildResult, list[str]]]
 
 
 class Away(FakeExecutor):
@@ -68,11 +68,11 @@ class Away(FakeExecutor):
 @pytest.fixture
 def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run two cells on an executor that is silent so often; the report, and what was said."""
-    monkeypatch.setattr("evalmake.run.scheduler._RETRY_WAIT", 0.01)
+    monkeypatch.setattr("evalmake.run.scheduler.scheduler._RETRY_WAIT", 0.01)
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..2")
 
-    def go(job: str = SCORE, **silent: int) -> tuple[Report, list[str]]:
+    def go(job: str = SCORE, **silent: int) -> tuple[BuildResult, list[str]]:
         bench.job(job)
         workspace = Workspace.open(bench.root / "Evalfile")
         job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
@@ -88,7 +88,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
 
         with workspace.store() as store:
             plan = workspace.decide(workspace.graph(()), store)
-            gateways = Gateways(job_builder, None, plan.graph.sources)
+            gateways = HostGateways(job_builder, None, plan.graph.sources)
             scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale), said
 

@@ -11,11 +11,11 @@ from typing import ClassVar
 import pytest
 
 from evalmake.executors.process import ProcessExecutor
-from evalmake.run.build_report import Report
-from evalmake.run.events import Ended, Event, Started
-from evalmake.run.gateways.host_gateways import Gateways
+from evalmake.run.build_result import BuildResult
+from evalmake.run.events import AttemptEnded, AttemptStarted, Event
+from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.job_builder import JobBuilder
-from evalmake.run.scheduler import Scheduler
+from evalmake.run.scheduler.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
 from evalmake.servers.spec import GATEWAYS
 from evalmake.testing import FakeExecutor
@@ -24,12 +24,12 @@ from tests.support.workspaces import SCORE, TRIED, Bench
 
 
 @pytest.fixture
-def schedule(bench: Bench) -> Callable[..., Report]:
+def schedule(bench: Bench) -> Callable[..., BuildResult]:
     """Run all cells of a small Evalfile on a fake executor; `watch` is given it and each event."""
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..3")
 
-    def run(job: str, watch: Callable[[FakeExecutor, Event], None]) -> Report:
+    def run(job: str, watch: Callable[[FakeExecutor, Event], None]) -> BuildResult:
         bench.job(job)
         workspace = Workspace.open(bench.root / "Evalfile")
         job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
@@ -42,7 +42,7 @@ def schedule(bench: Bench) -> Callable[..., Report]:
 
             here = ProcessExecutor(GATEWAYS, None, workspace.root / "work")
             executors = {"local": executor, GATEWAYS: here}
-            gateways = Gateways(job_builder, None, plan.graph.sources)
+            gateways = HostGateways(job_builder, None, plan.graph.sources)
             scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale)
 
@@ -55,7 +55,7 @@ def job_ids(root: Path) -> list[str]:
     return [entry["id"] for entry in found if entry["kind"] == "evaluate"]
 
 
-def test_polled(bench: Bench, schedule: Callable[..., Report]) -> None:
+def test_polled(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
     """Jobs that run far away and offer nothing to wait on are collected all the same."""
     report = schedule(SCORE, lambda executor, event: None)
     assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
@@ -63,12 +63,12 @@ def test_polled(bench: Bench, schedule: Callable[..., Report]) -> None:
     assert bench.journal() == []
 
 
-def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., Report]) -> None:
+def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
     """A job that its executor has lost is run again, and was not the evaluation's failure."""
     lost: list[str] = []
 
     def lose_first(executor: FakeExecutor, event: Event) -> None:
-        if isinstance(event, Started) and not lost:
+        if isinstance(event, AttemptStarted) and not lost:
             lost.extend(job_ids(bench.root))
             executor.forget(lost[0])
 
@@ -79,14 +79,14 @@ def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., Report])
     assert statuses == ["cancelled", "succeeded"]
 
 
-def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., Report]) -> None:
+def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
     """A job that is lost again and again fails in the end; the others are done."""
     ended: list[str] = []
 
     def lose(executor: FakeExecutor, event: Event) -> None:
-        if isinstance(event, Started) and event.name == "tried/1":
+        if isinstance(event, AttemptStarted) and event.name == "tried/1":
             executor.forget(job_ids(bench.root)[0])
-        if isinstance(event, Ended) and event.name == "tried/1":
+        if isinstance(event, AttemptEnded) and event.name == "tried/1":
             ended.append(event.status)
 
     report = schedule(SCORE, lose)
@@ -121,11 +121,11 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
         plan = workspace.decide(workspace.graph(()), store)
 
         def emit(event: Event) -> None:
-            if isinstance(event, Started) and len(scheduler.running) == 3:
+            if isinstance(event, AttemptStarted) and len(scheduler.running) == 3:
                 for task in scheduler.running.values():
                     task.started = 0.0
 
-        gateways = Gateways(job_builder, None, plan.graph.sources)
+        gateways = HostGateways(job_builder, None, plan.graph.sources)
         scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), None, True, {}, gateways)
         report = scheduler.run(plan.stale)
     assert sorted(report.failed) == ["tried/1", "tried/2", "tried/3"]
@@ -141,6 +141,6 @@ def test_a_server_is_given_its_resources(bench: Bench) -> None:
     bench.job("")
     workspace = Workspace.open(bench.root / "Evalfile")
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
-    (server,) = job_builder.deployment("big", "a digest")
+    (server,) = job_builder.server_specs("big", "a digest")
     job = server.job("id")
     assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)

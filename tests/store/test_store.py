@@ -17,8 +17,8 @@ from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import Part
 from evalmake.scoring.seed_average import Score
 from evalmake.store import records
-from evalmake.store.garbage_collection import collect, garbage, verify
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.garbage_collection import collect_garbage, find_garbage, verify_store
+from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.store import Store
 
 LARGE = b"0123456789abcdef" * 8192  # kept in a file of its own
@@ -110,7 +110,7 @@ def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: 
     """A failure between blobs, record and head leaves nothing of the attempt."""
     one = action()
     store.commit(one, result(one, value=0.1), {"log": b"first"})
-    before = {tag: store.keys(tag) for tag in ("blob", "record", "head", "part", "last")}
+    before = {tag: store.keys_of_kind(tag) for tag in ("blob", "record", "head", "part", "last")}
 
     def broken(*_: object) -> str:
         raise RuntimeError(point)
@@ -121,8 +121,8 @@ def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: 
         with pytest.raises(RuntimeError, match=point):
             store.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
     again = reopened(store)
-    assert {tag: again.keys(tag) for tag in before} == before
-    assert verify(again) == (2, [])
+    assert {tag: again.keys_of_kind(tag) for tag in before} == before
+    assert verify_store(again) == (2, [])
     again.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
     assert reopened(again).head(two.digest) is not None
 
@@ -166,9 +166,9 @@ def test_full_disk(small_disk: Path, size: int) -> None:
     subprocess.run(["mount", "-o", "remount,size=9M", str(small_disk)], check=True)
     with Store.open(small_disk / "store") as again:
         assert set(again.heads()) == {one.digest for one in kept}
-        assert verify(again)[1] == []
-        collect(again)
-        assert again.orphans() == []
+        assert verify_store(again)[1] == []
+        collect_garbage(again)
+        assert again.find_orphan_files() == []
         one = action(1000)
         again.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
 
@@ -178,11 +178,11 @@ def test_damaged_file(store: Store) -> None:
     one = action()
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     blob_file(store).write_bytes(LARGE[:-1] + b"x")
-    [wrong] = verify(store)[1]
+    [wrong] = verify_store(store)[1]
     assert wrong.endswith("is not what it was; it is removed from e/1 (attempt 1)")
 
     store.commit(one, result(one), {"samples.jsonl": LARGE})
-    assert verify(store)[1] == []
+    assert verify_store(store)[1] == []
 
 
 def test_damaged_row(store: Store) -> None:
@@ -195,7 +195,7 @@ def test_damaged_row(store: Store) -> None:
         text = records.pairs_to_text({"seed": "2"})
         database.execute("UPDATE Cache SET value = ? WHERE tag = 'part'", (text,))
     database.close()
-    wrong = verify(Store.open(store.folder))[1]
+    wrong = verify_store(Store.open(store.folder))[1]
     assert [line.partition(" ")[0] for line in wrong] == ["blob", "part"]
 
 
@@ -204,12 +204,12 @@ def test_broken_at_planning(store: Store, damage: str) -> None:
     """Planning sees that an output's file is gone or cut."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
-    assert store.broken(head) is None
+    assert store.find_damage(head) is None
     if damage == "cut":
         os.truncate(blob_file(store), 100)
     else:
         blob_file(store).unlink()
-    found = reopened(store).broken(head)
+    found = reopened(store).find_damage(head)
     assert found is not None
     assert found.endswith("is missing from the store or damaged")
 
@@ -218,31 +218,31 @@ def test_lost_row_at_planning(store: Store) -> None:
     """Planning sees that an output's row is gone, and `verify` names whose output it was."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words"})
-    [key] = store.keys("blob")
-    store.remove(key)
+    [key] = store.keys_of_kind("blob")
+    store.remove_entry(key)
     again = reopened(store)
-    assert again.broken(head) is not None
-    assert verify(again)[1] == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
+    assert again.find_damage(head) is not None
+    assert verify_store(again)[1] == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
 
 
 def test_garbage(store: Store) -> None:
     """What no attempt reaches, rows and files of a killed commit, is named, then freed; nothing else."""
     one = action()
     store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
-    assert garbage(store) == []
+    assert find_garbage(store) == []
     folder = blob_file(store).parent
     (folder / "ab12.val").write_bytes(b"torn")
     store._cache.set("blob/" + "0" * 64, b"nobody's", tag="blob")
 
-    found = garbage(store)
+    found = find_garbage(store)
     assert [(item.key, item.size) for item in found] == [
         ("blob/" + "0" * 64, 8),
         (f"file/{folder.relative_to(store.folder)}/ab12.val", 4),
     ]
-    assert garbage(store) == found
-    assert collect(store) == found
-    assert garbage(store) == []
-    assert verify(store) == (3, [])
+    assert find_garbage(store) == found
+    assert collect_garbage(store) == found
+    assert find_garbage(store) == []
+    assert verify_store(store) == (3, [])
 
 
 def test_scores_keep_their_clusters(store: Store) -> None:
@@ -306,7 +306,7 @@ def test_journal(tmp_path: Path) -> None:
     """Entries come back until they are removed; unreadable and half-written ones are no entries."""
     journal = Journal(tmp_path / "journal")
     assert list(journal.entries()) == []
-    entry = Entry("a.1", "e/1", "evaluate", "sha256:0", "local", "/work/a.1", 12.5)
+    entry = JournalEntry("a.1", "e/1", "evaluate", "sha256:0", "local", "/work/a.1", 12.5)
     journal.write(entry)
     (journal.folder / "bad.json").write_text("{")
     (journal.folder / ".a.2.json.x.tmp").write_text("{")

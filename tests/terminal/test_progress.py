@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from evalmake.run.events import Event, ServiceAwaited, ServiceChanged
+from evalmake.run.events import Event, ServerPending, ServerStateChanged
 from evalmake.terminal import progress
 
 
@@ -31,12 +31,12 @@ def test_slow_start_in_lines(clock: list[float]) -> None:
     """A line every quarter of a minute has the last of the server's log, for as long as it starts."""
     out = io.StringIO()
     view = progress.progress(False, False, out)
-    view(ServiceChanged("llama", "starting"))
+    view(ServerStateChanged("llama", "starting"))
     for second in range(40):
         clock[0] = float(second)
-        view(ServiceAwaited("llama", f"loaded {second} of 40 \x1b]0;title\x07"))
-    view(ServiceChanged("llama", "ready", "http://127.0.0.1:8000/v1"))
-    view(ServiceAwaited("llama", ""))
+        view(ServerPending("llama", f"loaded {second} of 40 \x1b]0;title\x07"))
+    view(ServerStateChanged("llama", "ready", "http://127.0.0.1:8000/v1"))
+    view(ServerPending("llama", ""))
     assert out.getvalue() == (
         "  0.0s  deployment llama: starting\n"
         "   15s  deployment llama: still starting: loaded 15 of 40 \ufffd]0;title\ufffd\n"
@@ -49,12 +49,12 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     """The table has a row for the server, with how long it has been starting and what it says."""
     out = Terminal()
     view = progress.progress(False, False, out)
-    view(ServiceAwaited("llama", "loading [bold]"))
+    view(ServerPending("llama", "loading [bold]"))
     clock[0] = 75.0
-    view(ServiceAwaited("llama", "loading [bold] 3 of 4"))
+    view(ServerPending("llama", "loading [bold] 3 of 4"))
     view.live.refresh()
     shown = out.getvalue()
-    view(ServiceChanged("llama", "ready"))
+    view(ServerStateChanged("llama", "ready"))
     out.seek(0)
     out.truncate()
     view.live.refresh()
@@ -69,12 +69,12 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     ("event", "said"),
     [
         (
-            ServiceChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
+            ServerStateChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
             "deployment llama: restarting, as it died while it was used: exit status 1\n        | a\n        | b",
         ),
-        (ServiceChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
-        (ServiceChanged("llama", "stopped"), "deployment llama: stopped"),
-        (ServiceAwaited("llama", ""), "deployment llama: still starting"),
+        (ServerStateChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
+        (ServerStateChanged("llama", "stopped"), "deployment llama: stopped"),
+        (ServerPending("llama", ""), "deployment llama: still starting"),
     ],
 )
 def test_in_words(event: Event, said: str) -> None:

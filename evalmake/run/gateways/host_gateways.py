@@ -1,7 +1,7 @@
 """The way of every evaluation to its models: a gateway for each, and a session for each evaluation.
 
 A session is a file beside its gateway: the token that admits the evaluation's job, where its
-model is served, and what is done to requests and replies. What the gateway noted of the evaluation
+model is served, and what is done to requests and replies. What the gateway read_usage of the evaluation
 lies in the job's folder, and so comes into the record. The key is in the gateway's environment
 and nowhere else.
 """
@@ -30,11 +30,11 @@ from evalmake.plugin_api.executor import Executor, Job
 from evalmake.project.declarations import Declared
 from evalmake.project.references import judge_of
 from evalmake.project.schema import adapted
-from evalmake.run.job_builder import JobBuilder, Route, split_env
+from evalmake.run.job_builder import GatewayRoute, JobBuilder, split_secrets
 from evalmake.servers.spec import GATEWAYS, ServerSpec
 
-FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
-"""In a job's folder: what was noted of its requests, by whom they were for."""
+USAGE_FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
+"""In a job's folder: what was read_usage of its requests, by whom they were for."""
 _UNASKED = ("headers", "drop_headers", "plugins")  # of an adapter: they may change headers
 _OWN = "EVALMAKE_GATEWAY_"
 
@@ -55,7 +55,7 @@ _PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
 
 
 @dataclass(frozen=True, slots=True)
-class Replies:
+class ReplyCacheSettings:
     """Where replies are kept: the folder, its limit in bytes, and caches that are only read."""
 
     folder: Path
@@ -63,20 +63,20 @@ class Replies:
     seeds: tuple[str, ...] = ()
 
 
-class Gateways:
+class HostGateways:
     """The gateways of a build. `sources` are digests of what answers for each model."""
 
     def __init__(
         self,
         job_builder: JobBuilder,
-        replies: Replies | None,
+        replies: ReplyCacheSettings | None,
         sources: Mapping[str, str],
         not_before: float = 0.0,
         hosts: Iterable[str] = ("127.0.0.1",),
     ) -> None:
-        """Replies from before `not_before`, in seconds since the epoch, are not used.
+        """ReplyCacheSettings from before `not_before`, in seconds since the epoch, are not used.
 
-        `hosts` are this host's addresses by which jobs reach it.
+        `hosts` are this host's host_addresses by which jobs reach it.
         """
         self.hosts = sorted({"127.0.0.1", *hosts})
         self.job_builder = job_builder
@@ -89,7 +89,7 @@ class Gateways:
         """The gateways that an evaluation needs, its model's first."""
         return tuple(dict.fromkeys(self._gateway(model) for _, model in self.models(node)))
 
-    def open(self, node: Node, id: str, at: At, host: str) -> dict[str, Route]:
+    def open(self, node: Node, id: str, at: At, host: str) -> dict[str, GatewayRoute]:
         """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written.
 
         `host` is where the job finds this host.
@@ -99,17 +99,17 @@ class Gateways:
         routes = {}
         for role, model in self.models(node):
             [place] = at[self._gateway(model).name]
-            key, token = key_of(node, role), secrets.token_urlsafe(24)
+            key, token = session_key(node, role), secrets.token_urlsafe(24)
             session = self.session(node, id, role, model, at, token)
             write_session(self._file(place.id, key), session.text())
-            routes[role] = Route(f"http://{host}:{urlsplit(place.url).port}/t/{key}/v1", token)
+            routes[role] = GatewayRoute(f"http://{host}:{urlsplit(place.url).port}/t/{key}/v1", token)
         return routes
 
     def move(self, node: Node, id: str, at: At) -> None:
         """Tell the gateways of the running job `id` where its models are served now."""
         for role, model in self.models(node):
             [place] = at[self._gateway(model).name]
-            path = self._file(place.id, key_of(node, role))
+            path = self._file(place.id, session_key(node, role))
             with contextlib.suppress(OSError, ValueError, TypeError):
                 token = Session.read(path).token
                 write_session(path, self.session(node, id, role, model, at, token).text())
@@ -135,7 +135,7 @@ class Gateways:
         return Session(
             token=token,
             upstreams=[one.inside if inside else one.url for one in at[server]] if server else [model.block.endpoint],
-            folder=str(self.job_builder.folder(id) / FOLDERS[role]),
+            folder=str(self.job_builder.job_folder(id) / USAGE_FOLDERS[role]),
             model=_source(self.sources[model.name], adapter),
             patience=ready.seconds if ready else 0.0,
             sampling=str(cell.seed),
@@ -145,15 +145,15 @@ class Gateways:
         )
 
     def close(self, node: Node, id: str, jobs: Mapping[str, str]) -> bool:
-        """The job `id` is over: its tokens are worth nothing, and all that was noted is on disk.
+        """The job `id` is over: its tokens are worth nothing, and all that was read_usage is on disk.
 
         `jobs` has the job of each server by name. False where a gateway did not live to tell all.
         """
         whole = True
         for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
-            path = self._file(gateway, key_of(node, role))
-            if (self.job_builder.folder(id) / FOLDERS[role]).exists():  # it asked something
+            path = self._file(gateway, session_key(node, role))
+            if (self.job_builder.job_folder(id) / USAGE_FOLDERS[role]).exists():  # it asked something
                 whole &= self._closed(gateway, path)
             path.unlink(missing_ok=True)
         return whole
@@ -161,7 +161,7 @@ class Gateways:
     def _closed(self, gateway: str, path: Path) -> bool:
         try:
             token = Session.read(path).token
-            port = int((self.job_builder.folder(gateway) / "port").read_text())
+            port = int((self.job_builder.job_folder(gateway) / "port").read_text())
             return _post(port, f"/t/{path.stem}/close", token) == 200
         except (OSError, ValueError, TypeError, http.client.HTTPException):
             return False
@@ -171,7 +171,7 @@ class Gateways:
         for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                session = Session.read(self._file(gateway, key_of(node, role)))
+                session = Session.read(self._file(gateway, session_key(node, role)))
                 if self.not_before and not session.not_before:
                     return False
         return True
@@ -182,7 +182,7 @@ class Gateways:
         for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Session.read(self._file(gateway, key_of(node, role))).token)
+                found.append(Session.read(self._file(gateway, session_key(node, role))).token)
         return tuple(found)
 
     def models(self, node: Node) -> list[tuple[str, Declared]]:
@@ -191,7 +191,7 @@ class Gateways:
         return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
 
     def _file(self, gateway: str, key: str) -> Path:
-        return self.job_builder.folder(gateway) / "sessions" / f"{key}.json"
+        return self.job_builder.job_folder(gateway) / "sessions" / f"{key}.json"
 
     def _gateway(self, model: Declared) -> ServerSpec:
         if model.name not in self._served:
@@ -202,12 +202,12 @@ class Gateways:
         """What the gateway of a model is told, but for its sessions; and its secrets by their variables."""
         block, cache = model.block, self.replies
         mark = "" if role == "model" else f"{role.upper()}_"
-        plain, hidden = split_env(block.headers)
+        plain, hidden = split_secrets(block.headers)
         variables = {name: f"{_OWN}{mark}HEADER_{at}" for at, name in enumerate(hidden, 1)}
         names = {variables[name]: secret for name, secret in hidden.items()}
         server = self.job_builder.project.deployments[block.deployment] if block.deployment else None
         key = block.api_key.name if block.api_key else ""
-        key = key or (self.job_builder.key(server.block.executor) if server else "")
+        key = key or (self.job_builder.server_key_name(server.block.executor) if server else "")
         names |= {f"{_OWN}{mark}KEY": key} if key else {}
         told = Settings(
             sessions="",
@@ -231,7 +231,7 @@ class Gateways:
         service = ServerCommand(tuple(argv), base="")
 
         def job(id: str) -> Job:
-            folder = self.job_builder.folder(id)
+            folder = self.job_builder.job_folder(id)
             own = replace(settings, sessions=str(folder / "sessions"))
             files = {"settings.json": own.text(), "sessions/.keep": ""}
             return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
@@ -256,7 +256,7 @@ def stable_port(what: bytes) -> int:
     return _PORTS[xxh3_64_intdigest(what) % len(_PORTS)]
 
 
-def addresses(executors: Iterable[Executor]) -> set[str]:
+def host_addresses(executors: Iterable[Executor]) -> set[str]:
     """Where jobs find this host; an executor that is out of reach cannot say."""
     found = set()
     for executor in executors:
@@ -265,16 +265,16 @@ def addresses(executors: Iterable[Executor]) -> set[str]:
     return found
 
 
-def noted(folder: Path, role: str = "model") -> dict[str, Any]:
+def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
     """The sums of what a job in `folder` asked so far; empty where it asked nothing."""
     try:
-        found = json.loads((folder / FOLDERS[role] / "usage.json").read_bytes())
+        found = json.loads((folder / USAGE_FOLDERS[role] / "usage.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def key_of(node: Node, role: str) -> str:
+def session_key(node: Node, role: str) -> str:
     """A session's name: the same whenever the same is evaluated, as harnesses write it down."""
     own = node.action.digest.rpartition(":")[2][:12]
     return own if role == "model" else f"{own}-{role}"

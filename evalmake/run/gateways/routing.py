@@ -11,7 +11,7 @@ from dataclasses import replace
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor, Job
 from evalmake.preflight.graph_checks import sees_our_files, shares_allocations
-from evalmake.run.gateways.host_gateways import At, Gateways, Place
+from evalmake.run.gateways.host_gateways import At, HostGateways, Place
 from evalmake.run.gateways.sidecars import SidecarGateways
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.task import Task
@@ -21,7 +21,7 @@ from evalmake.servers.spec import ServerSpec
 class GatewayRouting:
     """For each task, whichever its executor asks for."""
 
-    def __init__(self, job_builder: JobBuilder, gateways: Gateways, executors: Mapping[str, Executor]) -> None:
+    def __init__(self, job_builder: JobBuilder, gateways: HostGateways, executors: Mapping[str, Executor]) -> None:
         self.job_builder = job_builder
         self.executors = executors
         self.cells = 1
@@ -45,10 +45,10 @@ class GatewayRouting:
         if not self._rides(node):
             routes = self._here.open(node, task.id, at, executor.host_address())
             task.tokens = tuple(route.token for route in routes.values())
-            return self.job_builder.evaluation(node, task.id, routes)
+            return self.job_builder.build_evaluation_job(node, task.id, routes)
         routes = self._riding.routes(node)
         task.tokens = tuple(route.token for route in routes.values())
-        job = self.job_builder.evaluation(node, task.id, routes)
+        job = self.job_builder.build_evaluation_job(node, task.id, routes)
         declared = self.job_builder.project.executors[task.executor]
         near = sees_our_files(declared) and not executor.capabilities.remote
         hosts = self._hosts(node, at)

@@ -1,4 +1,4 @@
-"""Gateways that ride with a job: where it runs, none of this host can be reached.
+"""HostGateways that ride with a job: where it runs, none of this host can be reached.
 
 The job's folder has all that they are told and takes all that they note. What they were answered they
 keep there, too, as a database is not shared by nodes; it comes to the other replies when the job is
@@ -18,8 +18,8 @@ from evalmake.gateway.sidecar import sidecar
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Job, Sidecar
-from evalmake.run.gateways.host_gateways import FOLDERS, At, Gateways, key_of, stable_port, write_session
-from evalmake.run.job_builder import JobBuilder, Route
+from evalmake.run.gateways.host_gateways import USAGE_FOLDERS, At, HostGateways, session_key, stable_port, write_session
+from evalmake.run.job_builder import GatewayRoute, JobBuilder
 
 _REPLIES = "replies"
 _URLS = {"model": "EVALMAKE_MODEL_URL", "judge": "EVALMAKE_JUDGE_URL"}
@@ -28,27 +28,29 @@ _URLS = {"model": "EVALMAKE_MODEL_URL", "judge": "EVALMAKE_JUDGE_URL"}
 class SidecarGateways:
     """The gateways of jobs that bring theirs; `near`: the nodes see this host's files."""
 
-    def __init__(self, gateways: Gateways, job_builder: JobBuilder) -> None:
+    def __init__(self, gateways: HostGateways, job_builder: JobBuilder) -> None:
         self.gateways = gateways
         self.job_builder = job_builder
 
-    def routes(self, node: Node) -> dict[str, Route]:
+    def routes(self, node: Node) -> dict[str, GatewayRoute]:
         """The ways of a job to its models; where they lead is known where it runs."""
-        return {role: Route("http://127.0.0.1", secrets.token_urlsafe(24)) for role, _ in self.gateways.models(node)}
+        return {
+            role: GatewayRoute("http://127.0.0.1", secrets.token_urlsafe(24)) for role, _ in self.gateways.models(node)
+        }
 
     def accompany(
         self,
         job: Job,
         node: Node,
         at: At,
-        routes: Mapping[str, Route],
+        routes: Mapping[str, GatewayRoute],
         near: bool,
         cells: int,
     ) -> Job:
         """The job with its gateways: so many as may run of all `cells` share what a model allows."""
         files, ways, names = dict(job.files), [], dict(job.secrets)
         for role, model in self.gateways.models(node):
-            key, token = key_of(node, role), routes[role].token
+            key, token = session_key(node, role), routes[role].token
             session = self.gateways.session(node, job.id, role, model, at, token, True)
             told, own = self.gateways.settings(model, role)
             folder = job.workdir / f"sidecar-{role}"
@@ -111,14 +113,14 @@ class SidecarGateways:
                 token = Session.read(path).token
                 session = self.gateways.session(node, id, role, model, at, token, True)
                 write_session(path, session.text())
-                told[str(path.relative_to(self.job_builder.folder(id)))] = session.text()
+                told[str(path.relative_to(self.job_builder.job_folder(id)))] = session.text()
         return told
 
     def close(self, id: str) -> str:
         """The job is over: what it was answered comes to the other replies; what was wrong with that."""
         from evalmake.gateway.reply_cache.maintenance import export, holding
 
-        own, kept = self.job_builder.folder(id) / _REPLIES, self.gateways.replies
+        own, kept = self.job_builder.job_folder(id) / _REPLIES, self.gateways.replies
         if kept is None:
             return ""
         held = holding(own)
@@ -142,10 +144,10 @@ class SidecarGateways:
     def tokens(self, node: Node, id: str) -> tuple[str, ...]:
         """The tokens of a job that an earlier build began."""
         found = []
-        for role in FOLDERS:
+        for role in USAGE_FOLDERS:
             with contextlib.suppress(OSError, ValueError, TypeError):
                 found.append(Session.read(self._file(id, node, role)).token)
         return tuple(found)
 
     def _file(self, id: str, node: Node, role: str) -> Path:
-        return self.job_builder.folder(id) / f"sidecar-{role}" / f"{key_of(node, role)}.json"
+        return self.job_builder.job_folder(id) / f"sidecar-{role}" / f"{session_key(node, role)}.json"

@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evalmake.run.environments import Environment
+from evalmake.run.environments.environments import Environment
 from tests.support.daemons import needed
 from tests.support.docker_engine import BASE, HOME, Dockerd
 

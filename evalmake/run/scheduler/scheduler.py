@@ -19,22 +19,22 @@ from evalmake.language.diagnostic import Diagnostic, EvalmakeError, problem
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor, Job, JobState, Phase
 from evalmake.plugin_api.harness import Outcome
-from evalmake.run.build_report import Report
+from evalmake.run.build_result import BuildResult
 from evalmake.run.concurrency import run_concurrently
-from evalmake.run.events import Emit, Ended, Interrupted, Progressed, Started
+from evalmake.run.events import AttemptEnded, AttemptProgressed, AttemptStarted, BuildInterrupted, Emit
 from evalmake.run.executor_health import ExecutorHealth
-from evalmake.run.gateways.host_gateways import At, Gateways, noted
+from evalmake.run.gateways.host_gateways import At, HostGateways, read_usage
 from evalmake.run.gateways.routing import GatewayRouting
 from evalmake.run.job_builder import JobBuilder
+from evalmake.run.job_outcome import judged, outputs
+from evalmake.run.job_recovery import adopt
 from evalmake.run.machine_time import counted
-from evalmake.run.outcome import judged, outputs
-from evalmake.run.recover_jobs import adopt
 from evalmake.run.secrets import Secrets
 from evalmake.run.signals import Signals, kill_groups
 from evalmake.run.task import Task, progress_in
 from evalmake.servers.pool import ServerPool
 from evalmake.servers.spec import ServerSpec
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.store import Store
 
 _CUT_OFF = "its gateway died while it ran"
@@ -55,7 +55,7 @@ class Scheduler:
         jobs: int | None,
         keep_going: bool,
         servers: Mapping[str, str],
-        gateways: Gateways,
+        gateways: HostGateways,
         unasked: Container[str] = (),
         detach: bool = False,
     ) -> None:
@@ -76,16 +76,16 @@ class Scheduler:
         self.waiting: list[Task] = []
         self.running: dict[str, Task] = {}
         self.reach = ExecutorHealth(emit)
-        self.report = Report()
+        self.report = BuildResult()
         self.held = False
         self.signals = Signals(self._end_at_once)
 
-    def run(self, nodes: list[Node]) -> Report:
+    def run(self, nodes: list[Node]) -> BuildResult:
         """Run `nodes`; jobs that an interrupted build left behind are taken over first."""
         self.ways.cells = len(nodes)
         self.waiting = [Task(node, node.executor, self.ways.servers(node)) for node in nodes]
         deployments = {name for node in nodes for name in node.services}
-        served = {name: self.job_builder.deployment(name, self.servers[name]) for name in deployments}
+        served = {name: self.job_builder.server_specs(name, self.servers[name]) for name in deployments}
         for task in self.waiting:
             servers = [one for name in task.node.services for one in served[name]]
             for what in (*servers, *task.gateways):
@@ -158,10 +158,12 @@ class Scheduler:
         task.servers, task.beside = self.services.ids(task.needs), at
         gpus = self.services.gpus.take(task.id, task.executor, task.gpus)
         self.waiting.remove(task)
-        folder = str(self.job_builder.folder(task.id))
+        folder = str(self.job_builder.job_folder(task.id))
         try:
             job = self.ways.job(task, at)
-            self.journal.write(Entry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus))
+            self.journal.write(
+                JournalEntry(task.id, node.name, "evaluate", digest, task.executor, folder, task.started, gpus)
+            )
         except (EvalmakeError, OSError) as error:
             self._not_begun(task, error)
             return None
@@ -185,7 +187,7 @@ class Scheduler:
                 self._not_begun(task, error)
             else:
                 task.put_off = 0
-                self.emit(Started(task.node.name, task.executor, task.attempt))
+                self.emit(AttemptStarted(task.node.name, task.executor, task.attempt))
 
     def _not_begun(self, task: Task, error: EvalmakeError | OSError) -> None:
         if isinstance(error, EvalmakeError):
@@ -212,7 +214,7 @@ class Scheduler:
 
     def _withdraw(self, task: Task) -> None:
         self.ways.close(task)
-        shutil.rmtree(self.job_builder.folder(task.id), ignore_errors=True)
+        shutil.rmtree(self.job_builder.job_folder(task.id), ignore_errors=True)
         self.journal.remove(task.id)
         self.services.gpus.give(task.id)
 
@@ -229,7 +231,7 @@ class Scheduler:
         self.waiting.remove(task)
         self.report.failed.append(task.node.name)
         self._release(task)
-        self.emit(Ended(task.node.name, "failed", (), "", 0.0, f"{lost.title} failed", False))
+        self.emit(AttemptEnded(task.node.name, "failed", (), "", 0.0, f"{lost.title} failed", False))
 
     def _give_up_waiting(self) -> None:
         for task in self.waiting:
@@ -277,18 +279,18 @@ class Scheduler:
 
     def _look_at(self, task: Task) -> None:
         """How far a job is, by itself or by what it asked; whether its gateway says to end it."""
-        folder = self.job_builder.folder(task.id)
+        folder = self.job_builder.job_folder(task.id)
         if self.services.ids(tuple(task.ways)) != task.ways or not all(task.ways.values()):
             task.ended_for = _CUT_OFF
             return
         if (at := self.services.at(task.needs)) and at != task.beside:
             task.beside = at
             self.ways.move(task, at)
-        sums = noted(folder)
-        task.ended_for = self.secrets.hide_text(str(sums.get("fatal") or ""))
+        sums = read_usage(folder)
+        task.ended_for = self.secrets.redact_text(str(sums.get("fatal") or ""))
         if (progress := progress_in(folder, sums)) != task.progress:
             task.progress = progress
-            self.emit(Progressed(task.node.name, *progress))
+            self.emit(AttemptProgressed(task.node.name, *progress))
 
     # Ending -------------------------------------------------------------------------------------
 
@@ -297,7 +299,7 @@ class Scheduler:
 
         def bring(task: Task) -> OSError | None:
             try:
-                self.executors[task.executor].fetch(task.id, self.job_builder.folder(task.id))
+                self.executors[task.executor].fetch(task.id, self.job_builder.job_folder(task.id))
             except OSError as error:
                 return error
             return None
@@ -333,7 +335,7 @@ class Scheduler:
             self.journal.remove(task.id)
         del self.running[task.id]
         spent, scores = time.time() - task.started, outcome.scores
-        self.emit(Ended(name, status, scores, outcome.metric, spent, outcome.error, retrying))
+        self.emit(AttemptEnded(name, status, scores, outcome.metric, spent, outcome.error, retrying))
         if retrying:
             self._again(task)
             return
@@ -345,8 +347,8 @@ class Scheduler:
         self._release(task)
 
     def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
-        folder = self.job_builder.folder(task.id)
-        files = {self.secrets.hide_text(name): path for name, path in outputs(folder)}
+        folder = self.job_builder.job_folder(task.id)
+        files = {self.secrets.redact_text(name): path for name, path in outputs(folder)}
         outcome = counted(outcome, task, facts, self.services)
         facts = {**facts, **self.services.facts(task.node.services)}
         self.store.commit(task.node.action, task.result(status, outcome, facts), files)
@@ -377,7 +379,7 @@ class Scheduler:
     def _interrupt(self) -> None:
         """Ctrl-C: stop starting, end what runs, record it as cancelled."""
         self.report.interrupted = True
-        self.emit(Interrupted(len(self.running), False))
+        self.emit(BuildInterrupted(len(self.running), False))
         self._give_up_waiting()
         self._cancel(self.running.values())
         cut = JobState(Phase.ENDED, 143, "interrupted")
@@ -399,5 +401,5 @@ class Scheduler:
     def _end_at_once(self) -> None:
         """Ctrl-C again: kill every group and go; the next build cleans up by the journal."""
         servers = self.services.ids(tuple(self.services.groups)).values()
-        kill_groups(self.job_builder.folder(id) / "pid" for id in (*self.running, *servers))
+        kill_groups(self.job_builder.job_folder(id) / "pid" for id in (*self.running, *servers))
         os._exit(130)

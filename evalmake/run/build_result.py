@@ -8,7 +8,7 @@ from evalmake.language.diagnostic import Diagnostic, Severity
 
 
 @dataclass(slots=True)
-class Report:
+class BuildResult:
     """How a build went."""
 
     succeeded: list[str] = field(default_factory=list)

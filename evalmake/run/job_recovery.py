@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from evalmake.plugin_api.executor import Executor, Phase
-from evalmake.run.events import Adopted, Emit
+from evalmake.run.events import Emit, JobRecovered
 from evalmake.run.gateways.routing import GatewayRouting
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
 from evalmake.servers.pool import ServerPool
-from evalmake.store.journal import Entry, Journal
+from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.store import Store
 
 
@@ -56,27 +56,27 @@ def adopt(build: Build) -> None:
             if is_server and others:
                 build.services.lend(entry.name)
             if entry.kind != "gateway":
-                build.emit(Adopted(entry.name, phase.value))
+                build.emit(JobRecovered(entry.name, phase.value))
         elif not (is_server and others):
             _drop(build, entry, executor or build.executors["local"])
         else:
             _leave(build, entry)
 
 
-def _leave(build: Build, entry: Entry) -> None:
+def _leave(build: Build, entry: JournalEntry) -> None:
     """A job that is left alone keeps its GPUs, for as long as there are others."""
     build.services.gpus.claim(entry.id, entry.executor, entry.gpus)
     build.services.gpus.lend(entry.id)
 
 
-def _take_server(build: Build, entry: Entry, phase: Phase) -> bool:
+def _take_server(build: Build, entry: JournalEntry, phase: Phase) -> bool:
     if entry.kind == "gateway" and not _has_its_secrets(build, entry):
         return False
     known = (Phase.QUEUED, Phase.RUNNING, Phase.UNREACHABLE)
     return phase in known and build.services.adopt(entry)
 
 
-def _has_its_secrets(build: Build, entry: Entry) -> bool:
+def _has_its_secrets(build: Build, entry: JournalEntry) -> bool:
     """Whether a gateway that runs has the key that one begun now would have.
 
     Keys are in its environment and nowhere else, so they are compared there.
@@ -86,14 +86,14 @@ def _has_its_secrets(build: Build, entry: Entry) -> bool:
         return False
     wanted = build.secrets.resolve(service.what.job(entry.id).secrets)
     try:
-        pid = int((build.job_builder.folder(entry.id) / "pid").read_text())
+        pid = int((build.job_builder.job_folder(entry.id) / "pid").read_text())
         has = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return False
     return all(f"{name}={value}".encode() in has for name, value in wanted.items())
 
 
-def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
+def _take_job(build: Build, entry: JournalEntry, phase: Phase) -> bool:
     """Whether a waiting task wants the job: a recorded one was killed before it left the journal."""
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
     if task is None or _recorded(build, entry):
@@ -111,12 +111,12 @@ def _take_job(build: Build, entry: Entry, phase: Phase) -> bool:
     return True
 
 
-def _recorded(build: Build, entry: Entry) -> bool:
+def _recorded(build: Build, entry: JournalEntry) -> bool:
     """Whether a job's end is on record: a kill came before it left the journal."""
     return any(a.job == entry.id for a in build.store.attempts(entry.action))
 
 
-def _drop(build: Build, entry: Entry, executor: Executor) -> None:
+def _drop(build: Build, entry: JournalEntry, executor: Executor) -> None:
     """A job that nobody wants any more, or that never began.
 
     Its folder is found from this workspace: the journal may be that of a copied one. What is out of
@@ -126,5 +126,5 @@ def _drop(build: Build, entry: Entry, executor: Executor) -> None:
         executor.cancel(entry.id)
     except OSError:
         return
-    shutil.rmtree(build.job_builder.folder(entry.id), ignore_errors=True)
+    shutil.rmtree(build.job_builder.job_folder(entry.id), ignore_errors=True)
     build.journal.remove(entry.id)

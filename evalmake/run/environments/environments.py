@@ -33,8 +33,8 @@ from evalmake.pins.lock import Lock, interpreter, package_set
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declared
 from evalmake.project.pinned_inputs import packages_of
-from evalmake.run.events import Emit, Installing, Waiting
-from evalmake.store.lock import locked
+from evalmake.run.events import Emit, EnvironmentStarted, StoreBusy
+from evalmake.store.lock import hold_lock
 
 ELSEWHERE = "EVALMAKE_ENVIRONMENTS"  # a folder to keep environments in, in place of the store's
 _UNWANTED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
@@ -129,7 +129,7 @@ class Environment:
         from subprocess import SubprocessError
 
         try:
-            with locked(self._beside(".lock"), lambda holder: emit(Waiting(holder))) as (handle, _):
+            with hold_lock(self._beside(".lock"), lambda holder: emit(StoreBusy(holder))) as (handle, _):
                 return "" if self.ready else self._build(handle, emit)
         except (OSError, SubprocessError) as error:
             return str(error)
@@ -140,7 +140,7 @@ class Environment:
         if not self.text and self.python.exists() and (told := _read(self._mark)):
             write_atomic(self.listing, told.encode())  # only the listing was lost
             return ""
-        emit(Installing(self.packages))
+        emit(EnvironmentStarted(self.packages))
         shutil.rmtree(self.folder, ignore_errors=True)
         wanted = self.text.splitlines()
         environment = {k: v for k, v in os.environ.items() if k not in _UNWANTED}
@@ -197,7 +197,7 @@ class Environments:
         self.lock = lock
         self.root = Path(os.environ.get(ELSEWHERE) or store / "environments").absolute()
 
-    def of(self, declared: Declared) -> Environment | None:
+    def environment_of(self, declared: Declared) -> Environment | None:
         """Its environment; None where it names no packages, or an image that has them."""
         packages = packages_of(declared)
         if not packages or declared.block.image:
@@ -208,9 +208,9 @@ class Environments:
             return free
         return Environment(packages, self.root, pinned)
 
-    def resolved(self, declared: Declared, plugin: object) -> dict[str, str]:
+    def resolved_versions(self, declared: Declared, plugin: object) -> dict[str, str]:
         """What it is known to run with: its environment, or a harness's program installed here."""
-        if (environment := self.of(declared)) is not None:
+        if (environment := self.environment_of(declared)) is not None:
             return environment.resolved
         program: Program | None = getattr(plugin, "program", None)
         if program is None or program.command or declared.block.image:
@@ -220,22 +220,22 @@ class Environments:
         except PackageNotFoundError:
             return {}
 
-    def watched(self, declared: Iterable[Declared]) -> tuple[set[str], dict[str, str | None]]:
+    def watched_inputs(self, declared: Iterable[Declared]) -> tuple[set[str], dict[str, str | None]]:
         """The files and variables, with their values, that what is resolved rests on."""
-        listings = {str(e.listing) for one in declared if (e := self.of(one)) is not None}
+        listings = {str(e.listing) for one in declared if (e := self.environment_of(one)) is not None}
         return listings, {ELSEWHERE: os.environ.get(ELSEWHERE)} if listings else {}
 
-    def resolve(self, declared: Iterable[Declared], emit: Emit) -> bool:
+    def resolve_unknown(self, declared: Iterable[Declared], emit: Emit) -> bool:
         """Build the environments that never were, which says what their packages are; whether any."""
-        unknown = [one for one in declared if (e := self.of(one)) is not None and not e.text]
-        self.make(unknown, emit)
+        unknown = [one for one in declared if (e := self.environment_of(one)) is not None and not e.text]
+        self.build(unknown, emit)
         return bool(unknown)
 
-    def make(self, declared: Iterable[Declared], emit: Emit) -> None:
+    def build(self, declared: Iterable[Declared], emit: Emit) -> None:
         """Build what is not ready; EvalmakeError with what could not be."""
         told: dict[str, Diagnostic] = {}
         for one in declared:
-            environment = self.of(one)
+            environment = self.environment_of(one)
             if environment is None or environment.digest in told or environment.ready:
                 continue
             if why := environment.make(emit):
@@ -243,7 +243,7 @@ class Environments:
         if told:
             raise EvalmakeError(told.values())
 
-    def anew(self, declared: Declared, emit: Emit) -> tuple[str, ...]:
+    def resolve_again(self, declared: Declared, emit: Emit) -> tuple[str, ...]:
         """What its packages would be resolved to now; what stands is left alone."""
         self.root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
@@ -252,13 +252,13 @@ class Environments:
                 raise EvalmakeError([_failed(declared, trial, why)])
             return tuple(trial.text.splitlines())
 
-    def missing(self, declared: Declared, plugin: object, path: str | None = None) -> Diagnostic | None:
+    def missing_program(self, declared: Declared, plugin: object, path: str | None = None) -> Diagnostic | None:
         """What to tell where a program of someone else's is neither among the packages nor here.
 
         `path` is where an engine's program is looked for.
         """
         program: Program | None = getattr(plugin, "program", None)
-        environment = self.of(declared)
+        environment = self.environment_of(declared)
         if program is None or declared.block.image:
             return None
         if environment is None and _is_here(program, path):

@@ -11,7 +11,7 @@ from typing import Any
 
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
-from evalmake.run.gateways.host_gateways import FOLDERS, noted
+from evalmake.run.gateways.host_gateways import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
@@ -19,7 +19,7 @@ from evalmake.run.task import Task
 
 def judged(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobState) -> Outcome:
     """The outcome of a job that is over; outputs that nothing can be made of are a failure."""
-    folder = job_builder.folder(task.id)
+    folder = job_builder.job_folder(task.id)
     try:
         _hide_secrets(folder, secrets, task.tokens)
     except OSError as error:
@@ -34,11 +34,11 @@ def judged(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobStat
 
 
 def outputs(folder: Path) -> list[tuple[str, Path]]:
-    """What a job left by relative name: its log, every file below `out/`, what its gateways noted."""
+    """What a job left by relative name: its log, every file below `out/`, what its gateways read_usage."""
     found = [("log", folder / "log")] if (folder / "log").exists() else []
     for name, path in _files(folder / "out"):
         found.append((name, path))
-    for place in FOLDERS.values():
+    for place in USAGE_FOLDERS.values():
         found += [(f"{place}/{name}", path) for name, path in _files(folder / place)]
     return [(name, path) for name, path in found if os.access(path, os.R_OK)]
 
@@ -56,7 +56,7 @@ def _hide_secrets(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> No
     """Nothing reads or keeps what a job wrote before its secrets are out of it."""
     for _, path in outputs(folder):
         data = path.read_bytes()
-        if (hidden := secrets.hide(data, tokens)) != data:
+        if (hidden := secrets.redact(data, tokens)) != data:
             path.unlink()  # it may be read-only
             path.write_bytes(hidden)
 
@@ -77,13 +77,13 @@ def _beside_its_gateway(outcome: Outcome, task: Task, folder: Path, secrets: Sec
     """With what was asked of the model; an evaluation that its gateway ended has failed by that."""
     usage = dict(outcome.usage)
     error = outcome.error
-    for role in FOLDERS:
-        sums = noted(folder, role)
+    for role in USAGE_FOLDERS:
+        sums = read_usage(folder, role)
         usage |= _numbers(sums, "" if role == "model" else f"{role}_")
         task.last_error = str(sums.get("last_error") or task.last_error)
         task.cache_trouble = str(sums.get("cache_trouble") or task.cache_trouble)
         if fatal := sums.get("fatal"):
-            error = secrets.hide_text(str(fatal))
+            error = secrets.redact_text(str(fatal))
     return replace(outcome, usage=usage, error=error)
 
 

@@ -1,0 +1,1 @@
+"""Virtual environments for the packages that benchmarks and deployments name."""
