@@ -13,7 +13,7 @@ import evalmake
 
 PACKAGE = Path(evalmake.__file__).parent
 LAYERS = (
-    ("evalmake", "language", "fastpath", "explanations", "grammar", "catalog"),
+    ("evalmake", "language", "fastpath", "explanations", "manual", "grammar", "catalog"),
     ("pins",),
     ("project",),
     ("scoring",),

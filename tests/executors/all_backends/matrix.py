@@ -1,4 +1,4 @@
-"""What works where, as evalmake itself says of a plan: the tables of MATRIX.md."""
+"""What works where, as evalmake itself says of a plan: the page `what-works-where`."""
 
 from __future__ import annotations
 
@@ -55,17 +55,20 @@ FAR_CLUSTER = 'executor login { backend = slurm, host = "login.example", contain
 TEXT = """\
 # What works where
 
-Which executors run which harnesses on which models. `yes` is a plan that evalmake finds nothing wrong with; the rest is
-refused before anything starts, with the message of that number below the tables (`evalmake explain CODE` says more).
-This page is written by `tests/everywhere`, which compares it with what evalmake says of each of these plans; where it
-says `yes` of `native` and `command`, the evaluations are also run, with a Docker engine, a Slurm cluster, and an
-emulator of Lepton.
+Look up here whether a harness runs on an executor with a model. `yes` means that evalmake finds nothing wrong with the
+plan. Otherwise evalmake refuses the plan before anything starts. The number leads to its message below the tables, and
+`evalmake explain CODE` says more.
 
-On `process` and `slurm` the harnesses have their `packages`, on `docker` and `lepton` the executor has an `image`:
+A test compares this page with what evalmake says of each of these plans. For `native` and `command`, tests also run
+every evaluation that the page says `yes` to: with a Docker engine, a Slurm cluster and an emulator of Lepton.
+
+In this table, the harnesses have their `packages` on `process` and `slurm`. On `docker` and `lepton` the executor has
+an `image`.
 
 {services}
 
-And a harness of somebody else's, on an endpoint elsewhere, by what it is in:
+This table is about a harness that evalmake does not bring, such as lm-eval, with an endpoint elsewhere. The rows say
+where the harness comes from.
 
 {ways}
 
@@ -135,7 +138,7 @@ def by_provision(project: Project) -> Iterator[tuple[str, str, Said]]:
 
 
 def rendered(project: Project) -> str:
-    """MATRIX.md."""
+    """The page as it must be."""
     notes: dict[Said, int] = {}
 
     def cell(found: Said) -> str:

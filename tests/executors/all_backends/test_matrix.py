@@ -1,4 +1,4 @@
-"""MATRIX.md says what works where, and is right."""
+"""The manual's page `what-works-where` is right."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from tests.executors.all_backends.matrix import rendered
 from tests.support.projects import Project, check_golden
 from tests.support.repository import ROOT
 
-PAGE = ROOT / "evalmake" / "executors" / "MATRIX.md"
+PAGE = ROOT / "evalmake" / "manual" / "what-works-where.md"
 
 
 def test_page(project: Project) -> None:
-    """The page is what evalmake says of each of its plans (UPDATE_GOLDEN=1 writes it anew)."""
+    """The page says what evalmake says of each plan (UPDATE_GOLDEN=1 rewrites it)."""
     check_golden(PAGE, rendered(project))

@@ -1,4 +1,4 @@
-"""What MATRIX.md says `yes` to runs: each harness of evalmake's own, on each executor and model."""
+"""Every plan of evalmake's own harnesses that the page `what-works-where` says `yes` to runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ eval asked {{
 
 
 def works(backend: str) -> list[str]:
-    """The models that MATRIX.md says `yes` to, for evaluations on a backend."""
+    """The models that the page says `yes` to, for evaluations on a backend."""
     rows = [line.split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| ")]
     found = [row[1] for row in rows if row[0] == f"| {backend}" and row[1] in SERVICES]
     assert len(found) == len(SERVICES)

@@ -1,0 +1,1 @@
+"""The pages that `evalmake help TOPIC` shows, one Markdown file a topic."""

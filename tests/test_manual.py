@@ -1,0 +1,121 @@
+"""The manual is true: its examples plan, its commands run, and what it names exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from evalmake.cli import main
+from tests.support import pages
+from tests.support.manual_pages import PAGES, Session, blocks, without_blocks
+from tests.support.projects import Project
+from tests.support.repository import ROOT
+
+TOPICS = [
+    "tutorial",
+    "language",
+    "targets-and-overrides",
+    "executors",
+    "process",
+    "docker",
+    "slurm",
+    "lepton",
+    "what-works-where",
+    "deployments",
+    "gateway-and-cache",
+    "secrets",
+    "scores-and-intervals",
+    "harnesses",
+    "native",
+    "command",
+    "lm-eval",
+    "inspect",
+    "nemo",
+    "catalog",
+    "pins",
+    "ci",
+    "python-api",
+    "writing-a-plugin",
+    "migrating-from-nemo-evaluator",
+    "store",
+    "troubleshooting",
+    "glossary",
+    "contributing/architecture",
+    "contributing/language-specification",
+    "contributing/ways-of-working",
+    "contributing/adding-an-executor",
+    "contributing/adding-a-harness",
+    "contributing/adding-an-engine",
+    "contributing/adding-an-exporter",
+]
+GENERATED = {"keys"}
+"""Topics of `evalmake help` that no page is written for."""
+BARE = {"tutorial"}
+"""Pages that begin in an empty folder."""
+FILES = {
+    "models/llama/config.json": "{}",
+    "models/llama/model.safetensors": "weights",
+}
+"""What examples name beside `data/sums.jsonl`."""
+KNOWN_LANGUAGES = {"evalfile", "sh", "python", "json", "text", "toml", "yaml"}
+
+
+def inline_code(page: str) -> list[str]:
+    """What stands in backticks in a page's prose."""
+    return re.findall(r"`([^`\n]+)`", without_blocks(page))
+
+
+def test_every_topic_has_a_page() -> None:
+    """The manual has the pages that it is to have, and no other."""
+    assert set(PAGES) <= set(TOPICS)
+
+
+@pytest.mark.parametrize("topic", sorted(PAGES))
+def test_pages_have_one_form(topic: str) -> None:
+    """A page begins with a title and a paragraph, its lines are short, and its blocks say what they hold."""
+    page = PAGES[topic]
+    title, blank, first = page.splitlines()[:3]
+    assert title.startswith("# ")
+    assert blank == ""
+    assert re.match(r"[A-Z`]", first)
+    prose = [line for line in without_blocks(page).splitlines() if not line.startswith("|")]
+    assert max(map(len, prose)) <= 120
+    assert {block.language for block in blocks(page)} <= KNOWN_LANGUAGES
+
+
+@pytest.mark.parametrize("topic", sorted(PAGES))
+def test_examples_work(topic: str, project: Project) -> None:
+    """From top to bottom, each Evalfile of a page is formatted and plans, and each command and program runs."""
+    session = Session(project)
+    session.prepare(bare=topic in BARE)
+    for name, text in FILES.items():
+        project.write(name, text)
+    for block in blocks(PAGES[topic]):
+        session.work(block)
+
+
+@pytest.mark.parametrize("topic", sorted(PAGES))
+def test_what_is_named_exists(topic: str) -> None:
+    """Each topic, diagnostic code, file and folder that a page names is there."""
+    page = PAGES[topic]
+    assert set(re.findall(r"evalmake help ([a-z][a-z/-]+)", page)) <= {*TOPICS, *GENERATED}
+    assert set(re.findall(r"evalmake explain ([a-z0-9-]+)", page)) <= set(pages.PAGES)
+    for text in inline_code(page):
+        path = text.removesuffix("/")
+        if re.fullmatch(r"(evalmake|tests|grammar|Evalfiles|\.ci)/[\w./-]+", path):
+            assert (ROOT / path).exists(), f"{topic} names {path}"
+
+
+@pytest.mark.parametrize("topic", sorted(PAGES))
+def test_flags_exist(topic: str) -> None:
+    """Each `evalmake ...` in a page's prose is a command with flags that it has."""
+    for text in inline_code(PAGES[topic]):
+        words = shlex.split(text) if text.startswith("evalmake ") else []
+        name = next((word for word in words[1:] if word in main.commands), "build")
+        if name == "help":
+            continue
+        known = {flag for param in main.commands[name].params for flag in (*param.opts, "-h", "--help", "--version")}
+        given = {word for word in words[1:] if word.startswith("-") and word != "-"}
+        assert given <= known, f"{topic}: {text}"
