@@ -1,5 +1,1 @@
 """Tests; those that need a service start it themselves (`tests.support`)."""
-
-import pytest
-
-pytest.register_assert_rewrite("tests.support")

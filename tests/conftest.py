@@ -12,11 +12,12 @@ from unittest.mock import patch
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
-from tests.support.daemons import needed
-from tests.support.mock_servers import mock_server
-from tests.support.projects import Project
-from tests.support.repository import ROOT
+pytest.register_assert_rewrite("tests.support")
+from evalmake.run.environments.environments import Environment  # noqa: E402
+from tests.support.daemons import needed  # noqa: E402
+from tests.support.mock_servers import mock_server  # noqa: E402
+from tests.support.projects import Project  # noqa: E402
+from tests.support.repository import ROOT  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.docker_engine import Dockerd

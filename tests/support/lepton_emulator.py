@@ -1,4 +1,4 @@
-"""A workspace of DGX Cloud Lepton over HTTP: `python lepton_emulator.py FOLDER PORT TOKEN`.
+"""A workspace of DGX Cloud Lepton over HTTP: `python -m tests.support.lepton_emulator FOLDER PORT TOKEN`.
 
 Every body is checked by the types of NVIDIA's own `leptonai` package, in whose environment this runs.
 What it is asked to do differently comes by `POST /_control`; `GET /_calls` tells what it was asked.

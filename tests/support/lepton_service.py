@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.daemons import Daemon, port
+from tests.support.repository import ROOT
 
 HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
 CLIENT = "leptonai==0.47.1"
@@ -41,7 +42,6 @@ NEEDED = (
 """Of what the package names, that which its API imports: the rest is half a gigabyte."""
 TOKEN = "a token of the workspace"
 WORKSPACE = "acme"
-_HERE = Path(__file__).parent
 
 
 def lacking() -> str:
@@ -132,8 +132,8 @@ def lepton(folder: Path) -> Iterator[Lepton]:
     folder.mkdir(parents=True)
     number = port()
     service = Lepton(folder, f"http://127.0.0.1:{number}")
-    argv = [python(), str(_HERE / "lepton_emulator.py"), str(folder), str(number), TOKEN]
-    daemon = Daemon(argv, folder / "log", folder)
+    argv = [python(), "-m", "tests.support.lepton_emulator", str(folder), str(number), TOKEN]
+    daemon = Daemon(argv, folder / "log", folder, {"PYTHONPATH": str(ROOT)})
 
     def hears() -> bool:
         with contextlib.suppress(OSError):
