@@ -120,8 +120,8 @@ class Workspace:
         settings = self.project.settings
         if settings.replies is None:
             return None
-        seeds = tuple(str(self.project.folder / seed) for seed in settings.seeds)
-        return ReplyCacheSettings(self.replies_folder, settings.replies.bytes, seeds)
+        read_only_caches = tuple(str(self.project.folder / name) for name in settings.seeds)
+        return ReplyCacheSettings(self.replies_folder, settings.replies.bytes, read_only_caches)
 
     def executors(self) -> dict[str, Executor]:
         """The executors by name, and that of gateways."""

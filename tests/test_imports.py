@@ -120,7 +120,7 @@ def test_gateways_beside_a_command_load_when_they_are_asked(tmp_path: Path) -> N
     program = """
 import sys
 sys.argv = ["beside", "sidecar.json", "true"]
-from evalmake.gateway.sidecar.sidecar import main
+from evalmake.gateway.sidecar.__main__ import main
 assert main() == 0
 heavy = {"asyncio", "dataclasses", "logging", "pathlib", "sqlite3", "ssl", "httptools", "pydantic", "uvloop"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)

@@ -52,8 +52,8 @@ def verify_command(file: Path | None, directory: Path | None) -> int:
     ):
         count, wrong = verify_store(store)
         store.mark_changed()
-    if damage := maintenance.check(workspace.replies_folder):
-        wrong.append(f"the response cache, which evaluations go on without: {damage}")
+    if damage := maintenance.check_integrity(workspace.replies_folder):
+        wrong.append(f"the reply cache, which evaluations go on without: {damage}")
     for line in wrong:
         click.echo(line)
     click.echo(f"{count} entries verified" + (f", {len(wrong)} do not match" if wrong else ", all match"))
@@ -109,20 +109,20 @@ def gc_command(file: Path | None, directory: Path | None, dry_run: bool) -> int:
 
 
 def _cull(workspace: Workspace, dry_run: bool) -> str:
-    """Bring the response cache down to its limit; what is to be said of that."""
+    """Bring the reply cache down to its limit; what is to be said of that."""
     from evalmake.gateway.reply_cache import maintenance
 
     folder, limit = workspace.replies_folder, workspace.project.settings.replies
-    held = maintenance.holding(folder)
+    held = maintenance.summarize_cache(folder)
     if held.trouble:
-        return f"the response cache cannot be read: {held.trouble}; `evalmake replies clear` removes it"
+        return f"the reply cache cannot be read: {held.trouble}; `evalmake replies clear` removes it"
     if limit is None or not held.bytes:
         return ""
     if dry_run:
-        size, verb = maintenance.excess(folder, held, limit.bytes), "would be freed"
+        size, verb = maintenance.count_excess_bytes(folder, held, limit.bytes), "would be freed"
     else:
-        size, verb = maintenance.cull(folder, limit.bytes), "freed"
-    return f"response cache, limit {limit}: {size} bytes {verb}" if size else ""
+        size, verb = maintenance.shrink_cache(folder, limit.bytes), "freed"
+    return f"reply cache, limit {limit}: {size} bytes {verb}" if size else ""
 
 
 def replies_command(
@@ -132,7 +132,7 @@ def replies_command(
     folder: Path | None,
     as_json: bool,
 ) -> int:
-    """Tell of the response cache (status 2 when it cannot be read), export it, or clear it."""
+    """Tell of the reply cache (status 2 when it cannot be read), export it, or clear it."""
     from evalmake.gateway.reply_cache import maintenance
     from evalmake.terminal import reply_cache
 
@@ -141,18 +141,18 @@ def replies_command(
     workspace = Workspace.open(locate(file))
     ours = workspace.replies_folder
     if folder is not None:
-        added, count = maintenance.export(ours, folder)
+        added, count = maintenance.export_replies(ours, folder)
         click.echo(f"{folder}: {added} replies added, {count} in all")
         return 0
     if action == "clear":
-        held = maintenance.clear(ours)
+        held = maintenance.clear_cache(ours)
         click.echo("removed what could not be read" if held.trouble else f"{held.replies} replies removed")
         return 0
-    held = maintenance.holding(ours)
-    seeds = {
-        name: maintenance.holding(workspace.project.folder / name, ours=False)
+    held = maintenance.summarize_cache(ours)
+    read_only = {
+        name: maintenance.summarize_cache(workspace.project.folder / name, in_use=False)
         for name in workspace.project.settings.seeds
     }
     told = reply_cache.as_json if as_json else reply_cache.as_text
-    click.echo(told(ours, workspace.project.settings.replies, held, seeds))
+    click.echo(told(ours, workspace.project.settings.replies, held, read_only))
     return 2 if held.trouble else 0

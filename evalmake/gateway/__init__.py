@@ -1,6 +1,6 @@
 """The gateway: a reverse proxy between any harness and one model; `python -m evalmake.gateway`.
 
-It holds the key, the limits, the response cache and the evidence, so that harnesses which nobody
+It holds the key, the limits, the reply cache and the evidence, so that harnesses which nobody
 here wrote become incremental, rate-limited and accountable. A request without interceptors passes
 byte for byte, and so does its reply.
 
@@ -8,7 +8,7 @@ byte for byte, and so does its reply.
     server.py        HTTP/1.1 towards the harness          settings.py   what evalmake tells it
     exchange.py      one request from its arrival to its end             (start here)
     interceptors/    what is changed in requests and replies
-    responses.py     the response cache                    upstream.py   connections to the model
+    responses.py     the reply cache                    upstream.py   connections to the model
     limits.py        rate and concurrency                  retrying.py   what is tried again
     asking.py        a request's way to the model          forwarding.py a request as the model gets it
     probing.py       what an endpoint cannot do            echo.py       the test of log-probabilities

@@ -10,9 +10,9 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH, Gateway, new_loop, tell
+from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, new_loop, tell
 from evalmake.gateway.proxy.request_rewrite import Fixed
-from evalmake.gateway.settings import Settings
+from evalmake.gateway.settings import GatewaySettings
 
 _TRIES = 5
 
@@ -28,7 +28,7 @@ def main() -> int:
     os.umask(0o077)
     sys.setswitchinterval(0.0005)  # the cache's threads hand over at once
     try:
-        settings = Settings.read(options.settings)
+        settings = GatewaySettings.read(options.settings)
         Fixed(settings, os.environ)
     except (OSError, ValueError, TypeError, LookupError) as error:
         tell(error)
@@ -43,7 +43,7 @@ def main() -> int:
     return 0
 
 
-async def _serve(settings: Settings, hosts: list[str], port: int, port_file: Path | None) -> None:
+async def _serve(settings: GatewaySettings, hosts: list[str], port: int, port_file: Path | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,8 +67,8 @@ async def _serve(settings: Settings, hosts: list[str], port: int, port_file: Pat
 
 async def _keep_records(gateway: Gateway) -> None:
     while True:
-        await asyncio.sleep(FLUSH)
-        gateway.keep()
+        await asyncio.sleep(FLUSH_INTERVAL)
+        gateway.write_records()
 
 
 async def _listen(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.Server]:
@@ -87,7 +87,7 @@ async def _bound(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.
     servers: list[asyncio.Server] = []
     try:
         for host in hosts:
-            servers.append(await loop.create_server(gateway.connection, host, port, backlog=BACKLOG))
+            servers.append(await loop.create_server(gateway.accept_connection, host, port, backlog=BACKLOG))
             port = servers[0].sockets[0].getsockname()[1]
     except OSError:
         for server in servers:

@@ -1,4 +1,4 @@
-"""What evalmake tells the gateway: one file for the process, one for each evaluation."""
+"""The settings that evalmake gives the gateway: one file for the process, one for each evaluation."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """Reads itself from a JSON object; unknown keys are those of a later evalmake."""
+class JsonSettings:
+    """Settings that are one JSON object. An unknown key is an error: a later evalmake wrote the file."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file; OSError, ValueError or TypeError when it is none of ours."""
+        """Read a file; raises OSError, ValueError or TypeError when it does not hold these settings."""
         data = json.loads(path.read_text(encoding="utf-8"))
         known = {item.name for item in fields(cls)}
         if not isinstance(data, dict) or data.keys() - known:
-            raise ValueError(f"{path} holds no {cls.__name__}")
+            raise ValueError(f"{path} does not hold {cls.__name__}")
         return cls(**data)
 
-    def text(self) -> str:
-        """As JSON."""
+    def to_json(self) -> str:
+        """The settings as JSON."""
         return json.dumps({item.name: getattr(self, item.name) for item in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
-class Settings(Base):
+class GatewaySettings(JsonSettings):
     """The process: everything that all evaluations of one model share.
 
-    The key and secret headers come by environment variables, here are only the variables' names.
+    Secrets are not in the file. It names the environment variables that hold the key and the secret headers.
     """
 
     sessions: str
-    """The folder with a file for each evaluation, named by its key."""
+    """The folder with one `SessionSettings` file for each evaluation, named by the evaluation's key."""
     cache: str | None = None
-    """The folder of the response cache."""
+    """The folder of the reply cache."""
     cache_size: int = 20 * 2**30
-    """Bytes; the oldest replies go first."""
-    seeds: list[str] = field(default_factory=list)
-    """Caches that are only read, in this order after our own."""
+    """Bytes. Beyond it, the oldest replies are deleted first."""
+    read_only_caches: list[str] = field(default_factory=list)
+    """Folders of caches to search, in this order, after the gateway's own."""
     rate: str | None = None
-    """`60/m`: requests in any second, minute, hour or day."""
+    """`60/m`: the number of requests in any second, minute, hour or day."""
     concurrency: int | None = None
     key_variable: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_headers: Mapping[str, str] = field(default_factory=dict)
-    """Header -> variable that holds its value."""
+    """Header -> the variable that holds its value."""
 
 
 @dataclass(frozen=True, slots=True)
-class Adapter(Base):
-    """What is done to an evaluation's requests and replies: model, benchmark and eval together."""
+class AdapterSettings(JsonSettings):
+    """What to change in an evaluation's requests and replies, merged from model, benchmark and eval."""
 
     system: str | None = None
     system_mode: str = "replace"
@@ -70,30 +70,30 @@ class Adapter(Base):
     log: int = 0
     retry: int = 5
     timeout: float = 600.0
-    """Seconds of silence after which a request is given up."""
+    """Seconds of silence after which a request fails."""
     client_errors: bool | list[int] = False
-    """End the evaluation at the first 4xx reply; a list names the statuses that do not end it."""
+    """Stop the evaluation at the first 4xx reply. A list names the statuses that do not stop it."""
     progress_url: str | None = None
-    """Where the evaluation's counts are posted while they change."""
+    """Where to post the evaluation's counts when they change."""
 
 
 @dataclass(frozen=True, slots=True)
-class Session(Base):
+class SessionSettings(JsonSettings):
     """One evaluation's use of the model."""
 
     token: str
     upstreams: list[str]
-    """Base URLs that serve the same model; they are read anew where one does not answer."""
+    """Base URLs of servers of the same model. The gateway reads them again when a server does not reply."""
     folder: str
-    """Where its rows, counts and logs are written."""
+    """Where the gateway writes the evaluation's rows, counts and logs."""
     model: str = ""
-    """The model's identity: no two share a reply."""
-    patience: float = 0.0
-    """Seconds in which a server that nobody can connect to is waited for: it is started again."""
-    sampling: str = ""
-    """What tells its samples from those of other evaluations: the seed."""
+    """The model's identity. Two models never share a cached reply."""
+    restart_timeout: float = 0.0
+    """Seconds to wait for a server that refuses connections: evalmake restarts it."""
+    seed: str = ""
+    """The evaluation's seed: its samples are not those of another seed."""
     not_before: float = 0.0
-    """Seconds since the epoch: an older reply is not used."""
+    """Seconds since the epoch. An older cached reply is not used."""
     max_age: float | None = None
-    """Seconds: nor is one of a greater age."""
+    """Seconds. A cached reply of a greater age is not used."""
     adapter: Mapping[str, Any] = field(default_factory=dict)

@@ -69,14 +69,14 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
 
 
 def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
-    """`settings { seeds = [...] }` names folders that a response cache is in."""
+    """`settings { seeds = [...] }` names folders that a reply cache is in."""
     for name in project.settings.seeds:
         folder = Path(os.path.normpath(project.folder / name))
         if not folder.joinpath("cache.db").is_file():
             is_folder = folder.is_dir()
             found.error(
                 "missing-file",
-                f"`{name}` holds no response cache" if is_folder else f"there is no folder `{name}`",
+                f"`{name}` holds no reply cache" if is_folder else f"there is no folder `{name}`",
                 written.spans["seeds",].value,
                 about="settings",
                 notes=[f"it was looked for at {folder}"],

@@ -20,5 +20,5 @@ class BuildResult:
     def warn_of_cache(self, trouble: str) -> None:
         """Say once that replies are not kept: it costs time and money, and no score."""
         if trouble and not any(p.code == "replies-failed" for p in self.problems):
-            said = f"the response cache cannot be used: {trouble}"
+            said = f"the reply cache cannot be used: {trouble}"
             self.problems.append(Diagnostic("replies-failed", said, severity=Severity.WARNING))

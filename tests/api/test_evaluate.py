@@ -223,7 +223,7 @@ def test_a_warning_is_pythons(ask: Ask, bench: Bench) -> None:
     folder = bench.root / ".evalmake/store/replies"
     folder.mkdir(parents=True)
     (folder / "cache.db").write_text("no database" * 1000)
-    with pytest.warns(UserWarning, match="^warning: the response cache cannot be used: ") as told:
+    with pytest.warns(UserWarning, match="^warning: the reply cache cannot be used: ") as told:
         result = ask(limit=2)
     assert result.scores["accuracy"].scored == 2
     assert [Path(warning.filename).name for warning in told] == ["conftest.py"]

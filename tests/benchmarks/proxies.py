@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalmake.gateway.settings import Session, Settings
+from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from tests.benchmarks.load import TOKEN
 from tests.benchmarks.processes import Command, free_port
 
@@ -82,17 +82,17 @@ def _gateway(adapter: dict[str, Any]) -> Callable[[Path, str], Command]:
     def start(folder: Path, upstream: str) -> Command:
         sessions, settings = folder / "sessions", folder / "settings.json"
         sessions.mkdir(parents=True, exist_ok=True)
-        session = Session(
+        session = SessionSettings(
             token=TOKEN,
             upstreams=[f"{upstream}/v1"],
             folder=str(folder / "record"),
             model="m",
-            sampling="0",
+            seed="0",
             adapter=adapter,
         )
         cache = str(folder / "cache") if adapter.get("cache", True) else None
-        settings.write_text(Settings(str(sessions), cache).text())
-        (sessions / "e.json").write_text(session.text())
+        settings.write_text(GatewaySettings(str(sessions), cache).to_json())
+        (sessions / "e.json").write_text(session.to_json())
         port = free_port()
         argv = (sys.executable, "-m", "evalmake.gateway", str(settings), "--port", str(port))
         return Command(argv, port)

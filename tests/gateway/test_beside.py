@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from evalmake.gateway.settings import Session, Settings
+from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.gateway.sidecar import sidecar
+from evalmake.gateway.sidecar.settings import SidecarGateway, gateways_to_json
 from tests.gateway.gateways import eventually
 from tests.support.scripted import Then, Upstream, numbered, reply
 
@@ -48,7 +49,7 @@ class Job:
             self.give(role, {}, upstreams=[url], adapter={})
             key = role.upper()
             place = str(folder / role / "settings.json")
-            self.ways.append(sidecar.Way(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
+            self.ways.append(SidecarGateway(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
 
     def give(self, role: str, settings: Mapping[str, Any], **session: Any) -> None:
         """What the gateway of a role is told."""
@@ -58,19 +59,19 @@ class Job:
             "sessions": str(place / "sessions"),
             "cache": str(self.folder / "replies"),
             "key_variable": f"{role.upper()}_KEY",
-            "seeds": [str(self.folder / "none")],
+            "read_only_caches": [str(self.folder / "none")],
         }
-        (place / "settings.json").write_text(Settings(**(own | settings)).text())
-        told = Session(token=TOKEN, folder=str(self.folder / f"noted-{role}"), **session)
-        (place / "sessions" / "mine.json").write_text(told.text())
+        (place / "settings.json").write_text(GatewaySettings(**(own | settings)).to_json())
+        told = SessionSettings(token=TOKEN, folder=str(self.folder / f"noted-{role}"), **session)
+        (place / "sessions" / "mine.json").write_text(told.to_json())
 
     def start(self, *argv: str) -> subprocess.Popen[str]:
         """Start a command; each role has a key of its own."""
         path = self.folder / "sidecar.json"
-        path.write_text(sidecar.text(self.ways))
+        path.write_text(gateways_to_json(self.ways))
         keys = {f"{way.variable[:-4]}_KEY": f"sk-of-the-{way.variable[:-4].lower()}" for way in self.ways}
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "evalmake.gateway.sidecar.sidecar", str(path), *argv],
+            [sys.executable, "-P", "-m", "evalmake.gateway.sidecar", str(path), *argv],
             env=os.environ | keys,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -140,8 +141,8 @@ def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> Non
     job = Job(tmp_path, model=upstream.say([reply({"error": "no such model"}, 404)]))
     job.give("model", {}, upstreams=[upstream.url], adapter={"client_errors": True})
     status, _, err = job.run(*job.asking("model", then=WAIT))
-    assert status == sidecar.FAILED
-    assert "evalmake: ended, as " in err
+    assert status == sidecar.GATEWAY_FAILED
+    assert "evalmake: ended the command: " in err
     assert "no such model" in err
     assert "no such model" in job.noted()["fatal"]
 
@@ -152,8 +153,8 @@ def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str
     job = Job(tmp_path, model=upstream)
     job.give("model", told, upstreams=[upstream.url])
     status, _, err = job.run(*job.asking("model", then=WAIT))
-    assert status == sidecar.FAILED
-    assert "evalmake: ended, as the gateway to its model failed: " in err
+    assert status == sidecar.GATEWAY_FAILED
+    assert "evalmake: ended the command: the gateway to its model failed: " in err
     assert upstream.seen == []
 
 
@@ -186,14 +187,14 @@ def test_a_command_that_will_not_end(tmp_path: Path, upstream: Upstream, monkeyp
     job = Job(tmp_path, model=upstream)
     job.give("model", {"secret_headers": {"x": "LACKING"}}, upstreams=[upstream.url])
     argv = job.asking("model", before=HEEDLESS, then=WAIT)
-    assert sidecar.run(job.ways, argv) == sidecar.FAILED
+    assert sidecar.run_command(job.ways, argv) == sidecar.GATEWAY_FAILED
 
 
 def test_a_command_that_is_not_there(tmp_path: Path, upstream: Upstream) -> None:
     """It is told of, with the status that a shell would give."""
     status, out, err = Job(tmp_path, model=upstream).run("/no/such/program")
-    assert (status, out) == (sidecar.NOT_FOUND, "")
-    assert err == "evalmake: /no/such/program cannot be run: No such file or directory\n"
+    assert (status, out) == (sidecar.COMMAND_NOT_FOUND, "")
+    assert err == "evalmake: cannot run /no/such/program: No such file or directory\n"
 
 
 def test_a_port_that_is_taken(tmp_path: Path, upstream: Upstream) -> None:

@@ -1,4 +1,4 @@
-"""Looking after the response cache: telling of it, copies for others, its limit, its end."""
+"""Looking after the reply cache: telling of it, copies for others, its limit, its end."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Place:
 
     def answers(self, evaluation: Evaluation, seed: Path, count: int) -> dict[int, str]:
         """What a gateway on another machine has of an evaluation's replies, by the request's number."""
-        other = self.start(cache=str(self.root / "other"), seeds=[str(seed)])
+        other = self.start(cache=str(self.root / "other"), read_only_caches=[str(seed)])
         there = other.open(*evaluation.session["upstreams"], settings={"model": evaluation.session["model"]})
         found = there.all(bodies(count), 1)
         other.stop()
@@ -110,7 +110,7 @@ def test_no_replies(place: Place) -> None:
         "seeds": [],
     }
     assert place.run("replies", "clear") == "0 replies removed\n"
-    assert "response cache" not in place.run("gc")
+    assert "reply cache" not in place.run("gc")
     assert not place.replies.exists()
 
 
@@ -196,7 +196,7 @@ def test_an_export_adds(place: Place) -> None:
     new = [answer.text for answer in evaluation.all([*bodies(1), *bodies(1, 3)], 1)]
     evaluation.gateway.stop()
     assert place.run("replies", "export", "copy") == "copy: 2 replies added, 4 in all\n"
-    assert maintenance.export(place.root / "old", place.root / "copy") == (0, 4)
+    assert maintenance.export_replies(place.root / "old", place.root / "copy") == (0, 4)
     found = place.answers(evaluation, place.root / "copy", 4)
     assert found == {0: new[0], 1: texts[1], 2: texts[2], 3: new[1]}
 
@@ -238,7 +238,7 @@ def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
     gateway.stop()
     held = place.told()["replies"]
     place.run("replies", "export", "copy")
-    assert maintenance.check(place.root / "copy") == ""
+    assert maintenance.check_integrity(place.root / "copy") == ""
     found = place.answers(evaluation, place.root / "copy", len(texts))
     assert len(found) >= held
     assert len(found) == len(texts) or size < 2**30
@@ -253,7 +253,7 @@ def test_an_export_that_is_killed(place: Place) -> None:
     process.kill()
     process.communicate()
     assert place.run("replies", "export", "copy").endswith(" 60 in all\n")
-    assert maintenance.check(place.root / "copy") == ""
+    assert maintenance.check_integrity(place.root / "copy") == ""
 
 
 def test_an_export_to_a_full_disk(place: Place) -> None:
@@ -266,7 +266,7 @@ def test_an_export_to_a_full_disk(place: Place) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=place.root, capture_output=True, text=True)
     assert done.returncode == 2
-    assert re.match(r"error: the response cache at copy cannot be used: .+ \[replies-failed\]", done.stderr)
+    assert re.match(r"error: cannot use the reply cache at copy: .+ \[replies-failed\]", done.stderr)
     assert place.run("replies", "export", "copy").endswith(" 40 in all\n")
     assert place.answers(evaluation, place.root / "copy", 40) == dict(enumerate(texts))
 
@@ -288,15 +288,15 @@ def test_an_export_replaces_nothing(place: Place, fill: Callable[[Path], object]
     fill(folder)
     before = contents(folder)
     said = place.run("replies", "export", "there", status=2)
-    assert said.startswith("error: `there` is not empty, and holds no response cache [exists]\n")
+    assert said.startswith("error: `there` is not empty, and holds no reply cache [exists]\n")
     assert contents(folder) == before
 
 
 @pytest.mark.parametrize(
     ("folder", "said"),
     [
-        (".evalmake/store/replies", r"error: .+ is the response cache itself \[exists\]"),
-        ("Evalfile/copy", r"error: .+ at Evalfile/copy cannot be used: .+ \[replies-failed\]"),
+        (".evalmake/store/replies", r"error: .+ is the reply cache itself \[exists\]"),
+        ("Evalfile/copy", r"error: cannot use .+ at Evalfile/copy: .+ \[replies-failed\]"),
     ],
 )
 def test_an_export_to_nowhere(place: Place, folder: str, said: str) -> None:
@@ -311,17 +311,17 @@ def test_an_export_to_nowhere(place: Place, folder: str, said: str) -> None:
 def test_gc_keeps_the_limit(place: Place) -> None:
     """After the limit was lowered `gc -n` says how much is too much, and `gc` frees the oldest."""
     evaluation, _ = place.filled(60, LARGE)
-    assert "response cache" not in place.run("gc")
+    assert "reply cache" not in place.run("gc")
     place.settings("replies = 1MiB")
-    said = re.match(r"response cache, limit 1MiB: (\d+) bytes would be freed\n", place.run("gc", "-n"))
+    said = re.match(r"reply cache, limit 1MiB: (\d+) bytes would be freed\n", place.run("gc", "-n"))
     assert said
     assert int(said[1]) > 3_000_000
     assert place.told()["replies"] == 60
-    freed = re.match(r"response cache, limit 1MiB: (\d+) bytes freed\n0 entries", place.run("gc"))
+    freed = re.match(r"reply cache, limit 1MiB: (\d+) bytes freed\n0 entries", place.run("gc"))
     assert freed
     assert int(freed[1]) >= int(said[1])
     assert sum(map(len, contents(place.replies).values())) <= 2**20
-    assert "response cache" not in place.run("gc")
+    assert "reply cache" not in place.run("gc")
     left = place.told()["replies"]
     assert 0 < left < 15
     place.run("replies", "export", "copy")
@@ -336,8 +336,8 @@ def test_gc_frees_what_a_kill_left(place: Place) -> None:
         (place.replies / name[:2] / "00").mkdir(parents=True)
         (place.replies / name[:2] / "00" / f"{name}.val").write_bytes(b"torn")
     os.utime(place.replies / "ol/00/old.val", (0, 0))
-    assert place.run("gc", "--dry-run").startswith("response cache, limit 20GiB: 4 bytes would be")
-    assert place.run("gc").startswith("response cache, limit 20GiB: 4 bytes freed\n")
+    assert place.run("gc", "--dry-run").startswith("reply cache, limit 20GiB: 4 bytes would be")
+    assert place.run("gc").startswith("reply cache, limit 20GiB: 4 bytes freed\n")
     assert not (place.replies / "ol").exists()
     assert contents(place.replies).keys() - before.keys() == {place.replies / "yo/00/young.val"}
     assert place.told()["replies"] == 3
@@ -366,13 +366,13 @@ def test_a_damaged_cache(place: Place) -> None:
     place.filled(5, LARGE)
     (place.replies / "cache.db").write_bytes(b"no database" * 5000)
     assert place.run("replies", status=2).splitlines() == [
-        f"the response cache at {place.replies} cannot be read: file is not a database",
+        f"the reply cache at {place.replies} cannot be read: file is not a database",
         "evaluations go on without it; `evalmake replies clear` removes it for a new one",
     ]
     assert '"trouble": "file is not a database"' in place.run("replies", "--json", status=2)
-    assert place.run("gc").startswith("the response cache cannot be read: file is not a database; ")
+    assert place.run("gc").startswith("the reply cache cannot be read: file is not a database; ")
     said = place.run("replies", "export", "copy", status=2)
-    assert said.startswith(f"error: the response cache at {place.replies} cannot be used: file is")
+    assert said.startswith(f"error: cannot use the reply cache at {place.replies}: file is")
     assert place.run("replies", "clear") == "removed what could not be read\n"
     assert contents(place.replies) == {}
     assert place.run("replies") == "0 replies, 0B of 20GiB\n"
@@ -385,7 +385,7 @@ def test_damage_that_lies_deep(place: Place) -> None:
     with open(place.replies / "cache.db", "r+b") as file:
         file.seek(4096 * 30)
         file.write(os.urandom(4096 * 20))
-    assert "the response cache, which evaluations go on without: " in place.run("verify", status=2)
+    assert "the reply cache, which evaluations go on without: " in place.run("verify", status=2)
     assert "[replies-failed]" in place.run("replies", "export", "copy", status=2)
     place.run("replies", "clear")
     assert place.told()["replies"] == 0

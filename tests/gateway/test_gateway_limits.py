@@ -216,7 +216,7 @@ def test_the_concurrency_at_the_server(start_gateway: Callable[..., Gateway], st
     """Several evaluations together never have more requests under way than was declared."""
     mock = start_mock(latency=0.02)
     gateway = start_gateway(concurrency=5)
-    evaluations = [gateway.open(mock.url, settings={"sampling": str(n)}) for n in range(3)]
+    evaluations = [gateway.open(mock.url, settings={"seed": str(n)}) for n in range(3)]
     with ThreadPoolExecutor(3) as threads:
         list(threads.map(lambda one: one.posts(30, 10), evaluations))
     assert mock.stats["requests"] == 90

@@ -14,7 +14,7 @@ import pytest
 from evalmake.gateway.proxy.progress_posts import EVERY, Progress
 from evalmake.gateway.proxy.sessions import Open, Sessions
 from evalmake.gateway.proxy.shared_state import Shared
-from evalmake.gateway.settings import Session
+from evalmake.gateway.settings import SessionSettings
 from tests.gateway.gateways import KEY, Gateway, eventually
 from tests.gateway.timeless import timeless
 from tests.support.scripted import Then, Upstream, reply, said
@@ -137,8 +137,8 @@ class _Sent(Progress):
 @pytest.fixture
 def opened(tmp_path: Path) -> Open:
     """An evaluation with an address."""
-    session = Session("t", ["http://x"], str(tmp_path), adapter={"progress_url": "http://hook"})
-    (tmp_path / "e.json").write_text(session.text())
+    session = SessionSettings("t", ["http://x"], str(tmp_path), adapter={"progress_url": "http://hook"})
+    (tmp_path / "e.json").write_text(session.to_json())
     found = Sessions(tmp_path, str).admit("e", b"Bearer t")
     assert found is not None
     return found

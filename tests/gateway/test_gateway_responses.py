@@ -1,4 +1,4 @@
-"""The response cache: what is kept, under which key, and what becomes of it."""
+"""The reply cache: what is kept, under which key, and what becomes of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.gateway.reply_cache.cache import question
+from evalmake.gateway.reply_cache.key import build_request_key
 from tests.gateway.gateways import CHAT, Evaluation, Gateway, Mock, eventually
 from tests.support.scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
@@ -40,7 +40,7 @@ def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., Mock],
 
 def test_another_evaluation_with_the_same_seed_has_the_same_samples(gateway: Gateway) -> None:
     """What tells samples apart is the seed, not the evaluation, so that a changed one is resumed."""
-    upstream, seed = Upstream(numbered()), {"sampling": "seed 1"}
+    upstream, seed = Upstream(numbered()), {"seed": "seed 1"}
     first = [answer.text for answer in gateway.open(upstream, settings=seed).posts(3)]
     assert [answer.text for answer in gateway.open(upstream, settings=seed).posts(3)] == first
 
@@ -56,8 +56,8 @@ def test_models_share_nothing(gateway: Gateway) -> None:
 def test_seeds_share_what_is_greedy(gateway: Gateway) -> None:
     """Evaluations of different seeds share replies at temperature 0, and no other."""
     upstream = Upstream(numbered())
-    one = gateway.open(upstream, settings={"sampling": "1"})
-    two = gateway.open(upstream, settings={"sampling": "2"})
+    one = gateway.open(upstream, settings={"seed": "1"})
+    two = gateway.open(upstream, settings={"seed": "2"})
     assert one.post(temperature=0).text == two.post(temperature=0).text
     assert one.post(temperature=0.1).text != two.post(temperature=0.1).text
     assert one.post().text != two.post().text
@@ -366,7 +366,7 @@ def test_streams_are_replayed_byte_for_byte(gateway: Gateway) -> None:
 
 def test_numbers_that_are_written_differently() -> None:
     """1 and 1.0 are two requests: some server may tell them apart."""
-    one, other = question(CHAT, {"top_p": 1}), question(CHAT, {"top_p": 1.0})
+    one, other = build_request_key(CHAT, {"top_p": 1}), build_request_key(CHAT, {"top_p": 1.0})
     assert one is not None
     assert other is not None
     assert one.digest != other.digest

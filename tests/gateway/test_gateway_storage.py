@@ -1,4 +1,4 @@
-"""The response cache on disk: its size, its crashes, and those it shares it with."""
+"""The reply cache on disk: its size, its crashes, and those it shares it with."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Pa
     seed = tmp_path / "seed"
     shutil.copytree(first.folder / "cache", seed)
     before = {path: path.read_bytes() for path in seed.rglob("*") if path.is_file()}
-    gateway = start_gateway(seeds=[str(tmp_path / "none"), str(seed)])
+    gateway = start_gateway(read_only_caches=[str(tmp_path / "none"), str(seed)])
     answers = gateway.open(upstream).posts(4)
     assert [answer.cached for answer in answers] == [True, True, True, False]
     assert [answer.text[0] for answer in answers] == ["0", "1", "2", "3"]
@@ -100,7 +100,7 @@ def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
     writer = first.open(upstream)
     writer.posts(2)
     time.sleep(0.2)
-    reader = start_gateway(seeds=[str(first.folder / "cache")]).open(upstream)
+    reader = start_gateway(read_only_caches=[str(first.folder / "cache")]).open(upstream)
     assert [answer.cached for answer in reader.posts(2)] == [True, True]
 
 

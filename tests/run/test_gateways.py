@@ -97,7 +97,7 @@ def test_a_cache_that_cannot_be_used(bench: Bench, mock: str) -> None:
     ended = bench.run()
 
     assert ended.status == 0, ended.text
-    assert ended.err.count("warning: the response cache cannot be used: ") == 1
+    assert ended.err.count("warning: the reply cache cannot be used: ") == 1
     assert sorted(bench.scores()) == ["asked/1", "asked/2"]
 
 

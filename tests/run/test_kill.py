@@ -132,7 +132,7 @@ ANSWERED, AT_ONCE = 8, 16
 
 
 def kept(bench: Bench) -> int:
-    """How many replies are in the response cache."""
+    """How many replies are in the reply cache."""
     path = bench.root / ".evalmake" / "store" / "replies" / "cache.db"
     if not path.exists():
         return 0

@@ -21,7 +21,7 @@ def job_script(job: Job, there: str, python: str) -> str:
     env = {name: value.replace(str(job.workdir), there) for name, value in job.env.items()}
     env["EVALMAKE_WORKDIR"] = there
     beside = job.sidecar or Sidecar(())
-    has = f"{shlex.quote(python)} -P -c 'import evalmake.gateway.sidecar.sidecar'"
+    has = f"{shlex.quote(python)} -P -c 'import evalmake.gateway.sidecar.__main__'"
     why = f"evalmake: the image has no evalmake for {python}, which runs the gateways"
     why += ": see `image`, and `python` of the executor"
     lines = [

@@ -9,10 +9,10 @@ from evalmake.gateway.interceptors.interceptor import Interceptor
 from evalmake.gateway.interceptors.parameters import HeaderFields, Parameters
 from evalmake.gateway.interceptors.reasoning import Reasoning
 from evalmake.gateway.interceptors.system_message import System
-from evalmake.gateway.settings import Adapter
+from evalmake.gateway.settings import AdapterSettings
 
 
-def interceptors(adapter: Adapter) -> list[Interceptor]:
+def interceptors(adapter: AdapterSettings) -> list[Interceptor]:
     """Those that an adapter asks for, in order."""
     found: list[Interceptor] = []
     if adapter.system is not None:

@@ -3,7 +3,7 @@
 Several servers ignore what a request asks for, or get it wrong, and say nothing. What harnesses
 take for granted is therefore probed once, before the first such request goes out, and the replies
 that pass are looked at. A probe is sent as the harness's requests are, but it is nobody's: it is in
-no evaluation's counts, and the response cache neither answers nor keeps it, as it asks what the
+no evaluation's counts, and the reply cache neither answers nor keeps it, as it asks what the
 endpoint does today.
 """
 

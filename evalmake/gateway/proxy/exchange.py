@@ -23,7 +23,9 @@ from evalmake.gateway.proxy.stream_rewrite import Changed
 from evalmake.gateway.proxy.upstream_connection import Reply, UpstreamError
 from evalmake.gateway.proxy.upstream_request import Asking, Ended, said, written
 from evalmake.gateway.proxy.usage import prompt_digest, shown
-from evalmake.gateway.reply_cache.cache import Kept, Question, is_complete, question
+from evalmake.gateway.reply_cache.cache import CachedReply
+from evalmake.gateway.reply_cache.completeness import is_complete
+from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _FINAL: Headers = [(b"x-should-retry", b"false")]
@@ -47,9 +49,9 @@ class Exchange:
         self.path = self.asking.path
         self.payload = request.body
         self.body = self._parsed()
-        self.asked: Question | None = None
+        self.asked: RequestKey | None = None
         """What the harness asks, by which its samples are counted."""
-        self.question: Question | None = None
+        self.question: RequestKey | None = None
         """What is asked of the model, where the cache may know it."""
         self.occurrence = 0
         self.key = ""
@@ -111,7 +113,7 @@ class Exchange:
     def _ask_what(self) -> None:
         """Find the request's place among the samples, and its key in the cache."""
         opened, target = self.opened, self.rest.decode("latin-1")
-        asked = question(target, self.body) if self.body is not None else None
+        asked = build_request_key(target, self.body) if self.body is not None else None
         if asked is None or self.body is None:
             return
         self.asked = asked
@@ -119,10 +121,10 @@ class Exchange:
         if self.occurrence and opened.adapter.reseed and isinstance(self.body.get("seed"), int):
             self.body["seed"] = (self.body["seed"] + self.occurrence * 1_000_003) % 2**31
             self.payload = written(self.body)
-            asked = question(target, self.body)
+            asked = build_request_key(target, self.body)
         if asked is not None and self.shared.cache is not None and opened.adapter.cache:
             self.question = asked
-            self.key = asked.key(opened.session.model, opened.session.sampling, self.occurrence)
+            self.key = asked.cache_key(opened.session.model, opened.session.seed, self.occurrence)
 
     # From the cache
 
@@ -147,9 +149,9 @@ class Exchange:
             if await asyncio.shield(other):
                 return False
 
-    async def _replay(self, kept: Kept) -> None:
-        headers = [(b"content-type", kept.kind), (b"x-evalmake-cache", b"hit")]
-        if kept.kind.startswith(b"text/event-stream"):
+    async def _replay(self, kept: CachedReply) -> None:
+        headers = [(b"content-type", kept.content_type), (b"x-evalmake-cache", b"hit")]
+        if kept.content_type.startswith(b"text/event-stream"):
             parsed = server_sent_events.assembled(kept.body)
             body = kept.body
             if self.opened.answers:

@@ -16,10 +16,10 @@ from evalmake.gateway.proxy.rate_limits import Limits
 from evalmake.gateway.proxy.request_rewrite import Fixed
 from evalmake.gateway.proxy.sessions import Open, Sessions
 from evalmake.gateway.proxy.shared_state import Shared
-from evalmake.gateway.reply_cache.cache import Responses
-from evalmake.gateway.settings import Settings
+from evalmake.gateway.reply_cache.cache import ReplyCache
+from evalmake.gateway.settings import GatewaySettings
 
-FLUSH = 0.5
+FLUSH_INTERVAL = 0.5
 """Seconds between writings of rows and sums."""
 BACKLOG = 1024
 _PREFIX = b"/t/"
@@ -29,7 +29,7 @@ _JSON: Headers = [(b"content-type", b"application/json")]
 class Gateway:
     """One model's, for all evaluations whose sessions are in its folder."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
         """LookupError where `environ` lacks a secret."""
         self._loop = asyncio.get_running_loop()
         fixed = Fixed(settings, environ)
@@ -39,7 +39,7 @@ class Gateway:
         self.sessions = Sessions(Path(settings.sessions), fixed.hide)
         self.progress = Progress(self.shared)
 
-    def connection(self) -> Connection:
+    def accept_connection(self) -> Connection:
         """For a harness that connects."""
         return Connection(self.handle, self._loop)
 
@@ -57,24 +57,24 @@ class Gateway:
         if opened is None:
             connection.reply(401, _JSON, _error("the token is not this evaluation's"))
         elif slash + rest == b"/close":
-            written = self.end(name, opened)
+            written = self.end_session(name, opened)
             summary = opened.account.summary(self.shared.state())
             connection.reply(200 if written else 500, _JSON, json.dumps(summary).encode())
         else:
             await Exchange(self.shared, opened, request, slash + rest, connection).run()
 
-    def keep(self) -> None:
+    def write_records(self) -> None:
         """Write every evaluation's rows and sums, and tell how far it is."""
         self._flush()
-        for key, opened in self.sessions.open.items():
+        for key, opened in self.sessions.admitted.items():
             self.progress.tell(key, opened)
 
-    def fatal(self) -> str:
+    def stop_reason(self) -> str:
         """Why an evaluation is to end now; empty where none is."""
-        found = (one.account.fatal for one in self.sessions.open.values())
+        found = (one.account.fatal for one in self.sessions.admitted.values())
         return self.shared.fixed.hide(next(filter(None, found), ""))
 
-    def end(self, key: str, opened: Open) -> bool:
+    def end_session(self, key: str, opened: Open) -> bool:
         """An evaluation is over: its token is worth nothing; whether all of it could be written."""
         opened.account.renew()
         written = self._flush()
@@ -91,7 +91,7 @@ class Gateway:
 
     def _flush(self) -> bool:
         replaced, self.sessions.replaced = self.sessions.replaced, []
-        return all([self._written(one) for one in (*replaced, *self.sessions.open.values())])
+        return all([self._written(one) for one in (*replaced, *self.sessions.admitted.values())])
 
     def _written(self, opened: Open) -> bool:
         try:
@@ -117,12 +117,12 @@ def new_loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def _cache(settings: Settings) -> tuple[Responses | None, str]:
-    """The response cache, or why there is none."""
+def _cache(settings: GatewaySettings) -> tuple[ReplyCache | None, str]:
+    """The reply cache, or why there is none."""
     if not settings.cache:
         return None, ""
     try:
-        return Responses(Path(settings.cache), settings.cache_size, settings.seeds), ""
+        return ReplyCache(Path(settings.cache), settings.cache_size, settings.read_only_caches), ""
     except Exception as error:  # of the disk or of the database: an evaluation goes on without
         tell(error)
         return None, f"{settings.cache}: {error}"

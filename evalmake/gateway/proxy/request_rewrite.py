@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 
 from evalmake.gateway.proxy.http_messages import NOT_PASSED, Headers, Request, end_to_end
-from evalmake.gateway.settings import Settings
+from evalmake.gateway.settings import GatewaySettings
 
 _SHORTEST = 4  # characters: a shorter secret is a stand-in, and its letters are everywhere
 _OURS = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
@@ -15,7 +15,7 @@ _OURS = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
 class Fixed:
     """The headers that every request bears: the key, and what the model declares."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
         """LookupError when a variable that holds a secret is not set."""
         if missing := [name for name in settings.secret_headers.values() if name not in environ]:
             raise LookupError(f"the variable `{missing[0]}` is not set")

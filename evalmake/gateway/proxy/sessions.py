@@ -17,18 +17,18 @@ from evalmake.gateway.interceptors.interceptor import Interceptor
 from evalmake.gateway.interceptors.selection import interceptors
 from evalmake.gateway.proxy.retry import Breaker
 from evalmake.gateway.proxy.usage import Account
-from evalmake.gateway.reply_cache.cache import Question
-from evalmake.gateway.settings import Adapter, Session
+from evalmake.gateway.reply_cache.key import RequestKey
+from evalmake.gateway.settings import AdapterSettings, SessionSettings
 
 
 class Open:
     """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
 
-    def __init__(self, path: Path, session: Session, hide: Callable[[str], str]) -> None:
+    def __init__(self, path: Path, session: SessionSettings, hide: Callable[[str], str]) -> None:
         """`session` is what `path` says; OSError, TypeError or LookupError where it is nonsense."""
         self.path = path
         self.session = session
-        self.adapter = Adapter(**session.adapter)
+        self.adapter = AdapterSettings(**session.adapter)
         self.interceptors: list[Interceptor] = interceptors(self.adapter)
         self.asks = any(one.asks for one in self.interceptors)
         self.answers = [one for one in self.interceptors if one.answers]
@@ -45,7 +45,7 @@ class Open:
     def look_again(self) -> None:
         """Learn where the model is served now, if that has been written down."""
         with suppress(OSError, ValueError, TypeError):
-            found = Session.read(self.path)
+            found = SessionSettings.read(self.path)
             if found.token == self.session.token:
                 self.session = found
 
@@ -66,7 +66,7 @@ class Open:
         age = self.session.max_age
         return max(self.session.not_before, 0.0 if age is None else time.time() - age)
 
-    def occurrence(self, question: Question) -> int:
+    def occurrence(self, question: RequestKey) -> int:
         """Which sample of this question a request wants: 0 for the first."""
         if not question.samples:
             return 0
@@ -76,7 +76,7 @@ class Open:
         self._asked[question.digest] += 1
         return number
 
-    def give_back(self, question: Question, number: int) -> None:
+    def give_back(self, question: RequestKey, number: int) -> None:
         """A request got no sample: the next one like it wants this one."""
         if question.samples:
             heappush(self._returned[question.digest], number)
@@ -94,20 +94,20 @@ class Sessions:
     def __init__(self, folder: Path, hide: Callable[[str], str]) -> None:
         self.folder = folder
         self._hide = hide
-        self.open: dict[str, Open] = {}
+        self.admitted: dict[str, Open] = {}
         self.replaced: list[Open] = []
         """Earlier attempts, whose last rows are still to be written."""
 
     def admit(self, key: str, authorization: bytes) -> Open | None:
         """The evaluation of that key, to whoever has its token."""
-        found = self.open.get(key)
+        found = self.admitted.get(key)
         if found is not None and found.admits(authorization):
             return found
         path = self.folder / f"{key}.json"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) or not path.exists():
             return None
         try:
-            session = Session.read(path)
+            session = SessionSettings.read(path)
             if not bears(authorization, session.token):
                 return None
             opened = Open(path, session, self._hide)
@@ -116,10 +116,10 @@ class Sessions:
             return None
         if found is not None:
             self.replaced.append(found)
-        self.open[key] = opened
+        self.admitted[key] = opened
         return opened
 
     def close(self, key: str) -> None:
         """Forget an evaluation; its token is worth nothing from now on."""
         (self.folder / f"{key}.json").unlink(missing_ok=True)
-        self.open.pop(key, None)
+        self.admitted.pop(key, None)

@@ -8,13 +8,13 @@ from evalmake.gateway.proxy.logprob_probe import Finding
 from evalmake.gateway.proxy.rate_limits import Limits
 from evalmake.gateway.proxy.request_rewrite import Fixed
 from evalmake.gateway.proxy.upstream_connection import Pool
-from evalmake.gateway.reply_cache.cache import Responses
+from evalmake.gateway.reply_cache.cache import ReplyCache
 
 
 class Shared:
     """The cache, the limits, the key, the connections, and what is under way."""
 
-    def __init__(self, cache: Responses | None, limits: Limits, fixed: Fixed, trouble: str = "") -> None:
+    def __init__(self, cache: ReplyCache | None, limits: Limits, fixed: Fixed, trouble: str = "") -> None:
         self.cache = cache
         self.limits = limits
         self.fixed = fixed

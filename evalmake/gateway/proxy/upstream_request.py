@@ -14,7 +14,7 @@ from evalmake.gateway.proxy.server_sent_events import listed
 from evalmake.gateway.proxy.sessions import Open
 from evalmake.gateway.proxy.shared_state import Shared
 from evalmake.gateway.proxy.upstream_connection import Pool, Reply, UpstreamError
-from evalmake.gateway.reply_cache.cache import BROKEN
+from evalmake.gateway.reply_cache.completeness import FAILED_FINISH_REASONS
 
 _EXCERPT = 200  # characters of a reply that a message quotes
 
@@ -102,7 +102,7 @@ class Asking:
     def _waited_for(self, error: UpstreamError) -> bool:
         """Whether the server is being started again, so that the try does not count."""
         waited = perf_counter() - self._began
-        return error.kind == "connect" and waited < self._opened.session.patience
+        return error.kind == "connect" and waited < self._opened.session.restart_timeout
 
     async def _enter(self) -> None:
         await self._shared.limits.enter()
@@ -149,7 +149,7 @@ def _trouble(reply: Reply, as_json: bool) -> str:
         except ValueError:
             return f"the reply is not JSON: {_excerpt(reply.body)}"
         choices = listed(parsed.get("choices")) if isinstance(parsed, dict) else []
-        if broken := [c["finish_reason"] for c in choices if c.get("finish_reason") in BROKEN]:
+        if broken := [c["finish_reason"] for c in choices if c.get("finish_reason") in FAILED_FINISH_REASONS]:
             return f"the reply's finish reason is `{broken[0]}`"
     return ""
 

@@ -1,10 +1,6 @@
-"""The response cache: which replies are kept, under which key, and where.
+"""The reply cache of one gateway: a `diskcache` of its own, then caches that are only read.
 
-A reply belongs to the model, the path and the whole request as sent upstream, less what cannot
-change an answer; and, where the model samples, to the evaluation's seed and the occurrence: the
-k-th identical request is the k-th sample. The stored request is compared on a hit. Only complete
-successes are kept. Whether a reply is streamed is part of its key, so that it is replayed byte for
-byte as it came, never translated from the other form.
+A stored reply carries its request, which is compared on a hit: a digest alone proves nothing.
 """
 
 from __future__ import annotations
@@ -13,224 +9,153 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xxhash import xxh3_128_hexdigest
+from evalmake.gateway.reply_cache.key import RequestKey
+from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
 
-from evalmake.gateway.reply_cache.read_only import Seed
+FORMAT = b"1"
+EVICTION_POLICY = "least-recently-stored"
 
-FORM = b"1"
-BROKEN = ("error", "abort")
-"""Finish reasons by which servers say, with status 200, that they failed."""
-POLICY = "least-recently-stored"
-_DENIED = ("user", "metadata")
-_GENERATING = ("/chat/completions", "/completions", "/responses")
-_TOKENS = ("/tokenize", "/detokenize")
-_FIXED = ("/embeddings", "/rerank", "/score", "/pooling", *_TOKENS)
-
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_Lookup = tuple[str, asyncio.Future[bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A request that may be answered from the cache: its canonical text, and whether it samples."""
+class CachedReply:
+    """A reply in the cache."""
 
-    text: bytes
-    digest: str
-    samples: bool
-
-    def key(self, model: str, sampling: str, occurrence: int) -> str:
-        """The key of a reply; the model's identity makes its head."""
-        draw = f"{sampling}#{occurrence}" if self.samples else ""
-        return f"{xxh3_128_hexdigest(model.encode())}/{self.digest}/{draw}"
-
-
-def question(target: str, body: Mapping[str, Any]) -> Question | None:
-    """What a POST of `body` asks; None for what is not to be cached. `target` may have a query."""
-    path = target.partition("?")[0]
-    fixed = path.endswith(_FIXED)
-    if not fixed and not path.endswith(_GENERATING):
-        return None
-    asked = {key: value for key, value in body.items() if key not in _DENIED}
-    text = f"{target}\n{_canonical(asked)}".encode("utf-8", "surrogatepass")
-    samples = not fixed and not _greedy(body)
-    return Question(text, xxh3_128_hexdigest(text), samples)
-
-
-def _greedy(body: Mapping[str, Any]) -> bool:
-    temperature = body.get("temperature")
-    return (
-        isinstance(temperature, int | float)
-        and temperature == 0
-        and body.get("n") in (None, 1)
-        and body.get("best_of") in (None, 1)
-    )
-
-
-def is_complete(reply: Mapping[str, Any], request: Mapping[str, Any], truncated: bool) -> bool:
-    """Whether a reply is a whole answer: no error, no null content, not cut off.
-
-    A cut is what was asked for where one token or an echo was (log-probabilities).
-    """
-    if reply.get("error"):
-        return False
-    choices = reply.get("choices")
-    if choices is None:
-        known = ("data", "results", "tokens", "prompt")
-        return any(key in reply for key in known) or reply.get("status") == "completed"
-    if not isinstance(choices, list) or not choices:
-        return False
-    most = request.get("max_completion_tokens", request.get("max_tokens"))
-    short = request.get("echo") or most in (0, 1)
-    return all(_whole(choice, truncated or bool(short)) for choice in choices)
-
-
-def _whole(choice: object, cut: bool) -> bool:
-    if not isinstance(choice, dict):
-        return False
-    finish = choice.get("finish_reason")
-    message = choice.get("message")
-    if finish is None or finish in BROKEN or (finish == "length" and not cut):
-        return False
-    if isinstance(message, dict):
-        others = ("tool_calls", "function_call", "refusal")
-        return message.get("content") is not None or any(message.get(key) for key in others)
-    return isinstance(choice.get("text"), str)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A reply in the cache; `stored` in seconds since the epoch."""
-
-    kind: bytes
+    content_type: bytes
     body: bytes
     stored: float
+    """Seconds since the epoch."""
     seconds: float
+    """How long the model took."""
 
 
-def cache_at(folder: Path, size: int) -> Any:
-    """The cache in `folder`, made if need be; beyond `size` bytes the oldest replies go."""
+def open_disk_cache(folder: Path, size: int) -> Any:
+    """Open the cache in `folder`, or create it. Beyond `size` bytes it deletes the oldest replies."""
     from diskcache import Cache
 
-    return Cache(str(folder), eviction_policy=POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16)
+    return Cache(str(folder), eviction_policy=EVICTION_POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16)
 
 
-class Responses:
-    """The cache on disk. Reads and writes go to a thread each, in batches, never on the loop.
+class ReplyCache:
+    """The cache on disk. One thread reads and one writes, in batches, so the event loop never waits for the disk.
 
-    What goes wrong with the disk is told in `trouble`, and the evaluations go on without.
+    `trouble` says what is wrong with the disk. Evaluations go on without the cache.
     """
 
-    def __init__(self, folder: Path, size: int, seeds: list[str]) -> None:
-        """Open or make it; OSError, sqlite3.Error or diskcache.Timeout when that cannot be."""
-        self._cache = cache_at(folder, size)
+    def __init__(self, folder: Path, size: int, read_only_caches: list[str]) -> None:
+        """Open or create it; raises OSError, sqlite3.Error or diskcache.Timeout."""
+        self._cache = open_disk_cache(folder, size)
         self.trouble = ""
-        self._seeds = self._opened(seeds)
+        self._read_only_caches = self._open_read_only_caches(read_only_caches)
         self._loop = asyncio.get_running_loop()
         self._reader = ThreadPoolExecutor(1, "cache-reader")
         self._writer = ThreadPoolExecutor(1, "cache-writer")
-        self._asked: list[tuple[str, asyncio.Future[bytes | None]]] = []
-        self._fresh: dict[str, bytes] = {}
+        self._lookups: list[_Lookup] = []
+        self._unwritten: dict[str, bytes] = {}
         self._writing = self._closing = False
 
-    async def get(self, key: str, question: Question, not_before: float) -> Kept | None:
-        """The reply under `key`, if it is to this very request and not too old."""
-        data = self._fresh.get(key)
+    async def get(self, key: str, request: RequestKey, not_before: float) -> CachedReply | None:
+        """The reply under `key`, if it belongs to this very request and is new enough."""
+        data = self._unwritten.get(key)
         if data is None:
             found: asyncio.Future[bytes | None] = self._loop.create_future()
-            self._asked.append((key, found))
-            if len(self._asked) == 1:
-                self._loop.call_soon(self._read)
+            self._lookups.append((key, found))
+            if len(self._lookups) == 1:  # lookups of the same turn of the loop go to the thread as one batch
+                self._loop.call_soon(self._submit_lookups)
             data = await found
-        return _unpack(data, question, not_before) if data is not None else None
+        return _unpack(data, request, not_before) if data is not None else None
 
-    def put(self, key: str, question: Question, kind: bytes, body: bytes, seconds: float) -> None:
-        """Keep a reply; it can be had at once, and is on disk soon."""
+    def put(self, key: str, request: RequestKey, content_type: bytes, body: bytes, seconds: float) -> None:
+        """Store a reply: `get` finds it at once, the disk has it soon."""
         if self._closing:
             return
-        head = json.dumps([round(time.time(), 3), round(seconds, 6), kind.decode("latin-1")])
-        parts = (FORM, head.encode(), b"%d" % len(question.text), question.text + body)
-        self._fresh[key] = b"\n".join(parts)
-        self._write()
+        head = json.dumps([round(time.time(), 3), round(seconds, 6), content_type.decode("latin-1")])
+        parts = (FORMAT, head.encode(), b"%d" % len(request.text), request.text + body)
+        self._unwritten[key] = b"\n".join(parts)
+        self._submit_write()
 
     async def close(self) -> None:
-        """Write what is left."""
+        """Write what is left, and close."""
         self._closing = True
-        while self._fresh:
-            self._write()
+        while self._unwritten:
+            self._submit_write()
             await asyncio.sleep(0.005)
         self._reader.shutdown()
         self._writer.shutdown()
-        for cache in (self._cache, *self._seeds):
+        for cache in (self._cache, *self._read_only_caches):
             cache.close()
 
-    def _opened(self, seeds: list[str]) -> list[Seed]:
+    def _open_read_only_caches(self, folders: list[str]) -> list[ReadOnlyCache]:
         found = []
-        for seed in seeds:
+        for folder in folders:
             try:
-                found.append(Seed(Path(seed)))
+                found.append(ReadOnlyCache(Path(folder)))
             except sqlite3.Error as error:
-                self.trouble = f"{seed}: {error}"
+                self.trouble = f"{folder}: {error}"
         return found
 
-    def _read(self) -> None:
-        asked, self._asked = self._asked, []
-        self._reader.submit(self._look_up, asked)
+    def _submit_lookups(self) -> None:
+        lookups, self._lookups = self._lookups, []
+        self._reader.submit(self._look_up, lookups)
 
-    def _look_up(self, asked: list[tuple[str, asyncio.Future[bytes | None]]]) -> None:
-        found = []
-        for key, answer in asked:
+    def _look_up(self, lookups: list[_Lookup]) -> None:
+        """Read a batch; runs in the reader's thread."""
+        results = []
+        for key, found in lookups:
             data = None
-            for cache in (self._cache, *self._seeds):
+            for cache in (self._cache, *self._read_only_caches):
                 try:
                     data = cache.get(key) if data is None else data
-                except Exception as error:  # a cache that cannot be read is no cache
+                except Exception as error:  # a cache that cannot be read counts as empty
                     self.trouble = str(error) or type(error).__name__
-            found.append((answer, data if isinstance(data, bytes) else None))
-        self._loop.call_soon_threadsafe(_give, found)
+            results.append((found, data if isinstance(data, bytes) else None))
+        self._loop.call_soon_threadsafe(_set_results, results)
 
-    def _write(self) -> None:
-        if not self._writing and self._fresh:
+    def _submit_write(self) -> None:
+        if not self._writing and self._unwritten:
             self._writing = True
-            self._writer.submit(self._store, dict(self._fresh))
+            self._writer.submit(self._write, dict(self._unwritten))
 
-    def _store(self, fresh: dict[str, bytes]) -> None:
+    def _write(self, replies: dict[str, bytes]) -> None:
+        """Write a batch in one transaction; runs in the writer's thread."""
         try:
             with self._cache.transact():
-                for key, data in fresh.items():
+                for key, data in replies.items():
                     self._cache.set(key, data)
-        except Exception as error:  # a full disk must not end an evaluation
+        except Exception as error:  # a full disk must not stop an evaluation
             self.trouble = str(error) or type(error).__name__
-        self._loop.call_soon_threadsafe(self._stored, fresh)
+        self._loop.call_soon_threadsafe(self._forget_written, replies)
 
-    def _stored(self, fresh: dict[str, bytes]) -> None:
+    def _forget_written(self, replies: dict[str, bytes]) -> None:
         self._writing = False
-        for key, data in fresh.items():
-            if self._fresh.get(key) is data:
-                del self._fresh[key]
-        self._write()
+        for key, data in replies.items():
+            if self._unwritten.get(key) is data:  # not replaced meanwhile
+                del self._unwritten[key]
+        self._submit_write()
 
 
-def _give(found: list[tuple[asyncio.Future[bytes | None], bytes | None]]) -> None:
-    for answer, data in found:
-        if not answer.done():
-            answer.set_result(data)
+def _set_results(results: list[tuple[asyncio.Future[bytes | None], bytes | None]]) -> None:
+    for found, data in results:
+        if not found.done():
+            found.set_result(data)
 
 
-def _unpack(data: bytes, question: Question, not_before: float) -> Kept | None:
-    """What was stored; None for another request, an old reply, or a form we do not know."""
+def _unpack(data: bytes, request: RequestKey, not_before: float) -> CachedReply | None:
+    """The stored reply; None for another request's, an old one, or an unknown format."""
     try:
         form, head, length, rest = data.split(b"\n", 3)
         size = int(length)
-        if form != FORM or rest[:size] != question.text:
+        if form != FORMAT or rest[:size] != request.text:
             return None
-        stored, seconds, kind = json.loads(head)
+        stored, seconds, content_type = json.loads(head)
     except (ValueError, TypeError):
         return None
     if stored < not_before:
         return None
-    return Kept(kind.encode("latin-1"), rest[size:], stored, seconds)
+    return CachedReply(content_type.encode("latin-1"), rest[size:], stored, seconds)

@@ -1,7 +1,7 @@
-"""Looking after a response cache: what it holds, a copy for others, its limit, its end.
+"""Maintenance of a reply cache: its summary, a copy for others, its limit, clearing it.
 
-Gateways may be at work in it all the while. What is only looked at is read as a seed is, since
-opening by `diskcache` writes, and a full disk must not keep anybody from hearing of it.
+Gateways may use the cache at the same time. What only looks at it opens it read-only: `diskcache` writes when it
+opens a cache, and a full disk must not keep the summary from the user.
 """
 
 from __future__ import annotations
@@ -15,132 +15,135 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalmake.gateway.reply_cache.cache import POLICY, cache_at
-from evalmake.gateway.reply_cache.read_only import DATABASE, Seed, only_read
+from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache
+from evalmake.gateway.reply_cache.read_only import DATABASE, ReadOnlyCache, connect_read_only
 from evalmake.language.diagnostic import fail
 
-_ENDLESS = 1 << 60
+_UNLIMITED = 1 << 60
 _BATCH = 200
 _HOUR = 3600
-_KEY = "[0-9a-f]" * 32 + "/*"
-_ANEW = "`evalmake replies clear` removes it, and the next evaluation begins a new one"
-_ELSEWHERE = "look at the folder's permissions and at the space on its disk"
+_KEY_PATTERN = "[0-9a-f]" * 32 + "/*"
+_HELP_CLEAR = "`evalmake replies clear` removes it, and the next evaluation begins a new one"
+_HELP_DISK = "look at the folder's permissions and at the space on its disk"
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """What a cache holds; `oldest` in seconds since the epoch, `trouble` why gateways go on without."""
+class CacheSummary:
+    """How much a cache holds."""
 
     replies: int = 0
     bytes: int = 0
     oldest: float | None = None
+    """Seconds since the epoch."""
     trouble: str = ""
+    """Why gateways go on without the cache."""
 
 
-def holding(folder: Path, ours: bool = True) -> Holding:
-    """What the cache in `folder` holds: nothing, where there is none."""
+def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
+    """How much the cache in `folder` holds: nothing if there is none."""
     if not (folder / DATABASE).exists():
-        return Holding()
+        return CacheSummary()
     try:
-        with closing(Seed(folder, ours)) as seed:
-            sql = seed.connection.execute
-            count, oldest = sql("SELECT count(*), min(store_time) FROM Cache").fetchone()
-            return Holding(count, _volume(sql), oldest)
+        with closing(ReadOnlyCache(folder, in_use)) as cache:
+            execute = cache.connection.execute
+            count, oldest = execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
+            return CacheSummary(count, _count_bytes(execute), oldest)
     except sqlite3.Error as error:
-        return Holding(trouble=str(error))
+        return CacheSummary(trouble=str(error))
 
 
-def check(folder: Path) -> str:
-    """What sqlite finds wrong when it reads all of our cache; nothing, where it is whole or not there."""
+def check_integrity(folder: Path) -> str:
+    """What sqlite finds wrong when it reads the whole cache; empty if it is whole or does not exist."""
     if not (folder / DATABASE).exists():
         return ""
     try:
-        with closing(Seed(folder, ours=True)) as seed:
-            (first,) = seed.connection.execute("PRAGMA integrity_check(1)").fetchone()
+        with closing(ReadOnlyCache(folder, in_use=True)) as cache:
+            (first,) = cache.connection.execute("PRAGMA integrity_check(1)").fetchone()
             return "" if first == "ok" else str(first)
     except sqlite3.Error as error:
         return str(error)
 
 
-def _volume(sql: Any) -> int:
-    """Bytes of the database and of what lies in files beside it: what the limit is a limit of."""
-    ((pages,),) = sql("PRAGMA page_count").fetchall()
-    ((page,),) = sql("PRAGMA page_size").fetchall()
-    ((beside,),) = sql("SELECT value FROM Settings WHERE key = 'size'").fetchall()
-    return int(pages * page + beside)
+def _count_bytes(execute: Any) -> int:
+    """Bytes of the database and of the files next to it: what the limit is a limit of."""
+    ((pages,),) = execute("PRAGMA page_count").fetchall()
+    ((page_size,),) = execute("PRAGMA page_size").fetchall()
+    ((files,),) = execute("SELECT value FROM Settings WHERE key = 'size'").fetchall()
+    return int(pages * page_size + files)
 
 
-# A copy for others -------------------------------------------------------------------------------
+# A copy for others
 
 
-def export(source: Path, target: Path) -> tuple[int, int]:
-    """Add to the cache in `target` what it lacks or has only older; how many, and how many it has.
+def export_replies(source: Path, target: Path) -> tuple[int, int]:
+    """Copy to `target` the replies that it lacks or has in an older version.
 
-    EvalmakeError if `target` is something else, or the disk or one of the databases refuses.
+    Returns how many were added, and how many it holds. Raises EvalmakeError if `target` is something else, or
+    if the disk or a database fails.
     """
     added = 0
-    with _refusals(target, _ELSEWHERE):
-        _judge(source, target)
-        with cache_at(target, _ENDLESS) as copy:
-            for seed, batch in _batches(source):
+    with _translated_errors(target, _HELP_DISK):
+        _check_target(source, target)
+        with open_disk_cache(target, _UNLIMITED) as copy:
+            for cache, batch in _read_key_batches(source):
                 with copy.transact():
-                    added += sum(_copied(seed, copy, *reply) for reply in batch)
+                    added += sum(_copy_reply(cache, copy, *reply) for reply in batch)
             return added, len(copy)
 
 
-def _judge(source: Path, target: Path) -> None:
-    """A copy goes into a folder that is new, empty, or such a copy already."""
+def _check_target(source: Path, target: Path) -> None:
+    """Refuse a folder that is neither new nor empty nor an earlier export."""
     if not target.exists():
         return
     if source.exists() and target.samefile(source):
-        raise fail("exists", f"`{target}` is the response cache itself", help=["name a new folder"])
-    if any(target.iterdir()) and not _is_cache(target):
+        raise fail("exists", f"`{target}` is the reply cache itself", help=["name a new folder"])
+    if any(target.iterdir()) and not _is_reply_cache(target):
         raise fail(
             "exists",
-            f"`{target}` is not empty, and holds no response cache",
-            help=["name a new folder, or one that replies were exported to before"],
+            f"`{target}` is not empty, and holds no reply cache",
+            help=["name a new folder, or one that you exported replies to before"],
         )
 
 
-def _is_cache(folder: Path) -> bool:
-    """Whether it holds replies, or was to: no database of another sort, as the store is."""
+def _is_reply_cache(folder: Path) -> bool:
+    """Whether the database in a folder is a reply cache, and not another `diskcache`, such as the store's."""
     policy = "SELECT 1 FROM Settings WHERE key = 'eviction_policy' AND value != ?"
     foreign = "SELECT 1 FROM Cache WHERE key NOT GLOB ?"
     try:
-        with closing(only_read(folder)) as database:
+        with closing(connect_read_only(folder)) as database:
             found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            tables = {name for (name,) in found}  # fewer, where an export was broken off at once
+            tables = {name for (name,) in found}  # one may be missing after an export that stopped at once
             return not (
                 tables - {"Settings", "Cache"}
-                or ("Settings" in tables and database.execute(policy, (POLICY,)).fetchone())
-                or ("Cache" in tables and database.execute(foreign, (_KEY,)).fetchone())
+                or ("Settings" in tables and database.execute(policy, (EVICTION_POLICY,)).fetchone())
+                or ("Cache" in tables and database.execute(foreign, (_KEY_PATTERN,)).fetchone())
             )
     except sqlite3.Error:
         return False
 
 
-def _batches(folder: Path) -> Iterator[tuple[Seed, list[tuple[str, float]]]]:
-    """The keys that a cache has now, with their times, a few in each reading: no writer waits long."""
+def _read_key_batches(folder: Path) -> Iterator[tuple[ReadOnlyCache, list[tuple[str, float]]]]:
+    """The keys that a cache has now, with their times. Short reads keep no writer waiting."""
     if not (folder / DATABASE).exists():
         return
     query = "SELECT rowid, key, store_time FROM Cache WHERE ? < rowid AND rowid <= ? AND raw = 1"
-    with _refusals(folder, _ANEW), closing(Seed(folder, ours=True)) as seed:
-        (end,) = seed.connection.execute("SELECT max(rowid) FROM Cache").fetchone()
-        at = 0
-        while rows := seed.connection.execute(f"{query} ORDER BY rowid LIMIT {_BATCH}", (at, end)).fetchall():
-            at = rows[-1][0]
-            yield seed, [(key, stored) for _, key, stored in rows]
+    with _translated_errors(folder, _HELP_CLEAR), closing(ReadOnlyCache(folder, in_use=True)) as cache:
+        (end,) = cache.connection.execute("SELECT max(rowid) FROM Cache").fetchone()
+        last = 0
+        while rows := cache.connection.execute(f"{query} ORDER BY rowid LIMIT {_BATCH}", (last, end)).fetchall():
+            last = rows[-1][0]
+            yield cache, [(key, stored) for _, key, stored in rows]
 
 
-def _copied(seed: Seed, copy: Any, key: str, stored: float) -> bool:
-    """Copy one reply with its time, unless the copy has it as new."""
+def _copy_reply(cache: ReadOnlyCache, copy: Any, key: str, stored: float) -> bool:
+    """Copy one reply with its time, unless the copy has one as new; returns whether it was copied."""
     query = "SELECT 1 FROM Cache WHERE key = ? AND raw = 1 AND store_time >= ?"
     if copy._sql(query, (key, stored)).fetchone():
         return False
-    with _refusals(seed.folder, _ANEW):
+    with _translated_errors(cache.folder, _HELP_CLEAR):
         try:
-            data = seed.get(key)
-        except OSError:  # a gateway needed its room, or has a newer one
+            data = cache.get(key)
+        except OSError:  # a gateway has deleted or replaced it meanwhile
             return False
     if data is None:
         return False
@@ -149,43 +152,43 @@ def _copied(seed: Seed, copy: Any, key: str, stored: float) -> bool:
     return True
 
 
-# Less of it ---------------------------------------------------------------------------------------
+# Its limit
 
 
-def excess(folder: Path, held: Holding, limit: int) -> int:
-    """The bytes that `cull` would free, or a little less: replies go in tens."""
-    with _refusals(folder, _ANEW):
-        return max(0, held.bytes - limit) + sum(size for _, size in _strays(folder))
+def count_excess_bytes(folder: Path, summary: CacheSummary, limit: int) -> int:
+    """The bytes that `shrink_cache` would free, or a little less: replies are deleted in tens."""
+    with _translated_errors(folder, _HELP_CLEAR):
+        return max(0, summary.bytes - limit) + sum(size for _, size in _find_orphaned_files(folder))
 
 
-def cull(folder: Path, limit: int) -> int:
-    """Free what is beyond the limit, the oldest replies first, and what a kill left; in bytes."""
-    with _refusals(folder, _ANEW), cache_at(folder, limit) as cache:
+def shrink_cache(folder: Path, limit: int) -> int:
+    """Delete the oldest replies beyond the limit, and files that a kill left; returns the bytes freed."""
+    with _translated_errors(folder, _HELP_CLEAR), open_disk_cache(folder, limit) as cache:
         before = cache.volume()
         cache.cull()
-        return max(0, int(before - cache.volume())) + _sweep(folder, cache)
+        return max(0, int(before - cache.volume())) + _delete_orphaned_files(folder, cache)
 
 
-def clear(folder: Path) -> Holding:
-    """Remove every reply, with the database itself where that refuses; what there was."""
-    before = holding(folder)
+def clear_cache(folder: Path) -> CacheSummary:
+    """Delete every reply, and the database itself where it is damaged; returns what there was."""
+    before = summarize_cache(folder)
     if folder.exists():
-        with _refusals(folder, _ELSEWHERE):
+        with _translated_errors(folder, _HELP_DISK):
             try:
-                with cache_at(folder, _ENDLESS) as cache:
+                with open_disk_cache(folder, _UNLIMITED) as cache:
                     cache.clear()
-                    _sweep(folder, cache)
+                    _delete_orphaned_files(folder, cache)
             except sqlite3.Error:  # a damaged one, or a disk too full for its journal
                 for path in folder.iterdir():
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
     return before
 
 
-def _strays(folder: Path) -> list[tuple[str, int]]:
-    """Files that no row names, and their sizes; not those that may be on their way to a row."""
+def _find_orphaned_files(folder: Path) -> list[tuple[str, int]]:
+    """Files that no row names, with their sizes. New ones are left out: their row may still come."""
     files = {str(path.relative_to(folder)) for path in folder.glob("??/??/*.val")}
-    with closing(Seed(folder, ours=True)) as seed:
-        rows = seed.connection.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")
+    with closing(ReadOnlyCache(folder, in_use=True)) as cache:
+        rows = cache.connection.execute("SELECT filename FROM Cache WHERE filename IS NOT NULL")
         files.difference_update(name for (name,) in rows)
     found = []
     for name in sorted(files):
@@ -196,25 +199,25 @@ def _strays(folder: Path) -> list[tuple[str, int]]:
     return found
 
 
-def _sweep(folder: Path, cache: Any) -> int:
-    """Remove what `_strays` names; its bytes."""
-    strays = _strays(folder)
-    for name, _ in strays:
+def _delete_orphaned_files(folder: Path, cache: Any) -> int:
+    """Delete the files that no row names; returns the bytes freed."""
+    orphans = _find_orphaned_files(folder)
+    for name, _ in orphans:
         cache.disk.remove(name)
-    return sum(size for _, size in strays)
+    return sum(size for _, size in orphans)
 
 
 @contextmanager
-def _refusals(folder: Path, help: str) -> Iterator[None]:
-    """What the disk or the database refuses is told as ours, with what to do."""
+def _translated_errors(folder: Path, help: str) -> Iterator[None]:
+    """Raise errors of the disk and of the database as EvalmakeError, with what to do."""
     from diskcache import Timeout
 
     try:
         yield
     except (OSError, sqlite3.Error, Timeout) as error:
-        first: BaseException = error  # what came of it, as a failed ROLLBACK, says less
+        first: BaseException = error  # what follows from it, such as a failed ROLLBACK, says less
         while isinstance(first.__context__, OSError | sqlite3.Error | Timeout):
             first = first.__context__
         reason = getattr(first, "strerror", None) or str(first)
-        message = f"the response cache at {folder} cannot be used: {reason}"
+        message = f"cannot use the reply cache at {folder}: {reason}"
         raise fail("replies-failed", message, help=[help]) from None

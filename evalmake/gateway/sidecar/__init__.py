@@ -1,1 +1,1 @@
-"""Gateways that run next to a job, on its node; and jobs that share another's allocation."""
+"""Programs that run next to a job, on its node: gateways of its own, and other jobs in its allocation."""

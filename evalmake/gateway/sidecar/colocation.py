@@ -1,11 +1,15 @@
-"""`python -m evalmake.gateway.sidecar.colocation AT_ONCE FOLDER`: run a server's job, and the jobs that ask it.
+"""`python -m evalmake.gateway.sidecar.colocation AT_ONCE FOLDER`: run a server's job, and jobs in its allocation.
 
-For allocations of a cluster that serve a model and run its evaluations, too. `FOLDER/job.sh` is run, and
-our exit status is its own. Files in `FOLDER/queue` say what else there is to do: a batch has a job's id on
-each line but the first, which says how many jobs may run when one of these has begun, 0 where only
-AT_ONCE counts (0 there: as many as there are processors); `BATCH.ID.cancel` ends a job. The folders of
-jobs lie beside the server's. A job writes its `status`; we do, where it could not. What it started
-is ended with it, and all are ended with the server: such jobs have no status.
+For allocations of a cluster that serve a model and run its evaluations. This program runs `FOLDER/job.sh`, the
+server, and exits with its status. Files in `FOLDER/queue` say which other jobs to run:
+
+    BATCH             line 1: how many jobs may run when one of the batch starts; 0: no limit beyond AT_ONCE.
+                      Then a job's id on each line. The job's folder is next to the server's.
+    BATCH.ID.cancel   end this job
+
+AT_ONCE limits the jobs that run at the same time; 0: one for each processor. A job writes its exit status to the
+file `status`; this program writes it where the job could not. What a job started ends with it, and all jobs end
+with the server: those have no status, so evalmake runs them again.
 """
 
 from __future__ import annotations
@@ -20,58 +24,61 @@ from pathlib import Path
 from typing import IO
 
 QUEUE = "queue"
-CANCEL = ".cancel"
+CANCEL_SUFFIX = ".cancel"
 _MARK = "EVALMAKE_HOSTED"
-_LOOK = 0.5
-_GRACE = 10.0
-_CANCELLED = 143
+_POLL_INTERVAL = 0.5
+_GRACE = 10.0  # seconds between TERM and KILL
+_CANCELLED_STATUS = 143  # as after TERM
 
 
-class Child:
-    """A job that was begun, and all that it started: in its session, or told by a variable of theirs."""
+class JobProcess:
+    """A job's process, and all that it started: in its session, or marked by a variable of the environment."""
 
-    def __init__(self, folder: Path, said: IO[bytes] | None = None) -> None:
+    def __init__(self, folder: Path, output: IO[bytes] | None = None) -> None:
         self.folder = folder
         self._mark = f"{_MARK}={folder}".encode()
-        self._deadline = 0.0  # when what is left of it is killed, once it is to end
+        self._kill_at = 0.0  # set once it must end
         self.process = subprocess.Popen(
             ["/bin/bash", str(folder / "job.sh")],
             env={**os.environ, _MARK: str(folder)},
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=output,
+            stderr=output,
             start_new_session=True,
         )
 
     def end(self) -> None:
-        """TERM to all of it; what is left after a grace is killed by `over`."""
-        if not self._deadline:
-            self._deadline = time.monotonic() + _GRACE
-            self._signal(signal.SIGTERM)
+        """Send TERM to all of it; `reap` kills what is left after a grace."""
+        if not self._kill_at:
+            self._kill_at = time.monotonic() + _GRACE
+            self._send_signal(signal.SIGTERM)
 
-    def over(self) -> bool:
-        """Whether nothing of it is left; what has outlived its job is ended."""
-        if self.process.poll() is None and not self._deadline:
+    def reap(self) -> bool:
+        """End what has outlived the job; returns whether nothing is left."""
+        if self.process.poll() is None and not self._kill_at:
             return False
         self.end()
-        if time.monotonic() > self._deadline:
-            self._signal(signal.SIGKILL)
-        return self.process.poll() is not None and not self._members()
+        if time.monotonic() > self._kill_at:
+            self._send_signal(signal.SIGKILL)
+        return self.process.poll() is not None and not self._find_members()
 
-    def _signal(self, number: int) -> None:
-        for pid in self._members():
+    def _send_signal(self, number: int) -> None:
+        for pid in self._find_members():
             with contextlib.suppress(OSError):
                 os.kill(pid, number)
 
-    def _members(self) -> list[int]:
+    def _find_members(self) -> list[int]:
+        """The pids of the job's processes.
+
+        The mark finds those that left the session. The session finds a sidecar, whose environment nobody may read.
+        """
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
-            if self._in_session(entry) or self._is_marked(entry):
+            if self._is_in_session(entry) or self._is_marked(entry):
                 found.append(int(entry.name))
         return found
 
-    def _in_session(self, entry: Path) -> bool:
-        """A gateway lets nobody read its environment."""
+    def _is_in_session(self, entry: Path) -> bool:
         with contextlib.suppress(OSError, ValueError):
             state, _, _, session = (entry / "stat").read_text().rpartition(")")[2].split()[:4]
             return int(session) == self.process.pid and state != "Z"
@@ -83,100 +90,101 @@ class Child:
         return False
 
 
-class Hosting:
-    """A server, and the jobs that wait and run beside it."""
+class Colocation:
+    """A server, and the jobs that wait and run in its allocation."""
 
     def __init__(self, folder: Path, at_once: int) -> None:
         self.at_once = at_once
         self.folder = folder
         self._closing = False
+        # A TERM before `run` must not end this process and leave the server behind.
         signal.signal(signal.SIGTERM, lambda number, frame: setattr(self, "_closing", True))
-        self.server = Child(folder)
-        self.waiting: dict[str, tuple[Path, int]] = {}  # by BATCH.ID; how many may run then
-        self.running: dict[str, Child] = {}
-        self._read: set[str] = set()
+        self.server = JobProcess(folder)
+        self.waiting: dict[str, tuple[Path, int]] = {}  # by BATCH.ID: its folder, and the limit of its batch
+        self.running: dict[str, JobProcess] = {}
+        self._read_files: set[str] = set()
 
     def run(self) -> int:
-        """Until the server ends, or we are to end; the server's exit status."""
+        """Run jobs until the server ends or TERM arrives; returns the server's exit status."""
         signal.signal(signal.SIGTERM, lambda number, frame: self._close())
         while not self._closing:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.server.process.wait(_LOOK)
+                self.server.process.wait(_POLL_INTERVAL)
                 break
-            with contextlib.suppress(OSError):  # what could not be read or written is tried again
-                self._look()
+            with contextlib.suppress(OSError):  # a file that cannot be read or written now: try again
+                self._run_queue()
         self._close()
-        every = [self.server, *self.running.values()]
-        for one in every:
-            one.end()
-        while not all([one.over() for one in every]):
+        processes = [self.server, *self.running.values()]
+        for process in processes:
+            process.end()
+        while not all([process.reap() for process in processes]):
             time.sleep(0.05)
-        return _status(self.server.process.returncode)
+        return _exit_status(self.server.process.returncode)
 
     def _close(self) -> None:
-        """End the server. Jobs that run now do not end by themselves: a folder keeps them from saying so."""
+        """End the server. The jobs end with it, not by themselves: a folder keeps them from writing `status`."""
         self._closing = True
-        for child in list(self.running.values()):
+        for process in list(self.running.values()):
             with contextlib.suppress(OSError):
-                (child.folder / "status").mkdir()
+                (process.folder / "status").mkdir()
         self.server.end()
 
-    def _look(self) -> None:
-        """Do what the queue says, and see to what has ended."""
-        cancelled = self._orders()
-        for job, child in list(self.running.items()):
+    def _run_queue(self) -> None:
+        """Start and end jobs as the queue says, and record those that ended."""
+        cancelled = self._read_queue()
+        for job, process in list(self.running.items()):
             if job in cancelled:
-                child.end()
-            if child.over():
-                _conclude(child.folder, _status(child.process.returncode))
+                process.end()
+            if process.reap():
+                _record_status(process.folder, _exit_status(process.process.returncode))
                 del self.running[job]
         for job, (folder, limit) in list(self.waiting.items()):
             if job in cancelled:
-                _conclude(folder, _CANCELLED)
+                _record_status(folder, _CANCELLED_STATUS)
                 del self.waiting[job]
             elif len(self.running) < min(self.at_once, limit or self.at_once):
-                self._begin(job, folder)
+                self._start_job(job, folder)
                 del self.waiting[job]
 
-    def _orders(self) -> set[str]:
-        """Read what is new in the queue; the jobs that are to end."""
+    def _read_queue(self) -> set[str]:
+        """Read new files of the queue; returns the jobs to cancel."""
         names = set(os.listdir(self.folder / QUEUE))
-        for name in sorted(names - self._read):
-            if not name.startswith(".") and not name.endswith(CANCEL):
+        for name in sorted(names - self._read_files):
+            if not name.startswith(".") and not name.endswith(CANCEL_SUFFIX):
                 limit, *ids = (self.folder / QUEUE / name).read_text().split()
                 for id in ids:
                     self.waiting[f"{name}.{id}"] = self.folder.parent / id, int(limit)
-            self._read.add(name)
-        return {name.removesuffix(CANCEL) for name in names if name.endswith(CANCEL)}
+            self._read_files.add(name)
+        return {name.removesuffix(CANCEL_SUFFIX) for name in names if name.endswith(CANCEL_SUFFIX)}
 
-    def _begin(self, job: str, folder: Path) -> None:
-        """Begin a job, unless it was begun before, or withdrawn."""
+    def _start_job(self, job: str, folder: Path) -> None:
+        """Start a job, unless it was started before or its folder is gone."""
         if (folder / "started").exists():
             return
         with contextlib.suppress(FileNotFoundError), (folder / "log").open("ab") as log:
-            self.running[job] = Child(folder, log)
+            self.running[job] = JobProcess(folder, log)
 
 
-def _conclude(folder: Path, status: int) -> None:
-    """Write down how a job ended, where it did not do so itself."""
-    with contextlib.suppress(FileNotFoundError):  # it may be withdrawn
+def _record_status(folder: Path, status: int) -> None:
+    """Write a job's exit status where the job itself did not."""
+    with contextlib.suppress(FileNotFoundError):  # evalmake may have deleted the folder
         if not (folder / "status").exists():
             (folder / ".status").write_text(f"{status}\n")
             (folder / ".status").rename(folder / "status")
 
 
-def _status(code: int) -> int:
-    """As shells tell it."""
+def _exit_status(code: int) -> int:
+    """A process's return code as shells report it."""
     return 128 - code if code < 0 else code
 
 
 def main() -> int:
-    """Serve, once: another job of Slurm may have begun this one."""
+    """Run the server once: another Slurm job may have started it already."""
     at_once, folder = int(sys.argv[1]), Path(sys.argv[2]).resolve()
     if (folder / "started").exists():
         return 0
     processors = int(os.environ.get("SLURM_CPUS_ON_NODE") or os.cpu_count() or 1)
-    return Hosting(folder, at_once or processors).run()
+    return Colocation(folder, at_once or processors).run()
 
 
 if __name__ == "__main__":

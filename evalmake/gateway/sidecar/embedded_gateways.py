@@ -1,4 +1,4 @@
-"""Gateways in a process that does something else, too: they serve on ports that it has opened."""
+"""Gateways inside another process: they serve on ports that it has opened."""
 
 from __future__ import annotations
 
@@ -9,63 +9,68 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH, Gateway, new_loop
+from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, new_loop
 from evalmake.gateway.reply_cache.read_only import DATABASE
-from evalmake.gateway.settings import Settings
+from evalmake.gateway.settings import GatewaySettings
+from evalmake.gateway.sidecar.settings import SidecarGateway
 
 
-def serve(
-    settings: Iterable[str],
-    sessions: Sequence[str],
+def serve_gateways(
+    gateways: Sequence[SidecarGateway],
     ports: Sequence[socket.socket],
     environs: Iterable[Mapping[str, str]],
-    bell: socket.socket,
+    closed: socket.socket,
 ) -> str:
-    """Serve one session each until the `bell` rings; the reason where an evaluation is to end before."""
-    sys.setswitchinterval(0.0005)  # the cache's threads hand over at once
-    told = [_settings(Path(path)) for path in settings]
+    """Serve one session each until the other end of `closed` closes.
+
+    Returns early where an evaluation must stop, with the reason.
+    """
+    sys.setswitchinterval(0.0005)  # the cache's threads release the interpreter at once
+    settings = [_read_settings(Path(gateway.settings)) for gateway in gateways]
+    sessions = [gateway.session for gateway in gateways]
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(_serve(list(zip(told, environs, strict=True)), sessions, ports, bell))
+        return runner.run(_serve(list(zip(settings, environs, strict=True)), sessions, ports, closed))
 
 
 async def _serve(
-    told: Iterable[tuple[Settings, Mapping[str, str]]],
+    settings: Iterable[tuple[GatewaySettings, Mapping[str, str]]],
     sessions: Sequence[str],
     ports: Sequence[socket.socket],
-    bell: socket.socket,
+    closed: socket.socket,
 ) -> str:
     loop = asyncio.get_running_loop()
-    gateways = [Gateway(settings, environ) for settings, environ in told]
+    gateways = [Gateway(one, environ) for one, environ in settings]
     servers = [
-        await loop.create_server(gateway.connection, sock=port, backlog=BACKLOG)
+        await loop.create_server(gateway.accept_connection, sock=port, backlog=BACKLOG)
         for gateway, port in zip(gateways, ports, strict=True)
     ]
-    reason = await _until(bell, gateways)
+    reason = await _wait_until_closed(closed, gateways)
     for server in servers:
         server.close()
-    for gateway, session in zip(gateways, sessions, strict=True):
-        if opened := gateway.sessions.open.get(session):
-            gateway.end(session, opened)
+    for gateway, key in zip(gateways, sessions, strict=True):
+        if session := gateway.sessions.admitted.get(key):
+            gateway.end_session(key, session)
         await gateway.close()
     return reason
 
 
-async def _until(bell: socket.socket, gateways: Sequence[Gateway]) -> str:
-    """Keep records until the bell rings, or until an evaluation is to end: for that reason."""
-    bell.setblocking(False)
+async def _wait_until_closed(closed: socket.socket, gateways: Sequence[Gateway]) -> str:
+    """Write records until `closed` wakes us, or until an evaluation must stop; returns that reason."""
+    closed.setblocking(False)
     loop = asyncio.get_running_loop()
-    rung = loop.create_task(loop.sock_recv(bell, 1))
+    wakeup = loop.create_task(loop.sock_recv(closed, 1))
     while True:
-        done, _ = await asyncio.wait([rung], timeout=FLUSH)
+        done, _ = await asyncio.wait([wakeup], timeout=FLUSH_INTERVAL)
         for gateway in gateways:
-            gateway.keep()
-        reason = next((why for gateway in gateways if (why := gateway.fatal())), "")
+            gateway.write_records()
+        reason = next((reason for gateway in gateways if (reason := gateway.stop_reason())), "")
         if done or reason:
-            rung.cancel()
+            wakeup.cancel()
             return "" if done else reason
 
 
-def _settings(path: Path) -> Settings:
-    """Replies to begin with are a kindness: the first job has none."""
-    told = Settings.read(path)
-    return replace(told, seeds=[seed for seed in told.seeds if (Path(seed) / DATABASE).exists()])
+def _read_settings(path: Path) -> GatewaySettings:
+    """Read a gateway's settings, less the caches that do not exist: the first job has none to read."""
+    settings = GatewaySettings.read(path)
+    found = [folder for folder in settings.read_only_caches if (Path(folder) / DATABASE).exists()]
+    return replace(settings, read_only_caches=found)

@@ -1,18 +1,17 @@
-"""`python -m evalmake.gateway.sidecar.sidecar BESIDE.json COMMAND...`: a command with gateways of its own beside it.
+"""A command with gateways of its own, for jobs that cannot reach a gateway on evalmake's host.
 
-For jobs that run where no gateway of evalmake's host can be reached, as on the nodes of a cluster. The
-command is told where its gateways are and nothing of their keys, and its exit status is ours, unless a
-gateway ended the evaluation or failed: then the command is ended with that reason in its log.
+That is so on the nodes of a cluster. The command gets the gateways' URLs and none of their keys. The sidecar's
+exit status is the command's, unless a gateway stops the evaluation or fails: then the sidecar ends the
+command and writes the reason to its log.
 
-The gateways are in this very process, in a thread of their own. Their ports are open before the command
-starts; all else of them is loaded when it first asks, so this module imports next to nothing.
+The gateways run in this process, in one thread. Their ports are open before the command starts. The rest of
+them is loaded at the first request, so a command that sends none pays nothing: this module imports next to
+nothing (tests/test_imports.py).
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import json
 import os
 import select
 import signal
@@ -21,164 +20,135 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+
+from evalmake.gateway.sidecar.settings import SidecarGateway
 
 _GRACE = 10.0  # seconds between TERM and KILL
-_FAREWELL = 30.0  # seconds that gateways have to write down what is left
+_CLOSE_TIMEOUT = 30.0  # seconds that gateways have to write what is left
 _BACKLOG = 1024
-_DUMPABLE = 4  # PR_SET_DUMPABLE of prctl(2)
 Command = subprocess.Popen[bytes]
-FAILED = 70
-"""The exit status where a gateway ended the evaluation, or failed."""
-NOT_FOUND = 127
-"""That of a command that cannot be run, as in a shell."""
+GATEWAY_FAILED = 70
+"""The exit status when a gateway stopped the evaluation, or failed."""
+COMMAND_NOT_FOUND = 127
+"""The exit status when the command cannot be run, as in a shell."""
 
 
-class Way(NamedTuple):
-    """One gateway: its settings and session, and the variables that it takes and sets."""
-
-    settings: str
-    session: str  # the key of its session
-    port: int  # the one to have if it is free
-    variable: str  # that is told where it is
-    secrets: Sequence[str]  # those that are its alone
-
-
-def text(ways: Sequence[Way]) -> str:
-    """As the program reads it."""
-    return json.dumps([way._asdict() for way in ways])
-
-
-def run(ways: Sequence[Way], argv: Sequence[str]) -> int:
-    """Run the command beside its gateways; its exit status."""
-    environ, hidden = dict(os.environ), {name for way in ways for name in way.secrets}
-    for name in hidden:
+def run_command(gateways: Sequence[SidecarGateway], argv: Sequence[str]) -> int:
+    """Run the command next to its gateways; returns the exit status."""
+    environ, secret_names = dict(os.environ), {name for gateway in gateways for name in gateway.secrets}
+    for name in secret_names:
         os.environ.pop(name, None)
-    ports = [_opened(way.port) for way in ways]
-    own = {name: value for name, value in environ.items() if name not in hidden}
-    told = {w.variable: _url(w, port) for w, port in zip(ways, ports, strict=True)}
-    with _passed_on() as begun:
+    ports = [_open_port(gateway.port) for gateway in gateways]
+    inherited = {name: value for name, value in environ.items() if name not in secret_names}
+    urls = {gateway.variable: _gateway_url(gateway, port) for gateway, port in zip(gateways, ports, strict=True)}
+    with _forwarded_signals() as forward_to:
         try:
-            command = begun(subprocess.Popen(argv, env={**own, **told}, process_group=0))
+            command = forward_to(subprocess.Popen(argv, env={**inherited, **urls}, process_group=0))
         except OSError as error:
-            print(f"evalmake: {argv[0]} cannot be run: {error.strerror}", file=sys.stderr)
-            return NOT_FOUND
-        gateways = _Gateways(ways, ports, environ, hidden, command)
-        gateways.start()
+            print(f"evalmake: cannot run {argv[0]}: {error.strerror}", file=sys.stderr)
+            return COMMAND_NOT_FOUND
+        thread = _GatewayThread(gateways, ports, environ, secret_names, command)
+        thread.start()
         status = command.wait()
-        failed = gateways.close()
+        failed = thread.close()
     if failed:
-        return FAILED
+        return GATEWAY_FAILED
     return 128 - status if status < 0 else status
 
 
-class _Gateways(threading.Thread):
-    """The thread that waits for a first request, and then serves until the command is over."""
+class _GatewayThread(threading.Thread):
+    """The thread that waits for a first request, and then serves until the command ends."""
 
     def __init__(
         self,
-        ways: Sequence[Way],
+        gateways: Sequence[SidecarGateway],
         ports: Sequence[socket.socket],
         environ: Mapping[str, str],
-        hidden: set[str],
+        secret_names: set[str],
         command: Command,
     ) -> None:
         super().__init__(daemon=True)
-        self._ways = ways
+        self._gateways = gateways
         self._ports = ports
-        self._environs = [{k: v for k, v in environ.items() if k not in hidden or k in way.secrets} for way in ways]
+        self._environs = [
+            {name: value for name, value in environ.items() if name not in secret_names or name in gateway.secrets}
+            for gateway in gateways
+        ]
         self._command = command
-        self._over = threading.Event()
-        self._bell, self._heard = socket.socketpair()
+        self._command_ended = threading.Event()
+        self._closing, self._closed = socket.socketpair()  # closing one end wakes whoever waits for the other
         self._reason = ""
 
     def run(self) -> None:
-        """Serve, and end the command where that is no use to it."""
+        """Serve, and end the command when it cannot succeed."""
         try:
-            asked, _, _ = select.select([*self._ports, self._heard], [], [])
-            if self._heard not in asked:
-                from evalmake.gateway.sidecar.embedded_gateways import serve
+            ready, _, _ = select.select([*self._ports, self._closed], [], [])
+            if self._closed not in ready:
+                from evalmake.gateway.sidecar.embedded_gateways import serve_gateways
 
-                told = [way.settings for way in self._ways], [way.session for way in self._ways]
-                self._reason = serve(*told, self._ports, self._environs, self._heard)
+                self._reason = serve_gateways(self._gateways, self._ports, self._environs, self._closed)
         except Exception as error:
             self._reason = f"the gateway to its model failed: {error}"
         if self._reason:
-            print(f"evalmake: ended, as {self._reason}", file=sys.stderr, flush=True)
-            self._end()
+            print(f"evalmake: ended the command: {self._reason}", file=sys.stderr, flush=True)
+            self._end_command()
 
     def close(self) -> bool:
-        """The command is over: have all that was noted written; whether it was ended for a reason."""
-        self._over.set()
-        self._bell.close()
-        self.join(_FAREWELL)
+        """Write what is left after the command's end; returns whether a gateway ended it."""
+        self._command_ended.set()
+        self._closing.close()
+        self.join(_CLOSE_TIMEOUT)
         return bool(self._reason)
 
-    def _end(self) -> None:
-        """End the command: TERM, and KILL after a grace."""
+    def _end_command(self) -> None:
+        """Send TERM, and KILL after a grace."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            if not self._over.is_set():
-                _send(self._command, number)
-                self._over.wait(_GRACE)
+            if not self._command_ended.is_set():
+                _send_signal(self._command, number)
+                self._command_ended.wait(_GRACE)
 
 
 @contextlib.contextmanager
-def _passed_on() -> Iterator[Callable[[Command], Command]]:
-    """Who ends us ends the command, also while it is on its way; what it has done is still noted."""
+def _forwarded_signals() -> Iterator[Callable[[Command], Command]]:
+    """Forward TERM and INT to the command, also those that arrive while it starts.
+
+    The sidecar itself goes on until the command ends, so that the gateways write what they noted.
+    """
     commands: list[Command] = []
-    numbers: list[int] = []
+    received: list[int] = []
 
-    def end(number: int, frame: object) -> None:
-        numbers.append(number)
+    def forward(number: int, frame: object) -> None:
+        received.append(number)
         for command in commands:
-            _send(command, number)
+            _send_signal(command, number)
 
-    def begun(command: Command) -> Command:
+    def forward_to(command: Command) -> Command:
         commands.append(command)
-        for number in numbers:
-            _send(command, number)
+        for number in received:
+            _send_signal(command, number)
         return command
 
-    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield begun
+        yield forward_to
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _send(command: Command, number: int) -> None:
-    """A signal to the command and to what it started."""
+def _send_signal(command: Command, number: int) -> None:
+    """Send a signal to the command and to all that it started."""
     with contextlib.suppress(OSError):
         os.killpg(command.pid, number)
 
 
-def _opened(port: int) -> socket.socket:
-    """A port that others can connect to from now on: `port` if it is free, as that is a kindness."""
+def _open_port(port: int) -> socket.socket:
+    """Listen on `port`, or on any port if that one is in use; connections queue from now on."""
     with contextlib.suppress(OSError):
         return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
     return socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
 
 
-def _url(way: Way, port: socket.socket) -> str:
-    """Where its evaluation finds a gateway."""
-    return f"http://127.0.0.1:{port.getsockname()[1]}/t/{way.session}/v1"
-
-
-def _shut() -> None:
-    """Let no other process of our user look into this one: its first environment has the keys."""
-    with contextlib.suppress(OSError, AttributeError):  # a system other than Linux
-        ctypes.CDLL(None).prctl(_DUMPABLE, 0, 0, 0, 0)
-
-
-def main() -> int:
-    """Read the file, run the command."""
-    path, *argv = sys.argv[1:]
-    os.umask(0o077)
-    _shut()
-    with open(path, "rb") as file:
-        return run([Way(**way) for way in json.load(file)], argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _gateway_url(gateway: SidecarGateway, port: socket.socket) -> str:
+    """The base URL of a gateway for its evaluation."""
+    return f"http://127.0.0.1:{port.getsockname()[1]}/t/{gateway.session}/v1"

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from xxhash import xxh3_64_intdigest
 
-from evalmake.gateway.settings import Session, Settings
+from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.language.values import Duration
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
@@ -60,7 +60,7 @@ class ReplyCacheSettings:
 
     folder: Path
     size: int
-    seeds: tuple[str, ...] = ()
+    read_only_caches: tuple[str, ...] = ()
 
 
 class HostGateways:
@@ -101,7 +101,7 @@ class HostGateways:
             [place] = at[self._gateway(model).name]
             key, token = session_key(node, role), secrets.token_urlsafe(24)
             session = self.session(node, id, role, model, at, token)
-            write_session(self._file(place.id, key), session.text())
+            write_session(self._file(place.id, key), session.to_json())
             routes[role] = GatewayRoute(f"http://{host}:{urlsplit(place.url).port}/t/{key}/v1", token)
         return routes
 
@@ -111,8 +111,8 @@ class HostGateways:
             [place] = at[self._gateway(model).name]
             path = self._file(place.id, session_key(node, role))
             with contextlib.suppress(OSError, ValueError, TypeError):
-                token = Session.read(path).token
-                write_session(path, self.session(node, id, role, model, at, token).text())
+                token = SessionSettings.read(path).token
+                write_session(path, self.session(node, id, role, model, at, token).to_json())
 
     def session(
         self,
@@ -123,7 +123,7 @@ class HostGateways:
         at: At,
         token: str,
         inside: bool = False,
-    ) -> Session:
+    ) -> SessionSettings:
         """An evaluation's use of a model, which its gateway reaches from `inside` an executor or from here."""
         cell, age = node.evaluation, model.block.max_age
         server = model.block.deployment
@@ -132,13 +132,13 @@ class HostGateways:
         if role == "model":
             adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
         adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
-        return Session(
+        return SessionSettings(
             token=token,
             upstreams=[one.inside if inside else one.url for one in at[server]] if server else [model.block.endpoint],
             folder=str(self.job_builder.job_folder(id) / USAGE_FOLDERS[role]),
             model=_source(self.sources[model.name], adapter),
-            patience=ready.seconds if ready else 0.0,
-            sampling=str(cell.seed),
+            restart_timeout=ready.seconds if ready else 0.0,
+            seed=str(cell.seed),
             not_before=self.not_before,
             max_age=age.seconds if age else None,
             adapter=adapter,
@@ -160,7 +160,7 @@ class HostGateways:
 
     def _closed(self, gateway: str, path: Path) -> bool:
         try:
-            token = Session.read(path).token
+            token = SessionSettings.read(path).token
             port = int((self.job_builder.job_folder(gateway) / "port").read_text())
             return _post(port, f"/t/{path.stem}/close", token) == 200
         except (OSError, ValueError, TypeError, http.client.HTTPException):
@@ -171,7 +171,7 @@ class HostGateways:
         for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                session = Session.read(self._file(gateway, session_key(node, role)))
+                session = SessionSettings.read(self._file(gateway, session_key(node, role)))
                 if self.not_before and not session.not_before:
                     return False
         return True
@@ -182,7 +182,7 @@ class HostGateways:
         for role, model in self.models(node):
             gateway = jobs.get(self._gateway(model).name, "")
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Session.read(self._file(gateway, session_key(node, role))).token)
+                found.append(SessionSettings.read(self._file(gateway, session_key(node, role))).token)
         return tuple(found)
 
     def models(self, node: Node) -> list[tuple[str, Declared]]:
@@ -198,7 +198,7 @@ class HostGateways:
             self._served[model.name] = self._serve(model)
         return self._served[model.name]
 
-    def settings(self, model: Declared, role: str = "model") -> tuple[Settings, dict[str, str]]:
+    def settings(self, model: Declared, role: str = "model") -> tuple[GatewaySettings, dict[str, str]]:
         """What the gateway of a model is told, but for its sessions; and its secrets by their variables."""
         block, cache = model.block, self.replies
         mark = "" if role == "model" else f"{role.upper()}_"
@@ -209,11 +209,11 @@ class HostGateways:
         key = block.api_key.name if block.api_key else ""
         key = key or (self.job_builder.server_key_name(server.block.executor) if server else "")
         names |= {f"{_OWN}{mark}KEY": key} if key else {}
-        told = Settings(
+        told = GatewaySettings(
             sessions="",
             cache=str(cache.folder.absolute()) if cache else None,
             cache_size=cache.size if cache else 0,
-            seeds=list(cache.seeds) if cache else [],
+            read_only_caches=list(cache.read_only_caches) if cache else [],
             rate=block.rate,
             concurrency=block.concurrency,
             key_variable=f"{_OWN}{mark}KEY" if key else None,
@@ -233,10 +233,10 @@ class HostGateways:
         def job(id: str) -> Job:
             folder = self.job_builder.job_folder(id)
             own = replace(settings, sessions=str(folder / "sessions"))
-            files = {"settings.json": own.text(), "sessions/.keep": ""}
+            files = {"settings.json": own.to_json(), "sessions/.keep": ""}
             return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
 
-        what = {"settings": json.loads(settings.text()), "secrets": names, "argv": argv}
+        what = {"settings": json.loads(settings.to_json()), "secrets": names, "argv": argv}
         return ServerSpec(
             f"gateway {model.name}",
             f"gateway {model.name}",

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from evalmake.gateway.settings import Session, Settings
-from evalmake.gateway.sidecar import sidecar
+from evalmake.gateway.settings import GatewaySettings, SessionSettings
+from evalmake.gateway.sidecar.settings import SidecarGateway, gateways_to_json
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Job, Sidecar
@@ -56,16 +56,16 @@ class SidecarGateways:
             folder = job.workdir / f"sidecar-{role}"
             at_once = min(cells, *(job.limits.get(name, cells) for name in ("", model.name)))
             told = self._placed(told, job.workdir, folder, near, at_once)
-            files[f"sidecar-{role}/settings.json"] = told.text()
-            files[f"sidecar-{role}/{key}.json"] = session.text()
+            files[f"sidecar-{role}/settings.json"] = told.to_json()
+            files[f"sidecar-{role}/{key}.json"] = session.to_json()
             names |= own
             ways.append(
-                sidecar.Way(str(folder / "settings.json"), key, stable_port(key.encode()), _URLS[role], tuple(own))
+                SidecarGateway(str(folder / "settings.json"), key, stable_port(key.encode()), _URLS[role], tuple(own))
             )
-        files["sidecar.json"] = sidecar.text(ways)
+        files["sidecar.json"] = gateways_to_json(ways)
         env = {name: value for name, value in job.env.items() if name not in _URLS.values()}
         hidden = tuple(name for way in ways for name in way.secrets)
-        argv = ("{python}", "-P", "-m", "evalmake.gateway.sidecar.sidecar", str(job.workdir / "sidecar.json"))
+        argv = ("{python}", "-P", "-m", "evalmake.gateway.sidecar", str(job.workdir / "sidecar.json"))
         variables = tuple(way.variable for way in ways)
         return replace(
             job,
@@ -76,9 +76,11 @@ class SidecarGateways:
             host_ports=(),
         )
 
-    def _placed(self, told: Settings, workdir: Path, sessions: Path, near: bool, at_once: int) -> Settings:
+    def _placed(
+        self, told: GatewaySettings, workdir: Path, sessions: Path, near: bool, at_once: int
+    ) -> GatewaySettings:
         """Settings for one job of `at_once`: its share of the rate, and a cache of its own."""
-        seeds = [told.cache, *told.seeds] if near else [f"{workdir}/../{_REPLIES}"]
+        caches = [told.cache, *told.read_only_caches] if near else [f"{workdir}/../{_REPLIES}"]
         rate = told.rate
         if rate:
             count, _, unit = rate.partition("/")
@@ -87,7 +89,7 @@ class SidecarGateways:
             told,
             sessions=str(sessions),
             cache=str(workdir / _REPLIES) if told.cache else None,
-            seeds=[seed for seed in seeds if seed] if told.cache else [],
+            read_only_caches=[folder for folder in caches if folder] if told.cache else [],
             rate=rate,
             concurrency=told.concurrency and max(1, told.concurrency // at_once),
         )
@@ -110,24 +112,24 @@ class SidecarGateways:
         for role, model in self.gateways.models(node):
             path = self._file(id, node, role)
             with contextlib.suppress(OSError, ValueError, TypeError):
-                token = Session.read(path).token
+                token = SessionSettings.read(path).token
                 session = self.gateways.session(node, id, role, model, at, token, True)
-                write_session(path, session.text())
-                told[str(path.relative_to(self.job_builder.job_folder(id)))] = session.text()
+                write_session(path, session.to_json())
+                told[str(path.relative_to(self.job_builder.job_folder(id)))] = session.to_json()
         return told
 
     def close(self, id: str) -> str:
         """The job is over: what it was answered comes to the other replies; what was wrong with that."""
-        from evalmake.gateway.reply_cache.maintenance import export, holding
+        from evalmake.gateway.reply_cache.maintenance import export_replies, summarize_cache
 
         own, kept = self.job_builder.job_folder(id) / _REPLIES, self.gateways.replies
         if kept is None:
             return ""
-        held = holding(own)
+        held = summarize_cache(own)
         if not (held.replies or held.trouble):
             return ""
         try:
-            export(own, kept.folder)
+            export_replies(own, kept.folder)
         except EvalmakeError as error:
             return error.diagnostics[0].message
         return ""
@@ -136,7 +138,7 @@ class SidecarGateways:
         """Whether a job of an earlier build asks as this one would."""
         for role, _ in self.gateways.models(node):
             with contextlib.suppress(OSError, ValueError, TypeError):
-                session = Session.read(self._file(id, node, role))
+                session = SessionSettings.read(self._file(id, node, role))
                 if self.gateways.not_before and not session.not_before:
                     return False
         return True
@@ -146,7 +148,7 @@ class SidecarGateways:
         found = []
         for role in USAGE_FOLDERS:
             with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(Session.read(self._file(id, node, role)).token)
+                found.append(SessionSettings.read(self._file(id, node, role)).token)
         return tuple(found)
 
     def _file(self, id: str, node: Node, role: str) -> Path:

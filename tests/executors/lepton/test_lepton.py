@@ -278,7 +278,7 @@ def test_old_workspace(make: Made, root: Path, service: Lepton) -> None:
 def test_no_evalmake_in_the_image(make: Made, root: Path, service: Lepton) -> None:
     """An image without evalmake cannot bring the gateways to its models: the state and the log say so."""
     executor = make(python=lepton_service.python())
-    beside = Sidecar(("{python}", "-P", "-m", "evalmake.gateway.sidecar.sidecar", "sidecar.json"))
+    beside = Sidecar(("{python}", "-P", "-m", "evalmake.gateway.sidecar", "sidecar.json"))
     executor.submit(job(root, "true", sidecar=beside), {})
     state = finished(executor, root / "job.1")
     assert "its image has no evalmake" in state.detail

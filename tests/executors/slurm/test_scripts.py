@@ -32,7 +32,7 @@ EVALUATION = Job(
     cpus=1.5,
     memory=400 * 2**20,
     sidecar=Sidecar(
-        ("{python}", "-P", "-m", "evalmake.gateway.sidecar.sidecar", f"{WORK}/0123456789ab.1/sidecar.json"),
+        ("{python}", "-P", "-m", "evalmake.gateway.sidecar", f"{WORK}/0123456789ab.1/sidecar.json"),
         ("EVALMAKE_MODEL_URL",),
         ("MODEL_KEY",),
     ),

@@ -13,7 +13,7 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 . ./.secrets && rm -f .secrets  # only its owner can read it
 . ./.keys && rm -f .keys  # only its owner can read it
 
-/opt/evalmake/bin/python -P -m evalmake.gateway.sidecar.sidecar \
+/opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json /opt/evalmake/bin/python -m \
     evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
 status=$?

@@ -13,7 +13,7 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 . ./.secrets && rm -f .secrets  # only its owner can read it
 . ./.keys && rm -f .keys  # only its owner can read it
 
-/opt/evalmake/bin/python -P -m evalmake.gateway.sidecar.sidecar \
+/opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
     /home/me/evals/.evalmake/work/0123456789ab.1/beside.json srun --overlap --nodes=1 --ntasks=1 \
     --unbuffered '--container-image=docker://registry.acme.com:5000#evals/sums:1' \
     --container-mounts=/home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw,/lustre/data:/data:ro \
