@@ -9,7 +9,7 @@ from functools import cache
 
 from evalmake.language.diagnostic import Diagnostic, Severity, problem
 from evalmake.planner.graph import Node
-from evalmake.planner.staleness import Head
+from evalmake.planner.staleness import ActionHistory
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet, Score, judge_gate
@@ -19,7 +19,7 @@ SAMPLES = "samples.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgedGate:
     """A requirement judged, with where it stands."""
 
     gate: Gate
@@ -42,12 +42,12 @@ class Verdict:
         )
 
 
-def gates_of(
+def judge_gates(
     cells: Iterable[Evaluation],
-    heads: Mapping[str, Head | None],
+    heads: Mapping[str, ActionHistory | None],
     confidence: float | None,
     others: Iterable[Evaluation] = (),
-) -> list[Verdict]:
+) -> list[JudgedGate]:
     """Every requirement judged over the seeds of its cell, if those in `cells` all have results.
 
     `others` are further seeds, which nobody asked for now: what results they have count as well,
@@ -56,11 +56,11 @@ def gates_of(
     groups: dict[tuple[Gate, str], list[Evaluation]] = {}
     for cell in cells:
         for gate in cell.gates:
-            groups.setdefault((gate, address(cell)), []).append(cell)
+            groups.setdefault((gate, address_without_seed(cell)), []).append(cell)
     further: dict[tuple[Gate, str], list[Evaluation]] = {}
     for cell in others:
         for gate in cell.gates:
-            further.setdefault((gate, address(cell)), []).append(cell)
+            further.setdefault((gate, address_without_seed(cell)), []).append(cell)
     verdicts = []
     for (gate, name), members in groups.items():
         scores = _scores(members, heads)
@@ -74,25 +74,25 @@ def gates_of(
         if len(scores) < total:
             said = f"{result.message} ({len(scores)} of {total} seeds)"
             result = replace(result, message=said)
-        verdicts.append(Verdict(gate, members[0].eval, result))
+        verdicts.append(JudgedGate(gate, members[0].eval, result))
     return verdicts
 
 
-def _scores(cells: Iterable[Evaluation], heads: Mapping[str, Head | None]) -> dict[int, tuple[Score, ...]]:
+def _scores(cells: Iterable[Evaluation], heads: Mapping[str, ActionHistory | None]) -> dict[int, tuple[Score, ...]]:
     """The scores of the cells that have a result, by seed."""
     known = ((cell.seed, heads.get(cell.name)) for cell in cells)
     return {seed: head.scores for seed, head in known if head and head.success is not None}
 
 
-def address(cell: Evaluation) -> str:
+def address_without_seed(cell: Evaluation) -> str:
     """A cell's path without its seed."""
     return "/".join([cell.eval, *(str(v) for key, v in cell.axes if key != "seed")])
 
 
-def result_set(
+def collect_results(
     title: str,
     nodes: Sequence[Node],
-    heads: Mapping[str, Head | None],
+    heads: Mapping[str, ActionHistory | None],
     ran: frozenset[str],
     plan: str,
     gates: Sequence[GateResult] = (),
@@ -134,7 +134,7 @@ def result_set(
     )
 
 
-def items_in(store: Store) -> Callable[[Result], tuple[Item, ...] | None]:
+def make_item_reader(store: Store) -> Callable[[Result], tuple[Item, ...] | None]:
     """What reads the items of a result, each only once; None where its harness left none."""
 
     @cache

@@ -16,11 +16,11 @@ from evalmake.language.file_hashes import hash_file
 from evalmake.language.source import Span
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
-from evalmake.planner.staleness import Head
+from evalmake.planner.staleness import ActionHistory
 from evalmake.preflight.graph_checks import check_detached, has_its_python
 from evalmake.project.command_words import Words
 from evalmake.project.declarations import Declared
-from evalmake.results import Verdict, items_in, result_set
+from evalmake.results import JudgedGate, collect_results, make_item_reader
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.journal import Journal
 from evalmake.store.lock import build_lock
@@ -36,23 +36,23 @@ OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(slots=True)
-class Outcome:
+class BuildOutcome:
     """How a request ended: its status, and all there is to tell."""
 
     status: int
     workspace: Workspace
     plan: Plan
     results: ResultSet | None = None
-    verdicts: list[Verdict] = field(default_factory=list)
+    gates: list[JudgedGate] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     ran: frozenset[str] = frozenset()
     written: list[Path] = field(default_factory=list)
     interrupted: bool = False
     detached: int = 0
-    estimate: dict[str, Head] = field(default_factory=dict)
+    estimate: dict[str, ActionHistory] = field(default_factory=dict)
 
 
-def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> Outcome:
+def build(request: Request, emit: Emit, planned: Callable[[BuildOutcome], None]) -> BuildOutcome:
     """Do what was asked; `planned` is shown the plan before anything runs."""
     saved = _read_plan(request.plan) if request.plan else None
     words = _asked(request.words, saved)
@@ -70,10 +70,10 @@ def build(request: Request, emit: Emit, planned: Callable[[Outcome], None]) -> O
         build_lock(workspace.store_folder, tell),
         workspace.store() as store,
     ):
-        plan = workspace.decide(graph, store, request.always)
+        plan = workspace.make_plan(graph, store, request.always)
         if saved is not None:
             check_saved(plan, saved, str(request.plan))
-        outcome = Outcome(OK, workspace, plan)
+        outcome = BuildOutcome(OK, workspace, plan)
         planned(outcome)
         left = _left(workspace)
         if left or not plan.is_empty:
@@ -110,11 +110,13 @@ def _tell_waiting(emit: Emit, holder: str) -> None:
     emit(StoreBusy(holder))
 
 
-def _look(request: Request, workspace: Workspace, graph: Graph, planned: Callable[[Outcome], None]) -> Outcome:
+def _look(
+    request: Request, workspace: Workspace, graph: Graph, planned: Callable[[BuildOutcome], None]
+) -> BuildOutcome:
     """A plan without running: `-n`, `-q`, `-o`."""
     with workspace.store() as store:
-        plan = workspace.decide(graph, store, request.always)
-        outcome = Outcome(OK, workspace, plan)
+        plan = workspace.make_plan(graph, store, request.always)
+        outcome = BuildOutcome(OK, workspace, plan)
         outcome.estimate = _like(plan, store)
         if request.output:
             text = json.dumps(to_json(plan, str(request.file), __version__), indent=1) + "\n"
@@ -125,11 +127,11 @@ def _look(request: Request, workspace: Workspace, graph: Graph, planned: Callabl
     return outcome
 
 
-def _like(plan: Plan, store: Store) -> dict[str, Head]:
+def _like(plan: Plan, store: Store) -> dict[str, ActionHistory]:
     """For stale cells, a past run of the same benchmark and model: what they will take, roughly."""
-    seen: dict[tuple[str, str], Head] = {}
+    seen: dict[tuple[str, str], ActionHistory] = {}
     names = {d.action.digest: d.name for d in plan.decisions.values()}
-    for head in store.heads().values():
+    for head in store.histories().values():
         name = names.get(head.action)
         if name and head.success:
             cell = plan.graph.nodes[name].evaluation
@@ -157,7 +159,7 @@ def _run(
     store: Store,
     emit: Emit,
     secrets: Secrets,
-    outcome: Outcome,
+    outcome: BuildOutcome,
 ) -> frozenset[str]:
     from evalmake.run.events import BuildStarted
     from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
@@ -285,29 +287,29 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     return secrets
 
 
-def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
+def _conclude(workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: BuildOutcome) -> None:
     """Judge the gates, write the reports, gather the results."""
-    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in graph.nodes.values()}
+    heads: dict[str, ActionHistory | None] = {n.name: store.history(n.action.digest) for n in graph.nodes.values()}
     nodes = list(graph.nodes.values())
     confidence = workspace.project.settings.confidence
-    outcome.verdicts = workspace.verdicts(nodes, heads, store)
+    outcome.gates = workspace.verdicts(nodes, heads, store)
     if not (outcome.interrupted or outcome.detached):
         for name, decision in plan.reports.items():
             if decision.must_write:
                 _write(name, workspace, graph, plan, store, outcome)
-    gates = [verdict.result for verdict in outcome.verdicts]
-    outcome.results = result_set("results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence)
+    gates = [verdict.result for verdict in outcome.gates]
+    outcome.results = collect_results("results", nodes, heads, outcome.ran, plan.digest, gates, confidence=confidence)
     if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET
 
 
-def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: Outcome) -> None:
+def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Store, outcome: BuildOutcome) -> None:
     report = graph.reports[name]
-    heads: dict[str, Head | None] = {n.name: store.head(n.action.digest) for n in report.nodes}
+    heads: dict[str, ActionHistory | None] = {n.name: store.history(n.action.digest) for n in report.nodes}
     block = report.declared.block
     confidence = workspace.project.settings.confidence
     gates = workspace.gates(report, store)
-    results = result_set(
+    results = collect_results(
         name,
         report.nodes,
         heads,
@@ -322,7 +324,7 @@ def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Sto
     if not results.results:
         return
     if block.compare:
-        results = results.contrasted(items_in(store))
+        results = results.with_comparisons(make_item_reader(store))
     path = workspace.report_path(report.declared)
     exporter = workspace.plugins.get("exporters", report.declared.plugin)
     try:

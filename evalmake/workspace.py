@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from evalmake.language.diagnostic import Diagnostics, fail
 from evalmake.language.file_hashes import hash_file
 from evalmake.language.source import Source
-from evalmake.planner.graph import Graph, Lowering, Node, ReportNode, lower
-from evalmake.planner.plan import Plan, decide, report_identity
-from evalmake.planner.staleness import Head, Reason
+from evalmake.planner.graph import Graph, GraphBuilder, Node, ReportNode, build_graph
+from evalmake.planner.plan import Plan, make_plan, report_identity
+from evalmake.planner.staleness import ActionHistory, Reason
 from evalmake.plugins import Plugins
 from evalmake.preflight.graph_checks import check
 from evalmake.project.command_words import Word, Words
@@ -25,7 +25,7 @@ from evalmake.project.overrides import blamed
 from evalmake.project.pinned_inputs import Input, inputs_of
 from evalmake.project.project import Project
 from evalmake.project.targets import Selection, report_cells, select
-from evalmake.results import Verdict, address, gates_of
+from evalmake.results import JudgedGate, address_without_seed, judge_gates
 from evalmake.run.environments.environments import Environments
 from evalmake.scoring.result_set import GateResult
 from evalmake.store.store import Store
@@ -156,7 +156,7 @@ class Workspace:
         self._no_clash(told)
         self._baselines(told)
         resolved = self.environments().resolved_versions
-        graph = lower(self.project, wanted.values(), told, self.plugins, resolved)
+        graph = build_graph(self.project, wanted.values(), told, self.plugins, resolved)
         check(self.project, graph, self.plugins)
         return graph
 
@@ -187,14 +187,14 @@ class Workspace:
             )
         found.check()
 
-    def decide(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
+    def make_plan(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""
 
         def why_report(report: ReportNode) -> list[Reason]:
             return self.report_reasons(report, store)
 
         settings = self.project.settings
-        return decide(graph, store, _age, why_report, self.project.overrides, forced, settings.confidence)
+        return make_plan(graph, store, _age, why_report, self.project.overrides, forced, settings.confidence)
 
     def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
         """Why a report must be written though none of its results is to change."""
@@ -212,21 +212,23 @@ class Workspace:
 
     def report_walk(self, report: ReportNode, store: Store) -> dict[str, str]:
         """The walk of what a report rests on."""
-        known = store.heads()
+        known = store.histories()
         heads = {node.name: known.get(node.action.digest) for node in report.nodes}
         gates = [f"{g.address} {g.message}" for g in self.gates(report, store)]
         return report_identity(report, heads, gates)
 
     def gates(self, report: ReportNode, store: Store) -> list[GateResult]:
         """The verdicts on the requirements of a report's cells."""
-        heads = {n.name: store.head(n.action.digest) for n in report.nodes}
+        heads = {n.name: store.history(n.action.digest) for n in report.nodes}
         return [verdict.result for verdict in self.verdicts(report.nodes, heads, store)]
 
-    def verdicts(self, nodes: Sequence[Node], heads: Mapping[str, Head | None], store: Store) -> list[Verdict]:
+    def verdicts(
+        self, nodes: Sequence[Node], heads: Mapping[str, ActionHistory | None], store: Store
+    ) -> list[JudgedGate]:
         """The requirements of `nodes` judged, also over seeds that are not among them."""
         others = self._other_seeds(nodes)
-        every = {**heads, **{n.name: store.head(n.action.digest) for n in others}}
-        return gates_of(
+        every = {**heads, **{n.name: store.history(n.action.digest) for n in others}}
+        return judge_gates(
             [n.evaluation for n in nodes],
             every,
             self.project.settings.confidence,
@@ -245,9 +247,9 @@ class Workspace:
         ]
         if not left:
             return []
-        wanted = {address(cell) for cell in gated}
-        lowering = Lowering(self.project, self.plugins, self.environments().resolved_versions)
-        return [lowering.node(cell) for cell in left if address(cell) in wanted]
+        wanted = {address_without_seed(cell) for cell in gated}
+        lowering = GraphBuilder(self.project, self.plugins, self.environments().resolved_versions)
+        return [lowering.node(cell) for cell in left if address_without_seed(cell) in wanted]
 
     def unasked(self, asked: Collection[str]) -> Container[str]:
         """The cells left for another time; what was written from Python knows only what it asks."""

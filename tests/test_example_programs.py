@@ -50,7 +50,7 @@ eval here {{ model = scripted, benchmark = here, limit = {limit} }}
     workspace = Workspace.open(project.root / "Evalfile")
     node = workspace.graph(()).nodes["here"]
     with workspace.store() as store:
-        head = store.head(node.action.digest)
+        head = store.history(node.action.digest)
     assert head is not None
     return {score.metric: score.value for score in head.scores}
 

@@ -116,7 +116,7 @@ def build(
         outcome = run(request, progress)
         if failed := failures(outcome):
             raise EvalmakeError(failed)
-    gates = tuple(verdict.result for verdict in outcome.verdicts)
+    gates = tuple(gate.result for gate in outcome.gates)
     return Results(results_of(outcome), gates, tuple(outcome.written), render_outcome(outcome))
 
 

@@ -16,7 +16,7 @@ from evalmake.api.results import Result, output
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.plugins import Plugins
 from evalmake.project.command_words import Words
-from evalmake.session import Outcome
+from evalmake.session import BuildOutcome
 from evalmake.workspace import Request
 
 _TAIL = 6  # lines
@@ -75,7 +75,7 @@ def evaluate(
     return result
 
 
-def _with_log(diagnostic: Diagnostic, outcome: Outcome) -> Diagnostic:
+def _with_log(diagnostic: Diagnostic, outcome: BuildOutcome) -> Diagnostic:
     """The end of a log itself, where the command that shows logs knows nothing of the evaluation."""
     notes = [note.partition("; the whole log: evalmake logs")[0] for note in diagnostic.notes]
     help = tuple(text for text in diagnostic.help if "evalmake logs" not in text)
@@ -84,11 +84,11 @@ def _with_log(diagnostic: Diagnostic, outcome: Outcome) -> Diagnostic:
     return replace(diagnostic, notes=tuple(notes), help=help)
 
 
-def _tail(outcome: Outcome) -> list[str]:
+def _tail(outcome: BuildOutcome) -> list[str]:
     """The last lines that the last attempt printed."""
     (node,) = outcome.plan.graph.nodes.values()
     with outcome.workspace.store() as store:
-        head = store.head(node.action.digest)
+        head = store.history(node.action.digest)
         attempt = store.attempt(head.action, head.attempts) if head else None
         text = (output(store, attempt, "log") or b"").decode(errors="replace")
     return text.splitlines()[-_TAIL:]

@@ -13,7 +13,7 @@ from evalmake.api.html_table import table
 from evalmake.language.diagnostic import fail
 from evalmake.planner.action import ActionResult
 from evalmake.results import SAMPLES
-from evalmake.scoring.result_set import GateResult, Pooled, Scalar, pool
+from evalmake.scoring.result_set import GateResult, Scalar, SeedAverage, average_seeds
 from evalmake.scoring.result_set import Result as Recorded
 from evalmake.store.store import Store
 from evalmake.terminal.plan import duration
@@ -32,7 +32,7 @@ class Score:
 
     def __str__(self) -> str:
         low, high = self.interval or (None, None)
-        return f"{self.metric} {Pooled(self.value, self.stderr, low, high)}"
+        return f"{self.metric} {SeedAverage(self.value, self.stderr, low, high)}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -145,7 +145,7 @@ def result_of(
     """What is on record of one evaluation, with intervals of this confidence."""
     scores = {}
     for score in recorded.scores:
-        pooled = pool([score], confidence)
+        pooled = average_seeds([score], confidence)
         low, high = pooled.low, pooled.high
         interval = None if low is None or high is None else (low, high)
         scores[score.metric] = Score(score.metric, score.value, pooled.stderr, interval, score.scored, score.unscored)

@@ -13,7 +13,7 @@ import click
 
 from evalmake import fastpath
 from evalmake.commands.request import request_of
-from evalmake.session import Outcome
+from evalmake.session import BuildOutcome
 from evalmake.session import build as build_session
 from evalmake.store.journal import Journal
 from evalmake.terminal import declarations
@@ -31,7 +31,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
     quiet = flags["silent"] or request.question
     view = progress(quiet, flags["verbose"])
 
-    def planned(outcome: Outcome) -> None:
+    def planned(outcome: BuildOutcome) -> None:
         if request.dry_run and not request.question:
             _print_plan(outcome, request.json, flags["verbose"])
         elif not outcome.plan.is_empty:
@@ -49,7 +49,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
         view.close()
     if request.dry_run or request.question:
         return outcome.status
-    problems = [*outcome.problems, *(v.diagnostic for v in outcome.verdicts if not v.result.met)]
+    problems = [*outcome.problems, *(gate.diagnostic for gate in outcome.gates if not gate.result.met)]
     if problems and (not outcome.plan.is_empty or flags["verbose"]):
         print_diagnostics(problems, argv)
     if request.json:
@@ -61,7 +61,7 @@ def build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -
     return outcome.status
 
 
-def _print_plan(outcome: Outcome, as_json: bool, verbose: bool) -> None:
+def _print_plan(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
     from evalmake import __version__
     from evalmake.planner.plan import to_json
 
@@ -80,7 +80,7 @@ def _print_plan(outcome: Outcome, as_json: bool, verbose: bool) -> None:
             _print_previews(outcome)
 
 
-def _print_previews(outcome: Outcome) -> None:
+def _print_previews(outcome: BuildOutcome) -> None:
     """What executors that can tell would be asked to make."""
     from evalmake.run.job_builder import JobBuilder
     from evalmake.run.job_previews import previews
@@ -88,13 +88,13 @@ def _print_previews(outcome: Outcome) -> None:
     workspace, plan = outcome.workspace, outcome.plan
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     with workspace.store() as store:
-        heads = {node.name: store.head(node.action.digest) for node in plan.stale}
+        heads = {node.name: store.history(node.action.digest) for node in plan.stale}
     nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
     for name, made in previews(job_builder, workspace.executors(), plan.graph, nodes):
         click.echo(f"\n{name}\n{json.dumps(made, indent=2)}")
 
 
-def _print_unmet(outcome: Outcome) -> None:
+def _print_unmet(outcome: BuildOutcome) -> None:
     """Before anything runs: what its benchmarks will probably fail for the lack of."""
     from evalmake.preflight.requirements import unmet
 
@@ -102,7 +102,7 @@ def _print_unmet(outcome: Outcome) -> None:
         click.echo(line, err=True)
 
 
-def _remember(outcome: Outcome, argv: Sequence[str], began: int) -> None:
+def _remember(outcome: BuildOutcome, argv: Sequence[str], began: int) -> None:
     """Give the fast path all that this verdict rested on."""
     workspace = outcome.workspace
     project = workspace.project

@@ -20,7 +20,7 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
     workspace = Workspace.open(locate(file))
     graph = workspace.graph(Words.of([target], "accept").targets)
     with workspace.store() as store:
-        plan = workspace.decide(graph, store)
+        plan = workspace.make_plan(graph, store)
         stale = [d for d in plan.decisions.values() if d.stale]
         if not stale:
             raise fail("nothing-to-accept", f"{target} is up to date")

@@ -45,7 +45,7 @@ def why_command(file: Path | None, directory: Path | None, words: Sequence[str])
     workspace = Workspace.open(locate(file), asked.overrides)
     graph = workspace.graph(asked.targets)
     with workspace.store() as store:
-        plan = workspace.decide(graph, store)
+        plan = workspace.make_plan(graph, store)
         texts = [declarations.why(workspace, plan.decision(name), store) for name in graph.nodes]
         texts += [
             declarations.why_report(told, str(graph.reports[name].declared.block.path))

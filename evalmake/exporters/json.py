@@ -18,7 +18,7 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.schema import Block
-from evalmake.scoring.result_set import Cell, Contrast, GateResult, Pooled, Result, ResultSet, Score
+from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
 VERSION = 1
 
@@ -47,22 +47,22 @@ def _document(results: ResultSet) -> Mapping[str, Any]:
         "table": [_cell(cell) for cell in table.cells.values()],
         "other_metrics": [_cell(cell) for cell in table.others],
         "compare": results.compare or None,
-        "comparisons": [_contrast(one) for one in results.contrasts],
+        "comparisons": [_contrast(one) for one in results.row_comparisons],
         "gates": [_gate(gate) for gate in results.gates],
         "results": [_result(result) for result in results.results],
         "missing": list(results.missing),
     }
 
 
-def _flat(value: Score | Pooled | Result | GateResult) -> dict[str, Any]:
+def _flat(value: Score | SeedAverage | Result | GateResult) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _cell(cell: Cell) -> dict[str, Any]:
-    return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_flat(cell.pooled)}
+def _cell(cell: TableCell) -> dict[str, Any]:
+    return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_flat(cell.average)}
 
 
-def _contrast(found: Contrast) -> dict[str, Any]:
+def _contrast(found: RowComparison) -> dict[str, Any]:
     """`difference` is row - baseline; without one, `note` says why."""
     of = found.difference
     low, high = (of and of.interval) or (None, None)
@@ -76,7 +76,7 @@ def _contrast(found: Contrast) -> dict[str, Any]:
         "low": low,
         "high": high,
         "p": found.p,
-        "p_holm": found.adjusted,
+        "p_holm": found.p_holm,
         "test": found.test,
         "items": of.n if of else 0,
         "unpaired": found.unpaired,

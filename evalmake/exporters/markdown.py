@@ -14,11 +14,20 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.schema import Block
-from evalmake.scoring.aggregates import missing_bounds
 from evalmake.scoring.comparisons import Difference
+from evalmake.scoring.coverage import coverage_bounds
 from evalmake.scoring.intervals import is_binary
-from evalmake.scoring.result_set import Contrast, GateResult, Result, ResultSet, Score, Table, machines, pool
-from evalmake.scoring.seed_average import Basis, decimals
+from evalmake.scoring.result_set import (
+    GateResult,
+    Result,
+    ResultSet,
+    RowComparison,
+    Score,
+    ScoreTable,
+    average_seeds,
+    machine_seconds,
+)
+from evalmake.scoring.seed_average import Basis, count_decimals
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {
@@ -82,7 +91,7 @@ def _summary(results: ResultSet) -> str:
     if results.gates:
         parts.append(f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met")
     parts += _replies(found)
-    parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machines(found).items()]
+    parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machine_seconds(found).items()]
     days = sorted(result.started[:10] for result in found)
     if days:
         parts.append(f"run {' to '.join(dict.fromkeys((days[0], days[-1])))}")
@@ -98,9 +107,9 @@ def _replies(results: Sequence[Result]) -> list[str]:
     return [f"{_count(asked + judged, 'request')}, {sum(cached)} of them answered from the cache"]
 
 
-def _scores(results: ResultSet, table: Table) -> str:
+def _scores(results: ResultSet, table: ScoreTable) -> str:
     body = [
-        [row] + [str(cell.pooled) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
+        [row] + [str(cell.average) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
         for row in table.rows
     ]
     return _grid([[results.rows, *table.columns], *map(list, body)])
@@ -130,13 +139,13 @@ def _contrasts(results: ResultSet) -> str:
             one.metric,
             _difference(one.difference),
             _p(one.p),
-            _p(one.adjusted),
+            _p(one.p_holm),
             str(one.difference.n),
         ]
-        for one in results.contrasts
+        for one in results.row_comparisons
         if one.difference
     ]
-    notes = [note for one in results.contrasts for note in _contrast_notes(one, results)]
+    notes = [note for one in results.row_comparisons for note in _contrast_notes(one, results)]
     return "\n\n".join(([_grid([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
 
 
@@ -145,7 +154,7 @@ def _difference(found: Difference) -> str:
     if found.interval is None:
         return f"{found.mean:+.3f}"
     low, high = found.interval
-    digits = decimals((high - low) / 2)
+    digits = count_decimals((high - low) / 2)
     return f"{found.mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
@@ -155,14 +164,14 @@ def _p(p: float | None) -> str:
     return "≤ 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def _contrast_notes(one: Contrast, results: ResultSet) -> Iterator[str]:
+def _contrast_notes(one: RowComparison, results: ResultSet) -> Iterator[str]:
     which = f"- `{one.row}` and `{one.baseline}`, {_text(one.column)}:"
     if one.difference is None:
         yield f"{which} not compared, for {_text(one.note)}."
     if one.unpaired:
         is_ = "item is" if one.unpaired == 1 else "items are"
         yield f"{which} {one.unpaired} {is_} left out, not being scored in both, or not the same in both."
-    if one.adjusted is not None and one.adjusted >= 1 - results.confidence and one.detectable:
+    if one.p_holm is not None and one.p_holm >= 1 - results.confidence and one.detectable:
         yield (
             f"{which} no difference is shown, which is not to say that there is none: one of"
             f" {one.detectable:.2g} is shown by so many items four times in five."
@@ -171,11 +180,11 @@ def _contrast_notes(one: Contrast, results: ResultSet) -> Iterator[str]:
         yield f"{which} the same difference on every item: there is nothing to test."
 
 
-def _others(results: ResultSet, table: Table) -> str:
+def _others(results: ResultSet, table: ScoreTable) -> str:
     if not table.others:
         return ""
     head = [results.rows, results.column, "metric", "value"]
-    return _grid([head, *([c.row, c.column, c.metric, str(c.pooled)] for c in table.others)])
+    return _grid([head, *([c.row, c.column, c.metric, str(c.average)] for c in table.others)])
 
 
 def _runs(results: ResultSet) -> str:
@@ -185,7 +194,7 @@ def _runs(results: ResultSet) -> str:
         [
             result.name,
             score.metric,
-            str(pool([score], results.confidence)),
+            str(average_seeds([score], results.confidence)),
             *_counts(score),
             *[_reported(score)] * told,
         ]
@@ -224,14 +233,14 @@ def _unscored(name: str, score: Score) -> str:
     text = f"`{name}`: {score.unscored} of {total} samples have no {_text(score.metric)}"
     if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
         return f"{text} and are left out."
-    low, high = missing_bounds(round(score.value * score.scored), score.scored, total).bounds
+    low, high = coverage_bounds(round(score.value * score.scored), score.scored, total).bounds
     return f"{text} and are left out; had they all been wrong or right: {low:.3f} or {high:.3f}."
 
 
-def _method(results: ResultSet, table: Table) -> str:
-    pooled = [cell.pooled for cell in (*table.cells.values(), *table.others)]
+def _method(results: ResultSet, table: ScoreTable) -> str:
+    pooled = [cell.average for cell in (*table.cells.values(), *table.others)]
     used = {value.basis for value in pooled if value.mean is not None}
-    tests = {one.test for one in results.contrasts}
+    tests = {one.test for one in results.row_comparisons}
     if not used:
         return ""
     lines = [f"Brackets hold {results.confidence * 100:.4g}% confidence intervals."]
@@ -244,7 +253,7 @@ def _method(results: ResultSet, table: Table) -> str:
             " which errs on the wide side."
         )
     lines += [text for basis, text in BASES.items() if basis in used]
-    if any(one.difference for one in results.contrasts):
+    if any(one.difference for one in results.row_comparisons):
         lines.append(PAIRED)
         lines += [text for test, text in TESTS.items() if test in tests]
         lines.append(HOLM)

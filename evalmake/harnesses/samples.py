@@ -28,7 +28,7 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.scoring.intervals import clustered_se, mean_se
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 NAME = "samples.jsonl"
 _ALIKE = 1e-6

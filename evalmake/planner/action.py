@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from evalmake.planner.digest import Part, digest
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Change:
     """One path whose text changed; `None` is absent."""
 
     path: str
@@ -74,10 +74,10 @@ class Difference:
     now: str | None
 
 
-def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[Difference]:
+def find_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
     """What changed between two walks, in order of path; container counts only where nothing else did."""
     changed = [
-        Difference(path, before.get(path), now.get(path))
+        Change(path, before.get(path), now.get(path))
         for path in sorted({*before, *now})
         if before.get(path) != now.get(path)
     ]
@@ -85,12 +85,12 @@ def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[Diffe
     return telling or changed
 
 
-def _count(difference: Difference) -> bool:
+def _count(difference: Change) -> bool:
     texts = [t for t in (difference.before, difference.now) if t is not None]
     return all(text.startswith(("map:", "list:", "files:")) for text in texts)
 
 
-def readable(text: str | None) -> str:
+def describe_text(text: str | None) -> str:
     """A walk's text for people: `float:0x1.6p-1` is 0.7, a digest is shortened."""
     if text is None:
         return "(none)"

@@ -92,7 +92,7 @@ class Graph:
         return graph
 
 
-class Lowering:
+class GraphBuilder:
     """Turns a project's evaluations into actions, each declaration walked once."""
 
     def __init__(self, project: Project, plugins: Registry, resolved: Resolved) -> None:
@@ -223,7 +223,7 @@ class Lowering:
         return number
 
 
-def lower(
+def build_graph(
     project: Project,
     cells: Iterable[Evaluation],
     reports: Mapping[str, tuple[Declared, list[Evaluation]]],
@@ -231,7 +231,7 @@ def lower(
     resolved: Resolved = lambda declared, plugin: {},
 ) -> Graph:
     """The graph of `cells` and `reports`."""
-    lowering = Lowering(project, plugins, resolved)
+    lowering = GraphBuilder(project, plugins, resolved)
     graph = Graph()
     for cell in cells:
         graph.nodes[cell.name] = lowering.node(cell)

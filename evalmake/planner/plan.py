@@ -11,7 +11,7 @@ from typing import Any
 from evalmake.language.diagnostic import fail
 from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Graph, Node, ReportNode
-from evalmake.planner.staleness import Decision, Head, Reason, Records, decide_one
+from evalmake.planner.staleness import ActionHistory, Decision, Reason, Records, decide_staleness
 
 VERSION = 1
 
@@ -59,7 +59,7 @@ class Plan:
         return self.decisions.get(name) or self.told[name]
 
 
-def decide(
+def make_plan(
     graph: Graph,
     records: Records,
     age: Callable[[str], float],
@@ -75,7 +75,7 @@ def decide(
 
     def judge(node: Node, insist: bool) -> Decision:
         limit = node.evaluation.model.block.max_age
-        return decide_one(node.name, node.action, records, insist, limit.seconds if limit else None, age)
+        return decide_staleness(node.name, node.action, records, insist, limit.seconds if limit else None, age)
 
     decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
     told = {
@@ -165,7 +165,9 @@ def _short(digest: str) -> str:
     return digest[:15]
 
 
-def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates: Sequence[str]) -> dict[str, str]:
+def report_identity(
+    report: ReportNode, heads: Mapping[str, ActionHistory | None], gates: Sequence[str]
+) -> dict[str, str]:
     """The walk of all that a report's bytes rest on: results, as one digest, settings, gates."""
     block, settings = report.declared.block, report.declared.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
@@ -181,7 +183,7 @@ def report_identity(report: ReportNode, heads: Mapping[str, Head | None], gates:
     return dict(walk(whole))
 
 
-def _made(head: Head | None) -> str:
+def _made(head: ActionHistory | None) -> str:
     """Which attempt a result is of; records are never replaced, so this settles its scores."""
     if head is None or head.success is None:
         return ""

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evalmake.planner.action import Action
-from evalmake.planner.digest import Difference, differences
-from evalmake.scoring.seed_average import Score
+from evalmake.planner.digest import Change, find_changes
+from evalmake.scoring.score import Score
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ActionHistory:
     """What is known of an action: its last success, and its last attempt."""
 
     action: str
@@ -33,7 +33,7 @@ class Head:
 class Records(Protocol):
     """What deciding needs of the store."""
 
-    def head(self, action: str) -> Head | None:
+    def history(self, action: str) -> ActionHistory | None:
         """What is known of an action."""
 
     def last_of(self, name: str) -> Mapping[str, str] | None:
@@ -42,7 +42,7 @@ class Records(Protocol):
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part."""
 
-    def find_damage(self, head: Head) -> str | None:
+    def find_damage(self, head: ActionHistory) -> str | None:
         """The first of its outputs that is missing or bad."""
 
 
@@ -62,7 +62,7 @@ class Decision:
 
     name: str
     action: Action
-    head: Head | None
+    head: ActionHistory | None
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -71,7 +71,7 @@ class Decision:
         return bool(self.reasons)
 
 
-def decide_one(
+def decide_staleness(
     name: str,
     action: Action,
     records: Records,
@@ -80,7 +80,7 @@ def decide_one(
     age: Callable[[str], float],
 ) -> Decision:
     """The verdict on one target; `age` is how many seconds ago an ISO time was."""
-    head = records.head(action.digest)
+    head = records.history(action.digest)
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
     if head is not None and head.success is not None:
@@ -99,13 +99,13 @@ def _changes(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
     before = records.last_of(name)
     if before is None:
         return (Reason("never-run", ""),)
-    found = part_differences(before, action, records)
+    found = find_part_changes(before, action, records)
     if not found:
         return (Reason("never-run", ""),)
     return tuple(Reason("changed", d.path, d.before, d.now) for d in found)
 
 
-def part_differences(before: Mapping[str, str], action: Action, records: Records) -> list[Difference]:
+def find_part_changes(before: Mapping[str, str], action: Action, records: Records) -> list[Change]:
     """What changed since an identity of these parts; only parts that differ are looked into."""
     old: dict[str, str] = {}
     new: dict[str, str] = {}
@@ -116,7 +116,7 @@ def part_differences(before: Mapping[str, str], action: Action, records: Records
             continue
         old |= _prefixed(name, records.part(before[name]) or {} if name in before else {})
         new |= _prefixed(name, dict(part.pairs) if part else {})
-    return differences(old, new)
+    return find_changes(old, new)
 
 
 def _prefixed(name: str, pairs: Mapping[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel
 
 from evalmake.project.matrix import Evaluation
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 
 @dataclass(frozen=True, slots=True)

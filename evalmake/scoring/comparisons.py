@@ -1,4 +1,4 @@
-"""Two sets of scores compared, how many items a comparison needs, and many comparisons at once."""
+"""Two sets of scores compared: of the same items, and of unrelated items."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from evalmake.scoring.intervals import Interval, clustered_se, mean_se, norm_ppf, t_cdf, t_interval, two_sided, wilson
+from evalmake.scoring.distributions import t_cdf
+from evalmake.scoring.intervals import Interval, clustered_se, mean_se, t_interval, wilson
 
-# --- The same items twice ------------------------------------------------------------------------
+# --- The same items twice --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Difference:
     n: int
 
 
-def paired(
+def paired_difference(
     a: Sequence[float],
     b: Sequence[float],
     clusters: Sequence[Hashable] | None = None,
@@ -87,7 +88,7 @@ def sign_flip(differences: Sequence[float]) -> float:
     return sum(abs(s) >= least for s in sums) / len(sums)
 
 
-# --- Different items -----------------------------------------------------------------------------
+# --- Different items -------------------------------------------------------------------------------
 
 
 def independent_proportions(k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95) -> Difference:
@@ -119,69 +120,3 @@ def _fisher(k1: int, n1: int, k2: int, n2: int) -> float:
 
 def _log_choose(n: int, k: int) -> float:
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-
-
-# --- How many items, how small a difference ------------------------------------------------------
-
-
-def sample_size_paired(
-    delta: float,
-    omega2: float,
-    sigma2: tuple[float, float] = (0.0, 0.0),
-    repeats: tuple[int, int] = (1, 1),
-    alpha: float = 0.05,
-    power: float = 0.8,
-) -> int:
-    """The items needed to see a paired difference of `delta` with the given power.
-
-    n = (z_{1-alpha/2} + z_{power})^2 (omega^2 + sigma_A^2/K_A + sigma_B^2/K_B) / delta^2 (Miller,
-    arXiv 2411.00640, section 5): omega^2 the variance of the items' true differences, sigma^2 the
-    mean variance within an item, K the repeats of each.
-    """
-    noise = sum(s / k for s, k in zip(sigma2, repeats, strict=True))
-    return math.ceil(_reach(alpha, power) ** 2 * (omega2 + noise) / delta**2)
-
-
-def mde_paired(sd: float, n: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The smallest difference n pairs can show: (z_{1-alpha/2} + z_{power}) sd(d) / sqrt n.
-
-    Belongs beside every "no significant difference".
-    """
-    return _reach(alpha, power) * sd / math.sqrt(n)
-
-
-def mde_unpaired(p: float, n_each: int, alpha: float = 0.05, power: float = 0.8) -> float:
-    """The same for two sets of n unrelated 0/1 items near the rate p: sd = sqrt(2 p (1 - p))."""
-    return mde_paired(math.sqrt(2 * p * (1 - p)), n_each, alpha, power)
-
-
-def _reach(alpha: float, power: float) -> float:
-    return norm_ppf(two_sided(1 - alpha)) + norm_ppf(power)
-
-
-# --- Many comparisons ----------------------------------------------------------------------------
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given, keeping the chance of any false alarm (Holm 1979).
-
-    The i-th smallest times (m - i + 1), made non-decreasing: for gates.
-    """
-    adjusted, worst = [0.0] * len(p), 0.0
-    for rank, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
-        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
-        adjusted[i] = worst
-    return adjusted
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the order given, keeping the share of false alarms among all alarms.
-
-    The i-th smallest times m / i, made non-decreasing from above (Benjamini and Hochberg 1995): for
-    exploration.
-    """
-    adjusted, best = [0.0] * len(p), 1.0
-    for rank, i in reversed(list(enumerate(sorted(range(len(p)), key=p.__getitem__), start=1))):
-        best = min(best, len(p) * p[i] / rank)
-        adjusted[i] = best
-    return adjusted

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evalmake.scoring.seed_average import Pooled, Score, pool
+from evalmake.scoring.score import Score
+from evalmake.scoring.seed_average import SeedAverage, average_seeds
 
 TOLERANCE = 1e-12  # below this two numbers are equal: the mean of 0.8, 0.8, 0.8 is >= 0.8
 WORDS = {
@@ -66,7 +67,7 @@ def judge_gate(
         for seed, scores in sorted(scores_by_seed.items())
     }
     reported = [score for score in found.values() if score is not None]
-    pooled = pool(reported, confidence or 0.95)
+    pooled = average_seeds(reported, confidence or 0.95)
     complaint = _complaint(metric, found, scores_by_seed)
     if not complaint and confidence is not None and pooled.low is None:
         complaint = f"{metric} has no interval, and {confidence * 100:.4g}% confidence is asked for"
@@ -105,12 +106,12 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _is_met(op: str, bound: float, pooled: Pooled, surely: bool) -> bool:
+def _is_met(op: str, bound: float, pooled: SeedAverage, surely: bool) -> bool:
     numbers = (pooled.mean, pooled.low, pooled.high) if surely else (pooled.mean,)
-    return all(holds(op, number, bound) for number in numbers if number is not None)
+    return all(satisfies(op, number, bound) for number in numbers if number is not None)
 
 
-def holds(op: str, value: float, bound: float) -> bool:
+def satisfies(op: str, value: float, bound: float) -> bool:
     """Whether `value OP bound`, numbers nearer than the tolerance being equal."""
     close = math.isclose(value, bound, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     match op:
@@ -127,7 +128,7 @@ def holds(op: str, value: float, bound: float) -> bool:
     raise ValueError(f"`{op}` is no comparison: one of {' '.join(WORDS)}")
 
 
-def _verdict(metric: str, op: str, bound: float, pooled: Pooled, confidence: float | None) -> str:
+def _verdict(metric: str, op: str, bound: float, pooled: SeedAverage, confidence: float | None) -> str:
     """ "accuracy is 0.680 +/- 0.024, below 0.70": +/- is the longer side of the interval."""
     numbers = [n for n in (pooled.mean, pooled.low, pooled.high) if n is not None]
     digits = _digits(op, bound, numbers)
@@ -137,7 +138,7 @@ def _verdict(metric: str, op: str, bound: float, pooled: Pooled, confidence: flo
         text += f" +/- {max(abs(edge - numbers[0]) for edge in numbers[1:]):.{digits}f}"
     right, wrong = WORDS[op]
     goal = f"{bound:.2f}" if float(f"{bound:.2f}") == bound else repr(bound)
-    if not holds(op, numbers[0], bound):
+    if not satisfies(op, numbers[0], bound):
         return f"{text}, {wrong} {goal}"
     text += f", {right} {goal}"
     if confidence is None:
@@ -153,7 +154,7 @@ def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:
         (
             digits
             for digits in range(3, 15)
-            if all(holds(op, round(number, digits), bound) == holds(op, number, bound) for number in numbers)
+            if all(satisfies(op, round(number, digits), bound) == satisfies(op, number, bound) for number in numbers)
         ),
         15,
     )

@@ -1,19 +1,18 @@
-"""Estimates and intervals for one set of scores: pure functions, each with its source.
+"""Means, standard errors and confidence intervals of one set of scores: pure functions, each with its source.
 
-`None` always means "cannot be estimated" and is never replaced by 0: one sample has no standard
-error, no samples have no mean.  Comparisons of two sets are in `comparisons`.
+`None` means "cannot be estimated" and never becomes 0: one sample has no standard error, no samples
+have no mean.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
+
+from evalmake.scoring.distributions import beta_ppf, check_probability, t_ppf, two_sided
 
 Interval = tuple[float, float]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,128 +24,7 @@ class Estimate:
     n: int
 
 
-# --- Distributions -------------------------------------------------------------------------------
-
-
-def norm_cdf(x: float) -> float:
-    """P(Z <= x) for a standard normal Z: erfc(-x / sqrt 2) / 2, exact far into the lower tail."""
-    return math.erfc(-x / math.sqrt(2)) / 2
-
-
-@lru_cache(maxsize=1024)
-def norm_ppf(p: float) -> float:
-    """The standard normal quantile, 0 < p < 1."""
-    _check_probability(p)
-    if p > 0.5:
-        return -norm_ppf(1 - p)
-    front = 1 / math.sqrt(2 * math.pi)
-    return _lower_quantile(p, norm_cdf, lambda x: front * math.exp(-x * x / 2), 0.0)
-
-
-def t_cdf(t: float, df: float) -> float:
-    """P(T <= t) for Student's t with `df` > 0 degrees of freedom, which may be infinite.
-
-    I_x(df/2, 1/2) / 2 at x = df / (df + t^2) for t <= 0 (Abramowitz and Stegun 26.7.1); above
-    100 000 degrees of freedom the normal approximation 26.7.8, whose error is of order 1/df^2.
-    """
-    if df <= 0:
-        raise ValueError(f"degrees of freedom must be positive, not {df}")
-    if t > 0:
-        return 1 - t_cdf(-t, df)
-    if math.isinf(df) or math.isinf(t):
-        return norm_cdf(t)
-    if df > 100_000:
-        return norm_cdf(t * (1 - 1 / (4 * df)) / math.sqrt(1 + t * t / (2 * df)))
-    square = t * t
-    return beta_cdf(df / (df + square), df / 2, 0.5, square / (df + square)) / 2
-
-
-@lru_cache(maxsize=4096)
-def t_ppf(p: float, df: float) -> float:
-    """The quantile of Student's t, 0 < p < 1, from the normal one, which is nearer to 0."""
-    _check_probability(p)
-    if math.isinf(df):
-        return norm_ppf(p)
-    if p > 0.5:
-        return -t_ppf(1 - p, df)
-    log_front = math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2
-
-    def density(t: float) -> float:
-        return math.exp(log_front - (df + 1) / 2 * math.log1p(t * t / df))
-
-    return _lower_quantile(p, lambda t: t_cdf(t, df), density, norm_ppf(p))
-
-
-def _lower_quantile(p: float, cdf: Callable[[float], float], density: Callable[[float], float], start: float) -> float:
-    """Newton's method down from `start`, at or above the root.
-
-    Below 0 both distributions are convex, so every step stays above the root until rounding ends it.
-    """
-    x = start
-    while True:
-        step = (cdf(x) - p) / density(x)
-        if step <= 1e-15 * abs(x):
-            return x
-        x -= step
-
-
-def beta_cdf(x: float, a: float, b: float, complement: float | None = None) -> float:
-    """The regularised incomplete beta function I_x(a, b), 0 <= x <= 1.
-
-    The continued fraction of Abramowitz and Stegun 26.5.8, evaluated by Lentz's method.  Give
-    `complement` = 1 - x where it is known more exactly than the subtraction can tell.
-    """
-    y = 1 - x if complement is None else complement
-    if x <= 0 or y <= 0:
-        return 0.0 if x <= 0 else 1.0
-    if x > (a + 1) / (a + b + 2):
-        return 1 - beta_cdf(y, b, a, x)
-    log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
-    log_front += a * math.log(x) + b * math.log(y)
-    return math.exp(log_front) * _beta_fraction(x, a, b) / a
-
-
-def beta_ppf(p: float, a: float, b: float) -> float:
-    """The quantile of Beta(a, b), 0 < p < 1: `beta_cdf` bisected down to neighbouring floats."""
-    _check_probability(p)
-    low, high = 0.0, 1.0
-    while (middle := (low + high) / 2) not in (low, high):
-        if beta_cdf(middle, a, b) < p:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
-def _beta_fraction(x: float, a: float, b: float) -> float:
-    """1/(1+ d1/(1+ d2/(1+ ...))), by the modified Lentz method (Numerical Recipes 6.4)."""
-    tiny = 1e-300
-    c, d = 1.0, 1 / ((1 - (a + b) * x / (a + 1)) or tiny)
-    value, m = d, 0
-    while m == 0 or abs(c * d - 1) > 4e-15:
-        m += 1
-        for numerator in (
-            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / ((1 + numerator * d) or tiny)
-            c = (1 + numerator / c) or tiny
-            value *= c * d
-    return value
-
-
-def _check_probability(p: float) -> None:
-    if not 0 < p < 1:
-        raise ValueError(f"a probability must lie between 0 and 1, not {p}")
-
-
-def two_sided(confidence: float) -> float:
-    """The upper probability of a two-sided interval: 0.95 -> 0.975."""
-    _check_probability(confidence)
-    return (1 + confidence) / 2
-
-
-# --- Means and their intervals -------------------------------------------------------------------
+# --- Means -------------------------------------------------------------------------------------------
 
 
 def mean_se(values: Iterable[float]) -> Estimate:
@@ -159,10 +37,10 @@ def mean_se(values: Iterable[float]) -> Estimate:
     if n == 0:
         return Estimate(None, None, 0)
     mean = math.fsum(scores) / n
-    return Estimate(mean, math.sqrt(_variance(scores, mean) / n) if n > 1 else None, n)
+    return Estimate(mean, math.sqrt(sample_variance(scores, mean) / n) if n > 1 else None, n)
 
 
-def _variance(values: Sequence[float], mean: float) -> float:
+def sample_variance(values: Sequence[float], mean: float) -> float:
     """The sample variance (n - 1 in the denominator) of at least two values.
 
     Equal values are exactly 0 apart, whatever the rounding of their mean.
@@ -194,7 +72,7 @@ def t_interval(mean: float, stderr: float, df: float, confidence: float = 0.95) 
     return mean - half, mean + half
 
 
-def interval(values: Iterable[float], confidence: float = 0.95) -> Interval | None:
+def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval | None:
     """The interval of a mean: Wilson for 0/1 scores, Student's t otherwise, None where neither fits.
 
     Error bars from the central limit theorem are too narrow for a few hundred 0/1 items (Bowyer,
@@ -210,7 +88,7 @@ def interval(values: Iterable[float], confidence: float = 0.95) -> Interval | No
     return t_interval(estimate.mean, estimate.stderr, estimate.n - 1, confidence)
 
 
-def interval_from(mean: float | None, stderr: float | None, n: int, confidence: float = 0.95) -> Interval | None:
+def summary_interval(mean: float | None, stderr: float | None, n: int, confidence: float = 0.95) -> Interval | None:
     """`interval` where only the summary is known; `n` = 0 says that the count is not known.
 
     None without a mean or a standard error, and for n = 1, whose standard error cannot be known.
@@ -234,7 +112,7 @@ def is_binary(mean: float, stderr: float, n: int) -> bool:
     return any(math.isclose(stderr**2, most / count, rel_tol=1e-6, abs_tol=1e-15) for count in (n - 1, n))
 
 
-# --- Proportions ---------------------------------------------------------------------------------
+# --- Proportions -------------------------------------------------------------------------------------
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95, df: float = math.inf) -> Interval:
@@ -280,7 +158,7 @@ def rule_of_three(n: int, confidence: float = 0.95) -> float:
 
     (Hanley and Lippman-Hand 1983; about 3/n at 95 %.)
     """
-    _check_probability(confidence)
+    check_probability(confidence)
     _share(0, n)
     return -math.expm1(math.log1p(-confidence) / n)
 
@@ -290,48 +168,3 @@ def _share(successes: float, n: float) -> float:
     if n <= 0 or not -1e-9 <= successes <= n * (1 + 1e-9):
         raise ValueError(f"{successes} successes of {n} is not a proportion")
     return min(1.0, max(0.0, successes / n))
-
-
-# --- Resampling ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Bootstrap:
-    """A percentile interval and the standard deviation of the drawn statistics."""
-
-    low: float
-    high: float
-    stderr: float
-
-
-def bootstrap(
-    units: Sequence[T],
-    statistic: Callable[[Sequence[T]], float],
-    seed: int,
-    draws: int = 10_000,
-    confidence: float = 0.95,
-) -> Bootstrap | None:
-    """Resample units (items, or whole clusters; never repeats of an item) with replacement.
-
-    The percentile interval of Efron 1979, for statistics without a formula (F1, BLEU, medians,
-    ratios).  None for fewer than two units or a statistic that never moves.
-    """
-    from random import Random
-
-    if len(units) < 2:
-        return None
-    draw = Random(seed).choices
-    found = sorted(statistic(draw(units, k=len(units))) for _ in range(draws))
-    if found[0] == found[-1]:
-        return None
-    upper = two_sided(confidence)
-    spread = math.sqrt(_variance(found, math.fsum(found) / draws))
-    return Bootstrap(_quantile(found, 1 - upper), _quantile(found, upper), spread)
-
-
-def _quantile(ordered: Sequence[float], p: float) -> float:
-    """The linearly interpolated quantile (type 7 of Hyndman and Fan 1996)."""
-    position = p * (len(ordered) - 1)
-    below = math.floor(position)
-    above = min(below + 1, len(ordered) - 1)
-    return ordered[below] + (position - below) * (ordered[above] - ordered[below])

@@ -7,24 +7,25 @@ from dataclasses import dataclass, replace
 from math import isclose
 
 from evalmake.scoring.gates import GateResult, judge_gate
-from evalmake.scoring.report_comparisons import Contrast, Item, adjusted, contrast, item_mean
-from evalmake.scoring.seed_average import Pooled, Score, pool
+from evalmake.scoring.row_comparison import Item, RowComparison, adjust_p_values, average_items, compare_rows
+from evalmake.scoring.score import Score
+from evalmake.scoring.seed_average import SeedAverage, average_seeds
 
 __all__ = [
     "SECONDS_ON",
-    "Cell",
-    "Contrast",
     "GateResult",
     "Item",
-    "Pooled",
     "Result",
     "ResultSet",
+    "RowComparison",
     "Scalar",
     "Score",
-    "Table",
+    "ScoreTable",
+    "SeedAverage",
+    "TableCell",
+    "average_seeds",
     "judge_gate",
-    "machines",
-    "pool",
+    "machine_seconds",
 ]
 
 Scalar = str | int | float | bool
@@ -67,7 +68,7 @@ SECONDS_ON = "seconds_on_"
 """Before a machine's shape, of usage: how long one of that shape was had."""
 
 
-def machines(results: Iterable[Result]) -> dict[str, float]:
+def machine_seconds(results: Iterable[Result]) -> dict[str, float]:
     """How long machines were had for these, in seconds, by their shapes, where these are known."""
     took: dict[str, float] = {}
     for result in results:
@@ -79,23 +80,23 @@ def machines(results: Iterable[Result]) -> dict[str, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """One entry of a table: one metric, pooled over the seeds."""
 
     row: str
     column: str
     metric: str
-    pooled: Pooled
+    average: SeedAverage
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ScoreTable:
     """Rows, columns and the headline cell of each pair that has one, in the order of the results."""
 
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    cells: Mapping[tuple[str, str], Cell]
-    others: tuple[Cell, ...]  # every metric but the headline one, in the same order
+    cells: Mapping[tuple[str, str], TableCell]
+    others: tuple[TableCell, ...]  # every metric but the headline one, in the same order
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ class ResultSet:
     column: str = "benchmark"
     confidence: float = 0.95
     compare: str = ""  # the row that the others are compared with, by its name
-    contrasts: tuple[Contrast, ...] = ()
+    row_comparisons: tuple[RowComparison, ...] = ()
 
-    def contrasted(self, items: Callable[[Result], Sequence[Item] | None]) -> ResultSet:
+    def with_comparisons(self, items: Callable[[Result], Sequence[Item] | None]) -> ResultSet:
         """With every row's headline score against that of the row `compare`, column by column.
 
         `items` are the items of a result, or None where it left none.  A row that is divided by
@@ -133,7 +134,7 @@ class ResultSet:
                 base = bases.get((column, label.removeprefix(name)))
                 base = alone[0] if base is None and len(alone) == 1 else base
                 found.append(self._contrast(label, column, results, base, items))
-        return replace(self, contrasts=adjusted(found))
+        return replace(self, row_comparisons=adjust_p_values(found))
 
     def _contrast(
         self,
@@ -142,16 +143,16 @@ class ResultSet:
         results: Sequence[Result],
         base: tuple[str, Sequence[Result]] | None,
         items: Callable[[Result], Sequence[Item] | None],
-    ) -> Contrast:
+    ) -> RowComparison:
         metric = results[0].metric
         if base is None:
             note = f"{self.compare} has no result that is otherwise alike"
-            return Contrast(row, column, self.compare, metric, note=note)
+            return RowComparison(row, column, self.compare, metric, note=note)
         label, others = base
         sides = []
         for result in (*results, *others):
             found, score = items(result), result.score(metric)
-            mean = item_mean(found, metric) if found else None
+            mean = average_items(found, metric) if found else None
             if found is None or mean is None:
                 note = f"{result.name} left no {metric} of single items"
             elif score is None or score.value is None or not isclose(mean, score.value, abs_tol=1e-6):
@@ -159,11 +160,11 @@ class ResultSet:
             else:
                 sides.append(found)
                 continue
-            return Contrast(row, column, label, metric, note=note)
+            return RowComparison(row, column, label, metric, note=note)
         ours, theirs = sides[: len(results)], sides[len(results) :]
-        return contrast(row, column, label, metric, ours, theirs, self.confidence)
+        return compare_rows(row, column, label, metric, ours, theirs, self.confidence)
 
-    def table(self) -> Table:
+    def table(self) -> ScoreTable:
         """Pool the seeds of each (row, column) pair.
 
         Only seeds are ever pooled.  Where results of one pair differ in anything else (another
@@ -177,11 +178,11 @@ class ResultSet:
             names = dict.fromkeys(score.metric for result in results for score in result.scores)
             others += [self._cell(row, column, m, results) for m in names if m != headline]
         rows, columns = (tuple(dict.fromkeys(pair[i] for pair in groups)) for i in (0, 1))
-        return Table(rows, columns, cells, tuple(others))
+        return ScoreTable(rows, columns, cells, tuple(others))
 
-    def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> Cell:
+    def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
         scores = [score for result in results if (score := result.score(metric))]
-        return Cell(row, column, metric, pool(scores, self.confidence))
+        return TableCell(row, column, metric, average_seeds(scores, self.confidence))
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}

@@ -26,40 +26,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evalmake.scoring.intervals import Interval, is_binary, mean_se, t_interval, wilson
+from evalmake.scoring.score import Score
 
 Basis = Literal["proportion", "mean", "runs", "none"]
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """One metric of one run.  `value` is None where nothing could be scored, and never NaN."""
-
-    metric: str
-    value: float | None
-    stderr: float | None = None
-    low: float | None = None  # the interval as the harness gave it; reports compute their own
-    high: float | None = None
-    scored: int = 0  # samples; 0 beside a value says that the harness did not count them
-    unscored: int = 0
-    reported: float | None = None  # the harness's own standard error, where `stderr` is ours
-    clusters: int | None = None  # of the scored samples, where `stderr` is cluster-robust
-
-    def __post_init__(self) -> None:
-        for number in (self.value, self.stderr, self.low, self.high, self.reported):
-            if number is not None and not math.isfinite(number):
-                raise ValueError(f"{self.metric} is {number}: write None for what is not known")
-
-    @property
-    def disagreement(self) -> str:
-        """What to say where the harness's standard error is not the one of its samples."""
-        ours, theirs = self.stderr, self.reported
-        if ours is None or theirs is None or math.isclose(ours, theirs, rel_tol=0, abs_tol=1e-6):
-            return ""
-        return f"the harness reports a standard error of {theirs:.6g}, its samples give {ours:.6g}"
-
-
-@dataclass(frozen=True, slots=True)
-class Pooled:
+class SeedAverage:
     """The mean of runs that differ only in their seed.
 
     `basis` says what the interval rests on: "proportion" (Wilson) and "mean" (Student's t) cover
@@ -81,19 +54,19 @@ class Pooled:
         if self.mean is None:
             return "not scored"
         if self.low is None or self.high is None:
-            return rounded(self.mean, 3)
-        digits = decimals((self.high - self.low) / 2)
-        low, high = rounded(self.low, digits), rounded(self.high, digits)
-        text = f"{rounded(self.mean, digits)} [{low}, {high}]"
+            return format_rounded(self.mean, 3)
+        digits = count_decimals((self.high - self.low) / 2)
+        low, high = format_rounded(self.low, digits), format_rounded(self.high, digits)
+        text = f"{format_rounded(self.mean, digits)} [{low}, {high}]"
         return f"{text} (runs only)" if self.basis == "runs" else text
 
 
-def rounded(value: float, digits: int) -> str:
+def format_rounded(value: float, digits: int) -> str:
     """A number with so many decimals, halves away from zero: 0.725 is 0.73 however it was summed."""
     return f"{value + math.copysign(1e-12, value):.{digits}f}"
 
 
-def decimals(half: float) -> int:
+def count_decimals(half: float) -> int:
     """How many decimals, 2 to 4, a number deserves whose interval is `half` to either side."""
     return min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
 
@@ -128,7 +101,7 @@ class _Run:
         )
 
 
-def pool(scores: Iterable[Score], confidence: float = 0.95) -> Pooled:
+def average_seeds(scores: Iterable[Score], confidence: float = 0.95) -> SeedAverage:
     """The mean of several seeds' scores of one metric, with an interval that errs on the wide side.
 
     Runs without a value are left out.  The formula is in this module's docstring.
@@ -136,12 +109,12 @@ def pool(scores: Iterable[Score], confidence: float = 0.95) -> Pooled:
     runs = [_run(score, score.value) for score in scores if score.value is not None]
     means = mean_se(run.value for run in runs)
     if means.mean is None:
-        return Pooled(None)
+        return SeedAverage(None)
     basis, stderr, found = _error(runs, means.mean, (means.stderr or 0.0) ** 2, confidence)
     low, high = found or (None, None)
     spread = None if means.stderr is None else means.stderr * math.sqrt(means.n)
     samples = min(run.scored for run in runs)
-    return Pooled(means.mean, stderr, low, high, means.n, samples, spread, basis)
+    return SeedAverage(means.mean, stderr, low, high, means.n, samples, spread, basis)
 
 
 def _run(score: Score, value: float) -> _Run:

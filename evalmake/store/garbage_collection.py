@@ -68,7 +68,7 @@ def _needed(store: Store) -> list[tuple[str, str, bool]]:
     """Every attempt with each blob of its own, and whether it is the attempt that counts."""
     return [
         (f"{result.name} (attempt {result.attempt})", output.sha256, result.attempt == head.success)
-        for action, head in store.heads().items()
+        for action, head in store.histories().items()
         for result in store.attempts(action)
         for output in result.outputs
     ]
@@ -77,7 +77,7 @@ def _needed(store: Store) -> list[tuple[str, str, bool]]:
 def _parts(store: Store) -> list[tuple[str, str]]:
     found = [
         (result.name, part)
-        for action in store.heads()
+        for action in store.histories()
         for result in store.attempts(action)
         for part in result.identity.values()
     ]

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from evalmake.planner.action import ActionResult, Artifact
-from evalmake.planner.staleness import Head
-from evalmake.scoring.seed_average import Score
+from evalmake.planner.staleness import ActionHistory
+from evalmake.scoring.score import Score
 
 VERSION = 1
 _AT_ONCE = 2000  # more only take more memory
@@ -39,7 +39,7 @@ def record_from_text(text: str) -> ActionResult:
         raise UnreadableRecord(f"no record: {text[:40]}") from None
 
 
-def head_to_text(head: Head) -> str:
+def head_to_text(head: ActionHistory) -> str:
     """An action's standing as a short JSON list, read by the thousand when planning."""
     scores = [
         [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported, s.clusters] for s in head.scores
@@ -63,14 +63,14 @@ def head_to_text(head: Head) -> str:
     )
 
 
-def head_from_text(action: str, text: str) -> Head:
+def head_from_text(action: str, text: str) -> ActionHistory:
     """The standing of `action`."""
     return heads_from_texts([(action, text)])[action]
 
 
-def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
+def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, ActionHistory]:
     """The standings of many actions: a JSON list is read three times as fast as its items alone."""
-    heads: dict[str, Head] = {}
+    heads: dict[str, ActionHistory] = {}
     for start in range(0, len(texts), _AT_ONCE):
         some = texts[start : start + _AT_ONCE]
         try:
@@ -84,12 +84,12 @@ def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, Head]:
     return heads
 
 
-def _head(action: str, row: list[Any]) -> Head:
+def _head(action: str, row: list[Any]) -> ActionHistory:
     version, attempts, last, detail, success, blobs, scores, *rest = row
     if version > VERSION:
         raise NewerRecord(str(row)[:40])
     made = tuple([Score(*values) for values in scores])
-    return Head(action, attempts, last, detail, success, tuple(blobs), made, *rest)
+    return ActionHistory(action, attempts, last, detail, success, tuple(blobs), made, *rest)
 
 
 def pairs_to_text(pairs: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, fail
 from evalmake.planner.action import Action, ActionResult, Artifact
-from evalmake.planner.staleness import Head
+from evalmake.planner.staleness import ActionHistory
 from evalmake.store import records
 
 _ENDLESS = 1 << 60
@@ -32,7 +32,7 @@ class Store:
     def __init__(self, folder: Path, cache: Any) -> None:
         self.folder = folder
         self._cache = cache
-        self._heads: dict[str, Head] | None = None
+        self._heads: dict[str, ActionHistory] | None = None
         self._blobs: dict[str, tuple[str | None, int]] | None = None
 
     @classmethod
@@ -70,7 +70,7 @@ class Store:
 
     # Reading ------------------------------------------------------------------------------------
 
-    def heads(self) -> dict[str, Head]:
+    def histories(self) -> dict[str, ActionHistory]:
         """The standing of every action, read once."""
         if self._heads is None:
             rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
@@ -78,9 +78,9 @@ class Store:
             self._heads = records.heads_from_texts(texts)
         return self._heads
 
-    def head(self, action: str) -> Head | None:
+    def history(self, action: str) -> ActionHistory | None:
         """What is known of an action."""
-        return self.heads().get(action)
+        return self.histories().get(action)
 
     def last_of(self, name: str) -> Mapping[str, str] | None:
         """The parts of the last attempt of the target `name`."""
@@ -99,7 +99,7 @@ class Store:
 
     def attempts(self, action: str) -> Iterator[ActionResult]:
         """Every attempt of an action, oldest first."""
-        head = self.head(action)
+        head = self.history(action)
         for number in range(1, (head.attempts if head else 0) + 1):
             found = self.attempt(action, number)
             if found is not None:
@@ -112,7 +112,7 @@ class Store:
             return None
         return data
 
-    def find_damage(self, head: Head) -> str | None:
+    def find_damage(self, head: ActionHistory) -> str | None:
         """The first of an action's outputs that is missing or cut; contents are for `verify`."""
         places = self._places()
         for blob in head.blobs:
@@ -122,7 +122,7 @@ class Store:
 
     def large_files(self, actions: Iterable[str]) -> set[str]:
         """The files of those outputs of `actions` that are too large for the database."""
-        places, heads = self._places(), self.heads()
+        places, heads = self._places(), self.histories()
         blobs = {blob for action in actions if action in heads for blob in heads[action].blobs}
         names = (places[blob][0] for blob in blobs if blob in places)
         return {str(self.folder / name) for name in names if name}
@@ -148,7 +148,7 @@ class Store:
 
     # Writing ------------------------------------------------------------------------------------
 
-    def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> Head:
+    def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> ActionHistory:
         """Append an attempt with its outputs, all or nothing; its number is given here.
 
         `files` are the outputs by name; a success becomes the action's result.
@@ -180,7 +180,7 @@ class Store:
             self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
             self.mark_changed()
 
-    def accept_result(self, name: str, action: Action, old: Head, because: str) -> Head:
+    def accept_result(self, name: str, action: Action, old: ActionHistory, because: str) -> ActionHistory:
         """Let the result of `old` count for `action`, with the reason; both stay on record."""
         before = self.attempt(old.action, old.success or 1)
         assert before is not None
@@ -209,7 +209,7 @@ class Store:
         self._blobs = None
         return Artifact(name, digest, len(content))
 
-    def _head_now(self, action: str) -> Head | None:
+    def _head_now(self, action: str) -> ActionHistory | None:
         text = self._cache.get(f"head/{action}")
         return records.head_from_text(action, text) if text is not None else None
 
@@ -259,11 +259,11 @@ class Store:
         return [str(row[0]) for row in rows if row[0] != "ok"]
 
 
-def _next_head(before: Head | None, result: ActionResult) -> Head:
+def _next_head(before: ActionHistory | None, result: ActionResult) -> ActionHistory:
     succeeded = result.status == "succeeded"
     if before is not None and not succeeded:
         return replace(before, attempts=result.attempt, last=result.status, detail=result.detail)
-    return Head(
+    return ActionHistory(
         result.action,
         result.attempt,
         result.status,

@@ -9,15 +9,15 @@ from typing import Any
 
 from evalmake.language.diagnostic import closest, fail
 from evalmake.language.values import SecretRef, show
-from evalmake.planner.digest import readable
+from evalmake.planner.digest import describe_text
 from evalmake.planner.plan import ReportDecision
-from evalmake.planner.staleness import Decision, Head, Reason
+from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.project.declarations import Declared, EvalDecl
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.targets import matching
-from evalmake.session import Outcome
+from evalmake.session import BuildOutcome
 from evalmake.store.store import Store
 from evalmake.terminal.plan import reasons_text
 from evalmake.workspace import Workspace
@@ -152,7 +152,7 @@ def why(workspace: Workspace, decision: Decision, store: Store) -> str:
     rows = [
         (
             r.subject,
-            f"{readable(r.before)} -> {readable(r.now)}",
+            f"{describe_text(r.before)} -> {describe_text(r.now)}",
             origin(workspace.project, cell, r),
         )
         for r in changed
@@ -202,10 +202,10 @@ def origin(project: Project, cell: Evaluation | None, reason: Reason) -> str:
     return axis.span.place if axis else ""
 
 
-def previous(store: Store, name: str) -> Head | None:
+def previous(store: Store, name: str) -> ActionHistory | None:
     """The standing of the action that the target `name` last succeeded with."""
-    found: Head | None = None
-    for action, head in store.heads().items():
+    found: ActionHistory | None = None
+    for action, head in store.histories().items():
         if head.success is None:
             continue
         record = store.attempt(action, head.success)
@@ -241,7 +241,7 @@ def secret_names(project: Project) -> set[str]:
     return found
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
+def outcome_json(outcome: BuildOutcome) -> dict[str, Any]:
     """The end of a build for programs."""
     results = outcome.results
     return {
@@ -258,6 +258,6 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
             for r in (results.results if results else ())
         ],
         "missing": list(results.missing) if results else [],
-        "gates": [asdict(v.result) for v in outcome.verdicts],
+        "gates": [asdict(gate.result) for gate in outcome.gates],
         "written": [str(path) for path in outcome.written],
     }

@@ -6,12 +6,12 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from evalmake.scoring.result_set import ResultSet, Table, machines
-from evalmake.session import Outcome
+from evalmake.scoring.result_set import ResultSet, ScoreTable, machine_seconds
+from evalmake.session import BuildOutcome
 from evalmake.terminal.plan import duration
 
 
-def render_outcome(outcome: Outcome) -> str:
+def render_outcome(outcome: BuildOutcome) -> str:
     """The text for stdout."""
     if outcome.plan.is_empty and not outcome.ran and not outcome.written:
         return nothing_to_do(outcome)
@@ -22,11 +22,11 @@ def render_outcome(outcome: Outcome) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def nothing_to_do(outcome: Outcome) -> str:
+def nothing_to_do(outcome: BuildOutcome) -> str:
     """The one line of a build that had nothing to do; unmet gates are named in it."""
     count = len(outcome.plan.decisions)
     text = f"nothing to do: {count} evaluation{'s' * (count != 1)} up to date"
-    unmet = [v.result.address for v in outcome.verdicts if not v.result.met]
+    unmet = [gate.result.address for gate in outcome.gates if not gate.result.met]
     if unmet:
         shown = ", ".join(unmet[:5]) + (", ..." if len(unmet) > 5 else "")
         text += f"; {len(unmet)} gate{'s' * (len(unmet) != 1)} not met: {shown}"
@@ -35,10 +35,10 @@ def nothing_to_do(outcome: Outcome) -> str:
 
 def score_table(results: ResultSet) -> str:
     """One row a (row, column) pair: the pooled headline score and its interval."""
-    table: Table = results.table()
+    table: ScoreTable = results.table()
     rows = []
     for (row, column), cell in table.cells.items():
-        pooled = cell.pooled
+        pooled = cell.average
         value = "-" if pooled.mean is None else f"{pooled.mean:.3f}"
         interval = ""
         if pooled.low is not None and pooled.high is not None:
@@ -61,10 +61,10 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _facts(outcome: Outcome) -> list[str]:
+def _facts(outcome: BuildOutcome) -> list[str]:
     lines = []
-    met = Counter(v.result.met for v in outcome.verdicts)
-    if outcome.verdicts:
+    met = Counter(gate.result.met for gate in outcome.gates)
+    if outcome.gates:
         text = f"{met[True]} gate{'s' * (met[True] != 1)} met"
         text += f", {met[False]} not met" if met[False] else ""
         text += f", {met[None]} not judged" if met[None] else ""
@@ -85,10 +85,10 @@ def _facts(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _machines(outcome: Outcome) -> list[str]:
+def _machines(outcome: BuildOutcome) -> list[str]:
     """How long what ran had machines of each shape, where that is known."""
     results = outcome.results.results if outcome.results else ()
-    took = machines(result for result in results if not result.reused).items()
+    took = machine_seconds(result for result in results if not result.reused).items()
     return [", ".join(f"{duration(seconds)} on {shape}" for shape, seconds in took)] if took else []
 
 

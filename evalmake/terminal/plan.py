@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from evalmake.planner.digest import readable
+from evalmake.planner.digest import describe_text
 from evalmake.planner.plan import Plan, ReportDecision
-from evalmake.planner.staleness import Decision, Head, Reason
+from evalmake.planner.staleness import ActionHistory, Decision, Reason
 
 _SYMBOLS = {
     "never-run": "+",
@@ -21,7 +21,7 @@ _SYMBOLS = {
 
 def render_plan(
     plan: Plan,
-    estimate: Mapping[str, Head] | None = None,
+    estimate: Mapping[str, ActionHistory] | None = None,
     unfolded: bool = False,
     needs: Sequence[str] = (),
 ) -> str:
@@ -108,7 +108,7 @@ def reasons_text(reasons: Sequence[Reason]) -> str:
             return "never run"
         case "changed":
             shown = [
-                f"{r.subject}: {readable(r.before)} -> {readable(r.now)}" if r.before or r.now else r.subject
+                f"{r.subject}: {describe_text(r.before)} -> {describe_text(r.now)}" if r.before or r.now else r.subject
                 for r in reasons[:2]
             ]
             more = [f"and {len(reasons) - 2} more"] if len(reasons) > 2 else []
@@ -139,7 +139,7 @@ def _report_why(report: ReportDecision) -> str:
     return first.subject if first.kind == "output-missing" else f"{first.subject} have changed"
 
 
-def _estimate(plan: Plan, like: Mapping[str, Head]) -> str:
+def _estimate(plan: Plan, like: Mapping[str, ActionHistory]) -> str:
     """Time and tokens by past runs of the same model and benchmark, where there are any."""
     heads = list(like.values())
     if not heads:

@@ -89,7 +89,7 @@ def compared() -> ResultSet:
 
     same = replace(results[2], scores=(binary("accuracy", 12, 38, 2),))
     told = (*results[:2], same, results[3])
-    return ResultSet("Against a baseline", told, (), (), plan="xxh128:00000002", compare="base").contrasted(items)
+    return ResultSet("Against a baseline", told, (), (), plan="xxh128:00000002", compare="base").with_comparisons(items)
 
 
 @pytest.fixture

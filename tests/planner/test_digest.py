@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evalmake.language.values import Digest, Duration, File, Files, SecretRef, Size, Symbol
 from evalmake.planner.action import Action
-from evalmake.planner.digest import Part, differences, digest, readable, walk
+from evalmake.planner.digest import Part, describe_text, digest, find_changes, walk
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 TREES = st.recursive(
@@ -74,15 +74,18 @@ def test_paths_and_spellings_are_no_identity() -> None:
 def test_differences_name_the_path_and_both_values() -> None:
     """The explanation is the difference of two walks; counts of containers only when alone."""
     before, now = ({"params": {"temperature": t}, "stop": s} for t, s in ((0.7, ["a"]), (0.6, ["a", "b"])))
-    found = [(d.path, readable(d.before), readable(d.now)) for d in differences(dict(walk(before)), dict(walk(now)))]
+    found = [
+        (d.path, describe_text(d.before), describe_text(d.now))
+        for d in find_changes(dict(walk(before)), dict(walk(now)))
+    ]
     assert found == [("params.temperature", "0.7", "0.6"), ("stop[1]", "(none)", "b")]
 
 
 def test_a_moved_image_is_told_from_the_old() -> None:
     """Digests are shortened within a text; of a long one both ends are shown."""
     name = "registry.example/evals@sha256:"
-    assert readable(f"str:{name}{'a1' * 32}") == f"{name}a1a1a1a1a1a1"
-    long = [readable(f"str:{'group/' * 20}{name}{digit * 64}") for digit in "ab"]
+    assert describe_text(f"str:{name}{'a1' * 32}") == f"{name}a1a1a1a1a1a1"
+    long = [describe_text(f"str:{'group/' * 20}{name}{digit * 64}") for digit in "ab"]
     assert [text.endswith(f"sha256:{digit * 12}'") for text, digit in zip(long, "ab", strict=True)] == [
         True,
         True,

@@ -90,7 +90,7 @@ def planned(path: Path) -> str:
     """The digest of a file's plan, nothing having run; EvalmakeError with what is wrong."""
     workspace = Workspace.open(path)
     with workspace.store() as store:
-        return workspace.decide(workspace.graph(()), store).digest
+        return workspace.make_plan(workspace.graph(()), store).digest
 
 
 def mistakes(path: Path) -> Sequence[Diagnostic]:

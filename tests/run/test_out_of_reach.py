@@ -87,7 +87,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
                 said.append(sentence(event, False))
 
         with workspace.store() as store:
-            plan = workspace.decide(workspace.graph(()), store)
+            plan = workspace.make_plan(workspace.graph(()), store)
             gateways = HostGateways(job_builder, None, plan.graph.sources)
             scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale), said

@@ -35,7 +35,7 @@ def schedule(bench: Bench) -> Callable[..., BuildResult]:
         job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         executor = FakeExecutor("local", None, workspace.root / "work")
         with workspace.store() as store:
-            plan = workspace.decide(workspace.graph(()), store)
+            plan = workspace.make_plan(workspace.graph(()), store)
 
             def emit(event: Event) -> None:
                 watch(executor, event)
@@ -118,7 +118,7 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
         GATEWAYS: ProcessExecutor(GATEWAYS, None, workspace.root / "work"),
     }
     with workspace.store() as store:
-        plan = workspace.decide(workspace.graph(()), store)
+        plan = workspace.make_plan(workspace.graph(()), store)
 
         def emit(event: Event) -> None:
             if isinstance(event, AttemptStarted) and len(scheduler.running) == 3:

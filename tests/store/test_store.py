@@ -15,7 +15,7 @@ import pytest
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import Part
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 from evalmake.store import records
 from evalmake.store.garbage_collection import collect_garbage, find_garbage, verify_store
 from evalmake.store.journal import Journal, JournalEntry
@@ -76,7 +76,7 @@ def test_commit_and_read_back(store: Store) -> None:
     again = reopened(store)
     [attempt] = again.attempts(one.digest)
 
-    assert again.head(one.digest) == head
+    assert again.history(one.digest) == head
     assert attempt.scores == (Score("accuracy", 0.5, scored=10),)
     assert [(o.name, o.size) for o in attempt.outputs] == [
         ("log", 5),
@@ -92,7 +92,7 @@ def test_attempts_are_appended(store: Store) -> None:
     one = action()
     for status, value in (("failed", 0), ("succeeded", 0.5), ("succeeded", 0.6), ("failed", 0)):
         store.commit(one, result(one, status, value), {})
-    head = reopened(store).head(one.digest)
+    head = reopened(store).history(one.digest)
 
     assert head is not None
     assert [a.status for a in store.attempts(one.digest)] == [
@@ -124,7 +124,7 @@ def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: 
     assert {tag: again.keys_of_kind(tag) for tag in before} == before
     assert verify_store(again) == (2, [])
     again.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
-    assert reopened(again).head(two.digest) is not None
+    assert reopened(again).history(two.digest) is not None
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_full_disk(small_disk: Path, size: int) -> None:
 
     subprocess.run(["mount", "-o", "remount,size=9M", str(small_disk)], check=True)
     with Store.open(small_disk / "store") as again:
-        assert set(again.heads()) == {one.digest for one in kept}
+        assert set(again.histories()) == {one.digest for one in kept}
         assert verify_store(again)[1] == []
         collect_garbage(again)
         assert again.find_orphan_files() == []
@@ -246,7 +246,7 @@ def test_garbage(store: Store) -> None:
 
 
 def test_scores_keep_their_clusters(store: Store) -> None:
-    """A standing gives the number of clusters back; one written before it was kept is readable."""
+    """A standing gives the number of clusters back; one written before it was kept is describe_text."""
     made = replace(result(action()), scores=(Score("accuracy", 0.5, 0.1, scored=10, clusters=4),))
     assert records.record_from_text(records.record_to_text(made)).scores == made.scores
     head = store.commit(action(), made, {})
@@ -267,7 +267,7 @@ def test_newer_records(store: Store) -> None:
         pytest.raises(EvalmakeError, match="was written by a later evalmake"),
         reopened(store) as again,
     ):
-        again.heads()
+        again.histories()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "null", "[1,2,3,4,5,6,7]", '"x"'])
@@ -278,7 +278,7 @@ def test_unreadable_records(store: Store, text: str) -> None:
     store._cache.set(f"head/{one.digest}", text, tag="head")
     store._cache.set(f"record/{one.digest}/1", text, tag="record")
     with pytest.raises(EvalmakeError, match="is damaged"), reopened(store) as again:
-        again.heads()
+        again.histories()
     with pytest.raises(EvalmakeError, match="is damaged"), Store.open(store.folder) as again:
         again.attempt(one.digest, 1)
 
@@ -297,7 +297,7 @@ def test_many_outputs(store: Store) -> None:
     one = action()
     files = {f"part-{at}": str(at).encode() for at in range(1200)}
     store.commit(one, result(one), files)
-    head = reopened(store).head(one.digest)
+    head = reopened(store).history(one.digest)
     assert head is not None
     assert len(head.blobs) == 1200
 

@@ -123,7 +123,7 @@ class Bench:
     def attempts(self) -> list[ActionResult]:
         """Every attempt on record."""
         with self.store() as store:
-            return [attempt for action in store.heads() for attempt in store.attempts(action)]
+            return [attempt for action in store.histories() for attempt in store.attempts(action)]
 
     def output(self, attempt: ActionResult, pattern: str) -> bytes:
         """The one output of an attempt whose name fits, as it is stored."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from evalmake.harnesses.log_errors import last_error
 from evalmake.harnesses.samples import NAME, Row, score_from_samples, shortfall, write_samples
 from evalmake.plugin_api.harness import Outcome
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 _LETTERS = {
     "C": 1.0,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from evalmake.harnesses.samples import NAME, Requests, Row, requests_of, score_from_samples, shortfall, write_samples
 from evalmake.plugin_api.harness import Outcome
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 
 class Unusable(Exception):

@@ -84,7 +84,7 @@ def estimate(values: Sequence[float], clusters: Sequence[str | None] | None) -> 
 
     mean = intervals.mean_se(values)
     if clusters is None:
-        stderr, bounds = mean.stderr, intervals.interval(values)
+        stderr, bounds = mean.stderr, intervals.mean_interval(values)
     else:
         stderr, bounds = intervals.clustered_se(values, clusters), None
         if mean.mean is not None and stderr:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from evalmake.harnesses.log_errors import last_error
 from evalmake.harnesses.samples import NAME, Row, score_from_samples, unanswered, write_samples
 from evalmake.plugin_api.harness import Outcome
-from evalmake.scoring.seed_average import Score
+from evalmake.scoring.score import Score
 
 _UNUSED = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."

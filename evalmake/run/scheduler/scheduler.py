@@ -150,7 +150,7 @@ class Scheduler:
     def _job(self, task: Task, at: At) -> Job | None:
         """The job of a task beside these servers, journaled; None where it cannot be."""
         node, digest = task.node, task.node.action.digest
-        head = self.store.head(digest)
+        head = self.store.history(digest)
         task.attempt = (head.attempts if head else 0) + 1
         task.id = f"{digest[7:19]}.{task.attempt}"
         task.started, task.queued = time.time(), 0.0

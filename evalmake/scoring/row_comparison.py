@@ -7,7 +7,7 @@ rest is counted: scores of different questions say nothing of the models.
 The interval is Student's t of the paired differences (`comparisons.paired`).  p is McNemar's exact
 test where every score is 0 or 1, the exact sign-flip test for up to 20 other items, else the t
 test; with clusters it is always the t test of the clusters.  Items that all differ by the same
-leave nothing to test, unless that is nothing: then p = 1.  Over all contrasts of a report p is
+leave nothing to test, unless that is nothing: then p = 1.  Over all row_comparisons of a report p is
 adjusted by Holm's method.
 """
 
@@ -18,7 +18,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from evalmake.scoring.comparisons import Difference, holm, mcnemar, mde_paired, paired, sign_flip
+from evalmake.scoring.comparisons import Difference, mcnemar, paired_difference, sign_flip
+from evalmake.scoring.multiple_comparisons import holm
+from evalmake.scoring.power import mde_paired
 
 Test = Literal["McNemar", "sign flip", "t", "clustered t", "none"]
 ENUMERATED = 20
@@ -34,7 +36,7 @@ class Item(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Contrast:
+class RowComparison:
     """row - baseline in one column.  Without a difference, `note` says why there is none."""
 
     row: str
@@ -43,7 +45,7 @@ class Contrast:
     metric: str
     difference: Difference | None = None
     p: float | None = None  # two-sided
-    adjusted: float | None = None  # by Holm's method
+    p_holm: float | None = None  # by Holm's method
     test: Test = "none"
     unpaired: int = 0  # items of either that the other has not, or has otherwise, or not scored
     detectable: float | None = None  # what so many items show with a power of 80 %
@@ -58,7 +60,7 @@ class _Answers:
     cluster: str | None
 
 
-def contrast(
+def compare_rows(
     row: str,
     column: str,
     baseline: str,
@@ -66,13 +68,13 @@ def contrast(
     ours: Iterable[Sequence[Item]],
     theirs: Iterable[Sequence[Item]],
     confidence: float,
-) -> Contrast:
+) -> RowComparison:
     """`row` against `baseline`, the items of the runs of each given."""
     here, there = _by_item(ours, metric), _by_item(theirs, metric)
     common = sorted(key for key in here.keys() & there.keys() if _known(here[key], there[key]))
     paired_ids = {id for id, _ in common}
     unpaired = len({id for id, _ in here.keys() | there.keys()} - paired_ids)
-    plain = Contrast(row, column, baseline, metric, unpaired=unpaired)
+    plain = RowComparison(row, column, baseline, metric, unpaired=unpaired)
     if not common:
         return replace(plain, note="the two have no scored item in common")
     sides = [[side[key].values for key in common] for side in (here, there)]
@@ -80,7 +82,7 @@ def contrast(
     clusters = [here[key].cluster for key in common]
     grouped = any(cluster is not None for cluster in clusters)
     groups = [(id, "") if cluster is None else ("", cluster) for cluster, (id, _) in zip(clusters, common, strict=True)]
-    found = paired(a, b, groups if grouped else None, confidence)
+    found = paired_difference(a, b, groups if grouped else None, confidence)
     p, test = _p(found, a, b, grouped)
     detectable = None
     if found.stderr:
@@ -88,13 +90,13 @@ def contrast(
     return replace(plain, difference=found, p=p, test=test, detectable=detectable)
 
 
-def adjusted(contrasts: Sequence[Contrast]) -> tuple[Contrast, ...]:
+def adjust_p_values(row_comparisons: Sequence[RowComparison]) -> tuple[RowComparison, ...]:
     """The same, each p adjusted for all the others."""
-    values = iter(holm([one.p for one in contrasts if one.p is not None]))
-    return tuple(one if one.p is None else replace(one, adjusted=next(values)) for one in contrasts)
+    values = iter(holm([one.p for one in row_comparisons if one.p is not None]))
+    return tuple(one if one.p is None else replace(one, p_holm=next(values)) for one in row_comparisons)
 
 
-def item_mean(items: Iterable[Item], metric: str) -> float | None:
+def average_items(items: Iterable[Item], metric: str) -> float | None:
     """The mean over the items of one run, repetitions averaged inside each first."""
     answers = _by_item([list(items)], metric).values()
     means = [math.fsum(one.values) / len(one.values) for one in answers if one.values]

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from evalmake.scoring.comparisons import holm, mde_paired
-from evalmake.scoring.report_comparisons import Contrast, Item, adjusted, contrast
+from evalmake.scoring.multiple_comparisons import holm
+from evalmake.scoring.power import mde_paired
 from evalmake.scoring.result_set import Result, ResultSet, Score
+from evalmake.scoring.row_comparison import Item, RowComparison, adjust_p_values, compare_rows
 
 VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 PAIRED = {row["name"]: row for row in VECTORS["paired"]}
@@ -37,9 +38,9 @@ def items(scores: Sequence[float | None], clusters: Sequence[Any] | None = None)
     ]
 
 
-def against(ours: Sequence[Sequence[Item]], theirs: Sequence[Sequence[Item]]) -> Contrast:
-    """A contrast of the accuracy."""
-    return contrast("b", "sums", "a", "accuracy", ours, theirs, 0.95)
+def against(ours: Sequence[Sequence[Item]], theirs: Sequence[Sequence[Item]]) -> RowComparison:
+    """A compare_rows of the accuracy."""
+    return compare_rows("b", "sums", "a", "accuracy", ours, theirs, 0.95)
 
 
 def test_zeros_and_ones() -> None:
@@ -143,11 +144,11 @@ def test_one_cluster_says_nothing() -> None:
 def test_adjusted_over_all_that_have_a_p() -> None:
     """Holm's method sees every p there is, and leaves those without one alone."""
     ps = VECTORS["multiple_comparisons"]["p"]
-    plain = [Contrast("b", "c", "a", "accuracy", p=p) for p in ps]
-    plain.insert(3, Contrast("b", "c", "a", "accuracy", note="none"))
-    found = adjusted(plain)
+    plain = [RowComparison("b", "c", "a", "accuracy", p=p) for p in ps]
+    plain.insert(3, RowComparison("b", "c", "a", "accuracy", note="none"))
+    found = adjust_p_values(plain)
     assert found[3] == plain[3]
-    assert [one.adjusted for one in found if one.p is not None] == exactly(holm(ps))
+    assert [one.p_holm for one in found if one.p is not None] == exactly(holm(ps))
 
 
 # --- In a report ---------------------------------------------------------------------------------
@@ -181,12 +182,12 @@ def report(*results: Result, compare: str = "a") -> ResultSet:
 
 
 def test_each_row_against_the_baseline() -> None:
-    """Every row but the baseline has a contrast of its own, p adjusted for all of them."""
+    """Every row but the baseline has a compare_rows of its own, p adjusted for all of them."""
     scores = {"a": [0, 0, 0, 0, 0, 0], "b": [1, 1, 1, 1, 1, 1], "c": [1, 0, 0, 0, 0, 0]}
     means = {name: sum(values) / 6 for name, values in scores.items()}
     results = report(*(result(name, 1, mean) for name, mean in means.items()))
-    found = results.contrasted(lambda r: items(scores[r.model])).contrasts
-    assert [(one.row, one.baseline, one.p, one.adjusted) for one in found] == [
+    found = results.with_comparisons(lambda r: items(scores[r.model])).row_comparisons
+    assert [(one.row, one.baseline, one.p, one.p_holm) for one in found] == [
         ("b", "a", 2 / 64, 4 / 64),
         ("c", "a", 1.0, 1.0),
     ]
@@ -195,7 +196,7 @@ def test_each_row_against_the_baseline() -> None:
 def test_divided_rows_meet_their_likes() -> None:
     """Rows that another axis divides are compared where that axis is the same."""
     cells = [result(m, 1, 0.5, limit=limit) for m in ("a", "b") for limit in (2, 4)]
-    found = report(*cells).contrasted(lambda r: items([1, 0])).contrasts
+    found = report(*cells).with_comparisons(lambda r: items([1, 0])).row_comparisons
     assert [(one.row, one.baseline) for one in found] == [
         ("b (limit=2)", "a (limit=2)"),
         ("b (limit=4)", "a (limit=4)"),
@@ -205,13 +206,13 @@ def test_divided_rows_meet_their_likes() -> None:
 def test_an_undivided_baseline_serves_all() -> None:
     """The only baseline of a column is that of every row in it; where there is none, it is said."""
     cells = [result("a", 1, 0.5, limit=2), *(result("b", 1, 0.5, limit=n) for n in (2, 4))]
-    found = report(*cells).contrasted(lambda r: items([1, 0])).contrasts
+    found = report(*cells).with_comparisons(lambda r: items([1, 0])).row_comparisons
     assert [(one.row, one.baseline) for one in found] == [
         ("b (limit=2)", "a"),
         ("b (limit=4)", "a"),
     ]
     other = replace(cells[0], benchmark="words")
-    found = report(other, *cells[1:]).contrasted(lambda r: items([1, 0])).contrasts
+    found = report(other, *cells[1:]).with_comparisons(lambda r: items([1, 0])).row_comparisons
     assert {one.note for one in found} == {"a has no result that is otherwise alike"}
 
 
@@ -229,5 +230,5 @@ def test_an_undivided_baseline_serves_all() -> None:
 def test_what_cannot_be_compared(left: Any, value: float | None, note: str) -> None:
     """Items that are not there, or whose mean is another number, are never compared."""
     results = report(result("a", 1, 0.5), result("b", 1, value))
-    (found,) = results.contrasted(lambda r: left if r.model == "b" else items([1, 0])).contrasts
+    (found,) = results.with_comparisons(lambda r: left if r.model == "b" else items([1, 0])).row_comparisons
     assert (found.difference, found.note) == (None, note)

@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalmake.scoring.intervals import mean_se, t_interval, wilson
-from evalmake.scoring.result_set import GateResult, Pooled, Result, ResultSet, Scalar, Score, judge_gate, pool
+from evalmake.scoring.result_set import (
+    GateResult,
+    Result,
+    ResultSet,
+    Scalar,
+    Score,
+    SeedAverage,
+    average_seeds,
+    judge_gate,
+)
 
 
 def binary(right: int, n: int, metric: str = "accuracy") -> Score:
@@ -39,14 +48,14 @@ def test_a_score_is_a_number_or_none(number: float) -> None:
 @pytest.mark.parametrize(("k", "n"), [(7, 10), (0, 5), (10, 10), (143, 164)])
 def test_one_binary_run_has_its_own_wilson_interval(k: int, n: int) -> None:
     """Pooling one run changes nothing, and a perfect score still has a width."""
-    found = pool([binary(k, n)])
+    found = average_seeds([binary(k, n)])
     assert (found.low, found.high) == pytest.approx(wilson(k, n), abs=1e-12)
     assert (found.basis, found.runs, found.samples, found.spread) == ("proportion", 1, n, None)
 
 
 def test_seeds_of_the_same_items_are_not_more_items() -> None:
     """Three equal runs of 500 items have the interval of 500 items, not of 1500."""
-    one, three = pool([binary(340, 500)]), pool([binary(340, 500)] * 3)
+    one, three = average_seeds([binary(340, 500)]), average_seeds([binary(340, 500)] * 3)
     assert (three.low, three.high) == pytest.approx((one.low, one.high), abs=1e-12)
     assert (three.runs, three.samples, three.spread) == (3, 500, 0.0)
 
@@ -54,7 +63,7 @@ def test_seeds_of_the_same_items_are_not_more_items() -> None:
 def test_the_spread_of_the_seeds_is_added() -> None:
     """SE^2 is the runs' mean SE^2 plus the variance of their mean."""
     runs = [binary(345, 500), binary(340, 500), binary(335, 500)]
-    found = pool(runs)
+    found = average_seeds(runs)
     seeds = mean_se([0.69, 0.68, 0.67])
     assert found.mean == pytest.approx(0.68)
     assert found.spread == pytest.approx(0.01)
@@ -65,7 +74,7 @@ def test_the_spread_of_the_seeds_is_added() -> None:
 
 def test_runs_that_disagree_wildly_get_a_wide_interval() -> None:
     """Two runs far apart say little, however many items each had; the interval stays in [0, 1]."""
-    found = pool([binary(500, 1000), binary(900, 1000)])
+    found = average_seeds([binary(500, 1000), binary(900, 1000)])
     assert found.low is not None
     assert found.high is not None
     assert 0 <= found.low < 0.2
@@ -74,26 +83,26 @@ def test_runs_that_disagree_wildly_get_a_wide_interval() -> None:
 
 def test_other_scores_get_student() -> None:
     """Scores that cannot be zeros and ones get t, on n - 1 degrees of freedom for one run."""
-    found = pool([score(31.25, 0.5, 200)])
+    found = average_seeds([score(31.25, 0.5, 200)])
     assert (found.low, found.high) == pytest.approx(t_interval(31.25, 0.5, 199))
     assert found.basis == "mean"
-    uncounted = pool([score(31.25, 0.5)])
+    uncounted = average_seeds([score(31.25, 0.5)])
     assert (uncounted.low, uncounted.high) == pytest.approx(t_interval(31.25, 0.5, math.inf))
 
 
 def test_without_item_errors_only_the_runs_speak() -> None:
     """Several runs without an error give the spread of the runs, and say so; one gives nothing."""
     runs = [score(v) for v in (0.712, 0.698, 0.725, 0.701, 0.709)]
-    found = pool(runs)
+    found = average_seeds(runs)
     assert (found.low, found.high) == pytest.approx((0.6958301645037237, 0.7221698354962776))
     assert found.basis == "runs"
-    assert pool(runs[:1]) == Pooled(0.712, runs=1)
-    assert pool([*runs[:2], score(0.7, 0.01, 100)]).basis == "runs"
+    assert average_seeds(runs[:1]) == SeedAverage(0.712, runs=1)
+    assert average_seeds([*runs[:2], score(0.7, 0.01, 100)]).basis == "runs"
 
 
 def test_one_sample_has_no_error() -> None:
     """A harness that writes 0 for the error of one sample is not believed."""
-    assert pool([score(1.0, 0.0, 1)]).low is None
+    assert average_seeds([score(1.0, 0.0, 1)]).low is None
 
 
 def clustered(value: float, stderr: float, scored: int, clusters: int) -> Score:
@@ -103,29 +112,29 @@ def clustered(value: float, stderr: float, scored: int, clusters: int) -> Score:
 
 def test_clusters_are_the_degrees_of_freedom() -> None:
     """200 items in 5 clusters have t on 4 degrees of freedom, not on 199; seeds add none."""
-    found = pool([clustered(0.5, 0.05, 200, 5)])
+    found = average_seeds([clustered(0.5, 0.05, 200, 5)])
     assert (found.low, found.high) == pytest.approx(t_interval(0.5, 0.05, 4))
-    three = pool([clustered(0.5, 0.05, 200, 5)] * 3)
+    three = average_seeds([clustered(0.5, 0.05, 200, 5)] * 3)
     assert (three.low, three.high) == pytest.approx((found.low, found.high))
     assert judge(">=", 0.4, clustered(0.5, 0.05, 200, 5), confidence=0.95).met is False
 
 
 def test_clusters_that_agree_entirely_count_once_each() -> None:
     """Clusters all right or all wrong have Wilson's interval of as many items, also at 0 and 1."""
-    found = pool([clustered(0.6, math.sqrt(0.24 / 9), 100, 10)])
+    found = average_seeds([clustered(0.6, math.sqrt(0.24 / 9), 100, 10)])
     assert (found.low, found.high) == pytest.approx(wilson(6, 10), abs=1e-9)
-    perfect = pool([clustered(1.0, 0.0, 100, 5)])
+    perfect = average_seeds([clustered(1.0, 0.0, 100, 5)])
     assert (perfect.low, perfect.high) == pytest.approx(wilson(5, 5))
     assert perfect.basis == "proportion"
 
 
 def test_a_clustered_share_stays_inside() -> None:
     """The interval of k of n ends at 0 and 1; that of scores that are no shares does not."""
-    high = pool([clustered(0.95, 0.06, 200, 5)])
+    high = average_seeds([clustered(0.95, 0.06, 200, 5)])
     assert high.high == 1.0
     assert high.low == pytest.approx(t_interval(0.95, 0.06, 4)[0])
-    assert pool([clustered(0.05, 0.06, 200, 5)]).low == 0.0
-    differences = pool([clustered(0.02, 0.05, 100, 20)])  # of -1, 0 and 1: too wide for 0 and 1
+    assert average_seeds([clustered(0.05, 0.06, 200, 5)]).low == 0.0
+    differences = average_seeds([clustered(0.02, 0.05, 100, 20)])  # of -1, 0 and 1: too wide for 0 and 1
     assert differences.low == pytest.approx(t_interval(0.02, 0.05, 19)[0])
     assert differences.low is not None
     assert differences.low < 0
@@ -135,27 +144,27 @@ def test_a_clustered_share_stays_inside() -> None:
 def test_scores_that_do_not_vary_prove_no_certainty(certain: Score) -> None:
     """A standard error of 0 gives no interval, and a gate that asks for one is not judged."""
     for runs in ([certain], [certain] * 3):
-        found = pool(runs)
+        found = average_seeds(runs)
         assert (found.low, found.high, found.basis) == (None, None, "none")
     assert judge(">=", 0.3, certain, confidence=0.95).met is None
 
 
 def test_one_cluster_has_no_error() -> None:
     """A standard error over a single cluster is not believed."""
-    assert pool([clustered(0.5, 0.01, 100, 1)]).low is None
+    assert average_seeds([clustered(0.5, 0.01, 100, 1)]).low is None
 
 
 def test_runs_without_a_value_are_left_out() -> None:
     """What was not scored is neither a zero nor counted as a run."""
-    assert pool([]) == Pooled(None)
-    assert pool([Score("accuracy", None, unscored=5)]) == Pooled(None)
-    assert pool([binary(7, 10), Score("accuracy", None, unscored=10)]) == pool([binary(7, 10)])
+    assert average_seeds([]) == SeedAverage(None)
+    assert average_seeds([Score("accuracy", None, unscored=5)]) == SeedAverage(None)
+    assert average_seeds([binary(7, 10), Score("accuracy", None, unscored=10)]) == average_seeds([binary(7, 10)])
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(40, 60)), min_size=1, max_size=6))
 def test_pooled_proportions_stay_inside(runs: list[tuple[int, int]]) -> None:
     """The interval holds the mean, stays in [0, 1], and is no narrower than one run's would be."""
-    found = pool([binary(k, n) for k, n in runs])
+    found = average_seeds([binary(k, n) for k, n in runs])
     assert found.mean is not None
     assert found.low is not None
     assert found.high is not None
@@ -169,15 +178,15 @@ def test_pooled_proportions_stay_inside(runs: list[tuple[int, int]]) -> None:
 @pytest.mark.parametrize(
     ("pooled", "text"),
     [
-        (Pooled(0.83, 0.02, 0.79, 0.87, basis="mean"), "0.83 [0.79, 0.87]"),
-        (Pooled(0.83, 0.0, 0.825, 0.835, basis="mean"), "0.830 [0.825, 0.835]"),
-        (Pooled(31.25, 5.0, 21.0, 41.5, basis="mean"), "31.25 [21.00, 41.50]"),
-        (Pooled(0.5, 0.0, 0.5, 0.5, basis="runs"), "0.50 [0.50, 0.50] (runs only)"),
-        (Pooled(0.5), "0.500"),
-        (Pooled(None), "not scored"),
+        (SeedAverage(0.83, 0.02, 0.79, 0.87, basis="mean"), "0.83 [0.79, 0.87]"),
+        (SeedAverage(0.83, 0.0, 0.825, 0.835, basis="mean"), "0.830 [0.825, 0.835]"),
+        (SeedAverage(31.25, 5.0, 21.0, 41.5, basis="mean"), "31.25 [21.00, 41.50]"),
+        (SeedAverage(0.5, 0.0, 0.5, 0.5, basis="runs"), "0.50 [0.50, 0.50] (runs only)"),
+        (SeedAverage(0.5), "0.500"),
+        (SeedAverage(None), "not scored"),
     ],
 )
-def test_pooled_scores_in_words(pooled: Pooled, text: str) -> None:
+def test_pooled_scores_in_words(pooled: SeedAverage, text: str) -> None:
     """A value has as many decimals as its interval deserves."""
     assert str(pooled) == text
 
@@ -333,7 +342,7 @@ def result(eval: str, model: str, benchmark: str, seed: int, value: float, **axe
 def means(results: list[Result], **options: str) -> dict[tuple[str, str], float | None]:
     """The table's headline means by row and column."""
     table = ResultSet("t", tuple(results), (), (), "plan", **options).table()  # type: ignore[arg-type]
-    return {pair: cell.pooled.mean for pair, cell in table.cells.items()}
+    return {pair: cell.average.mean for pair, cell in table.cells.items()}
 
 
 def test_seeds_are_pooled_and_nothing_else() -> None:
@@ -341,8 +350,8 @@ def test_seeds_are_pooled_and_nothing_else() -> None:
     runs = [result("e", m, b, s, s / 4) for m in "yx" for b in "ba" for s in (1, 3)]
     table = ResultSet("t", tuple(runs), (), (), "plan").table()
     assert (table.rows, table.columns) == (("y", "x"), ("b", "a"))
-    assert [cell.pooled.mean for cell in table.cells.values()] == [0.5] * 4
-    assert [(c.row, c.column, c.metric, c.pooled.mean) for c in table.others] == [
+    assert [cell.average.mean for cell in table.cells.values()] == [0.5] * 4
+    assert [(c.row, c.column, c.metric, c.average.mean) for c in table.others] == [
         (row, column, "f1", 0.25) for row in "yx" for column in "ba"
     ]
 
