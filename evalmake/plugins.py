@@ -9,7 +9,7 @@ from typing import Any
 GROUPS = ("executors", "harnesses", "engines", "exporters", "interceptors")
 
 
-class Plugins:
+class InstalledPlugins:
     """The installed plugins; evalmake's own come by the same door."""
 
     def __init__(self) -> None:

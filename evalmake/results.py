@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from evalmake.language.diagnostic import Diagnostic, Severity, problem
+from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory
 from evalmake.project.axes import Gate
@@ -31,7 +31,7 @@ class JudgedGate:
         """What to tell when it is not met, or cannot be judged."""
         about = f"eval {self.eval}" + (f", {self.gate.when}" if self.gate.when else "")
         unmet = self.result.met is False
-        return problem(
+        return make_diagnostic(
             "gate-not-met" if unmet else "gate-unjudged",
             f"{self.result.address}: {self.result.message}",
             self.gate.span,

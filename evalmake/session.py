@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from evalmake import __version__
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import Diagnostic, Diagnostics, fail
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.language.source import Span
 from evalmake.planner.graph import Graph, Node
@@ -19,7 +19,7 @@ from evalmake.planner.plan import Plan, check_saved, report_identity, to_json
 from evalmake.planner.staleness import ActionHistory
 from evalmake.preflight.graph_checks import check_detached, has_its_python
 from evalmake.project.command_words import Words
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.results import JudgedGate, collect_results, make_item_reader
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.journal import Journal
@@ -147,9 +147,9 @@ def _read_plan(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise fail("bad-plan", f"cannot read the plan {path}: {error.strerror}") from None
+        raise make_error("bad-plan", f"cannot read the plan {path}: {error.strerror}") from None
     except ValueError:
-        raise fail("bad-plan", f"{path} is not JSON") from None
+        raise make_error("bad-plan", f"{path} is not JSON") from None
 
 
 def _run(
@@ -205,13 +205,13 @@ def _run(
     return frozenset(report.succeeded)
 
 
-def _installed(workspace: Workspace, nodes: Collection[Node]) -> list[Declared]:
+def _installed(workspace: Workspace, nodes: Collection[Node]) -> list[Declaration]:
     """The benchmarks and deployments of `nodes`: what may name packages."""
     benchmarks = {n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}
     return [*benchmarks.values(), *_servers(workspace, nodes)]
 
 
-def _servers(workspace: Workspace, nodes: Iterable[Node]) -> list[Declared]:
+def _servers(workspace: Workspace, nodes: Iterable[Node]) -> list[Declaration]:
     names = dict.fromkeys(name for node in nodes for name in node.services)
     return [workspace.project.deployments[name] for name in names]
 
@@ -330,10 +330,13 @@ def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Sto
     try:
         exporter().export(results, path)
     except NotImplementedError as error:
-        outcome.problems += fail("not-available", f"report {name}: {error}", report.declared.span).diagnostics
+        outcome.problems += make_error("not-available", f"report {name}: {error}", report.declared.span).diagnostics
     except OSError as error:
         span = report.declared.fields.spans["path",].value
-        outcome.problems += fail("report-failed", f"{block.path} cannot be written: {error.strerror}", span).diagnostics
+        error_ = make_error("report-failed", f"{block.path} cannot be written: {error.strerror}", span)
+        outcome.problems += error_.diagnostics
+            "report-failed", f"{block.path} cannot be written: {error.strerror}", span
+        ).diagnostics
     else:
         identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
         if not results.missing:

@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evalmake.language.diagnostic import Diagnostics, fail
+from evalmake.language.diagnostic import Diagnostics, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.language.source import Source
 from evalmake.planner.graph import Graph, GraphBuilder, Node, ReportNode, build_graph
 from evalmake.planner.plan import Plan, make_plan, report_identity
 from evalmake.planner.staleness import ActionHistory, Reason
-from evalmake.plugins import Plugins
+from evalmake.plugins import InstalledPlugins
 from evalmake.preflight.graph_checks import check
 from evalmake.project.command_words import Word, Words
-from evalmake.project.declarations import Declared
-from evalmake.project.loader import load
-from evalmake.project.matrix import Evaluation, expand
-from evalmake.project.overrides import blamed
-from evalmake.project.pinned_inputs import Input, inputs_of
+from evalmake.project.declarations import Declaration
+from evalmake.project.loader import load_project
+from evalmake.project.matrix import Evaluation, expand_matrix
+from evalmake.project.overrides import mention_overrides
+from evalmake.project.pinned_inputs import UnpinnedInput, unpinned_inputs_of
 from evalmake.project.project import Project
-from evalmake.project.targets import Selection, report_cells, select
+from evalmake.project.targets import Selection, cells_of_report, select_targets
 from evalmake.results import JudgedGate, address_without_seed, judge_gates
 from evalmake.run.environments.environments import Environments
 from evalmake.scoring.result_set import GateResult
@@ -80,7 +80,7 @@ class Workspace:
     """A loaded Evalfile with its cells, and where its state lies."""
 
     project: Project
-    plugins: Plugins
+    plugins: InstalledPlugins
     cells: dict[str, list[Evaluation]]
     root: Path
     store_folder: Path
@@ -96,10 +96,10 @@ class Workspace:
     ) -> Workspace:
         """Load and expand; EvalmakeError with what is wrong. Without `locked`, as it is written."""
         root = file.absolute().parent / ".evalmake"
-        plugins = Plugins()
-        with blamed(overrides):
-            project = load(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked)
-            cells = expand(project)
+        plugins = InstalledPlugins()
+        with mention_overrides(overrides):
+            project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked)
+            cells = expand_matrix(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
         return cls(project, plugins, cells, root, folder, written is not None)
@@ -143,12 +143,12 @@ class Workspace:
 
     def graph(self, words: Sequence[Word]) -> Graph:
         """The graph of what `words` name."""
-        return self.graph_of(select(self.project, self.cells, words))
+        return self.graph_of(select_targets(self.project, self.cells, words))
 
     def graph_of(self, chosen: Selection) -> Graph:
         """The graph of a selection; a report by itself brings what it tells of."""
         told = {
-            name: (report, report_cells(self.project, self.cells, report)) for name, report in chosen.reports.items()
+            name: (report, cells_of_report(self.project, self.cells, report)) for name, report in chosen.reports.items()
         }
         wanted = dict(chosen.evaluations)
         for _, cells in told.values():
@@ -160,7 +160,7 @@ class Workspace:
         check(self.project, graph, self.plugins)
         return graph
 
-    def unpinned(self, graph: Graph) -> list[Input]:
+    def unpinned(self, graph: Graph) -> list[UnpinnedInput]:
         """What a graph rests on that could be pinned, and is not."""
         used = [self.project.deployments[name] for name in graph.services]
         used += [node.evaluation.benchmark for node in graph.nodes.values()]
@@ -168,7 +168,7 @@ class Workspace:
         found = {
             each.text: each
             for declared in {id(one): one for one in used}.values()
-            for each in inputs_of(declared)
+            for each in unpinned_inputs_of(declared)
             if each.resolvable and each.text not in self.project.lock.pins
         }
         return list(found.values())
@@ -258,21 +258,21 @@ class Workspace:
             return _Others(frozenset((*asked, *servers)))
         return {cell.name for group in self.cells.values() for cell in group} - set(asked)
 
-    def report_path(self, report: Declared) -> Path:
+    def report_path(self, report: Declaration) -> Path:
         """Where a report is written: relative to the Evalfile."""
         return self.project.folder / str(report.block.path)
 
-    def report_key(self, report: Declared) -> str:
+    def report_key(self, report: Declaration) -> str:
         """What the store calls a report: its file and name."""
         return f"{self.project.path.name}:{report.name}"
 
-    def _baselines(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
+    def _baselines(self, told: dict[str, tuple[Declaration, list[Evaluation]]]) -> None:
         """The row that a report compares with is one of its rows; an override may take it out."""
         for name, (report, cells) in told.items():
             wanted, rows = report.block.compare, report.block.rows
             names = {c.eval if rows == "eval" else getattr(c, rows).name for c in cells} if wanted else ()
             if wanted and wanted not in names and not self.project.overrides:
-                raise fail(
+                raise make_error(
                     "unknown-word",
                     f"`compare` cannot be `{wanted}`: the report has no such row",
                     report.fields.spans["compare",].value,
@@ -280,14 +280,14 @@ class Workspace:
                     notes=[f"its rows are {', '.join(sorted(names))}" if names else "it has no rows"],
                 )
 
-    def _no_clash(self, told: dict[str, tuple[Declared, list[Evaluation]]]) -> None:
-        seen: dict[Path, Declared] = {}
+    def _no_clash(self, told: dict[str, tuple[Declaration, list[Evaluation]]]) -> None:
+        seen: dict[Path, Declaration] = {}
         evalfiles = {file.path for file in self.project.files.files}
-        inputs = {Path(path).absolute() for path in self.project.world.hashes.seen} | evalfiles
+        inputs = {Path(path).absolute() for path in self.project.external.hashes.seen} | evalfiles
         for report in self.project.reports.values():
             path = self.report_path(report)
             if Path(os.path.abspath(path)) in inputs:
-                raise fail(
+                raise make_error(
                     "same-path",
                     f"{report.block.path} is an input",
                     report.fields.spans["path",].value,
@@ -297,7 +297,7 @@ class Workspace:
                 )
             if path in seen:
                 first = seen[path]
-                raise fail(
+                raise make_error(
                     "same-path",
                     f"two reports write {report.block.path}",
                     report.fields.spans["path",].value,

@@ -17,7 +17,7 @@ TOO_LONG = (f'TEXT = "{"x" * 300_000}"\n', "TEXT = 'x'\n")  # the page only spea
 
 
 def codes_in(path: Path) -> Iterator[str]:
-    """The codes that a source file gives to `error`, `fail` or `problem`."""
+    """The codes that a source file gives to `error`, `make_error` or `make_diagnostic`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if not isinstance(node, ast.Call) or not node.args:
             continue
@@ -27,7 +27,7 @@ def codes_in(path: Path) -> Iterator[str]:
         for branch in branches:
             code = getattr(branch, "value", None)
             plain = isinstance(code, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", code)
-            if plain and len(node.args) > 1 and name in ("error", "fail", "problem"):
+            if plain and len(node.args) > 1 and name in ("error", "make_error", "make_diagnostic"):
                 yield code
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from evalmake.api.declarations import Eval
 from evalmake.api.evalfile_writer import write
-from evalmake.plugins import Plugins
-from evalmake.project.catalog import entries, harnesses
+from evalmake.plugins import InstalledPlugins
+from evalmake.project.catalog import harness_names, read_entries
 from evalmake.run.secrets import KEYRING_SERVICE
 from evalmake.workspace import Workspace
 from tests.support.repository import ROOT
@@ -106,7 +106,7 @@ def test_python_for_users_of_nemo_is_valid(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("evalmake.api.evaluate", lambda **keys: given.update(keys))
     exec(PYTHON["nemo"], {})
     assert given.pop("workspace") == "results"
-    written = write(Eval(**given), tmp_path, Plugins())
+    written = write(Eval(**given), tmp_path, InstalledPlugins())
     workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
     assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
     assert set(PYTHON) == {"quickstart", "nemo"}
@@ -171,7 +171,7 @@ def test_the_public_benchmarks_of_the_readme_plan(tmp_path: Path) -> None:
     """The example with the catalog loads, plans and is its own formatting."""
     example = re.findall(r"## Public benchmarks\n.*?```\n(.*?)```", TEXT, re.S)[0]
     (tmp_path / "Evalfile").write_text(example)
-    assert f"{len(entries())} benchmarks of {len(harnesses())} harnesses" in TEXT
+    assert f"{len(read_entries())} benchmarks of {len(harness_names())} harnesses" in TEXT
     assert "+ public/{simple-evals.mgsm,gpqa}   never run" in _run("evalmake -n", tmp_path)
     assert _run("evalmake fmt --check", tmp_path) == ""
 

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from evalmake.api.declarations import Declaration, Eval
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, fail
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.formatter import format_source
 from evalmake.language.parser import parse, parse_override
 from evalmake.language.source import Source, Span
-from evalmake.language.values import NAME, Digest, Duration, Files, SecretRef, Size, Symbol, show
-from evalmake.project.includes import glob_like
-from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
-from evalmake.project.validation import complaints
+from evalmake.language.values import NAME, Digest, Duration, Files, SecretRef, Size, Symbol, format_value
+from evalmake.project.includes import is_glob
+from evalmake.project.plugin_registry import PluginRegistry
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Block
+from evalmake.project.validation import value_errors
 from evalmake.workspace import COMMANDS
 
 CALL = "evaluate(...)"
@@ -71,7 +72,7 @@ class Written:
         return ""
 
 
-def write(evaluation: Eval, folder: Path, plugins: Plugins) -> Written:
+def write(evaluation: Eval, folder: Path, plugins: PluginRegistry) -> Written:
     """The Evalfile that, lying in `folder`, declares this one evaluation and what it needs."""
     writer = _Writer(plugins, Path(os.path.abspath(folder)))
     writer.declare(evaluation, "")
@@ -99,7 +100,7 @@ class _Place:
         """What the schema says against a value in this place."""
         for step in reversed(self.path):
             value = (value,) if isinstance(step, int) else {step: value}
-        return complaints(self.block, self.key, value) if self.block else set()
+        return value_errors(self.block, self.key, value) if self.block else set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +111,14 @@ class _Call:
     path: str
 
     def __str__(self) -> str:
-        return f"{self.function}({show(self.path)})"
+        return f"{self.function}({format_value(self.path)})"
 
 
 @dataclass(slots=True)
 class _Writer:
     """Writes each declaration once, what it needs before it."""
 
-    plugins: Plugins
+    plugins: PluginRegistry
     folder: Path
     blocks: list[str] = field(default_factory=list)
     arguments: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -140,16 +141,16 @@ class _Writer:
             asked = [value] if isinstance(value, str) else list(_items(value, whole))
             return "\n".join(f"require {text}" for text in asked)
         if not NAME.fullmatch(key) or key in _NO_KEYS:
-            raise fail("unknown-key", f"`{whole}`: {_a(declared.kind)} has no key `{key}`")
+            raise make_error("unknown-key", f"`{whole}`: {_a(declared.kind)} has no key `{key}`")
         place = _Place(whole, self._block(declared, key), key)
-        return f"{key} = {show(self._meant(value, place))}"
+        return f"{key} = {format_value(self._meant(value, place))}"
 
     def _block(self, declared: Declaration, key: str) -> type[Block] | None:
         """Whose key it is: the kind's own, or that of the plugin it chose."""
         own = KINDS[declared.kind]
-        if key in own.model_fields or declared.kind not in PLUGGED:
+        if key in own.model_fields or declared.kind not in PLUGIN_KINDS:
             return own if key in own.model_fields else None
-        chooser, group, _ = PLUGGED[declared.kind]
+        chooser, group, _ = PLUGIN_KINDS[declared.kind]
         try:
             settings: type[Block] = self.plugins.get(group, str(declared.keys.get(chooser))).Settings
         except KeyError:
@@ -176,7 +177,7 @@ class _Writer:
             case list() | tuple():
                 return [self._meant(item, place.below(i)) for i, item in enumerate(value)]
         said = f"{value}" if isinstance(value, Real) else f"of type {type(value).__name__}"
-        raise fail("wrong-type", f"`{place.argument}` is {said}, which an Evalfile cannot say")
+        raise make_error("wrong-type", f"`{place.argument}` is {said}, which an Evalfile cannot say")
 
     def _text(self, text: str, place: _Place) -> object:
         """What a text means is what its place takes."""
@@ -186,7 +187,7 @@ class _Writer:
             if not place.refuses(stand_in):
                 return meant
         if not place.refuses(SecretRef("")):  # the text may be the secret itself: it is not shown
-            raise fail(
+            raise make_error(
                 "secret-place",
                 f"`{place.argument}` takes a secret, and this is a text",
                 help=['name it: `evalmake.secret("NAME")` takes it from the environment or the keyring'],
@@ -207,7 +208,7 @@ class _Writer:
         """Relative to the Evalfile where it lies beside or below it, else absolute."""
         absolute = os.path.abspath(path)
         inside = Path(absolute).is_relative_to(self.folder)
-        several = glob_like(path) and not os.path.exists(path)
+        several = is_glob(path) and not os.path.exists(path)
         shown = os.path.relpath(absolute, self.folder) if inside else absolute
         return _Call("glob" if several else "file", shown)
 
@@ -250,13 +251,13 @@ def _key(statement: tree.Statement) -> str:
 def _word(key: object, place: _Place) -> str:
     if isinstance(key, str) and key.isprintable() and '"' not in key and not key.endswith("\\"):
         return key
-    raise fail("wrong-type", f"`{place.argument}` has the key {key!r}, which an Evalfile cannot say")
+    raise make_error("wrong-type", f"`{place.argument}` has the key {key!r}, which an Evalfile cannot say")
 
 
 def _items(value: object, argument: str) -> Sequence[object]:
     if isinstance(value, list | tuple):
         return value
-    raise fail("wrong-type", f'`{argument}` takes texts, as "accuracy >= 80%"')
+    raise make_error("wrong-type", f'`{argument}` takes texts, as "accuracy >= 80%"')
 
 
 def _a(kind: str) -> str:

@@ -12,8 +12,8 @@ from evalmake.api.build import Progress, failures, results_of, run
 from evalmake.api.declarations import Map
 from evalmake.api.errors import readably
 from evalmake.api.results import Results
-from evalmake.language.diagnostic import EvalmakeError, fail
-from evalmake.language.values import show
+from evalmake.language.diagnostic import EvalmakeError, make_error
+from evalmake.language.values import format_value
 from evalmake.planner.staleness import Reason
 from evalmake.project.command_words import Words
 from evalmake.terminal.declarations import targets as listing
@@ -63,13 +63,14 @@ class Plan:
 def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -> Project:
     """An Evalfile, its UPPER_CASE variables overridden; a text is what would be typed after NAME=."""
     words = tuple(
-        f"{name}={value if isinstance(value, str) else show(value)}" for name, value in (overrides or {}).items()
+        f"{name}={value if isinstance(value, str) else format_value(value)}"
+        for name, value in (overrides or {}).items()
     )
     file = Path(path).absolute()
     with readably():
         typed = Words.of(words)
         if typed.targets:
-            raise fail("unknown-variable", f"no variable is named `{typed.targets[0].text}`")
+            raise make_error("unknown-variable", f"no variable is named `{typed.targets[0].text}`")
         workspace = Workspace.open(file, typed.overrides)
         project = workspace.project
         return Project(

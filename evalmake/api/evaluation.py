@@ -14,7 +14,7 @@ from evalmake.api.errors import readably
 from evalmake.api.evalfile_writer import write
 from evalmake.api.results import Result, output
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
-from evalmake.plugins import Plugins
+from evalmake.plugins import InstalledPlugins
 from evalmake.project.command_words import Words
 from evalmake.session import BuildOutcome
 from evalmake.workspace import Request
@@ -65,7 +65,7 @@ def evaluate(
     )
     folder = Path(workspace)
     with readably():
-        written = write(evaluation, folder, Plugins())
+        written = write(evaluation, folder, InstalledPlugins())
     request = Request(folder / "Evalfile", Words(), always=always, written=written.source)
     with readably(written.told):
         outcome = run(request, progress)

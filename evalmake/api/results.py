@@ -10,7 +10,7 @@ from typing import Any
 
 from evalmake.api.errors import readably
 from evalmake.api.html_table import table
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
 from evalmake.results import SAMPLES
 from evalmake.scoring.result_set import GateResult, Scalar, SeedAverage, average_seeds
@@ -62,7 +62,7 @@ class Result:
         value = self.scores[self.metric].value
         if value is None:
             with readably():
-                raise fail("evaluation-failed", f"{self.name}: `{self.metric}` has no value")
+                raise make_error("evaluation-failed", f"{self.name}: `{self.metric}` has no value")
         return value
 
     @property
@@ -176,7 +176,7 @@ def output(store: Store, attempt: ActionResult | None, name: str) -> bytes | Non
         return None
     data = store.blob(digests[name])
     if data is None:
-        raise fail("store-damaged", f"the store at {store.folder} is damaged: {name} is not whole")
+        raise make_error("store-damaged", f"the store at {store.folder} is damaged: {name} is not whole")
     return data
 
 

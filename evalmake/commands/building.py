@@ -110,10 +110,10 @@ def _remember(outcome: BuildOutcome, argv: Sequence[str], began: int) -> None:
         return
     if any(model.block.max_age for model in project.models.values()):
         return  # tomorrow's verdict may differ without a change
-    files = {str(path) for path in project.world.hashes.seen}
+    files = {str(path) for path in project.external.hashes.seen}
     files |= {str(file.path) for file in project.files.files}
     files |= project.files.absent | {str(workspace.report_path(r)) for r in project.reports.values()}
-    for root, pattern in project.world.globs | project.files.globs:
+    for root, pattern in project.external.globs | project.files.globs:
         deep = "/" in pattern or "**" in pattern
         inner = Path(root).rglob("*") if deep else ()
         files |= {str(p) for p in inner if p.is_dir() and not p.is_relative_to(workspace.root)}
@@ -127,4 +127,4 @@ def _remember(outcome: BuildOutcome, argv: Sequence[str], began: int) -> None:
         files |= kept.large_files(node.action.digest for node in outcome.plan.graph.nodes.values())
     store = str(workspace.store_folder / "cache.db")
     text = nothing_to_do(outcome)
-    fastpath.remember(argv, outcome.status, text, files, store, project.world.asked | variables, began)
+    fastpath.remember(argv, outcome.status, text, files, store, project.external.variables_read | variables, began)

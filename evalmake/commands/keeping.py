@@ -9,7 +9,7 @@ import click
 
 from evalmake import fastpath
 from evalmake.commands.request import locate
-from evalmake.language.diagnostic import Diagnostics, fail
+from evalmake.language.diagnostic import Diagnostics, make_error
 from evalmake.project.command_words import Words
 from evalmake.terminal import declarations
 from evalmake.workspace import Workspace
@@ -23,11 +23,11 @@ def accept_command(file: Path | None, directory: Path | None, target: str, becau
         plan = workspace.make_plan(graph, store)
         stale = [d for d in plan.decisions.values() if d.stale]
         if not stale:
-            raise fail("nothing-to-accept", f"{target} is up to date")
+            raise make_error("nothing-to-accept", f"{target} is up to date")
         olds = {d.name: declarations.previous(store, d.name) for d in stale}
         lost = [name for name, head in olds.items() if head is None]
         if lost:
-            raise fail("nothing-to-accept", f"{lost[0]} has no earlier result that could count")
+            raise make_error("nothing-to-accept", f"{lost[0]} has no earlier result that could count")
         for decision in stale:
             old = olds[decision.name]
             assert old is not None

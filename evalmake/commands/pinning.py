@@ -14,16 +14,16 @@ import click
 
 from evalmake.commands.local_images import local_image
 from evalmake.commands.request import locate
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, fail, problem
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic, make_error
 from evalmake.pins.lock import Pin
 from evalmake.project.command_words import Word, Words
-from evalmake.project.pinned_inputs import Input, inputs
+from evalmake.project.pinned_inputs import UnpinnedInput, find_unpinned_inputs
 from evalmake.run.events import Emit
 from evalmake.terminal.pins import Change, as_json_lines, as_text
 from evalmake.workspace import Workspace
 
 if TYPE_CHECKING:
-    from evalmake.pins.registry_client import Registry
+    from evalmake.pins.registry_client import RegistryClient
 
 
 def pin_command(
@@ -40,7 +40,7 @@ def pin_command(
     asked = Words.of(words, "pin")
     workspace = Workspace.open(locate(file), asked.overrides, locked=False)
     lock = workspace.project.lock
-    known = {each.text: each for each in inputs(workspace.project) if each.resolvable}
+    known = {each.text: each for each in find_unpinned_inputs(workspace.project) if each.resolvable}
     chosen = _chosen(known, asked.targets)
     changes: list[Change] = []
     if not check and not words:
@@ -56,14 +56,14 @@ def pin_command(
     return int(check and any(change.counts for change in changes))
 
 
-def _chosen(known: dict[str, Input], names: Sequence[Word]) -> list[Input]:
+def _chosen(known: dict[str, UnpinnedInput], names: Sequence[Word]) -> list[UnpinnedInput]:
     """The inputs that the words of the command line mean: all, without any."""
-    found: dict[str, Input] = {} if names else known
+    found: dict[str, UnpinnedInput] = {} if names else known
     for name in names:
         meant = {text: each for text, each in known.items() if _matches(each, name.text)}
         if not meant:
             written = ", ".join(each.written for each in known.values())
-            raise fail(
+            raise make_error(
                 "unknown-name",
                 f"nothing that can be pinned is like `{name.text}`",
                 name.span,
@@ -73,7 +73,7 @@ def _chosen(known: dict[str, Input], names: Sequence[Word]) -> list[Input]:
     return list(found.values())
 
 
-def _matches(each: Input, name: str) -> bool:
+def _matches(each: UnpinnedInput, name: str) -> bool:
     """Whether an input holds this text, or is like this pattern."""
     return name in each.written or fnmatchcase(each.written, name)
 
@@ -85,14 +85,14 @@ def _unused(workspace: Workspace, known: Iterable[str]) -> list[str]:
 
 
 def _resolve(
-    workspace: Workspace, chosen: Sequence[Input], update: bool, check: bool, changes: list[Change]
+    workspace: Workspace, chosen: Sequence[UnpinnedInput], update: bool, check: bool, changes: list[Change]
 ) -> list[Diagnostic]:
     """Add what happens to each input to `changes`, and to the lock; what could not be resolved."""
-    from evalmake.pins.registry_client import Registry, Unresolved
+    from evalmake.pins.registry_client import RegistryClient, UnresolvedName
     from evalmake.terminal.progress import progress
 
     pins, problems = workspace.project.lock.pins, []
-    with closing(progress(False, False)) as emit, closing(Registry()) as registry:
+    with closing(progress(False, False)) as emit, closing(RegistryClient()) as registry:
         resolver = _Resolver(workspace, registry, emit)
         for each in chosen:
             before = pins.get(each.text)
@@ -104,9 +104,9 @@ def _resolve(
                 continue
             try:
                 now = resolver.pin(each, anew=update)
-            except Unresolved as error:
+            except UnresolvedName as error:
                 why = f"{each.title} cannot be resolved: {error}"
-                problems.append(problem("pin-failed", why, each.span, about=each.about, help=error.help))
+                problems.append(make_diagnostic("pin-failed", why, each.span, about=each.about, help=error.help))
             except EvalmakeError as error:
                 problems += error.diagnostics
             else:
@@ -115,7 +115,7 @@ def _resolve(
     return problems
 
 
-def _compared(each: Input, before: Pin | None, now: Pin) -> Change:
+def _compared(each: UnpinnedInput, before: Pin | None, now: Pin) -> Change:
     """What became of a pin; one that means the same keeps its date."""
     if before is None:
         return Change("pinned", each.written, None, now)
@@ -129,23 +129,23 @@ class _Resolver:
     """Asks registries, the hub, the installer and, for what no registry has, a local engine."""
 
     workspace: Workspace
-    registry: Registry
+    registry: RegistryClient
     emit: Emit
 
-    def pin(self, each: Input, anew: bool) -> Pin:
+    def pin(self, each: UnpinnedInput, anew: bool) -> Pin:
         """What an input means now; packages that were resolved here before only where `anew`."""
         today = datetime.now(UTC).date().isoformat()
         if each.sort == "image":
             return self._image(each.text, today)
         if each.sort == "packages":
             return Pin(today, packages=self._packages(each, anew))
-        from evalmake.pins.hub_client import commit
+        from evalmake.pins.hub_client import resolve_commit
 
-        return Pin(today, commit=commit(each.text, each.sort))
+        return Pin(today, commit=resolve_commit(each.text, each.sort))
 
     def _image(self, image: str, today: str) -> Pin:
         """An image's pin, which is the one that it has where its digest is the same."""
-        from evalmake.pins.registry_client import Unresolved
+        from evalmake.pins.registry_client import UnresolvedName
 
         before = self.workspace.project.lock.pins.get(image)
         try:
@@ -153,12 +153,12 @@ class _Resolver:
             if before is not None and before.digest == digest:
                 return before
             return Pin(today, digest, platforms=self.registry.platforms(image, digest))
-        except Unresolved:
+        except UnresolvedName:
             if id := local_image(self.workspace.project, image):
                 return Pin(today, id, local=True)
             raise
 
-    def _packages(self, each: Input, anew: bool) -> tuple[str, ...]:
+    def _packages(self, each: UnpinnedInput, anew: bool) -> tuple[str, ...]:
         environments = self.workspace.environments()
         if anew:
             return environments.resolve_again(each.declared, self.emit)

@@ -9,8 +9,16 @@ from pathlib import Path
 
 import click
 
-from evalmake.language.diagnostic import EvalmakeError, closest, fail
-from evalmake.project.catalog import REQUIRES, Entry, declaration, entries, harnesses, meant_harness, plain
+from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
+from evalmake.project.catalog import (
+    REQUIRES,
+    Entry,
+    closest_harness,
+    format_declaration,
+    harness_names,
+    read_entries,
+    spell_name,
+)
 
 
 def catalog_command(
@@ -31,14 +39,14 @@ def catalog_command(
         return 0
     if len(words) > 1:
         raise click.UsageError("`catalog` takes one pattern, or `show NAME`")
-    endpoints = sorted({entry.endpoint for entry in entries().values()})
-    _among("harness", harness, harnesses(), meant_harness)
+    endpoints = sorted({entry.endpoint for entry in read_entries().values()})
+    _among("harness", harness, harness_names(), closest_harness)
     _among("endpoint", endpoint, endpoints)
     for word in requires:
         _among("requires", word, list(REQUIRES))
     found = [
         entry
-        for entry in entries().values()
+        for entry in read_entries().values()
         if _matches(entry, words[0] if words else "")
         and harness in (None, entry.harness)
         and endpoint in (None, entry.endpoint)
@@ -59,8 +67,8 @@ def _among(
     """A flag's word must be one that there is."""
     if word is None or word in choices:
         return
-    meant = likely(word) if likely else closest(word, choices)
-    raise fail(
+    meant = likely(word) if likely else closest_name(word, choices)
+    raise make_error(
         "unknown-word",
         f"`--{flag}` cannot be `{word}`",
         notes=[f"it is one of {', '.join(choices)}"],
@@ -70,22 +78,22 @@ def _among(
 
 def _matches(entry: Entry, pattern: str) -> bool:
     """Whether a name is like a pattern with `*`, or holds the text that is none."""
-    pattern = plain(pattern)
+    pattern = spell_name(pattern)
     return fnmatchcase(entry.name, pattern) if set(pattern) & set("*?[") else pattern in entry.name
 
 
 def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
-    alike = [name for name in entries() if _matches(entries()[name], pattern)] if filtered else []
+    alike = [name for name in read_entries() if _matches(read_entries()[name], pattern)] if filtered else []
     if alike:
         like, word = ("", "") if pattern == "*" else (f" like `{pattern}`", f" {pattern}")
-        return fail(
+        return make_error(
             "unknown-name",
             f"no benchmark of the catalog{like} is what the flags ask for",
             help=[f"`evalmake catalog{word}` shows the {len(alike)} that are not"],
         )
-    tails = [name.partition(".")[2] for name in entries()]
-    meant = closest(plain(pattern), entries()) or closest(plain(pattern), tails)
-    return fail(
+    tails = [name.partition(".")[2] for name in read_entries()]
+    meant = closest_name(spell_name(pattern), read_entries()) or closest_name(spell_name(pattern), tails)
+    return make_error(
         "unknown-name",
         f"no benchmark of the catalog is like `{pattern}`",
         help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
@@ -93,17 +101,17 @@ def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
 
 
 def _named(name: str) -> Entry:
-    found = entries().get(plain(name))
+    found = read_entries().get(spell_name(name))
     if found is None:
-        raise fail("unknown-name", f"the catalog has no benchmark `{name}`", help=[_likely(name)])
+        raise make_error("unknown-name", f"the catalog has no benchmark `{name}`", help=[_likely(name)])
     return found
 
 
 def _likely(name: str) -> str:
     """What was meant by a name that is none: one of that ending, all that hold it, or the closest."""
-    ending = [each for each in entries() if each.partition(".")[2] == plain(name)]
-    holding = [each for each in entries() if plain(name) in each]
-    meant = ending or [each for each in [closest(plain(name), entries())] if each]
+    ending = [each for each in read_entries() if each.partition(".")[2] == spell_name(name)]
+    holding = [each for each in read_entries() if spell_name(name) in each]
+    meant = ending or [each for each in [closest_name(spell_name(name), read_entries())] if each]
     if len(holding) > 1 and not ending:
         return f"`evalmake catalog {name}` lists the {len(holding)} that have this in their names"
     if meant:
@@ -133,5 +141,5 @@ def _shown(entry: Entry) -> str:
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
     lines += [f"it is declared by: {entry.include}"]
     said = [f"# {line}" for line in lines if line]
-    said += declaration(f"benchmark {entry.name}", entry.keys)
+    said += format_declaration(f"benchmark {entry.name}", entry.keys)
     return format_source(Source(entry.name, "\n".join(said)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.project.command_words import Words
 from evalmake.workspace import Request, Workspace, find_evalfile
 
@@ -38,7 +38,7 @@ def locate(file: Path | None) -> Path:
         return file
     found = find_evalfile(Path.cwd())
     if found is None:
-        raise fail(
+        raise make_error(
             "missing-file",
             "there is no `Evalfile` here or in a folder above",
             help=["name one with -f, or begin with `evalmake init`"],

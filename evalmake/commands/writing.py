@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from evalmake.commands.request import locate
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Source
 
 
@@ -44,9 +44,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise fail("not-utf8", f"`{path}` is not UTF-8 text") from None
+        raise make_error("not-utf8", f"`{path}` is not UTF-8 text") from None
     except OSError as error:
-        raise fail("missing-file", f"cannot read `{path}`: {error.strerror}") from None
+        raise make_error("missing-file", f"cannot read `{path}`: {error.strerror}") from None
 
 
 _FIRST = """# Evaluations of our models.
@@ -89,7 +89,7 @@ def init_command(file: Path | None, directory: Path | None) -> int:
     data = path.parent / "sums.jsonl"
     for wanted in (path, data):
         if wanted.exists():
-            raise fail("exists", f"`{wanted}` exists already", help=["nothing was written"])
+            raise make_error("exists", f"`{wanted}` exists already", help=["nothing was written"])
     rows = [{"question": f"What is {a} + {b}?", "answer": a + b} for a in range(3, 13) for b in (4, 17)]
     path.write_text(_FIRST)
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict
 
-from evalmake.language.values import Digest, Duration, Files, Size, type_name
+from evalmake.language.values import Digest, Duration, Files, Size, describe_type
 from evalmake.project.schema import Block
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Duration | Size | Digest | Files):
-        raise ValueError(f"a server takes no {type_name(value).removeprefix('a ')} as it stands")
+        raise ValueError(f"a server takes no {describe_type(value).removeprefix('a ')} as it stands")
     if isinstance(value, dict | tuple | list):
         for item in value.values() if isinstance(value, dict) else value:
             _plain(item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from evalmake.plugin_api.engine import ServerCommand
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block
 
 
@@ -19,7 +19,7 @@ class CommandEngine:
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The shell text; `port` fixes the port, else the server writes `port` once it listens."""
         block = deployment.block
         env = {"EVALMAKE_PORT": str(block.port)} if block.port else {}

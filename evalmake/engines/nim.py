@@ -11,7 +11,7 @@ from evalmake.engines.weights import check_weights, scheme, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Mount
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Count
 
 _START = ("/opt/nvidia/nvidia_entrypoint.sh", "/opt/nim/start_server.sh")
@@ -39,7 +39,7 @@ class NimEngine:
     needs: ClassVar[str] = ""
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It is an image, which has a model of its own unless weights are named."""
         block, about = deployment.block, f"deployment {deployment.name}"
         if not block.image:
@@ -53,7 +53,7 @@ class NimEngine:
         if block.weights:
             check_weights(deployment, found, ("hf",), revisions=False)
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The image's own start, the model under its deployment's name; what it fetches is kept."""
         block = deployment.block
         env = {"NIM_SERVER_PORT": "{port}", "NIM_SERVED_MODEL_NAME": deployment.name}

@@ -9,7 +9,7 @@ from evalmake.engines.arguments import Arguments, Host, Named, Port, Weighed, fl
 from evalmake.engines.weights import check_weights, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Count
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
@@ -53,11 +53,11 @@ class RayEngine:
     needs: ClassVar[str] = ""
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It takes files only."""
         check_weights(deployment, found, ())
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The checkpoint under its deployment's name, on all the GPUs that its arguments come to."""
         block, weights = deployment.block, weights_of(deployment)
         gpus = prod(block.args.get(name) or 1 for name in _SPLIT)

@@ -9,7 +9,7 @@ from evalmake.engines.weights import check_weights, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
 _SPREAD = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --dist-init-addr "$EVALMAKE_HEAD:20000"'
@@ -49,11 +49,11 @@ class SglangEngine:
     program: ClassVar[Program] = Program("sglang", "sglang[all]==0.5.3", command="sglang")
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It takes files or a model of the hub."""
         check_weights(deployment, found, ("hf",))
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under its deployment's name."""
         block, weights = deployment.block, weights_of(deployment)
         return ServerCommand(

@@ -9,7 +9,7 @@ from evalmake.engines.weights import check_weights, hub, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Natural, Texts
 
 
@@ -44,11 +44,11 @@ class TransformersEngine:
     )
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It takes files or a model of the hub."""
         check_weights(deployment, found, ("hf",))
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under the name that it was started with, as this server takes no other.
 
         It looks into the hub's cache whatever it serves, and fails where there is none.

@@ -9,7 +9,7 @@ from evalmake.engines.weights import check_weights, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Count, Real, Texts
 
 # It starts its workers by MPI, which otherwise refuses root, whom containers run as.
@@ -47,11 +47,11 @@ class TrtllmEngine:
     program: ClassVar[Program] = Program("tensorrt_llm", "tensorrt-llm==1.0.0", command="trtllm-serve")
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It takes files, or a model of the hub as it is there now."""
         check_weights(deployment, found, ("hf",), revisions=False)
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under the last part of its path, which is its deployment's name; any is taken."""
         block, weights = deployment.block, weights_of(deployment)
         return ServerCommand(

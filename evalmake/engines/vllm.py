@@ -9,7 +9,7 @@ from evalmake.engines.weights import check_weights, scheme, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Count, Natural, Real, Texts
 
 _SPREAD = (
@@ -53,11 +53,11 @@ class VllmEngine:
     program: ClassVar[Program] = Program("vllm", "vllm==0.11.0", command="vllm")
 
     @staticmethod
-    def check_deployment(deployment: Declared, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
         """It takes files, a model of the hub, or an object store."""
         check_weights(deployment, found, ("hf", "s3"))
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under its deployment's name; from an object store, weights are streamed."""
         block, weights = deployment.block, weights_of(deployment)
         args = dict(block.args)

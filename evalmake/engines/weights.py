@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Files
 from evalmake.plugin_api.executor import Mount
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 
 MODELS = "/models"  # in a container, the folder in which weights are
 HUB = "/hub"  # in a container, the cache of what is fetched from the hub
@@ -34,7 +34,7 @@ def scheme(weights: str | Files | None) -> str:
     return found[1] if found else ""
 
 
-def weights_of(deployment: Declared) -> Weights:
+def weights_of(deployment: Declaration) -> Weights:
     """The weights of a deployment that names some."""
     named = deployment.block.weights
     if scheme(named) == "hf":
@@ -49,7 +49,7 @@ def weights_of(deployment: Declared) -> Weights:
     return Weights(place, mounts={place: Mount(source)})
 
 
-def hub(deployment: Declared) -> tuple[dict[str, Mount], dict[str, str]]:
+def hub(deployment: Declaration) -> tuple[dict[str, Mount], dict[str, str]]:
     """This host's cache of the hub, and what names it; nothing where the deployment names its own."""
     if {"HF_HOME", "HF_HUB_CACHE"} & set(deployment.block.env):
         return {}, {}
@@ -58,7 +58,7 @@ def hub(deployment: Declared) -> tuple[dict[str, Mount], dict[str, str]]:
     return {HUB: Mount(cache, writable=True)}, {"HF_HUB_CACHE": HUB}
 
 
-def folder(deployment: Declared) -> Path:
+def folder(deployment: Declaration) -> Path:
     """Where weights that are files lie: the one file, the root of a `glob()`, or the path as written."""
     named = deployment.block.weights
     if not isinstance(named, Files):
@@ -67,7 +67,9 @@ def folder(deployment: Declared) -> Path:
     return first.path if named.single else first.path.parents[len(PurePath(first.name).parts) - 1]
 
 
-def check_weights(deployment: Declared, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True) -> None:
+def check_weights(
+    deployment: Declaration, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True
+) -> None:
     """A deployment names weights, in a way that its engine takes."""
     block, about = deployment.block, f"deployment {deployment.name}"
     if not block.weights:
@@ -109,7 +111,7 @@ def check_weights(deployment: Declared, found: Diagnostics, schemes: tuple[str, 
         )
 
 
-def _left_out(deployment: Declared) -> list[str]:
+def _left_out(deployment: Declaration) -> list[str]:
     """Files beside those that a `glob()` names: the server would see them, and nothing would know."""
     named = deployment.block.weights
     if not isinstance(named, Files) or named.single:

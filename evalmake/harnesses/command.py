@@ -29,7 +29,7 @@ from evalmake.harnesses.samples import unanswered
 from evalmake.harnesses.scores_file import from_map, read_scores
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import Block, Real
 
@@ -79,7 +79,7 @@ class CommandHarness:
         return from_map(found, metric, {})
 
     @staticmethod
-    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """Each metric's place must make sense."""
         settings, spans = benchmark.settings, benchmark.fields.spans
         assert isinstance(settings, CommandHarness.Settings)

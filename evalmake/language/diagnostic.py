@@ -69,7 +69,7 @@ class Diagnostics(list[Diagnostic]):
         about: str = "",
     ) -> None:
         """Add an error at `span`, with secondary labels `also`."""
-        self.append(problem(code, message, span, label, also=also, notes=notes, help=help, about=about))
+        self.append(make_diagnostic(code, message, span, label, also=also, notes=notes, help=help, about=about))
 
     def check(self) -> None:
         """Raise what was collected, in the order of the text, each mistake told once."""
@@ -78,7 +78,7 @@ class Diagnostics(list[Diagnostic]):
             raise EvalmakeError(sorted(reversed(once.values()), key=_order))
 
 
-def problem(
+def make_diagnostic(
     code: str,
     message: str,
     span: Span | None = None,
@@ -96,9 +96,9 @@ def problem(
     return Diagnostic(code, message, tuple(labels), tuple(notes), tuple(help), about, severity)
 
 
-def fail(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
+def make_error(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
     """An error to raise at once, of one diagnostic."""
-    return EvalmakeError([problem(code, message, span, label, **more)])  # type: ignore[arg-type]
+    return EvalmakeError([make_diagnostic(code, message, span, label, **more)])  # type: ignore[arg-type]
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int]:
@@ -106,11 +106,11 @@ def _order(diagnostic: Diagnostic) -> tuple[str, int]:
     return (span.source.name, span.start) if span else ("", -1)
 
 
-def closest(name: str, candidates: Iterable[str]) -> str | None:
+def closest_name(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that was probably meant, or none (MESSAGES: within 2 edits, 1 when short)."""
     names = sorted(set(candidates))
     reach = 1 if len(name) < 5 else 2
-    near = [(edits(name, other, reach), other) for other in names]
+    near = [(edit_distance(name, other, reach), other) for other in names]
     best = min((pair for pair in near if pair[0] <= reach), default=None)
     if best:
         return best[1]
@@ -121,7 +121,7 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
     )
 
 
-def edits(a: str, b: str, most: int = 99) -> int:
+def edit_distance(a: str, b: str, most: int = 99) -> int:
     """Damerau-Levenshtein distance (adjacent transpositions count one); `most + 1` when beyond."""
     if abs(len(a) - len(b)) > most:
         return most + 1

@@ -44,7 +44,7 @@ _WORDS = {
 
 
 @dataclass
-class At:
+class ErrorPosition:
     """The offending token, `token` its terminal or empty where no token could be made."""
 
     source: Source
@@ -54,7 +54,7 @@ class At:
     end: int
 
     @classmethod
-    def of(cls, source: Source, error: UnexpectedInput) -> At:
+    def of(cls, source: Source, error: UnexpectedInput) -> ErrorPosition:
         """Made from lark's error, its offsets kept inside the text."""
         if not isinstance(error, UnexpectedToken):
             offset = error.pos_in_stream or 0
@@ -156,7 +156,7 @@ def _extent(value: object) -> tuple[int, int]:
     return value.start, value.end  # type: ignore[attr-defined]
 
 
-def what_may_stand(at: At) -> str:
+def describe_expected_tokens(at: ErrorPosition) -> str:
     """The terminals that would have been taken, in words."""
     accepted = set(at.error.interactive_parser.accepts())  # type: ignore[no-untyped-call]
     words = []

@@ -9,11 +9,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import EvalmakeError, closest, fail
+from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
-from evalmake.language.text import dedent, glob_root, key_text
-from evalmake.language.values import Digest, Duration, File, Files, SecretRef, Size, Symbol, Template, Value, type_name
+from evalmake.language.text import dedent, split_glob, unquote
+from evalmake.language.values import (
+    Digest,
+    Duration,
+    File,
+    Files,
+    SecretRef,
+    Size,
+    Symbol,
+    Template,
+    Value,
+    describe_type,
+)
 
 _HOLE = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$", "0": "\0"}
@@ -21,12 +32,12 @@ _LONGEST_RANGE = 1_000_000
 
 
 @dataclass
-class World:
+class ExternalInputs:
     """What an Evalfile may learn of the outside, and what it has asked for."""
 
     environment: Mapping[str, str]
     hashes: FileHashes
-    asked: dict[str, str | None] = field(default_factory=dict)
+    variables_read: dict[str, str | None] = field(default_factory=dict)
     globs: set[tuple[str, str]] = field(default_factory=set)
 
 
@@ -43,9 +54,9 @@ class Binding:
 class Scope:
     """The variables of an Evalfile and its includes, evaluated when first used."""
 
-    def __init__(self, bindings: Mapping[str, Binding], world: World) -> None:
+    def __init__(self, bindings: Mapping[str, Binding], external: ExternalInputs) -> None:
         self.bindings = bindings
-        self.world = world
+        self.external = external
         self._values: dict[tuple[str, bool], Value] = {}
         self._under_way: list[str] = []
         self.failed: set[str] = set()
@@ -54,9 +65,9 @@ class Scope:
         """The value of a variable; `declared` leaves overrides out of account."""
         binding = self.bindings.get(name)
         if binding is None:
-            meant = closest(name, self.bindings)
+            meant = closest_name(name, self.bindings)
             hint = f"did you mean `{meant}`, declared at {_place(self.bindings[meant])}?" if meant else ""
-            raise fail(
+            raise make_error(
                 "unknown-variable",
                 f"no variable is named `{name}`",
                 span,
@@ -66,7 +77,7 @@ class Scope:
             return self._values[name, declared]
         if name in self._under_way:
             ring = " -> ".join([*self._under_way[self._under_way.index(name) :], name])
-            raise fail("variable-cycle", f"the variable `{name}` depends on itself: {ring}", span)
+            raise make_error("variable-cycle", f"the variable `{name}` depends on itself: {ring}", span)
         self._under_way.append(name)
         try:
             if binding.overridden and not declared:
@@ -83,7 +94,7 @@ class Scope:
 
 
 def _place(binding: Binding) -> str:
-    return binding.source.span(binding.node.start).place
+    return binding.source.span(binding.node.start).location
 
 
 class Evaluator:
@@ -125,7 +136,7 @@ class Evaluator:
     def _inside(self, item: tree.Expr, holder: str) -> Value:
         value = self(item)
         if isinstance(value, SecretRef):
-            raise fail(
+            raise make_error(
                 "secret-place",
                 f"a secret cannot stand in {holder}",
                 self.span(item),
@@ -144,11 +155,11 @@ class Evaluator:
                 plain = text.replace("_", "")
                 if re.fullmatch(r"-?\d+", plain):
                     if len(plain) > 400:
-                        raise fail("bad-value", "a number of more than 400 digits", self.span(node))
+                        raise make_error("bad-value", "a number of more than 400 digits", self.span(node))
                     return int(plain)
                 value = float(plain)
                 if value in (float("inf"), float("-inf")):
-                    raise fail("bad-value", "this number is too large", self.span(node))
+                    raise make_error("bad-value", "this number is too large", self.span(node))
                 return value
             case "DURATION":
                 return Duration.parse(text)
@@ -164,7 +175,7 @@ class Evaluator:
         algorithm, _, digits = node.text.partition(":")
         wanted = 64 if algorithm == "sha256" else 32
         if len(digits) != wanted:
-            raise fail(
+            raise make_error(
                 "bad-digest",
                 f"a {algorithm} digest has {wanted} digits, this one {len(digits)}",
                 self.span(node),
@@ -174,17 +185,17 @@ class Evaluator:
     def _range(self, node: tree.Range) -> Value:
         ends = [self._literal(end) for end in (node.first, node.last)]
         if not all(isinstance(end, int) for end in ends):
-            raise fail("bad-value", "a range goes from one whole number to another", self.span(node))
+            raise make_error("bad-value", "a range goes from one whole number to another", self.span(node))
         first, last = int(str(ends[0])), int(str(ends[1]))
         if last < first:
-            raise fail(
+            raise make_error(
                 "bad-value",
                 f"the range {node.first.text}..{node.last.text} is empty",
                 self.span(node),
                 help=[f"write {last}..{first}: a range counts upwards and includes both ends"],
             )
         if last - first >= _LONGEST_RANGE:
-            raise fail(
+            raise make_error(
                 "too-many-cells",
                 f"a range of {last - first + 1} numbers is more than 1000000",
                 self.span(node),
@@ -195,9 +206,9 @@ class Evaluator:
         found: dict[str, Value] = {}
         places: dict[str, tree.Pair] = {}
         for pair in node.pairs:
-            key = key_text(pair.key.text)
+            key = unquote(pair.key.text)
             if key in found:
-                raise fail(
+                raise make_error(
                     "duplicate-key",
                     f"`{key}` is given twice in one map",
                     self.span(pair.key),
@@ -231,7 +242,7 @@ class Evaluator:
             return Symbol(name)
         if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
             known = f", or of an axis ({', '.join(sorted(self.axes))})" if self.axes else ""
-            raise fail(
+            raise make_error(
                 "bad-interpolation",
                 f"`${{{name}}}` names neither a variable nor an axis",
                 span,
@@ -240,7 +251,7 @@ class Evaluator:
         value = self.scope.variable(name, span, self.declared)
         match value:
             case SecretRef():
-                raise fail(
+                raise make_error(
                     "secret-place",
                     "a secret cannot stand in a text",
                     span,
@@ -250,7 +261,7 @@ class Evaluator:
                 return "none" if value is None else str(value).lower()
             case str() | int() | float() | Duration() | Size() | Digest():
                 return str(value)
-        raise fail("bad-interpolation", f"`{name}` is {type_name(value)} and has no text", span)
+        raise make_error("bad-interpolation", f"`{name}` is {describe_type(value)} and has no text", span)
 
     def _unescape(self, text: str, node: tree.Literal) -> str:
         if "\\" not in text:
@@ -260,7 +271,7 @@ class Evaluator:
             if match[1].startswith("u"):
                 return chr(int(match[1][1:], 16))
             if match[1] not in _ESCAPES:
-                raise fail(
+                raise make_error(
                     "bad-escape",
                     f"there is no escape `\\{match[1]}`",
                     self.span(node),
@@ -279,8 +290,8 @@ class Evaluator:
             "secret": self._secret,
         }
         if name not in functions:
-            meant = closest(name, functions)
-            raise fail(
+            meant = closest_name(name, functions)
+            raise make_error(
                 "unknown-function",
                 f"there is no function `{name}`",
                 self.span(node.name),
@@ -289,7 +300,7 @@ class Evaluator:
         arguments = [self(argument) for argument in node.arguments]
         most = 2 if name == "env" else 1
         if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
-            raise fail(
+            raise make_error(
                 "bad-call",
                 f"`{name}` takes one text{', and after it a default' if most == 2 else ''}",
                 self.span(node),
@@ -297,13 +308,13 @@ class Evaluator:
         return functions[name](node, *arguments)
 
     def _env(self, node: tree.Call, name: Value, *default: Value) -> Value:
-        value = self.scope.world.environment.get(str(name))
-        self.scope.world.asked[str(name)] = value
+        value = self.scope.external.environment.get(str(name))
+        self.scope.external.variables_read[str(name)] = value
         if value is not None:
             return value
         if default:
             return default[0]
-        raise fail(
+        raise make_error(
             "missing-env",
             f"the environment has no `{name}`",
             self.span(node),
@@ -316,26 +327,26 @@ class Evaluator:
     def _file(self, node: tree.Call, name: Value) -> Value:
         path = self._path(str(name))
         try:
-            digest = self.scope.world.hashes.of(path)
+            digest = self.scope.external.hashes.of(path)
         except OSError as error:
-            self.scope.world.hashes.seen.add(path)
+            self.scope.external.hashes.seen.add(path)
             raise self._unreadable(node, str(name), path, error) from None
         return Files((File(path.name, digest, path),), single=True)
 
     def _glob(self, node: tree.Call, pattern: Value) -> Value:
         from glob import glob
 
-        root, inner = glob_root(self._path(str(pattern)))
-        self.scope.world.globs.add((str(root), inner))
+        root, inner = split_glob(self._path(str(pattern)))
+        self.scope.external.globs.add((str(root), inner))
         names = sorted(n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file())
         if not names:
-            raise fail(
+            raise make_error(
                 "missing-file",
                 f"no file matches `{pattern}`",
                 self.span(node),
                 notes=[f"it was looked for in {root}"],
             )
-        hashes = self.scope.world.hashes
+        hashes = self.scope.external.hashes
         try:
             return Files(tuple(File(n, hashes.of(root / n), root / n) for n in names))
         except OSError as error:
@@ -347,8 +358,8 @@ class Evaluator:
     def _unreadable(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
         if isinstance(error, FileNotFoundError):
             siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-            meant = closest(path.name, siblings)
-            return fail(
+            meant = closest_name(path.name, siblings)
+            return make_error(
                 "missing-file",
                 f"there is no file `{name}`",
                 self.span(node),
@@ -356,10 +367,10 @@ class Evaluator:
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )
         if isinstance(error, IsADirectoryError):
-            return fail(
+            return make_error(
                 "missing-file",
                 f"`{name}` is a folder",
                 self.span(node),
                 help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
             )
-        return fail("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))
+        return make_error("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))

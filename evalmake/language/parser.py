@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from evalmake.language import tree
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Source
 
 if TYPE_CHECKING:
     from lark import Lark
 
-LARGEST = 16 * 1024 * 1024  # about a minute
-LONGEST = 256 * 1024  # `re` takes half a kilobyte for a character of a text
-DEEPEST = 100
+MAX_CHARACTERS = 16 * 1024 * 1024  # about a minute
+MAX_TEXT_CHARACTERS = 256 * 1024  # `re` takes half a kilobyte for a character of a text
+MAX_NESTING = 100
 _FORM = "1"  # of the pickled tree; to be raised when `tree` or the builder changes
 # Unrolled loops instead of possessive ones, which CPython 3.11.2 gets wrong (Debian 12's).
 _SCAN = re.compile(
@@ -91,8 +91,8 @@ class _Unpickler(pickle.Unpickler):
 
 def _scan(source: Source) -> tuple[tuple[int, int], ...]:
     """The comments; fails on texts that would cost too much to parse."""
-    if len(source.text) > LARGEST:
-        raise fail("too-large", "this Evalfile is longer than 16 million characters", source.span(0))
+    if len(source.text) > MAX_CHARACTERS:
+        raise make_error("too-large", "this Evalfile is longer than 16 million characters", source.span(0))
     comments = []
     depth = 0
     for match in _SCAN.finditer(source.text):
@@ -100,17 +100,17 @@ def _scan(source: Source) -> tuple[tuple[int, int], ...]:
             comments.append(match.span())
         elif match.lastgroup == "open":
             depth += 1
-            if depth > DEEPEST:
-                raise fail(
+            if depth > MAX_NESTING:
+                raise make_error(
                     "too-deep",
-                    f"brackets are nested more than {DEEPEST} deep",
+                    f"brackets are nested more than {MAX_NESTING} deep",
                     source.span(match.start()),
                     "one too many",
                 )
         elif match.lastgroup == "close":
             depth = max(depth - 1, 0)
-        elif match.end() - match.start() > LONGEST:
-            raise fail(
+        elif match.end() - match.start() > MAX_TEXT_CHARACTERS:
+            raise make_error(
                 "too-large",
                 "this text is longer than 256 thousand characters",
                 source.span(match.start()),
@@ -125,11 +125,11 @@ def _run(source: Source, text: str, start: str) -> Any:
 
     try:
         with _no_collection():
-            return tables().parse(text, start)
+            return load_parser().parse(text, start)
     except UnexpectedInput as error:
-        from evalmake.language.syntax_errors import explain
+        from evalmake.language.syntax_errors import explain_syntax_error
 
-        raise explain(source, error, tables()) from None
+        raise explain_syntax_error(source, error, load_parser()) from None
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def _version() -> str:
 
 
 @cache
-def tables() -> Lark:
+def load_parser() -> Lark:
     """The parser, from the cache of its tables where there is one."""
     from lark import Lark
 

@@ -54,7 +54,7 @@ class Span:
     end: int
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """`FILE:LINE`, as suggestions and origins print it."""
         return f"{self.source.name}:{self.source.position(self.start)[0]}"
 

@@ -9,8 +9,8 @@ from functools import cache
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, closest, problem
-from evalmake.language.error_position import CLOSERS, KINDS, At, what_may_stand
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, closest_name, make_diagnostic
+from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
 from evalmake.language.source import Source
 
 TOPS = (*KINDS, "defaults", "settings", "include")
@@ -19,9 +19,9 @@ _DECLARATION = re.compile(
 )
 
 
-def explain(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
+def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
     """What is wrong with `source`: exactly one diagnostic, the most telling that applies."""
-    at = At.of(source, error)
+    at = ErrorPosition.of(source, error)
     for mistake in (_unterminated, _recipe, _unclosed_block, _brackets):
         if found := mistake(at):
             return EvalmakeError([found])
@@ -53,13 +53,13 @@ def _codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
     return found
 
 
-def _syntax(at: At) -> Diagnostic:
+def _syntax(at: ErrorPosition) -> Diagnostic:
     ends = at.token == "_NL"
     message = "this line is not complete" if ends else f"{at.shown} was not expected here"
-    return problem("syntax", message, at.span, f"expected {what_may_stand(at)}")
+    return make_diagnostic("syntax", message, at.span, f"expected {describe_expected_tokens(at)}")
 
 
-def _unterminated(at: At) -> Diagnostic | None:
+def _unterminated(at: ErrorPosition) -> Diagnostic | None:
     quote = re.match(r"\"\"\"|'''|[\"']", at.source.text[at.start :])
     begin = at.start
     if at.token or not quote:
@@ -69,7 +69,7 @@ def _unterminated(at: At) -> Diagnostic | None:
     long = at.source.text.startswith(quote[0] * 3, begin)
     end = at.source.text.find("\n", begin)
     mark = quote[0] * 3 if long else quote[0]
-    return problem(
+    return make_diagnostic(
         "unterminated-string",
         f"this text has no closing {mark}",
         at.source.span(begin, len(at.source.text) if end < 0 else end),
@@ -78,13 +78,13 @@ def _unterminated(at: At) -> Diagnostic | None:
     )
 
 
-def _recipe(at: At) -> Diagnostic | None:
+def _recipe(at: ErrorPosition) -> Diagnostic | None:
     indented = at.line[:1] in (" ", "\t")
     above = next((line for line in reversed(at.lines_above) if line[:1] not in " \t#"), "")
     if at.open or not indented or not re.match(r"[a-z_][\w.-]*[ \t]*:", above):
         return None
     text = at.line.strip()
-    return problem(
+    return make_diagnostic(
         "alias-recipe",
         f"`{above.partition(':')[0].strip()}` is an alias, and an alias has no recipe",
         at.source.span(at.line_start + at.line.index(text), at.line_start + len(at.line.rstrip())),
@@ -93,7 +93,7 @@ def _recipe(at: At) -> Diagnostic | None:
     )
 
 
-def _unclosed_block(at: At) -> Diagnostic | None:
+def _unclosed_block(at: ErrorPosition) -> Diagnostic | None:
     blocks = [(brace, head) for brace, head in at.open if head]
     here = _DECLARATION.match(at.line.lstrip())
     top = re.match(r"[A-Z][A-Z0-9_]*[ \t]*=|[a-z_][\w.-]*[ \t]*:", at.line)
@@ -102,7 +102,7 @@ def _unclosed_block(at: At) -> Diagnostic | None:
     brace, head = blocks[0]
     opened = [(at.source.span(brace), "opened here")]
     if at.ended:
-        return problem(
+        return make_diagnostic(
             "unclosed-block",
             f"the block of `{head}` is never closed",
             at.span,
@@ -113,7 +113,7 @@ def _unclosed_block(at: At) -> Diagnostic | None:
     line = at.source.position(at.start)[0]
     start = at.line_start + len(at.line) - len(at.line.lstrip())
     text = at.line.strip().partition("{")[0].rstrip()
-    return problem(
+    return make_diagnostic(
         "unclosed-block",
         f"the block of `{head}` is never closed",
         at.source.span(start, start + len(text)),
@@ -123,11 +123,11 @@ def _unclosed_block(at: At) -> Diagnostic | None:
     )
 
 
-def _brackets(at: At) -> Diagnostic | None:
+def _brackets(at: ErrorPosition) -> Diagnostic | None:
     """A closing bracket without its like, or the end inside one."""
     mark = at.source.text[at.start : at.end]
     if mark in CLOSERS and not at.open:
-        return problem("extra-bracket", f"there is nothing here for `{mark}` to close", at.span)
+        return make_diagnostic("extra-bracket", f"there is nothing here for `{mark}` to close", at.span)
     if not at.open:
         return None
     place, _ = at.open[-1]
@@ -138,7 +138,7 @@ def _brackets(at: At) -> Diagnostic | None:
         return None
     closer = next(close for close, begin in CLOSERS.items() if begin == opener)
     label = "a statement cannot begin here" if statement else f"`{closer}` must stand before this"
-    return problem(
+    return make_diagnostic(
         "unclosed-bracket",
         f"this `{opener}` is never closed",
         at.source.span(place),
@@ -148,15 +148,15 @@ def _brackets(at: At) -> Diagnostic | None:
     )
 
 
-def _unknown_kind(at: At) -> Diagnostic | None:
+def _unknown_kind(at: ErrorPosition) -> Diagnostic | None:
     word = at.line.split()[0]
     span = at.source.span(at.line_start + at.line.index(word), None)
     if word == "defaults":
         word, span = at.word, at.span
     if at.token == "EQUAL" or re.match(r"[A-Z][A-Z0-9_]*$", word) or word in KINDS:
         return None
-    meant = closest(word.lower(), KINDS if at.word == word else TOPS)
-    return problem(
+    meant = closest_name(word.lower(), KINDS if at.word == word else TOPS)
+    return make_diagnostic(
         "unknown-kind",
         f"there is no kind `{word}`",
         at.source.span(span.start, span.start + len(word)),
@@ -164,26 +164,26 @@ def _unknown_kind(at: At) -> Diagnostic | None:
     )
 
 
-def _variable_case(at: At) -> Diagnostic | None:
+def _variable_case(at: ErrorPosition) -> Diagnostic | None:
     found = re.match(r"\s*([A-Za-z_][\w.-]*)[ \t]*=", at.line)
     if not found or at.open:
         return None
     upper = re.sub(r"[.-]|(?<=[a-z])(?=[A-Z])", "_", found[1].lstrip("_")).upper()
     value = at.line[found.end() :].partition("#")[0].strip()
-    return problem(
+    return make_diagnostic(
         "variable-case",
         f"a variable is UPPER_CASE: `{upper} = {value}`",
         at.source.span(at.line_start + found.start(1), at.line_start + found.end(1)),
     )
 
 
-def _one_assignment(at: At) -> Diagnostic | None:
+def _one_assignment(at: ErrorPosition) -> Diagnostic | None:
     found = re.search(r"[?:+!=]=|\?", at.line[max(0, at.start - at.line_start - 1) :])
     if not found:
         return None
     start = at.line_start + max(0, at.start - at.line_start - 1) + found.start()
     knob = "every UPPER_CASE name can be overridden on the command line"
-    return problem(
+    return make_diagnostic(
         "one-assignment",
         f"an Evalfile has one assignment, `=`; {knob}",
         at.source.span(start, start + len(found[0])),
@@ -191,11 +191,11 @@ def _one_assignment(at: At) -> Diagnostic | None:
     )
 
 
-def _use_equals(at: At) -> Diagnostic:
+def _use_equals(at: ErrorPosition) -> Diagnostic:
     key = at.previous.text
     if at.token == "COLON":
-        return problem("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
-    return problem(
+        return make_diagnostic("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
+    return make_diagnostic(
         "use-equals",
         f"there is no `=` after `{key}`",
         at.span,
@@ -204,7 +204,7 @@ def _use_equals(at: At) -> Diagnostic:
     )
 
 
-def _bad_name(at: At) -> Diagnostic | None:
+def _bad_name(at: ErrorPosition) -> Diagnostic | None:
     start = at.start
     if at.adjacent and at.previous.text[:1].isupper():
         start = at.previous.start
@@ -215,7 +215,7 @@ def _bad_name(at: At) -> Diagnostic | None:
     better = re.sub(r"[^a-z0-9_.-]+", "-", text.lower()).strip("-.")
     quoted = text[0] in "\"'"
     valid = re.fullmatch(r"_?[a-z][a-z0-9_]*([.-][a-z0-9_]+)*", better)
-    return problem(
+    return make_diagnostic(
         "bad-name",
         "a name is not quoted"
         if quoted
@@ -228,19 +228,19 @@ def _bad_name(at: At) -> Diagnostic | None:
     )
 
 
-def _unquoted(at: At) -> Diagnostic | None:
+def _unquoted(at: ErrorPosition) -> Diagnostic | None:
     if not at.adjacent or at.token in ("_NL", "$END"):
         return None
     rest = re.match(r"[^\s,\[\]{}()#\"']+", at.source.text[at.previous.start :])
     if not rest or "=" in rest[0] or at.source.text[at.previous.start] in "\"'":
         return None
     if re.match(r"(sha256|xxh128):", rest[0]):
-        return problem(
+        return make_diagnostic(
             "bad-digest",
             "the digits of a digest are 0 to 9 and a to f",
             at.source.span(at.previous.start, at.previous.start + len(rest[0])),
         )
-    return problem(
+    return make_diagnostic(
         "unquoted-text",
         "a text stands in quotes",
         at.source.span(at.previous.start, at.previous.start + len(rest[0])),
@@ -248,7 +248,7 @@ def _unquoted(at: At) -> Diagnostic | None:
     )
 
 
-def _unquoted_key(at: At) -> Diagnostic | None:
+def _unquoted_key(at: ErrorPosition) -> Diagnostic | None:
     """A key of a map that is more than a name: `{ X-Key = "v" }`."""
     if not at.open or at.open[-1][1] or at.source.text[at.open[-1][0]] != "{":
         return None
@@ -256,7 +256,7 @@ def _unquoted_key(at: At) -> Diagnostic | None:
     key = re.match(r"[^\s=,{}\[\]()\"'#]+(?=[ \t]*=(?!=))", at.source.text[start:])
     if not key:
         return None
-    return problem(
+    return make_diagnostic(
         "unquoted-key",
         f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
         at.source.span(start, start + len(key[0])),
@@ -265,17 +265,17 @@ def _unquoted_key(at: At) -> Diagnostic | None:
     )
 
 
-def _missing_value(at: At) -> Diagnostic:
+def _missing_value(at: ErrorPosition) -> Diagnostic:
     mark = at.previous.text
-    return problem("missing-value", f"no value follows `{mark}`", at.previous, "a value goes here")
+    return make_diagnostic("missing-value", f"no value follows `{mark}`", at.previous, "a value goes here")
 
 
-def _missing_comma(at: At) -> Diagnostic | None:
+def _missing_comma(at: ErrorPosition) -> Diagnostic | None:
     if at.adjacent or not at.open:
         return None
     place, head = at.open[-1]
     inside = {"[": "a list", "(": "a call"}.get(at.source.text[place], "a block" if head else "a map")
-    return problem(
+    return make_diagnostic(
         "missing-comma",
         "two things on one line are separated by a comma",
         at.span,
@@ -283,7 +283,7 @@ def _missing_comma(at: At) -> Diagnostic | None:
     )
 
 
-def _bad_comparison(at: At) -> Diagnostic | None:
+def _bad_comparison(at: ErrorPosition) -> Diagnostic | None:
     start = at.start - (at.source.text[at.start - 1] == "=")  # `==` is two tokens
     found = re.match(r"[=<>!≥≤≠~]+", at.source.text[start:])
     condition = re.search(r"\b(when|skip)\b", at.line[: at.start - at.line_start])
@@ -292,7 +292,7 @@ def _bad_comparison(at: At) -> Diagnostic | None:
     meant = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}.get(found[0])
     if condition:
         meant = "="
-    return problem(
+    return make_diagnostic(
         "bad-comparison",
         f"there is no comparison `{found[0]}`" if not condition else "a condition compares with `=` or `in`",
         at.source.span(start, start + len(found[0])),
@@ -300,10 +300,10 @@ def _bad_comparison(at: At) -> Diagnostic | None:
     )
 
 
-def _no_or(at: At) -> Diagnostic | None:
+def _no_or(at: ErrorPosition) -> Diagnostic | None:
     if at.word not in ("or", "not"):
         return None
-    return problem(
+    return make_diagnostic(
         "no-or",
         f"there is no `{at.word}` in a condition",
         at.span,
@@ -311,9 +311,9 @@ def _no_or(at: At) -> Diagnostic | None:
     )
 
 
-def _kind_as_target(at: At) -> Diagnostic:
+def _kind_as_target(at: ErrorPosition) -> Diagnostic:
     word = at.previous.text
-    return problem(
+    return make_diagnostic(
         "kind-as-target",
         f"`{word}` is the name of a kind and cannot be an alias",
         at.previous,
@@ -321,9 +321,9 @@ def _kind_as_target(at: At) -> Diagnostic:
     )
 
 
-def _missing_name(at: At) -> Diagnostic:
+def _missing_name(at: ErrorPosition) -> Diagnostic:
     word = at.previous.text
-    return problem(
+    return make_diagnostic(
         "missing-name",
         f"this {word} has no name",
         at.previous,
@@ -332,8 +332,8 @@ def _missing_name(at: At) -> Diagnostic:
     )
 
 
-def _missing_block(at: At) -> Diagnostic:
-    return problem(
+def _missing_block(at: ErrorPosition) -> Diagnostic:
+    return make_diagnostic(
         "missing-block",
         "a declaration has its block on the same line",
         at.previous,
@@ -352,7 +352,7 @@ _BEFORE = tuple(
         *(key + sep for key in ("a = 5", "a = 5, b = 5") for sep in (",", "\n", ",\n")),
     )
 )
-MISTAKES: dict[str, tuple[Callable[[At], Diagnostic | None], tuple[str, ...]]] = {
+MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[str, ...]]] = {
     "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
     "variable-case": (
         _variable_case,

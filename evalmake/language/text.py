@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 
 
-def glob_root(path: Path) -> tuple[Path, str]:
+def split_glob(path: Path) -> tuple[Path, str]:
     """The folder before the first wildcard, and the pattern below it."""
     parts = path.parts
     wild = next((i for i, part in enumerate(parts) if re.search(r"[*?\[]", part)), len(parts) - 1)
     return Path(*parts[:wild]), str(Path(*parts[wild:]))
 
 
-def key_text(text: str) -> str:
+def unquote(text: str) -> str:
     if text.startswith(('"""', "'''")):
         return text[3:-3]
     return text[1:-1] if text[:1] in "\"'" else text

@@ -139,7 +139,7 @@ Value = (
 )
 
 
-def type_name(value: object) -> str:
+def describe_type(value: object) -> str:
     """What a person calls the type of `value`: `a number`, `a list`."""
     match value:
         case None:
@@ -169,7 +169,7 @@ def type_name(value: object) -> str:
     return type(value).__name__
 
 
-def show(value: object) -> str:
+def format_value(value: object) -> str:
     """`value` as an Evalfile would write it."""
     match value:
         case None:
@@ -179,9 +179,9 @@ def show(value: object) -> str:
         case str():
             return _quoted(value)
         case tuple() | list():
-            return "[" + ", ".join(show(item) for item in value) + "]"
+            return "[" + ", ".join(format_value(item) for item in value) + "]"
         case dict():
-            pairs = ", ".join(f"{_key(k)} = {show(v)}" for k, v in value.items())
+            pairs = ", ".join(f"{_key(k)} = {format_value(v)}" for k, v in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case Template():
             return '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'

@@ -8,12 +8,12 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from evalmake.pins.registry_client import Unresolved, judged, send
+from evalmake.pins.registry_client import UnresolvedName, check_reply, send_request
 
 _ENDPOINT = "https://huggingface.co"
 
 
-def commit(text: str, sort: str) -> str:
+def resolve_commit(text: str, sort: str) -> str:
     """The commit of `hf://OWNER/NAME@REVISION` (`main` without one); Unresolved with the reason."""
     name, _, revision = text.removeprefix("hf://").partition("@")
     data = sort == "dataset" or name.startswith("datasets/")
@@ -24,8 +24,8 @@ def commit(text: str, sort: str) -> str:
     token = _token()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     host = urlsplit(endpoint).netloc
-    reply = judged(
-        send(host, lambda: httpx.get(url, headers=headers, timeout=30.0, follow_redirects=True)),
+    reply = check_reply(
+        send_request(host, lambda: httpx.get(url, headers=headers, timeout=30.0, follow_redirects=True)),
         host,
         f"{repository}@{revision or 'main'}",
         "set HF_TOKEN, or accept the terms of a gated repository",
@@ -35,7 +35,7 @@ def commit(text: str, sort: str) -> str:
     except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, str) or len(found) != 40 or set(found) - set("0123456789abcdef"):
-        raise Unresolved(f"{host} names no commit of {repository}")
+        raise UnresolvedName(f"{host} names no commit of {repository}")
     return found
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
@@ -65,7 +65,7 @@ class Lock:
                 raise ValueError
             return cls(path, {name: _pin(entry) for name, entry in told["pins"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise fail(
+            raise make_error(
                 "bad-lock",
                 f"{path.name} cannot be read as a lock file",
                 help=["restore it from version control"],
@@ -78,15 +78,15 @@ class Lock:
         try:
             write_atomic(self.path, f"{text}\n".encode())
         except OSError as error:
-            raise fail("pin-failed", f"{self.path.name} cannot be written: {error.strerror}") from None
+            raise make_error("pin-failed", f"{self.path.name} cannot be written: {error.strerror}") from None
 
 
-def package_set(packages: Iterable[str]) -> str:
+def name_package_set(packages: Iterable[str]) -> str:
     """What a lock calls a set of packages: which versions fit is a matter of Python and platform."""
-    return f"{' '.join(sorted(set(packages)))} ({interpreter()})"
+    return f"{' '.join(sorted(set(packages)))} ({describe_interpreter()})"
 
 
-def interpreter() -> str:
+def describe_interpreter() -> str:
     """The interpreter's kind and version, and the platform: `cpython-3.11 linux-x86_64`."""
     version = f"{sys.implementation.name}-{sys.version_info[0]}.{sys.version_info[1]}"
     return f"{version} {sys.platform}-{platform.machine()}"

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from evalmake.pins.registry_credentials import Credentials, credentials
+from evalmake.pins.registry_credentials import Credentials, find_credentials
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -29,7 +29,7 @@ _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 _HUB, _HUB_API, _HUB_KEY = "docker.io", "registry-1.docker.io", "https://index.docker.io/v1/"
 
 
-class Unresolved(Exception):
+class UnresolvedName(Exception):
     """Why a name could not be resolved, in one line, and what to do about it."""
 
     def __init__(self, why: str, *help: str) -> None:
@@ -37,7 +37,7 @@ class Unresolved(Exception):
         self.help = help
 
 
-class Reference(NamedTuple):
+class ImageName(NamedTuple):
     """An image's name taken apart by Docker's rules."""
 
     host: str
@@ -45,7 +45,7 @@ class Reference(NamedTuple):
     tag: str
 
     @classmethod
-    def of(cls, text: str) -> Reference:
+    def of(cls, text: str) -> ImageName:
         """`vllm/vllm-openai:v1` is on the hub, `registry.acme.com:5000/evals` is not."""
         first, slash, rest = text.removeprefix("docker://").partition("/")
         host, path = first, rest
@@ -71,7 +71,7 @@ class Reference(NamedTuple):
         return _HUB_KEY if self.host == _HUB else self.host
 
 
-class Registry:
+class RegistryClient:
     """Resolves tags; what a registry let us do once, it is not asked to let us do again."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Registry:
 
     def digest(self, image: str) -> str:
         """What an image's tag means now; Unresolved with the reason."""
-        name = Reference.of(image)
+        name = ImageName.of(image)
         reply = self._asked(name, "HEAD", f"manifests/{name.tag}")
         told = reply.headers.get("Docker-Content-Digest", "")
         if _DIGEST.fullmatch(told):
@@ -94,10 +94,10 @@ class Registry:
 
     def platforms(self, image: str, digest: str) -> Mapping[str, str]:
         """The manifest of each platform of an image with this digest; Unresolved with the reason."""
-        name = Reference.of(image)
+        name = ImageName.of(image)
         reply = self._asked(name, "GET", f"manifests/{digest}")
         if f"sha256:{sha256(reply.content).hexdigest()}" != digest:
-            raise Unresolved(f"what {name.host} sent is not what its digest {digest} stands for")
+            raise UnresolvedName(f"what {name.host} sent is not what its digest {digest} stands for")
         told = _object(reply, name.host)
         kind = reply.headers.get("Content-Type", "").partition(";")[0]
         if kind in _INDEXES:
@@ -106,7 +106,7 @@ class Registry:
             return dict(pair for pair in found if pair)
         return self._only(name, told, digest)
 
-    def _only(self, name: Reference, manifest: Mapping[str, Any], digest: str) -> Mapping[str, str]:
+    def _only(self, name: ImageName, manifest: Mapping[str, Any], digest: str) -> Mapping[str, str]:
         """The platform of a manifest that is no index: its configuration says it."""
         config = manifest.get("config")
         where = str(config.get("digest")) if isinstance(config, dict) else ""
@@ -116,14 +116,14 @@ class Registry:
         pair = _platform({"platform": told, "digest": digest})
         return dict([pair]) if pair else {}
 
-    def _asked(self, name: Reference, method: str, path: str) -> httpx.Response:
+    def _asked(self, name: ImageName, method: str, path: str) -> httpx.Response:
         """The registry's answer, after it has been told who we are, if it must be."""
         url, place = f"{name.api}/{path}", (name.host, name.repository)
 
         def ask() -> httpx.Response:
             allowed = self._allowed.get(place)
             headers = {"Accept": _ACCEPT} | ({"Authorization": allowed} if allowed else {})
-            return send(
+            return send_request(
                 name.host,
                 lambda: self._client.request(method, url, headers=headers, follow_redirects=True),
             )
@@ -132,23 +132,23 @@ class Registry:
         if reply.status_code == 401:
             self._allowed[place] = self._allow(name, reply.headers.get("WWW-Authenticate", ""))
             reply = ask()
-        return judged(reply, name.host, f"{name.repository}:{name.tag}", f"log in: docker login {name.host}")
+        return check_reply(reply, name.host, f"{name.repository}:{name.tag}", f"log in: docker login {name.host}")
 
-    def _allow(self, name: Reference, challenge: str) -> str:
+    def _allow(self, name: ImageName, challenge: str) -> str:
         """The header that answers a challenge."""
         scheme, _, rest = challenge.partition(" ")
-        ours = credentials(name.key)
+        ours = find_credentials(name.key)
         if scheme.lower() == "bearer":
             return f"Bearer {self._token(name, dict(_PARAMETER.findall(rest)), ours)}"
         if scheme.lower() == "basic" and ours and ours.user:
             return _basic(ours)
         raise _refused(name.host, f"log in: docker login {name.host}")
 
-    def _token(self, name: Reference, asked: Mapping[str, str], ours: Credentials | None) -> str:
+    def _token(self, name: ImageName, asked: Mapping[str, str], ours: Credentials | None) -> str:
         """A token for this repository, from where the registry said that there are some."""
         realm = asked.get("realm", "")
         if not realm.startswith("https://") and not name.api.startswith("http://"):
-            raise Unresolved(f"{name.host} asks for a token from {realm}, which is no place to send one's name to")
+            raise UnresolvedName(f"{name.host} asks for a token from {realm}, which is no place to send one's name to")
         form = {
             "service": asked.get("service", ""),
             "scope": asked.get("scope") or f"repository:{name.repository}:pull",
@@ -160,49 +160,49 @@ class Registry:
                 "refresh_token": ours.token,
                 "client_id": "evalmake",
             }
-            reply = send(host, lambda: self._client.post(realm, data=form))
+            reply = send_request(host, lambda: self._client.post(realm, data=form))
         else:
             headers = {"Authorization": _basic(ours)} if ours else {}
-            reply = send(host, lambda: self._client.get(realm, params=form, headers=headers))
-        judged(reply, name.host, name.repository, f"log in: docker login {name.host}")
+            reply = send_request(host, lambda: self._client.get(realm, params=form, headers=headers))
+        check_reply(reply, name.host, name.repository, f"log in: docker login {name.host}")
         told = _object(reply, host)
         token = told.get("token") or told.get("access_token")
         if not isinstance(token, str):
-            raise Unresolved(f"{host} sent no token")
+            raise UnresolvedName(f"{host} sent no token")
         return token
 
 
-def send(host: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
+def send_request(host: str, ask: Callable[[], httpx.Response]) -> httpx.Response:
     """The answer to a request; Unresolved where there is none."""
     try:
         return ask()
     except httpx.TimeoutException:
-        raise Unresolved(f"{host} does not answer in time", "try again later") from None
+        raise UnresolvedName(f"{host} does not answer in time", "try again later") from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
-        raise Unresolved(f"{host} cannot be reached: {why}") from None
+        raise UnresolvedName(f"{host} cannot be reached: {why}") from None
 
 
-def judged(reply: httpx.Response, host: str, name: str, login: str) -> httpx.Response:
+def check_reply(reply: httpx.Response, host: str, name: str, login: str) -> httpx.Response:
     """A reply that is as good as it says; Unresolved with what is wrong with any other."""
     status = reply.status_code
     if status in (401, 403):
         raise _refused(host, login)
     if status == 404:
-        raise Unresolved(f"{host} has no `{name}`", "look for a misspelt name or tag")
+        raise UnresolvedName(f"{host} has no `{name}`", "look for a misspelt name or tag")
     if status == 429:
         wait = reply.headers.get("Retry-After", "")
         later = f"try again in {wait} s" if wait.isdigit() else "try again later"
-        raise Unresolved(f"{host} has been asked too often", later, login)
+        raise UnresolvedName(f"{host} has been asked too often", later, login)
     if status != 200:
-        raise Unresolved(f"{host} answers with status {status}")
+        raise UnresolvedName(f"{host} answers with status {status}")
     if len(reply.content) > _LARGEST:
-        raise Unresolved(f"{host} sent {len(reply.content)} bytes, which is no manifest")
+        raise UnresolvedName(f"{host} sent {len(reply.content)} bytes, which is no manifest")
     return reply
 
 
-def _refused(host: str, login: str) -> Unresolved:
-    return Unresolved(f"{host} does not let us see it, or has no such thing", login)
+def _refused(host: str, login: str) -> UnresolvedName:
+    return UnresolvedName(f"{host} does not let us see it, or has no such thing", login)
 
 
 def _object(reply: httpx.Response, host: str) -> Mapping[str, Any]:
@@ -211,7 +211,7 @@ def _object(reply: httpx.Response, host: str) -> Mapping[str, Any]:
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise Unresolved(f"what {host} sent is not JSON")
+        raise UnresolvedName(f"what {host} sent is not JSON")
     return told
 
 

@@ -22,7 +22,7 @@ class Credentials:
     token: str = field(default="", repr=False)
 
 
-def credentials(server: str) -> Credentials | None:
+def find_credentials(server: str) -> Credentials | None:
     """What Docker would say to `server` (a host, or a URL in the case of its own hub)."""
     folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
     config = _config(Path(folder) / "config.json")

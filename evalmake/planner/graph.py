@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 from evalmake.language.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
-from evalmake.project.schema import references
+from evalmake.project.schema import find_reference_keys
 
 if TYPE_CHECKING:
     import networkx
 
-    from evalmake.plugin_api.registry import Registry
+    from evalmake.project.plugin_registry import PluginRegistry
 
 # A benchmark or deployment and its plugin -> the versions it runs with, where known: name -> version.
-Resolved = Callable[[Declared, object], Mapping[str, str]]
+Resolved = Callable[[Declaration, object], Mapping[str, str]]
 
 # Of an adapter: they change no request that is sent, and no reply that is scored.
 _UNSEEN = (
@@ -58,7 +58,7 @@ class Node:
 class ReportNode:
     """A report and the cells it tells of."""
 
-    declared: Declared
+    declared: Declaration
     nodes: list[Node]
 
     @property
@@ -95,7 +95,7 @@ class Graph:
 class GraphBuilder:
     """Turns a project's evaluations into actions, each declaration walked once."""
 
-    def __init__(self, project: Project, plugins: Registry, resolved: Resolved) -> None:
+    def __init__(self, project: Project, plugins: PluginRegistry, resolved: Resolved) -> None:
         self.project = project
         self.plugins = plugins
         self.resolved = resolved
@@ -134,7 +134,7 @@ class GraphBuilder:
             found = self._owns[key] = Part.of(own | ({"adapter": adapter} if adapter else {}))
         return found
 
-    def _needed(self, model: Declared, judges: tuple[str, ...]) -> tuple[str, ...]:
+    def _needed(self, model: Declaration, judges: tuple[str, ...]) -> tuple[str, ...]:
         """The deployments that must serve a cell of this model and these judges."""
         key = (model.name, judges)
         if key not in self._needs:
@@ -144,7 +144,7 @@ class GraphBuilder:
                 self._service(name)
         return self._needs[key]
 
-    def _model(self, model: Declared) -> Part:
+    def _model(self, model: Declaration) -> Part:
         if model.name not in self._models:
             block = model.block
             source: dict[str, Any] = {"name": block.name, "revision": block.revision}
@@ -158,7 +158,7 @@ class GraphBuilder:
             self.sources[model.name] = Part.of(_given(source)).digest
         return self._models[model.name]
 
-    def _serving(self, deployment: Declared) -> dict[str, Any]:
+    def _serving(self, deployment: Declaration) -> dict[str, Any]:
         block = deployment.block
         engine = self.plugins.get("engines", block.engine)
         return _given(
@@ -181,11 +181,11 @@ class GraphBuilder:
             self.services[name] = Action.of("serve", {"deployment": part})
         return self.services[name]
 
-    def _benchmark(self, benchmark: Declared) -> tuple[Part, tuple[str, ...]]:
+    def _benchmark(self, benchmark: Declaration) -> tuple[Part, tuple[str, ...]]:
         if benchmark.name not in self._benchmarks:
             block, settings = benchmark.block, _dump(benchmark)
             harness = self.plugins.get("harnesses", block.harness)
-            named = references(type(benchmark.settings)) if benchmark.settings else {}
+            named = find_reference_keys(type(benchmark.settings)) if benchmark.settings else {}
             asked = [key for key, kind in named.items() if kind == "model" and settings.get(key)]
             judges = tuple(settings[key] for key in asked)
             for key in asked:
@@ -226,8 +226,8 @@ class GraphBuilder:
 def build_graph(
     project: Project,
     cells: Iterable[Evaluation],
-    reports: Mapping[str, tuple[Declared, list[Evaluation]]],
-    plugins: Registry,
+    reports: Mapping[str, tuple[Declaration, list[Evaluation]]],
+    plugins: PluginRegistry,
     resolved: Resolved = lambda declared, plugin: {},
 ) -> Graph:
     """The graph of `cells` and `reports`."""
@@ -241,7 +241,7 @@ def build_graph(
     return graph
 
 
-def _dump(declared: Declared) -> dict[str, Any]:
+def _dump(declared: Declaration) -> dict[str, Any]:
     settings = declared.settings
     return {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import ActionHistory, Decision, Reason, Records, decide_staleness
@@ -140,7 +140,7 @@ def check_saved(plan: Plan, saved: Any, name: str) -> None:
         old = {e["name"]: (e["action"], bool(e["run"])) for e in saved["evaluations"]}
         digest = saved["digest"]
     except (KeyError, TypeError):
-        raise fail("bad-plan", f"{name} is not a plan that `evalmake -n -o` wrote") from None
+        raise make_error("bad-plan", f"{name} is not a plan that `evalmake -n -o` wrote") from None
     moved = [f"{n} is no longer asked for" for n in old if n not in plan.decisions]
     for decision in plan.decisions.values():
         if decision.name not in old:
@@ -153,7 +153,7 @@ def check_saved(plan: Plan, saved: Any, name: str) -> None:
             moved.append(f"{decision.name} was up to date, and now must run")
     if moved or plan.digest != digest:
         shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
-        raise fail(
+        raise make_error(
             "plan-moved",
             f"what would run is not what {name} says",
             notes=shown or ["a gate or a report has changed"],

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from pydantic import BaseModel
 
 from evalmake.plugin_api.executor import Mount
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +51,5 @@ class Engine(Protocol):
     behaviour: ClassVar[int]
     needs: ClassVar[str]
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The server's command, readiness probe and API path."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from evalmake.language.diagnostic import Diagnostic, problem
-from evalmake.project.declarations import Declared
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.project.declarations import Declaration
 from evalmake.run.environments.environments import Environments
 from evalmake.run.job_builder import JobBuilder, split_secrets
 
 
 def lacking(
-    job_builder: JobBuilder, environments: Environments, deployment: Declared, engine: object
+    job_builder: JobBuilder, environments: Environments, deployment: Declaration, engine: object
 ) -> list[Diagnostic]:
     """What is not here of a server that is to run on this host; containers are not looked into."""
     executor = job_builder.project.executors[deployment.block.executor]
@@ -20,12 +20,12 @@ def lacking(
     return [found for found in (program, _weights(job_builder, deployment)) if found is not None]
 
 
-def _weights(job_builder: JobBuilder, deployment: Declared) -> Diagnostic | None:
+def _weights(job_builder: JobBuilder, deployment: Declaration) -> Diagnostic | None:
     mounts = job_builder.server_command(deployment).mounts.values()
     gone = [m.source for m in mounts if not m.writable and not m.source.exists()]
     if not gone:
         return None
-    return problem(
+    return make_diagnostic(
         "missing-file",
         f"the weights of deployment {deployment.name} are not there: {gone[0]}",
         deployment.fields.spans["weights",].value,

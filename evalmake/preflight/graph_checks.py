@@ -6,21 +6,21 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.values import Files
 from evalmake.planner.graph import Graph, Node
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities
-from evalmake.plugin_api.registry import Registry
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.fields import Fields
 from evalmake.project.pinned_inputs import packages_of
+from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
-from evalmake.project.references import judge_of
+from evalmake.project.references import find_judge
 from evalmake.project.validation import validate
 
 
-def check(project: Project, graph: Graph, plugins: Registry) -> None:
+def check(project: Project, graph: Graph, plugins: PluginRegistry) -> None:
     """EvalmakeError with all that is wrong."""
     found = Diagnostics()
     check_places(project, graph, plugins, found)
@@ -33,7 +33,7 @@ def check(project: Project, graph: Graph, plugins: Registry) -> None:
     found.check()
 
 
-def check_uses(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_uses(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """What executors themselves lack for what they are used for."""
     uses = {(node.executor, False): node for node in graph.nodes.values()}
     places = {name: project.deployments[name].block.executor for name in graph.services}
@@ -44,7 +44,7 @@ def check_uses(project: Project, graph: Graph, plugins: Registry, found: Diagnos
             check(executor, serves, found)
 
 
-def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_places(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """An executor must have what the harness needs: `process` cannot run an image."""
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
@@ -75,7 +75,7 @@ def check_places(project: Project, graph: Graph, plugins: Registry, found: Diagn
             _not_there(benchmark, executor, f"eval {node.evaluation.eval}", found)
 
 
-def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_reach(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """A job that brings its gateways asks models itself: they are beside it, or reached from anywhere."""
     told: set[tuple[str, str]] = set()
     for node in graph.nodes.values():
@@ -103,11 +103,11 @@ def check_reach(project: Project, graph: Graph, plugins: Registry, found: Diagno
 
 
 def _no_loopback(
-    project: Project, node: Node, executor: Declared, told: set[tuple[str, str]], found: Diagnostics
+    project: Project, node: Node, executor: Declaration, told: set[tuple[str, str]], found: Diagnostics
 ) -> None:
     """An address of this host's own means the job's own host, where no model is."""
     cell = node.evaluation
-    for model in filter(None, (cell.model, judge_of(project, cell.benchmark))):
+    for model in filter(None, (cell.model, find_judge(project, cell.benchmark))):
         if not _is_loopback(model.block.endpoint) or (cell.eval, model.name) in told:
             continue
         told.add((cell.eval, model.name))
@@ -126,29 +126,29 @@ def _is_loopback(endpoint: str | None) -> bool:
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
-def sees_our_files(executor: Declared) -> bool:
+def sees_our_files(executor: Declaration) -> bool:
     """Whether jobs of an executor that is no container engine's find this host's files at their paths."""
     return getattr(executor.settings, "host", None) is None
 
 
-def shares_allocations(executor: Declared) -> bool:
+def shares_allocations(executor: Declaration) -> bool:
     """Whether evaluations run within the job of the server that they ask, where it is on their executor."""
     return bool(getattr(executor.settings, "colocate", False))
 
 
-def image_of(benchmark: Declared, executor: Declared) -> str | None:
+def image_of(benchmark: Declaration, executor: Declaration) -> str | None:
     """What an evaluation runs in: its benchmark's image, which is part of what it is, or its executor's."""
     image: str | None = benchmark.block.image or getattr(executor.settings, "image", None)
     return image
 
 
-def _runs_images(executor: Declared, capabilities: Capabilities) -> bool:
+def _runs_images(executor: Declaration, capabilities: Capabilities) -> bool:
     """Whether an executor runs images; one that leaves the way to its `container` must name it."""
     return capabilities.images and getattr(executor.settings, "container", None) != "none"
 
 
 def _no_container(
-    declared: Declared, executor: Declared, capabilities: Capabilities, about: str, found: Diagnostics
+    declared: Declaration, executor: Declaration, capabilities: Capabilities, about: str, found: Diagnostics
 ) -> None:
     named = declared if declared.block.image else executor
     user = "eval" if declared.kind == "benchmark" else declared.kind
@@ -165,13 +165,13 @@ def _no_container(
     )
 
 
-def has_its_python(executor: Declared) -> bool:
+def has_its_python(executor: Declaration) -> bool:
     """Whether its jobs run an interpreter that is not evalmake's own, with what is installed there."""
     own = (getattr(executor.settings, key, None) for key in ("python", "image"))
     return not sees_our_files(executor) or any(own)
 
 
-def _not_there(declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
+def _not_there(declared: Declaration, executor: Declaration, about: str, found: Diagnostics) -> None:
     """What is installed, or lies, on this host is nothing to the nodes of a cluster behind ssh."""
     if sees_our_files(executor):
         return
@@ -209,7 +209,7 @@ def _not_there(declared: Declared, executor: Declared, about: str, found: Diagno
         )
 
 
-def _cached_here(declared: Declared) -> bool:
+def _cached_here(declared: Declaration) -> bool:
     """Whether what a server fetches from the hub would lie where this host keeps it."""
     block = declared.block
     if block.image or not str(getattr(block, "weights", None)).startswith("hf://"):
@@ -217,7 +217,7 @@ def _cached_here(declared: Declared) -> bool:
     return not {"HF_HOME", "HF_HUB_CACHE"} & set(block.env)
 
 
-def check_detached(project: Project, nodes: Iterable[Node], plugins: Registry, found: Diagnostics) -> None:
+def check_detached(project: Project, nodes: Iterable[Node], plugins: PluginRegistry, found: Diagnostics) -> None:
     """Jobs that are left to themselves can need nothing of the evalmake that began them."""
     told: set[str] = set()
     for node in nodes:
@@ -246,7 +246,7 @@ def _has_port(service: ServerCommand) -> bool:
     return bool(service.port) or "{port}" in (*service.argv, *service.env.values())
 
 
-def _no_image(kind: str, declared: Declared, executor: Declared, about: str, found: Diagnostics) -> None:
+def _no_image(kind: str, declared: Declaration, executor: Declaration, about: str, found: Diagnostics) -> None:
     also = " or to the executor" if kind == "benchmark" else ""
     found.error(
         "missing-image",
@@ -257,7 +257,7 @@ def _no_image(kind: str, declared: Declared, executor: Declared, about: str, fou
     )
 
 
-def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_servers(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """What an engine can tell of a deployment; an executor must have what it needs.
 
     A server in a container needs an image, and a port that is known before it starts.
@@ -290,7 +290,7 @@ def check_servers(project: Project, graph: Graph, plugins: Registry, found: Diag
             _no_container(declared, executor, capabilities, f"deployment {name}", found)
 
 
-def _check_nodes(declared: Declared, executor: Declared, found: Diagnostics) -> None:
+def _check_nodes(declared: Declaration, executor: Declaration, found: Diagnostics) -> None:
     """What cannot be served on several nodes at once is not to be given them."""
     nodes = getattr(executor.settings, "nodes", None) or 1
     if nodes > 1:
@@ -303,9 +303,9 @@ def _check_nodes(declared: Declared, executor: Declared, found: Diagnostics) -> 
         )
 
 
-def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_ports(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """Two servers of one build on the same executor cannot both have one port."""
-    first: dict[tuple[str, int], Declared] = {}
+    first: dict[tuple[str, int], Declaration] = {}
     for name in sorted(graph.services, key=list(project.deployments).index):
         declared = project.deployments[name]
         port, executor = declared.block.port, project.executors[declared.block.executor]
@@ -336,7 +336,7 @@ def check_ports(project: Project, graph: Graph, plugins: Registry, found: Diagno
             )
 
 
-def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_cells(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """What a harness can tell of a benchmark with a model, once for all cells that are alike."""
     told: set[tuple[int, str, str]] = set()
     for node in graph.nodes.values():
@@ -349,7 +349,7 @@ def check_cells(project: Project, graph: Graph, plugins: Registry, found: Diagno
                 check(cell, project.models, found)
 
 
-def check_interceptors(project: Project, graph: Graph, plugins: Registry, found: Diagnostics) -> None:
+def check_interceptors(project: Project, graph: Graph, plugins: PluginRegistry, found: Diagnostics) -> None:
     """Those that adapters name beyond the gateway's own must be installed, and take their settings."""
     asked = [project.models[name] for name in graph.sources]  # judges too
     places = [(model.block, model.fields, f"model {model.name}") for model in asked]
@@ -369,7 +369,7 @@ def _interceptors(
     asked: Mapping[str, Mapping[str, Any]],
     fields: Fields,
     about: str,
-    plugins: Registry,
+    plugins: PluginRegistry,
     found: Diagnostics,
 ) -> None:
     place = ("adapter", "plugins")
@@ -379,7 +379,7 @@ def _interceptors(
             plugin = plugins.get("interceptors", name)
         except KeyError:
             names = plugins.names("interceptors")
-            meant = closest(name, names)
+            meant = closest_name(name, names)
             found.error(
                 "unknown-plugin",
                 f"no interceptor is named `{name}`",

@@ -8,9 +8,9 @@ from evalmake.language.source import Span
 from evalmake.language.values import SecretRef
 from evalmake.planner.graph import Node
 from evalmake.project import catalog
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.project import Project
-from evalmake.project.references import judge_of
+from evalmake.project.references import find_judge
 from evalmake.run.secrets import Secrets
 
 
@@ -18,7 +18,7 @@ def secrets_of(project: Project, node: Node) -> dict[str, Span]:
     """The secrets of an evaluation, its servers and its judge, each with a place that names it."""
     cell = node.evaluation
     places, wanted = [cell.variant.block.executor], {}
-    for model in (cell.model, judge_of(project, cell.benchmark)):
+    for model in (cell.model, find_judge(project, cell.benchmark)):
         if model is None:
             continue
         if model.block.api_key:
@@ -37,7 +37,7 @@ def secrets_of(project: Project, node: Node) -> dict[str, Span]:
     return wanted
 
 
-def _secret_places(declared: Declared, field: str) -> dict[str, Span]:
+def _secret_places(declared: Declaration, field: str) -> dict[str, Span]:
     spans = declared.fields.spans
     return {
         value.name: spans.get((field, key), spans[field,]).value
@@ -61,7 +61,7 @@ def unmet(project: Project, nodes: Iterable[Node]) -> dict[str, list[str]]:
             continue
         told.add((benchmark.name, place))
         env = project.executors[place].block.env
-        for variable in catalog.lacking(benchmark.fields.values, env):
+        for variable in catalog.missing_requirements(benchmark.fields.values, env):
             lack = f"{variable} in the `env` of executor `{place}`" if variable else "`judge = MODEL`"
             found.setdefault(lack, []).append(benchmark.name)
     return found

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest
+from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
-from evalmake.language.values import SecretRef, Symbol, show, type_name
-from evalmake.project.includes import Loaded
-from evalmake.project.inheritance import Block, Inheritance, Layered
-from evalmake.project.schema import AXES, Eval
-from evalmake.project.validation import unknown_key
+from evalmake.language.values import SecretRef, Symbol, describe_type, format_value
+from evalmake.project.includes import LoadedFile
+from evalmake.project.inheritance import Inheritance, Layer, MergedLayers
+from evalmake.project.schema import AXIS_KEYS, Eval
+from evalmake.project.validation import report_unknown_key
 
-Member = str | int | float | bool
+AxisValue = str | int | float | bool
 _LEAST = {"seed": 0, "limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class AxisDecl:
+class Axis:
     """An axis: its key, its values in order with their places, and its values as declared."""
 
     key: str
-    values: tuple[Member, ...]
-    declared: tuple[Member, ...]
+    values: tuple[AxisValue, ...]
+    declared: tuple[AxisValue, ...]
     spans: tuple[Span, ...]
     span: Span
 
@@ -42,72 +42,74 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
-class WhenDecl:
+class Condition:
     """A `when` or `skip`: the values it asks of each axis (by index), and what it lays over."""
 
-    tests: tuple[tuple[int, frozenset[tuple[str, Member]]], ...]
-    block: Block
+    tests: tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...]
+    block: Layer
     gates: tuple[Gate, ...]
     text: str
     span: Span
 
-    def matches(self, cell: Sequence[Member]) -> bool:
+    def matches(self, cell: Sequence[AxisValue]) -> bool:
         """Whether a cell's axis values satisfy every test."""
-        return all(tagged(cell[index]) in wanted for index, wanted in self.tests)
+        return all(with_type(cell[index]) in wanted for index, wanted in self.tests)
 
 
-def tagged(value: Member) -> tuple[str, Member]:
+def with_type(value: AxisValue) -> tuple[str, AxisValue]:
     """A value that differs from its look-alikes of other types (1, 1.0, true)."""
     return type(value).__name__, value
 
 
-def axes_of(layered: Layered, inheritance: Inheritance, found: Diagnostics, about: str) -> tuple[AxisDecl, ...]:
+def read_axes(merged: MergedLayers, inheritance: Inheritance, diagnostics: Diagnostics, about: str) -> tuple[Axis, ...]:
     """The axes in file order."""
     return tuple(
         made
-        for axis, file in layered.axes.values()
-        if (made := _axis(axis, file, inheritance, found, about)) is not None
+        for axis, file in merged.axes.values()
+        if (made := _axis(axis, file, inheritance, diagnostics, about)) is not None
     )
 
 
-def _axis(axis: tree.Axis, file: Loaded, inheritance: Inheritance, found: Diagnostics, about: str) -> AxisDecl | None:
+def _axis(
+    axis: tree.Axis, file: LoadedFile, inheritance: Inheritance, diagnostics: Diagnostics, about: str
+) -> Axis | None:
     key, span = axis.key.text, file.span(axis.value)
-    if key not in AXES:
-        _bad_axis(key, file.span(axis.key), found, about)
+    if key not in AXIS_KEYS:
+        _bad_axis(key, file.span(axis.key), diagnostics, about)
         return None
     evaluator = Evaluator(inheritance.scope, file.source)
     try:
         value = evaluator(axis.value)
         declared = Evaluator(inheritance.scope, file.source, declared=True)(axis.value)
     except EvalmakeError as error:
-        found.extend(error.diagnostics)
+        diagnostics.extend(error.diagnostics)
         return None
     if isinstance(value, SecretRef):
-        _no_secret(span, found, about)
+        _no_secret(span, diagnostics, about)
         return None
     if not isinstance(value, tuple):
-        found.error(
+        diagnostics.error(
             "wrong-type",
-            f"an axis goes over a list or a range, and this is {type_name(value)}",
+            f"an axis goes over a list or a range, and this is {describe_type(value)}",
             span,
             about=about,
-            help=[f"for one value write `{key} = {show(value)}`"],
+            help=[f"for one value write `{key} = {format_value(value)}`"],
         )
         return None
     if not value:
-        found.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
+        diagnostics.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
         return None
     spans = _among(axis.value, file, len(value))
-    members = _members(key, value, spans, found, about)
+    members = _members(key, value, spans, diagnostics, about)
     if members is None:
         return None
     known = _plain(declared) if isinstance(declared, tuple) else members
-    return AxisDecl(key, members, known, spans, file.span(axis.key))
+    return Axis(key, members, known, spans, file.span(axis.key))
 
 
-def _bad_axis(key: str, span: Span, found: Diagnostics, about: str) -> None:
+def _bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
     if key in Eval.model_fields and key not in ("params", "adapter"):
-        found.error(
+        diagnostics.error(
             "bad-axis",
             f"`{key}` cannot be an axis",
             span,
@@ -115,19 +117,19 @@ def _bad_axis(key: str, span: Span, found: Diagnostics, about: str) -> None:
             notes=[f"`{key}` is no part of an evaluation's identity: its cells would all be the same"],
         )
         return
-    meant = closest(key, AXES)
-    found.error(
+    meant = closest_name(key, AXIS_KEYS)
+    diagnostics.error(
         "bad-axis",
         f"`{key}` cannot be an axis",
         span,
         about=about,
-        notes=[f"an axis goes over one of {', '.join(AXES)}"],
+        notes=[f"an axis goes over one of {', '.join(AXIS_KEYS)}"],
         help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
     )
 
 
-def _no_secret(span: Span, found: Diagnostics, about: str = "") -> None:
-    found.error(
+def _no_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
+    diagnostics.error(
         "secret-place",
         "a secret cannot stand here",
         span,
@@ -136,15 +138,15 @@ def _no_secret(span: Span, found: Diagnostics, about: str = "") -> None:
     )
 
 
-def _among(value: tree.Expr, file: Loaded, count: int) -> tuple[Span, ...]:
+def _among(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, ...]:
     """The places of a list's values; the whole expression's where they stand elsewhere."""
     if isinstance(value, tree.ListOf) and len(value.items) == count:
         return tuple(file.span(item) for item in value.items)
     return (file.span(value),) * count
 
 
-def _plain(values: Sequence[object]) -> tuple[Member, ...]:
-    plain: list[Member] = []
+def _plain(values: Sequence[object]) -> tuple[AxisValue, ...]:
+    plain: list[AxisValue] = []
     for value in values:
         if isinstance(value, Symbol):
             plain.append(value.text)
@@ -154,29 +156,29 @@ def _plain(values: Sequence[object]) -> tuple[Member, ...]:
 
 
 def _members(
-    key: str, values: Sequence[object], spans: Sequence[Span], found: Diagnostics, about: str
-) -> tuple[Member, ...] | None:
+    key: str, values: Sequence[object], spans: Sequence[Span], diagnostics: Diagnostics, about: str
+) -> tuple[AxisValue, ...] | None:
     """The axis values, each of a right type, safe in a path, and only once."""
     wanted = (Symbol,) if key in ("model", "benchmark") else (int,)
     seen: dict[str, Span] = {}
-    before = len(found)
+    before = len(diagnostics)
     for value, span in zip(values, spans, strict=True):
         text = str(value)
         again = text in seen and seen[text] != span
         if wanted == (Symbol,) and isinstance(value, str):
-            _quoted(key, value, span, found, about)
+            _quoted(key, value, span, diagnostics, about)
         elif not isinstance(value, wanted) or isinstance(value, bool):
             what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
-            found.error(
+            diagnostics.error(
                 "wrong-type",
-                f"the axis `{key}` takes {what}, and this is {type_name(value)}",
+                f"the axis `{key}` takes {what}, and this is {describe_type(value)}",
                 span,
                 about=about,
             )
         elif isinstance(value, int) and value < (least := _LEAST[key]):
-            found.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
+            diagnostics.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
         elif text in seen:
-            found.error(
+            diagnostics.error(
                 "duplicate-value",
                 f"`{text}` is twice in the axis `{key}`",
                 span,
@@ -185,11 +187,11 @@ def _members(
                 about=about,
             )
         seen.setdefault(text, span)
-    return _plain(values) if len(found) == before else None
+    return _plain(values) if len(diagnostics) == before else None
 
 
-def _quoted(key: str, value: str, span: Span, found: Diagnostics, about: str) -> None:
-    found.error(
+def _quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
+    diagnostics.error(
         "quoted-name",
         f"`{key}` takes a name, and a name has no quotes",
         span,
@@ -198,18 +200,18 @@ def _quoted(key: str, value: str, span: Span, found: Diagnostics, about: str) ->
     )
 
 
-def whens_of(
-    layered: Layered,
-    axes: Sequence[AxisDecl],
+def read_conditions(
+    merged: MergedLayers,
+    axes: Sequence[Axis],
     inheritance: Inheritance,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     about: str,
     skips: bool = False,
-) -> tuple[WhenDecl, ...]:
+) -> tuple[Condition, ...]:
     """The `when`s (or `skip`s), each speaking only of axes and of values that they have."""
     made = []
-    for node, file in layered.skips if skips else layered.whens:
-        tests = _tests(node.tests, file, axes, inheritance, found, about)
+    for node, file in merged.skips if skips else merged.whens:
+        tests = _tests(node.tests, file, axes, inheritance, diagnostics, about)
         text = " and ".join(Span(file.source, test.start, test.end).text for test in node.tests)
         text = " ".join(text.split())
         origin = "skip"
@@ -218,22 +220,22 @@ def whens_of(
         if isinstance(node, tree.When):
             origin, body = f"when {text}", node.body
             requires = [(s, file) for s in node.body if isinstance(s, tree.Require)]
-            gates = gates_of(requires, inheritance, found, origin)
-            _only_assignments(node, file, {axis.key for axis in axes}, found, about)
+            gates = read_gates(requires, inheritance, diagnostics, origin)
+            _only_assignments(node, file, {axis.key for axis in axes}, diagnostics, about)
         if tests is not None:
             first, last = node.tests[0].start, node.tests[-1].end
             span = Span(file.source, node.start if skips else first, last)
-            made.append(WhenDecl(tests, Block(file, body, origin), gates, text, span))
+            made.append(Condition(tests, Layer(file, body, origin), gates, text, span))
     return tuple(made)
 
 
-def _only_assignments(node: tree.When, file: Loaded, axes: set[str], found: Diagnostics, about: str) -> None:
+def _only_assignments(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
     for statement in node.body:
         if isinstance(statement, tree.Assign):
             key = statement.key.text
             if key not in Eval.model_fields:
-                unknown_key(
-                    found,
+                report_unknown_key(
+                    diagnostics,
                     key,
                     file.span(statement.key),
                     sorted(Eval.model_fields),
@@ -241,7 +243,7 @@ def _only_assignments(node: tree.When, file: Loaded, axes: set[str], found: Diag
                     about,
                 )
             elif key in axes:
-                found.error(
+                diagnostics.error(
                     "misplaced",
                     f"a `when` cannot change the axis `{key}`",
                     file.span(statement.key),
@@ -249,35 +251,35 @@ def _only_assignments(node: tree.When, file: Loaded, axes: set[str], found: Diag
                     help=["`skip` the cells that are not wanted, or write a second eval"],
                 )
         elif not isinstance(statement, tree.Require):
-            found.error(
+            diagnostics.error(
                 "misplaced", "a `when` holds only `key = value` and `require`", file.span(statement), about=about
             )
 
 
 def _tests(
     tests: Sequence[tree.Test],
-    file: Loaded,
-    axes: Sequence[AxisDecl],
+    file: LoadedFile,
+    axes: Sequence[Axis],
     inheritance: Inheritance,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     about: str,
-) -> tuple[tuple[int, frozenset[tuple[str, Member]]], ...] | None:
+) -> tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...] | None:
     """Each test as an axis and the values it allows; `None` after an error."""
     made = []
-    before = len(found)
+    before = len(diagnostics)
     for test in tests:
         index = next((i for i, axis in enumerate(axes) if axis.key == test.key.text), None)
         if index is None:
-            _not_an_axis(test, file, axes, found, about)
+            _not_an_axis(test, file, axes, diagnostics, about)
             continue
-        wanted = _wanted(test, file, axes[index], inheritance, found, about)
+        wanted = _wanted(test, file, axes[index], inheritance, diagnostics, about)
         made.append((index, wanted))
-    if len(found) > before:
+    if len(diagnostics) > before:
         return None
     for index in {i for i, _ in made}:
         allowed = [wanted for i, wanted in made if i == index]
         if not frozenset.intersection(*allowed):
-            found.error(
+            diagnostics.error(
                 "dead-condition",
                 f"no value of `{axes[index].key}` satisfies this condition",
                 Span(file.source, tests[0].start, tests[-1].end),
@@ -289,29 +291,29 @@ def _tests(
 
 def _wanted(
     test: tree.Test,
-    file: Loaded,
-    axis: AxisDecl,
+    file: LoadedFile,
+    axis: Axis,
     inheritance: Inheritance,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     about: str,
-) -> frozenset[tuple[str, Member]]:
+) -> frozenset[tuple[str, AxisValue]]:
     try:
         value = Evaluator(inheritance.scope, file.source)(test.value)
     except EvalmakeError as error:
-        found.extend(error.diagnostics)
+        diagnostics.extend(error.diagnostics)
         return frozenset()
     given = value if isinstance(value, tuple) else (value,)
     members = _plain(given)
-    known = {tagged(known) for known in (*axis.declared, *axis.values)}
+    known = {with_type(known) for known in (*axis.declared, *axis.values)}
     for item in given:
         if axis.key in ("model", "benchmark") and isinstance(item, str):
-            _quoted(axis.key, item, file.span(test.value), found, about)
+            _quoted(axis.key, item, file.span(test.value), diagnostics, about)
     for member, span in zip(members, _among(test.value, file, len(members)), strict=True):
-        if tagged(member) not in known:
+        if with_type(member) not in known:
             names = [str(v) for v in axis.declared]
-            meant = closest(str(member), names)
+            meant = closest_name(str(member), names)
             shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            found.error(
+            diagnostics.error(
                 "dead-condition",
                 f"the axis `{axis.key}` has no value `{member}`, so this matches no cell",
                 span,
@@ -319,13 +321,13 @@ def _wanted(
                 about=about,
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )
-    return frozenset(tagged(member) for member in members)
+    return frozenset(with_type(member) for member in members)
 
 
-def _not_an_axis(test: tree.Test, file: Loaded, axes: Sequence[AxisDecl], found: Diagnostics, about: str) -> None:
+def _not_an_axis(test: tree.Test, file: LoadedFile, axes: Sequence[Axis], diagnostics: Diagnostics, about: str) -> None:
     names = [axis.key for axis in axes]
-    meant = closest(test.key.text, names)
-    found.error(
+    meant = closest_name(test.key.text, names)
+    diagnostics.error(
         "not-an-axis",
         f"`{test.key.text}` is not an axis of this eval",
         file.span(test.key),
@@ -343,10 +345,10 @@ def _not_an_axis(test: tree.Test, file: Loaded, axes: Sequence[AxisDecl], found:
     )
 
 
-def gates_of(
-    requires: Sequence[tuple[tree.Require, Loaded]],
+def read_gates(
+    requires: Sequence[tuple[tree.Require, LoadedFile]],
     inheritance: Inheritance,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     when: str,
 ) -> tuple[Gate, ...]:
     """The requirements, their bounds evaluated."""
@@ -355,15 +357,15 @@ def gates_of(
         try:
             bound = Evaluator(inheritance.scope, file.source)(node.value)
         except EvalmakeError as error:
-            found.extend(error.diagnostics)
+            diagnostics.extend(error.diagnostics)
             continue
         if isinstance(bound, SecretRef):
-            _no_secret(file.span(node.value), found)
+            _no_secret(file.span(node.value), diagnostics)
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float):
-            found.error(
+            diagnostics.error(
                 "wrong-type",
-                f"a requirement compares with a number, and this is {type_name(bound)}",
+                f"a requirement compares with a number, and this is {describe_type(bound)}",
                 file.span(node.value),
             )
             continue

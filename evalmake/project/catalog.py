@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.language.diagnostic import closest
-from evalmake.language.values import Symbol, show
+from evalmake.language.diagnostic import closest_name
+from evalmake.language.values import Symbol, format_value
 
 PREFIX = "catalog:"
 INDEX = "index.jsonl"
@@ -64,20 +64,20 @@ class Entry(NamedTuple):
         return ", ".join(told.get(word, word) for word in self.requires)
 
 
-def plain(text: str) -> str:
+def spell_name(text: str) -> str:
     """A harness's or task's name as the language has it: `AIME_2025` is `aime-2025`."""
     return text.lower().replace("_", "-")
 
 
-def declaration(head: str, keys: Mapping[str, Any]) -> list[str]:
+def format_declaration(head: str, keys: Mapping[str, Any]) -> list[str]:
     """The lines of an Evalfile that say so, not yet formatted; a single line where `keys` is but one."""
     values = {key: Symbol(value) if key in _WORDS else value for key, value in keys.items()}
-    lines = [f"{key} = {show(value)}" for key, value in values.items()]
+    lines = [f"{key} = {format_value(value)}" for key, value in values.items()]
     return [f"{head} {{", *lines, "}"] if len(lines) > 1 else [f"{head} {{ {lines[0]} }}"]
 
 
 @cache
-def folder() -> Path:
+def catalog_folder() -> Path:
     """Where the catalog lies."""
     from importlib.resources import files
 
@@ -85,31 +85,31 @@ def folder() -> Path:
 
 
 @cache
-def entries() -> Mapping[str, Entry]:
+def read_entries() -> Mapping[str, Entry]:
     """Every benchmark of the catalog, by name, in the order of the harnesses' names."""
     found = {}
-    for line in (folder() / INDEX).read_text(encoding="utf-8").splitlines():
+    for line in (catalog_folder() / INDEX).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         lists = {key: tuple(row[key]) for key in ("requires", "variables")}
         found[row["name"]] = Entry(**row | lists)
     return found
 
 
-def harnesses() -> list[str]:
+def harness_names() -> list[str]:
     """The names by which the catalog's files are included."""
-    return list(dict.fromkeys(entry.harness for entry in entries().values()))
+    return list(dict.fromkeys(entry.harness for entry in read_entries().values()))
 
 
-def path_of(text: str) -> Path:
+def catalog_path(text: str) -> Path:
     """The file behind `catalog:NAME`, whether there is one or not; NAME may be a pattern."""
     name = text.removeprefix(PREFIX).replace("/", "-")  # nothing beyond the folder
-    return folder() / f"{name}.evalfile"
+    return catalog_folder() / f"{name}.evalfile"
 
 
-def meant_harness(name: str) -> str | None:
+def closest_harness(name: str) -> str | None:
     """The harness that was probably meant, also where it was called as its image is."""
-    images = {_image(entry): entry.harness for entry in entries().values()}
-    meant = closest(name, [*harnesses(), *images])
+    images = {_image(entry): entry.harness for entry in read_entries().values()}
+    meant = closest_name(name, [*harness_names(), *images])
     return images.get(meant, meant) if meant else None
 
 
@@ -117,18 +117,18 @@ def _image(entry: Entry) -> str:
     return str(entry.keys["image"]).rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
-def suggestions(name: str) -> list[str]:
+def suggest_benchmarks(name: str) -> list[str]:
     """What to do about a benchmark that is not declared, where the catalog has it or one like it."""
-    known = entries()
+    known = read_entries()
     if name in known:
         return [f"the catalog has it: {known[name].include}"]
     found = [known[n] for n in known if n.partition(".")[2] == name]
-    if not found and "." in name and (meant := closest(name, known)):
+    if not found and "." in name and (meant := closest_name(name, known)):
         found = [known[meant]]
     return [f"did you mean the catalog's `{entry.name}`? {entry.include}" for entry in found]
 
 
-def lacking(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
+def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
     """Of what the catalog says that a benchmark requires, the variables that `env` has not; "" is a judge.
 
     What a declaration says otherwise than the catalog is its own affair.
@@ -150,7 +150,7 @@ def lacking(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
 
 @cache
 def _by_task() -> Mapping[tuple[str, str], Entry]:
-    return {(entry.keys["image"], entry.keys["task"]): entry for entry in entries().values()}
+    return {(entry.keys["image"], entry.keys["task"]): entry for entry in read_entries().values()}
 
 
 def _texts(value: Any) -> list[str]:
@@ -160,14 +160,14 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
+def find_counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
     """The benchmarks that ask the same of another kind of endpoint, one of `kinds`."""
-    entry = entries().get(name)
+    entry = read_entries().get(name)
     if entry is None:
         return []
     return [
         other.name
-        for other in entries().values()
+        for other in read_entries().values()
         if other.endpoint in kinds and other.harness == entry.harness and _stem(other) == _stem(entry)
     ]
 

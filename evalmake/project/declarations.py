@@ -7,15 +7,16 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.language.values import Symbol, Template
-from evalmake.project.axes import AxisDecl, Gate, WhenDecl, axes_of, gates_of, whens_of
+from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditions, read_gates
 from evalmake.project.fields import Fields
-from evalmake.project.includes import Loaded
-from evalmake.project.inheritance import Inheritance, Layered, Stated
-from evalmake.project.schema import KINDS, PLUGGED, Block, Plugins
-from evalmake.project.validation import unknown_key, validate
+from evalmake.project.includes import LoadedFile
+from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
+from evalmake.project.plugin_registry import PluginRegistry
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Block
+from evalmake.project.validation import report_unknown_key, validate
 
 _REQUEST = (
     "temperature",
@@ -32,7 +33,7 @@ _ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
 
 
 @dataclass(slots=True)
-class Declared:
+class Declaration:
     """A checked declaration of any kind but `eval`."""
 
     kind: str
@@ -42,68 +43,72 @@ class Declared:
     fields: Fields
     span: Span
     doc: str
-    stated: Stated | None
+    parsed: ParsedDeclaration | None
 
     @property
     def plugin(self) -> str:
         """The name of the plugin it chose."""
-        return str(getattr(self.block, PLUGGED[self.kind][0]))
+        return str(getattr(self.block, PLUGIN_KINDS[self.kind][0]))
 
 
 @dataclass(slots=True)
-class EvalDecl:
+class EvalDeclaration:
     """A checked eval: its fields before any `when`, its axes and conditions."""
 
     name: str
     fields: Fields
-    axes: tuple[AxisDecl, ...]
-    whens: tuple[WhenDecl, ...]
-    skips: tuple[WhenDecl, ...]
+    axes: tuple[Axis, ...]
+    whens: tuple[Condition, ...]
+    skips: tuple[Condition, ...]
     gates: tuple[Gate, ...]
     span: Span
     doc: str
-    stated: Stated
+    parsed: ParsedDeclaration
     inheritance: Inheritance
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def declare(
-    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
-) -> Declared | None:
+def check_declaration(
+    parsed: ParsedDeclaration,
+    merged: MergedLayers,
+    inheritance: Inheritance,
+    plugins: PluginRegistry,
+    diagnostics: Diagnostics,
+) -> Declaration | None:
     """Check a model, deployment, benchmark, executor or report; `None` with reasons in `found`."""
-    kind, name = stated.node.kind.text, stated.node.name.text
-    block, fields, about = KINDS[kind], layered.fields, f"{kind} {name}"
-    before = len(found)
+    kind, name = parsed.node.kind.text, parsed.node.name.text
+    block, fields, about = KINDS[kind], merged.fields, f"{kind} {name}"
+    before = len(diagnostics)
     own = {key: value for key, value in fields.values.items() if key in block.model_fields}
     rest = {key: value for key, value in fields.values.items() if key not in own}
     typed = validate(
         block,
         own,
         fields,
-        found,
+        diagnostics,
         about,
-        stated.name_span,
+        parsed.name_span,
         what=f"a {kind}",
         hints=lambda key: _choices(kind, key, plugins),
     )
     settings: BaseModel | None = None
-    if kind in PLUGGED:
+    if kind in PLUGIN_KINDS:
         if typed is not None:
-            settings = _plugin_settings(kind, typed, rest, block, fields, plugins, found, about, stated)
+            settings = _plugin_settings(kind, typed, rest, block, fields, plugins, diagnostics, about, parsed)
     else:
         for key in rest:
             what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-            unknown_key(found, key, fields.spans[key,].key, sorted(block.model_fields), what, about)
-    if typed is None or len(found) > before:
+            report_unknown_key(diagnostics, key, fields.spans[key,].key, sorted(block.model_fields), what, about)
+    if typed is None or len(diagnostics) > before:
         return None
     if kind == "model":
-        _one_endpoint(typed, fields, stated, found, about)
-    comment = doc(stated.file, stated.node.start)
-    made = Declared(kind, name, typed, settings, fields, stated.span, comment, stated)
+        _one_endpoint(typed, fields, parsed, diagnostics, about)
+    comment = read_doc_comment(parsed.file, parsed.node.start)
+    made = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
     if kind == "benchmark":
         check = getattr(plugins.get("harnesses", made.plugin), "check_benchmark", None)
         if check is not None:
-            check(made, found)
+            check(made, diagnostics)
     return made
 
 
@@ -113,22 +118,22 @@ def _plugin_settings(
     rest: dict[str, Any],
     block: type[Block],
     fields: Fields,
-    plugins: Plugins,
-    found: Diagnostics,
+    plugins: PluginRegistry,
+    diagnostics: Diagnostics,
     about: str,
-    stated: Stated,
+    parsed: ParsedDeclaration,
 ) -> BaseModel | None:
     """The keys that belong to the chosen plugin, in its own `Settings`."""
-    chooser, group, noun = PLUGGED[kind]
+    chooser, group, noun = PLUGIN_KINDS[kind]
     name = getattr(typed, chooser)
     at = fields.spans.get((chooser,))
-    span = at.value if at else stated.name_span
+    span = at.value if at else parsed.name_span
     try:
         plugin = plugins.get(group, name)
     except KeyError:
         names = plugins.names(group)
-        meant = closest(name, names)
-        found.error(
+        meant = closest_name(name, names)
+        diagnostics.error(
             "unknown-plugin",
             f"no {noun} is named `{name}`",
             span,
@@ -143,7 +148,7 @@ def _plugin_settings(
             arguments,
             typed.args,
             fields,
-            found,
+            diagnostics,
             about,
             span,
             what=f"the `{name}` {noun}",
@@ -155,9 +160,9 @@ def _plugin_settings(
         plugin.Settings,
         rest,
         fields,
-        found,
+        diagnostics,
         about,
-        stated.name_span,
+        parsed.name_span,
         known=common,
         what=f"the `{name}` {noun}",
         also=[(span, f"settings are those of this {noun}")],
@@ -165,9 +170,9 @@ def _plugin_settings(
     )
 
 
-def _choices(kind: str, key: str, plugins: Plugins) -> list[str]:
+def _choices(kind: str, key: str, plugins: PluginRegistry) -> list[str]:
     """What the key that chooses a plugin may be."""
-    chooser, group, _ = PLUGGED.get(kind, ("", "", ""))
+    chooser, group, _ = PLUGIN_KINDS.get(kind, ("", "", ""))
     return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
 
 
@@ -177,7 +182,7 @@ def _within(key: str, fields: Fields) -> list[str]:
     return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
 
 
-def _elsewhere(group: str, noun: str, key: str, plugins: Plugins, own: type[BaseModel]) -> list[str]:
+def _elsewhere(group: str, noun: str, key: str, plugins: PluginRegistry, own: type[BaseModel]) -> list[str]:
     """Where it is said instead: in the adapter, or to another plugin."""
     if key in own.model_fields:
         return []
@@ -187,9 +192,9 @@ def _elsewhere(group: str, noun: str, key: str, plugins: Plugins, own: type[Base
     return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
 
 
-def _one_endpoint(model: Any, fields: Fields, stated: Stated, found: Diagnostics, about: str) -> None:
+def _one_endpoint(model: Any, fields: Fields, parsed: ParsedDeclaration, diagnostics: Diagnostics, about: str) -> None:
     if model.endpoint and model.deployment:
-        found.error(
+        diagnostics.error(
             "bad-value",
             "a model has an endpoint or a deployment, not both",
             fields.spans["deployment",].value,
@@ -197,66 +202,70 @@ def _one_endpoint(model: Any, fields: Fields, stated: Stated, found: Diagnostics
             also=[(fields.spans["endpoint",].value, "and an endpoint here")],
         )
     elif not model.endpoint and not model.deployment:
-        found.error(
+        diagnostics.error(
             "missing-key",
             f"{about} has neither `endpoint` nor `deployment`",
-            stated.name_span,
+            parsed.name_span,
             help=["give the base URL of an API, or the name of a deployment of your own"],
             about=about,
         )
     elif model.endpoint and not model.name:
-        found.error(
+        diagnostics.error(
             "missing-key",
             f"{about} has no `name`",
-            stated.name_span,
+            parsed.name_span,
             about=about,
             help=["`name` is the model's id at the endpoint"],
         )
 
 
-def eval_of(
-    stated: Stated, layered: Layered, inheritance: Inheritance, plugins: Plugins, found: Diagnostics
-) -> EvalDecl | None:
+def check_eval(
+    parsed: ParsedDeclaration,
+    merged: MergedLayers,
+    inheritance: Inheritance,
+    plugins: PluginRegistry,
+    diagnostics: Diagnostics,
+) -> EvalDeclaration | None:
     """Check an eval's keys, axes and conditions."""
-    name, about = stated.node.name.text, f"eval {stated.node.name.text}"
-    before = len(found)
+    name, about = parsed.node.name.text, f"eval {parsed.node.name.text}"
+    before = len(diagnostics)
     names = sorted(KINDS["eval"].model_fields)
-    for key in layered.fields.values:
+    for key in merged.fields.values:
         if key not in KINDS["eval"].model_fields:
             hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
             hints = [hint] if key in _REQUEST else []
-            unknown_key(found, key, layered.fields.spans[key,].key, names, "an eval", about, hints=hints)
-    axes = axes_of(layered, inheritance, found, about)
-    _templates(layered, {axis.key for axis in axes}, found, about)
-    if len(found) > before:
+            report_unknown_key(diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints)
+    axes = read_axes(merged, inheritance, diagnostics, about)
+    _templates(merged, {axis.key for axis in axes}, diagnostics, about)
+    if len(diagnostics) > before:
         return None
-    whens = whens_of(layered, axes, inheritance, found, about)
-    skips = whens_of(layered, axes, inheritance, found, about, skips=True)
-    gates = gates_of(layered.requires, inheritance, found, "")
-    if len(found) > before:
+    whens = read_conditions(merged, axes, inheritance, diagnostics, about)
+    skips = read_conditions(merged, axes, inheritance, diagnostics, about, skips=True)
+    gates = read_gates(merged.requires, inheritance, diagnostics, "")
+    if len(diagnostics) > before:
         return None
-    return EvalDecl(
+    return EvalDeclaration(
         name,
-        layered.fields,
+        merged.fields,
         axes,
         whens,
         skips,
         gates,
-        stated.span,
-        doc(stated.file, stated.node.start),
-        stated,
+        parsed.span,
+        read_doc_comment(parsed.file, parsed.node.start),
+        parsed,
         inheritance,
     )
 
 
-def _templates(layered: Layered, axes: set[str], found: Diagnostics, about: str) -> None:
+def _templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
     """Texts of an eval mention only its own axes."""
-    for key, value in layered.fields.values.items():
+    for key, value in merged.fields.values.items():
         for name in sorted(_mentioned(value) - axes):
             inner = value if isinstance(value, dict) else {}
             path = next(((key, k) for k, v in inner.items() if name in _mentioned(v)), (key,))
-            place = layered.fields.spans.get(path) or layered.fields.spans[key,]
-            found.error(
+            place = merged.fields.spans.get(path) or merged.fields.spans[key,]
+            diagnostics.error(
                 "bad-interpolation",
                 f"`{name}` is not an axis of this eval",
                 place.value,
@@ -277,15 +286,17 @@ def _mentioned(value: object) -> set[str]:
     return set()
 
 
-def twice(found: Diagnostics, kind: str, name: str, span: Span, first: Stated, file: Loaded) -> None:
+def report_duplicate_name(
+    diagnostics: Diagnostics, kind: str, name: str, span: Span, first: ParsedDeclaration, file: LoadedFile
+) -> None:
     """Say that a name is declared twice, and how the other file came in."""
     notes = [
-        f"{f.source.name} is included at {f.included_at.place}"
+        f"{f.source.name} is included at {f.included_at.location}"
         for f in (first.file, file)
         if f.included_at and first.file is not file
     ]
     inherit = f"rename one of them, or inherit: `{kind} NAME from {name} {{ ... }}`"
-    found.error(
+    diagnostics.error(
         "duplicate-name",
         f"{kind} `{name}` is declared twice",
         span,
@@ -296,7 +307,7 @@ def twice(found: Diagnostics, kind: str, name: str, span: Span, first: Stated, f
     )
 
 
-def doc(file: Loaded, start: int) -> str:
+def read_doc_comment(file: LoadedFile, start: int) -> str:
     """The comment lines right above `start`, without their signs."""
     text = file.source.text
     lines: list[str] = []

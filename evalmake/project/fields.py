@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from evalmake.language.source import Span
 
 
-class Written(NamedTuple):
+class ValueOrigin(NamedTuple):
     """Where a value was written, and on whose behalf: "own", "from PARENT", "defaults", "when ..."."""
 
     key: Span
@@ -22,9 +22,9 @@ class Fields:
     """Values by key, spans by path; `merge` lays a nearer layer over what is there."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    spans: dict[tuple[str, ...], Written] = field(default_factory=dict)
+    spans: dict[tuple[str, ...], ValueOrigin] = field(default_factory=dict)
 
-    def put(self, key: str, value: Any, written: Written, inner: Mapping[str, Written]) -> None:
+    def put(self, key: str, value: Any, written: ValueOrigin, inner: Mapping[str, ValueOrigin]) -> None:
         """Set `key`; a map merges with the map that is there, and `none` in it removes a key.
 
         `inner` are the places of a map's values, or of a list's by their number.

@@ -9,7 +9,7 @@ from glob import glob
 from pathlib import Path
 
 from evalmake.language import tree as syntax
-from evalmake.language.diagnostic import EvalmakeError, closest, fail
+from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.file_hashes import hash_bytes
 from evalmake.language.parser import load_tree
 from evalmake.language.source import Source, Span
@@ -19,7 +19,7 @@ _LARGEST = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedFile:
     """One file of an Evalfile: `path` is absolute, the source's name is how a person knows it."""
 
     path: Path
@@ -37,13 +37,13 @@ class Loaded:
 class FileSet:
     """All files, and the places that an optional or globbed include looked at."""
 
-    files: list[Loaded] = field(default_factory=list)
+    files: list[LoadedFile] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
     globs: set[tuple[str, str]] = field(default_factory=set)
     unpinned: list[Span] = field(default_factory=list)
 
 
-def read_all(path: Path, cache: Path | None, written: Source | None = None) -> FileSet:
+def read_files(path: Path, cache: Path | None, written: Source | None = None) -> FileSet:
     """Read `path` and what it includes; the first error of reading or syntax ends it.
 
     `written` is a text that stands for the file: it includes nothing, and is kept nowhere.
@@ -53,7 +53,7 @@ def read_all(path: Path, cache: Path | None, written: Source | None = None) -> F
         _read(path, _shown(path), None, None, cache, found, [])
     else:
         sha = hash_bytes(written.text.encode("utf-8", "surrogatepass"))
-        found.files.append(Loaded(path.absolute(), written, load_tree(written, None), sha, None))
+        found.files.append(LoadedFile(path.absolute(), written, load_tree(written, None), sha, None))
     return found
 
 
@@ -69,7 +69,7 @@ def _read(
     real = path.absolute()
     if real in open_files:
         ring = " -> ".join(_shown(p) for p in [*open_files[open_files.index(real) :], real])
-        raise fail("include-cycle", f"a file includes itself: {ring}", at)
+        raise make_error("include-cycle", f"a file includes itself: {ring}", at)
     if any(file.path == real for file in found.files):
         return
     data = _bytes(path, at)
@@ -77,25 +77,27 @@ def _read(
     if digest is not None and at is not None:
         _check(digest, data, sha, name, at)
     source = Source(name, _text(data, path, at))
-    file = Loaded(real, source, load_tree(source, cache), sha, at)
+    file = LoadedFile(real, source, load_tree(source, cache), sha, at)
     for item in file.tree.items:
         if isinstance(item, syntax.Include):
             _include(file, item, cache, found, [*open_files, real])
     found.files.append(file)
 
 
-def _include(file: Loaded, item: syntax.Include, cache: Path | None, found: FileSet, open_files: list[Path]) -> None:
+def _include(
+    file: LoadedFile, item: syntax.Include, cache: Path | None, found: FileSet, open_files: list[Path]
+) -> None:
     text = item.path.text.strip("\"'")
     at = file.span(item.path)
     if item.digest is None:
         found.unpinned.append(at)
     shipped = text.startswith(catalog.PREFIX)
-    path = catalog.path_of(text) if shipped else Path(os.path.normpath(file.path.parent / text))
-    matches = list(_matches(path, found)) if glob_like(text) else [path]
+    path = catalog.catalog_path(text) if shipped else Path(os.path.normpath(file.path.parent / text))
+    matches = list(_matches(path, found)) if is_glob(text) else [path]
     if shipped and not item.maybe and not any(match.exists() for match in matches):
         raise _not_shipped(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
-        raise fail("missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"])
+        raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"])
     for match in matches:
         if item.maybe and not match.exists():
             found.absent.add(str(match))
@@ -106,12 +108,12 @@ def _include(file: Loaded, item: syntax.Include, cache: Path | None, found: File
 
 def _not_shipped(name: str, at: Span) -> EvalmakeError:
     """What to say of a harness that the catalog does not have."""
-    meant = catalog.meant_harness(name)
-    return fail(
+    meant = catalog.closest_harness(name)
+    return make_error(
         "missing-file",
         f"the catalog has no `{name}`",
         at,
-        notes=[] if meant else [f"it has {', '.join(catalog.harnesses())}"],
+        notes=[] if meant else [f"it has {', '.join(catalog.harness_names())}"],
         help=[
             f"did you mean `{catalog.PREFIX}{meant}`?"
             if meant
@@ -120,7 +122,7 @@ def _not_shipped(name: str, at: Span) -> EvalmakeError:
     )
 
 
-def glob_like(text: str) -> bool:
+def is_glob(text: str) -> bool:
     """Whether an include names a pattern."""
     return any(char in text for char in "*?[")
 
@@ -134,15 +136,15 @@ def _bytes(path: Path, at: Span | None) -> bytes:
     shown = _shown(path)
     try:
         if path.is_dir():
-            raise fail("not-a-file", f"`{shown}` is a folder, not an Evalfile", at)
+            raise make_error("not-a-file", f"`{shown}` is a folder, not an Evalfile", at)
         if path.stat().st_size > _LARGEST:
-            raise fail("too-large", f"`{shown}` is larger than 64 MB", at)
+            raise make_error("too-large", f"`{shown}` is larger than 64 MB", at)
         return path.read_bytes()
     except OSError as error:
         where = _near(path) if at else ["name one with -f, or begin with `evalmake init`"]
         what = "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
         reason = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
-        raise fail("missing-file", f"{what} `{shown}`{reason}", at, help=where) from None
+        raise make_error("missing-file", f"{what} `{shown}`{reason}", at, help=where) from None
 
 
 def _near(path: Path) -> list[str]:
@@ -150,7 +152,7 @@ def _near(path: Path) -> list[str]:
     if "${" in str(path):
         return ["the path of an include is plain text: it holds no variables"]
     siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    meant = closest(path.name, siblings)
+    meant = closest_name(path.name, siblings)
     return [f"did you mean `{_shown(path.with_name(meant))}`?"] if meant else []
 
 
@@ -160,7 +162,7 @@ def _text(data: bytes, path: Path, at: Span | None) -> str:
     except UnicodeDecodeError as error:
         source = Source(_shown(path), data.decode("utf-8", "replace"))
         start = len(data[: error.start].decode("utf-8"))
-        raise fail(
+        raise make_error(
             "not-utf8",
             f"`{_shown(path)}` is not UTF-8 text",
             source.span(start),
@@ -175,13 +177,13 @@ def _check(digest: syntax.Literal, data: bytes, sha: str, name: str, at: Span) -
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
     if len(digits) != wanted:
-        raise fail("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
+        raise make_error("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
     if algorithm == "xxh128":
         import xxhash
 
         sha = xxhash.xxh3_128_hexdigest(data)
     if digits != sha:
-        raise fail(
+        raise make_error(
             "digest-mismatch",
             f"`{name}` is not the file that was pinned",
             span,

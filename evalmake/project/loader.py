@@ -11,32 +11,33 @@ from pydantic import BaseModel
 
 from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostics
-from evalmake.language.expressions import Evaluator, Scope, World
+from evalmake.language.expressions import Evaluator, ExternalInputs, Scope
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
 from evalmake.language.values import Symbol
 from evalmake.pins.lock import Lock
 from evalmake.project import declarations
 from evalmake.project.command_words import Word
-from evalmake.project.declarations import Declared
-from evalmake.project.fields import Fields, Written
-from evalmake.project.includes import FileSet, Loaded, read_all
-from evalmake.project.inheritance import Block, Inheritance, Stated
-from evalmake.project.overrides import apply_overrides, bind, judge_variables, unknown_variable
+from evalmake.project.declarations import Declaration
+from evalmake.project.fields import Fields, ValueOrigin
+from evalmake.project.includes import FileSet, LoadedFile, read_files
+from evalmake.project.inheritance import Inheritance, Layer, ParsedDeclaration
+from evalmake.project.overrides import apply_overrides, bind_variables, evaluate_variables, report_unknown_variable
 from evalmake.project.pinned_inputs import apply_lock
+from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.policy import check_policy, check_requires, check_seeds
-from evalmake.project.project import AliasDecl, Project
+from evalmake.project.project import AliasDeclaration, Project
 from evalmake.project.references import check_references
-from evalmake.project.schema import KINDS, Executor, Plugins, Settings
+from evalmake.project.schema import KINDS, Executor, Settings
 from evalmake.project.validation import validate
 
 _NOWHERE = Source("built in", "executor local { backend = process }")
 
 
-def load(
+def load_project(
     path: Path,
     overrides: Sequence[Word],
-    plugins: Plugins,
+    plugins: PluginRegistry,
     environment: Mapping[str, str],
     cache: Path | None = None,
     reserved: Sequence[str] = (),
@@ -49,20 +50,20 @@ def load(
     content digests, `reserved` the words that no target may be called, `written` a text that
     stands for the file. Without `locked`, inputs stand as they are written, pinned or not.
     """
-    files = read_all(path, cache, written)
-    found = Diagnostics()
-    world = World(environment, FileHashes(cache / "hashes.json" if cache else None))
-    bindings = bind(files.files, found)
-    found.check()
-    scope = Scope(bindings, world)
-    settings = _settings(files, scope, found)
-    check_requires(settings, files.files[-1], found)
-    found.check()
-    given = apply_overrides(scope, overrides, settings[0].overrides, found)
-    found.check()
-    judge_variables(scope, found)
-    found.check()
-    return _project(path, files, settings, given, scope, world, plugins, reserved, locked, found)
+    files = read_files(path, cache, written)
+    diagnostics = Diagnostics()
+    external = ExternalInputs(environment, FileHashes(cache / "hashes.json" if cache else None))
+    bindings = bind_variables(files.files, diagnostics)
+    diagnostics.check()
+    scope = Scope(bindings, external)
+    settings = _settings(files, scope, diagnostics)
+    check_requires(settings, files.files[-1], diagnostics)
+    diagnostics.check()
+    given = apply_overrides(scope, overrides, settings[0].overrides, diagnostics)
+    diagnostics.check()
+    evaluate_variables(scope, diagnostics)
+    diagnostics.check()
+    return _project(path, files, settings, given, scope, external, plugins, reserved, locked, diagnostics)
 
 
 def _project(
@@ -71,28 +72,28 @@ def _project(
     settings: tuple[Settings, Fields],
     given: dict[str, str],
     scope: Scope,
-    world: World,
-    plugins: Plugins,
+    external: ExternalInputs,
+    plugins: PluginRegistry,
     reserved: Sequence[str],
     locked: bool,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> Project:
-    stated, defaults = _collect(files.files, found)
-    aliases = _aliases(files.files, stated, reserved, found)
-    inheritance = Inheritance(stated, defaults, scope, found)
+    parsed, defaults = _collect(files.files, diagnostics)
+    aliases = _aliases(files.files, parsed, reserved, diagnostics)
+    inheritance = Inheritance(parsed, defaults, scope, diagnostics)
     declared: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
     declared["executor"]["local"] = _local(plugins)
-    for (kind, name), block in stated.items():
+    for (kind, name), block in parsed.items():
         if name.startswith("_"):
             continue
-        layered = inheritance.resolve(block)
-        if layered is None:
+        merged = inheritance.resolve(block)
+        if merged is None:
             continue
-        make = declarations.eval_of if kind == "eval" else declarations.declare
-        result = make(block, layered, inheritance, plugins, found)
+        make = declarations.check_eval if kind == "eval" else declarations.check_declaration
+        result = make(block, merged, inheritance, plugins, diagnostics)
         if result is not None:
             declared[kind][name] = result
-    found.check()
+    diagnostics.check()
     project = Project(
         path,
         files,
@@ -105,23 +106,23 @@ def _project(
         declared["report"],
         aliases,
         given,
-        world,
+        external,
         scope,
         Lock.read(path),
-        {f"{kind} {name}": block.span for (kind, name), block in stated.items()},
+        {f"{kind} {name}": block.span for (kind, name), block in parsed.items()},
     )
-    check_references(project, stated, found)
-    found.check()
+    check_references(project, parsed, diagnostics)
+    diagnostics.check()
     if locked:
         apply_lock(project)
-        check_policy(project, settings[1], found)
-    check_seeds(project, settings[1], found)
-    found.check()
-    world.hashes.save()
+        check_policy(project, settings[1], diagnostics)
+    check_seeds(project, settings[1], diagnostics)
+    diagnostics.check()
+    external.hashes.save()
     return project
 
 
-def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Settings, Fields]:
+def _settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tuple[Settings, Fields]:
     """The root file's `settings` block; one in an include is an error."""
     root = files.files[-1]
     fields = Fields()
@@ -132,7 +133,7 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
                 continue
             head = Span(file.source, item.start, item.start + len("settings"))
             if file is not root:
-                found.error(
+                diagnostics.error(
                     "misplaced",
                     "an include cannot hold `settings`",
                     head,
@@ -140,7 +141,7 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
                 )
                 continue
             if first is not None:
-                found.error(
+                diagnostics.error(
                     "duplicate-name",
                     "there are two `settings` blocks",
                     head,
@@ -149,87 +150,91 @@ def _settings(files: FileSet, scope: Scope, found: Diagnostics) -> tuple[Setting
                     help=["make one block of them"],
                 )
             first = head
-            helper = Inheritance({}, {}, scope, found)
+            helper = Inheritance({}, {}, scope, diagnostics)
             evaluator = Evaluator(scope, file.source, declared=True)
             for statement in item.body:
                 if isinstance(statement, tree.Assign):
                     if statement.key.text == "overrides" and isinstance(statement.value, tree.ListOf):
-                        _override_names(file, statement, fields, scope, found)
+                        _override_names(file, statement, fields, scope, diagnostics)
                         continue
-                    helper.assign(fields, statement, Block(file, item.body, "own"), evaluator)
+                    helper.assign(fields, statement, Layer(file, item.body, "own"), evaluator)
                 else:
                     helper._only_evals(statement, file)
-            helper._twice(Block(file, item.body, "own"))
+            helper._twice(Layer(file, item.body, "own"))
     at = Span(root.source, 0, 1)
-    block = validate(Settings, fields.values, fields, found, "settings", at, what="`settings`")
+    block = validate(Settings, fields.values, fields, diagnostics, "settings", at, what="`settings`")
     return block or Settings(), fields
 
 
-def _override_names(file: Loaded, statement: tree.Assign, fields: Fields, scope: Scope, found: Diagnostics) -> None:
+def _override_names(
+    file: LoadedFile, statement: tree.Assign, fields: Fields, scope: Scope, diagnostics: Diagnostics
+) -> None:
     """`overrides = [LIMIT]` names variables; it does not use them."""
     assert isinstance(statement.value, tree.ListOf)
     names = []
     for item in statement.value.items:
         if not isinstance(item, tree.Use):
-            found.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
+            diagnostics.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
         elif item.text not in scope.bindings:
-            unknown_variable(scope, item.text, file.span(item), found)
+            report_unknown_variable(scope, item.text, file.span(item), diagnostics)
         else:
             names.append(item.text)
-    place = Written(file.span(statement.key), file.span(statement.value), "own")
+    place = ValueOrigin(file.span(statement.key), file.span(statement.value), "own")
     fields.put("overrides", tuple(names), place, {})
 
 
 def _collect(
-    files: Sequence[Loaded], found: Diagnostics
-) -> tuple[dict[tuple[str, str], Stated], dict[tuple[int, str], list[Block]]]:
+    files: Sequence[LoadedFile], diagnostics: Diagnostics
+) -> tuple[dict[tuple[str, str], ParsedDeclaration], dict[tuple[int, str], list[Layer]]]:
     """Every declaration by kind and name, and each file's defaults."""
-    stated: dict[tuple[str, str], Stated] = {}
-    defaults: dict[tuple[int, str], list[Block]] = defaultdict(list)
+    parsed: dict[tuple[str, str], ParsedDeclaration] = {}
+    defaults: dict[tuple[int, str], list[Layer]] = defaultdict(list)
     for file in files:
         for item in file.tree.items:
             if isinstance(item, tree.Defaults):
-                defaults[id(file), item.kind.text].append(Block(file, item.body, "defaults"))
+                defaults[id(file), item.kind.text].append(Layer(file, item.body, "defaults"))
             elif isinstance(item, tree.Declaration):
-                new = Stated(item, file)
+                new = ParsedDeclaration(item, file)
                 key = (item.kind.text, item.name.text)
-                if key in stated:
-                    declarations.twice(found, *key, new.file.span(item.name), stated[key], new.file)
+                if key in parsed:
+                    declarations.report_duplicate_name(
+                        diagnostics, *key, new.file.span(item.name), parsed[key], new.file
+                    )
                 else:
-                    stated[key] = new
-    return stated, defaults
+                    parsed[key] = new
+    return parsed, defaults
 
 
 def _aliases(
-    files: Sequence[Loaded],
-    stated: Mapping[tuple[str, str], Stated],
+    files: Sequence[LoadedFile],
+    parsed: Mapping[tuple[str, str], ParsedDeclaration],
     reserved: Sequence[str],
-    found: Diagnostics,
-) -> dict[str, AliasDecl]:
+    diagnostics: Diagnostics,
+) -> dict[str, AliasDeclaration]:
     """The aliases; evals, reports and aliases share one namespace."""
     targets: dict[str, Span] = {}
-    for (kind, name), block in stated.items():
+    for (kind, name), block in parsed.items():
         if kind in ("eval", "report"):
-            _target(targets, name, block.name_span, reserved, found)
-    aliases: dict[str, AliasDecl] = {}
+            _target(targets, name, block.name_span, reserved, diagnostics)
+    aliases: dict[str, AliasDeclaration] = {}
     for file in files:
         for item in file.tree.items:
             if isinstance(item, tree.Alias):
-                _target(targets, item.name.text, file.span(item.name), reserved, found)
-                aliases[item.name.text] = AliasDecl(item, file, declarations.doc(file, item.start))
+                _target(targets, item.name.text, file.span(item.name), reserved, diagnostics)
+                aliases[item.name.text] = AliasDeclaration(item, file, declarations.read_doc_comment(file, item.start))
     return aliases
 
 
-def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], found: Diagnostics) -> None:
+def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], diagnostics: Diagnostics) -> None:
     if name in reserved:
-        found.error(
+        diagnostics.error(
             "reserved-name",
             f"`{name}` is a command of evalmake and cannot be a target",
             span,
             help=["give it another name"],
         )
     elif name in targets:
-        found.error(
+        diagnostics.error(
             "duplicate-name",
             f"two targets are called `{name}`",
             span,
@@ -241,9 +246,9 @@ def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[
         targets[name] = span
 
 
-def _local(plugins: Plugins) -> Declared:
+def _local(plugins: PluginRegistry) -> Declaration:
     settings: type[BaseModel] = plugins.get("executors", "process").Settings
-    return Declared(
+    return Declaration(
         "executor",
         "local",
         Executor.model_validate({"backend": Symbol("process")}),

@@ -8,16 +8,16 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from evalmake.language.diagnostic import Diagnostic, Diagnostics, problem
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, make_diagnostic
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
 from evalmake.language.tree import Assign
 from evalmake.language.values import Duration, Symbol
-from evalmake.project.axes import Gate, Member
-from evalmake.project.declarations import Declared, EvalDecl
+from evalmake.project.axes import AxisValue, Gate
+from evalmake.project.declarations import Declaration, EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
-from evalmake.project.schema import AXES, Eval, Resources, fill
+from evalmake.project.schema import AXIS_KEYS, Eval, Resources, fill_templates
 from evalmake.project.validation import validate
 
 
@@ -25,7 +25,7 @@ from evalmake.project.validation import validate
 class Variant:
     """What the cells that match the same `when`s have in common."""
 
-    eval: EvalDecl
+    eval: EvalDeclaration
     block: Eval
     fields: Fields
     gates: tuple[Gate, ...]
@@ -40,10 +40,10 @@ class Evaluation:
     def __init__(
         self,
         name: str,
-        values: tuple[Member, ...],
+        values: tuple[AxisValue, ...],
         variant: Variant,
-        model: Declared,
-        benchmark: Declared,
+        model: Declaration,
+        benchmark: Declaration,
         seed: int,
         limit: int | None,
     ) -> None:
@@ -61,7 +61,7 @@ class Evaluation:
         return self.variant.eval.name
 
     @property
-    def axes(self) -> tuple[tuple[str, Member], ...]:
+    def axes(self) -> tuple[tuple[str, AxisValue], ...]:
         """Its axes with its values."""
         keys = (axis.key for axis in self.variant.eval.axes)
         return tuple(zip(keys, self.values, strict=True))
@@ -69,7 +69,9 @@ class Evaluation:
     @property
     def params(self) -> Mapping[str, Any]:
         """Request parameters: the benchmark's, overlaid with the eval's."""
-        values: Mapping[str, Any] = fill({**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes))
+        values: Mapping[str, Any] = fill_templates(
+            {**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes)
+        )
         return {key: value for key, value in values.items() if value is not None}
 
     @property
@@ -109,33 +111,33 @@ class Placement:
     service: str | None = None
 
 
-def expand(project: Project) -> dict[str, list[Evaluation]]:
+def expand_matrix(project: Project) -> dict[str, list[Evaluation]]:
     """The cells of every eval, in file order; EvalmakeError with all that is wrong in them."""
-    found = Diagnostics()
+    diagnostics = Diagnostics()
     cells: dict[str, list[Evaluation]] = {}
     total = 0
     for declaration in project.evals.values():
         total += prod(len(axis.values) for axis in declaration.axes)
         if total > project.settings.cells:
-            _too_many(declaration, total, project, found)
+            _too_many(declaration, total, project, diagnostics)
             break
-        cells[declaration.name] = list(_cells(declaration, project, found))
-    found.check()
+        cells[declaration.name] = list(_cells(declaration, project, diagnostics))
+    diagnostics.check()
     empty = [project.evals[name] for name, group in cells.items() if not group]
     if not project.overrides or len(empty) == len(cells):  # an override may empty some, not all
         for declaration in empty:
-            found.append(no_cells(declaration, declaration.span))
-    found.check()
+            diagnostics.append(no_cells_diagnostic(declaration, declaration.span))
+    diagnostics.check()
     return cells
 
 
-def no_cells(declaration: EvalDecl, span: Span) -> Diagnostic:
+def no_cells_diagnostic(declaration: EvalDeclaration, span: Span) -> Diagnostic:
     """What to say at `span` of an eval whose cells are all skipped."""
     total = prod(len(axis.values) for axis in declaration.axes)
     matched = [
         sum(map(skip.matches, product(*(axis.values for axis in declaration.axes)))) for skip in declaration.skips
     ]
-    return problem(
+    return make_diagnostic(
         "no-cells",
         f"every cell of eval `{declaration.name}` is skipped",
         span,
@@ -144,9 +146,9 @@ def no_cells(declaration: EvalDecl, span: Span) -> Diagnostic:
     )
 
 
-def _too_many(declaration: EvalDecl, total: int, project: Project, found: Diagnostics) -> None:
+def _too_many(declaration: EvalDeclaration, total: int, project: Project, diagnostics: Diagnostics) -> None:
     widest = max(declaration.axes, key=lambda axis: len(axis.values), default=None)
-    found.error(
+    diagnostics.error(
         "too-many-cells",
         f"this makes {total} cells, more than {project.settings.cells}",
         declaration.span,
@@ -156,12 +158,12 @@ def _too_many(declaration: EvalDecl, total: int, project: Project, found: Diagno
     )
 
 
-def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Iterator[Evaluation]:
+def _cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnostics) -> Iterator[Evaluation]:
     variants: dict[tuple[int, ...], Variant | None] = {}
     used: set[int] = set()
     skipped: set[int] = set()
     keys = [axis.key for axis in declaration.axes]
-    at = {key: keys.index(key) if key in keys else None for key in AXES}
+    at = {key: keys.index(key) if key in keys else None for key in AXIS_KEYS}
     whens, skips = list(enumerate(declaration.whens)), list(enumerate(declaration.skips))
     for values in product(*(axis.values for axis in declaration.axes)):
         if skips:
@@ -172,7 +174,7 @@ def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Itera
         matched = tuple(i for i, when in whens if when.matches(values)) if whens else ()
         if matched not in variants:
             used.update(matched)
-            variants[matched] = _variant(declaration, matched, found)
+            variants[matched] = _variant(declaration, matched, diagnostics)
         variant = variants[matched]
         if variant is None:
             continue
@@ -190,7 +192,7 @@ def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Itera
         )
     if not project.overrides:
         for when in [w for i, w in whens if i not in used] + [s for i, s in skips if i not in skipped]:
-            found.error(
+            diagnostics.error(
                 "dead-condition",
                 "this condition matches no cell",
                 when.span,
@@ -199,7 +201,7 @@ def _cells(declaration: EvalDecl, project: Project, found: Diagnostics) -> Itera
             )
 
 
-def _variant(declaration: EvalDecl, matched: tuple[int, ...], found: Diagnostics) -> Variant | None:
+def _variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics: Diagnostics) -> Variant | None:
     """The eval's fields under the `when`s of those numbers, checked."""
     fields = declaration.fields.copy()
     gates = list(declaration.gates)
@@ -216,5 +218,5 @@ def _variant(declaration: EvalDecl, matched: tuple[int, ...], found: Diagnostics
         first = axis.values[0]
         values[axis.key] = Symbol(first) if isinstance(first, str) else first
     about = f"eval {declaration.name}"
-    block = validate(Eval, values, fields, found, about, declaration.stated.name_span, what="an eval")
+    block = validate(Eval, values, fields, diagnostics, about, declaration.parsed.name_span, what="an eval")
     return Variant(declaration, block, fields, tuple(gates)) if block else None

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from evalmake.language import tree
-from evalmake.language.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest
+from evalmake.language.diagnostic import Diagnostic, Diagnostics, EvalmakeError, closest_name
 from evalmake.language.expressions import Binding, Evaluator, Scope
 from evalmake.language.parser import parse_override
 from evalmake.language.source import COMMAND_LINE, Source, Span
-from evalmake.language.values import Duration, Size, Value, type_name
+from evalmake.language.values import Duration, Size, Value, describe_type
 from evalmake.project.command_words import Word
-from evalmake.project.includes import Loaded
+from evalmake.project.includes import LoadedFile
 
 
-def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
+def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dict[str, Binding]:
     """Every variable of every file; one name is declared once."""
     bindings: dict[str, Binding] = {}
     for file in files:
@@ -27,7 +27,7 @@ def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
             name = item.name.text
             if name in bindings:
                 first = bindings[name]
-                found.error(
+                diagnostics.error(
                     "duplicate-name",
                     f"the variable `{name}` is declared twice",
                     file.span(item.name),
@@ -40,7 +40,7 @@ def bind(files: Sequence[Loaded], found: Diagnostics) -> dict[str, Binding]:
 
 
 def apply_overrides(
-    scope: Scope, words: Sequence[Word], allowed: Sequence[str] | None, found: Diagnostics
+    scope: Scope, words: Sequence[Word], allowed: Sequence[str] | None, diagnostics: Diagnostics
 ) -> dict[str, str]:
     """Override the variables that `words` name; what was given, by name, for plan and evidence."""
     given: dict[str, str] = {}
@@ -48,7 +48,7 @@ def apply_overrides(
     for word, whole in words:
         name, _, text = word.partition("=")
         if name in first:
-            found.error(
+            diagnostics.error(
                 "duplicate-override",
                 f"`{name}` is overridden twice",
                 whole,
@@ -60,7 +60,7 @@ def apply_overrides(
         first[name] = whole
         span = Span(whole.source, whole.start, whole.start + len(name))
         place = Span(whole.source, span.end + 1, whole.end) if text else span
-        _override(scope, name, text, span, place, allowed, found)
+        _override(scope, name, text, span, place, allowed, diagnostics)
         given[name] = text
     return given
 
@@ -72,16 +72,16 @@ def _override(
     span: Span,
     place: Span,
     allowed: Sequence[str] | None,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> None:
     binding = scope.bindings.get(name)
     if binding is None:
-        unknown_variable(scope, name, span, found)
+        report_unknown_variable(scope, name, span, diagnostics)
         return
     declared_at = Span(binding.source, binding.node.start, binding.node.end)
     if allowed is not None and name not in allowed:
         may = f"only {', '.join(allowed)} may be" if allowed else "nothing may be"
-        found.error(
+        diagnostics.error(
             "override-forbidden",
             f"`{name}` may not be overridden",
             span,
@@ -94,13 +94,13 @@ def _override(
         binding.override = _typed(scope, text, declared, place)
         binding.overridden = True
     except EvalmakeError as error:
-        found.extend(error.diagnostics)
+        diagnostics.extend(error.diagnostics)
     except ValueError:
         given = f"`{text}` is not{'' if isinstance(declared, bool) else ' one'}" if text else "nothing was given"
-        wanted = "`true`, `false`" if isinstance(declared, bool) else type_name(declared)
-        found.error(
+        wanted = "`true`, `false`" if isinstance(declared, bool) else describe_type(declared)
+        diagnostics.error(
             "bad-override",
-            f"`{name}` is {type_name(declared)}, and {given}",
+            f"`{name}` is {describe_type(declared)}, and {given}",
             place,
             f"expected {wanted} or `none`",
             also=[(declared_at, "its type comes from this declaration")],
@@ -118,11 +118,11 @@ def _meant(text: str, declared: Value) -> list[str]:
     return []
 
 
-def unknown_variable(scope: Scope, name: str, span: Span, found: Diagnostics) -> None:
+def report_unknown_variable(scope: Scope, name: str, span: Span, diagnostics: Diagnostics) -> None:
     """Say that there is no variable `name`, and which there are."""
-    meant = closest(name.upper(), scope.bindings)
+    meant = closest_name(name.upper(), scope.bindings)
     known = f"variables are {', '.join(sorted(scope.bindings))}" if scope.bindings else "has no variable"
-    found.error(
+    diagnostics.error(
         "unknown-variable",
         f"no variable is named `{name}`",
         span,
@@ -131,7 +131,7 @@ def unknown_variable(scope: Scope, name: str, span: Span, found: Diagnostics) ->
     )
 
 
-def judge_variables(scope: Scope, found: Diagnostics) -> None:
+def evaluate_variables(scope: Scope, diagnostics: Diagnostics) -> None:
     """Evaluate every variable, used or not: a mistake in one is told once, where it stands."""
     for name, binding in scope.bindings.items():
         if name in scope.failed:
@@ -139,11 +139,11 @@ def judge_variables(scope: Scope, found: Diagnostics) -> None:
         try:
             scope.variable(name, Span(binding.source, binding.node.start, binding.node.end))
         except EvalmakeError as error:
-            found.extend(error.diagnostics)
+            diagnostics.extend(error.diagnostics)
 
 
 @contextmanager
-def blamed(words: Sequence[Word]) -> Iterator[None]:
+def mention_overrides(words: Sequence[Word]) -> Iterator[None]:
     """Errors at a place that uses an overridden variable say so: the file alone is not at fault."""
     try:
         yield

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalmake.language.source import Span
-from evalmake.pins.lock import package_set
+from evalmake.pins.lock import name_package_set
 from evalmake.project.catalog import PREFIX
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.project import Project
-from evalmake.project.references import named
+from evalmake.project.references import names_given
 
 HUB = "hf://"
 _DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
@@ -21,7 +21,7 @@ _KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class UnpinnedInput:
     """An image, weights or dataset without digest or commit, or packages, which never have one.
 
     `text` is what the lock calls it, `written` what the Evalfile does.
@@ -31,7 +31,7 @@ class Input:
     text: str
     written: str
     span: Span
-    declared: Declared
+    declared: Declaration
 
     @property
     def about(self) -> str:
@@ -56,41 +56,41 @@ class Input:
         return self.sort == "packages" or self.text.startswith(HUB)
 
 
-def inputs(project: Project) -> Iterator[Input]:
+def find_unpinned_inputs(project: Project) -> Iterator[UnpinnedInput]:
     """Every input of a project that the Evalfile does not pin, in the order of declarations."""
-    asked = {name for eval in project.evals.values() for name, _ in named(eval, "benchmark")}
+    asked = {name for eval in project.evals.values() for name, _ in names_given(eval, "benchmark")}
     for block in _all(project):
         if block.span.source.name.startswith(PREFIX) and block.name not in asked:
             continue  # whoever includes a catalog asks only for some of it
-        yield from inputs_of(block)
+        yield from unpinned_inputs_of(block)
 
 
-def _all(project: Project) -> tuple[Declared, ...]:
+def _all(project: Project) -> tuple[Declaration, ...]:
     """What may name an input."""
     kinds = (project.deployments, project.benchmarks, project.executors)
     return tuple(declared for kind in kinds for declared in kind.values())
 
 
-def inputs_of(declared: Declared) -> Iterator[Input]:
+def unpinned_inputs_of(declared: Declaration) -> Iterator[UnpinnedInput]:
     """The inputs of one deployment, benchmark or executor that it does not pin itself."""
     block, spans = declared.block, declared.fields.spans
     for key, good in _KEYS.items():
         text = getattr(_owner(declared), key, None)
         known = key != "image" and getattr(block, "digest", None)
         if isinstance(text, str) and not known and not good.search(text):
-            yield Input(key, text, text, spans[key,].value, declared)
+            yield UnpinnedInput(key, text, text, spans[key,].value, declared)
     packages = packages_of(declared)
     if packages and not block.image:
-        name, written = package_set(packages), " ".join(packages)
-        yield Input("packages", name, written, spans["packages",].value, declared)
+        name, written = name_package_set(packages), " ".join(packages)
+        yield UnpinnedInput("packages", name, written, spans["packages",].value, declared)
 
 
-def _owner(declared: Declared) -> Any:
+def _owner(declared: Declaration) -> Any:
     """What says which image and weights: an executor's image is its backend's setting."""
     return declared.settings if declared.kind == "executor" else declared.block
 
 
-def packages_of(declared: Declared) -> tuple[str, ...]:
+def packages_of(declared: Declaration) -> tuple[str, ...]:
     """What a benchmark, or a deployment whose engine installs its server, names as its packages."""
     owner = declared.block if declared.kind == "benchmark" else declared.settings
     found: tuple[str, ...] | None = getattr(owner, "packages", None)
@@ -101,12 +101,12 @@ def apply_lock(project: Project) -> None:
     """Put the lock's digests and commits where the Evalfile has tags and branches."""
     lock = project.lock
     for declared in _all(project):
-        for each in list(inputs_of(declared)):
+        for each in list(unpinned_inputs_of(declared)):
             if each.sort in _KEYS and (pin := lock.pins.get(each.text)) is not None:
                 _put(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
 
 
-def _put(declared: Declared, key: str, value: str, origin: str) -> None:
+def _put(declared: Declaration, key: str, value: str, origin: str) -> None:
     """Let a declaration say this, on behalf of another file, where it said something else."""
     written = declared.fields.spans[key,]._replace(origin=origin)
     declared.fields.put(key, value, written, {})

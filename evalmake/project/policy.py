@@ -9,8 +9,8 @@ from pathlib import Path
 from evalmake import __version__
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.fields import Fields
-from evalmake.project.includes import Loaded
-from evalmake.project.pinned_inputs import Input, inputs
+from evalmake.project.includes import LoadedFile
+from evalmake.project.pinned_inputs import UnpinnedInput, find_unpinned_inputs
 from evalmake.project.project import Project
 from evalmake.project.schema import Settings
 
@@ -18,7 +18,7 @@ _MEANS = {"image": "digest", "weights": "commit", "dataset": "commit"}
 _SORTS = {"image": "images", "weights": "weights", "dataset": "datasets"}
 
 
-def check_requires(settings: tuple[Settings, Fields], root: Loaded, found: Diagnostics) -> None:
+def check_requires(settings: tuple[Settings, Fields], root: LoadedFile, diagnostics: Diagnostics) -> None:
     """An Evalfile that needs a newer evalmake says so before anything else is judged."""
     wanted = settings[0].requires
     if not wanted:
@@ -26,9 +26,9 @@ def check_requires(settings: tuple[Settings, Fields], root: Loaded, found: Diagn
     span = settings[1].spans["requires",].value
     match = re.fullmatch(r"\s*>=\s*(\d+(?:\.\d+)*)\s*", wanted)
     if not match:
-        found.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
+        diagnostics.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
     elif _version(match[1]) > _version(__version__):
-        found.error(
+        diagnostics.error(
             "too-old",
             f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}",
             span,
@@ -40,15 +40,15 @@ def _version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
-def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
+def check_policy(project: Project, written: Fields, diagnostics: Diagnostics) -> None:
     """`settings { pinned = [...] }`: every input of those sorts has a digest in file or lock."""
     pinned = project.settings.pinned
     if not pinned:
         return
     because = [(written.spans["pinned",].value, "inputs must be pinned because of this")]
-    for each in inputs(project):
+    for each in find_unpinned_inputs(project):
         if _SORTS.get(each.sort) in pinned:
-            found.error(
+            diagnostics.error(
                 "unpinned-input",
                 f"{each.title} {each.is_or_are} not pinned",
                 each.span,
@@ -59,7 +59,7 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
             )
     if "includes" in pinned:
         for span in project.files.unpinned:
-            found.error(
+            diagnostics.error(
                 "unpinned-input",
                 f"the include {span.text} is not pinned",
                 span,
@@ -68,13 +68,13 @@ def check_policy(project: Project, written: Fields, found: Diagnostics) -> None:
             )
 
 
-def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
+def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> None:
     """`settings { seeds = [...] }` names folders that a reply cache is in."""
     for name in project.settings.seeds:
         folder = Path(os.path.normpath(project.folder / name))
         if not folder.joinpath("cache.db").is_file():
             is_folder = folder.is_dir()
-            found.error(
+            diagnostics.error(
                 "missing-file",
                 f"`{name}` holds no reply cache" if is_folder else f"there is no folder `{name}`",
                 written.spans["seeds",].value,
@@ -84,14 +84,14 @@ def check_seeds(project: Project, written: Fields, found: Diagnostics) -> None:
             )
 
 
-def _why(what: Input) -> str:
+def _why(what: UnpinnedInput) -> str:
     """What could become of it."""
     if not what.resolvable:
         return "a file can change; a digest cannot"
     return f"a {'tag' if what.sort == 'image' else 'branch'} can move; a {_MEANS[what.sort]} cannot"
 
 
-def _pin(project: Project, what: Input) -> str:
+def _pin(project: Project, what: UnpinnedInput) -> str:
     """How to pin it."""
     if what.resolvable:
         kind = "tag" if what.sort == "image" else "revision"

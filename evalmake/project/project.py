@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.language import tree
-from evalmake.language.expressions import Scope, World
+from evalmake.language.expressions import ExternalInputs, Scope
 from evalmake.language.source import Span
 from evalmake.pins.lock import Lock
-from evalmake.project.declarations import Declared, EvalDecl
-from evalmake.project.includes import FileSet, Loaded
+from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.includes import FileSet, LoadedFile
 from evalmake.project.schema import Settings
 
 
 @dataclass(slots=True)
-class AliasDecl:
+class AliasDeclaration:
     """`name: targets`."""
 
     node: tree.Alias
-    file: Loaded
+    file: LoadedFile
     doc: str
 
 
@@ -31,15 +31,15 @@ class Project:
     path: Path
     files: FileSet
     settings: Settings
-    executors: dict[str, Declared]
-    deployments: dict[str, Declared]
-    models: dict[str, Declared]
-    benchmarks: dict[str, Declared]
-    evals: dict[str, EvalDecl]
-    reports: dict[str, Declared]
-    aliases: dict[str, AliasDecl]
+    executors: dict[str, Declaration]
+    deployments: dict[str, Declaration]
+    models: dict[str, Declaration]
+    benchmarks: dict[str, Declaration]
+    evals: dict[str, EvalDeclaration]
+    reports: dict[str, Declaration]
+    aliases: dict[str, AliasDeclaration]
     overrides: dict[str, str]
-    world: World
+    external: ExternalInputs
     scope: Scope
     lock: Lock
     names: dict[str, Span] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Project:
         """The root Evalfile's folder: paths in it are relative to this."""
         return self.path.absolute().parent
 
-    def of(self, kind: str) -> Mapping[str, Declared]:
+    def of(self, kind: str) -> Mapping[str, Declaration]:
         """The declarations of one kind."""
-        found: Mapping[str, Declared] = getattr(self, f"{kind}s")
+        found: Mapping[str, Declaration] = getattr(self, f"{kind}s")
         return found

@@ -6,48 +6,50 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel
 
-from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.language.tree import Assign, Reference
 from evalmake.language.values import Symbol
 from evalmake.project import catalog
-from evalmake.project.declarations import Declared, EvalDecl
-from evalmake.project.inheritance import Stated
+from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.project import Project
-from evalmake.project.schema import references
+from evalmake.project.schema import find_reference_keys
 
 
-def check_references(project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics) -> None:
+def check_references(
+    project: Project, parsed: Mapping[tuple[str, str], ParsedDeclaration], diagnostics: Diagnostics
+) -> None:
     """Every name that a declaration mentions is declared."""
     for kind in ("model", "deployment", "benchmark"):
         for item in project.of(kind).values():
             for block in (item.block, item.settings):
-                kinds = references(type(block)) if isinstance(block, BaseModel) else {}
+                kinds = find_reference_keys(type(block)) if isinstance(block, BaseModel) else {}
                 for key, wanted in kinds.items():
                     value = getattr(block, key)
                     at = item.fields.spans.get((key,))
                     if value is not None and value not in project.of(wanted):
                         span = at.value if at else item.span
-                        unknown_name(project, wanted, value, span, f"{kind} {item.name}", found, stated)
+                        report_unknown_name(project, wanted, value, span, f"{kind} {item.name}", diagnostics, parsed)
     for report in project.reports.values():
-        _coordinates(report, found)
-        _baseline(report, project, stated, found)
+        _coordinates(report, diagnostics)
+        _baseline(report, project, parsed, diagnostics)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
-            for value, span in named(declaration, key):
+            for value, span in names_given(declaration, key):
                 if value not in project.of(key):
-                    unknown_name(project, key, value, span, about, found, stated)
+                    report_unknown_name(project, key, value, span, about, diagnostics, parsed)
 
 
-def _coordinates(report: Declared, found: Diagnostics) -> None:
+def _coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
     """A report's `rows` and `column` say by what its results are laid out."""
     names = ("model", "benchmark", "eval", "metric", "seed", "limit")
     for key in ("rows", "column"):
         value = getattr(report.block, key)
         if value not in names:
-            meant = closest(value, names)
-            found.error(
+            meant = closest_name(value, names)
+            diagnostics.error(
                 "unknown-word",
                 f"`{key}` cannot be `{value}`",
                 report.fields.spans[key,].value,
@@ -57,14 +59,16 @@ def _coordinates(report: Declared, found: Diagnostics) -> None:
             )
 
 
-def _baseline(report: Declared, project: Project, stated: Mapping[tuple[str, str], Stated], found: Diagnostics) -> None:
+def _baseline(
+    report: Declaration, project: Project, parsed: Mapping[tuple[str, str], ParsedDeclaration], diagnostics: Diagnostics
+) -> None:
     """`compare` names one of a report's rows."""
     name, rows, about = report.block.compare, report.block.rows, f"report {report.name}"
     if name is None:
         return
     span = report.fields.spans["compare",].value
     if rows not in ("model", "benchmark", "eval"):
-        found.error(
+        diagnostics.error(
             "bad-value",
             "`compare` names a row, and these rows have no names",
             span,
@@ -73,22 +77,22 @@ def _baseline(report: Declared, project: Project, stated: Mapping[tuple[str, str
             help=["lay the report out by `rows = model`, `benchmark` or `eval`"],
         )
     elif name not in project.of(rows):
-        unknown_name(project, rows, name, span, about, found, stated)
+        report_unknown_name(project, rows, name, span, about, diagnostics, parsed)
 
 
-def named(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
+def names_given(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
     """The names that an eval gives `key`, with their places."""
     for axis in declaration.axes:
         if axis.key == key:
             return [(str(v), s) for v, s in zip(axis.values, axis.spans, strict=True)]
     value = declaration.fields.values.get(key)
-    named = _named_in_whens(declaration, key)
+    names_given = _named_in_whens(declaration, key)
     written = declaration.fields.spans.get((key,))
     own = [(str(value), written.value)] if isinstance(value, Symbol) and written else []
-    return own + named
+    return own + names_given
 
 
-def _named_in_whens(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
+def _named_in_whens(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
     return [
         (statement.value.text, when.block.file.span(statement.value))
         for when in declaration.whens
@@ -97,26 +101,26 @@ def _named_in_whens(declaration: EvalDecl, key: str) -> list[tuple[str, Span]]:
     ]
 
 
-def unknown_name(
+def report_unknown_name(
     project: Project,
     kind: str,
     name: str,
     span: Span,
     about: str,
-    found: Diagnostics,
-    stated: Mapping[tuple[str, str], Stated],
+    diagnostics: Diagnostics,
+    parsed: Mapping[tuple[str, str], ParsedDeclaration],
 ) -> None:
     """Say that no `kind` is called `name`, and which was probably meant."""
-    meant = closest(name, project.of(kind))
+    meant = closest_name(name, project.of(kind))
     hint = []
     if meant:
-        place = project.of(kind)[meant].span.place
+        place = project.of(kind)[meant].span.location
         hint = [f"did you mean `{meant}`, declared at {place}?"]
     elif kind == "benchmark":
-        hint = catalog.suggestions(name)
+        hint = catalog.suggest_benchmarks(name)
     known = sorted(project.of(kind))
-    others = [other for other, stands in stated if stands == name and other != kind]
-    if (kind, name) in stated and name.startswith("_"):
+    others = [other for other, stands in parsed if stands == name and other != kind]
+    if (kind, name) in parsed and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
     elif others:
         notes = [f"there is {_a(others[0])} of that name"]
@@ -125,17 +129,17 @@ def unknown_name(
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
     else:
         notes = []
-    found.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
+    diagnostics.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
 
 
 def _a(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
-def judge_of(project: Project, benchmark: Declared) -> Declared | None:
+def find_judge(project: Project, benchmark: Declaration) -> Declaration | None:
     """The model that grades, where a benchmark names one."""
     settings = benchmark.settings
-    for key, kind in references(type(settings)).items() if settings else ():
+    for key, kind in find_reference_keys(type(settings)).items() if settings else ():
         name = getattr(settings, key)
         if kind == "model" and name:
             return project.models[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -169,7 +169,7 @@ class Adapter(Block):
     progress_url: Annotated[str, BeforeValidator(_url)] | None = None
 
 
-def adapted(*adapters: Adapter) -> dict[str, Any]:
+def merge_adapters(*adapters: Adapter) -> dict[str, Any]:
     """Several adapters as one: the last word on a key counts, maps are laid over maps."""
     merged: dict[str, Any] = {}
     for adapter in adapters:
@@ -294,28 +294,18 @@ KINDS: Mapping[str, type[Block]] = {
 }
 
 # kind -> (the key that chooses the plugin, its entry point group, what a person calls it)
-PLUGGED: Mapping[str, tuple[str, str, str]] = {
+PLUGIN_KINDS: Mapping[str, tuple[str, str, str]] = {
     "executor": ("backend", "executors", "backend"),
     "deployment": ("engine", "engines", "engine"),
     "benchmark": ("harness", "harnesses", "harness"),
     "report": ("format", "exporters", "format"),
 }
 
-AXES = ("model", "benchmark", "seed", "limit")
-
-
-class Plugins(Protocol):
-    """What loading needs of the plugin registry."""
-
-    def names(self, group: str) -> tuple[str, ...]:
-        """The installed plugins' names, none imported."""
-
-    def get(self, group: str, name: str) -> Any:
-        """The plugin class; KeyError when there is none."""
+AXIS_KEYS = ("model", "benchmark", "seed", "limit")
 
 
 @cache
-def references(block: type[BaseModel]) -> dict[str, str]:
+def find_reference_keys(block: type[BaseModel]) -> dict[str, str]:
     """Fields of `block` that name a declaration -> its kind."""
     found = {}
     for key, info in block.model_fields.items():
@@ -329,13 +319,13 @@ def references(block: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-def fill(value: Any, axes: dict[str, object]) -> Any:
+def fill_templates(value: Any, axes: dict[str, object]) -> Any:
     """`value` with every template in it filled for one cell."""
     match value:
         case Template():
             return value.fill(axes)
         case dict():
-            return {key: fill(item, axes) for key, item in value.items()}
+            return {key: fill_templates(item, axes) for key, item in value.items()}
         case tuple() | list():
-            return tuple(fill(item, axes) for item in value)
+            return tuple(fill_templates(item, axes) for item in value)
     return value

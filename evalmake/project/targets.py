@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
-from evalmake.language.diagnostic import EvalmakeError, closest, fail
+from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
 from evalmake.project.command_words import Word
-from evalmake.project.declarations import Declared
-from evalmake.project.matrix import Evaluation, no_cells
+from evalmake.project.declarations import Declaration
+from evalmake.project.matrix import Evaluation, no_cells_diagnostic
 from evalmake.project.project import Project
 
 Cells = dict[str, list[Evaluation]]
@@ -22,23 +22,23 @@ class Selection:
     """What was asked for, each once, in declaration order where `all` was."""
 
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
-    reports: dict[str, Declared] = field(default_factory=dict)
+    reports: dict[str, Declaration] = field(default_factory=dict)
 
 
-def select(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
+def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
     """What `words` name (nothing: `all`); EvalmakeError for a word that names nothing."""
     chosen = Selection()
     _check_aliases(project, cells)
     for word, span in words:
         if cells.get(word) == []:
-            raise EvalmakeError([no_cells(project.evals[word], span)])
+            raise EvalmakeError([no_cells_diagnostic(project.evals[word], span)])
         _add(project, cells, word, span, chosen, [])
     if not words:
         _everything(project, cells, chosen)
     return chosen
 
 
-def report_cells(project: Project, cells: Cells, report: Declared) -> list[Evaluation]:
+def cells_of_report(project: Project, cells: Cells, report: Declaration) -> list[Evaluation]:
     """The cells that a report tells of."""
     chosen = Selection()
     spans = report.fields.spans
@@ -63,7 +63,7 @@ def _add(project: Project, cells: Cells, word: str, span: Span, chosen: Selectio
         alias = project.aliases[word]
         if word in within:
             ring = " -> ".join([*within[within.index(word) :], word])
-            raise fail("alias-cycle", f"the alias `{word}` stands for itself: {ring}", span)
+            raise make_error("alias-cycle", f"the alias `{word}` stands for itself: {ring}", span)
         for target in alias.node.targets:
             _add(project, cells, target.text, alias.file.span(target), chosen, [*within, word])
     elif word == "all":
@@ -73,13 +73,13 @@ def _add(project: Project, cells: Cells, word: str, span: Span, chosen: Selectio
     elif word in project.reports:
         chosen.reports[word] = project.reports[word]
     else:
-        found = matching(word, (c for group in cells.values() for c in group))
+        found = match_cells(word, (c for group in cells.values() for c in group))
         if not found:
             raise _unknown(project, cells, word, span)
         chosen.evaluations.update((cell.name, cell) for cell in found)
 
 
-def matching(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
+def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
     """The cells whose path `word` is, or matches as a glob (`*` stays within a segment)."""
     if not re.search(r"[*?\[]", word):
         return [cell for cell in cells if cell.name == word]
@@ -102,15 +102,15 @@ def _unknown(project: Project, cells: Cells, word: str, span: Span) -> Exception
     if re.search(r"[*?\[]", word):
         some = next((group[0].name for group in cells.values() if group), "")
         notes = [f"a cell's path looks like {some}"] if some else []
-        return fail("unknown-target", f"no cell matches `{word}`", span, notes=notes)
+        return make_error("unknown-target", f"no cell matches `{word}`", span, notes=notes)
     names = [*project.evals, *project.reports, *project.aliases]
     if "/" in word:
         names += [cell.name for group in cells.values() for cell in group][:2000]
-    meant = closest(word, names)
+    meant = closest_name(word, names)
     others = [key.partition(" ")[0] for key in project.names if key.partition(" ")[2] == word]
     if others:
         a = "an" if others[0][0] in "aeiou" else "a"
         notes = [f"there is {a} {others[0]} of that name; targets are evals, cells, reports and aliases"]
-        return fail("unknown-target", f"no target is named `{word}`", span, notes=notes)
+        return make_error("unknown-target", f"no target is named `{word}`", span, notes=notes)
     help_ = [f"did you mean `{meant}`?"] if meant else ["`evalmake list` shows the targets"]
-    return fail("unknown-target", f"no target is named `{word}`", span, help=help_)
+    return make_error("unknown-target", f"no target is named `{word}`", span, help=help_)

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
-from evalmake.language.values import Symbol, show, type_name
+from evalmake.language.values import Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
 
 B = TypeVar("B", bound=BaseModel)
@@ -45,7 +45,7 @@ def validate(
     block: type[B],
     values: Mapping[str, Any],
     fields: Fields,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     about: str,
     span: Span,
     *,
@@ -70,11 +70,11 @@ def validate(
             if place in told:
                 continue
             told.add(place)
-            _tell(item, place, block, fields, found, about, span, known, what, also, hints)
+            _tell(item, place, block, fields, diagnostics, about, span, known, what, also, hints)
     return None
 
 
-def complaints(block: type[BaseModel], key: str, value: object) -> set[str]:
+def value_errors(block: type[BaseModel], key: str, value: object) -> set[str]:
     """By pydantic's names, what is wrong with `value` for one key of `block`; empty if it fits."""
     try:
         block.model_validate({key: value})
@@ -98,7 +98,7 @@ def _tell(
     place: tuple[str, ...],
     block: type[BaseModel],
     fields: Fields,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
     about: str,
     span: Span,
     known: Sequence[str],
@@ -117,14 +117,14 @@ def _tell(
             what = f"`{place[-2]}`"
         name = str(item["loc"][-1])
         at = spans.key if spans else span
-        unknown_key(found, name, at, names, what, about, also, hints(name))
+        report_unknown_key(diagnostics, name, at, names, what, about, also, hints(name))
     elif kind == "missing":
         name = str(item["loc"][-1])
-        found.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
+        diagnostics.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
     elif kind == "literal_error":
         words = [w.strip("' ") for w in str(item["ctx"]["expected"]).replace(" or ", ", ").split(",")]
-        meant = closest(str(value), words)
-        found.error(
+        meant = closest_name(str(value), words)
+        diagnostics.error(
             "unknown-word",
             f"`{key}` cannot be `{value}`",
             at,
@@ -133,7 +133,7 @@ def _tell(
             help=[f"did you mean `{meant}`?"] if meant else [],
         )
     elif kind == "quoted_word":
-        found.error(
+        diagnostics.error(
             "quoted-name",
             f"`{key}` takes a name, and a name has no quotes",
             at,
@@ -141,7 +141,7 @@ def _tell(
             help=[f"write `{value}`"],
         )
     elif unit := _unit(item, value):
-        found.error(
+        diagnostics.error(
             "missing-unit",
             f"`{key}` is {_CLASSES[_class(item)]} and needs a unit",
             at,
@@ -149,7 +149,7 @@ def _tell(
             help=[f"did you mean `{value}{unit}`?"],
         )
     else:
-        _wrong_type(item, key, at, found, about)
+        _wrong_type(item, key, at, diagnostics, about)
 
 
 def _class(item: Any) -> str:
@@ -165,7 +165,7 @@ def _unit(item: Any, value: object) -> str | None:
     return {"Duration": "s", "Size": "GiB"}.get(_class(item))
 
 
-def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -> None:
+def _wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: str) -> None:
     kind, value = item["type"], item["input"]
     if kind in (
         "bad_rate",
@@ -178,11 +178,11 @@ def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -
     ):
         code = "secret-place" if kind == "secret_url" else "bad-value"
         said = item["msg"].removeprefix("Value error, ")
-        found.error(code, f"`{key}`: {said}" if key else said, at, about=about)
+        diagnostics.error(code, f"`{key}`: {said}" if key else said, at, about=about)
     elif kind.startswith(("greater_than", "less_than")):
-        found.error("bad-value", f"`{key}` is {show(value)}: {_bound(item)}", at, about=about)
+        diagnostics.error("bad-value", f"`{key}` is {format_value(value)}: {_bound(item)}", at, about=about)
     elif kind == "secret_value" or type(value).__name__ == "SecretRef":
-        found.error(
+        diagnostics.error(
             "secret-place",
             f"`{key}` cannot be a secret",
             at,
@@ -190,17 +190,17 @@ def _wrong_type(item: Any, key: str, at: Span, found: Diagnostics, about: str) -
             help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
         )
     elif kind == "bare_word":
-        found.error(
+        diagnostics.error(
             "wrong-type",
             f"`{key}` takes a value, and a bare word is a name",
             at,
             about=about,
-            help=[f"write `{show(str(value))}`"] if isinstance(value, Symbol) else [],
+            help=[f"write `{format_value(str(value))}`"] if isinstance(value, Symbol) else [],
         )
     else:
         wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
-        given = show(value) if kind.startswith("int") and isinstance(value, float) else type_name(value)
-        found.error(
+        given = format_value(value) if kind.startswith("int") and isinstance(value, float) else describe_type(value)
+        diagnostics.error(
             "wrong-type",
             f"`{key}` takes {wanted}, and this is {given}",
             at,
@@ -213,11 +213,11 @@ def _mended(wanted: str, value: object) -> list[str]:
     """The same value as the type that was wanted, where it is plain what was meant."""
     text = value if isinstance(value, str) else ""
     if wanted == "a text" and isinstance(value, Symbol):
-        return [f"write `{show(value.text)}`"]
+        return [f"write `{format_value(value.text)}`"]
     if wanted == "a list" and isinstance(value, str | Symbol):
-        return [f"write `[{show(value)}]`"]
+        return [f"write `[{format_value(value)}]`"]
     if wanted.startswith("`file") and text:
-        return [f"write `file({show(text)})`"]
+        return [f"write `file({format_value(text)})`"]
     if wanted.startswith("`secret"):
         return ['keep it out of the file: `secret("NAME")` takes it from the environment']
     plain = {
@@ -252,8 +252,8 @@ def _nested(block: type[BaseModel], key: str) -> list[str]:
     return sorted({name for kind in kinds for name in getattr(kind, "model_fields", {})})
 
 
-def unknown_key(
-    found: Diagnostics,
+def report_unknown_key(
+    diagnostics: Diagnostics,
     key: str,
     span: Span,
     names: Sequence[str],
@@ -263,9 +263,9 @@ def unknown_key(
     hints: Sequence[str] = (),
 ) -> None:
     """Say that `what` has no key `key`, and which it has."""
-    meant = closest(key, names)
+    meant = closest_name(key, names)
     noun = "setting" if also else "key"
-    found.error(
+    diagnostics.error(
         "unknown-key",
         f"{what} has no {noun} `{key}`",
         span,

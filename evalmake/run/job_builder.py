@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import FileHashes, hash_file
 from evalmake.language.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
-from evalmake.plugin_api.registry import Registry
 from evalmake.preflight.graph_checks import image_of, shares_allocations
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
+from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
-from evalmake.project.references import judge_of
+from evalmake.project.references import find_judge
 from evalmake.project.schema import Resources
 from evalmake.run.environments.environments import Environment
 from evalmake.servers.command import placed, ported
@@ -41,9 +41,9 @@ class JobBuilder:
     """Where jobs stand: `root` is the workspace's `.evalmake`."""
 
     project: Project
-    plugins: Registry
+    plugins: PluginRegistry
     root: Path
-    environment_of: Callable[[Declared], Environment | None] = lambda declared: None
+    environment_of: Callable[[Declaration], Environment | None] = lambda declared: None
     hashes: FileHashes = field(default_factory=FileHashes)
 
     def job_folder(self, id: str) -> Path:
@@ -72,7 +72,7 @@ class JobBuilder:
         env["EVALMAKE_API_KEY"] = routes["model"].token
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
-        if (judge := judge_of(self.project, cell.benchmark)) is not None:
+        if (judge := find_judge(self.project, cell.benchmark)) is not None:
             env |= self.model_variables(judge, routes["judge"], "EVALMAKE_JUDGE")
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
@@ -157,7 +157,7 @@ class JobBuilder:
             for one, title in replicas(declared, capabilities).items()
         )
 
-    def server_command(self, deployment: Declared) -> ServerCommand:
+    def server_command(self, deployment: Declaration) -> ServerCommand:
         """How a deployment is served on its executor."""
         block = deployment.block
         service: ServerCommand = self.plugins.get("engines", deployment.plugin)().serve(deployment)
@@ -175,14 +175,14 @@ class JobBuilder:
         capabilities: Capabilities = self.plugins.get("executors", plugin).capabilities
         return capabilities
 
-    def model_variables(self, model: Declared, route: GatewayRoute, prefix: str) -> dict[str, str]:
+    def model_variables(self, model: Declaration, route: GatewayRoute, prefix: str) -> dict[str, str]:
         """What a harness is told of a model: where it is, by what name, and its kind of API."""
         block, name = model.block, model.block.name
         if not name and block.deployment:
             name = self.server_command(self.project.deployments[block.deployment]).model or block.deployment
         return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
-    def _inputs(self, inputs: Mapping[str, Path], benchmark: Declared) -> dict[str, Path]:
+    def _inputs(self, inputs: Mapping[str, Path], benchmark: Declaration) -> dict[str, Path]:
         known = {file.path: file for file in input_files(benchmark)}
         return {name: self._copy(known[path]) for name, path in inputs.items()}
 
@@ -196,7 +196,7 @@ class JobBuilder:
         shutil.copyfile(file.path, temporary)
         if hash_file(temporary) != file.sha256:
             temporary.unlink()
-            raise fail(
+            raise make_error(
                 "input-changed",
                 f"{file.path} changed while evalmake was planning",
                 help=["run again: the plan will follow the new content"],
@@ -219,7 +219,7 @@ def _past_proxies(environ: Mapping[str, str], hosts: Iterable[str]) -> dict[str,
     return {"no_proxy": here, "NO_PROXY": here}
 
 
-def input_files(benchmark: Declared) -> list[File]:
+def input_files(benchmark: Declaration) -> list[File]:
     """Every input file that a benchmark names."""
     found: list[File] = []
     for block in (benchmark.block, benchmark.settings):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from evalmake.language.diagnostic import Diagnostic, problem
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
 from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
@@ -97,7 +97,7 @@ class Task:
         """What to tell of a task that failed for good."""
         name = self.node.name
         tries = f" after {self.tries} tries" if self.tries > 1 else ""
-        return problem(
+        return make_diagnostic(
             "evaluation-failed",
             f"{name} failed{tries}: {outcome.error}",
             self.node.evaluation.span,

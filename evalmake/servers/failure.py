@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evalmake.language.diagnostic import Diagnostic, problem
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
 from evalmake.plugin_api.executor import JobState
 from evalmake.run.gateways.host_gateways import Place
 from evalmake.servers.readiness import SILENT
@@ -57,7 +57,7 @@ def failure(service: Server, starts: int) -> Diagnostic:
     notes.append(f"{who} for it: {', '.join(waiting[:3])}{', ...' * (len(waiting) > 3)}")
     key, label, help = _advice(service) if mine else ("", "", "")
     place = declared.fields.spans.get((key,))
-    return problem(
+    return make_diagnostic(
         "service-failed",
         f"{what.title} {service.why}",
         declared.span,

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 
 GATEWAYS = "(gateways)"
 """The executor that runs gateways: it is not one of the Evalfile's."""
 
 
-def replicas(deployment: Declared, capabilities: Capabilities) -> dict[str, str]:
+def replicas(deployment: Declaration, capabilities: Capabilities) -> dict[str, str]:
     """The names of a deployment's servers, and what they are called in messages."""
     name, count = deployment.name, deployment.block.replicas
     if count == 1 or capabilities.replicas:
@@ -33,7 +33,7 @@ class ServerSpec:
     executor: str
     service: ServerCommand
     ready: float  # seconds
-    declared: Declared
+    declared: Declaration
     job: Callable[[str], Job]
     """Its job by the job's id."""
     gpus: int = 0

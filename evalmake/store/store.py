@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from evalmake.language.diagnostic import EvalmakeError, fail
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.planner.action import Action, ActionResult, Artifact
 from evalmake.planner.staleness import ActionHistory
 from evalmake.store import records
@@ -190,7 +190,7 @@ class Store:
         files = {output.name: self.blob(output.sha256) for output in before.outputs}
         whole = {key: data for key, data in files.items() if data is not None}
         if len(whole) < len(files):
-            raise fail("nothing-to-accept", f"an output of {name}'s earlier result is damaged")
+            raise make_error("nothing-to-accept", f"an output of {name}'s earlier result is damaged")
         return self.commit(action, result, whole)
 
     def mark_changed(self) -> None:
@@ -286,14 +286,14 @@ def store_failed(folder: Path, error: Exception) -> EvalmakeError:
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, records.NewerRecord):
         message = f"the store at {folder} was written by a later evalmake"
-        return fail("newer-store", message, help=["install that one, or name another store"])
+        return make_error("newer-store", message, help=["install that one, or name another store"])
     if isinstance(error, records.UnreadableRecord) or any(sign in reason for sign in _DAMAGED):
         message = f"the store at {folder} is damaged: {reason}"
-        return fail("store-damaged", message, help=["move it away: evalmake begins a new one"])
+        return make_error("store-damaged", message, help=["move it away: evalmake begins a new one"])
     hint = "look at the folder's permissions, or name another with `settings { store }`"
     if "full" in reason or "No space" in reason:
         hint = "free some space, then run again: what had finished is kept"
-    return fail("store-failed", f"cannot write to {folder}: {reason}", help=[hint])
+    return make_error("store-failed", f"cannot write to {folder}: {reason}", help=[hint])
 
 
 def _cause(error: BaseException) -> Exception:

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from evalmake.language.diagnostic import closest, fail
-from evalmake.language.values import SecretRef, show
+from evalmake.language.diagnostic import closest_name, make_error
+from evalmake.language.values import SecretRef, format_value
 from evalmake.planner.digest import describe_text
 from evalmake.planner.plan import ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
-from evalmake.project.declarations import Declared, EvalDecl
+from evalmake.project.declarations import Declaration, EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
-from evalmake.project.targets import matching
+from evalmake.project.targets import match_cells
 from evalmake.session import BuildOutcome
 from evalmake.store.store import Store
 from evalmake.terminal.plan import reasons_text
@@ -48,18 +48,18 @@ def _first(doc: str) -> str:
 def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
     """One declaration, `KIND NAME` or a unique name; or one cell."""
     project = workspace.project
-    cells = matching(target, (c for group in workspace.cells.values() for c in group))
+    cells = match_cells(target, (c for group in workspace.cells.values() for c in group))
     if cells and "/" in target:
         return "\n\n".join(_cell(project, cell, as_json) for cell in cells)
     kind, _, name = target.rpartition(" ")
     found: list[tuple[str, Fields, str, str]] = [
-        (k, item.fields, item.span.place, item.doc)
+        (k, item.fields, item.span.location, item.doc)
         for k in ("model", "deployment", "benchmark", "executor", "report")
         if kind in ("", k) and (item := project.of(k).get(name))
     ]
     if name in project.evals and kind in ("", "eval"):
         declaration = project.evals[name]
-        found.append(("eval", declaration.fields, declaration.span.place, declaration.doc))
+        found.append(("eval", declaration.fields, declaration.span.location, declaration.doc))
     if not found:
         known = [cell.name for group in workspace.cells.values() for cell in group]
         known += [
@@ -69,16 +69,16 @@ def show_target(workspace: Workspace, target: str, as_json: bool) -> str:
             *project.reports,
             *project.deployments,
         ]
-        meant = closest(target, known)
+        meant = closest_name(target, known)
         hint = [f"did you mean `{meant}`?"] if meant else []
-        raise fail("unknown-target", f"nothing is named `{target}`", help=hint)
+        raise make_error("unknown-target", f"nothing is named `{target}`", help=hint)
     texts = [_fields(f"{k} {name}", fields, at, doc, as_json) for k, fields, at, doc in found]
     if found[-1][0] == "eval" and not as_json:
         texts[-1] += _matrix(project.evals[name])
     return "\n\n".join(texts)
 
 
-def _matrix(declaration: EvalDecl) -> str:
+def _matrix(declaration: EvalDeclaration) -> str:
     """An eval's axes, conditions and requirements, each with its place."""
     rows = [(f"{axis.key} in [{', '.join(map(str, axis.values))}]", axis.span) for axis in declaration.axes]
     rows += [(f"skip {skip.text}", skip.span) for skip in declaration.skips]
@@ -93,7 +93,7 @@ def _matrix(declaration: EvalDecl) -> str:
         for gate in gates
     ]
     width = min(max((len(text) for text, _ in rows), default=0), 60)
-    return "".join(f"\n    {text:<{width}}  {span.place}" for text, span in rows)
+    return "".join(f"\n    {text:<{width}}  {span.location}" for text, span in rows)
 
 
 def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
@@ -101,13 +101,13 @@ def _cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     deployed = [project.deployments[served]] if served else []
     head = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
     parts = [
-        _fields(head, cell.variant.fields, cell.span.place, "", as_json),
-        _fields(f"model {cell.model.name}", cell.model.fields, cell.model.span.place, "", as_json),
-        *(_fields(f"deployment {d.name}", d.fields, d.span.place, "", as_json) for d in deployed),
+        _fields(head, cell.variant.fields, cell.span.location, "", as_json),
+        _fields(f"model {cell.model.name}", cell.model.fields, cell.model.span.location, "", as_json),
+        *(_fields(f"deployment {d.name}", d.fields, d.span.location, "", as_json) for d in deployed),
         _fields(
             f"benchmark {cell.benchmark.name}",
             cell.benchmark.fields,
-            cell.benchmark.span.place,
+            cell.benchmark.span.location,
             "",
             as_json,
         ),
@@ -123,7 +123,7 @@ def _fields(head: str, fields: Fields, place: str, doc: str, as_json: bool) -> s
             continue
         for step in path[1:]:
             value = value[step] if isinstance(value, dict) else value
-        rows.append((".".join(path), show(value), written.value.place, written.origin))
+        rows.append((".".join(path), format_value(value), written.value.location, written.origin))
     if as_json:
         values = {key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows}
         return json.dumps({"name": head, "at": place, "values": values}, ensure_ascii=False)
@@ -197,9 +197,9 @@ def origin(project: Project, cell: Evaluation | None, reason: Reason) -> str:
     for source in (fields, cell.benchmark.fields):
         for length in range(len(steps), 0, -1):
             if steps[:length] in source.spans:
-                return source.spans[steps[:length]].value.place
+                return source.spans[steps[:length]].value.location
     axis = next((a for a in cell.variant.eval.axes if a.key == steps[0]), None)
-    return axis.span.place if axis else ""
+    return axis.span.location if axis else ""
 
 
 def previous(store: Store, name: str) -> ActionHistory | None:
@@ -234,7 +234,7 @@ def secret_names(project: Project) -> set[str]:
             for item in value.values():
                 search(item)
 
-    declared: Declared
+    declared: Declaration
     for kind in ("model", "deployment", "executor", "report"):
         for declared in project.of(kind).values():
             search(declared.fields.values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from evalmake.language.diagnostic import closest, fail
+from evalmake.language.diagnostic import closest_name, make_error
 
 
 def codes() -> list[str]:
@@ -17,7 +17,7 @@ def page(code: str) -> str:
     """The page of `code`; EvalmakeError when there is none."""
     path = files("evalmake.explanations") / f"{code}.md"
     if not path.is_file():
-        meant = closest(code, codes())
+        meant = closest_name(code, codes())
         hint = f"did you mean `{meant}`?" if meant else "a code stands in brackets after an error's message"
-        raise fail("unknown-code", f"there is no diagnostic `{code}`", help=[hint])
+        raise make_error("unknown-code", f"there is no diagnostic `{code}`", help=[hint])
     return path.read_text(encoding="utf-8")

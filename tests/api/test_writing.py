@@ -14,11 +14,11 @@ import evalmake
 from evalmake.api.declarations import Eval
 from evalmake.api.evalfile_writer import write
 from evalmake.language.values import NAME, Duration, SecretRef, Size
-from evalmake.plugins import Plugins
-from evalmake.project.loader import load
+from evalmake.plugins import InstalledPlugins
+from evalmake.project.loader import load_project
 from evalmake.project.project import Project
 
-PLUGINS = Plugins()
+PLUGINS = InstalledPlugins()
 TEXTS = st.text(st.characters(max_codepoint=0xFFFF) | st.sampled_from("${}\"'\\\n\r\t\0#, "))
 KEYS = st.from_regex(r"[a-z_ÄA-Z0-9 .=,{}\[\]#$-]{1,12}", fullmatch=True)
 VALUES = st.recursive(
@@ -34,7 +34,7 @@ def loaded(folder: Path, **keys: Any) -> Project:
     """The project of an evaluation; what is not given is a model that nobody asks, and `true`."""
     evaluation = Eval(**({"model": NOBODY, "benchmark": TRUE} | keys))
     written = write(evaluation, folder, PLUGINS)
-    return load(folder / "Evalfile", (), PLUGINS, {}, written=written.source)
+    return load_project(folder / "Evalfile", (), PLUGINS, {}, written=written.source)
 
 
 def same(ours: object, theirs: object) -> bool:

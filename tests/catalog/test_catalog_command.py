@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.project.catalog import REQUIRES, entries
+from evalmake.project.catalog import REQUIRES, read_entries
 from tests.support.projects import Project, check_golden
 
 
@@ -23,7 +23,7 @@ def names(project: Project, *argv: str) -> list[str]:
 def test_without_a_pattern_it_lists_all(project: Project) -> None:
     """One a line, with kind of endpoint, needs and what it is; no Evalfile is needed."""
     lines = project.run("catalog").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == list(entries())
+    assert [line.split()[0] for line in lines] == list(read_entries())
     (mtbench,) = [line for line in lines if line.startswith("mtbench.mtbench ")]
     assert re.fullmatch(r"mtbench\.mtbench +chat +judge +# MT-Bench: 80 questions .*", mtbench)
 
@@ -76,7 +76,7 @@ def test_what_is_found(project: Project, argv: list[str], found: list[str]) -> N
 def test_every_word_of_needs_finds_something(project: Project, word: str) -> None:
     """What `--requires` takes is what benchmarks require."""
     assert set(names(project, "--requires", word)) == {
-        entry.name for entry in entries().values() if word in entry.requires
+        entry.name for entry in read_entries().values() if word in entry.requires
     }
 
 

@@ -17,19 +17,19 @@ import pytest
 import evalmake
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
-from evalmake.project.catalog import REQUIRES, Entry, entries, folder, harnesses, plain
-from evalmake.project.includes import read_all
+from evalmake.project.catalog import REQUIRES, Entry, catalog_folder, harness_names, read_entries, spell_name
+from evalmake.project.includes import read_files
 from tests.support.repository import ROOT
 
 FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
-SHIPPED = sorted(path for path in folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
+SHIPPED = sorted(path for path in catalog_folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
 
 
 def entry(task: Mapping[str, Any]) -> Entry:
     """What the catalog has of a task."""
-    return entries()[f"{plain(task['harness'])}.{plain(task['name'])}"]
+    return read_entries()[f"{spell_name(task['harness'])}.{spell_name(task['name'])}"]
 
 
 def stated(value: Any) -> Any:
@@ -58,11 +58,11 @@ def test_files_are_formatted(path: Path) -> None:
 
 def test_there_is_a_file_for_each_harness_and_an_entry_for_each_task() -> None:
     """421 tasks of the registry and 7 of an older release, no two of one name."""
-    assert len(TASKS) == len(entries()) == 421 + 7
-    assert len(HARNESSES) == len(harnesses()) == 25
-    assert sorted(map(plain, HARNESSES)) == [path.stem for path in SHIPPED if path.stem != "index"]
+    assert len(TASKS) == len(read_entries()) == 421 + 7
+    assert len(HARNESSES) == len(harness_names()) == 25
+    assert sorted(map(spell_name, HARNESSES)) == [path.stem for path in SHIPPED if path.stem != "index"]
     assert entry({"harness": "AA-LCR", "name": "aa_lcr"}).name == "aa-lcr.aa-lcr"
-    assert all(re.fullmatch(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*", name) for name in entries())
+    assert all(re.fullmatch(r"[a-z][a-z0-9]*([.-][a-z0-9]+)*", name) for name in read_entries())
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda t: f"{t['harness']}.{t['name']}")
@@ -91,14 +91,14 @@ def test_what_a_task_requires_is_told() -> None:
         assert set(told.requires) <= set(REQUIRES)
         assert bool(set(told.variables) - {"HF_TOKEN"}) == ("key" in told.requires)
         assert ("HF_TOKEN" in told.variables) == ("token" in told.requires)
-    assert entries()["simple-evals.aime-2025"].needs == "judge, key (JUDGE_API_KEY)"
-    assert entries()["helm.aci-bench"].variables == (
+    assert read_entries()["simple-evals.aime-2025"].needs == "judge, key (JUDGE_API_KEY)"
+    assert read_entries()["helm.aci-bench"].variables == (
         "CLAUDE_JUDGE_API_KEY",
         "GPT_JUDGE_API_KEY",
         "LLAMA_JUDGE_API_KEY",
     )
-    assert entries()["tau2-bench.tau2-bench-retail"].needs == "user, key (USER_API_KEY), tools"
-    assert entries()["nemo-skills.ns-scicode"].requires == ("code",)
+    assert read_entries()["tau2-bench.tau2-bench-retail"].needs == "user, key (USER_API_KEY), tools"
+    assert read_entries()["nemo-skills.ns-scicode"].requires == ("code",)
 
 
 def test_every_file_explains_the_words_that_it_uses() -> None:
@@ -106,7 +106,7 @@ def test_every_file_explains_the_words_that_it_uses() -> None:
     for path in SHIPPED:
         if path.suffix == ".evalfile":
             text = path.read_text()
-            own = [e for e in entries().values() if e.harness == path.stem]
+            own = [e for e in read_entries().values() if e.harness == path.stem]
             words = {word for e in own for word in e.requires}
             assert {word for word in REQUIRES if f"\n# {word}: " in text} == words
             flat = re.sub(r"\n# ", " ", text)
@@ -117,7 +117,7 @@ def test_a_file_needs_nothing_beside_it() -> None:
     """No include, no file, no secret: what it says is the same wherever evalmake is installed."""
     for path in SHIPPED:
         if path.suffix == ".evalfile":
-            assert len(read_all(path, None).files) == 1
+            assert len(read_files(path, None).files) == 1
             assert not re.search(r"^[^#]*\b(include|file|glob|env|secret)\b *[(\"]", path.read_text(), re.M)
 
 

@@ -14,7 +14,7 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.values import Symbol
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Command
-from evalmake.project.catalog import Entry, entries, folder, harnesses
+from evalmake.project.catalog import Entry, catalog_folder, harness_names, read_entries
 from evalmake.workspace import Workspace
 from tests.support.projects import Project, check_golden
 
@@ -41,10 +41,10 @@ def asked(name: str, model: str, benchmark: str) -> str:
     return f"eval {name} {{ model = {model}, {benchmark}, executor = box }}\n"
 
 
-def nodes(folder: Path, text: str) -> dict[str, Node]:
+def nodes(catalog_folder: Path, text: str) -> dict[str, Node]:
     """The evaluations of an Evalfile."""
-    (folder / "Evalfile").write_text(text)
-    return Workspace.open(folder / "Evalfile").graph(()).nodes
+    (catalog_folder / "Evalfile").write_text(text)
+    return Workspace.open(catalog_folder / "Evalfile").graph(()).nodes
 
 
 def command(node: Node) -> Command:
@@ -56,7 +56,7 @@ def command(node: Node) -> Command:
 def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
     """An evaluation of every benchmark of the catalog, by the benchmark's name."""
     kinds: dict[str, list[str]] = {}
-    for entry in entries().values():
+    for entry in read_entries().values():
         kinds.setdefault(entry.endpoint, []).append(entry.name)
     evals = [asked(f"of-{k}", k, f"benchmark in [{', '.join(n)}]") for k, n in kinds.items()]
     text = 'include "catalog:*"' + MODELS + "".join(evals)
@@ -66,12 +66,12 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Node]:
 
 def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
     """Under one include, each against a model of the kind that it asks."""
-    assert set(everything) == set(entries())
+    assert set(everything) == set(read_entries())
     digests = [node.action.digest for node in everything.values()]
     assert len(set(digests)) == len(digests)
 
 
-@pytest.mark.parametrize("entry", entries().values(), ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", read_entries().values(), ids=lambda entry: entry.name)
 def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry: Entry) -> None:
     """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
     benchmark = everything[entry.name].evaluation.benchmark
@@ -109,10 +109,10 @@ def unlike(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("harness", harnesses())
+@pytest.mark.parametrize("harness", harness_names())
 def test_a_command_of_each_harness(everything: dict[str, Node], harness: str) -> None:
     """The first benchmark of each file renders the files beside this test (UPDATE_GOLDEN=1 rewrites)."""
-    first = next(entry.name for entry in entries().values() if entry.harness == harness)
+    first = next(entry.name for entry in read_entries().values() if entry.harness == harness)
     made = command(everything[first])
     texts = [f"==> {name}\n{text.rstrip()}\n" for name, text in sorted(made.files.items())]
     image = everything[first].evaluation.benchmark.block.image
@@ -173,7 +173,7 @@ def test_a_judge_is_told_in_the_harnesses_words(tmp_path: Path) -> None:
 def test_its_pin_is_that_of_its_bytes(tmp_path: Path) -> None:
     """An audit pins the file of the catalog as it pins any other include."""
     text = f"settings {{ pinned = [includes, images] }}{MODELS}{asked('e', 'chat', AIME)}"
-    sha = hashlib.sha256((folder() / "simple-evals.evalfile").read_bytes()).hexdigest()
+    sha = hashlib.sha256((catalog_folder() / "simple-evals.evalfile").read_bytes()).hexdigest()
     assert nodes(tmp_path, f'include "catalog:simple-evals" sha256:{sha}\n{text}')
     with pytest.raises(EvalmakeError, match=r"`catalog:simple-evals` is not the file"):
         nodes(tmp_path, f'include "catalog:simple-evals" sha256:{"0" * 64}\n{text}')

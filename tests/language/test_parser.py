@@ -142,7 +142,7 @@ def test_hostile_texts_are_refused() -> None:
     assert code_of("[" * 10_000_000) == "too-deep"
     assert code_of("A = " + "{ a = " * 101) == "too-deep"
     assert code_of("A = '" + "x" * 300_000 + "'") == "too-large"
-    assert code_of(" " * (parser.LARGEST + 1)) == "too-large"
+    assert code_of(" " * (parser.MAX_CHARACTERS + 1)) == "too-large"
     assert code_of("A = 1\0\n") == "syntax"
     assert code_of("\x1b[31m") == "syntax"
 
@@ -189,7 +189,7 @@ def test_unwritable_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setattr("tempfile.tempdir", str(blocked))
-    monkeypatch.setattr(parser, "tables", parser.tables.__wrapped__)
+    monkeypatch.setattr(parser, "load_parser", parser.load_parser.__wrapped__)
     assert parser._cache_file() is None
     assert load_tree(Source("a", "A = 1"), blocked).items
 
@@ -197,10 +197,10 @@ def test_unwritable_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_tables_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lark's tables are written to the user's cache folder, and a damaged file is survived."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    parser.tables.__wrapped__()
+    parser.load_parser.__wrapped__()
     (kept,) = (tmp_path / "evalmake").iterdir()
     kept.write_bytes(kept.read_bytes()[:100])
-    assert parser.tables.__wrapped__().parse("A = 1\n", "start")
+    assert parser.load_parser.__wrapped__().parse("A = 1\n", "start")
 
 
 def test_grammar_is_strict() -> None:

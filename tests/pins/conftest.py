@@ -17,7 +17,7 @@ from tests.support.registries import PROGRAM, Registry, registry
 def images_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process executor stands for one that runs images, which are only named here."""
     capabilities = replace(ProcessExecutor.capabilities, images=True)
-    monkeypatch.setattr(ProcessExecutor, "offers", capabilities)
+    monkeypatch.setattr(ProcessExecutor, "capabilities", capabilities)
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evalmake.pins.registry_client import Reference, Unresolved
-from evalmake.pins.registry_client import Registry as Client
+from evalmake.pins.registry_client import ImageName, RegistryClient, UnresolvedName
 from tests.support.registries import INDEX, MANIFEST, PASSWORD, USER, Asked, Registry, Reply, scripted
 
 BASIC = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -54,7 +53,7 @@ def helper(folder: Path, monkeypatch: pytest.MonkeyPatch, host: str, user: str, 
 
 def resolved(image: str) -> tuple[str, Mapping[str, str]]:
     """An image's digest and platforms."""
-    client = Client()
+    client = RegistryClient()
     digest = client.digest(image)
     return digest, client.platforms(image, digest)
 
@@ -79,7 +78,7 @@ def index(asked: Asked) -> Reply:
 )
 def test_names_are_read_as_docker_reads_them(image: str, url: str, tag: str) -> None:
     """A first part with a dot or a port is a host; only this machine is asked without TLS."""
-    name = Reference.of(image)
+    name = ImageName.of(image)
     assert (name.api, name.tag) == (url, tag)
 
 
@@ -87,7 +86,7 @@ def test_a_name_and_password_from_the_configuration(guarded: Registry, login: Lo
     """A registry that wants a password gets the one that `docker login` kept."""
     digest = guarded.image("written:1")
     login({"auths": {guarded.host: {"auth": BASIC}}})
-    assert Client().digest(f"{guarded.host}/written:1") == digest
+    assert RegistryClient().digest(f"{guarded.host}/written:1") == digest
 
 
 @pytest.mark.parametrize("key", ["credsStore", "credHelpers"])
@@ -98,7 +97,7 @@ def test_a_credential_helper(
     digest = guarded.image("helped:1")
     helper(tmp_path / "bin", monkeypatch, guarded.host, USER, PASSWORD)
     login({key: "tests" if key == "credsStore" else {guarded.host: "tests"}})
-    assert Client().digest(f"{guarded.host}/helped:1") == digest
+    assert RegistryClient().digest(f"{guarded.host}/helped:1") == digest
     assert (tmp_path / "bin" / "asked").read_text() == f"{guarded.host}\n"
 
 
@@ -110,7 +109,7 @@ def test_a_helper_that_knows_nothing(
     helper(tmp_path / "bin", monkeypatch, "elsewhere.example", USER, PASSWORD)
     for name in ("tests", "missing"):
         login({"credsStore": name, "auths": {f"https://{guarded.host}/v1/": {"auth": BASIC}}})
-        assert Client().digest(f"{guarded.host}/left:1") == digest
+        assert RegistryClient().digest(f"{guarded.host}/left:1") == digest
 
 
 def test_a_refusal(guarded: Registry, login: Login) -> None:
@@ -119,8 +118,8 @@ def test_a_refusal(guarded: Registry, login: Login) -> None:
     wrong = base64.b64encode(b"auditor:guessed").decode()
     for config in ({}, {"auths": {guarded.host: {"auth": wrong}}}, {"auths": {guarded.host: {}}}):
         login(config)
-        with pytest.raises(Unresolved, match="does not let us see it") as refused:
-            Client().digest(f"{guarded.host}/refused:1")
+        with pytest.raises(UnresolvedName, match="does not let us see it") as refused:
+            RegistryClient().digest(f"{guarded.host}/refused:1")
         assert refused.value.help == (f"log in: docker login {guarded.host}",)
 
 
@@ -129,9 +128,9 @@ def test_a_configuration_that_is_none(images: Registry, guarded: Registry, tmp_p
     (tmp_path / "docker").mkdir()
     (tmp_path / "docker" / "config.json").write_text("{")
     digest = images.image("anyone:1")
-    assert Client().digest(f"{images.host}/anyone:1") == digest
-    with pytest.raises(Unresolved, match="does not let us see it"):
-        Client().digest(f"{guarded.host}/anyone:1")
+    assert RegistryClient().digest(f"{images.host}/anyone:1") == digest
+    with pytest.raises(UnresolvedName, match="does not let us see it"):
+        RegistryClient().digest(f"{guarded.host}/anyone:1")
 
 
 TOKENS = [
@@ -179,8 +178,8 @@ def test_a_password_is_not_sent_in_the_open(login: Login, monkeypatch: pytest.Mo
     real = httpx.Client
     monkeypatch.setattr(httpx, "Client", lambda **more: real(transport=httpx.MockTransport(answer)))
     login({"auths": {"registry.acme.example": {"auth": BASIC}}})
-    with pytest.raises(Unresolved, match="no place to send one's name to"):
-        Client().digest("registry.acme.example/a:1")
+    with pytest.raises(UnresolvedName, match="no place to send one's name to"):
+        RegistryClient().digest("registry.acme.example/a:1")
     assert asked == ["https://registry.acme.example/v2/a/manifests/1"]
 
 
@@ -191,7 +190,7 @@ def test_a_registry_that_names_no_digest() -> None:
         return Reply(body=EMPTY, headers={"Content-Type": INDEX})
 
     with scripted(answer) as server:
-        assert Client().digest(f"{server.host}/a:1") == DIGEST
+        assert RegistryClient().digest(f"{server.host}/a:1") == DIGEST
 
 
 ODD = [
@@ -210,7 +209,7 @@ ODD = [
 @pytest.mark.parametrize(("reply", "why"), ODD)
 def test_a_registry_that_does_not_say(reply: Reply, why: str) -> None:
     """Whatever a registry answers instead of a manifest is told as the reason."""
-    with scripted(lambda asked: reply) as server, pytest.raises(Unresolved, match=why):
+    with scripted(lambda asked: reply) as server, pytest.raises(UnresolvedName, match=why):
         resolved(f"{server.host}/a:1")
 
 
@@ -234,5 +233,5 @@ def test_a_manifest_of_no_known_platform(told: dict[str, object]) -> None:
 
 def test_a_registry_that_is_not_there() -> None:
     """A registry that cannot be reached is named."""
-    with pytest.raises(Unresolved, match=r"127\.0\.0\.1:9 cannot be reached"):
-        Client().digest("127.0.0.1:9/a:1")
+    with pytest.raises(UnresolvedName, match=r"127\.0\.0\.1:9 cannot be reached"):
+        RegistryClient().digest("127.0.0.1:9/a:1")

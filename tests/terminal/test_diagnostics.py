@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity, problem
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity, make_diagnostic
 from evalmake.language.parser import parse
 from evalmake.language.source import Source, Span
 from evalmake.terminal.diagnostics import render, short, to_json
@@ -26,7 +26,7 @@ def at(source: Source, text: str) -> Span:
 def name_error() -> Diagnostic:
     """An unknown name, with its address and a suggestion."""
     source = lines(MATRIX, {79: "    model     in [llama-8b, qwen2.5-7b, qwen2.5-72b]"})
-    return problem(
+    return make_diagnostic(
         "unknown-name",
         "no model is named `llama-8b`",
         at(source, "llama-8b"),
@@ -73,7 +73,7 @@ def test_command_line() -> None:
     """The command line is a source with `$` for a line number; the file's label follows."""
     argv = Source("command line", "evalmake nightly LIMIT=ten")
     source = lines(MATRIX, {11: "LIMIT  = 500"})
-    diagnostic = problem(
+    diagnostic = make_diagnostic(
         "bad-override",
         "`LIMIT` is a number, and `ten` is not one",
         at(argv, "ten"),
@@ -98,7 +98,7 @@ def test_two_files() -> None:
     """Labels of two files share one gutter; notes and help come last."""
     matrix = lines(MATRIX, {61: "benchmark _lm-eval {"})
     common = lines("Evalfiles/common/lm-eval.evalfile", {2: "benchmark _lm-eval {"})
-    diagnostic = problem(
+    diagnostic = make_diagnostic(
         "duplicate-name",
         "benchmark `_lm-eval` is declared twice",
         at(matrix, "_lm-eval"),
@@ -125,7 +125,7 @@ def test_two_files() -> None:
 
 def test_log_lines_of_a_note() -> None:
     """The further lines of a note stand behind a bar; without labels there is no source."""
-    diagnostic = problem("service-failed", "it stopped", notes=["its log ends\nINFO\nKilled"])
+    diagnostic = make_diagnostic("service-failed", "it stopped", notes=["its log ends\nINFO\nKilled"])
     assert render([diagnostic]) == (
         "error: it stopped [service-failed]\nnote: its log ends\n      | INFO\n      | Killed"
     )
@@ -134,7 +134,7 @@ def test_log_lines_of_a_note() -> None:
 def test_labels_of_one_line() -> None:
     """Labels that overlap get a row each, the primary one first; a span ends with its line."""
     source = Source("f", "a = [b, b]\nc\n")
-    diagnostic = problem("x", "m", Span(source, 8, 12), "again", also=[(Span(source, 5, 9), "first")])
+    diagnostic = make_diagnostic("x", "m", Span(source, 8, 12), "again", also=[(Span(source, 5, 9), "first")])
     assert render([diagnostic]).splitlines()[3:6] == [
         "1 | a = [b, b]",
         "  |         ^^ again",
@@ -145,34 +145,34 @@ def test_labels_of_one_line() -> None:
 def test_wide_characters_and_tabs() -> None:
     """Carets stand below what is seen: wide characters take two columns, accents none."""
     source = Source("f", '\tx\t= "日本e\u0301" 5\n')
-    row, caret = render([problem("x", "m", at(source, "5"))]).splitlines()[3:5]
+    row, caret = render([make_diagnostic("x", "m", at(source, "5"))]).splitlines()[3:5]
     assert row == '1 |     x   = "日本e\u0301" 5'
     assert caret == "  |" + " " * 19 + "^"
-    assert render([problem("x", "m", at(source, "日本"))]).splitlines()[4].endswith(" ^^^^")
+    assert render([make_diagnostic("x", "m", at(source, "日本"))]).splitlines()[4].endswith(" ^^^^")
 
 
 def test_nothing_steers_the_terminal() -> None:
     """Control characters of a source, a message or a label are replaced before they are printed."""
     source = Source("f\x1b", "a\x1b[2J\u202eb\n")
-    said = render([problem("x", "m\x07", source.span(1), "l\x1b", notes=["n\x1b"], help=["\0"])])
+    said = render([make_diagnostic("x", "m\x07", source.span(1), "l\x1b", notes=["n\x1b"], help=["\0"])])
     assert not set(said) & set("\x1b\x07\0\u202e")
 
 
 def test_long_lines_are_cropped() -> None:
     """Of a very long line only the part around each label is shown, with the caret below it."""
     source = Source("f", "x" * 5000 + "Y" + "x" * 5000 + "Z\n")
-    said = render([problem("x", "m", at(source, "Y"), "here", also=[(at(source, "Z"), "there")])])
+    said = render([make_diagnostic("x", "m", at(source, "Y"), "here", also=[(at(source, "Z"), "there")])])
     rows = said.splitlines()
     assert max(map(len, rows)) <= 170
     for row, caret in ((rows[3], rows[4]), (rows[5], rows[6])):
         mark = "^" if "^" in caret else "-"
         assert row[caret.index(mark)] == ("Y" if mark == "^" else "Z")
-    assert len(to_json(problem("x", "m", at(source, "Y")))["labels"][0]["source"]) < 6000
+    assert len(to_json(make_diagnostic("x", "m", at(source, "Y")))["labels"][0]["source"]) < 6000
 
 
 def test_several_are_counted() -> None:
     """After several, a last line counts them and names the command that explains one."""
-    gate = problem("gate-not-met", "g", severity=Severity.GATE)
+    gate = make_diagnostic("gate-not-met", "g", severity=Severity.GATE)
     said = render([name_error(), name_error(), gate])
     last = "2 errors, 1 gate; for more about one: evalmake explain unknown-name"
     assert said.endswith("\n\ngate: g [gate-not-met]\n\n" + last)
@@ -217,4 +217,4 @@ def test_short() -> None:
     """One line for an editor; without a place, only what is said."""
     text = "no model is named `llama-8b` [unknown-name]"
     assert short(name_error()) == f"Evalfiles/matrix.evalfile:79:19: error: {text}"
-    assert short(problem("x", "m")) == "error: m [x]"
+    assert short(make_diagnostic("x", "m")) == "error: m [x]"

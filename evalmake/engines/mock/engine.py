@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from evalmake.plugin_api.engine import ServerCommand
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.schema import Block, Natural, Real
 
 Share = Annotated[Real, Field(ge=0, le=1)]
@@ -40,7 +40,7 @@ class MockEngine:
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
 
-    def serve(self, deployment: Declared) -> ServerCommand:
+    def serve(self, deployment: Declaration) -> ServerCommand:
         """The server with the declared settings, on a port that the kernel chooses.
 
         In an image, which must have evalmake, it is told where to listen.

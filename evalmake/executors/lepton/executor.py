@@ -28,7 +28,7 @@ from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch_loop import Watch
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 
 
 class LeptonExecutor:
@@ -59,7 +59,7 @@ class LeptonExecutor:
         self.watch = Watch(self.api, self.volume, root, settings.poll.seconds, settings.keep)
 
     @staticmethod
-    def check_use(executor: Declared, serves: bool, found: Diagnostics) -> None:
+    def check_use(executor: Declaration, serves: bool, found: Diagnostics) -> None:
         """What it needs depends on what it is for."""
         wanted = {"shape": "what its machines are, as Lepton lists them"}
         if serves:

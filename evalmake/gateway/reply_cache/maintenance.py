@@ -17,7 +17,7 @@ from typing import Any
 
 from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache
 from evalmake.gateway.reply_cache.read_only import DATABASE, ReadOnlyCache, connect_read_only
-from evalmake.language.diagnostic import fail
+from evalmake.language.diagnostic import make_error
 
 _UNLIMITED = 1 << 60
 _BATCH = 200
@@ -96,9 +96,9 @@ def _check_target(source: Path, target: Path) -> None:
     if not target.exists():
         return
     if source.exists() and target.samefile(source):
-        raise fail("exists", f"`{target}` is the reply cache itself", help=["name a new folder"])
+        raise make_error("exists", f"`{target}` is the reply cache itself", help=["name a new folder"])
     if any(target.iterdir()) and not _is_reply_cache(target):
-        raise fail(
+        raise make_error(
             "exists",
             f"`{target}` is not empty, and holds no reply cache",
             help=["name a new folder, or one that you exported replies to before"],
@@ -220,4 +220,4 @@ def _translated_errors(folder: Path, help: str) -> Iterator[None]:
             first = first.__context__
         reason = getattr(first, "strerror", None) or str(first)
         message = f"cannot use the reply cache at {folder}: {reason}"
-        raise fail("replies-failed", message, help=[help]) from None
+        raise make_error("replies-failed", message, help=[help]) from None

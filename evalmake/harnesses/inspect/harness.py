@@ -24,7 +24,7 @@ from pydantic import Field
 from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
@@ -119,7 +119,7 @@ class InspectHarness:
         return read_run(outputs, status, metric, settings.cluster, settings.coverage)
 
     @staticmethod
-    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """A task must be named, and its file, where it is in one, be given."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
@@ -127,7 +127,7 @@ class InspectHarness:
             found.error(
                 "missing-key",
                 "the inspect harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
                 about=about,
                 help=['add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'],
             )
@@ -154,7 +154,7 @@ class InspectHarness:
             )
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
         """Inspect asks in chats, and reads whole replies."""
         judge = _settings(cell.benchmark).judge
         for model in (cell.model, *([models[judge]] if judge else [])):
@@ -176,7 +176,7 @@ class InspectHarness:
             )
 
 
-def _settings(benchmark: Declared) -> InspectHarness.Settings:
+def _settings(benchmark: Declaration) -> InspectHarness.Settings:
     assert isinstance(benchmark.settings, InspectHarness.Settings)
     return benchmark.settings
 

@@ -19,7 +19,7 @@ from evalmake.harnesses.lm_eval.results import read_results
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import Block, Count, Parameters, Real
 
@@ -92,14 +92,14 @@ class LmEvalHarness:
         return read_results(outputs, block.task, block.metric, settings.coverage)
 
     @staticmethod
-    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """It must name one task."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
         if not task:
             found.error(
                 "missing-key",
                 "the lm-eval harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
                 about=about,
                 help=['add the task, as `task = "gsm8k"`'],
             )
@@ -113,7 +113,7 @@ class LmEvalHarness:
             )
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
         """The model must be asked for text, one whole reply at a time."""
         if cell.model.block.api == "embeddings":
             found.error(

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from evalmake.language.diagnostic import Diagnostics, closest
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.language.values import Files
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 
 _DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -37,11 +37,11 @@ class Wrong(NamedTuple):
     help: str = ""
 
 
-def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
     """Add to `found` what is wrong with a benchmark whatever the model."""
     block, settings = benchmark.block, benchmark.settings
     spans, about = benchmark.fields.spans, f"benchmark {benchmark.name}"
-    name = benchmark.stated.name_span if benchmark.stated else benchmark.span
+    name = benchmark.parsed.name_span if benchmark.parsed else benchmark.span
     scorer = scorer_of(settings)
     for message, because, help_ in _lacking(block, settings, scorer):
         at = spans.get((because,))
@@ -137,7 +137,7 @@ def _lone_brace(text: str) -> str:
     return found[0] if found else ""
 
 
-def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
     """Add to `found` what is wrong with a benchmark under just this model and these parameters."""
     about = f"eval {cell.eval}"
     judge = getattr(cell.benchmark.settings, "judge", None)
@@ -167,7 +167,7 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnost
         asked.append((_BY_LIKELIHOOD, cell.benchmark.fields.spans["metric",].value))
     for metric, span in asked if known else ():
         if metric not in known:
-            meant = closest(metric, known) if metric != _BY_LIKELIHOOD else None
+            meant = closest_name(metric, known) if metric != _BY_LIKELIHOOD else None
             found.error(
                 "bad-value",
                 f"the scorer `{scorer}` reports no `{metric}`",

@@ -24,8 +24,8 @@ from evalmake.harnesses.nemo.results import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.catalog import counterparts
-from evalmake.project.declarations import Declared
+from evalmake.project.catalog import find_counterparts
+from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
@@ -150,7 +150,7 @@ class NemoHarness:
         return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage)
 
     @staticmethod
-    def check_benchmark(benchmark: Declared, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """A task must be named, and a request be what the contract can say."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
@@ -158,7 +158,7 @@ class NemoHarness:
             found.error(
                 "missing-key",
                 "the nemo harness needs `task`",
-                benchmark.stated.name_span if benchmark.stated else benchmark.span,
+                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
                 about=about,
                 help=['add the evaluation\'s type, as `task = "simple_evals.mgsm"`'],
             )
@@ -172,7 +172,7 @@ class NemoHarness:
             )
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declared], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
         """The model must be served as the task asks, and its parameters be those of the contract."""
         about, endpoint = f"eval {cell.eval}", _endpoint(cell.benchmark, cell.model)
         if cell.model.block.api not in _SERVED_BY[endpoint]:
@@ -198,19 +198,19 @@ class NemoHarness:
                 )
 
 
-def _settings(benchmark: Declared) -> NemoHarness.Settings:
+def _settings(benchmark: Declaration) -> NemoHarness.Settings:
     assert isinstance(benchmark.settings, NemoHarness.Settings)
     return benchmark.settings
 
 
-def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declared]) -> list[str]:
+def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declaration]) -> list[str]:
     """Another model for the benchmark, and another benchmark for the model."""
     served, api = _SERVED_BY[endpoint], cell.model.block.api
     fit = next((model.name for model in models.values() if model.block.api in served), None)
-    stated = cell.benchmark.stated
-    name = stated.node.parent.text if stated and stated.node.parent else cell.benchmark.name
+    parsed = cell.benchmark.parsed
+    name = parsed.node.parent.text if parsed and parsed.node.parent else cell.benchmark.name
     kinds = tuple(kind for kind, apis in _SERVED_BY.items() if api in apis)
-    twins = [f"`{twin}` asks the same of {api}" for twin in counterparts(name, kinds)]
+    twins = [f"`{twin}` asks the same of {api}" for twin in find_counterparts(name, kinds)]
     return [
         f"model `{fit}` serves it" if fit else f"a model for it has `api = {served[0]}`",
         *twins,
@@ -225,7 +225,7 @@ def _told_judge(settings: NemoHarness.Settings) -> str:
     return _JUDGE.format(route=settings.judge_route, key=key).rstrip("\n")
 
 
-def _endpoint(benchmark: Declared, model: Declared) -> str:
+def _endpoint(benchmark: Declaration, model: Declaration) -> str:
     """The kind of endpoint by NVIDIA's word."""
     return _settings(benchmark).endpoint or _BY_API[model.block.api]
 

@@ -27,11 +27,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.language.source import Span
-from evalmake.pins.lock import Lock, interpreter, package_set
+from evalmake.pins.lock import Lock, describe_interpreter, name_package_set
 from evalmake.plugin_api.harness import Program
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.pinned_inputs import packages_of
 from evalmake.run.events import Emit, EnvironmentStarted, StoreBusy
 from evalmake.store.lock import hold_lock
@@ -73,7 +73,7 @@ class Environment:
     @property
     def digest(self) -> str:
         """Of the requirements, the listing they are pinned to, and the kind of interpreter."""
-        parts = [sorted(set(self.packages)), interpreter(), self.pinned]
+        parts = [sorted(set(self.packages)), describe_interpreter(), self.pinned]
         return sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -197,18 +197,18 @@ class Environments:
         self.lock = lock
         self.root = Path(os.environ.get(ELSEWHERE) or store / "environments").absolute()
 
-    def environment_of(self, declared: Declared) -> Environment | None:
+    def environment_of(self, declared: Declaration) -> Environment | None:
         """Its environment; None where it names no packages, or an image that has them."""
         packages = packages_of(declared)
         if not packages or declared.block.image:
             return None
         free = Environment(packages, self.root)
-        pin = self.lock.pins.get(package_set(packages))
+        pin = self.lock.pins.get(name_package_set(packages))
         if pin is None or free.text == (pinned := "".join(f"{p}\n" for p in pin.packages)):
             return free
         return Environment(packages, self.root, pinned)
 
-    def resolved_versions(self, declared: Declared, plugin: object) -> dict[str, str]:
+    def resolved_versions(self, declared: Declaration, plugin: object) -> dict[str, str]:
         """What it is known to run with: its environment, or a harness's program installed here."""
         if (environment := self.environment_of(declared)) is not None:
             return environment.resolved
@@ -220,18 +220,18 @@ class Environments:
         except PackageNotFoundError:
             return {}
 
-    def watched_inputs(self, declared: Iterable[Declared]) -> tuple[set[str], dict[str, str | None]]:
+    def watched_inputs(self, declared: Iterable[Declaration]) -> tuple[set[str], dict[str, str | None]]:
         """The files and variables, with their values, that what is resolved rests on."""
         listings = {str(e.listing) for one in declared if (e := self.environment_of(one)) is not None}
         return listings, {ELSEWHERE: os.environ.get(ELSEWHERE)} if listings else {}
 
-    def resolve_unknown(self, declared: Iterable[Declared], emit: Emit) -> bool:
+    def resolve_unknown(self, declared: Iterable[Declaration], emit: Emit) -> bool:
         """Build the environments that never were, which says what their packages are; whether any."""
         unknown = [one for one in declared if (e := self.environment_of(one)) is not None and not e.text]
         self.build(unknown, emit)
         return bool(unknown)
 
-    def build(self, declared: Iterable[Declared], emit: Emit) -> None:
+    def build(self, declared: Iterable[Declaration], emit: Emit) -> None:
         """Build what is not ready; EvalmakeError with what could not be."""
         told: dict[str, Diagnostic] = {}
         for one in declared:
@@ -243,7 +243,7 @@ class Environments:
         if told:
             raise EvalmakeError(told.values())
 
-    def resolve_again(self, declared: Declared, emit: Emit) -> tuple[str, ...]:
+    def resolve_again(self, declared: Declaration, emit: Emit) -> tuple[str, ...]:
         """What its packages would be resolved to now; what stands is left alone."""
         self.root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
@@ -252,7 +252,7 @@ class Environments:
                 raise EvalmakeError([_failed(declared, trial, why)])
             return tuple(trial.text.splitlines())
 
-    def missing_program(self, declared: Declared, plugin: object, path: str | None = None) -> Diagnostic | None:
+    def missing_program(self, declared: Declaration, plugin: object, path: str | None = None) -> Diagnostic | None:
         """What to tell where a program of someone else's is neither among the packages nor here.
 
         `path` is where an engine's program is looked for.
@@ -267,7 +267,7 @@ class Environments:
             return None
         lacking = f"there is no {program.distribution} among them" if environment else ""
         needed = ", ".join(f'"{one}"' for one in (program.requirement, *program.others))
-        return problem(
+        return make_diagnostic(
             "missing-harness",
             f"{declared.name} runs {program.distribution}, which is not installed",
             _span(declared) if environment else declared.span,
@@ -284,14 +284,14 @@ def _is_here(program: Program, path: str | None) -> bool:
     return find_spec(program.module) is not None
 
 
-def _failed(declared: Declared, environment: Environment, why: str) -> Diagnostic:
+def _failed(declared: Declaration, environment: Environment, why: str) -> Diagnostic:
     tail = _read(environment.log).splitlines()[-_TAIL:]
     help_ = [f"the whole log: {environment.log}"]
     if environment.pinned:
         help_.append("they are pinned: `evalmake pin --update` resolves them anew")
     elif environment.text:
         help_.append(f"to have the packages resolved anew, remove {environment.listing}")
-    return problem(
+    return make_diagnostic(
         "environment-failed",
         f"the packages of {declared.name} could not be installed: {why}",
         _span(declared),
@@ -301,7 +301,7 @@ def _failed(declared: Declared, environment: Environment, why: str) -> Diagnosti
     )
 
 
-def _span(declared: Declared) -> Span:
+def _span(declared: Declaration) -> Span:
     span: Span = declared.fields.spans["packages",].value
     return span
 

@@ -27,9 +27,9 @@ from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Executor, Job
-from evalmake.project.declarations import Declared
-from evalmake.project.references import judge_of
-from evalmake.project.schema import adapted
+from evalmake.project.declarations import Declaration
+from evalmake.project.references import find_judge
+from evalmake.project.schema import merge_adapters
 from evalmake.run.job_builder import GatewayRoute, JobBuilder, split_secrets
 from evalmake.servers.spec import GATEWAYS, ServerSpec
 
@@ -119,7 +119,7 @@ class HostGateways:
         node: Node,
         id: str,
         role: str,
-        model: Declared,
+        model: Declaration,
         at: At,
         token: str,
         inside: bool = False,
@@ -131,7 +131,7 @@ class HostGateways:
         adapters = [model.block.adapter]
         if role == "model":
             adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
-        adapter = {name: _plain(value) for name, value in adapted(*adapters).items()}
+        adapter = {name: _plain(value) for name, value in merge_adapters(*adapters).items()}
         return SessionSettings(
             token=token,
             upstreams=[one.inside if inside else one.url for one in at[server]] if server else [model.block.endpoint],
@@ -185,20 +185,20 @@ class HostGateways:
                 found.append(SessionSettings.read(self._file(gateway, session_key(node, role))).token)
         return tuple(found)
 
-    def models(self, node: Node) -> list[tuple[str, Declared]]:
+    def models(self, node: Node) -> list[tuple[str, Declaration]]:
         """Whom an evaluation asks: its model, and the model that judges."""
-        judge = judge_of(self.job_builder.project, node.evaluation.benchmark)
+        judge = find_judge(self.job_builder.project, node.evaluation.benchmark)
         return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
 
     def _file(self, gateway: str, key: str) -> Path:
         return self.job_builder.job_folder(gateway) / "sessions" / f"{key}.json"
 
-    def _gateway(self, model: Declared) -> ServerSpec:
+    def _gateway(self, model: Declaration) -> ServerSpec:
         if model.name not in self._served:
             self._served[model.name] = self._serve(model)
         return self._served[model.name]
 
-    def settings(self, model: Declared, role: str = "model") -> tuple[GatewaySettings, dict[str, str]]:
+    def settings(self, model: Declaration, role: str = "model") -> tuple[GatewaySettings, dict[str, str]]:
         """What the gateway of a model is told, but for its sessions; and its secrets by their variables."""
         block, cache = model.block, self.replies
         mark = "" if role == "model" else f"{role.upper()}_"
@@ -222,7 +222,7 @@ class HostGateways:
         )
         return told, names
 
-    def _serve(self, model: Declared) -> ServerSpec:
+    def _serve(self, model: Declaration) -> ServerSpec:
         settings, names = self.settings(model)
         place = f"{self.job_builder.root.absolute()}\0{model.name}".encode()
         port = stable_port(place)

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, problem
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor, Job, JobState, Phase
 from evalmake.plugin_api.harness import Outcome
@@ -210,7 +210,7 @@ class Scheduler:
 
     def _refused(self, task: Task, why: str) -> None:
         message = f"{task.node.name} could not be started: {why}"
-        self._never_ran(task, problem("job-failed", message, task.node.evaluation.span))
+        self._never_ran(task, make_diagnostic("job-failed", message, task.node.evaluation.span))
 
     def _withdraw(self, task: Task) -> None:
         self.ways.close(task)

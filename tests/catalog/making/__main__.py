@@ -21,7 +21,7 @@ from typing import Any
 
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
-from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, declaration, plain
+from evalmake.project.catalog import INDEX, REQUIRES, TOKEN, Entry, format_declaration, spell_name
 
 HERE = Path(__file__).parent
 WIDTH = 98
@@ -36,11 +36,11 @@ def main(folder: Path) -> None:
     words = tomllib.loads((HERE / "descriptions.toml").read_text(encoding="utf-8"))
     tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
     index: list[Entry] = []
-    for harness in sorted(facts["harnesses"], key=lambda row: plain(row["name"])):
+    for harness in sorted(facts["harnesses"], key=lambda row: spell_name(row["name"])):
         own = [task for task in tasks if task["harness"] == harness["name"]]
         entries = list(in_families(own, harness, words[harness["name"]]))
         text = evalfile(harness, words[harness["name"]], entries)
-        path = folder / f"{plain(harness['name'])}.evalfile"
+        path = folder / f"{spell_name(harness['name'])}.evalfile"
         path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
         index += entries
     assert len({entry.name for entry in index}) == len(index) == len(tasks)
@@ -77,7 +77,7 @@ def entry_of(
     variables += [TOKEN] if "token" in needs else []
     tokenizer = words.get("tokenizer") if "tokenizer" in needs else None
     hint = family.get("hint", f"the tokenizer: {tokenizer}" if tokenizer else "")
-    name = f"{plain(task['harness'])}.{plain(task['name'])}"
+    name = f"{spell_name(task['harness'])}.{spell_name(task['name'])}"
     ordered = tuple(word for word in REQUIRES if word in needs)
     return Entry(name, family["about"], hint, ordered, tuple(variables), keys_of(task, harness))
 
@@ -146,10 +146,10 @@ def evalfile(harness: Mapping[str, Any], words: Mapping[str, Any], entries: Sequ
     """The file of a harness, not yet formatted."""
     shared = common([entry.keys for entry in entries])
     lines = [*head(harness, words, entries), ""]
-    lines += [*declaration("defaults benchmark", shared), ""] if shared else []
+    lines += [*format_declaration("defaults benchmark", shared), ""] if shared else []
     before: Any = None
     for entry in entries:
-        body = declaration(f"benchmark {entry.name}", beyond(entry.keys, shared))
+        body = format_declaration(f"benchmark {entry.name}", beyond(entry.keys, shared))
         said = [*comment(entry.about), *comment(requires(entry)), *comment(entry.hint)]
         lines += ["", *said] if said != before else [""] if len(body) > 1 else []
         lines += body

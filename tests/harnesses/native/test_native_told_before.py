@@ -16,7 +16,7 @@ from evalmake.harnesses.native.task_file import SCORERS, read_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Source, Span
 from evalmake.language.values import File, Files, Symbol
-from evalmake.project.declarations import Declared
+from evalmake.project.declarations import Declaration
 from evalmake.project.fields import Fields
 from evalmake.project.schema import Benchmark
 
@@ -28,23 +28,23 @@ def files(name: str) -> Files:
     return Files((File(name, "0" * 64, Path(name)),), single=True)
 
 
-def benchmark(keys: dict[str, Any]) -> Declared:
+def benchmark(keys: dict[str, Any]) -> Declaration:
     """A native benchmark with these keys, as if declared."""
     own = {key: keys[key] for key in keys if key in Benchmark.model_fields}
     rest = {key: keys[key] for key in keys if key not in own}
     block = Benchmark.model_validate({"harness": Symbol("native"), **own})
     settings = NativeHarness.Settings.model_validate(rest)
-    return Declared("benchmark", "b", block, settings, Fields(), HERE, "", None)
+    return Declaration("benchmark", "b", block, settings, Fields(), HERE, "", None)
 
 
-def refused_at_load(declared: Declared) -> bool:
+def refused_at_load(declared: Declaration) -> bool:
     """Whether loading would be an error."""
     found = Diagnostics()
     NativeHarness.check_benchmark(declared, found)
     return bool(found)
 
 
-def refused_at_run(declared: Declared, folder: Path) -> bool:
+def refused_at_run(declared: Declaration, folder: Path) -> bool:
     """Whether the harness refuses the task file that it is given."""
     evaluation: Any = SimpleNamespace(benchmark=declared)
     path = folder / "task.json"
