@@ -333,10 +333,8 @@ def _write(name: str, workspace: Workspace, graph: Graph, plan: Plan, store: Sto
         outcome.problems += make_error("not-available", f"report {name}: {error}", report.declared.span).diagnostics
     except OSError as error:
         span = report.declared.fields.spans["path",].value
-        error_ = make_error("report-failed", f"{block.path} cannot be written: {error.strerror}", span)
-        outcome.problems += error_.diagnostics
-            "report-failed", f"{block.path} cannot be written: {error.strerror}", span
-        ).diagnostics
+        failure = make_error("report-failed", f"{block.path} cannot be written: {error.strerror}", span)
+        outcome.problems += failure.diagnostics
     else:
         identity = report_identity(report, heads, [f"{g.address} {g.message}" for g in gates])
         if not results.missing:
