@@ -263,7 +263,7 @@ def _ready(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
         for place in places:
             executor = project.executors[place]
             plugin = workspace.plugins.get("executors", executor.plugin)
-            lacks("executor", place, plugin.capabilities.missing, executor.span)
+            lacks("executor", place, plugin.capabilities.unavailable, executor.span)
         for name in secrets.missing_names(wanted):
             if ("secret", name) not in told:
                 told.add(("secret", name))

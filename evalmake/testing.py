@@ -25,7 +25,7 @@ class FakeExecutor:
     class Settings(Block):
         """No settings."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(services=True)
+    capabilities: ClassVar[Capabilities] = Capabilities()
     _jobs: ClassVar[dict[tuple[Path, str], subprocess.Popen[bytes]]] = {}
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:

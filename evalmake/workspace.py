@@ -125,6 +125,7 @@ class Workspace:
 
     def executors(self) -> dict[str, Executor]:
         """The executors by name, and that of gateways."""
+        from evalmake.plugin_api.executor import NeedsSecrets
         from evalmake.run.secrets import Secrets
         from evalmake.servers.spec import GATEWAYS
 
@@ -133,7 +134,8 @@ class Workspace:
             name: get("executors", d.plugin)(name, d.settings, work) for name, d in self.project.executors.items()
         }
         for executor in executors.values():
-            executor.reveal = secrets.value_of
+            if isinstance(executor, NeedsSecrets):
+                executor.receive_secrets(secrets.value_of)
         process = get("executors", "process")
         return executors | {GATEWAYS: process(GATEWAYS, process.Settings(), work)}
 

@@ -117,7 +117,7 @@ def _running_log(workspace: Workspace, executors: Mapping[str, Executor], target
     for entry in Journal(workspace.root / "journal").entries():
         path = Path(entry.workdir) / "log"
         if entry.name == target and (executor := executors.get(entry.executor)) is not None:
-            over = executor.poll(entry.id).over
+            over = executor.poll(entry.id).is_over
             return (path if path.exists() else None), not over
     return None, False
 

@@ -59,7 +59,7 @@ class ProcessExecutor:
 
         gpus: Gpus = None
 
-    capabilities: ClassVar[Capabilities] = Capabilities(services=True)
+    capabilities: ClassVar[Capabilities] = Capabilities()
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:
         self.root = root
@@ -85,7 +85,7 @@ class ProcessExecutor:
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
         environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.devices)
+            environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.gpu_ids)
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         child = subprocess.Popen(
             ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],

@@ -58,7 +58,7 @@ def check_places(project: Project, graph: Graph, plugins: PluginRegistry, found:
         image = image_of(benchmark, executor)
         if image and not _runs_images(executor, capabilities):
             _no_container(benchmark, executor, capabilities, f"eval {node.evaluation.eval}", found)
-        elif not (image or capabilities.bare):
+        elif not (image or capabilities.without_image):
             _no_image("benchmark", benchmark, executor, f"eval {node.evaluation.eval}", found)
         elif image and packages_of(benchmark) and not benchmark.block.image:
             found.error(
@@ -271,9 +271,9 @@ def check_servers(project: Project, graph: Graph, plugins: PluginRegistry, found
         servable = len(found) == before and not engine.needs
         executor = project.executors[declared.block.executor]
         capabilities = plugins.get("executors", executor.plugin).capabilities
-        if not (declared.block.image or capabilities.bare):
+        if not (declared.block.image or capabilities.without_image):
             _no_image("deployment", declared, executor, f"deployment {name}", found)
-        elif capabilities.isolated and servable and not _has_port(engine().serve(declared)):
+        elif capabilities.private_network and servable and not _has_port(engine().serve(declared)):
             found.error(
                 "missing-key",
                 f"deployment `{name}` needs `port`",
@@ -309,7 +309,7 @@ def check_ports(project: Project, graph: Graph, plugins: PluginRegistry, found: 
     for name in sorted(graph.services, key=list(project.deployments).index):
         declared = project.deployments[name]
         port, executor = declared.block.port, project.executors[declared.block.executor]
-        if not port or plugins.get("executors", executor.plugin).capabilities.isolated:
+        if not port or plugins.get("executors", executor.plugin).capabilities.private_network:
             continue
         if declared.block.replicas > 1:
             found.error(

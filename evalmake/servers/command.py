@@ -23,7 +23,7 @@ def placed(service: ServerCommand, contained: bool, capabilities: Capabilities) 
     def said(word: str) -> str:
         return there.get(word, host if word == "{host}" else word)
 
-    if service.port is None and capabilities.isolated and _asks(service):
+    if service.port is None and capabilities.private_network and _asks(service):
         service = replace(service, port=_INSIDE)
     return replace(_each(service, said), model=said(service.model))
 

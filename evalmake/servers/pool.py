@@ -175,7 +175,7 @@ class ServerPool:
     def alive(self, ids: Mapping[str, str]) -> bool:
         """Whether the servers are still the jobs `ids`, and run."""
         return all(
-            id and self.all[name].id == id and not self._executor(self.all[name]).poll(id).over
+            id and self.all[name].id == id and not self._executor(self.all[name]).poll(id).is_over
             for name, id in ids.items()
         )
 
@@ -204,7 +204,7 @@ class ServerPool:
         service.lent, service.ended = False, None
         service.starts += 1
         id = service.id = f"{what.action[-12:]}.s{time.time_ns():x}"
-        port = None if self._executor(service).capabilities.isolated else what.service.port
+        port = None if self._executor(service).capabilities.private_network else what.service.port
         holder = self._holder(port, service) if port else ""
         service.taken = bool(holder)
         if holder:
@@ -215,7 +215,7 @@ class ServerPool:
         folder = str(self.job_builder.job_folder(id))
         try:
             gpus = self.gpus.take(what.name, what.executor, what.gpus)
-            job = replace(what.job(id), devices=gpus)
+            job = replace(what.job(id), gpu_ids=gpus)
             self.journal.write(
                 JournalEntry(id, what.name, what.kind, what.action, what.executor, folder, service.since, gpus)
             )
@@ -265,7 +265,7 @@ class ServerPool:
         if state.phase is Phase.REFUSED:
             self._lost(service, f"could not be started: {state.detail}")
             return
-        if state.over:
+        if state.is_over:
             service.ended = state
             self._lost(service, f"stopped before it was ready, after {spent(lasted)}: {how(state)}")
             return
@@ -306,7 +306,7 @@ class ServerPool:
 
     def _watch(self, service: Server) -> None:
         state = self._executor(service).poll(service.id)
-        if state.over:
+        if state.is_over:
             service.ended = state
             self._lost(service, f"died while it was used: {how(state)}")
 
@@ -380,7 +380,7 @@ class ServerPool:
         if state.phase is Phase.RUNNING:
             lines = last_lines(self.secrets.redact(ending(self.job_builder.job_folder(service.id) / "log")))
             doing = lines[-1] if lines else ""
-        queued = state.phase is Phase.QUEUED and self._executor(service).capabilities.queues
+        queued = state.phase is Phase.QUEUED and self._executor(service).capabilities.own_queue
         self.emit(ServerPending(service.what.name, doing, queued))
 
     def _executor(self, service: Server) -> Executor:

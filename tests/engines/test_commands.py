@@ -65,7 +65,7 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def test_where_the_network_is_its_own() -> None:
     """A server in a network of its own has a port that is known before it starts."""
     service = ServerCommand(("serve", "--host", "{host}", "--port", "{port}"))
-    there = ported(placed(service, True, Capabilities(images=True, isolated=True)))
+    there = ported(placed(service, True, Capabilities(images=True, private_network=True)))
     assert there.port == 8000
     assert there.argv == ("serve", "--host", "0.0.0.0", "--port", "8000")
 

@@ -37,7 +37,7 @@ QUEUED = JobState(Phase.QUEUED, None, "Resources: waits for resources")
 class Scripted(FakeExecutor):
     """Runs nothing: its jobs are as is said, one state a question, the last of them for ever."""
 
-    capabilities = Capabilities(services=True, queues=True)
+    capabilities = Capabilities(own_queue=True)
     away = False
 
     def __init__(self, root: Path, *states: JobState) -> None:

@@ -150,7 +150,7 @@ def _gpus(job: Job) -> list[dict[str, Any]] | None:
     """What the engine is told of GPUs: which, where they are counted, else how many."""
     if not job.gpus:
         return None
-    which = {"DeviceIDs": list(job.devices)} if job.devices else {"Count": job.gpus}
+    which = {"DeviceIDs": list(job.gpu_ids)} if job.gpu_ids else {"Count": job.gpus}
     return [{"Driver": "", "Capabilities": [["gpu"]], "Options": {}, **which}]
 
 

@@ -50,9 +50,7 @@ class DockerExecutor:
     """Runs each job in a container of its own."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        images=True, bare=False, gpus=True, services=True, isolated=True
-    )
+    capabilities: ClassVar[Capabilities] = Capabilities(images=True, without_image=False, private_network=True)
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         place = sha256(f"{socket.gethostname()}\0{os.path.realpath(root)}".encode()).hexdigest()

@@ -36,27 +36,29 @@ class LeptonExecutor:
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
     capabilities: ClassVar[Capabilities] = Capabilities(
-        images=True,
-        bare=False,
-        gpus=True,
-        services=True,
-        isolated=True,
-        queues=True,
-        sidecar=True,
-        remote=True,
-        replicas=True,
+        images=True, without_image=False, private_network=True, own_queue=True, sidecar=True, remote=True, replicas=True
     )
-    reveal: Callable[[str], str]
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         self.name = name
         self.settings = settings
         self.root = root
         self.key = key_of(root, name)
+        self._reveal: Callable[[str], str] | None = None
         self.client = Client(name, lambda: address(settings, self.reveal))
         self.api = Api(self.client, self.key)
         self.volume = Volume(root, settings.here, self.key) if settings.here else None
         self.watch = Watch(self.api, self.volume, root, settings.poll.seconds, settings.keep)
+
+    def receive_secrets(self, reveal: Callable[[str], str]) -> None:
+        """Keep `reveal`: it gives the token of the API and the key of endpoints."""
+        self._reveal = reveal
+
+    def reveal(self, name: str) -> str:
+        """Return the value of a secret; OSError if this executor was given none."""
+        if self._reveal is None:
+            raise OSError(self.client.says(f"the secret {name} is not available here"))
+        return self._reveal(name)
 
     @staticmethod
     def check_use(executor: Declaration, serves: bool, found: Diagnostics) -> None:

@@ -70,7 +70,7 @@ class Watch:
         with self._changed:
             self._builds = True
             id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, held=True)
+            self._states[id] = JobState(Phase.QUEUED, unsubmitted=True)
             self._ready[id] = prepared
             self._doomed.discard(id)
             self._done.discard(id)
@@ -108,7 +108,7 @@ class Watch:
     def end(self, id: str) -> None:
         """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
         seen = self.state(id)
-        if seen.over:
+        if seen.is_over:
             return
         with self._changed:
             self._doomed.add(id)
@@ -116,7 +116,7 @@ class Watch:
                 raise ConnectionError(seen.detail)
             self._next, self._pace = 0.0, _SOON
             self._begin()
-            while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
+            while not self._states.get(id, JobState(Phase.UNKNOWN)).is_over:
                 self._changed.wait(0.5)
                 if self._away:
                     raise ConnectionError(self._away)
@@ -254,7 +254,7 @@ class Watch:
             one.tried = True
             return error
         except Full as error:
-            self._set(id, JobState(Phase.QUEUED, None, f"there is no room now: {error}", held=True))
+            self._set(id, JobState(Phase.QUEUED, None, f"there is no room now: {error}", unsubmitted=True))
             return None
         except OSError as error:
             self._refuse(one, str(error))

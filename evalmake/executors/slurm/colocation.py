@@ -51,7 +51,7 @@ def state_of(told: Ended, host: JobState | None) -> JobState:
     if told.status is not None:
         said = f"exit status {told.status}" if told.status else ""
         return JobState(Phase.ENDED, told.status, said, facts)
-    if host.over:
+    if host.is_over:
         why = host.detail or f"exit status {host.status}"
         return JobState(Phase.ENDED, None, f"ended with the job of its server: {why}", facts)
     if told.by:

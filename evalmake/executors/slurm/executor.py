@@ -29,9 +29,7 @@ class SlurmExecutor:
     """Runs jobs on the nodes of a cluster."""
 
     Settings: ClassVar[type[settings.Settings]] = settings.Settings
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        images=True, gpus=True, services=True, queues=True, sidecar=True
-    )
+    capabilities: ClassVar[Capabilities] = Capabilities(images=True, own_queue=True, sidecar=True)
 
     def __init__(self, name: str, settings: settings.Settings, root: Path) -> None:
         self.settings = settings
@@ -57,9 +55,9 @@ class SlurmExecutor:
         self._forwards.keep()
         return self._ended(id) or self.watch.state(id)
 
-    def tell(self, id: str, files: Mapping[str, str]) -> None:
+    def update_files(self, id: str, files: Mapping[str, str]) -> None:
         """Replace files of a running job's folder, also where that is not here."""
-        self.watch.tell(id, files)
+        self.watch.update_files(id, files)
 
     def cancel(self, id: str) -> None:
         """TERM, KILL after a grace, the cluster's own or a host's; what it left is brought here."""

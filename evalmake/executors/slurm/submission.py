@@ -77,7 +77,7 @@ class Outbox:
                     held[:0] = self._halves(batch, jobs)
                     continue
                 why = f"Slurm takes no more now: {error}"
-                full[batch.sort] = JobState(Phase.QUEUED, None, why, held=True)
+                full[batch.sort] = JobState(Phase.QUEUED, None, why, unsubmitted=True)
             except Exception as error:
                 if isinstance(error, OSError) and not isinstance(error, ConnectionError):
                     self._tell(jobs, JobState(Phase.REFUSED, None, str(error)))
@@ -90,7 +90,7 @@ class Outbox:
     def _keep(self, part: list[Prepared]) -> None:
         with self._changed:
             self.kept |= {one.job.id: one for one in part}
-        self._tell(part, JobState(Phase.QUEUED, None, array_slots.FULL, held=True))
+        self._tell(part, JobState(Phase.QUEUED, None, array_slots.FULL, unsubmitted=True))
 
     def _still_wanted(self, doomed: Collection[str]) -> list[tuple[Batch, list[Prepared]]]:
         """Batches that were not taken yet, less those of their jobs that are to end."""

@@ -65,7 +65,7 @@ class Watch:
                 self._recover()
             self._tidy()
             id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, held=True)
+            self._states[id] = JobState(Phase.QUEUED, unsubmitted=True)
             self._ready[id] = prepared
             self._doomed.discard(id)
 
@@ -98,17 +98,17 @@ class Watch:
             if not self._known:
                 raise ConnectionError(seen.detail)
             self._tidy()
-            if seen.over:
+            if seen.is_over:
                 return
             self._doomed.add(id)
             self._next, self._pace = 0.0, _SOON
             self._begin()
-            while not self._states.get(id, JobState(Phase.UNKNOWN)).over:
+            while not self._states.get(id, JobState(Phase.UNKNOWN)).is_over:
                 self._changed.wait(0.5)
                 if why := self._away or self._unended.get(id):
                     raise ConnectionError(why)
 
-    def tell(self, id: str, files: Mapping[str, str]) -> None:
+    def update_files(self, id: str, files: Mapping[str, str]) -> None:
         """Have files in the folder of a running job replaced, as soon as can be."""
         with self._changed:
             self._told[id] = files

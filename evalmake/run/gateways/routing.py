@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalmake.planner.graph import Node
-from evalmake.plugin_api.executor import Executor, Job
+from evalmake.plugin_api.executor import Executor, Job, SupportsFileUpdates
 from evalmake.preflight.graph_checks import sees_our_files, shares_allocations
 from evalmake.run.gateways.host_gateways import At, HostGateways, Place
 from evalmake.run.gateways.sidecars import SidecarGateways
@@ -35,7 +35,7 @@ class GatewayRouting:
 
     def slots(self, executor: str) -> int:
         """How many jobs an executor is given at a time: all, where it has a queue of its own."""
-        if self.executors[executor].capabilities.queues:
+        if self.executors[executor].capabilities.own_queue:
             return sys.maxsize
         return self.job_builder.slots(executor)
 
@@ -83,8 +83,9 @@ class GatewayRouting:
         """Tell a running job where its models are served now."""
         if self._rides(task.node):
             files = self._riding.move(task.node, task.id, at)
-            if tell := getattr(self.executors[task.executor], "tell", None):
-                tell(task.id, files)
+            executor = self.executors[task.executor]
+            if isinstance(executor, SupportsFileUpdates):
+                executor.update_files(task.id, files)
         else:
             self._here.move(task.node, task.id, at)
 

@@ -77,7 +77,7 @@ class Scheduler:
         self.running: dict[str, Task] = {}
         self.reach = ExecutorHealth(emit)
         self.report = BuildResult()
-        self.held = False
+        self.unsubmitted = False
         self.signals = Signals(self._end_at_once)
 
     def run(self, nodes: list[Node]) -> BuildResult:
@@ -99,7 +99,7 @@ class Scheduler:
                     self._collect()
                     if self.signals.count and not self.report.interrupted:
                         self._interrupt()
-                    elif self.detach and not self.waiting and not self.held:
+                    elif self.detach and not self.waiting and not self.unsubmitted:
                         self.report.detached = len(self.running)
                         break
             except BaseException:
@@ -167,7 +167,7 @@ class Scheduler:
         except (EvalmakeError, OSError) as error:
             self._not_begun(task, error)
             return None
-        return replace(job, devices=gpus)
+        return replace(job, gpu_ids=gpus)
 
     def _submit(self, jobs: Sequence[tuple[Task, Job]]) -> None:
         """Begin jobs, all at once: an executor may take its time with each."""
@@ -248,7 +248,7 @@ class Scheduler:
         self.signals.wait(handles, pause)
 
     def _collect(self) -> None:
-        now, doomed, over, self.held = time.time(), [], list[tuple[Task, JobState]](), False
+        now, doomed, over, self.unsubmitted = time.time(), [], list[tuple[Task, JobState]](), False
         for task in list(self.running.values()):
             state = self.executors[task.executor].poll(task.id)
             self.reach.note(task.executor, state.detail if state.phase is Phase.UNREACHABLE else "")
@@ -256,10 +256,10 @@ class Scheduler:
                 del self.running[task.id]
                 self._refused(task, state.detail)
                 continue
-            if state.over:
+            if state.is_over:
                 over.append((task, state))
                 continue
-            self.held |= state.held
+            self.unsubmitted |= state.unsubmitted
             if state.phase is Phase.QUEUED:
                 task.queued = now - task.started
                 self.reach.waits(task.executor, state.detail)

@@ -152,7 +152,7 @@ def test_gpus(docker: Made, root: Path, engine: Dockerd) -> None:
     for devices, asked in ((("3", "0"), {"DeviceIDs": ["3", "0"]}), ((), {"Count": 2})):
         image = Image(engine.api().inspect_image(BASE)["Id"], "", "/")
         given = container.parameters(
-            job(root, "true", gpus=2, devices=devices), image, made.settings, {}, None, False, True
+            job(root, "true", gpus=2, gpu_ids=devices), image, made.settings, {}, None, False, True
         )
         created = engine.api().create_container(**given)
         (request,) = engine.api().inspect_container(created)["HostConfig"]["DeviceRequests"]

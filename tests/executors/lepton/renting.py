@@ -42,7 +42,7 @@ def making(root: Path, service: Lepton) -> Iterator[Made]:
             **settings,
         }
         made.append(Imaged("far", LeptonExecutor.Settings(**given), root))  # type: ignore[arg-type]
-        made[-1].reveal = SECRETS.__getitem__
+        made[-1].receive_secrets(SECRETS.__getitem__)
         return made[-1]
 
     try:

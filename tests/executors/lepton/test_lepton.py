@@ -87,7 +87,7 @@ def test_quota(make: Made, root: Path, service: Lepton) -> None:
     running(executor)
     executor.submit(job(root, "true", "job.2"), {})
     until(lambda: "quota" in executor.poll("job.2").detail)
-    assert executor.poll("job.2").held
+    assert executor.poll("job.2").unsubmitted
     go.touch()
     assert ended(executor, "job.2").status == 0
 

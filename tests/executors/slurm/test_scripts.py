@@ -106,8 +106,8 @@ def test_hosting(tmp_path: Path) -> None:
 def test_several_nodes(runtime: str, tmp_path: Path) -> None:
     """A server on several nodes is one step of Slurm on all, whose shells add what each node is to know."""
     settings = Settings(container=runtime, nodes=2)
-    spread = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"'
-    job = replace(DEPLOYMENT, cpus=8, spread=spread)
+    launcher = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"'
+    job = replace(DEPLOYMENT, cpus=8, multi_node_launcher=launcher)
     if runtime == "none":
         job = replace(job, image=None, mounts={})
     asks = directives(job, settings)

@@ -200,7 +200,7 @@ def test_nodes() -> None:
 @pytest.mark.parametrize("word", ["RESV_DEL_HOLD", "SOMETHING_NEW", ""])
 def test_words_of_later_versions(word: str) -> None:
     """A job whose state nobody knows is not taken for one that has ended."""
-    assert not state_of(Seen("1", word)).over
+    assert not state_of(Seen("1", word)).is_over
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def phases(executor: SlurmExecutor, ids: list[str]) -> set[Phase]:
 def out(executor: SlurmExecutor, id: str) -> bool:
     """Whether a job is in Slurm's hands."""
     state = executor.poll(id)
-    return state.phase is Phase.QUEUED and not state.held
+    return state.phase is Phase.QUEUED and not state.unsubmitted
 
 
 def test_away_is_no_end(make: Make) -> None:

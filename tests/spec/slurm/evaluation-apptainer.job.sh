@@ -14,7 +14,7 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 . ./.keys && rm -f .keys  # only its owner can read it
 
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json apptainer exec --no-home --bind \
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json apptainer exec --no-home --bind \
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw \
     --bind /lustre/data:/data:ro --pwd /home/me/evals/.evalmake/work/0123456789ab.1 \
     docker://registry.acme.com:5000/evals/sums:1 python3 -m evalmake.harnesses.native \

@@ -15,7 +15,7 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 trap 'docker rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
 trap 'docker stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json docker run --user "$(id -u):$(id -g)" \
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json docker run --user "$(id -u):$(id -g)" \
     --rm --init --cidfile .container --label evalmake=0123456789ab.1 --network host --memory 400m \
     --cpus 2 --security-opt no-new-privileges -v \
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw -v \

@@ -14,8 +14,9 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 . ./.keys && rm -f .keys  # only its owner can read it
 
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json /opt/evalmake/bin/python -m \
-    evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json /opt/evalmake/bin/python -m \
+    evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
+    >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status

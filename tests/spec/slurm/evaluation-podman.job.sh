@@ -15,8 +15,8 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 trap 'podman rm --force "$(cat .container 2> /dev/null)" > /dev/null 2>&1' EXIT
 trap 'podman stop --time 5 "$(cat .container 2> /dev/null)" > /dev/null 2>&1; wait; exit 143' TERM
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json podman run --userns=keep-id --rm --init \
-    --cidfile .container --label evalmake=0123456789ab.1 --network host --security-opt \
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json podman run --userns=keep-id --rm \
+    --init --cidfile .container --label evalmake=0123456789ab.1 --network host --security-opt \
     no-new-privileges -v \
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw -v \
     /lustre/data:/data:ro -e EVALMAKE_MODEL_URL -e EVALMAKE_OUT -e EVALMAKE_WORKDIR -e GREETING -w \

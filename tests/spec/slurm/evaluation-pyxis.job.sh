@@ -14,12 +14,13 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no
 . ./.keys && rm -f .keys  # only its owner can read it
 
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/beside.json srun --overlap --nodes=1 --ntasks=1 \
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json srun --overlap --nodes=1 --ntasks=1 \
     --unbuffered '--container-image=docker://registry.acme.com:5000#evals/sums:1' \
     --container-mounts=/home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw,/lustre/data:/data:ro \
     --container-workdir=/home/me/evals/.evalmake/work/0123456789ab.1 --no-container-mount-home \
     --container-env=EVALMAKE_MODEL_URL,EVALMAKE_OUT,EVALMAKE_WORKDIR,GREETING,HUB_TOKEN python3 -m \
-    evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json >> log 2>&1 < /dev/null
+    evalmake.harnesses.native /home/me/evals/.evalmake/work/0123456789ab.1/native.json \
+    >> log 2>&1 < /dev/null
 status=$?
 echo $status > .status && mv .status status
 exit $status
