@@ -1,4 +1,4 @@
-"""The null build, or else the command line."""
+"""The entry point: the fast path for a null build, else the command line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ def main() -> None:
     from evalmake import fastpath
 
     if (verdict := fastpath.recall(argv)) is not None:
-        status, text = verdict
-        sys.stdout.write(text)
-        sys.exit(status)
+        sys.stderr.write(verdict.coloured_stderr if fastpath.use_colour() else verdict.stderr)
+        sys.stdout.write(verdict.stdout)
+        sys.exit(verdict.status)
     import gc
 
-    gc.disable()  # until something runs: planning builds many objects and no cycles
+    # Planning creates many objects and no cycles; a build turns the collector on again.
+    gc.disable()
     from evalmake.cli import run
 
     sys.exit(run(argv))

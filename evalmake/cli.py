@@ -1,231 +1,121 @@
-"""The command line: words and flags to a request, and what comes back to text and exit status."""
+"""The command line: finds the command, prints help, and turns errors into messages and an exit status."""
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
+from evalmake.command_registry import COMMAND_NAMES, REGISTRY
+from evalmake.commands.completion import DEFAULT_COMMAND
+
 _WITH_VALUE = {"-f", "--file", "-C", "--directory", "-j", "--jobs", "-o", "--output", "--plan"}
+_HELP = {"-h", "--help"}
+_USAGE = """\
+Make for evaluations of language models.
+
+Usage:
+  evalmake [OPTION | TARGET | NAME=VALUE]...   run what is out of date
+  evalmake COMMAND [OPTION | ARGUMENT]...      do something else; COMMAND -h shows its options
+
+A target is an eval, the path of a cell or a pattern ('grid/*/gsm8k'), a report or an alias.
+Without one, everything that the Evalfile declares is built. NAME=VALUE sets a variable of the Evalfile."""
+_EXAMPLES = (
+    ("evalmake", "run everything that is out of date"),
+    ("evalmake -n", "show what would run, and why"),
+    ("evalmake nightly LIMIT=20", "build one target, with a variable set"),
+    ("evalmake 'grid/*/gsm8k'", "build the cells that match a pattern"),
+    ("evalmake why grid/a/gsm8k/1", "say why a cell is stale"),
+    ("evalmake init", "write a first Evalfile"),
+)
+_STATUSES = (
+    ("0", "everything is up to date, and every gate is met"),
+    ("1", "a gate is not met; with -q or --check, something is out of date"),
+    ("2", "an error, a failed evaluation, or a gate that cannot be judged"),
+    ("130", "interrupted"),
+)
+_READ_ON = (
+    ("evalmake help", "list the topics of the manual"),
+    ("evalmake help tutorial", "read a first tour"),
+    ("evalmake explain CODE", "explain the code in brackets that ends an error"),
+)
 
 
 class MakeLike(click.Group):
-    """`evalmake nightly -n` and `evalmake fmt`: a first word that is no command is a target."""
+    """A group whose default command is `build`: a first word that is no command is a target."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `build` in front unless the first word that is no flag is a command."""
-        if args[:1] not in (["--help"], ["--version"]):
-            at = self._first_word(args)
-            if at is not None and args[at] in self.commands:
-                args = [args[at], *args[:at], *args[at + 1 :]]
-            else:
-                args = ["build", *args]
+        """Move the command to the front; without one, insert `build`, unless help or the version is asked for."""
+        position = self._find_first_word(args)
+        if position is not None and args[position] in COMMAND_NAMES:
+            args = [args[position], *args[:position], *args[position + 1 :]]
+        elif _HELP & set(args):
+            args = ["--help"]
+        elif args[:1] != ["--version"]:
+            ctx.meta[DEFAULT_COMMAND] = True
+            args = ["build", *args]
         return super().parse_args(ctx, args)
 
     @staticmethod
-    def _first_word(args: list[str]) -> int | None:
+    def _find_first_word(args: list[str]) -> int | None:
+        """The position of the first word that is neither a flag nor a flag's value."""
         skip = False
-        for index, word in enumerate(args):
+        for position, word in enumerate(args):
             if skip:
                 skip = False
             elif word in _WITH_VALUE:
                 skip = True
             elif not word.startswith("-"):
-                return index
+                return position
         return None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names; imports no command."""
+        return list(COMMAND_NAMES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command from the file of its name, imported when it is called."""
+        if name not in COMMAND_NAMES:
+            return None
+        command: click.Command = import_module(f"evalmake.commands.{name}").command
+        return command
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The complete help: usage, commands by group, options of a build, examples, exit statuses."""
+        formatter.write(_USAGE + "\n")
+        build = self.get_command(ctx, "build")
+        assert build is not None
+        options = [param for param in build.get_params(ctx) if isinstance(param, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx))]
+        _write_section(formatter, "Options", [*records, ("--version", "Print the version.")])
+        for group in dict.fromkeys(entry.group for entry in REGISTRY):
+            _write_section(formatter, group, [(e.name, e.summary) for e in REGISTRY if e.group == group])
+        for title, rows in (("Examples", _EXAMPLES), ("Exit status", _STATUSES), ("Read on", _READ_ON)):
+            _write_section(formatter, title, rows)
+
+
+def _write_section(formatter: click.HelpFormatter, title: str, rows: Sequence[tuple[str, str]]) -> None:
+    with formatter.section(title):
+        formatter.write_dl(list(rows), col_max=28)
 
 
 @click.group(cls=MakeLike, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="evalmake", message="evalmake %(version)s")
 def main() -> None:
-    """Make for evaluations of language models.
-
-    \b
-    evalmake                 run everything that is out of date
-    evalmake TARGET...       only these: evals, cells, globs, reports, aliases
-    evalmake NAME=VALUE      override a variable
-    evalmake -n              show what would run, and why
-    """
-
-
-def place_options(command: Any) -> Any:
-    """-f and -C, which every command takes."""
-    command = click.option("-C", "--directory", type=click.Path(path_type=Path), help="Work in this folder.")(command)
-    return click.option(
-        "-f",
-        "--file",
-        type=click.Path(path_type=Path),
-        help="The Evalfile (default: the nearest `Evalfile`).",
-    )(command)
-
-
-def _targets(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    """Shell completion for targets."""
-    from evalmake.commands.request import complete
-
-    return complete(ctx.params, incomplete)
-
-
-@main.command()
-@click.argument("words", nargs=-1, shell_complete=_targets)
-@place_options
-@click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="With -n: write the plan to this file.")
-@click.option(
-    "--plan",
-    type=click.Path(path_type=Path),
-    help="Run exactly this saved plan, or say what moved.",
-)
-@click.option("--locked", is_flag=True, help="Fail if anything is used that the lock does not pin.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="At most so many evaluations at a time.")
-@click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
-@click.option("-B", "--always-make", "always", is_flag=True, help="Add an attempt for every target.")
-@click.option("--detach", is_flag=True, help="Submit and return; a later evalmake collects the results.")
-@click.option("-q", "--question", is_flag=True, help="Print nothing; status 1 if anything is stale.")
-@click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
-@click.option("-v", "--verbose", is_flag=True, help="Print more.")
-@click.option("--json", "as_json", is_flag=True, help="Errors and results as JSON.")
-@click.option("--short", is_flag=True, help="Errors in one line each, for editors.")
-@click.pass_context
-def build(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
-    """Run what is out of date (the default command)."""
-    from evalmake.commands.building import build as run_build
-
-    return run_build(words, flags, ctx.obj)
-
-
-def _simple(module: str, name: str, help: str, *params: Any) -> None:
-    """Register a command of `evalmake.commands.MODULE`, imported when it is called."""
-
-    def callback(**values: Any) -> int:
-        from importlib import import_module
-
-        commands = import_module(f"evalmake.commands.{module}")
-        result: int = getattr(commands, f"{name}_command")(**values)
-        return result
-
-    callback.__doc__ = help
-    command: Any = callback
-    for param in reversed(params):
-        command = param(command)
-    main.command(name)(place_options(command))
-
-
-_words = click.argument("words", nargs=-1, shell_complete=_targets)
-_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
-_simple("telling", "list", "Show the targets with their comments.", _json)
-_simple(
-    "telling",
-    "show",
-    "Show a declaration or a cell: each value, and where it was written.",
-    click.argument("target"),
-    click.argument("overrides", nargs=-1),
-    _json,
-)
-_simple("telling", "why", "Say why a target is stale, or when it was made.", _words)
-_simple(
-    "keeping",
-    "accept",
-    "Let an old result count for a changed target.",
-    click.argument("target"),
-    click.option("--because", required=True, help="Why; kept on record."),
-)
-_simple("telling", "explain", "Explain a diagnostic code.", click.argument("code"))
-_simple(
-    "writing",
-    "fmt",
-    "Format Evalfiles; `-` filters.",
-    click.argument("files", nargs=-1),
-    click.option("--check", is_flag=True, help="Print a diff and fail instead."),
-)
-_simple(
-    "telling",
-    "graph",
-    "Draw the graph of actions.",
-    _words,
-    click.option("--format", "kind", type=click.Choice(["dot", "mermaid"]), default="dot"),
-)
-_simple("keeping", "verify", "Re-hash the store and name what does not match.")
-_simple("keeping", "clean", "End what a killed build left running, and remove what it left.")
-_simple(
-    "keeping",
-    "gc",
-    "Free what no record reaches.",
-    click.option("-n", "--dry-run", is_flag=True, help="Only say what."),
-)
-_simple(
-    "keeping",
-    "replies",
-    "Tell of the replies kept of models, export or clear them.",
-    click.argument("action", type=click.Choice(["export", "clear"]), required=False),
-    click.argument("folder", type=click.Path(path_type=Path), required=False),
-    _json,
-)
-_simple(
-    "pinning",
-    "pin",
-    "Write what tags, branches and packages mean now to the lock beside the Evalfile.",
-    click.argument("words", nargs=-1, metavar="[NAME...]"),
-    click.option("-u", "--update", is_flag=True, help="Resolve these anew (all, without a name), pinned or not."),
-    click.option("--check", is_flag=True, help="Only say what has moved or is not pinned; status 1 if anything."),
-    _json,
-)
-_simple(
-    "telling",
-    "logs",
-    "Show a target's log.",
-    click.argument("target"),
-    click.option("-F", "--follow", is_flag=True, help="Follow it while it runs."),
-)
-_simple(
-    "watching",
-    "status",
-    "Show the jobs that are out: of this build, of one that was killed or detached.",
-    click.option("-F", "--follow", is_flag=True, help="Again and again, until none is left."),
-    _json,
-)
-_simple(
-    "watching",
-    "cancel",
-    "End jobs of a killed or detached build; their targets are stale again.",
-    _words,
-)
-_simple("writing", "init", "Write a first Evalfile.")
-_simple(
-    "public",
-    "catalog",
-    "List public benchmarks by a name or pattern, or `show NAME`; needs no Evalfile.",
-    click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]"),
-    click.option("--harness", help="Only those of this harness."),
-    click.option("--endpoint", help="Only those that ask chat, completions, embedding or vlm."),
-    click.option(
-        "--requires",
-        multiple=True,
-        help="Only those that need this: judge, user, key, token, code, logprobs, tokenizer, tools.",
-    ),
-    _json,
-)
+    """Make for evaluations of language models."""
 
 
 def run(argv: list[str]) -> int:
-    """Run a command line; the one place where mistakes become messages and a status."""
+    """Run a command line; the one place where errors become messages and an exit status."""
     from evalmake.language.diagnostic import EvalmakeError
 
-    for at, word in enumerate(argv[:-1]):
-        if word in ("-C", "--directory"):
-            try:
-                os.chdir(argv[at + 1])
-            except OSError as error:
-                click.echo(f"error: cannot work in {argv[at + 1]}: {error.strerror}", err=True)
-                return 2
     try:
         status = main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=argv)
         return int(status or 0)
     except EvalmakeError as error:
-        from evalmake.terminal.output import print_diagnostics
+        from evalmake.terminal.colour_and_tty import print_diagnostics
 
         print_diagnostics(error.diagnostics, argv)
         return 2

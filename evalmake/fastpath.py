@@ -1,15 +1,17 @@
-"""The null build: repeat the last verdict when nothing that it rested on has changed.
+"""The null build: repeat the last output when nothing that it rested on has changed.
 
 It never decides that anything is stale. After a build whose plan was empty, `remember` keeps what
 was printed, with a fingerprint of every file and variable that the verdict rested on; `recall`
-compares, and answers or stays silent. Law: whenever `recall` answers, the full path's plan is empty.
+compares, and returns the verdict or None. Law: whenever `recall` returns one, the full path's plan is empty.
 
-A file is known by size, modification and change time, and inode. Two changes within one tick of the
-file system's clock leave those alike, so a verdict is not kept when a file changed after the build
-began, or so shortly before that a later change could bear the same time (git's "racily clean"): a
-tick is taken to be 20 ms, and 2 s where times have no fraction. Change times cannot be set back by
-a program, so `touch -r` and `cp -p` deceive nobody. What is not noticed: a file server whose clock
-is behind by more, and bytes changed by hand inside the store's database (`evalmake verify` does).
+A file is known by its size, modification time, change time and inode. Two changes within one tick of the
+file system's clock leave all four alike. So no verdict is kept when a file changed after the build
+began, or so shortly before that a later change could bear the same time (git calls this "racily clean").
+A tick is taken to be 20 ms, or 2 s where times have no fraction. Programs cannot set change times back,
+so `touch -r` and `cp -p` are noticed. Two things are not noticed: a file server whose clock
+is behind by more than a tick, and bytes changed by hand inside the store's database (`evalmake verify` does).
+
+This module runs before everything else and imports next to nothing: keep it so (`tests/test_imports.py`).
 """
 
 from __future__ import annotations
@@ -20,12 +22,25 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import xxhash
 
-_FORM = "evalmake verdict 2"
+_FORM = "evalmake verdict 3"
 _TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # ns
+_COMPLETION = "_EVALMAKE_COMPLETE"  # set by the shell's completion, which passes no words in argv
+
+
+class Verdict:
+    """The exit status and output of a null build. (A named tuple or dataclass would cost an import.)"""
+
+    __slots__ = ("coloured_stderr", "status", "stderr", "stdout")
+
+    def __init__(self, status: int, stdout: str, stderr: str = "", coloured_stderr: str = "") -> None:
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+        self.coloured_stderr = coloured_stderr
 
 
 def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
-    """Where the verdict on this command line would lie; None for one that is never remembered."""
+    """The file of this command line's verdict; None for one that is never remembered."""
     file = None
     words = iter(argv)
     for word in words:
@@ -35,10 +50,10 @@ def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
             next(words, "")
         elif word.startswith("-f") and len(word) > 2 and word[1] != "-":
             file = word[2:]
-        elif word.startswith("-") and word not in ("-k", "-s", "--keep-going", "--locked"):
+        elif word.startswith("-") and word not in ("-k", "-s", "--keep-going", "--locked", "--silent"):
             return None
     if file is None:
-        file = _above(cwd)
+        file = _find_evalfile(cwd)
     if not file:
         return None
     folder = os.path.dirname(os.path.join(cwd, file))
@@ -46,47 +61,48 @@ def verdict_path(argv: Sequence[str], cwd: str) -> str | None:
     return os.path.join(folder, ".evalmake", "verdicts", key)
 
 
-def recall(argv: Sequence[str]) -> tuple[int, str] | None:
-    """The last verdict's exit status and text, if it still holds."""
+def recall(argv: Sequence[str]) -> Verdict | None:
+    """The last verdict on this command line, if it still holds."""
     try:
         cwd = os.getcwd()
     except OSError:
         return None
     path = verdict_path(argv, cwd)
-    if path is None:
+    if path is None or _COMPLETION in os.environ:
         return None
     try:
         with open(path, encoding="utf-8") as stream:
-            form, fingerprint, status, store, variables, text, *paths = stream.read().split("\0")
+            form, fingerprint, status, store, variables, *texts_and_paths = stream.read().split("\0")
     except (OSError, ValueError):
         return None
-    asked = variables.split("\n") if variables else []
-    if form != _FORM or fingerprint != _fingerprint(paths, store, asked):
+    names = variables.split("\n") if variables else []
+    texts, paths = texts_and_paths[:3], texts_and_paths[3:]
+    if form != _FORM or fingerprint != _fingerprint(paths, store, names):
         return None
-    return int(status), text
+    return Verdict(int(status), *texts)
 
 
 def remember(
     argv: Sequence[str],
-    status: int,
-    text: str,
+    verdict: Verdict,
     paths: Iterable[str],
     store: str,
     variables: Mapping[str, str | None],
-    since: int,
+    start: int,
 ) -> None:
-    """Keep the verdict of a build that began at `since` (ns since the epoch).
+    """Keep the verdict of a build that began at `start` (ns since the epoch).
 
-    `paths` that do not exist are remembered as absent, folders by their time; `store` is a
-    file that opening the store writes to: it need only be the same one.
+    `paths` that do not exist are remembered as absent, folders by their time. `store` is a
+    file that opening the store writes to: it need only be the same file.
     """
     path = verdict_path(argv, os.getcwd())
-    names = sorted({os.path.abspath(name) for name in paths})
-    if path is None or any(_young(name, since) for name in names):
+    files = sorted({os.path.abspath(name) for name in paths})
+    if path is None or any(_may_change_unseen(name, start) for name in files):
         return
-    asked = sorted(variables)
-    fingerprint = _fingerprint(names, store, asked)
-    data = [_FORM, fingerprint, str(status), store, "\n".join(asked), text, *names]
+    names = sorted(variables)
+    fingerprint = _fingerprint(files, store, names)
+    texts = (verdict.stdout, verdict.stderr, verdict.coloured_stderr)
+    data = [_FORM, fingerprint, str(verdict.status), store, "\n".join(names), *texts, *files]
     if any("\0" in item for item in data):
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -97,7 +113,7 @@ def remember(
 
 
 def forget(folder: str) -> None:
-    """Drop every verdict of a workspace: something is about to change."""
+    """Delete every verdict of a workspace: something is about to change."""
     verdicts = os.path.join(folder, "verdicts")
     for name in os.listdir(verdicts) if os.path.isdir(verdicts) else ():
         try:
@@ -106,14 +122,19 @@ def forget(folder: str) -> None:
             continue
 
 
-def _young(path: str, since: int) -> bool:
-    """Whether what is at `path` may have changed, or may yet, without its times showing it."""
+def use_colour() -> bool:
+    """Whether stderr is a terminal whose user has not declined colours."""
+    return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def _may_change_unseen(path: str, start: int) -> bool:
+    """Whether what is at `path` has changed, or may yet change, without its times showing it."""
     try:
         found = os.stat(path)
     except OSError:
         return False
     changed = max(found.st_ctime_ns, found.st_mtime_ns)
-    return changed >= since - (_TICK if changed % 1_000_000_000 else _COARSE_TICK)
+    return changed >= start - (_TICK if changed % 1_000_000_000 else _COARSE_TICK)
 
 
 def _fingerprint(paths: Sequence[str], store: str, variables: Sequence[str]) -> str:
@@ -139,7 +160,7 @@ def _fingerprint(paths: Sequence[str], store: str, variables: Sequence[str]) -> 
     return hasher.hexdigest()
 
 
-def _above(cwd: str) -> str | None:
+def _find_evalfile(cwd: str) -> str | None:
     """The nearest Evalfile in `cwd` or above it."""
     folder = cwd
     while not os.path.isfile(os.path.join(folder, "Evalfile")):

@@ -1,4 +1,4 @@
-"""Entry points to lazy registries: reading names imports nothing, a plugin loads when chosen."""
+"""Plugins by their entry points: reading names imports nothing, and a plugin is imported when it is used."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ GROUPS = ("executors", "harnesses", "engines", "exporters", "interceptors")
 
 
 class InstalledPlugins:
-    """The installed plugins; evalmake's own come by the same door."""
+    """The installed plugins; evalmake's own are entry points, too."""
 
     def __init__(self) -> None:
         self._loaded: dict[tuple[str, str], Any] = {}
 
     @cached_property
-    def _found(self) -> dict[tuple[str, str], EntryPoint]:
+    def _entry_points(self) -> dict[tuple[str, str], EntryPoint]:
         return {(group, point.name): point for group in GROUPS for point in entry_points(group=f"evalmake.{group}")}
 
     def names(self, group: str) -> tuple[str, ...]:
-        """The names in a group, nothing imported."""
-        return tuple(sorted(name for kind, name in self._found if kind == group))
+        """The names in a group; imports nothing."""
+        return tuple(sorted(name for kind, name in self._entry_points if kind == group))
 
     def get(self, group: str, name: str) -> Any:
         """The plugin class; KeyError when there is none."""
         key = (group, name)
         if key not in self._loaded:
-            self._loaded[key] = self._found[key].load()
+            self._loaded[key] = self._entry_points[key].load()
         return self._loaded[key]

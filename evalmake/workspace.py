@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from evalmake.command_registry import COMMAND_NAMES
 from evalmake.language.diagnostic import Diagnostics, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.language.source import Source
@@ -33,25 +34,6 @@ from evalmake.store.store import Store
 if TYPE_CHECKING:
     from evalmake.plugin_api.executor import Executor
     from evalmake.run.gateways.host_gateways import ReplyCacheSettings
-
-COMMANDS = (
-    "accept",
-    "build",
-    "catalog",
-    "clean",
-    "explain",
-    "fmt",
-    "gc",
-    "graph",
-    "init",
-    "list",
-    "logs",
-    "pin",
-    "replies",
-    "show",
-    "verify",
-    "why",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +80,7 @@ class Workspace:
         root = file.absolute().parent / ".evalmake"
         plugins = InstalledPlugins()
         with mention_overrides(overrides):
-            project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMANDS, written, locked)
+            project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, written, locked)
             cells = expand_matrix(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
@@ -192,18 +174,20 @@ class Workspace:
     def make_plan(self, graph: Graph, store: Store, forced: bool = False) -> Plan:
         """The plan of `graph` by what the store holds."""
 
-        def why_report(report: ReportNode) -> list[Reason]:
-            return self.report_reasons(report, store)
+        def why_report(report: ReportNode, changing: bool) -> list[Reason]:
+            return self.report_reasons(report, store, changing)
 
         settings = self.project.settings
         return make_plan(graph, store, _age, why_report, self.project.overrides, forced, settings.confidence)
 
-    def report_reasons(self, report: ReportNode, store: Store) -> list[Reason]:
-        """Why a report must be written though none of its results is to change."""
+    def report_reasons(self, report: ReportNode, store: Store, changing: bool) -> list[Reason]:
+        """Why a report must be written; `changing` results are reason enough, but a new report is still new."""
         before = store.report_identity(self.report_key(report.declared))
         path = self.report_path(report.declared)
         if before is None:
             return [Reason("never-run", "")]
+        if changing:
+            return []
         if not path.exists():
             return [Reason("output-missing", f"{report.declared.block.path} is missing")]
         if before.get("(file)") != hash_file(path):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from evalmake.api.declarations import Eval
-from evalmake.api.evalfile_writer import write
+from evalmake.api.evalfile_writer import write_evalfile
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.catalog import harness_names, read_entries
 from evalmake.run.secrets import KEYRING_SERVICE
@@ -106,7 +106,7 @@ def test_python_for_users_of_nemo_is_valid(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("evalmake.api.evaluate", lambda **keys: given.update(keys))
     exec(PYTHON["nemo"], {})
     assert given.pop("workspace") == "results"
-    written = write(Eval(**given), tmp_path, InstalledPlugins())
+    written = write_evalfile(Eval(**given), tmp_path, InstalledPlugins())
     workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
     assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
     assert set(PYTHON) == {"quickstart", "nemo"}

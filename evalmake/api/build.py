@@ -1,4 +1,4 @@
-"""A build inside somebody else's process, which it leaves as it was."""
+"""A build inside the caller's process: signals, output and the garbage collector stay as they are."""
 
 from __future__ import annotations
 
@@ -7,32 +7,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from evalmake import fastpath, session
-from evalmake.api.results import Result, result_of
+from evalmake.api.results import Result, convert_result
 from evalmake.language.diagnostic import Diagnostic, Severity
 from evalmake.results import address_without_seed
 from evalmake.run.events import Emit, Event
 from evalmake.run.signals import guest
 from evalmake.session import FAILED, BuildOutcome
 from evalmake.terminal.diagnostics import render
-from evalmake.terminal.progress import progress
+from evalmake.terminal.outcome import collect_gate_problems
+from evalmake.terminal.progress import open_view
 from evalmake.workspace import Request
 
 Progress = bool | Callable[[Event], None]
 
 
-def run(request: Request, shown: Progress) -> BuildOutcome:
-    """Build what was asked, and warn as Python does; KeyboardInterrupt if it was interrupted."""
+def run_build(request: Request, progress: Progress) -> BuildOutcome:
+    """Build a request, and turn warnings into Python's; KeyboardInterrupt if it was interrupted."""
 
-    def planned(outcome: BuildOutcome) -> None:
+    def forget_verdicts(outcome: BuildOutcome) -> None:
         if not outcome.plan.is_empty:
             fastpath.forget(str(outcome.workspace.root))
 
-    with _viewed(shown) as view:
-        visiting = guest.set(True)
+    with _open_view(progress) as view:
+        token = guest.set(True)
         try:
-            outcome = session.build(request, view, planned)
+            outcome = session.build(request, view, forget_verdicts)
         finally:
-            guest.reset(visiting)
+            guest.reset(token)
     if outcome.interrupted:
         raise KeyboardInterrupt
     for problem in outcome.problems:
@@ -41,35 +42,36 @@ def run(request: Request, shown: Progress) -> BuildOutcome:
     return outcome
 
 
-def failures(outcome: BuildOutcome) -> list[Diagnostic]:
-    """What went wrong, and the requirements that cannot be judged; empty where all is well."""
+def collect_failures(outcome: BuildOutcome) -> list[Diagnostic]:
+    """Errors, and the gates that cannot be judged; empty if the build did not fail."""
     if outcome.status != FAILED:
         return []
     errors = (problem for problem in outcome.problems if problem.severity is Severity.ERROR)
-    return [*errors, *(gate.diagnostic for gate in outcome.gates if gate.result.met is None)]
+    unjudged = [verdict for verdict in outcome.gates if verdict.result.met is None]
+    return [*errors, *collect_gate_problems(unjudged)]
 
 
-def results_of(outcome: BuildOutcome) -> tuple[Result, ...]:
-    """The results of a build, each with the requirements that its scores count for."""
+def collect_results(outcome: BuildOutcome) -> tuple[Result, ...]:
+    """The results of a build, each with the gates that its scores count for."""
     assert outcome.results is not None
     workspace = outcome.workspace
     text = workspace.project.files.files[-1].source.text
-    made = []
+    results = []
     for recorded in outcome.results.results:
         cell = outcome.plan.graph.nodes[recorded.name].evaluation
         confidence = cell.variant.block.confidence or outcome.results.confidence
         gates = tuple(g for g in outcome.results.gates if g.address == address_without_seed(cell))
-        made.append(result_of(recorded, gates, confidence, text, workspace.store_folder))
-    return tuple(made)
+        results.append(convert_result(recorded, gates, confidence, text, workspace.store_folder))
+    return tuple(results)
 
 
 @contextmanager
-def _viewed(shown: Progress) -> Iterator[Emit]:
-    """The view that was asked for; ours is closed at the end."""
-    if callable(shown):
-        yield shown
+def _open_view(progress: Progress) -> Iterator[Emit]:
+    """The caller's view, or one of ours, which is closed at the end."""
+    if callable(progress):
+        yield progress
         return
-    view = progress(quiet=not shown, verbose=False)
+    view = open_view(quiet=not progress, verbose=False)
     try:
         yield view
     finally:

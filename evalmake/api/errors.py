@@ -1,4 +1,4 @@
-"""Mistakes as exceptions that say in full what is wrong, where, and what to do."""
+"""Exceptions whose text says in full what is wrong, where, and what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.terminal.diagnostics import render
 
 
-def readable(diagnostics: Iterable[Diagnostic]) -> EvalmakeError:
+def make_rendered_error(diagnostics: Iterable[Diagnostic]) -> EvalmakeError:
     """An error whose text is what the command line would print."""
     error = EvalmakeError(diagnostics)
     error.args = (render(error.diagnostics),)
@@ -17,9 +17,9 @@ def readable(diagnostics: Iterable[Diagnostic]) -> EvalmakeError:
 
 
 @contextmanager
-def readably(told: Callable[[Diagnostic], Diagnostic] = lambda d: d) -> Iterator[None]:
-    """Errors leave as `readable` ones, each diagnostic as `told` makes it."""
+def rendered_errors(change: Callable[[Diagnostic], Diagnostic] = lambda d: d) -> Iterator[None]:
+    """Give each EvalmakeError the command line's text; `change` may add to a diagnostic first."""
     try:
         yield
     except EvalmakeError as error:
-        raise readable(map(told, error.diagnostics)) from None
+        raise make_rendered_error(map(change, error.diagnostics)) from None

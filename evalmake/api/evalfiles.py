@@ -8,15 +8,15 @@ from os import PathLike
 from pathlib import Path
 
 from evalmake import session
-from evalmake.api.build import Progress, failures, results_of, run
+from evalmake.api.build import Progress, collect_failures, collect_results, run_build
 from evalmake.api.declarations import Map
-from evalmake.api.errors import readably
+from evalmake.api.errors import rendered_errors
 from evalmake.api.results import Results
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.values import format_value
 from evalmake.planner.staleness import Reason
 from evalmake.project.command_words import Words
-from evalmake.terminal.declarations import targets as listing
+from evalmake.terminal import targets as target_list
 from evalmake.terminal.outcome import render_outcome
 from evalmake.terminal.plan import render_plan
 from evalmake.workspace import Request, Workspace
@@ -24,7 +24,7 @@ from evalmake.workspace import Request, Workspace
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Project:
-    """An Evalfile that was loaded and checked; each plan and build reads it anew."""
+    """An Evalfile that was loaded and checked. Each plan and build reads the file again."""
 
     path: Path
     overrides: tuple[str, ...]  # as they are typed: "LIMIT=20"
@@ -61,17 +61,17 @@ class Plan:
 
 
 def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -> Project:
-    """An Evalfile, its UPPER_CASE variables overridden; a text is what would be typed after NAME=."""
+    """Load an Evalfile and override its UPPER_CASE variables; a text is what you would type after `NAME=`."""
     words = tuple(
         f"{name}={value if isinstance(value, str) else format_value(value)}"
         for name, value in (overrides or {}).items()
     )
     file = Path(path).absolute()
-    with readably():
-        typed = Words.of(words)
-        if typed.targets:
-            raise make_error("unknown-variable", f"no variable is named `{typed.targets[0].text}`")
-        workspace = Workspace.open(file, typed.overrides)
+    with rendered_errors():
+        parsed = Words.of(words)
+        if parsed.targets:
+            raise make_error("unknown-variable", f"no variable is named `{parsed.targets[0].text}`")
+        workspace = Workspace.open(file, parsed.overrides)
         project = workspace.project
         return Project(
             file,
@@ -79,20 +79,20 @@ def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -
             {name: tuple(c.name for c in cells) for name, cells in workspace.cells.items()},
             tuple(project.reports),
             tuple(project.aliases),
-            listing(workspace, False),
+            target_list.to_text(workspace),
         )
 
 
 def plan(project: Project, targets: str | Sequence[str] = ()) -> Plan:
-    """What `build` would do, and why; nothing runs."""
-    with readably():
+    """Say what `build` would do, and why; nothing runs."""
+    with rendered_errors():
         request = Request(project.path, _words(project, targets), dry_run=True)
         outcome = session.build(request, lambda event: None, lambda outcome: None)
-    decided = outcome.plan.decisions.values()
+    decisions = outcome.plan.decisions.values()
     return Plan(
         outcome.plan.digest,
-        {decision.name: decision.reasons for decision in decided if decision.stale},
-        tuple(decision.name for decision in decided if not decision.stale),
+        {decision.name: decision.reasons for decision in decisions if decision.stale},
+        tuple(decision.name for decision in decisions if not decision.stale),
         tuple(report.name for report in outcome.plan.reports.values() if report.must_write),
         render_plan(outcome.plan, outcome.estimate),
     )
@@ -107,18 +107,18 @@ def build(
     always: bool = False,
     progress: Progress = False,
 ) -> Results:
-    """Run what is out of date and write the reports, as the command line does; EvalmakeError if any fails.
+    """Run what is out of date and write the reports, as the command line does; EvalmakeError if anything fails.
 
-    What had finished before stays on record. `jobs`, `keep_going` and `always` are -j, -k and -B.
+    Evaluations that finished before the failure stay on record. `jobs`, `keep_going` and `always` are -j, -k and -B.
     """
-    with readably():
+    with rendered_errors():
         words = _words(project, targets)
         request = Request(project.path, words, jobs=jobs, keep_going=keep_going, always=always)
-        outcome = run(request, progress)
-        if failed := failures(outcome):
+        outcome = run_build(request, progress)
+        if failed := collect_failures(outcome):
             raise EvalmakeError(failed)
-    gates = tuple(gate.result for gate in outcome.gates)
-    return Results(results_of(outcome), gates, tuple(outcome.written), render_outcome(outcome))
+    gates = tuple(verdict.result for verdict in outcome.gates)
+    return Results(collect_results(outcome), gates, tuple(outcome.written), render_outcome(outcome))
 
 
 def _words(project: Project, targets: str | Sequence[str]) -> Words:

@@ -8,11 +8,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Never
 
-from evalmake.api.build import Progress, failures, results_of, run
+from evalmake.api.build import Progress, collect_failures, collect_results, run_build
 from evalmake.api.declarations import Benchmark, Eval, Executor, Map, Model
-from evalmake.api.errors import readably
-from evalmake.api.evalfile_writer import write
-from evalmake.api.results import Result, output
+from evalmake.api.errors import rendered_errors
+from evalmake.api.evalfile_writer import write_evalfile
+from evalmake.api.results import Result, read_output
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.command_words import Words
@@ -41,12 +41,12 @@ def evaluate(
     progress: Progress = False,
     **unknown: Never,
 ) -> Result:
-    """The result of one evaluation: that of an earlier call if nothing has changed, else it is run.
+    """Evaluate a model; if nothing has changed since an earlier call, return the result of that call.
 
-    What it is given are the keys of an Evalfile's `eval`; `require` are its requirements, as
-    "accuracy >= 80%". State lies in `.evalmake` of the folder `workspace`, as that of an Evalfile
-    there, with which results are shared. `always` adds an attempt. `progress` shows on stderr how
-    far it is, or is called with each event.
+    The arguments are the keys of an Evalfile's `eval`; `require` is one requirement or several, such as
+    "accuracy >= 80%". State lies in `.evalmake` in the folder `workspace`; an Evalfile
+    there shares its results. `always=True` runs one more attempt. `progress=True` shows progress on stderr;
+    a function is called with each event.
     """
     evaluation = Eval(
         model=model,
@@ -64,31 +64,31 @@ def evaluate(
         require=require,
     )
     folder = Path(workspace)
-    with readably():
-        written = write(evaluation, folder, InstalledPlugins())
+    with rendered_errors():
+        written = write_evalfile(evaluation, folder, InstalledPlugins())
     request = Request(folder / "Evalfile", Words(), always=always, written=written.source)
-    with readably(written.told):
-        outcome = run(request, progress)
-        if failed := failures(outcome):
-            raise EvalmakeError(_with_log(diagnostic, outcome) for diagnostic in failed)
-    (result,) = results_of(outcome)
+    with rendered_errors(written.add_argument):
+        outcome = run_build(request, progress)
+        if failed := collect_failures(outcome):
+            raise EvalmakeError(_add_log(diagnostic, outcome) for diagnostic in failed)
+    (result,) = collect_results(outcome)
     return result
 
 
-def _with_log(diagnostic: Diagnostic, outcome: BuildOutcome) -> Diagnostic:
-    """The end of a log itself, where the command that shows logs knows nothing of the evaluation."""
+def _add_log(diagnostic: Diagnostic, outcome: BuildOutcome) -> Diagnostic:
+    """A diagnostic with the end of the log: `evalmake logs` does not know an evaluation from Python."""
     notes = [note.partition("; the whole log: evalmake logs")[0] for note in diagnostic.notes]
     help = tuple(text for text in diagnostic.help if "evalmake logs" not in text)
-    if diagnostic.code == "evaluation-failed" and (tail := _tail(outcome)):
+    if diagnostic.code == "evaluation-failed" and (tail := _read_log_tail(outcome)):
         notes.append("\n".join(["the last lines of its log were", *tail]))
     return replace(diagnostic, notes=tuple(notes), help=help)
 
 
-def _tail(outcome: BuildOutcome) -> list[str]:
+def _read_log_tail(outcome: BuildOutcome) -> list[str]:
     """The last lines that the last attempt printed."""
     (node,) = outcome.plan.graph.nodes.values()
     with outcome.workspace.store() as store:
         head = store.history(node.action.digest)
         attempt = store.attempt(head.action, head.attempts) if head else None
-        text = (output(store, attempt, "log") or b"").decode(errors="replace")
+        text = (read_output(store, attempt, "log") or b"").decode(errors="replace")
     return text.splitlines()[-_TAIL:]

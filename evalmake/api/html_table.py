@@ -1,4 +1,4 @@
-"""A table as a notebook shows it."""
+"""Tables and texts as a notebook shows them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from html import escape
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
-    """Rows under a head, and below them a line for each note."""
-    lines = [_row("th", head), *(_row("td", row) for row in rows)]
+def render_table(head: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str]) -> str:
+    """A table with a head, and below it a line for each note."""
+    lines = [_render_row("th", head), *(_render_row("td", row) for row in rows)]
     body = "".join(f"<div>{escape(note)}</div>" for note in notes)
     return f"<div><table>{''.join(lines)}</table>{body}</div>"
 
 
-def _row(tag: str, cells: Sequence[str]) -> str:
+def _render_row(tag: str, cells: Sequence[str]) -> str:
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evalmake.api.errors import readably
-from evalmake.api.html_table import table
+from evalmake.api.errors import rendered_errors
+from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
 from evalmake.results import SAMPLES
 from evalmake.scoring.result_set import GateResult, Scalar, SeedAverage, average_seeds
 from evalmake.scoring.result_set import Result as Recorded
 from evalmake.store.store import Store
-from evalmake.terminal.plan import duration
+from evalmake.terminal.plan import render_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Result:
         """The headline score; EvalmakeError where no sample could be scored."""
         value = self.scores[self.metric].value
         if value is None:
-            with readably():
+            with rendered_errors():
                 raise make_error("evaluation-failed", f"{self.name}: `{self.metric}` has no value")
         return value
 
@@ -90,8 +90,8 @@ class Result:
         return (self._output("log") or b"").decode(errors="replace")
 
     def _output(self, name: str) -> bytes | None:
-        with readably(), Store.open(self.store) as store:
-            return output(store, store.attempt(self.digest, self.attempt), name)
+        with rendered_errors(), Store.open(self.store) as store:
+            return read_output(store, store.attempt(self.digest, self.attempt), name)
 
     def __str__(self) -> str:
         parts = [f"{self.name}: {self.scores[self.metric]}", *_circumstances(self)]
@@ -102,7 +102,7 @@ class Result:
     def _repr_html_(self) -> str:
         rows = [_row(score) for score in self.scores.values()]
         notes = [", ".join([self.name, *_circumstances(self)]), *map(_gate, self.gates)]
-        return table(("metric", "score", "interval", "samples"), rows, notes)
+        return render_table(("metric", "score", "interval", "samples"), rows, notes)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -136,10 +136,10 @@ class Results:
     def _repr_html_(self) -> str:
         rows = [(result.name, *_row(result.scores[result.metric])) for result in self.results]
         notes = [f"{gate.address}: {_gate(gate)}" for gate in self.gates]
-        return table(("evaluation", "metric", "score", "interval", "samples"), rows, notes)
+        return render_table(("evaluation", "metric", "score", "interval", "samples"), rows, notes)
 
 
-def result_of(
+def convert_result(
     recorded: Recorded, gates: tuple[GateResult, ...], confidence: float, evalfile: str, store: Path
 ) -> Result:
     """What is on record of one evaluation, with intervals of this confidence."""
@@ -169,7 +169,7 @@ def result_of(
     )
 
 
-def output(store: Store, attempt: ActionResult | None, name: str) -> bytes | None:
+def read_output(store: Store, attempt: ActionResult | None, name: str) -> bytes | None:
     """An output of an attempt, None if it left none of that name; EvalmakeError if it is damaged."""
     digests = {kept.name: kept.sha256 for kept in attempt.outputs} if attempt else {}
     if name not in digests:
@@ -184,7 +184,7 @@ def _circumstances(result: Result) -> list[str]:
     scored = result.scores[result.metric]
     parts = [f"{scored.scored} samples"] if scored.scored else []
     parts += [f"{scored.unscored} not scored"] if scored.unscored else []
-    return [*parts, "reused" if result.reused else f"ran {duration(result.seconds)}"]
+    return [*parts, "reused" if result.reused else f"ran {render_duration(result.seconds)}"]
 
 
 def _gate(gate: GateResult) -> str:

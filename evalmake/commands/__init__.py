@@ -1,1 +1,1 @@
-"""What each command does: the bodies behind `cli.py`, imported when one is called."""
+"""One file a command: `evalmake gc` is in `gc.py`. `evalmake/command_registry.py` lists them."""

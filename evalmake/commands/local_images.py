@@ -1,4 +1,4 @@
-"""Images that only an engine of ours knows, as no registry has them."""
+"""Images that only a local Docker engine has, not a registry."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from evalmake.executors.docker.engine import Engine
 from evalmake.project.project import Project
 
 
-def local_image(project: Project, image: str) -> str:
-    """The id of an image that was built or imported here, by an executor's Docker engine; else ""."""
+def find_local_image(project: Project, image: str) -> str:
+    """The id of an image that was built or imported here, from an executor's Docker engine; else ""."""
     for name, executor in project.executors.items():
         if executor.plugin == "docker":
             engine = Engine(name, getattr(executor.settings, "host", None))
-            if id := _inspected(engine, image):
+            if id := _read_image_id(engine, image):
                 return id
     return ""
 
 
-def _inspected(engine: Engine, image: str) -> str:
-    """What an engine says of an image that came from no registry; "" where there is no engine."""
+def _read_image_id(engine: Engine, image: str) -> str:
+    """The id of an image that came from no registry; "" if the engine lacks it or does not answer."""
     try:
         with engine.asked() as api:
             found = api.inspect_image(image)

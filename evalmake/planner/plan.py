@@ -18,7 +18,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ReportDecision:
-    """Whether a report must be written: `stale` of its `total` results are to change, or `reasons`."""
+    """Whether a report must be written: `stale` of its `total` results will change, or there are `reasons`."""
 
     name: str
     stale: int
@@ -29,6 +29,11 @@ class ReportDecision:
     def must_write(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.stale or self.reasons)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never written."""
+        return bool(self.reasons) and self.reasons[0].kind == "never-run"
 
 
 @dataclass(slots=True)
@@ -63,13 +68,14 @@ def make_plan(
     graph: Graph,
     records: Records,
     age: Callable[[str], float],
-    report_reasons: Callable[[ReportNode], Sequence[Reason]],
+    report_reasons: Callable[[ReportNode, bool], Sequence[Reason]],
     overrides: Mapping[str, str],
     forced: bool = False,
     confidence: float | None = None,
 ) -> Plan:
-    """Judge every node; `report_reasons` says why a report of unchanged results must be written.
+    """Judge every node; `report_reasons(report, changing)` says why a report must be written.
 
+    With `changing`, some of the report's results will change: the one other reason is that it is new.
     `confidence` is that of gates whose eval gives none.
     """
 
@@ -87,7 +93,7 @@ def make_plan(
     plan = Plan(graph, decisions, told, overrides=dict(overrides))
     for name, report in graph.reports.items():
         changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
-        reasons = () if changing else tuple(report_reasons(report))
+        reasons = tuple(report_reasons(report, changing > 0))
         plan.reports[name] = ReportDecision(name, changing, len(report.nodes), reasons)
     plan.digest = _digest(plan, confidence)
     return plan

@@ -1,1 +1,1 @@
-"""What people see."""
+"""What people see on a terminal: text for plans, progress, results and diagnostics."""

@@ -1,43 +1,100 @@
-"""The end of a build: scores with intervals, gates met and unmet, what ran, what was reused."""
+"""The end of a build: scores with intervals, gates, what ran and what was reused."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from evalmake.scoring.result_set import ResultSet, ScoreTable, machine_seconds
+from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
+from evalmake.project.axes import Gate
+from evalmake.results import JudgedGate
+from evalmake.scoring.result_set import ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
-from evalmake.terminal.plan import duration
+from evalmake.terminal.plan import render_duration
+from evalmake.terminal.tables import align_columns
+
+_MOST_CELLS = 10  # that the block of one gate names
 
 
-def render_outcome(outcome: BuildOutcome) -> str:
-    """The text for stdout."""
-    if outcome.plan.is_empty and not outcome.ran and not outcome.written:
-        return nothing_to_do(outcome)
+def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
+    """The text for stdout; `verbose` shows the scores though there was nothing to do."""
+    done_before = outcome.plan.is_empty and not outcome.ran and not outcome.written
     parts = []
-    if outcome.results and outcome.results.results:
-        parts.append(score_table(outcome.results))
-    parts.append("\n".join(_facts(outcome)))
+    if outcome.results and outcome.results.results and (verbose or not done_before):
+        parts.append(render_scores(outcome.results))
+    if done_before:
+        parts.append(render_nothing_to_do(outcome).rstrip("\n"))
+    else:
+        parts.append("\n".join(_render_summary(outcome)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def nothing_to_do(outcome: BuildOutcome) -> str:
-    """The one line of a build that had nothing to do; unmet gates are named in it."""
+def render_nothing_to_do(outcome: BuildOutcome) -> str:
+    """The line of a build that had nothing to do, with the number of gates that are not met or not judged."""
     count = len(outcome.plan.decisions)
     text = f"nothing to do: {count} evaluation{'s' * (count != 1)} up to date"
-    unmet = [gate.result.address for gate in outcome.gates if not gate.result.met]
-    if unmet:
-        shown = ", ".join(unmet[:5]) + (", ..." if len(unmet) > 5 else "")
-        text += f"; {len(unmet)} gate{'s' * (len(unmet) != 1)} not met: {shown}"
-    return text + "\n"
+    failing = _count_gates(outcome, met=False)
+    return f"{text}; {failing}\n" if failing else f"{text}\n"
 
 
-def score_table(results: ResultSet) -> str:
-    """One row a (row, column) pair: the pooled headline score and its interval."""
-    table: ScoreTable = results.table()
-    rows = []
-    for (row, column), cell in table.cells.items():
+def _count_gates(outcome: BuildOutcome, met: bool) -> str:
+    """`2 gates met, 1 not met, 1 not judged`; without `met`, only the others; empty if there are none."""
+    counts = Counter(verdict.result.met for verdict in outcome.gates)
+    shown = [(counts[True], "met")] if met and outcome.gates else []
+    shown += [(counts[key], word) for key, word in ((False, "not met"), (None, "not judged")) if counts[key]]
+    texts = [f"{count} {word}" for count, word in shown]
+    if texts:
+        count, word = shown[0]
+        texts[0] = f"{count} gate{'s' * (count != 1)} {word}"
+    return ", ".join(texts)
+
+
+def collect_problems(outcome: BuildOutcome) -> list[Diagnostic]:
+    """What went wrong, then a diagnostic for each gate that is not met or not judged."""
+    return [*outcome.problems, *collect_gate_problems(outcome.gates)]
+
+
+def collect_gate_problems(verdicts: Iterable[JudgedGate]) -> list[Diagnostic]:
+    """One diagnostic for each `require` that is not met, and for each that is not judged, over all its cells."""
+    groups: dict[tuple[Gate, bool | None], list[JudgedGate]] = {}
+    totals: Counter[Gate] = Counter()
+    for verdict in verdicts:
+        totals[verdict.gate] += 1
+        if not verdict.result.met:
+            groups.setdefault((verdict.gate, verdict.result.met), []).append(verdict)
+    return [
+        members[0].diagnostic if len(members) == 1 else _merge_verdicts(members, totals[gate])
+        for (gate, _), members in groups.items()
+    ]
+
+
+def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
+    """One diagnostic for the cells in which one gate has the same verdict."""
+    first = verdicts[0]
+    judged = first.result.met is not None
+    gate = f"{first.gate.metric} {first.gate.op} {first.gate.bound:g}"
+    notes = [f"{verdict.result.address}: {verdict.result.message}" for verdict in verdicts[:_MOST_CELLS]]
+    if len(verdicts) > _MOST_CELLS:
+        notes.append(f"and {len(verdicts) - _MOST_CELLS} more")
+    return make_diagnostic(
+        first.diagnostic.code,
+        f"`{gate}` is not {'met' if judged else 'judged'} in {len(verdicts)} of {total} cells",
+        first.gate.span,
+        "not met" if judged else "",
+        about=first.diagnostic.about,
+        severity=Severity.GATE,
+        notes=notes,
+    )
+
+
+def render_scores(results: ResultSet) -> str:
+    """A table with a line for each (row, column) pair: the pooled headline score and its interval."""
+    rows = [(results.rows, results.column, "metric", "score", f"{results.confidence:.0%} interval", "")]
+    for (row, column), cell in results.table().cells.items():
         pooled = cell.average
         value = "-" if pooled.mean is None else f"{pooled.mean:.3f}"
         interval = ""
@@ -45,53 +102,62 @@ def score_table(results: ResultSet) -> str:
             interval = f"[{pooled.low:.3f}, {pooled.high:.3f}]"
         runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
         rows.append((row, column, cell.metric, value, interval, runs))
-    head = (
-        results.rows,
-        results.column,
-        "metric",
-        "score",
-        f"{results.confidence:.0%} interval",
-        "",
-    )
-    return "\n".join(_aligned([head, *rows]))
+    return "\n".join(align_columns(rows))
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(f"{c:<{w}}" for c, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _facts(outcome: BuildOutcome) -> list[str]:
-    lines = []
-    met = Counter(gate.result.met for gate in outcome.gates)
-    if outcome.gates:
-        text = f"{met[True]} gate{'s' * (met[True] != 1)} met"
-        text += f", {met[False]} not met" if met[False] else ""
-        text += f", {met[None]} not judged" if met[None] else ""
-        lines.append(text)
-    stale = len(outcome.plan.stale)
-    failed = len({node.action.digest for node in outcome.plan.stale}) - len(outcome.ran)
-    failed -= outcome.detached
-    reused = len(outcome.plan.decisions) - stale
-    ran = len(outcome.ran) or failed > 0 or reused or not outcome.detached
-    told = [f"{len(outcome.ran)} ran"] if ran else []
-    told += [f"{failed} did not finish"] if failed > 0 else []
-    told += [f"{reused} reused"] if reused else []
-    lines += [", ".join(told)] if told else []
-    lines += _machines(outcome)
+def _render_summary(outcome: BuildOutcome) -> list[str]:
+    """Lines on gates, evaluations, machine time and reports."""
+    lines = [text] if (text := _count_gates(outcome, met=True)) else []
+    lines += [text] if (text := _count_evaluations(outcome)) else []
+    lines += _render_machine_time(outcome)
     if outcome.detached:
         lines.append(f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them")
-    lines += [f"wrote {_shown(path)}" for path in outcome.written]
+    lines += [f"wrote {_relative(path)}" for path in outcome.written]
     return lines
 
 
-def _machines(outcome: BuildOutcome) -> list[str]:
-    """How long what ran had machines of each shape, where that is known."""
+def _count_evaluations(outcome: BuildOutcome) -> str:
+    """`3 ran, 1 did not finish, 5 reused`."""
+    stale = outcome.plan.stale
+    unfinished = len({node.action.digest for node in stale}) - len(outcome.ran) - outcome.detached
+    reused = len(outcome.plan.decisions) - len(stale)
+    # A detached build that only submitted has run nothing, and need not say so.
+    ran_shown = outcome.ran or unfinished > 0 or reused or not outcome.detached
+    texts = [f"{len(outcome.ran)} ran"] if ran_shown else []
+    texts += [f"{unfinished} did not finish"] if unfinished > 0 else []
+    texts += [f"{reused} reused"] if reused else []
+    return ", ".join(texts)
+
+
+def _render_machine_time(outcome: BuildOutcome) -> list[str]:
+    """How long new results held machines of each shape, where that is known."""
     results = outcome.results.results if outcome.results else ()
-    took = machine_seconds(result for result in results if not result.reused).items()
-    return [", ".join(f"{duration(seconds)} on {shape}" for shape, seconds in took)] if took else []
+    hours = machine_seconds(result for result in results if not result.reused).items()
+    return [", ".join(f"{render_duration(seconds)} on {shape}" for shape, seconds in hours)] if hours else []
 
 
-def _shown(path: Path) -> str:
+def _relative(path: Path) -> str:
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
+
+
+def to_json(outcome: BuildOutcome) -> dict[str, Any]:
+    """The end of a build for programs."""
+    results = outcome.results
+    return {
+        "status": outcome.status,
+        "plan": outcome.plan.digest,
+        "ran": sorted(outcome.ran),
+        "results": [
+            {
+                "name": result.name,
+                "metric": result.metric,
+                "scores": [asdict(score) for score in result.scores],
+                "reused": result.reused,
+            }
+            for result in (results.results if results else ())
+        ],
+        "missing": list(results.missing) if results else [],
+        "gates": [asdict(verdict.result) for verdict in outcome.gates],
+        "written": [str(path) for path in outcome.written],
+    }

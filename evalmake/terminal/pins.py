@@ -1,4 +1,4 @@
-"""What `evalmake pin` did or found, as text and as JSON."""
+"""What `evalmake pin` prints: changes of the lock file as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SYMBOLS = {"pinned": "+", "moved": "~", "dropped": "-", "unpinned": "!"}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of a name: its pin before, and now."""
+    """The change of one name: its pin before, and now."""
 
     sort: Literal["pinned", "moved", "same", "dropped", "unpinned"]
     name: str
@@ -25,67 +25,68 @@ class Change:
 
     @property
     def counts(self) -> bool:
-        """Whether it is other than the lock has it."""
+        """Whether it differs from the lock."""
         return self.sort != "same"
 
 
-def as_text(changes: Sequence[Change], lock: Path, check: bool) -> str:
-    """A line for each change, and one for all that is as it was."""
-    told = [change for change in changes if change.counts]
-    width = max((len(change.name) for change in told), default=0)
-    lines = [f"  {_SYMBOLS[c.sort]} {c.name:<{width}}   {_what(c)}" for c in told]
-    same = len(changes) - len(told)
+def to_text(changes: Sequence[Change], lock: Path, check: bool) -> str:
+    """A line for each change, and one for all unchanged pins."""
+    counted = [change for change in changes if change.counts]
+    width = max((len(change.name) for change in counted), default=0)
+    lines = [f"  {_SYMBOLS[c.sort]} {c.name:<{width}}   {_describe_change(c)}" for c in counted]
+    same = len(changes) - len(counted)
     if not changes:
         return "nothing to pin\n"
     if same:
-        lines.append(f"  = {same} as the lock says")
-    if told and not check:
+        lines.append(f"  = {same} unchanged")
+    if counted and not check:
         relative = os.path.relpath(lock)
         lines += ["", f"wrote {lock if relative.startswith('..') else relative}"]
     return "\n".join(lines) + "\n"
 
 
-def as_json_lines(changes: Sequence[Change]) -> str:
+def to_json_lines(changes: Sequence[Change]) -> str:
     """An object a line."""
     return "".join(
         json.dumps(
-            {"name": c.name, "change": c.sort, "before": _whole(c.before), "now": _whole(c.now)}, ensure_ascii=False
+            {"name": c.name, "change": c.sort, "before": _describe_pin(c.before), "now": _describe_pin(c.now)},
+            ensure_ascii=False,
         )
         + "\n"
         for c in changes
     )
 
 
-def _whole(pin: Pin | None) -> str | list[str] | None:
+def _describe_pin(pin: Pin | None) -> str | list[str] | None:
     if pin is None:
         return None
     return list(pin.packages) or pin.digest or pin.commit
 
 
-def _what(change: Change) -> str:
+def _describe_change(change: Change) -> str:
     before, now = change.before, change.now
     if change.sort == "unpinned":
         return "not pinned"
     if change.sort == "dropped" or now is None:
         return "no longer named"
     if before is None:
-        local = ", its id: no registry has it, only this engine" if now.local else ""
-        return _short(now) + local
+        local = " (a local image: its id, as no registry has it)" if now.local else ""
+        return _shorten(now) + local
     if now.packages:
-        return _difference(before.packages, now.packages)
-    return f"{_short(before)} -> {_short(now)}"
+        return _describe_packages(before.packages, now.packages)
+    return f"{_shorten(before)} -> {_shorten(now)}"
 
 
-def _short(pin: Pin) -> str:
-    """Enough to tell one from another."""
+def _shorten(pin: Pin) -> str:
+    """The beginning of a digest or commit, or the number of packages."""
     if pin.packages:
         return f"{len(pin.packages)} package{'s' * (len(pin.packages) != 1)}"
     return pin.digest[:19] if pin.digest else pin.commit[:12]
 
 
-def _difference(before: Sequence[str], now: Sequence[str]) -> str:
-    """What is no more and what is new, the first of each."""
-    gone, new = (sorted(set(a) - set(b)) for a, b in ((before, now), (now, before)))
-    more = max(len(gone), len(new)) - 1
-    text = f"{gone[0] if gone else 'nothing'} -> {new[0] if new else 'nothing'}"
-    return f"{text}, and {more} more" if more > 0 else text
+def _describe_packages(before: Sequence[str], now: Sequence[str]) -> str:
+    """The first package that is gone and the first that is new, and how many more."""
+    removed, added = (sorted(set(a) - set(b)) for a, b in ((before, now), (now, before)))
+    rest = max(len(removed), len(added)) - 1
+    text = f"{removed[0] if removed else 'nothing'} -> {added[0] if added else 'nothing'}"
+    return f"{text}, and {rest} more" if rest > 0 else text

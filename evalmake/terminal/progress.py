@@ -1,4 +1,4 @@
-"""Events to words: a line each, or a live table on a terminal."""
+"""Progress of a build: a line for each event, or a live table on a terminal."""
 
 from __future__ import annotations
 
@@ -23,64 +23,65 @@ from evalmake.run.events import (
 )
 from evalmake.scoring.result_set import Score
 from evalmake.terminal.diagnostics import clean
-from evalmake.terminal.plan import duration
+from evalmake.terminal.plan import render_duration
 
-_SILENCE = 15.0  # seconds after which something is said of a server that is still starting
-_WIDTH = 100
+_SERVER_LINE_EVERY = 15.0  # seconds between two lines about a server that starts
+_MOST_ROWS = 20  # evaluations in the live table
+_LOG_LINE = 100  # characters of a log line
 
 
-def progress(quiet: bool, verbose: bool, stream: TextIO | None = None) -> Any:
-    """The view that fits the terminal: live, plain, or none."""
+def open_view(quiet: bool, verbose: bool, stream: TextIO | None = None) -> Any:
+    """The view that fits the stream (default: stderr): live on a terminal, lines elsewhere, or none."""
     out = stream or sys.stderr
     if quiet:
-        return Silent()
-    return Live(out, verbose) if out.isatty() else Plain(out, verbose)
+        return SilentView()
+    return LiveView(out, verbose) if out.isatty() else LineView(out, verbose)
 
 
-class Silent:
-    """Says nothing."""
+class SilentView:
+    """Prints nothing."""
 
     def __call__(self, event: Event) -> None:
-        """Nothing."""
+        """Ignore an event."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
-class Plain:
-    """One line an event, the time elapsed in front."""
+class LineView:
+    """A line for each event, with the time since the start."""
 
     def __init__(self, out: TextIO, verbose: bool) -> None:
         self.out = out
         self.verbose = verbose
-        self.began = time.monotonic()
+        self.start = time.monotonic()
         self.total = self.done = 0
-        self.servers: dict[str, float] = {}  # when each that starts was last spoken of
+        self.last_lines: dict[str, float] = {}  # of servers that start: the time of the last line about each
 
     def __call__(self, event: Event) -> None:
-        """Print what is worth a line."""
+        """Print the event, unless it is not worth a line."""
         now = time.monotonic()
         if isinstance(event, BuildStarted):
             self.total = event.to_run
         if isinstance(event, AttemptEnded) and not event.retrying:
             self.done += 1
         if isinstance(event, ServerPending):
-            if now - self.servers.setdefault(event.name, now) < _SILENCE:
+            if now - self.last_lines.setdefault(event.name, now) < _SERVER_LINE_EVERY:
                 return
-            self.servers[event.name] = now
+            self.last_lines[event.name] = now
         if isinstance(event, ServerStateChanged):
-            self.servers.pop(event.name, None)
-        text = sentence(event, self.verbose)
+            self.last_lines.pop(event.name, None)
+        text = describe_event(event, self.verbose)
         if text:
             count = f"[{self.done}/{self.total}] " if isinstance(event, AttemptEnded) else ""
-            print(f"{duration(now - self.began):>6}  {count}{text}", file=self.out, flush=True)
+            print(f"{render_duration(now - self.start):>6}  {count}{text}", file=self.out, flush=True)
 
     def close(self) -> None:
-        """Nothing to clear."""
+        """Do nothing: there is nothing to clear."""
 
 
-class Live:
-    """A table of what runs, redrawn in place; what ended scrolls by above it."""
+class LiveView:
+    """A table of what runs, redrawn in place. Lines about what has ended scroll by above it."""
 
     def __init__(self, out: TextIO, verbose: bool) -> None:
         from rich.console import Console
@@ -91,12 +92,14 @@ class Live:
         self.rows: dict[str, tuple[float, int, int, int]] = {}
         self.servers: dict[str, tuple[float, str, str]] = {}
         self.total = self.done = 0
-        self.began = time.monotonic()
-        self.live = RichLive(console=self.console, refresh_per_second=8, transient=True, get_renderable=self._table)
+        self.start = time.monotonic()
+        self.live = RichLive(
+            console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render_table
+        )
         self.live.start()
 
     def __call__(self, event: Event) -> None:
-        """Note what happened; lines that stay are printed above the table."""
+        """Update the table, and print lines that stay above it."""
         match event:
             case BuildStarted():
                 self.total = event.to_run
@@ -104,8 +107,8 @@ class Live:
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
             case ServerPending():
                 since = self.servers.get(event.name, (time.monotonic(),))[0]
-                how = "in the queue" if event.queued else "starting"
-                self.servers[event.name] = (since, how, event.doing)
+                state = "in the queue" if event.queued else "starting"
+                self.servers[event.name] = (since, state, event.doing)
             case ServerStateChanged():
                 self.servers.pop(event.name, None)
             case AttemptProgressed():
@@ -114,89 +117,91 @@ class Live:
             case AttemptEnded():
                 self.rows.pop(event.name, None)
                 self.done += not event.retrying
-        if not isinstance(event, AttemptStarted | ServerPending) and (text := sentence(event, self.verbose)):
+        if not isinstance(event, AttemptStarted | ServerPending) and (text := describe_event(event, self.verbose)):
             self.console.print(text, markup=False)
 
-    def _table(self) -> Any:
+    def _render_table(self) -> Any:
+        """A row for each server that starts, for the first evaluations that run, and a total."""
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, padding=(0, 2), show_header=False)
         now = time.monotonic()
-        for name, (since, how, doing) in list(self.servers.items()):
-            took = duration(now - since)
-            says = Text(_line(doing), no_wrap=True, overflow="ellipsis")
-            table.add_row(f"deployment {name}", how, took, says, "")
-        for name, (start, done, total, errors) in list(self.rows.items())[:20]:
+        for name, (since, state, doing) in list(self.servers.items()):
+            took = render_duration(now - since)
+            detail = Text(_crop(doing), no_wrap=True, overflow="ellipsis")
+            table.add_row(f"deployment {name}", state, took, detail, "")
+        for name, (start, done, total, errors) in list(self.rows.items())[:_MOST_ROWS]:
             rate = done / (now - start) if done else 0.0
-            left = duration((total - done) / rate) + " left" if rate and total > done else ""
+            left = render_duration((total - done) / rate) + " left" if rate and total > done else ""
             failed = f"{errors} errors" if errors else ""
             share = f"{done}/{total}" if total else f"{done} replies" if done else "starting"
             table.add_row(name, share, f"{rate:.1f}/s" if rate else "", left, failed)
-        table.add_row(f"{self.done} of {self.total} done", duration(now - self.began), "", "", "")
+        table.add_row(f"{self.done} of {self.total} done", render_duration(now - self.start), "", "", "")
         return table
 
     def close(self) -> None:
-        """Take the table away."""
+        """Remove the table."""
         self.live.stop()
 
 
-def sentence(event: Event, verbose: bool) -> str:
-    """An event in words; empty for what only a live view shows."""
+def describe_event(event: Event, verbose: bool) -> str:
+    """An event as a sentence; empty for events that only a live view shows."""
     match event:
         case StoreBusy(holder):
             return f"waiting for another evalmake to finish ({holder})"
         case EnvironmentStarted(packages):
-            return f"installing {', '.join(packages)} in an environment of its own"
+            return f"installing {', '.join(packages)} in a separate environment"
         case JobRecovered(name, state):
-            return f"{name}: found again from an earlier build, {state}"
+            return f"{name}: job of an earlier build taken over, {state}"
         case ServerStateChanged():
-            return _changed(event, verbose)
+            return _describe_server_change(event, verbose)
         case ServerPending(name, doing, queued):
-            still, said = ("in the queue", clean(doing)) if queued else ("starting", _line(doing))
-            return f"deployment {name}: still {still}" + (f": {said}" if said else "")
+            state, detail = ("in the queue", clean(doing)) if queued else ("starting", _crop(doing))
+            return f"deployment {name}: still {state}" + (f": {detail}" if detail else "")
         case JobsQueued(executor, count, why):
-            return f"{executor}: {count} in its queue: {why}"
+            return f"{executor}: {count} in the queue: {why}"
         case ExecutorUnreachable(executor, why):
-            return f"{why}; waiting for it" if why else f"executor {executor}: reached again"
+            return f"{why}; waiting for it" if why else f"executor {executor}: answers again"
         case AttemptStarted(name, executor, attempt):
             return f"{name}: started on {executor}, attempt {attempt}" if verbose else ""
         case AttemptEnded():
-            return _ended(event)
+            return _describe_end(event)
         case BuildInterrupted(running, _):
-            return f"interrupted: ending {running} running, nothing more starts (again: at once)"
+            return f"interrupted: stopping {running} running (press Ctrl-C again to stop at once)"
     return ""
 
 
-def _changed(event: ServerStateChanged, verbose: bool) -> str:
+def _describe_server_change(event: ServerStateChanged, verbose: bool) -> str:
+    """The new state of a server, why it changed, and the end of the log if it is restarted."""
     match event.state:
         case "ready" if verbose:
-            more = f" at {event.detail}"
+            suffix = f" at {event.detail}"
         case "restarting":
-            more = f", as it {event.detail}"
-            more += "".join(f"\n        | {_line(line)}" for line in event.tail)
+            suffix = f": it {event.detail}"
+            suffix += "".join(f"\n        | {_crop(line)}" for line in event.tail)
         case "failed":
-            more = f": {event.detail}"
+            suffix = f": {event.detail}"
         case _:
-            more = ""
-    return f"deployment {event.name}: {event.state}{more}"
+            suffix = ""
+    return f"deployment {event.name}: {event.state}{suffix}"
 
 
-def _line(text: str) -> str:
-    """A line of a log, as long as a terminal is wide."""
-    return clean(text)[:_WIDTH]
+def _crop(text: str) -> str:
+    """A line of a log, cut to fit a terminal."""
+    return clean(text)[:_LOG_LINE]
 
 
-def _ended(event: AttemptEnded) -> str:
+def _describe_end(event: AttemptEnded) -> str:
     if event.status == "succeeded":
         headline = next((s for s in event.scores if s.metric == event.metric), None)
-        return f"{event.name}: {score_text(headline)} in {duration(event.seconds)}"
-    again = "; trying again" if event.retrying else ""
-    return f"{event.name}: {event.status}: {event.detail}{again}"
+        return f"{event.name}: {render_score(headline)} in {render_duration(event.seconds)}"
+    retry = "; trying again" if event.retrying else ""
+    return f"{event.name}: {event.status}: {event.detail}{retry}"
 
 
-def score_text(score: Score | None) -> str:
-    """`accuracy 0.830 [0.745, 0.891]`, with what could not be scored."""
+def render_score(score: Score | None) -> str:
+    """`accuracy 0.830 [0.745, 0.891]`, and how many samples have no score."""
     if score is None or score.value is None:
         return "no score"
     text = f"{score.metric} {score.value:.3f}"

@@ -1,4 +1,4 @@
-"""What the reply cache and the read-only caches hold, as text and as JSON."""
+"""What `evalmake replies` prints: the reply cache and read-only caches as text and as JSON."""
 
 from __future__ import annotations
 
@@ -11,55 +11,54 @@ from evalmake.gateway.reply_cache.maintenance import CacheSummary
 from evalmake.language.values import Size
 
 
-def as_text(folder: Path, limit: Size | None, ours: CacheSummary, read_only: Mapping[str, CacheSummary]) -> str:
-    """One line on what is our own, one on each seed, and what is wrong with any."""
-    if ours.trouble:
+def to_text(folder: Path, limit: Size | None, cache: CacheSummary, read_only: Mapping[str, CacheSummary]) -> str:
+    """A line on the cache, one on each read-only cache, and what is wrong with any."""
+    if cache.trouble:
         lines = [
-            f"the reply cache at {folder} cannot be read: {ours.trouble}",
-            "evaluations go on without it; `evalmake replies clear` removes it for a new one",
+            f"the reply cache at {folder} cannot be read: {cache.trouble}",
+            "evaluations run without it; `evalmake replies clear` removes it, and a new one begins",
         ]
     else:
-        lines = [_line(ours, f" of {limit}" if limit else "")]
-    lines += [
-        f"seed {name}: {f'cannot be read: {seed.trouble}' if seed.trouble else _line(seed)}"
-        for name, seed in read_only.items()
-    ]
+        lines = [_render_holding(cache, f" of {limit}" if limit else "")]
+    for name, seed in read_only.items():
+        state = f"cannot be read: {seed.trouble}" if seed.trouble else _render_holding(seed)
+        lines.append(f"seed {name}: {state}")
     if limit is None:
-        lines.append("the gateway neither keeps nor uses any: `replies = none`")
+        lines.append("caching is off: `replies = none`")
     return "\n".join(lines)
 
 
-def as_json(folder: Path, limit: Size | None, ours: CacheSummary, read_only: Mapping[str, CacheSummary]) -> str:
+def to_json(folder: Path, limit: Size | None, cache: CacheSummary, read_only: Mapping[str, CacheSummary]) -> str:
     """The same for programs: bytes, and times in ISO 8601."""
-    told = {
+    data = {
         "limit": limit.bytes if limit else None,
-        **_facts(str(folder), ours),
-        "seeds": [_facts(name, seed) for name, seed in read_only.items()],
+        **_to_object(str(folder), cache),
+        "seeds": [_to_object(name, seed) for name, seed in read_only.items()],
     }
-    return json.dumps(told, indent=2)
+    return json.dumps(data, indent=2)
 
 
-def _line(held: CacheSummary, bound: str = "") -> str:
-    text = f"{held.replies} replies, {_amount(held.bytes)}{bound}"
-    return text + (f", the oldest of {_when(held.oldest)[:16].replace('T', ' ')}" if held.oldest else "")
+def _render_holding(holding: CacheSummary, limit: str = "") -> str:
+    text = f"{holding.replies} replies, {_render_size(holding.bytes)}{limit}"
+    return text + (f", the oldest of {_to_iso(holding.oldest)[:16].replace('T', ' ')}" if holding.oldest else "")
 
 
-def _facts(folder: str, held: CacheSummary) -> dict[str, object]:
+def _to_object(folder: str, holding: CacheSummary) -> dict[str, object]:
     return {
         "folder": folder,
-        "replies": held.replies,
-        "bytes": held.bytes,
-        "oldest": _when(held.oldest) if held.oldest else None,
-        "trouble": held.trouble or None,
+        "replies": holding.replies,
+        "bytes": holding.bytes,
+        "oldest": _to_iso(holding.oldest) if holding.oldest else None,
+        "trouble": holding.trouble or None,
     }
 
 
-def _when(seconds: float) -> str:
+def _to_iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _amount(size: float) -> str:
-    """Bytes for people, as an Evalfile writes them."""
+def _render_size(size: float) -> str:
+    """Bytes as an Evalfile writes them."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1024:
             return f"{size:.1f}{unit}".replace(".0", "")

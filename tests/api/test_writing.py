@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import evalmake
 from evalmake.api.declarations import Eval
-from evalmake.api.evalfile_writer import write
+from evalmake.api.evalfile_writer import write_evalfile
 from evalmake.language.values import NAME, Duration, SecretRef, Size
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.loader import load_project
@@ -33,7 +33,7 @@ TRUE = evalmake.Benchmark(harness="command", run="true")
 def loaded(folder: Path, **keys: Any) -> Project:
     """The project of an evaluation; what is not given is a model that nobody asks, and `true`."""
     evaluation = Eval(**({"model": NOBODY, "benchmark": TRUE} | keys))
-    written = write(evaluation, folder, PLUGINS)
+    written = write_evalfile(evaluation, folder, PLUGINS)
     return load_project(folder / "Evalfile", (), PLUGINS, {}, written=written.source)
 
 
@@ -113,7 +113,7 @@ def test_paths_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.Monke
 
     def text(workspace: Path, **keys: Any) -> str:
         benchmark = evalmake.Benchmark(harness="command", run="true", **keys)
-        return write(Eval(model=NOBODY, benchmark=benchmark), workspace, PLUGINS).source.text
+        return write_evalfile(Eval(model=NOBODY, benchmark=benchmark), workspace, PLUGINS).source.text
 
     assert 'files   = file("data/a.csv")' in text(here, files="data/a.csv")
     assert 'files   = glob("data/*.csv")' in text(Path("."), files="data/*.csv")

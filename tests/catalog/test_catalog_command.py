@@ -117,7 +117,7 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         ),
         (
             ["simple-evals.mgms"],
-            "error: no benchmark of the catalog is like `simple-evals.mgms` [unknown-name]\n"
+            "error: no benchmark of the catalog matches `simple-evals.mgms` [unknown-name]\n"
             "help: did you mean `simple-evals.mgsm`?\n",
         ),
         (
@@ -132,7 +132,7 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         ),
         (
             ["humanevl"],
-            "error: no benchmark of the catalog is like `humanevl` [unknown-name]\nhelp: did you mean `humaneval`?\n",
+            "error: no benchmark of the catalog matches `humanevl` [unknown-name]\nhelp: did you mean `humaneval`?\n",
         ),
         (
             ["show", "aime"],

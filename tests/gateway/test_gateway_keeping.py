@@ -137,7 +137,7 @@ def test_replies_that_are_not_used(place: Place) -> None:
     place.run("gc")
     first, second = place.run("replies").splitlines()
     assert first.startswith("3 replies, ")
-    assert second == "the gateway neither keeps nor uses any: `replies = none`"
+    assert second == "caching is off: `replies = none`"
     assert place.told()["limit"] is None
 
 
@@ -367,13 +367,13 @@ def test_a_damaged_cache(place: Place) -> None:
     (place.replies / "cache.db").write_bytes(b"no database" * 5000)
     assert place.run("replies", status=2).splitlines() == [
         f"the reply cache at {place.replies} cannot be read: file is not a database",
-        "evaluations go on without it; `evalmake replies clear` removes it for a new one",
+        "evaluations run without it; `evalmake replies clear` removes it, and a new one begins",
     ]
     assert '"trouble": "file is not a database"' in place.run("replies", "--json", status=2)
     assert place.run("gc").startswith("the reply cache cannot be read: file is not a database; ")
     said = place.run("replies", "export", "copy", status=2)
     assert said.startswith(f"error: cannot use the reply cache at {place.replies}: file is")
-    assert place.run("replies", "clear") == "removed what could not be read\n"
+    assert place.run("replies", "clear") == "removed an unreadable reply cache\n"
     assert contents(place.replies) == {}
     assert place.run("replies") == "0 replies, 0B of 20GiB\n"
 
@@ -385,7 +385,7 @@ def test_damage_that_lies_deep(place: Place) -> None:
     with open(place.replies / "cache.db", "r+b") as file:
         file.seek(4096 * 30)
         file.write(os.urandom(4096 * 20))
-    assert "the reply cache, which evaluations go on without: " in place.run("verify", status=2)
+    assert "the reply cache, which evaluations do without: " in place.run("verify", status=2)
     assert "[replies-failed]" in place.run("replies", "export", "copy", status=2)
     place.run("replies", "clear")
     assert place.told()["replies"] == 0

@@ -61,7 +61,7 @@ def test_a_tag_is_pinned(project: Project, images: Registry, tagged: str) -> Non
     assert list(pins(project)) == [tagged]
     assert entry["digest"] == digest
     assert entry["platforms"] == {"linux/amd64": digest}
-    assert project.run("pin").stdout == "  = 1 as the lock says\n"
+    assert project.run("pin").stdout == "  = 1 unchanged\n"
 
 
 def test_an_index_is_pinned_whole(project: Project, images: Registry) -> None:
@@ -169,7 +169,7 @@ def test_check_says_what_has_moved(project: Project, images: Registry, tagged: s
     assert not (project.root / "Evalfile.lock").exists()
     project.run("pin")
     before = pins(project)
-    assert project.run("pin", "--check").stdout == "  = 1 as the lock says\n"
+    assert project.run("pin", "--check").stdout == "  = 1 unchanged\n"
     digest = images.image(tagged.partition("/")[2], "second")
     said = project.run("pin", "--check", status=1).stdout
     assert said == f"  ~ {tagged}   {str(before[tagged]['digest'])[:19]} -> {digest[:19]}\n"
@@ -215,7 +215,7 @@ def test_update_moves_only_what_is_named(project: Project, images: Registry, tag
 def test_a_name_that_is_none(project: Project, tagged: str) -> None:
     """A name that nothing is like is an error, not nothing to do."""
     said = project.run("pin", "--update", "vlm", status=2).stderr
-    assert "nothing that can be pinned is like `vlm`" in said
+    assert "nothing that can be pinned matches `vlm`" in said
 
 
 def test_what_is_no_longer_named_is_dropped(project: Project, tagged: str) -> None:

@@ -12,7 +12,7 @@ from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.servers.pool import ServerPool
 from evalmake.store.journal import Journal
-from evalmake.terminal.progress import sentence
+from evalmake.terminal.progress import describe_event
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
 from tests.support.workspaces import SUMS, Bench
@@ -77,7 +77,7 @@ class Watched:
     def heard(self, event: Event) -> None:
         """Note what people would read."""
         if isinstance(event, ServerStateChanged | ServerPending):
-            self.said.append(sentence(event, False))
+            self.said.append(describe_event(event, False))
 
     def until(self, word: str) -> None:
         """Look after it until somebody says a word."""

@@ -16,7 +16,7 @@ from evalmake.run.job_builder import JobBuilder
 from evalmake.run.scheduler.scheduler import Scheduler
 from evalmake.run.secrets import Secrets
 from evalmake.servers.spec import GATEWAYS
-from evalmake.terminal.progress import sentence
+from evalmake.terminal.progress import describe_event
 from evalmake.testing import FakeExecutor
 from evalmake.workspace import Workspace
 from tests.support.workspaces import SCORE, TRIED, Bench
@@ -84,7 +84,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
 
         def emit(event: Event) -> None:
             if isinstance(event, ExecutorUnreachable):
-                said.append(sentence(event, False))
+                said.append(describe_event(event, False))
 
         with workspace.store() as store:
             plan = workspace.make_plan(workspace.graph(()), store)

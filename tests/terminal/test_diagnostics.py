@@ -7,7 +7,7 @@ import json
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity, make_diagnostic
 from evalmake.language.parser import parse
 from evalmake.language.source import Source, Span
-from evalmake.terminal.diagnostics import render, short, to_json
+from evalmake.terminal.diagnostics import render, render_short, to_json
 
 MATRIX = "Evalfiles/matrix.evalfile"
 
@@ -216,5 +216,5 @@ def test_json_shape() -> None:
 def test_short() -> None:
     """One line for an editor; without a place, only what is said."""
     text = "no model is named `llama-8b` [unknown-name]"
-    assert short(name_error()) == f"Evalfiles/matrix.evalfile:79:19: error: {text}"
-    assert short(make_diagnostic("x", "m")) == "error: m [x]"
+    assert render_short(name_error()) == f"Evalfiles/matrix.evalfile:79:19: error: {text}"
+    assert render_short(make_diagnostic("x", "m")) == "error: m [x]"

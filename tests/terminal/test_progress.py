@@ -30,7 +30,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_slow_start_in_lines(clock: list[float]) -> None:
     """A line every quarter of a minute has the last of the server's log, for as long as it starts."""
     out = io.StringIO()
-    view = progress.progress(False, False, out)
+    view = progress.open_view(False, False, out)
     view(ServerStateChanged("llama", "starting"))
     for second in range(40):
         clock[0] = float(second)
@@ -48,7 +48,7 @@ def test_slow_start_in_lines(clock: list[float]) -> None:
 def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     """The table has a row for the server, with how long it has been starting and what it says."""
     out = Terminal()
-    view = progress.progress(False, False, out)
+    view = progress.open_view(False, False, out)
     view(ServerPending("llama", "loading [bold]"))
     clock[0] = 75.0
     view(ServerPending("llama", "loading [bold] 3 of 4"))
@@ -70,7 +70,7 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     [
         (
             ServerStateChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
-            "deployment llama: restarting, as it died while it was used: exit status 1\n        | a\n        | b",
+            "deployment llama: restarting: it died while it was used: exit status 1\n        | a\n        | b",
         ),
         (ServerStateChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
         (ServerStateChanged("llama", "stopped"), "deployment llama: stopped"),
@@ -79,4 +79,4 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
 )
 def test_in_words(event: Event, said: str) -> None:
     """Why a server is started again is told with the last lines of the log that it left."""
-    assert progress.sentence(event, False) == said
+    assert progress.describe_event(event, False) == said

@@ -112,7 +112,7 @@ def test_clean(contained: Contained) -> None:
     ]
     assert lines[-1] == "4 removed"
     assert closed.name not in _firewall()
-    assert contained.run("clean").out == "nothing was left\n"
+    assert contained.run("clean").out == "nothing to clean\n"
     contained.clean()
 
 

@@ -90,7 +90,7 @@ def test_left_and_collected(waiting: Waiting) -> None:
     assert waiting.began() == ["1", "2", "3"]
     end(log)
     assert bench.run("logs", "tried/2").out.startswith("began 2\nwent on\n-- attempt 1, succeeded ")
-    assert bench.run("status").out == "no job is out\n"
+    assert bench.run("status").out == "no unfinished jobs\n"
     nothing_left(waiting.service)
     bench.clean()
 

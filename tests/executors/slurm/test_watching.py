@@ -103,7 +103,7 @@ def test_left_and_collected(waiting: Waiting) -> None:
     assert waiting.began() == ["1", "2", "3"]
     assert bench.sbatches() == 1
     assert bench.run("logs", "tried/2").out.startswith("began 2\nwent on\n-- attempt 1, succeeded ")
-    assert bench.run("status").out == "no job is out\n"
+    assert bench.run("status").out == "no unfinished jobs\n"
     bench.clean()
 
 
@@ -116,7 +116,7 @@ def test_cancel(waiting: Waiting) -> None:
     assert (said.status, said.out) == (0, "cancelled tried/2 on cluster\n")
     assert len(bench.jobs()) == 2
     assert [name for name, _, _ in waiting.states()] == ["tried/1", "tried/3"]
-    assert bench.run("cancel", "tried/2").out == "none of these is out\n"
+    assert bench.run("cancel", "tried/2").out == "no jobs to cancel\n"
     said = bench.run("cancel")
     assert said.out == "cancelled tried/1 on cluster\ncancelled tried/3 on cluster\n"
     assert bench.jobs() == []

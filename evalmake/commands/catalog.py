@@ -1,4 +1,4 @@
-"""`evalmake catalog`: which public benchmarks there are, and what each of them says; needs no Evalfile."""
+"""`evalmake catalog`: the public benchmarks, and the declaration of one; needs no Evalfile."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from evalmake.commands.completion import complete_benchmarks
+from evalmake.commands.declaration import declare, json_option
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.project.catalog import (
     REQUIRES,
@@ -21,9 +23,18 @@ from evalmake.project.catalog import (
 )
 
 
-def catalog_command(
+@declare("catalog")
+@click.argument("words", nargs=-1, metavar="[PATTERN | show NAME]", shell_complete=complete_benchmarks)
+@click.option("--harness", help="Only benchmarks of this harness.")
+@click.option("--endpoint", help="Only benchmarks for endpoints of this kind: chat, completions, embedding, vlm.")
+@click.option(
+    "--requires",
+    multiple=True,
+    help="Only benchmarks that need this: judge, user, key, token, code, logprobs, tokenizer, tools.",
+)
+@json_option
+def command(
     file: Path | None,
-    directory: Path | None,
     words: Sequence[str],
     harness: str | None,
     endpoint: str | None,
@@ -34,58 +45,63 @@ def catalog_command(
     if words[:1] == ("show",):
         if len(words) != 2:
             raise click.UsageError("`catalog show` takes the name of one benchmark")
-        entry = _named(words[1])
-        click.echo(json.dumps(_object(entry)) if as_json else _shown(entry), nl=as_json)
+        entry = _find_entry(words[1])
+        click.echo(json.dumps(_to_object(entry)) if as_json else _render_entry(entry), nl=as_json)
         return 0
     if len(words) > 1:
         raise click.UsageError("`catalog` takes one pattern, or `show NAME`")
-    endpoints = sorted({entry.endpoint for entry in read_entries().values()})
-    _among("harness", harness, harness_names(), closest_harness)
-    _among("endpoint", endpoint, endpoints)
+    found = _filter_entries(words[0] if words else "", harness, endpoint, requires)
+    if not found:
+        raise _no_match(words[0] if words else "*", bool(harness or endpoint or requires))
+    click.echo("\n".join(json.dumps(_to_object(entry)) for entry in found) if as_json else _render_table(found))
+    return 0
+
+
+def _filter_entries(pattern: str, harness: str | None, endpoint: str | None, requires: Sequence[str]) -> list[Entry]:
+    """The benchmarks like `pattern` that the flags leave; EvalmakeError for a flag with an unknown word."""
+    _check_choice("harness", harness, harness_names(), closest_harness)
+    _check_choice("endpoint", endpoint, sorted({entry.endpoint for entry in read_entries().values()}))
     for word in requires:
-        _among("requires", word, list(REQUIRES))
-    found = [
+        _check_choice("requires", word, list(REQUIRES))
+    return [
         entry
         for entry in read_entries().values()
-        if _matches(entry, words[0] if words else "")
+        if _matches(entry, pattern)
         and harness in (None, entry.harness)
         and endpoint in (None, entry.endpoint)
         and set(requires) <= set(entry.requires)
     ]
-    if not found:
-        raise _nothing(words[0] if words else "*", bool(harness or endpoint or requires))
-    click.echo("\n".join(json.dumps(_object(e)) for e in found) if as_json else _table(found))
-    return 0
 
 
-def _among(
+def _check_choice(
     flag: str,
     word: str | None,
     choices: Sequence[str],
-    likely: Callable[[str], str | None] | None = None,
+    suggest: Callable[[str], str | None] | None = None,
 ) -> None:
-    """A flag's word must be one that there is."""
+    """EvalmakeError if the word of a flag is not one of `choices`."""
     if word is None or word in choices:
         return
-    meant = likely(word) if likely else closest_name(word, choices)
+    suggestion = suggest(word) if suggest else closest_name(word, choices)
     raise make_error(
         "unknown-word",
         f"`--{flag}` cannot be `{word}`",
         notes=[f"it is one of {', '.join(choices)}"],
-        help=[f"did you mean `{meant}`?"] if meant else [],
+        help=[f"did you mean `{suggestion}`?"] if suggestion else [],
     )
 
 
 def _matches(entry: Entry, pattern: str) -> bool:
-    """Whether a name is like a pattern with `*`, or holds the text that is none."""
+    """Whether a name matches a pattern with `*`, or contains a plain text."""
     pattern = spell_name(pattern)
     return fnmatchcase(entry.name, pattern) if set(pattern) & set("*?[") else pattern in entry.name
 
 
-def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
+def _no_match(pattern: str, filtered: bool) -> EvalmakeError:
+    """The error for a search without a result: which flag excludes all, or what name was meant."""
     alike = [name for name in read_entries() if _matches(read_entries()[name], pattern)] if filtered else []
     if alike:
-        like, word = ("", "") if pattern == "*" else (f" like `{pattern}`", f" {pattern}")
+        like, word = ("", "") if pattern == "*" else (f" matching `{pattern}`", f" {pattern}")
         return make_error(
             "unknown-name",
             f"no benchmark of the catalog{like} is what the flags ask for",
@@ -95,20 +111,21 @@ def _nothing(pattern: str, filtered: bool) -> EvalmakeError:
     meant = closest_name(spell_name(pattern), read_entries()) or closest_name(spell_name(pattern), tails)
     return make_error(
         "unknown-name",
-        f"no benchmark of the catalog is like `{pattern}`",
+        f"no benchmark of the catalog matches `{pattern}`",
         help=[f"did you mean `{meant}`?" if meant else "`evalmake catalog` shows all of them"],
     )
 
 
-def _named(name: str) -> Entry:
+def _find_entry(name: str) -> Entry:
+    """The benchmark of this name; EvalmakeError with a suggestion if there is none."""
     found = read_entries().get(spell_name(name))
     if found is None:
-        raise make_error("unknown-name", f"the catalog has no benchmark `{name}`", help=[_likely(name)])
+        raise make_error("unknown-name", f"the catalog has no benchmark `{name}`", help=[_suggest(name)])
     return found
 
 
-def _likely(name: str) -> str:
-    """What was meant by a name that is none: one of that ending, all that hold it, or the closest."""
+def _suggest(name: str) -> str:
+    """Help for an unknown name: benchmarks with that ending, those that contain it, or the closest."""
     ending = [each for each in read_entries() if each.partition(".")[2] == spell_name(name)]
     holding = [each for each in read_entries() if spell_name(name) in each]
     meant = ending or [each for each in [closest_name(spell_name(name), read_entries())] if each]
@@ -119,11 +136,11 @@ def _likely(name: str) -> str:
     return "`evalmake catalog` shows all of them"
 
 
-def _object(entry: Entry) -> dict[str, object]:
+def _to_object(entry: Entry) -> dict[str, object]:
     return {**entry._asdict(), "include": entry.include}
 
 
-def _table(found: Sequence[Entry]) -> str:
+def _render_table(found: Sequence[Entry]) -> str:
     rows = [(e.name, e.endpoint, ", ".join(e.requires), e.about) for e in found]
     widths = [max(len(row[at]) for row in rows) for at in range(3)]
     return "\n".join(
@@ -132,7 +149,7 @@ def _table(found: Sequence[Entry]) -> str:
     )
 
 
-def _shown(entry: Entry) -> str:
+def _render_entry(entry: Entry) -> str:
     """A benchmark as an Evalfile that can be pasted."""
     from evalmake.language.formatter import format_source
     from evalmake.language.source import Source
@@ -140,6 +157,6 @@ def _shown(entry: Entry) -> str:
     lines = [entry.about, f"requires {entry.needs}" if entry.needs else "", entry.hint]
     lines += [f"{word}: {REQUIRES[word]}" for word in entry.requires]
     lines += [f"it is declared by: {entry.include}"]
-    said = [f"# {line}" for line in lines if line]
-    said += format_declaration(f"benchmark {entry.name}", entry.keys)
-    return format_source(Source(entry.name, "\n".join(said)))
+    lines = [f"# {line}" for line in lines if line]
+    lines += format_declaration(f"benchmark {entry.name}", entry.keys)
+    return format_source(Source(entry.name, "\n".join(lines)))

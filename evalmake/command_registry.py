@@ -1,0 +1,50 @@
+"""The list of commands: reserved names, completion and help all come from it.
+
+It imports nothing, so that `evalmake --help` and the loader can read it at no cost. The command `gc`
+is the object `command` in `evalmake/commands/gc.py`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommandEntry(NamedTuple):
+    """A command: its name as typed, its group in `evalmake --help`, and one line about it."""
+
+    name: str
+    group: str
+    summary: str
+
+
+RUN, LOOK, STORE, WRITE = "Run", "Look", "Maintain", "Write"
+
+REGISTRY = (
+    CommandEntry("build", RUN, "Run what is out of date (the default command)."),
+    CommandEntry("status", RUN, "Show running and queued jobs."),
+    CommandEntry("cancel", RUN, "Cancel the jobs of a detached or killed build."),
+    CommandEntry("accept", RUN, "Keep an old result for a target that has changed."),
+    CommandEntry("list", LOOK, "List targets with their comments."),
+    CommandEntry("show", LOOK, "Show a declaration or an evaluation: each value, and where it is written."),
+    CommandEntry("why", LOOK, "Say why a target is stale, or when it last ran."),
+    CommandEntry("logs", LOOK, "Show the log of an evaluation or of a model server."),
+    CommandEntry("graph", LOOK, "Draw the graph of servers, evaluations and reports."),
+    CommandEntry("catalog", LOOK, "List public benchmarks; `catalog show NAME` prints one. Needs no Evalfile."),
+    CommandEntry("explain", LOOK, "Explain a diagnostic code; without one, list the codes."),
+    CommandEntry("help", LOOK, "Read the manual; without a topic, list the topics."),
+    CommandEntry("pin", STORE, "Write exact versions of images, models, data and packages to the lock file."),
+    CommandEntry("replies", STORE, "Show, export or clear the reply cache."),
+    CommandEntry("verify", STORE, "Check that stored data is undamaged."),
+    CommandEntry("clean", STORE, "Stop jobs that a killed build left running, and delete their files."),
+    CommandEntry("gc", STORE, "Delete stored data that no result refers to."),
+    CommandEntry("init", WRITE, "Write a first Evalfile."),
+    CommandEntry("fmt", WRITE, "Format Evalfiles; `fmt -` formats standard input."),
+)
+
+COMMAND_NAMES = tuple(sorted(entry.name for entry in REGISTRY))
+"""Names that no target may have: on the command line they mean the command."""
+
+
+def find_command(name: str) -> CommandEntry:
+    """The entry of a command; KeyError if there is none."""
+    return {entry.name: entry for entry in REGISTRY}[name]

@@ -1,0 +1,35 @@
+"""`evalmake build`, the default command: plan, run, and print what came of it.
+
+Only the flags are here, as `evalmake --help` prints them and may load nothing but click.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from evalmake.commands.declaration import PATH, declare, words_argument
+
+
+@declare("build")
+@words_argument
+@click.option("-n", "--dry-run", is_flag=True, help="Show what would run, and why; run nothing.")
+@click.option("-o", "--output", type=PATH, help="With -n: write the plan to this file.")
+@click.option("--plan", type=PATH, help="Run exactly this saved plan; fail if anything has changed since.")
+@click.option("--locked", is_flag=True, help="Fail if anything is used that the lock file does not pin.")
+@click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Run at most this many evaluations at a time.")
+@click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
+@click.option("-B", "--always-make", "always", is_flag=True, help="Run every target again, as one more attempt.")
+@click.option("--detach", is_flag=True, help="Submit jobs and return; a later `evalmake` collects the results.")
+@click.option("-q", "--question", is_flag=True, help="Print nothing; exit with status 1 if anything is out of date.")
+@click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
+@click.option("-v", "--verbose", is_flag=True, help="Print more; with nothing to do, print the scores again.")
+@click.option("--json", "as_json", is_flag=True, help="Print errors and results as JSON.")
+@click.option("--short", is_flag=True, help="Print errors in one line each, for editors.")
+@click.pass_context
+def command(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
+    """Run what is out of date; the exit status."""
+    from evalmake.commands.build_run import run_build
+
+    return run_build(words, flags, ctx.obj)

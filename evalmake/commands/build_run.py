@@ -1,0 +1,126 @@
+"""The body of `evalmake build`: a request from words and flags, the build, and its output."""
+
+from __future__ import annotations
+
+import gc
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from evalmake import fastpath
+from evalmake.commands.evalfile import locate_evalfile
+from evalmake.commands.null_build import remember_null_build
+from evalmake.project.command_words import Words
+from evalmake.session import BuildOutcome, build
+from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
+from evalmake.terminal.outcome import collect_problems, render_nothing_to_do, render_outcome, to_json
+from evalmake.terminal.plan import render_plan, render_requirements
+from evalmake.terminal.progress import open_view
+from evalmake.workspace import Request
+
+
+def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
+    """Plan and run; the exit status."""
+    start = time.time_ns()
+    request = _make_request(words, flags, argv)
+    verbose = flags["verbose"]
+    quiet = flags["silent"] or request.question
+    view = open_view(quiet, verbose)
+    try:
+        outcome = build(request, view, _plan_printer(request, quiet, verbose))
+    finally:
+        view.close()
+    if request.dry_run or request.question:
+        return outcome.status
+    problems = collect_problems(outcome)
+    if problems:
+        print_diagnostics(problems, argv)
+    if request.json:
+        click.echo(json.dumps(to_json(outcome), ensure_ascii=False))
+    elif not quiet:
+        click.echo(render_outcome(outcome, verbose), nl=False)
+    if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not verbose:
+        remember_null_build(outcome, argv, "" if quiet else render_nothing_to_do(outcome), start)
+    return outcome.status
+
+
+def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> Request:
+    return Request(
+        locate_evalfile(flags["file"]),
+        Words.of(words),
+        flags["dry_run"] or bool(flags["output"]),
+        flags["output"],
+        flags["plan"],
+        flags["jobs"],
+        flags["keep_going"],
+        flags["always"],
+        flags["question"],
+        json=flags["as_json"],
+        locked=flags["locked"],
+        detach=flags["detach"],
+        argv=tuple(argv),
+    )
+
+
+def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[BuildOutcome], None]:
+    """What a build calls once its plan is made, before anything runs."""
+
+    def print_plan(outcome: BuildOutcome) -> None:
+        if request.dry_run and not request.question:
+            _print_dry_run(outcome, request.json, verbose)
+        elif not outcome.plan.is_empty:
+            fastpath.forget(str(outcome.workspace.root))
+            # The plan lives until the end, so the collector need not look at it again.
+            gc.freeze()
+            gc.enable()
+            if verbose:
+                click.echo(render_plan(outcome.plan), err=True)
+            if not quiet:
+                _print_unmet_requirements(outcome)
+
+    return print_plan
+
+
+def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
+    """The plan, with what it needs; under -v also what executors would be asked to create."""
+    from evalmake import __version__
+    from evalmake.planner import plan as planner
+    from evalmake.preflight.requirements import unmet, unset
+
+    workspace, plan = outcome.workspace, outcome.plan
+    if as_json:
+        evalfile = str(workspace.project.path)
+        click.echo(json.dumps(planner.to_json(plan, evalfile, __version__)))
+        return
+    unpinned = [each.written for each in workspace.unpinned(plan.graph)]
+    requirements = render_requirements(
+        unpinned, unset(workspace.project, plan.stale), unmet(workspace.project, plan.stale)
+    )
+    click.echo(render_plan(plan, outcome.estimate, requirements, terminal_columns()))
+    if verbose:
+        _print_previews(outcome)
+
+
+def _print_previews(outcome: BuildOutcome) -> None:
+    """What executors would be asked to create, where they can tell."""
+    from evalmake.run.job_builder import JobBuilder
+    from evalmake.run.job_previews import previews
+
+    workspace, plan = outcome.workspace, outcome.plan
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
+    with workspace.store() as store:
+        heads = {node.name: store.history(node.action.digest) for node in plan.stale}
+    nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
+    for name, request in previews(job_builder, workspace.executors(), plan.graph, nodes):
+        click.echo(f"\n{name}\n{json.dumps(request, indent=2)}")
+
+
+def _print_unmet_requirements(outcome: BuildOutcome) -> None:
+    """What the catalog says that benchmarks need and this project lacks: they would probably fail."""
+    from evalmake.preflight.requirements import unmet
+
+    for line in render_requirements((), (), unmet(outcome.workspace.project, outcome.plan.stale)):
+        click.echo(line, err=True)

@@ -1,0 +1,71 @@
+"""`evalmake cancel`: end jobs of a killed or detached build; their targets are stale again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from evalmake.commands.declaration import declare, words_argument
+from evalmake.commands.evalfile import exclusive, open_executors, open_workspace
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.executor import Executor
+from evalmake.project.command_words import Words
+from evalmake.store.journal import Journal, JournalEntry
+from evalmake.terminal.job_status import natural_order
+from evalmake.workspace import Workspace
+
+
+@declare("cancel")
+@words_argument
+def command(file: Path | None, words: Sequence[str]) -> int:
+    """Cancel the jobs of these targets, or all jobs."""
+    return cancel_jobs(open_workspace(file), words)
+
+
+def cancel_jobs(workspace: Workspace, words: Sequence[str]) -> int:
+    """Cancel jobs; EvalmakeError names the executors that do not answer, whose jobs stay in the journal."""
+    from evalmake.run.concurrency import run_concurrently
+
+    names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
+    journal = Journal(workspace.root / "journal")
+    with open_executors(workspace) as executors, exclusive(workspace.root):
+        entries = [
+            entry
+            for entry in sorted(journal.entries(), key=lambda entry: natural_order(entry.name))
+            if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
+        ]
+        errors = run_concurrently(lambda entry: _cancel(workspace, executors, journal, entry), entries)
+    _report(workspace, entries, errors)
+    if not entries:
+        click.echo("no jobs to cancel")
+    return 0
+
+
+def _cancel(workspace: Workspace, executors: Mapping[str, Executor], journal: Journal, entry: JournalEntry) -> str:
+    """End one job and forget it; why it cannot be done, empty if it was."""
+    folder = workspace.root / "work" / entry.id
+    try:
+        executors[entry.executor].cancel(entry.id)
+        executors[entry.executor].fetch(entry.id, folder)
+    except OSError as error:
+        return str(error)
+    shutil.rmtree(folder, ignore_errors=True)
+    journal.remove(entry.id)
+    return ""
+
+
+def _report(workspace: Workspace, entries: Sequence[JournalEntry], errors: Sequence[str]) -> None:
+    """Print what was cancelled, and raise one error for each executor that failed."""
+    problems = Diagnostics()
+    messages: dict[str, str] = {}
+    for entry, error in zip(entries, errors, strict=True):
+        if error:
+            messages[entry.executor] = error
+        else:
+            click.echo(f"cancelled {entry.name} on {entry.executor}")
+    for name, error in messages.items():
+        problems.error("executor-failed", error, workspace.project.executors[name].span)
+    problems.check()

@@ -1,0 +1,59 @@
+"""How a command is declared: its help from the registry, the options that every command has, shared arguments."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evalmake.command_registry import find_command
+from evalmake.commands.completion import complete_targets
+
+PATH = click.Path(path_type=Path)
+
+
+def declare(name: str) -> Callable[[Callable[..., int]], click.Command]:
+    """A decorator that makes a function the command `name`, with -f and -C."""
+
+    def decorate(function: Callable[..., int]) -> click.Command:
+        summary = find_command(name).summary
+        with_options = file_option(directory_option(function))
+        return click.command(name, help=summary, short_help=summary)(with_options)
+
+    return decorate
+
+
+def _change_directory(ctx: click.Context, param: click.Parameter, folder: Path | None) -> None:
+    """Work in another folder, as `make -C` does; before any other option is read."""
+    if folder is None:
+        return
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise DirectoryError(f"cannot work in {folder}: {error.strerror}") from None
+
+
+class DirectoryError(click.ClickException):
+    """A folder given to -C that cannot be entered."""
+
+    def format_value(self, file: Any = None) -> None:
+        """Print it as other errors are printed."""
+        click.echo(f"error: {self.message}", err=True)
+
+
+file_option = click.option("-f", "--file", type=PATH, help="Read this Evalfile (default: the nearest `Evalfile`).")
+directory_option = click.option(
+    "-C",
+    "--directory",
+    type=PATH,
+    is_eager=True,
+    expose_value=False,
+    callback=_change_directory,
+    help="Work in this folder.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+target_argument = click.argument("target", shell_complete=complete_targets)
+words_argument = click.argument("words", nargs=-1, metavar="[TARGET | NAME=VALUE]...", shell_complete=complete_targets)

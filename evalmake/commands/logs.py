@@ -1,0 +1,132 @@
+"""`evalmake logs`: the log of an evaluation (running, or its last attempt) or of a model server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from evalmake.commands.completion import complete_logs
+from evalmake.commands.declaration import declare
+from evalmake.commands.evalfile import open_executors, open_workspace
+from evalmake.planner.graph import Node
+from evalmake.plugin_api.executor import Executor
+from evalmake.project.command_words import Words
+from evalmake.store.journal import Journal
+from evalmake.store.store import Store
+from evalmake.workspace import Workspace
+
+_POLL = 0.2  # seconds between two looks at a log that grows
+
+
+@declare("logs")
+@click.argument("target", shell_complete=complete_logs)
+@click.option("-F", "--follow", is_flag=True, help="Follow the log while the job runs.")
+def command(file: Path | None, target: str, follow: bool) -> int:
+    """Print the log of the job that runs now, else of the server, else of the last attempt."""
+    workspace = open_workspace(file)
+    with open_executors(workspace) as executors:
+        path, _ = _find_running_log(workspace, executors, target)
+        if path is not None:
+            _print_running_log(workspace, executors, target, path, follow)
+            return 0
+    servers = _find_servers(workspace, target)
+    if servers:
+        _print_server_logs(workspace, servers)
+        return 0
+    graph = workspace.graph(Words.of([target], "logs").targets)
+    with workspace.store() as store:
+        for node in graph.nodes.values():
+            _print_stored_log(store, node, with_title=len(graph.nodes) > 1)
+    return 0
+
+
+def _find_servers(workspace: Workspace, target: str) -> list[str]:
+    """The servers that `target` names: all of a deployment, or one replica."""
+    from evalmake.servers.spec import replicas
+
+    for name, deployment in workspace.project.deployments.items():
+        executor = workspace.project.executors[deployment.block.executor]
+        capabilities = workspace.plugins.get("executors", executor.plugin).capabilities
+        servers = list(replicas(deployment, capabilities))
+        if target in (name, *servers):
+            return servers if target == name else [target]
+    return []
+
+
+def _print_server_logs(workspace: Workspace, servers: list[str]) -> None:
+    for name in servers:
+        path = workspace.root / "logs" / f"{name}.log"
+        if len(servers) > 1:
+            click.echo(f"==> {name}")
+        if path.exists():
+            click.echo(path.read_text(errors="replace"), nl=False)
+        else:
+            click.echo(f"{name} has no log")
+
+
+def _find_running_log(workspace: Workspace, executors: Mapping[str, Executor], target: str) -> tuple[Path | None, bool]:
+    """The log file of the target's job, and whether more may come. Some executors fetch the log when polled."""
+    for entry in Journal(workspace.root / "journal").entries():
+        path = Path(entry.workdir) / "log"
+        if entry.name == target and (executor := executors.get(entry.executor)) is not None:
+            ended = executor.poll(entry.id).is_over
+            return (path if path.exists() else None), not ended
+    return None, False
+
+
+def _print_running_log(
+    workspace: Workspace, executors: Mapping[str, Executor], target: str, path: Path, follow: bool
+) -> None:
+    """Print what the file holds and, with `follow`, what comes until the job has ended."""
+    redact = _redactor(workspace)
+    stream, running = path.open("rb"), True
+    try:
+        while running:
+            running = follow and _find_running_log(workspace, executors, target) == (path, True)
+            for line in stream:
+                click.echo(redact(line), nl=False)
+            with contextlib.suppress(OSError):
+                # A remote executor replaces the file by a longer one: go on at the same place of the new one.
+                if not os.path.samestat(path.stat(), os.fstat(stream.fileno())):
+                    position = stream.tell()
+                    stream.close()
+                    stream = path.open("rb")
+                    stream.seek(position)
+            if running:
+                time.sleep(_POLL)
+    finally:
+        stream.close()
+
+
+def _redactor(workspace: Workspace) -> Callable[[bytes], bytes]:
+    """What takes the values of the project's secrets out of a line."""
+    from evalmake.run.secrets import Secrets
+    from evalmake.terminal.declarations import secret_names
+
+    secrets = Secrets()
+    secrets.resolve({name: name for name in secret_names(workspace.project) if not secrets.missing_names([name])})
+    return secrets.redact
+
+
+def _print_stored_log(store: Store, node: Node, with_title: bool) -> None:
+    """Print the log of the last attempt, of this identity or else of an earlier one."""
+    from evalmake.terminal.staleness import find_last_success
+
+    attempts = list(store.attempts(node.action.digest))
+    attempt = attempts[-1] if attempts else None
+    if attempt is None and (head := find_last_success(store, node.name)):
+        attempt = store.attempt(head.action, head.attempts)
+    if with_title:
+        click.echo(f"==> {node.name}")
+    if attempt is None:
+        click.echo(f"{node.name} has not run")
+        return
+    data = store.blob(attempt.log) if attempt.log else b""
+    click.echo((data or b"").decode(errors="replace"), nl=False)
+    moment = attempt.finished[:19].replace("T", " ")
+    click.echo(f"-- attempt {attempt.attempt}, {attempt.status} {moment} {attempt.detail}".rstrip())

@@ -1,0 +1,51 @@
+"""What a build that had nothing to do rested on, given to the fast path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from evalmake import fastpath
+from evalmake.session import BuildOutcome
+from evalmake.store.journal import Journal
+from evalmake.terminal.diagnostics import render
+from evalmake.terminal.outcome import collect_problems
+from evalmake.workspace import Workspace
+
+
+def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str, start: int) -> None:
+    """Let the fast path repeat this output until something that it rested on changes."""
+    workspace = outcome.workspace
+    if any(True for _ in Journal(workspace.root / "journal").entries()):
+        return  # jobs are out: the next build collects them
+    if any(model.block.max_age for model in workspace.project.models.values()):
+        return  # a result may grow too old without any change
+    variables = dict(workspace.project.external.variables_read)
+    files = _project_files(workspace)
+    installed = [*workspace.project.benchmarks.values(), *workspace.project.deployments.values()]
+    listings, more_variables = workspace.environments().watched_inputs(installed)
+    files |= listings
+    variables |= more_variables
+    with workspace.store() as store:
+        files |= store.large_files(node.action.digest for node in outcome.plan.graph.nodes.values())
+    database = str(workspace.store_folder / "cache.db")
+    problems = collect_problems(outcome)
+    stderr = [render(problems, colour=colour) + "\n" if problems else "" for colour in (False, True)]
+    verdict = fastpath.Verdict(outcome.status, stdout, *stderr)
+    fastpath.remember(argv, verdict, files, database, variables, start)
+
+
+def _project_files(workspace: Workspace) -> set[str]:
+    """Every file, absent file and folder that loading and planning looked at."""
+    project = workspace.project
+    files = {str(path) for path in project.external.hashes.seen}
+    files |= {str(file.path) for file in project.files.files}
+    files |= project.files.absent | {str(workspace.report_path(report)) for report in project.reports.values()}
+    for root, pattern in project.external.globs | project.files.globs:
+        recursive = "/" in pattern or "**" in pattern
+        below = Path(root).rglob("*") if recursive else ()
+        files |= {str(path) for path in below if path.is_dir() and not path.is_relative_to(workspace.root)}
+        files.add(root)
+    files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
+    files.add(str(project.path.with_suffix(".lock").absolute()))
+    return files

@@ -1,0 +1,28 @@
+"""`evalmake verify`: check every record and blob of the store, and the reply cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from evalmake.commands.declaration import declare
+from evalmake.commands.evalfile import exclusive, open_workspace
+
+
+@declare("verify")
+def command(file: Path | None) -> int:
+    """Hash everything again; status 2 when something does not match."""
+    from evalmake.gateway.reply_cache import maintenance
+    from evalmake.store.garbage_collection import verify_store
+
+    workspace = open_workspace(file)
+    with exclusive(workspace.store_folder), workspace.store() as store:
+        count, problems = verify_store(store)
+        store.mark_changed()
+    if damage := maintenance.check_integrity(workspace.replies_folder):
+        problems.append(f"the reply cache, which evaluations do without: {damage}")
+    for problem in problems:
+        click.echo(problem)
+    click.echo(f"{count} entries verified, " + (f"{len(problems)} do not match" if problems else "all match"))
+    return 2 if problems else 0

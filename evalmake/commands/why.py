@@ -1,0 +1,31 @@
+"""`evalmake why`: every reason why a target is stale, or when its result was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from evalmake.commands.declaration import declare, words_argument
+from evalmake.commands.evalfile import locate_evalfile
+
+
+@declare("why")
+@words_argument
+def command(file: Path | None, words: Sequence[str]) -> int:
+    """Print each target's reasons, with the value before and after."""
+    from evalmake.project.command_words import Words
+    from evalmake.terminal import staleness
+    from evalmake.workspace import Workspace
+
+    parsed = Words.of(words, "why")
+    workspace = Workspace.open(locate_evalfile(file), parsed.overrides)
+    graph = workspace.graph(parsed.targets)
+    with workspace.store() as store:
+        plan = workspace.make_plan(graph, store)
+        texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]
+    for name, decision in plan.reports.items():
+        texts.append(staleness.render_report_decision(decision, str(graph.reports[name].declared.block.path)))
+    click.echo("\n".join(texts))
+    return 0

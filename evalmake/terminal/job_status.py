@@ -1,0 +1,83 @@
+"""What `evalmake status` prints: jobs as a table and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evalmake.store.journal import JournalEntry
+from evalmake.terminal.tables import align_columns
+
+KINDS = {"evaluate": "evaluation", "serve": "server"}
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job in the journal, and what its executor says of it."""
+
+    entry: JournalEntry
+    phase: str
+    detail: str
+    progress: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may still change by itself."""
+        return self.phase in ("queued", "running", "unreachable")
+
+
+def natural_order(name: str) -> list[tuple[bool, int, str]]:
+    """A sort key under which `e/9` comes before `e/10`."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+def to_json(jobs: Sequence[JobStatus]) -> str:
+    """A list of objects."""
+    return json.dumps(
+        [
+            {
+                "name": job.entry.name,
+                "kind": KINDS[job.entry.kind],
+                "executor": job.entry.executor,
+                "job": job.entry.id,
+                "state": job.phase,
+                "detail": job.detail,
+                "progress": job.progress,
+                "since": job.entry.started,
+            }
+            for job in jobs
+        ]
+    )
+
+
+def to_table(jobs: Sequence[JobStatus]) -> str:
+    """A line for each job, and what to do about those that have ended."""
+    if not jobs:
+        return "no unfinished jobs"
+    now = time.time()
+    lines = align_columns(
+        [
+            (
+                job.entry.name,
+                job.entry.executor,
+                job.phase,
+                job.progress,
+                _render_age(now - job.entry.started),
+                job.detail,
+            )
+            for job in jobs
+        ]
+    )
+    if any(job.phase == "ended" and job.entry.kind == "evaluate" for job in jobs):
+        lines.append("`evalmake` collects the results of jobs that have ended")
+    return "\n".join(lines)
+
+
+def _render_age(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f}s"
+    return f"{seconds / 60:.0f}m" if seconds < 7200 else f"{seconds / 3600:.1f}h"

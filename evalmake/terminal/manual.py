@@ -1,0 +1,68 @@
+"""The manual: pages in `evalmake/manual`, found by topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from evalmake.language.diagnostic import closest_name, make_error
+
+_FIRST = ("tutorial", "language", "keys", "targets", "troubleshooting")
+"""Topics in the order in which a newcomer needs them; the others follow by name."""
+
+
+def list_topics() -> list[str]:
+    """Every topic: `tutorial`, `contributing/architecture`, ..."""
+    topics = dict(_walk(files("evalmake.manual"), ""))
+    first = [topic for topic in _FIRST if topic in topics]
+    rest = sorted(topic for topic in topics if topic not in first)
+    return [*first, *sorted(rest, key=lambda topic: "/" in topic)]
+
+
+def find_page(topic: str) -> str:
+    """The Markdown of a topic; EvalmakeError with the closest topic if there is none."""
+    pages = dict(_walk(files("evalmake.manual"), ""))
+    name = topic.strip().removesuffix(".md").strip("/").replace(" ", "-").lower()
+    if name not in pages:
+        short = {page.rpartition("/")[2]: page for page in pages}
+        if name in short:
+            return pages[short[name]].read_text(encoding="utf-8")
+        suggestion = closest_name(name, pages) or short.get(closest_name(name, short) or "")
+        help = f"did you mean `{suggestion}`?" if suggestion else "`evalmake help` lists the topics"
+        raise make_error("unknown-name", f"the manual has no topic `{topic}`", help=[help])
+    return pages[name].read_text(encoding="utf-8")
+
+
+def render_topics() -> str:
+    """A line for each topic: its name and the title of its page."""
+    pages = dict(_walk(files("evalmake.manual"), ""))
+    topics = list_topics()
+    width = max(map(len, topics), default=0)
+    lines = [f"  {topic:<{width}}  {_title(pages[topic])}" for topic in topics]
+    return "\n".join(
+        [
+            "Topics of the manual:",
+            "",
+            *lines,
+            "",
+            "evalmake help TOPIC      show a page",
+            "evalmake explain CODE    explain the code that an error ends with",
+            "evalmake --help          commands and flags",
+        ]
+    )
+
+
+def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+    """The pages below a folder by topic."""
+    for item in folder.iterdir():
+        if item.is_dir():
+            yield from _walk(item, f"{prefix}{item.name}/")
+        elif item.name.endswith(".md"):
+            yield f"{prefix}{item.name[:-3]}", item
+
+
+def _title(page: Traversable) -> str:
+    """The first line of a page, without the `#`."""
+    with page.open(encoding="utf-8") as stream:
+        return stream.readline().lstrip("#").strip()

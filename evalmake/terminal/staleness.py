@@ -1,0 +1,103 @@
+"""What `evalmake why` prints: the reasons why a target is stale, or when its result was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evalmake.planner.digest import describe_text
+from evalmake.planner.plan import ReportDecision
+from evalmake.planner.staleness import ActionHistory, Decision, Reason
+from evalmake.project.matrix import Evaluation
+from evalmake.project.project import Project
+from evalmake.store.store import Store
+from evalmake.terminal.plan import render_reasons
+from evalmake.terminal.tables import align_columns
+from evalmake.workspace import Workspace
+
+
+def render_decision(workspace: Workspace, decision: Decision, store: Store) -> str:
+    """Every reason of one target, with the value before and after, and where it is written now."""
+    if not decision.stale:
+        head = decision.head
+        assert head is not None
+        accepted = f", accepted because {head.accepted}" if head.accepted else ""
+        return f"{decision.name} is up to date: attempt {head.success} of {_moment(head.finished)}{accepted}"
+    changes = [reason for reason in decision.reasons if reason.kind == "changed"]
+    if not changes:
+        return f"{decision.name} is stale: {render_reasons(decision.reasons)}"
+    last = find_last_success(store, decision.name)
+    since = f" from attempt {last.attempts} of {_moment(last.finished)}" if last else ""
+    title = f"{decision.name} is stale: {len(changes)} difference{'s' * (len(changes) != 1)}{since}"
+    cell = _find_cell(workspace, decision.name)
+    lines = align_columns(
+        [
+            (
+                f"  {reason.subject}",
+                f" {describe_text(reason.before)} -> {describe_text(reason.now)}",
+                f" {_find_place(workspace.project, cell, reason)}",
+            )
+            for reason in changes
+        ]
+    )
+    return "\n".join([title, *lines, _render_unchanged(decision, changes)])
+
+
+def render_report_decision(decision: ReportDecision, path: str) -> str:
+    """Why a report will be written, or that it is up to date."""
+    if not decision.must_write:
+        return f"{decision.name} is up to date: {path}"
+    causes = [f"{decision.stale} of its {decision.total} results will change"] if decision.stale else []
+    causes += [render_reasons(decision.reasons)] if decision.reasons else []
+    return f"{decision.name} is stale: {', '.join(causes)}"
+
+
+def _render_unchanged(decision: Decision, changes: Sequence[Reason]) -> str:
+    """How many values of each part of the identity are as before."""
+    changed = {reason.subject for reason in changes}
+    counts = []
+    for name, part in decision.action.parts:
+        same = [path for path, _ in part.pairs if path and (f"{name}.{path}" if name else path) not in changed]
+        label = name or "the cell itself"
+        if same:
+            counts.append(f"{label} ({len(same)} values)" if len(same) > 1 else label)
+    return "unchanged: " + ", ".join(counts)
+
+
+def _find_place(project: Project, cell: Evaluation | None, reason: Reason) -> str:
+    """Where the value that a reason is about is written now; empty where it cannot be found."""
+    if cell is None:
+        return ""
+    part, _, rest = reason.subject.partition(".")
+    fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(part, cell.variant.fields)
+    path = rest if part in ("model", "benchmark") else reason.subject
+    if part == "model" and path.startswith("deployment."):
+        path = path.removeprefix("deployment.")
+        fields = project.deployments[cell.model.block.deployment].fields
+    steps = tuple(path.replace("[", ".").split("."))
+    for source in (fields, cell.benchmark.fields):
+        for length in range(len(steps), 0, -1):
+            if steps[:length] in source.spans:
+                return source.spans[steps[:length]].value.location
+    axis = next((axis for axis in cell.variant.eval.axes if axis.key == steps[0]), None)
+    return axis.span.location if axis else ""
+
+
+def find_last_success(store: Store, name: str) -> ActionHistory | None:
+    """The head of the action that the target `name` last succeeded with."""
+    found: ActionHistory | None = None
+    for action, head in store.histories().items():
+        if head.success is None:
+            continue
+        record = store.attempt(action, head.success)
+        if record and record.name == name and (found is None or head.finished > found.finished):
+            found = head
+    return found
+
+
+def _find_cell(workspace: Workspace, name: str) -> Evaluation | None:
+    group = workspace.cells.get(name.partition("/")[0], [])
+    return next((cell for cell in group if cell.name == name), None)
+
+
+def _moment(text: str) -> str:
+    return text[:16].replace("T", " ")
