@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 
 
 class FakeExecutor:

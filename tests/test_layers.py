@@ -45,6 +45,7 @@ ADDRESSES = {
     "keyring": ("run.secrets",),
     "pydantic": (
         "project.schema",
+        "project.key_types",
         "project.declarations",
         "project.loader",
         "project.validation",
@@ -57,7 +58,10 @@ ADDRESSES = {
         "exporters",
         "gateway",
     ),
-    "pydantic_core": ("project.schema",),
+    "pydantic_core": (
+        "project.schema",
+        "project.key_types",
+    ),
     "rich": ("terminal",),
     "yaml": ("harnesses.nemo.results", "executors.lepton.login"),
 }

@@ -20,8 +20,9 @@ from evalmake.language.parser import parse, parse_override
 from evalmake.language.source import Source, Span
 from evalmake.language.values import NAME, Digest, Duration, Files, SecretRef, Size, Symbol, format_value
 from evalmake.project.includes import is_glob
+from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Block
+from evalmake.project.schema import KINDS, PLUGIN_KINDS
 from evalmake.project.validation import value_errors
 
 CALL = "evaluate(...)"

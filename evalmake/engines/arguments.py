@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict
 
 from evalmake.language.values import Digest, Duration, Files, Size, describe_type
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 
 
 def _plain(value: object) -> object:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 
 
 class CommandEngine:

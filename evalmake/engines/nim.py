@@ -12,7 +12,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Mount
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Count
+from evalmake.project.key_types import Block, Count
 
 _START = ("/opt/nvidia/nvidia_entrypoint.sh", "/opt/nim/start_server.sh")
 _CACHE = "/opt/nim/.cache"

@@ -10,7 +10,7 @@ from evalmake.engines.weights import check_weights, weights_of
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Count
+from evalmake.project.key_types import Block, Count
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
 _SPLIT = (

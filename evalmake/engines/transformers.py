@@ -10,7 +10,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Natural, Texts
+from evalmake.project.key_types import Block, Natural, Texts
 
 
 class TransformersEngine:

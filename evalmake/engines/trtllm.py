@@ -10,7 +10,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Count, Real, Texts
+from evalmake.project.key_types import Block, Count, Real, Texts
 
 # It starts its workers by MPI, which otherwise refuses root, whom containers run as.
 _ROOT = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}

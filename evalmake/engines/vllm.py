@@ -10,7 +10,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Count, Natural, Real, Texts
+from evalmake.project.key_types import Block, Count, Natural, Real, Texts
 
 _SPREAD = (
     '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --master-addr "$EVALMAKE_HEAD"'

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from evalmake.project.schema import Count
+from evalmake.project.key_types import Count
 
 _QUERY = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
 

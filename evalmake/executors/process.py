@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from evalmake.executors.gpu_devices import Gpus, devices
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 
 _KEPT = (
     "PATH",

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from evalmake.language.values import Symbol
-from evalmake.project.schema import Texts
+from evalmake.project.key_types import Texts
 
 _MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
 

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
 VERSION = 1

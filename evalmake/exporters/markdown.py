@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.coverage import coverage_bounds
 from evalmake.scoring.intervals import is_binary

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, NoReturn
 
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 from evalmake.scoring.result_set import ResultSet
 
 

@@ -30,8 +30,8 @@ from evalmake.harnesses.scores_file import from_map, read_scores
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
+from evalmake.project.key_types import Block, Real
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import Block, Real
 
 _HERE = "the command runs in a folder of its own; name what it needs in `files`: it lies in ./data/"
 _HINTS = {126: f" (cannot be executed: {_HERE})", 127: f" (not found: {_HERE})"}

@@ -10,9 +10,9 @@ from evalmake.language.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
 from evalmake.project.declarations import Declaration
+from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
-from evalmake.project.schema import find_reference_keys
 
 if TYPE_CHECKING:
     import networkx

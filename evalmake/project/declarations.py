@@ -14,8 +14,9 @@ from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditi
 from evalmake.project.fields import Fields
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
+from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Block
+from evalmake.project.schema import KINDS, PLUGIN_KINDS
 from evalmake.project.validation import report_unknown_key, validate
 
 _REQUEST = (

@@ -13,8 +13,8 @@ from evalmake.language.values import Symbol
 from evalmake.project import catalog
 from evalmake.project.declarations import Declaration, EvalDeclaration
 from evalmake.project.inheritance import ParsedDeclaration
+from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
-from evalmake.project.schema import find_reference_keys
 
 
 def check_references(

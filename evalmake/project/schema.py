@@ -1,287 +1,340 @@
-"""The kinds of an Evalfile and their keys; pydantic turns what was written into typed blocks."""
+"""The kinds of an Evalfile and their keys, with what `evalmake help` says of each."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field
 
-from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, Symbol, Template
+from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, Template
+from evalmake.project.key_types import (
+    Arguments,
+    Block,
+    CacheSize,
+    Confidence,
+    Count,
+    Endpoint,
+    Environment,
+    ExecutorName,
+    ModelName,
+    Natural,
+    Parameters,
+    Rate,
+    Real,
+    Reference,
+    Statuses,
+    Texts,
+    Word,
+    Words,
+    key,
+    to_tuple,
+    to_word,
+)
 
-
-class Block(BaseModel):
-    """Base of every kind and of every plugin's `Settings`: frozen, strict, no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
-
-
-class Reference:
-    """Marks a field as the name of a declaration of `kind`."""
-
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
-
-
-def _word(value: object) -> object:
-    if isinstance(value, Symbol):
-        return value.text
-    if isinstance(value, str):
-        raise PydanticCustomError("quoted_word", "a name is written without quotes")
-    raise PydanticCustomError("word_type", "a name")
-
-
-def _real(value: object) -> object:
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _room(value: object) -> object:
-    if isinstance(value, Size) and value.bytes < 2**20:
-        raise PydanticCustomError("bad_room", "it is at least 1MiB; `none` keeps no replies")
-    return value
-
-
-def _items(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _argument(value: object) -> object:
-    """What an engine may be given: anything but a secret or a bare word, however deep."""
-    if isinstance(value, SecretRef):
-        raise PydanticCustomError("secret_value", "no secret")
-    if isinstance(value, Symbol):
-        raise PydanticCustomError("bare_word", "no bare word")
-    for item in _inside(value):
-        _argument(item)
-    return value
-
-
-def _parameter(value: object) -> object:
-    """What a request may hold: what JSON has."""
-    if isinstance(value, Duration | Size | Digest | Files):
-        raise PydanticCustomError("not_json", "no JSON")
-    for item in _inside(value):
-        _parameter(item)
-    return _argument(value)
-
-
-def _inside(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, tuple | list) else ()
-
-
-def _rate(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"[1-9]\d*/(s|m|h|d)", value):
-        raise PydanticCustomError("bad_rate", 'a rate is a count and a unit: "60/m"')
-    return value
-
-
-def _statuses(value: object) -> object:
-    """What `client_errors` may be: a list is of those statuses that do not end an evaluation."""
-    listed = tuple(value) if isinstance(value, list | tuple) else None
-    if listed is not None and all(type(one) is int and 400 <= one <= 499 for one in listed):
-        return listed
-    if value is None or isinstance(value, bool):
-        return value
-    raise PydanticCustomError("bad_statuses", "`true`, `false`, or a list of statuses from 400 to 499")
-
-
-def _url(value: object) -> object:
-    if isinstance(value, str) and not _is_url(value):
-        raise PydanticCustomError("bad_url", "an endpoint is a URL: https://HOST/v1")
-    if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
-        raise PydanticCustomError("secret_url", "a URL holds no user or password: use `api_key`")
-    return value
-
-
-def _is_url(text: str) -> bool:
-    """Whether a text is an http address with a host and a port that can be."""
-    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
-        return False
-    try:
-        parts = urlsplit(text)
-        host = (parts.hostname or "").encode("idna")
-        return bool(host) and (parts.port is None or parts.port > 0)
-    except ValueError:  # of a port, or of a name
-        return False
-
-
-def _share(value: object) -> object:
-    value = _real(value)
-    if isinstance(value, float) and not 0 < value < 1:
-        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, as 95%")
-    return value
-
-
-Word = Annotated[str, BeforeValidator(_word)]
-Words = Annotated[tuple[Word, ...], BeforeValidator(_items)]
-Real = Annotated[float, BeforeValidator(_real)]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+Api = Literal["chat", "completions", "embeddings", "vlm"]
 SystemMode = Literal["replace", "prepend", "append"]
-Confidence = Annotated[float, BeforeValidator(_share)]
-ModelName = Annotated[Word, Reference("model")]
-ExecutorName = Annotated[Word, Reference("executor")]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
-Scalar = bool | int | float | str | None
-Parameters = dict[str, Annotated[Any, BeforeValidator(_parameter)]]
-Arguments = dict[str, Annotated[Any, BeforeValidator(_argument)]]
-Environment = dict[str, str | SecretRef | int | float | bool]
+Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(to_word)]
+
+_NO_IMAGE = "no container"
+_ENVIRONMENT = "map of texts, numbers and secrets"
+_HEADERS = "map of texts and secrets"
+_COORDINATES = "one of model, benchmark, eval, metric, seed, limit"
 
 
 class Resources(Block):
-    """What one job asks for."""
+    """What one job asks of its executor."""
 
-    cpus: Annotated[float, BeforeValidator(_real)] | None = None
-    memory: Size | None = None
-    gpus: int | None = Field(default=None, ge=0)
-    disk: Size | None = None
+    cpus: Real | None = key(None, "How many processors the job gets.", "4", unset="the executor decides")
+    memory: Size | None = key(None, "How much memory the job gets.", "16GiB", unset="the executor decides")
+    gpus: Natural | None = key(None, "How many GPUs the job has to itself.", "1", unset="none")
+    disk: Size | None = key(None, "How much disk the job gets.", "100GiB", unset="the executor decides")
 
 
 class Adapter(Block):
-    """What the gateway does to requests and replies; what follows `cache` is no identity.
+    """What the gateway does to requests and replies; an eval's adapter wins over a benchmark's, that over a model's."""
 
-    `timeout` is how long the model may be silent; `log` how many pairs of request and reply are
-    kept; `client_errors` whether a 4xx reply ends the evaluation, or the statuses that do not.
-    """
+    system: str | None = key(
+        None, "The system message that every conversation gets.", '"Answer briefly."', identity=True
+    )
+    system_mode: Annotated[SystemMode | None, BeforeValidator(to_word)] = key(
+        None,
+        "Whether `system` replaces the conversation's own system message, or goes before or after it.",
+        "prepend",
+        identity=True,
+        unset="replace",
+        validate_default=False,
+    )
+    params: Parameters | None = key(None, "Request parameters that the gateway adds.", "{ top_k = 20 }", identity=True)
+    drop: Texts | None = key(
+        None, "Request parameters that the gateway removes, at any depth.", '["logit_bias"]', identity=True
+    )
+    rename: dict[str, str] | None = key(
+        None,
+        "Request parameters that the gateway renames: old name to new name.",
+        '{ max_tokens = "max_completion_tokens" }',
+        identity=True,
+    )
+    headers: dict[str, str] | None = key(
+        None, "HTTP headers that the gateway adds.", '{ "X-Team" = "evals" }', identity=True
+    )
+    drop_headers: Texts | None = key(None, "HTTP headers that the gateway removes.", '["User-Agent"]', identity=True)
+    strip_reasoning: bool | Annotated[Texts, Field(min_length=2, max_length=2)] | None = key(
+        None,
+        "Removes the model's reasoning from replies before they are scored; the record keeps it.",
+        "true",
+        identity=True,
+        type="`true`, `false`, or a list of the opening and the closing tag",
+        unset="false",
+    )
+    reseed: bool | None = key(
+        None,
+        "Gives repeated requests seeds of their own, where the harness sends the same seed with each.",
+        "true",
+        identity=True,
+        unset="false",
+    )
+    plugins: dict[str, Parameters] | None = key(
+        None,
+        "Interceptors of other packages, each with its settings.",
+        '{ redact = { words = ["secret"] } }',
+        identity=True,
+    )
+    cache: bool | None = key(None, "Whether replies come from the reply cache.", "false", unset="true")
+    cache_truncated: bool | None = key(
+        None, "Whether the cache keeps replies that a token limit cut off.", "true", unset="false"
+    )
+    client_errors: Statuses = key(
+        None,
+        "Which 4xx replies end the evaluation; 408 and 429 never do. A list names those that do not.",
+        "[404, 422]",
+        type="`true`, `false`, or a list of statuses from 400 to 499",
+        unset="false",
+    )
+    log: Natural | None = key(
+        None, "How many pairs of request and reply the record keeps.", "20", unset="none are kept"
+    )
+    retry: Natural | None = key(None, "How often the gateway tries a request again.", "2", unset="5")
+    timeout: Duration | None = key(None, "How long the model may be silent in one request.", "5m", unset="10m")
+    progress_url: Endpoint | None = key(
+        None, "The address to which the gateway posts progress.", '"https://acme.com/progress"'
+    )
 
-    system: str | None = None
-    system_mode: Annotated[SystemMode | None, BeforeValidator(_word)] = Field(default=None, validate_default=False)
-    params: Parameters | None = None
-    drop: Texts | None = None
-    rename: dict[str, str] | None = None
-    headers: dict[str, str] | None = None
-    drop_headers: Texts | None = None
-    strip_reasoning: bool | Annotated[Texts, Field(min_length=2, max_length=2)] | None = None
-    reseed: bool | None = None
-    plugins: dict[str, Parameters] | None = None
-    cache: bool | None = None
-    cache_truncated: bool | None = None
-    client_errors: Annotated[Any, BeforeValidator(_statuses)] = None
-    log: Natural | None = None
-    retry: Natural | None = None
-    timeout: Duration | None = None
-    progress_url: Annotated[str, BeforeValidator(_url)] | None = None
+
+class Settings(Block):
+    """Rules for the whole Evalfile: `settings { ... }`, in the root file only."""
+
+    requires: str | None = key(None, "The oldest evalmake that reads this Evalfile.", '">= 0.1"', unset="any")
+    store: str | None = key(
+        None, "The folder of results, relative to the Evalfile.", '"/mnt/team/store"', unset=".evalmake/store"
+    )
+    cells: Count = key(10_000, "How many cells the matrices may have in all.", "20_000")
+    pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(to_tuple)] = key(
+        (), "Inputs that must be pinned, in the file or in the lock.", "[images, weights]"
+    )
+    overrides: tuple[str, ...] | None = key(
+        None,
+        "The variables that the command line may override.",
+        "[LIMIT]",
+        type="list of variables",
+        unset="all variables",
+    )
+    confidence: Confidence | None = key(
+        None, "The confidence of intervals and gates, for evals that name none.", "99%", type="percent", unset="95%"
+    )
+    replies: CacheSize | None = key(
+        Size(20 * 2**30, "20GiB"), "How large the reply cache may grow; `none` caches nothing.", "5GiB"
+    )
+    seeds: Texts = key((), "Folders with reply caches that are read and never written.", '["../shared"]')
+
+
+class Executor(Block):
+    """Where evaluations and model servers run."""
+
+    backend: Word = key(..., "The plugin that runs the jobs.", "docker", type="name of an installed executor")
+    slots: Count | None = key(None, "How many jobs of one build run at the same time.", "8", unset="no limit")
+    env: Environment = key(
+        {}, "Environment variables of every job.", '{ HF_TOKEN = secret("HF_TOKEN") }', type=_ENVIRONMENT
+    )
+
+
+class Deployment(Block):
+    """A model server that evalmake starts, shares among evaluations, and stops."""
+
+    engine: Word = key(
+        ..., "The plugin that starts the server.", "vllm", identity=True, type="name of an installed engine"
+    )
+    image: str | None = key(
+        None, "The container image of the server.", '"vllm/vllm-openai:v0.11.0"', identity=True, unset=_NO_IMAGE
+    )
+    weights: str | Files | None = key(
+        None,
+        "The model's weights: files, a path, or an address that the engine can fetch.",
+        '"hf://Qwen/Qwen2.5-7B-Instruct@a09a354"',
+        identity=True,
+    )
+    digest: Digest | None = key(
+        None, "The digest of weights that are not files here.", f"sha256:{'9b' * 32}", identity=True
+    )
+    args: Arguments = key(
+        {}, "The server's own command-line arguments.", "{ max-model-len = 8192 }", identity=True, type="map"
+    )
+    env: Environment = key(
+        {},
+        "Environment variables of the server; secrets in it are not part of the identity.",
+        '{ VLLM_LOGGING_LEVEL = "DEBUG" }',
+        identity=True,
+        type=_ENVIRONMENT,
+    )
+    run: str | None = key(
+        None, "The shell command that starts the server, for `engine = command`.", "'python3 serve.py'", identity=True
+    )
+    port: int | None = key(None, "The port that the server listens on.", "8000", unset="a free port")
+    health: str | None = key(
+        None, "The path that answers 200 once the server is ready.", '"/health"', unset="the engine's own"
+    )
+    executor: ExecutorName = key("local", "Where the server runs.", "gpu")
+    resources: Resources = key(Resources(), "What the server needs.", "{ gpus = 1 }")
+    ready: Duration = key(Duration(300.0, "5m"), "How long the server may take until it is ready.", "20m")
+    replicas: Count = key(1, "How many servers share the requests.", "2")
+
+
+class Model(Block):
+    """What is evaluated: an endpoint, or a deployment of your own."""
+
+    api: Annotated[Api, BeforeValidator(to_word)] = key(
+        "chat", "The kind of API that the model answers.", "completions", identity=True
+    )
+    name: str | None = key(
+        None,
+        "The model's id in requests.",
+        '"nvidia/nvidia-nemotron-nano-9b-v2"',
+        identity=True,
+        unset="the name of its deployment",
+    )
+    endpoint: Endpoint | None = key(
+        None, "The base URL of the API; a model has this or `deployment`.", '"http://127.0.0.1:8000/v1"', identity=True
+    )
+    deployment: Annotated[Word, Reference("deployment")] | None = key(
+        None, "The deployment that serves the model; a model has this or `endpoint`.", "llama", identity=True
+    )
+    revision: str | None = key(
+        None,
+        "The version of a hosted model; when you change it, everything runs again.",
+        '"2025-11-03"',
+        identity=True,
+    )
+    adapter: Adapter = key(
+        Adapter(), "What the gateway does to this model's requests.", "{ strip_reasoning = true }", identity=True
+    )
+    api_key: SecretRef | None = key(
+        None, "The key of the endpoint; only the gateway sees it.", 'secret("NGC_API_KEY")', unset="no key"
+    )
+    headers: dict[str, str | SecretRef] = key(
+        {},
+        "HTTP headers of every request; secrets in it are not part of the identity.",
+        '{ "X-Route" = "blue" }',
+        identity=True,
+        type=_HEADERS,
+    )
+    concurrency: Count | None = key(
+        None, "How many requests the model gets at the same time.", "16", unset="the harness decides"
+    )
+    rate: Rate | None = key(
+        None, "How many requests the model gets per second, minute, hour or day.", '"60/m"', unset="no limit"
+    )
+    max_age: Duration | None = key(
+        None, "How old a result may be before it is stale, for hosted models that change.", "30d", unset="any age"
+    )
+
+
+class Benchmark(Block):
+    """What a model is measured by; the harness adds keys of its own."""
+
+    harness: Word = key(
+        ..., "The plugin that runs the benchmark.", "lm-eval", identity=True, type="name of an installed harness"
+    )
+    image: str | None = key(
+        None, "The container image that has the harness.", '"acme/evals:1"', identity=True, unset=_NO_IMAGE
+    )
+    packages: Texts | None = key(
+        None, "The Python packages that evalmake installs for it.", '["lm-eval[api]==0.4.13"]', identity=True
+    )
+    task: str | None = key(None, "The harness's own name of the task.", '"gsm8k"', identity=True)
+    fewshot: Natural | None = key(
+        None, "How many worked examples each prompt holds.", "5", identity=True, unset="the task decides"
+    )
+    dataset: str | Files | None = key(
+        None, "The data that the task reads.", '"hf://TIGER-Lab/MMLU-Pro@3373e0b"', identity=True
+    )
+    digest: Digest | None = key(
+        None, "The digest of a dataset that is not a file here.", f"sha256:{'0d' * 32}", identity=True
+    )
+    files: Files | None = key(
+        None, "Your own data or programs; their contents are the identity.", 'glob("data/*.jsonl")', identity=True
+    )
+    params: Parameters = key(
+        {}, "Request parameters; an eval's `params` win.", "{ temperature = 0.0 }", identity=True, type="map"
+    )
+    adapter: Adapter = key(
+        Adapter(), "What the gateway does to this benchmark's requests.", '{ drop = ["stop"] }', identity=True
+    )
+    metric: str | None = key(
+        None, "The metric that reports show first.", '"exact_match"', unset="the harness's first metric"
+    )
+
+
+class Eval(Block):
+    """Models times benchmarks: one evaluation for each cell of the matrix."""
+
+    model: ModelName = key(..., "The model to evaluate; `model in [a, b]` makes an axis.", "nemotron", identity=True)
+    benchmark: Annotated[Word, Reference("benchmark")] = key(
+        ..., "The benchmark to run; `benchmark in [a, b]` makes an axis.", "gsm8k", identity=True
+    )
+    seed: Natural = key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
+    limit: Count | None = key(None, "How many items are asked.", "100", identity=True, unset="all items")
+    params: Parameters = key(
+        {}, "Request parameters of every request.", "{ temperature = 0.7 }", identity=True, type="map"
+    )
+    adapter: Adapter = key(
+        Adapter(), "What the gateway does to this eval's requests.", "{ strip_reasoning = true }", identity=True
+    )
+    executor: ExecutorName = key("local", "Where the evaluations run.", "cluster")
+    resources: Resources = key(Resources(), "What each evaluation needs.", "{ cpus = 2 }")
+    timeout: Duration = key(Duration(3600.0, "1h"), "How long one attempt may take.", "2h")
+    retries: Natural = key(0, "How often a failed evaluation is tried again.", "2")
+    confidence: Confidence | None = key(
+        None,
+        "With this, a gate holds only if the whole interval is on the right side of its bound.",
+        "95%",
+        type="percent",
+        unset="that of `settings`",
+    )
+
+
+class Report(Block):
+    """A file that shows results; the format adds keys of its own."""
+
+    of: Words = key(..., "The evals, cells or aliases that the report shows.", "[grid]", type="list of targets")
+    format: Word = key("markdown", "The plugin that writes the file.", "json", type="name of an installed exporter")
+    path: str = key(..., "The file to write, relative to the Evalfile.", '"reports/scorecard.md"')
+    rows: Word = key("model", "What each row stands for.", "benchmark", type=_COORDINATES)
+    column: Word = key("benchmark", "What each column stands for.", "model", type=_COORDINATES)
+    compare: Word | None = key(None, "The row that every other row is compared with.", "baseline", type="name of a row")
+    sign: SecretRef | None = key(None, "The key that signs it.", 'secret("AUDIT_SIGNING_KEY")', unset="unsigned")
 
 
 def merge_adapters(*adapters: Adapter) -> dict[str, Any]:
     """Several adapters as one: the last word on a key counts, maps are laid over maps."""
     merged: dict[str, Any] = {}
     for adapter in adapters:
-        for key in adapter.model_fields_set:
-            value = getattr(adapter, key)
+        for name in adapter.model_fields_set:
+            value = getattr(adapter, name)
             if isinstance(value, dict):
-                value = {**merged.get(key, {}), **value}
+                value = {**merged.get(name, {}), **value}
             if value is not None:
-                merged[key] = value
+                merged[name] = value
     return merged
-
-
-Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(_word)]
-
-
-class Settings(Block):
-    """`settings { ... }`: policy of the whole Evalfile."""
-
-    requires: str | None = None
-    store: str | None = None
-    cells: Count = 10_000
-    pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(_items)] = ()
-    overrides: tuple[str, ...] | None = None
-    confidence: Confidence | None = None
-    replies: Annotated[Size | None, BeforeValidator(_room)] = Size(20 * 2**30, "20GiB")
-    seeds: Texts = ()
-
-
-class Executor(Block):
-    """Where evaluations run."""
-
-    backend: Word
-    slots: Count | None = None
-    env: Environment = {}
-
-
-class Deployment(Block):
-    """A model server that evalmake starts, shares and stops."""
-
-    engine: Word
-    image: str | None = None
-    weights: str | Files | None = None
-    digest: Digest | None = None
-    args: Arguments = {}
-    env: Environment = {}
-    run: str | None = None
-    port: int | None = None
-    health: str | None = None
-    executor: ExecutorName = "local"
-    resources: Resources = Resources()
-    ready: Duration = Duration(300.0, "5m")
-    replicas: Count = 1
-
-
-class Model(Block):
-    """What is evaluated: an endpoint, or a deployment of our own."""
-
-    api: Annotated[Literal["chat", "completions", "embeddings", "vlm"], BeforeValidator(_word)] = "chat"
-    name: str | None = None
-    endpoint: Annotated[str, BeforeValidator(_url)] | None = None
-    deployment: Annotated[Word, Reference("deployment")] | None = None
-    revision: str | None = None
-    adapter: Adapter = Adapter()
-    api_key: SecretRef | None = None
-    headers: dict[str, str | SecretRef] = {}
-    concurrency: Count | None = None
-    rate: Annotated[str, BeforeValidator(_rate)] | None = None
-    max_age: Duration | None = None
-
-
-class Benchmark(Block):
-    """What it is measured by; the harness's own keys are in its `Settings`."""
-
-    harness: Word
-    image: str | None = None
-    packages: Texts | None = None
-    task: str | None = None
-    fewshot: Natural | None = None
-    dataset: str | Files | None = None
-    digest: Digest | None = None
-    files: Files | None = None
-    params: Parameters = {}
-    adapter: Adapter = Adapter()
-    metric: str | None = None
-
-
-class Eval(Block):
-    """One cell's fields, after axes and `when`s."""
-
-    model: ModelName
-    benchmark: Annotated[Word, Reference("benchmark")]
-    seed: Natural = 0
-    limit: Count | None = None
-    params: Parameters = {}
-    adapter: Adapter = Adapter()
-    executor: ExecutorName = "local"
-    resources: Resources = Resources()
-    timeout: Duration = Duration(3600.0, "1h")
-    retries: Natural = 0
-    confidence: Confidence | None = None
-
-
-class Report(Block):
-    """How results are told; the exporter's own keys are in its `Settings`."""
-
-    of: Words
-    format: Word = "markdown"
-    path: str
-    rows: Word = "model"
-    column: Word = "benchmark"
-    compare: Word | None = None
-    sign: SecretRef | None = None
 
 
 KINDS: Mapping[str, type[Block]] = {
@@ -302,21 +355,6 @@ PLUGIN_KINDS: Mapping[str, tuple[str, str, str]] = {
 }
 
 AXIS_KEYS = ("model", "benchmark", "seed", "limit")
-
-
-@cache
-def find_reference_keys(block: type[BaseModel]) -> dict[str, str]:
-    """Fields of `block` that name a declaration -> its kind."""
-    found = {}
-    for key, info in block.model_fields.items():
-        for mark in (*info.metadata, *getattr(info.annotation, "__metadata__", ())):
-            if isinstance(mark, Reference):
-                found[key] = mark.kind
-        for part in getattr(info.annotation, "__args__", ()):
-            for mark in getattr(part, "__metadata__", ()):
-                if isinstance(mark, Reference):
-                    found[key] = mark.kind
-    return found
 
 
 def fill_templates(value: Any, axes: dict[str, object]) -> Any:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.schema import Block, Natural, Real
+from evalmake.project.key_types import Block, Natural, Real
 
 Share = Annotated[Real, Field(ge=0, le=1)]
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from evalmake.executors.gpu_devices import Gpus
 from evalmake.executors.setting_types import Bare, Mounts
 from evalmake.language.values import Size
-from evalmake.project.schema import Block
+from evalmake.project.key_types import Block
 
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
 

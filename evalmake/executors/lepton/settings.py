@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from evalmake.executors.lepton.resource_names import RESERVED
 from evalmake.language.values import Duration, SecretRef
-from evalmake.project.schema import Block, Real, Texts
+from evalmake.project.key_types import Block, Real, Texts
 
 _VOLUME = r"(node-local|node-[a-z0-9]+:[^:/]+)"
 _WORK = re.compile(rf"{_VOLUME}:/[^:]*")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from evalmake.executors.setting_types import Bare, Mounts
 from evalmake.language.values import Duration
-from evalmake.project.schema import Block, Texts
+from evalmake.project.key_types import Block, Texts
 
 _OURS = (
     "array",

@@ -25,8 +25,8 @@ from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
 _SENT = (
     "temperature",

@@ -20,8 +20,8 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
+from evalmake.project.key_types import Block, Count, Parameters, Real
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import Block, Count, Parameters, Real
 
 Backend = Literal["huggingface", "tiktoken", "remote", "none"]
 _CONCURRENCY = 8

@@ -12,8 +12,8 @@ from evalmake.harnesses.native import checks
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import Files, Symbol
 from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.project.key_types import Block, ModelName, Real, Texts
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import Block, ModelName, Real, Texts
 
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
 

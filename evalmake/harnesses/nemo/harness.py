@@ -26,8 +26,8 @@ from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.catalog import find_counterparts
 from evalmake.project.declarations import Declaration
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import Block, Count, ModelName, Parameters, Real
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
 _PARAMS = {

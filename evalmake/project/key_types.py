@@ -1,0 +1,171 @@
+"""The types of keys: what plugin authors write in their `Settings`, with their checks and descriptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, Symbol
+
+
+class Block(BaseModel):
+    """Base of every kind and of every plugin's `Settings`: frozen, strict, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
+
+
+def key(
+    default: Any,
+    description: str,
+    example: str,
+    *,
+    identity: bool = False,
+    type: str = "",
+    unset: str = "",
+    **checks: Any,
+) -> Any:
+    """A field with what `evalmake help` says of it; `default` is `...` where a declaration must have the key.
+
+    `example` is a value as an Evalfile writes it. `identity` says that the key is part of an evaluation's
+    identity: a change of it runs the evaluation again. `type` names the values where the annotation does not say
+    it, and `unset` says what holds where the key is left out.
+    """
+    extra: dict[str, Any] = {"identity": identity, "type": type, "unset": unset}
+    return Field(default, description=description, examples=[example], json_schema_extra=extra, **checks)
+
+
+class Reference:
+    """Marks a field as the name of a declaration of `kind`."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+def to_word(value: object) -> object:
+    if isinstance(value, Symbol):
+        return value.text
+    if isinstance(value, str):
+        raise PydanticCustomError("quoted_word", "a name is written without quotes")
+    raise PydanticCustomError("word_type", "a name")
+
+
+def _to_float(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _check_cache_size(value: object) -> object:
+    if isinstance(value, Size) and value.bytes < 2**20:
+        raise PydanticCustomError("bad_room", "it is at least 1MiB; `none` keeps no replies")
+    return value
+
+
+def to_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_argument(value: object) -> object:
+    """What an engine may be given: anything but a secret or a bare word, however deep."""
+    if isinstance(value, SecretRef):
+        raise PydanticCustomError("secret_value", "no secret")
+    if isinstance(value, Symbol):
+        raise PydanticCustomError("bare_word", "no bare word")
+    for item in _items_of(value):
+        _check_argument(item)
+    return value
+
+
+def _check_parameter(value: object) -> object:
+    """What a request may hold: what JSON has."""
+    if isinstance(value, Duration | Size | Digest | Files):
+        raise PydanticCustomError("not_json", "no JSON")
+    for item in _items_of(value):
+        _check_parameter(item)
+    return _check_argument(value)
+
+
+def _items_of(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, tuple | list) else ()
+
+
+def _check_rate(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[1-9]\d*/(s|m|h|d)", value):
+        raise PydanticCustomError("bad_rate", 'a rate is a count and a unit: "60/m"')
+    return value
+
+
+def _check_statuses(value: object) -> object:
+    """What `client_errors` may be: a list is of those statuses that do not end an evaluation."""
+    listed = tuple(value) if isinstance(value, list | tuple) else None
+    if listed is not None and all(type(one) is int and 400 <= one <= 499 for one in listed):
+        return listed
+    if value is None or isinstance(value, bool):
+        return value
+    raise PydanticCustomError("bad_statuses", "`true`, `false`, or a list of statuses from 400 to 499")
+
+
+def _check_url(value: object) -> object:
+    if isinstance(value, str) and not _is_url(value):
+        raise PydanticCustomError("bad_url", "an endpoint is a URL: https://HOST/v1")
+    if isinstance(value, str) and re.match(r"https?://[^/]*@", value):
+        raise PydanticCustomError("secret_url", "a URL holds no user or password: use `api_key`")
+    return value
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is an http address with a host and a port that can be."""
+    if not re.fullmatch(r"https?://[^\s/]+\S*", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        host = (parts.hostname or "").encode("idna")
+        return bool(host) and (parts.port is None or parts.port > 0)
+    except ValueError:  # of a port, or of a name
+        return False
+
+
+def _check_share(value: object) -> object:
+    value = _to_float(value)
+    if isinstance(value, float) and not 0 < value < 1:
+        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, as 95%")
+    return value
+
+
+Word = Annotated[str, BeforeValidator(to_word)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(to_tuple)]
+Real = Annotated[float, BeforeValidator(_to_float)]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Confidence = Annotated[float, BeforeValidator(_check_share)]
+Rate = Annotated[str, BeforeValidator(_check_rate)]
+Endpoint = Annotated[str, BeforeValidator(_check_url)]
+CacheSize = Annotated[Size, BeforeValidator(_check_cache_size)]
+Statuses = Annotated[Any, BeforeValidator(_check_statuses)]
+ModelName = Annotated[Word, Reference("model")]
+ExecutorName = Annotated[Word, Reference("executor")]
+Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]
+Parameters = dict[str, Annotated[Any, BeforeValidator(_check_parameter)]]
+Arguments = dict[str, Annotated[Any, BeforeValidator(_check_argument)]]
+Environment = dict[str, str | SecretRef | int | float | bool]
+
+
+@cache
+def find_reference_keys(block: type[BaseModel]) -> dict[str, str]:
+    """Fields of `block` that name a declaration -> its kind."""
+    found = {}
+    for name, info in block.model_fields.items():
+        for mark in (*info.metadata, *getattr(info.annotation, "__metadata__", ())):
+            if isinstance(mark, Reference):
+                found[name] = mark.kind
+        for part in getattr(info.annotation, "__args__", ()):
+            for mark in getattr(part, "__metadata__", ()):
+                if isinstance(mark, Reference):
+                    found[name] = mark.kind
+    return found
