@@ -42,6 +42,7 @@ ADDRESSES = {
     "uvloop": ("harnesses.native", "engines.mock", "gateway"),
     "orjson": ("harnesses.native", "engines.mock", "gateway"),
     "pyarrow": ("harnesses.native",),
+    "pandas": ("api",),
     "keyring": ("run.secrets",),
     "pydantic": (
         "project.schema",

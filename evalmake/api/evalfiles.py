@@ -11,6 +11,7 @@ from evalmake import session
 from evalmake.api.build import Progress, collect_failures, collect_results, run_build
 from evalmake.api.declarations import Map
 from evalmake.api.errors import rendered_errors
+from evalmake.api.html_table import render_table
 from evalmake.api.results import Results
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.values import format_value
@@ -18,8 +19,10 @@ from evalmake.planner.staleness import Reason
 from evalmake.project.command_words import Words
 from evalmake.terminal import targets as target_list
 from evalmake.terminal.outcome import render_outcome
-from evalmake.terminal.plan import render_plan
+from evalmake.terminal.plan import render_plan, render_reasons
 from evalmake.workspace import Request, Workspace
+
+_MOST_ROWS = 100  # of a plan in a notebook
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -37,6 +40,12 @@ class Project:
         return self.text
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [("eval", name, f"{len(cells)} cells") for name, cells in self.evals.items()]
+        rows += [("report", name, "") for name in self.reports]
+        rows += [("alias", name, "") for name in self.aliases]
+        return render_table(("kind", "name", ""), rows, [str(self.path)])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -58,6 +67,13 @@ class Plan:
         return self.text
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [(name, "run", render_reasons(reasons)) for name, reasons in self.stale.items()]
+        rows += [(name, "write", "") for name in self.reports]
+        notes = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
+        notes.append(f"{len(self.stale)} to run, {len(self.fresh)} up to date, {len(self.reports)} reports to write")
+        return render_table(("target", "", "why"), rows[:_MOST_ROWS], notes)
 
 
 def load(path: str | PathLike[str] = "Evalfile", overrides: Map | None = None) -> Project:

@@ -1,4 +1,4 @@
-"""What an evaluation came to: scores with their intervals, and at request samples and log."""
+"""Results of evaluations: scores with their intervals; samples and log are read when asked for."""
 
 from __future__ import annotations
 
@@ -18,21 +18,26 @@ from evalmake.scoring.result_set import Result as Recorded
 from evalmake.store.store import Store
 from evalmake.terminal.plan import render_duration
 
+_SCORE_COLUMNS = ("metric", "score", "interval", "samples")
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric over the samples; `value` is None where none of them could be scored."""
+    """One metric over the samples; `value` is None if none of them could be scored."""
 
     metric: str
     value: float | None
     stderr: float | None
     interval: tuple[float, float] | None
-    scored: int  # samples; 0 beside a value says that the harness did not count them
+    scored: int  # number of samples; 0 beside a value: the harness did not count them
     unscored: int
 
     def __str__(self) -> str:
         low, high = self.interval or (None, None)
         return f"{self.metric} {SeedAverage(self.value, self.stderr, low, high)}"
+
+    def _repr_html_(self) -> str:
+        return render_table(_SCORE_COLUMNS, [_score_row(self)], [])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,17 +53,17 @@ class Result:
     scores: Mapping[str, Score] = field(hash=False)
     gates: tuple[GateResult, ...] = field(compare=False)
     usage: Mapping[str, float] = field(hash=False)  # tokens, requests, seconds, by kind
-    digest: str  # its identity: of all that could change the numbers
+    digest: str  # its identity: the digest of everything that could change the scores
     attempt: int
     started: str  # ISO 8601, UTC
     seconds: float
-    reused: bool = field(compare=False)  # whether it was on record already
+    reused: bool = field(compare=False)  # whether it is of an earlier build
     evalfile: str = field(compare=False)  # an Evalfile that declares the same
     store: Path = field(compare=False)
 
     @property
     def value(self) -> float:
-        """The headline score; EvalmakeError where no sample could be scored."""
+        """The headline score; EvalmakeError if no sample could be scored."""
         value = self.scores[self.metric].value
         if value is None:
             with rendered_errors():
@@ -67,42 +72,56 @@ class Result:
 
     @property
     def stderr(self) -> float | None:
-        """The headline score's standard error, where it can be told."""
+        """The headline score's standard error; None if it cannot be estimated."""
         return self.scores[self.metric].stderr
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The headline score's confidence interval, where it can be told."""
+        """The headline score's confidence interval; None if it cannot be estimated."""
         return self.scores[self.metric].interval
+
+    def __float__(self) -> float:
+        """The headline score, as `value`."""
+        return self.value
 
     @property
     def passed(self) -> bool:
         """Whether every requirement is met."""
         return all(gate.met for gate in self.gates)
 
-    def samples(self) -> list[dict[str, Any]]:
-        """A row for each sample: id, item, scores, reply, error, ...; empty if the harness leaves none."""
-        data = self._output(SAMPLES)
-        return [json.loads(line) for line in data.split(b"\n") if line.strip()] if data else []
+    def samples(self, flat: bool = False) -> list[dict[str, Any]]:
+        """A row for each sample: id, item, scores, reply, error, ...; empty if the harness records none.
+
+        With `flat`, a row is fit for a table: maps become columns such as `scores.accuracy`, and the
+        columns evaluation, model, benchmark, seed and those of other axes come first.
+        """
+        data = self._read_output(SAMPLES)
+        rows = [json.loads(line) for line in data.split(b"\n") if line.strip()] if data else []
+        return [{**self._columns(), **_flatten(row)} for row in rows] if flat else rows
+
+    def _columns(self) -> dict[str, Any]:
+        """What tells this evaluation from others in a table."""
+        columns = {"evaluation": self.name, "model": self.model, "benchmark": self.benchmark, "seed": self.seed}
+        return {**columns, **{axis: value for axis, value in self.axes.items() if axis not in columns}}
 
     def log(self) -> str:
         """What the harness printed."""
-        return (self._output("log") or b"").decode(errors="replace")
+        return (self._read_output("log") or b"").decode(errors="replace")
 
-    def _output(self, name: str) -> bytes | None:
+    def _read_output(self, name: str) -> bytes | None:
         with rendered_errors(), Store.open(self.store) as store:
             return read_output(store, store.attempt(self.digest, self.attempt), name)
 
     def __str__(self) -> str:
-        parts = [f"{self.name}: {self.scores[self.metric]}", *_circumstances(self)]
-        return "\n".join([", ".join(parts), *(f"{g.address}: {_gate(g)}" for g in self.gates)])
+        parts = [f"{self.name}: {self.scores[self.metric]}", *_describe_run(self)]
+        return "\n".join([", ".join(parts), *(f"{g.address}: {_describe_gate(g)}" for g in self.gates)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [_row(score) for score in self.scores.values()]
-        notes = [", ".join([self.name, *_circumstances(self)]), *map(_gate, self.gates)]
-        return render_table(("metric", "score", "interval", "samples"), rows, notes)
+        rows = [_score_row(score) for score in self.scores.values()]
+        notes = [", ".join([self.name, *_describe_run(self)]), *map(_describe_gate, self.gates)]
+        return render_table(_SCORE_COLUMNS, rows, notes)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -122,11 +141,30 @@ class Results:
     def __getitem__(self, name: str) -> Result:
         return {result.name: result for result in self.results}[name]
 
+    def __contains__(self, item: object) -> bool:
+        """Whether there is a result of this name, or this result."""
+        if isinstance(item, str):
+            return any(result.name == item for result in self.results)
+        return any(result == item for result in self.results)
+
     def __iter__(self) -> Iterator[Result]:
         return iter(self.results)
 
     def __len__(self) -> int:
         return len(self.results)
+
+    def samples(self, flat: bool = False) -> list[dict[str, Any]]:
+        """The samples of all results, as `Result.samples` gives them."""
+        return [row for result in self.results for row in result.samples(flat)]
+
+    def to_frame(self) -> Any:
+        """A pandas DataFrame with a row for each metric of each result; ImportError without pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("`to_frame` needs pandas, which is not installed: pip install pandas") from None
+        rows = [_frame_row(result, score) for result in self.results for score in result.scores.values()]
+        return pandas.DataFrame(rows)
 
     def __str__(self) -> str:
         return self.text.rstrip("\n")
@@ -134,15 +172,15 @@ class Results:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = [(result.name, *_row(result.scores[result.metric])) for result in self.results]
-        notes = [f"{gate.address}: {_gate(gate)}" for gate in self.gates]
-        return render_table(("evaluation", "metric", "score", "interval", "samples"), rows, notes)
+        rows = [(result.name, *_score_row(result.scores[result.metric])) for result in self.results]
+        notes = [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
+        return render_table(("evaluation", *_SCORE_COLUMNS), rows, notes)
 
 
 def convert_result(
     recorded: Recorded, gates: tuple[GateResult, ...], confidence: float, evalfile: str, store: Path
 ) -> Result:
-    """What is on record of one evaluation, with intervals of this confidence."""
+    """A recorded result as a `Result`, with intervals of this confidence."""
     scores = {}
     for score in recorded.scores:
         pooled = average_seeds([score], confidence)
@@ -180,17 +218,44 @@ def read_output(store: Store, attempt: ActionResult | None, name: str) -> bytes 
     return data
 
 
-def _circumstances(result: Result) -> list[str]:
+def _describe_run(result: Result) -> list[str]:
     scored = result.scores[result.metric]
     parts = [f"{scored.scored} samples"] if scored.scored else []
     parts += [f"{scored.unscored} not scored"] if scored.unscored else []
     return [*parts, "reused" if result.reused else f"ran {render_duration(result.seconds)}"]
 
 
-def _gate(gate: GateResult) -> str:
+def _describe_gate(gate: GateResult) -> str:
     return f"{'met' if gate.met else 'NOT met'}: {gate.message}"
 
 
-def _row(score: Score) -> tuple[str, ...]:
+def _score_row(score: Score) -> tuple[str, ...]:
     value, _, interval = str(score).removeprefix(f"{score.metric} ").partition(" ")
     return score.metric, value, interval, str(score.scored or "")
+
+
+def _flatten(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Maps as columns: `{"scores": {"accuracy": 1.0}}` -> `{"scores.accuracy": 1.0}`."""
+    columns: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, Mapping):
+            columns |= {f"{key}.{inner}": each for inner, each in _flatten(value).items()}
+        else:
+            columns[key] = value
+    return columns
+
+
+def _frame_row(result: Result, score: Score) -> dict[str, Any]:
+    low, high = score.interval or (None, None)
+    return {
+        **result._columns(),
+        "metric": score.metric,
+        "headline": score.metric == result.metric,
+        "value": score.value,
+        "stderr": score.stderr,
+        "low": low,
+        "high": high,
+        "scored": score.scored,
+        "unscored": score.unscored,
+        "reused": result.reused,
+    }

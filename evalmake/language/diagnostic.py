@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from re import split
+from typing import Any
 
 from evalmake.language.source import Span
 
@@ -51,6 +52,30 @@ class EvalmakeError(Exception):
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__("; ".join(d.message for d in self.diagnostics))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle with the text as it is now: the default would pass that text to `__init__` as diagnostics."""
+        return _restore_error, (self.diagnostics, self.args)
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows: the caller's frames only, then the text."""
+        from traceback import extract_tb, format_list
+
+        package, notebook = f"{__file__.removesuffix('language/diagnostic.py')}", "/IPython/"
+        frames = [
+            frame
+            for frame in extract_tb(self.__traceback__)
+            if not frame.filename.startswith(package) and notebook not in frame.filename
+        ]
+        lines = "".join(format_list(frames)).splitlines()
+        return ["Traceback (most recent call last):", *lines, f"EvalmakeError: {self}"]
+
+
+def _restore_error(diagnostics: Iterable[Diagnostic], args: tuple[Any, ...]) -> EvalmakeError:
+    """An error as it was pickled."""
+    error = EvalmakeError(diagnostics)
+    error.args = args
+    return error
 
 
 class Diagnostics(list[Diagnostic]):

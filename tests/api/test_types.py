@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 from pathlib import Path
 from textwrap import dedent
 
@@ -103,6 +105,30 @@ def test_the_types_are_of_all_that_is_offered() -> None:
     assert all(getattr(evalmake, name) is not None for name in evalmake.__all__)
     with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
         getattr(evalmake, "evaluat")  # noqa: B009
+
+
+USER = """\
+    import evalmake
+
+    model = evalmake.Model(endpoint="http://127.0.0.1:8000/v1", name="m")
+    result: int = evalmake.evaluate(model, evalmake.Benchmark(harness="native", files="data.jsonl"))
+"""
+
+
+def test_types_are_seen_through_an_editable_install(tmp_path: Path) -> None:
+    """After `pip install -e .` in a fresh environment, `mypy user.py` knows the type of a result."""
+    checkout = tmp_path / "checkout"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "evalmake", checkout / "evalmake", ignore=ignore)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, checkout / name)
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv/bin/python")
+    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "-e", str(checkout)], check=True)
+    (tmp_path / "user.py").write_text(dedent(USER))
+    command = [sys.executable, "-m", "mypy", "--python-executable", python, "user.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert 'user.py:4: error: Incompatible types in assignment (expression has type "Result"' in done.stdout
 
 
 def test_types_are_shipped() -> None:

@@ -175,5 +175,5 @@ def test_what_is_declared_twice_is_written_once(tmp_path: Path) -> None:
 
 def test_a_name_is_what_the_grammar_says() -> None:
     """What is written without quotes is read as a name."""
-    grammar = (Path(evalmake.__file__).parents[1] / "grammar/evalfile.lark").read_text()
+    grammar = (Path(evalmake.__file__).parent / "grammar/evalfile.lark").read_text()
     assert f"\nNAME:     /{NAME.pattern}/\n" in grammar

@@ -122,7 +122,7 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         ),
         (
             ["mgsm", "--endpoint", "vlm"],
-            "error: no benchmark of the catalog like `mgsm` is what the flags ask for [unknown-name]\n"
+            "error: no benchmark of the catalog matching `mgsm` is what the flags ask for [unknown-name]\n"
             "help: `evalmake catalog mgsm` shows the 6 that are not\n",
         ),
         (

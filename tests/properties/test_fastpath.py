@@ -150,8 +150,8 @@ def test_an_unchanged_project_is_answered_at_once() -> None:
         settled(project)
         answer = fastpath.recall([])
         assert answer is not None
-        assert answer[0] == 0
-        assert answer[1].startswith("nothing to do: 2 evaluations")
+        assert answer.status == 0
+        assert answer.stdout.startswith("nothing to do: 2 evaluations")
         assert fastpath.recall(["e"]) is None
         assert fastpath.recall(["-n"]) is None
 
