@@ -13,7 +13,17 @@ import evalmake
 
 PACKAGE = Path(evalmake.__file__).parent
 LAYERS = (
-    ("evalmake", "command_registry", "language", "fastpath", "explanations", "manual", "grammar", "catalog"),
+    (
+        "evalmake",
+        "command_registry",
+        "language",
+        "fastpath",
+        "explanations",
+        "manual",
+        "grammar",
+        "catalog",
+        "http_protocol",
+    ),
     ("pins",),
     ("project",),
     ("scoring",),
@@ -38,8 +48,8 @@ ADDRESSES = {
     "urllib3": ("executors.docker",),
     "httpx": ("executors.lepton", "harnesses", "pins.registry_client", "pins.hub_client"),
     "aiohttp": ("harnesses.native", "engines.mock", "gateway"),
-    "httptools": ("harnesses.native", "engines.mock", "gateway"),
-    "uvloop": ("harnesses.native", "engines.mock", "gateway"),
+    "httptools": ("http_protocol", "gateway"),
+    "uvloop": ("harnesses.native", "http_protocol"),
     "orjson": ("harnesses.native", "engines.mock", "gateway"),
     "pyarrow": ("harnesses.native",),
     "pandas": ("api",),

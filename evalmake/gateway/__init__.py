@@ -1,18 +1,12 @@
 """The gateway: a reverse proxy between any harness and one model; `python -m evalmake.gateway`.
 
-It holds the key, the limits, the reply cache and the evidence, so that harnesses which nobody
-here wrote become incremental, rate-limited and accountable. A request without interceptors passes
-byte for byte, and so does its reply.
+It holds the key, the limits, the reply cache and the record of what was sent. So a harness that nobody here
+wrote becomes incremental, rate-limited and accountable. Without interceptors, a request passes byte for byte,
+and so does its reply.
 
-    gateway.py       which request is whose                beside.py     a command and its own gateways
-    server.py        HTTP/1.1 towards the harness          settings.py   what evalmake tells it
-    exchange.py      one request from its arrival to its end             (start here)
-    interceptors/    what is changed in requests and replies
-    responses.py     the reply cache                    upstream.py   connections to the model
-    limits.py        rate and concurrency                  retrying.py   what is tried again
-    asking.py        a request's way to the model          forwarding.py a request as the model gets it
-    probing.py       what an endpoint cannot do            echo.py       the test of log-probabilities
-    sessions.py      one evaluation: its token, counts     accounting.py what was used, row by row
-    seeds.py         caches that are only read             progress.py   how far it is, told by POST
-    keeping.py       the cache between runs: told of, exported, brought down to its limit
+    proxy/         requests on their way to the model and back: start at proxy/exchange.py
+    interceptors/  changes to requests and replies
+    reply_cache/   replies on disk, and their keys
+    sidecar/       gateways next to a job, and jobs next to a server, on a cluster's nodes
+    settings.py    what evalmake writes for the gateway to read
 """

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateways import KEY, Gateway, Mock, started
+from tests.gateway.gateway_process import KEY, Gateway, Mock, started
 
 
 @pytest.fixture(scope="session")

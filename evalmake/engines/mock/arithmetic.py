@@ -1,7 +1,7 @@
 """The last arithmetic expression of a text, and its value.
 
 Knows numbers, `+ - * /`, brackets, `×`, `÷`, the words of `_OPERATORS` and `sum of A and B`.
-Nothing is evaluated but what the parser below understands.
+The parser below computes the value; `eval` is never used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 
 TAIL = 4000
-"""Only so many last characters of a text are looked at, which bounds the work."""
+"""How many of a text's last characters are searched, which bounds the work."""
 _DEEPEST = 20
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])|\d+(?:\.\d+)?"
@@ -44,31 +44,31 @@ _RUN = re.compile(r"[-(\d][-\d ,.()\t+*/]+")
 _TOKEN = re.compile(rf"{_NUMBER}|-[ \t]|[-+*/()]|[,.]")
 
 
-def last_value(text: str) -> int | float | None:
-    """The value of the last expression with an operator; None without one, or over zero."""
-    for run in reversed(_RUN.findall(_plain(text[-TAIL:].replace("$", "")))):
+def evaluate_last_expression(text: str) -> int | float | None:
+    """The value of the last expression with an operator; None if there is none, or if it divides by zero."""
+    for run in reversed(_RUN.findall(_normalize_operators(text[-TAIL:].replace("$", "")))):
         try:
-            value = _Parser(_TOKEN.findall(run)).last()
+            value = _Parser(_TOKEN.findall(run)).evaluate_last()
             if value is not None:
-                return _tidy(value)
+                return _round_value(value)
         except (ZeroDivisionError, OverflowError):
             return None
     return None
 
 
-def number(text: str) -> int | float | None:
-    """The number that a short text is (`1,024`, `-3`, `$ 7.50`, `7.`), or None."""
+def parse_number(text: str) -> int | float | None:
+    """The number that a short text consists of (`1,024`, `-3`, `$ 7.50`, `7.`), or None."""
     bare = text.strip().strip("$. ").replace(",", "")
-    return _tidy(_literal(bare)) if re.fullmatch(r"-?\d{1,400}(\.\d+)?", bare) else None
+    return _round_value(_parse_literal(bare)) if re.fullmatch(r"-?\d{1,400}(\.\d+)?", bare) else None
 
 
-def written(value: int | float) -> str:
+def format_number(value: int | float) -> str:
     """A value in decimals, never with an exponent."""
     return str(value) if isinstance(value, int) else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
-def _plain(text: str) -> str:
-    """Text with words and other signs for operators written as `+ - * /`."""
+def _normalize_operators(text: str) -> str:
+    """A lower-case text in which operators that are words or other signs are `+ - * /`."""
     text = _OPERATOR.sub(lambda match: match[1] + _OPERATORS[match[2] or match[3]], text.lower())
     text = _OF.sub(_spell_out, text)
     return _SPAN.sub("", text) if "-" in text else text
@@ -78,12 +78,12 @@ def _spell_out(match: re.Match[str]) -> str:
     return f"({_OF_OPERATORS[match[1]].join(re.findall(_NUMBER, match[2]))})"
 
 
-def _literal(text: str) -> int | float:
+def _parse_literal(text: str) -> int | float:
     return float(text) if "." in text else int(text)
 
 
-def _tidy(value: int | float) -> int | float:
-    """Six decimals, and an integer where that is one."""
+def _round_value(value: int | float) -> int | float:
+    """The value with six decimals, as an integer if it is one."""
     if isinstance(value, int):
         return value
     if not math.isfinite(value):
@@ -104,23 +104,23 @@ def _apply(operator: str, left: int | float, right: int | float) -> int | float:
 
 
 class _Parser:
-    """Recursive descent that takes the longest expression at a place and leaves the rest."""
+    """A recursive descent parser: takes the longest expression at a place and leaves the rest."""
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = [*tokens, ""]
-        self.place = 0
+        self.position = 0
         self.operations = 0
 
-    def last(self) -> int | float | None:
+    def evaluate_last(self) -> int | float | None:
         """The value of the last expression that has at least one operator."""
         found = None
         start = 0
         while start < len(self.tokens):
-            self.place, self.operations = start, 0
+            self.position, self.operations = start, 0
             value = self._sum(0)
             if value is not None and self.operations:
                 found = value
-            start = max(start + 1, self.place)
+            start = max(start + 1, self.position)
         return found
 
     def _sum(self, depth: int) -> int | float | None:
@@ -136,34 +136,34 @@ class _Parser:
         operand: Callable[[int], int | float | None],
     ) -> int | float | None:
         left = operand(depth)
-        while left is not None and self.tokens[self.place] in operators:
-            mark = self.place
-            self.place += 1
+        while left is not None and self.tokens[self.position] in operators:
+            start_position = self.position
+            self.position += 1
             right = operand(depth)
             if right is None:
-                self.place = mark
+                self.position = start_position
                 break
-            left = _apply(self.tokens[mark], left, right)
+            left = _apply(self.tokens[start_position], left, right)
             self.operations += 1
         return left
 
     def _operand(self, depth: int) -> int | float | None:
         """A number, a bracket, or either with a minus right before it; None consumes nothing."""
-        mark = self.place
-        token = self.tokens[mark]
-        self.place += 1
+        start_position = self.position
+        token = self.tokens[start_position]
+        self.position += 1
         value: int | float | None = None
         if token[:1].isdigit():
-            return _literal(token.replace(",", ""))
+            return _parse_literal(token.replace(",", ""))
         if depth < _DEEPEST and token == "-":
             value = self._operand(depth + 1)
             value = None if value is None else -value
         elif depth < _DEEPEST and token == "(":
             value = self._sum(depth + 1)
-            if value is not None and self.tokens[self.place] == ")":
-                self.place += 1
+            if value is not None and self.tokens[self.position] == ")":
+                self.position += 1
             else:
                 value = None
         if value is None:
-            self.place = mark
+            self.position = start_position
         return value

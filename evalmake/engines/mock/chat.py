@@ -7,39 +7,47 @@ from collections.abc import Iterator
 from typing import Any
 
 from evalmake.engines.mock.likelihood import MOST_ALTERNATIVES, chat_logprobs
-from evalmake.engines.mock.questions import read_question
-from evalmake.engines.mock.reply_bodies import Events, Said, cut, envelope, events, usage
-from evalmake.engines.mock.request_fields import ApiError, Body, Sampling, integer
-from evalmake.engines.mock.skill import Mind
-from evalmake.engines.mock.tokens import count
+from evalmake.engines.mock.questions import parse_question
+from evalmake.engines.mock.reply_bodies import (
+    Events,
+    GeneratedText,
+    cut_text,
+    reply_envelope,
+    stream_events,
+    token_usage,
+)
+from evalmake.engines.mock.request_fields import ApiError, Body, Sampling, read_integer
+from evalmake.engines.mock.skill import Skill
+from evalmake.engines.mock.tokens import count_tokens
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
-def chat(body: Body, mind: Mind, model: str, serial: int) -> Body | Events:
-    """Answer a conversation: an object, or a list of events if it is to be streamed."""
-    messages = _messages(body)
-    texts = [_text(message.get("content")) for message in messages]
-    most = integer(body, "max_completion_tokens", None, 1, 2**31)
-    sampling = Sampling.read(body, most or integer(body, "max_tokens", None, 1, 2**31))
-    alternatives = _alternatives(body)
-    whole = "\n".join(texts)
-    question = read_question(_asked(messages, texts), whole)
-    key = _key(messages)
-    draw = mind.sampling(key, sampling.seed, sampling.temperature)
-    said = [
-        cut(mind.answer(question, key, sampling.nth(draw, index)).text, sampling) for index in range(sampling.count)
+def complete_chat(body: Body, skill: Skill, model: str, serial: int) -> Body | Events:
+    """Answer a conversation: an object, or a list of events for a stream."""
+    messages = _read_messages(body)
+    texts = [_message_text(message.get("content")) for message in messages]
+    max_tokens = read_integer(body, "max_completion_tokens", None, 1, 2**31)
+    sampling = Sampling.read(body, max_tokens or read_integer(body, "max_tokens", None, 1, 2**31))
+    alternatives = _read_alternatives(body)
+    conversation = "\n".join(texts)
+    question = parse_question(_last_user_text(messages, texts), conversation)
+    key = _conversation_key(messages)
+    sample = skill.take_sample(key, sampling.seed, sampling.temperature)
+    generated = [
+        cut_text(skill.answer_question(question, key, sampling.choice_sample(sample, index)).text, sampling)
+        for index in range(sampling.count)
     ]
-    spent = usage(count(whole), sum(len(one.tokens) for one in said))
+    usage = token_usage(count_tokens(conversation), sum(len(one.tokens) for one in generated))
     if sampling.stream:
-        head = envelope("chat.completion.chunk", "chatcmpl", model, serial)
-        return events(head, _parts(said, alternatives), spent, sampling)
-    head = envelope("chat.completion", "chatcmpl", model, serial)
-    choices = [_choice(index, one, alternatives) for index, one in enumerate(said)]
-    return {**head, "choices": choices, "usage": spent}
+        envelope = reply_envelope("chat.completion.chunk", "chatcmpl", model, serial)
+        return stream_events(envelope, _stream_parts(generated, alternatives), usage, sampling)
+    envelope = reply_envelope("chat.completion", "chatcmpl", model, serial)
+    choices = [_choice(index, one, alternatives) for index, one in enumerate(generated)]
+    return {**envelope, "choices": choices, "usage": usage}
 
 
-def _messages(body: Body) -> list[Body]:
+def _read_messages(body: Body) -> list[Body]:
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise ApiError(400, "messages must be a list with at least one message", "messages")
@@ -49,15 +57,15 @@ def _messages(body: Body) -> list[Body]:
     return messages
 
 
-def _asked(messages: list[Body], texts: list[str]) -> str:
-    """The text of the user's last message, else of the last one."""
+def _last_user_text(messages: list[Body], texts: list[str]) -> str:
+    """The text of the user's last message, or of the last message if the user has none."""
     for message, text in zip(reversed(messages), reversed(texts), strict=True):
         if message["role"] == "user":
             return text
     return texts[-1]
 
 
-def _key(messages: list[Body]) -> str:
+def _conversation_key(messages: list[Body]) -> str:
     """The conversation as one text, the same however its JSON was written."""
     return "\0".join(
         f"{message['role']}\0{content}"
@@ -67,8 +75,8 @@ def _key(messages: list[Body]) -> str:
     )
 
 
-def _text(content: Any) -> str:
-    """A message's text: a string, or the text among its parts (images are not looked at)."""
+def _message_text(content: Any) -> str:
+    """A message's text: a string, or the text among its parts (images are ignored)."""
     if content is None or isinstance(content, str):
         return content or ""
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
@@ -76,31 +84,31 @@ def _text(content: Any) -> str:
     return "\n".join(str(part["text"]) for part in content if "text" in part)
 
 
-def _alternatives(body: Body) -> int | None:
-    """How many alternatives to each token are asked for; None without log-probabilities."""
-    return integer(body, "top_logprobs", 0, 0, MOST_ALTERNATIVES) if body.get("logprobs") else None
+def _read_alternatives(body: Body) -> int | None:
+    """How many alternatives to each token the request asks for; None without log-probabilities."""
+    return read_integer(body, "top_logprobs", 0, 0, MOST_ALTERNATIVES) if body.get("logprobs") else None
 
 
 def _logprobs(tokens: list[str], alternatives: int | None) -> Body | None:
     return None if alternatives is None else chat_logprobs(tokens, alternatives)
 
 
-def _choice(index: int, said: Said, alternatives: int | None) -> Body:
+def _choice(index: int, generated: GeneratedText, alternatives: int | None) -> Body:
     return {
         "index": index,
-        "message": {"role": "assistant", "content": said.text},
-        "logprobs": _logprobs(said.tokens, alternatives),
-        "finish_reason": said.finish,
+        "message": {"role": "assistant", "content": generated.text},
+        "logprobs": _logprobs(generated.tokens, alternatives),
+        "finish_reason": generated.finish,
     }
 
 
-def _parts(said: list[Said], alternatives: int | None) -> Iterator[Body]:
-    for index, one in enumerate(said):
-        yield _part(index, {"role": "assistant", "content": ""}, None, None)
+def _stream_parts(generated: list[GeneratedText], alternatives: int | None) -> Iterator[Body]:
+    for index, one in enumerate(generated):
+        yield _stream_part(index, {"role": "assistant", "content": ""}, None, None)
         for token in one.tokens:
-            yield _part(index, {"content": token}, _logprobs([token], alternatives), None)
-        yield _part(index, {}, None, one.finish)
+            yield _stream_part(index, {"content": token}, _logprobs([token], alternatives), None)
+        yield _stream_part(index, {}, None, one.finish)
 
 
-def _part(index: int, delta: Body, logprobs: Body | None, finish: str | None) -> Body:
+def _stream_part(index: int, delta: Body, logprobs: Body | None, finish: str | None) -> Body:
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}

@@ -9,16 +9,16 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from evalmake.engines.mock.request_fields import ApiError, Body, from_ids, integer
-from evalmake.engines.mock.tokens import pieces
+from evalmake.engines.mock.request_fields import ApiError, Body, decode_ids, read_integer
+from evalmake.engines.mock.tokens import split_tokens
 
 _DEFAULT_DIMENSIONS = 64
 
 
-def embeddings(body: Body, model: str) -> Body:
+def embed(body: Body, model: str) -> Body:
     """One vector for each input, as floats or as base64 of little-endian 32-bit floats."""
-    inputs = _inputs(body.get("input"))
-    dimensions = integer(body, "dimensions", _DEFAULT_DIMENSIONS, 1, 8192) or _DEFAULT_DIMENSIONS
+    inputs = _read_inputs(body.get("input"))
+    dimensions = read_integer(body, "dimensions", _DEFAULT_DIMENSIONS, 1, 8192) or _DEFAULT_DIMENSIONS
     encoding = body.get("encoding_format") or "float"
     if encoding not in ("float", "base64"):
         raise ApiError(400, "encoding_format must be float or base64", "encoding_format")
@@ -28,13 +28,13 @@ def embeddings(body: Body, model: str) -> Body:
         if encoding == "base64":
             vector = base64.b64encode(array("f", vector).tobytes()).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
-    spent = sum(map(len, inputs))
-    counts = {"prompt_tokens": spent, "total_tokens": spent}
+    tokens_in = sum(map(len, inputs))
+    counts = {"prompt_tokens": tokens_in, "total_tokens": tokens_in}
     return {"object": "list", "data": data, "model": model, "usage": counts}
 
 
 def unit_vector(tokens: list[str], dimensions: int) -> list[float]:
-    """A vector of length 1 that is near for texts that share tokens, and never quite the same."""
+    """A vector of length 1: near for texts that share tokens, and never quite the same for different ones."""
     vector = [0.0] * dimensions
     for feature in [*(token.strip().lower() for token in tokens), "\0" + "".join(tokens)]:
         digest = xxh3_64_intdigest(feature.encode("utf-8", "replace"))
@@ -43,11 +43,11 @@ def unit_vector(tokens: list[str], dimensions: int) -> list[float]:
     return [value / norm for value in vector] if norm else [1.0, *vector[1:]]
 
 
-def _inputs(given: Any) -> list[list[str]]:
+def _read_inputs(given: Any) -> list[list[str]]:
     if isinstance(given, str):
-        return [pieces(given)]
+        return [split_tokens(given)]
     if isinstance(given, list) and given:
         if all(isinstance(text, str) for text in given):
-            return [pieces(text) for text in given]
-        return [from_ids(ids) for ids in (given if isinstance(given[0], list) else [given])]
+            return [split_tokens(text) for text in given]
+        return [decode_ids(ids) for ids in (given if isinstance(given[0], list) else [given])]
     raise ApiError(400, "input must be text, token ids, or a list of either", "input")

@@ -21,7 +21,7 @@ class MockEngine:
         """No keys beyond every deployment's."""
 
     class Args(Block):
-        """What `args` may say: a skill, and faults to rehearse."""
+        """A skill, and faults to rehearse."""
 
         skill: Share = 1.0
         seed: Natural = 0
@@ -41,14 +41,14 @@ class MockEngine:
     needs: ClassVar[str] = ""
 
     def serve(self, deployment: Declaration) -> ServerCommand:
-        """The server with the declared settings, on a port that the kernel chooses.
+        """The server's command. The kernel chooses the port, and the server writes it to a file.
 
-        In an image, which must have evalmake, it is told where to listen.
+        In an image, which must have evalmake installed, it gets an address to listen on.
         """
         block = deployment.block
         settings = {key: getattr(value, "seconds", value) for key, value in block.args.items()}
         settings.setdefault("name", deployment.name)
-        place = ("--host", "{host}", "--port", "{port}") if block.image else ("--port", "0")
-        told = ("--port-file", "port", "--settings", json.dumps(settings, sort_keys=True))
-        argv = ("{python}", "-P", "-m", "evalmake.engines.mock", *place, *told)
+        address = ("--host", "{host}", "--port", "{port}") if block.image else ("--port", "0")
+        options = ("--port-file", "port", "--settings", json.dumps(settings, sort_keys=True))
+        argv = ("{python}", "-P", "-m", "evalmake.engines.mock", *address, *options)
         return ServerCommand(argv, port=block.port if block.image else None)

@@ -22,18 +22,18 @@ class Fault(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What befalls a request: a fault or none, the seconds before its answer, and a coin."""
+class FaultDraw:
+    """What a request meets: a fault or none, the seconds before its answer, and a coin for variants of a fault."""
 
     fault: Fault | None
     delay: float
     coin: bool
 
 
-class Faults:
-    """Draws a fate from the request's digest and how often that request was seen.
+class FaultSampler:
+    """Draws from a request's digest and the number of times it came.
 
-    So a request that is sent again draws anew, and the same sequence meets the same faults.
+    A request that is sent again draws anew, and the same sequence of requests meets the same faults.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -46,17 +46,17 @@ class Faults:
             (Fault.MALFORMED, settings.malformed_rate),
             (Fault.RESET, settings.reset_rate),
         )
-        self._seen: Counter[int] = Counter()
+        self._repetitions: Counter[int] = Counter()
 
-    def draw(self, digest: int) -> Fate:
-        """The fate of the next request with this digest."""
-        self._seen[digest] += 1
-        draw = xxh3_64_intdigest(b"%d %d" % (digest, self._seen[digest]), self._seed)
+    def draw(self, digest: int) -> FaultDraw:
+        """What the next request with this digest meets."""
+        self._repetitions[digest] += 1
+        draw = xxh3_64_intdigest(b"%d %d" % (digest, self._repetitions[digest]), self._seed)
         least, most = self._latency
         delay = least + (most - least) * ((draw & 0xFFFF) / 0xFFFF)
-        return Fate(self._fault((draw >> 32) / 2**32), delay, bool(draw & 1 << 20))
+        return FaultDraw(self._pick_fault((draw >> 32) / 2**32), delay, bool(draw & 1 << 20))
 
-    def _fault(self, draw: float) -> Fault | None:
+    def _pick_fault(self, draw: float) -> Fault | None:
         for fault, share in self._shares:
             if draw < share:
                 return fault
@@ -72,8 +72,8 @@ class RateLimit:
         self._window = self._most / rate if rate else 0.0
         self._taken: deque[float] = deque()
 
-    def admits(self, now: float) -> bool:
-        """Whether a request at `now` (seconds, any origin) is within the rate; if so it counts."""
+    def admit(self, now: float) -> bool:
+        """Count a request at `now` (seconds, any origin) if it is within the rate; returns whether it is."""
         while self._taken and now - self._taken[0] >= self._window:
             self._taken.popleft()
         if len(self._taken) >= self._most:

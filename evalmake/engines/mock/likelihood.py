@@ -1,9 +1,8 @@
 """Log-probabilities in the shape of OpenAI's legacy completions API.
 
-The model they belong to is the one that answers: after a question, what `Mind` would answer at
-temperature 0 is nearly certain, token by token. The right answer, where it is not that one, is the
-least likely of all, so the right one of several continuations is the likeliest with probability
-`skill`. All else is in between, by a hash.
+They agree with the answers: after a question, the answer that `Skill` gives at temperature 0 is nearly certain,
+token by token. The right answer, where it is another one, is the least likely of all. So the right one of several
+continuations is the likeliest with the probability that the skill declares. All else is in between, by a hash.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from typing import Any
 
 from xxhash import xxh3_64_intdigest
 
-from evalmake.engines.mock.questions import read_question
-from evalmake.engines.mock.skill import Mind
-from evalmake.engines.mock.tokens import pieces
+from evalmake.engines.mock.questions import parse_question
+from evalmake.engines.mock.skill import Skill
+from evalmake.engines.mock.tokens import split_tokens
 
 LONGEST = 24
-"""A continuation is looked for among so many last tokens of a prompt."""
+"""How many of a prompt's last tokens are searched for a continuation."""
 MOST_ALTERNATIVES = 20
 
 _CERTAIN = -0.01
@@ -40,10 +39,10 @@ class _Scored:
 
 
 def completion_logprobs(
-    prompt: list[str], completion: list[str], mind: Mind, sampling: str, alternatives: int
+    prompt: list[str], completion: list[str], skill: Skill, sample: str, alternatives: int
 ) -> dict[str, Any]:
     """`logprobs` for an echoed prompt (empty if not echoed) and the completion after it."""
-    scored = list(_score_prompt(prompt, mind, sampling))
+    scored = list(_score_prompt(prompt, skill, sample))
     scored += [_Scored(piece, _CERTAIN, piece) for piece in completion]
     logprobs: list[float | None] = [token.logprob for token in scored]
     top: list[dict[str, float] | None] = [_alternatives(token, alternatives) for token in scored]
@@ -65,19 +64,19 @@ def chat_logprobs(completion: list[str], alternatives: int) -> dict[str, Any]:
 
 def _chat_token(piece: str, alternatives: int) -> dict[str, Any]:
     top = _alternatives(_Scored(piece, _CERTAIN, piece), alternatives) if alternatives else {}
-    told = [_told(token, logprob) for token, logprob in top.items()]
-    return {**_told(piece, _CERTAIN), "top_logprobs": told}
+    described = [_describe_token(token, logprob) for token, logprob in top.items()]
+    return {**_describe_token(piece, _CERTAIN), "top_logprobs": described}
 
 
-def _told(token: str, logprob: float) -> dict[str, Any]:
+def _describe_token(token: str, logprob: float) -> dict[str, Any]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode("utf-8", "replace"))}
 
 
-def _score_prompt(prompt: list[str], mind: Mind, sampling: str) -> Iterator[_Scored]:
-    start, expected = _continuation(prompt, mind, sampling)
+def _score_prompt(prompt: list[str], skill: Skill, sample: str) -> Iterator[_Scored]:
+    start, expected = _find_continuation(prompt, skill, sample)
     for place, piece in enumerate(prompt):
         if place < start:
-            logprob = _plausible(piece, place)
+            logprob = _plausible_logprob(piece, place)
             yield _Scored(piece, logprob, next(t for t in _OTHER_TOKENS if t != piece))
         elif place == start and expected is not None:
             yield _Scored(piece, _DENIED, expected)
@@ -85,34 +84,34 @@ def _score_prompt(prompt: list[str], mind: Mind, sampling: str) -> Iterator[_Sco
             yield _Scored(piece, _CERTAIN, piece)
 
 
-def _continuation(prompt: list[str], mind: Mind, sampling: str) -> tuple[int, str | None]:
-    """Where the prompt's known continuation starts, or its length if it ends in none.
+def _find_continuation(prompt: list[str], skill: Skill, sample: str) -> tuple[int, str | None]:
+    """Where the prompt's known continuation starts; the prompt's length if it ends in none.
 
-    With it the token that was expected there, if the continuation is the right answer to a
-    question that the model gets wrong.
+    Also the token that was expected there, if the continuation is the right answer to a question that the skill
+    answers wrong.
     """
     denied: tuple[int, str] | None = None
     for start in range(max(1, len(prompt) - LONGEST), len(prompt)):
         if prompt[start - 1][-1:].isalnum() and prompt[start][:1].isalnum():
             continue
         text = "".join(prompt[:start])
-        question = read_question(text)
-        answer = mind.answer(question, prompt_key(text), sampling)
-        written = pieces("".join(prompt[start:]).strip())
-        if any(pieces(said)[: len(written)] == written for said in (answer.text, answer.bare)):
+        question = parse_question(text)
+        answer = skill.answer_question(question, prompt_key(text), sample)
+        continuation = split_tokens("".join(prompt[start:]).strip())
+        if any(split_tokens(expected)[: len(continuation)] == continuation for expected in (answer.text, answer.bare)):
             return start, None
-        if denied is None and question.right is not None and written == pieces(question.right):
-            denied = start, f" {pieces(answer.bare)[0]}"
+        if denied is None and question.right is not None and continuation == split_tokens(question.right):
+            denied = start, f" {split_tokens(answer.bare)[0]}"
     return denied or (len(prompt), None)
 
 
 def prompt_key(text: str) -> str:
-    """A completion's prompt without the spaces at its end, which harnesses move about."""
+    """A completion's prompt without the spaces at its end: harnesses put them there or into the continuation."""
     return text.rstrip()
 
 
-def _plausible(piece: str, place: int) -> float:
-    """From -4 to -2: less than the certain, more than the denied even over many tokens."""
+def _plausible_logprob(piece: str, place: int) -> float:
+    """From -4 to -2: less than the certain, more than the denied, even in sum over many tokens."""
     return -2.0 - 2.0 * xxh3_64_intdigest(piece.encode("utf-8", "replace"), place) / 2**64
 
 

@@ -1,11 +1,11 @@
-"""Reading a request's fields, and saying in OpenAI's form what is wrong with them."""
+"""Reading of a request's fields, and errors in OpenAI's form for what is wrong with them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from evalmake.engines.mock.tokens import piece
+from evalmake.engines.mock.tokens import decode_token
 
 Body = dict[str, Any]
 
@@ -14,7 +14,7 @@ _TYPES |= {405: "invalid_request_error", 413: "invalid_request_error", 429: "rat
 
 
 class ApiError(Exception):
-    """An answer that is an error: its HTTP status, its message and the field it is about."""
+    """An error to answer with: its HTTP status, its message, and the field that it is about."""
 
     def __init__(self, status: int, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -30,39 +30,39 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """What chat and text completions have in common; `most` is the limit of new tokens."""
+    """The fields that chat and text completions share."""
 
     count: int
     seed: int | None
     temperature: float
     stop: tuple[str, ...]
-    most: int | None
+    max_tokens: int | None
     stream: bool
     stream_usage: bool
 
     @classmethod
-    def read(cls, body: Body, most: int | None) -> Sampling:
-        """Read the common fields; ApiError 400 names the one that is wrong."""
+    def read(cls, body: Body, max_tokens: int | None) -> Sampling:
+        """Read the shared fields; raises ApiError 400 that names the wrong one."""
         options = body.get("stream_options") or {}
         if not isinstance(options, dict):
             raise ApiError(400, "stream_options must be an object", "stream_options")
         return cls(
-            count=integer(body, "n", 1, 1, 128) or 1,
-            seed=integer(body, "seed", None, -(2**63), 2**64),
-            temperature=_temperature(body),
-            stop=_stop(body),
-            most=most,
+            count=read_integer(body, "n", 1, 1, 128) or 1,
+            seed=read_integer(body, "seed", None, -(2**63), 2**64),
+            temperature=_read_temperature(body),
+            stop=_read_stop(body),
+            max_tokens=max_tokens,
             stream=bool(body.get("stream")),
             stream_usage=bool(options.get("include_usage")),
         )
 
-    def nth(self, draw: str, index: int) -> str:
-        """The draw of one of several choices; greedy ones are all the same."""
-        return f"{draw} choice {index}" if index and self.temperature else draw
+    def choice_sample(self, sample: str, index: int) -> str:
+        """The sample of one of several choices; greedy ones are all the same."""
+        return f"{sample} choice {index}" if index and self.temperature else sample
 
 
-def integer(body: Body, field: str, default: int | None, low: int, high: int) -> int | None:
-    """An integer from low to high; `default` where it is absent or null."""
+def read_integer(body: Body, field: str, default: int | None, low: int, high: int) -> int | None:
+    """An integer from low to high; `default` if it is absent or null."""
     value = body.get(field)
     if value is None:
         return default
@@ -71,19 +71,19 @@ def integer(body: Body, field: str, default: int | None, low: int, high: int) ->
     return value
 
 
-def from_ids(ids: Any) -> list[str]:
-    """The text of each token id; ApiError 400 for what is no list of ids."""
-    if not isinstance(ids, list) or not all(is_id(token) for token in ids):
+def decode_ids(ids: Any) -> list[str]:
+    """The text of each token id; raises ApiError 400 for what is no list of ids."""
+    if not isinstance(ids, list) or not all(is_token_id(token) for token in ids):
         raise ApiError(400, "token ids must be integers from 0 to 2^63 - 1")
-    return [piece(token) for token in ids]
+    return [decode_token(token) for token in ids]
 
 
-def is_id(token: Any) -> bool:
+def is_token_id(token: Any) -> bool:
     """Whether a value can be a token id."""
     return isinstance(token, int) and not isinstance(token, bool) and 0 <= token < 2**63
 
 
-def _temperature(body: Body) -> float:
+def _read_temperature(body: Body) -> float:
     value = body.get("temperature")
     if value is None:
         return 1.0
@@ -92,7 +92,7 @@ def _temperature(body: Body) -> float:
     return value
 
 
-def _stop(body: Body) -> tuple[str, ...]:
+def _read_stop(body: Body) -> tuple[str, ...]:
     value = body.get("stop")
     stops = [value] if isinstance(value, str) else value or []
     if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):

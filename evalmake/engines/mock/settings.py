@@ -1,4 +1,4 @@
-"""What can be declared of a mock server, and how a declaration is read."""
+"""The settings of a mock server, and their reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FAULT_RATES = ("error_rate", "too_many_rate", "hang_rate", "malformed_rate", "r
 
 
 class SettingsError(ValueError):
-    """A setting that is unknown or has no meaning; its text is one line."""
+    """A setting is unknown or makes no sense; the text is one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Settings:
 
 
 def read_settings(text: str) -> Settings:
-    """Read one JSON object; SettingsError names the setting that is wrong."""
+    """Read one JSON object; raises SettingsError that names the wrong setting."""
     try:
         declared = json.loads(text)
     except ValueError as error:
@@ -49,21 +49,21 @@ def read_settings(text: str) -> Settings:
     for name in declared:
         if name not in known:
             raise SettingsError(f"unknown setting {name!r}; known: {', '.join(sorted(known))}")
-    settings = Settings(**{name: _read(name, value) for name, value in declared.items()})
+    settings = Settings(**{name: _read_value(name, value) for name, value in declared.items()})
     if sum(getattr(settings, name) for name in _FAULT_RATES) > 1 + 1e-9:
         raise SettingsError(f"{', '.join(_FAULT_RATES)} add up to more than 1")
     return settings
 
 
-def _read(name: str, value: Any) -> Any:
-    expected, read = _READERS.get(name, _SHARE)
+def _read_value(name: str, value: Any) -> Any:
+    expected, read = _READERS.get(name, _SHARE_READER)
     try:
         return read(value)
     except (TypeError, ValueError):
         raise SettingsError(f"setting {name!r} must be {expected}, not {json.dumps(value)}") from None
 
 
-def _number(value: Any, low: float, high: float = math.inf) -> float:
+def _check_number(value: Any, low: float, high: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
     if not (low <= value <= high and math.isfinite(value)):
@@ -71,13 +71,13 @@ def _number(value: Any, low: float, high: float = math.inf) -> float:
     return value
 
 
-def _integer(value: Any, low: float, high: float) -> int:
+def _check_integer(value: Any, low: float, high: float) -> int:
     if not isinstance(value, int):
         raise TypeError
-    return int(_number(value, low, high))
+    return int(_check_number(value, low, high))
 
 
-def _name(value: Any) -> str:
+def _check_name(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     if not value:
@@ -85,29 +85,29 @@ def _name(value: Any) -> str:
     return value
 
 
-def _flag(value: Any) -> bool:
+def _check_flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
-def _latency(value: Any) -> tuple[float, float]:
+def _read_latency(value: Any) -> tuple[float, float]:
     low, high = value if isinstance(value, list) else (value, value)
-    return _number(low, 0), _number(high, low)
+    return _check_number(low, 0), _check_number(high, low)
 
 
-def _rate(value: Any) -> float:
-    return _number(value, 1e-6)
+def _check_rate(value: Any) -> float:
+    return _check_number(value, 1e-6)
 
 
 _Reader = tuple[str, Callable[[Any], Any]]
-_SHARE: _Reader = ("a number from 0 to 1", lambda value: _number(value, 0, 1))
+_SHARE_READER: _Reader = ("a number from 0 to 1", lambda value: _check_number(value, 0, 1))
 _READERS: Mapping[str, _Reader] = {
-    "seed": ("an integer", lambda value: _integer(value, -math.inf, math.inf)),
-    "name": ("text", _name),
-    "latency": ("seconds, or [least, most] seconds", _latency),
-    "retry_after": ("seconds", lambda value: _number(value, 0)),
-    "rate": ("requests per second, above 0", _rate),
-    "status": ("an HTTP status from 400 to 599", lambda value: _integer(value, 400, 599)),
-    "html": ("true or false", _flag),
+    "seed": ("an integer", lambda value: _check_integer(value, -math.inf, math.inf)),
+    "name": ("text", _check_name),
+    "latency": ("seconds, or [least, most] seconds", _read_latency),
+    "retry_after": ("seconds", lambda value: _check_number(value, 0)),
+    "rate": ("requests per second, above 0", _check_rate),
+    "status": ("an HTTP status from 400 to 599", lambda value: _check_integer(value, 400, 599)),
+    "html": ("true or false", _check_flag),
 }

@@ -1,1 +1,1 @@
-"""What changes requests and replies, each in a module of its own."""
+"""Interceptors change requests and replies. `interceptor.py` is the page for whoever writes one."""

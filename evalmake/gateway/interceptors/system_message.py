@@ -1,48 +1,48 @@
-"""A system message: instead of the conversation's own, before it, or after it."""
+"""A system message: in place of the conversation's own, before it, or after it."""
 
 from __future__ import annotations
 
 from evalmake.gateway.interceptors.interceptor import Body, Interceptor
 
 
-class System(Interceptor):
+class SystemMessage(Interceptor):
     """`replace`, `prepend` or `append`; a plain completion gets the text before its prompts."""
 
-    asks = True
+    rewrites_requests = True
 
     def __init__(self, text: str, mode: str) -> None:
         self.text = text
         self.mode = mode
 
-    def request(self, body: Body, path: str) -> Body:
-        """Put the message where it belongs."""
+    def rewrite_request(self, body: Body, path: str) -> Body:
+        """Put the message where the API expects it."""
         messages = body.get("messages")
         if isinstance(messages, list):
             old = [m for m in messages if isinstance(m, dict) and m.get("role") == "system"]
             rest = [m for m in messages if m not in old]
-            text = self._joined([_text(m.get("content")) for m in old])
+            text = self._combine([_message_text(m.get("content")) for m in old])
             body["messages"] = [{"role": "system", "content": text}, *rest]
         elif path.endswith("/responses"):
             old_text = body.get("instructions")
-            body["instructions"] = self._joined([old_text] if isinstance(old_text, str) else [])
+            body["instructions"] = self._combine([old_text] if isinstance(old_text, str) else [])
         elif path.endswith("/completions") and "prompt" in body:
-            body["prompt"] = self._before(body["prompt"])
+            body["prompt"] = self._prefix_prompt(body["prompt"])
         return body
 
-    def _before(self, prompt: object) -> object:
-        """The prompt, or each of several, behind the text; tokens cannot be."""
+    def _prefix_prompt(self, prompt: object) -> object:
+        """The text before the prompt, or before each of several; a prompt of token ids stays."""
         if isinstance(prompt, list) and all(isinstance(one, str) for one in prompt):
             return [f"{self.text}\n\n{one}" for one in prompt]
         return f"{self.text}\n\n{prompt}" if isinstance(prompt, str) else prompt
 
-    def _joined(self, old: list[str]) -> str:
+    def _combine(self, old: list[str]) -> str:
         if self.mode == "prepend":
             return "\n".join([self.text, *old])
         return "\n".join([*old, self.text]) if self.mode == "append" else self.text
 
 
-def _text(content: object) -> str:
-    """A message's text: itself, or that of its parts."""
+def _message_text(content: object) -> str:
+    """A message's text, or the texts of its parts."""
     if isinstance(content, list):
         parts = [part.get("text") for part in content if isinstance(part, dict)]
         return "\n".join(text for text in parts if isinstance(text, str))

@@ -1,122 +1,125 @@
-"""What an endpoint cannot do is refused, not scored.
+"""The probe of an endpoint: what it cannot do is refused, not scored.
 
-Several servers ignore what a request asks for, or get it wrong, and say nothing. What harnesses
-take for granted is therefore probed once, before the first such request goes out, and the replies
-that pass are looked at. A probe is sent as the harness's requests are, but it is nobody's: it is in
-no evaluation's counts, and the reply cache neither answers nor keeps it, as it asks what the
-endpoint does today.
+Several servers ignore what a request asks for, or get it wrong, without an error. The gateway therefore probes
+what harnesses take for granted, before the first such request goes out, and checks the replies that pass. A probe
+is sent as the harness's requests are, but belongs to no evaluation: it is in no counts, and the reply cache neither
+answers nor stores it, because it asks what the endpoint does today.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 
 from evalmake.gateway.proxy import logprob_probe
-from evalmake.gateway.proxy.http_messages import Request
-from evalmake.gateway.proxy.logprob_probe import Finding
-from evalmake.gateway.proxy.retry import TRANSIENT
-from evalmake.gateway.proxy.server_sent_events import Body, listed
-from evalmake.gateway.proxy.sessions import Open
-from evalmake.gateway.proxy.shared_state import Shared
+from evalmake.gateway.proxy.logprob_probe import ProbeResult
+from evalmake.gateway.proxy.request_rewrite import body_to_bytes
+from evalmake.gateway.proxy.retry import TRANSIENT, fetch_reply
+from evalmake.gateway.proxy.server_sent_events import Body, objects_in
+from evalmake.gateway.proxy.sessions import AdmittedSession
+from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.upstream_connection import UpstreamError
-from evalmake.gateway.proxy.upstream_request import Asking, said, written
+from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
+from evalmake.http_protocol.messages import Request
 
-_ONCE = b"idempotency-key"
-"""Under this header a server may answer the harness's request with the reply to ours."""
+_IDEMPOTENCY_KEY = b"idempotency-key"
+"""Under this header a server may answer the harness's request with the reply to the probe."""
 
 
-async def probe(shared: Shared, opened: Open, request: Request, rest: bytes, body: Body) -> str:
-    """Why the endpoint must not be asked what `body` asks, if so; UpstreamError if it is not there.
+async def probe_endpoint(
+    shared: SharedState, session: AdmittedSession, request: Request, rest: bytes, body: Body
+) -> str:
+    """Why the endpoint is unfit for a request like `body`; empty if it is fit. Raises UpstreamError.
 
-    Each server is probed once, and requests that come meanwhile wait for that.
+    Each server is probed once. Requests that come meanwhile wait for the same probe.
     """
-    name = logprob_probe.kind(body)
-    if name in opened.account.probed:
+    kind = logprob_probe.probe_kind(body)
+    if kind in session.usage.probed:
         return ""
-    findings = []
-    for url in opened.session.upstreams:
-        key = (url, str(body.get("model")), name)
+    results = []
+    for url in session.settings.upstreams:
+        key = (url, str(body.get("model")), kind)
         if key not in shared.probes:
-            task = shared.loop.create_task(_echo(shared, opened, request, rest, body, url))
+            task = shared.loop.create_task(_probe_server(shared, session, request, rest, body, url))
             shared.probes[key] = task
-            task.add_done_callback(partial(_settle, shared, key))
-        findings.append(await asyncio.shield(shared.probes[key]))
-    worst = max(findings, key=lambda one: (one.refused, not one.fact.startswith("ok"), one.fact))
-    opened.account.probe(name, worst.fact)
-    return worst.fact if worst.refused else ""
+            task.add_done_callback(partial(_forget_unless_final, shared, key))
+        results.append(await asyncio.shield(shared.probes[key]))
+    worst = max(results, key=lambda result: (result.unfit, not result.fact.startswith("ok"), result.fact))
+    session.usage.record_probe(kind, worst.fact)
+    return worst.fact if worst.unfit else ""
 
 
-def _settle(shared: Shared, key: tuple[str, str, str], task: asyncio.Task[Finding]) -> None:
-    """Forget a probe that found nothing: the next request begins anew."""
-    if task.cancelled() or task.exception() is not None or not task.result().settled:
+def _forget_unless_final(shared: SharedState, key: tuple[str, str, str], task: asyncio.Task[ProbeResult]) -> None:
+    """Forget a probe that found nothing: the next request probes again."""
+    if task.cancelled() or task.exception() is not None or not task.result().final:
         del shared.probes[key]
 
 
-async def _echo(shared: Shared, opened: Open, request: Request, rest: bytes, body: Body, url: str) -> Finding:
-    """Put one server to the test of its echoed log-probabilities."""
-    headers = [header for header in request.headers if header[0].lower() != _ONCE]
-    ours, alone = replace(request, headers=headers), opened.apart()
-    test = logprob_probe.test(Asking(shared, alone, ours, rest, url).where, body)
-    asked = next(test)
+async def _probe_server(
+    shared: SharedState, session: AdmittedSession, request: Request, rest: bytes, body: Body, url: str
+) -> ProbeResult:
+    """Send the probe's requests to one server, each with what the reply to the one before calls for."""
+    headers = [header for header in request.headers if header[0].lower() != _IDEMPOTENCY_KEY]
+    probe_request, probe_session = request._replace(headers=headers), session.copy_for_probe()
+    probe = logprob_probe.run_probe(UpstreamRequest(shared, probe_session, probe_request, rest, url).address, body)
+    payload = next(probe)
     while True:
-        reply = await _reply(Asking(shared, alone, ours, rest, url), asked)
-        if isinstance(reply, Finding):
+        reply = await _send_probe(UpstreamRequest(shared, probe_session, probe_request, rest, url), payload)
+        if isinstance(reply, ProbeResult):
             return reply
         try:
-            asked = test.send(reply)
+            payload = probe.send(reply)
         except StopIteration as end:
-            found: Finding = end.value
-            return found
+            result: ProbeResult = end.value
+            return result
 
 
-async def _reply(asking: Asking, asked: Body) -> Body | Finding:
-    """The reply's JSON; what the endpoint refuses by itself, the harness will hear from it."""
+async def _send_probe(request: UpstreamRequest, body: Body) -> Body | ProbeResult:
+    """The reply's JSON, or an open result where there is none: the harness gets the endpoint's own error."""
     try:
-        reply, _ = await asking.reply(written(asked), as_json=True)
-        reply.drop()
+        reply, _ = await fetch_reply(request, body_to_bytes(body), expects_json=True)
+        reply.discard()
     finally:
-        asking.leave()
+        request.release()
     if reply.status in TRANSIENT:
-        raise UpstreamError("broken", said(reply))
+        raise UpstreamError("broken", describe_reply(reply))
     try:
         parsed = reply.json() if reply.status == 200 else None
-    except ValueError:  # a stream, or packed
+    except ValueError:  # a stream, or compressed
         parsed = None
     if isinstance(parsed, dict):
         return parsed
-    return Finding(f"not known: {asking.where}: {said(reply)}", settled=False)
+    return ProbeResult(f"not known: {request.address}: {describe_reply(reply)}", final=False)
 
 
-def unheeded(path: str, body: Body, reply: Body) -> str:
-    """What a reply shows that the endpoint ignores, if anything; `body` is what it was asked."""
-    logprobs, number, prompts = body.get("logprobs"), body.get("n"), body.get("prompt")
-    if not (logprobs or number or isinstance(prompts, list)) or not path.endswith("/completions"):
+def find_ignored_field(path: str, body: Body, reply: Body) -> str:
+    """Which field of the request `body` the reply shows to be ignored, as a message; empty if none."""
+    logprobs, count, prompt = body.get("logprobs"), body.get("n"), body.get("prompt")
+    if not (logprobs or count or isinstance(prompt, list)) or not path.endswith("/completions"):
         return ""
-    choices = listed(reply.get("choices"))
-    each = number if isinstance(number, int) else 1
-    due = each * _prompts(prompts)
-    if 0 < len(choices) < due:
-        what = "`n`" if each > 1 else "that `prompt` is a list"
-        return f"ignores {what}: {due} choices were asked for, and {len(choices)} came"
-    told = [_tells(choice) for choice in choices if _says(choice)]
-    if logprobs and told and not any(told):
+    choices = objects_in(reply.get("choices"))
+    per_prompt = count if isinstance(count, int) else 1
+    expected = per_prompt * _count_prompts(prompt)
+    if 0 < len(choices) < expected:
+        what = "`n`" if per_prompt > 1 else "that `prompt` is a list"
+        return f"ignores {what}: {expected} choices were asked for, and {len(choices)} came"
+    have_logprobs = [_has_logprobs(choice) for choice in choices if _has_text(choice)]
+    if logprobs and have_logprobs and not any(have_logprobs):
         return "ignores `logprobs`: a reply to a request for them has none"
     return ""
 
 
-def _prompts(prompt: object) -> int:
-    """How many they are: a list of token ids is one."""
+def _count_prompts(prompt: object) -> int:
+    """How many prompts a request has: a list of token ids is one."""
     several = isinstance(prompt, list) and prompt and not isinstance(prompt[0], int)
     return len(prompt) if isinstance(prompt, list) and several else 1
 
 
-def _says(choice: Body) -> bool:
+def _has_text(choice: Body) -> bool:
     message = choice.get("message")
     return bool(message.get("content") if isinstance(message, dict) else choice.get("text"))
 
 
-def _tells(choice: Body) -> bool:
+def _has_logprobs(choice: Body) -> bool:
     logprobs = choice.get("logprobs")
     return any(logprobs.values()) if isinstance(logprobs, dict) else bool(logprobs)

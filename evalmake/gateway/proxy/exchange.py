@@ -1,4 +1,4 @@
-"""One request from its arrival to its end."""
+"""One request from its arrival to its end: from the cache, or from the model."""
 
 from __future__ import annotations
 
@@ -11,89 +11,108 @@ from time import perf_counter
 from typing import Any
 
 from evalmake.gateway.interceptors.interceptor import Body
-from evalmake.gateway.proxy import server_sent_events
-from evalmake.gateway.proxy.endpoint_probe import probe, unheeded
-from evalmake.gateway.proxy.http_messages import Headers, Request, end_to_end, header
-from evalmake.gateway.proxy.http_server import Connection
-from evalmake.gateway.proxy.logprob_probe import is_asked_for
-from evalmake.gateway.proxy.retry import TRANSIENT
-from evalmake.gateway.proxy.sessions import Open
-from evalmake.gateway.proxy.shared_state import Shared
-from evalmake.gateway.proxy.stream_rewrite import Changed
-from evalmake.gateway.proxy.upstream_connection import Reply, UpstreamError
-from evalmake.gateway.proxy.upstream_request import Asking, Ended, said, written
-from evalmake.gateway.proxy.usage import prompt_digest, shown
+from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
+from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endpoint
+from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
+from evalmake.gateway.proxy.harness_connection import HarnessConnection
+from evalmake.gateway.proxy.logprob_probe import relies_on_echo
+from evalmake.gateway.proxy.request_rewrite import body_to_bytes
+from evalmake.gateway.proxy.retry import TRANSIENT, fetch_reply
+from evalmake.gateway.proxy.server_sent_events import assemble_reply
+from evalmake.gateway.proxy.sessions import AdmittedSession
+from evalmake.gateway.proxy.shared_state import SharedState
+from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
+from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
+from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
+from evalmake.gateway.proxy.usage import log_excerpt, prompt_digest
 from evalmake.gateway.reply_cache.cache import CachedReply
 from evalmake.gateway.reply_cache.completeness import is_complete
 from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
+from evalmake.http_protocol.messages import Headers, Request, find_header
 
 _JSON: Headers = [(b"content-type", b"application/json")]
-_FINAL: Headers = [(b"x-should-retry", b"false")]
-"""Tells OpenAI's clients that trying again was our work, and is done."""
-_ABANDONED = 499
-"""The status, as nginx has it, of a request whose harness went away before its answer."""
-_CHOOSING = ("/chat/completions", "/completions")
+_NO_RETRY: Headers = [(b"x-should-retry", b"false")]
+"""OpenAI's clients obey it. The gateway has retried already; a client that does so, too, multiplies the tries."""
+_CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a request whose client went away before the reply."""
+_PATHS_WITH_CHOICES = ("/chat/completions", "/completions")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
+_RESEED_STEP = 1_000_003
 
 
 class Exchange:
-    """A request of one evaluation; `rest` is its target behind the evaluation's prefix."""
+    """A request of one evaluation; `rest` is its target without the evaluation's prefix.
 
-    def __init__(self, shared: Shared, opened: Open, request: Request, rest: bytes, connection: Connection) -> None:
+    Of identical requests at the same time, one leads: it asks the model, and the others wait for its end, so that the
+    model answers once. They find its reply in the cache. If the leader failed, the first to wake leads next. If
+    the model answered and the reply must not be cached, waiting was of no use: then each asks for itself.
+    """
+
+    def __init__(
+        self,
+        shared: SharedState,
+        session: AdmittedSession,
+        request: Request,
+        rest: bytes,
+        connection: HarnessConnection,
+    ) -> None:
         self.shared = shared
-        self.opened = opened
+        self.session = session
         self.request = request
         self.rest = rest
         self.connection = connection
-        self.asking = Asking(shared, opened, request, rest)
-        self.path = self.asking.path
+        self.upstream = UpstreamRequest(shared, session, request, rest)
+        self.path = self.upstream.path
         self.payload = request.body
-        self.body = self._parsed()
-        self.asked: RequestKey | None = None
-        """What the harness asks, by which its samples are counted."""
-        self.question: RequestKey | None = None
-        """What is asked of the model, where the cache may know it."""
-        self.occurrence = 0
-        self.key = ""
-        self.first: float | None = None
+        self.body = self._parse_body()
+        self.harness_key: RequestKey | None = None
+        """The request as the harness sent it: repetitions are counted by it."""
+        self.sent_key: RequestKey | None = None
+        """The request as the model gets it, if the cache may hold a reply to it."""
+        self.repetition = 0
+        self.cache_key = ""
+        self.first_piece: float | None = None
         self.began = perf_counter()
         self._answered = False
-        self._kept = False
-        self._accounted = False
+        """Whether the harness got a model's reply that counts as a sample."""
+        self._in_cache = False
+        self._recorded = False
         self._leads: asyncio.Future[bool] | None = None
+        """Its result: whether the model answered and the reply is not in the cache."""
 
     async def run(self) -> None:
-        """Answer it: from the cache, or from the model."""
-        breaker = self.opened.breaker
+        """Answer the request."""
         try:
-            if breaker.reason:
-                raise Ended(breaker.reason)
-            self._intercept()
-            self._ask_what()
-            if self.question is None or not await self._from_cache():
-                await self._from_model()
-        except Ended as ended:
-            self._refuse(400, str(ended))
-        except asyncio.CancelledError:  # the harness would not wait
-            if not self._accounted:
-                self.opened.account.count("abandoned")
-                self._account(_ABANDONED, None, b"")
+            self.session.breaker.raise_if_stopped()
+            self._rewrite_body()
+            self._build_keys()
+            cached = await self._look_up_or_lead()
+            if cached is not None:
+                await self._replay(cached)
+            else:
+                await self._ask_model()
+        except EvaluationStopped as stopped:
+            self._send_error(400, str(stopped))
+        except asyncio.CancelledError:  # the harness went away
+            if not self._recorded:
+                self.session.usage.add_count("abandoned")
+                self._record(_CLIENT_CLOSED_REQUEST, None, b"")
             raise
         except Exception as error:  # of an interceptor, or of ours
             traceback.print_exc(file=sys.stderr)
-            self._give_up(500, f"the gateway failed: {type(error).__name__}: {error}")
+            self._fail(500, f"the gateway failed: {type(error).__name__}: {error}")
         finally:
-            self.asking.leave()
-            self.opened.account.end(breaker.reason)
-            if self.asked is not None and not self._answered:
-                self.opened.give_back(self.asked, self.occurrence)
+            self.upstream.release()
+            self.session.usage.record_stop(self.session.breaker.reason)
+            if self.harness_key is not None and not self._answered:
+                self.session.return_repetition(self.harness_key, self.repetition)
             if self._leads is not None:
-                del self.shared.under_way[self.key]
-                self._leads.set_result(self._answered and not self._kept)
+                del self.shared.leaders[self.cache_key]
+                self._leads.set_result(self._answered and not self._in_cache)
 
     # The request
 
-    def _parsed(self) -> Body | None:
+    def _parse_body(self) -> Body | None:
         """The request's JSON object, if it has one."""
         if self.request.method != b"POST" or self.payload[:1] not in _MAY_BEGIN_JSON:
             return None
@@ -103,239 +122,262 @@ class Exchange:
             return None
         return body if isinstance(body, dict) else None
 
-    def _intercept(self) -> None:
-        if self.body is not None and self.opened.asks:
-            for one in self.opened.interceptors:
-                if one.asks:
-                    self.body = one.request(self.body, self.path)
-            self.payload = written(self.body)
+    def _rewrite_body(self) -> None:
+        if self.body is not None and self.session.request_rewriters:
+            for interceptor in self.session.request_rewriters:
+                self.body = interceptor.rewrite_request(self.body, self.path)
+            self.payload = body_to_bytes(self.body)
 
-    def _ask_what(self) -> None:
-        """Find the request's place among the samples, and its key in the cache."""
-        opened, target = self.opened, self.rest.decode("latin-1")
-        asked = build_request_key(target, self.body) if self.body is not None else None
-        if asked is None or self.body is None:
+    def _build_keys(self) -> None:
+        """Take a repetition number, and build the key in the cache; `reseed` changes the request's seed."""
+        session, target = self.session, self.rest.decode("latin-1")
+        key = build_request_key(target, self.body) if self.body is not None else None
+        if key is None or self.body is None:
             return
-        self.asked = asked
-        self.occurrence = opened.occurrence(asked)
-        if self.occurrence and opened.adapter.reseed and isinstance(self.body.get("seed"), int):
-            self.body["seed"] = (self.body["seed"] + self.occurrence * 1_000_003) % 2**31
-            self.payload = written(self.body)
-            asked = build_request_key(target, self.body)
-        if asked is not None and self.shared.cache is not None and opened.adapter.cache:
-            self.question = asked
-            self.key = asked.cache_key(opened.session.model, opened.session.seed, self.occurrence)
+        self.harness_key = key
+        self.repetition = session.take_repetition(key)
+        if self.repetition and session.adapter.reseed and isinstance(self.body.get("seed"), int):
+            self.body["seed"] = (self.body["seed"] + self.repetition * _RESEED_STEP) % 2**31
+            self.payload = body_to_bytes(self.body)
+            key = build_request_key(target, self.body)
+        if key is not None and self.shared.cache is not None and session.adapter.cache:
+            self.sent_key = key
+            self.cache_key = key.cache_key(session.settings.model, session.settings.seed, self.repetition)
 
     # From the cache
 
-    async def _from_cache(self) -> bool:
-        """Answer from the cache; an identical request that is under way is waited for.
-
-        False: the model is to be asked, and identical requests wait for this one, if it leads.
-        """
-        cache, asked = self.shared.cache, self.question
-        assert cache is not None
-        assert asked is not None
+    async def _look_up_or_lead(self) -> CachedReply | None:
+        """The cached reply; None if this exchange must ask the model, for itself or as the leader."""
+        cache, key = self.shared.cache, self.sent_key
+        if cache is None or key is None:
+            return None
         while True:
-            kept = await cache.get(self.key, asked, self.opened.not_before)
-            if kept is not None:
-                self._answered = self._kept = True
-                await self._replay(kept)
-                return True
-            other = self.shared.under_way.get(self.key)
-            if other is None:
-                self._leads = self.shared.under_way[self.key] = self.shared.loop.create_future()
-                return False
-            if await asyncio.shield(other):
-                return False
+            cached = await cache.get(self.cache_key, key, self.session.not_before)
+            if cached is not None:
+                self._answered = self._in_cache = True
+                return cached
+            leader = self.shared.leaders.get(self.cache_key)
+            if leader is None:
+                self._leads = self.shared.leaders[self.cache_key] = self.shared.loop.create_future()
+                return None
+            if await asyncio.shield(leader):
+                return None
 
-    async def _replay(self, kept: CachedReply) -> None:
-        headers = [(b"content-type", kept.content_type), (b"x-evalmake-cache", b"hit")]
-        if kept.content_type.startswith(b"text/event-stream"):
-            parsed = server_sent_events.assembled(kept.body)
-            body = kept.body
-            if self.opened.answers:
-                body = b"".join(Changed(self.opened.answers, self.opened.account).all(body))
-            self.connection.begin(200, headers)
-            await self.connection.send(body)
-            self.connection.end()
+    async def _replay(self, cached: CachedReply) -> None:
+        headers = [(b"content-type", cached.content_type), (b"x-evalmake-cache", b"hit")]
+        if cached.content_type.startswith(b"text/event-stream"):
+            parsed = assemble_reply(cached.body)
+            rewrite = self._new_stream_rewrite()
+            self.connection.start_stream(200, headers)
+            await self.connection.send_piece(rewrite.rewrite_whole(cached.body) if rewrite else cached.body)
+            self.connection.end_stream()
         else:
-            parsed = json.loads(kept.body)
-            self.connection.reply(200, headers, self._changed(kept.body, parsed))
-        self._account(200, parsed, kept.body, cached=kept.seconds)
+            parsed = json.loads(cached.body)
+            self.connection.send_reply(200, headers, self._rewrite_reply(cached.body, parsed))
+        self._record(200, parsed, cached.body, cached_seconds=cached.seconds)
 
     # From the model
 
-    async def _from_model(self) -> None:
+    async def _ask_model(self) -> None:
         try:
-            await self._probe()
-            reply, piece = await self.asking.reply(self.payload, self.asked is not None)
+            await self._probe_if_needed()
+            reply, piece = await fetch_reply(self.upstream, self.payload, self.harness_key is not None)
         except UpstreamError as error:
             status = 504 if error.kind == "timeout" else 502
-            self._give_up(status, f"{self.asking.where}: {error}")
+            self._fail(status, f"{self.upstream.address}: {error}")
             return
         if reply.stream:
-            await self._stream(reply, piece)
+            await self._forward_stream(reply, piece)
         else:
-            self._whole(reply)
+            self._forward_whole(reply)
 
-    async def _probe(self) -> None:
-        """Make sure that the endpoint can do what is asked; Ended where it cannot."""
-        if self.body is None or not is_asked_for(self.path, self.body):
+    async def _probe_if_needed(self) -> None:
+        """Probe what the request relies on; raises EvaluationStopped where the endpoint is unfit."""
+        if self.body is None or not relies_on_echo(self.path, self.body):
             return
-        reason = await probe(self.shared, self.opened, self.request, self.rest, self.body)
+        reason = await probe_endpoint(self.shared, self.session, self.request, self.rest, self.body)
         if reason:
-            self.opened.breaker.end(reason)
-            raise Ended(reason)
-        self.began = perf_counter()
+            self.session.breaker.stop(reason)
+            raise EvaluationStopped(reason)
+        self.began = perf_counter()  # the probe's time is not the request's
 
     # The reply
 
-    def _whole(self, reply: Reply) -> None:
-        parsed = _parse(reply) if self.body is not None else None
-        if reason := self._judge(reply, parsed):
-            self._account(reply.status, parsed, reply.body)
-            raise Ended(reason)
-        body = reply.body if reply.status != 200 else self._changed(reply.body, parsed)
-        headers = end_to_end(reply.headers)
+    def _forward_whole(self, reply: UpstreamReply) -> None:
+        parsed = _parse_reply(reply) if self.body is not None else None
+        self._record_outcome(reply)
+        if reason := self._find_unfitness(reply, parsed):
+            self.session.breaker.stop(reason)
+            self._record(reply.status, parsed, reply.body)
+            raise EvaluationStopped(reason)
+        body = reply.body if reply.status != 200 else self._rewrite_reply(reply.body, parsed)
+        headers = end_to_end_headers(reply.headers)
         if reply.status in TRANSIENT:
-            headers += _FINAL
-        if self.request.method == b"HEAD" and (size := header(reply.headers, b"content-length")):
+            headers += _NO_RETRY
+        if self.request.method == b"HEAD" and (size := find_header(reply.headers, b"content-length")):
             headers.append((b"content-length", size))
-        self.connection.reply(reply.status, headers, body)
-        self._keep(reply, reply.body, parsed)
-        self._account(reply.status, parsed, reply.body)
+        self.connection.send_reply(reply.status, headers, body)
+        self._answered = _is_success(reply, parsed)
+        if self._is_cacheable(reply, parsed):
+            self._store(reply, reply.body)
+        self._record(reply.status, parsed, reply.body)
 
-    def _changed(self, body: bytes, parsed: Body | None) -> bytes:
-        """A whole reply as the harness is to see it."""
-        if not self.opened.answers or parsed is None:
+    def _rewrite_reply(self, body: bytes, parsed: Body | None) -> bytes:
+        """A whole reply as the harness gets it."""
+        if not self.session.reply_rewriters or parsed is None:
             return body
-        seen = json.loads(body)
-        for one in self.opened.answers:
-            seen = one.reply(seen, self.opened.account)
-        return json.dumps(seen, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        rewritten = json.loads(body)  # not `parsed`, which is recorded as the model sent it
+        for interceptor in self.session.reply_rewriters:
+            rewritten = interceptor.rewrite_reply(rewritten, self.session.usage)
+        return json.dumps(rewritten, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
-    async def _stream(self, reply: Reply, piece: bytes | None) -> None:
-        """Pass a stream on as it comes, or as it is changed."""
-        self.first = perf_counter() - self.began
-        self.connection.begin(reply.status, end_to_end(reply.headers))
-        changed = (
-            Changed(self.opened.answers, self.opened.account) if self.opened.answers and reply.status == 200 else None
-        )
-        pieces = []
+    def _new_stream_rewrite(self) -> StreamRewrite | None:
+        """The rewrite of a stream, None if it passes as it is."""
+        session = self.session
+        return StreamRewrite(session.reply_rewriters, session.usage) if session.reply_rewriters else None
+
+    async def _forward_stream(self, reply: UpstreamReply, piece: bytes | None) -> None:
+        """Forward a stream, piece by piece as it comes."""
+        self.first_piece = perf_counter() - self.began
+        self.connection.start_stream(reply.status, end_to_end_headers(reply.headers))
+        pieces: list[bytes] = []
         try:
-            while piece is not None:
-                piece = self.shared.fixed.clean(piece)
-                pieces.append(piece)
-                for part in changed.feed(piece) if changed else (piece,):
-                    await self.connection.send(part)
-                piece = await reply.piece()
-            for part in changed.end() if changed else ():
-                await self.connection.send(part)
+            await self._forward_pieces(reply, piece, pieces)
             whole = b"".join(pieces)
-            parsed = server_sent_events.assembled(whole)
-            if reply.status == 200 and self.path.endswith(_CHOOSING) and not _ended(whole, parsed):
+            parsed = assemble_reply(whole)
+            if reply.status == 200 and self.path.endswith(_PATHS_WITH_CHOICES) and not _has_ended(whole, parsed):
                 raise UpstreamError("broken", "the stream broke off: it has no finish reason", True)
         except UpstreamError as error:
-            self.opened.account.count("broken")
-            self._give_up(502, f"{self.asking.where}: {error}", b"".join(pieces))
+            self.session.usage.add_count("broken")
+            self._fail(502, f"{self.upstream.address}: {error}", b"".join(pieces))
             return
         except BaseException:
-            reply.drop()
+            reply.discard()
             raise
-        self.connection.end()
-        if not self._judge(reply, parsed) and self.shared.fixed.clean(whole) == whole:
-            self._keep(reply, whole, parsed)
-        self._account(reply.status, parsed, whole)
+        self.connection.end_stream()
+        self._end_stream(reply, whole, parsed)
 
-    def _judge(self, reply: Reply, parsed: Body | None) -> str:
-        """What the reply means for the evaluation as a whole: why it is to be seen by nobody."""
-        where = self.asking.where
-        message = f"{where}: {said(reply)}" if reply.status >= 400 else ""
-        account = self.opened.account
+    async def _forward_pieces(self, reply: UpstreamReply, piece: bytes | None, pieces: list[bytes]) -> None:
+        """Send each piece on, and collect what the model sent in `pieces`."""
+        rewrite = self._new_stream_rewrite() if reply.status == 200 else None
+        while piece is not None:
+            piece = self.shared.request_rewrite.redact_bytes(piece)
+            pieces.append(piece)
+            for part in rewrite.feed(piece) if rewrite else (piece,):
+                await self.connection.send_piece(part)
+            piece = await reply.next_piece()
+        for part in rewrite.finish() if rewrite else ():
+            await self.connection.send_piece(part)
+
+    def _end_stream(self, reply: UpstreamReply, whole: bytes, parsed: Body) -> None:
+        """Judge, store and record a stream that was forwarded."""
+        self._record_outcome(reply)
+        has_secret = self.shared.request_rewrite.redact_bytes(whole) != whole  # one that two pieces shared
+        if reason := self._find_unfitness(reply, parsed):
+            self.session.breaker.stop(reason)
+        elif not has_secret:
+            self._answered = _is_success(reply, parsed)
+            if self._is_cacheable(reply, parsed):
+                self._store(reply, whole)
+        self._record(reply.status, parsed, whole)
+
+    def _record_outcome(self, reply: UpstreamReply) -> None:
+        """Note what the reply's status means for the evaluation as a whole."""
+        usage, breaker = self.session.usage, self.session.breaker
+        message = f"{self.upstream.address}: {describe_reply(reply)}" if reply.status >= 400 else ""
         if reply.status in TRANSIENT:
-            self.opened.breaker.gave_up(message)
-            account.count("failed")
-        self.opened.breaker.answered(reply.status, message)
-        account.last_error = message or account.last_error
+            breaker.record_failure(message)
+            usage.add_count("failed")
+        breaker.record_reply(reply.status, message)
+        usage.last_error = message or usage.last_error
+
+    def _find_unfitness(self, reply: UpstreamReply, parsed: Body | None) -> str:
+        """Why nobody may see the reply: the endpoint ignores what the request asks for. Empty if it does not."""
         if reply.status != 200 or parsed is None or self.body is None:
             return ""
-        ignored = unheeded(self.path, self.body, parsed)
-        if not ignored:
-            return ""
-        reason = f"the endpoint {where} {ignored}"
-        self.opened.breaker.end(reason)
-        return reason
+        ignored = find_ignored_field(self.path, self.body, parsed)
+        return f"the endpoint {self.upstream.address} {ignored}" if ignored else ""
 
-    def _keep(self, reply: Reply, body: bytes, parsed: Body | None) -> None:
-        """Put a complete success into the cache."""
-        cache, asked = self.shared.cache, self.question
-        self._answered = reply.status == 200 and not (parsed and parsed.get("error"))
-        if cache is None or asked is None or parsed is None or reply.status != 200:
-            return
-        if not reply.cleaned and is_complete(parsed, self.body or {}, self.opened.adapter.cache_truncated):
-            self._kept = True
-            spent = perf_counter() - self.began
-            kind = header(reply.headers, b"content-type") or b"application/json"
-            cache.put(self.key, asked, kind, body, spent)
+    def _is_cacheable(self, reply: UpstreamReply, parsed: Body | None) -> bool:
+        """Whether the reply is a complete success of a request that may be cached."""
+        return (
+            self.shared.cache is not None
+            and self.sent_key is not None
+            and parsed is not None
+            and reply.status == 200
+            and not reply.redacted
+            and is_complete(parsed, self.body or {}, self.session.adapter.cache_truncated)
+        )
+
+    def _store(self, reply: UpstreamReply, body: bytes) -> None:
+        """Put the reply into the cache."""
+        assert self.shared.cache is not None
+        assert self.sent_key is not None
+        self._in_cache = True
+        content_type = find_header(reply.headers, b"content-type") or b"application/json"
+        self.shared.cache.put(self.cache_key, self.sent_key, content_type, body, perf_counter() - self.began)
 
     # The end
 
-    def _account(
+    def _record(
         self,
         status: int,
         parsed: Mapping[str, Any] | None,
         body: bytes,
-        cached: float | None = None,
+        cached_seconds: float | None = None,
     ) -> None:
-        opened, account = self.opened, self.opened.account
-        self._accounted = True
-        opened.serial += 1
-        spent = perf_counter() - self.began if cached is None else cached
-        row: dict[str, object] = {"n": opened.serial, "path": self.path, "status": status}
+        """Record the request, with its row and its place in the log of exchanges."""
+        session, usage = self.session, self.session.usage
+        self._recorded = True
+        session.requests += 1
+        seconds = perf_counter() - self.began if cached_seconds is None else cached_seconds
+        row: dict[str, object] = {"n": session.requests, "path": self.path, "status": status}
         if self.body is not None:
             row["prompt"] = prompt_digest(self.body)
-        if self.asked is not None:
-            row["question"], row["occurrence"] = self.asked.digest, self.occurrence
+        if self.harness_key is not None:
+            row["question"], row["occurrence"] = self.harness_key.digest, self.repetition
         row |= {
-            "tries": self.asking.tries,
-            "seconds": round(spent, 6),
-            "cached": cached is not None,
+            "tries": self.upstream.tries,
+            "seconds": round(seconds, 6),
+            "cached": cached_seconds is not None,
         }
-        if self.first is not None:
-            row["first"] = round(self.first, 6)
-        account.finished(row, parsed)
-        if opened.logged < opened.adapter.log:
-            opened.logged += 1
-            pair = {"n": opened.serial, "request": shown(self.payload), "reply": shown(body)}
-            account.row("exchanges", pair)
+        if self.first_piece is not None:
+            row["first"] = round(self.first_piece, 6)
+        usage.record_request(row, parsed)
+        if session.logged < session.adapter.log:
+            session.logged += 1
+            pair = {"n": session.requests, "request": log_excerpt(self.payload), "reply": log_excerpt(body)}
+            usage.append_row("exchanges", pair)
 
-    def _give_up(self, status: int, message: str, body: bytes = b"") -> None:
-        """A request has failed for good; `body` is what came of its reply."""
-        self.opened.breaker.gave_up(message)
-        self.opened.account.last_error = message
-        self.opened.account.count("failed")
-        self._account(status, None, body)
-        if self.connection.begun:
+    def _fail(self, status: int, message: str, body: bytes = b"") -> None:
+        """End a request that failed in all its tries; `body` is what came of its reply."""
+        self.session.breaker.record_failure(message)
+        self.session.usage.last_error = message
+        self.session.usage.add_count("failed")
+        self._record(status, None, body)
+        if self.connection.reply_started:
             self.connection.abort()
         else:
-            self._refuse(status, message)
+            self._send_error(status, message)
 
-    def _refuse(self, status: int, message: str) -> None:
-        """Answer with an error of the gateway's own, which clients are told not to try again."""
-        text = self.shared.fixed.hide(message)
+    def _send_error(self, status: int, message: str) -> None:
+        """Answer with an error of the gateway's own."""
+        text = self.shared.request_rewrite.redact(message)
         error = {"error": {"message": text, "type": "evalmake_gateway", "code": None}}
-        self.connection.reply(status, [*_JSON, *_FINAL], json.dumps(error).encode())
+        self.connection.send_reply(status, [*_JSON, *_NO_RETRY], json.dumps(error).encode())
 
 
-def _ended(stream: bytes, parsed: Body) -> bool:
-    """Whether a stream of choices came to its end: some servers say no `[DONE]`, some no reasons."""
-    choices = parsed["choices"]
-    reasons = [choice.get("finish_reason") for choice in choices]
-    return b"[DONE]" in stream[-64:] or bool(parsed.get("error")) or (choices and all(reasons))
+def _is_success(reply: UpstreamReply, parsed: Body | None) -> bool:
+    return reply.status == 200 and not (parsed and parsed.get("error"))
 
 
-def _parse(reply: Reply) -> Body | None:
+def _has_ended(stream: bytes, parsed: Body) -> bool:
+    """Whether a stream of choices came to its end. Some servers send no `[DONE]`, some no finish reasons."""
+    reasons = [choice.get("finish_reason") for choice in parsed["choices"]]
+    return b"[DONE]" in stream[-64:] or bool(parsed.get("error")) or (bool(reasons) and all(reasons))
+
+
+def _parse_reply(reply: UpstreamReply) -> Body | None:
     try:
         parsed = reply.json()
     except ValueError:

@@ -1,9 +1,9 @@
-"""The test of an endpoint's echoed log-probabilities: those of its own tokens are known.
+"""The probe of an endpoint's echoed log-probabilities: it must echo those of its own tokens.
 
-A greedy token is asked for behind a short prompt, with its log-probability. Prompt and token are
-then sent as a prompt that is to be echoed: at the token's place the same number must stand, and the
-numbers must reach to the end. Two of at most three such tokens decide, as servers in half precision
-tell numbers in steps, and a wrong number may be near by chance.
+The probe asks for a greedy token after a short prompt, with its log-probability. It then sends prompt and token
+as a prompt to echo: at the token's place the same number must stand, and the numbers must reach to the end. Two of
+at most three such tokens decide, because servers in half precision return numbers in steps, and a wrong number may
+be near the right one by chance.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evalmake.gateway.proxy.server_sent_events import Body, listed
+from evalmake.gateway.proxy.server_sent_events import Body, objects_in
 
 _PROMPTS = (
     "The weather in the mountains can change very",
@@ -23,11 +23,11 @@ _PROMPTS = (
     "Dear Anna,\n",
     "It was late when my brother and I went home from the",
 )
-_ENOUGH = 2
+_DECISIVE = 2
 _EXACT = 0.001
 _NEAR = 0.2
 """In bfloat16 the numbers that make a probability have steps of 0.125 where they are usual."""
-_REPLACED = frozenset(
+_REPLACED_FIELDS = frozenset(
     {
         "prompt",
         "suffix",
@@ -44,35 +44,36 @@ _REPLACED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a probe found: `fact` is for the record, and the reason where the endpoint is refused."""
+class ProbeResult:
+    """What a probe found: `fact` is for the record, and the reason where the endpoint is unfit."""
 
     fact: str
-    refused: bool = False
-    settled: bool = True
-    """Nobody need ask again."""
+    unfit: bool = False
+    final: bool = True
+    """Whether the probe need not be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token that the endpoint said behind a prompt of so many, 0 where it does not tell."""
+    """A token that the endpoint generated."""
 
     text: str
     name: str
     logprob: float
     prompt_tokens: int
+    """The length of the prompt before it; 0 if the endpoint does not report it."""
 
 
-class _Refused(Exception):
+class _Unfit(Exception):
     """The endpoint cannot do it."""
 
 
 class _Unclear(Exception):
-    """The replies do not tell whether it can."""
+    """The replies do not show whether it can."""
 
 
-def is_asked_for(path: str, body: Body) -> bool:
-    """Whether a request takes for granted that the prompt's log-probabilities come back."""
+def relies_on_echo(path: str, body: Body) -> bool:
+    """Whether a request relies on log-probabilities of its prompt."""
     return (
         bool(body.get("echo"))
         and body.get("logprobs") not in (None, False)
@@ -81,27 +82,27 @@ def is_asked_for(path: str, body: Body) -> bool:
     )
 
 
-def kind(body: Body) -> str:
-    """What of it is tested: servers treat a prompt that nothing is to follow in their own ways."""
+def probe_kind(body: Body) -> str:
+    """The kind of probe: some servers treat a prompt without new tokens (`max_tokens` 0) in their own way."""
     return "echo_alone" if body.get("max_tokens") == 0 else "echo"
 
 
-def test(where: str, body: Body) -> Generator[Body, Body, Finding]:
-    """The requests of the test, each to be answered with its reply; `body` is the harness's own."""
-    asked = {key: value for key, value in body.items() if key not in _REPLACED} | {"temperature": 0}
-    most = 0 if body.get("max_tokens") == 0 else 1
+def run_probe(address: str, body: Body) -> Generator[Body, Body, ProbeResult]:
+    """Yields the probe's requests; send each one's reply. `body` is the harness's request."""
+    base = {key: value for key, value in body.items() if key not in _REPLACED_FIELDS} | {"temperature": 0}
+    new_tokens = 0 if body.get("max_tokens") == 0 else 1
     near: list[float] = []
     far: list[str] = []
     unclear = ""
     for prompt in _PROMPTS:
         try:
-            first = yield {**asked, "prompt": prompt, "max_tokens": 1, "echo": False}
-            token = _said(first)
-            whole = prompt + token.text
-            second = yield {**asked, "prompt": whole, "max_tokens": most, "echo": True}
-            logprob = _echoed(second, token, whole, most)
-        except _Refused as refused:
-            return Finding(f"the endpoint {where} {refused}", refused=True)
+            reply = yield {**base, "prompt": prompt, "max_tokens": 1, "echo": False}
+            token = _read_generated_token(reply)
+            longer = prompt + token.text
+            reply = yield {**base, "prompt": longer, "max_tokens": new_tokens, "echo": True}
+            logprob = _find_echoed_logprob(reply, token, longer, new_tokens)
+        except _Unfit as unfit:
+            return ProbeResult(f"the endpoint {address} {unfit}", unfit=True)
         except _Unclear as reason:
             unclear = unclear or str(reason)
             continue
@@ -109,20 +110,23 @@ def test(where: str, body: Body) -> Generator[Body, Body, Finding]:
         if difference <= _NEAR:
             near.append(difference)
         else:
-            far.append(_compared(logprob, token))
-        if len(near) == _ENOUGH:
+            far.append(_describe_difference(logprob, token))
+        if len(near) == _DECISIVE or len(far) == _DECISIVE:
             break
-        if len(far) == _ENOUGH:
-            return Finding(f"the endpoint {where} {far[0]}", refused=True)
+    return _decide(address, near, far, unclear)
+
+
+def _decide(address: str, near: list[float], far: list[str], unclear: str) -> ProbeResult:
+    """The result: the majority of the tokens decides."""
     if len(near) > len(far):
         worst = max(near)
-        return Finding("ok" if worst <= _EXACT else f"ok, to within {worst:.2g}")
+        return ProbeResult("ok" if worst <= _EXACT else f"ok, to within {worst:.2g}")
     if len(far) > len(near):
-        return Finding(f"the endpoint {where} {far[0]}", refused=True)
-    return Finding(f"not known: {unclear}" if unclear else "not known: its tokens disagree")
+        return ProbeResult(f"the endpoint {address} {far[0]}", unfit=True)
+    return ProbeResult(f"not known: {unclear}" if unclear else "not known: its tokens disagree")
 
 
-def _compared(logprob: float | None, token: _Token) -> str:
+def _describe_difference(logprob: float | None, token: _Token) -> str:
     shown = json.dumps(token.text, ensure_ascii=False)[1:-1]
     echoed = "none" if logprob is None else f"{logprob:.4g}"
     return (
@@ -130,68 +134,69 @@ def _compared(logprob: float | None, token: _Token) -> str:
     )
 
 
-def _said(reply: Body) -> _Token:
-    """The token that a reply says, if it is one to go on with."""
-    choice = _choice(reply)
+def _read_generated_token(reply: Body) -> _Token:
+    """The token that a reply generated, if it can be used."""
+    choice = _first_choice(reply)
     text = choice.get("text")
     if not isinstance(text, str) or not text:
         raise _Unclear("it says nothing")
-    names, values = _lists(choice, "`logprobs`")
+    names, values = _read_logprobs(choice, "`logprobs`")
     if len(names) != 1 or values[0] is None:
         raise _Unclear("it says more than one token")
-    return _Token(text, names[0], values[0], _used(reply, "prompt_tokens"))
+    return _Token(text, names[0], values[0], _read_usage(reply, "prompt_tokens"))
 
 
-def _echoed(reply: Body, token: _Token, prompt: str, most: int) -> float | None:
+def _find_echoed_logprob(reply: Body, token: _Token, prompt: str, new_tokens: int) -> float | None:
     """The log-probability at the token's place in the echoed prompt."""
-    choice = _choice(reply)
-    names, values = _lists(choice, "`logprobs` beside `echo`")
-    text, told = str(choice.get("text") or ""), _used(reply, "completion_tokens")
-    if not text.startswith(prompt) and len(values) <= max(most, told):
-        raise _Refused("ignores `echo`: a reply to a request for it has nothing of the prompt")
-    if text.startswith(prompt) and len(text) > len(prompt) and _is_text(names, prompt):
-        raise _Refused("leaves the generated token out of the log-probabilities that it echoes")
-    before, now = token.prompt_tokens, _used(reply, "prompt_tokens")
+    choice = _first_choice(reply)
+    names, values = _read_logprobs(choice, "`logprobs` beside `echo`")
+    text, generated_tokens = str(choice.get("text") or ""), _read_usage(reply, "completion_tokens")
+    if not text.startswith(prompt) and len(values) <= max(new_tokens, generated_tokens):
+        raise _Unfit("ignores `echo`: a reply to a request for it has nothing of the prompt")
+    if text.startswith(prompt) and len(text) > len(prompt) and _join_to(names, prompt):
+        raise _Unfit("leaves the generated token out of the log-probabilities that it echoes")
+    before, now = token.prompt_tokens, _read_usage(reply, "prompt_tokens")
+    # Where the longer prompt has another number of tokens, the token has merged with a neighbour.
     if not (before and now and now != before + 1):
-        for generated in (most, told):
-            at = len(names) - 1 - generated
-            if at > 0 and names[at] == token.name:
-                return values[at]
+        for generated in (new_tokens, generated_tokens):  # some servers generate one even if asked for none
+            place = len(names) - 1 - generated
+            if place > 0 and names[place] == token.name:
+                return values[place]
     raise _Unclear("none of its own tokens comes back as one token")
 
 
-def _choice(reply: Body) -> Body:
-    choices = listed(reply.get("choices"))
+def _first_choice(reply: Body) -> Body:
+    choices = objects_in(reply.get("choices"))
     if not choices:
         raise _Unclear("a reply has no choices")
     return choices[0]
 
 
-def _lists(choice: Body, what: str) -> tuple[list[str], list[float | None]]:
+def _read_logprobs(choice: Body, what: str) -> tuple[list[str], list[float | None]]:
     """A choice's tokens, and the log-probability of each."""
     logprobs = choice.get("logprobs")
     if not logprobs:
-        raise _Refused(f"ignores {what}: a reply to a request for them has none")
+        raise _Unfit(f"ignores {what}: a reply to a request for them has none")
     tokens = logprobs.get("tokens") if isinstance(logprobs, Mapping) else None
     values = logprobs.get("token_logprobs") if isinstance(logprobs, Mapping) else None
     if not isinstance(tokens, list) or not isinstance(values, list):
-        raise _Refused("tells log-probabilities without `tokens` and `token_logprobs`")
+        raise _Unfit("returns log-probabilities without `tokens` and `token_logprobs`")
     if len(tokens) != len(values):
-        raise _Refused(f"tells {len(values)} log-probabilities of {len(tokens)} tokens")
-    return [str(token) for token in tokens], [_number(value) for value in values]
+        raise _Unfit(f"returns {len(values)} log-probabilities for {len(tokens)} tokens")
+    return [str(token) for token in tokens], [_to_number(value) for value in values]
 
 
-def _number(value: object) -> float | None:
+def _to_number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _used(reply: Body, name: str) -> int:
-    """A count of tokens, 0 where it is not told."""
+def _read_usage(reply: Body, name: str) -> int:
+    """A count of tokens, 0 if the reply does not report it."""
     usage = reply.get("usage")
     amount: Any = usage.get(name) if isinstance(usage, dict) else None
     return amount if isinstance(amount, int) else 0
 
 
-def _is_text(names: list[str], text: str) -> bool:
-    """Whether the tokens are this text, with or without a sign for its beginning."""
+def _join_to(names: list[str], text: str) -> bool:
+    """Whether the tokens join to this text, with or without a token for its beginning."""
     return "".join(names) == text or "".join(names[1:]) == text

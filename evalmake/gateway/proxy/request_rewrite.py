@@ -1,55 +1,57 @@
-"""A request as the model's side gets it."""
+"""The request as the model gets it: with the key and the model's headers, without the evaluation's token."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
-from evalmake.gateway.proxy.http_messages import NOT_PASSED, Headers, Request, end_to_end
+from evalmake.gateway.proxy.forwarded_headers import NOT_FORWARDED, end_to_end_headers
 from evalmake.gateway.settings import GatewaySettings
+from evalmake.http_protocol.messages import Headers, Request
 
-_SHORTEST = 4  # characters: a shorter secret is a stand-in, and its letters are everywhere
-_OURS = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
+_SHORTEST_SECRET = 4  # characters; a shorter one is a stand-in, and its letters are everywhere
+_REPLACED = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
 
 
-class Fixed:
-    """The headers that every request bears: the key, and what the model declares."""
+class RequestRewrite:
+    """The headers that every request to the model carries, and the secrets that no text may show."""
 
     def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
-        """LookupError when a variable that holds a secret is not set."""
+        """Raises LookupError when a variable that holds a secret is not set."""
         if missing := [name for name in settings.secret_headers.values() if name not in environ]:
             raise LookupError(f"the variable `{missing[0]}` is not set")
-        secret = {name: environ[name].strip() for name in settings.secret_headers.values()}
+        secrets = {name: environ[name].strip() for name in settings.secret_headers.values()}
         values = dict(settings.headers)
-        values |= {name: secret[variable] for name, variable in settings.secret_headers.items()}
+        values |= {name: secrets[variable] for name, variable in settings.secret_headers.items()}
         key = environ.get(settings.key_variable or "", "").strip()
         if key and not any(name.lower() == "authorization" for name in values):
             values["Authorization"] = f"Bearer {key}"
         self.headers: Headers = [(n.encode(), v.strip().encode()) for n, v in values.items()]
-        secrets = [text for text in (key, *secret.values()) if len(text) >= _SHORTEST]
-        self._secrets = {*secrets, *(json.dumps(text)[1:-1] for text in secrets)}
-        self._bytes = [text.encode() for text in self._secrets]
-        self._gone = NOT_PASSED | _OURS | {name.lower() for name, _ in self.headers}
+        texts = [text for text in (key, *secrets.values()) if len(text) >= _SHORTEST_SECRET]
+        self._secrets = {*texts, *(json.dumps(text)[1:-1] for text in texts)}
+        self._secret_bytes = [text.encode() for text in self._secrets]
+        self._dropped = NOT_FORWARDED | _REPLACED | {name.lower() for name, _ in self.headers}
 
-    def without(self, headers: Headers, token: bytes) -> Headers:
-        """A harness's headers less those that are ours, and any other that holds its token."""
-        return [one for one in end_to_end(headers, self._gone) if token not in one[1]]
+    def forwarded_headers(self, headers: Headers, token: bytes) -> Headers:
+        """A harness's headers without those that the gateway sets, and any that holds the token."""
+        return [header for header in end_to_end_headers(headers, self._dropped) if token not in header[1]]
 
-    def hide(self, text: str) -> str:
-        """A text for the record: a model's server may repeat the key in an error."""
+    def redact(self, text: str) -> str:
+        """A text without secrets, for the record: a model's server may repeat the key in an error."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return text
 
-    def clean(self, data: bytes) -> bytes:
-        """The same of a reply; it is the very one where it holds no secret."""
-        for secret in self._bytes:
+    def redact_bytes(self, data: bytes) -> bytes:
+        """The same for a reply; returns the same object if it holds no secret."""
+        for secret in self._secret_bytes:
             if secret in data:
                 data = data.replace(secret, b"***")
         return data
 
 
-def head(request: Request, path: bytes, netloc: bytes, headers: Headers, size: int) -> bytes:
+def request_head(request: Request, path: bytes, netloc: bytes, headers: Headers, size: int) -> bytes:
     """The request's line and headers; `size` bytes of body follow."""
     lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, path, netloc)]
     lines += [b"%b: %b\r\n" % item for item in headers]
@@ -57,3 +59,9 @@ def head(request: Request, path: bytes, netloc: bytes, headers: Headers, size: i
     if size or request.method in (b"POST", b"PUT", b"PATCH"):
         lines.append(b"content-length: %d\r\n" % size)
     return b"".join([*lines, b"\r\n"])
+
+
+def body_to_bytes(body: dict[str, Any]) -> bytes:
+    """A request's JSON as it is sent."""
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass")

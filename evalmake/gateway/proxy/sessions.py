@@ -14,112 +14,112 @@ from hmac import compare_digest
 from pathlib import Path
 
 from evalmake.gateway.interceptors.interceptor import Interceptor
-from evalmake.gateway.interceptors.selection import interceptors
-from evalmake.gateway.proxy.retry import Breaker
-from evalmake.gateway.proxy.usage import Account
+from evalmake.gateway.interceptors.selection import select_interceptors
+from evalmake.gateway.proxy.circuit_breaker import CircuitBreaker
+from evalmake.gateway.proxy.usage import UsageRecord
 from evalmake.gateway.reply_cache.key import RequestKey
 from evalmake.gateway.settings import AdapterSettings, SessionSettings
 
 
-class Open:
-    """One evaluation at work: its settings, interceptors, counts, and how often it asked what."""
+class AdmittedSession:
+    """One evaluation at work: its settings, interceptors, usage, and the repetitions of its requests."""
 
-    def __init__(self, path: Path, session: SessionSettings, hide: Callable[[str], str]) -> None:
-        """`session` is what `path` says; OSError, TypeError or LookupError where it is nonsense."""
+    def __init__(self, path: Path, settings: SessionSettings, redact: Callable[[str], str]) -> None:
+        """`settings` come from `path`; raises OSError, TypeError or LookupError if they make no sense."""
         self.path = path
-        self.session = session
-        self.adapter = AdapterSettings(**session.adapter)
-        self.interceptors: list[Interceptor] = interceptors(self.adapter)
-        self.asks = any(one.asks for one in self.interceptors)
-        self.answers = [one for one in self.interceptors if one.answers]
-        self.breaker = Breaker(self.adapter.client_errors)
-        self.account = Account(Path(session.folder), hide)
-        self.account.folder.mkdir(parents=True, exist_ok=True)  # tells that something was asked
-        self._hide = hide
-        self.serial = 0
+        self.settings = settings
+        self.adapter = AdapterSettings(**settings.adapter)
+        self.interceptors: list[Interceptor] = select_interceptors(self.adapter)
+        self.request_rewriters = [one for one in self.interceptors if one.rewrites_requests]
+        self.reply_rewriters = [one for one in self.interceptors if one.rewrites_replies]
+        self.breaker = CircuitBreaker(self.adapter.client_errors)
+        self.usage = UsageRecord(Path(settings.folder), redact)
+        self.usage.folder.mkdir(parents=True, exist_ok=True)  # the folder shows that a request came
+        self._redact = redact
+        self.requests = 0
         self.logged = 0
-        self.token = session.token.encode()
-        self._asked: Counter[str] = Counter()
+        self.token = settings.token.encode()
+        self._next_repetition: Counter[str] = Counter()
         self._returned: dict[str, list[int]] = defaultdict(list)
 
-    def look_again(self) -> None:
-        """Learn where the model is served now, if that has been written down."""
+    def reread_upstreams(self) -> None:
+        """Read again where the model is served: evalmake writes it when a server starts again."""
         with suppress(OSError, ValueError, TypeError):
             found = SessionSettings.read(self.path)
-            if found.token == self.session.token:
-                self.session = found
+            if found.token == self.settings.token:
+                self.settings = found
 
-    def apart(self) -> Open:
-        """Another like it that cannot end; what it counts is nobody's."""
+    def copy_for_probe(self) -> AdmittedSession:
+        """A copy that nothing stops, and whose usage is not recorded."""
         other = copy.copy(self)
-        other.breaker = Breaker(False)
-        other.account = Account(self.account.folder, self._hide)
+        other.breaker = CircuitBreaker(False)
+        other.usage = UsageRecord(self.usage.folder, self._redact)
         return other
 
-    def admits(self, authorization: bytes) -> bool:
-        """Whether a request bears this evaluation's token."""
-        return bears(authorization, self.session.token)
+    def accepts(self, authorization: bytes) -> bool:
+        """Whether an Authorization header carries this evaluation's token."""
+        return carries_token(authorization, self.settings.token)
 
     @property
     def not_before(self) -> float:
-        """The oldest reply that may be used, in seconds since the epoch."""
-        age = self.session.max_age
-        return max(self.session.not_before, 0.0 if age is None else time.time() - age)
+        """The oldest cached reply to use, in seconds since the epoch."""
+        age = self.settings.max_age
+        return max(self.settings.not_before, 0.0 if age is None else time.time() - age)
 
-    def occurrence(self, question: RequestKey) -> int:
-        """Which sample of this question a request wants: 0 for the first."""
-        if not question.samples:
+    def take_repetition(self, request: RequestKey) -> int:
+        """The repetition number of a request: which sample it gets, 0 for the first."""
+        if not request.samples:
             return 0
-        if returned := self._returned.get(question.digest):
+        if returned := self._returned.get(request.digest):
             return heappop(returned)
-        number = self._asked[question.digest]
-        self._asked[question.digest] += 1
+        number = self._next_repetition[request.digest]
+        self._next_repetition[request.digest] += 1
         return number
 
-    def give_back(self, question: RequestKey, number: int) -> None:
-        """A request got no sample: the next one like it wants this one."""
-        if question.samples:
-            heappush(self._returned[question.digest], number)
+    def return_repetition(self, request: RequestKey, number: int) -> None:
+        """Give the number of a request that got no reply to the next one like it."""
+        if request.samples:
+            heappush(self._returned[request.digest], number)
 
 
-def bears(authorization: bytes, token: str) -> bool:
-    """Whether a request's authorization is this token."""
+def carries_token(authorization: bytes, token: str) -> bool:
+    """Whether an Authorization header is `Bearer` and this token."""
     scheme, _, given = authorization.partition(b" ")
     return scheme.lower() == b"bearer" and compare_digest(given.strip(), token.encode())
 
 
-class Sessions:
-    """Read from a folder when first asked for; a file that was written anew is a new attempt."""
+class SessionRegistry:
+    """Reads sessions from a folder at their first request. A new token in the file is a new attempt."""
 
-    def __init__(self, folder: Path, hide: Callable[[str], str]) -> None:
+    def __init__(self, folder: Path, redact: Callable[[str], str]) -> None:
         self.folder = folder
-        self._hide = hide
-        self.admitted: dict[str, Open] = {}
-        self.replaced: list[Open] = []
-        """Earlier attempts, whose last rows are still to be written."""
+        self._redact = redact
+        self.admitted: dict[str, AdmittedSession] = {}
+        self.replaced: list[AdmittedSession] = []
+        """Earlier attempts, whose last rows are not yet written."""
 
-    def admit(self, key: str, authorization: bytes) -> Open | None:
-        """The evaluation of that key, to whoever has its token."""
+    def admit(self, key: str, authorization: bytes) -> AdmittedSession | None:
+        """The evaluation of that key, if the request carries its token."""
         found = self.admitted.get(key)
-        if found is not None and found.admits(authorization):
+        if found is not None and found.accepts(authorization):
             return found
         path = self.folder / f"{key}.json"
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) or not path.exists():
             return None
         try:
-            session = SessionSettings.read(path)
-            if not bears(authorization, session.token):
+            settings = SessionSettings.read(path)
+            if not carries_token(authorization, settings.token):
                 return None
-            opened = Open(path, session, self._hide)
+            session = AdmittedSession(path, settings, self._redact)
         except (OSError, ValueError, TypeError, LookupError) as error:
             print(f"evalmake.gateway: {path}: {error}", file=sys.stderr, flush=True)
             return None
         if found is not None:
             self.replaced.append(found)
-        self.admitted[key] = opened
-        return opened
+        self.admitted[key] = session
+        return session
 
     def close(self, key: str) -> None:
-        """Forget an evaluation; its token is worth nothing from now on."""
+        """Forget an evaluation and its token."""
         (self.folder / f"{key}.json").unlink(missing_ok=True)
         self.admitted.pop(key, None)

@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import asyncio
 
-from evalmake.gateway.proxy.logprob_probe import Finding
-from evalmake.gateway.proxy.rate_limits import Limits
-from evalmake.gateway.proxy.request_rewrite import Fixed
-from evalmake.gateway.proxy.upstream_connection import Pool
+from evalmake.gateway.proxy.logprob_probe import ProbeResult
+from evalmake.gateway.proxy.rate_limits import RequestLimits
+from evalmake.gateway.proxy.request_rewrite import RequestRewrite
+from evalmake.gateway.proxy.upstream_connection import ConnectionPool
 from evalmake.gateway.reply_cache.cache import ReplyCache
 
 
-class Shared:
-    """The cache, the limits, the key, the connections, and what is under way."""
+class SharedState:
+    """The cache, the limits, the key, the connections, and the requests that others wait for."""
 
-    def __init__(self, cache: ReplyCache | None, limits: Limits, fixed: Fixed, trouble: str = "") -> None:
+    def __init__(
+        self, cache: ReplyCache | None, limits: RequestLimits, request_rewrite: RequestRewrite, cache_trouble: str = ""
+    ) -> None:
         self.cache = cache
         self.limits = limits
-        self.fixed = fixed
+        self.request_rewrite = request_rewrite
         self.loop = asyncio.get_running_loop()
-        self.under_way: dict[str, asyncio.Future[bool]] = {}
-        """By key in the cache; done with whether an answer came that is not to be kept."""
-        self.probes: dict[tuple[str, str, str], asyncio.Task[Finding]] = {}
-        """By server, model and what was tested; under way, or done."""
-        self._pools: dict[str, Pool] = {}
-        self._trouble = trouble
+        self.leaders: dict[str, asyncio.Future[bool]] = {}
+        """Cache key -> the end of the one exchange that asks the model; its result: see `Exchange`."""
+        self.probes: dict[tuple[str, str, str], asyncio.Task[ProbeResult]] = {}
+        """(server, model, kind) -> its probe, running or done."""
+        self._pools: dict[str, ConnectionPool] = {}
+        self._cache_trouble = cache_trouble
 
-    def state(self) -> dict[str, object]:
-        """What every evaluation's sums tell of the whole."""
-        trouble = self.cache.trouble if self.cache is not None else self._trouble
-        return {"limits": self.limits.state(), "cache_trouble": trouble}
+    def summarize(self) -> dict[str, object]:
+        """What is the same for all evaluations, for their sums."""
+        trouble = self.cache.trouble if self.cache is not None else self._cache_trouble
+        return {"limits": self.limits.summarize(), "cache_trouble": trouble}
 
-    def pool(self, urls: list[str]) -> Pool:
-        """The least loaded of the servers."""
+    def least_busy_pool(self, urls: list[str]) -> ConnectionPool:
+        """The connections to the server with the fewest open requests."""
         for url in urls:
             if url not in self._pools:
-                self._pools[url] = Pool(url, self.loop)
+                self._pools[url] = ConnectionPool(url, self.loop)
         return min((self._pools[url] for url in urls), key=lambda pool: pool.busy)

@@ -1,54 +1,61 @@
-"""A stream on its way to the harness, changed event by event."""
+"""Rewriting of a streamed reply on its way to the harness.
+
+A stream is rewritten event by event and never collected first: harnesses measure the time to the first token, and
+give up when nothing comes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evalmake.gateway.interceptors.interceptor import Body, Interceptor, Record
-from evalmake.gateway.proxy import server_sent_events
+from evalmake.gateway.interceptors.interceptor import Body, EvaluationRecord, Interceptor
+from evalmake.gateway.proxy.server_sent_events import EventSplitter, event_to_bytes, is_done_marker
 
 
-class Changed:
-    """A stream's bytes, changed event by event."""
+class StreamRewrite:
+    """Rewrites the bytes of one stream by the interceptors' event rewriters, one after another."""
 
-    def __init__(self, changers: Iterable[Interceptor], record: Record) -> None:
-        self._splitter = server_sent_events.Splitter()
-        self._changers = [one.events(record) for one in changers]
-        self._ended = False
+    def __init__(self, interceptors: Iterable[Interceptor], record: EvaluationRecord) -> None:
+        self._splitter = EventSplitter()
+        self._rewriters = [interceptor.new_event_rewriter(record) for interceptor in interceptors]
+        self._flushed = False
 
-    def all(self, data: bytes) -> list[bytes]:
-        """A whole stream at once."""
-        return [*self.feed(data), *self.end()]
+    def rewrite_whole(self, data: bytes) -> bytes:
+        """Rewrite a whole stream at once."""
+        return b"".join([*self.feed(data), *self.finish()])
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """What is sent for a piece."""
-        return self._written(self._splitter.feed(piece))
+        """What to send for a piece of the stream."""
+        return self._rewrite(self._splitter.feed(piece))
 
-    def end(self) -> list[bytes]:
-        """What is sent at the end."""
-        return [*self._written(self._splitter.end()), *map(server_sent_events.written, self._last())]
+    def finish(self) -> list[bytes]:
+        """What to send at the end of the stream."""
+        return [*self._rewrite(self._splitter.finish()), *map(event_to_bytes, self._flush())]
 
-    def _written(self, events: list[Body | bytes]) -> list[bytes]:
+    def _rewrite(self, events: list[Body | bytes]) -> list[bytes]:
         sent: list[Body | bytes] = []
         for event in events:
-            if isinstance(event, bytes):
-                sent += [*self._last(), event] if server_sent_events.is_done(event) else [event]
+            if not isinstance(event, bytes):
+                sent += self._pass_through([event], 0)
+            elif is_done_marker(event):
+                sent += [*self._flush(), event]  # clients read nothing behind the marker
             else:
-                sent += self._through([event], 0)
-        return [server_sent_events.written(event) for event in sent]
+                sent.append(event)
+        return [event_to_bytes(event) for event in sent]
 
-    def _through(self, events: list[Body], first: int) -> list[Body]:
-        for changer in self._changers[first:]:
-            events = [sent for event in events for sent in changer.event(event)]
+    def _pass_through(self, events: list[Body], first: int) -> list[Body]:
+        """Events after all rewriters from number `first` on."""
+        for rewriter in self._rewriters[first:]:
+            events = [sent for event in events for sent in rewriter.rewrite_event(event)]
         return events
 
-    def _last(self) -> list[Body]:
-        """What the changers still hold; each one's passes those behind it."""
-        if self._ended:
+    def _flush(self) -> list[Body]:
+        """What the rewriters still hold; each one's events pass those behind it."""
+        if self._flushed:
             return []
-        self._ended = True
+        self._flushed = True
         return [
             sent
-            for number, changer in enumerate(self._changers)
-            for sent in self._through(list(changer.end()), number + 1)
+            for number, rewriter in enumerate(self._rewriters)
+            for sent in self._pass_through(list(rewriter.flush()), number + 1)
         ]

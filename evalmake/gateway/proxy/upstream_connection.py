@@ -1,4 +1,4 @@
-"""Towards the model: pooled HTTP/1.1 connections, one request at a time on each."""
+"""The model's side: pooled HTTP/1.1 connections, one request at a time on each."""
 
 from __future__ import annotations
 
@@ -13,167 +13,168 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from evalmake.gateway.proxy.http_messages import Headers, header
+from evalmake.http_protocol.messages import Headers, find_header
 
 _CONNECT_TIMEOUT = 15.0
-_LONGEST_QUEUE = 64  # chunks of a stream that wait for a slow harness
-_UNREAD = object()
+_LONGEST_QUEUE = 64  # pieces of a stream that wait for a slow harness
+_NOT_PARSED = object()
 
 
 class UpstreamError(Exception):
-    """The model gave no whole reply; `begun` tells whether a part of it had come."""
+    """The model sent no whole reply; `reply_started` tells whether a part of it had come."""
 
-    def __init__(self, kind: str, message: str, begun: bool = False) -> None:
+    def __init__(self, kind: str, message: str, reply_started: bool = False) -> None:
         super().__init__(message)
         self.kind = kind  # connect | broken | timeout
-        self.begun = begun
+        self.reply_started = reply_started
 
 
-class Reply:
-    """A reply: whole in `body`, or a stream of pieces to iterate over once."""
+class UpstreamReply:
+    """A reply: whole in `body`, or a stream whose pieces can be read once."""
 
     __slots__ = (
-        "_link",
+        "_connection",
         "_parsed",
         "_pieces",
         "_waiter",
         "body",
-        "cleaned",
         "done",
-        "ended",
         "error",
         "headers",
+        "on_end",
+        "redacted",
         "status",
         "stream",
     )
 
-    def __init__(self, status: int, headers: Headers, stream: bool, link: Link) -> None:
+    def __init__(self, status: int, headers: Headers, stream: bool, connection: UpstreamConnection) -> None:
         self.status = status
         self.headers = headers
         self.stream = stream
         self.body = b""
-        self.cleaned = False
-        """Whether a secret was in its body."""
+        self.redacted = False
+        """Whether a secret was removed from its body."""
         self.done = False
         self.error: UpstreamError | None = None
-        self.ended: Callable[[], None] | None = None
+        self.on_end: Callable[[], None] | None = None
         """Called when a stream is over."""
-        self._link = link
-        self._parsed: Any = _UNREAD
+        self._connection = connection
+        self._parsed: Any = _NOT_PARSED
         self._pieces: deque[bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
 
     def json(self) -> Any:
-        """The JSON of a whole body, read once; ValueError where it is none."""
-        if self._parsed is _UNREAD:
+        """The JSON of a whole body, parsed once; raises ValueError if it is none."""
+        if self._parsed is _NOT_PARSED:
             self._parsed = json.loads(self.body)
         return self._parsed
 
     def feed(self, piece: bytes) -> None:
-        """More has come."""
+        """Add a piece that came. A stream stops reading while too many wait."""
         self._pieces.append(piece)
         if self.stream:
-            self._wake()
+            self._wake_reader()
             if len(self._pieces) > _LONGEST_QUEUE:
-                self._link.pause(True)
+                self._connection.set_paused(True)
 
     def finish(self, error: UpstreamError | None = None) -> None:
-        """All has come, or no more will."""
+        """End the reply: it is whole, or no more of it will come."""
         self.done, self.error = True, error
         if not self.stream:
             self.body = b"".join(self._pieces)
             return
-        self._wake()
-        if self.ended is not None:
-            self.ended()
+        self._wake_reader()
+        if self.on_end is not None:
+            self.on_end()
 
-    async def piece(self) -> bytes | None:
-        """The next piece of a stream, None at its end; UpstreamError where it broke."""
+    async def next_piece(self) -> bytes | None:
+        """The next piece of a stream, None at its end; raises UpstreamError where it broke."""
         while not self._pieces:
             if self.error is not None:
                 raise self.error
             if self.done:
                 return None
-            self._waiter = self._link.loop.create_future()
+            self._waiter = self._connection.loop.create_future()
             await self._waiter
         if len(self._pieces) == 1:
-            self._link.pause(False)
+            self._connection.set_paused(False)
         return self._pieces.popleft()
 
-    def drop(self) -> None:
-        """The harness wants no more of a stream."""
+    def discard(self) -> None:
+        """Close the connection if the reply is not whole: nobody reads the rest."""
         if not self.done:
-            self._link.close()
+            self._connection.close()
 
-    def _wake(self) -> None:
+    def _wake_reader(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
 
-class Link(asyncio.Protocol):
-    """One connection."""
+class UpstreamConnection(asyncio.Protocol):
+    """One connection to a model's server."""
 
-    def __init__(self, pool: Pool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: ConnectionPool, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.used = False
+        """Whether it has carried a whole reply."""
         self._pool = pool
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport
-        self._reply: Reply | None = None
-        self._answer: asyncio.Future[Reply] | None = None
+        self._reply: UpstreamReply | None = None
+        self._reply_ready: asyncio.Future[UpstreamReply] | None = None
         self._headers: Headers = []
-        self._framed = True
+        self._length_known = True
         self._timer: asyncio.TimerHandle | None = None
         self._timeout = 0.0
-        self._heard = 0.0
+        self._last_received = 0.0
         self._paused = False
         self._bodiless = False
 
-    async def ask(self, data: bytes, timeout: float, bodiless: bool) -> Reply:
-        """Send a request; its reply when it is whole, or once a stream has begun.
+    async def send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
+        """Send a request; returns its reply when it is whole, or when a stream has begun.
 
-        `timeout` is the longest silence in seconds; `bodiless` replies have none (HEAD).
+        `timeout` is the longest silence in seconds. A `bodiless` reply has no body (HEAD).
         """
-        if self.closing:
+        if self.is_closing:
             raise UpstreamError("broken", "the connection was closed")
-        answer: asyncio.Future[Reply] = self.loop.create_future()
-        self._answer = answer
+        ready: asyncio.Future[UpstreamReply] = self.loop.create_future()
+        self._reply_ready = ready
         self._headers = []
         self._timeout, self._bodiless = timeout, bodiless
-        self._heard = self.loop.time()
-        self._timer = self.loop.call_later(timeout, self._silent)
+        self._last_received = self.loop.time()
+        self._timer = self.loop.call_later(timeout, self._check_timeout)
         self._transport.write(data)
         try:
-            return await answer
+            return await ready
         except asyncio.CancelledError:
             self.close()
             raise
 
-    def pause(self, pause: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """Stop reading, or read on."""
-        if pause != self._paused and not self._transport.is_closing():
-            self._paused = pause
-            self._heard = self.loop.time()
-            self._transport.pause_reading() if pause else self._transport.resume_reading()
+        if paused != self._paused and not self._transport.is_closing():
+            self._paused = paused
+            self._last_received = self.loop.time()
+            self._transport.pause_reading() if paused else self._transport.resume_reading()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close at once."""
         self._transport.abort()
 
     @property
-    def closing(self) -> bool:
+    def is_closing(self) -> bool:
         """Whether it can no longer be used."""
         return self._transport.is_closing()
 
-    # The transport's calls
+    # The transport calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, which calls the `on_` methods."""
-        self._heard = self.loop.time()
+        self._last_received = self.loop.time()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -181,81 +182,84 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The model's side closed, or we did."""
+        """End the reply: the server closed the connection, or we did."""
         self._pool.forget(self)
         reply = self._reply
-        if reply is not None and not self._framed and error is None:
+        if reply is not None and not self._length_known and error is None:
             self._complete()  # a body that ends with the connection (RFC 9112, 6.3)
         else:
-            how = f": {_reason(error)}" if isinstance(error, OSError) else ""
-            self._fail(UpstreamError("broken", f"the connection was closed{how}"))
+            reason = f": {_error_text(error)}" if isinstance(error, OSError) else ""
+            self._fail(UpstreamError("broken", f"the connection was closed{reason}"))
 
-    # The parser's calls
+    # The parser calls these
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
+        """Add one header."""
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The reply begins."""
+        """Start the reply."""
         status = self._parser.get_status_code()
         if status < 200:
             return
-        if self._answer is None:  # nobody asked, so it answers nothing
+        if self._reply_ready is None:  # there is no request that it could answer
             self.close()
             return
-        kind = header(self._headers, b"content-type").lower()
-        stream = kind.startswith(b"text/event-stream") and not self._bodiless
-        self._framed = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
-        self._reply = Reply(status, self._headers, stream, self)
-        if stream and not self._answer.done():
-            self._answer.set_result(self._reply)
+        content_type = find_header(self._headers, b"content-type").lower()
+        stream = content_type.startswith(b"text/event-stream") and not self._bodiless
+        self._length_known = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
+        self._reply = UpstreamReply(status, self._headers, stream, self)
+        if stream and not self._reply_ready.done():
+            self._reply_ready.set_result(self._reply)
         if self._bodiless:
             self._complete()
             self.close()
 
     def on_body(self, piece: bytes) -> None:
-        """A piece of the body."""
+        """Add a piece of the body."""
         if self._reply is not None:
             self._reply.feed(piece)
 
     def on_message_complete(self) -> None:
-        """The reply is whole."""
+        """Complete the reply, or forget the headers of a 100 Continue."""
         if self._reply is None:
-            self._headers = []  # 100 Continue
+            self._headers = []
         else:
             self._complete()
 
     def _complete(self) -> None:
         reply, self._reply = self._reply, None
-        answer, self._answer = self._answer, None
+        ready, self._reply_ready = self._reply_ready, None
         assert reply is not None
         self._stop_timer()
         reply.finish()
-        if answer is not None and not answer.done():
-            answer.set_result(reply)
+        if ready is not None and not ready.done():
+            ready.set_result(reply)
         self.used = True
-        self.pause(False)
+        self.set_paused(False)
         if self._parser.should_keep_alive() and not self._transport.is_closing():
-            self._pool.put(self)
+            self._pool.release(self)
         else:
             self._transport.close()
 
     def _fail(self, error: UpstreamError) -> None:
         reply, self._reply = self._reply, None
-        answer, self._answer = self._answer, None
+        ready, self._reply_ready = self._reply_ready, None
         self._stop_timer()
-        error.begun = reply is not None
+        error.reply_started = reply is not None
         if reply is not None:
             reply.finish(error)
-        if answer is not None and not answer.done():
-            answer.set_exception(error)
+        if ready is not None and not ready.done():
+            ready.set_exception(error)
 
-    def _silent(self) -> None:
-        """Time is up, unless something came meanwhile, or the harness is the one that is slow."""
-        left = self._timeout - (0.0 if self._paused else self.loop.time() - self._heard)
+    def _check_timeout(self) -> None:
+        """Fail after a silence, unless the harness is the one that is slow.
+
+        One timer looks again later, which costs less than to set a timer anew for each piece.
+        """
+        left = self._timeout - (0.0 if self._paused else self.loop.time() - self._last_received)
         if left > 0:
-            self._timer = self.loop.call_later(left, self._silent)
+            self._timer = self.loop.call_later(left, self._check_timeout)
             return
         self._fail(UpstreamError("timeout", f"nothing came for {self._timeout:g} s"))
         self._transport.abort()
@@ -266,8 +270,8 @@ class Link(asyncio.Protocol):
             self._timer = None
 
 
-class Pool:
-    """The connections to one origin."""
+class ConnectionPool:
+    """The connections to one server."""
 
     def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
         parts = urlsplit(url)
@@ -278,79 +282,78 @@ class Pool:
         self.netloc = parts.netloc.rpartition("@")[2].encode()
         self.url = url
         self.busy = 0
-        """Requests that have no whole reply yet."""
+        """Requests without a whole reply."""
         self._loop = loop
-        self._idle: list[Link] = []
+        self._idle: list[UpstreamConnection] = []
         self._context = ssl.create_default_context() if self.secure else None
 
-    def path(self, rest: bytes) -> bytes:
-        """The upstream's path for what follows the session's prefix: `/v1/models`, `/tokenize`.
+    def upstream_path(self, rest: bytes) -> bytes:
+        """The server's path for what follows the session's prefix: `/v1/models`, `/tokenize`.
 
-        A base URL ends in `/v1`, or in whatever stands for it there; the rest lies at the root.
+        A base URL ends in `/v1`, or in what stands for it there. Other paths are next to it, not below.
         """
         base = self.base.encode()
         if rest == b"/v1" or rest.startswith((b"/v1/", b"/v1?")):
             return base + rest[3:]
         return base.removesuffix(b"/v1") + (rest or b"/")
 
-    async def ask(self, data: bytes, timeout: float, bodiless: bool = False) -> Reply:
-        """Send a request over a connection that is free or new; UpstreamError.
-
-        A kept connection that the model's side has closed meanwhile is no failure.
-        """
+    async def send(self, data: bytes, timeout: float, bodiless: bool = False) -> UpstreamReply:
+        """Send a request over an idle connection or a new one; raises UpstreamError."""
         self.busy += 1
         try:
-            reply = await self._ask(data, timeout, bodiless)
+            reply = await self._send(data, timeout, bodiless)
         except BaseException:
-            self._ended()
+            self._count_end()
             raise
         if reply.stream and not reply.done:
-            reply.ended = self._ended
+            reply.on_end = self._count_end
         else:
-            self._ended()
+            self._count_end()
         return reply
 
-    async def _ask(self, data: bytes, timeout: float, bodiless: bool) -> Reply:
-        link = await self._link(fresh=False)
-        used = link.used
+    async def _send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
+        """Send; once more over a new connection where the server had closed the idle one meanwhile."""
+        connection = await self._connect(fresh=False)
+        used = connection.used
         try:
-            return await link.ask(data, timeout, bodiless)
+            return await connection.send(data, timeout, bodiless)
         except UpstreamError as error:
-            if not used or error.begun or error.kind != "broken":
+            if not used or error.reply_started or error.kind != "broken":
                 raise
-        return await (await self._link(fresh=True)).ask(data, timeout, bodiless)
+        return await (await self._connect(fresh=True)).send(data, timeout, bodiless)
 
-    def _ended(self) -> None:
+    def _count_end(self) -> None:
         self.busy -= 1
 
-    def put(self, link: Link) -> None:
-        """A connection is free again."""
-        self._idle.append(link)
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keep a connection for the next request."""
+        self._idle.append(connection)
 
-    def forget(self, link: Link) -> None:
-        """A connection is gone."""
-        if link in self._idle:
-            self._idle.remove(link)
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Drop a connection that is closed."""
+        if connection in self._idle:
+            self._idle.remove(connection)
 
-    async def _link(self, fresh: bool) -> Link:
+    async def _connect(self, fresh: bool) -> UpstreamConnection:
+        """An idle connection, or a new one if there is none or a `fresh` one is wanted."""
         while self._idle and not fresh:
-            link = self._idle.pop()
-            if not link.closing:
-                return link
+            connection = self._idle.pop()
+            if not connection.is_closing:
+                return connection
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
-                _, link = await self._loop.create_connection(
-                    lambda: Link(self, self._loop), self.host, self.port, ssl=self._context
+                _, connection = await self._loop.create_connection(
+                    lambda: UpstreamConnection(self, self._loop), self.host, self.port, ssl=self._context
                 )
         except TimeoutError:
             raise UpstreamError("connect", f"no connection within {_CONNECT_TIMEOUT:g} s") from None
         except OSError as error:
-            raise UpstreamError("connect", f"cannot connect: {_reason(error)}") from None
-        return link
+            raise UpstreamError("connect", f"cannot connect: {_error_text(error)}") from None
+        return connection
 
 
-def _reason(error: OSError) -> str:
-    """The system's own words; asyncio's repeat the address, and names not found have others."""
+def _error_text(error: OSError) -> str:
+    """The system's text for an error: asyncio's repeats the address. Unknown names and TLS have texts of their own."""
     if error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)
     return error.strerror or str(error)

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, new_loop
+from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway
 from evalmake.gateway.reply_cache.read_only import DATABASE
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.gateway.sidecar.settings import SidecarGateway
+from evalmake.http_protocol.serving import new_event_loop
 
 
 def serve_gateways(
@@ -28,7 +29,7 @@ def serve_gateways(
     sys.setswitchinterval(0.0005)  # the cache's threads release the interpreter at once
     settings = [_read_settings(Path(gateway.settings)) for gateway in gateways]
     sessions = [gateway.session for gateway in gateways]
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(_serve(list(zip(settings, environs, strict=True)), sessions, ports, closed))
 
 
@@ -41,7 +42,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     gateways = [Gateway(one, environ) for one, environ in settings]
     servers = [
-        await loop.create_server(gateway.accept_connection, sock=port, backlog=BACKLOG)
+        await loop.create_server(gateway.new_connection, sock=port, backlog=BACKLOG)
         for gateway, port in zip(gateways, ports, strict=True)
     ]
     reason = await _wait_until_closed(closed, gateways)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.engines.mock.service import Request, Response, Service
+from evalmake.engines.mock.service import ApiRequest, ApiResponse, Service
 from evalmake.engines.mock.settings import read_settings
 from tests.support.repository import ROOT
 
@@ -66,11 +66,11 @@ class InProcess:
     def __init__(self, **settings: Any) -> None:
         self.service = Service(read_settings(json.dumps(settings)), None)
 
-    def post(self, path: str, body: Any, now: float = 0.0) -> Response:
+    def post(self, path: str, body: Any, now: float = 0.0) -> ApiResponse:
         """The response to a JSON body."""
-        request = Request("POST", path, "", json.dumps(body).encode(), now)
-        response = self.service.handle(request)
-        self.service.left(request)
+        request = ApiRequest("POST", path, "", json.dumps(body).encode(), now)
+        response = self.service.respond(request)
+        self.service.end_request(request)
         return response
 
     def ask(self, path: str, **body: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.engines.mock.tokens import encode, piece, pieces
+from evalmake.engines.mock.tokens import decode_token, encode, split_tokens
 
 PROMPTS = [f"What is {n} + {n % 37}?" for n in range(2000)]
 RIGHT = [str(n + n % 37) for n in range(2000)]
@@ -125,7 +125,7 @@ def test_stop_and_max_tokens_cut(mock: Any) -> None:
         reply = server.ask(CHAT, messages=messages, temperature=0, **body)
         choice = reply["choices"][0]
         assert (choice["message"]["content"], choice["finish_reason"]) == (text, finish)
-        assert reply["usage"]["completion_tokens"] == len(pieces(text))
+        assert reply["usage"]["completion_tokens"] == len(split_tokens(text))
 
 
 def test_chat_logprobs_cover_the_answer(mock: Any) -> None:
@@ -142,9 +142,9 @@ def test_chat_logprobs_cover_the_answer(mock: Any) -> None:
 @given(st.text(max_size=60))
 def test_tokens_are_reversible(text: str) -> None:
     """Tokens join to their text, and ids, which fit in 48 bits, lead back to them."""
-    assert "".join(pieces(text)) == text
+    assert "".join(split_tokens(text)) == text
     assert all(token < 2**48 for token in encode(text))
-    assert [piece(token) for token in encode(text)] == pieces(text)
+    assert [decode_token(token) for token in encode(text)] == split_tokens(text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.engines.mock.tokens import encode, pieces
+from evalmake.engines.mock.tokens import encode, split_tokens
 
 PATH = "/v1/completions"
 
@@ -20,7 +20,7 @@ def _scored(server: Any, context: str, continuation: str) -> list[float]:
     logprobs = server.ask(PATH, prompt=context + continuation, echo=True, logprobs=1, max_tokens=1, temperature=0)[
         "choices"
     ][0]["logprobs"]
-    values: list[float] = logprobs["token_logprobs"][len(pieces(context)) : -1]
+    values: list[float] = logprobs["token_logprobs"][len(split_tokens(context)) : -1]
     return values
 
 
@@ -88,7 +88,7 @@ def test_echo_has_openais_legacy_shape(mock: Any, most: int) -> None:
     tokens = logprobs["tokens"]
     assert choice["text"] == "".join(tokens)
     assert choice["text"].startswith(prompt)
-    assert len(tokens) == len(pieces(prompt)) + most == usage["total_tokens"]
+    assert len(tokens) == len(split_tokens(prompt)) + most == usage["total_tokens"]
     assert usage["completion_tokens"] == most
     assert logprobs["token_logprobs"][0] is logprobs["top_logprobs"][0] is None
     assert all(value < 0 for value in logprobs["token_logprobs"][1:])
@@ -132,7 +132,7 @@ def test_every_kind_of_prompt_is_answered(mock: Any) -> None:
         reply = server.ask(PATH, prompt=prompt, temperature=0, n=2)
         assert [choice["text"] for choice in reply["choices"]] == [" 7"] * count * 2
         assert [choice["index"] for choice in reply["choices"]] == list(range(count * 2))
-        assert reply["usage"]["prompt_tokens"] == len(pieces(text)) * count
+        assert reply["usage"]["prompt_tokens"] == len(split_tokens(text)) * count
 
 
 def test_echo_of_ids_has_one_token_for_each_id(mock: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evalmake.engines.mock.faults import RateLimit
-from evalmake.engines.mock.service import Response
+from evalmake.engines.mock.service import ApiResponse
 
 CHAT = "/v1/chat/completions"
 FAULTS = ["error", "too_many", "hang", "malformed", "reset"]
@@ -27,7 +27,7 @@ def _is_json(body: bytes) -> bool:
     return True
 
 
-def _outcome(response: Response) -> str:
+def _outcome(response: ApiResponse) -> str:
     if response.hangs:
         return "hang"
     if response.breaks:
@@ -85,7 +85,7 @@ def test_malformed_replies_are_broken_json_or_html(mock: Any) -> None:
     """Both kinds occur, with status 200."""
     server = mock(malformed_rate=1)
     responses = [server.post(CHAT, _body(f"{n} + 1")) for n in range(60)]
-    assert {response.kind for response in responses} == {b"application/json", b"text/html"}
+    assert {response.content_type for response in responses} == {b"application/json", b"text/html"}
     assert {response.status for response in responses} == {200}
 
 
@@ -110,7 +110,7 @@ def test_rate_limits_each_second(mock: Any) -> None:
 def test_rates_below_one_have_a_longer_window() -> None:
     """Half a request a second is one in two seconds; no rate admits all."""
     limit = RateLimit(0.5)
-    assert [limit.admits(now) for now in (0.0, 1.9, 2.0, 3.0, 4.5)] == [
+    assert [limit.admit(now) for now in (0.0, 1.9, 2.0, 3.0, 4.5)] == [
         True,
         False,
         True,
@@ -118,7 +118,7 @@ def test_rates_below_one_have_a_longer_window() -> None:
         True,
     ]
     free = RateLimit(None)
-    assert all(free.admits(0.0) for _ in range(1000))
+    assert all(free.admit(0.0) for _ in range(1000))
 
 
 def test_status_and_html_are_always(mock: Any) -> None:
@@ -126,7 +126,7 @@ def test_status_and_html_are_always(mock: Any) -> None:
     assert {mock(status=401).post(CHAT, _body(f"{n}")).status for n in range(20)} == {401}
     assert mock(status=503).post("/v1/embeddings", {"input": "a"}).status == 503
     page = mock(html=True).post(CHAT, _body("1 + 1"))
-    assert (page.status, page.kind) == (200, b"text/html")
+    assert (page.status, page.content_type) == (200, b"text/html")
     assert page.body.startswith(b"<!DOCTYPE html>")
 
 
@@ -148,7 +148,7 @@ def test_stats_count_what_happened(mock: Any) -> None:
     server = mock(too_many_rate=0.5)
     outcomes = [_outcome(server.post(CHAT, _body(str(n % 10)), now=n / 16)) for n in range(60)]
     server.post("/nowhere", {}, now=100)
-    report = server.service.stats.report()
+    report = server.service.stats.summarize()
     counts = Counter(outcomes)
     assert report == {
         "requests": 61,

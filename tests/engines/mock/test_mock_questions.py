@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.engines.mock.arithmetic import last_value
-from evalmake.engines.mock.questions import Question, read_question
+from evalmake.engines.mock.arithmetic import evaluate_last_expression
+from evalmake.engines.mock.questions import Question, parse_question
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ from evalmake.engines.mock.questions import Question, read_question
 )
 def test_the_last_expression_of_a_text_is_computed(text: str, value: float | None) -> None:
     """The table of texts and the values of their last expressions."""
-    assert last_value(text) == value
+    assert evaluate_last_expression(text) == value
 
 
 _SUMS = st.recursive(
@@ -73,20 +73,20 @@ def test_bracketed_sums_have_the_value_of_exact_arithmetic(
     left: tuple[str, Fraction], right: tuple[str, Fraction]
 ) -> None:
     """Any nesting of + - * is computed exactly."""
-    assert last_value(f"What is {left[0]} + {right[0]}?") == left[1] + right[1]
+    assert evaluate_last_expression(f"What is {left[0]} + {right[0]}?") == left[1] + right[1]
 
 
 @given(st.integers(0, 99), st.integers(1, 99), st.integers(1, 99))
 def test_products_bind_closer_than_sums(first: int, second: int, third: int) -> None:
     """Words and signs have the same precedence, from left to right."""
-    assert last_value(f"{first} + {second} * {third}") == first + second * third
-    assert last_value(f"{first} minus {second} minus {third}") == first - second - third
+    assert evaluate_last_expression(f"{first} + {second} * {third}") == first + second * third
+    assert evaluate_last_expression(f"{first} minus {second} minus {third}") == first - second - third
 
 
 @given(st.text(alphabet="0123456789+-*/(). ,x\n", max_size=80))
 def test_no_text_breaks_the_solver(text: str) -> None:
     """Signs in any order give a number or nothing."""
-    assert isinstance(last_value(text), int | float | None)
+    assert isinstance(evaluate_last_expression(text), int | float | None)
 
 
 @pytest.mark.parametrize("option", ["{}) {}", "{}. {}", "({}) {}", "  {}) {}"])
@@ -96,19 +96,19 @@ def test_the_letter_of_the_computed_value_is_right(option: str, values: list[int
     place = data.draw(st.integers(0, len(values) - 1))
     lines = [option.format("ABCDEFGH"[index], value) for index, value in enumerate(values)]
     asked = "\n".join([f"What is {values[place]} + 0?", *lines, "Answer:"])
-    assert read_question(asked).right == "ABCDEFGH"[place]
+    assert parse_question(asked).right == "ABCDEFGH"[place]
 
 
 def test_only_the_last_of_several_choice_questions_counts() -> None:
     """Worked examples before the question do not answer it."""
     shot = "What is 3 + 4?\nA) 6\nB) 7\nAnswer: B\n\n"
-    question = read_question(shot + "What is 5 + 6?\nA. 11\nB. 12\nC. 13\nAnswer:")
+    question = parse_question(shot + "What is 5 + 6?\nA. 11\nB. 12\nC. 13\nAnswer:")
     assert question == Question("A", ("A", "B", "C"))
 
 
 def test_a_choice_without_a_computable_answer_has_options_but_no_right_one() -> None:
     """Nothing is right where nothing can be computed, also if an option looks like a sum."""
-    assert read_question("Which is a colour?\nA) 3 + 4\nB) red") == Question(None, ("A", "B"))
+    assert parse_question("Which is a colour?\nA) 3 + 4\nB) red") == Question(None, ("A", "B"))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_choice_without_a_computable_answer_has_options_but_no_right_one() -> 
 )
 def test_an_answer_is_marked_as_the_prompt_shows(prompt: str, form: str) -> None:
     """The marks that scorers look for are used where the prompt shows them."""
-    assert read_question(prompt) == Question("2", (), form)
+    assert parse_question(prompt) == Question("2", (), form)
 
 
 _GRADED = "Expected answer: {}\nAnswer given: {}\n{}"
@@ -145,12 +145,12 @@ _GRADED = "Expected answer: {}\nAnswer given: {}\n{}"
 )
 def test_a_judge_grades_by_whether_the_expected_answer_is_contained(expected: str, given_: str, right: bool) -> None:
     """Both ways to ask for a grade get the grade in their form."""
-    scored = read_question(_GRADED.format(expected, given_, "Reply with only a number from 0 to 1."))
-    graded = read_question(_GRADED.format(expected, given_, "End with GRADE: and your verdict."))
+    scored = parse_question(_GRADED.format(expected, given_, "Reply with only a number from 0 to 1."))
+    graded = parse_question(_GRADED.format(expected, given_, "End with GRADE: and your verdict."))
     assert (scored.right, scored.form) == ("1" if right else "0", "{}")
     assert (graded.right, graded.form) == ("CORRECT" if right else "INCORRECT", "GRADE: {}")
 
 
 def test_a_judge_without_the_two_lines_knows_nothing() -> None:
     """Nothing given, nothing right."""
-    assert read_question("Judge this. GRADE: ?").right is None
+    assert parse_question("Judge this. GRADE: ?").right is None

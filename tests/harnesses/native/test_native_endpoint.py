@@ -86,8 +86,8 @@ ABORTS = [
     (refusal(404, "no such model"), "HTTP 404: no such model"),
     (refusal(307, "", Location="https://x/"), "HTTP 307: (empty)"),
     (
-        gateway(400, f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key"),
-        f"this evaluation is to end: {ADDRESS}: HTTP 401: bad key",
+        gateway(400, f"the gateway stopped this evaluation: {ADDRESS}: HTTP 401: bad key"),
+        f"the gateway stopped this evaluation: {ADDRESS}: HTTP 401: bad key",
     ),
     (gateway(401, "the token is not this evaluation's"), "the token is not this evaluation's"),
 ]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.gateway.proxy.usage import Account, prompt_digest
-from tests.gateway.gateways import KEY, Gateway, eventually
+from evalmake.gateway.proxy.usage import UsageRecord, prompt_digest
+from tests.gateway.gateway_process import KEY, Gateway, eventually
 from tests.support.scripted import DONE, Then, Upstream, chunked, event, reply, said
 
 
@@ -126,10 +126,10 @@ def test_what_answered(gateway: Gateway) -> None:
 
 def test_a_new_name_each_time(gateway: Gateway) -> None:
     """A server whose every reply has another fingerprint fills neither memory nor record."""
-    account = Account(gateway.folder, str)
+    usage = UsageRecord(gateway.folder, str)
     for number in range(1000):
-        account.finished({"status": 200, "seconds": 0.1}, {"system_fingerprint": f"fp_{number}"})
-    fingerprints = account.summary({})["fingerprints"]
+        usage.record_request({"status": 200, "seconds": 0.1}, {"system_fingerprint": f"fp_{number}"})
+    fingerprints = usage.summarize({})["fingerprints"]
     assert isinstance(fingerprints, dict)
     assert (fingerprints["fp_0"], fingerprints["..."]) == (1, 900)
     assert len(fingerprints) == 101
@@ -227,18 +227,18 @@ def test_nobody_else_may_read_it(gateway: Gateway) -> None:
 
 def test_rows_wait_for_a_disk_that_is_not_there(tmp_path: Path) -> None:
     """What could not be written is written later, each row once."""
-    account = Account(tmp_path / "file" / "folder", str)
-    account.finished({"n": 1, "status": 200, "seconds": 0.1}, None)
+    usage = UsageRecord(tmp_path / "file" / "folder", str)
+    usage.record_request({"n": 1, "status": 200, "seconds": 0.1}, None)
     (tmp_path / "file").touch()
     for _ in range(2):
         try:
-            account.flush({})
+            usage.flush({})
         except OSError:
             continue
         raise AssertionError("it wrote into a file as into a folder")
     (tmp_path / "file").unlink()
-    account.flush({})
-    account.flush({})
+    usage.flush({})
+    usage.flush({})
     text = (tmp_path / "file" / "folder" / "requests.jsonl").read_text()
     assert text == '{"n":1,"status":200,"seconds":0.1}\n'
 

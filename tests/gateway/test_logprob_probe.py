@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evalmake.gateway.proxy import logprob_probe
-from tests.gateway.speaking import (
+from tests.gateway.completion_server import (
     ECHO,
     Fault,
     begun,
@@ -24,10 +24,10 @@ from tests.gateway.speaking import (
 from tests.support.scripted import Script, Seen, reply
 
 
-def found(script: Script, **more: Any) -> tuple[logprob_probe.Finding, list[dict[str, Any]]]:
+def found(script: Script, **more: Any) -> tuple[logprob_probe.ProbeResult, list[dict[str, Any]]]:
     """What the test finds of a server, and what it asked."""
     asked = []
-    test = logprob_probe.test("http://e", {**ECHO, **more})
+    test = logprob_probe.run_probe("http://e", {**ECHO, **more})
     body = next(test)
     while True:
         asked.append(body)
@@ -114,13 +114,13 @@ BAD: dict[str, tuple[Script, str]] = {
     ),
     "other form": (
         speaks(with_logprobs(of_chat)),
-        "tells log-probabilities without `tokens` and `token_logprobs`",
+        "returns log-probabilities without `tokens` and `token_logprobs`",
     ),
     "odd form": (
         speaks(changed(logprobs=[-1.0])),
-        "tells log-probabilities without `tokens` and `token_logprobs`",
+        "returns log-probabilities without `tokens` and `token_logprobs`",
     ),
-    "one less": (speaks(with_logprobs(one_less)), "log-probabilities of"),
+    "one less": (speaks(with_logprobs(one_less)), "log-probabilities for"),
     "shifted": (speaks(with_logprobs(shifted)), NOT_ITS_OWN),
     "no values": (speaks(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
     "coarse": (speaks(coarse(6.0)), NOT_ITS_OWN),
@@ -133,7 +133,7 @@ def test_endpoints_that_pass(name: str, most: int) -> None:
     """A server that is right passes, however it writes tokens; where nothing can be told it is said."""
     script, fact = GOOD[name]
     finding, asked = found(script, max_tokens=most)
-    assert not finding.refused
+    assert not finding.unfit
     assert finding.fact == fact or (fact.endswith("0.0") and finding.fact.startswith(fact))
     assert {body["max_tokens"] for body in asked if body["echo"]} <= {most}
 
@@ -144,7 +144,7 @@ def test_endpoints_that_do_not(name: str, most: int) -> None:
     """A server that is wrong is refused in a line that says what is so."""
     script, fact = BAD[name]
     finding, _ = found(script, max_tokens=most)
-    assert finding.refused
+    assert finding.unfit
     assert finding.fact.startswith("the endpoint http://e ")
     assert fact in finding.fact
     assert "\n" not in finding.fact
@@ -153,7 +153,7 @@ def test_endpoints_that_do_not(name: str, most: int) -> None:
 def test_the_generated_token_is_left_out() -> None:
     """Echoed values that end with the prompt are no use to harnesses that cut the last one off."""
     finding, asked = found(speaks(with_logprobs(off_by_one)))
-    assert finding.refused
+    assert finding.unfit
     assert finding.fact == (
         "the endpoint http://e leaves the generated token out of the log-probabilities that it echoes"
     )
@@ -163,7 +163,7 @@ def test_the_generated_token_is_left_out() -> None:
 def test_values_of_other_tokens() -> None:
     """Where nothing is generated the same server is found out by its numbers, and two are told."""
     finding, _ = found(speaks(with_logprobs(off_by_one)), max_tokens=0)
-    assert finding.refused
+    assert finding.unfit
     theirs, own = finding.fact.split(NOT_ITS_OWN)[1].split(" for `")[0].split(" and ")
     assert abs(float(theirs) - float(own)) > 0.2
 

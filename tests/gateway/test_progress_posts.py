@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from evalmake.gateway.proxy.progress_posts import EVERY, Progress
-from evalmake.gateway.proxy.sessions import Open, Sessions
-from evalmake.gateway.proxy.shared_state import Shared
+from evalmake.gateway.proxy.progress_posts import POST_INTERVAL, ProgressPosts
+from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
+from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.settings import SessionSettings
-from tests.gateway.gateways import KEY, Gateway, eventually
-from tests.gateway.timeless import timeless
+from tests.gateway.gateway_process import KEY, Gateway, eventually
+from tests.gateway.simulated_clock import timeless
 from tests.support.scripted import Then, Upstream, reply, said
 
 GOOD = [reply(said("7"))]
@@ -120,11 +120,11 @@ def test_who_gives_no_address_tells_nobody(gateway: Gateway) -> None:
 # How often, with a clock of the test's own
 
 
-class _Sent(Progress):
+class _Sent(ProgressPosts):
     """Keeps what would be sent, with its time; sending takes `delay` seconds."""
 
     def __init__(self, delay: float = 0.0) -> None:
-        super().__init__(Shared(None, cast(Any, None), cast(Any, None)))
+        super().__init__(SharedState(None, cast(Any, None), cast(Any, None)))
         self.delay = delay
         self.sent: list[tuple[float, dict[str, Any]]] = []
 
@@ -135,45 +135,45 @@ class _Sent(Progress):
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Open:
+def opened(tmp_path: Path) -> AdmittedSession:
     """An evaluation with an address."""
     session = SessionSettings("t", ["http://x"], str(tmp_path), adapter={"progress_url": "http://hook"})
     (tmp_path / "e.json").write_text(session.to_json())
-    found = Sessions(tmp_path, str).admit("e", b"Bearer t")
+    found = SessionRegistry(tmp_path, str).admit("e", b"Bearer t")
     assert found is not None
     return found
 
 
-def _told(opened: Open, delay: float, seconds: int, busy: int) -> list[tuple[float, Any]]:
+def _told(opened: AdmittedSession, delay: float, seconds: int, busy: int) -> list[tuple[float, Any]]:
     """What is sent in so many seconds, in the first `busy` of which something happens all the time."""
 
     async def run(clock: Callable[[], float]) -> list[tuple[float, Any]]:
         progress = _Sent(delay)
         for tick in range(seconds * 2):
             if tick < busy * 2:
-                opened.account.count("requests")
-            progress.tell("e", opened)
+                opened.usage.add_count("requests")
+            progress.post_progress("e", opened)
             await asyncio.sleep(0.5)
-        progress.tell("e", opened, finished=True)
+        progress.post_progress("e", opened, finished=True)
         await progress.close()
         return progress.sent
 
     return list(timeless(run))
 
 
-def test_how_often_is_told(opened: Open) -> None:
+def test_how_often_is_told(opened: AdmittedSession) -> None:
     """Every few seconds while something happens, never sooner, not when nothing does, and at the end."""
     sent = _told(opened, 0.1, 60, 20)
     times = [at for at, _ in sent]
     *meanwhile, gap = [later - at for at, later in itertools.pairwise(times)]
-    assert min(meanwhile) >= EVERY
-    assert max(meanwhile) < EVERY + 0.6
+    assert min(meanwhile) >= POST_INTERVAL
+    assert max(meanwhile) < POST_INTERVAL + 0.6
     assert gap > 30
     assert [state["requests"] for _, state in sent][-2:] == [40, 40]
     assert [state["finished"] for _, state in sent] == [False] * (len(sent) - 1) + [True]
 
 
-def test_the_end_is_told_last(opened: Open) -> None:
+def test_the_end_is_told_last(opened: AdmittedSession) -> None:
     """While the address is slow nothing is sent beside it, and the end waits for its turn."""
     sent = _told(opened, 1.5, 1, 1)
     assert [state["finished"] for _, state in sent] == [False, True]

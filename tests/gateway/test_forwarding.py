@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.gateway.gateways import CHAT, KEY, Gateway
+from tests.gateway.gateway_process import CHAT, KEY, Gateway
 from tests.support.scripted import Seen, Then, Upstream, chunked, reply, said
 
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))

@@ -78,7 +78,7 @@ def refused(answer: Answer, why: str) -> None:
     assert answer.status == 400
     assert ("x-should-retry", "false") in answer.headers
     message = answer.json["error"]["message"]
-    assert message.startswith("this evaluation is to end: ")
+    assert message.startswith("the gateway stopped this evaluation: ")
     assert why in message
 
 

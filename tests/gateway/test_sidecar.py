@@ -17,7 +17,7 @@ import pytest
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.gateway.sidecar import sidecar
 from evalmake.gateway.sidecar.settings import SidecarGateway, gateways_to_json
-from tests.gateway.gateways import eventually
+from tests.gateway.gateway_process import eventually
 from tests.support.scripted import Then, Upstream, numbered, reply
 
 TOKEN = "token-of-the-job"

@@ -19,7 +19,7 @@ import pytest
 from diskcache import Cache
 
 from evalmake.gateway.reply_cache import maintenance
-from tests.gateway.gateways import Evaluation, Gateway, eventually
+from tests.gateway.gateway_process import Evaluation, Gateway, eventually
 from tests.support.projects import Project
 from tests.support.scripted import Upstream, numbered
 

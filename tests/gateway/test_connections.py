@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.gateway.proxy.http_server import LARGEST_BODY
-from tests.gateway.gateways import CHAT, Evaluation, Gateway, eventually, started
+from evalmake.gateway.proxy.harness_connection import LARGEST_BODY
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, eventually, started
 from tests.support.scripted import DONE, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 

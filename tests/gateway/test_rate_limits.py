@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalmake.gateway.proxy.rate_limits import Limits, Rate
-from tests.gateway.gateways import Gateway, Mock, eventually
-from tests.gateway.timeless import timeless
+from evalmake.gateway.proxy.rate_limits import RateLimit, RequestLimits
+from tests.gateway.gateway_process import Gateway, Mock, eventually
+from tests.gateway.simulated_clock import timeless
 from tests.support.scripted import Then, Upstream, numbered, reply, said
 
 
@@ -38,13 +38,13 @@ def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list
     period = PERIODS[unit]
 
     async def run(clock: Callable[[], float]) -> list[float]:
-        limits, times = Limits(f"{number}/{unit}", None, clock), []
+        limits, times = RequestLimits(f"{number}/{unit}", None, clock), []
         for pause in pauses:
             if pause > 2:
                 await asyncio.sleep((pause - 2) * period)
-            await limits.enter()
+            await limits.acquire()
             times.append(clock())
-            limits.leave()
+            limits.release()
         return times
 
     assert most_within(timeless(run), period) <= number
@@ -55,10 +55,10 @@ def test_most_of_the_rate_is_used(rate: str) -> None:
     """Requests that wait all the time get more than four fifths of the declared rate."""
 
     async def run(clock: Callable[[], float]) -> float:
-        limits, begin = Limits(rate, None, clock), clock()
+        limits, begin = RequestLimits(rate, None, clock), clock()
         for _ in range(500):
-            await limits.enter()
-            limits.leave()
+            await limits.acquire()
+            limits.release()
         return clock() - begin
 
     number, _, unit = rate.partition("/")
@@ -69,14 +69,14 @@ def test_those_who_left_take_nothing_of_the_rate() -> None:
     """Cancelled waiters leave no gap: who comes after them need not wait for their turns."""
 
     async def run(clock: Callable[[], float]) -> float:
-        limits = Limits("60/m", None, clock)
-        waiting = [asyncio.ensure_future(limits.enter()) for _ in range(200)]
+        limits = RequestLimits("60/m", None, clock)
+        waiting = [asyncio.ensure_future(limits.acquire()) for _ in range(200)]
         await asyncio.sleep(0.1)
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         begin = clock()
-        await limits.enter()
+        await limits.acquire()
         return clock() - begin
 
     assert timeless(run) < 2
@@ -86,14 +86,14 @@ def test_after_a_pause_the_rate_still_holds() -> None:
     """Those who waited while the model had closed do not all go at once when it opens."""
 
     async def run(clock: Callable[[], float]) -> tuple[float, list[float]]:
-        limits, times = Limits("10/s", 200, clock), []
-        limits.refused(30.0)
+        limits, times = RequestLimits("10/s", 200, clock), []
+        limits.record_throttling(30.0)
         begin = clock()
 
         async def one() -> None:
-            await limits.enter()
+            await limits.acquire()
             times.append(clock())
-            limits.leave()
+            limits.release()
 
         await asyncio.gather(*(one() for _ in range(100)))
         return begin, times
@@ -112,24 +112,24 @@ def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]
     """With any comings, stays and cancellations no more than `most` are inside, and none is stuck."""
 
     async def run(clock: Callable[[], float]) -> tuple[int, int]:
-        limits, inside, peak = Limits("50/s", most, clock), 0, 0
+        limits, inside, peak = RequestLimits("50/s", most, clock), 0, 0
 
         async def one(comes: float, stays: float, patience: float) -> None:
             nonlocal inside, peak
             await asyncio.sleep(comes)
             try:
                 async with asyncio.timeout(patience):
-                    await limits.enter()
+                    await limits.acquire()
             except TimeoutError:
                 return
             inside += 1
             peak = max(peak, inside)
             await asyncio.sleep(stays)
             inside -= 1
-            limits.leave()
+            limits.release()
 
         await asyncio.gather(*(one(*act) for act in acts))
-        return peak, limits.busy
+        return peak, limits.in_flight
 
     peak, busy = timeless(run)
     assert peak <= most
@@ -140,15 +140,15 @@ def test_a_waiter_that_is_passed_over_and_cancelled() -> None:
     """A place that becomes free in the moment in which its waiter is cancelled goes to the next."""
 
     async def run(clock: Callable[[], float]) -> list[object]:
-        limits = Limits(None, 1, clock)
-        await limits.enter()
-        first, second = (asyncio.ensure_future(limits.enter()) for _ in range(2))
+        limits = RequestLimits(None, 1, clock)
+        await limits.acquire()
+        first, second = (asyncio.ensure_future(limits.acquire()) for _ in range(2))
         await asyncio.sleep(0)
         first.cancel()
-        limits.leave()
+        limits.release()
         await asyncio.wait_for(second, 1)
-        limits.leave()
-        return [*await asyncio.gather(first, return_exceptions=True), limits.busy]
+        limits.release()
+        return [*await asyncio.gather(first, return_exceptions=True), limits.in_flight]
 
     cancelled, busy = timeless(run)
     assert isinstance(cancelled, asyncio.CancelledError)
@@ -159,19 +159,19 @@ def test_refusals_lower_and_answers_raise() -> None:
     """429s narrow concurrency and rate, once for all that come together; answers widen them again."""
 
     async def run(clock: Callable[[], float]) -> list[Any]:
-        limits = Limits("100/s", 10, clock)
-        states = [limits.state()]
+        limits = RequestLimits("100/s", 10, clock)
+        states = [limits.summarize()]
         for _ in range(5):
-            limits.refused(None)
-        states.append(limits.state())
+            limits.record_throttling(None)
+        states.append(limits.summarize())
         for _ in range(20):
             await asyncio.sleep(2)
-            limits.refused(None)
-        states.append(limits.state())
+            limits.record_throttling(None)
+        states.append(limits.summarize())
         for _ in range(500):
             await asyncio.sleep(0.1)
-            limits.answered()
-        return [*states, limits.state()]
+            limits.record_success()
+        return [*states, limits.summarize()]
 
     start, once, low, high = timeless(run)
     assert (start["concurrency"], start["rate"]) == (10, 100)
@@ -184,12 +184,12 @@ def test_refusals_lower_and_answers_raise() -> None:
 def test_a_lowered_rate_is_slower() -> None:
     """After a refusal requests are further apart."""
     now = [0.0]
-    rate = Rate("100/s", lambda: now[0])
+    rate = RateLimit("100/s", lambda: now[0])
     rate.take()
-    before = rate._arrival
+    before = rate._next_arrival
     rate.lower()
     rate.take()
-    assert rate._arrival - before > before
+    assert rate._next_arrival - before > before
 
 
 # Against a server

@@ -9,44 +9,44 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.gateway.gateways import Gateway
+from tests.gateway.gateway_process import Gateway
 from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
 
 PLUGIN = """
 from pydantic import BaseModel
-from evalmake.gateway.interceptors.interceptor import Events, Interceptor
+from evalmake.gateway.interceptors.interceptor import EventRewriter, Interceptor
 
-class Shouts(Events):
+class Shouts(EventRewriter):
     def __init__(self, word):
         self.word = word
-    def event(self, event):
+    def rewrite_event(self, event):
         for choice in event["choices"]:
             choice["delta"]["content"] = choice["delta"].get("content", "").upper()
         yield event
-    def end(self):
+    def flush(self):
         yield {"choices": [{"index": 0, "delta": {"content": self.word}}]}
 
 class Loud(Interceptor):
-    asks = answers = True
+    rewrites_requests = rewrites_replies = True
     class Settings(BaseModel):
         word: str
     def __init__(self, settings):
         self.settings = settings
-    def request(self, body, path):
+    def rewrite_request(self, body, path):
         body["loud"] = self.settings.word
         return body
-    def headers(self, headers):
+    def rewrite_headers(self, headers):
         return [*headers, (b"x-loud", b"1")]
-    def reply(self, body, record):
-        record.count("shouted")
+    def rewrite_reply(self, body, record):
+        record.add_count("shouted")
         body["choices"][0]["message"]["content"] += self.settings.word
         return body
-    def events(self, record):
+    def new_event_rewriter(self, record):
         return Shouts(self.settings.word)
 
 class Broken(Interceptor):
-    asks = True
-    def request(self, body, path):
+    rewrites_requests = True
+    def rewrite_request(self, body, path):
         raise ZeroDivisionError("what a plugin may do")
 """
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evalmake.gateway.interceptors.reasoning import Reasoning
-from evalmake.gateway.proxy.stream_rewrite import Changed
-from tests.gateway.gateways import CHAT, Evaluation, Gateway
+from evalmake.gateway.interceptors.reasoning import ReasoningFilter
+from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway
 from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -292,10 +292,10 @@ class _Record:
     def __init__(self) -> None:
         self.rows: list[Any] = []
 
-    def count(self, name: str, amount: int = 1) -> None:
+    def add_count(self, name: str, amount: int = 1) -> None:
         """Nothing."""
 
-    def row(self, name: str, values: Any) -> None:
+    def append_row(self, name: str, values: Any) -> None:
         """Keep it."""
         self.rows.append(values)
 
@@ -319,12 +319,12 @@ def test_streams_tell_what_whole_replies_do(
     places = [0, *sorted(cut % (len(text) + 1) for cut in cuts), len(text)]
     parts = [text[a:b] for a, b in itertools.pairwise(places)]
     streamed, whole = _Record(), _Record()
-    changed = Changed([Reasoning(True)], streamed)
+    rewrite = StreamRewrite([ReasoningFilter(True)], streamed)
     last = [event(finish="stop"), DONE] if finishes else [DONE]
-    sent = changed.all(b"".join([*map(event, parts), *last]))
+    sent = [*rewrite.feed(b"".join([*map(event, parts), *last])), *rewrite.finish()]
     heard = [json.loads(one[6:]) for one in sent if one != DONE]
     answer = "".join(one["choices"][0]["delta"].get("content", "") for one in heard)
-    expected = Reasoning(True).reply(said(text), whole)
+    expected = ReasoningFilter(True).rewrite_reply(said(text), whole)
     assert answer == expected["choices"][0]["message"]["content"]
     assert streamed.rows == whole.rows
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateways import KEY, Gateway, Mock, eventually, refused
-from tests.gateway.speaking import ECHO, TEXT, changed, no_echo, speaks
+from tests.gateway.completion_server import ECHO, TEXT, changed, no_echo, speaks
+from tests.gateway.gateway_process import KEY, Gateway, Mock, eventually, refused
 from tests.support.scripted import Seen, Step, Then, Upstream, reply
 
 

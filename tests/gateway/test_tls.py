@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.gateways import Gateway
+from tests.gateway.gateway_process import Gateway
 from tests.support.scripted import Then, Upstream, chunked, event, reply, said
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from diskcache import Cache
 
-from tests.gateway.gateways import Gateway, eventually
+from tests.gateway.gateway_process import Gateway, eventually
 from tests.support.scripted import Upstream, numbered, reply, said
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateways import CHAT, Gateway, refused
-from tests.gateway.speaking import TEXT
+from tests.gateway.completion_server import TEXT
+from tests.gateway.gateway_process import CHAT, Gateway, refused
 from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
 
 

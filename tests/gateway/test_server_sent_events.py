@@ -35,9 +35,9 @@ ENDS = st.sampled_from([b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r", b"\r\n\n", b"\n"
 
 
 def _split(pieces: list[bytes]) -> list[object]:
-    splitter = server_sent_events.Splitter()
+    splitter = server_sent_events.EventSplitter()
     found = [event for piece in pieces for event in splitter.feed(piece)]
-    return [*found, *splitter.end()]
+    return [*found, *splitter.finish()]
 
 
 @settings(deadline=None, max_examples=500)
@@ -55,7 +55,7 @@ def test_however_it_is_cut(events: list[bytes], data: st.DataObject) -> None:
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers() | st.none(), max_size=3)))
 def test_what_is_written_is_read(events: list[dict[str, object]]) -> None:
     """Events that are written come back as they were, with CRLF too."""
-    data = b"".join(map(server_sent_events.written, events))
+    data = b"".join(map(server_sent_events.event_to_bytes, events))
     assert _split([data]) == events
     assert _split([data.replace(b"\n", b"\r\n")]) == events
 
@@ -83,7 +83,7 @@ def test_assembled() -> None:
         {"choices": 7, "error": None},
     ]
     data = b"".join(b"data: " + json.dumps(part).encode() + b"\n\n" for part in parts)
-    assert server_sent_events.assembled(data + b"data: [DONE]\n\n") == {
+    assert server_sent_events.assemble_reply(data + b"data: [DONE]\n\n") == {
         "usage": {"completion_tokens": 3},
         "choices": [
             {"message": {"content": "ab", "reasoning": "r"}, "finish_reason": "stop"},

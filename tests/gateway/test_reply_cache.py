@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from evalmake.gateway.reply_cache.key import build_request_key
-from tests.gateway.gateways import CHAT, Evaluation, Gateway, Mock, eventually
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, Mock, eventually
 from tests.support.scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 
 TEXT = "/v1/completions"

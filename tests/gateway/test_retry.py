@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.gateway.proxy.retry import Breaker, retry_after, wait
-from tests.gateway.gateways import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
+from evalmake.gateway.proxy.circuit_breaker import CircuitBreaker
+from evalmake.gateway.proxy.retry import parse_retry_after, pause_seconds
+from tests.gateway.gateway_process import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
 from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
 
 GOOD = [reply(said("7"))]
@@ -254,9 +255,9 @@ def test_client_errors(gateway: Gateway, client_errors: Any, status: int, ends: 
 
 def test_throttling_is_no_client_error() -> None:
     """429 and 408 are tried again, so they end nothing by being 4xx."""
-    breaker = Breaker(True)
+    breaker = CircuitBreaker(True)
     for status in (429, 408):
-        breaker.answered(status, "x")
+        breaker.record_reply(status, "x")
     assert breaker.reason == ""
 
 
@@ -288,7 +289,7 @@ def test_throttling_is_no_client_error() -> None:
 )
 def test_retry_after(value: bytes, seconds: float | None) -> None:
     """Seconds or a date are understood, within bounds; nonsense counts as absent."""
-    assert retry_after(value, lambda: NOW) == seconds
+    assert parse_retry_after(value, lambda: NOW) == seconds
 
 
 DATES = st.lists(
@@ -301,14 +302,14 @@ DATES = st.lists(
 @given(st.binary(max_size=40) | DATES.map(lambda text: text.encode("utf-8", "replace")))
 def test_retry_after_of_anything(value: bytes) -> None:
     """Whatever a server writes there, it is a number of seconds within bounds or nothing."""
-    found = retry_after(value, lambda: NOW)
+    found = parse_retry_after(value, lambda: NOW)
     assert found is None or 0 <= found <= 300
 
 
 @given(st.integers(1, 2000), st.none() | st.floats(0, 300))
 def test_waits(failures: int, after: float | None) -> None:
     """A wait is at least what was asked for, and the jitter on top has a ceiling that grows to 30 s."""
-    seconds = wait(failures, after) - (after or 0)
+    seconds = pause_seconds(failures, after) - (after or 0)
     assert -1e-9 <= seconds <= min(30, 0.5 * 2 ** min(failures - 1, 10)) + 1e-9
 
 
