@@ -1,20 +1,20 @@
-"""Any program is a harness: it is told the model by $EVALMAKE_... and leaves its scores in a file.
+"""The `command` harness: any program that reads $EVALMAKE_... and writes its scores to a file.
 
-It writes below $EVALMAKE_OUT.  Without `metrics`, its scores are those of `scores.json`, as
-{"accuracy": 0.81} or {"accuracy": {"value": 0.81, "stderr": 0.02, "n": 400}}.  `metrics` finds them
-in files of other forms:
+The program writes below $EVALMAKE_OUT. Without `metrics`, its scores are in `scores.json`, as
+{"accuracy": 0.81} or {"accuracy": {"value": 0.81, "stderr": 0.02, "n": 400}}. `metrics` reads them
+from files of other forms:
 
     metrics = {
         accuracy  = "summary.json:results.gsm8k[0].acc"   # a number, or a map as above
         correct   = "answers.csv:correct"                 # the mean of a column, over all rows
         pass_rate = "junit.xml"                           # the tests that passed, of all that ran
-        f1        = "overall.f1"                          # a path alone is of scores.json
+        f1        = "overall.f1"                          # a path alone is one in scores.json
     }
 
-Means come with their count and standard error.  A row without a number and a test that ended in an
-error were not scored; `coverage` is the share that must be, and the share of its requests that the
-model must have answered: a program may count the others as wrong.  A file `samples.jsonl` in the form of
-`harnesses.samples` is taken as the samples.
+Means have a count and a standard error. A row without a number and a test that ended in an error are
+unscored. `coverage` is the share of rows that must be scored, and the share of requests that the model
+must have answered: the program may count the others as wrong. A file `samples.jsonl` in the form of
+`harnesses.samples` is stored as the samples.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from evalmake.harnesses.measurements import measure, mistake
-from evalmake.harnesses.samples import unanswered
-from evalmake.harnesses.scores_file import from_map, read_scores
+from evalmake.harnesses.measurements import find_location_mistake, read_measurement
+from evalmake.harnesses.samples import describe_unanswered_requests
+from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Real
 from evalmake.project.matrix import Evaluation
 
-_HERE = "the command runs in a folder of its own; name what it needs in `files`: it lies in ./data/"
-_HINTS = {126: f" (cannot be executed: {_HERE})", 127: f" (not found: {_HERE})"}
+_WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
+_HINTS = {126: f" (cannot be executed: {_WORKDIR_HINT})", 127: f" (not found: {_WORKDIR_HINT})"}
 
 
 class CommandHarness:
-    """Runs `run` in a shell."""
+    """Runs the text of `run` in a shell."""
 
     class Settings(Block):
         """`run` is a shell text; `metrics` maps a metric to its place, as this module's page says."""
@@ -52,7 +52,7 @@ class CommandHarness:
     placement: ClassVar[tuple[str, ...]] = ("coverage",)
 
     def command(self, evaluation: Evaluation) -> Command:
-        """The shell text, with the benchmark's files below `data/`."""
+        """Build the shell command; the benchmark's files are below `data/`."""
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
         files = evaluation.benchmark.block.files
@@ -60,31 +60,31 @@ class CommandHarness:
         return Command(("/bin/sh", "-eu", "run.sh"), {"run.sh": settings.run}, inputs)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """Scores from `metrics`, else from `scores.json`."""
+        """Read the scores from `metrics`, else from `scores.json`."""
         if status != 0:
             return Outcome(error=f"exit status {status}{_HINTS.get(status, '')}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
-        if missing := unanswered(outputs, settings.coverage):
+        if missing := describe_unanswered_requests(outputs, settings.coverage):
             return Outcome(error=missing)
         metric = evaluation.benchmark.block.metric
         if not settings.metrics:
             return read_scores(outputs / "scores.json", metric)
         found: dict[str, Any] = {}
-        for name, where in settings.metrics.items():
-            value = measure(outputs, where, settings.coverage)
+        for name, location in settings.metrics.items():
+            value = read_measurement(outputs, location, settings.coverage)
             if isinstance(value, str):
                 return Outcome(error=f"metric `{name}`: {value}")
             found[name] = value
-        return from_map(found, metric, {})
+        return parse_scores(found, metric, {})
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
-        """Each metric's place must make sense."""
+        """Check that each metric's location can exist."""
         settings, spans = benchmark.settings, benchmark.fields.spans
         assert isinstance(settings, CommandHarness.Settings)
-        for name, where in (settings.metrics or {}).items():
-            if wrong := mistake(where):
+        for name, location in (settings.metrics or {}).items():
+            if wrong := find_location_mistake(location):
                 span = spans.get(("metrics", name)) or spans["metrics",]
                 found.error(
                     "bad-value",

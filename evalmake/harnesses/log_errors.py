@@ -1,24 +1,27 @@
-"""What a harness's log says of its end."""
+"""Finds the error in a harness's log."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_RAISED = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)(?:: .*)?")
-_EMPTY = ("RetryError", "Evaluation failed! Please consult the logs below")  # say nothing of why
-_TAIL = 1 << 18  # bytes
+_EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Interrupt)(?:: .*)?")
+_WRAPPERS = (
+    "RetryError",
+    "Evaluation failed! Please consult the logs below",
+)  # wrappers: the cause is in an earlier line
+_TAIL_BYTES = 1 << 18  # bytes
 
 
-def last_error(log: Path) -> str:
-    """The last line by which Python tells what was raised; without one, the last line of text."""
+def read_last_error(log: Path) -> str:
+    """The last line that names a Python exception; without one, the last line of text."""
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - _TAIL))
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    said = [line.strip() for line in lines if line.strip()]
-    raised = [line for line in said if _RAISED.fullmatch(line)]
-    telling = [line for line in raised if not any(empty in line for empty in _EMPTY)]
-    return (telling or raised or said or [""])[-1]
+    texts = [line.strip() for line in lines if line.strip()]
+    exceptions = [line for line in texts if _EXCEPTION.fullmatch(line)]
+    causes = [line for line in exceptions if not any(wrapper in line for wrapper in _WRAPPERS)]
+    return (causes or exceptions or texts or [""])[-1]

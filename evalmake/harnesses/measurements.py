@@ -1,4 +1,4 @@
-"""Measurements in the files that other programs write: a JSON path, a CSV column, a JUnit report."""
+"""Reads a metric from a file that another program wrote: a JSON path, a CSV column, a JUnit report."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from evalmake.scoring.intervals import mean_se
 
-_TABLES = {".csv": ",", ".tsv": "\t"}
-_WORDS = {"true": 1.0, "false": 0.0}
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_BOOLEANS = {"true": 1.0, "false": 0.0}
 _SCORES = "scores.json"
 Values = Sequence[float | None]  # None: not scored
 
 
-class Place(NamedTuple):
-    """A file in the outputs, and a path or column in it; a JUnit report has none."""
+class Location(NamedTuple):
+    """A file in the outputs, and a path or column in it; empty for a JUnit report."""
 
     file: str
     path: str
@@ -28,41 +28,45 @@ class Place(NamedTuple):
         return Path(self.file).suffix.lower()
 
 
-def place(text: str) -> Place:
-    """Read `FILE.xml`, `FILE.csv:COLUMN`, `FILE:path`, or a path alone, which is of scores.json."""
-    if Path(text).suffix.lower() in (".xml", *_TABLES):
-        return Place(text, "")
+def parse_location(text: str) -> Location:
+    """Parse `FILE.xml`, `FILE.csv:COLUMN`, `FILE:path`, or a path alone, which is one in scores.json."""
+    if Path(text).suffix.lower() in (".xml", *_DELIMITERS):
+        return Location(text, "")
     file, _, path = text.rpartition(":")
-    return Place(file or _SCORES, path)
+    return Location(file or _SCORES, path)
 
 
-def mistake(text: str) -> str:
-    """What is wrong with a metric's place, before there is any file; else ""."""
-    at = place(text)
-    if at.kind in _TABLES and not at.path:
-        return f"`{at.file}` has columns: name one, as `{at.file}:correct`"
-    if at.kind == ".xml" and at.path:
-        return f"a JUnit report is counted whole: `{at.file}`"
-    return "" if at.path or at.kind == ".xml" else f"`{text}` names nothing in the file"
+def find_location_mistake(text: str) -> str:
+    """What is wrong with a metric's location, as far as it can be known before the run; else ""."""
+    location = parse_location(text)
+    if location.kind in _DELIMITERS and not location.path:
+        return f"`{location.file}` has columns: name one, as `{location.file}:correct`"
+    if location.kind == ".xml" and location.path:
+        return f"a JUnit report is counted whole: `{location.file}`"
+    return "" if location.path or location.kind == ".xml" else f"`{text}` names nothing in the file"
 
 
-def measure(outputs: Path, text: str, coverage: float) -> Mapping[str, Any] | float | str:
-    """The number at a place, or its mean with `stderr`, `scored` and `unscored`; a text says why not.
+def read_measurement(outputs: Path, text: str, coverage: float) -> Mapping[str, Any] | float | str:
+    """The number at a location, or a mean with `stderr`, `scored` and `unscored`; a string says why there is none.
 
     A table's mean needs a score in at least the share `coverage` of its rows, 0 to 1.
     """
-    at = place(text)
-    if at.kind not in (".xml", *_TABLES):
-        return _look_up(outputs / at.file, at.path)
-    values = _junit(outputs / at.file) if at.kind == ".xml" else _column(outputs / at.file, at.path)
-    return values if isinstance(values, str) else _mean(values, at, coverage)
+    location = parse_location(text)
+    if location.kind not in (".xml", *_DELIMITERS):
+        return _read_json_path(outputs / location.file, location.path)
+    values = (
+        _read_junit(outputs / location.file)
+        if location.kind == ".xml"
+        else _read_column(outputs / location.file, location.path)
+    )
+    return values if isinstance(values, str) else _average(values, location, coverage)
 
 
-def _mean(values: Values, at: Place, coverage: float) -> Mapping[str, Any] | str:
+def _average(values: Values, location: Location, coverage: float) -> Mapping[str, Any] | str:
     scored = [value for value in values if value is not None]
     if not scored or len(scored) < coverage * len(values) - 1e-9:
-        what = "tests" if at.kind == ".xml" else "rows"
-        return f"{len(scored)} of {len(values)} {what} of {at.file} were scored, and {coverage * 100:g}% must be"
+        what = "tests" if location.kind == ".xml" else "rows"
+        return f"{len(scored)} of {len(values)} {what} of {location.file} were scored, and {coverage * 100:g}% must be"
     estimate = mean_se(scored)
     return {
         "value": estimate.mean,
@@ -72,7 +76,7 @@ def _mean(values: Values, at: Place, coverage: float) -> Mapping[str, Any] | str
     }
 
 
-def _look_up(file: Path, path: str) -> Mapping[str, Any] | float | str:
+def _read_json_path(file: Path, path: str) -> Mapping[str, Any] | float | str:
     """The number at a.b[0].c, or a map with its `value`."""
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))
@@ -90,8 +94,8 @@ def _look_up(file: Path, path: str) -> Mapping[str, Any] | float | str:
     return float(found)
 
 
-def _junit(file: Path) -> Values | str:
-    """1 for each test that passed, 0 that failed, None that ended in an error; none for skipped ones."""
+def _read_junit(file: Path) -> Values | str:
+    """1 for each test that passed, 0 for one that failed, None for an error; skipped tests are left out."""
     from xml.etree import ElementTree
 
     try:
@@ -108,13 +112,13 @@ def _junit(file: Path) -> Values | str:
     return values
 
 
-def _column(file: Path, name: str) -> Values | str:
-    """A column's numbers; true and false are 1 and 0, and an empty cell or NaN is not scored."""
+def _read_column(file: Path, name: str) -> Values | str:
+    """A column's numbers; true and false are 1 and 0; an empty cell or NaN is unscored."""
     import csv
 
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            table = csv.DictReader(stream, delimiter=_TABLES[file.suffix.lower()])
+            table = csv.DictReader(stream, delimiter=_DELIMITERS[file.suffix.lower()])
             if name not in (columns := table.fieldnames or ()):
                 return f"{file.name} has no column `{name}`; it has {', '.join(columns) or 'none'}"
             cells = [(row[name] or "").strip() for row in table]
@@ -123,7 +127,7 @@ def _column(file: Path, name: str) -> Values | str:
     values: list[float | None] = []
     for number, cell in enumerate(cells, 1):
         try:
-            value = _WORDS[cell.lower()] if cell.lower() in _WORDS else float(cell or "nan")
+            value = _BOOLEANS[cell.lower()] if cell.lower() in _BOOLEANS else float(cell or "nan")
         except ValueError:
             value = math.inf
         if math.isinf(value):

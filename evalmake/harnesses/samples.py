@@ -1,17 +1,17 @@
-"""The one form in which every harness's samples come into the record: `samples.jsonl`.
+"""`samples.jsonl`: the common form of every harness's samples.
 
-A row is one item asked once:
+A row is one request of one item:
 
     {"id": "gsm8k/17",          the item's name, unique within the evaluation
-     "item": "9f2c...",         a hash of the item's content: equal in any two runs of the same item
-     "repetition": 1,           from 1: epochs and repeats of an item differ in it alone
-     "scores": {"acc": 1.0},    metric -> finite number; a metric that was not scored is absent
-     "error": null,             why the infrastructure gave no answer; then there are no scores
-     "cluster": null,           items that belong together (one passage, one author) share it
+     "item": "9f2c...",         a hash of the item's content: the same in every run of the item
+     "repetition": 1,           from 1: the epoch or repeat of the item
+     "scores": {"acc": 1.0},    metric -> finite number; an unscored metric is absent
+     "error": null,             why there is no reply; then there are no scores
+     "cluster": null,           shared by items that belong together (one passage, one author)
      "target": ..., "reply": "...",
      "tokens_in": 12, "tokens_out": 3, "latency": 0.21 (seconds), "finish_reason": "stop"}
 
-What is not known is null. Evalmake's own harness writes these names too, beside some of its own.
+An unknown value is null. The native harness writes these fields, and some more.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from evalmake.scoring.intervals import clustered_se, mean_se
 from evalmake.scoring.score import Score
 
 NAME = "samples.jsonl"
-_ALIKE = 1e-6
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One item asked once; this module's docstring has the fields."""
+    """One request of one item; the module's docstring explains the fields."""
 
     id: str
     item: str
@@ -58,7 +58,7 @@ class Row:
 
 
 def write_samples(path: Path, rows: Iterable[Row]) -> None:
-    """Write `rows` to `path`, a line each, whole or not at all."""
+    """Write `rows` to `path` atomically, one line each."""
     lines = [json.dumps(asdict(row), ensure_ascii=False, default=str) + "\n" for row in rows]
     write_atomic(path, "".join(lines).encode("utf-8", "surrogatepass"))
 
@@ -69,11 +69,11 @@ def score_from_samples(
     reported_stderr: float | None = None,
     reported_value: float | None = None,
 ) -> Score:
-    """The score of `metric` over the items: repetitions averaged inside each item first.
+    """Score `metric` over the items, after averaging the repetitions of each item.
 
-    The standard error is ours, cluster-robust where items have clusters; the harness's own is kept
-    beside it as reported. Where `reported_value` is not the mean of the items (BLEU, a median),
-    both value and standard error are the harness's: a mean's formula does not fit them.
+    The standard error is computed from the items, cluster-robust where they have clusters; the
+    harness's own is kept as reported. Where `reported_value` is not the mean of the items (BLEU, a
+    median), value and standard error are the harness's: the formula of a mean does not apply.
     `scored` and `unscored` count items.
     """
     items: dict[str, list[float]] = defaultdict(list)
@@ -89,7 +89,7 @@ def score_from_samples(
         groups = [clusters[id] or id for id in items]
         stderr, grouped = clustered_se(means, groups), len(set(groups))
     value, unscored = estimate.mean, len(clusters) - len(items)
-    if reported_value is not None and (value is None or not alike(value, reported_value)):
+    if reported_value is not None and (value is None or not is_nearly_equal(value, reported_value)):
         value, stderr, grouped = reported_value, reported_stderr, None
     return Score(
         metric,
@@ -102,13 +102,13 @@ def score_from_samples(
     )
 
 
-def alike(one: float, other: float) -> bool:
+def is_nearly_equal(one: float, other: float) -> bool:
     """Whether two numbers differ by no more than rounding."""
-    return math.isclose(one, other, rel_tol=_ALIKE, abs_tol=_ALIKE)
+    return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
-def shortfall(rows: Sequence[Row], metric: str, total: int, coverage: float = 1.0) -> str:
-    """What to say where fewer than `coverage` of `total` samples have a score, else ""."""
+def describe_shortfall(rows: Sequence[Row], metric: str, total: int, coverage: float = 1.0) -> str:
+    """The message if fewer than the share `coverage` of `total` samples have a score, else ""."""
     scored = sum(metric in row.scores for row in rows)
     if scored and scored >= coverage * total - 1e-9:
         return ""
@@ -120,16 +120,16 @@ def shortfall(rows: Sequence[Row], metric: str, total: int, coverage: float = 1.
     return text
 
 
-class Requests:
-    """What the gateway noted of an evaluation's requests, to be matched with samples by prompt.
+class GatewayRequests:
+    """The gateway's records of an evaluation's requests, matched with samples by prompt.
 
-    Equal prompts are handed out in the order in which they were sent.
+    Records of equal prompts are returned in the order in which they were sent.
     """
 
     def __init__(self, path: Path) -> None:
-        """`path` is the gateway's requests.jsonl; where there is none, nothing will match."""
+        """`path` is the gateway's requests.jsonl; without that file nothing matches."""
         self._rows: dict[str, deque[Mapping[str, Any]]] = defaultdict(deque)
-        for line in _lines(path):
+        for line in _read_lines(path):
             try:
                 row = json.loads(line)
                 if 200 <= row["status"] < 300:
@@ -137,21 +137,21 @@ class Requests:
             except (ValueError, TypeError, KeyError):
                 continue
 
-    def take(self, prompts: Iterable[str]) -> dict[str, Any]:
-        """Fields for a Row whose prompts these were: the sums, and the last finish reason."""
-        found = [row for prompt in prompts if (row := self._next(prompt))]
+    def match(self, prompts: Iterable[str]) -> dict[str, Any]:
+        """Return fields of a Row for these prompts: sums, and the last finish reason."""
+        found = [row for prompt in prompts if (row := self._pop(prompt))]
         if not found:
             return {}
         used = {
-            "tokens_in": _sum(found, "tokens_in"),
-            "tokens_out": _sum(found, "tokens_out"),
-            "latency": _sum(found, "seconds"),
+            "tokens_in": _sum_field(found, "tokens_in"),
+            "tokens_out": _sum_field(found, "tokens_out"),
+            "latency": _sum_field(found, "seconds"),
             "finish_reason": found[-1].get("finish"),
         }
         return {key: value for key, value in used.items() if value is not None}
 
-    def _next(self, prompt: str) -> Mapping[str, Any] | None:
-        """As it is, or as the only one of a list, which is how some clients send one prompt."""
+    def _pop(self, prompt: str) -> Mapping[str, Any] | None:
+        """Remove and return the first record of a prompt; some clients send it as a list of one."""
         for text in (prompt, json.dumps([prompt], ensure_ascii=False)):
             rows = self._rows.get(xxh3_64_hexdigest(text.encode("utf-8", "replace")))
             if rows:
@@ -159,19 +159,19 @@ class Requests:
         return None
 
 
-def requests_of(outputs: Path) -> Requests:
-    """The gateway's notes beside a job's `outputs`."""
-    return Requests(outputs.parent / "gateway" / "requests.jsonl")
+def read_gateway_requests(outputs: Path) -> GatewayRequests:
+    """Read the gateway's records, which lie next to a job's `outputs`."""
+    return GatewayRequests(outputs.parent / "gateway" / "requests.jsonl")
 
 
-def unanswered(outputs: Path, coverage: float) -> str:
-    """What to say where less than `coverage` of what was asked was answered, by the gateway's notes.
+def describe_unanswered_requests(outputs: Path, coverage: float) -> str:
+    """The message if the gateway answered less than the share `coverage` of the requests, else "".
 
-    For harnesses that do not tell their samples apart: they may score such as wrong. A harness that
-    asks again itself is no excuse, as equal requests may be samples of one question.
+    For harnesses that leave no samples: they may score an unanswered request as wrong. A later
+    success of an equal request does not count, because equal requests may be samples of one question.
     """
     statuses: Counter[int] = Counter()
-    for line in _lines(outputs.parent / "gateway" / "requests.jsonl"):
+    for line in _read_lines(outputs.parent / "gateway" / "requests.jsonl"):
         try:
             row = json.loads(line)
             if "question" in row:
@@ -183,18 +183,18 @@ def unanswered(outputs: Path, coverage: float) -> str:
     if total - failed.total() >= coverage * total - 1e-9:
         return ""
     status, count = failed.most_common(1)[0]
-    why = "the harness did not wait" if status == 499 else f"HTTP status {status}"
+    why = "the harness closed the connection" if status == 499 else f"HTTP status {status}"
     text = f"{failed.total()} of {total} requests were not answered, and {coverage * 100:g}% must be"
     return f"{text}; the most common reason ({count}): {why}"
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
 
 
-def _sum(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
+def _sum_field(rows: Sequence[Mapping[str, Any]], name: str) -> Any:
     values = [row[name] for row in rows if isinstance(row.get(name), int | float)]
     return sum(values) if values else None

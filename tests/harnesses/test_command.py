@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses.measurements import measure, mistake
+from evalmake.harnesses.measurements import find_location_mistake, read_measurement
 from tests.support.workspaces import Bench
 
 JUNIT = """<?xml version="1.0" encoding="utf-8"?>
@@ -31,9 +31,9 @@ eval e { model = m, benchmark = b }
 
 
 def at(tmp_path: Path, name: str, text: str, where: str, coverage: float = 1.0) -> Any:
-    """What is measured at a place of a file with this text."""
+    """What is measured at a place in a file with this text."""
     (tmp_path / name).write_text(text)
-    return measure(tmp_path, where, coverage)
+    return read_measurement(tmp_path, where, coverage)
 
 
 def test_a_junit_report_is_the_share_that_passed(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_a_path_leads_into_json(tmp_path: Path) -> None:
 )
 def test_a_place_that_makes_no_sense_is_known_before(where: str, words: str) -> None:
     """By its form alone."""
-    assert words in mistake(where)
-    assert bool(mistake(where)) == bool(words)
+    assert words in find_location_mistake(where)
+    assert bool(find_location_mistake(where)) == bool(words)
 
 
 def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:

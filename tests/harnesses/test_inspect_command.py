@@ -123,13 +123,15 @@ def test_retries_caches_and_found_variables_are_off(tmp_path: Path) -> None:
     [
         ("metric = none", "limit = 5", "api = chat", "needs `task`"),
         ('task = "b.py@t"', "limit = 5", "api = chat", "`b.py` is not among the benchmark's files"),
+        ('task = "arith.py@arit", files = file("arith.py")', "limit = 5", "api = chat", "has no task `arit`"),
         ('task = "p/t", fewshot = 5', "limit = 5", "api = chat", "`fewshot`"),
-        ('task = "p/t"', "limit = 5", "api = completions", "asks in chats"),
+        ('task = "p/t"', "limit = 5", "api = completions", "sends chat requests"),
         ('task = "p/t"', "params = { stream = true }", "api = chat", "`stream`"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, api: str, words: str) -> None:
-    """With the place where it was written."""
+    """A benchmark that Inspect cannot run is refused before it runs, at the place where it is written."""
+    (tmp_path / "arith.py").write_text("@task\ndef arith():\n    return Task()\n")
     with pytest.raises(EvalmakeError) as refused:
         command(tmp_path, benchmark, eval, api)
     (said,) = refused.value.diagnostics

@@ -199,7 +199,7 @@ def test_the_cluster_can_be_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [('{"status": "succ', "cut off or is not JSON"), ('{"status": "success"}', "another form")],
+    [('{"status": "succ', "truncated or not JSON"), ('{"status": "success"}', "cannot read the form")],
 )
 def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, words: str) -> None:
     """Half a log, and one of another version, say what they are."""

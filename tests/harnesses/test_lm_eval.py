@@ -159,8 +159,8 @@ eval lost   {{ model = talks,   benchmark = unknown }}
     for said in (
         "fails failed: ",
         "hangs failed: the model did not answer in time (`request_timeout`, 300 s without it)",
-        "cannot failed: the task compares likelihoods, which a chat model does not give",
-        "lost failed: lm-eval knows no task ev_unknown",
+        "cannot failed: the task compares log-probabilities, which chat APIs do not return",
+        "lost failed: lm-eval has no task ev_unknown",
     ):
         assert f"error: {said}" in done.err
     # lm-eval ends at its first failure, the gateway calls it off at the third: which comes first is open

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.harnesses.lm_eval.log import passed_over, why_failed
+from evalmake.harnesses.lm_eval.log import explain_failure, find_silent_faults
 from evalmake.harnesses.lm_eval.results import read_results
 from evalmake.plugin_api.harness import Outcome
 
@@ -144,7 +144,7 @@ def test_fewer_samples_than_asked(run: Run) -> None:
 def test_no_files(run: Run) -> None:
     """A good exit status without results, or without samples, is a failure."""
     none = read_results(run.outputs, "sums", None, 1.0)
-    assert none.error == "lm-eval ended well and left no files of results"
+    assert none.error == "lm-eval exited with status 0 and left no result files"
     run.task("sums", 1, 0)
     next(run.folder.glob("samples_*")).unlink()
     assert run.read().error == "lm-eval left no samples of sums"
@@ -194,7 +194,7 @@ def test_a_choice_has_a_request_for_each_option(run: Run) -> None:
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ("Could not parse generations: 'choices'\n" * 3, "3 replies of the model could not be read"),
+        ("Could not parse generations: 'choices'\n" * 3, "lm-eval could not read 3 replies"),
         ("Context length (3000) > max_length (2047). Left truncating context.\n", "set `max_length`"),
         ("all is well", ""),
     ],
@@ -203,20 +203,23 @@ def test_what_lm_eval_passes_over(tmp_path: Path, log: str, said: str) -> None:
     """Replies scored as empty, and prompts cut unasked, are failures though lm-eval ends well."""
     path = tmp_path / "log"
     path.write_text(log)
-    told = passed_over(path, None)
+    told = find_silent_faults(path, None)
     assert said in told
     assert bool(told) == bool(said)
     path.write_text("Left truncating context")
-    assert passed_over(path, 100) == ""
+    assert find_silent_faults(path, 100) == ""
 
 
 @pytest.mark.parametrize(
     ("log", "said"),
     [
-        ("ValueError: Tasks not found: gsm9k\n", "lm-eval knows no task gsm9k"),
+        (
+            "ValueError: Tasks not found: gsm9k\n",
+            "lm-eval has no task gsm9k: a task of your own needs its file in `files`",
+        ),
         ("API request failed! Status code: 503, Response text: busy. Retrying...\nx", "status 503: busy"),
         ("ERROR Exception:TimeoutError(), (no outputs), retrying.", "did not answer in time"),
-        ("AssertionError: Tokenizer is required for loglikelihood tasks to", "name one by `tokenizer`"),
+        ("AssertionError: Tokenizer is required for loglikelihood tasks to", "set `tokenizer`"),
         ("ModuleNotFoundError: No module named 'transformers'", "Python module transformers"),
         ("Traceback (most recent call last):\nKeyError: 'x'\n", "KeyError: 'x'"),
     ],
@@ -224,5 +227,5 @@ def test_what_lm_eval_passes_over(tmp_path: Path, log: str, said: str) -> None:
 def test_why_it_failed(tmp_path: Path, log: str, said: str) -> None:
     """What lm-eval's traceback means is said in one line, with what to do."""
     (tmp_path / "log").write_text(log)
-    assert said in why_failed(tmp_path / "log")
-    assert why_failed(tmp_path / "none") == ""
+    assert said in explain_failure(tmp_path / "log")
+    assert explain_failure(tmp_path / "none") == ""

@@ -152,7 +152,7 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
     [
         ("metric = none", "limit = 5", "chat", "needs `task`"),
         ('task = "x.y", fewshot = 5', "limit = 5", "chat", "`fewshot`"),
-        ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "asks for completions_logprob"),
+        ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "needs completions_logprob"),
         ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
     ],
 )
@@ -204,8 +204,8 @@ def test_an_error_of_zero_needs_a_count(tmp_path: Path) -> None:
     ("results", "words"),
     [
         (None, "wrote no results.yml"),
-        ("results: {tasks: {a: {metr", "cut off or is not YAML"),
-        ("command: x\n", "another form"),
+        ("results: {tasks: {a: {metr", "truncated or not YAML"),
+        ("command: x\n", "cannot read the form"),
         ("results: {tasks: {}, groups: {}}", "reported no score"),
         (MGSM.replace("0.55", ".nan"), "reports nan as `mgsm_score_micro`"),
     ],

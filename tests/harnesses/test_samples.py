@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.harnesses.samples import Requests, Row, score_from_samples, shortfall, write_samples
+from evalmake.harnesses.samples import GatewayRequests, Row, describe_shortfall, score_from_samples, write_samples
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.intervals import mean_se
 
@@ -70,11 +70,11 @@ def test_a_value_that_is_none_is_refused() -> None:
 def test_too_few_samples_are_told() -> None:
     """Less than the demanded share is said with its reason; enough, or just enough, is not."""
     rows = [row("a", 1), row("b", 1), row("c", 1), row("d", None)]
-    assert shortfall(rows, "acc", 4) == (
+    assert describe_shortfall(rows, "acc", 4) == (
         "3 of 4 samples were scored, and 100% must be; the most common reason (1): HTTP 500"
     )
-    assert shortfall(rows, "acc", 4, 0.75) == ""
-    assert shortfall([], "acc", 0) == "0 of 0 samples were scored, and 100% must be"
+    assert describe_shortfall(rows, "acc", 4, 0.75) == ""
+    assert describe_shortfall([], "acc", 0) == "0 of 0 samples were scored, and 100% must be"
 
 
 def test_rows_are_lines_of_json(tmp_path: Path) -> None:
@@ -111,17 +111,17 @@ def test_requests_are_found_by_their_prompts(tmp_path: Path) -> None:
         "{torn",
     ]
     path.write_text("\n".join(lines))
-    requests = Requests(path)
-    assert requests.take(["a", "b"]) == {
+    requests = GatewayRequests(path)
+    assert requests.match(["a", "b"]) == {
         "tokens_in": 3,
         "tokens_out": 4,
         "latency": 1.0,
         "finish_reason": "stop",
     }
-    assert requests.take(["a"])["tokens_in"] == 4
-    assert requests.take(["c"])["tokens_in"] == 9
-    assert requests.take(["a"]) == {}
-    assert Requests(tmp_path / "none").take(["a"]) == {}
+    assert requests.match(["a"])["tokens_in"] == 4
+    assert requests.match(["c"])["tokens_in"] == 9
+    assert requests.match(["a"]) == {}
+    assert GatewayRequests(tmp_path / "none").match(["a"]) == {}
 
 
 def test_clusters_are_counted_and_read(tmp_path: Path) -> None:

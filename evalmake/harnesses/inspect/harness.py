@@ -1,18 +1,19 @@
-"""The UK AISI's Inspect: a task of a package, or of one of the benchmark's own files.
+"""The `inspect` harness: a task of an installed package, or of one of the benchmark's own files.
 
-It asks every question of `$EVALMAKE_MODEL_URL` through its provider for any OpenAI-compatible API,
-which reads the address and the token from $EVALMAKE_BASE_URL and $EVALMAKE_API_KEY.  Its retries
-and the client's are off, as the gateway has its own, and its reply cache starts empty each time.
+Inspect sends every request to `$EVALMAKE_MODEL_URL` through its provider for OpenAI-compatible APIs.
+The provider reads the address from $EVALMAKE_BASE_URL and the token from $EVALMAKE_API_KEY. Retries
+of Inspect and of its HTTP client are off, because the gateway retries. Its reply cache starts empty.
 
-Where the benchmark has data files, caches of data sets are for the job alone: Inspect's and Hugging
-Face's know a file by its name, and give the rows that another of that name had.
+A benchmark with data files gets a data set cache of its own in the job's folder: Inspect and Hugging
+Face identify a cached file by its name, so a shared cache returns the rows of another file of that name.
 
-The JSON log is written once, not sample by sample: Inspect writes all of it anew each time, and
-1 000 samples took 152 s so, against 14 s.
+Inspect writes the JSON log once, at the end. Per-sample logging rewrites the whole file each time:
+1 000 samples took 152 s instead of 14 s.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
+from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
@@ -28,7 +30,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
 from evalmake.project.matrix import Evaluation
 
-_SENT = (
+_SUPPORTED_PARAMS = (
     "temperature",
     "top_p",
     "max_tokens",
@@ -41,7 +43,6 @@ _SENT = (
     "reasoning_effort",
 )
 _RENAMED = {"stop": "stop_seqs", "n": "num_choices"}
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _SCRIPT = """\
 export EVALMAKE_BASE_URL="$EVALMAKE_MODEL_URL" EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}"
 export EVALMAKE_JUDGE_BASE_URL="${{EVALMAKE_JUDGE_URL:-}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
@@ -51,12 +52,12 @@ export INSPECT_CACHE_DIR="$PWD/cache"
     --log-dir "$EVALMAKE_OUT/inspect" \\
     {options}
 """
-_CACHES = """\
+_CACHE_SCRIPT = """\
 export HF_HOME="${HF_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/huggingface}" HF_DATASETS_CACHE="$PWD/cache/datasets"
 export XDG_CACHE_HOME="$PWD/cache"
 """
-_GRADER = '"grader={\\"model\\": \\"openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME\\", '
-_GRADER += '\\"max_retries\\": 0, \\"model_args\\": {\\"max_retries\\": 0}}"'
+_GRADER_OPTION = '"grader={\\"model\\": \\"openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME\\", '
+_GRADER_OPTION += '\\"max_retries\\": 0, \\"model_args\\": {\\"max_retries\\": 0}}"'
 
 
 class InspectHarness:
@@ -91,36 +92,35 @@ class InspectHarness:
     )
 
     def command(self, evaluation: Evaluation) -> Command:
-        """`inspect eval` with the task's arguments and the request's parameters in files."""
+        """Build `inspect eval`; task arguments and request parameters are in files."""
         block = evaluation.benchmark.block
         files = {
-            ".env": "",  # Inspect reads the first that it finds here or above
-            "generate.json": json.dumps(_generate_config(evaluation), ensure_ascii=False),
+            ".env": "",  # an empty one here keeps Inspect from reading a user's, in a folder above
+            "generate.json": json.dumps(_build_generate_config(evaluation), ensure_ascii=False),
         }
-        if arguments := _settings(evaluation.benchmark).task_args:
+        if arguments := _settings_of(evaluation.benchmark).task_args:
             files["task.json"] = json.dumps(arguments, ensure_ascii=False)
-        local = _file_of(block.task) is not None
+        local = _task_file(block.task) is not None
         task = shlex.quote(f"task/{block.task}" if local else block.task)
-        options = " \\\n    ".join(_options(evaluation))
+        options = " \\\n    ".join(_build_options(evaluation))
         given = block.files.files if block.files else ()
-        caches = "" if all(file.name.endswith(".py") for file in given) else _CACHES
+        caches = "" if all(file.name.endswith(".py") for file in given) else _CACHE_SCRIPT
         files["inspect.sh"] = _SCRIPT.format(task=task, options=options, caches=caches)
         inputs = {f"task/{file.name}": file.path for file in given}
         python = "python3" if block.image else "{python}"
-        env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-        env |= dict.fromkeys(_OFFLINE, "1") if _settings(evaluation.benchmark).offline else {}
+        env = build_hub_environment(_settings_of(evaluation.benchmark).offline)
         argv = ("/bin/sh", "-eu", "inspect.sh", python)
         return Command(argv, files, inputs, env)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """What its log says, and never its exit status alone: that is 0 also when it failed."""
-        settings = _settings(evaluation.benchmark)
+        """Read the outcome from the log; the exit status is 0 even when the evaluation failed."""
+        settings = _settings_of(evaluation.benchmark)
         metric = evaluation.benchmark.block.metric
         return read_run(outputs, status, metric, settings.cluster, settings.coverage)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
-        """A task must be named, and its file, where it is in one, be given."""
+        """Check that a task is named and that its file is among the benchmark's files."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
         if not block.task:
@@ -132,18 +132,20 @@ class InspectHarness:
                 help=['add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'],
             )
             return
-        name = _file_of(block.task)
+        name = _task_file(block.task)
         given = [f.name for f in (block.files.files if block.files else ())]
         if name is not None and name not in given:
-            alike = [one for one in given if Path(one).name == Path(name).name]
+            same_name = [one for one in given if Path(one).name == Path(name).name]
             found.error(
                 "bad-value",
                 f"`task`: `{name}` is not among the benchmark's files",
                 spans["task",].value,
                 about=about,
                 notes=[f"they are {', '.join(given[:5])}"] if given else [],
-                help=[f"did you mean `{alike[0]}`?" if alike else f'add it, as `files = file("{name}")`'],
+                help=[f"did you mean `{same_name[0]}`?" if same_name else f'add it, as `files = file("{name}")`'],
             )
+        elif name is not None and "@" in block.task:
+            _check_task_name(benchmark, name, block.task.partition("@")[2], found)
         if block.fewshot is not None:
             found.error(
                 "bad-value",
@@ -155,13 +157,13 @@ class InspectHarness:
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
-        """Inspect asks in chats, and reads whole replies."""
-        judge = _settings(cell.benchmark).judge
+        """Check that the model serves chats and that the reply is not streamed."""
+        judge = _settings_of(cell.benchmark).judge
         for model in (cell.model, *([models[judge]] if judge else [])):
             if model.block.api not in ("chat", "vlm"):
                 found.error(
                     "bad-value",
-                    f"the inspect harness asks in chats, and model `{model.name}` has none",
+                    f"the inspect harness sends chat requests, and model `{model.name}` does not serve chats",
                     model.fields.spans["api",].value,
                     about=f"eval {cell.eval}",
                     also=[(cell.benchmark.span, "this benchmark runs in the inspect harness")],
@@ -176,24 +178,49 @@ class InspectHarness:
             )
 
 
-def _settings(benchmark: Declaration) -> InspectHarness.Settings:
+def _settings_of(benchmark: Declaration) -> InspectHarness.Settings:
     assert isinstance(benchmark.settings, InspectHarness.Settings)
     return benchmark.settings
 
 
-def _file_of(task: str) -> str | None:
-    """The file of `FILE.py@TASK`; none for a task of a package."""
+def _task_file(task: str) -> str | None:
+    """The file in `FILE.py@TASK`; None for a task of a package."""
     name = task.partition("@")[0]
     return name if name.endswith(".py") else None
 
 
-def _generate_config(evaluation: Evaluation) -> dict[str, Any]:
-    """The request's parameters by Inspect's names; what has none goes into the body as it is."""
+def _check_task_name(benchmark: Declaration, file: str, task: str, found: Diagnostics) -> None:
+    """Check that `file` defines the task, without running it; a file that cannot be parsed is left to Inspect."""
+    path = next(given.path for given in benchmark.block.files.files if given.name == file)
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return
+    names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    tasks = [node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _is_task(node)]
+    renamed = any(isinstance(call, ast.Call) for node in tree.body for call in getattr(node, "decorator_list", ()))
+    if task in names or renamed or not tasks:  # `@task(name=...)`, or tasks that are made at run time
+        return
+    found.error(
+        "bad-value",
+        f"`task`: `{file}` has no task `{task}`",
+        benchmark.fields.spans["task",].value,
+        about=f"benchmark {benchmark.name}",
+        help=[f"its tasks are {', '.join(f'`{name}`' for name in tasks)}"],
+    )
+
+
+def _is_task(function: ast.FunctionDef) -> bool:
+    return any(ast.unparse(decorator).split("(")[0].split(".")[-1] == "task" for decorator in function.decorator_list)
+
+
+def _build_generate_config(evaluation: Evaluation) -> dict[str, Any]:
+    """Map request parameters to Inspect's names; the others go into `extra_body` unchanged."""
     given = {"seed": evaluation.seed, **evaluation.params}
     config: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for key, value in given.items():
-        if key in _SENT or key == "seed":
+        if key in _SUPPORTED_PARAMS or key == "seed":
             config[key] = value
         elif key in _RENAMED:
             config[_RENAMED[key]] = [value] if key == "stop" and isinstance(value, str) else value
@@ -202,9 +229,9 @@ def _generate_config(evaluation: Evaluation) -> dict[str, Any]:
     return config | ({"extra_body": extra} if extra else {})
 
 
-def _options(evaluation: Evaluation) -> list[str]:
-    """The rest of the command line, an option each."""
-    settings = _settings(evaluation.benchmark)
+def _build_options(evaluation: Evaluation) -> list[str]:
+    """The command line's options."""
+    settings = _settings_of(evaluation.benchmark)
     connections = settings.max_connections or evaluation.model.block.concurrency
     lenient = 1 - settings.coverage
     given = {
@@ -213,7 +240,7 @@ def _options(evaluation: Evaluation) -> list[str]:
         f"--epochs {settings.epochs}": settings.epochs,
         f"--sample-shuffle {evaluation.seed}": settings.shuffle,
         f"--sandbox {shlex.quote(settings.sandbox or '')}": settings.sandbox,
-        f"--model-role {_GRADER}": settings.judge,
+        f"--model-role {_GRADER_OPTION}": settings.judge,
         f"--max-connections {connections}": connections,
         f"--timeout {settings.request_timeout}": settings.request_timeout,
         f"--fail-on-error {lenient:g}": 0 < lenient < 1,

@@ -1,4 +1,4 @@
-"""Reading Inspect's JSON log: whether it says success, its scores, and its samples."""
+"""Reads Inspect's JSON log: whether the evaluation succeeded, its scores and its samples."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.log_errors import last_error
-from evalmake.harnesses.samples import NAME, Row, score_from_samples, shortfall, write_samples
+from evalmake.harnesses.log_errors import read_last_error
+from evalmake.harnesses.samples import NAME, Row, describe_shortfall, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.score import Score
 
-_LETTERS = {
+_LETTER_SCORES = {
     "C": 1.0,
     "I": 0.0,
     "P": 0.5,
@@ -26,16 +26,16 @@ _LETTERS = {
     "no": 0.0,
     "false": 0.0,
 }
-_ERRORS = ("stderr", "bootstrap_stderr", "ci")  # metrics that say how sure another one is
-_FINISHED = {"max_tokens": "length", "model_length": "length", "unknown": None}
-_MEANS = ("accuracy", "mean")
+_ERROR_METRICS = ("stderr", "bootstrap_stderr", "ci")  # metrics that are the uncertainty of another one
+_FINISH_REASONS = {"max_tokens": "length", "model_length": "length", "unknown": None}
+_MEAN_METRICS = ("accuracy", "mean")
 Json = Mapping[str, Any]
 
 
 class Metric(NamedTuple):
-    """One metric of one scorer as reported; `key` is set where the scorer scores several things.
+    """One metric of one scorer as reported; `key` is set if the scorer returns several scores.
 
-    `mean` says that it stands for the samples' scores; a spread or a count does not.
+    `mean` is true for a mean of the samples' scores, and false for a spread or a count.
     """
 
     name: str
@@ -49,59 +49,61 @@ class Metric(NamedTuple):
 
 
 def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float) -> Outcome:
-    """The outcome of a run with its logs in `outputs`/inspect; writes its samples beside them.
+    """Read the outcome from the logs in `outputs`/inspect, and write the samples to `outputs`.
 
-    `cluster` names the metadata by which samples belong together, `coverage` the share of samples
-    that must have a score, 0 to 1.
+    `cluster` is the metadata key that groups samples; `coverage` is the share of samples that must
+    have a score, 0 to 1.
     """
     logs = sorted((outputs / "inspect").glob("*.json"))
     if not logs:
-        return Outcome(error=_last_words(outputs.parent / "log") or f"exit status {status}")
+        return Outcome(error=_explain_missing_log(outputs.parent / "log") or f"exit status {status}")
     if len(logs) > 1:
         return Outcome(error=f'Inspect ran {len(logs)} tasks: name one, as `task = "file.py@name"`')
     try:
         log = json.loads(logs[0].read_text(encoding="utf-8"))
-        return _judge(log, outputs, status, metric, cluster, coverage)
+        return _build_outcome(log, outputs, status, metric, cluster, coverage)
     except (OSError, ValueError):
-        return Outcome(error="Inspect's log is cut off or is not JSON")
+        return Outcome(error="Inspect's log is truncated or not JSON")
     except (KeyError, TypeError, AttributeError) as error:
-        return Outcome(error=f"Inspect's log has another form than this evalmake knows: {error!r}")
+        return Outcome(error=f"this version of evalmake cannot read the form of Inspect's log: {error!r}")
 
 
-def _last_words(log: Path) -> str:
-    """What Inspect said when it ended without a log; of a lacking package it says how to install it."""
-    said = last_error(log)
+def _explain_missing_log(log: Path) -> str:
+    """Why Inspect ended without a log, from its output; a missing package is named."""
+    said = read_last_error(log)
     _, found, package = said.partition("pip install ")
     return f"Inspect needs `{package}` among the benchmark's `packages`" if found else said
 
 
-def _judge(log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float) -> Outcome:
+def _build_outcome(
+    log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float
+) -> Outcome:
     results, samples = log.get("results") or {}, log.get("samples") or ()
-    metrics = list(_metrics(results.get("scores") or ()))
-    rows = list(_rows(log, metrics, cluster or _cluster(results)))
+    metrics = list(_read_metrics(results.get("scores") or ()))
+    rows = list(_read_rows(log, metrics, cluster or _find_cluster_key(results)))
     write_samples(outputs / NAME, rows)
-    if error := _failure(log, rows) or (f"exit status {status}" if status else ""):
+    if error := _describe_failure(log, rows) or (f"exit status {status}" if status else ""):
         return Outcome(error=error)
     if not metrics:
         return Outcome(error="the task reported no score")
-    name = metric or _headline(results, metrics)
+    name = metric or _find_headline(results, metrics)
     headline = next((known for known in metrics if known.name == name), None)
     if headline is None:
         known = ", ".join(dict.fromkeys(known.name for known in metrics))
         return Outcome(error=f"the harness reported no `{name}`; it reported {known}")
-    counted = [
+    rows_with_score = [
         replace(row, scores={name: 1.0} if _is_scored(sample, headline) else {})
         for sample, row in zip(samples, rows, strict=True)
     ]
-    if error := shortfall(counted, name, max(results["total_samples"], len(rows)), coverage):
+    if error := describe_shortfall(rows_with_score, name, max(results["total_samples"], len(rows)), coverage):
         return Outcome(error=error)
     if not math.isfinite(headline.value):
         return Outcome(error=f"the harness reports {headline.value} as `{name}`")
-    return Outcome(tuple(_score(rows, known) for known in metrics), name, _usage(rows))
+    return Outcome(tuple(_build_score(rows, known) for known in metrics), name, _sum_usage(rows))
 
 
-def _failure(log: Json, rows: Sequence[Row]) -> str:
-    """Why a log that does not say success has none."""
+def _describe_failure(log: Json, rows: Sequence[Row]) -> str:
+    """Why the log's status is not success; empty if it is."""
     asked = log["eval"]["dataset"].get("sample_ids") or ()
     total = len(asked) * (log["eval"]["config"].get("epochs") or 1)
     answered = sum(row.error is None for row in rows)
@@ -118,15 +120,15 @@ def _failure(log: Json, rows: Sequence[Row]) -> str:
     return f"{reason or 'Inspect reports an error'}; {reached}"
 
 
-def _metrics(scores: Sequence[Json]) -> Iterator[Metric]:
-    """What was reported: by METRIC alone, or by NAME/METRIC where several things were scored."""
+def _read_metrics(scores: Sequence[Json]) -> Iterator[Metric]:
+    """Yield the reported metrics: METRIC, or NAME/METRIC if there are several scores."""
     several = len({score["name"] for score in scores}) > 1
     named = Counter((score["name"], short) for score in scores for short in score["metrics"])
     for score in scores:
         name, told = score["name"], score["metrics"]
-        mean = next((short for short in _MEANS if short in told), next(iter(told), None))
+        mean = next((short for short in _MEAN_METRICS if short in told), next(iter(told), None))
         for short, metric in told.items():
-            if (metric.get("group") or metric["name"]).split("/")[-1] in _ERRORS:
+            if (metric.get("group") or metric["name"]).split("/")[-1] in _ERROR_METRICS:
                 continue
             reduced = [score.get("reducer") or "each"] if named[name, short] > 1 else []
             yield Metric(
@@ -134,22 +136,22 @@ def _metrics(scores: Sequence[Json]) -> Iterator[Metric]:
                 scorer=score["scorer"],
                 key=name if name != score["scorer"] else None,
                 value=metric["value"],
-                stderr=_stderr(score) if short == mean else None,
+                stderr=_find_stderr(score) if short == mean else None,
                 mean=short == mean,
                 scored=score.get("scored_samples") or 0,
                 unscored=score.get("unscored_samples") or 0,
             )
 
 
-def _stderr(score: Json) -> float | None:
-    """The standard error that a scorer reports; by clusters where it has one such."""
-    found = [m for m in score["metrics"].values() if m["name"].split("/")[-1] in _ERRORS[:2]]
+def _find_stderr(score: Json) -> float | None:
+    """The standard error that a scorer reports; the clustered one if it reports both."""
+    found = [m for m in score["metrics"].values() if m["name"].split("/")[-1] in _ERROR_METRICS[:2]]
     found.sort(key=lambda metric: not metric.get("params", {}).get("cluster"))
     return found[0]["value"] if found and math.isfinite(found[0]["value"]) else None
 
 
-def _cluster(results: Json) -> str | None:
-    """The metadata by which the task's own standard error is clustered."""
+def _find_cluster_key(results: Json) -> str | None:
+    """The metadata key by which the task clusters its standard error."""
     for score in results.get("scores") or ():
         for metric in score["metrics"].values():
             if isinstance(key := metric.get("params", {}).get("cluster"), str):
@@ -157,26 +159,26 @@ def _cluster(results: Json) -> str | None:
     return None
 
 
-def _headline(results: Json, metrics: Sequence[Metric]) -> str:
-    """The metric that the task puts first."""
+def _find_headline(results: Json, metrics: Sequence[Metric]) -> str:
+    """The metric that the task names as its headline, else the first."""
     said = results.get("headline") or {}
     first = (said.get("metric"), f"{said.get('score')}/{said.get('metric')}")
     return next((metric.name for metric in metrics if metric.name in first), metrics[0].name)
 
 
-def _score(rows: Sequence[Row], metric: Metric) -> Score:
+def _build_score(rows: Sequence[Row], metric: Metric) -> Score:
     if any(metric.name in row.scores for row in rows):
         return score_from_samples(rows, metric.name, metric.stderr, metric.value)
-    known = metric.scored and math.isfinite(metric.value)  # of no score at all, Inspect makes a zero
+    known = metric.scored and math.isfinite(metric.value)  # without any score Inspect reports 0
     value = metric.value if known else None
     return Score(metric.name, value, metric.stderr, scored=metric.scored, unscored=metric.unscored)
 
 
-def _rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator[Row]:
+def _read_rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator[Row]:
     model, samples = log["eval"]["model"], log.get("samples") or ()
-    told = [m for m in metrics if m.mean and all(_is_readable(_value(s, m)) for s in samples)]
+    told = [m for m in metrics if m.mean and all(_is_numeric(_read_value(s, m)) for s in samples)]
     for sample in samples:
-        error = _error(sample)
+        error = _read_error(sample)
         calls = [e for e in sample["events"] if e["event"] == "model" and e["model"] == model]
         usage = (sample.get("model_usage") or {}).get(model, {})
         choices = sample["output"].get("choices") or ()
@@ -184,8 +186,8 @@ def _rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator
         group = (sample.get("metadata") or {}).get(cluster) if cluster else None
         yield Row(
             id=str(sample["id"]),
-            item=_fingerprint(sample),
-            scores={m.name: _number(_value(sample, m)) or 0.0 for m in told if _is_scored(sample, m)},
+            item=_hash_content(sample),
+            scores={m.name: _parse_score_value(_read_value(sample, m)) or 0.0 for m in told if _is_scored(sample, m)},
             repetition=sample["epoch"],
             error=error,
             cluster=None if group is None else str(group),
@@ -194,44 +196,44 @@ def _rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator
             tokens_in=usage.get("input_tokens"),
             tokens_out=usage.get("output_tokens"),
             latency=math.fsum(call.get("working_time") or 0 for call in calls) if calls else None,
-            finish_reason=_FINISHED.get(stopped, stopped) if stopped else None,
+            finish_reason=_FINISH_REASONS.get(stopped, stopped) if stopped else None,
         )
 
 
-def _error(sample: Json) -> str | None:
-    """What went wrong with a sample, in the words of the request that failed, if one did."""
+def _read_error(sample: Json) -> str | None:
+    """The sample's error: that of its last failed request, else the sample's own."""
     if not sample.get("error"):
         return None
     told = [e["error"] for e in sample["events"] if e["event"] == "model" and e.get("error")]
-    text = str(told[-1] if told else sample["error"]["message"]).strip() or "an error without words"
+    text = str(told[-1] if told else sample["error"]["message"]).strip() or "an error without a message"
     return text.splitlines()[0]
 
 
-def _value(sample: Json, metric: Metric) -> object:
-    """What the metric's scorer gave a sample; None where it gave nothing."""
+def _read_value(sample: Json, metric: Metric) -> object:
+    """The value that the metric's scorer gave a sample; None if it gave none."""
     value: object = ((sample.get("scores") or {}).get(metric.scorer) or {}).get("value")
     return value.get(metric.key or metric.scorer) if isinstance(value, Mapping) else value
 
 
 def _is_scored(sample: Json, metric: Metric) -> bool:
-    """Whether a sample has a score; NaN is Inspect's word for none, and an errored one has none."""
-    value = _value(sample, metric)
+    """Whether a sample has a score; NaN means unscored, and an errored sample has no score."""
+    value = _read_value(sample, metric)
     if isinstance(value, float) and not math.isfinite(value):
         return False
     return not sample.get("error") and value is not None
 
 
-def _is_readable(value: object) -> bool:
-    return value is None or _number(value) is not None
+def _is_numeric(value: object) -> bool:
+    return value is None or _parse_score_value(value) is not None
 
 
-def _number(value: object) -> float | None:
-    """Inspect's own reading of a score; none of a text that is no number, which to Inspect is 0."""
+def _parse_score_value(value: object) -> float | None:
+    """Parse a score as Inspect does, but return None for text that is not a number (Inspect: 0)."""
     if isinstance(value, int | float):
         return float(value)
     if not isinstance(value, str):
         return None
-    if (known := _LETTERS.get(value, _LETTERS.get(value.lower()))) is not None:
+    if (known := _LETTER_SCORES.get(value, _LETTER_SCORES.get(value.lower()))) is not None:
         return known
     try:
         return float(value)
@@ -239,8 +241,8 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _fingerprint(sample: Json) -> str:
-    """A hash of what is asked and what is right; a message's id is random and stays out."""
+def _hash_content(sample: Json) -> str:
+    """Hash input, target and choices; message ids are random and are left out."""
     asked = sample["input"]
     if isinstance(asked, list):
         asked = [{key: value for key, value in part.items() if key != "id"} for part in asked]
@@ -249,7 +251,7 @@ def _fingerprint(sample: Json) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _usage(rows: Sequence[Row]) -> dict[str, float]:
+def _sum_usage(rows: Sequence[Row]) -> dict[str, float]:
     return {
         "tokens_in": sum(row.tokens_in or 0 for row in rows),
         "tokens_out": sum(row.tokens_out or 0 for row in rows),

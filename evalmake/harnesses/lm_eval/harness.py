@@ -1,8 +1,8 @@
-"""EleutherAI's lm-evaluation-harness: its own tasks by name, or those of the benchmark's `files`.
+"""The `lm-eval` harness: a task of lm-evaluation-harness by name, or one in the benchmark's `files`.
 
-`files` are offered in one folder, which is lm-eval's `include_path` and its working folder, so task
-files may name data and functions beside them. Its retries are off, as the gateway has its own. Its
-client is always the concurrent one: the other sends other stop sequences for the same task.
+All `files` are in one folder, which is lm-eval's `include_path` and its working folder, so a task file
+may name data and functions next to it. lm-eval's retries are off, because the gateway retries. Its
+client is always the concurrent one: the other sends different stop sequences for the same task.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from evalmake.harnesses.lm_eval.log import passed_over, why_failed
+from evalmake.harnesses.hub_environment import build_hub_environment
+from evalmake.harnesses.lm_eval.log import explain_failure, find_silent_faults
 from evalmake.harnesses.lm_eval.results import read_results
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
@@ -24,10 +25,9 @@ from evalmake.project.key_types import Block, Count, Parameters, Real
 from evalmake.project.matrix import Evaluation
 
 Backend = Literal["huggingface", "tiktoken", "remote", "none"]
-_CONCURRENCY = 8
-_RENAMED = {"max_tokens": "max_gen_toks", "max_completion_tokens": "max_gen_toks", "stop": "until"}
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
-_UNSENDABLE = {"n": "lm-eval reads one reply", "stream": "lm-eval reads whole replies"}
+_DEFAULT_CONCURRENCY = 8
+_RENAMED_PARAMS = {"max_tokens": "max_gen_toks", "max_completion_tokens": "max_gen_toks", "stop": "until"}
+_UNSUPPORTED_PARAMS = {"n": "lm-eval reads one reply", "stream": "lm-eval reads whole replies"}
 
 
 def _word(value: object) -> object:
@@ -67,33 +67,32 @@ class LmEvalHarness:
     placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline", "coverage")
 
     def command(self, evaluation: Evaluation) -> Command:
-        """lm-eval's configuration, and a small program that completes it and starts lm-eval."""
+        """Build lm-eval's configuration, and a small program that completes it and starts lm-eval."""
         given = evaluation.benchmark.block.files
         files = {
-            "run.json": json.dumps(_config(evaluation), indent=1, ensure_ascii=False),
+            "run.json": json.dumps(_build_config(evaluation), indent=1, ensure_ascii=False),
             "run.py": Path(__file__).with_name("job.py").read_text(encoding="utf-8"),
         }
         inputs = {f"tasks/{file.name}": file.path for file in given.files} if given else {}
-        settings = _settings(evaluation)
-        env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "LMEVAL_LOG_LEVEL": "INFO"}
-        env |= dict.fromkeys(_OFFLINE, "1") if settings.offline else {}
+        settings = _settings_of(evaluation)
+        env = {**build_hub_environment(settings.offline), "LMEVAL_LOG_LEVEL": "INFO"}
         env |= {"HF_ALLOW_CODE_EVAL": "1"} if settings.unsafe_code else {}
         python = "python3" if evaluation.benchmark.block.image else "{python}"
         return Command((python, "run.py"), files, inputs, env)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """Its results and samples; a good exit status without them is a failure."""
-        settings, block = _settings(evaluation), evaluation.benchmark.block
+        """Read results and samples; exit status 0 without them is a failure."""
+        settings, block = _settings_of(evaluation), evaluation.benchmark.block
         log = outputs.parent / "log"
         if status != 0:
-            return Outcome(error=why_failed(log) or f"exit status {status}")
-        if problem := passed_over(log, settings.max_length):
+            return Outcome(error=explain_failure(log) or f"exit status {status}")
+        if problem := find_silent_faults(log, settings.max_length):
             return Outcome(error=problem)
         return read_results(outputs, block.task, block.metric, settings.coverage)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
-        """It must name one task."""
+        """Check that one task is named, and that a task file is among the benchmark's files."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
         if not task:
             found.error(
@@ -111,19 +110,27 @@ class LmEvalHarness:
                 about=about,
                 help=["write a benchmark for each"],
             )
+        elif task.endswith((".yaml", ".yml")):
+            found.error(
+                "bad-value",
+                "`task`: this is a file, and lm-eval takes the name of a task",
+                benchmark.fields.spans["task",].value,
+                about=about,
+                help=[f'name the task as its file does in `task: NAME`, and add `files = file("{task}")`'],
+            )
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
-        """The model must be asked for text, one whole reply at a time."""
+        """Check that the model returns text, one whole reply for each request."""
         if cell.model.block.api == "embeddings":
             found.error(
                 "bad-value",
-                f"lm-eval asks for text, and model `{cell.model.name}` has embeddings",
+                f"lm-eval needs text, and model `{cell.model.name}` returns embeddings",
                 cell.model.fields.spans["api",].value,
                 about=f"eval {cell.eval}",
                 also=[(cell.benchmark.span, "this benchmark runs in lm-eval")],
             )
-        for name, why in _UNSENDABLE.items():
+        for name, why in _UNSUPPORTED_PARAMS.items():
             if cell.params.get(name) not in (None, False, 1):
                 found.error(
                     "bad-value",
@@ -134,24 +141,24 @@ class LmEvalHarness:
                 )
 
 
-def _settings(evaluation: Evaluation) -> LmEvalHarness.Settings:
+def _settings_of(evaluation: Evaluation) -> LmEvalHarness.Settings:
     settings = evaluation.benchmark.settings
     assert isinstance(settings, LmEvalHarness.Settings)
     return settings
 
 
-def _config(evaluation: Evaluation) -> dict[str, Any]:
-    """What lm-eval's own configuration file would say, without what `job` adds."""
-    block, settings = evaluation.benchmark.block, _settings(evaluation)
+def _build_config(evaluation: Evaluation) -> dict[str, Any]:
+    """Build lm-eval's configuration file, without the fields that `job` adds."""
+    block, settings = evaluation.benchmark.block, _settings_of(evaluation)
     chat = evaluation.model.block.api != "completions"
     config = {
         "model": "local-chat-completions" if chat else "local-completions",
-        "model_args": _model_args(evaluation, settings),
+        "model_args": _build_model_args(evaluation, settings),
         "tasks": [block.task],
         "num_fewshot": block.fewshot,
         "limit": evaluation.limit,
         "seed": evaluation.seed,
-        "gen_kwargs": {_RENAMED.get(name, name): v for name, v in evaluation.params.items()} or None,
+        "gen_kwargs": {_RENAMED_PARAMS.get(name, name): v for name, v in evaluation.params.items()} or None,
         "apply_chat_template": chat or None,
         "fewshot_as_multiturn": settings.fewshot_as_multiturn,
         "confirm_run_unsafe_code": settings.unsafe_code,
@@ -162,9 +169,9 @@ def _config(evaluation: Evaluation) -> dict[str, Any]:
     return {key: value for key, value in config.items() if value is not None}
 
 
-def _model_args(evaluation: Evaluation, settings: LmEvalHarness.Settings) -> dict[str, Any]:
+def _build_model_args(evaluation: Evaluation, settings: LmEvalHarness.Settings) -> dict[str, Any]:
     backend = settings.tokenizer_backend or ("huggingface" if settings.tokenizer else None)
-    asked = settings.concurrency or evaluation.model.block.concurrency or _CONCURRENCY
+    asked = settings.concurrency or evaluation.model.block.concurrency or _DEFAULT_CONCURRENCY
     arguments = {
         "tokenizer": settings.tokenizer,
         "tokenizer_backend": backend,

@@ -1,30 +1,30 @@
-"""What lm-eval's log says: why it failed, and what it passed over though it ended well."""
+"""Reads lm-eval's log: why a run failed, and faults that it does not report by its exit status."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from evalmake.harnesses.log_errors import last_error
+from evalmake.harnesses.log_errors import read_last_error
 
-_LONGEST = 400  # characters of a reason
+_MAX_LENGTH = 400  # characters of a reason
 
-# What lm-eval's log says when it fails -> what to tell. Groups of the pattern fill the text.
+# A pattern in lm-eval's log -> the message; the pattern's groups fill it.
 _REASONS = (
     (
         r"Loglikelihood is not supported for chat completions",
-        "the task compares likelihoods, which a chat model does not give: it needs a model with `api = completions`",
+        "the task compares log-probabilities, which chat APIs do not return: use a model with `api = completions`",
     ),
     (
         r"Tokenizer is required for loglikelihood tasks",
-        "the task compares likelihoods, which takes a tokenizer, and the server offers none:"
-        " name one by `tokenizer`, with `transformers` among the packages",
+        "the task compares log-probabilities and needs a tokenizer, and the server offers none:"
+        " set `tokenizer`, and add `transformers` to `packages`",
     ),
     (
         r"ModuleNotFoundError: No module named '([\w.]+)'",
-        "there is no Python module {}: name what has it among the packages",
+        "there is no Python module {}: add its package to `packages`",
     ),
-    (r"ValueError: Tasks not found: (.+)", "lm-eval knows no task {}"),
+    (r"ValueError: Tasks not found: (.+)", "lm-eval has no task {}: a task of your own needs its file in `files`"),
     (
         r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n",
         "the model answered status {}: {}",
@@ -33,26 +33,26 @@ _REASONS = (
 )
 
 
-def why_failed(log: Path) -> str:
-    """The reason in one line, with what to do where that is known; empty where the log says nothing."""
-    text = _read(log)
-    for pattern, told in _REASONS:
+def explain_failure(log: Path) -> str:
+    """The reason in one line, with the cure where it is known; empty if the log has none."""
+    text = _read_text(log)
+    for pattern, text_format in _REASONS:
         if match := re.search(pattern, text):
-            return told.format(*(group.strip() for group in match.groups()))[:_LONGEST]
-    return last_error(log)[:_LONGEST]
+            return text_format.format(*(group.strip() for group in match.groups()))[:_MAX_LENGTH]
+    return read_last_error(log)[:_MAX_LENGTH]
 
 
-def passed_over(log: Path, max_length: int | None) -> str:
-    """Why scores are none: replies scored as empty, or prompts cut to a limit that nobody set."""
-    text = _read(log)
+def find_silent_faults(log: Path, max_length: int | None) -> str:
+    """Why the scores are not valid: unreadable replies, or prompts truncated to a default limit; else ""."""
+    text = _read_text(log)
     if unread := text.count("Could not parse generations"):
-        return f"{unread} replies of the model could not be read, and lm-eval scored them as empty"
+        return f"lm-eval could not read {unread} replies and scored them as empty"
     if max_length is None and (cut := text.count("Left truncating context")):
-        return f"{cut} prompts were longer than lm-eval's limit and were cut: set `max_length` to what the model takes"
+        return f"lm-eval truncated {cut} prompts to its default limit: set `max_length` to the model's context length"
     return ""
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -1,7 +1,7 @@
-"""What lm-eval leaves: `results_TIME.json` and, for each task, `samples_TASK_TIME.jsonl`.
+"""Reads lm-eval's results: `results_TIME.json` and, for each task, `samples_TASK_TIME.jsonl`.
 
-A metric under lm-eval's filter `none` keeps its name, one under another is METRIC.FILTER. Where the
-task is a group, its members' scores are there too, as MEMBER.METRIC.
+A metric under lm-eval's filter `none` keeps its name; under any other filter it is METRIC.FILTER.
+A group of tasks also has its members' scores, as MEMBER.METRIC.
 """
 
 from __future__ import annotations
@@ -13,17 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.samples import NAME, Requests, Row, requests_of, score_from_samples, shortfall, write_samples
+from evalmake.harnesses.samples import (
+    NAME,
+    GatewayRequests,
+    Row,
+    describe_shortfall,
+    read_gateway_requests,
+    score_from_samples,
+    write_samples,
+)
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.score import Score
 
 
-class Unusable(Exception):
-    """Results that are none, and why."""
+class UnusableResults(Exception):
+    """The results cannot be used; the message says why."""
 
 
 class Reported(NamedTuple):
-    """One number of results.json, by our name for its metric."""
+    """One number of results.json under evalmake's name for its metric."""
 
     metric: str
     value: float
@@ -31,15 +39,15 @@ class Reported(NamedTuple):
 
 
 def read_results(outputs: Path, task: str, metric: str | None, coverage: float) -> Outcome:
-    """The scores below `outputs`, where the samples are written in the common form."""
+    """Read the scores below `outputs`, and write the samples there in the common form."""
     try:
-        path = _results_file(outputs / "lm-eval")
+        path = _find_results_file(outputs / "lm-eval")
         results = json.loads(path.read_text(encoding="utf-8"))
-        samples = _samples(path, results, requests_of(outputs))
-        scores = tuple(_scores(results, task, samples))
-        headline = _headline(scores, metric)
-        _complete(results, samples, headline, coverage)
-    except Unusable as error:
+        samples = _read_samples(path, results, read_gateway_requests(outputs))
+        scores = tuple(_read_scores(results, task, samples))
+        headline = _choose_headline(scores, metric)
+        _check_coverage(results, samples, headline, coverage)
+    except UnusableResults as error:
         return Outcome(error=str(error))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Outcome(error=f"lm-eval's results cannot be read: {error!r}")
@@ -47,137 +55,139 @@ def read_results(outputs: Path, task: str, metric: str | None, coverage: float) 
     return Outcome(scores, headline)
 
 
-def _results_file(folder: Path) -> Path:
+def _find_results_file(folder: Path) -> Path:
     found = sorted(folder.rglob("results_*.json"))
     if len(found) != 1:
-        raise Unusable(f"lm-eval ended well and left {len(found) or 'no'} files of results")
+        raise UnusableResults(f"lm-eval exited with status 0 and left {len(found) or 'no'} result files")
     return found[0]
 
 
 # Samples ------------------------------------------------------------------------------------------
 
 
-def _samples(path: Path, results: Mapping[str, Any], requests: Requests) -> dict[str, list[Row]]:
-    """The rows of each task that has items."""
+def _read_samples(path: Path, results: Mapping[str, Any], requests: GatewayRequests) -> dict[str, list[Row]]:
+    """Read the rows of each task that has items."""
     time = path.stem.removeprefix("results_")
     found = {}
     for task in results["n-samples"]:
         file = path.with_name(f"samples_{task}_{time}.jsonl")
         if not file.exists():
-            raise Unusable(f"lm-eval left no samples of {task}")
+            raise UnusableResults(f"lm-eval left no samples of {task}")
         lines = file.read_text(encoding="utf-8").split("\n")
-        found[task] = _rows(task, [json.loads(line) for line in lines if line], requests)
+        found[task] = _build_rows(task, [json.loads(line) for line in lines if line], requests)
     return found
 
 
-def _rows(task: str, samples: Sequence[Mapping[str, Any]], requests: Requests) -> list[Row]:
-    """A row for each item; lm-eval has one for each item and filter."""
+def _build_rows(task: str, samples: Sequence[Mapping[str, Any]], requests: GatewayRequests) -> list[Row]:
+    """Build one row for each item; lm-eval writes one for each item and filter."""
     rows: dict[int, Row] = {}
     for sample in samples:
         scores = {
-            _name(metric, sample["filter"]): float(sample[metric])
+            _metric_name(metric, sample["filter"]): float(sample[metric])
             for metric in sample["metrics"]
-            if _finite(sample[metric])
+            if _is_finite(sample[metric])
         }
         if (row := rows.get(sample["doc_id"])) is None:
-            row = _row(f"{task}/{sample['doc_id']}", sample, requests)
+            row = _build_row(f"{task}/{sample['doc_id']}", sample, requests)
         rows[sample["doc_id"]] = replace(row, scores={**row.scores, **scores})
     return list(rows.values())
 
 
-def _row(id: str, sample: Mapping[str, Any], requests: Requests) -> Row:
-    asked, replies = list(sample["arguments"].values()), sample["resps"]
-    by_likelihood = isinstance(asked[0].get("arg_1"), str)
-    prompts = [_prompt(one) for one in asked]
+def _build_row(id: str, sample: Mapping[str, Any], requests: GatewayRequests) -> Row:
+    requests_sent, replies = list(sample["arguments"].values()), sample["resps"]
+    by_likelihood = isinstance(requests_sent[0].get("arg_1"), str)
+    prompts = [_prompt_text(one) for one in requests_sent]
     if not by_likelihood:
-        prompts = [prompt for prompt, got in zip(prompts, replies, strict=True) for _ in got]
+        prompts = [prompt for prompt, answers in zip(prompts, replies, strict=True) for _ in answers]
     return Row(
         id,
         sample["doc_hash"],
         {},
         target=sample["target"],
-        reply=_likeliest(asked, replies) if by_likelihood else str(replies[0][0]),
-        **requests.take(prompts),
+        reply=_likeliest_option(requests_sent, replies) if by_likelihood else str(replies[0][0]),
+        **requests.match(prompts),
     )
 
 
-def _prompt(asked: Mapping[str, Any]) -> str:
-    """The text by which the gateway knows the request."""
-    prompt, more = asked["arg_0"], asked.get("arg_1")
+def _prompt_text(requests_sent: Mapping[str, Any]) -> str:
+    """The text under which the gateway recorded the request."""
+    prompt, more = requests_sent["arg_0"], requests_sent.get("arg_1")
     if isinstance(prompt, list):  # a chat, as JSON
         content = json.loads(prompt[0])[-1]["content"]
         return content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return prompt + more if isinstance(more, str) else str(prompt)
 
 
-def _likeliest(asked: Sequence[Mapping[str, Any]], replies: Sequence[Any]) -> str:
-    logs = [float(got[0][0]) for got in replies]
-    return str(asked[logs.index(max(logs))]["arg_1"]).strip()
+def _likeliest_option(requests_sent: Sequence[Mapping[str, Any]], replies: Sequence[Any]) -> str:
+    logs = [float(answers[0][0]) for answers in replies]
+    return str(requests_sent[logs.index(max(logs))]["arg_1"]).strip()
 
 
 # Scores -------------------------------------------------------------------------------------------
 
 
-def _scores(results: Mapping[str, Any], task: str, samples: Mapping[str, list[Row]]) -> Iterator[Score]:
-    """The task's own scores first, then those of its members."""
+def _read_scores(results: Mapping[str, Any], task: str, samples: Mapping[str, list[Row]]) -> Iterator[Score]:
+    """Yield the task's own scores first, then its members'."""
     entries = results["results"]
     for name in sorted(entries, key=lambda name: name != task):
-        rows = [row for leaf in _leaves(name, results, samples) for row in samples[leaf]]
-        for metric, value, stderr in _reported(name, entries[name]):
-            score = _score(rows, metric, value, stderr)
+        rows = [row for leaf in _leaf_tasks(name, results, samples) for row in samples[leaf]]
+        for metric, value, stderr in _read_reported(name, entries[name]):
+            score = _build_score(rows, metric, value, stderr)
             yield score if name == task else replace(score, metric=f"{name}.{metric}")
 
 
-def _score(rows: list[Row], metric: str, value: float, stderr: float | None) -> Score:
+def _build_score(rows: list[Row], metric: str, value: float, stderr: float | None) -> Score:
     if any(metric in row.scores for row in rows):
         return score_from_samples(rows, metric, stderr, value)
-    # Its samples are not numbers (BLEU, perplexity): only lm-eval can add them up.
+    # Samples of BLEU or perplexity are not numbers: only lm-eval can aggregate them.
     return Score(metric, value, stderr, scored=len(rows), reported=stderr)
 
 
-def _leaves(name: str, results: Mapping[str, Any], samples: Mapping[str, list[Row]]) -> Iterator[str]:
+def _leaf_tasks(name: str, results: Mapping[str, Any], samples: Mapping[str, list[Row]]) -> Iterator[str]:
     if name in samples:
         yield name
         return
     for member in results.get("group_subtasks", {}).get(name, ()):
-        yield from _leaves(member, results, samples)
+        yield from _leaf_tasks(member, results, samples)
 
 
-def _reported(name: str, entry: Mapping[str, Any]) -> Iterator[Reported]:
+def _read_reported(name: str, entry: Mapping[str, Any]) -> Iterator[Reported]:
     for key, value in entry.items():
         metric, comma, filter = key.partition(",")
         if not comma or metric.endswith("_stderr"):
             continue
-        if not _finite(value):
-            raise Unusable(f"the score `{_name(metric, filter)}` of {name} is {value}, not a number")
+        if not _is_finite(value):
+            raise UnusableResults(f"the score `{_metric_name(metric, filter)}` of {name} is {value}, not a number")
         stderr: Any = entry.get(f"{metric}_stderr,{filter}")
-        known = float(stderr) if _finite(stderr) else None
-        yield Reported(_name(metric, filter), float(value), known)
+        known = float(stderr) if _is_finite(stderr) else None
+        yield Reported(_metric_name(metric, filter), float(value), known)
 
 
-def _name(metric: str, filter: str) -> str:
+def _metric_name(metric: str, filter: str) -> str:
     return metric if filter == "none" else f"{metric}.{filter}"
 
 
-def _finite(value: object) -> bool:
+def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _headline(scores: Sequence[Score], metric: str | None) -> str:
+def _choose_headline(scores: Sequence[Score], metric: str | None) -> str:
     names = [score.metric for score in scores]
     if not names:
-        raise Unusable("lm-eval reported no score")
+        raise UnusableResults("lm-eval reported no score")
     if metric and metric not in names:
-        raise Unusable(f"lm-eval reported no `{metric}`; it reported {', '.join(names[:20])}")
+        raise UnusableResults(f"lm-eval reported no `{metric}`; it reported {', '.join(names[:20])}")
     return metric or names[0]
 
 
-def _complete(results: Mapping[str, Any], samples: Mapping[str, list[Row]], headline: str, coverage: float) -> None:
-    """Every item that was to be asked must be there, and have a score, down to `coverage`."""
+def _check_coverage(
+    results: Mapping[str, Any], samples: Mapping[str, list[Row]], headline: str, coverage: float
+) -> None:
+    """Raise UnusableResults unless at least the share `coverage` of the items has a score."""
     total = sum(int(count["effective"]) for count in results["n-samples"].values())
     rows = [row for rows in samples.values() for row in rows]
     plain = headline if any(headline in row.scores for row in rows) else None
-    if plain and (problem := shortfall(rows, plain, total, coverage)):
-        raise Unusable(problem)
+    if plain and (problem := describe_shortfall(rows, plain, total, coverage)):
+        raise UnusableResults(problem)
     if len(rows) < coverage * total - 1e-9 or not rows:
-        raise Unusable(f"{len(rows)} of {total} samples were scored, and {coverage * 100:g}% must be")
+        raise UnusableResults(f"{len(rows)} of {total} samples were scored, and {coverage * 100:g}% must be")

@@ -1,5 +1,6 @@
-"""evalmake's own small harness: asks a model the questions of a data file and scores the replies.
+"""The native harness: sends the questions of a data file to a model and scores the replies.
 
-One evaluation runs it as a program, `python -m evalmake.harnesses.native task.json`; what to ask is in the
-task file, whom to ask in the environment, and what came of it in `samples.jsonl` and `scores.json`.
+An evaluation runs `python -m evalmake.harnesses.native task.json`. The task file names the data, prompt
+and scorer; the environment names the model; the program writes `samples.jsonl` and `scores.json`.
+`harness.py` is the adapter that evalmake loads; the other modules are the program.
 """

@@ -1,7 +1,7 @@
 """`python -m evalmake.harnesses.native task.json`: run one evaluation.
 
-Exit status: 0 success; 2 the task, its data or the settings are wrong; 3 the endpoint made the run
-useless; 4 too few samples were scored; 128 + N after signal N.
+Exit status: 0 success; 2 the task, its data or the settings are wrong; 3 the endpoint ended the run;
+4 too few samples were scored; 128 + N after signal N.
 """
 
 from __future__ import annotations
@@ -15,61 +15,61 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalmake.harnesses.native.runner import Plan, Result
 
-WRONG, USELESS, PARTIAL, BROKEN = 2, 3, 4, 1
-SHOWN = 10
-"""Mistakes printed one by one; the rest is counted."""
+BAD_INPUT, ENDPOINT_FAILED, TOO_FEW_SCORED, IO_FAILED = 2, 3, 4, 1
+MAX_PRINTED_ERRORS = 10
+"""Errors printed one by one; the rest is counted."""
 
 EPILOG = """\
 environment:
-  EVALMAKE_MODEL_URL, _NAME, _API   whom to ask: base URL ending in /v1; chat, completions or vlm
-  EVALMAKE_API_KEY                  sent with each request, written nowhere
+  EVALMAKE_MODEL_URL, _NAME, _API   the model: base URL ending in /v1; chat, completions or vlm
+  EVALMAKE_API_KEY                  sent with each request, never written
   EVALMAKE_PARAMS, EVALMAKE_SEED    merged into each request; its seed
-  EVALMAKE_LIMIT                    how many records to ask; empty asks all
+  EVALMAKE_LIMIT                    number of records; empty means all
   EVALMAKE_OUT                      the folder for samples.jsonl and scores.json
-  EVALMAKE_CONCURRENCY              requests under way at once (16)
-  EVALMAKE_PROGRESS                 a file that tells how far the run is
+  EVALMAKE_CONCURRENCY              concurrent requests (16)
+  EVALMAKE_PROGRESS                 a file for the progress of the run
   EVALMAKE_JUDGE_URL, _NAME, _API, _API_KEY, _PARAMS   the judge of the scorer 'judge'
 
-A request is sent once. Trying again, limits and going on after an interruption are the work of
-evalmake's gateway, which stands at EVALMAKE_MODEL_URL when evalmake runs an evaluation.
+Each request is sent once. evalmake's gateway, which listens at EVALMAKE_MODEL_URL when evalmake runs
+an evaluation, retries requests, keeps limits and resumes interrupted runs.
 
 exit status:
-  0 success, 2 wrong task, data or settings, 3 useless endpoint, 4 too few samples scored
+  0 success, 2 wrong task, data or settings, 3 the endpoint failed, 4 too few samples scored
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the task file that the arguments name; returns the exit status."""
+    """Run the task file named by the arguments; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m evalmake.harnesses.native",
-        description="Ask a model the questions of a task and score its replies.",
+        description="Send the questions of a task to a model and score its replies.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("task", help="the task file, JSON; file names in it are relative to it")
-    return _run(parser.parse_args(argv).task)
+    return _run_task(parser.parse_args(argv).task)
 
 
-def _run(name: str) -> int:
+def _run_task(name: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: os._exit(128 + number))
     from evalmake.harnesses.native.errors import TaskError
 
     try:
-        plan = _plan(name)
+        plan = _make_plan(name)
     except TaskError as error:
-        _complain(*error.messages)
-        return WRONG
+        _print_errors(*error.messages)
+        return BAD_INPUT
     try:
-        result = _ask(plan)
+        result = _run_plan(plan)
     except OSError as error:
-        _complain(str(error))
-        return BROKEN
-    return _report(result)
+        _print_errors(str(error))
+        return IO_FAILED
+    return _print_result(result)
 
 
-def _plan(name: str) -> Plan:
-    """The plan; TaskError with the mistakes of both the settings and the task file."""
+def _make_plan(name: str) -> Plan:
+    """Make the plan; TaskError with the errors of both the settings and the task file."""
     from pathlib import Path
 
     from evalmake.harnesses.native.errors import TaskError
@@ -91,10 +91,10 @@ def _plan(name: str) -> Plan:
     return make_plan(task, settings)
 
 
-def _ask(plan: Plan) -> Result:
-    """Run the plan. Every finished sample is on the disk at once, so a signal may end it anywhere.
+def _run_plan(plan: Plan) -> Result:
+    """Run the plan. Each finished sample is on disk at once, so a signal may end the run at any moment.
 
-    The handlers belong to the loop now: they run between two of its steps.
+    The loop calls the signal handlers between two of its steps.
     """
     import asyncio
 
@@ -118,19 +118,19 @@ def _ask(plan: Plan) -> Result:
         return runner.run(result())
 
 
-def _report(result: Result) -> int:
+def _print_result(result: Result) -> int:
     if result.message is None:
         print(result.summary)
         return 0
-    _complain(result.message)
-    return USELESS if result.aborted else PARTIAL
+    _print_errors(result.message)
+    return ENDPOINT_FAILED if result.aborted else TOO_FEW_SCORED
 
 
-def _complain(*messages: str) -> None:
-    for message in messages[:SHOWN]:
+def _print_errors(*messages: str) -> None:
+    for message in messages[:MAX_PRINTED_ERRORS]:
         print(f"error: {message}", file=sys.stderr)
-    if len(messages) > SHOWN:
-        print(f"error: and {len(messages) - SHOWN} more", file=sys.stderr)
+    if len(messages) > MAX_PRINTED_ERRORS:
+        print(f"error: and {len(messages) - MAX_PRINTED_ERRORS} more", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Numbers as people and models write them: commas, currency, percent, fractions, powers of ten."""
+"""Reads numbers as people and models write them: commas, currency, percent, fractions, powers of ten."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 TOLERANCE = Fraction(1, 10**6)
-"""Relative; the larger magnitude is the measure."""
+"""Relative to the larger magnitude."""
 
 _NUMBER = re.compile(
     r"""
@@ -35,11 +35,11 @@ class Quantity:
     text: str
 
 
-def last_number(text: str) -> Quantity | None:
-    """The last number in a text, None if it has none."""
+def find_last_number(text: str) -> Quantity | None:
+    """Return the last number in a text; None if there is none."""
     for found in reversed(list(_NUMBER.finditer(text))):
         try:
-            value = _magnitude(found)
+            value = _parse_magnitude(found)
         except ValueError:  # thousands of digits
             continue
         negative = found["sign"] in ("-", "−")
@@ -47,19 +47,19 @@ def last_number(text: str) -> Quantity | None:
     return None
 
 
-def equal(one: Quantity, other: Quantity) -> bool:
-    """Whether two numbers are the same: whole numbers exactly, others within TOLERANCE.
+def are_equal(one: Quantity, other: Quantity) -> bool:
+    """Whether two numbers are equal: whole numbers exactly, others within TOLERANCE.
 
-    Where only one has a percent sign, 50 % is both 50 and 0.5, for data sets write either.
+    If only one has a percent sign, 50 % equals both 50 and 0.5, because data sets write either.
     """
-    return _close(one.value, other.value) or _close(_share(one), _share(other))
+    return _is_close(one.value, other.value) or _is_close(_as_share(one), _as_share(other))
 
 
-def _share(quantity: Quantity) -> Fraction:
+def _as_share(quantity: Quantity) -> Fraction:
     return quantity.value / 100 if quantity.percent else quantity.value
 
 
-def _magnitude(found: re.Match[str]) -> Fraction:
+def _parse_magnitude(found: re.Match[str]) -> Fraction:
     if found["top"]:
         return Fraction(int(found["top"]), int(found["bottom"]))
     if found["over"]:
@@ -71,7 +71,7 @@ def _magnitude(found: re.Match[str]) -> Fraction:
     return Fraction(f"{digits}e{power}")
 
 
-def _close(one: Fraction, other: Fraction) -> bool:
+def _is_close(one: Fraction, other: Fraction) -> bool:
     if one.denominator == other.denominator == 1:
         return one == other
     return abs(one - other) <= TOLERANCE * max(abs(one), abs(other))

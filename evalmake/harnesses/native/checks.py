@@ -1,7 +1,6 @@
-"""What can be told of a native benchmark before it runs: all that `evalmake.harnesses.native` would refuse.
+"""Checks a native benchmark before it runs: everything that the program would refuse.
 
-The harness is a program of its own and reads its task with its own eyes; a test holds the two to
-the same answer.
+The program parses its task itself; a test makes sure that both refuse the same tasks.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 
-_DATA = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-_BY_LIKELIHOOD = "accuracy_norm"
-_TARGETLESS = ("regex", "python", "judge")
-_NEEDS = {
+_DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_LIKELIHOOD_METRIC = "accuracy_norm"
+_WITHOUT_TARGET = ("regex", "python", "judge")
+_REQUIRED_KEYS = {
     "choice": ("choices", 'add the options, as `choices = "{options}"`'),
     "regex": ("pattern", "add the pattern, as `pattern = 'answer: (.*)'`"),
     "python": ("scorer_file", 'add the file with the function, as `scorer_file = file("scorer.py")`'),
@@ -29,8 +28,8 @@ _NEEDS = {
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
 
-class Wrong(NamedTuple):
-    """A key's value that cannot be, and what to do."""
+class BadValue(NamedTuple):
+    """A key with a bad value, and the cure."""
 
     key: str
     message: str
@@ -38,12 +37,12 @@ class Wrong(NamedTuple):
 
 
 def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
-    """Add to `found` what is wrong with a benchmark whatever the model."""
+    """Add to `found` the errors of a benchmark that do not depend on the model."""
     block, settings = benchmark.block, benchmark.settings
     spans, about = benchmark.fields.spans, f"benchmark {benchmark.name}"
     name = benchmark.parsed.name_span if benchmark.parsed else benchmark.span
     scorer = scorer_of(settings)
-    for message, because, help_ in _lacking(block, settings, scorer):
+    for message, because, help_ in _find_missing_keys(block, settings, scorer):
         at = spans.get((because,))
         found.error(
             "missing-key",
@@ -53,7 +52,7 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
             about=about,
             help=[help_],
         )
-    for key, message, help_ in _wrong(block, settings, scorer):
+    for key, message, help_ in _find_bad_values(block, settings, scorer):
         place = spans.get((key,))
         found.error(
             "bad-value",
@@ -65,12 +64,12 @@ def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
 
 
 def scorer_of(settings: Any) -> str:
-    """The scorer: without one, `choice` where there are choices, else `exact`."""
+    """The scorer; the default is `choice` with choices, else `exact`."""
     return settings.scorer or ("exact" if settings.choices is None else "choice")
 
 
-def _lacking(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str, str]]:
-    """A message for each key that is missing, the key that asks for it, and what to add."""
+def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str, str]]:
+    """Yield a message for each missing key, the key that requires it, and what to add."""
     given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
     if block.files is None:
         yield (
@@ -78,74 +77,74 @@ def _lacking(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str,
             "harness",
             'add the data, as `files = file("questions.jsonl")`',
         )
-    if settings.target is None and scorer not in _TARGETLESS:
+    if settings.target is None and scorer not in _WITHOUT_TARGET:
         yield f"{given} needs `target`", "scorer", _ADD_TARGET
-    if scorer in _NEEDS and getattr(settings, _NEEDS[scorer][0]) is None:
-        yield f"{given} needs `{_NEEDS[scorer][0]}`", "scorer", _NEEDS[scorer][1]
+    if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
+        yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
     if block.fewshot and settings.examples is None:
         yield (
             f"`fewshot = {block.fewshot}` needs `examples`",
             "fewshot",
             'add the worked examples, as `examples = file("examples.jsonl")`',
         )
-    if settings.examples is not None and settings.target is None and scorer in _TARGETLESS:
-        yield "`examples` need `target`: it is the answer they show", "examples", _ADD_TARGET
+    if settings.examples is not None and settings.target is None and scorer in _WITHOUT_TARGET:
+        yield "`examples` need `target`, which is the answer that they show", "examples", _ADD_TARGET
 
 
-def _wrong(block: Any, settings: Any, scorer: str) -> Iterator[Wrong]:
+def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValue]:
     for key in ("prompt", "system", "target", "choices"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
-            if brace := _lone_brace(text):
-                yield Wrong(key, f"a `{brace}` stands alone in it", f"a brace itself is `{brace * 2}`")
+            if brace := _find_lone_brace(text):
+                yield BadValue(key, f"it has a `{brace}` that belongs to no field", f"a brace itself is `{brace * 2}`")
     for key in ("pattern", "extract"):
         try:
             re.compile(getattr(settings, key) or "")
         except re.error as error:
-            yield Wrong(key, f"it is no regular expression: {error}")
+            yield BadValue(key, f"it is not a regular expression: {error}")
     if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:
-        yield Wrong("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
+        yield BadValue("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
     for key, files in (("files", block.files), ("examples", settings.examples)):
-        for name in _names(files, lambda name: PurePath(name).suffix not in _DATA):
-            yield Wrong(key, f"`{name}` is no data file", f"data files end in {', '.join(_DATA)}")
+        for name in _file_names(files, lambda name: PurePath(name).suffix not in _DATA_SUFFIXES):
+            yield BadValue(key, f"`{name}` is not a data file", f"data files end in {', '.join(_DATA_SUFFIXES)}")
             break
-    names = _names(settings.scorer_file)
+    names = _file_names(settings.scorer_file)
     if scorer == "python" and names and not names[0].endswith(".py"):
-        yield Wrong("scorer_file", f"`{names[0]}` is no Python file", 'write `file("scorer.py")`')
-    known = metrics_of(scorer)
+        yield BadValue("scorer_file", f"`{names[0]}` is not a Python file", 'write `file("scorer.py")`')
+    known = metrics_of_scorer(scorer)
     if block.metric and known and block.metric not in known:
         reported = " and ".join(f"`{metric}`" for metric in known)
-        yield Wrong("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
+        yield BadValue("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
     if block.params.get("stream"):
-        yield Wrong("params", "`stream` is not for the native harness", "leave it out")
+        yield BadValue("params", "the native harness reads whole replies: `stream` cannot be set", "leave it out")
 
 
-def metrics_of(scorer: str) -> tuple[str, ...]:
-    """The metrics that a scorer can report; none where only its own code knows."""
-    named = {"python": (), "f1": ("f1",), "choice": ("accuracy", _BY_LIKELIHOOD)}
+def metrics_of_scorer(scorer: str) -> tuple[str, ...]:
+    """The metrics that a scorer can report; empty if only the user's code knows."""
+    named = {"python": (), "f1": ("f1",), "choice": ("accuracy", _LIKELIHOOD_METRIC)}
     return named.get(scorer, ("accuracy",))
 
 
-def _names(files: Files | None, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
+def _file_names(files: Files | None, wanted: Callable[[str], bool] = lambda name: True) -> list[str]:
     return [file.name for file in files.files if wanted(file.name)] if files else []
 
 
-def _lone_brace(text: str) -> str:
-    """The first brace of a template that neither opens nor closes a field."""
+def _find_lone_brace(text: str) -> str:
+    """The first brace of a template that belongs to no field."""
     rest = re.sub(r"\{\{|\}\}|\{[^{}]+\}", "", text)
     found = re.search(r"[{}]", rest)
     return found[0] if found else ""
 
 
 def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
-    """Add to `found` what is wrong with a benchmark under just this model and these parameters."""
+    """Add to `found` the errors of a benchmark with this model and these parameters."""
     about = f"eval {cell.eval}"
     judge = getattr(cell.benchmark.settings, "judge", None)
     for model in (cell.model, *([models[judge]] if judge else [])):
         if model.block.api == "embeddings":
             found.error(
                 "bad-value",
-                f"the native harness scores text, and model `{model.name}` gives vectors",
+                f"the native harness scores text, and model `{model.name}` returns vectors",
                 model.fields.spans["api",].value,
                 about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
@@ -153,33 +152,33 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
     if cell.params.get("stream") and not cell.benchmark.block.params.get("stream"):
         found.error(
             "bad-value",
-            "`params`: `stream` is not for the native harness",
-            _stream(cell),
+            "`params`: the native harness reads whole replies: `stream` cannot be set",
+            _span_of_stream(cell),
             about=about,
             help=["leave it out"],
         )
     scorer = scorer_of(cell.benchmark.settings)
-    known = metrics_of(scorer)
+    known = metrics_of_scorer(scorer)
     if cell.model.block.api != "completions":
-        known = tuple(metric for metric in known if metric != _BY_LIKELIHOOD)
+        known = tuple(metric for metric in known if metric != _LIKELIHOOD_METRIC)
     asked = [(gate.metric, gate.span) for gate in cell.gates]
-    if cell.benchmark.block.metric == _BY_LIKELIHOOD:
-        asked.append((_BY_LIKELIHOOD, cell.benchmark.fields.spans["metric",].value))
+    if cell.benchmark.block.metric == _LIKELIHOOD_METRIC:
+        asked.append((_LIKELIHOOD_METRIC, cell.benchmark.fields.spans["metric",].value))
     for metric, span in asked if known else ():
         if metric not in known:
-            meant = closest_name(metric, known) if metric != _BY_LIKELIHOOD else None
+            meant = closest_name(metric, known) if metric != _LIKELIHOOD_METRIC else None
             found.error(
                 "bad-value",
                 f"the scorer `{scorer}` reports no `{metric}`",
                 span,
                 about=about,
                 notes=["that needs log-probabilities, and so a model with `api = completions`"]
-                if metric == _BY_LIKELIHOOD and scorer == "choice"
+                if metric == _LIKELIHOOD_METRIC and scorer == "choice"
                 else [f"it reports {' and '.join(known)}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )
 
 
-def _stream(cell: Evaluation) -> Span:
+def _span_of_stream(cell: Evaluation) -> Span:
     spans = cell.variant.fields.spans
     return (spans.get(("params", "stream")) or spans["params",]).value

@@ -1,8 +1,8 @@
-"""The HTTP client: posts requests, and reads the replies.
+"""The HTTP client: posts requests and parses replies.
 
-The wire format is OpenAI's, as its API reference has it for `POST /v1/chat/completions` and
-`POST /v1/completions`. A request is sent once: trying again, limits and the bound on silence are
-the work of the gateway that stands before the model.
+The wire format is that of OpenAI's API reference for `POST /v1/chat/completions` and
+`POST /v1/completions`. Each request is sent once: the gateway in front of the model retries, limits
+and times out requests.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
 
 EXCERPT = 200
-"""Characters of a reply that a message quotes."""
+"""Characters of a reply that a message quotes, at most."""
 GATEWAY = "evalmake_gateway"
-"""The type of the errors that are the gateway's own, and not the model's."""
+"""The error type of the gateway's own errors."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A parsed reply: the JSON, and how long it took (s)."""
+class ParsedReply:
+    """The JSON of a reply, and its latency in seconds."""
 
     data: dict[str, Any]
     latency: float
@@ -47,7 +47,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a model answered: latency in seconds, token counts None where unknown."""
+    """A model's reply: latency in seconds; unknown token counts are None."""
 
     text: str
     finish_reason: str | None
@@ -57,7 +57,7 @@ class Reply:
 
 
 class Client:
-    """Talks to one endpoint over pooled connections; an asynchronous context manager."""
+    """Sends requests to one endpoint over pooled connections; an asynchronous context manager."""
 
     def __init__(self, endpoint: Endpoint, concurrency: int) -> None:
         self.endpoint = endpoint
@@ -83,9 +83,9 @@ class Client:
         await self._session.close()
 
     async def ask(self, body: Body) -> Reply:
-        """Post a body and read the text of the reply; RequestError or EndpointError if it fails."""
+        """Post a body and return the reply; RequestError or EndpointError if it fails."""
         answer = await self.post(body)
-        text = _text(answer.choice)
+        text = _read_text(answer.choice)
         if text is None:
             raise RequestError("null content")
         finish_reason = answer.choice.get("finish_reason")
@@ -97,8 +97,8 @@ class Client:
             latency=answer.latency,
         )
 
-    async def post(self, body: Body) -> Answer:
-        """Post a body; RequestError where it is not answered, EndpointError where none will be."""
+    async def post(self, body: Body) -> ParsedReply:
+        """Post a body; RequestError if this request fails, EndpointError if every request would."""
         route, payload = self.endpoint.route, dumps(body)
         self.requests += 1
         started = time.perf_counter()
@@ -106,60 +106,60 @@ class Client:
             async with self._session.post(route, data=payload, allow_redirects=False) as response:
                 raw = await response.read()
         except aiohttp.ClientConnectorError as error:
-            raise self._lost(f"cannot connect: {_reason(error)}") from None
+            raise self._build_connection_error(f"cannot connect: {_describe_os_error(error)}") from None
         except aiohttp.ClientError:
-            raise self._lost("the connection broke") from None
+            raise self._build_connection_error("the connection broke") from None
         latency = time.perf_counter() - started
-        return Answer(self._read(response, raw), latency)
+        return ParsedReply(self._parse_reply(response, raw), latency)
 
-    def _lost(self, how: str) -> EndpointError:
+    def _build_connection_error(self, how: str) -> EndpointError:
         return EndpointError(f"{self.endpoint.variable}: {how}")
 
-    def _read(self, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
-        """The JSON of a good reply, or the error that its status or its body stands for."""
+    def _parse_reply(self, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+        """Return the JSON of a reply; raise the error that its status or body means."""
         try:
             data = as_object(loads(raw))
         except ValueError:
             if response.status == 200:
-                raise RequestError(f"the reply is not JSON: {self._excerpt(raw)}") from None
+                raise RequestError(f"the reply is not JSON: {self._quote(raw)}") from None
             data = {}
         if response.status != 200:
-            raise self._refusal(response.status, as_object(data.get("error")), raw)
+            raise self._build_status_error(response.status, as_object(data.get("error")), raw)
         if not data.get("choices"):
-            raise RequestError(f"a reply without choices: {self._excerpt(raw)}")
+            raise RequestError(f"a reply without choices: {self._quote(raw)}")
         return data
 
-    def _refusal(self, status: int, error: dict[str, Any], raw: bytes) -> Exception:
-        """What a status other than 200 means: a lost sample, or a lost run."""
+    def _build_status_error(self, status: int, error: dict[str, Any], raw: bytes) -> Exception:
+        """Build the error of a status other than 200: of this sample, or of the whole run."""
         if error.get("type") == GATEWAY:
             message = str(error.get("message"))
             return RequestError(message, status) if status >= 500 else EndpointError(message)
-        message = f"HTTP {status}: {self._excerpt(raw)}"
+        message = f"HTTP {status}: {self._quote(raw)}"
         if status == 404 or status < 400:
             return EndpointError(message)
         return RequestError(message, status)
 
-    def _excerpt(self, raw: bytes) -> str:
-        """The beginning of a reply on one line, without the key that was sent."""
-        text = self._hidden(raw.decode("utf-8", "replace"))
+    def _quote(self, raw: bytes) -> str:
+        """The beginning of a reply on one line, with the key hidden."""
+        text = self._hide_key(raw.decode("utf-8", "replace"))
         return " ".join(text.split())[:EXCERPT] or "(empty)"
 
-    def _hidden(self, text: str) -> str:
+    def _hide_key(self, text: str) -> str:
         key = self.endpoint.api_key
         return text.replace(key, "***") if len(key) >= 6 else text
 
 
-def _reason(error: OSError) -> str:
-    """The system's own words; asyncio's repeat the address, and names not found have others."""
+def _describe_os_error(error: OSError) -> str:
+    """The system's message; asyncio's own repeats the address, and an unknown name has no errno."""
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return error.strerror or str(error)
 
 
-def _text(choice: dict[str, Any]) -> str | None:
+def _read_text(choice: dict[str, Any]) -> str | None:
     """A choice's text, from either API; None for null content, which is an error of the server.
 
-    It is none if the model refused, or spent all it had on reasoning: then it did answer.
+    A refusal is text, and a reply with reasoning only is empty text: the model did reply.
     """
     message = as_object(choice.get("message"))
     content = message.get("content") if message else choice.get("text")

@@ -1,4 +1,4 @@
-"""Data files: records from JSON Lines, JSON, CSV and Parquet, and the subset that a limit asks."""
+"""Reads records from JSON Lines, JSON, CSV and Parquet, and samples them for a limit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import fingerprint, strict_loads
 
 Row = tuple[str, Any]
-"""Where a record stands ("line 3" is ":3") and what was read there."""
+"""A record's location (":3" is line 3) and the value read there."""
 
 SAMPLING_SEED = "evalmake-sample-1"
-"""Fixed: runs that differ in their seed must ask the same items."""
+"""Fixed, because runs with different seeds must request the same items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: its place among all, where it stands, its fields and its fingerprint."""
+    """One record: its index, its location in a file, its fields and its fingerprint."""
 
     index: int
     where: str
@@ -31,15 +31,15 @@ class Record:
 
 
 def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
-    """All records of the files, in order; TaskError with a line for each bad one."""
+    """Read all records of the files, in order; TaskError with a line for each bad one."""
     records: list[Record] = []
     mistakes: list[str] = []
     for name in names:
-        for place, value in _rows(folder / name, name):
-            if isinstance(value, _Mistake):
+        for place, value in _read_rows(folder / name, name):
+            if isinstance(value, _BadRecord):
                 mistakes.append(f"{name}{place}: {value.message}")
             elif not isinstance(value, dict):
-                mistakes.append(f"{name}{place}: a record is an object, and this is {_kind(value)}")
+                mistakes.append(f"{name}{place}: a record is an object, and this is {_type_name(value)}")
             else:
                 records.append(Record(len(records), f"{name}{place}", value, fingerprint(value)))
     if mistakes:
@@ -49,11 +49,11 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
     return records
 
 
-def subset(records: Sequence[Record], limit: int | None) -> list[Record]:
-    """`limit` records, chosen by their content alone, in the order of the data.
+def sample_records(records: Sequence[Record], limit: int | None) -> list[Record]:
+    """Choose `limit` records by their content alone; they keep the order of the data.
 
-    Records are ranked by a fingerprint of their own under a fixed seed: a smaller limit's subset
-    lies inside a greater one's, and adding or reordering records moves no other's rank.
+    Records are ranked by a hash of their fingerprint and a fixed seed. So a smaller limit chooses a
+    part of a larger one's sample, and adding or reordering records changes no other record's rank.
     """
     if limit is None or limit >= len(records):
         return list(records)
@@ -62,24 +62,24 @@ def subset(records: Sequence[Record], limit: int | None) -> list[Record]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mistake:
+class _BadRecord:
     message: str
 
 
-def _rows(path: Path, name: str) -> Iterator[Row]:
-    """The rows of one file, read as its name's ending says."""
+def _read_rows(path: Path, name: str) -> Iterator[Row]:
+    """Read the rows of one file by its suffix."""
     readers: dict[str, Callable[[str], Iterator[Row]]] = {
-        ".jsonl": _json_lines,
-        ".ndjson": _json_lines,
-        ".json": _json,
-        ".csv": _csv,
-        ".tsv": lambda text: _csv(text, "\t"),
+        ".jsonl": _read_json_lines,
+        ".ndjson": _read_json_lines,
+        ".json": _read_json,
+        ".csv": _read_csv,
+        ".tsv": lambda text: _read_csv(text, "\t"),
     }
     if path.suffix == ".parquet":
-        return _parquet(path, name)
+        return _read_parquet(path, name)
     if path.suffix not in readers:
         known = ", ".join([*readers, ".parquet"])
-        raise TaskError(f"{name}: unknown kind of data file; known are {known}")
+        raise TaskError(f"{name}: unknown data file type; the types are {known}")
     return readers[path.suffix](_read_text(path, name))
 
 
@@ -95,39 +95,39 @@ def _read_text(path: Path, name: str) -> str:
         raise TaskError(f"{name}:{line}: not UTF-8") from None
 
 
-def _json_lines(text: str) -> Iterator[Row]:
+def _read_json_lines(text: str) -> Iterator[Row]:
     # Not splitlines(): JSON strings may hold U+2028 and other line ends of Unicode.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield f":{number}", _parse(line)
+            yield f":{number}", _parse_record(line)
 
 
-def _parse(line: str) -> object:
+def _parse_record(line: str) -> object:
     try:
         return strict_loads(line)
     except json.JSONDecodeError as error:
-        return _Mistake(f"not JSON: {error.msg} at column {error.colno}")
+        return _BadRecord(f"not JSON: {error.msg} at column {error.colno}")
     except ValueError as error:
-        return _Mistake(f"not JSON: {error}")
+        return _BadRecord(f"not JSON: {error}")
 
 
-def _json(text: str) -> Iterator[Row]:
+def _read_json(text: str) -> Iterator[Row]:
     try:
         value = strict_loads(text)
     except json.JSONDecodeError as error:
         hint = "; JSON Lines go in a .jsonl file" if error.msg == "Extra data" else ""
-        return iter([(f":{error.lineno}", _Mistake(f"not JSON: {error.msg}{hint}"))])
+        return iter([(f":{error.lineno}", _BadRecord(f"not JSON: {error.msg}{hint}"))])
     except ValueError as error:
-        return iter([("", _Mistake(f"not JSON: {error}"))])
+        return iter([("", _BadRecord(f"not JSON: {error}"))])
     if isinstance(value, dict):
         lists = [one for one in value.values() if isinstance(one, list)]
         value = lists[0] if len(lists) == 1 else None
     if not isinstance(value, list):
-        return iter([("", _Mistake("expected a list of objects, or an object with one list"))])
+        return iter([("", _BadRecord("expected a list of objects, or an object with one list"))])
     return ((f": item {number}", one) for number, one in enumerate(value, 1))
 
 
-def _csv(text: str, delimiter: str = ",") -> Iterator[Row]:
+def _read_csv(text: str, delimiter: str = ",") -> Iterator[Row]:
     csv.field_size_limit(2**31 - 1)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
@@ -138,17 +138,17 @@ def _csv(text: str, delimiter: str = ",") -> Iterator[Row]:
             if not header:
                 header = row
                 if len(set(header)) < len(header):
-                    yield ":1", _Mistake("two columns have the same name")
+                    yield ":1", _BadRecord("two columns have the same name")
             elif len(row) != len(header):
                 message = f"{len(row)} fields, but the header has {len(header)}"
-                yield f":{reader.line_num}", _Mistake(message)
+                yield f":{reader.line_num}", _BadRecord(message)
             else:
                 yield f":{reader.line_num}", dict(zip(header, row, strict=True))
     except csv.Error as error:
-        yield f":{reader.line_num}", _Mistake(f"not CSV: {error}")
+        yield f":{reader.line_num}", _BadRecord(f"not CSV: {error}")
 
 
-def _parquet(path: Path, name: str) -> Iterator[Row]:
+def _read_parquet(path: Path, name: str) -> Iterator[Row]:
     try:
         import pyarrow.parquet
     except ImportError:
@@ -158,10 +158,10 @@ def _parquet(path: Path, name: str) -> Iterator[Row]:
     except (OSError, pyarrow.ArrowException) as error:
         raise TaskError(f"{name}: {str(error).splitlines()[0]}") from None
     for number, row in enumerate(table.to_pylist(), 1):
-        # Through JSON, so that dates and decimals are text as in the other kinds.
-        yield f": row {number}", _parse(json.dumps(row, default=str))
+        # Through JSON: dates and decimals become text, as in the other formats.
+        yield f": row {number}", _parse_record(json.dumps(row, default=str))
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     names = {list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")

@@ -1,10 +1,10 @@
-"""The three ways a run goes wrong: the user's task, the endpoint, and one request."""
+"""The three errors of a run: of the task, of the endpoint, of one request."""
 
 from __future__ import annotations
 
 
 class TaskError(Exception):
-    """The user's task, data or settings are wrong: one line for each mistake, nothing was asked."""
+    """The task, data or settings are wrong; one line for each error; no request was sent."""
 
     def __init__(self, *messages: str) -> None:
         super().__init__(*messages)
@@ -12,13 +12,13 @@ class TaskError(Exception):
 
 
 class EndpointError(Exception):
-    """The run is useless: no such model, nobody there, or the gateway says that it is to end."""
+    """No request can succeed: unknown model, no connection, or the gateway ended the run."""
 
 
 class RequestError(Exception):
-    """One request failed; its sample is errored, and the run goes on.
+    """One request failed; its sample has an error, and the run continues.
 
-    `status` is the HTTP status where that is what was wrong.
+    `status` is the HTTP status, if that is the cause.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:

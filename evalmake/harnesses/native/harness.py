@@ -1,4 +1,4 @@
-"""evalmake's own small harness: private data, prompts from fields, a scorer (see `evalmake.harnesses.native`)."""
+"""The `native` harness: your own data, prompts from fields, a scorer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evalmake.project.matrix import Evaluation
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
 
 
-def _scorer(value: object) -> object:
+def _symbol_text(value: object) -> object:
     return value.text if isinstance(value, Symbol) else value
 
 
@@ -32,7 +32,7 @@ class NativeHarness:
         system: str | None = None
         target: str | None = None
         choices: str | Texts | None = None
-        scorer: Annotated[Scorer | None, BeforeValidator(_scorer)] = None  # choice with choices, else exact
+        scorer: Annotated[Scorer | None, BeforeValidator(_symbol_text)] = None  # choice with choices, else exact
         pattern: str | None = None
         extract: str | None = None
         scorer_file: Files | None = None
@@ -52,22 +52,22 @@ class NativeHarness:
     check_cell = staticmethod(checks.check_cell)
 
     def command(self, evaluation: Evaluation) -> Command:
-        """`python -m evalmake.harnesses.native task.json`, with the data beside it."""
+        """Build `python -m evalmake.harnesses.native task.json`, with the data files."""
         block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
         assert isinstance(settings, NativeHarness.Settings)
         inputs: dict[str, Path] = {}
 
-        def offer(files: Files | None, folder: str) -> list[str]:
+        def add_inputs(files: Files | None, folder: str) -> list[str]:
             names = [f"{folder}/{file.name}" for file in files.files] if files else []
             inputs.update(zip(names, (f.path for f in files.files), strict=True) if files else ())
             return names
 
         task: dict[str, Any] = {
-            "files": offer(block.files, "inputs"),
-            "examples": offer(settings.examples, "examples"),
+            "files": add_inputs(block.files, "inputs"),
+            "examples": add_inputs(settings.examples, "examples"),
             "fewshot": block.fewshot,
         }
-        scorer = offer(settings.scorer_file, "scorer")
+        scorer = add_inputs(settings.scorer_file, "scorer")
         task |= {"scorer_file": scorer[0]} if scorer else {}
         plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
         task = {key: value for key, value in {**plain, **task}.items() if value not in (None, [])}
@@ -75,13 +75,13 @@ class NativeHarness:
         return Command(("{python}", "-P", "-m", "evalmake.harnesses.native", "task.json"), files, inputs)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """Its `scores.json`; its own last line where it says `error:`."""
+        """Read `scores.json`; on failure, the first `error:` line of its log."""
         if status != 0:
-            return Outcome(error=_last_error(outputs.parent / "log") or f"exit status {status}")
+            return Outcome(error=_read_error_line(outputs.parent / "log") or f"exit status {status}")
         return read_scores(outputs / "scores.json", evaluation.benchmark.block.metric)
 
 
-def _last_error(log: Path) -> str:
+def _read_error_line(log: Path) -> str:
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:

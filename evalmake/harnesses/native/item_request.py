@@ -1,4 +1,4 @@
-"""One item's way: ask the model, score what it said, make the sample of it."""
+"""One item: send its request, score the reply, build the sample."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.errors import RequestError
 from evalmake.harnesses.native.json_io import dumps
-from evalmake.harnesses.native.likelihood import Likelihood, judge_options, start_of_option
+from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.sample_log import Sample
-from evalmake.harnesses.native.scorers import Scorer, Verdict, extracted
+from evalmake.harnesses.native.scorers import Scorer, Verdict, extract_answer
 from evalmake.harnesses.native.task_file import Task
 
 
-class Asker:
-    """Asks items one at a time; `ask` may run many times at once.
+class ItemRequester:
+    """Requests one item for each call of `request`, which may run concurrently.
 
-    `scorer` is None where the likelihood of options is measured.
+    `scorer` is None if options are compared by their log-probabilities.
     """
 
     def __init__(
@@ -37,24 +37,24 @@ class Asker:
         self.scorer = scorer
         self.likelihood = Likelihood(client, seed)
 
-    async def ask(self, item: Item) -> Sample:
-        """The item's sample. EndpointError if no further item need be asked."""
-        shown = prompts.shots(self.task, self.examples, item)
+    async def request(self, item: Item) -> Sample:
+        """Return the item's sample; EndpointError if no further request can succeed."""
+        shown = prompts.select_examples(self.task, self.examples, item)
         if self.scorer is None:
-            return await self._measured(item, shown)
-        return await self._replied(item, shown, self.scorer)
+            return await self._score_likelihood(item, shown)
+        return await self._score_reply(item, shown, self.scorer)
 
-    async def _replied(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
-        """Ask for a reply, and score its text."""
+    async def _score_reply(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
+        """Request a reply and score its text."""
         endpoint = self.client.endpoint
-        make = prompts.completion_body if endpoint.api == "completions" else prompts.chat_body
+        make = prompts.build_completion_body if endpoint.api == "completions" else prompts.build_chat_body
         body = make(endpoint, self.seed, item, shown)
         try:
             reply = await self.client.ask(body)
         except RequestError as error:
-            return _failed(item, body, error)
+            return _build_failed_sample(item, body, error)
         try:
-            verdict = await scorer(item, extracted(self.task.extract, reply.text))
+            verdict = await scorer(item, extract_answer(self.task.extract, reply.text))
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}")
         facts = {
@@ -64,29 +64,29 @@ class Asker:
             "latency": reply.latency,
             "finish_reason": reply.finish_reason,
         }
-        return _sample(item, body, verdict, facts)
+        return _build_sample(item, body, verdict, facts)
 
-    async def _measured(self, item: Item, shown: Sequence[Example]) -> Sample:
-        """Measure the options; the reply on record is the list of their log-probabilities."""
+    async def _score_likelihood(self, item: Item, shown: Sequence[Example]) -> Sample:
+        """Compare the options; the recorded reply is the list of their log-probabilities."""
         body = self.likelihood.body(item, shown)
         try:
-            measured = await self.likelihood.measure(body, start_of_option(item, shown))
+            measured = await self.likelihood.measure(body, find_option_start(item, shown))
         except RequestError as error:
-            return _failed(item, body, error)
+            return _build_failed_sample(item, body, error)
         facts = {
             "reply": dumps(measured.logprobs).decode(),
             "tokens_in": measured.tokens_in,
             "latency": measured.latency,
         }
-        return _sample(item, body, judge_options(item, measured.logprobs), facts)
+        return _build_sample(item, body, score_options(item, measured.logprobs), facts)
 
 
-def _failed(item: Item, body: Body, error: RequestError) -> Sample:
-    return _sample(item, body, Verdict(error=str(error)), {})
+def _build_failed_sample(item: Item, body: Body, error: RequestError) -> Sample:
+    return _build_sample(item, body, Verdict(error=str(error)), {})
 
 
-def _sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> Sample:
-    """The sample of an item; facts that are missing are not known."""
+def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> Sample:
+    """Build the sample of an item; a missing fact is unknown."""
     return Sample(
         id=item.id,
         item=item.record.item,

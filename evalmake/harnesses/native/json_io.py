@@ -1,4 +1,4 @@
-"""JSON in and out: orjson where it is installed and able, else the standard library."""
+"""Reads and writes JSON with orjson where it can, else with the standard library."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dumps(value: object) -> bytes:
 
 
 def loads(text: bytes | str) -> Any:
-    """Parse JSON; ValueError if it is none. Lone surrogate escapes, which orjson refuses, pass."""
+    """Parse JSON; ValueError if it is not JSON. Accepts lone surrogates, which orjson refuses."""
     if _fast_loads is not None:
         try:
             return _fast_loads(text)
@@ -43,22 +43,22 @@ def loads(text: bytes | str) -> Any:
 
 
 def strict_loads(text: str) -> Any:
-    """Parse JSON as RFC 8259 has it: NaN and Infinity are a ValueError; any integer is exact."""
+    """Parse JSON by RFC 8259: NaN and Infinity are a ValueError; integers are exact."""
     return json.loads(text, parse_constant=_refuse_constant)
 
 
 def fingerprint(record: object) -> str:
     """The first 16 hex digits of the SHA-256 of a value's canonical JSON.
 
-    Canonical: keys sorted, no spaces, UTF-8 unescaped. Equal in all runs and on all machines, so
-    samples of two runs can be paired by it.
+    Canonical: keys sorted, no spaces, UTF-8 unescaped. It is the same in all runs and on all
+    machines, so it pairs the samples of two runs.
     """
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def write_atomic(path: Path, chunks: Iterable[bytes]) -> None:
-    """Replace `path` by the chunks: a reader sees the old file or the new one, never a part."""
+    """Replace `path` atomically: a reader sees the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as file:
         file.writelines(chunks)
@@ -66,9 +66,9 @@ def write_atomic(path: Path, chunks: Iterable[bytes]) -> None:
 
 
 def as_object(value: object) -> dict[str, Any]:
-    """`value` itself if it is a JSON object, else an empty one: for reading others' replies."""
+    """Return `value` if it is a JSON object, else an empty one."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")

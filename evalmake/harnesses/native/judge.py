@@ -1,4 +1,4 @@
-"""The judge: another model that reads the question, the expected answer, the reply, a rubric."""
+"""The judge: a model that grades a reply by question, expected answer and rubric."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from evalmake.harnesses.native.scorers import Verdict
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.template import as_text
 
-_GRADE = re.compile(r"^[\s*_`#>]*GRADE[\s*_`]*[:=]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-_WORDS = {"CORRECT": 1.0, "INCORRECT": 0.0}
-_AGAIN = "That has no grade that can be read. Reply with one line only: GRADE: x"
+_GRADE_LINE = re.compile(r"^[\s*_`#>]*GRADE[\s*_`]*[:=]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
+_GRADES = {"CORRECT": 1.0, "INCORRECT": 0.0}
+_ASK_AGAIN = "That has no grade that can be read. Reply with one line only: GRADE: x"
 
 _DEFAULT_RUBRIC = "The reply is right if it says the same as the expected answer."
 _PROMPT = """You are grading a reply to a question.
@@ -36,7 +36,7 @@ number from 0 (wrong) to 1 (right)."""
 
 
 class Judge:
-    """Scores replies by asking a model; what it said and used is in `usage` and the verdicts."""
+    """Scores replies with a model; its words are in the verdicts, its tokens in `usage`."""
 
     def __init__(self, client: Client, rubric: str) -> None:
         self.client = client
@@ -45,7 +45,7 @@ class Judge:
 
     @property
     def usage(self) -> dict[str, int]:
-        """What was asked of it, and what that took."""
+        """The judge's requests and tokens."""
         return {
             "requests": self.client.requests,
             "tokens_in": self.tokens_in,
@@ -68,18 +68,18 @@ class Judge:
         said = ""
         for _ in range(2):
             said = (await self._ask(turns)).text
-            value = grade(said)
+            value = parse_grade(said)
             if value is not None:
                 return Verdict({"accuracy": value}, answer, judge=said)
             turns += [
                 {"role": "assistant", "content": said},
-                {"role": "user", "content": _AGAIN},
+                {"role": "user", "content": _ASK_AGAIN},
             ]
         return Verdict(answer=answer, judge=said)
 
     async def _ask(self, turns: list[dict[str, str]]) -> Reply:
         try:
-            reply = await self.client.ask(_body(self.client.endpoint, turns))
+            reply = await self.client.ask(_build_body(self.client.endpoint, turns))
         except EndpointError as error:
             raise EndpointError(f"judge: {error}") from None
         self.tokens_in += reply.tokens_in or 0
@@ -87,12 +87,12 @@ class Judge:
         return reply
 
 
-def grade(text: str) -> float | None:
-    """The grade from 0 to 1 in a judge's last `GRADE: x` line, None if there is no readable one."""
-    found = _GRADE.findall(text)
+def parse_grade(text: str) -> float | None:
+    """The grade, 0 to 1, in the last `GRADE: x` line; None if it cannot be read."""
+    found = _GRADE_LINE.findall(text)
     word = found[-1].strip(" \t\r*_`.") if found else ""
-    if word.upper() in _WORDS:
-        return _WORDS[word.upper()]
+    if word.upper() in _GRADES:
+        return _GRADES[word.upper()]
     try:
         value = float(word)
     except ValueError:
@@ -100,8 +100,8 @@ def grade(text: str) -> float | None:
     return value if 0 <= value <= 1 else None
 
 
-def _body(endpoint: Endpoint, turns: list[dict[str, str]]) -> Body:
-    """Temperature 0, unless the judge's parameters say otherwise."""
+def _build_body(endpoint: Endpoint, turns: list[dict[str, str]]) -> Body:
+    """Build the request; the temperature is 0 unless the judge's parameters set it."""
     params: dict[str, Any] = {"temperature": 0, **endpoint.params}
     base = {"model": endpoint.name} | {name: value for name, value in params.items() if value is not None}
     if endpoint.api == "completions":

@@ -1,7 +1,7 @@
-"""Multiple choice by likelihood: which option the model would most probably have written.
+"""Multiple choice by log-probabilities: the option that the model most probably continues with.
 
-Each option is sent behind the prompt with `echo` and `logprobs` (OpenAI's legacy completions API);
-the log-probabilities of its own tokens, told by `text_offset`, are added up.
+Each option is sent after the prompt with `echo` and `logprobs` (OpenAI's legacy completions API).
+The log-probabilities of its tokens, located by `text_offset`, are added up.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evalmake.harnesses.native.client import Answer, Client
+from evalmake.harnesses.native.client import Client, ParsedReply
 from evalmake.harnesses.native.errors import EndpointError, RequestError
 from evalmake.harnesses.native.json_io import as_object
-from evalmake.harnesses.native.prompts import Body, Example, Item, base_body, completion_prompt, continued
+from evalmake.harnesses.native.prompts import Body, Example, Item, build_base_body, build_completion_prompt, join_texts
 from evalmake.harnesses.native.scorers import Verdict
 
-_FACTS_MISSING = (
+_NO_LOGPROBS = (
     "the reply has no log-probabilities of the prompt; multiple choice through the completions"
-    " API needs an endpoint that does echo and logprobs"
+    " API needs an endpoint that supports `echo` and `logprobs`"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """All options of one item, in order; latency (s) and tokens are sums."""
+class OptionLogprobs:
+    """The log-probability of each option of one item; latency (s) and tokens are sums."""
 
     logprobs: list[float]
     tokens_in: int
@@ -31,7 +31,7 @@ class Measured:
 
 
 class Likelihood:
-    """Measures options; remembers once an endpoint has refused `max_tokens` 0."""
+    """Gets the options' log-probabilities; remembers that an endpoint refused `max_tokens` 0."""
 
     def __init__(self, client: Client, seed: int | None) -> None:
         self.client = client
@@ -39,25 +39,26 @@ class Likelihood:
         self.max_tokens = 0
 
     def body(self, item: Item, shown: Sequence[Example]) -> Body:
-        """One body that lists the prompts which are then sent one by one."""
-        context = completion_prompt(item, shown)
-        prompts = [continued(context, mark) for mark in item.marks]
+        """Build one body that lists all prompts; `measure` sends them one by one."""
+        context = build_completion_prompt(item, shown)
+        prompts = [join_texts(context, mark) for mark in item.marks]
         settings = {"prompt": prompts, "echo": True, "logprobs": 1, "max_tokens": self.max_tokens}
-        return base_body(self.client.endpoint, self.seed) | settings
+        return build_base_body(self.client.endpoint, self.seed) | settings
 
-    async def measure(self, body: Body, start: int) -> Measured:
-        """Measure the text from character `start` on in each prompt of a body."""
+    async def measure(self, body: Body, start: int) -> OptionLogprobs:
+        """Get the log-probability of the text from character `start` on in each prompt of a body."""
         answers = [await self._post(body, text) for text in body["prompt"]]
-        return Measured(
+        return OptionLogprobs(
             logprobs=[
-                self._sum(answer, start, len(text)) for answer, text in zip(answers, body["prompt"], strict=True)
+                self._sum_logprobs(answer, start, len(text))
+                for answer, text in zip(answers, body["prompt"], strict=True)
             ],
             tokens_in=sum(answer.tokens("prompt_tokens") or 0 for answer in answers),
             latency=sum(answer.latency for answer in answers),
         )
 
-    async def _post(self, body: Body, text: str) -> Answer:
-        """Post one prompt; an endpoint that refuses to generate nothing generates one token."""
+    async def _post(self, body: Body, text: str) -> ParsedReply:
+        """Post one prompt; an endpoint that refuses `max_tokens` 0 generates one token."""
         sent = body | {"prompt": text, "max_tokens": self.max_tokens}
         try:
             return await self.client.post(sent)
@@ -68,12 +69,12 @@ class Likelihood:
         self.max_tokens = 1
         return answer
 
-    def _sum(self, answer: Answer, start: int, end: int) -> float:
-        """The log-probability of characters `start` to `end`; a generated token lies beyond."""
+    def _sum_logprobs(self, answer: ParsedReply, start: int, end: int) -> float:
+        """Add up the log-probabilities of characters `start` to `end`; a generated token lies after `end`."""
         found = as_object(answer.choice.get("logprobs"))
         offsets, logprobs = found.get("text_offset"), found.get("token_logprobs")
         if not isinstance(offsets, list) or not isinstance(logprobs, list) or min(offsets, default=end) >= end:
-            raise EndpointError(_FACTS_MISSING)
+            raise EndpointError(_NO_LOGPROBS)
         own = [
             logprob
             for offset, logprob in zip(offsets, logprobs, strict=False)
@@ -84,18 +85,18 @@ class Likelihood:
         return float(sum(own))
 
 
-def start_of_option(item: Item, shown: Sequence[Example]) -> int:
-    """Where an option begins: after the prompt without the white space at its end.
+def find_option_start(item: Item, shown: Sequence[Example]) -> int:
+    """The character at which an option begins: after the prompt without its trailing white space.
 
-    Tokens take white space to the word behind it, so it counts as the option's.
+    Tokenizers join white space to the word after it, so the white space is the option's.
     """
-    return len(completion_prompt(item, shown).rstrip())
+    return len(build_completion_prompt(item, shown).rstrip())
 
 
-def judge_options(item: Item, logprobs: Sequence[float]) -> Verdict:
-    """Accuracy of the likeliest option, and of the likeliest for its length in UTF-8 bytes.
+def score_options(item: Item, logprobs: Sequence[float]) -> Verdict:
+    """Score the likeliest option, and the likeliest for its length in UTF-8 bytes.
 
-    Normalising by bytes is independent of the tokenizer (Gao, "Multiple Choice Normalization in LM
+    Normalising by bytes does not depend on the tokenizer (Gao, "Multiple Choice Normalization in LM
     Evaluation", EleutherAI 2021).
     """
     per_byte = [logprob / max(len(mark.encode()), 1) for logprob, mark in zip(logprobs, item.marks, strict=True)]

@@ -1,4 +1,4 @@
-"""From records to requests: items with filled templates, few-shot turns, and request bodies."""
+"""Builds requests from records: items with filled templates, few-shot turns, request bodies."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalmake.harnesses.native.answer_letter import LETTERS, right_option
-from evalmake.harnesses.native.answer_number import last_number
+from evalmake.harnesses.native.answer_letter import LETTERS, find_right_option
+from evalmake.harnesses.native.answer_number import find_last_number
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import fingerprint
@@ -18,9 +18,9 @@ from evalmake.harnesses.native.template import MissingFieldError, as_text, looku
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One question ready to be asked.
+    """One question, ready to be sent.
 
-    `right` is the index of the right option; `marks` are what a model writes to choose each one.
+    `right` is the index of the right option; `marks` are the texts by which a model chooses an option.
     """
 
     record: Record
@@ -35,7 +35,7 @@ class Item:
 
     @property
     def targets(self) -> list[str]:
-        """Every accepted answer as text: a target that is a list accepts any of its members."""
+        """Every accepted answer as text; a target that is a list accepts any of its members."""
         many = self.target if isinstance(self.target, list) else [self.target]
         return [as_text(one) for one in many]
 
@@ -50,18 +50,18 @@ class Example:
 
 
 def measures_likelihood(task: Task, api: str) -> bool:
-    """Whether options are compared by their log-probabilities instead of asked for."""
+    """Whether options are compared by log-probabilities instead of by a reply."""
     return api == "completions" and task.scorer == "choice"
 
 
 def build_items(task: Task, api: str, records: Sequence[Record]) -> list[Item]:
-    """An item for each record; TaskError with a line for each record that does not fit the task."""
+    """Build an item for each record; TaskError with a line for each that does not fit the task."""
     items: list[Item] = []
     mistakes: list[str] = []
     seen: dict[str, str] = {}
     for record in records:
         try:
-            item = _item(task, api, record)
+            item = _build_item(task, api, record)
         except (MissingFieldError, ValueError) as error:
             mistakes.append(f"{record.where}: {error}")
             continue
@@ -84,48 +84,49 @@ def build_examples(task: Task, api: str) -> list[Example]:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     if task.fewshot is not None and task.fewshot > len(records):
         raise TaskError(f"fewshot is {task.fewshot}, but there are only {len(records)} examples")
-    # An example's own id and cluster are of no use, and it may lack those fields.
+    # Examples may lack the fields of `id` and `cluster`, and nothing uses these.
     plain = replace(task, id=None, cluster=None)
     return [
-        Example(item.record.item, item.prompt, _answer(item)) for item in build_items(plain, api, _numbered(records))
+        Example(item.record.item, item.prompt, _answer_text(item))
+        for item in build_items(plain, api, _number_records(records))
     ]
 
 
-def shots(task: Task, examples: Sequence[Example], item: Item) -> list[Example]:
-    """The examples shown before an item: never the item itself, or its answer would be shown."""
+def select_examples(task: Task, examples: Sequence[Example], item: Item) -> list[Example]:
+    """Select the examples for an item; never the item itself, which would show its answer."""
     others = [example for example in examples if example.item != item.record.item]
     return others[: len(others) if task.fewshot is None else task.fewshot]
 
 
-def chat_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
-    """The body of a chat request: system, examples as turns of user and assistant, the prompt."""
+def build_chat_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
+    """Build a chat request: system message, examples as turns, the prompt."""
     messages = [{"role": "system", "content": item.system}] if item.system else []
     for example in shown:
         messages.append({"role": "user", "content": example.prompt})
         messages.append({"role": "assistant", "content": example.answer})
     messages.append({"role": "user", "content": item.prompt})
-    return base_body(endpoint, seed) | {"messages": messages}
+    return build_base_body(endpoint, seed) | {"messages": messages}
 
 
-def completion_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
-    """The body of a completions request: the same as blocks of text."""
-    return base_body(endpoint, seed) | {"prompt": completion_prompt(item, shown)}
+def build_completion_body(endpoint: Endpoint, seed: int | None, item: Item, shown: Sequence[Example]) -> Body:
+    """Build a completions request: the same content as blocks of text."""
+    return build_base_body(endpoint, seed) | {"prompt": build_completion_prompt(item, shown)}
 
 
-def completion_prompt(item: Item, shown: Sequence[Example]) -> str:
-    """System, examples and prompt as blocks of text with an empty line between them."""
+def build_completion_prompt(item: Item, shown: Sequence[Example]) -> str:
+    """Join system message, examples and prompt, with an empty line between them."""
     blocks = [item.system] if item.system else []
-    blocks += [continued(example.prompt, example.answer) for example in shown]
+    blocks += [join_texts(example.prompt, example.answer) for example in shown]
     return "\n\n".join([*blocks, item.prompt])
 
 
-def continued(prompt: str, text: str) -> str:
-    """A prompt and what follows it, with white space between them."""
+def join_texts(prompt: str, text: str) -> str:
+    """Join a prompt and its continuation with white space."""
     return prompt + text if prompt[-1:].isspace() else f"{prompt} {text}"
 
 
-def base_body(endpoint: Endpoint, seed: int | None) -> Body:
-    """Model, parameters and seed. A parameter that is null is left out, be it the seed itself."""
+def build_base_body(endpoint: Endpoint, seed: int | None) -> Body:
+    """Build the common fields: model, parameters, seed. A null parameter, also `seed`, is left out."""
     sent = {"model": endpoint.name, **endpoint.params}
     if seed is not None and sent.get("seed", seed) is not None:
         sent["seed"] = seed
@@ -133,31 +134,31 @@ def base_body(endpoint: Endpoint, seed: int | None) -> Body:
 
 
 Body = dict[str, Any]
-"""The JSON object that is posted."""
+"""The JSON body of a request."""
 
 
-def _numbered(records: Sequence[Record]) -> list[Record]:
+def _number_records(records: Sequence[Record]) -> list[Record]:
     return [replace(record, index=index) for index, record in enumerate(records)]
 
 
-def _answer(item: Item) -> str:
-    """The right answer as the model is to write it."""
+def _answer_text(item: Item) -> str:
+    """The right answer as the model should write it."""
     return item.targets[0] if item.right is None else item.marks[item.right]
 
 
-def _item(task: Task, api: str, record: Record) -> Item:
-    """Fill the templates; ValueError or MissingFieldError says what does not fit."""
+def _build_item(task: Task, api: str, record: Record) -> Item:
+    """Fill the templates; ValueError or MissingFieldError if the record does not fit."""
     data = record.data
-    raw, options = _options(task, record)
+    raw, options = _read_options(task, record)
     target = task.target.value(data) if task.target else None
-    right = right_option(target, raw, options) if task.scorer == "choice" else None
+    right = find_right_option(target, raw, options) if task.scorer == "choice" else None
     _check_target(task, target, right, options)
-    # A likelihood task whose prompt does not list the options compares their texts.
+    # A likelihood task whose prompt does not list the options compares their texts (a cloze).
     cloze = measures_likelihood(task, api) and not task.prompt.names("choices")
     return Item(
         record=record,
         id=str(record.index) if task.id is None else as_text(lookup(data, task.id)),
-        prompt=task.prompt.text(data) if cloze else _prompt(task, record, options),
+        prompt=task.prompt.text(data) if cloze else _build_prompt(task, record, options),
         system=task.system.text(data) if task.system else None,
         target=target,
         options=options,
@@ -167,8 +168,8 @@ def _item(task: Task, api: str, record: Record) -> Item:
     )
 
 
-def _options(task: Task, record: Record) -> tuple[list[object], tuple[str, ...]]:
-    """The options as they are in the data, and as text."""
+def _read_options(task: Task, record: Record) -> tuple[list[object], tuple[str, ...]]:
+    """Read the options: their values in the data, and their texts."""
     if task.choices is None:
         return [], ()
     if isinstance(task.choices, tuple):
@@ -194,14 +195,14 @@ def _check_target(task: Task, target: object, right: int | None, options: tuple[
     many = [as_text(one) for one in (target if isinstance(target, list) else [target])]
     if not many or not all(one.strip() for one in many):
         raise ValueError("the target is empty")
-    if task.scorer == "number" and not all(last_number(one) for one in many):
+    if task.scorer == "number" and not all(find_last_number(one) for one in many):
         raise ValueError(f"the target '{shown}' holds no number")
 
 
-def _prompt(task: Task, record: Record, options: tuple[str, ...]) -> str:
-    """The prompt; options stand where it says `{choices}`, else below it.
+def _build_prompt(task: Task, record: Record, options: tuple[str, ...]) -> str:
+    """Build the prompt; options replace `{choices}`, or follow the prompt.
 
-    They are lettered for the scorer `choice`, and a plain list where the text is the answer.
+    They have letters for the scorer `choice`, and are a plain list if the answer is a text.
     """
     if not options:
         return task.prompt.text(record.data)

@@ -1,4 +1,4 @@
-"""The run: asks all items with bounded concurrency, records each sample, sums up."""
+"""Runs a task: requests all items with bounded concurrency, records each sample, writes the scores."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
-from evalmake.harnesses.native.dataset import read_files, subset
+from evalmake.harnesses.native.dataset import read_files, sample_records
 from evalmake.harnesses.native.errors import EndpointError, TaskError
-from evalmake.harnesses.native.item_request import Asker
+from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 from evalmake.harnesses.native.judge import Judge
 from evalmake.harnesses.native.prompts import Example, Item
@@ -25,9 +25,9 @@ from evalmake.harnesses.native.task_file import Task
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is to be asked, checked before the first request.
+    """All requests of a run, checked before the first is sent.
 
-    `scorer` is None for a judge and for likelihood: those ask an endpoint.
+    `scorer` is None for a judge and for likelihood, which send requests of their own.
     """
 
     task: Task
@@ -39,9 +39,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run: the content of scores.json, and why it is no success.
+    """The result of a run: the content of scores.json, and the message if it failed.
 
-    `aborted` says that the endpoint ended it, and not that too few samples were scored.
+    `aborted` is true if the endpoint ended the run, false if too few samples were scored.
     """
 
     scores: dict[str, Any]
@@ -52,28 +52,28 @@ class Result:
     def summary(self) -> str:
         """The headline on one line."""
         found = self.scores["scores"][self.scores["metric"]]
-        spread = "" if found["stderr"] is None else f" +/- {found['stderr']:.4f}"
+        error_text = "" if found["stderr"] is None else f" +/- {found['stderr']:.4f}"
         asked = found["scored"] + found["unscored"]
-        return f"{self.scores['metric']} {found['value']:.4f}{spread} ({found['scored']} of {asked} scored)"
+        return f"{self.scores['metric']} {found['value']:.4f}{error_text} ({found['scored']} of {asked} scored)"
 
 
 def make_plan(task: Task, settings: Settings) -> Plan:
-    """Read what the task names; TaskError with a line for each mistake in it."""
+    """Read the files that the task names; TaskError with a line for each error."""
     if task.scorer == "judge" and settings.judge is None:
         raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
     api = settings.model.api
-    asks = task.scorer == "judge" or prompts.measures_likelihood(task, api)
-    scorer = None if asks else make_scorer(task)
+    asks_endpoint = task.scorer == "judge" or prompts.measures_likelihood(task, api)
+    scorer = None if asks_endpoint else make_scorer(task)
     examples = prompts.build_examples(task, api)
-    # All records are checked, also those that the limit leaves out today.
+    # Check all records, also those that the limit leaves out: raising it must not find new errors.
     items = prompts.build_items(task, api, read_files(task.folder, task.files))
-    chosen = {record.index for record in subset([item.record for item in items], settings.limit)}
+    chosen = {record.index for record in sample_records([item.record for item in items], settings.limit)}
     asked = [item for item in items if item.record.index in chosen]
     return Plan(task, settings, asked, examples, scorer)
 
 
 class Run:
-    """One run of a plan. `progress` can be written out at any moment, as when it is cut short."""
+    """One run of a plan. `progress` can be written at any moment, also when a signal ends the run."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -82,31 +82,31 @@ class Run:
         self.progress = Progress(plan.settings.progress, len(plan.items))
 
     async def result(self) -> Result:
-        """Ask, and write samples.jsonl and at the very last scores.json."""
+        """Send all requests; write samples.jsonl, then scores.json."""
         failure = None
         async with AsyncExitStack() as stack:
-            asker, judge = await self._asker(stack)
+            requester, judge = await self._build_requester(stack)
             try:
                 async with asyncio.TaskGroup() as group:
                     items = iter(self.plan.items)
                     for _ in range(min(self.plan.settings.concurrency, len(self.plan.items))):
-                        group.create_task(self._work(items, asker))
+                        group.create_task(self._request_items(items, requester))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
         self.log.finish()
         self.progress.write()
-        return self._finish(failure, asker.client.requests, judge)
+        return self._write_scores(failure, requester.client.requests, judge)
 
-    async def _work(self, items: Iterable[Item], asker: Asker) -> None:
-        """Ask items until none is left in the iterator that all workers share."""
+    async def _request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
+        """Request items until the iterator that all workers share is empty."""
         for item in items:
-            sample = await asker.ask(item)
+            sample = await requester.request(item)
             self.log.add(sample)
             self.tally.add(sample)
             self.progress.add(sample)
 
-    async def _asker(self, stack: AsyncExitStack) -> tuple[Asker, Judge | None]:
-        """The asker, and the judge if there is one, with their connections in the stack."""
+    async def _build_requester(self, stack: AsyncExitStack) -> tuple[ItemRequester, Judge | None]:
+        """Build the requester, and the judge if there is one; the stack closes their connections."""
         task, settings = self.plan.task, self.plan.settings
         client = await stack.enter_async_context(Client(settings.model, settings.concurrency))
         judge = None
@@ -115,10 +115,10 @@ class Run:
             peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
             judge = Judge(peer, task.rubric)
             scorer = judge.score
-        return Asker(task, client, settings.seed, self.plan.examples, scorer), judge
+        return ItemRequester(task, client, settings.seed, self.plan.examples, scorer), judge
 
-    def _finish(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
-        """Sum up, and write scores.json."""
+    def _write_scores(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
+        """Compute the scores and write scores.json."""
         message = failure or self.tally.shortfall(self.plan.task.coverage)
         status = "success" if message is None else "partial"
         if failure or not self.tally.scored:

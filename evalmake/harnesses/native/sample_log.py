@@ -1,4 +1,4 @@
-"""What a run leaves behind: one line for each sample, as it completes, and how far the run is."""
+"""Writes samples.jsonl, a line for each completed sample, and the progress file."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from evalmake.harnesses.native.json_io import dumps, write_atomic
 
 PROGRESS_INTERVAL = 0.25
-"""Seconds between two writes of the progress file."""
+"""Seconds between two writes of the progress file, at least."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of samples.jsonl. Errored if `error` is set; unscored if `scores` is empty.
+    """One line of samples.jsonl. It failed if `error` is set; it is unscored if `scores` is empty.
 
-    `item` is the record's fingerprint, `latency` is in seconds, `request` the body that was sent.
+    `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent.
     """
 
     id: str
@@ -51,7 +51,7 @@ NAMES = tuple(one.name for one in fields(Sample))
 
 
 class SampleLog:
-    """samples.jsonl: every line reaches the file in one write; sorted by index at the end."""
+    """samples.jsonl: each line is one write; `finish` sorts the lines by index."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -75,7 +75,7 @@ class SampleLog:
 
 
 class Progress:
-    """How far the run is, for whoever watches: a small JSON file, rewritten a few times a second."""
+    """The progress file: a small JSON file, rewritten a few times a second."""
 
     def __init__(self, path: Path | None, total: int) -> None:
         self.path = path
@@ -85,7 +85,7 @@ class Progress:
         self._next = 0.0
 
     def add(self, sample: Sample) -> None:
-        """Count a sample, and write if the last write is long enough ago."""
+        """Count a sample; write the file if the last write is long enough ago."""
         self.done += 1
         self.errors += sample.error is not None
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""The environment: whom to ask, how many, and where what comes of it goes."""
+"""Reads the settings from the environment: model, judge, limit, folders."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ APIS = ("chat", "completions", "embeddings", "vlm")
 class Endpoint:
     """A model behind an OpenAI-compatible API. `url` ends in /v1; `repr` shows no secret.
 
-    In messages it goes by `variable`, which holds its address.
+    Messages name it by `variable`, the variable that holds its address.
     """
 
     variable: str
@@ -36,7 +36,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run's settings. `limit` None asks all; `seed` None sends none."""
+    """The settings of a run. `limit` None means all records; `seed` None sends no seed."""
 
     model: Endpoint
     judge: Endpoint | None
@@ -48,7 +48,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Read EVALMAKE_* variables; TaskError with a line for each mistake."""
+    """Read EVALMAKE_* variables; TaskError with a line for each error."""
     reader = _Reader(environ)
     model = reader.endpoint("EVALMAKE_MODEL", "EVALMAKE_API_KEY", "EVALMAKE_PARAMS")
     judge = None
@@ -69,14 +69,14 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 class _Reader:
-    """Reads typed values out of the environment and gathers the mistakes."""
+    """Reads typed values from the environment and collects the errors."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.mistakes: list[str] = []
 
     def endpoint(self, prefix: str, key: str, params: str) -> Endpoint:
-        """The endpoint that the variables beginning with `prefix` describe."""
+        """Read the endpoint from the variables that begin with `prefix`."""
         return Endpoint(
             variable=f"{prefix}_URL",
             url=self.url(f"{prefix}_URL"),
@@ -87,14 +87,14 @@ class _Reader:
         )
 
     def needed(self, name: str) -> str:
-        """A text that must be there."""
+        """Read a required text."""
         value = self.environ.get(name, "")
         if not value:
             self.mistakes.append(f"{name} is not set")
         return value
 
     def url(self, name: str) -> str:
-        """An http address; the message does not repeat it, for it may hold a password."""
+        """Read an http address; the error does not repeat it, because it may hold a password."""
         value = self.needed(name)
         try:
             parts = urlsplit(value)
@@ -106,23 +106,23 @@ class _Reader:
         return value
 
     def api(self, name: str) -> str:
-        """The API spoken; embeddings have no text to score."""
+        """Read the API; embeddings have no text to score."""
         value = self.environ.get(name) or "chat"
         if value not in APIS:
             self.mistakes.append(f"{name} is '{value}'; it can be {', '.join(APIS)}")
         elif value == "embeddings":
-            self.mistakes.append(f"{name} is 'embeddings': the native harness scores text, and these are vectors")
+            self.mistakes.append(f"{name} is 'embeddings': the native harness scores text, not vectors")
         return value
 
     def params(self, name: str) -> Mapping[str, Any]:
-        """What is merged into each request's body."""
+        """Read the parameters that are merged into each request."""
         params = self.mapping(name)
         if params.get("stream"):
             self.mistakes.append(f"{name}: 'stream' is not for the native harness")
         return params
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """A JSON object, empty where the variable is unset."""
+        """Read a JSON object; empty if the variable is unset."""
         text = self.environ.get(name) or "{}"
         try:
             value = strict_loads(text)
@@ -134,7 +134,7 @@ class _Reader:
         return {}
 
     def whole(self, name: str, least: int | None = None) -> int | None:
-        """A whole number, None where the variable is unset or empty."""
+        """Read an integer; None if the variable is unset or empty."""
         text = self.environ.get(name, "").strip()
         if not text:
             return None
@@ -149,12 +149,12 @@ class _Reader:
         return value
 
     def path(self, name: str) -> Path | None:
-        """An optional path."""
+        """Read an optional path."""
         value = self.environ.get(name)
         return Path(value) if value else None
 
     def folder(self, name: str) -> Path:
-        """A folder that exists."""
+        """Read the path of an existing folder."""
         path = Path(self.needed(name))
         if self.environ.get(name) and not path.is_dir():
             self.mistakes.append(f"{name}: {path} is not a folder")

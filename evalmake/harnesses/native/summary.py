@@ -1,4 +1,4 @@
-"""The result of a run: scores with their uncertainty, usage, and whether enough was scored."""
+"""Aggregates samples: scores with their uncertainty, usage, coverage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNSCORED = "left unscored by the scorer"
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up samples; keeps their scores, not their texts."""
+    """Aggregates samples; keeps their scores, not their texts."""
 
     total: int
     scored: int = 0
@@ -39,24 +39,24 @@ class Tally:
             self.values.setdefault(metric, []).append((sample.index, value, sample.cluster))
 
     def metric(self, default: str) -> str:
-        """The headline metric: `default` where it was scored, else the first there is."""
+        """The headline metric: `default` if it was scored, else the first in the data."""
         if default in self.values or not self.values:
             return default
-        # By the order of the data, not of completion.
+        # First by the order of the data, not of completion: this must not depend on timing.
         return min(self.values, key=lambda metric: min(self.values[metric])[0])
 
     def shortfall(self, coverage: float) -> str | None:
-        """What to say if fewer than `coverage` of the samples were scored, else None."""
+        """The message if fewer than the share `coverage` of the samples were scored, else None."""
         if self.scored and self.scored >= coverage * self.total - 1e-9:
             return None
-        reason, count = (self.reasons.most_common(1) or [("none was asked", 0)])[0]
+        reason, count = (self.reasons.most_common(1) or [("no request was sent", 0)])[0]
         return (
             f"{self.scored} of {self.total} samples were scored, and {coverage * 100:g}% must be;"
             f" the most common reason ({count}): {reason}"
         )
 
     def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
-        """The content of scores.json; `requests` is how many were sent."""
+        """Build the content of scores.json; `requests` is the number of requests sent."""
         names = sorted(self.values) or [metric]
         usage = ("tokens_in", "tokens_out", "errors", "truncated")
         return {
@@ -68,17 +68,17 @@ class Tally:
 
     def _score(self, metric: str) -> dict[str, float | int | None]:
         rows = sorted(self.values.get(metric, []), key=lambda row: row[0])
-        clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without one is its own
+        clusters = [row[2] or f"#{row[0]}" for row in rows]  # an item without a cluster is one of its own
         clustered = any(row[2] for row in rows)
-        found = estimate([row[1] for row in rows], clusters if clustered else None)
+        found = estimate_mean([row[1] for row in rows], clusters if clustered else None)
         counted = {"clusters": len(set(clusters))} if clustered else {}
         return {**found, "scored": len(rows), "unscored": self.total - len(rows), **counted}
 
 
-def estimate(values: Sequence[float], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
-    """Mean, standard error and 95 % interval; None for what cannot be estimated.
+def estimate_mean(values: Sequence[float], clusters: Sequence[str | None] | None) -> dict[str, float | None]:
+    """Estimate mean, standard error and 95 % interval; None for what cannot be estimated.
 
-    Items that come in clusters get the cluster-robust standard error.
+    Clustered items have the cluster-robust standard error.
     """
     from evalmake.scoring import intervals
 

@@ -1,4 +1,4 @@
-"""The task file: what is asked, of which data, and how a reply is scored."""
+"""Reads the task file: data, prompt, and how a reply is scored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TARGETLESS = ("regex", "python", "judge")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A checked task. File names in it are relative to `folder`, the task file's own."""
+    """A checked task. File names are relative to `folder`, the task file's folder."""
 
     folder: Path
     files: tuple[str, ...]
@@ -44,7 +44,7 @@ KEYS = frozenset(one.name for one in fields(Task)) - {"folder"}
 
 
 def read_task(path: Path) -> Task:
-    """Read and check a task file; TaskError with a line for each mistake in it."""
+    """Read and check a task file; TaskError with a line for each error in it."""
     try:
         data = strict_loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -57,7 +57,7 @@ def read_task(path: Path) -> Task:
 
 
 class _Reader:
-    """Reads typed values out of the task's object and gathers the mistakes."""
+    """Reads typed values from the task's object and collects the errors."""
 
     def __init__(self, name: str, data: dict[str, Any]) -> None:
         self.name = name
@@ -65,7 +65,7 @@ class _Reader:
         self.mistakes: list[str] = []
 
     def task(self, folder: Path) -> Task:
-        """The task, or TaskError with every mistake found."""
+        """Return the task; TaskError with every error found."""
         for key in sorted(self.data.keys() - KEYS):
             self.wrong(f"unknown key '{key}'")
         task = Task(
@@ -94,7 +94,7 @@ class _Reader:
         return task
 
     def check_together(self, task: Task) -> None:
-        """What one key demands of another."""
+        """Check what one key requires of another."""
         scorer = task.scorer
         if task.target is None and scorer not in _TARGETLESS:
             self.wrong(f"the scorer '{scorer}' needs a target")
@@ -110,15 +110,15 @@ class _Reader:
             self.wrong("examples need a target: it is the answer they show")
 
     def wrong(self, message: str) -> None:
-        """Note a mistake."""
+        """Add an error."""
         self.mistakes.append(f"{self.name}: {message}")
 
     def failed(self) -> set[str]:
-        """The keys that already have a mistake to their name."""
+        """The keys that already have an error."""
         return {line.removeprefix(f"{self.name}: ").split(":")[0] for line in self.mistakes}
 
     def text(self, key: str) -> str | None:
-        """An optional text."""
+        """Read an optional text."""
         value = self.data.get(key)
         if value is None or isinstance(value, str):
             return value
@@ -126,7 +126,7 @@ class _Reader:
         return None
 
     def template(self, key: str, *, required: bool = False) -> Template | None:
-        """A template text."""
+        """Read a template."""
         value = self.text(key)
         if value is None:
             if required and self.data.get(key) is None:
@@ -135,7 +135,7 @@ class _Reader:
         return self.parsed(value, key)
 
     def parsed(self, text: str, what: str) -> Template:
-        """A parsed template, or an empty one and a mistake."""
+        """Parse a template; on an error, add it and return an empty template."""
         try:
             return parse(text, what)
         except TaskError as error:
@@ -143,7 +143,7 @@ class _Reader:
             return Template(())
 
     def regex(self, key: str) -> re.Pattern[str] | None:
-        """An optional regular expression."""
+        """Read an optional regular expression."""
         value = self.text(key)
         try:
             return None if value is None else re.compile(value)
@@ -152,7 +152,7 @@ class _Reader:
             return None
 
     def files(self) -> tuple[str, ...]:
-        """The names of the data files: one text or a list of them."""
+        """Read the names of the data files: one text or a list."""
         value = self.data.get("files")
         names = [value] if isinstance(value, str) else value
         if isinstance(names, list) and names and all(isinstance(name, str) for name in names):
@@ -161,7 +161,7 @@ class _Reader:
         return ()
 
     def choices(self) -> Template | tuple[Template, ...] | None:
-        """The answers to choose from: a field that holds a list, or one template for each."""
+        """Read the options: a field that holds a list, or a template for each."""
         value = self.data.get("choices")
         if value is None:
             return None
@@ -173,7 +173,7 @@ class _Reader:
         return None
 
     def scorer(self) -> str:
-        """The scorer's name; without one, `choice` where there are choices, else `exact`."""
+        """Read the scorer's name; the default is `choice` with choices, else `exact`."""
         default = "exact" if self.data.get("choices") is None else "choice"
         name = self.text("scorer") or default
         if name not in SCORERS:
@@ -181,7 +181,7 @@ class _Reader:
         return name
 
     def examples(self) -> tuple[str | Mapping[str, object], ...]:
-        """Few-shot examples: records, or names of files of records."""
+        """Read few-shot examples: records, or names of files of records."""
         value = self.data.get("examples")
         found = [value] if isinstance(value, str) else value or []
         if isinstance(found, list) and all(isinstance(one, str | dict) for one in found):
@@ -190,7 +190,7 @@ class _Reader:
         return ()
 
     def flag(self, key: str, default: bool) -> bool:
-        """True or false."""
+        """Read a boolean."""
         value = self.data.get(key)
         if isinstance(value, bool):
             return value
@@ -199,7 +199,7 @@ class _Reader:
         return default
 
     def whole(self, key: str, default: int | None = None) -> int | None:
-        """A whole number from 0 up."""
+        """Read an integer, 0 or more."""
         value = self.data.get(key)
         if value is None:
             return default
@@ -209,7 +209,7 @@ class _Reader:
         return default
 
     def number(self, key: str, default: float, holds: Callable[[float], bool], expected: str) -> float:
-        """A number for which `holds` holds."""
+        """Read a number that satisfies `holds`."""
         value = self.data.get(key)
         if value is None:
             return default

@@ -13,12 +13,12 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 
 class MissingFieldError(LookupError):
-    """The record lacks a field that a template names."""
+    """The record has no such field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A place in a template that a record fills."""
+    """A placeholder in a template."""
 
     path: str
 
@@ -30,13 +30,13 @@ class Template:
     parts: tuple[str | Field, ...]
 
     def value(self, record: Mapping[str, object]) -> object:
-        """The filled template; one that is exactly one field keeps the type of its value."""
+        """Fill the template; a template of exactly one field keeps the type of its value."""
         if len(self.parts) == 1 and isinstance(self.parts[0], Field):
             return lookup(record, self.parts[0].path)
         return self.text(record)
 
     def text(self, record: Mapping[str, object]) -> str:
-        """The filled template as text."""
+        """Fill the template; return text."""
         return "".join(as_text(lookup(record, part.path)) if isinstance(part, Field) else part for part in self.parts)
 
     def names(self, field: str) -> bool:
@@ -64,7 +64,7 @@ def parse(text: str, what: str) -> Template:
 
 
 def lookup(record: Mapping[str, object], path: str) -> object:
-    """The value at a dotted path; a number steps into a list. MissingFieldError if it is absent."""
+    """The value at a dotted path; a number indexes a list. MissingFieldError if it is absent."""
     if path in record:
         return record[path]
     value: object = record
@@ -80,7 +80,7 @@ def lookup(record: Mapping[str, object], path: str) -> object:
 
 
 def as_text(value: object) -> str:
-    """A value inside running text: text as it is, null as nothing, all else as its JSON."""
+    """A value as part of a text: text unchanged, null as empty, anything else as JSON."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value, ensure_ascii=False)

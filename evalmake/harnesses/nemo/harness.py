@@ -1,14 +1,14 @@
-"""NVIDIA's evaluation harnesses, by the contract of their wheels and containers: `run_eval`.
+"""The `nemo` harness: NVIDIA's evaluation harnesses, wheels or containers, through `run_eval`.
 
-The benchmark's `task` is the evaluation's type, as `simple_evals.mgsm`.  The harness talks straight
-to `$EVALMAKE_MODEL_URL`: NeMo Evaluator's own proxy is left out (`proxy = true` puts it back, for a
-version that has no client mode), and it neither caches nor repeats.  The benchmark's files lie in
-the folder in which the harness runs, which is also $NEMO_EVALUATOR_DATASET_DIR.  With files there is
-a cache of data sets for the job alone: Hugging Face's knows a folder by its name, and gives the rows
-that another folder of that name had.  In an image, and without files, it runs where the image
-says, and `/results` leads to where results are left, as the contract has it.
+The benchmark's `task` is the evaluation type, for example `simple_evals.mgsm`. The harness sends its
+requests straight to `$EVALMAKE_MODEL_URL`, without NeMo Evaluator's proxy, cache or retries. (`proxy =
+true` turns the proxy on, for versions without a client mode.) The benchmark's files are in the
+harness's working folder, which is also $NEMO_EVALUATOR_DATASET_DIR. A benchmark with files gets a data
+set cache of its own: Hugging Face identifies a cached folder by its name, so a shared cache returns the
+rows of another folder of that name. In an image and without files, the harness runs in the image's
+working directory, and `/results` is a link to the results folder, as NVIDIA's contract has it.
 
-It is given no seed, as its configuration has no place for one; where a harness has, it is in `extra`.
+The harness gets no seed: `run_eval` has no field for one. A harness that takes a seed has it in `extra`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.nemo.results import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
@@ -30,14 +31,14 @@ from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
 from evalmake.project.matrix import Evaluation
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
-_PARAMS = {
+_RENAMED_PARAMS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "max_tokens": "max_new_tokens",
     "max_new_tokens": "max_new_tokens",
 }
-_BY_API = {"chat": "chat", "completions": "completions", "embeddings": "embedding", "vlm": "vlm"}
-_SERVED_BY = {
+_ENDPOINT_OF_API = {"chat": "chat", "completions": "completions", "embeddings": "embedding", "vlm": "vlm"}
+_APIS_OF_ENDPOINT = {
     "chat": ("chat", "vlm"),
     "completions": ("completions",),
     "completions_logprob": ("completions",),
@@ -51,7 +52,6 @@ _ROUTES = {
     "completions": "/completions",
     "completions_logprob": "/completions",
 }
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _SCRIPT = """\
 export EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
 [ $# -eq 0 ] || PATH="$(dirname "$1"):$PATH"
@@ -125,33 +125,31 @@ class NemoHarness:
     )
 
     def command(self, evaluation: Evaluation) -> Command:
-        """`run_eval` with its configuration as JSON, which is YAML too."""
-        block, settings = evaluation.benchmark.block, _settings(evaluation.benchmark)
-        endpoint = _endpoint(evaluation.benchmark, evaluation.model)
+        """Build `run_eval`; its configuration is JSON, which is also YAML."""
+        block, settings = evaluation.benchmark.block, _settings_of(evaluation.benchmark)
+        endpoint = _endpoint_kind(evaluation.benchmark, evaluation.model)
         files = {
-            "run_config.json": json.dumps(_run_config(evaluation), indent=1, ensure_ascii=False),
-            "nemo.sh": _SCRIPT.format(route=_ROUTES[endpoint], judge=_told_judge(settings)),
+            "run_config.json": json.dumps(_build_run_config(evaluation), indent=1, ensure_ascii=False),
+            "nemo.sh": _SCRIPT.format(route=_ROUTES[endpoint], judge=_build_judge_arguments(settings)),
         }
         given = block.files.files if block.files else ()
         inputs = {f"data/{file.name}": file.path for file in given}
         python = () if block.image else ("{python}",)
-        env = {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-        env["NEMO_EVALUATOR_TELEMETRY_LEVEL"] = "0"
-        env |= dict.fromkeys(_OFFLINE, "1") if settings.offline else {}
+        env = {**build_hub_environment(settings.offline), "NEMO_EVALUATOR_TELEMETRY_LEVEL": "0"}
         return Command(("/bin/sh", "-eu", "nemo.sh", *python), files, inputs, env)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """What its results.yml says, where nothing says that it was interrupted or left unasked."""
-        config = _run_config(evaluation)["config"]["params"]
+        """Read results.yml; an interrupted run or unanswered requests are an error."""
+        config = _build_run_config(evaluation)["config"]["params"]
         meant = [key for key in config if key not in ("parallelism", "max_retries", "request_timeout", "extra")]
-        settings = _settings(evaluation.benchmark)
+        settings = _settings_of(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
         meant += ["extra.judge"] if settings.judge else []
         return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
-        """A task must be named, and a request be what the contract can say."""
+        """Check that a task is named and that every key has a counterpart in `run_eval`."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
         if not block.task:
@@ -173,67 +171,67 @@ class NemoHarness:
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
-        """The model must be served as the task asks, and its parameters be those of the contract."""
-        about, endpoint = f"eval {cell.eval}", _endpoint(cell.benchmark, cell.model)
-        if cell.model.block.api not in _SERVED_BY[endpoint]:
+        """Check that the model serves the task's API and that `run_eval` can send the parameters."""
+        about, endpoint = f"eval {cell.eval}", _endpoint_kind(cell.benchmark, cell.model)
+        if cell.model.block.api not in _APIS_OF_ENDPOINT[endpoint]:
             api, served = cell.model.fields.spans.get(("api",)), cell.model.block.api
             found.error(
                 "bad-value",
-                f"the task asks for {endpoint}, and model `{cell.model.name}` serves {served}",
+                f"the task needs {endpoint}, and model `{cell.model.name}` serves {served}",
                 api.value if api else cell.model.span,
                 about=about,
-                also=[(cell.benchmark.fields.spans["endpoint",].value, "it is asked for here")],
-                help=_instead(cell, endpoint, models),
+                also=[(cell.benchmark.fields.spans["endpoint",].value, "required here")],
+                help=_suggest_alternatives(cell, endpoint, models),
             )
         for key in cell.params:
-            if key not in _PARAMS:
-                known = ", ".join(sorted(set(_PARAMS) - {"max_new_tokens"}))
+            if key not in _RENAMED_PARAMS:
+                known = ", ".join(sorted(set(_RENAMED_PARAMS) - {"max_new_tokens"}))
                 found.error(
                     "bad-value",
                     f"`params`: the nemo harness cannot send `{key}`",
                     cell.span,
                     about=about,
                     notes=[f"it can send {known}"],
-                    help=[f"have it added on the way to the model: adapter = {{ params = {{ {key} = ... }} }}"],
+                    help=[f"let the gateway add it: adapter = {{ params = {{ {key} = ... }} }}"],
                 )
 
 
-def _settings(benchmark: Declaration) -> NemoHarness.Settings:
+def _settings_of(benchmark: Declaration) -> NemoHarness.Settings:
     assert isinstance(benchmark.settings, NemoHarness.Settings)
     return benchmark.settings
 
 
-def _instead(cell: Evaluation, endpoint: str, models: Mapping[str, Declaration]) -> list[str]:
-    """Another model for the benchmark, and another benchmark for the model."""
-    served, api = _SERVED_BY[endpoint], cell.model.block.api
+def _suggest_alternatives(cell: Evaluation, endpoint: str, models: Mapping[str, Declaration]) -> list[str]:
+    """Suggest a model that serves the benchmark, and benchmarks that this model serves."""
+    served, api = _APIS_OF_ENDPOINT[endpoint], cell.model.block.api
     fit = next((model.name for model in models.values() if model.block.api in served), None)
     parsed = cell.benchmark.parsed
     name = parsed.node.parent.text if parsed and parsed.node.parent else cell.benchmark.name
-    kinds = tuple(kind for kind, apis in _SERVED_BY.items() if api in apis)
-    twins = [f"`{twin}` asks the same of {api}" for twin in find_counterparts(name, kinds)]
+    kinds = tuple(kind for kind, apis in _APIS_OF_ENDPOINT.items() if api in apis)
+    twins = [f"`{twin}` is the same benchmark for {api}" for twin in find_counterparts(name, kinds)]
     return [
         f"model `{fit}` serves it" if fit else f"a model for it has `api = {served[0]}`",
         *twins,
     ]
 
 
-def _told_judge(settings: NemoHarness.Settings) -> str:
-    """The arguments that name the judge, where there is one."""
+def _build_judge_arguments(settings: NemoHarness.Settings) -> str:
+    """Build the arguments that name the judge; empty without one."""
     if not settings.judge:
         return ""
     key = settings.judge_key or "api_key"
     return _JUDGE.format(route=settings.judge_route, key=key).rstrip("\n")
 
 
-def _endpoint(benchmark: Declaration, model: Declaration) -> str:
-    """The kind of endpoint by NVIDIA's word."""
-    return _settings(benchmark).endpoint or _BY_API[model.block.api]
+def _endpoint_kind(benchmark: Declaration, model: Declaration) -> str:
+    """The endpoint type in NVIDIA's terms."""
+    return _settings_of(benchmark).endpoint or _ENDPOINT_OF_API[model.block.api]
 
 
-def _run_config(evaluation: Evaluation) -> dict[str, Any]:
-    """All but what only the job knows: the model's address and name, and where results go."""
-    settings = _settings(evaluation.benchmark)
-    params = {_PARAMS[key]: value for key, value in evaluation.params.items() if key in _PARAMS}
+def _build_run_config(evaluation: Evaluation) -> dict[str, Any]:
+    """Build the configuration without the fields that only the job knows."""
+    settings = _settings_of(evaluation.benchmark)
+    params = {_RENAMED_PARAMS[key]: value for key, value in evaluation.params.items() if key in _RENAMED_PARAMS}
     given = {
         **params,
         "limit_samples": evaluation.limit,
@@ -255,7 +253,7 @@ def _run_config(evaluation: Evaluation) -> dict[str, Any]:
         },
         "target": {
             "api_endpoint": {
-                "type": _endpoint(evaluation.benchmark, evaluation.model),
+                "type": _endpoint_kind(evaluation.benchmark, evaluation.model),
                 "api_key_name": "EVALMAKE_API_KEY",
                 "adapter_config": adapter if settings.proxy else adapter | {"mode": "client"},
             }

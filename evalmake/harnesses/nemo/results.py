@@ -1,4 +1,4 @@
-"""Reading what `run_eval` leaves: results.yml, the marks of an early end, and normalised samples."""
+"""Reads what `run_eval` leaves: results.yml, the marker of an interrupted run, and normalised samples."""
 
 from __future__ import annotations
 
@@ -12,133 +12,134 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.log_errors import last_error
-from evalmake.harnesses.samples import NAME, Row, score_from_samples, unanswered, write_samples
+from evalmake.harnesses.log_errors import read_last_error
+from evalmake.harnesses.samples import NAME, Row, describe_unanswered_requests, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.score import Score
 
-_UNUSED = re.compile(r"not used in the command template: (.*?)\. Valid params")
+_UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."
 
 
 class Entry(NamedTuple):
-    """A score as reported: of a task or group, a metric of it, and a way of taking that."""
+    """A score as reported: of a task or group, a metric of it, and how the metric was aggregated."""
 
     name: str
-    way: str
+    aggregation: str
     value: float
     stats: Mapping[str, Any]
 
 
-def read_run(outputs: Path, status: int, metric: str | None, meant: Sequence[str], coverage: float) -> Outcome:
-    """The outcome of a run with its results in `outputs`/nemo; writes its samples beside them.
+def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[str], coverage: float) -> Outcome:
+    """Read the outcome from `outputs`/nemo, and write the samples to `outputs`.
 
-    `meant` are the parameters that must have had an effect, `coverage` the share of requests that
-    must have been answered, 0 to 1.
+    `required` are the parameters that must have had an effect; `coverage` is the share of requests
+    that must have been answered, 0 to 1.
     """
     folder, log = outputs / "nemo", outputs.parent / "log"
     if (folder / ".nemo_evaluator_interrupted").exists():
         return Outcome(error="the harness was interrupted (exit status 143)")
     if status:
-        return Outcome(error=last_error(log) or f"exit status {status}")
-    if unused := _unused(log, meant):
+        return Outcome(error=read_last_error(log) or f"exit status {status}")
+    if unused := _find_unused_parameters(log, required):
         return Outcome(error=f"the task takes no {' and no '.join(unused)}")
-    if missing := unanswered(outputs, coverage):
+    if missing := describe_unanswered_requests(outputs, coverage):
         return Outcome(error=missing)
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
         return Outcome(error=entries)
-    rows = list(_samples(folder))
-    outcome = _judge(entries, rows, metric)
+    rows = list(_read_samples(folder))
+    outcome = _build_outcome(entries, rows, metric)
     if rows:
-        write_samples(outputs / NAME, _named(rows, outcome.metric))
+        write_samples(outputs / NAME, _name_after_headline(rows, outcome.metric))
     return outcome
 
 
-def _judge(entries: Sequence[Entry], rows: Sequence[Row], metric: str | None) -> Outcome:
+def _build_outcome(entries: Sequence[Entry], rows: Sequence[Row], metric: str | None) -> Outcome:
     names = [entry.name for entry in entries]
     if not names:
         return Outcome(error="the harness reported no score")
-    headline = metric or _headline(entries)
+    headline = metric or _choose_headline(entries)
     if headline not in names:
         return Outcome(error=f"the harness reported no `{headline}`; it reported {', '.join(names)}")
     wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
     if wrong:
         return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
-    return Outcome(tuple(_score(entry, rows, headline) for entry in entries), headline)
+    return Outcome(tuple(_build_score(entry, rows, headline) for entry in entries), headline)
 
 
 def _read_results(path: Path) -> list[Entry] | str:
-    """Every score by the name that NVIDIA's exporters give it, TASK_METRIC_SCORE; groups first."""
+    """Read every score under the name that NVIDIA's exporters use, TASK_METRIC_SCORE; groups first."""
     import yaml
 
     try:
         results = yaml.safe_load(path.read_text(encoding="utf-8"))["results"]
         found: dict[str, Entry] = {}
-        for name, body in (*_groups(results.get("groups")), *(results.get("tasks") or {}).items()):
+        for name, body in (*_walk_groups(results.get("groups")), *(results.get("tasks") or {}).items()):
             for metric, scores in (body.get("metrics") or {}).items():
-                for way, score in scores["scores"].items():
-                    full, value = f"{name}_{metric}_{way}", float(score["value"])
-                    found.setdefault(full, Entry(full, way, value, score.get("stats") or {}))
+                for aggregation, score in scores["scores"].items():
+                    full, value = f"{name}_{metric}_{aggregation}", float(score["value"])
+                    found.setdefault(full, Entry(full, aggregation, value, score.get("stats") or {}))
     except FileNotFoundError:
         return "the harness wrote no results.yml"
     except (OSError, yaml.YAMLError):
-        return "results.yml is cut off or is not YAML"
+        return "results.yml is truncated or not YAML"
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return f"results.yml has another form than this evalmake knows: {error!r}"
+        return f"this version of evalmake cannot read the form of results.yml: {error!r}"
     return list(found.values())
 
 
-def _groups(groups: Any) -> Iterator[tuple[str, Any]]:
+def _walk_groups(groups: Any) -> Iterator[tuple[str, Any]]:
     for name, body in (groups or {}).items():
         yield name, body
-        yield from _groups(body.get("groups"))
+        yield from _walk_groups(body.get("groups"))
 
 
-def _headline(entries: Sequence[Entry]) -> str:
-    """The first, by samples where it was also taken otherwise: a mean of means hides its weights."""
-    first = entries[0].name.removesuffix(entries[0].way)
-    alike = [entry for entry in entries if entry.name == first + entry.way]
-    return next((entry.name for entry in alike if entry.way.startswith("micro")), entries[0].name)
+def _choose_headline(entries: Sequence[Entry]) -> str:
+    """The first score; the micro average where there are several: a mean of means hides its weights."""
+    first = entries[0].name.removesuffix(entries[0].aggregation)
+    is_nearly_equal = [entry for entry in entries if entry.name == first + entry.aggregation]
+    return next((entry.name for entry in is_nearly_equal if entry.aggregation.startswith("micro")), entries[0].name)
 
 
-def _score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
-    """As reported; the headline's is computed from the samples, where there are any."""
+def _build_score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
+    """The score as reported; the headline's is computed from the samples if there are any."""
     stderr, count = entry.stats.get("stderr"), entry.stats.get("count")
-    told = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
+    stderr_reported = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
     if rows and entry.name == headline:
-        return score_from_samples(_named(rows, headline), headline, told, entry.value)
+        return score_from_samples(_name_after_headline(rows, headline), headline, stderr_reported, entry.value)
     scored = count if isinstance(count, int) else 0
-    sure = None if told == 0 and not scored else told  # of equal scores, and nobody says how many
+    # A standard error of 0 without a count says only that the scores were equal, of unknown number.
+    stderr_used = None if stderr_reported == 0 and not scored else stderr_reported
     value = entry.value if math.isfinite(entry.value) else None
-    return Score(entry.name, value, sure, scored=scored, reported=told)
+    return Score(entry.name, value, stderr_used, scored=scored, reported=stderr_reported)
 
 
-def _named(rows: Sequence[Row], headline: str) -> Sequence[Row]:
-    """The samples' only score by the name of the headline; as they are where there are several."""
+def _name_after_headline(rows: Sequence[Row], headline: str) -> Sequence[Row]:
+    """Rename the samples' only score to the headline; several scores keep their names."""
     if not headline or len({name for row in rows for name in row.scores}) > 1:
         return rows
     return [replace(row, scores={headline: max(row.scores.values())}) for row in rows]
 
 
-def _unused(log: Path, meant: Sequence[str]) -> list[str]:
-    """Those of `meant` that the harness warns have no effect on what it runs."""
+def _find_unused_parameters(log: Path, required: Sequence[str]) -> list[str]:
+    """Those of `required` of which the harness warns that it does not use them."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    told = {name for found in _UNUSED.findall(text) for name in found.split(", ")}
-    return [f"`{name}`" for name in meant if _PARAM + name in told]
+    unused = {name for found in _UNUSED_PARAMETERS.findall(text) for name in found.split(", ")}
+    return [f"`{name}`" for name in required if _PARAM + name in unused]
 
 
-def _samples(folder: Path) -> Iterator[Row]:
-    """The samples that some harnesses write in NVIDIA's normal form."""
+def _read_samples(folder: Path) -> Iterator[Row]:
+    """Yield the samples that some harnesses write in NVIDIA's common form."""
     seen: Counter[tuple[str, str]] = Counter()
     for path in sorted(folder.glob("**/nemo-evaluator-per-sample-outputs/**/*.jsonl")):
         for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 row = json.loads(line)
-                if row.get("score") is None:  # a step on the way, or not scored
+                if row.get("score") is None:  # an intermediate step, or not scored
                     continue
                 id, name = str(row["id"]), row.get("score_name") or "score"
                 seen[id, name] += 1

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_letter import LETTERS, chosen_option, right_option
+from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_right_option
 
 CITIES = ("London", "Paris", "New York", "York")
 
@@ -55,7 +55,7 @@ CITIES = ("London", "Paris", "New York", "York")
 )
 def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
     """Letters and texts are found in whatever a model wraps around them, and no more than one."""
-    assert chosen_option(reply, CITIES) == index
+    assert find_chosen_option(reply, CITIES) == index
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
 )
 def test_the_right_option_is_resolved(target: object, raw: Any, index: int | None) -> None:
     """A target is an option's text before it is a letter or an index."""
-    assert right_option(target, raw, [str(one) for one in raw]) == index
+    assert find_right_option(target, raw, [str(one) for one in raw]) == index
 
 
 def test_a_number_that_could_be_either_is_refused() -> None:
     """A number that is one option's index and another's text is an error, not a guess."""
     with pytest.raises(ValueError, match="and also the text of option 3"):
-        right_option(1, ["2", "5", "0", "1"], ["2", "5", "0", "1"])
+        find_right_option(1, ["2", "5", "0", "1"], ["2", "5", "0", "1"])
 
 
 @given(
@@ -96,10 +96,10 @@ def test_a_number_that_could_be_either_is_refused() -> None:
 def test_every_letter_of_ten_is_found(index: int, form: str) -> None:
     """The usual forms work for every letter, also for A and I, which are words."""
     options = [f"option number {number}" for number in range(10)]
-    assert chosen_option(form.format(LETTERS[index]), options) == index
+    assert find_chosen_option(form.format(LETTERS[index]), options) == index
 
 
 @given(st.text(), st.lists(st.text(), min_size=2, max_size=5))
 def test_no_reply_breaks_the_search(reply: str, options: list[str]) -> None:
     """The result is always an index of an option, or none."""
-    assert chosen_option(reply, options) in {None, *range(len(options))}
+    assert find_chosen_option(reply, options) in {None, *range(len(options))}

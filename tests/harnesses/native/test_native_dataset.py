@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.dataset import Record, read_files, subset
+from evalmake.harnesses.native.dataset import Record, read_files, sample_records
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import fingerprint
 
@@ -66,7 +66,7 @@ def test_parquet_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 BAD = [
     ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl:2: not JSON: Expecting value at column 7"),
-    ("s.jsonl", '{"a": NaN}', "s.jsonl:1: not JSON: NaN is no JSON number"),
+    ("s.jsonl", '{"a": NaN}', "s.jsonl:1: not JSON: NaN is not a JSON number"),
     ("s.jsonl", "[1]", "s.jsonl:1: a record is an object, and this is a list"),
     ("s.jsonl", "7", "s.jsonl:1: a record is an object, and this is a number"),
     ("s.jsonl", "", "no records in s.jsonl"),
@@ -76,7 +76,7 @@ BAD = [
     ("s.csv", "a,b\n1,2\n3\n", "s.csv:3: 1 fields, but the header has 2"),
     ("s.csv", "a,a\n1,2\n", "s.csv:1: two columns have the same name"),
     ("s.csv", 'a,b\n"1,2\n', "s.csv:2: not CSV: unexpected end of data"),
-    ("s.xlsx", "", "s.xlsx: unknown kind of data file; known are .jsonl"),
+    ("s.xlsx", "", "s.xlsx: unknown data file type; the types are .jsonl"),
     ("s.parquet", "no", "s.parquet: "),
 ]
 
@@ -117,7 +117,7 @@ def records(values: list[int]) -> list[Record]:
 def test_limits_nest(values: list[int], one: int, other: int) -> None:
     """A smaller limit's subset lies within a larger one's, in the order of the data."""
     data = records(values)
-    small, large = (subset(data, limit) for limit in sorted((one, other)))
+    small, large = (sample_records(data, limit) for limit in sorted((one, other)))
     assert {record.index for record in small} <= {record.index for record in large}
     assert len(large) == min(len(data), max(one, other))
     assert [record.index for record in large] == sorted(record.index for record in large)
@@ -129,13 +129,13 @@ def test_the_order_of_the_data_does_not_choose(values: set[int], shuffler: rando
     ordered = sorted(values)
     mixed = list(ordered)
     shuffler.shuffle(mixed)
-    first, second = (subset(records(one), 4) for one in (ordered, mixed))
+    first, second = (sample_records(records(one), 4) for one in (ordered, mixed))
     assert {record.item for record in first} == {record.item for record in second}
 
 
 def test_a_limit_is_a_sample_not_a_prefix() -> None:
     """The subset is spread over the data, for files are often sorted by topic."""
-    chosen = [record.index for record in subset(records(list(range(1000))), 100)]
+    chosen = [record.index for record in sample_records(records(list(range(1000))), 100)]
     assert 300 < sum(chosen) / len(chosen) < 700
 
 

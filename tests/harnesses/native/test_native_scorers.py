@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalmake.harnesses.native.judge import grade
-from evalmake.harnesses.native.scorers import token_f1
+from evalmake.harnesses.native.judge import parse_grade
+from evalmake.harnesses.native.scorers import compute_token_f1
 from tests.harnesses.native.harness_bench import Native
 
 COLOURS = {"choices": "{o}", "scorer": "choice"}
@@ -60,7 +60,7 @@ def test_built_in_scorers(
 )
 def test_token_f1(reply: str, target: str, score: float) -> None:
     """Token F1 ignores case, punctuation and articles, and counts repeated tokens."""
-    assert token_f1(reply, target) == pytest.approx(score)
+    assert compute_token_f1(reply, target) == pytest.approx(score)
 
 
 def test_f1_is_its_own_metric(native: Native) -> None:
@@ -136,4 +136,4 @@ def test_a_python_scorer_may_leave_unscored(native: Native) -> None:
 )
 def test_grades(text: str, value: float | None) -> None:
     """The last GRADE line counts: a word, or a number from 0 to 1."""
-    assert grade(text) == value
+    assert parse_grade(text) == value
