@@ -22,7 +22,7 @@ eval e { model = m, benchmark = b, seed = 7, EVAL }
 
 def command(folder: Path, benchmark: str, eval: str = "limit = 5", api: str = "api = chat") -> Command:
     """The command of the one cell; EvalmakeError where it is refused."""
-    (folder / "arith.py").write_text("")
+    (folder / "arith.py").write_text("@task\ndef arith():\n    return Task()\n")
     text = EVALFILE.replace("API", api).replace("BENCHMARK", benchmark).replace("EVAL", eval)
     (folder / "Evalfile").write_text(text)
     (node,) = Workspace.open(folder / "Evalfile").graph(()).nodes.values()
@@ -131,7 +131,6 @@ def test_retries_caches_and_found_variables_are_off(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, api: str, words: str) -> None:
     """A benchmark that Inspect cannot run is refused before it runs, at the place where it is written."""
-    (tmp_path / "arith.py").write_text("@task\ndef arith():\n    return Task()\n")
     with pytest.raises(EvalmakeError) as refused:
         command(tmp_path, benchmark, eval, api)
     (said,) = refused.value.diagnostics

@@ -149,7 +149,7 @@ def test_no_files(run: Run) -> None:
     next(run.folder.glob("samples_*")).unlink()
     assert run.read().error == "lm-eval left no samples of sums"
     (run.folder / "results_2.json").write_text("{}")
-    assert "left 2 files of results" in run.read().error
+    assert "left 2 result files" in run.read().error
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"results": {}}', '{"results": 1, "n-samples": {}}'])
