@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from evalmake.api.declarations import Eval
+from evalmake.api.evalfile_writer import write_evalfile
 from evalmake.cli import main
+from evalmake.plugins import InstalledPlugins
+from evalmake.project.catalog import harness_names, read_entries
+from evalmake.workspace import Workspace
 from tests.support import pages
 from tests.support.manual_pages import PAGES, Session, blocks, without_blocks
 from tests.support.projects import Project
@@ -119,3 +126,21 @@ def test_flags_exist(topic: str) -> None:
         known = {flag for param in main.commands[name].params for flag in (*param.opts, "-h", "--help", "--version")}
         given = {word for word in words[1:] if word.startswith("-") and word != "-"}
         assert given <= known, f"{topic}: {text}"
+
+
+def test_the_counts_of_the_catalog_are_right() -> None:
+    """The README and the manual say how many public benchmarks there are."""
+    assert f"{len(read_entries())} public benchmarks of {len(harness_names())} harnesses" in PAGES["catalog"]
+    assert f"{len(read_entries())} public benchmarks" in (ROOT / "README.md").read_text()
+
+
+def test_the_program_for_users_of_nemo_evaluator_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call that stands beside NeMo Evaluator's own loads as an Evalfile."""
+    given: dict[str, Any] = {}
+    monkeypatch.setattr("evalmake.api.evaluate", lambda **keys: given.update(keys))
+    [program] = [b.text for b in blocks(PAGES["migrating-from-nemo-evaluator"]) if "nemo" in b.words]
+    exec(program, {})
+    assert given.pop("workspace") == "results"
+    written = write_evalfile(Eval(**given), tmp_path, InstalledPlugins())
+    workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
+    assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]

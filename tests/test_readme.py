@@ -9,36 +9,26 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from evalmake.api.declarations import Eval
-from evalmake.api.evalfile_writer import write_evalfile
-from evalmake.plugins import InstalledPlugins
-from evalmake.project.catalog import harness_names, read_entries
-from evalmake.run.secrets import KEYRING_SERVICE
-from evalmake.workspace import Workspace
+from tests.support.manual_pages import PAGES, Session, blocks, commands, without_blocks
+from tests.support.projects import Project
 from tests.support.repository import ROOT
 
 TEXT = (ROOT / "README.md").read_text()
 QUICKSTART = "evalmake -f Evalfiles/quickstart.evalfile"
 CELL = "arithmetic/master/1"
 BLOCKS = dict(re.findall(r"<!-- command: (\w+) -->\n```sh\n(.*?)\n```", TEXT, re.S))
-PYTHON = dict(re.findall(r"<!-- python: (\w+) -->\n```python\n(.*?)\n```", TEXT, re.S))
-LINES = re.findall(r"## Day to day\n\n```sh\n(.*?)```", TEXT, re.S)[0].splitlines()
-DAILY = [line.partition("#")[0].strip() for line in LINES]
-ALSO = [  # what comments add to a command: `(-F follows)`, `(or --format mermaid)`
-    f"{line.partition('#')[0].strip()} {more}"
-    for line in LINES
-    for more in re.findall(r"\((?:or )?(--\w+ \w+|-\w)\b", line)
+COMMANDS = [
+    command
+    for block in blocks(TEXT)
+    if block.language == "sh" and block.text.strip() not in BLOCKS.values()
+    for command in commands(block.text)
 ]
-FLAGS = re.findall(r"`(-[^`]*)`", " ".join(re.findall(r"^\| (`-.*?) \|", TEXT, re.M)))
-PROSE = {
-    line
-    for line in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", TEXT, flags=re.S | re.M))
-    if re.match(r"(evalmake|python|pip|keyring) |\.ci/", line)
-}
+FLAGS = re.findall(r"`(-[^`]*)`", " ".join(re.findall(r"^\| (`-.*?) \|", PAGES["targets-and-overrides"], re.M)))
+QUIET = ("-q", "-s", "--check")
+"""Flags under which a command that ends well prints nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +38,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ignored = shutil.ignore_patterns(".evalmake", "reports")
     shutil.copytree(ROOT / "Evalfiles", folder / "Evalfiles", ignore=ignored)
     assert BLOCKS["quickstart"].split(" && ")[-1] == f".venv/bin/{QUICKSTART}"
-    _run(QUICKSTART, folder)
+    printed = _run(QUICKSTART, folder)
+    assert printed in TEXT
     assert (folder / "Evalfiles/reports/quickstart.md").exists()
     return folder
 
@@ -65,59 +56,54 @@ def _python(argv: list[str], folder: Path) -> str:
     return done.stdout
 
 
-def test_every_command_has_a_test() -> None:
-    """All that the README tells to run is run below, or by the gate, which installs first."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", TEXT, re.S | re.M)
-    assert [block.strip() for block in blocks] == [*BLOCKS.values(), "\n".join(LINES)]
-    assert all(line.startswith("evalmake ") for line in DAILY)
-    assert sorted(PROSE) == [
-        ".ci/run",
-        "evalmake --detach",
-        "evalmake clean",
+def test_it_is_short() -> None:
+    """A newcomer reads it in a few minutes: at most 9 kB."""
+    assert len(TEXT.encode()) <= 9 * 1024
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_works(command: str, checkout: Path) -> None:
+    """Each command ends well and prints something, unless it only checks."""
+    assert _run(command, checkout) or set(command.split()) & set(QUIET)
+
+
+def test_the_evalfiles_work(project: Project) -> None:
+    """Each Evalfile is formatted, and plans together with those before it."""
+    session = Session(project)
+    session.prepare(bare=True)
+    project.write("questions.jsonl", '{"question": "2 + 2?", "answer": 4}\n')
+    for block in blocks(TEXT):
+        if block.language == "evalfile":
+            session.work(block)
+    assert "quality/1..3" in session.outputs[0]
+
+
+def test_what_is_named_exists() -> None:
+    """Each file that the README links to is there, and each command in its prose is one."""
+    links = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert links
+    assert all((ROOT / link).exists() for link in links)
+    spoken = {
+        text for text in re.findall(r"`([^`\n]+)`", without_blocks(TEXT)) if re.match(r"(evalmake|python|pip) ", text)
+    }
+    assert sorted(spoken) == [
+        "evalmake explain CODE",
+        "evalmake help",
+        "evalmake help TOPIC",
+        "evalmake help keys",
         "evalmake init",
         "evalmake pin",
-        "evalmake pin --update NAME",
-        "evalmake replies clear",
-        "evalmake replies export FOLDER",
-        f"keyring set {KEYRING_SERVICE} NAME",
-        "pip install 'evalmake[keyring]'",
-        "python -m tests.benchmarks",
-        "python -m tests.catalog.making",
     ]
 
 
-@pytest.mark.parametrize("command", [*DAILY, *ALSO])
-def test_every_command_works(command: str, checkout: Path) -> None:
-    """Each line of "Day to day" ends well and prints something, unless it only checks."""
-    assert _run(command, checkout) or "--check" in command
-
-
-def test_python_works(checkout: Path) -> None:
-    """The program of "From Python" finds the quickstart's result, shows an Evalfile, builds another."""
-    said = _python(["-c", PYTHON["quickstart"]], checkout)
-    assert re.match(r"sums: accuracy 0\.\d+ \[.*\], 100 samples, reused\n0\.\d+ \(", said)
-    assert "\neval sums {\n" in said
-    assert re.search(r"^arithmetic/master/3: accuracy .*, 20 samples", said, re.M)
-
-
-def test_python_for_users_of_nemo_is_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What stands beside NeMo Evaluator's own call loads as an Evalfile."""
-    given: dict[str, Any] = {}
-    monkeypatch.setattr("evalmake.api.evaluate", lambda **keys: given.update(keys))
-    exec(PYTHON["nemo"], {})
-    assert given.pop("workspace") == "results"
-    written = write_evalfile(Eval(**given), tmp_path, InstalledPlugins())
-    workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
-    assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]
-    assert set(PYTHON) == {"quickstart", "nemo"}
-
-
 def test_every_flag_works(checkout: Path) -> None:
-    """Each entry of the table of flags ends well, in the table's order, and the quiet are quiet."""
+    """Each flag in the manual's table ends well, in the table's order, and the quiet ones are quiet."""
     assert {"-n -o plan.json", "--plan plan.json", "-j N", "-k", "-B", "-q"} < set(FLAGS)
     for flag in FLAGS:
-        said = _run(f"{QUICKSTART} {flag.replace('N', '2')} {CELL}", checkout)
-        assert (said == "") == (flag in ("-q", "-s")), flag
+        if "FILE" in flag or "FOLDER" in flag:
+            continue
+        printed = _run(f"{QUICKSTART} {flag.replace('N', '2')} {CELL}", checkout)
+        assert (printed == "") == (flag in QUIET), flag
 
 
 def test_a_second_run_says_so_in_one_line(checkout: Path) -> None:
@@ -127,15 +113,23 @@ def test_a_second_run_says_so_in_one_line(checkout: Path) -> None:
 
 
 def test_the_quickstart_has_nothing_to_pin(checkout: Path) -> None:
-    """Stand-in models and files are what they are: there is no name that could come to mean another thing."""
+    """Stand-in models and files have no name that could come to mean something else."""
     assert _run(f"{QUICKSTART} pin", checkout) == "nothing to pin\n"
 
 
 def test_replies_are_exported_and_cleared(checkout: Path) -> None:
-    """The replies of the quickstart's six hundred questions go into a folder, and can be forgotten."""
+    """The replies to the quickstart's six hundred questions can be exported and deleted."""
     assert "replies: 600 replies added, 600 in all" in _run(f"{QUICKSTART} replies export replies", checkout)
     assert _run(f"{QUICKSTART} replies clear", checkout) == "600 replies removed\n"
     assert _run(f"{QUICKSTART} replies", checkout).startswith("0 replies, ")
+
+
+@pytest.mark.parametrize(
+    "command", ["graph", "graph --format mermaid", f"logs -F {CELL}", "status", "verify", "gc --dry-run", "clean"]
+)
+def test_other_commands_work(command: str, checkout: Path) -> None:
+    """Commands about a build that is over end well, and say so."""
+    assert _run(f"{QUICKSTART} {command}", checkout)
 
 
 def test_init_writes_what_runs(tmp_path: Path) -> None:
@@ -153,9 +147,10 @@ def test_the_gate_runs_the_two_commands() -> None:
 
 
 def test_extras_exist() -> None:
-    """Every extra that the README installs is declared."""
+    """Every extra that the README or the manual installs is declared."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = re.findall(r"install [^`\n]*?'(?:\.|evalmake)\[([\w,]+)\]'", TEXT)
+    written = "\n".join([TEXT, *PAGES.values()])
+    named = re.findall(r"install [^`\n]*?'(?:\.|evalmake)\[([\w,]+)\]'", written)
     assert len(named) > 1
     assert {extra for each in named for extra in each.split(",")} <= set(declared["optional-dependencies"])
 
@@ -163,24 +158,5 @@ def test_extras_exist() -> None:
 def test_the_benchmarks_print_figures() -> None:
     """`python -m tests.benchmarks` prints evalmake's figures (here of ten cells)."""
     small = ["--cells", "10", "--runs", "1", "--no-servers"]
-    said = _python(["-m", "tests.benchmarks", *small], ROOT)
-    assert re.search(r"10 cells +evalmake nothing to do +\d+ ms", said)
-
-
-def test_the_public_benchmarks_of_the_readme_plan(tmp_path: Path) -> None:
-    """The example with the catalog loads, plans and is its own formatting."""
-    example = re.findall(r"## Public benchmarks\n.*?```\n(.*?)```", TEXT, re.S)[0]
-    (tmp_path / "Evalfile").write_text(example)
-    assert f"{len(read_entries())} benchmarks of {len(harness_names())} harnesses" in TEXT
-    assert "+ public/{simple-evals.mgsm,gpqa}   never run" in _run("evalmake -n", tmp_path)
-    assert _run("evalmake fmt --check", tmp_path) == ""
-
-
-def test_the_evalfile_of_the_readme_plans(tmp_path: Path) -> None:
-    """The example in the README is an Evalfile that loads, plans and is its own formatting."""
-    example = re.findall(r"## An Evalfile\n\n```\n(.*?)```", TEXT, re.S)[0]
-    (tmp_path / "Evalfile").write_text(example)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/a.jsonl").write_text('{"question": "What is 1 + 1?", "answer": 2}\n')
-    assert "+ arithmetic/1..3   never run" in _run("evalmake -n", tmp_path)
-    assert _run("evalmake fmt --check", tmp_path) == ""
+    printed = _python(["-m", "tests.benchmarks", *small], ROOT)
+    assert re.search(r"10 cells +evalmake nothing to do +\d+ ms", printed)

@@ -144,10 +144,10 @@ def test_preview(root: Path, service: Lepton) -> None:
     assert lean(made["metadata"]).items() >= lean(job["metadata"]).items()
 
 
-def test_readme(project: Project) -> None:
-    """The executor that the README shows is one, and says what it would ask for."""
-    text = (ROOT / "README.md").read_text()
-    [shown] = re.findall(r"^```\n(executor lepton .*?)^```", text, re.S | re.M)
+def test_manual(project: Project) -> None:
+    """The manual's executor loads, and `-n -v` previews what Lepton would be asked to create."""
+    text = (ROOT / "evalmake" / "manual" / "lepton.md").read_text()
+    [shown] = re.findall(r"^(executor lepton .*?^}\n)", text, re.S | re.M)
     project.write("sums.jsonl", '{"question": "?", "answer": 1}\n')
     model = MODEL.format(more="").replace("= far", "= lepton")
     project.write("Evalfile", shown + model + IMAGED + EVAL.format(cells=1, where="lepton"))
