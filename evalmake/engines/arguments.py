@@ -12,60 +12,60 @@ from evalmake.language.values import Digest, Duration, Files, Size, describe_typ
 from evalmake.project.key_types import Block
 
 
-def _plain(value: object) -> object:
+def _check_plain(value: object) -> object:
     if isinstance(value, Duration | Size | Digest | Files):
         raise ValueError(f"a server takes no {describe_type(value).removeprefix('a ')} as it stands")
     if isinstance(value, dict | tuple | list):
         for item in value.values() if isinstance(value, dict) else value:
-            _plain(item)
+            _check_plain(item)
     return value
 
 
-def kept(why: str) -> BeforeValidator:
-    """For an argument that is not an Evalfile's to give: refuses all, and says why."""
+def reserved(reason: str) -> BeforeValidator:
+    """The validator of an argument that an Evalfile must not give: refuses all, with the reason."""
 
     def refuse(value: object) -> object:
-        raise ValueError(why)
+        raise ValueError(reason)
 
     return BeforeValidator(refuse)
 
 
-Port = Annotated[None, kept("the port is a key of the deployment: `port = ...`, beside `args`")]
-Host = Annotated[None, kept("evalmake says where a server listens")]
-Named = Annotated[None, kept("evalmake names the model that is served, after its deployment")]
-Weighed = Annotated[None, kept("weights are a key of the deployment: `weights = ...`, beside `args`")]
-Revised = Annotated[None, kept('a revision is a part of the weights: `weights = "hf://ORG/NAME@REVISION"`')]
+Port = Annotated[None, reserved("the port is a key of the deployment: `port = ...`, beside `args`")]
+Address = Annotated[None, reserved("evalmake sets where a server listens")]
+ModelName = Annotated[None, reserved("evalmake sets the name of the model that is served: its deployment's")]
+WeightsName = Annotated[None, reserved("weights are a key of the deployment: `weights = ...`, beside `args`")]
+WeightsRevision = Annotated[None, reserved('a revision is a part of the weights: `weights = "hf://ORG/NAME@REVISION"`')]
 
 
 class Arguments(Block):
-    """Base of an engine's `Args`: what it does not know may be any text, number, flag, list or map."""
+    """Base of an engine's `Args`. An argument that it does not know may be any text, number, flag, list or map."""
 
     model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_plain)]]
+    __pydantic_extra__: dict[str, Annotated[Any, BeforeValidator(_check_plain)]]
 
 
-class Dashed(Arguments):
-    """The same where arguments are written with dashes."""
+class DashedArguments(Arguments):
+    """The same for servers whose arguments have dashes."""
 
     model_config = ConfigDict(alias_generator=lambda name: name.replace("_", "-"))
 
 
-def flags(args: Mapping[str, Any], negated: bool = False) -> Iterator[str]:
-    """`args` as a command line has them; `negated`: `false` is said, as `--no-...`."""
+def to_flags(args: Mapping[str, Any], negate_false: bool = False) -> Iterator[str]:
+    """`args` as words of a command line; with `negate_false`, `false` becomes `--no-...`."""
     for key, value in args.items():
-        if value is False and negated:
+        if value is False and negate_false:
             yield f"--no-{key}"
         if value is None or value is False:
             continue
         yield f"--{key}"
         if isinstance(value, tuple | list):
-            yield from map(text, value)
+            yield from map(to_word, value)
         elif value is not True:
-            yield text(value)
+            yield to_word(value)
 
 
-def text(value: object) -> str:
-    """One value as a word: maps and lists as JSON, all else as it is written."""
+def to_word(value: object) -> str:
+    """One value as a word: maps and lists as JSON, all else as the Evalfile has it."""
     if isinstance(value, dict | tuple | list | bool):
         return json.dumps(value, sort_keys=True)
     return str(value)

@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Annotated, ClassVar
+from typing import Annotated
 
-from evalmake.engines.arguments import Arguments, Host, Named, Port, Weighed, flags, kept
-from evalmake.engines.weights import check_weights, weights_of
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.engines.arguments import Address, Arguments, ModelName, Port, WeightsName, reserved, to_flags
+from evalmake.engines.model_server import LISTEN, ModelServer
+from evalmake.engines.weights import find_weights
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
-_SPLIT = (
+_GPU_FACTORS = (
     "tensor_model_parallel_size",
     "pipeline_model_parallel_size",
     "context_parallel_size",
     "num_replicas",
 )
-Counted = Annotated[None, kept("it is the product of the parallel sizes and of `num_replicas`")]
+GpuCount = Annotated[None, reserved("it is the product of the parallel sizes and of `num_replicas`")]
 
 
-class RayEngine:
+class RayEngine(ModelServer):
     """Runs `deploy_ray_inframework.py`."""
 
     class Settings(Block):
-        """Which checkpoints: Megatron's, or those of NeMo 2 (`legacy`)."""
+        """The kind of checkpoint: Megatron's, or that of NeMo 2 (`legacy`)."""
 
         legacy: bool = False
 
     class Args(Arguments):
-        """Those that are most often given; all others of the script are passed on."""
+        """The most common ones; all others of the script are passed on."""
 
-        host: Host = None
+        host: Address = None
         port: Port = None
-        model_id: Named = None
-        megatron_checkpoint: Weighed = None
-        nemo_checkpoint: Weighed = None
-        num_gpus: Counted = None
-        cuda_visible_devices: Counted = None
+        model_id: ModelName = None
+        megatron_checkpoint: WeightsName = None
+        nemo_checkpoint: WeightsName = None
+        num_gpus: GpuCount = None
+        cuda_visible_devices: GpuCount = None
         tensor_model_parallel_size: Count | None = None
         pipeline_model_parallel_size: Count | None = None
         context_parallel_size: Count | None = None
@@ -49,39 +49,15 @@ class RayEngine:
         enable_cuda_graphs: bool | None = None
         enable_flash_decode: bool | None = None
 
-    behaviour: ClassVar[int] = 1
-    needs: ClassVar[str] = ""
-
-    @staticmethod
-    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
-        """It takes files only."""
-        check_weights(deployment, found, ())
+    weight_schemes = ()
 
     def serve(self, deployment: Declaration) -> ServerCommand:
-        """The checkpoint under its deployment's name, on all the GPUs that its arguments come to."""
-        block, weights = deployment.block, weights_of(deployment)
-        gpus = prod(block.args.get(name) or 1 for name in _SPLIT)
+        """The checkpoint under its deployment's name, on as many GPUs as its arguments call for."""
+        block, weights = deployment.block, find_weights(deployment)
+        gpus = prod(block.args.get(name) or 1 for name in _GPU_FACTORS)
         assert isinstance(deployment.settings, RayEngine.Settings)
-        kind = "--nemo_checkpoint" if deployment.settings.legacy else "--megatron_checkpoint"
-        return ServerCommand(
-            (
-                "python",
-                _SCRIPT,
-                kind,
-                weights.name,
-                "--model_id",
-                deployment.name,
-                "--host",
-                "{host}",
-                "--port",
-                "{port}",
-                "--num_gpus",
-                str(gpus),
-                "--cuda_visible_devices",
-                ",".join(map(str, range(gpus))),
-                *flags(block.args),
-            ),
-            port=block.port,
-            health="/v1/health",
-            mounts=weights.mounts,
-        )
+        checkpoint = "--nemo_checkpoint" if deployment.settings.legacy else "--megatron_checkpoint"
+        devices = ",".join(map(str, range(gpus)))
+        argv = ["python", _SCRIPT, checkpoint, weights.name, "--model_id", deployment.name, *LISTEN]
+        argv += ["--num_gpus", str(gpus), "--cuda_visible_devices", devices, *to_flags(block.args)]
+        return ServerCommand(tuple(argv), port=block.port, health="/v1/health", mounts=weights.mounts)

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from evalmake.engines.arguments import Dashed, Host, Named, Port, Revised, Weighed, flags
-from evalmake.engines.weights import check_weights, weights_of
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.engines.arguments import DashedArguments, ModelName, WeightsName, to_flags
+from evalmake.engines.model_server import LISTEN, ModelServer, ReservedArguments, revision_flags, weights_command
+from evalmake.engines.weights import find_weights
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, Natural, Real, Texts
+from evalmake.project.key_types import Count, Natural, Real
 
-_SPREAD = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --dist-init-addr "$EVALMAKE_HEAD:20000"'
+_MULTI_NODE = '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --dist-init-addr "$EVALMAKE_HEAD:20000"'
 
 
-class SglangEngine:
+class SglangEngine(ModelServer):
     """Runs `python3 -m sglang.launch_server`."""
 
-    class Settings(Block):
-        """What it is installed from, where it has no image."""
+    class Args(ReservedArguments, DashedArguments):
+        """The most common ones; all others of the server are passed on."""
 
-        packages: Texts = ()
-
-    class Args(Dashed):
-        """Those that are most often given; all others of the server are passed on."""
-
-        host: Host = None
-        port: Port = None
-        model: Weighed = None
-        model_path: Weighed = None
-        revision: Revised = None
-        served_model_name: Named = None
+        model_path: WeightsName = None
+        served_model_name: ModelName = None
         tp_size: Count | None = None
         pp_size: Count | None = None
         dp_size: Count | None = None
@@ -44,36 +35,11 @@ class SglangEngine:
         random_seed: Natural | None = None
         trust_remote_code: bool | None = None
 
-    behaviour: ClassVar[int] = 1
-    needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("sglang", "sglang[all]==0.5.3", command="sglang")
-
-    @staticmethod
-    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
-        """It takes files or a model of the hub."""
-        check_weights(deployment, found, ("hf",))
 
     def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under its deployment's name."""
-        block, weights = deployment.block, weights_of(deployment)
-        return ServerCommand(
-            (
-                "python3",
-                "-m",
-                "sglang.launch_server",
-                "--model-path",
-                weights.name,
-                "--host",
-                "{host}",
-                "--port",
-                "{port}",
-                "--served-model-name",
-                deployment.name,
-                *(("--revision", weights.revision) if weights.revision else ()),
-                *flags(block.args),
-            ),
-            port=block.port,
-            env=weights.env,
-            mounts=weights.mounts,
-            multi_node_launcher=_SPREAD,
-        )
+        weights = find_weights(deployment)
+        argv = ["python3", "-m", "sglang.launch_server", "--model-path", weights.name, *LISTEN]
+        argv += ["--served-model-name", deployment.name, *revision_flags(weights), *to_flags(deployment.block.args)]
+        return weights_command(deployment, weights, argv, multi_node_launcher=_MULTI_NODE)

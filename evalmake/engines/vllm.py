@@ -4,36 +4,27 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from evalmake.engines.arguments import Dashed, Host, Named, Port, Revised, Weighed, flags
-from evalmake.engines.weights import check_weights, scheme, weights_of
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.engines.arguments import DashedArguments, ModelName, to_flags
+from evalmake.engines.model_server import LISTEN, ModelServer, ReservedArguments, revision_flags, weights_command
+from evalmake.engines.weights import find_weights, weights_scheme
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, Natural, Real, Texts
+from evalmake.project.key_types import Count, Natural, Real
 
-_SPREAD = (
+_MULTI_NODE = (
     '--nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE" --master-addr "$EVALMAKE_HEAD"'
     " $([ $EVALMAKE_NODE = 0 ] || echo --headless)"
 )
 
 
-class VllmEngine:
+class VllmEngine(ModelServer):
     """Runs `vllm serve`."""
 
-    class Settings(Block):
-        """What it is installed from, where it has no image."""
+    class Args(ReservedArguments, DashedArguments):
+        """The most common ones; all others of `vllm serve` are passed on."""
 
-        packages: Texts = ()
-
-    class Args(Dashed):
-        """Those that are most often given; all others of `vllm serve` are passed on."""
-
-        host: Host = None
-        port: Port = None
-        model: Weighed = None
-        revision: Revised = None
-        served_model_name: Named = None
+        served_model_name: ModelName = None
         tensor_parallel_size: Count | None = None
         pipeline_parallel_size: Count | None = None
         data_parallel_size: Count | None = None
@@ -48,37 +39,14 @@ class VllmEngine:
         trust_remote_code: bool | None = None
         enable_prefix_caching: bool | None = None
 
-    behaviour: ClassVar[int] = 1
-    needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("vllm", "vllm==0.11.0", command="vllm")
-
-    @staticmethod
-    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
-        """It takes files, a model of the hub, or an object store."""
-        check_weights(deployment, found, ("hf", "s3"))
+    weight_schemes = ("hf", "s3")
 
     def serve(self, deployment: Declaration) -> ServerCommand:
-        """The model under its deployment's name; from an object store, weights are streamed."""
-        block, weights = deployment.block, weights_of(deployment)
-        args = dict(block.args)
-        if scheme(block.weights) == "s3":
+        """The model under its deployment's name; weights in an object store are streamed."""
+        weights, args = find_weights(deployment), dict(deployment.block.args)
+        if weights_scheme(deployment.block.weights) == "s3":
             args.setdefault("load-format", "runai_streamer")
-        return ServerCommand(
-            (
-                "vllm",
-                "serve",
-                weights.name,
-                "--host",
-                "{host}",
-                "--port",
-                "{port}",
-                "--served-model-name",
-                deployment.name,
-                *(("--revision", weights.revision) if weights.revision else ()),
-                *flags(args, negated=True),
-            ),
-            port=block.port,
-            env=weights.env,
-            mounts=weights.mounts,
-            multi_node_launcher=_SPREAD,
-        )
+        argv = ["vllm", "serve", weights.name, *LISTEN, "--served-model-name", deployment.name]
+        argv += [*revision_flags(weights), *to_flags(args, negate_false=True)]
+        return weights_command(deployment, weights, argv, multi_node_launcher=_MULTI_NODE)

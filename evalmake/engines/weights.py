@@ -13,14 +13,14 @@ from evalmake.language.values import Files
 from evalmake.plugin_api.executor import Mount
 from evalmake.project.declarations import Declaration
 
-MODELS = "/models"  # in a container, the folder in which weights are
-HUB = "/hub"  # in a container, the cache of what is fetched from the hub
+MODELS = "/models"  # in a container, the folder of weights
+HUB = "/hub"  # in a container, the cache of models from the hub
 _URL = re.compile(r"([a-z0-9]+)://(.+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What a server is told of its weights: `name` is a path in a container, a hub's name, or a URL."""
+    """Weights as a server loads them: `name` is a path in a container, a hub's name, or a URL."""
 
     name: str
     revision: str = ""
@@ -28,29 +28,29 @@ class Weights:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def scheme(weights: str | Files | None) -> str:
-    """How weights are named: `hf`, `s3` or the like; empty for files and paths."""
+def weights_scheme(weights: str | Files | None) -> str:
+    """The scheme of weights that are a URL, `hf`, `s3` or the like; empty for files and paths."""
     found = _URL.match(weights) if isinstance(weights, str) else None
     return found[1] if found else ""
 
 
-def weights_of(deployment: Declaration) -> Weights:
-    """The weights of a deployment that names some."""
+def find_weights(deployment: Declaration) -> Weights:
+    """The weights that a deployment names."""
     named = deployment.block.weights
-    if scheme(named) == "hf":
+    if weights_scheme(named) == "hf":
         name, _, revision = named.removeprefix("hf://").partition("@")
-        mounts, env = hub(deployment)
+        mounts, env = hub_cache(deployment)
         return Weights(name, revision, mounts, env)
-    if scheme(named):
+    if weights_scheme(named):
         return Weights(named)
-    source = folder(deployment)
+    source = weights_folder(deployment)
     suffix = source.suffix if isinstance(named, Files) and named.single else ""
-    place = f"{MODELS}/{deployment.name}{suffix}"
-    return Weights(place, mounts={place: Mount(source)})
+    path = f"{MODELS}/{deployment.name}{suffix}"
+    return Weights(path, mounts={path: Mount(source)})
 
 
-def hub(deployment: Declaration) -> tuple[dict[str, Mount], dict[str, str]]:
-    """This host's cache of the hub, and what names it; nothing where the deployment names its own."""
+def hub_cache(deployment: Declaration) -> tuple[dict[str, Mount], dict[str, str]]:
+    """This host's cache of the hub, and the variable for it; nothing if the deployment sets its own."""
     if {"HF_HOME", "HF_HUB_CACHE"} & set(deployment.block.env):
         return {}, {}
     home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
@@ -58,8 +58,8 @@ def hub(deployment: Declaration) -> tuple[dict[str, Mount], dict[str, str]]:
     return {HUB: Mount(cache, writable=True)}, {"HF_HUB_CACHE": HUB}
 
 
-def folder(deployment: Declaration) -> Path:
-    """Where weights that are files lie: the one file, the root of a `glob()`, or the path as written."""
+def weights_folder(deployment: Declaration) -> Path:
+    """The path of weights that are files: the one file, the root of a `glob()`, or the path as written."""
     named = deployment.block.weights
     if not isinstance(named, Files):
         return Path(deployment.fields.spans["weights",].value.source.folder, named)
@@ -68,9 +68,9 @@ def folder(deployment: Declaration) -> Path:
 
 
 def check_weights(
-    deployment: Declaration, found: Diagnostics, schemes: tuple[str, ...], revisions: bool = True
+    deployment: Declaration, found: Diagnostics, schemes: tuple[str, ...], takes_revision: bool = True
 ) -> None:
-    """A deployment names weights, in a way that its engine takes."""
+    """Check that a deployment names weights, in a way that its engine can load."""
     block, about = deployment.block, f"deployment {deployment.name}"
     if not block.weights:
         found.error(
@@ -78,30 +78,30 @@ def check_weights(
             f"{about} has no `weights`",
             deployment.span,
             about=about,
-            help=[f"name what it is to serve: {_kinds(schemes)}"],
+            help=[f"name what to serve: {_describe_schemes(schemes)}"],
         )
         return
     span = deployment.fields.spans["weights",].value
-    kind = scheme(block.weights)
+    kind = weights_scheme(block.weights)
     if kind and kind not in schemes:
         found.error(
             "bad-value",
             f"engine `{block.engine}` cannot fetch weights from {kind}://",
             span,
             about=about,
-            help=[f"fetch them first, and name what it can serve: {_kinds(schemes)}"],
+            help=[f"fetch them first, and name what it can serve: {_describe_schemes(schemes)}"],
         )
-    elif left_out := _left_out(deployment):
-        more = ", ..." if len(left_out) > 3 else ""
+    elif unnamed := _find_unnamed_files(deployment):
+        more = ", ..." if len(unnamed) > 3 else ""
         found.error(
             "bad-value",
             f"the server would see more than the weights that {about} names",
             span,
             about=about,
-            notes=[f"in the same folder: {', '.join(left_out[:3])}{more}"],
+            notes=[f"in the same folder: {', '.join(unnamed[:3])}{more}"],
             help=["name all that is in the folder, or keep the weights in one of their own"],
         )
-    elif kind == "hf" and "@" in block.weights and not revisions:
+    elif kind == "hf" and "@" in block.weights and not takes_revision:
         found.error(
             "bad-value",
             f"engine `{block.engine}` cannot be told a revision",
@@ -111,20 +111,20 @@ def check_weights(
         )
 
 
-def _left_out(deployment: Declaration) -> list[str]:
-    """Files beside those that a `glob()` names: the server would see them, and nothing would know."""
+def _find_unnamed_files(deployment: Declaration) -> list[str]:
+    """Files in the folder that a `glob()` does not name: the server would load them, and no identity would show it."""
     named = deployment.block.weights
     if not isinstance(named, Files) or named.single:
         return []
-    root, known = folder(deployment), {file.path for file in named.files}
-    there = (path for path in root.rglob("*") if path.is_file())
+    root, known = weights_folder(deployment), {file.path for file in named.files}
+    paths = (path for path in root.rglob("*") if path.is_file())
     return sorted(
         str(path.relative_to(root))
-        for path in there
+        for path in paths
         if path not in known and not any(part.startswith(".") for part in path.relative_to(root).parts)
     )
 
 
-def _kinds(schemes: tuple[str, ...]) -> str:
+def _describe_schemes(schemes: tuple[str, ...]) -> str:
     known = {"hf": '"hf://ORG/NAME@REVISION"', "s3": '"s3://BUCKET/FOLDER"'}
     return " or ".join(['glob("FOLDER/*")', *(known[one] for one in schemes)])

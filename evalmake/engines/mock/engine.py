@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from evalmake.engines.model_server import NoSettings
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Natural, Real
@@ -16,9 +17,6 @@ Share = Annotated[Real, Field(ge=0, le=1)]
 
 class MockEngine:
     """Serves `evalmake.engines.mock`."""
-
-    class Settings(Block):
-        """No keys beyond every deployment's."""
 
     class Args(Block):
         """A skill, and faults to rehearse."""
@@ -37,6 +35,7 @@ class MockEngine:
         status: Natural | None = None
         html: bool = False
 
+    Settings = NoSettings
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
 
