@@ -111,10 +111,10 @@ def transformers(environments: Path) -> Environment:
     """The server's environment, by pip alone: other installers may not know pip's own links."""
     made = Environment(TRANSFORMERS, environments)
     with patch("shutil.which", return_value=None):
-        failed = made.make(lambda event: None)
+        failed = made.build(lambda event: None)
     if failed and "CI" not in os.environ:
-        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log}")
-    assert not failed, made.log.read_text()[-2000:]
+        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log_path}")
+    assert not failed, made.log_path.read_text()[-2000:]
     return made
 
 
@@ -152,7 +152,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
 def built(environments: Path, *packages: str) -> Environment:
     """An environment built by evalmake, once for all workers and sessions that share the folder."""
     made = Environment(packages, environments)
-    assert made.make(lambda event: None) == "", made.log.read_text()[-2000:]
+    assert made.build(lambda event: None) == "", made.log_path.read_text()[-2000:]
     return made
 
 

@@ -220,7 +220,7 @@ def stage(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     monkeypatch.setattr("evalmake.run.secrets.find_spec", lambda name: True)
     monkeypatch.setattr("evalmake.run.environments.environments.find_spec", lambda name: None)
     monkeypatch.setenv("PATH", str(project.root / "bin"), prepend=os.pathsep)
-    monkeypatch.setattr("evalmake.servers.pool._FIRST_WAIT", 0.0)
+    monkeypatch.setattr("evalmake.servers.lifecycle._RESTART_PAUSE", 0.0)
     monkeypatch.delenv("ACME_KEY", raising=False)
     monkeypatch.delenv("EVALMAKE_ENVIRONMENTS", raising=False)
     project.write("job.sh", JOB)

@@ -11,7 +11,7 @@ from evalmake.api.results import Result, convert_result
 from evalmake.language.diagnostic import Diagnostic, Severity
 from evalmake.results import address_without_seed
 from evalmake.run.events import Emit, Event
-from evalmake.run.signals import guest
+from evalmake.run.signals import is_embedded
 from evalmake.session import FAILED, BuildOutcome
 from evalmake.terminal.diagnostics import render
 from evalmake.terminal.outcome import collect_gate_problems
@@ -29,11 +29,11 @@ def run_build(request: Request, progress: Progress) -> BuildOutcome:
             fastpath.forget(str(outcome.workspace.root))
 
     with _open_view(progress) as view:
-        token = guest.set(True)
+        token = is_embedded.set(True)
         try:
             outcome = session.build(request, view, forget_verdicts)
         finally:
-            guest.reset(token)
+            is_embedded.reset(token)
     if outcome.interrupted:
         raise KeyboardInterrupt
     for problem in outcome.problems:

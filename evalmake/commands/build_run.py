@@ -107,14 +107,14 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
 def _print_previews(outcome: BuildOutcome) -> None:
     """What executors would be asked to create, where they can tell."""
     from evalmake.run.job_builder import JobBuilder
-    from evalmake.run.job_previews import previews
+    from evalmake.run.job_previews import preview_jobs
 
     workspace, plan = outcome.workspace, outcome.plan
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     with workspace.store() as store:
         heads = {node.name: store.history(node.action.digest) for node in plan.stale}
     nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
-    for name, request in previews(job_builder, workspace.executors(), plan.graph, nodes):
+    for name, request in preview_jobs(job_builder, workspace.executors(), plan.graph, nodes):
         click.echo(f"\n{name}\n{json.dumps(request, indent=2)}")
 
 

@@ -163,4 +163,4 @@ class _Resolver:
             return environments.resolve_again(each.declared, self.emit)
         environments.resolve_unknown([each.declared], self.emit)
         environment = environments.environment_of(each.declared)
-        return tuple(environment.text.splitlines()) if environment else ()
+        return tuple(environment.listing_text.splitlines()) if environment else ()

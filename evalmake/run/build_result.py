@@ -1,4 +1,4 @@
-"""What a build says of itself at its end."""
+"""How a build went."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from evalmake.language.diagnostic import Diagnostic, Severity
 
 @dataclass(slots=True)
 class BuildResult:
-    """How a build went."""
+    """The evaluations that succeeded and failed, and the problems to report."""
 
     succeeded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     interrupted: bool = False
-    detached: int = 0  # jobs that were left to themselves
+    detached: int = 0  # submitted jobs that go on without evalmake
 
-    def warn_of_cache(self, trouble: str) -> None:
-        """Say once that replies are not kept: it costs time and money, and no score."""
-        if trouble and not any(p.code == "replies-failed" for p in self.problems):
-            said = f"the reply cache cannot be used: {trouble}"
-            self.problems.append(Diagnostic("replies-failed", said, severity=Severity.WARNING))
+    def warn_of_cache(self, reason: str) -> None:
+        """Warn once that replies are not cached: that costs time and money, but changes no score."""
+        if reason and not any(p.code == "replies-failed" for p in self.problems):
+            message = f"the reply cache cannot be used: {reason}"
+            self.problems.append(Diagnostic("replies-failed", message, severity=Severity.WARNING))

@@ -1,4 +1,4 @@
-"""The same done to many at once, where each may have to wait for somebody."""
+"""A thread pool over a list, for calls that wait on somebody else."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-_AT_ONCE = 16
+_THREADS = 16
 
 
-def run_concurrently(do: Callable[..., T], *many: Iterable[Any]) -> list[T]:
-    """What `do` gives for each, in order; one alone is done here."""
-    given = list(zip(*many, strict=True))
-    if len(given) < 2:
-        return [do(*words) for words in given]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda words: do(*words), given))
+def run_concurrently(call: Callable[..., T], *argument_lists: Iterable[Any]) -> list[T]:
+    """Call a function with each set of arguments; the results in order. A single call runs in this thread."""
+    calls = list(zip(*argument_lists, strict=True))
+    if len(calls) < 2:
+        return [call(*arguments) for arguments in calls]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(lambda arguments: call(*arguments), calls))

@@ -1,4 +1,4 @@
-"""What happened, as data; `ui.progress` makes words of it."""
+"""What happens in a build, as data; `terminal.progress` puts it into words."""
 
 from __future__ import annotations
 
@@ -6,25 +6,42 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evalmake.scoring.result_set import Score
+from evalmake.servers.state import State
 
 
 @dataclass(frozen=True, slots=True)
 class StoreBusy:
-    """Another evalmake builds with this store; `holder` says who."""
+    """Another evalmake builds with this store; `holder` says which process."""
 
     holder: str
 
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentStarted:
-    """An environment is being built of these packages."""
+    """The installation of an environment with these packages has begun."""
 
     packages: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentProgressed:
+    """An installation goes on: `doing` is the installer's last line, `seconds` how long it has taken so far."""
+
+    name: str
+    doing: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentEnded:
+    """An installation is over, well or not."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """A build begins with so many evaluations to run and so many to reuse."""
+    """A build begins, with so many evaluations to run and so many to reuse."""
 
     to_run: int
     to_reuse: int
@@ -32,54 +49,62 @@ class BuildStarted:
 
 @dataclass(frozen=True, slots=True)
 class JobRecovered:
-    """A job of an interrupted build was found again."""
+    """A job of an interrupted build was found again, in this phase."""
 
     name: str
-    state: str
+    phase: str
 
 
 @dataclass(frozen=True, slots=True)
 class ServerStateChanged:
-    """A deployment is `starting`, `ready`, `restarting`, `stopped` or `failed`.
+    """A deployment's server has changed its state.
 
-    `detail` is where it is ready, or why it is not; `tail` has the last lines of the log that it left.
+    `detail` is its URL once it is ready, or why it restarts or has failed; `log_tail` has the last lines
+    of the log of a server that was lost.
     """
 
     name: str
-    state: str
+    state: State
     detail: str = ""
-    tail: tuple[str, ...] = ()
+    log_tail: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ServerPending:
-    """A deployment is still starting, and was last heard of `doing` this; or it waits in a queue for that."""
+    """A deployment is not ready yet. `doing` is its last log line, or what it waits for in a queue."""
 
     name: str
     doing: str
-    queued: bool = False
+    in_queue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutorUnreachable:
-    """An executor cannot say how its jobs stand, and `why`; with no reason, it can again."""
+    """An executor cannot say how its jobs stand, and why."""
 
     executor: str
-    why: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorReachable:
+    """An executor that was unreachable answers again."""
+
+    executor: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobsQueued:
-    """So many evaluations wait in an executor's queue, and `why` most of them do."""
+    """So many evaluations wait in an executor's queue; `reason` is that of most of them."""
 
     executor: str
     count: int
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """An evaluation was submitted."""
+    """The job of an evaluation was submitted."""
 
     name: str
     executor: str
@@ -88,7 +113,7 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class AttemptProgressed:
-    """An evaluation has answered `done` of `total` samples, `errors` of them not scored."""
+    """An evaluation has answered `done` of `total` samples; `errors` of them are not scored."""
 
     name: str
     done: int
@@ -98,7 +123,7 @@ class AttemptProgressed:
 
 @dataclass(frozen=True, slots=True)
 class AttemptEnded:
-    """An attempt is on record."""
+    """An attempt is in the store, or could not be made because a server failed."""
 
     name: str
     status: str
@@ -111,20 +136,22 @@ class AttemptEnded:
 
 @dataclass(frozen=True, slots=True)
 class BuildInterrupted:
-    """Ctrl-C was pressed, for the first time or again."""
+    """Somebody pressed Ctrl-C while so many jobs ran."""
 
     running: int
-    again: bool
 
 
 Event = (
     StoreBusy
     | EnvironmentStarted
+    | EnvironmentProgressed
+    | EnvironmentEnded
     | BuildStarted
     | JobRecovered
     | ServerStateChanged
     | ServerPending
     | ExecutorUnreachable
+    | ExecutorReachable
     | JobsQueued
     | AttemptStarted
     | AttemptProgressed

@@ -1,50 +1,55 @@
-"""How executors stand: told once when one cannot be reached, once when it can again, and what jobs wait for."""
+"""The health of executors: whether they answer, and what their queued jobs wait for."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
 
-from evalmake.run.events import Emit, ExecutorUnreachable, JobsQueued
+from evalmake.run.events import Emit, ExecutorReachable, ExecutorUnreachable, JobsQueued
 
-_ONCE_REACHED = 6  # tries to start a job: with waits that double, a minute
-_NEVER_REACHED = 3
-_SELDOM = 5.0  # seconds between two words on what an executor's jobs wait for
+_TRIES_ONCE_REACHED = 6  # tries to submit a job; with pauses that double from one second, a minute
+_TRIES_NEVER_REACHED = 3  # it may be misconfigured: the user hears of it after a few seconds
+_QUEUE_NOTICE_PAUSE = 5.0  # seconds; reasons in a queue change more often than anybody wants to read
 
 
 class ExecutorHealth:
-    """What was last known of each executor."""
+    """What is known of each executor. Each change is announced once."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._away: set[str] = set()
-        self._reached: set[str] = set()
-        self._told: dict[str, tuple[float, str]] = {}
-        self._waiting: dict[str, Counter[str]] = defaultdict(Counter)
+        self._unreachable: set[str] = set()
+        self._ever_reached: set[str] = set()
+        self._last_notice: dict[str, tuple[float, str]] = {}
+        self._queued: dict[str, Counter[str]] = defaultdict(Counter)
 
-    def note(self, executor: str, why: str) -> None:
-        """It answered, or did not, and `why`."""
-        if not why:
-            self._reached.add(executor)
-        if bool(why) != (executor in self._away):
-            self._away ^= {executor}
-            self._emit(ExecutorUnreachable(executor, why))
+    def mark_reachable(self, executor: str) -> None:
+        """Note that an executor answered."""
+        self._ever_reached.add(executor)
+        if executor in self._unreachable:
+            self._unreachable.remove(executor)
+            self._emit(ExecutorReachable(executor))
 
-    def waits(self, executor: str, why: str) -> None:
-        """One of its jobs is in its queue."""
-        self._waiting[executor][why] += 1
+    def mark_unreachable(self, executor: str, reason: str) -> None:
+        """Note that an executor did not answer."""
+        if executor not in self._unreachable:
+            self._unreachable.add(executor)
+            self._emit(ExecutorUnreachable(executor, reason))
 
-    def tell(self) -> None:
-        """Say what most jobs in each queue wait for, where that has changed."""
+    def count_queued(self, executor: str, reason: str) -> None:
+        """Note that a job is in its executor's queue, until the next `announce_queues`."""
+        self._queued[executor][reason] += 1
+
+    def announce_queues(self) -> None:
+        """Say what most jobs of each queue wait for, where that has changed."""
         now = time.monotonic()
-        for executor, reasons in self._waiting.items():
-            [(why, _)] = reasons.most_common(1)
-            since, told = self._told.get(executor, (0.0, ""))
-            if why and why != told and now - since > _SELDOM:
-                self._told[executor] = (now, why)
-                self._emit(JobsQueued(executor, reasons.total(), why))
-        self._waiting.clear()
+        for executor, reasons in self._queued.items():
+            [(reason, _)] = reasons.most_common(1)
+            since, last = self._last_notice.get(executor, (0.0, ""))
+            if reason and reason != last and now - since > _QUEUE_NOTICE_PAUSE:
+                self._last_notice[executor] = (now, reason)
+                self._emit(JobsQueued(executor, reasons.total(), reason))
+        self._queued.clear()
 
-    def patience(self, executor: str) -> int:
-        """How often to try again to start a job there."""
-        return _ONCE_REACHED if executor in self._reached else _NEVER_REACHED
+    def max_submit_tries(self, executor: str) -> int:
+        """How often to try to submit a job to an executor that does not answer."""
+        return _TRIES_ONCE_REACHED if executor in self._ever_reached else _TRIES_NEVER_REACHED

@@ -1,4 +1,4 @@
-"""A node to a job: what the harness is told of the model, and verified copies of its inputs."""
+"""Builds jobs: an evaluation's command, variables and verified inputs; the jobs of a deployment's servers."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
 from evalmake.project.schema import Resources
-from evalmake.run.environments.environments import Environment
-from evalmake.servers.command import placed, ported
+from evalmake.run.environments.environment import Environment
+from evalmake.servers.command import assign_port, place_command
 from evalmake.servers.spec import ServerSpec, replicas
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRoute:
-    """A job's way to a model: the base URL, and the token that it asks with."""
+    """A job's route to a model: the base URL at a gateway, and the token that admits the job."""
 
     url: str
     token: str
@@ -38,7 +38,7 @@ class GatewayRoute:
 
 @dataclass(frozen=True, slots=True)
 class JobBuilder:
-    """Where jobs stand: `root` is the workspace's `.evalmake`."""
+    """Builds the jobs of a workspace. `root` is its `.evalmake`."""
 
     project: Project
     plugins: PluginRegistry
@@ -46,127 +46,143 @@ class JobBuilder:
     environment_of: Callable[[Declaration], Environment | None] = lambda declared: None
     hashes: FileHashes = field(default_factory=FileHashes)
 
-    def job_folder(self, id: str) -> Path:
-        """A job's own folder."""
-        return self.root / "work" / id
+    def job_folder(self, job_id: str) -> Path:
+        """The folder of a job."""
+        return self.root / "work" / job_id
+
+    def remove_job_folder(self, job_id: str) -> None:
+        """Remove the folder of a job, if there is one."""
+        shutil.rmtree(self.job_folder(job_id), ignore_errors=True)
 
     def slots(self, executor: str) -> int:
-        """How many jobs an executor has at a time."""
+        """How many jobs an executor runs at a time: its `slots`, else one for each CPU."""
         declared: int | None = self.project.executors[executor].block.slots
         return declared or os.cpu_count() or 1
 
-    def build_evaluation_job(self, node: Node, id: str, routes: Mapping[str, GatewayRoute]) -> Job:
-        """The job of an evaluation; `routes` are its ways to its model and to its judge."""
+    # Evaluations --------------------------------------------------------------------------------
+
+    def build_evaluation_job(self, node: Node, job_id: str, routes: Mapping[str, GatewayRoute]) -> Job:
+        """The job of an evaluation; `routes` are those to its model and to its judge, by role."""
         cell, block = node.evaluation, node.evaluation.variant.block
         harness = self.plugins.get("harnesses", cell.benchmark.block.harness)()
         command = harness.command(cell)
-        workdir = self.job_folder(id)
-        env = {**command.env, **self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL")}
-        env |= {
+        workdir = self.job_folder(job_id)
+        executor = self.project.executors[block.executor]
+        plain, secrets = split_secrets(executor.block.env)
+        env = {**command.env, **self._evaluation_variables(node, workdir, routes)}
+        files, argv = dict(command.files), command.argv
+        if (environment := self.environment_of(cell.benchmark)) is not None:
+            files["out/packages.txt"] = environment.listing_text
+            env |= environment.job_variables(plain.get("PATH"))
+            if getattr(harness, "program", None) is not None:
+                argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
+        return Job(
+            id=job_id,
+            name=node.name,
+            argv=argv,
+            workdir=workdir,
+            files=files,
+            inputs=self._copy_inputs(command.inputs, cell.benchmark),
+            env={**plain, **env},
+            secrets=secrets,
+            image=image_of(cell.benchmark, executor),
+            timeout=block.timeout.seconds,
+            host_ports=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
+            **_job_resources(block.resources),
+        )
+
+    def _evaluation_variables(self, node: Node, workdir: Path, routes: Mapping[str, GatewayRoute]) -> dict[str, str]:
+        """The EVALMAKE_... variables of an evaluation's job, and those that keep proxies out."""
+        cell = node.evaluation
+        env = {
+            **self.model_variables(cell.model, routes["model"], "EVALMAKE_MODEL"),
             "EVALMAKE_SEED": str(cell.seed),
             "EVALMAKE_LIMIT": "" if cell.limit is None else str(cell.limit),
             "EVALMAKE_PARAMS": json.dumps(cell.params),
             "EVALMAKE_OUT": str(workdir / "out"),
             "EVALMAKE_PROGRESS": str(workdir / "progress.json"),
+            "EVALMAKE_API_KEY": routes["model"].token,
         }
-        env["EVALMAKE_API_KEY"] = routes["model"].token
         if cell.model.block.concurrency:
             env["EVALMAKE_CONCURRENCY"] = str(cell.model.block.concurrency)
         if (judge := find_judge(self.project, cell.benchmark)) is not None:
             env |= self.model_variables(judge, routes["judge"], "EVALMAKE_JUDGE")
             env["EVALMAKE_JUDGE_API_KEY"] = routes["judge"].token
         hosts = {urlsplit(route.url).hostname or "" for route in routes.values()}
-        env |= _past_proxies(os.environ, hosts)
-        files = dict(command.files)
-        executor = self.project.executors[block.executor]
-        plain, hidden = split_secrets(executor.block.env)
-        argv = command.argv
-        if (environment := self.environment_of(cell.benchmark)) is not None:
-            files["out/packages.txt"] = environment.text
-            env |= environment.variables(plain.get("PATH"))
-            if getattr(harness, "program", None) is not None:
-                argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
-        inputs = self._inputs(command.inputs, cell.benchmark)
-        return Job(
-            id,
-            node.name,
-            argv,
-            workdir,
-            files,
-            inputs,
-            {**plain, **env},
-            hidden,
-            image_of(cell.benchmark, executor),
-            None,
-            block.timeout.seconds,
-            host_ports=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
-            **_room(block.resources),
-        )
+        return env | _no_proxy_variables(os.environ, hosts)
+
+    def model_variables(self, model: Declaration, route: GatewayRoute, prefix: str) -> dict[str, str]:
+        """The variables that tell a job where a model is, what it is called, and which API it has."""
+        block, name = model.block, model.block.name
+        if not name and block.deployment:
+            name = self.server_command(self.project.deployments[block.deployment]).model or block.deployment
+        return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+
+    # Servers ------------------------------------------------------------------------------------
 
     def server_specs(self, name: str, action: str) -> tuple[ServerSpec, ...]:
-        """The servers of a deployment, each like the others; `action` is the digest of what they are."""
+        """The servers of a deployment, one for each replica; `action` is the digest of what they are."""
         declared = self.project.deployments[name]
         block = declared.block
-        service = self.server_command(declared)
-        plain, hidden = split_secrets(block.env)
-        capabilities, executor = self._capabilities(block.executor), self.project.executors[block.executor]
-        colocation_slots = (executor.block.slots or 0) if shares_allocations(executor) else None
-        of_executor = split_secrets(executor.block.env)
-        env = {**of_executor[0], **plain}
-        if (environment := self.environment_of(declared)) is not None:
-            env |= environment.variables(env.get("PATH"))
-
-        def job(id: str) -> Job:
-            mine = ported(service)
-            for mount in mine.mounts.values():
-                if mount.writable:
-                    mount.source.mkdir(parents=True, exist_ok=True)
-            return Job(
-                id,
-                name,
-                mine.argv,
-                self.job_folder(id),
-                mine.files,
-                {},
-                {**env, **mine.env},
-                {**of_executor[1], **hidden},
-                block.image,
-                mine.port,
-                mounts=mine.mounts if block.image else {},
-                **_room(block.resources),
-                replicas=block.replicas if capabilities.replicas else 1,
-                colocation_slots=colocation_slots,
-                multi_node_launcher=service.multi_node_launcher,
-            )
-
+        command = self.server_command(declared)
         return tuple(
             ServerSpec(
-                one,
-                name,
-                title,
-                "serve",
-                action,
-                block.executor,
-                service,
-                block.ready.seconds,
-                declared,
-                job,
-                block.resources.gpus or 0,
-                self.server_key_name(block.executor),
+                name=replica,
+                group=name,
+                title=title,
+                kind="serve",
+                action=action,
+                executor=block.executor,
+                command=command,
+                ready=block.ready.seconds,
+                declared=declared,
+                build_job=lambda job_id: self._build_server_job(declared, command, job_id),
+                gpus=block.resources.gpus or 0,
+                key_name=self.server_key_name(block.executor),
             )
-            for one, title in replicas(declared, capabilities).items()
+            for replica, title in replicas(declared, self._capabilities(block.executor)).items()
+        )
+
+    def _build_server_job(self, declared: Declaration, command: ServerCommand, job_id: str) -> Job:
+        """A server's job for one start; creates the folders that it mounts to write to."""
+        block = declared.block
+        executor = self.project.executors[block.executor]
+        plain, secrets = split_secrets(block.env)
+        executor_plain, executor_secrets = split_secrets(executor.block.env)
+        env = {**executor_plain, **plain}
+        if (environment := self.environment_of(declared)) is not None:
+            env |= environment.job_variables(env.get("PATH"))
+        command = assign_port(command)
+        for mount in command.mounts.values():
+            if mount.writable:
+                mount.source.mkdir(parents=True, exist_ok=True)
+        return Job(
+            id=job_id,
+            name=declared.name,
+            argv=command.argv,
+            workdir=self.job_folder(job_id),
+            files=command.files,
+            env={**env, **command.env},
+            secrets={**executor_secrets, **secrets},
+            image=block.image,
+            port=command.port,
+            mounts=command.mounts if block.image else {},
+            replicas=block.replicas if self._capabilities(block.executor).replicas else 1,
+            colocation_slots=(executor.block.slots or 0) if shares_allocations(executor) else None,
+            multi_node_launcher=command.multi_node_launcher,
+            **_job_resources(block.resources),
         )
 
     def server_command(self, deployment: Declaration) -> ServerCommand:
         """How a deployment is served on its executor."""
         block = deployment.block
-        service: ServerCommand = self.plugins.get("engines", deployment.plugin)().serve(deployment)
+        command: ServerCommand = self.plugins.get("engines", deployment.plugin)().serve(deployment)
         if block.health:
-            service = replace(service, health=block.health)
-        return placed(service, bool(block.image), self._capabilities(block.executor))
+            command = replace(command, health=block.health)
+        return place_command(command, bool(block.image), self._capabilities(block.executor))
 
     def server_key_name(self, executor: str) -> str:
-        """The name of the secret that servers of an executor ask of those who use them, if they do."""
+        """The name of the secret that an executor's servers ask of their clients; empty where they ask for none."""
         key = getattr(self.project.executors[executor].settings, "key", None)
         return key.name if isinstance(key, SecretRef) else ""
 
@@ -175,24 +191,19 @@ class JobBuilder:
         capabilities: Capabilities = self.plugins.get("executors", plugin).capabilities
         return capabilities
 
-    def model_variables(self, model: Declaration, route: GatewayRoute, prefix: str) -> dict[str, str]:
-        """What a harness is told of a model: where it is, by what name, and its kind of API."""
-        block, name = model.block, model.block.name
-        if not name and block.deployment:
-            name = self.server_command(self.project.deployments[block.deployment]).model or block.deployment
-        return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+    # Inputs -------------------------------------------------------------------------------------
 
-    def _inputs(self, inputs: Mapping[str, Path], benchmark: Declaration) -> dict[str, Path]:
-        known = {file.path: file for file in input_files(benchmark)}
-        return {name: self._copy(known[path]) for name, path in inputs.items()}
+    def _copy_inputs(self, inputs: Mapping[str, Path], benchmark: Declaration) -> dict[str, Path]:
+        by_path = {file.path: file for file in input_files(benchmark)}
+        return {name: self._copy_verified(by_path[path]) for name, path in inputs.items()}
 
-    def _copy(self, file: File) -> Path:
-        """A copy of an input that is what was planned, whatever happens to the original."""
-        kept = self.root / "inputs" / file.sha256
-        if kept.exists() and self.hashes.of(kept) == file.sha256:
-            return kept
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        temporary = kept.with_suffix(f".{os.getpid()}")
+    def _copy_verified(self, file: File) -> Path:
+        """A copy of an input with the content that was planned, whatever happens to the original."""
+        copy = self.root / "inputs" / file.sha256
+        if copy.exists() and self.hashes.of(copy) == file.sha256:
+            return copy
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        temporary = copy.with_suffix(f".{os.getpid()}")
         shutil.copyfile(file.path, temporary)
         if hash_file(temporary) != file.sha256:
             temporary.unlink()
@@ -202,21 +213,20 @@ class JobBuilder:
                 help=["run again: the plan will follow the new content"],
             )
         temporary.chmod(0o444)
-        os.replace(temporary, kept)
-        return kept
+        os.replace(temporary, copy)
+        return copy
 
 
-def _room(resources: Resources) -> dict[str, Any]:
-    """What a job may take."""
+def _job_resources(resources: Resources) -> dict[str, Any]:
     memory = resources.memory.bytes if resources.memory else None
     return {"cpus": resources.cpus, "memory": memory, "gpus": resources.gpus}
 
 
-def _past_proxies(environ: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
-    """Gateways are at `hosts`: no proxy that a job may use stands before them."""
-    told = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-    here = ",".join(filter(None, (told, *sorted({"127.0.0.1", "localhost", *hosts}))))
-    return {"no_proxy": here, "NO_PROXY": here}
+def _no_proxy_variables(environ: Mapping[str, str], hosts: Iterable[str]) -> dict[str, str]:
+    """The variables that keep a proxy from standing between a job and its gateways, which are at `hosts`."""
+    configured = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    value = ",".join(filter(None, (configured, *sorted({"127.0.0.1", "localhost", *hosts}))))
+    return {"no_proxy": value, "NO_PROXY": value}
 
 
 def input_files(benchmark: Declaration) -> list[File]:
@@ -231,6 +241,6 @@ def input_files(benchmark: Declaration) -> list[File]:
 
 
 def split_secrets(env: Mapping[str, object]) -> tuple[dict[str, str], dict[str, str]]:
-    """Plain variables with their values, and secret ones with the secrets' names."""
+    """Plain variables with their values, and secret ones with the names of their secrets."""
     plain = {k: str(v) for k, v in env.items() if not isinstance(v, SecretRef)}
     return plain, {k: v.name for k, v in env.items() if isinstance(v, SecretRef)}

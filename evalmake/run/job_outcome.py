@@ -1,4 +1,4 @@
-"""What came of a job: its outputs, secrets out of them, as its harness and its gateway tell."""
+"""The outcome of a job that is over: its outputs without secrets, judged by its harness and its gateway."""
 
 from __future__ import annotations
 
@@ -11,39 +11,40 @@ from typing import Any
 
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
-from evalmake.run.gateways.host_gateways import USAGE_FOLDERS, read_usage
+from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
 
+_SIGNALLED = 128  # from here on, an exit status is a signal's
 
-def judged(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobState) -> Outcome:
-    """The outcome of a job that is over; outputs that nothing can be made of are a failure."""
-    folder = job_builder.job_folder(task.id)
+
+def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobState) -> Outcome:
+    """The outcome of a job. Outputs that cannot be read or understood are a failure."""
+    folder = job_builder.job_folder(task.job_id)
     try:
-        _hide_secrets(folder, secrets, task.tokens)
+        _redact_outputs(folder, secrets, task.tokens)
     except OSError as error:
         shutil.rmtree(folder / "out", ignore_errors=True)
         return Outcome(error=f"its outputs cannot be read: {error}")
     try:
-        outcome = _told(job_builder, task, state, folder)
-    except Exception as error:  # what a harness's own code makes of what a program wrote
-        said = str(error) or type(error).__name__
-        outcome = Outcome(error=f"its outputs make no sense: {said.splitlines()[0]}")
-    return _beside_its_gateway(outcome, task, folder, secrets)
+        outcome = _ask_harness(job_builder, task, state, folder)
+    except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
+        message = str(error) or type(error).__name__
+        outcome = Outcome(error=f"its outputs make no sense: {message.splitlines()[0]}")
+    return _add_gateway_usage(outcome, task, folder, secrets)
 
 
-def outputs(folder: Path) -> list[tuple[str, Path]]:
-    """What a job left by relative name: its log, every file below `out/`, what its gateways read_usage."""
+def find_outputs(folder: Path) -> list[tuple[str, Path]]:
+    """What a job left, by relative name: its log, the files below `out/`, the usage that its gateways noted."""
     found = [("log", folder / "log")] if (folder / "log").exists() else []
-    for name, path in _files(folder / "out"):
-        found.append((name, path))
-    for place in USAGE_FOLDERS.values():
-        found += [(f"{place}/{name}", path) for name, path in _files(folder / place)]
+    found += _list_files(folder / "out")
+    for name in USAGE_FOLDERS.values():
+        found += [(f"{name}/{file}", path) for file, path in _list_files(folder / name)]
     return [(name, path) for name, path in found if os.access(path, os.R_OK)]
 
 
-def _files(folder: Path) -> list[tuple[str, Path]]:
+def _list_files(folder: Path) -> list[tuple[str, Path]]:
     paths = sorted(folder.rglob("*")) if folder.is_dir() else []
     return [
         (str(path.relative_to(folder)).encode("utf-8", "backslashreplace").decode(), path)
@@ -52,45 +53,45 @@ def _files(folder: Path) -> list[tuple[str, Path]]:
     ]
 
 
-def _hide_secrets(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> None:
-    """Nothing reads or keeps what a job wrote before its secrets are out of it."""
-    for _, path in outputs(folder):
+def _redact_outputs(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> None:
+    """Redact secrets in all outputs, before anything reads or stores them."""
+    for _, path in find_outputs(folder):
         data = path.read_bytes()
-        if (hidden := secrets.redact(data, tokens)) != data:
+        if (redacted := secrets.redact(data, tokens)) != data:
             path.unlink()  # it may be read-only
-            path.write_bytes(hidden)
+            path.write_bytes(redacted)
 
 
-def _told(job_builder: JobBuilder, task: Task, state: JobState, folder: Path) -> Outcome:
-    """What the harness makes of a job that ended by itself; why there is nothing to judge."""
-    if task.ended_for or state.status is None:
-        return Outcome(error=task.ended_for or state.detail or "the job is gone and left no result")
+def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: Path) -> Outcome:
+    """What the harness makes of the outputs; or why there is nothing to judge."""
+    if task.cancel_reason or state.status is None:
+        return Outcome(error=task.cancel_reason or state.detail or "the job is gone and left no result")
     cell = task.node.evaluation
     harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
     outcome: Outcome = harness.outcome(cell, folder / "out", state.status)
-    if outcome.error and state.detail and state.status > 128:
+    if outcome.error and state.detail and state.status > _SIGNALLED:
         return Outcome(error=state.detail)
     return outcome
 
 
-def _beside_its_gateway(outcome: Outcome, task: Task, folder: Path, secrets: Secrets) -> Outcome:
-    """With what was asked of the model; an evaluation that its gateway ended has failed by that."""
+def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secrets) -> Outcome:
+    """The outcome with what its gateways counted. Where a gateway ended the evaluation, that is the error."""
     usage = dict(outcome.usage)
     error = outcome.error
     for role in USAGE_FOLDERS:
-        sums = read_usage(folder, role)
-        usage |= _numbers(sums, "" if role == "model" else f"{role}_")
-        task.last_error = str(sums.get("last_error") or task.last_error)
-        task.cache_trouble = str(sums.get("cache_trouble") or task.cache_trouble)
-        if fatal := sums.get("fatal"):
+        counted = read_usage(folder, role)
+        usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
+        task.last_model_error = str(counted.get("last_error") or task.last_model_error)
+        task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
+        if fatal := counted.get("fatal"):
             error = secrets.redact_text(str(fatal))
     return replace(outcome, usage=usage, error=error)
 
 
-def _numbers(sums: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """The counts among a gateway's sums, and how replies ended."""
-    found = {name: value for name, value in sums.items() if isinstance(value, int | float)}
-    finish = sums.get("finish")
+def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    """The counts among a gateway's usage, and how often replies ended for each reason."""
+    found = {name: value for name, value in counted.items() if isinstance(value, int | float)}
+    finish = counted.get("finish")
     for reason, count in finish.items() if isinstance(finish, dict) else ():
         found[f"finish_{reason}"] = count
     return {f"{prefix}{name}": value for name, value in found.items()}

@@ -1,130 +1,123 @@
-"""Taking over what a build that was killed left behind: the jobs that its journal names."""
+"""Recovery: this build takes over the jobs that a killed build left behind, as its journal names them."""
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Container, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from evalmake.plugin_api.executor import Executor, Phase
-from evalmake.run.events import Emit, JobRecovered
-from evalmake.run.gateways.routing import GatewayRouting
-from evalmake.run.job_builder import JobBuilder
-from evalmake.run.secrets import Secrets
-from evalmake.run.task import Task
-from evalmake.servers.pool import ServerPool
-from evalmake.store.journal import Journal, JournalEntry
-from evalmake.store.store import Store
+from evalmake.run.events import JobRecovered
+from evalmake.run.scheduler.build import Build
+from evalmake.store.journal import JournalEntry
 
 
-class Build(Protocol):
-    """What taking over needs of the build."""
+def recover_jobs(build: Build) -> None:
+    """Go on with every job that this build wants; end the others and remove them from the journal.
 
-    job_builder: JobBuilder
-    unasked: Container[str]
-    journal: Journal
-    executors: Mapping[str, Executor]
-    secrets: Secrets
-    services: ServerPool
-    ways: GatewayRouting
-    store: Store
-    waiting: list[Task]
-    running: dict[str, Task]
-    emit: Emit
-
-
-def adopt(build: Build) -> None:
-    """Go on with every job that is wanted, running or ended; end and forget what is out of date.
-
-    Jobs of cells that were not asked for this time stay as they are, with their servers, which are
-    shared for as long as this build lasts and then left to them.
+    Jobs of evaluations that were not selected this time stay as they are, and so do their servers:
+    this build shares those, and leaves them to the jobs when it ends.
     """
-    build.journal.sweep()
-    entries = sorted(build.journal.entries(), key=lambda entry: entry.kind == "evaluate")
-    others = [e for e in entries if e.name in build.unasked and not _recorded(build, e)]
+    build.journal.remove_partial_entries()
+    entries = sorted(build.journal.entries(), key=lambda entry: entry.kind == "evaluate")  # servers first
+    left_alone = [e for e in entries if e.name in build.unselected and not _is_recorded(build, e)]
     for entry in entries:
-        if entry in others:
-            _leave(build, entry)
-            continue
-        executor = build.executors.get(entry.executor)
-        phase = executor.poll(entry.id).phase if executor else Phase.UNKNOWN
-        is_server = entry.kind != "evaluate"
-        take = _take_server if is_server else _take_job
-        if phase is not Phase.UNKNOWN and take(build, entry, phase):
-            if is_server and others:
-                build.services.lend(entry.name)
-            if entry.kind != "gateway":
-                build.emit(JobRecovered(entry.name, phase.value))
-        elif not (is_server and others):
-            _drop(build, entry, executor or build.executors["local"])
+        if entry in left_alone:
+            _leave_alone(build, entry)
+        elif entry.kind == "evaluate":
+            _recover_evaluation(build, entry)
         else:
-            _leave(build, entry)
+            _recover_server(build, entry, shared=bool(left_alone))
 
 
-def _leave(build: Build, entry: JournalEntry) -> None:
-    """A job that is left alone keeps its GPUs, for as long as there are others."""
-    build.services.gpus.claim(entry.id, entry.executor, entry.gpus)
-    build.services.gpus.lend(entry.id)
+def _recover_evaluation(build: Build, entry: JournalEntry) -> None:
+    phase = _poll(build, entry)
+    if phase is not Phase.UNKNOWN and _take_over_job(build, entry):
+        build.emit(JobRecovered(entry.name, phase.value))
+    else:
+        _end_job(build, entry)
 
 
-def _take_server(build: Build, entry: JournalEntry, phase: Phase) -> bool:
-    if entry.kind == "gateway" and not _has_its_secrets(build, entry):
+def _recover_server(build: Build, entry: JournalEntry, shared: bool) -> None:
+    """Take over a server or end it; one that is `shared` with jobs that are left alone goes on."""
+    phase = _poll(build, entry)
+    if phase is not Phase.UNKNOWN and _take_over_server(build, entry, phase):
+        if shared:
+            build.servers.lend(entry.name)
+        if entry.kind != "gateway":
+            build.emit(JobRecovered(entry.name, phase.value))
+    elif shared:
+        _leave_alone(build, entry)
+    else:
+        _end_job(build, entry)
+
+
+def _poll(build: Build, entry: JournalEntry) -> Phase:
+    executor = build.executors.get(entry.executor)
+    return executor.poll(entry.id).phase if executor else Phase.UNKNOWN
+
+
+def _leave_alone(build: Build, entry: JournalEntry) -> None:
+    """Let a job go on; it keeps its GPUs as long as there are others."""
+    build.servers.gpus.claim(entry.id, entry.executor, entry.gpus)
+    build.servers.gpus.lend(entry.id)
+
+
+def _take_over_server(build: Build, entry: JournalEntry, phase: Phase) -> bool:
+    if entry.kind == "gateway" and not _has_current_secrets(build, entry):
         return False
-    known = (Phase.QUEUED, Phase.RUNNING, Phase.UNREACHABLE)
-    return phase in known and build.services.adopt(entry)
+    return phase in (Phase.QUEUED, Phase.RUNNING, Phase.UNREACHABLE) and build.servers.recover(entry)
 
 
-def _has_its_secrets(build: Build, entry: JournalEntry) -> bool:
-    """Whether a gateway that runs has the key that one begun now would have.
+def _has_current_secrets(build: Build, entry: JournalEntry) -> bool:
+    """Whether a running gateway has the keys that a new one would get.
 
-    Keys are in its environment and nowhere else, so they are compared there.
+    Keys are nowhere but in its environment, so they are compared there.
     """
-    service = build.services.all.get(entry.name)
-    if service is None:
+    server = build.servers.servers.get(entry.name)
+    if server is None:
         return False
-    wanted = build.secrets.resolve(service.what.job(entry.id).secrets)
+    wanted = build.secrets.resolve(server.spec.build_job(entry.id).secrets)
     try:
         pid = int((build.job_builder.job_folder(entry.id) / "pid").read_text())
-        has = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except (OSError, ValueError):
         return False
-    return all(f"{name}={value}".encode() in has for name, value in wanted.items())
+    return all(f"{name}={value}".encode() in environment for name, value in wanted.items())
 
 
-def _take_job(build: Build, entry: JournalEntry, phase: Phase) -> bool:
-    """Whether a waiting task wants the job: a recorded one was killed before it left the journal."""
+def _take_over_job(build: Build, entry: JournalEntry) -> bool:
+    """Give a job to the waiting task that wants it; False where none does."""
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
-    if task is None or _recorded(build, entry):
+    if task is None or _is_recorded(build, entry):
         return False
-    servers = build.services.ids(task.needs)
-    if not build.ways.may_take(task.node, entry.id, servers):
+    server_jobs = build.servers.job_ids(task.server_names)
+    if not build.routing.can_recover(task.node, entry.id, server_jobs):
         return False
-    task.id, task.started, task.executor = entry.id, entry.started, entry.executor
-    task.queued = time.time() - entry.started  # how long it waited nobody knows: it is timed from now
-    task.servers = servers
-    task.tokens = build.ways.tokens(task.node, entry.id, servers)
-    build.services.gpus.claim(task.id, entry.executor, entry.gpus)
+    task.job_id, task.submitted_at, task.executor = entry.id, entry.started, entry.executor
+    task.queued_seconds = time.time() - entry.started  # how long it queued is unknown: its timeout counts from now
+    task.server_jobs = server_jobs
+    task.tokens = build.routing.session_tokens(task.node, entry.id, server_jobs)
+    build.servers.gpus.claim(task.job_id, entry.executor, entry.gpus)
     build.waiting.remove(task)
-    build.running[task.id] = task
+    build.running[task.job_id] = task
     return True
 
 
-def _recorded(build: Build, entry: JournalEntry) -> bool:
-    """Whether a job's end is on record: a kill came before it left the journal."""
-    return any(a.job == entry.id for a in build.store.attempts(entry.action))
+def _is_recorded(build: Build, entry: JournalEntry) -> bool:
+    """Whether a job's result is in the store: the kill came between that and its leaving the journal."""
+    return any(attempt.job == entry.id for attempt in build.store.attempts(entry.action))
 
 
-def _drop(build: Build, entry: JournalEntry, executor: Executor) -> None:
-    """A job that nobody wants any more, or that never began.
+def _end_job(build: Build, entry: JournalEntry) -> None:
+    """End a job that nobody wants any more, or that never began.
 
-    Its folder is found from this workspace: the journal may be that of a copied one. What is out of
-    reach stays in the journal, for another time.
+    Its folder is looked for in this workspace, not where the journal says: the journal may have been
+    copied with its workspace. A job that is unreachable stays in the journal for the next build.
     """
+    executor: Executor = build.executors.get(entry.executor) or build.executors["local"]
     try:
         executor.cancel(entry.id)
     except OSError:
         return
-    shutil.rmtree(build.job_builder.job_folder(entry.id), ignore_errors=True)
+    build.job_builder.remove_job_folder(entry.id)
     build.journal.remove(entry.id)

@@ -1,54 +1,54 @@
-"""What an evaluation took of machines that have a price: seconds, by the shape of the machine.
+"""The time of machines that have a price: seconds by the shape of the machine, in an evaluation's usage.
 
-A server's time since it was last asked about is that of the evaluation that ends now, so that the
-records of all that used it add up to how long it was there.
+A server's time is divided among the evaluations that use it: the one that ends gets the time since the
+last one ended. So the records of all of them add up to the time that the server ran.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from evalmake.plugin_api.harness import Outcome
+from evalmake.run.job_builder import JobBuilder
 from evalmake.run.task import Task
 from evalmake.scoring.result_set import SECONDS_ON
-from evalmake.servers.failure import Server
 from evalmake.servers.pool import ServerPool
+from evalmake.servers.state import State
 
-_COUNTED = "counted"
-"""In a server's folder: until when its time is on record."""
+_RECORDED_UNTIL = "counted"
+"""The file in a server's folder that says until when its time is recorded."""
 
 
-def counted(outcome: Outcome, task: Task, facts: Mapping[str, str], services: ServerPool) -> Outcome:
-    """The outcome, its usage with the time of the task's own machine and of its servers'."""
-    took: dict[str, float] = {}
+def add_machine_time(
+    outcome: Outcome, task: Task, facts: Mapping[str, str], servers: ServerPool, job_builder: JobBuilder
+) -> Outcome:
+    """The outcome with the time of the task's own machine and of its servers' machines in its usage."""
+    usage: dict[str, float] = {}
 
     def add(shape: str, seconds: float) -> None:
         key = f"{SECONDS_ON}{shape}"
-        took[key] = round(took.get(key, 0.0) + seconds, 3)
+        usage[key] = round(usage.get(key, 0.0) + seconds, 3)
 
     if shape := facts.get("shape"):
         add(shape, float(facts.get("seconds", 0)))
-    for one in _up(services, task.node.services):
-        told = services.executors[one.what.executor].poll(one.id).facts
-        if shape := told.get("shape"):
-            folder = services.job_builder.job_folder(one.id)
-            add(shape, _since(folder, one.begun) * int(told.get("replicas", 1)))
-    return replace(outcome, usage={**outcome.usage, **took})
+    ready = [s for name in task.node.services for s in servers.groups[name] if s.state is State.READY]
+    for server in ready:
+        machine = servers.executors[server.spec.executor].poll(server.job_id).facts
+        if shape := machine.get("shape"):
+            folder = job_builder.job_folder(server.job_id)
+            add(shape, _take_unrecorded_time(folder, server.submitted_at) * int(machine.get("replicas", 1)))
+    return replace(outcome, usage={**outcome.usage, **usage})
 
 
-def _up(services: ServerPool, names: Iterable[str]) -> list[Server]:
-    return [one for name in names for one in services.groups[name] if one.state == "ready"]
-
-
-def _since(folder: Path, begun: float) -> float:
-    """The seconds since this was asked last, or since the server was begun."""
-    now, file = time.time(), folder / _COUNTED
+def _take_unrecorded_time(folder: Path, submitted_at: float) -> float:
+    """The seconds of a server that no record has yet; they count as recorded from now on."""
+    now, file, since = time.time(), folder / _RECORDED_UNTIL, submitted_at
     with contextlib.suppress(OSError, ValueError):
-        begun = max(begun, float(file.read_text()))
+        since = max(since, float(file.read_text()))
     with contextlib.suppress(OSError):
         file.write_text(str(now))
-    return max(0.0, now - begun)
+    return max(0.0, now - since)

@@ -1,4 +1,4 @@
-"""Ctrl-C, TERM and HUP as a byte on a pipe, so that the scheduler's one wait wakes."""
+"""Signals: Ctrl-C, TERM and HUP write a byte to a pipe, which wakes the scheduler."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-guest: ContextVar[bool] = ContextVar("guest", default=False)
-"""Whether evalmake runs inside a program of somebody else's, a process that it must not end."""
+is_embedded: ContextVar[bool] = ContextVar("is_embedded", default=False)
+"""Whether evalmake runs inside another program, whose process it must not end."""
 
 
 class Signals:
-    """Counts signals while it is entered; from the second on `at_once` is called, unless a guest."""
+    """Counts signals while it is entered. From the second on it calls `exit_at_once`, unless embedded."""
 
-    def __init__(self, at_once: Callable[[], None]) -> None:
+    def __init__(self, exit_at_once: Callable[[], None]) -> None:
         self.count = 0
-        self._at_once = at_once
-        self._before: dict[int, Any] = {}
+        self._exit_at_once = exit_at_once
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Signals:
-        self.pipe, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             try:
-                self._before[number] = signal.signal(number, self._caught)
+                self._previous[number] = signal.signal(number, self._handle)
             except ValueError:  # not in the main thread: the caller's handlers stay
                 break
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous.items():
             signal.signal(number, handler)
-        os.close(self.pipe)
-        os.close(self._write)
+        os.close(self._read_end)
+        os.close(self._write_end)
 
     def wait(self, handles: Iterable[int], seconds: float) -> None:
-        """Sleep until one of these can be read, a signal comes, or it is time."""
+        """Sleep until one of these descriptors is readable, a signal comes, or the time is up."""
         poller = select.poll()
-        for handle in (self.pipe, *handles):
+        for handle in (self._read_end, *handles):
             poller.register(handle, select.POLLIN)
         for handle, _ in poller.poll(seconds * 1000):
-            if handle == self.pipe:
+            if handle == self._read_end:
                 os.read(handle, 64)
 
-    def _caught(self, number: int, frame: object) -> None:
+    def _handle(self, number: int, frame: object) -> None:
         self.count += 1
-        if self.count > 1 and not guest.get():
-            self._at_once()
-        os.write(self._write, b"!")
+        if self.count > 1 and not is_embedded.get():
+            self._exit_at_once()
+        os.write(self._write_end, b"!")
 
 
-def kill_groups(files: Iterable[Path]) -> None:
-    """KILL to the process groups whose numbers these files hold."""
-    for file in files:
+def kill_process_groups(pid_files: Iterable[Path]) -> None:
+    """Send KILL to the process groups whose numbers these files hold."""
+    for file in pid_files:
         try:
             os.killpg(int(file.read_text()), signal.SIGKILL)
         except (OSError, ValueError):

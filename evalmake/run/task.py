@@ -1,4 +1,9 @@
-"""A node of the plan on its way to a result."""
+"""A task: one evaluation's way through this build.
+
+Four words, each with one meaning: a *node* is an evaluation in the graph of the plan; a *task* is that
+node in this build, from the queue to its last attempt; an *attempt* is one try of a task, with a number
+in the store; a *job* is what an executor runs for an attempt, or for a server.
+"""
 
 from __future__ import annotations
 
@@ -15,64 +20,78 @@ from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Outcome
-from evalmake.run.gateways.host_gateways import At
+from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import ServerSpec
 
-_UNHEARD = 900.0  # seconds in which the outputs of a job that is over may be out of reach
+_MAX_SILENCE = 900.0  # seconds to wait for the outputs of a job that is over: a login node may reboot
 
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """A node on its way. `excused` counts tries that failed through no fault of the job's."""
+    """A node of the plan in this build, and its current attempt."""
 
     node: Node
     executor: str
     gateways: tuple[ServerSpec, ...] = ()
-    attempt: int = 0
-    tries: int = 0
-    excused: int = 0
-    put_off: int = 0  # times that its executor could not be reached to start it
-    not_before: float = 0.0
-    id: str = ""
-    servers: dict[str, str] = field(default_factory=dict)  # name -> the job that it began beside
-    beside: At = field(default_factory=dict)  # where they are now, as its gateways know
-    tokens: tuple[str, ...] = ()
-    started: float = 0.0
-    queued: float = 0.0  # seconds since then in which it did not run yet
-    progress: tuple[int, int, int] = (0, 0, 0)
-    silent_since: float = 0.0
-    ended_for: str = ""  # why it was ended before its end
-    last_error: str = ""  # of its model, as its gateway saw it
-    cache_trouble: str = ""  # why its replies are not kept
+    retries_used: int = 0  # of the evaluation's `retries`
+    blameless_failures: int = 0  # attempts that failed through no fault of the job's
+    submit_tries: int = 0  # submissions in a row for which the executor was unreachable
+    not_before: float = 0.0  # the pause before the next attempt ends here
 
-    def unheard(self) -> bool:
-        """Its outputs are out of reach: whether they were so for too long to wait on."""
-        self.silent_since = self.silent_since or time.time()
-        return time.time() - self.silent_since > _UNHEARD
+    # The current attempt:
+    attempt: int = 0
+    job_id: str = ""
+    submitted_at: float = 0.0
+    queued_seconds: float = 0.0  # of the time since then
+    server_jobs: dict[str, str] = field(default_factory=dict)  # by server: the jobs that served it at its start
+    addresses: ServerAddresses = field(default_factory=dict)  # of its servers now, as its gateways know them
+    tokens: tuple[str, ...] = ()  # that admit it to its gateways
+    progress: tuple[int, int, int] = (0, 0, 0)  # samples done, in all, not scored
+    unreachable_since: float = 0.0  # since when its outputs could not be fetched
+    cancel_reason: str = ""  # why evalmake ends it
+    last_model_error: str = ""  # as its gateway saw it
+    cache_error: str = ""  # why its replies are not cached
+
+    def begin_attempt(self, number: int, server_jobs: dict[str, str], addresses: ServerAddresses) -> None:
+        """Set everything that belongs to one attempt."""
+        self.attempt = number
+        self.job_id = f"{self.node.action.digest[7:19]}.{number}"
+        self.submitted_at, self.queued_seconds, self.unreachable_since = time.time(), 0.0, 0.0
+        self.cancel_reason, self.last_model_error = "", ""
+        self.server_jobs, self.addresses = server_jobs, addresses
+
+    def mark_outputs_unreachable(self) -> None:
+        """Note that the outputs cannot be fetched now."""
+        self.unreachable_since = self.unreachable_since or time.time()
 
     @property
-    def needs(self) -> tuple[str, ...]:
-        """The servers that it cannot do without."""
+    def outputs_given_up(self) -> bool:
+        """Whether the outputs have been unreachable for too long to wait on."""
+        return self.unreachable_since > 0 and time.time() - self.unreachable_since > _MAX_SILENCE
+
+    @property
+    def server_names(self) -> tuple[str, ...]:
+        """The deployments and gateways that it cannot run without."""
         return (*self.node.services, *(gateway.name for gateway in self.gateways))
 
     @property
-    def ways(self) -> dict[str, str]:
-        """The jobs of the gateways that it began beside: without one of them it is lost."""
-        return {gateway.name: self.servers[gateway.name] for gateway in self.gateways}
+    def gateway_jobs(self) -> dict[str, str]:
+        """By gateway: the jobs that served it at its start. Without one of them its job is lost."""
+        return {gateway.name: self.server_jobs[gateway.name] for gateway in self.gateways}
 
     @property
     def gpus(self) -> int:
-        """How many GPUs it takes itself."""
+        """How many GPUs its own job takes."""
         return self.node.evaluation.variant.block.resources.gpus or 0
 
     @property
     def timeout(self) -> Duration:
-        """How long one try may take."""
+        """How long one attempt may take."""
         timeout: Duration = self.node.evaluation.variant.block.timeout
         return timeout
 
-    def result(self, status: str, outcome: Outcome, facts: Mapping[str, str]) -> ActionResult:
-        """The record of a try that is over; the store adds its number and its outputs."""
+    def build_result(self, status: str, outcome: Outcome, facts: Mapping[str, str]) -> ActionResult:
+        """The record of an attempt that is over; the store adds its number and its outputs."""
         now = time.time()
         return ActionResult(
             action=self.node.action.digest,
@@ -84,48 +103,46 @@ class Task:
             scores=outcome.scores if status == "succeeded" else (),
             metric=outcome.metric,
             usage=outcome.usage,
-            started=_utc(self.started),
-            finished=_utc(now),
-            seconds=round(now - self.started, 3),
+            started=_to_iso(self.submitted_at),
+            finished=_to_iso(now),
+            seconds=round(now - self.submitted_at, 3),
             executor=self.executor,
-            job=self.id,
+            job=self.job_id,
             detail=outcome.error,
             facts=facts,
         )
 
-    def failure(self, outcome: Outcome) -> Diagnostic:
-        """What to tell of a task that failed for good."""
+    def failure_diagnostic(self, outcome: Outcome) -> Diagnostic:
+        """The error for a task whose last attempt failed."""
         name = self.node.name
-        tries = f" after {self.tries} tries" if self.tries > 1 else ""
+        tries = f" after {self.retries_used} tries" if self.retries_used > 1 else ""
+        notes = [f"its model is {_describe_model(self.node)}"]
+        if self.last_model_error and self.last_model_error not in outcome.error:
+            notes.append(f"the last error of its model: {self.last_model_error}")
         return make_diagnostic(
             "evaluation-failed",
             f"{name} failed{tries}: {outcome.error}",
             self.node.evaluation.span,
-            notes=[f"its model is {_whom(self.node)}", *self._last_error(outcome)],
+            notes=notes,
             help=[f"its log: evalmake logs {name}"],
         )
 
-    def _last_error(self, outcome: Outcome) -> list[str]:
-        """What its model said last that was wrong, where the failure does not say it already."""
-        last = self.last_error
-        return [f"the last error of its model: {last}"] if last and last not in outcome.error else []
 
-
-def progress_in(folder: Path, sums: Mapping[str, Any]) -> tuple[int, int, int]:
-    """How far a job is: samples done, of how many, not scored; else the requests that `sums` count."""
+def read_progress(folder: Path, usage: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How far a job is: samples done, in all, not scored; else the requests that its gateway has counted."""
     try:
         data = json.loads((folder / "progress.json").read_text())
         return int(data["done"]), int(data["total"]), int(data["errors"])
     except (OSError, ValueError, KeyError, TypeError):
-        return int(sums.get("requests", 0)), 0, int(sums.get("failed", 0))
+        return int(usage.get("requests", 0)), 0, int(usage.get("failed", 0))
 
 
-def _utc(moment: float) -> str:
+def _to_iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
-def _whom(node: Node) -> str:
-    """The model with its address."""
+def _describe_model(node: Node) -> str:
+    """The model of an evaluation, and where it is reached."""
     block = node.evaluation.model.block
     at = f"on deployment {block.deployment}" if block.deployment else f"at {block.endpoint}"
     return f"{node.evaluation.model.name} {at}"

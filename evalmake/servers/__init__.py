@@ -1,1 +1,1 @@
-"""Model servers and gateways of a build: started once, probed, shared, stopped."""
+"""Model servers and gateways of a build: each starts once, is probed, is shared, and is stopped."""

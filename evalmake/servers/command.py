@@ -1,4 +1,4 @@
-"""A server's command where it runs: its weights there or in its container, its address and port."""
+"""A server's command on its executor: paths of weights, the address to listen on, the port."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from dataclasses import replace
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities
 
-_INSIDE = 8000  # in a network of its own, any port is free
-_PORTS = range(61_000, 65_000)  # above those that kernels give to anybody
+_ISOLATED_PORT = 8000  # a job with a network of its own may use any port
+_PORTS = range(61_000, 65_000)  # above the ports that kernels give to outgoing connections
 
 
-def placed(service: ServerCommand, contained: bool, capabilities: Capabilities) -> ServerCommand:
-    """The service as an executor runs it: without a container, what it mounts is where it is."""
+def place_command(command: ServerCommand, in_container: bool, capabilities: Capabilities) -> ServerCommand:
+    """The command with the host and paths of an executor. Without a container, mounts are paths of this host."""
     host = "0.0.0.0" if capabilities.images else "127.0.0.1"
-    there = {} if contained else {k: str(mount.source) for k, mount in service.mounts.items()}
+    paths = {} if in_container else {k: str(mount.source) for k, mount in command.mounts.items()}
 
-    def said(word: str) -> str:
-        return there.get(word, host if word == "{host}" else word)
+    def replace_word(word: str) -> str:
+        return paths.get(word, host if word == "{host}" else word)
 
-    if service.port is None and capabilities.private_network and _asks(service):
-        service = replace(service, port=_INSIDE)
-    return replace(_each(service, said), model=said(service.model))
-
-
-def ported(service: ServerCommand) -> ServerCommand:
-    """The service with a port, where it must be told one: chosen anew for each start, and written down."""
-    if not _asks(service):
-        return service
-    port = service.port or _free()
-    chosen = _each(service, lambda word: str(port) if word == "{port}" else word)
-    return replace(chosen, port=port, files={**service.files, service.port_file: str(port)})
+    if command.port is None and capabilities.private_network and _needs_port(command):
+        command = replace(command, port=_ISOLATED_PORT)
+    return replace(_map_words(command, replace_word), model=replace_word(command.model))
 
 
-def _asks(service: ServerCommand) -> bool:
-    return "{port}" in (*service.argv, *service.env.values())
+def assign_port(command: ServerCommand) -> ServerCommand:
+    """The command with a port, if it must be given one: a new one for each start, written to its port file."""
+    if not _needs_port(command):
+        return command
+    port = command.port or _find_free_port()
+    with_port = _map_words(command, lambda word: str(port) if word == "{port}" else word)
+    return replace(with_port, port=port, files={**command.files, command.port_file: str(port)})
 
 
-def _each(service: ServerCommand, said: Callable[[str], str]) -> ServerCommand:
-    """The service with every word of its command and every value of its environment as `said` has it."""
-    env = {key: said(value) for key, value in service.env.items()}
-    return replace(service, argv=tuple(map(said, service.argv)), env=env)
+def _needs_port(command: ServerCommand) -> bool:
+    return "{port}" in (*command.argv, *command.env.values())
 
 
-def _free() -> int:
-    """A port that nothing on this host listens on."""
+def _map_words(command: ServerCommand, change: Callable[[str], str]) -> ServerCommand:
+    """The command with `change` applied to each word of its argv and each value of its environment."""
+    env = {key: change(value) for key, value in command.env.items()}
+    return replace(command, argv=tuple(map(change, command.argv)), env=env)
+
+
+def _find_free_port() -> int:
+    """A port of this host on which nothing listens."""
     while True:
         port = random.choice(_PORTS)
         with suppress(OSError), socket.socket() as listener:

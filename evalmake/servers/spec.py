@@ -1,4 +1,4 @@
-"""What a build has running beside its evaluations: deployments, and the gateway of each model."""
+"""What a server is and how it starts: a deployment's replica, or the gateway of a model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from evalmake.plugin_api.executor import Capabilities, Job
 from evalmake.project.declarations import Declaration
 
 GATEWAYS = "(gateways)"
-"""The executor that runs gateways: it is not one of the Evalfile's."""
+"""The executor that runs gateways. The Evalfile does not declare it."""
 
 
 def replicas(deployment: Declaration, capabilities: Capabilities) -> dict[str, str]:
-    """The names of a deployment's servers, and what they are called in messages."""
+    """The names of a deployment's servers, and their titles in messages."""
     name, count = deployment.name, deployment.block.replicas
     if count == 1 or capabilities.replicas:
         return {name: f"deployment {name}"}
@@ -23,24 +23,24 @@ def replicas(deployment: Declaration, capabilities: Capabilities) -> dict[str, s
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServerSpec:
-    """A server, whatever it serves: what it is, how it is started, and by what it is told."""
+    """What a server is, how it starts, and what messages call it."""
 
-    name: str  # its own among replicas
-    group: str  # that of all replicas, by which it is asked for
+    name: str  # unique among replicas, too
+    group: str  # the deployment or gateway that all replicas share
     title: str  # in messages: "deployment qwen"
     kind: str  # the journal's word: serve | gateway
-    action: str  # the digest of what it is: a running one is taken over if it is the same
+    action: str  # the digest of what it is; a running server with the same digest is taken over
     executor: str
-    service: ServerCommand
-    ready: float  # seconds
+    command: ServerCommand
+    ready: float  # seconds that it may take to be ready
     declared: Declaration
-    job: Callable[[str], Job]
-    """Its job by the job's id."""
+    build_job: Callable[[str], Job]
+    """Its job, by the job's id."""
     gpus: int = 0
-    key: str = ""
-    """The name of the secret that it asks of those who use it."""
+    key_name: str = ""
+    """The name of the secret that its clients must send, if it asks for one."""
 
     @property
     def is_deployment(self) -> bool:
-        """Whether an Evalfile declares it, so that people are told of it and `slots` count it."""
+        """Whether the Evalfile declares it: then people hear of it, and `slots` count it."""
         return self.kind == "serve"

@@ -38,7 +38,7 @@ class Journal:
         """Forget a job whose end is on record."""
         (self.folder / f"{id}.json").unlink(missing_ok=True)
 
-    def sweep(self) -> None:
+    def remove_partial_entries(self) -> None:
         """Remove the halves of entries that a killed evalmake was writing."""
         for path in self.folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)

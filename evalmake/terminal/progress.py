@@ -12,8 +12,11 @@ from evalmake.run.events import (
     AttemptStarted,
     BuildInterrupted,
     BuildStarted,
+    EnvironmentEnded,
+    EnvironmentProgressed,
     EnvironmentStarted,
     Event,
+    ExecutorReachable,
     ExecutorUnreachable,
     JobRecovered,
     JobsQueued,
@@ -22,10 +25,12 @@ from evalmake.run.events import (
     StoreBusy,
 )
 from evalmake.scoring.result_set import Score
+from evalmake.servers.state import State
 from evalmake.terminal.diagnostics import clean
 from evalmake.terminal.plan import render_duration
 
 _SERVER_LINE_EVERY = 15.0  # seconds between two lines about a server that starts
+_ENVIRONMENT_LINE_EVERY = 10.0  # seconds between two lines about an installation
 _MOST_ROWS = 20  # evaluations in the live table
 _LOG_LINE = 100  # characters of a log line
 
@@ -56,7 +61,7 @@ class LineView:
         self.verbose = verbose
         self.start = time.monotonic()
         self.total = self.done = 0
-        self.last_lines: dict[str, float] = {}  # of servers that start: the time of the last line about each
+        self.last_lines: dict[str, float] = {}  # the time of the last line about each slow server or installation
 
     def __call__(self, event: Event) -> None:
         """Print the event, unless it is not worth a line."""
@@ -65,11 +70,14 @@ class LineView:
             self.total = event.to_run
         if isinstance(event, AttemptEnded) and not event.retrying:
             self.done += 1
-        if isinstance(event, ServerPending):
-            if now - self.last_lines.setdefault(event.name, now) < _SERVER_LINE_EVERY:
+        if isinstance(event, ServerPending | EnvironmentProgressed):
+            began, pause = now, _SERVER_LINE_EVERY
+            if isinstance(event, EnvironmentProgressed):
+                began, pause = now - event.seconds, _ENVIRONMENT_LINE_EVERY
+            if now - self.last_lines.setdefault(event.name, began) < pause:
                 return
             self.last_lines[event.name] = now
-        if isinstance(event, ServerStateChanged):
+        if isinstance(event, ServerStateChanged | EnvironmentEnded):
             self.last_lines.pop(event.name, None)
         text = describe_event(event, self.verbose)
         if text:
@@ -90,7 +98,7 @@ class LiveView:
         self.verbose = verbose
         self.console = Console(file=out, highlight=False)
         self.rows: dict[str, tuple[float, int, int, int]] = {}
-        self.servers: dict[str, tuple[float, str, str]] = {}
+        self.pending: dict[str, tuple[float, str, str]] = {}  # by title: since when, its state, what it does
         self.total = self.done = 0
         self.start = time.monotonic()
         self.live = RichLive(
@@ -106,31 +114,37 @@ class LiveView:
             case AttemptStarted():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
             case ServerPending():
-                since = self.servers.get(event.name, (time.monotonic(),))[0]
-                state = "in the queue" if event.queued else "starting"
-                self.servers[event.name] = (since, state, event.doing)
+                title = f"deployment {event.name}"
+                since = self.pending.get(title, (time.monotonic(),))[0]
+                self.pending[title] = (since, "in the queue" if event.in_queue else "starting", event.doing)
+            case EnvironmentProgressed():
+                since = time.monotonic() - event.seconds
+                self.pending[f"environment of {event.name}"] = (since, "installing", event.doing)
+            case EnvironmentEnded():
+                self.pending.pop(f"environment of {event.name}", None)
             case ServerStateChanged():
-                self.servers.pop(event.name, None)
+                self.pending.pop(f"deployment {event.name}", None)
             case AttemptProgressed():
                 start = self.rows.get(event.name, (time.monotonic(), 0, 0, 0))[0]
                 self.rows[event.name] = (start, event.done, event.total, event.errors)
             case AttemptEnded():
                 self.rows.pop(event.name, None)
                 self.done += not event.retrying
-        if not isinstance(event, AttemptStarted | ServerPending) and (text := describe_event(event, self.verbose)):
+        in_table = isinstance(event, AttemptStarted | ServerPending | EnvironmentProgressed)
+        if not in_table and (text := describe_event(event, self.verbose)):
             self.console.print(text, markup=False)
 
     def _render_table(self) -> Any:
-        """A row for each server that starts, for the first evaluations that run, and a total."""
+        """A row for each server that starts and each installation, for the first evaluations that run, and a total."""
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=None, padding=(0, 2), show_header=False)
         now = time.monotonic()
-        for name, (since, state, doing) in list(self.servers.items()):
+        for title, (since, state, doing) in list(self.pending.items()):
             took = render_duration(now - since)
             detail = Text(_crop(doing), no_wrap=True, overflow="ellipsis")
-            table.add_row(f"deployment {name}", state, took, detail, "")
+            table.add_row(title, state, took, detail, "")
         for name, (start, done, total, errors) in list(self.rows.items())[:_MOST_ROWS]:
             rate = done / (now - start) if done else 0.0
             left = render_duration((total - done) / rate) + " left" if rate and total > done else ""
@@ -152,39 +166,44 @@ def describe_event(event: Event, verbose: bool) -> str:
             return f"waiting for another evalmake to finish ({holder})"
         case EnvironmentStarted(packages):
             return f"installing {', '.join(packages)} in a separate environment"
+        case EnvironmentProgressed(name, doing, seconds):
+            return f"environment of {name}: {_crop(doing) or 'installing'} ({render_duration(seconds)})"
         case JobRecovered(name, state):
             return f"{name}: job of an earlier build taken over, {state}"
         case ServerStateChanged():
             return _describe_server_change(event, verbose)
-        case ServerPending(name, doing, queued):
-            state, detail = ("in the queue", clean(doing)) if queued else ("starting", _crop(doing))
+        case ServerPending(name, doing, in_queue):
+            state, detail = ("in the queue", clean(doing)) if in_queue else ("starting", _crop(doing))
             return f"deployment {name}: still {state}" + (f": {detail}" if detail else "")
         case JobsQueued(executor, count, why):
             return f"{executor}: {count} in the queue: {why}"
-        case ExecutorUnreachable(executor, why):
-            return f"{why}; waiting for it" if why else f"executor {executor}: answers again"
+        case ExecutorUnreachable(_, reason):
+            return f"{reason}; waiting for it"
+        case ExecutorReachable(executor):
+            return f"executor {executor}: answers again"
         case AttemptStarted(name, executor, attempt):
             return f"{name}: started on {executor}, attempt {attempt}" if verbose else ""
         case AttemptEnded():
             return _describe_end(event)
-        case BuildInterrupted(running, _):
+        case BuildInterrupted(running):
             return f"interrupted: stopping {running} running (press Ctrl-C again to stop at once)"
     return ""
 
 
 def _describe_server_change(event: ServerStateChanged, verbose: bool) -> str:
     """The new state of a server, why it changed, and the end of the log if it is restarted."""
+    state, suffix = str(event.state), ""
     match event.state:
-        case "ready" if verbose:
+        case State.READY if verbose:
             suffix = f" at {event.detail}"
-        case "restarting":
-            suffix = f": it {event.detail}"
-            suffix += "".join(f"\n        | {_crop(line)}" for line in event.tail)
-        case "failed":
+        case State.STARTING if event.detail:
+            state, suffix = "restarting", f": it {event.detail}"
+            suffix += "".join(f"\n        | {_crop(line)}" for line in event.log_tail)
+        case State.STOPPED if event.detail:
+            state = event.detail
+        case State.FAILED:
             suffix = f": {event.detail}"
-        case _:
-            suffix = ""
-    return f"deployment {event.name}: {event.state}{suffix}"
+    return f"deployment {event.name}: {state}{suffix}"
 
 
 def _crop(text: str) -> str:

@@ -127,7 +127,7 @@ def test_jobs_of_an_evalfile_are_left_alone(bench: Bench, program: Ask) -> None:
     (bench.root / "started").unlink()
     (bench.root / "go").touch()
     done = bench.run()
-    assert "slow: found again from an earlier build" in done.err
+    assert "slow: job of an earlier build taken over" in done.err
     assert not (bench.root / "started").exists()
     bench.clean()
 

@@ -9,7 +9,7 @@ import pytest
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
 from evalmake.run.job_builder import JobBuilder
-from evalmake.servers.command import placed, ported
+from evalmake.servers.command import assign_port, place_command
 from evalmake.workspace import Workspace
 from tests.support.projects import check_golden
 
@@ -54,25 +54,25 @@ def test_the_job_of_a_server(path: Path, tmp_path: Path, monkeypatch: pytest.Mon
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     texts = []
     for name, action in graph.services.items():
-        (served,) = job_builder.server_specs(name, action.digest)
-        known = served.service.model or name
-        job = served.job("id")
-        text = f"{name}: {known} at {served.service.health}\n" + shown(job, tmp_path)
-        texts.append(text if served.service.port else text.replace(str(job.port), "[PORT]"))
+        (spec,) = job_builder.server_specs(name, action.digest)
+        known = spec.command.model or name
+        job = spec.build_job("id")
+        text = f"{name}: {known} at {spec.command.health}\n" + shown(job, tmp_path)
+        texts.append(text if spec.command.port else text.replace(str(job.port), "[PORT]"))
     check_golden(path.with_suffix(".jobs"), "\n".join(texts).replace(str(tmp_path), "[FOLDER]"))
 
 
 def test_where_the_network_is_its_own() -> None:
     """A server in a network of its own has a port that is known before it starts."""
     service = ServerCommand(("serve", "--host", "{host}", "--port", "{port}"))
-    there = ported(placed(service, True, Capabilities(images=True, private_network=True)))
+    there = assign_port(place_command(service, True, Capabilities(images=True, private_network=True)))
     assert there.port == 8000
     assert there.argv == ("serve", "--host", "0.0.0.0", "--port", "8000")
 
 
 def test_two_starts_have_two_ports() -> None:
     """A server that is told its port is told another the next time, and it is written down."""
-    service = placed(ServerCommand(("serve", "{port}")), False, Capabilities())
-    chosen = {ported(service).argv[1] for _ in range(20)}
+    service = place_command(ServerCommand(("serve", "{port}")), False, Capabilities())
+    chosen = {assign_port(service).argv[1] for _ in range(20)}
     assert len(chosen) > 1
-    assert ported(service).files.keys() == {"port"}
+    assert assign_port(service).files.keys() == {"port"}

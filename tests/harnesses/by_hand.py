@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.planner.action import ActionResult
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 

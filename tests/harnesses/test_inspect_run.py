@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
 from tests.support.mock_servers import requests
 from tests.support.sums import put_inspect

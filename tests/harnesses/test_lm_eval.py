@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
 from tests.support.mock_servers import stats
 from tests.support.sums import put_lm_eval

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.support.mock_servers import mock_server
 from tests.support.sums import put_mgsm
 from tests.support.workspaces import Bench

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
 from tests.support.sums import put_inspect, put_lm_eval
 from tests.support.workspaces import Bench, Ended, end, wait_for

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\

@@ -140,7 +140,7 @@ def test_dead_server_is_started_again(bench: Bench) -> None:
     ended = _kill_while_asking(bench, "evalmake.engines.mock")
 
     assert ended.status == 0, ended.text
-    told = "deployment stand-in: restarting, as it died while it was used: exit status 137"
+    told = "deployment stand-in: restarting: it died while it was used: exit status 137"
     assert told in ended.err
     assert sorted(bench.scores()) == ["asked/1", "asked/2", "asked/3"]
     assert {a.status for a in bench.attempts()} == {"succeeded"}
@@ -202,7 +202,7 @@ def test_server_that_is_never_ready(bench: Bench) -> None:
     assert ended.status == 2
     why = "was not ready within 1s: it wrote no port into `port`"
     assert f"error: deployment broken {why} [service-failed]" in ended.err
-    assert ended.err.count(f"deployment broken: restarting, as it {why}") == 2
+    assert ended.err.count(f"deployment broken: restarting: it {why}") == 2
     assert bench.scores() == {}
     bench.clean()
 

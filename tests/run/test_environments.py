@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.run.environments import installer
+from evalmake.run.environments.environment import Environment
+from evalmake.run.events import EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, Event
 from tests.support.workspaces import Bench, end, wait_for
 
 EVALFILE = """\
@@ -93,7 +96,7 @@ def test_a_job_runs_in_its_environment(bench: Bench, packages: Path) -> None:
     """Programs of the environment come first, and what it holds is on record with the result."""
     done = bench.run()
     assert done.status == 0
-    assert "installing thing in an environment of its own" in done.err
+    assert "installing thing in a separate environment" in done.err
     assert bench.scores() == {"tried": [0.25]}
     (attempt,) = bench.attempts()
     (listed,) = [output for output in attempt.outputs if output.name == "packages.txt"]
@@ -238,3 +241,49 @@ def test_a_version_that_is_gone(bench: Bench, packages: Path) -> None:
     done = bench.run("-B")
     assert done.status == 2
     assert f"to have the packages resolved anew, remove {only(bench, '.txt')}" in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ("Collecting torch>=2.1 (from lm-eval[hf])", "resolving torch>=2.1"),
+        ("  Downloading torch-2.6.0-cp312.whl (766.7 MB)", "downloading torch-2.6.0-cp312.whl"),
+        ("Downloading torch (731.2MiB)", "downloading torch"),
+        ("  Building wheel for rouge-score (setup.py): started", "building rouge-score"),
+        ("Installing collected packages: a, b, c, torch, e", "installing a, b, c and 2 more"),
+        ("Resolved 87 packages in 2.31s", "Resolved 87 packages in 2.31s"),
+        ("", ""),
+    ],
+)
+def test_a_line_of_the_installer(tmp_path: Path, line: str, step: str) -> None:
+    """The lines of pip and uv become what the installer does; an unknown line stays as it is."""
+    (tmp_path / "log").write_text(f"an earlier line\n{line}\n" if line else "")
+    assert installer.describe_step(tmp_path / "log") == step
+
+
+def test_a_long_installation_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an installer works, its last line is reported again and again, with the time that it has taken."""
+    program = tmp_path / "bin" / "uv"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!/bin/sh\ntest $1 = venv && exit 0\necho 'Downloading torch (731.2MiB)'\n"
+        f"until [ -e {tmp_path}/seen ]; do sleep 0.01; done\nexit 7\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.setattr(installer, "_REPORT_PAUSE", 0.01)
+    events: list[Event] = []
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, EnvironmentProgressed) and event.doing == "downloading torch":
+            (tmp_path / "seen").touch()
+
+    environment = Environment(("torch==2.6.0",), tmp_path)
+    assert environment.build(emit) == "the installer ended with exit status 7"
+    assert isinstance(events[0], EnvironmentStarted)
+    assert events[-1] == EnvironmentEnded("torch")
+    shown = [event for event in events if isinstance(event, EnvironmentProgressed)]
+    assert {event.name for event in shown} == {"torch"}
+    assert shown[-1].doing == "downloading torch"
+    assert [event.seconds for event in shown] == sorted(event.seconds for event in shown)

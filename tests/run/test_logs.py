@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from evalmake.run.log_tail import ending, last_lines
+from evalmake.run.log_tail import last_lines, read_tail
 
 
 def test_last_lines() -> None:
@@ -17,10 +17,10 @@ def test_last_lines() -> None:
 def test_ending(tmp_path: Path) -> None:
     """Only whole lines are read, at either end, so that no secret is cut in two; of no log none."""
     path = tmp_path / "log"
-    assert ending(path) == b""
+    assert read_tail(path) == b""
     path.write_bytes(b"one\ntwo\rthr")
-    assert ending(path) == b"one\ntwo\r"
+    assert read_tail(path) == b"one\ntwo\r"
     path.write_bytes(b"x" * 5000 + b"\ny\nz\n")
-    assert ending(path) == b"y\nz\n"
+    assert read_tail(path) == b"y\nz\n"
     path.write_bytes(b"x" * 5000)
-    assert ending(path) == b""
+    assert read_tail(path) == b""

@@ -68,11 +68,11 @@ class Watched:
         workspace = Workspace.open(bench.root / "Evalfile")
         job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         self.executor, self.said = Scripted(workspace.root / "work", *states), list[str]()
-        journal = Journal(workspace.root / "journal")
-        self.services = ServerPool(job_builder, {"local": self.executor}, journal, Secrets({}), self.heard)
+        self.journal, self.job_builder = Journal(workspace.root / "journal"), job_builder
+        self.services = ServerPool(job_builder, {"local": self.executor}, self.journal, Secrets({}), self.heard)
         [server] = job_builder.server_specs("llama", "sha256:" + 32 * "ab")
-        self.services.need(server, "asked")
-        self.services.urls(("llama",), False, "local", 0)
+        self.services.add_user(server, "asked")
+        self.services.start_missing(("llama",), "local", 0)
 
     def heard(self, event: Event) -> None:
         """Note what people would read."""
@@ -82,13 +82,13 @@ class Watched:
     def until(self, word: str) -> None:
         """Look after it until somebody says a word."""
         while not any(word in line for line in self.said):
-            self.services.tick()
+            self.services.update()
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers are started again without a wait."""
-    monkeypatch.setattr("evalmake.servers.pool._FIRST_WAIT", 0)
+    monkeypatch.setattr("evalmake.servers.lifecycle._RESTART_PAUSE", 0)
 
 
 def test_lost(bench: Bench) -> None:
@@ -96,7 +96,7 @@ def test_lost(bench: Bench) -> None:
     watched = Watched(bench, LOST, LOST, LOST, LOST, CRASHED)
     watched.until("failed: ")
     assert watched.executor.submitted == 4 + 3
-    again = f"deployment llama: restarting, as it stopped before it was ready, after 0s: {LOST.detail}"
+    again = f"deployment llama: restarting: it stopped before it was ready, after 0s: {LOST.detail}"
     assert watched.said[1:5] == [again] * 4
 
 
@@ -105,7 +105,7 @@ def test_lost_for_ever(bench: Bench) -> None:
     watched = Watched(bench, LOST)
     watched.until("failed: ")
     assert watched.executor.submitted == 5 + 3
-    told = watched.services.failure("llama")
+    told = watched.services.failure_diagnostic("llama")
     assert told.message == f"deployment llama stopped before it was ready, after 0s: {LOST.detail}"
     assert "attempt 3 of 3 on executor local" in told.notes
 
@@ -114,7 +114,7 @@ def test_queued(bench: Bench) -> None:
     """What it waits for is told, and that time is none of its time to be ready."""
     watched = Watched(bench, QUEUED)
     while len(watched.said) < 4:  # a word a second, and it has one second
-        watched.services.tick()
+        watched.services.update()
     assert watched.said == [
         "deployment llama: starting",
         *["deployment llama: still in the queue: Resources: waits for resources"] * 3,
@@ -124,10 +124,10 @@ def test_queued(bench: Bench) -> None:
 def test_out_of_reach_when_it_is_stopped(bench: Bench) -> None:
     """One of which nobody knows whether it is gone keeps its place in the journal, and its folder."""
     watched = Watched(bench, QUEUED)
-    [entry] = watched.services.journal.entries()
-    folder = watched.services.job_builder.job_folder(entry.id)
+    [entry] = watched.journal.entries()
+    folder = watched.job_builder.job_folder(entry.id)
     folder.mkdir(parents=True, exist_ok=True)
     watched.executor.away = True
     watched.services.stop_all()
-    assert [one.id for one in watched.services.journal.entries()] == [entry.id]
+    assert [one.id for one in watched.journal.entries()] == [entry.id]
     assert folder.is_dir()

@@ -10,7 +10,7 @@ import pytest
 from evalmake.executors.process import ProcessExecutor
 from evalmake.plugin_api.executor import Job, JobState, Phase
 from evalmake.run.build_result import BuildResult
-from evalmake.run.events import Event, ExecutorUnreachable
+from evalmake.run.events import Event, ExecutorReachable, ExecutorUnreachable
 from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.scheduler.scheduler import Scheduler
@@ -68,7 +68,7 @@ class Away(FakeExecutor):
 @pytest.fixture
 def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run two cells on an executor that is silent so often; the report, and what was said."""
-    monkeypatch.setattr("evalmake.run.scheduler.scheduler._RETRY_WAIT", 0.01)
+    monkeypatch.setattr("evalmake.run.scheduler.retry._FIRST_PAUSE", 0.01)
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..2")
 
@@ -83,7 +83,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
         said: list[str] = []
 
         def emit(event: Event) -> None:
-            if isinstance(event, ExecutorUnreachable):
+            if isinstance(event, ExecutorUnreachable | ExecutorReachable):
                 said.append(describe_event(event, False))
 
         with workspace.store() as store:
@@ -99,7 +99,7 @@ def test_jobs_that_cannot_be_seen(bench: Bench, run: Run) -> None:
     """They are not over: each runs once, and the silence is told once, and its end."""
     report, said = run(poll=5)
     assert report.failed == []
-    assert said == [f"{WHY}; waiting for it", "executor local: reached again"]
+    assert said == [f"{WHY}; waiting for it", "executor local: answers again"]
     assert [a.attempt for a in bench.attempts()] == [1, 1]
 
 

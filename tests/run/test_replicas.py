@@ -156,6 +156,6 @@ def test_found_again(bench: Bench) -> None:
     ended = end(second)
     assert ended.status == 0, ended.text
     for name in ("one#1", "one#2"):
-        assert f"{name}: found again from an earlier build, running" in ended.err
+        assert f"{name}: job of an earlier build taken over, running" in ended.err
     assert starts(ended) == []
     bench.clean()

@@ -121,9 +121,9 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
         plan = workspace.make_plan(workspace.graph(()), store)
 
         def emit(event: Event) -> None:
-            if isinstance(event, AttemptStarted) and len(scheduler.running) == 3:
-                for task in scheduler.running.values():
-                    task.started = 0.0
+            if isinstance(event, AttemptStarted) and len(scheduler.build.running) == 3:
+                for task in scheduler.build.running.values():
+                    task.submitted_at = 0.0
 
         gateways = HostGateways(job_builder, None, plan.graph.sources)
         scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), None, True, {}, gateways)
@@ -142,5 +142,5 @@ def test_a_server_is_given_its_resources(bench: Bench) -> None:
     workspace = Workspace.open(bench.root / "Evalfile")
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
     (server,) = job_builder.server_specs("big", "a digest")
-    job = server.job("id")
+    job = server.build_job("id")
     assert (job.cpus, job.memory, job.gpus) == (3, 2 * 2**30, 1)

@@ -313,6 +313,6 @@ def test_journal(tmp_path: Path) -> None:
     assert list(journal.entries()) == [entry]
     journal.remove("a.1")
     journal.remove("a.1")
-    journal.sweep()
+    journal.remove_partial_entries()
     assert list(journal.entries()) == []
     assert [path.name for path in journal.folder.iterdir()] == ["bad.json"]

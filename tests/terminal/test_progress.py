@@ -1,4 +1,4 @@
-"""What is shown of servers while they start, and why they are started again."""
+"""What is shown of servers and installations that take long, and of servers that restart."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from evalmake.run.events import Event, ServerPending, ServerStateChanged
+from evalmake.run.events import (
+    EnvironmentEnded,
+    EnvironmentProgressed,
+    EnvironmentStarted,
+    Event,
+    ServerPending,
+    ServerStateChanged,
+)
+from evalmake.servers.state import State
 from evalmake.terminal import progress
 
 
@@ -31,11 +39,11 @@ def test_slow_start_in_lines(clock: list[float]) -> None:
     """A line every quarter of a minute has the last of the server's log, for as long as it starts."""
     out = io.StringIO()
     view = progress.open_view(False, False, out)
-    view(ServerStateChanged("llama", "starting"))
+    view(ServerStateChanged("llama", State.STARTING))
     for second in range(40):
         clock[0] = float(second)
         view(ServerPending("llama", f"loaded {second} of 40 \x1b]0;title\x07"))
-    view(ServerStateChanged("llama", "ready", "http://127.0.0.1:8000/v1"))
+    view(ServerStateChanged("llama", State.READY, "http://127.0.0.1:8000/v1"))
     view(ServerPending("llama", ""))
     assert out.getvalue() == (
         "  0.0s  deployment llama: starting\n"
@@ -54,7 +62,7 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     view(ServerPending("llama", "loading [bold] 3 of 4"))
     view.live.refresh()
     shown = out.getvalue()
-    view(ServerStateChanged("llama", "ready"))
+    view(ServerStateChanged("llama", State.READY))
     out.seek(0)
     out.truncate()
     view.live.refresh()
@@ -65,15 +73,54 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     assert "loading" not in out.getvalue()
 
 
+def test_slow_installation_in_lines(clock: list[float]) -> None:
+    """The plain log has a line every ten seconds that says what the installer does and how long it has taken."""
+    out = io.StringIO()
+    view = progress.open_view(False, False, out)
+    view(EnvironmentStarted(("lm-eval==0.4", "openai")))
+    for second in range(2, 130, 2):
+        clock[0] = float(second)
+        view(EnvironmentProgressed("lm-eval", f"downloading part-{second}", float(second)))
+    view(EnvironmentEnded("lm-eval"))
+    lines = out.getvalue().splitlines()
+    assert lines[:3] == [
+        "  0.0s  installing lm-eval==0.4, openai in a separate environment",
+        "   10s  environment of lm-eval: downloading part-10 (10s)",
+        "   20s  environment of lm-eval: downloading part-20 (20s)",
+    ]
+    assert lines[-1] == " 2m00s  environment of lm-eval: downloading part-120 (2m00s)"
+    assert len(lines) == 1 + 12
+
+
+def test_slow_installation_on_a_terminal(clock: list[float]) -> None:
+    """The table has a row for an installation, until it is over."""
+    out = Terminal()
+    view = progress.open_view(False, False, out)
+    clock[0] = 75.0
+    view(EnvironmentProgressed("lm-eval", "downloading torch", 75.0))
+    view.live.refresh()
+    shown = out.getvalue()
+    view(EnvironmentEnded("lm-eval"))
+    out.seek(0)
+    out.truncate()
+    view.live.refresh()
+    view.close()
+    assert "environment of lm-eval" in shown
+    assert "1m15s" in shown
+    assert "downloading torch" in shown
+    assert "torch" not in out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [
         (
-            ServerStateChanged("llama", "restarting", "died while it was used: exit status 1", ("a", "b")),
+            ServerStateChanged("llama", State.STARTING, "died while it was used: exit status 1", ("a", "b")),
             "deployment llama: restarting: it died while it was used: exit status 1\n        | a\n        | b",
         ),
-        (ServerStateChanged("llama", "failed", "was not ready"), "deployment llama: failed: was not ready"),
-        (ServerStateChanged("llama", "stopped"), "deployment llama: stopped"),
+        (ServerStateChanged("llama", State.FAILED, "was not ready"), "deployment llama: failed: was not ready"),
+        (ServerStateChanged("llama", State.STOPPED), "deployment llama: stopped"),
+        (ServerStateChanged("llama", State.STOPPED, "left running"), "deployment llama: left running"),
         (ServerPending("llama", ""), "deployment llama: still starting"),
     ],
 )

@@ -1,1 +1,1 @@
-"""How a job reaches its models: through gateways on this host, or sidecars of its own."""
+"""How jobs reach their models: through gateways on this host, or through sidecars of their own."""

@@ -1,9 +1,6 @@
-"""The way of every evaluation to its models: a gateway for each, and a session for each evaluation.
+"""Gateways on this host: one for each model, shared by all jobs that send requests to it.
 
-A session is a file beside its gateway: the token that admits the evaluation's job, where its
-model is served, and what is done to requests and replies. What the gateway read_usage of the evaluation
-lies in the job's folder, and so comes into the record. The key is in the gateway's environment
-and nowhere else.
+A model's key is in its gateway's environment and nowhere else.
 """
 
 from __future__ import annotations
@@ -11,52 +8,39 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from xxhash import xxh3_64_intdigest
-
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
-from evalmake.language.values import Duration
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Executor, Job
 from evalmake.project.declarations import Declaration
-from evalmake.project.references import find_judge
-from evalmake.project.schema import merge_adapters
+from evalmake.run.gateways.sessions import (
+    USAGE_FOLDERS,
+    SessionBuilder,
+    models_of,
+    read_tokens,
+    session_key,
+    stable_port,
+    write_session,
+)
 from evalmake.run.job_builder import GatewayRoute, JobBuilder, split_secrets
+from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import GATEWAYS, ServerSpec
 
-USAGE_FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
-"""In a job's folder: what was read_usage of its requests, by whom they were for."""
-_UNASKED = ("headers", "drop_headers", "plugins")  # of an adapter: they may change headers
-_OWN = "EVALMAKE_GATEWAY_"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A server: its job, its URL from this host, and that from jobs of its executor."""
-
-    id: str
-    url: str
-    inside: str = ""
-
-
-At = Mapping[str, list[Place]]
-"""Where servers are, by the name of what they serve."""
-_PATIENCE = 90.0  # seconds: to take a busy gateway for dead costs a whole evaluation
-_PORTS = range(20_000, 30_000)  # below those that kernels give to anybody
+_VARIABLES = "EVALMAKE_GATEWAY_"
+_START_TIMEOUT = 60.0  # seconds
+_CLOSE_TIMEOUT = 90.0  # seconds: a busy gateway that counts as dead costs a whole evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyCacheSettings:
-    """Where replies are kept: the folder, its limit in bytes, and caches that are only read."""
+    """The reply cache: its folder, its limit in bytes, and caches that are only read."""
 
     folder: Path
     size: int
@@ -64,200 +48,169 @@ class ReplyCacheSettings:
 
 
 class HostGateways:
-    """The gateways of a build. `sources` are digests of what answers for each model."""
+    """The gateways of a build."""
 
     def __init__(
         self,
         job_builder: JobBuilder,
-        replies: ReplyCacheSettings | None,
-        sources: Mapping[str, str],
+        cache: ReplyCacheSettings | None,
+        model_digests: Mapping[str, str],
         not_before: float = 0.0,
         hosts: Iterable[str] = ("127.0.0.1",),
     ) -> None:
-        """ReplyCacheSettings from before `not_before`, in seconds since the epoch, are not used.
-
-        `hosts` are this host's host_addresses by which jobs reach it.
-        """
-        self.hosts = sorted({"127.0.0.1", *hosts})
+        """`model_digests` and `not_before`: see `SessionBuilder`. `hosts`: this host's addresses for jobs."""
         self.job_builder = job_builder
-        self.replies = replies
-        self.sources = sources
-        self.not_before = not_before
-        self._served: dict[str, ServerSpec] = {}
+        self.cache = cache
+        self.sessions = SessionBuilder(job_builder, model_digests, not_before)
+        self._hosts = sorted({"127.0.0.1", *hosts})
+        self._specs: dict[str, ServerSpec] = {}
 
-    def of(self, node: Node) -> tuple[ServerSpec, ...]:
+    def specs_for(self, node: Node) -> tuple[ServerSpec, ...]:
         """The gateways that an evaluation needs, its model's first."""
-        return tuple(dict.fromkeys(self._gateway(model) for _, model in self.models(node)))
+        return tuple(dict.fromkeys(self._spec(model) for _, model in self.models_of(node)))
 
-    def open(self, node: Node, id: str, at: At, host: str) -> dict[str, GatewayRoute]:
-        """Let the job `id` ask its models: whom -> its route; OSError where that cannot be written.
+    def models_of(self, node: Node) -> list[tuple[str, Declaration]]:
+        """The models that an evaluation sends requests to, by role."""
+        return models_of(self.job_builder.project, node)
 
-        `host` is where the job finds this host.
+    # Sessions -----------------------------------------------------------------------------------
+
+    def open_sessions(self, node: Node, job_id: str, addresses: ServerAddresses, host: str) -> dict[str, GatewayRoute]:
+        """Admit a job to its models; by role, the route. OSError where a session cannot be written.
+
+        `host` is the address by which the job reaches this host.
         """
-        if host not in self.hosts:
+        if host not in self._hosts:
             raise OSError(f"gateways do not listen on {host}, which was not known as they began")
         routes = {}
-        for role, model in self.models(node):
-            [place] = at[self._gateway(model).name]
+        for role, model in self.models_of(node):
+            [gateway] = addresses[self._spec(model).name]
             key, token = session_key(node, role), secrets.token_urlsafe(24)
-            session = self.session(node, id, role, model, at, token)
-            write_session(self._file(place.id, key), session.to_json())
-            routes[role] = GatewayRoute(f"http://{host}:{urlsplit(place.url).port}/t/{key}/v1", token)
+            session = self.sessions.build_session(node, job_id, role, model, addresses, token)
+            write_session(self._session_file(gateway.job_id, key), session.to_json())
+            routes[role] = GatewayRoute(f"http://{host}:{urlsplit(gateway.url).port}/t/{key}/v1", token)
         return routes
 
-    def move(self, node: Node, id: str, at: At) -> None:
-        """Tell the gateways of the running job `id` where its models are served now."""
-        for role, model in self.models(node):
-            [place] = at[self._gateway(model).name]
-            path = self._file(place.id, session_key(node, role))
+    def update_addresses(self, node: Node, job_id: str, addresses: ServerAddresses) -> None:
+        """Tell the gateways of a running job where its models are now."""
+        for role, model in self.models_of(node):
+            [gateway] = addresses[self._spec(model).name]
+            path = self._session_file(gateway.job_id, session_key(node, role))
             with contextlib.suppress(OSError, ValueError, TypeError):
                 token = SessionSettings.read(path).token
-                write_session(path, self.session(node, id, role, model, at, token).to_json())
+                session = self.sessions.build_session(node, job_id, role, model, addresses, token)
+                write_session(path, session.to_json())
 
-    def session(
-        self,
-        node: Node,
-        id: str,
-        role: str,
-        model: Declaration,
-        at: At,
-        token: str,
-        inside: bool = False,
-    ) -> SessionSettings:
-        """An evaluation's use of a model, which its gateway reaches from `inside` an executor or from here."""
-        cell, age = node.evaluation, model.block.max_age
-        server = model.block.deployment
-        ready = self.job_builder.project.deployments[server].block.ready if server else None
-        adapters = [model.block.adapter]
-        if role == "model":
-            adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
-        adapter = {name: _plain(value) for name, value in merge_adapters(*adapters).items()}
-        return SessionSettings(
-            token=token,
-            upstreams=[one.inside if inside else one.url for one in at[server]] if server else [model.block.endpoint],
-            folder=str(self.job_builder.job_folder(id) / USAGE_FOLDERS[role]),
-            model=_source(self.sources[model.name], adapter),
-            restart_timeout=ready.seconds if ready else 0.0,
-            seed=str(cell.seed),
-            not_before=self.not_before,
-            max_age=age.seconds if age else None,
-            adapter=adapter,
-        )
+    def close_sessions(self, node: Node, job_id: str, server_jobs: Mapping[str, str]) -> bool:
+        """End a job's sessions: its tokens are worthless then, and its usage is on disk.
 
-    def close(self, node: Node, id: str, jobs: Mapping[str, str]) -> bool:
-        """The job `id` is over: its tokens are worth nothing, and all that was read_usage is on disk.
-
-        `jobs` has the job of each server by name. False where a gateway did not live to tell all.
+        `server_jobs` has the job of each gateway. False where a gateway died before it wrote the usage.
         """
-        whole = True
-        for role, model in self.models(node):
-            gateway = jobs.get(self._gateway(model).name, "")
-            path = self._file(gateway, session_key(node, role))
-            if (self.job_builder.job_folder(id) / USAGE_FOLDERS[role]).exists():  # it asked something
-                whole &= self._closed(gateway, path)
+        complete = True
+        folder = self.job_builder.job_folder(job_id)
+        for role, path in self._session_files(node, server_jobs).items():
+            if (folder / USAGE_FOLDERS[role]).exists():  # the job has sent a request
+                complete &= self._close_session(path)
             path.unlink(missing_ok=True)
-        return whole
+        return complete
 
-    def _closed(self, gateway: str, path: Path) -> bool:
+    def _close_session(self, path: Path) -> bool:
+        gateway_folder = path.parent.parent
         try:
             token = SessionSettings.read(path).token
-            port = int((self.job_builder.job_folder(gateway) / "port").read_text())
+            port = int((gateway_folder / "port").read_text())
             return _post(port, f"/t/{path.stem}/close", token) == 200
         except (OSError, ValueError, TypeError, http.client.HTTPException):
             return False
 
-    def may_take(self, node: Node, jobs: Mapping[str, str]) -> bool:
-        """Whether a job of an earlier build asks as this one would; one that lost its way is told later."""
-        for role, model in self.models(node):
-            gateway = jobs.get(self._gateway(model).name, "")
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                session = SessionSettings.read(self._file(gateway, session_key(node, role)))
-                if self.not_before and not session.not_before:
-                    return False
-        return True
+    def can_recover(self, node: Node, server_jobs: Mapping[str, str]) -> bool:
+        """Whether a job of an earlier build may use the same replies as one of this build."""
+        return all(map(self.sessions.matches, self._session_files(node, server_jobs).values()))
 
-    def tokens(self, node: Node, jobs: Mapping[str, str]) -> tuple[str, ...]:
-        """The tokens of a job that an earlier build began."""
-        found = []
-        for role, model in self.models(node):
-            gateway = jobs.get(self._gateway(model).name, "")
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                found.append(SessionSettings.read(self._file(gateway, session_key(node, role))).token)
-        return tuple(found)
+    def session_tokens(self, node: Node, server_jobs: Mapping[str, str]) -> tuple[str, ...]:
+        """The tokens of a job that an earlier build submitted."""
+        return read_tokens(list(self._session_files(node, server_jobs).values()))
 
-    def models(self, node: Node) -> list[tuple[str, Declaration]]:
-        """Whom an evaluation asks: its model, and the model that judges."""
-        judge = find_judge(self.job_builder.project, node.evaluation.benchmark)
-        return [("model", node.evaluation.model), *([("judge", judge)] if judge else [])]
+    def _session_files(self, node: Node, server_jobs: Mapping[str, str]) -> dict[str, Path]:
+        return {
+            role: self._session_file(server_jobs.get(self._spec(model).name, ""), session_key(node, role))
+            for role, model in self.models_of(node)
+        }
 
-    def _file(self, gateway: str, key: str) -> Path:
-        return self.job_builder.job_folder(gateway) / "sessions" / f"{key}.json"
+    def _session_file(self, gateway_job: str, key: str) -> Path:
+        return self.job_builder.job_folder(gateway_job) / "sessions" / f"{key}.json"
 
-    def _gateway(self, model: Declaration) -> ServerSpec:
-        if model.name not in self._served:
-            self._served[model.name] = self._serve(model)
-        return self._served[model.name]
+    # The gateway of a model ---------------------------------------------------------------------
 
-    def settings(self, model: Declaration, role: str = "model") -> tuple[GatewaySettings, dict[str, str]]:
-        """What the gateway of a model is told, but for its sessions; and its secrets by their variables."""
-        block, cache = model.block, self.replies
-        mark = "" if role == "model" else f"{role.upper()}_"
-        plain, hidden = split_secrets(block.headers)
-        variables = {name: f"{_OWN}{mark}HEADER_{at}" for at, name in enumerate(hidden, 1)}
-        names = {variables[name]: secret for name, secret in hidden.items()}
-        server = self.job_builder.project.deployments[block.deployment] if block.deployment else None
-        key = block.api_key.name if block.api_key else ""
-        key = key or (self.job_builder.server_key_name(server.block.executor) if server else "")
-        names |= {f"{_OWN}{mark}KEY": key} if key else {}
-        told = GatewaySettings(
+    def gateway_settings(self, model: Declaration, role: str = "model") -> tuple[GatewaySettings, dict[str, str]]:
+        """The settings of a model's gateway, without its sessions; and by variable, the names of its secrets."""
+        block, cache = model.block, self.cache
+        prefix = _VARIABLES if role == "model" else f"{_VARIABLES}{role.upper()}_"
+        plain, secret = split_secrets(block.headers)
+        header_variables = {name: f"{prefix}HEADER_{number}" for number, name in enumerate(secret, 1)}
+        variables = {header_variables[name]: secret_name for name, secret_name in secret.items()}
+        key_name = self._key_name(model)
+        if key_name:
+            variables[f"{prefix}KEY"] = key_name
+        settings = GatewaySettings(
             sessions="",
             cache=str(cache.folder.absolute()) if cache else None,
             cache_size=cache.size if cache else 0,
             read_only_caches=list(cache.read_only_caches) if cache else [],
             rate=block.rate,
             concurrency=block.concurrency,
-            key_variable=f"{_OWN}{mark}KEY" if key else None,
+            key_variable=f"{prefix}KEY" if key_name else None,
             headers=plain,
-            secret_headers=variables,
+            secret_headers=header_variables,
         )
-        return told, names
+        return settings, variables
 
-    def _serve(self, model: Declaration) -> ServerSpec:
-        settings, names = self.settings(model)
-        place = f"{self.job_builder.root.absolute()}\0{model.name}".encode()
-        port = stable_port(place)
+    def _key_name(self, model: Declaration) -> str:
+        """The name of the secret that the model's server asks for; empty where it asks for none."""
+        if model.block.api_key:
+            name: str = model.block.api_key.name
+            return name
+        if not model.block.deployment:
+            return ""
+        deployment = self.job_builder.project.deployments[model.block.deployment]
+        return self.job_builder.server_key_name(deployment.block.executor)
+
+    def _spec(self, model: Declaration) -> ServerSpec:
+        if model.name not in self._specs:
+            self._specs[model.name] = self._build_spec(model)
+        return self._specs[model.name]
+
+    def _build_spec(self, model: Declaration) -> ServerSpec:
+        settings, variables = self.gateway_settings(model)
+        port = stable_port(f"{self.job_builder.root.absolute()}\0{model.name}".encode())
         argv = ["{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port-file", "port"]
-        argv += ["--port", str(port), *(word for host in self.hosts for word in ("--host", host))]
-        service = ServerCommand(tuple(argv), base="")
+        argv += ["--port", str(port), *(word for host in self._hosts for word in ("--host", host))]
+        command = ServerCommand(tuple(argv), base="")
 
-        def job(id: str) -> Job:
+        def build_job(id: str) -> Job:
             folder = self.job_builder.job_folder(id)
-            own = replace(settings, sessions=str(folder / "sessions"))
-            files = {"settings.json": own.to_json(), "sessions/.keep": ""}
-            return Job(id, f"gateway of {model.name}", service.argv, folder, files, secrets=names)
+            with_sessions = replace(settings, sessions=str(folder / "sessions"))
+            files = {"settings.json": with_sessions.to_json(), "sessions/.keep": ""}
+            return Job(id, f"gateway of {model.name}", command.argv, folder, files, secrets=variables)
 
-        what = {"settings": json.loads(settings.to_json()), "secrets": names, "argv": argv}
+        identity = {"settings": json.loads(settings.to_json()), "secrets": variables, "argv": argv}
+        name = f"gateway {model.name}"
         return ServerSpec(
-            f"gateway {model.name}",
-            f"gateway {model.name}",
-            f"the gateway of model {model.name}",
-            "gateway",
-            Part.of(what).digest,
-            GATEWAYS,
-            service,
-            60.0,
-            model,
-            job,
+            name=name,
+            group=name,
+            title=f"the gateway of model {model.name}",
+            kind="gateway",
+            action=Part.of(identity).digest,
+            executor=GATEWAYS,
+            command=command,
+            ready=_START_TIMEOUT,
+            declared=model,
+            build_job=build_job,
         )
-
-
-def stable_port(what: bytes) -> int:
-    """The port that a gateway has if it is free: harnesses write down the URL."""
-    return _PORTS[xxh3_64_intdigest(what) % len(_PORTS)]
 
 
 def host_addresses(executors: Iterable[Executor]) -> set[str]:
-    """Where jobs find this host; an executor that is out of reach cannot say."""
+    """The addresses by which jobs reach this host; an executor that is unreachable adds none."""
     found = set()
     for executor in executors:
         with contextlib.suppress(OSError):
@@ -265,44 +218,8 @@ def host_addresses(executors: Iterable[Executor]) -> set[str]:
     return found
 
 
-def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
-    """The sums of what a job in `folder` asked so far; empty where it asked nothing."""
-    try:
-        found = json.loads((folder / USAGE_FOLDERS[role] / "usage.json").read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def session_key(node: Node, role: str) -> str:
-    """A session's name: the same whenever the same is evaluated, as harnesses write it down."""
-    own = node.action.digest.rpartition(":")[2][:12]
-    return own if role == "model" else f"{own}-{role}"
-
-
-def _source(model: str, adapter: Mapping[str, Any]) -> str:
-    """Who answers: headers are no part of the requests by which replies are known."""
-    headers = {key: adapter[key] for key in _UNASKED if key in adapter}
-    return Part.of({"model": model, **headers}).digest if headers else model
-
-
-def _plain(value: Any) -> Any:
-    """A setting as JSON has it."""
-    if isinstance(value, Duration):
-        return value.seconds
-    return list(value) if isinstance(value, tuple) else value
-
-
-def write_session(path: Path, text: str) -> None:
-    """Write a session where only its owner reads, whole or not at all."""
-    unfinished = path.with_suffix(".tmp")
-    with open(unfinished, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-    unfinished.replace(path)
-
-
 def _post(port: int, path: str, token: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CLOSE_TIMEOUT)
     try:
         connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
         reply = connection.getresponse()

@@ -1,4 +1,4 @@
-"""How a job asks its models: by the gateways of this host, or by those that ride with it."""
+"""Routing: whether a job's requests go through the gateways of this host or through its own sidecars."""
 
 from __future__ import annotations
 
@@ -11,102 +11,111 @@ from dataclasses import replace
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor, Job, SupportsFileUpdates
 from evalmake.preflight.graph_checks import sees_our_files, shares_allocations
-from evalmake.run.gateways.host_gateways import At, HostGateways, Place
+from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.gateways.sidecars import SidecarGateways
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.task import Task
+from evalmake.servers.addresses import ServerAddress, ServerAddresses
 from evalmake.servers.spec import ServerSpec
 
 
 class GatewayRouting:
-    """For each task, whichever its executor asks for."""
+    """Gives each job the gateways that its executor needs."""
 
     def __init__(self, job_builder: JobBuilder, gateways: HostGateways, executors: Mapping[str, Executor]) -> None:
-        self.job_builder = job_builder
-        self.executors = executors
-        self.cells = 1
-        self._here = gateways
-        self._riding = SidecarGateways(gateways, job_builder)
-        self._guests = Counter[str]()  # how many jobs each deployment's servers were given
+        self.cell_count = 1
+        self._job_builder = job_builder
+        self._executors = executors
+        self._host_gateways = gateways
+        self._sidecars = SidecarGateways(gateways, job_builder)
+        self._colocated_jobs = Counter[str]()  # by deployment: how many jobs its servers were given
 
-    def servers(self, node: Node) -> tuple[ServerSpec, ...]:
-        """The gateways of this host that an evaluation needs."""
-        return () if self._rides(node) else self._here.of(node)
+    def host_gateways_for(self, node: Node) -> tuple[ServerSpec, ...]:
+        """The gateways of this host that an evaluation needs; none where its job brings sidecars."""
+        return () if self._has_sidecars(node) else self._host_gateways.specs_for(node)
 
     def slots(self, executor: str) -> int:
-        """How many jobs an executor is given at a time: all, where it has a queue of its own."""
-        if self.executors[executor].capabilities.own_queue:
+        """How many jobs an executor is given at a time: all of them where it has a queue of its own."""
+        if self._executors[executor].capabilities.own_queue:
             return sys.maxsize
-        return self.job_builder.slots(executor)
+        return self._job_builder.slots(executor)
 
-    def job(self, task: Task, at: At) -> Job:
-        """The job of a task, let in to its models; OSError where that cannot be written."""
-        node, executor = task.node, self.executors[task.executor]
-        if not self._rides(node):
-            routes = self._here.open(node, task.id, at, executor.host_address())
-            task.tokens = tuple(route.token for route in routes.values())
-            return self.job_builder.build_evaluation_job(node, task.id, routes)
-        routes = self._riding.routes(node)
+    def build_job(self, task: Task, addresses: ServerAddresses) -> Job:
+        """The job of a task, admitted to its models; OSError where a session cannot be written."""
+        if self._has_sidecars(task.node):
+            return self._build_job_with_sidecars(task, addresses)
+        host = self._executors[task.executor].host_address()
+        routes = self._host_gateways.open_sessions(task.node, task.job_id, addresses, host)
         task.tokens = tuple(route.token for route in routes.values())
-        job = self.job_builder.build_evaluation_job(node, task.id, routes)
-        declared = self.job_builder.project.executors[task.executor]
-        near = sees_our_files(declared) and not executor.capabilities.remote
-        hosts = self._hosts(node, at)
-        slots = declared.block.slots or self._room(node, hosts)
-        job = replace(job, limits=self._riding.limits(node, self.cells, slots))
-        job = self._riding.accompany(job, node, at, routes, near, self.cells)
-        at_once = min(job.limits.values(), default=self.cells)
-        return self._within(job, node, hosts[:at_once]) if hosts else job
+        return self._job_builder.build_evaluation_job(task.node, task.job_id, routes)
 
-    def _hosts(self, node: Node, at: At) -> Sequence[Place]:
-        """The servers of an evaluation's model, where it is to run within one's allocation."""
-        name, project = node.evaluation.model.block.deployment, self.job_builder.project
+    def _build_job_with_sidecars(self, task: Task, addresses: ServerAddresses) -> Job:
+        node, executor = task.node, self._executors[task.executor]
+        routes = self._sidecars.create_routes(node)
+        task.tokens = tuple(route.token for route in routes.values())
+        job = self._job_builder.build_evaluation_job(node, task.job_id, routes)
+        declared = self._job_builder.project.executors[task.executor]
+        shares_files = sees_our_files(declared) and not executor.capabilities.remote
+        hosts = self._colocation_hosts(node, addresses)
+        slots = declared.block.slots or self._colocation_slots(node, hosts)
+        job = replace(job, limits=self._sidecars.concurrency_limits(node, self.cell_count, slots))
+        job = self._sidecars.attach(job, node, addresses, routes, shares_files, self.cell_count)
+        jobs_at_once = min(job.limits.values(), default=self.cell_count)
+        return self._colocate(job, node, hosts[:jobs_at_once]) if hosts else job
+
+    # Colocation: jobs inside the allocation of their model's server ------------------------------
+
+    def _colocation_hosts(self, node: Node, addresses: ServerAddresses) -> Sequence[ServerAddress]:
+        """The servers whose allocation an evaluation's job may share; none where it gets one of its own."""
+        name, project = node.evaluation.model.block.deployment, self._job_builder.project
         if not name or project.deployments[name].block.executor != node.executor:
             return ()
-        return at[name] if shares_allocations(project.executors[node.executor]) else ()
+        return addresses[name] if shares_allocations(project.executors[node.executor]) else ()
 
-    def _room(self, node: Node, hosts: Sequence[Place]) -> int | None:
-        """How many jobs run within these at once, as far as it is said: one for each of their processors."""
+    def _colocation_slots(self, node: Node, hosts: Sequence[ServerAddress]) -> int | None:
+        """How many jobs these servers' allocations hold at once: one for each CPU; None where CPUs are not declared."""
         name = node.evaluation.model.block.deployment
-        cpus = self.job_builder.project.deployments[name].block.resources.cpus if hosts else None
+        cpus = self._job_builder.project.deployments[name].block.resources.cpus if hosts else None
         return math.ceil(cpus) * len(hosts) if cpus else None
 
-    def _within(self, job: Job, node: Node, hosts: Sequence[Place]) -> Job:
-        """The job within one of these, which take turns and share its limits."""
+    def _colocate(self, job: Job, node: Node, hosts: Sequence[ServerAddress]) -> Job:
+        """The job inside the allocation of one of these servers, which take turns and divide its limits."""
         name = node.evaluation.model.block.deployment
-        self._guests[name] += 1
-        host = hosts[self._guests[name] % len(hosts)]
+        self._colocated_jobs[name] += 1
+        host = hosts[self._colocated_jobs[name] % len(hosts)]
         limits = {limited: limit // len(hosts) for limited, limit in job.limits.items()}
-        return replace(job, colocated_with=host.id, limits=limits)
+        return replace(job, colocated_with=host.job_id, limits=limits)
 
-    def move(self, task: Task, at: At) -> None:
-        """Tell a running job where its models are served now."""
-        if self._rides(task.node):
-            files = self._riding.move(task.node, task.id, at)
-            executor = self.executors[task.executor]
+    # Running jobs -------------------------------------------------------------------------------
+
+    def update_addresses(self, task: Task, addresses: ServerAddresses) -> None:
+        """Tell the gateways of a running job where its models are now."""
+        if self._has_sidecars(task.node):
+            files = self._sidecars.update_addresses(task.node, task.job_id, addresses)
+            executor = self._executors[task.executor]
             if isinstance(executor, SupportsFileUpdates):
-                executor.update_files(task.id, files)
+                executor.update_files(task.job_id, files)
         else:
-            self._here.move(task.node, task.id, at)
+            self._host_gateways.update_addresses(task.node, task.job_id, addresses)
 
-    def close(self, task: Task) -> bool:
-        """A job is over; False where a gateway of this host did not live to tell all."""
-        if self._rides(task.node):
-            task.cache_trouble = self._riding.close(task.id)
+    def close_sessions(self, task: Task) -> bool:
+        """End a job's sessions; False where a gateway of this host died before it wrote the usage."""
+        if self._has_sidecars(task.node):
+            task.cache_error = self._sidecars.collect_replies(task.job_id)
             return True
-        return self._here.close(task.node, task.id, task.servers)
+        return self._host_gateways.close_sessions(task.node, task.job_id, task.server_jobs)
 
-    def may_take(self, node: Node, id: str, servers: Mapping[str, str]) -> bool:
-        """Whether a job of an earlier build asks as this one would."""
-        if self._rides(node):
-            return self._riding.may_take(node, id)
-        return self._here.may_take(node, servers)
+    def can_recover(self, node: Node, job_id: str, server_jobs: Mapping[str, str]) -> bool:
+        """Whether a job of an earlier build may use the same replies as one of this build."""
+        if self._has_sidecars(node):
+            return self._sidecars.can_recover(node, job_id)
+        return self._host_gateways.can_recover(node, server_jobs)
 
-    def tokens(self, node: Node, id: str, servers: Mapping[str, str]) -> tuple[str, ...]:
-        """The tokens of a job that an earlier build began."""
-        if self._rides(node):
-            return self._riding.tokens(node, id)
-        return self._here.tokens(node, servers)
+    def session_tokens(self, node: Node, job_id: str, server_jobs: Mapping[str, str]) -> tuple[str, ...]:
+        """The tokens of a job that an earlier build submitted."""
+        if self._has_sidecars(node):
+            return self._sidecars.session_tokens(node, job_id)
+        return self._host_gateways.session_tokens(node, server_jobs)
 
-    def _rides(self, node: Node) -> bool:
-        return self.executors[node.executor].capabilities.sidecar
+    def _has_sidecars(self, node: Node) -> bool:
+        return self._executors[node.executor].capabilities.sidecar

@@ -1,1 +1,1 @@
-"""The scheduler: starts jobs while there are slots, waits for them, and records how each ends."""
+"""The scheduler: queue and slots, the wait, the end of jobs, retries, Ctrl-C."""

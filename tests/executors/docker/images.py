@@ -16,7 +16,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.support.daemons import needed
 from tests.support.docker_engine import BASE, HOME, Dockerd
 
@@ -52,7 +52,7 @@ def image(
     given = sorted((files or {}).items())
     asked = [
         api.inspect_image(base)["Id"],
-        environment.text if environment else "",
+        environment.listing_text if environment else "",
         [(place, _digest(what)) for place, what in given],
         said,
     ]

@@ -84,7 +84,7 @@ def test_kill_and_adoption(contained: Contained) -> None:
 
     assert again.status == 0, again.text
     assert len(before) == 3
-    assert again.err.count("found again from an earlier build") == 3
+    assert again.err.count("job of an earlier build taken over") == 3
     assert contained.scores() == {"asked/1": [1.0], "asked/2": [1.0]}
     assert {a.attempt for a in contained.attempts()} == {1}
     contained.clean()

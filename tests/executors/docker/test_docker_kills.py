@@ -64,7 +64,7 @@ def test_while_containers_run(contained: Contained) -> None:
     last = contained.run()
 
     assert last.status == 0, last.text
-    assert last.err.count("found again from an earlier build") == 3
+    assert last.err.count("job of an earlier build taken over") == 3
     once(contained, 2)
 
 

@@ -82,7 +82,7 @@ def test_engine_that_leaves_containers_running(own: Own) -> None:
     until_said(process, f"executor box: cannot reach the engine at {bench.engine.url}: ")
     (bench.shared / "go").touch()
     bench.engine.start()
-    until_said(process, "executor box: reached again")
+    until_said(process, "executor box: answers again")
     ended = end(process)
 
     assert ended.status == 0, ended.text
@@ -101,7 +101,7 @@ def test_engine_that_ends_its_containers(own: Own) -> None:
     until_said(process, "executor box: cannot reach the engine")
     (bench.shared / "go").touch()
     bench.engine.start()
-    until_said(process, "executor box: reached again")
+    until_said(process, "executor box: answers again")
     ended = end(process)
 
     assert ended.status == 0, ended.text
@@ -148,7 +148,7 @@ def test_engine_that_is_away_while_it_pulls(own: Own, hub: Registry, times: int)
             until_said(process, "executor box: cannot reach the engine")
             gate.held.clear()
             bench.engine.start()
-            until_said(process, "executor box: reached again")
+            until_said(process, "executor box: answers again")
         gate.open()
         ended = end(process)
 

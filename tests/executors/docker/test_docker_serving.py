@@ -97,7 +97,7 @@ PLACED = {
     "container": f'executor = box\n    image = "{BASE}"\n    port = 8000\n    run = "exec python3 /shared/server.py"',
 }
 TOLD = re.compile(
-    r"deployment adder: restarting, as it died while it was used: "
+    r"deployment adder: restarting: it died while it was used: "
     r"(?:exit status 137 \(SIGKILL, most often memory\)|it was ended by its engine)\n(?: +\| .*\n)+"
 )
 SHARES = {"right": 1.0, "half": 0.5, "wrong": 0.0}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.executors.docker.contained import Contained
 from tests.executors.docker.images import image
 from tests.support.docker_engine import Dockerd

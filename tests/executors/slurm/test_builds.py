@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.run.environments.environments import Environment
+from evalmake.run.environments.environment import Environment
 from tests.executors.slurm.clustered import ROOM, Clustered, model
 from tests.support.daemons import needed
 from tests.support.mock_servers import requests

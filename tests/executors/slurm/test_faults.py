@@ -171,7 +171,7 @@ def test_controller_away() -> None:
         ended = end(process)
         assert ended.status == 0, ended.text
         assert "waiting for it" not in ended.err
-        assert ended.err.count("reached again") == 1
+        assert ended.err.count("answers again") == 1
         assert set(work.begun().values()) == {1}
         halves(work, 3)
         work.clean()
@@ -216,7 +216,7 @@ def test_squeue_fails(near: Trial) -> None:
         assert process.poll() is None
     ended = end(process)
     assert ended.status == 0, ended.text
-    assert (ended.err.count("waiting for it"), ended.err.count("reached again")) == (1, 1)
+    assert (ended.err.count("waiting for it"), ended.err.count("answers again")) == (1, 1)
     halves(near, 2)
     near.clean()
 

@@ -138,7 +138,7 @@ def test_node_lost(apart: Apart) -> None:
     apart.cluster.down(node)
     ended = end(apart.process)
     assert ended.status == 0, ended.text
-    lost = "deployment server: restarting, as it died while it was used: NODE_FAIL: its node failed"
+    lost = "deployment server: restarting: it died while it was used: NODE_FAIL: its node failed"
     assert f"{lost} ({node}, which is drained: a test)\n" in ended.err
     assert ended.err.count("deployment server: restarting") == 1
     assert {one.attempt for one in apart.bench.attempts()} == {1}, "they went on with the new one"

@@ -1,0 +1,150 @@
+"""One virtual environment: built once, shared by all benchmarks and deployments that name its packages.
+
+    environments/<digest>/      the environment; `.complete` is written last and holds the listing
+    environments/<digest>.txt   the listing: what was resolved, a requirement a line, sorted
+    environments/<digest>.lock  held while it is built, by the installer, too
+    environments/<digest>.log   the installer's output
+
+The digest covers what was asked for. What that resolved to is the listing, which is part of the identity
+of every evaluation that runs in the environment. An environment that is gone or was never finished is
+built again from its listing. The listing in a lock takes precedence over the one found here; where they
+differ, the environment is another. An environment cannot be moved, so each is built in its place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from evalmake.language.atomic_write import write_atomic
+from evalmake.pins.lock import describe_interpreter
+from evalmake.run.events import Emit, EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, StoreBusy
+from evalmake.store.lock import hold_lock
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """An environment of `packages` below `root`; `pinned` is the listing in the lock, if there is one."""
+
+    packages: tuple[str, ...]
+    root: Path
+    pinned: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the distribution that its first requirement names."""
+        match = re.match(r"[A-Za-z0-9._-]+", self.packages[0])
+        return match[0] if match else self.packages[0]
+
+    @property
+    def digest(self) -> str:
+        """The digest of its requirements, its pinned listing, and the kind of interpreter."""
+        parts = [sorted(set(self.packages)), describe_interpreter(), self.pinned]
+        return sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Its folder."""
+        return self.root / self.digest
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter."""
+        return self.folder / "bin" / "python"
+
+    @property
+    def listing_path(self) -> Path:
+        """The file of its listing."""
+        return self._path_with(".txt")
+
+    @property
+    def log_path(self) -> Path:
+        """The file of the installer's output."""
+        return self._path_with(".log")
+
+    def _path_with(self, suffix: str) -> Path:
+        return self.folder.with_name(self.digest + suffix)
+
+    @property
+    def listing_text(self) -> str:
+        """What is pinned, else what was resolved; empty where it never was."""
+        return self.pinned or read_text(self.listing_path)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version or URL of each distribution by name; empty where they are unknown."""
+        pairs = (re.split(r"==| @ ", line, maxsplit=1) for line in self.listing_text.splitlines())
+        return {name: rest for name, rest in pairs}
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is built and is what its listing says."""
+        text = self.listing_text
+        return bool(text) and read_text(self._complete_mark) == text and self.python.exists()
+
+    def job_variables(self, path: str | None) -> dict[str, str]:
+        """The variables of a job that runs in it: its programs come before those of `path`, else of this process."""
+        path = os.environ.get("PATH", os.defpath) if path is None else path
+        return {"PATH": f"{self.folder / 'bin'}:{path}", "VIRTUAL_ENV": str(self.folder)}
+
+    @property
+    def _complete_mark(self) -> Path:
+        return self.folder / ".complete"
+
+    def build(self, emit: Emit) -> str:
+        """Build it unless it is ready; why that failed, or ""."""
+        from subprocess import SubprocessError
+
+        try:
+            with hold_lock(self._path_with(".lock"), lambda holder: emit(StoreBusy(holder))) as (handle, _):
+                return "" if self.is_ready else self._build(handle, emit)
+        except (OSError, SubprocessError) as error:
+            return str(error)
+
+    def _build(self, lock: int, emit: Emit) -> str:
+        from evalmake.run.environments.installer import list_distributions
+
+        if not self.listing_text and self.python.exists() and (listing := read_text(self._complete_mark)):
+            write_atomic(self.listing_path, listing.encode())  # only the listing was lost
+            return ""
+        wanted = self.listing_text.splitlines()
+        if status := self._install(wanted, lock, emit):
+            return f"the installer ended with exit status {status}"
+        found = list_distributions(self.python)
+        if wanted and found.splitlines() != wanted:
+            source = "the lock" if self.pinned else self.listing_path
+            return f"what was installed is not what {source} lists"
+        write_atomic(self.listing_path, found.encode())
+        write_atomic(self._complete_mark, found.encode())
+        return ""
+
+    def _install(self, wanted: list[str], lock: int, emit: Emit) -> int:
+        """Install the listing `wanted` as it is, or resolve the packages; the installer's exit status."""
+        from evalmake.run.environments.installer import install
+
+        emit(EnvironmentStarted(self.packages))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            return install(
+                self.folder,
+                wanted or sorted(set(self.packages)),
+                no_deps=bool(wanted),
+                log=self.log_path,
+                lock=lock,
+                report=lambda doing, seconds: emit(EnvironmentProgressed(self.name, doing, seconds)),
+            )
+        finally:
+            emit(EnvironmentEnded(self.name))
+
+
+def read_text(path: Path) -> str:
+    """A file's text; empty where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return ""

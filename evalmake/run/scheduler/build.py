@@ -1,0 +1,76 @@
+"""The state of a build that all parts of the scheduler share."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+
+from evalmake.language.diagnostic import Diagnostic
+from evalmake.plugin_api.executor import Executor
+from evalmake.run.build_result import BuildResult
+from evalmake.run.events import Emit
+from evalmake.run.executor_health import ExecutorHealth
+from evalmake.run.gateways.routing import GatewayRouting
+from evalmake.run.job_builder import JobBuilder
+from evalmake.run.secrets import Secrets
+from evalmake.run.signals import Signals
+from evalmake.run.task import Task
+from evalmake.servers.pool import ServerPool
+from evalmake.store.journal import Journal
+from evalmake.store.store import Store
+
+
+@dataclass(slots=True, eq=False)
+class Build:
+    """The tasks of a build and what they need. A task is in `waiting`, in `running`, or done."""
+
+    job_builder: JobBuilder
+    executors: Mapping[str, Executor]
+    store: Store
+    journal: Journal
+    secrets: Secrets
+    servers: ServerPool
+    routing: GatewayRouting
+    health: ExecutorHealth
+    signals: Signals
+    emit: Emit
+    max_jobs: int | None
+    keep_going: bool
+    unselected: Container[str] = ()  # evaluations of the Evalfile that this build leaves alone
+    waiting: list[Task] = field(default_factory=list)
+    running: dict[str, Task] = field(default_factory=dict)  # by job id
+    result: BuildResult = field(default_factory=BuildResult)
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether nothing more starts because something has failed."""
+        return bool(self.result.failed) and not self.keep_going
+
+    def release_servers(self, task: Task) -> None:
+        """Note that a task is done with its servers."""
+        for name in task.server_names:
+            self.servers.release(name, task.node.name)
+
+    def discard_job(self, task: Task) -> None:
+        """Remove all traces of a job that never ran."""
+        self.routing.close_sessions(task)
+        self.remove_job_folder(task)
+        self.journal.remove(task.job_id)
+
+    def remove_job_folder(self, task: Task) -> None:
+        """Remove a job's folder and free its GPUs."""
+        self.job_builder.remove_job_folder(task.job_id)
+        self.servers.gpus.free(task.job_id)
+
+    def fail_without_attempt(self, task: Task, *problems: Diagnostic) -> None:
+        """Note that a task failed before its job ran."""
+        self.discard_job(task)
+        self.result.failed.append(task.node.name)
+        self.result.problems.extend(problems)
+        self.release_servers(task)
+
+    def drop_waiting(self) -> None:
+        """Give up the tasks that wait."""
+        for task in self.waiting:
+            self.release_servers(task)
+        self.waiting.clear()

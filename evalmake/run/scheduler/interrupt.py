@@ -1,0 +1,31 @@
+"""Ctrl-C: the first ends the build in order, the second at once."""
+
+from __future__ import annotations
+
+import os
+
+from evalmake.plugin_api.executor import JobState, Phase
+from evalmake.run.events import BuildInterrupted
+from evalmake.run.scheduler.build import Build
+from evalmake.run.scheduler.job_end import JobEnds
+from evalmake.run.signals import kill_process_groups
+
+_INTERRUPTED = JobState(Phase.ENDED, 143, "interrupted")
+EXIT_STATUS = 130
+
+
+def interrupt_build(build: Build, job_ends: JobEnds) -> None:
+    """Start nothing more, end what runs, and record it as cancelled; a job that has just succeeded counts."""
+    build.result.interrupted = True
+    build.emit(BuildInterrupted(len(build.running)))
+    build.drop_waiting()
+    job_ends.cancel(build.running.values())
+    states = [(task, build.executors[task.executor].poll(task.job_id)) for task in build.running.values()]
+    job_ends.finish([(task, s if s.status == 0 else _INTERRUPTED) for task, s in states], cancelled=True)
+
+
+def exit_at_once(build: Build) -> None:
+    """Kill every process group and exit; the next build cleans up by the journal."""
+    servers = build.servers.job_ids(tuple(build.servers.groups)).values()
+    kill_process_groups(build.job_builder.job_folder(id) / "pid" for id in (*build.running, *servers))
+    os._exit(EXIT_STATUS)

@@ -1,0 +1,102 @@
+"""The end of a job: fetch its outputs, judge it, put the attempt into the store, and retry where that may help."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from evalmake.plugin_api.executor import JobState
+from evalmake.plugin_api.harness import Outcome
+from evalmake.run.concurrency import run_concurrently
+from evalmake.run.events import AttemptEnded
+from evalmake.run.job_outcome import find_outputs, judge_job
+from evalmake.run.machine_time import add_machine_time
+from evalmake.run.scheduler.build import Build
+from evalmake.run.scheduler.retry import claim_retry, schedule_retry
+from evalmake.run.task import Task
+
+GATEWAY_DIED = "its gateway died while it ran"
+
+
+class JobEnds:
+    """Finishes the jobs of a build."""
+
+    def __init__(self, build: Build) -> None:
+        self._build = build
+
+    def cancel(self, tasks: Iterable[Task]) -> None:
+        """End jobs, all at once: each may take its executor's grace period.
+
+        A job that is unreachable stays in the journal, where the next build finds it.
+        """
+
+        def cancel(task: Task) -> None:
+            with contextlib.suppress(OSError):
+                self._build.executors[task.executor].cancel(task.job_id)
+
+        run_concurrently(cancel, tasks)
+
+    def finish(self, over: Sequence[tuple[Task, JobState]], cancelled: bool = False) -> None:
+        """Fetch the outputs of jobs that are over, all at once; then finish one after another.
+
+        `cancelled`: evalmake ended them. Then outputs that are unreachable are not waited for. The job
+        stays in the journal, and the next build makes sure that it is gone.
+        """
+        errors = run_concurrently(self._fetch, [task for task, _ in over])
+        for (task, state), error in zip(over, errors, strict=True):
+            unreachable = isinstance(error, ConnectionError)
+            if unreachable:
+                task.mark_outputs_unreachable()
+                if not (cancelled or task.outputs_given_up):
+                    continue
+            elif error is not None:
+                state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
+            self._finish_one(task, state, forget=not unreachable)
+
+    def _fetch(self, task: Task) -> OSError | None:
+        try:
+            self._build.executors[task.executor].fetch(task.job_id, self._build.job_builder.job_folder(task.job_id))
+        except OSError as error:
+            return error
+        return None
+
+    def _finish_one(self, task: Task, state: JobState, forget: bool) -> None:
+        """Judge one job, record the attempt, and retry it or be done with it; `forget` its journal entry."""
+        build, name = self._build, task.node.name
+        usage_complete = build.routing.close_sessions(task)
+        gateway_died = not (usage_complete and build.servers.are_alive(task.gateway_jobs))
+        outcome = judge_job(build.job_builder, build.secrets, task, state)
+        build.result.warn_of_cache(task.cache_error)
+        if gateway_died:  # whatever the harness says: it may have scored samples that got no reply
+            outcome = replace(outcome, error=GATEWAY_DIED)
+        lost = state.status is None or gateway_died
+        retrying = bool(outcome.error) and claim_retry(build, task, lost)
+        was_stopped = build.signals.count > 0 or (lost and retrying)
+        status = "succeeded" if not outcome.error else "cancelled" if was_stopped else "failed"
+        self._record(task, status, outcome, state.facts)
+        if forget:
+            build.journal.remove(task.job_id)
+        del build.running[task.job_id]
+        seconds = time.time() - task.submitted_at
+        build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, outcome.error, retrying))
+        if retrying:
+            schedule_retry(build, task)
+            return
+        if status == "succeeded":
+            build.result.succeeded.append(name)
+        elif status == "failed":
+            build.result.failed.append(name)
+            build.result.problems.append(task.failure_diagnostic(outcome))
+        build.release_servers(task)
+
+    def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
+        """Put an attempt and its outputs into the store, then remove the job's folder."""
+        build = self._build
+        folder = build.job_builder.job_folder(task.job_id)
+        outputs = {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
+        outcome = add_machine_time(outcome, task, facts, build.servers, build.job_builder)
+        facts = {**facts, **build.servers.facts(task.node.services)}
+        build.store.commit(task.node.action, task.build_result(status, outcome, facts), outputs)
+        build.remove_job_folder(task)

@@ -1,0 +1,245 @@
+"""The life of a server: its start, its way to ready, its loss and restart, its stop."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.values import Duration
+from evalmake.plugin_api.executor import Executor, Phase
+from evalmake.run.gpu_allocation import GpuAllocation
+from evalmake.run.job_builder import JobBuilder
+from evalmake.run.log_tail import last_lines
+from evalmake.run.secrets import Secrets
+from evalmake.servers.failure import describe_end, describe_seconds
+from evalmake.servers.notices import ServerNotices
+from evalmake.servers.readiness import ReadinessProbe, is_port_open
+from evalmake.servers.server import Server
+from evalmake.servers.state import UP, State, change_state
+from evalmake.store.journal import Journal, JournalEntry
+
+MAX_STARTS = 3
+_MAX_BLAMELESS_LOSSES = 5  # losses in a row that cost no start
+_MAX_UNREACHABLE_STARTS = 60  # a second apart: a minute
+_UNREACHABLE_PAUSE = 1.0
+_RESTART_PAUSE = 0.5  # seconds before the first restart; it doubles, as what was wrong may pass
+_MAX_PROBE_PAUSE = 1.0  # seconds between two health probes
+
+
+class ServerLifecycle:
+    """Starts, watches and stops the servers of a build. `servers` are all of them."""
+
+    def __init__(
+        self,
+        job_builder: JobBuilder,
+        executors: Mapping[str, Executor],
+        journal: Journal,
+        secrets: Secrets,
+        gpus: GpuAllocation,
+        notices: ServerNotices,
+        servers: Mapping[str, Server],
+    ) -> None:
+        self._job_builder = job_builder
+        self._executors = executors
+        self._journal = journal
+        self._secrets = secrets
+        self._gpus = gpus
+        self._notices = notices
+        self._servers = servers
+        self._readiness = ReadinessProbe(job_builder, executors, secrets)
+
+    # Start --------------------------------------------------------------------------------------
+
+    def start(self, server: Server) -> None:
+        """Submit a server's job, unless its pause before a restart still runs."""
+        if time.time() < server.not_before:
+            return
+        change_state(server, State.STARTING)
+        server.lent, server.end = False, None
+        server.starts += 1
+        server.job_id = f"{server.spec.action[-12:]}.s{time.time_ns():x}"
+        server.submitted_at = server.starting_since = time.time()
+        holder = self._find_port_holder(server)
+        server.port_taken = bool(holder)
+        if holder:
+            self._lose(server, f"could not be started: {holder} listens on port {server.spec.command.port}")
+            return
+        try:
+            self._submit(server)
+        except (OSError, EvalmakeError) as error:
+            if isinstance(error, ConnectionError) and self._postpone(server):
+                return
+            self._lose(server, f"could not be started: {error}")
+            return
+        self._notices.announce_state(server, server.failure, server.log_tail if server.failure else ())
+
+    def _submit(self, server: Server) -> None:
+        """Put the job into the journal, then submit it: so a kill in between leaves no unknown job."""
+        spec, id = server.spec, server.job_id
+        gpus = self._gpus.take(spec.name, spec.executor, spec.gpus)
+        job = replace(spec.build_job(id), gpu_ids=gpus)
+        folder = str(self._job_builder.job_folder(id))
+        self._journal.write(
+            JournalEntry(id, spec.name, spec.kind, spec.action, spec.executor, folder, server.submitted_at, gpus)
+        )
+        self._executor(server).submit(job, self._secrets.resolve(job.secrets))
+
+    def _postpone(self, server: Server) -> bool:
+        """Try a restart again in a while, where its executor is unreachable; False where that is given up.
+
+        A first start is not postponed: the executor may be misconfigured, which must show at once.
+        """
+        server.unreachable_starts += 1
+        if not server.failure or server.unreachable_starts > _MAX_UNREACHABLE_STARTS:
+            return False
+        self._clean_up(server)
+        server.starts -= 1
+        server.not_before = time.time() + _UNREACHABLE_PAUSE
+        change_state(server, State.RESTARTING)
+        return True
+
+    def _find_port_holder(self, server: Server) -> str:
+        """What listens on the fixed port of a server that is to start; empty where the port is free."""
+        port = None if self._executor(server).capabilities.private_network else server.spec.command.port
+        if not port:
+            return ""
+        for other in self._servers.values():
+            if other is not server and other.state in UP and other.spec.command.port == port:
+                return other.spec.title
+        return "something else" if is_port_open(port) else ""
+
+    def recover(self, server: Server, entry: JournalEntry) -> bool:
+        """Take over the job of an interrupted build; False where this server is another or has a job."""
+        if server.state is not State.WANTED:
+            return False
+        if (server.spec.action, server.spec.executor) != (entry.action, entry.executor):
+            return False
+        change_state(server, State.STARTING)
+        server.job_id, server.starting_since = entry.id, time.time()
+        server.starts, server.submitted_at = 1, entry.started
+        self._gpus.claim(entry.name, entry.executor, entry.gpus)
+        return True
+
+    # Watch --------------------------------------------------------------------------------------
+
+    def check_starting(self, server: Server) -> None:
+        """Look after a server that starts: is it ready, lost, or too slow?"""
+        job = self._executor(server).poll(server.job_id)
+        if job.phase in (Phase.QUEUED, Phase.UNREACHABLE):
+            server.starting_since = time.time()  # the time to get ready has not begun
+        elapsed = time.time() - server.starting_since
+        if job.phase is Phase.REFUSED:
+            self._lose(server, f"could not be started: {job.detail}")
+            return
+        if job.is_over:
+            server.end = job
+            after = describe_seconds(elapsed)
+            self._lose(server, f"stopped before it was ready, after {after}: {describe_end(job)}")
+            return
+        # A fast server is probed often; one that loads for minutes only once a second, for its log's sake.
+        if time.time() - server.last_probe < min(_MAX_PROBE_PAUSE, elapsed / 50):
+            return
+        server.last_probe = time.time()
+        trouble = job.detail
+        if job.phase is Phase.RUNNING:
+            found = self._readiness.probe(server)
+            server.address, trouble = found.address or server.address, found.trouble
+            if not trouble:
+                self._become_ready(server, job.facts)
+                return
+        if elapsed > server.spec.ready:
+            self._cancel(server)
+            limit = f"was not ready within {Duration(server.spec.ready)}"
+            self._lose(server, f"{limit}: {trouble}" if trouble else limit)
+        else:
+            self._notices.announce_pending(server, job)
+
+    def _become_ready(self, server: Server, facts: Mapping[str, str]) -> None:
+        change_state(server, State.READY)
+        server.facts = facts
+        server.unreachable_starts = server.blameless_losses = 0
+        self._notices.announce_state(server, server.address.url)
+
+    def check_ready(self, server: Server) -> None:
+        """Look whether the job of a ready server still runs."""
+        job = self._executor(server).poll(server.job_id)
+        if job.is_over:
+            server.end = job
+            self._lose(server, f"died while it was used: {describe_end(job)}")
+
+    # Loss ---------------------------------------------------------------------------------------
+
+    def _lose(self, server: Server, failure: str) -> None:
+        """Plan a restart of a server that is gone, or give it up once its starts are used up.
+
+        A loss without an exit status is not the server's fault: its node failed, or its job was
+        preempted. Such a loss costs no start.
+        """
+        server.failure = failure
+        if server.end is not None and server.end.status is None:
+            server.blameless_losses += 1
+            server.starts -= server.blameless_losses <= _MAX_BLAMELESS_LOSSES
+        self._clean_up(server)
+        server.not_before = time.time() + _RESTART_PAUSE * 2 ** max(0, server.starts - 1)
+        if server.starts < MAX_STARTS:
+            change_state(server, State.RESTARTING)
+            return
+        change_state(server, State.FAILED)
+        self._gpus.free(server.spec.name)
+        self._notices.announce_state(server, failure)
+
+    # Stop ---------------------------------------------------------------------------------------
+
+    def stop(self, server: Server) -> None:
+        """End a server's job and free its GPUs, unless jobs of an earlier build use it."""
+        if server.lent:
+            return
+        if server.state in UP:
+            self._cancel(server)
+            self._clean_up(server)
+            change_state(server, State.STOPPED)
+            server.failure, server.starts = "", 0
+            self._notices.announce_state(server, "left running" if self._is_kept(server) else "")
+        self._gpus.free(server.spec.name)
+
+    def _is_kept(self, server: Server) -> bool:
+        """Whether the executor keeps servers for later builds (its setting `keep`)."""
+        declared = self._job_builder.project.executors.get(server.spec.executor)
+        return declared is not None and bool(getattr(declared.settings, "keep", False))
+
+    def _cancel(self, server: Server) -> None:
+        with contextlib.suppress(OSError):
+            self._executor(server).cancel(server.job_id)
+
+    def _clean_up(self, server: Server) -> None:
+        """Keep the log below `.evalmake/logs`, secrets redacted; remove the job's folder and journal entry.
+
+        A job that is unreachable stays in the journal. The next build finds it there and ends it.
+        """
+        folder, reached = self._job_builder.job_folder(server.job_id), True
+        try:
+            self._executor(server).fetch(server.job_id, folder)
+        except OSError:
+            reached = False
+        server.log_tail = self._keep_log(server)
+        if reached:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._journal.remove(server.job_id)
+
+    def _keep_log(self, server: Server) -> tuple[str, ...]:
+        """Copy a server's log to where `evalmake logs` finds it; its last lines."""
+        target = self._job_builder.root / "logs" / f"{server.spec.name}.log"
+        lines: tuple[str, ...] = ()
+        with contextlib.suppress(OSError):
+            log = self._secrets.redact((self._job_builder.job_folder(server.job_id) / "log").read_bytes())
+            lines = last_lines(log)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(log)
+        return lines
+
+    def _executor(self, server: Server) -> Executor:
+        return self._executors[server.spec.executor]
