@@ -21,7 +21,7 @@ from tests.support.repository import ROOT  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.docker_engine import Dockerd
-    from tests.support.lepton_service import Lepton
+    from tests.support.lepton_service import Emulators, Lepton
     from tests.support.slurm_cluster import Cluster
     from tests.support.ssh_login import Login
 
@@ -156,11 +156,21 @@ def built(environments: Path, *packages: str) -> Environment:
     return made
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Lepton]:
-    """A workspace of Lepton of the test's own."""
+@pytest.fixture(scope="session")
+def emulators() -> Iterator[Emulators]:
+    """The process that emulators of Lepton are forked from."""
     from tests.support import lepton_service
 
     needed("emulator of Lepton", lepton_service.lacking())
-    with lepton_service.lepton(tmp_path / "lepton") as running:
+    started = lepton_service.Emulators()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path, emulators: Emulators) -> Iterator[Lepton]:
+    """A workspace of Lepton of the test's own."""
+    from tests.support import lepton_service
+
+    with lepton_service.lepton(tmp_path / "lepton", emulators) as running:
         yield running

@@ -1,4 +1,4 @@
-"""A workspace of DGX Cloud Lepton over HTTP: `python -m tests.support.lepton_emulator FOLDER PORT TOKEN`.
+"""Workspaces of DGX Cloud Lepton over HTTP, each in a process that is forked on command.
 
 Every body is checked by the types of NVIDIA's own `leptonai` package, in whose environment this runs.
 What it is asked to do differently comes by `POST /_control`; `GET /_calls` tells what it was asked.
@@ -6,8 +6,11 @@ What it is asked to do differently comes by `POST /_control`; `GET /_calls` tell
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -29,7 +32,9 @@ from leptonai.api.v2.types.secret import SecretItem
 SHAPES = {"cpu.small": 0, "cpu.large": 0, "gpu.1xh200": 1, "gpu.8xh200": 8}
 GROUPS = {"ng1-abcd": "reserved", "ng2-efgh": "shared"}
 WORKSPACE = "acme"
+TOKEN = "a token of the workspace"
 ROOT = f"/api/v2/workspaces/{WORKSPACE}"
+_PR_SET_PDEATHSIG = 1
 
 
 @dataclass
@@ -354,15 +359,50 @@ def control(of: Workspace, path: str, body: Any) -> tuple[int, Any]:
     return 200, {}
 
 
-def main() -> None:
-    """Serve until the end."""
-    folder, port, token = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+def serve(folder: Path, port: int, token: str) -> None:
+    """Serve a new workspace until the end."""
     of = Workspace(folder, token)
     handler = type("Handling", (Handler,), {"of": of})
     ThreadingHTTPServer.daemon_threads = True
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     threading.Thread(target=of.work.watch, daemon=True).start()
     server.serve_forever()
+
+
+def start(folder: str, port: int) -> int:
+    """Fork a process that serves a workspace and ends with this one; return its id."""
+    parent = os.getpid()
+    if pid := os.fork():
+        return pid
+    os.setsid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+    log = os.open(Path(folder, "log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
+        os.dup2(descriptor, target)
+    os.chdir(folder)
+    try:
+        serve(Path(folder), port, TOKEN)
+    finally:
+        os._exit(1)
+    return 0
+
+
+def stop(pid: int) -> int:
+    """End a process that `start` forked; return its exit status."""
+    os.kill(pid, signal.SIGTERM)
+    return os.waitpid(pid, 0)[1]
+
+
+def main() -> None:
+    """Carry out commands from standard input, a JSON list a line, and print each result.
+
+    The imports take a second of processor time, so all tests of a worker fork from one process.
+    """
+    for line in sys.stdin:
+        command, *arguments = json.loads(line)
+        print({"start": start, "stop": stop}[command](*arguments), flush=True)
 
 
 if __name__ == "__main__":

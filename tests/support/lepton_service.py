@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.daemons import Daemon, port
+from tests.support.daemons import port, until
 from tests.support.repository import ROOT
 
 HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
@@ -126,23 +126,49 @@ class Lepton:
             return json.loads(reply.read())
 
 
+class Emulators:
+    """A process that has imported all that the emulator needs, and forks one for each test."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", python(), ROOT / "tests" / "support" / "lepton_emulator.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def command(self, *words: object) -> int:
+        """Have a command carried out; return its result."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
+        reply = self._process.stdout.readline()
+        assert reply, "the emulators' process ended; its message is above"
+        return int(reply)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.communicate()
+
+
 @contextlib.contextmanager
-def lepton(folder: Path) -> Iterator[Lepton]:
+def lepton(folder: Path, emulators: Emulators) -> Iterator[Lepton]:
     """An emulator of a test's own."""
     folder.mkdir(parents=True)
     number = port()
     service = Lepton(folder, f"http://127.0.0.1:{number}")
-    argv = [python(), "-m", "tests.support.lepton_emulator", str(folder), str(number), TOKEN]
-    daemon = Daemon(argv, folder / "log", folder, {"PYTHONPATH": str(ROOT)})
+    service.volume.mkdir(parents=True)
+    pid = emulators.command("start", str(folder), number)
 
-    def hears() -> bool:
+    def answers() -> bool:
         with contextlib.suppress(OSError):
             return bool(service.state())
         return False
 
-    service.volume.mkdir(parents=True)
     try:
-        daemon.start(hears)
+        until(answers, lambda: (folder / "log").read_text())
         yield service
     finally:
-        daemon.stop()
+        emulators.command("stop", pid)
