@@ -39,7 +39,7 @@ def _change_directory(ctx: click.Context, param: click.Parameter, folder: Path |
 class DirectoryError(click.ClickException):
     """A folder given to -C that cannot be entered."""
 
-    def format_value(self, file: Any = None) -> None:
+    def show(self, file: Any = None) -> None:
         """Print it as other errors are printed."""
         click.echo(f"error: {self.message}", err=True)
 

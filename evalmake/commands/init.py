@@ -71,7 +71,7 @@ def command(file: Path | None) -> int:
     if line := _ignore_state(evalfile.parent):
         click.echo(line)
     flag = f" -f {file}" if file else ""
-    click.echo(f"next: `evalmake{flag}` runs it; to evaluate your own server, edit `my-server` in {evalfile}")
+    click.echo(f"`evalmake{flag}` runs it; to evaluate your own server, edit `my-server` in it")
     return 0
 
 

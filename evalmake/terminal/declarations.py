@@ -7,12 +7,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
-from evalmake.language.values import SecretRef, format_value
+from evalmake.language.source import Span
+from evalmake.language.values import Files, SecretRef, format_value
 from evalmake.project.declarations import Declaration, EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.targets import match_cells
+from evalmake.terminal.display_path import display_path
 from evalmake.workspace import Workspace
 
 KINDS = ("model", "deployment", "benchmark", "executor", "report")
@@ -86,7 +88,7 @@ def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bo
             continue
         for step in path[1:]:
             value = value[step] if isinstance(value, dict) else value
-        rows.append((".".join(path), format_value(value), written.value.location, written.origin))
+        rows.append((".".join(path), _render_value(value, written.value), written.value.location, written.origin))
     if as_json:
         values = {key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows}
         return json.dumps({"name": title, "at": place, "values": values}, ensure_ascii=False)
@@ -97,6 +99,16 @@ def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bo
         suffix = "" if origin == "own" else f", {origin}"
         lines.append(f"    {key:<{key_width}} = {text:<{width}}  {at}{suffix}")
     return "\n".join(lines)
+
+
+def _render_value(value: object, span: Span) -> str:
+    """A value as an Evalfile writes it; paths as this Evalfile does, or relative to the working folder."""
+    if not isinstance(value, Files):
+        return format_value(value)
+    written = " ".join(span.source.text[span.start : span.end].split())
+    if written.startswith(("file(", "glob(")):
+        return written
+    return ", ".join(f'file("{display_path(file.path)}")' for file in value.files)
 
 
 def secret_names(project: Project) -> set[str]:

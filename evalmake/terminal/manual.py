@@ -8,16 +8,22 @@ from importlib.resources.abc import Traversable
 
 from evalmake.language.diagnostic import closest_name, make_error
 
-_FIRST = ("tutorial", "language", "keys", "targets", "troubleshooting")
-"""Topics in the order in which a newcomer needs them; the others follow by name."""
+_ORDER = (
+    *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
+    *("scores-and-intervals", "catalog", "pins", "secrets", "ci", "python-api"),
+    *("executors", "process", "docker", "slurm", "lepton", "deployments"),
+    *("harnesses", "native", "command", "lm-eval", "inspect", "nemo", "gateway-and-cache", "store"),
+    *("what-works-where", "troubleshooting", "glossary", "writing-a-plugin"),
+)
+"""Topics in the order in which a newcomer needs them; others follow by name, then those in folders."""
 
 
 def list_topics() -> list[str]:
     """Every topic: `tutorial`, `contributing/architecture`, ..."""
     topics = dict(_walk(files("evalmake.manual"), ""))
-    first = [topic for topic in _FIRST if topic in topics]
-    rest = sorted(topic for topic in topics if topic not in first)
-    return [*first, *sorted(rest, key=lambda topic: "/" in topic)]
+    ordered = [topic for topic in _ORDER if topic in topics]
+    rest = sorted(topic for topic in topics if topic not in ordered)
+    return [*ordered, *sorted(rest, key=lambda topic: "/" in topic)]
 
 
 def find_page(topic: str) -> str:
@@ -28,7 +34,8 @@ def find_page(topic: str) -> str:
         short = {page.rpartition("/")[2]: page for page in pages}
         if name in short:
             return pages[short[name]].read_text(encoding="utf-8")
-        suggestion = closest_name(name, pages) or short.get(closest_name(name, short) or "")
+        beginning = next((page for page in list_topics() if page.startswith(name)), None)
+        suggestion = beginning or closest_name(name, pages) or short.get(closest_name(name, short) or "")
         help = f"did you mean `{suggestion}`?" if suggestion else "`evalmake help` lists the topics"
         raise make_error("unknown-name", f"the manual has no topic `{topic}`", help=[help])
     return pages[name].read_text(encoding="utf-8")

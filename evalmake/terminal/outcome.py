@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
@@ -14,6 +12,7 @@ from evalmake.project.axes import Gate
 from evalmake.results import JudgedGate
 from evalmake.scoring.result_set import ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
+from evalmake.terminal.display_path import display_path
 from evalmake.terminal.plan import render_duration
 from evalmake.terminal.tables import align_columns
 
@@ -112,7 +111,7 @@ def _render_summary(outcome: BuildOutcome) -> list[str]:
     lines += _render_machine_time(outcome)
     if outcome.detached:
         lines.append(f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them")
-    lines += [f"wrote {_relative(path)}" for path in outcome.written]
+    lines += [f"wrote {display_path(path)}" for path in outcome.written]
     return lines
 
 
@@ -134,11 +133,6 @@ def _render_machine_time(outcome: BuildOutcome) -> list[str]:
     results = outcome.results.results if outcome.results else ()
     hours = machine_seconds(result for result in results if not result.reused).items()
     return [", ".join(f"{render_duration(seconds)} on {shape}" for shape, seconds in hours)] if hours else []
-
-
-def _relative(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
 
 
 def to_json(outcome: BuildOutcome) -> dict[str, Any]:

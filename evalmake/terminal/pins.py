@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from evalmake.pins.lock import Pin
+from evalmake.terminal.display_path import display_path
 
 _SYMBOLS = {"pinned": "+", "moved": "~", "dropped": "-", "unpinned": "!"}
 
@@ -40,8 +40,7 @@ def to_text(changes: Sequence[Change], lock: Path, check: bool) -> str:
     if same:
         lines.append(f"  = {same} unchanged")
     if counted and not check:
-        relative = os.path.relpath(lock)
-        lines += ["", f"wrote {lock if relative.startswith('..') else relative}"]
+        lines += ["", f"wrote {display_path(lock)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -104,10 +104,12 @@ class LiveView:
         self.live = RichLive(
             console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render_table
         )
-        self.live.start()
 
     def __call__(self, event: Event) -> None:
         """Update the table, and print lines that stay above it."""
+        if not self.live.is_started:
+            # The table starts with the first event: a plan has none, and prints without a table in its way.
+            self.live.start()
         match event:
             case BuildStarted():
                 self.total = event.to_run

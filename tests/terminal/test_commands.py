@@ -1,0 +1,185 @@
+"""The list of commands, and what comes from it: files, reserved names, help and completion."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+import evalmake
+from evalmake.command_registry import COMMAND_NAMES, REGISTRY
+from tests.support.projects import Project
+
+COMMANDS = Path(evalmake.__file__).parent / "commands"
+HELPERS = {"__init__", "build_run", "completion", "declaration", "evalfile", "local_images", "null_build"}
+EVALFILE = """\
+model m {
+    endpoint = "http://127.0.0.1:9/v1"
+    name     = "m"
+}
+
+benchmark b {
+    harness = command
+    run     = "true"
+}
+
+eval first {
+    model     = m
+    benchmark = b
+}
+"""
+
+
+def complete(project: Project, line: str) -> list[str]:
+    """What bash offers for the last word of a command line."""
+    words = shlex.split(line) + [""] * line.endswith(" ")
+    env = {
+        **os.environ,
+        "_EVALMAKE_COMPLETE": "bash_complete",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    argv = [sys.executable, "-m", "evalmake"]
+    done = subprocess.run(argv, cwd=project.root, env=env, capture_output=True, text=True, check=True)
+    return [row.partition(",")[2] for row in done.stdout.splitlines()]
+
+
+def test_each_command_has_a_file() -> None:
+    """The command `gc` is `command` in `commands/gc.py`, under the registry's summary; no other file is a command."""
+    files = {path.stem for path in COMMANDS.glob("*.py")}
+    assert files == HELPERS | set(COMMAND_NAMES)
+    for entry in REGISTRY:
+        command = import_module(f"evalmake.commands.{entry.name}").command
+        assert isinstance(command, click.Command)
+        assert (command.name, command.get_short_help_str(200)) == (entry.name, entry.summary)
+
+
+@pytest.mark.parametrize("name", COMMAND_NAMES)
+def test_no_target_has_the_name_of_a_command(project: Project, name: str) -> None:
+    """On a command line the name would mean the command, so the Evalfile is refused."""
+    project.write("Evalfile", EVALFILE.replace("eval first", f"eval {name}"))
+    assert f"`{name}`" in project.run("-n", status=2).stderr
+
+
+def test_help_is_complete_and_the_same_by_every_flag(project: Project) -> None:
+    """Every command with its line, every flag of a build, examples, exit statuses, and where to read on."""
+    text = project.run("--help").stdout
+    assert text == project.run("-h").stdout == project.run("-n", "first", "-h").stdout
+    flat = " ".join(text.split())
+    assert all(f"{entry.name} {entry.summary}" in flat for entry in REGISTRY)
+    build = import_module("evalmake.commands.build").command
+    assert all(flag in text for param in build.params if isinstance(param, click.Option) for flag in param.opts)
+    for title in ("Usage:", "Options:", "Examples:", "Exit status:", "Read on:"):
+        assert title in text
+    assert "evalmake help" in text
+    assert max(map(len, text.splitlines())) <= 110
+
+
+def test_a_command_has_help_of_its_own(project: Project) -> None:
+    """`evalmake gc -h` is about gc."""
+    text = project.run("gc", "-h").stdout
+    assert "Delete stored data that no result refers to." in text
+    assert "--dry-run" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("evalmake l", {"list", "logs"}),
+        ("evalmake f", {"fmt", "first"}),
+        ("evalmake -n f", {"fmt", "first"}),
+        ("evalmake first f", {"first"}),
+        ("evalmake build f", {"first"}),
+        ("evalmake why f", {"first"}),
+        ("evalmake logs f", {"first"}),
+        ("evalmake show b", {"b"}),
+        ("evalmake replies e", {"export"}),
+        ("evalmake graph --format m", {"mermaid"}),
+        ("evalmake explain gate-n", {"gate-not-met"}),
+        ("evalmake help tut", {"tutorial"}),
+        ("evalmake catalog sh", {"show"}),
+        ("evalmake gc --dry", {"--dry-run"}),
+        ("evalmake --keep", {"--keep-going"}),
+    ],
+)
+def test_completion(project: Project, line: str, offered: set[str]) -> None:
+    """The shell offers commands beside targets, and what the command takes."""
+    project.write("Evalfile", EVALFILE)
+    assert set(complete(project, line)) == offered
+
+
+def test_completion_where_nothing_is_to_do(project: Project) -> None:
+    """The output of a null build is not taken for an answer to the shell."""
+    job = """'echo "{\\"accuracy\\": 1.0}" > "$EVALMAKE_OUT/scores.json"'"""
+    project.write(
+        "Evalfile", EVALFILE.replace('"true"', job.replace('"', '\\"').replace("'", '"').replace('\\\\"', '\\\\\\"'))
+    )
+    for _ in range(3):
+        subprocess.run([sys.executable, "-m", "evalmake"], cwd=project.root, check=True, capture_output=True)
+    assert set(complete(project, "evalmake l")) == {"list", "logs"}
+
+
+def test_completion_without_an_evalfile(project: Project) -> None:
+    """Commands are offered all the same, and nothing is printed."""
+    assert set(complete(project, "evalmake l")) == {"list", "logs"}
+
+
+def test_explain_alone_lists_the_codes(project: Project) -> None:
+    """A line each: the code, and the beginning of its page."""
+    lines = project.run("explain").stdout.splitlines()
+    pages = {path.stem for path in (COMMANDS.parent / "explanations").glob("*.md")}
+    listed = {line.split()[0]: line for line in lines[: len(pages)]}
+    assert set(listed) == pages
+    assert listed["gate-not-met"].split(maxsplit=1)[1]
+    assert max(map(len, lines)) <= 100
+
+
+def test_help_lists_the_topics(project: Project) -> None:
+    """Every page of the manual by its topic, with its title."""
+    text = project.run("help").stdout
+    manual = COMMANDS.parent / "manual"
+    for path in manual.rglob("*.md"):
+        topic = str(path.relative_to(manual)).removesuffix(".md")
+        title = path.read_text().splitlines()[0].lstrip("# ")
+        assert any(line.split(maxsplit=1) == [topic, title] for line in text.splitlines()), topic
+
+
+def test_help_shows_a_page_as_it_is_written(project: Project) -> None:
+    """In a pipe a page is its Markdown; several words name one topic."""
+    page = (COMMANDS.parent / "manual/targets-and-overrides.md").read_text()
+    assert project.run("help", "targets-and-overrides").stdout == page
+    assert project.run("help", "targets", "and", "overrides").stdout == page
+
+
+@pytest.mark.parametrize(("topic", "meant"), [("tut", "tutorial"), ("languge", "language")])
+def test_help_names_the_closest_topic(project: Project, topic: str, meant: str) -> None:
+    """For a topic that does not exist."""
+    assert f"did you mean `{meant}`?" in project.run("help", topic, status=2).stderr
+
+
+def test_another_folder(project: Project) -> None:
+    """-C works in another folder however it is written, and says if it cannot."""
+    project.write("below/Evalfile", EVALFILE)
+    for words in (("-C", "below"), ("-Cbelow",), ("--directory=below",)):
+        assert project.run("list", *words).stdout.startswith("first")
+    said = project.run("-n", "-C", "nowhere", status=2).stderr
+    assert said == "error: cannot work in nowhere: No such file or directory\n"
+
+
+def test_paths_are_shown_as_written(project: Project) -> None:
+    """`show` repeats the call of `file` or `glob`; of a variable it shows the file's path from here."""
+    project.write("data/x.jsonl", "{}\n")
+    for written, shown in {
+        'file("data/x.jsonl")': 'file("data/x.jsonl")',
+        'glob("data/*.jsonl")': 'glob("data/*.jsonl")',
+        "DATA": 'file("data/x.jsonl")',
+    }.items():
+        text = EVALFILE.replace('"true"', f'"true"\n    files   = {written}')
+        project.write("Evalfile", 'DATA = file("data/x.jsonl")\n' + text)
+        assert f"    files   = {shown}  Evalfile:" in project.run("show", "b").stdout
