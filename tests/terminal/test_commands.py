@@ -116,10 +116,8 @@ def test_completion(project: Project, line: str, offered: set[str]) -> None:
 
 def test_completion_where_nothing_is_to_do(project: Project) -> None:
     """The output of a null build is not taken for an answer to the shell."""
-    job = """'echo "{\\"accuracy\\": 1.0}" > "$EVALMAKE_OUT/scores.json"'"""
-    project.write(
-        "Evalfile", EVALFILE.replace('"true"', job.replace('"', '\\"').replace("'", '"').replace('\\\\"', '\\\\\\"'))
-    )
+    project.write("job.sh", "echo '{\"accuracy\": 1.0}' > $EVALMAKE_OUT/scores.json\n")
+    project.write("Evalfile", EVALFILE.replace('"true"', '"sh ../../../job.sh"'))
     for _ in range(3):
         subprocess.run([sys.executable, "-m", "evalmake"], cwd=project.root, check=True, capture_output=True)
     assert set(complete(project, "evalmake l")) == {"list", "logs"}

@@ -17,8 +17,9 @@ def test_it_runs_as_written_and_on_ones_own_server(project: Project) -> None:
     assert "3 ran" in project.run().stdout
     with mock_server({}, project.root / "port") as url:
         text = (project.root / "Evalfile").read_text()
-        edits = [("http://localhost:8000/v1", f"{url}/v1"), ("    model     = stand-in\n", "    model     = my-server\n")]
-        for old, new in edits:
+        address = ("http://localhost:8000/v1", f"{url}/v1")
+        model = ("    model     = stand-in\n", "    model     = my-server\n")
+        for old, new in (address, model):
             assert text.count(old) == 1
             text = text.replace(old, new)
         project.write("Evalfile", text)
