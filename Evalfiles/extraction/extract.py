@@ -15,9 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 OUT = Path(os.environ["EVALMAKE_OUT"])
-PROMPT = (
-    "Answer with a JSON object of this schema, and nothing else:\n{schema}\n\nThe ticket:\n{text}"
-)
+PROMPT = "Answer with a JSON object of this schema, and nothing else:\n{schema}\n\nThe ticket:\n{text}"
 
 
 class Ticket(BaseModel):

@@ -13,7 +13,7 @@ from evalmake.engines.weights import Weights, check_weights
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Texts
+from evalmake.project.key_types import Block, Texts, define_key
 
 LISTEN = ("--host", "{host}", "--port", "{port}")
 """The flags by which most servers get the address to listen on."""
@@ -26,7 +26,9 @@ class NoSettings(Block):
 class PackageSettings(Block):
     """The packages that the server is installed from, where it has no image."""
 
-    packages: Texts = ()
+    packages: Texts = define_key(
+        (), "The Python packages that evalmake installs, where there is no image.", '["vllm==0.11.0"]'
+    )
 
 
 class ReservedArguments(Block):

@@ -13,7 +13,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Mount
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Count
+from evalmake.project.key_types import Count, define_key
 
 _START = ("/opt/nvidia/nvidia_entrypoint.sh", "/opt/nim/start_server.sh")
 _CACHE = "/opt/nim/.cache"
@@ -23,15 +23,23 @@ class NimEngine:
     """Starts the server of a NIM image: `max-model-len` is its variable NIM_MAX_MODEL_LEN."""
 
     class Args(DashedArguments):
-        """The most common ones; any other is a variable of the image, too."""
+        """These arguments are checked; the server gets all others unchanged."""
 
         server_port: Port = None
         model_name: WeightsName = None
         served_model_name: ModelName = None
-        tensor_parallel_size: Count | None = None
-        pipeline_parallel_size: Count | None = None
-        max_model_len: Count | None = None
-        model_profile: str | None = None
+        tensor_parallel_size: Count | None = define_key(
+            None, "The number of GPUs that share each layer.", "2", unset="the server decides"
+        )
+        pipeline_parallel_size: Count | None = define_key(
+            None, "The number of groups of GPUs that the layers are divided among.", "2", unset="the server decides"
+        )
+        max_model_len: Count | None = define_key(
+            None, "The context length, in tokens.", "8192", unset="the server decides"
+        )
+        model_profile: str | None = define_key(
+            None, "The profile of the NIM.", '"vllm-bf16-tp1"', unset="the server decides"
+        )
 
     Settings = NoSettings
     behaviour: ClassVar[int] = 1

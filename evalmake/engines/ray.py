@@ -10,7 +10,7 @@ from evalmake.engines.model_server import LISTEN, ModelServer
 from evalmake.engines.weights import find_weights
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count
+from evalmake.project.key_types import Block, Count, define_key
 
 _SCRIPT = "/opt/Export-Deploy/scripts/deploy/nlp/deploy_ray_inframework.py"
 _GPU_FACTORS = (
@@ -28,10 +28,10 @@ class RayEngine(ModelServer):
     class Settings(Block):
         """The kind of checkpoint: Megatron's, or that of NeMo 2 (`legacy`)."""
 
-        legacy: bool = False
+        legacy: bool = define_key(False, "Whether the checkpoint is one of NeMo 2, not of Megatron.", "true")
 
     class Args(Arguments):
-        """The most common ones; all others of the script are passed on."""
+        """These arguments are checked; the server gets all others unchanged."""
 
         host: Address = None
         port: Port = None
@@ -40,14 +40,26 @@ class RayEngine(ModelServer):
         nemo_checkpoint: WeightsName = None
         num_gpus: GpuCount = None
         cuda_visible_devices: GpuCount = None
-        tensor_model_parallel_size: Count | None = None
-        pipeline_model_parallel_size: Count | None = None
-        context_parallel_size: Count | None = None
-        expert_model_parallel_size: Count | None = None
-        num_replicas: Count | None = None
-        num_nodes: Count | None = None
-        enable_cuda_graphs: bool | None = None
-        enable_flash_decode: bool | None = None
+        tensor_model_parallel_size: Count | None = define_key(
+            None, "The number of GPUs that share each layer.", "2", unset="the server decides"
+        )
+        pipeline_model_parallel_size: Count | None = define_key(
+            None, "The number of groups of GPUs that the layers are divided among.", "2", unset="the server decides"
+        )
+        context_parallel_size: Count | None = define_key(
+            None, "The number of GPUs that share one sequence.", "2", unset="the server decides"
+        )
+        expert_model_parallel_size: Count | None = define_key(
+            None, "The number of GPUs that share the experts.", "2", unset="the server decides"
+        )
+        num_replicas: Count | None = define_key(
+            None, "The number of copies of the model in one server.", "2", unset="the server decides"
+        )
+        num_nodes: Count | None = define_key(None, "The number of nodes.", "2", unset="the server decides")
+        enable_cuda_graphs: bool | None = define_key(None, "Turns CUDA graphs on.", "true", unset="the server decides")
+        enable_flash_decode: bool | None = define_key(
+            None, "Turns flash decoding on.", "true", unset="the server decides"
+        )
 
     weight_schemes = ()
 

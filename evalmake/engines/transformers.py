@@ -10,23 +10,35 @@ from evalmake.engines.weights import find_weights, hub_cache
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Natural
+from evalmake.project.key_types import Natural, define_key
 
 
 class TransformersEngine(ModelServer):
     """Runs `transformers serve`."""
 
     class Args(ReservedArguments, DashedArguments):
-        """The most common ones; all others of the server are passed on."""
+        """These arguments are checked; the server gets all others unchanged."""
 
         force_model: WeightsName = None
-        device: str | None = None
-        dtype: str | None = None
-        default_seed: Natural | None = None
-        attn_implementation: str | None = None
-        quantization: str | None = None
-        continuous_batching: bool | None = None
-        trust_remote_code: bool | None = None
+        device: str | None = define_key(None, "The device that runs the model.", '"cuda"', unset="the server decides")
+        dtype: str | None = define_key(
+            None, "The type of numbers of weights and activations.", '"bfloat16"', unset="the server decides"
+        )
+        default_seed: Natural | None = define_key(
+            None, "The seed of requests that name none.", "1", unset="the server decides"
+        )
+        attn_implementation: str | None = define_key(
+            None, "The attention implementation.", '"sdpa"', unset="the server decides"
+        )
+        quantization: str | None = define_key(
+            None, "The quantization method of the weights.", '"fp8"', unset="the server decides"
+        )
+        continuous_batching: bool | None = define_key(
+            None, "Batches requests as they arrive.", "true", unset="the server decides"
+        )
+        trust_remote_code: bool | None = define_key(
+            None, "Runs the code that comes with the weights.", "true", unset="the server decides"
+        )
 
     program: ClassVar[Program] = Program(
         "transformers", "transformers[serving]==5.23.0", ("torch==2.13.0",), "transformers"

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from evalmake.executors.gpu_devices import Gpus, devices
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
-from evalmake.project.key_types import Block
+from evalmake.project.key_types import Block, define_key
 
 _KEPT = (
     "PATH",
@@ -55,9 +55,11 @@ class ProcessExecutor:
     """Runs each job in a process group of its own."""
 
     class Settings(Block):
-        """`gpus` are those that jobs are given, as many as their `resources` say."""
+        """Jobs are processes on this machine."""
 
-        gpus: Gpus = None
+        gpus: Gpus = define_key(
+            None, "The GPUs that jobs share: how many, all, or their ids.", '"0,2"', unset="GPUs are not counted"
+        )
 
     capabilities: ClassVar[Capabilities] = Capabilities()
 

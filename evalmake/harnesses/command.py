@@ -22,15 +22,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
 from evalmake.harnesses.samples import describe_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Real
+from evalmake.project.key_types import Block, Real, define_key
 from evalmake.project.matrix import Evaluation
 
 _WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
@@ -41,11 +39,18 @@ class CommandHarness:
     """Runs the text of `run` in a shell."""
 
     class Settings(Block):
-        """`run` is a shell text; `metrics` maps a metric to its place, as this module's page says."""
+        """Any program that leaves scores."""
 
-        run: str
-        metrics: dict[str, str] | None = None
-        coverage: Real = Field(default=1.0, ge=0, le=1)
+        run: str = define_key(..., "The shell command that runs the benchmark.", "'python3 data/bench.py'")
+        metrics: dict[str, str] | None = define_key(
+            None,
+            "Where each metric is found in the outputs.",
+            '{ accuracy = "results.json:accuracy" }',
+            unset="scores.json names them",
+        )
+        coverage: Real = define_key(
+            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
+        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""

@@ -20,7 +20,7 @@ class Block(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, defer_build=True)
 
 
-def key(
+def define_key(
     default: Any,
     description: str,
     example: str,

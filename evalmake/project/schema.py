@@ -27,7 +27,7 @@ from evalmake.project.key_types import (
     Texts,
     Word,
     Words,
-    key,
+    define_key,
     to_tuple,
     to_word,
 )
@@ -45,19 +45,19 @@ _COORDINATES = "one of model, benchmark, eval, metric, seed, limit"
 class Resources(Block):
     """What one job asks of its executor."""
 
-    cpus: Real | None = key(None, "How many processors the job gets.", "4", unset="the executor decides")
-    memory: Size | None = key(None, "How much memory the job gets.", "16GiB", unset="the executor decides")
-    gpus: Natural | None = key(None, "How many GPUs the job has to itself.", "1", unset="none")
-    disk: Size | None = key(None, "How much disk the job gets.", "100GiB", unset="the executor decides")
+    cpus: Real | None = define_key(None, "How many processors the job gets.", "4", unset="the executor decides")
+    memory: Size | None = define_key(None, "How much memory the job gets.", "16GiB", unset="the executor decides")
+    gpus: Natural | None = define_key(None, "How many GPUs the job has to itself.", "1", unset="none")
+    disk: Size | None = define_key(None, "How much disk the job gets.", "100GiB", unset="the executor decides")
 
 
 class Adapter(Block):
     """What the gateway does to requests and replies; an eval's adapter wins over a benchmark's, that over a model's."""
 
-    system: str | None = key(
+    system: str | None = define_key(
         None, "The system message that every conversation gets.", '"Answer briefly."', identity=True
     )
-    system_mode: Annotated[SystemMode | None, BeforeValidator(to_word)] = key(
+    system_mode: Annotated[SystemMode | None, BeforeValidator(to_word)] = define_key(
         None,
         "Whether `system` replaces the conversation's own system message, or goes before or after it.",
         "prepend",
@@ -65,21 +65,25 @@ class Adapter(Block):
         unset="replace",
         validate_default=False,
     )
-    params: Parameters | None = key(None, "Request parameters that the gateway adds.", "{ top_k = 20 }", identity=True)
-    drop: Texts | None = key(
+    params: Parameters | None = define_key(
+        None, "Request parameters that the gateway adds.", "{ top_k = 20 }", identity=True
+    )
+    drop: Texts | None = define_key(
         None, "Request parameters that the gateway removes, at any depth.", '["logit_bias"]', identity=True
     )
-    rename: dict[str, str] | None = key(
+    rename: dict[str, str] | None = define_key(
         None,
         "Request parameters that the gateway renames: old name to new name.",
         '{ max_tokens = "max_completion_tokens" }',
         identity=True,
     )
-    headers: dict[str, str] | None = key(
+    headers: dict[str, str] | None = define_key(
         None, "HTTP headers that the gateway adds.", '{ "X-Team" = "evals" }', identity=True
     )
-    drop_headers: Texts | None = key(None, "HTTP headers that the gateway removes.", '["User-Agent"]', identity=True)
-    strip_reasoning: bool | Annotated[Texts, Field(min_length=2, max_length=2)] | None = key(
+    drop_headers: Texts | None = define_key(
+        None, "HTTP headers that the gateway removes.", '["User-Agent"]', identity=True
+    )
+    strip_reasoning: bool | Annotated[Texts, Field(min_length=2, max_length=2)] | None = define_key(
         None,
         "Removes the model's reasoning from replies before they are scored; the record keeps it.",
         "true",
@@ -87,36 +91,36 @@ class Adapter(Block):
         type="`true`, `false`, or a list of the opening and the closing tag",
         unset="false",
     )
-    reseed: bool | None = key(
+    reseed: bool | None = define_key(
         None,
         "Gives repeated requests seeds of their own, where the harness sends the same seed with each.",
         "true",
         identity=True,
         unset="false",
     )
-    plugins: dict[str, Parameters] | None = key(
+    plugins: dict[str, Parameters] | None = define_key(
         None,
         "Interceptors of other packages, each with its settings.",
         '{ redact = { words = ["secret"] } }',
         identity=True,
     )
-    cache: bool | None = key(None, "Whether replies come from the reply cache.", "false", unset="true")
-    cache_truncated: bool | None = key(
+    cache: bool | None = define_key(None, "Whether replies come from the reply cache.", "false", unset="true")
+    cache_truncated: bool | None = define_key(
         None, "Whether the cache keeps replies that a token limit cut off.", "true", unset="false"
     )
-    client_errors: Statuses = key(
+    client_errors: Statuses = define_key(
         None,
         "Which 4xx replies end the evaluation; 408 and 429 never do. A list names those that do not.",
         "[404, 422]",
         type="`true`, `false`, or a list of statuses from 400 to 499",
         unset="false",
     )
-    log: Natural | None = key(
+    log: Natural | None = define_key(
         None, "How many pairs of request and reply the record keeps.", "20", unset="none are kept"
     )
-    retry: Natural | None = key(None, "How often the gateway tries a request again.", "2", unset="5")
-    timeout: Duration | None = key(None, "How long the model may be silent in one request.", "5m", unset="10m")
-    progress_url: Endpoint | None = key(
+    retry: Natural | None = define_key(None, "How often the gateway tries a request again.", "2", unset="5")
+    timeout: Duration | None = define_key(None, "How long the model may be silent in one request.", "5m", unset="10m")
+    progress_url: Endpoint | None = define_key(
         None, "The address to which the gateway posts progress.", '"https://acme.com/progress"'
     )
 
@@ -124,36 +128,36 @@ class Adapter(Block):
 class Settings(Block):
     """Rules for the whole Evalfile: `settings { ... }`, in the root file only."""
 
-    requires: str | None = key(None, "The oldest evalmake that reads this Evalfile.", '">= 0.1"', unset="any")
-    store: str | None = key(
+    requires: str | None = define_key(None, "The oldest evalmake that reads this Evalfile.", '">= 0.1"', unset="any")
+    store: str | None = define_key(
         None, "The folder of results, relative to the Evalfile.", '"/mnt/team/store"', unset=".evalmake/store"
     )
-    cells: Count = key(10_000, "How many cells the matrices may have in all.", "20_000")
-    pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(to_tuple)] = key(
+    cells: Count = define_key(10_000, "How many cells the matrices may have in all.", "20_000")
+    pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(to_tuple)] = define_key(
         (), "Inputs that must be pinned, in the file or in the lock.", "[images, weights]"
     )
-    overrides: tuple[str, ...] | None = key(
+    overrides: tuple[str, ...] | None = define_key(
         None,
         "The variables that the command line may override.",
         "[LIMIT]",
         type="list of variables",
         unset="all variables",
     )
-    confidence: Confidence | None = key(
+    confidence: Confidence | None = define_key(
         None, "The confidence of intervals and gates, for evals that name none.", "99%", type="percent", unset="95%"
     )
-    replies: CacheSize | None = key(
+    replies: CacheSize | None = define_key(
         Size(20 * 2**30, "20GiB"), "How large the reply cache may grow; `none` caches nothing.", "5GiB"
     )
-    seeds: Texts = key((), "Folders with reply caches that are read and never written.", '["../shared"]')
+    seeds: Texts = define_key((), "Folders with reply caches that are read and never written.", '["../shared"]')
 
 
 class Executor(Block):
     """Where evaluations and model servers run."""
 
-    backend: Word = key(..., "The plugin that runs the jobs.", "docker", type="name of an installed executor")
-    slots: Count | None = key(None, "How many jobs of one build run at the same time.", "8", unset="no limit")
-    env: Environment = key(
+    backend: Word = define_key(..., "The plugin that runs the jobs.", "docker", type="name of an installed executor")
+    slots: Count | None = define_key(None, "How many jobs of one build run at the same time.", "8", unset="no limit")
+    env: Environment = define_key(
         {}, "Environment variables of every job.", '{ HF_TOKEN = secret("HF_TOKEN") }', type=_ENVIRONMENT
     )
 
@@ -161,89 +165,89 @@ class Executor(Block):
 class Deployment(Block):
     """A model server that evalmake starts, shares among evaluations, and stops."""
 
-    engine: Word = key(
+    engine: Word = define_key(
         ..., "The plugin that starts the server.", "vllm", identity=True, type="name of an installed engine"
     )
-    image: str | None = key(
+    image: str | None = define_key(
         None, "The container image of the server.", '"vllm/vllm-openai:v0.11.0"', identity=True, unset=_NO_IMAGE
     )
-    weights: str | Files | None = key(
+    weights: str | Files | None = define_key(
         None,
         "The model's weights: files, a path, or an address that the engine can fetch.",
         '"hf://Qwen/Qwen2.5-7B-Instruct@a09a354"',
         identity=True,
     )
-    digest: Digest | None = key(
+    digest: Digest | None = define_key(
         None, "The digest of weights that are not files here.", f"sha256:{'9b' * 32}", identity=True
     )
-    args: Arguments = key(
+    args: Arguments = define_key(
         {}, "The server's own command-line arguments.", "{ max-model-len = 8192 }", identity=True, type="map"
     )
-    env: Environment = key(
+    env: Environment = define_key(
         {},
         "Environment variables of the server; secrets in it are not part of the identity.",
         '{ VLLM_LOGGING_LEVEL = "DEBUG" }',
         identity=True,
         type=_ENVIRONMENT,
     )
-    run: str | None = key(
+    run: str | None = define_key(
         None, "The shell command that starts the server, for `engine = command`.", "'python3 serve.py'", identity=True
     )
-    port: int | None = key(None, "The port that the server listens on.", "8000", unset="a free port")
-    health: str | None = key(
+    port: int | None = define_key(None, "The port that the server listens on.", "8000", unset="a free port")
+    health: str | None = define_key(
         None, "The path that answers 200 once the server is ready.", '"/health"', unset="the engine's own"
     )
-    executor: ExecutorName = key("local", "Where the server runs.", "gpu")
-    resources: Resources = key(Resources(), "What the server needs.", "{ gpus = 1 }")
-    ready: Duration = key(Duration(300.0, "5m"), "How long the server may take until it is ready.", "20m")
-    replicas: Count = key(1, "How many servers share the requests.", "2")
+    executor: ExecutorName = define_key("local", "Where the server runs.", "gpu")
+    resources: Resources = define_key(Resources(), "What the server needs.", "{ gpus = 1 }")
+    ready: Duration = define_key(Duration(300.0, "5m"), "How long the server may take until it is ready.", "20m")
+    replicas: Count = define_key(1, "How many servers share the requests.", "2")
 
 
 class Model(Block):
     """What is evaluated: an endpoint, or a deployment of your own."""
 
-    api: Annotated[Api, BeforeValidator(to_word)] = key(
+    api: Annotated[Api, BeforeValidator(to_word)] = define_key(
         "chat", "The kind of API that the model answers.", "completions", identity=True
     )
-    name: str | None = key(
+    name: str | None = define_key(
         None,
         "The model's id in requests.",
         '"nvidia/nvidia-nemotron-nano-9b-v2"',
         identity=True,
         unset="the name of its deployment",
     )
-    endpoint: Endpoint | None = key(
+    endpoint: Endpoint | None = define_key(
         None, "The base URL of the API; a model has this or `deployment`.", '"http://127.0.0.1:8000/v1"', identity=True
     )
-    deployment: Annotated[Word, Reference("deployment")] | None = key(
+    deployment: Annotated[Word, Reference("deployment")] | None = define_key(
         None, "The deployment that serves the model; a model has this or `endpoint`.", "llama", identity=True
     )
-    revision: str | None = key(
+    revision: str | None = define_key(
         None,
         "The version of a hosted model; when you change it, everything runs again.",
         '"2025-11-03"',
         identity=True,
     )
-    adapter: Adapter = key(
+    adapter: Adapter = define_key(
         Adapter(), "What the gateway does to this model's requests.", "{ strip_reasoning = true }", identity=True
     )
-    api_key: SecretRef | None = key(
+    api_key: SecretRef | None = define_key(
         None, "The key of the endpoint; only the gateway sees it.", 'secret("NGC_API_KEY")', unset="no key"
     )
-    headers: dict[str, str | SecretRef] = key(
+    headers: dict[str, str | SecretRef] = define_key(
         {},
         "HTTP headers of every request; secrets in it are not part of the identity.",
         '{ "X-Route" = "blue" }',
         identity=True,
         type=_HEADERS,
     )
-    concurrency: Count | None = key(
+    concurrency: Count | None = define_key(
         None, "How many requests the model gets at the same time.", "16", unset="the harness decides"
     )
-    rate: Rate | None = key(
+    rate: Rate | None = define_key(
         None, "How many requests the model gets per second, minute, hour or day.", '"60/m"', unset="no limit"
     )
-    max_age: Duration | None = key(
+    max_age: Duration | None = define_key(
         None, "How old a result may be before it is stale, for hosted models that change.", "30d", unset="any age"
     )
 
@@ -251,35 +255,35 @@ class Model(Block):
 class Benchmark(Block):
     """What a model is measured by; the harness adds keys of its own."""
 
-    harness: Word = key(
+    harness: Word = define_key(
         ..., "The plugin that runs the benchmark.", "lm-eval", identity=True, type="name of an installed harness"
     )
-    image: str | None = key(
+    image: str | None = define_key(
         None, "The container image that has the harness.", '"acme/evals:1"', identity=True, unset=_NO_IMAGE
     )
-    packages: Texts | None = key(
+    packages: Texts | None = define_key(
         None, "The Python packages that evalmake installs for it.", '["lm-eval[api]==0.4.13"]', identity=True
     )
-    task: str | None = key(None, "The harness's own name of the task.", '"gsm8k"', identity=True)
-    fewshot: Natural | None = key(
+    task: str | None = define_key(None, "The harness's own name of the task.", '"gsm8k"', identity=True)
+    fewshot: Natural | None = define_key(
         None, "How many worked examples each prompt holds.", "5", identity=True, unset="the task decides"
     )
-    dataset: str | Files | None = key(
+    dataset: str | Files | None = define_key(
         None, "The data that the task reads.", '"hf://TIGER-Lab/MMLU-Pro@3373e0b"', identity=True
     )
-    digest: Digest | None = key(
+    digest: Digest | None = define_key(
         None, "The digest of a dataset that is not a file here.", f"sha256:{'0d' * 32}", identity=True
     )
-    files: Files | None = key(
+    files: Files | None = define_key(
         None, "Your own data or programs; their contents are the identity.", 'glob("data/*.jsonl")', identity=True
     )
-    params: Parameters = key(
+    params: Parameters = define_key(
         {}, "Request parameters; an eval's `params` win.", "{ temperature = 0.0 }", identity=True, type="map"
     )
-    adapter: Adapter = key(
+    adapter: Adapter = define_key(
         Adapter(), "What the gateway does to this benchmark's requests.", '{ drop = ["stop"] }', identity=True
     )
-    metric: str | None = key(
+    metric: str | None = define_key(
         None, "The metric that reports show first.", '"exact_match"', unset="the harness's first metric"
     )
 
@@ -287,23 +291,25 @@ class Benchmark(Block):
 class Eval(Block):
     """Models times benchmarks: one evaluation for each cell of the matrix."""
 
-    model: ModelName = key(..., "The model to evaluate; `model in [a, b]` makes an axis.", "nemotron", identity=True)
-    benchmark: Annotated[Word, Reference("benchmark")] = key(
+    model: ModelName = define_key(
+        ..., "The model to evaluate; `model in [a, b]` makes an axis.", "nemotron", identity=True
+    )
+    benchmark: Annotated[Word, Reference("benchmark")] = define_key(
         ..., "The benchmark to run; `benchmark in [a, b]` makes an axis.", "gsm8k", identity=True
     )
-    seed: Natural = key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
-    limit: Count | None = key(None, "How many items are asked.", "100", identity=True, unset="all items")
-    params: Parameters = key(
+    seed: Natural = define_key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
+    limit: Count | None = define_key(None, "How many items are asked.", "100", identity=True, unset="all items")
+    params: Parameters = define_key(
         {}, "Request parameters of every request.", "{ temperature = 0.7 }", identity=True, type="map"
     )
-    adapter: Adapter = key(
+    adapter: Adapter = define_key(
         Adapter(), "What the gateway does to this eval's requests.", "{ strip_reasoning = true }", identity=True
     )
-    executor: ExecutorName = key("local", "Where the evaluations run.", "cluster")
-    resources: Resources = key(Resources(), "What each evaluation needs.", "{ cpus = 2 }")
-    timeout: Duration = key(Duration(3600.0, "1h"), "How long one attempt may take.", "2h")
-    retries: Natural = key(0, "How often a failed evaluation is tried again.", "2")
-    confidence: Confidence | None = key(
+    executor: ExecutorName = define_key("local", "Where the evaluations run.", "cluster")
+    resources: Resources = define_key(Resources(), "What each evaluation needs.", "{ cpus = 2 }")
+    timeout: Duration = define_key(Duration(3600.0, "1h"), "How long one attempt may take.", "2h")
+    retries: Natural = define_key(0, "How often a failed evaluation is tried again.", "2")
+    confidence: Confidence | None = define_key(
         None,
         "With this, a gate holds only if the whole interval is on the right side of its bound.",
         "95%",
@@ -315,13 +321,17 @@ class Eval(Block):
 class Report(Block):
     """A file that shows results; the format adds keys of its own."""
 
-    of: Words = key(..., "The evals, cells or aliases that the report shows.", "[grid]", type="list of targets")
-    format: Word = key("markdown", "The plugin that writes the file.", "json", type="name of an installed exporter")
-    path: str = key(..., "The file to write, relative to the Evalfile.", '"reports/scorecard.md"')
-    rows: Word = key("model", "What each row stands for.", "benchmark", type=_COORDINATES)
-    column: Word = key("benchmark", "What each column stands for.", "model", type=_COORDINATES)
-    compare: Word | None = key(None, "The row that every other row is compared with.", "baseline", type="name of a row")
-    sign: SecretRef | None = key(None, "The key that signs it.", 'secret("AUDIT_SIGNING_KEY")', unset="unsigned")
+    of: Words = define_key(..., "The evals, cells or aliases that the report shows.", "[grid]", type="list of targets")
+    format: Word = define_key(
+        "markdown", "The plugin that writes the file.", "json", type="name of an installed exporter"
+    )
+    path: str = define_key(..., "The file to write, relative to the Evalfile.", '"reports/scorecard.md"')
+    rows: Word = define_key("model", "What each row stands for.", "benchmark", type=_COORDINATES)
+    column: Word = define_key("benchmark", "What each column stands for.", "model", type=_COORDINATES)
+    compare: Word | None = define_key(
+        None, "The row that every other row is compared with.", "baseline", type="name of a row"
+    )
+    sign: SecretRef | None = define_key(None, "The key that signs it.", 'secret("AUDIT_SIGNING_KEY")', unset="unsigned")
 
 
 def merge_adapters(*adapters: Adapter) -> dict[str, Any]:

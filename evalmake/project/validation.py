@@ -84,6 +84,15 @@ def value_errors(block: type[BaseModel], key: str, value: object) -> set[str]:
     return set()
 
 
+def refusal(block: type[BaseModel], key: str) -> str:
+    """Why `block` takes no value for `key`, in the words of its error."""
+    try:
+        block.model_validate({key: 0})
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+    return ""
+
+
 def _place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
     """The longest prefix of `loc` that was written somewhere."""
     words = tuple(str(part) for part in loc)

@@ -10,7 +10,7 @@ from pydantic import Field
 from evalmake.engines.model_server import NoSettings
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Natural, Real
+from evalmake.project.key_types import Block, Natural, Real, define_key
 
 Share = Annotated[Real, Field(ge=0, le=1)]
 
@@ -21,19 +21,29 @@ class MockEngine:
     class Args(Block):
         """A skill, and faults to rehearse."""
 
-        skill: Share = 1.0
-        seed: Natural = 0
-        name: str | None = None
-        latency: Any = None
-        error_rate: Share = 0.0
-        too_many_rate: Share = 0.0
-        retry_after: Real = 1.0
-        rate: Real | None = None
-        hang_rate: Share = 0.0
-        malformed_rate: Share = 0.0
-        reset_rate: Share = 0.0
-        status: Natural | None = None
-        html: bool = False
+        skill: Share = define_key(1.0, "The share of questions that the server answers correctly.", "0.9")
+        seed: Natural = define_key(0, "The seed of its random choices.", "1")
+        name: str | None = define_key(
+            None, "The model id that it answers to.", '"apprentice"', unset="the name of the deployment"
+        )
+        latency: Any = define_key(
+            None,
+            "How long a reply takes: a duration, or a list of the shortest and the longest.",
+            "50ms",
+            type="duration, number of seconds, or list of two",
+            unset="no delay",
+        )
+        error_rate: Share = define_key(0.0, "The share of requests that get status 500.", "0.05")
+        too_many_rate: Share = define_key(0.0, "The share of requests that get status 429.", "0.05")
+        retry_after: Real = define_key(1.0, "The seconds in the Retry-After header of a 429 reply.", "5")
+        rate: Real | None = define_key(
+            None, "How many requests per second are answered; others get 429.", "10", unset="no limit"
+        )
+        hang_rate: Share = define_key(0.0, "The share of requests that get no reply.", "0.05")
+        malformed_rate: Share = define_key(0.0, "The share of replies that are broken JSON.", "0.05")
+        reset_rate: Share = define_key(0.0, "The share of connections that are reset.", "0.05")
+        status: Natural | None = define_key(None, "The status of every reply.", "503", unset="200")
+        html: bool = define_key(False, "Whether every reply is a page of HTML.", "true")
 
     Settings = NoSettings
     behaviour: ClassVar[int] = 1

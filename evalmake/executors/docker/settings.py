@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from evalmake.executors.gpu_devices import Gpus
 from evalmake.executors.setting_types import Bare, Mounts
 from evalmake.language.values import Size
-from evalmake.project.key_types import Block
+from evalmake.project.key_types import Block, define_key
 
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
 
@@ -40,18 +40,30 @@ def _elsewhere(mounts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Settings(Block):
-    """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
+    """Jobs are containers of a Docker engine, here or on another host."""
 
-    `gpus` are those that jobs may have; a job has as many as its `resources` say.
-    `mounts` are folders of the engine's host, read-only unless they end in `:rw`; `user` is whom jobs run
-    as, by default whom the image says.
-    """
-
-    host: Annotated[str | None, AfterValidator(_reachable)] = None
-    image: str | None = None
-    gpus: Gpus = None
-    shm: Size | None = None
-    network: Annotated[Literal["open", "gateway"], Bare] = "open"
-    pull: Annotated[Literal["missing", "always", "never"], Bare] = "missing"
-    user: str | None = None
-    mounts: Annotated[Mounts, AfterValidator(_elsewhere)] = ()
+    host: Annotated[str | None, AfterValidator(_reachable)] = define_key(
+        None,
+        "The address of the container engine.",
+        '"ssh://me@gpu-box"',
+        unset="$DOCKER_HOST, else the engine of this machine",
+    )
+    image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
+    gpus: Gpus = define_key(None, "The GPUs that jobs share: how many, all, or their ids.", '"all"', unset="none")
+    shm: Size | None = define_key(
+        None, "The size of the shared memory of a container.", "16GiB", unset="64MB, the default of the engine"
+    )
+    network: Annotated[Literal["open", "gateway"], Bare] = define_key(
+        "open", "What a job can reach: everything, or only the gateway.", "gateway"
+    )
+    pull: Annotated[Literal["missing", "always", "never"], Bare] = define_key(
+        "missing", "When an image is pulled from its registry.", "always"
+    )
+    user: str | None = define_key(
+        None, "The user and group that jobs run as.", '"1000:1000"', unset="the user of the image"
+    )
+    mounts: Annotated[Mounts, AfterValidator(_elsewhere)] = define_key(
+        (),
+        "Folders of the host of the engine that jobs see; read-only unless they end in `:rw`.",
+        '["/data/public:/data"]',
+    )

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from evalmake.executors.lepton.resource_names import RESERVED
 from evalmake.language.values import Duration, SecretRef
-from evalmake.project.key_types import Block, Real, Texts
+from evalmake.project.key_types import Block, Real, Texts, define_key
 
 _VOLUME = r"(node-local|node-[a-z0-9]+:[^:/]+)"
 _WORK = re.compile(rf"{_VOLUME}:/[^:]*")
@@ -50,10 +50,16 @@ class Autoscale(Block):
     much of their GPUs in use, in percent. Without any request for as long as `idle` there are none.
     """
 
-    most: Annotated[int, Field(ge=1)]
-    requests: Annotated[Real, Field(gt=0)] | None = None
-    gpu: Annotated[int, Field(ge=1, le=100)] | None = None
-    idle: Duration | None = None
+    most: Annotated[int, Field(ge=1)] = define_key(..., "How many replicas there may be.", "4")
+    requests: Annotated[Real, Field(gt=0)] | None = define_key(
+        None, "The requests per minute and replica above which a replica is added.", "60", unset="`gpu` decides"
+    )
+    gpu: Annotated[int, Field(ge=1, le=100)] | None = define_key(
+        None, "The GPU use in percent above which a replica is added.", "80", unset="`requests` decides"
+    )
+    idle: Duration | None = define_key(
+        None, "How long without a request until all replicas stop.", "1h", unset="they never stop"
+    )
 
 
 def _by_one_measure(autoscale: Autoscale | None) -> Autoscale | None:
@@ -63,29 +69,47 @@ def _by_one_measure(autoscale: Autoscale | None) -> Autoscale | None:
 
 
 class Settings(Block):
-    """`image` is what evaluations run in whose benchmark names none; it is no part of what they are.
+    """Evaluations are jobs of DGX Cloud Lepton, deployments are endpoints there."""
 
-    `workspace` and `token` are those of `lep login`, where they are not given; `url` is another API's.
-
-    `work` is a folder of a volume in which jobs have theirs, and `here` the same folder as this host has
-    it mounted. `key` is what endpoints ask of those who use them; they stay after a build with `keep`.
-    `python` runs gateways in the image of an evaluation, and needs evalmake there. `poll` is how long the
-    API is left alone at most.
-    """
-
-    workspace: str | None = None
-    url: Annotated[str | None, AfterValidator(_address)] = None
-    token: SecretRef | None = None
-    key: SecretRef | None = None
-    node_group: str | None = None
-    shape: str | None = None
-    image: str | None = None
-    work: Annotated[str | None, AfterValidator(_of_a_volume)] = None
-    here: Annotated[str | None, AfterValidator(_absolute)] = None
-    mounts: Annotated[Texts, AfterValidator(_mountable)] = ()
-    pull_secrets: Texts = ()
-    priority: str | None = None
-    python: str = "python3"
-    keep: bool = False
-    autoscale: Annotated[Autoscale | None, AfterValidator(_by_one_measure)] = None
-    poll: Duration = Duration(10)
+    workspace: str | None = define_key(None, "The Lepton workspace.", '"acme-eval"', unset="that of `lep login`")
+    url: Annotated[str | None, AfterValidator(_address)] = define_key(
+        None,
+        "The address of another API.",
+        '"https://lepton.acme.com/api/v2/workspaces/evals"',
+        unset="DGX Cloud Lepton",
+    )
+    token: SecretRef | None = define_key(
+        None, "The token of the workspace.", 'secret("LEPTON_TOKEN")', unset="that of `lep login`"
+    )
+    key: SecretRef | None = define_key(
+        None, "The key that endpoints ask of their callers.", 'secret("ENDPOINT_KEY")', unset="no key"
+    )
+    node_group: str | None = define_key(None, "The node group that jobs and endpoints run in.", '"h200-reserved"')
+    shape: str | None = define_key(None, "The resource shape of jobs and endpoints.", '"gpu.8xh200"')
+    image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
+    work: Annotated[str | None, AfterValidator(_of_a_volume)] = define_key(
+        None, "The folder of a volume that holds the folders of jobs.", '"node-nfs:shared:/evalmake"'
+    )
+    here: Annotated[str | None, AfterValidator(_absolute)] = define_key(
+        None, "The path of that same folder on this host.", '"/mnt/shared/evalmake"'
+    )
+    mounts: Annotated[Texts, AfterValidator(_mountable)] = define_key(
+        (), "Folders of volumes that jobs see; read-only unless they end in `:rw`.", '["node-nfs:shared:/data:/data"]'
+    )
+    pull_secrets: Texts = define_key((), "Lepton's secrets for private registries.", '["ngc"]')
+    priority: str | None = define_key(
+        None, "The priority class of jobs and endpoints.", '"high-4000"', unset="the default of Lepton"
+    )
+    python: str = define_key(
+        "python3",
+        "The Python in the image of an evaluation; evalmake must be installed for it.",
+        '"/opt/venv/bin/python"',
+    )
+    keep: bool = define_key(False, "Keeps endpoints for the next build.", "true")
+    autoscale: Annotated[Autoscale | None, AfterValidator(_by_one_measure)] = define_key(
+        None,
+        "Lets Lepton add and stop replicas of an endpoint.",
+        "{ most = 4, requests = 60 }",
+        unset="the number of replicas is fixed",
+    )
+    poll: Duration = define_key(Duration(10), "How long evalmake waits at most before it asks the API again.", "30s")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from evalmake.executors.setting_types import Bare, Mounts
 from evalmake.language.values import Duration
-from evalmake.project.key_types import Block, Texts
+from evalmake.project.key_types import Block, Texts, define_key
 
 _OURS = (
     "array",
@@ -66,38 +66,50 @@ Lines = Annotated[Texts, AfterValidator(_lines)]
 
 
 class Settings(Block):
-    """`host` is the login node, reached by ssh; without it, sbatch and the others are on this host.
+    """Jobs are jobs of a Slurm cluster."""
 
-    `work` is the folder of jobs on the login node and the nodes, below the home folder there unless it
-    is absolute; without `host` jobs are in the workspace itself, which nodes must have, too. `python`
-    runs gateways on the nodes, and needs evalmake. `array` is how many jobs at most go out as one array;
-    `poll` how long the controller is left alone at most. With `colocate` evaluations that ask a server of
-    the same executor run in that server's allocation. `modules` are loaded, and the lines of
-    `prologue` run, before each job. `image` is what evaluations run in whose benchmark names none.
-    """
-
-    host: Annotated[str | None, AfterValidator(_plain)] = None
-    work: str | None = None
-    account: str | None = None
-    partition: str | None = None
-    qos: str | None = None
-    reservation: str | None = None
-    constraint: str | None = None
-    nodes: Annotated[int, Field(ge=1)] | None = None
-    gres: str | None = None
-    time: Duration | None = None
-    comment: str | None = None
-    directives: Annotated[Texts, AfterValidator(_directives)] = ()
-    modules: Lines = ()
-    prologue: Lines = ()
+    host: Annotated[str | None, AfterValidator(_plain)] = define_key(
+        None, "The login node, reached by ssh.", '"me@login.acme.com"', unset="Slurm is on this host"
+    )
+    work: str | None = define_key(
+        None,
+        "The folder of jobs on the cluster; the nodes must see it.",
+        '"/scratch/evals"',
+        unset=".evalmake/jobs in your home folder there",
+    )
+    account: str | None = define_key(None, "The account to charge, as for `sbatch`.", '"evals"')
+    partition: str | None = define_key(None, "The partition, as for `sbatch`.", '"gpu"')
+    qos: str | None = define_key(None, "The quality of service, as for `sbatch`.", '"high"')
+    reservation: str | None = define_key(None, "The reservation, as for `sbatch`.", '"audit"')
+    constraint: str | None = define_key(None, "The features that a node must have, as for `sbatch`.", '"h100"')
+    nodes: Annotated[int, Field(ge=1)] | None = define_key(None, "How many nodes a model server spans.", "2", unset="1")
+    gres: str | None = define_key(None, "Generic resources, as for `sbatch`.", '"tmpdisk:100"')
+    time: Duration | None = define_key(None, "The time limit of a job.", "4h", unset="the default of the partition")
+    comment: str | None = define_key(None, "A comment on each job, as for `sbatch`.", '"nightly"')
+    directives: Annotated[Texts, AfterValidator(_directives)] = define_key(
+        (), "More options for `sbatch`.", '["--exclusive"]'
+    )
+    modules: Lines = define_key((), "Environment modules that each job loads.", '["cuda/12.4"]')
+    prologue: Lines = define_key((), "Lines of shell that run before each job.", '["export HF_HOME=/scratch/hub"]')
     container: Annotated[
         Literal["none", "pyxis", "apptainer", "docker", "podman"],
         Bare,
         AfterValidator(_on_one_node),
-    ] = "none"
-    image: str | None = None
-    mounts: Mounts = ()
-    python: str | None = None
-    array: Annotated[int, Field(ge=1)] = 500
-    poll: Duration = Duration(30)
-    colocate: bool = False
+    ] = define_key("none", "The program that runs images on the nodes.", "pyxis")
+    image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
+    mounts: Mounts = define_key(
+        (), "Folders of the node that containers see; read-only unless they end in `:rw`.", '["/lustre/data:/data"]'
+    )
+    python: str | None = define_key(
+        None,
+        "The Python on the nodes; evalmake must be installed for it.",
+        '"/opt/evalmake/bin/python"',
+        unset="the Python that runs evalmake; with `host`, python3",
+    )
+    array: Annotated[int, Field(ge=1)] = define_key(500, "How many jobs at most are submitted as one array.", "100")
+    poll: Duration = define_key(
+        Duration(30), "How long evalmake waits at most before it asks the controller again.", "1m"
+    )
+    colocate: bool = define_key(
+        False, "Runs evaluations inside the allocation of the model server that they use.", "true"
+    )

@@ -20,14 +20,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import Field
-
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real, define_key
 from evalmake.project.matrix import Evaluation
 
 _SUPPORTED_PARAMS = (
@@ -64,22 +62,26 @@ class InspectHarness:
     """Runs `inspect eval`."""
 
     class Settings(Block):
-        """What `harness = inspect` may say; `judge` is the model that Inspect calls the grader.
+        """Inspect of the UK AI Security Institute."""
 
-        `cluster` names the metadata by which samples belong together, where no `stderr(cluster=...)`
-        of the task says it.  `request_timeout` is in seconds.
-        """
-
-        task_args: Parameters | None = None
-        epochs: Count | None = None
-        shuffle: bool = False
-        sandbox: str | None = None
-        judge: ModelName | None = None
-        cluster: str | None = None
-        offline: bool = False
-        coverage: Real = Field(default=1.0, ge=0, le=1)
-        max_connections: Count | None = None
-        request_timeout: Count | None = None
+        task_args: Parameters | None = define_key(None, "The arguments of the task.", '{ difficulty = "hard" }')
+        epochs: Count | None = define_key(None, "How often each sample is asked.", "4", unset="the task decides")
+        shuffle: bool = define_key(False, "Whether samples are shuffled before the limit applies.", "true")
+        sandbox: str | None = define_key(None, "The sandbox of tools.", '"local"', unset="the task decides")
+        judge: ModelName | None = define_key(None, "The model that Inspect calls the grader.", "grader")
+        cluster: str | None = define_key(
+            None, "The metadata field that groups samples that belong together.", '"document"'
+        )
+        offline: bool = define_key(
+            False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
+        )
+        coverage: Real = define_key(
+            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
+        )
+        max_connections: Count | None = define_key(
+            None, "How many requests Inspect sends at the same time.", "16", unset="the `concurrency` of the model"
+        )
+        request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.lm_eval.log import explain_failure, find_silent_faults
@@ -21,7 +21,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, Parameters, Real
+from evalmake.project.key_types import Block, Count, Parameters, Real, define_key
 from evalmake.project.matrix import Evaluation
 
 Backend = Literal["huggingface", "tiktoken", "remote", "none"]
@@ -38,28 +38,53 @@ class LmEvalHarness:
     """Runs `lm_eval run`."""
 
     class Settings(Block):
-        """What `harness = lm-eval` may say.
+        """The lm-evaluation-harness of EleutherAI."""
 
-        Tasks by likelihood need a tokenizer: the server's, which is asked for, or `tokenizer` with
-        `transformers` among the packages. `max_length` is in tokens, `request_timeout` in seconds;
-        `model_args` and `metadata` are lm-eval's own.
-        """
-
-        tokenizer: str | None = None
-        tokenizer_backend: Annotated[Backend | None, BeforeValidator(_word)] = Field(
-            default=None, validate_default=False
+        tokenizer: str | None = define_key(
+            None,
+            "The tokenizer, for tasks that compare likelihoods.",
+            '"Qwen/Qwen2.5-7B-Instruct"',
+            unset="that of the server",
         )
-        tokenized_requests: bool | None = None
-        max_length: Count | None = None
-        think_end_token: str | None = None
-        fewshot_as_multiturn: bool | None = None
-        unsafe_code: bool | None = None
-        model_args: Parameters | None = None
-        metadata: Parameters | None = None
-        concurrency: Count | None = None
-        request_timeout: Count | None = None
-        offline: bool = False
-        coverage: Real = Field(default=1.0, ge=0, le=1)
+        tokenizer_backend: Annotated[Backend | None, BeforeValidator(_word)] = define_key(
+            None,
+            "The library that reads the tokenizer.",
+            "huggingface",
+            type="one of huggingface, tiktoken, remote, none",
+            validate_default=False,
+        )
+        tokenized_requests: bool | None = define_key(
+            None, "Whether prompts are sent as token ids.", "true", unset="lm-eval decides"
+        )
+        max_length: Count | None = define_key(
+            None, "The context length of the model, in tokens.", "8192", unset="that of the server, else of lm-eval"
+        )
+        think_end_token: str | None = define_key(None, "The tag that ends the reasoning of a reply.", '"</think>"')
+        fewshot_as_multiturn: bool | None = define_key(
+            None, "Whether worked examples are turns of a conversation.", "true", unset="lm-eval decides"
+        )
+        unsafe_code: bool | None = define_key(
+            None, "Allows tasks that run the code that a model writes.", "true", unset="false"
+        )
+        model_args: Parameters | None = define_key(
+            None, "More arguments for lm-eval's model.", '{ eos_string = "</s>" }'
+        )
+        metadata: Parameters | None = define_key(
+            None, "Metadata for tasks that take some.", "{ max_seq_lengths = [4096] }"
+        )
+        concurrency: Count | None = define_key(
+            None,
+            "How many requests lm-eval sends at the same time.",
+            "16",
+            unset="the `concurrency` of the model, else 8",
+        )
+        request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
+        offline: bool = define_key(
+            False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
+        )
+        coverage: Real = define_key(
+            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
+        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import Files, Symbol
 from evalmake.plugin_api.harness import Command, Outcome
-from evalmake.project.key_types import Block, ModelName, Real, Texts
+from evalmake.project.key_types import Block, ModelName, Real, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
@@ -26,24 +26,47 @@ class NativeHarness:
     """Runs `evalmake.harnesses.native` on the benchmark's files."""
 
     class Settings(Block):
-        """What `harness = native` may say."""
+        """Your own data, asked and scored by evalmake itself."""
 
-        prompt: str
-        system: str | None = None
-        target: str | None = None
-        choices: str | Texts | None = None
-        scorer: Annotated[Scorer | None, BeforeValidator(_symbol_text)] = None  # choice with choices, else exact
-        pattern: str | None = None
-        extract: str | None = None
-        scorer_file: Files | None = None
-        function: str | None = None
-        judge: ModelName | None = None
-        rubric: str | None = None
-        examples: Files | None = None
-        coverage: Real = Field(default=1.0, ge=0, le=1)
-        ignore_case: bool = True
-        id: str | None = None
-        cluster: str | None = None
+        prompt: str = define_key(
+            ..., "The prompt; `{field}` stands for a field of the record.", '"{question}\\nAnswer with a number."'
+        )
+        system: str | None = define_key(
+            None, "The system message; it may hold fields, too.", '"You are a careful student."'
+        )
+        target: str | None = define_key(None, "The expected answer of a record.", '"{answer}"')
+        choices: str | Texts | None = define_key(
+            None,
+            "The options of a multiple-choice question: a field with a list, or one text for each.",
+            '["{a}", "{b}", "{c}", "{d}"]',
+        )
+        scorer: Annotated[Scorer | None, BeforeValidator(_symbol_text)] = define_key(
+            None,
+            "How a reply is compared with the target.",
+            "number",
+            unset="choice where there are `choices`, else exact",
+        )
+        pattern: str | None = define_key(None, "The regular expression that `scorer = regex` looks for.", "'yes|no'")
+        extract: str | None = define_key(
+            None, "A regular expression whose first group is the answer within a reply.", "'Answer: (.*)'"
+        )
+        scorer_file: Files | None = define_key(None, "The Python file of `scorer = python`.", 'file("score.py")')
+        function: str | None = define_key(None, "The function in `scorer_file`.", '"score_steps"', unset="score")
+        judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
+        rubric: str | None = define_key(None, "The instructions for the judge.", '"Is the answer correct? {reply}"')
+        examples: Files | None = define_key(
+            None, "Records for the worked examples that `fewshot` counts.", 'file("data/examples.jsonl")'
+        )
+        coverage: Real = define_key(
+            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
+        )
+        ignore_case: bool = define_key(True, "Whether upper and lower case are alike for the scorer.", "false")
+        id: str | None = define_key(
+            None, "The field that identifies a record in comparisons.", '"question_id"', unset="a digest of the record"
+        )
+        cluster: str | None = define_key(
+            None, "The field that groups records that belong together, for honest intervals.", '"document"'
+        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""

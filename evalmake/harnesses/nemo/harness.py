@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.nemo.results import read_run
@@ -27,7 +27,7 @@ from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.catalog import find_counterparts
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real, define_key
 from evalmake.project.matrix import Evaluation
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
@@ -90,27 +90,34 @@ class NemoHarness:
     """Runs `nemo-evaluator run_eval`, or `eval-factory run_eval` where that is what there is."""
 
     class Settings(Block):
-        """What `harness = nemo` may say.
+        """NVIDIA's packaged harnesses."""
 
-        `endpoint` is the kind that the task asks for, by default that of the model's `api`; `inner`
-        is what the harness itself calls the task, and `extra` its own parameters, the `params.task`
-        and `params.extra` of the contract.  `judge` is the model that it calls the judge, told it by
-        a URL that ends in `judge_route`, and `judge_key` its word for the variable with the judge's
-        key.  `request_timeout` is in seconds.
-        """
-
-        endpoint: Annotated[Endpoint | None, BeforeValidator(_word)] = None
-        inner: str | None = None
-        extra: Parameters | None = None
-        judge: ModelName | None = None
-        judge_route: str = ""
-        judge_key: str | None = None
-        proxy: bool = False
-        offline: bool = False
-        coverage: Real = Field(default=1.0, ge=0, le=1)
-        parallelism: Count | None = None
-        max_retries: Count = 1
-        request_timeout: Count | None = None
+        endpoint: Annotated[Endpoint | None, BeforeValidator(_word)] = define_key(
+            None, "The kind of endpoint that the task asks.", "chat", unset="that of the `api` of the model"
+        )
+        inner: str | None = define_key(None, "The name that the harness itself has for the task.", '"gpqa_diamond"')
+        extra: Parameters | None = define_key(
+            None, "The harness's own parameters, `params.extra` of its configuration.", "{ n_samples = 4 }"
+        )
+        judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
+        judge_route: str = define_key(
+            "", "The end of the URL of the judge, such as `/chat/completions`.", '"/chat/completions"'
+        )
+        judge_key: str | None = define_key(
+            None, "The harness's parameter for the name of the variable that holds the judge's key.", '"api_key"'
+        )
+        proxy: bool = define_key(False, "Whether the adapter of NeMo Evaluator runs, too.", "true")
+        offline: bool = define_key(
+            False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
+        )
+        coverage: Real = define_key(
+            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
+        )
+        parallelism: Count | None = define_key(
+            None, "How many requests the harness sends at the same time.", "16", unset="the `concurrency` of the model"
+        )
+        max_retries: Count = define_key(1, "How often the harness itself tries a request.", "3")
+        request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
