@@ -73,6 +73,7 @@ def build(request: Request, emit: Emit, planned: Callable[[BuildOutcome], None])
         plan = workspace.make_plan(graph, store, request.always)
         if saved is not None:
             check_saved(plan, saved, str(request.plan))
+        store.mark_valid({d.name: d.action for d in plan.decisions.values() if not d.stale})
         outcome = BuildOutcome(OK, workspace, plan)
         planned(outcome)
         left = _left(workspace)

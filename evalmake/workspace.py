@@ -88,7 +88,7 @@ class Workspace:
 
     def store(self) -> Store:
         """The store, opened."""
-        return Store.open(self.store_folder)
+        return Store.open(self.store_folder, self.evalfile_key)
 
     @property
     def replies_folder(self) -> Path:
@@ -247,6 +247,11 @@ class Workspace:
     def report_path(self, report: Declaration) -> Path:
         """Where a report is written: relative to the Evalfile."""
         return self.project.folder / str(report.block.path)
+
+    @property
+    def evalfile_key(self) -> str:
+        """What the store calls this Evalfile: its path from the store, which holds when both move together."""
+        return os.path.relpath(self.project.path.absolute(), self.store_folder.absolute())
 
     def report_key(self, report: Declaration) -> str:
         """What the store calls a report: its file and name."""

@@ -14,7 +14,7 @@ from evalmake.commands.evalfile import exclusive, open_workspace
 def command(file: Path | None) -> int:
     """Hash everything again; status 2 when something does not match."""
     from evalmake.gateway.reply_cache import maintenance
-    from evalmake.store.garbage_collection import verify_store
+    from evalmake.store.verification import verify_store
 
     workspace = open_workspace(file)
     with exclusive(workspace.store_folder), workspace.store() as store:

@@ -36,8 +36,11 @@ class Records(Protocol):
     def history(self, action: str) -> ActionHistory | None:
         """What is known of an action."""
 
-    def last_of(self, name: str) -> Mapping[str, str] | None:
-        """The parts (name -> digest) of the last attempt of the target `name`."""
+    def baseline(self, name: str) -> Mapping[str, str] | None:
+        """The parts (name -> digest) of the result that was last valid for a target.
+
+        Of a target that never succeeded, the parts of its last attempt; None where it was never tried.
+        """
 
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part."""
@@ -96,7 +99,7 @@ def decide_staleness(
 
 
 def _changes(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
-    before = records.last_of(name)
+    before = records.baseline(name)
     if before is None:
         return (Reason("never-run", ""),)
     found = find_part_changes(before, action, records)

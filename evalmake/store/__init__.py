@@ -1,1 +1,1 @@
-"""What has been done: content-addressed, append-only."""
+"""The store of all results, the journal of running jobs, and their upkeep."""

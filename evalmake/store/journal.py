@@ -1,4 +1,4 @@
-"""Which jobs are out: written before a job is submitted, removed after its result is on record."""
+"""The journal of running jobs: written before a job is submitted, removed after its result is in the store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalmake.language.atomic_write import write_atomic
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """A job that may be running: enough to find it again and to record what it did."""
+    """A job that may be running: enough to find it again and to record its result."""
 
     id: str
     name: str
@@ -21,30 +21,30 @@ class JournalEntry:
     executor: str
     workdir: str
     started: float  # seconds since the epoch
-    gpus: Sequence[str] = ()  # those that it has, where they are counted
+    gpus: Sequence[str] = ()  # those that it holds, where its executor counts them
 
 
 class Journal:
-    """One small file a job, in `folder`."""
+    """One small file for each job, in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def write(self, entry: JournalEntry) -> None:
-        """Put `entry` on disk, for sure, before its job is submitted."""
+        """Write an entry to the disk; call this before the job is submitted."""
         write_atomic(self.folder / f"{entry.id}.json", json.dumps(asdict(entry)).encode())
 
     def remove(self, id: str) -> None:
-        """Forget a job whose end is on record."""
+        """Remove the entry of a job whose result is in the store."""
         (self.folder / f"{id}.json").unlink(missing_ok=True)
 
     def remove_partial_entries(self) -> None:
-        """Remove the halves of entries that a killed evalmake was writing."""
+        """Remove entries that a killed evalmake had not finished writing."""
         for path in self.folder.glob(".*.tmp"):
             path.unlink(missing_ok=True)
 
     def entries(self) -> Iterator[JournalEntry]:
-        """The jobs that were out when the last evalmake ended; an unreadable file is passed over."""
+        """The jobs that ran when the last evalmake ended. An unreadable file is skipped."""
         for path in sorted(self.folder.glob("*.json")) if self.folder.is_dir() else ():
             try:
                 found = json.loads(path.read_text())

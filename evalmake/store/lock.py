@@ -1,4 +1,4 @@
-"""Locks that the kernel frees when their holder dies, such as the one on a store being built with."""
+"""File locks that the kernel frees when their holder dies: one build at a time uses a store."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from evalmake.store.store import store_failed
 
 
 @contextlib.contextmanager
-def build_lock(folder: Path, waiting: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the store's lock; yields whether another had it first. `waiting` is told who."""
-    with hold_lock(folder / "lock", waiting) as (_, waited):
+def build_lock(folder: Path, on_wait: Callable[[str], None]) -> Iterator[bool]:
+    """Hold the lock on a store; yields whether another process had it first. `on_wait` hears which."""
+    with hold_lock(folder / "lock", on_wait) as (_, waited):
         yield waited
 
 
 @contextlib.contextmanager
-def hold_lock(path: Path, waiting: Callable[[str], None]) -> Iterator[tuple[int, bool]]:
-    """Hold the lock on `path`; yields its descriptor and whether another had it first.
+def hold_lock(path: Path, on_wait: Callable[[str], None]) -> Iterator[tuple[int, bool]]:
+    """Hold the lock on `path`; yields its descriptor and whether another process had it first.
 
-    A child process that is given the descriptor holds the lock too, for as long as it lives.
+    A child process that inherits the descriptor holds the lock, too, as long as it lives.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,10 +36,10 @@ def hold_lock(path: Path, waiting: Callable[[str], None]) -> Iterator[tuple[int,
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waited = True
-            waiting(os.pread(handle, 200, 0).decode(errors="replace").strip())
+            on_wait(os.pread(handle, 200, 0).decode(errors="replace").strip())
             fcntl.flock(handle, fcntl.LOCK_EX)
         holder = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
-        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
+        with contextlib.suppress(OSError):  # a full disk: the lock works without its holder's name
             os.pwrite(handle, holder, 0)
             os.ftruncate(handle, len(holder))
         yield handle, waited

@@ -1,4 +1,4 @@
-"""Every form written to the store, versioned: JSON texts with a `v`, read by the code that knows it."""
+"""The formats of all that the store holds: JSON texts with a version `v`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.scoring.score import Score
 
 VERSION = 1
-_AT_ONCE = 2000  # more only take more memory
+_BATCH = 2000  # larger batches only take more memory
 
 
 class UnreadableRecord(ValueError):
-    """A record that is none."""
+    """A record that cannot be read."""
 
 
 class NewerRecord(UnreadableRecord):
-    """A record written by a later evalmake."""
+    """A record that a later evalmake wrote."""
 
 
 def record_to_text(result: ActionResult) -> str:
@@ -29,7 +29,7 @@ def record_to_text(result: ActionResult) -> str:
 
 
 def record_from_text(text: str) -> ActionResult:
-    """The attempt back; UnreadableRecord when it is not one."""
+    """The attempt from its JSON; UnreadableRecord where it is not one."""
     data = _loads(text)
     try:
         data["outputs"] = tuple(Artifact(**item) for item in data["outputs"])
@@ -39,8 +39,8 @@ def record_from_text(text: str) -> ActionResult:
         raise UnreadableRecord(f"no record: {text[:40]}") from None
 
 
-def head_to_text(head: ActionHistory) -> str:
-    """An action's standing as a short JSON list, read by the thousand when planning."""
+def history_to_text(head: ActionHistory) -> str:
+    """An action's history as a JSON list: short, as planning reads thousands."""
     scores = [
         [s.metric, s.value, s.stderr, s.low, s.high, s.scored, s.unscored, s.reported, s.clusters] for s in head.scores
     ]
@@ -63,16 +63,16 @@ def head_to_text(head: ActionHistory) -> str:
     )
 
 
-def head_from_text(action: str, text: str) -> ActionHistory:
-    """The standing of `action`."""
-    return heads_from_texts([(action, text)])[action]
+def history_from_text(action: str, text: str) -> ActionHistory:
+    """The history of an action from its JSON."""
+    return histories_from_texts([(action, text)])[action]
 
 
-def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, ActionHistory]:
-    """The standings of many actions: a JSON list is read three times as fast as its items alone."""
+def histories_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, ActionHistory]:
+    """The histories of many actions. One list of many parses three times as fast as each alone."""
     heads: dict[str, ActionHistory] = {}
-    for start in range(0, len(texts), _AT_ONCE):
-        some = texts[start : start + _AT_ONCE]
+    for start in range(0, len(texts), _BATCH):
+        some = texts[start : start + _BATCH]
         try:
             rows = json.loads(f"[{','.join([text for _, text in some])}]")
             pairs = zip(some, rows, strict=True)
@@ -80,7 +80,7 @@ def heads_from_texts(texts: Sequence[tuple[str, str]]) -> dict[str, ActionHistor
         except UnreadableRecord:
             raise
         except (ValueError, TypeError):
-            raise UnreadableRecord("the standing of an action is not what evalmake writes") from None
+            raise UnreadableRecord("the history of an action is not what evalmake writes") from None
     return heads
 
 
@@ -88,17 +88,17 @@ def _head(action: str, row: list[Any]) -> ActionHistory:
     version, attempts, last, detail, success, blobs, scores, *rest = row
     if version > VERSION:
         raise NewerRecord(str(row)[:40])
-    made = tuple([Score(*values) for values in scores])
-    return ActionHistory(action, attempts, last, detail, success, tuple(blobs), made, *rest)
+    score_list = tuple([Score(*values) for values in scores])
+    return ActionHistory(action, attempts, last, detail, success, tuple(blobs), score_list, *rest)
 
 
 def pairs_to_text(pairs: Mapping[str, str]) -> str:
-    """The walk of a part."""
+    """The walk of a part as JSON."""
     return _dumps({"v": VERSION, "walk": dict(pairs)})
 
 
 def pairs_from_text(text: str) -> dict[str, str]:
-    """The walk back."""
+    """The walk from its JSON."""
     return dict(_loads(text)["walk"])
 
 

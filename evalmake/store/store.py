@@ -1,9 +1,9 @@
-"""The store, on diskcache: blobs by sha256, attempts by action, parts by digest; append-only.
+"""The store, on diskcache: outputs (blobs) by sha256, attempts by action, parts of identities by digest.
 
-A success is one transaction: its blobs, its attempt, its action's head. A kill at any instruction
-therefore leaves either all of it or nothing. diskcache evicts by default; here it must not, ever.
-All heads are read by one SELECT on diskcache's own table (`Cache`, stable since its version 3):
-one query for ten thousand results instead of ten thousand.
+It is append-only. A commit is one transaction: outputs, attempt, and the action's history. So a kill at
+any moment leaves either all of it or nothing. diskcache evicts by default; here it never may. All
+histories are read by one SELECT on diskcache's own table (`Cache`, unchanged since its version 3): one
+query for ten thousand results instead of ten thousand.
 """
 
 from __future__ import annotations
@@ -27,17 +27,22 @@ _DAMAGED = ("not a database", "malformed", "no such table", "no such column")
 
 
 class Store:
-    """What has been done. Open it with `Store.open`; close it, or use it in a `with`."""
+    """All attempts and their outputs. Open it with `Store.open`; close it, or use it in a `with`.
 
-    def __init__(self, folder: Path, cache: Any) -> None:
+    `evalfile` says which Evalfile this process builds. Several can share a store and have cells of the
+    same name, so baselines are kept apart by it.
+    """
+
+    def __init__(self, folder: Path, cache: Any, evalfile: str = "") -> None:
         self.folder = folder
+        self._evalfile = evalfile
         self._cache = cache
         self._heads: dict[str, ActionHistory] | None = None
         self._blobs: dict[str, tuple[str | None, int]] | None = None
 
     @classmethod
-    def open(cls, folder: Path) -> Store:
-        """Open or make the store in `folder`; EvalmakeError when that cannot be."""
+    def open(cls, folder: Path, evalfile: str = "") -> Store:
+        """Open or create the store in `folder`; EvalmakeError where that fails."""
         from diskcache import Cache
 
         try:
@@ -53,47 +58,62 @@ class Store:
             )
         except (OSError, sqlite3.Error) as error:
             raise store_failed(folder, error) from None
-        return cls(folder, cache)
+        return cls(folder, cache, evalfile)
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Close; what the database or a record in it refused is told as ours."""
+        """Close; errors of the database or of a record in it become an EvalmakeError."""
         self.close()
         if isinstance(error, sqlite3.Error | records.UnreadableRecord):
             raise store_failed(self.folder, error) from None
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._cache.close()
 
     # Reading ------------------------------------------------------------------------------------
 
     def histories(self) -> dict[str, ActionHistory]:
-        """The standing of every action, read once."""
+        """The history of every action, read once."""
         if self._heads is None:
             rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
             texts = [(key[5:], text or self._cache.get(key)) for key, text in rows]
-            self._heads = records.heads_from_texts(texts)
+            self._heads = records.histories_from_texts(texts)
         return self._heads
 
     def history(self, action: str) -> ActionHistory | None:
-        """What is known of an action."""
+        """The history of an action."""
         return self.histories().get(action)
 
-    def last_of(self, name: str) -> Mapping[str, str] | None:
-        """The parts of the last attempt of the target `name`."""
-        text = self._cache.get(f"last/{name}")
-        return records.pairs_from_text(text) if text is not None else None
+    def baseline(self, name: str) -> Mapping[str, str] | None:
+        """The parts of the result that was last valid for a cell of this Evalfile, to say what has changed since.
+
+        A cell that never succeeded has those of its last attempt. Stores of version 0.1 kept one attempt
+        for each name, whatever its end and its Evalfile.
+        """
+        for key in (self._baseline_key("succeeded", name), self._baseline_key("tried", name), f"last/{name}"):
+            text = self._cache.get(key)
+            if text is not None:
+                return records.pairs_from_text(text)
+        return None
+
+    def baselines(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Every baseline of every Evalfile, by its key: the parts that they name must stay."""
+        for key in self.keys_of_kind("last"):
+            yield key, records.pairs_from_text(self._cache.get(key))
+
+    def _baseline_key(self, kind: str, name: str) -> str:
+        return f"last/{kind}:{self._evalfile}:{name}"
 
     def part(self, digest: str) -> Mapping[str, str] | None:
-        """The walk of a part."""
+        """The walk of a part: its values by path."""
         text = self._cache.get(f"part/{digest}")
         return records.pairs_from_text(text) if text is not None else None
 
     def attempt(self, action: str, number: int) -> ActionResult | None:
-        """One attempt's record."""
+        """The record of one attempt."""
         text = self._cache.get(f"record/{action}/{number}")
         return records.record_from_text(text) if text is not None else None
 
@@ -106,52 +126,52 @@ class Store:
                 yield found
 
     def blob(self, digest: str) -> bytes | None:
-        """A blob's bytes by the hex of its sha256; `None` when it is missing or not what it was."""
+        """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
         data = self._cache.get(f"blob/{digest}")
         if not isinstance(data, bytes) or sha256(data).hexdigest() != digest:
             return None
         return data
 
     def find_damage(self, head: ActionHistory) -> str | None:
-        """The first of an action's outputs that is missing or cut; contents are for `verify`."""
-        places = self._places()
+        """The first output of an action that is missing or cut off. `verify` looks into the contents."""
+        places = self._blob_files()
         for blob in head.blobs:
-            if blob not in places or not self._whole(*places[blob]):
+            if blob not in places or not self._is_whole(*places[blob]):
                 return f"blob sha256:{blob[:12]} is missing from the store or damaged"
         return None
 
     def large_files(self, actions: Iterable[str]) -> set[str]:
-        """The files of those outputs of `actions` that are too large for the database."""
-        places, heads = self._places(), self.histories()
+        """The files of outputs of `actions`; only those too large for the database have one."""
+        places, heads = self._blob_files(), self.histories()
         blobs = {blob for action in actions if action in heads for blob in heads[action].blobs}
         names = (places[blob][0] for blob in blobs if blob in places)
         return {str(self.folder / name) for name in names if name}
 
-    def _places(self) -> dict[str, tuple[str | None, int]]:
-        """Each blob's file, if it has one of its own, and size in bytes; read once."""
+    def _blob_files(self) -> dict[str, tuple[str | None, int]]:
+        """The file of each blob, if it has one, and its size in bytes; read once."""
         if self._blobs is None:
             rows = self._rows("SELECT key, filename, size FROM Cache WHERE tag = 'blob'")
             self._blobs = {key[5:]: (filename, size) for key, filename, size in rows}
         return self._blobs
 
-    def _whole(self, filename: str | None, size: int) -> bool:
-        """Whether a blob that is kept in a file of its own has its length."""
+    def _is_whole(self, filename: str | None, size: int) -> bool:
+        """Whether the file of a blob, if it has one, has the right length."""
         try:
             return filename is None or os.stat(self.folder / filename).st_size == size
         except OSError:
             return False
 
     def report_identity(self, name: str) -> Mapping[str, str] | None:
-        """What was last written for a report: the walk of its identity, and its files' sha256."""
+        """What a report was last written from: the walk of its identity, and the sha256 of its file."""
         text = self._cache.get(f"report/{name}")
         return records.pairs_from_text(text) if text is not None else None
 
     # Writing ------------------------------------------------------------------------------------
 
     def commit(self, action: Action, result: ActionResult, files: Mapping[str, Path | bytes]) -> ActionHistory:
-        """Append an attempt with its outputs, all or nothing; its number is given here.
+        """Append an attempt with its outputs, all or nothing; its number is assigned here.
 
-        `files` are the outputs by name; a success becomes the action's result.
+        `files` are the outputs by name. A success becomes the action's result.
         """
         with self._writing():
             before = self._head_now(action.digest)
@@ -163,25 +183,45 @@ class Store:
                 if f"part/{part.digest}" not in self._cache:
                     text = records.pairs_to_text(dict(part.pairs))
                     self._cache.set(f"part/{part.digest}", text, tag="part")
+            kind = "succeeded" if result.status == "succeeded" else "tried"
             identity = records.pairs_to_text(result.identity)
-            self._cache.set(f"last/{result.name}", identity, tag="last")
+            self._cache.set(self._baseline_key(kind, result.name), identity, tag="last")
             key = f"record/{action.digest}/{number}"
             self._cache.set(key, records.record_to_text(result), tag="record")
             head = _next_head(before, result)
-            self._cache.set(f"head/{action.digest}", records.head_to_text(head), tag="head")
+            self._cache.set(f"head/{action.digest}", records.history_to_text(head), tag="head")
             self.mark_changed()
         if self._heads is not None:
             self._heads[head.action] = head
         return head
 
+    def mark_valid(self, actions: Mapping[str, Action]) -> None:
+        """Make the results of these actions the baselines of their cells, by name.
+
+        A result can become valid again without an attempt: somebody undid a change. What changes next is
+        then compared with that result, not with the one of the change that was undone.
+        """
+        rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'last'")
+        known = dict(rows)
+        changed = {}
+        for name, action in actions.items():
+            text = records.pairs_to_text({part: walk.digest for part, walk in action.parts})
+            key = self._baseline_key("succeeded", name)
+            if known.get(key) != text:
+                changed[key] = text
+        if changed:
+            with self._writing():
+                for key, text in changed.items():
+                    self._cache.set(key, text, tag="last")
+
     def record_report(self, name: str, identity: Mapping[str, str]) -> None:
-        """Remember what a report was made of."""
+        """Record what a report was written from."""
         with self._writing():
             self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
             self.mark_changed()
 
     def accept_result(self, name: str, action: Action, old: ActionHistory, because: str) -> ActionHistory:
-        """Let the result of `old` count for `action`, with the reason; both stay on record."""
+        """Let the result of `old` count for `action`, too, for this reason. Both records stay."""
         before = self.attempt(old.action, old.success or 1)
         assert before is not None
         identity = {part_name: part.digest for part_name, part in action.parts}
@@ -194,14 +234,14 @@ class Store:
         return self.commit(action, result, whole)
 
     def mark_changed(self) -> None:
-        """Tell the fast path that the store has changed: a new file, as clocks of files are coarse."""
+        """Tell the fast path that the store has changed: by a new file, as the clocks of files are coarse."""
         marker = self.folder / "generation"
         temporary = self.folder / f".generation.{os.getpid()}"
         temporary.write_text(f"{os.getpid()} {os.times().elapsed}")
         os.replace(temporary, marker)
 
     def _put(self, name: str, data: Path | bytes) -> Artifact:
-        """Store an output; what is there already is not written again unless it is damaged."""
+        """Store an output, unless it is there and whole."""
         content = data.read_bytes() if isinstance(data, Path) else data
         digest = sha256(content).hexdigest()
         if self.blob(digest) is None:
@@ -211,11 +251,11 @@ class Store:
 
     def _head_now(self, action: str) -> ActionHistory | None:
         text = self._cache.get(f"head/{action}")
-        return records.head_from_text(action, text) if text is not None else None
+        return records.history_from_text(action, text) if text is not None else None
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction; a full disk and the like are told as ours."""
+        """A transaction; a full disk and the like become an EvalmakeError."""
         from diskcache import Timeout
 
         try:
@@ -228,33 +268,33 @@ class Store:
         rows: list[tuple[Any, ...]] = self._cache._sql(query).fetchall()
         return rows
 
-    # Caretaking ---------------------------------------------------------------------------------
+    # Upkeep --------------------------------------------------------------------------------------
 
     def keys_of_kind(self, tag: str) -> list[str]:
-        """The keys of one sort."""
+        """The keys of one kind: blob, part, record, head, last or report."""
         return [row[0] for row in self._cache._sql("SELECT key FROM Cache WHERE tag = ?", (tag,))]
 
     def remove_entry(self, key: str) -> None:
-        """Remove one entry, or a file that `orphans` named; only `collect` does."""
+        """Remove one entry, or a file that `find_orphan_files` named."""
         with self._writing():
             if key.startswith("file/"):
                 (self.folder / key[5:]).unlink(missing_ok=True)
             self._cache.delete(key)
 
     def entry_size(self, key: str) -> int:
-        """Bytes of an entry."""
+        """The size of an entry in bytes."""
         query = "SELECT size, length(value) FROM Cache WHERE key = ?"
         row = self._cache._sql(query, (key,)).fetchone()
         return int((row and (row[0] or row[1])) or 0)
 
     def find_orphan_files(self) -> list[tuple[str, int]]:
-        """Files of blobs that no row names, left by a kill: `file/NAME` and sizes in bytes."""
+        """Files that no row names, left by a kill: `file/NAME` and sizes in bytes."""
         known = {row[0] for row in self._rows("SELECT filename FROM Cache")}
         files = [(str(p.relative_to(self.folder)), p) for p in self.folder.glob("??/??/*.val")]
         return [(f"file/{name}", p.stat().st_size) for name, p in files if name not in known]
 
     def check_database(self) -> list[str]:
-        """sqlite's and diskcache's own complaints."""
+        """What sqlite finds wrong with its database."""
         rows = self._cache._sql("PRAGMA integrity_check").fetchall()
         return [str(row[0]) for row in rows if row[0] != "ok"]
 
@@ -281,7 +321,7 @@ def _next_head(before: ActionHistory | None, result: ActionResult) -> ActionHist
 
 
 def store_failed(folder: Path, error: Exception) -> EvalmakeError:
-    """What to tell when the disk or the database refuses, or holds what cannot be read."""
+    """The error for a disk or database that refuses, or holds what cannot be read."""
     error = _cause(error)
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, records.NewerRecord):
@@ -297,7 +337,7 @@ def store_failed(folder: Path, error: Exception) -> EvalmakeError:
 
 
 def _cause(error: BaseException) -> Exception:
-    """The first refusal: rolling back after it, and diskcache's `Timeout`, say less."""
+    """The first error of a chain: the later ones, of the roll-back and of diskcache, say less."""
     found = error
     while isinstance(found.__context__, OSError | sqlite3.Error):
         found = found.__context__

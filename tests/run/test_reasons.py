@@ -125,6 +125,23 @@ def failed_then_edited(bench: Bench) -> None:
     bench.edit("exec sh", "exec -- sh")
 
 
+def failed_undone_then_edited(bench: Bench) -> None:
+    """A job that fails, undone without a build; then a change of something else."""
+    failed(bench)
+    (bench.root / "broken").unlink()
+    bench.edit("exec sh", "sh")
+    bench.edit("hosted-7b", "hosted-8b")
+
+
+def built_undone_then_edited(bench: Bench) -> None:
+    """Another job, which succeeds; undone, which a build finds to be up to date; then a change of something else."""
+    bench.edit('run     = "sh', 'run     = "exec sh')
+    assert bench.run("tried").status == 0
+    bench.edit("exec sh", "sh")
+    assert "nothing to do" in bench.run().out
+    bench.edit("hosted-7b", "hosted-8b")
+
+
 def failed_after_success(bench: Bench) -> None:
     """One more attempt of what has a result, which fails."""
     (bench.root / "broken").touch()
@@ -199,6 +216,8 @@ CASES = {
     "too-old": Case(edit('"hosted-7b"', '"hosted-7b"\nmax_age = 0s'), kind="too-old", why="tried/1"),
     "failed": Case(failed, kind="failed", why="tried/1"),
     "failed-then-edited": Case(failed_then_edited, why="tried/1"),
+    "failed-undone-then-edited": Case(failed_undone_then_edited, why="tried/1"),
+    "built-undone-then-edited": Case(built_undone_then_edited, why="tried/1"),
     "failed-after-success": Case(failed_after_success, kind="", why="tried/1"),
     "cancelled": Case(cancelled, kind="cancelled", why="tried/1"),
     "forced": Case(lambda bench: None, kind="forced", why="tried/1", words=("-B", "tried")),
@@ -268,3 +287,30 @@ def test_every_kind_is_shown() -> None:
     assert len(kinds) > 5
     assert kinds == {case.kind for case in CASES.values() if case.kind}
     assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+
+
+def changed_keys(bench: Bench, *words: str) -> list[str]:
+    """What `-n` says has changed for the cell `tried/1`."""
+    plan = json.loads(bench.run("-n", "--json", *words).out)
+    [reasons] = [one["reasons"] for one in plan["evaluations"] if one["name"] == "tried/1"]
+    return [reason["subject"] for reason in reasons]
+
+
+def test_each_evalfile_has_its_own_baseline(built: Path, project: Project) -> None:
+    """Two Evalfiles that share a store and names of cells: each is compared with its own last result."""
+    shutil.copytree(built, project.root, dirs_exist_ok=True)
+    bench = Bench(project.root)
+    text = (bench.root / "Evalfile").read_text()
+    (bench.root / "other.evalfile").write_text(
+        text.replace("hosted-7b", "hosted-9b").replace("sh data/", "sh -e data/")
+    )
+    other = ("-f", "other.evalfile")
+    assert changed_keys(bench, *other) == [""]  # never run: the first Evalfile's results are not its baseline
+    assert bench.run(*other, "tried").status == 0
+
+    bench.edit("hosted-7b", "hosted-8b")
+    name_changed = changed_keys(bench)
+    assert len(name_changed) == 1
+    other_text = (bench.root / "other.evalfile").read_text()
+    (bench.root / "other.evalfile").write_text(other_text.replace("hosted-9b", "hosted-8b"))
+    assert changed_keys(bench, *other) == name_changed

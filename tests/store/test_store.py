@@ -17,9 +17,10 @@ from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import Part
 from evalmake.scoring.score import Score
 from evalmake.store import records
-from evalmake.store.garbage_collection import collect_garbage, find_garbage, verify_store
+from evalmake.store.garbage_collection import collect_garbage, find_garbage
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.store import Store
+from evalmake.store.verification import verify_store
 
 LARGE = b"0123456789abcdef" * 8192  # kept in a file of its own
 
@@ -105,7 +106,7 @@ def test_attempts_are_appended(store: Store) -> None:
     assert head.scores[0].value == 0.6
 
 
-@pytest.mark.parametrize("point", ["record_to_text", "head_to_text", "pairs_to_text"])
+@pytest.mark.parametrize("point", ["record_to_text", "history_to_text", "pairs_to_text"])
 def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     """A failure between blobs, record and head leaves nothing of the attempt."""
     one = action()
@@ -250,18 +251,18 @@ def test_scores_keep_their_clusters(store: Store) -> None:
     made = replace(result(action()), scores=(Score("accuracy", 0.5, 0.1, scored=10, clusters=4),))
     assert records.record_from_text(records.record_to_text(made)).scores == made.scores
     head = store.commit(action(), made, {})
-    text = records.head_to_text(head)
-    assert records.head_from_text(head.action, text).scores == made.scores
+    text = records.history_to_text(head)
+    assert records.history_from_text(head.action, text).scores == made.scores
     row = json.loads(text)
     row[6] = [score[:8] for score in row[6]]
-    assert records.head_from_text(head.action, json.dumps(row)).scores[0].clusters is None
+    assert records.history_from_text(head.action, json.dumps(row)).scores[0].clusters is None
 
 
 def test_newer_records(store: Store) -> None:
     """A store that a later evalmake wrote is refused in one sentence."""
     one = action()
     head = store.commit(one, result(one), {})
-    row = json.loads(records.head_to_text(head))
+    row = json.loads(records.history_to_text(head))
     store._cache.set(f"head/{one.digest}", json.dumps([99, *row[1:]]), tag="head")
     with (
         pytest.raises(EvalmakeError, match="was written by a later evalmake"),
@@ -316,3 +317,47 @@ def test_journal(tmp_path: Path) -> None:
     journal.remove_partial_entries()
     assert list(journal.entries()) == []
     assert [path.name for path in journal.folder.iterdir()] == ["bad.json"]
+
+
+def test_the_baseline_is_the_last_success(tmp_path: Path) -> None:
+    """What has changed is said in comparison with the last success of a name, else with its last attempt."""
+    with Store.open(tmp_path / "store", "Evalfile") as store:
+        assert store.baseline("e/1") is None
+        for seed, status in ((1, "failed"), (2, "succeeded"), (3, "failed"), (4, "cancelled")):
+            one = action(seed)
+            store.commit(one, result(one, status), {})
+            assert store.baseline("e/1") == parts_of(1 if seed == 1 else 2)
+        store.mark_valid({"e/1": action(1)})
+        assert store.baseline("e/1") == parts_of(1)
+
+
+def test_each_evalfile_has_its_baselines(tmp_path: Path) -> None:
+    """Evalfiles that share a store do not see each other's baselines, and garbage collection keeps all."""
+    for evalfile, seed in (("a", 1), ("b", 2)):
+        with Store.open(tmp_path / "store", evalfile) as store:
+            one = action(seed)
+            store.commit(one, result(one), {})
+    with Store.open(tmp_path / "store", "a") as store:
+        assert store.baseline("e/1") == parts_of(1)
+        assert {tuple(parts.items()) for _, parts in store.baselines()} == {
+            tuple(parts_of(1).items()),
+            tuple(parts_of(2).items()),
+        }
+        assert find_garbage(store) == []
+
+
+def test_baselines_of_version_0_1(tmp_path: Path) -> None:
+    """Where there is no newer one, the attempt that version 0.1 kept for a name is the baseline."""
+    with Store.open(tmp_path / "store", "Evalfile") as store:
+        one = action()
+        store.commit(one, result(one), {})
+    with sqlite3.connect(tmp_path / "store" / "cache.db") as database:
+        database.execute("UPDATE Cache SET key = 'last/e/1' WHERE tag = 'last'")
+    database.close()
+    with Store.open(tmp_path / "store", "Evalfile") as store:
+        assert store.baseline("e/1") == parts_of(1)
+
+
+def parts_of(seed: int) -> dict[str, str]:
+    """The parts of the action of a seed."""
+    return {name: part.digest for name, part in action(seed).parts}
