@@ -1,4 +1,4 @@
-"""Secrets by name to values, at the last moment; and out of everything that is kept or shown."""
+"""Secrets: their values by name from the environment or the keyring, and their redaction in all output."""
 
 from __future__ import annotations
 
@@ -7,42 +7,43 @@ import os
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
-_SHORTEST = 4
-KEYRING_SERVICE = "evalmake"  # what the keyring files a secret under; the user is the secret's name
+_SHORTEST_REDACTED = 4  # characters: a shorter value would be "redacted" in ordinary words
+KEYRING_SERVICE = "evalmake"
+"""The service under which the keyring holds secrets; the user is the secret's name."""
 
 
 class Secrets:
-    """Resolves names from environment or keyring; knows every value it gave, so as to hide it.
+    """Looks values up, and remembers those that it gave out, to redact them.
 
-    The keyring is asked only for what the environment lacks, and once; `trouble` is why it could
-    not be asked, or empty.
+    The keyring is asked once for each name that the environment lacks. `keyring_error` says why it
+    could not be asked, if so.
     """
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = os.environ if environment is None else environment
-        self._kept: dict[str, str] = {}
-        self._given: dict[str, str] = {}
+        self._from_keyring: dict[str, str] = {}
+        self._given_out: dict[str, str] = {}
         self.keyring_error = ""
 
     def missing_names(self, names: Iterable[str]) -> list[str]:
         """Those of `names` that have no value."""
-        return [name for name in names if not self._value(name)]
+        return [name for name in names if not self._find_value(name)]
 
     def value_of(self, name: str) -> str:
-        """The value of one; OSError where it has none."""
+        """The value of a secret; OSError where it has none."""
         try:
             return self.resolve({name: name})[name]
         except KeyError:
             raise OSError(f"the secret {name} has no value here") from None
 
-    def _value(self, name: str) -> str:
+    def _find_value(self, name: str) -> str:
         """The value of a secret, empty if it has none."""
-        found = self._environment.get(name)
-        if found:
-            return found
-        if name not in self._kept:
-            self._kept[name] = self._ask_keyring(name)
-        return self._kept[name]
+        value = self._environment.get(name)
+        if value:
+            return value
+        if name not in self._from_keyring:
+            self._from_keyring[name] = self._ask_keyring(name)
+        return self._from_keyring[name]
 
     def _ask_keyring(self, name: str) -> str:
         if find_spec("keyring") is None:
@@ -52,41 +53,42 @@ class Secrets:
 
         try:
             value: str | None = keyring.get_password(KEYRING_SERVICE, name)
-        except Exception as error:  # backends let those of their own libraries through
-            said = str(error).strip() or type(error).__name__
-            self.keyring_error = f"the keyring cannot be read: {said.splitlines()[0]}"
+        except Exception as error:  # backends raise errors of their own libraries
+            message = str(error).strip() or type(error).__name__
+            self.keyring_error = f"the keyring cannot be read: {message.splitlines()[0]}"
             return ""
         return value or ""
 
     def resolve(self, variables: Mapping[str, str]) -> dict[str, str]:
-        """Variable -> secret's name, to variable -> value; KeyError for one without."""
-        resolved = {variable: self._value(name) for variable, name in variables.items()}
+        """The values for variables that name secrets; KeyError for a secret without a value."""
+        resolved = {variable: self._find_value(name) for variable, name in variables.items()}
         for variable, value in resolved.items():
             if not value:
                 raise KeyError(variables[variable])
-        self._given.update((variables[v], value) for v, value in resolved.items())
+        self._given_out.update((variables[v], value) for v, value in resolved.items())
         return resolved
 
     def redact(self, data: bytes, tokens: Iterable[str] = ()) -> bytes:
-        """`data` with every value that was given out replaced by its name, as JSON writes it too.
+        """`data` with the name in place of each value that was given out, also where JSON escapes it.
 
-        `tokens` are those of a job, which admit it to its gateway.
+        `tokens` are those that admit a job to its gateways.
         """
         for token in tokens:
             data = data.replace(token.encode(), b"[token]")
-        for name, value in sorted(self._given.items(), key=lambda item: -len(item[1])):
-            if len(value) >= _SHORTEST:
-                shown = f"[secret {name}]".encode()
-                for form in (
-                    value,
-                    value.strip(),
-                    json.dumps(value)[1:-1],
-                    json.dumps(value, ensure_ascii=False)[1:-1],
-                ):
-                    if len(form) >= _SHORTEST:
-                        data = data.replace(form.encode("utf-8", "surrogateescape"), shown)
+        longest_first = sorted(self._given_out.items(), key=lambda item: -len(item[1]))
+        for name, value in longest_first:
+            for form in _written_forms(value):
+                if len(form) >= _SHORTEST_REDACTED:
+                    data = data.replace(form.encode("utf-8", "surrogateescape"), f"[secret {name}]".encode())
         return data
 
     def redact_text(self, text: str) -> str:
-        """The same for a text."""
+        """`text` with the name in place of each value that was given out."""
         return self.redact(text.encode()).decode()
+
+
+def _written_forms(value: str) -> tuple[str, ...]:
+    """How a secret may be written in an output: as it is, stripped, and as JSON with and without ASCII escapes."""
+    if len(value) < _SHORTEST_REDACTED:
+        return ()
+    return value, value.strip(), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]

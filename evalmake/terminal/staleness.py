@@ -83,13 +83,18 @@ def _find_place(project: Project, cell: Evaluation | None, reason: Reason) -> st
 
 
 def find_last_success(store: Store, name: str) -> ActionHistory | None:
-    """The head of the action that the target `name` last succeeded with."""
+    """The history of the action whose result was last valid for a target, else of its latest success."""
+    baseline = store.baseline(name)
     found: ActionHistory | None = None
     for action, head in store.histories().items():
         if head.success is None:
             continue
         record = store.attempt(action, head.success)
-        if record and record.name == name and (found is None or head.finished > found.finished):
+        if record is None or record.name != name:
+            continue
+        if record.identity == baseline:
+            return head
+        if found is None or head.finished > found.finished:
             found = head
     return found
 
