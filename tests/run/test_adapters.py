@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.run.asked import ASKED, model
+from tests.run.request_evalfiles import ASKED, model
 from tests.support.mock_servers import mock_server, stats
 from tests.support.scripted import Upstream, numbered
 from tests.support.workspaces import SUMS, Bench

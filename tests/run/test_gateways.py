@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.asked import ASKED, KEY, SAMPLER, SENDS, holders, model, output
+from tests.run.request_evalfiles import ASKED, KEY, SAMPLER, SENDS, holders, model, output
 from tests.support.mock_servers import mock_server, stats
 from tests.support.scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
 from tests.support.workspaces import SUMS, Bench, end, wait_for

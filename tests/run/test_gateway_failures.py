@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.asked import ASKED, CARELESS, SAMPLER, holders, model
+from tests.run.request_evalfiles import ASKED, CARELESS, SAMPLER, holders, model
 from tests.support.scripted import Script, Step, Then, Upstream, numbered, reply, said
 from tests.support.workspaces import SUMS, Bench, end, wait_for
 
