@@ -241,6 +241,7 @@ def _only_assignments(node: tree.When, file: LoadedFile, axes: set[str], diagnos
                     sorted(Eval.model_fields),
                     "an eval",
                     about,
+                    topic="eval",
                 )
             elif key in axes:
                 diagnostics.error(

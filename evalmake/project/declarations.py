@@ -90,6 +90,7 @@ def check_declaration(
         about,
         parsed.name_span,
         what=f"a {kind}",
+        topic=kind,
         hints=lambda key: _choices(kind, key, plugins),
     )
     settings: BaseModel | None = None
@@ -99,7 +100,9 @@ def check_declaration(
     else:
         for key in rest:
             what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-            report_unknown_key(diagnostics, key, fields.spans[key,].key, sorted(block.model_fields), what, about)
+            report_unknown_key(
+                diagnostics, key, fields.spans[key,].key, sorted(block.model_fields), what, about, topic=kind
+            )
     if typed is None or len(diagnostics) > before:
         return None
     if kind == "model":
@@ -155,6 +158,7 @@ def _plugin_settings(
             what=f"the `{name}` {noun}",
             also=[(span, f"`args` are those of this {noun}")],
             prefix=("args",),
+            topic=f"{name} {kind}",
         )
     common = [key for key in block.model_fields if key != chooser]
     return validate(
@@ -166,6 +170,7 @@ def _plugin_settings(
         parsed.name_span,
         known=common,
         what=f"the `{name}` {noun}",
+        topic=f"{name} {kind}",
         also=[(span, f"settings are those of this {noun}")],
         hints=lambda key: _within(key, fields) or _elsewhere(group, noun, key, plugins, plugin.Settings),
     )
@@ -235,7 +240,9 @@ def check_eval(
         if key not in KINDS["eval"].model_fields:
             hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
             hints = [hint] if key in _REQUEST else []
-            report_unknown_key(diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints)
+            report_unknown_key(
+                diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints, topic="eval"
+            )
     axes = read_axes(merged, inheritance, diagnostics, about)
     _templates(merged, {axis.key for axis in axes}, diagnostics, about)
     if len(diagnostics) > before:

@@ -79,10 +79,20 @@ def find_sections(topic: str, plugins: PluginRegistry) -> tuple[Section, ...]:
     if topic.rpartition(".")[2] in _MAPS:
         return _map_sections(topic)
     if len(words) == 2:
-        kind, name = words if words[0] in PLUGIN_KINDS else reversed(words)
-        if kind in PLUGIN_KINDS and name in plugins.names(PLUGIN_KINDS[kind][1]):
-            return (*_plugin_sections(kind, name, plugins), _section(kind, KINDS[kind]))
+        name, kind = reversed(words) if words[0] in PLUGIN_KINDS else words
+        return _find_plugin_sections(kind, name, plugins)
     return ()
+
+
+def _find_plugin_sections(kind: str, name: str, plugins: PluginRegistry) -> tuple[Section, ...]:
+    """A plugin's keys and those of its kind; with `kind` as `executor.autoscale`, one map of the plugin's."""
+    kind, _, part = kind.partition(".")
+    if kind not in PLUGIN_KINDS or name not in plugins.names(PLUGIN_KINDS[kind][1]):
+        return ()
+    own = tuple(_plugin_sections(kind, name, plugins))
+    if part:
+        return tuple(section for section in own if section.topic == f"{name} {kind}.{part}")
+    return (*own, _section(kind, KINDS[kind]))
 
 
 def to_text(sections: Iterable[Section]) -> str:
@@ -100,28 +110,23 @@ def to_text(sections: Iterable[Section]) -> str:
 
 
 def to_markdown(sections: Iterable[Section], level: int = 2) -> str:
-    """The sections as Markdown, each under a heading of `level`."""
+    """The sections as Markdown, each under a heading of `level`, with an item for each key."""
     blocks = []
     for section in sections:
-        rows = [
-            f"| `{key.name}` | {_cell(key.description)} | {_cell(key.type)} | {_cell(key.default)} "
-            f"| {'yes' if key.identity else 'no'} | `{_cell(f'{key.name} = {key.example}')}` |"
+        items = [
+            f"- `{key.name}`: {key.description}\n"
+            f"  ({key.type}; {_default(key)}; {'' if key.identity else 'not '}part of the identity)\n"
+            f"  Example: `{key.name} = {key.example}`"
             for key in section.keys
         ]
-        head = ["| key | what it does | type | default | identity | example |", "| --- | --- | --- | --- | --- | --- |"]
-        table = [*head, *rows] if rows else []
-        refused = [f"- `{name}` is not yours to set: {why}" for name, why in section.refused]
-        parts = [f"{'#' * level} {section.title}", section.about, "\n".join(table), "\n".join(refused)]
+        items += [f"- `{name}` is not yours to set: {why}" for name, why in section.refused]
+        parts = [f"{'#' * level} {section.title}", section.about, "\n".join(items)]
         blocks.append("\n\n".join(part for part in parts if part))
     return "\n\n".join(blocks) + "\n"
 
 
 def _default(key: Key) -> str:
     return "required" if key.default == "required" else f"default: {key.default}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _all_sections(plugins: PluginRegistry) -> Iterator[Section]:

@@ -162,7 +162,7 @@ def _settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tuple[S
                     helper._only_evals(statement, file)
             helper._twice(Layer(file, item.body, "own"))
     at = Span(root.source, 0, 1)
-    block = validate(Settings, fields.values, fields, diagnostics, "settings", at, what="`settings`")
+    block = validate(Settings, fields.values, fields, diagnostics, "settings", at, what="`settings`", topic="settings")
     return block or Settings(), fields
 
 

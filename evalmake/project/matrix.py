@@ -218,5 +218,7 @@ def _variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics
         first = axis.values[0]
         values[axis.key] = Symbol(first) if isinstance(first, str) else first
     about = f"eval {declaration.name}"
-    block = validate(Eval, values, fields, diagnostics, about, declaration.parsed.name_span, what="an eval")
+    block = validate(
+        Eval, values, fields, diagnostics, about, declaration.parsed.name_span, what="an eval", topic="eval"
+    )
     return Variant(declaration, block, fields, tuple(gates)) if block else None

@@ -54,12 +54,13 @@ def validate(
     also: Sequence[tuple[Span, str]] = (),
     prefix: tuple[str, ...] = (),
     hints: Hints = lambda key: (),
+    topic: str = "",
 ) -> B | None:
     """The typed block, or `None` with the reasons in `found`.
 
     `what` is the subject of an unknown key ("a model", "the `slurm` backend"), `known` the keys it
     has beyond the block's own, `also` a label that says why, `prefix` where `values` stand in `fields`,
-    `hints` what to say of a key that is unknown or missing.
+    `hints` what to say of a key that is unknown or missing, `topic` the word of `evalmake help` that lists the keys.
     """
     try:
         return block.model_validate(dict(values))
@@ -70,7 +71,7 @@ def validate(
             if place in told:
                 continue
             told.add(place)
-            _tell(item, place, block, fields, diagnostics, about, span, known, what, also, hints)
+            _tell(item, place, block, fields, diagnostics, about, span, known, what, also, hints, topic)
     return None
 
 
@@ -114,6 +115,7 @@ def _tell(
     what: str,
     also: Sequence[tuple[Span, str]],
     hints: Hints,
+    topic: str,
 ) -> None:
     key = ".".join(part for part in place if not part.isdigit())
     kind, value = item["type"], item["input"]
@@ -123,10 +125,10 @@ def _tell(
         names = sorted({*block.model_fields, *known})
         if len(item["loc"]) > 1 and what and len(place) > 1:
             names = _nested(block, place[-2]) or names
-            what = f"`{place[-2]}`"
+            what, topic = f"`{place[-2]}`", f"{topic}.{place[-2]}" if topic else ""
         name = str(item["loc"][-1])
         at = spans.key if spans else span
-        report_unknown_key(diagnostics, name, at, names, what, about, also, hints(name))
+        report_unknown_key(diagnostics, name, at, names, what, about, also, hints(name), topic)
     elif kind == "missing":
         name = str(item["loc"][-1])
         diagnostics.error("missing-key", f"{about} has no `{name}`", span, about=about, help=hints(name))
@@ -270,8 +272,9 @@ def report_unknown_key(
     about: str,
     also: Sequence[tuple[Span, str]] = (),
     hints: Sequence[str] = (),
+    topic: str = "",
 ) -> None:
-    """Say that `what` has no key `key`, and which it has."""
+    """Say that `what` has no key `key`, which it has, and where to read about them."""
     meant = closest_name(key, names)
     noun = "setting" if also else "key"
     diagnostics.error(
@@ -281,5 +284,11 @@ def report_unknown_key(
         about=about,
         also=also,
         notes=[f"its {noun}s are {', '.join(names)}"],
-        help=[f"did you mean `{meant}`?"] if meant else hints,
+        help=[*([f"did you mean `{meant}`?"] if meant else hints), *_read_on(topic, noun)],
     )
+
+
+def _read_on(topic: str, noun: str) -> list[str]:
+    """Where the manual lists the keys; a topic of two words is quoted, as a shell needs it."""
+    word = f"'{topic}'" if " " in topic else topic
+    return [f"`evalmake help {word}` describes its {noun}s"] if topic else []

@@ -7,6 +7,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from evalmake.language.diagnostic import closest_name, make_error
+from evalmake.plugins import InstalledPlugins
+from evalmake.project.key_reference import find_sections, to_markdown
 
 _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
@@ -27,9 +29,11 @@ def list_topics() -> list[str]:
 
 
 def find_page(topic: str) -> str:
-    """The Markdown of a topic; EvalmakeError with the closest topic if there is none."""
+    """The Markdown of a topic, a page or a part of the key reference; EvalmakeError with the closest topic if none."""
     pages = dict(_walk(files("evalmake.manual"), ""))
     name = topic.strip().removesuffix(".md").strip("/").replace(" ", "-").lower()
+    if name not in pages and (sections := find_sections(topic.strip(), InstalledPlugins())):
+        return to_markdown(sections)
     if name not in pages:
         short = {page.rpartition("/")[2]: page for page in pages}
         if name in short:

@@ -96,7 +96,15 @@ def test_every_topic_has_a_page(topic: str) -> None:
     assert sections
     for key in (key for section in sections for key in section.keys):
         assert f"\n{key.name}\n" in to_text(sections)
-        assert f"| `{key.name}` |" in to_markdown(sections)
+        assert f"- `{key.name}`: " in to_markdown(sections)
+
+
+def test_errors_name_topics_that_exist() -> None:
+    """Every topic that a golden error points to has a page."""
+    errors = "".join(path.read_text() for path in (Path(__file__).parents[1] / "spec").rglob("*.err"))
+    topics = set(re.findall(r"`evalmake help '?([^'`]*)'?` describes", errors))
+    assert len(topics) > 5
+    assert all(find_sections(topic, PLUGINS) for topic in topics)
 
 
 def test_unknown_topics_have_no_page() -> None:
