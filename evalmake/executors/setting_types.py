@@ -1,4 +1,4 @@
-"""Values that the settings of several executors have."""
+"""Types of values that the settings of several executors have."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from evalmake.project.key_types import Texts
 _MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
 
 
-def _word(value: object) -> object:
+def _symbol_text(value: object) -> object:
     return value.text if isinstance(value, Symbol) else value
 
 
-def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+def _check_mounts(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
         if not _MOUNT.fullmatch(mount):
-            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET", or "/SOURCE:/TARGET:rw"')
+            raise ValueError(f'`{mount}` is not "/SOURCE:/TARGET" or "/SOURCE:/TARGET:rw"')
     return mounts
 
 
-Bare = BeforeValidator(_word)
-"""Of a `Literal`: its words stand without quotes."""
-Mounts = Annotated[Texts, AfterValidator(_mountable)]
-"""Folders of the host that a container is shown."""
+Unquoted = BeforeValidator(_symbol_text)
+"""For a `Literal`: its words are written without quotes."""
+Mounts = Annotated[Texts, AfterValidator(_check_mounts)]
+"""Folders of the host that a container sees."""

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 
 from evalmake.executors.gpu_devices import Gpus
-from evalmake.executors.setting_types import Bare, Mounts
+from evalmake.executors.setting_types import Mounts, Unquoted
 from evalmake.language.values import Size
 from evalmake.project.key_types import Block, define_key
 
@@ -53,10 +53,10 @@ class Settings(Block):
     shm: Size | None = define_key(
         None, "The size of the shared memory of a container.", "16GiB", unset="64MB, the default of the engine"
     )
-    network: Annotated[Literal["open", "gateway"], Bare] = define_key(
+    network: Annotated[Literal["open", "gateway"], Unquoted] = define_key(
         "open", "What a job can reach: everything, or only the gateway.", "gateway"
     )
-    pull: Annotated[Literal["missing", "always", "never"], Bare] = define_key(
+    pull: Annotated[Literal["missing", "always", "never"], Unquoted] = define_key(
         "missing", "When an image is pulled from its registry.", "always"
     )
     user: str | None = define_key(

@@ -1,4 +1,4 @@
-"""DGX Cloud Lepton: evaluations as jobs, deployments as endpoints, both found again by their names."""
+"""DGX Cloud Lepton: evaluations run as jobs and deployments as endpoints. Their names make them found again."""
 
 from evalmake.executors.lepton.executor import LeptonExecutor
 

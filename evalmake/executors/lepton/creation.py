@@ -1,71 +1,74 @@
-"""Jobs and endpoints are made once, whatever becomes of the answers."""
+"""Creates jobs and endpoints exactly once, also if a reply is lost."""
 
 from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
 
-from evalmake.executors.lepton.api import Api, Seen
-from evalmake.executors.lepton.http_client import Taken
-from evalmake.executors.lepton.job_states import serves
-from evalmake.executors.lepton.request_bodies import Body, same
+from evalmake.executors.lepton.api import Api, Resource
+from evalmake.executors.lepton.http_client import NameTaken
+from evalmake.executors.lepton.job_states import is_serving
+from evalmake.executors.lepton.request_bodies import Body, is_same_server
 from evalmake.executors.lepton.volume import Volume
 from evalmake.plugin_api.executor import Job
 
 
 @dataclass(slots=True)
-class Prepared:
-    """What is to be made; `tried`: it may have been, and the answer was lost."""
+class PreparedResource:
+    """A job or endpoint that is ready to be created."""
 
     job: Job
     body: Body
-    sent: bool = False
-    tried: bool = False
+    is_sent: bool = False
+    """Its folder is on the volume."""
+    maybe_created: bool = False
+    """Lepton may have it although the reply was lost."""
 
 
 @dataclass(slots=True)
-class Out:
-    """What was made: `id` is Lepton's."""
+class Created:
+    """A job or endpoint that Lepton has; `id` is the one that Lepton gave it."""
 
     id: str
-    serves: bool
+    is_endpoint: bool
     secrets: tuple[str, ...]
     url: str = ""
-    told: bool = False  # to end
-    kept: bool = False
+    is_stopping: bool = False
+    is_kept: bool = False
+    """It stays after the build."""
 
 
-def made(api: Api, one: Prepared) -> Seen | None:
-    """The job or endpoint; None where another of its name must be gone first."""
-    if one.body.serves:
-        return _served(api, one)
-    if one.tried:
+def create(api: Api, one: PreparedResource) -> Resource | None:
+    """Create a job or endpoint and return it; None if another one of its name must go first."""
+    if one.body.is_endpoint:
+        return _create_endpoint(api, one)
+    if one.maybe_created:
         for seen in api.jobs():
             if seen.job == one.job.id:
                 return seen
     api.create_secrets(one.body.secrets)
-    return api.create_job(one.body.given)
+    return api.create_job(one.body.content)
 
 
-def _served(api: Api, one: Prepared) -> Seen | None:
-    """An endpoint: that which is there, if it is the same and serves."""
-    there = next((e for e in api.endpoints() if e.name == one.body.name), None)
-    if there is not None:
-        if serves(there) and same(there.what or {}, one.body):
-            return there
-        if there.state != "Deleting":
-            api.remove_endpoint(there.id)
+def _create_endpoint(api: Api, one: PreparedResource) -> Resource | None:
+    """Return the endpoint of this name if it is the same server and runs; otherwise replace it."""
+    existing = next((e for e in api.endpoints() if e.name == one.body.name), None)
+    if existing is not None:
+        if is_serving(existing) and is_same_server(existing.component or {}, one.body):
+            return existing
+        if existing.state != "Deleting":
+            api.remove_endpoint(existing.id)
         return None
     api.create_secrets(one.body.secrets)
     try:
-        return api.create_endpoint(one.body.given)
-    except Taken:
+        return api.create_endpoint(one.body.content)
+    except NameTaken:
         return None
 
 
-def clear(api: Api, volume: Volume | None, one: Prepared) -> None:
-    """Remove what was made for one that is not to be."""
+def discard(api: Api, volume: Volume | None, one: PreparedResource) -> None:
+    """Remove the secrets and the folder of a job or endpoint that is not to be created after all."""
     with contextlib.suppress(OSError):
         api.remove_secrets(one.body.secrets)
-        if one.sent and volume:
+        if one.is_sent and volume:
             volume.remove([one.job.id])

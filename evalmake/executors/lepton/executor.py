@@ -1,9 +1,8 @@
-"""Jobs and endpoints of DGX Cloud Lepton.
+"""Runs jobs and serves models on DGX Cloud Lepton.
 
-An evaluation is a job whose folder lies on a volume that this host has mounted, too: it brings its
-gateways, and what it writes is read there. A deployment is an endpoint with a public address. All that
-takes a while is done by one thread (`Watch`), and what the scheduler asks is answered from what that
-saw last.
+An evaluation is a job. Its folder is on a volume that this host has mounted, too, and it brings its own
+gateways. A deployment is an endpoint with a public address. One thread (`LeptonWatch`) does everything that
+takes a while, and the scheduler is answered from what it saw last.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ from typing import Any, ClassVar
 from evalmake.executors import end_record
 from evalmake.executors.lepton import settings
 from evalmake.executors.lepton.api import Api
-from evalmake.executors.lepton.creation import Prepared
+from evalmake.executors.lepton.creation import PreparedResource
 from evalmake.executors.lepton.http_client import Client
 from evalmake.executors.lepton.job_script import job_script
-from evalmake.executors.lepton.login import address
-from evalmake.executors.lepton.recovery import left_endpoints
-from evalmake.executors.lepton.request_bodies import Body, endpoint_body, job_body, masked, volumes
-from evalmake.executors.lepton.resource_names import key_of
+from evalmake.executors.lepton.login import find_workspace
+from evalmake.executors.lepton.recovery import list_endpoints
+from evalmake.executors.lepton.request_bodies import Body, endpoint_body, job_body, list_volumes, mask_tokens
+from evalmake.executors.lepton.resource_names import executor_key
 from evalmake.executors.lepton.volume import Volume
-from evalmake.executors.lepton.watch_loop import Watch
+from evalmake.executors.lepton.watch_loop import LeptonWatch
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.declarations import Declaration
@@ -43,12 +42,12 @@ class LeptonExecutor:
         self.name = name
         self.settings = settings
         self.root = root
-        self.key = key_of(root, name)
+        self.key = executor_key(root, name)
         self._reveal: Callable[[str], str] | None = None
-        self.client = Client(name, lambda: address(settings, self.reveal))
+        self.client = Client(name, lambda: find_workspace(settings, self.reveal))
         self.api = Api(self.client, self.key)
         self.volume = Volume(root, settings.here, self.key) if settings.here else None
-        self.watch = Watch(self.api, self.volume, root, settings.poll.seconds, settings.keep)
+        self.watch = LeptonWatch(self.api, self.volume, root, settings.poll.seconds, settings.keep)
 
     def receive_secrets(self, reveal: Callable[[str], str]) -> None:
         """Keep `reveal`: it gives the token of the API and the key of endpoints."""
@@ -57,20 +56,20 @@ class LeptonExecutor:
     def reveal(self, name: str) -> str:
         """Return the value of a secret; OSError if this executor was given none."""
         if self._reveal is None:
-            raise OSError(self.client.says(f"the secret {name} is not available here"))
+            raise OSError(self.client.message(f"the secret {name} is not available here"))
         return self._reveal(name)
 
     @staticmethod
     def check_use(executor: Declaration, serves: bool, found: Diagnostics) -> None:
-        """What it needs depends on what it is for."""
-        wanted = {"shape": "what its machines are, as Lepton lists them"}
+        """Report the settings that are missing to run deployments, or evaluations."""
+        needed = {"shape": "the type of its machines, as Lepton lists them"}
         if serves:
-            wanted["key"] = 'what its endpoints ask of those who use them, as `key = secret("NAME")`'
+            needed["key"] = 'the secret that clients of its endpoints send, as `key = secret("NAME")`'
         else:
-            wanted["work"] = "a folder of a volume that jobs have, too"
-            wanted["here"] = "the same folder as this host has it mounted: Lepton gives out no files"
+            needed["work"] = "a folder on a volume, which jobs see, too"
+            needed["here"] = "the path of that folder on this host, as Lepton has no API for files"
         use = "deployments" if serves else "evaluations"
-        for name, meaning in wanted.items():
+        for name, meaning in needed.items():
             if getattr(executor.settings, name) is None:
                 found.error(
                     "missing-key",
@@ -81,100 +80,97 @@ class LeptonExecutor:
                 )
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
-        """Make `job` ready; OSError where its shape, node group or image cannot be had."""
+        """Write the folder of `job` and create it soon; OSError if its shape, node group or image does not exist."""
         if job.image is None:
-            raise OSError(self.client.says(f"Lepton runs images: `image` is lacking, of {job.name}"))
+            raise OSError(self.client.message(f"Lepton runs images, and {job.name} names no `image`"))
         body = self.body(job, secrets)
-        if body.serves:
+        if body.is_endpoint:
             shutil.rmtree(job.workdir, ignore_errors=True)
             job.workdir.mkdir(parents=True)
         elif self.volume is not None:
-            there = self.volume.of(job.id)
-            self.volume.write(job, job_script(job, there, self.settings.python), {})
-        self.watch.add(Prepared(job, body))
+            folder = self.volume.remote_folder(job.id)
+            self.volume.write(job, job_script(job, folder, self.settings.python), {})
+        self.watch.add(PreparedResource(job, body))
 
     def body(self, job: Job, secrets: Mapping[str, str]) -> Body:
-        """What Lepton will be asked to make."""
+        """Return what Lepton is asked to create, after a check that its parts exist."""
         shape = self.settings.shape or ""
-        group = self.api.group(self.settings.node_group)
+        group = self.api.node_group_id(self.settings.node_group)
         self.api.check_shape(shape, "deployment" if job.port else "job")
-        for volume in volumes(self.settings):
+        for volume in list_volumes(self.settings):
             self.api.check_volume(volume, group)
         if job.port:
             token = self.reveal(self.settings.key.name) if self.settings.key else ""
             return endpoint_body(job, self.settings, self.key, group, token, secrets)
         if self.volume is None:
-            raise OSError(self.client.says("its jobs have no folder: add `work` and `here`"))
-        folders = Path(self.volume.there)
+            raise OSError(self.client.message("its jobs have no folder: add `work` and `here`"))
+        folders = Path(self.volume.remote_root)
         return job_body(job, self.settings, self.key, group, folders, secrets)
 
     def preview(self, job: Job) -> dict[str, Any]:
-        """What Lepton would be asked to make: node groups by name, secrets and tokens masked."""
-        hidden, group = dict.fromkeys(job.secrets, ""), self.settings.node_group
+        """Return what Lepton would be asked to create: node groups by name, secrets and tokens masked."""
+        secrets, group = dict.fromkeys(job.secrets, ""), self.settings.node_group
         if job.port:
-            return masked(endpoint_body(job, self.settings, self.key, group, "", hidden))
+            return mask_tokens(endpoint_body(job, self.settings, self.key, group, "", secrets))
         folders = Path(os.path.realpath(self.settings.here or "/")) / self.key
-        return masked(job_body(job, self.settings, self.key, group, folders, hidden))
+        return mask_tokens(job_body(job, self.settings, self.key, group, folders, secrets))
 
     def poll(self, id: str) -> JobState:
-        """A job's state when Lepton was last asked, which goes on beside."""
-        return end_record.read(self.root / id) or self.watch.state(id)
+        """Return the state of a job or endpoint when Lepton was last asked."""
+        return end_record.read(self.root / id) or self.watch.poll(id)
 
     def cancel(self, id: str) -> None:
-        """Stop a job, remove an endpoint; what it left is brought here."""
+        """Stop a job or remove an endpoint, and copy its outputs here."""
         if end_record.read(self.root / id) is None:
-            self.watch.end(id)
+            self.watch.cancel(id)
         self.fetch(id, self.root / id)
-        self.watch.tidy()
+        self.watch.remove_leftovers()
 
     def fetch(self, id: str, into: Path) -> None:
-        """Outputs and log are copied here; then nothing is left in Lepton.
-
-        ConnectionError while how it is cannot be said.
-        """
+        """Copy outputs and log here and remove them there; ConnectionError if the state is not known."""
         state = self.poll(id)
         if state.phase is Phase.UNREACHABLE:
             raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
         if end_record.read(self.root / id) is None:
-            self.watch.bring(id)
+            self.watch.fetch(id)
             self._add_log(id, into)
             into.mkdir(parents=True, exist_ok=True)
             end_record.write(self.root / id, state)
         self.watch.forget(id)
 
     def host_address(self) -> str:
-        """Jobs need not reach this host: they bring their gateways."""
+        """Return this host's own address: jobs bring their gateways and need not reach this host."""
         return "127.0.0.1"
 
     def url_from_host(self, id: str, port: int) -> str:
-        """The public address of an endpoint."""
+        """Return the public address of an endpoint."""
         self.poll(id)
-        url = self.watch.url(id)
+        url = self.watch.endpoint_url(id)
         if not url:
-            raise OSError(self.client.says(f"where {id} is served is not known yet"))
+            raise OSError(self.client.message(f"the address of {id} is not known yet"))
         return url
 
     def url_from_jobs(self, id: str, port: int) -> str:
-        """Jobs reach it as everybody does."""
+        """Return the public address of an endpoint: jobs use it, too."""
         return self.url_from_host(id, port)
 
     def gpus(self) -> None:
-        """Lepton counts them."""
+        """Return None: Lepton counts GPUs."""
 
     def waitables(self) -> list[int]:
-        """One descriptor, readable when something has changed."""
+        """Return one descriptor, which becomes readable when a job or endpoint changes."""
         return self.watch.waitables()
 
     def sweep(self) -> list[tuple[str, str]]:
-        """End and remove all jobs, endpoints and secrets of this executor's, and their folders."""
+        """End and remove all jobs, endpoints and secrets of this executor, and their folders."""
         found = []
         for job in self.api.jobs():
             self.api.stop_job(job.id)
             self.api.remove_job(job.id)
             found.append((job.job, f"job {job.id} of Lepton"))
-        for endpoint in left_endpoints(self.api):
+        for endpoint in list_endpoints(self.api):
             self.api.remove_endpoint(endpoint.id)
             found.append(("", f"endpoint {endpoint.id} of Lepton"))
         self.api.remove_secrets(self.api.secrets())
@@ -188,7 +184,7 @@ class LeptonExecutor:
         self.client.close()
 
     def _add_log(self, id: str, into: Path) -> None:
-        """What Lepton has of the log of what could not write its own."""
+        """Write the log that Lepton has, if the job wrote none itself."""
         into.mkdir(parents=True, exist_ok=True)
         if not (into / "log").exists():
-            (into / "log").write_bytes(self.watch.said(id))
+            (into / "log").write_bytes(self.watch.read_log(id))

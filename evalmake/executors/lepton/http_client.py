@@ -1,4 +1,4 @@
-"""The API over HTTP: what may be asked again is, after the wait that was asked for."""
+"""Sends requests to the API, and sends them again where that can help, after the wait that the reply asks for."""
 
 from __future__ import annotations
 
@@ -14,125 +14,127 @@ if TYPE_CHECKING:
     import httpx
 
 TRIES = 5
-_WAIT = 0.5
-_LONGEST = 30.0
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 30.0
 _TIMEOUT = 60.0
 
 
-class Again(ConnectionError):
-    """It may be asked for again, after `wait` seconds where that was said."""
+class RetryableError(ConnectionError):
+    """The request may be sent again, after `wait` seconds if the reply says so."""
 
     def __init__(self, why: str, wait: float | None = None) -> None:
         super().__init__(why)
         self.wait = wait
 
 
-class Unsure(Again):
-    """No answer, or one that does not say whether it was done."""
+class OutcomeUnknown(RetryableError):
+    """There is no reply, or it does not tell whether the request was carried out."""
 
 
-class Busy(Again):
-    """It was not done."""
+class RateLimited(RetryableError):
+    """The request was not carried out."""
 
 
-class Full(OSError):
+class QuotaReached(OSError):
     """A quota of the workspace is used up."""
 
 
-class Absent(OSError):
+class NotFound(OSError):
     """There is no such thing."""
 
 
-class Taken(OSError):
-    """The name is that of another."""
+class NameTaken(OSError):
+    """There is another thing of this name."""
 
 
 class Client:
-    """`address` gives the URL of a workspace's API and its token, once they are needed."""
+    """Talks to one workspace. `find_workspace` returns the URL of its API and its token, once they are needed."""
 
-    def __init__(self, executor: str, address: Callable[[], tuple[str, str]]) -> None:
+    def __init__(self, executor: str, find_workspace: Callable[[], tuple[str, str]]) -> None:
         self.executor = executor
-        self._address = address
+        self._find_workspace = find_workspace
         self._lock = threading.Lock()
         self._client: httpx.Client | None = None
         self.url = ""
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
         body: object = None,
         query: Mapping[str, str] | None = None,
-        done: Callable[[], Any] = lambda: None,
+        find: Callable[[], Any] = lambda: None,
         tries: int = TRIES,
     ) -> Any:
-        """The reply. `done` is asked before a request is made again: what it finds was done after all.
+        """Return the reply. Before a request is sent again, `find` looks for what the first may have created.
 
-        ConnectionError where there is no answer, OSError where it is refused: Absent where there is no
-        such thing.
+        ConnectionError if there is no reply, NotFound if there is no such thing, OSError for other refusals.
         """
         for at in range(tries):
             try:
-                return self._once(method, path, body, query)
-            except Again as error:
+                return self._send(method, path, body, query)
+            except RetryableError as error:
                 if at == tries - 1:
                     raise
-                time.sleep(min(_WAIT * 2**at if error.wait is None else error.wait, _LONGEST))
-                if isinstance(error, Unsure) and (found := done()) is not None:
+                time.sleep(min(_FIRST_WAIT * 2**at if error.wait is None else error.wait, _LONGEST_WAIT))
+                if isinstance(error, OutcomeUnknown) and (found := find()) is not None:
                     return found
         raise AssertionError
 
-    def _once(self, method: str, path: str, body: object, query: Mapping[str, str] | None) -> Any:
+    def _send(self, method: str, path: str, body: object, query: Mapping[str, str] | None) -> Any:
         import httpx
 
         client = self._connected()
         try:
             reply = client.request(method, self.url + path, json=body, params=query)
         except httpx.InvalidURL as error:
-            raise OSError(self.says(f"{self.url} cannot be asked: {error}")) from None
+            raise OSError(self.message(f"{self.url} is not a usable URL: {error}")) from None
         except httpx.HTTPError as error:
-            said = str(error) or type(error).__name__
-            raise Unsure(self.says(f"{self.place} cannot be reached: {said}")) from None
+            why = str(error) or type(error).__name__
+            raise OutcomeUnknown(self.message(f"{self.place} cannot be reached: {why}")) from None
         if reply.is_success:
-            return _parsed(reply)
-        said = f"{method} {path}: {_message(reply)}"
+            return _content(reply)
+        raise self._error(reply, f"{method} {path}: {_error_text(reply)}")
+
+    def _error(self, reply: httpx.Response, text: str) -> OSError:
+        """Return the error that a reply stands for."""
         match reply.status_code:
             case 429:
-                raise Busy(self.says(f"{self.place} is asked too often: {said}"), _wait(reply))
+                return RateLimited(self.message(f"{self.place} gets too many requests: {text}"), _retry_after(reply))
             case 401:
-                raise OSError(self.says(f"{self.place} does not take the token: {said}"))
+                return OSError(self.message(f"{self.place} does not accept the token: {text}"))
             case 404:
-                raise Absent(self.says(f"{self._strange}: {said}"))
+                return NotFound(self.message(f"{self._wrong_address}: {text}"))
             case 409:
-                raise Taken(self.says(said))
+                return NameTaken(self.message(text))
             case status if status >= 500:
-                raise Unsure(self.says(f"{self.place} failed: {said}"), _wait(reply))
-            case _ if "quota" in said.lower():
-                raise Full(self.says(said))
+                return OutcomeUnknown(self.message(f"{self.place} failed: {text}"), _retry_after(reply))
+            case _ if "quota" in text.lower():
+                return QuotaReached(self.message(text))
             case 403:
-                raise OSError(self.says(f"the token may not do that: {said}"))
-        raise OSError(self.says(said))
+                return OSError(self.message(f"the token does not allow that: {text}"))
+        return OSError(self.message(text))
 
-    def says(self, what: str) -> str:
-        """A message of this executor's."""
-        return f"executor {self.executor}: {what}"
+    def message(self, text: str) -> str:
+        """Return a message with the name of the executor."""
+        return f"executor {self.executor}: {text}"
 
-    def odd(self) -> OSError:
-        """The error where an answer cannot be understood."""
-        return OSError(self.says(f"{self._strange}: it does not answer as Lepton does"))
+    def unexpected_reply(self) -> OSError:
+        """Return the error for a reply that cannot be understood."""
+        return OSError(self.message(f"{self._wrong_address}: its replies are not those of Lepton"))
 
     @property
-    def _strange(self) -> str:
-        where = "as `workspace` or `url` says it"
-        return f"there is no such workspace, or {self.url} ({where}) is not the address of its API"
+    def _wrong_address(self) -> str:
+        source = "from `workspace` or `url`"
+        return f"there is no such workspace, or {self.url} ({source}) is not the address of its API"
 
     @property
     def place(self) -> str:
-        """In messages."""
+        """The API, for messages."""
         return f"Lepton at {urlsplit(self.url).netloc}"
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -144,37 +146,37 @@ class Client:
         with self._lock:
             if self._client is None:
                 try:
-                    self.url, token = self._address()
+                    self.url, token = self._find_workspace()
                 except OSError as error:
-                    raise OSError(self.says(str(error))) from None
+                    raise OSError(self.message(str(error))) from None
                 parts = urlsplit(self.url)
-                head = {"Authorization": f"Bearer {token}", "User-Agent": "evalmake"}
+                headers = {"Authorization": f"Bearer {token}", "User-Agent": "evalmake"}
                 if "dgxc" in self.url:
-                    head["origin"] = f"{parts.scheme}://{parts.netloc}"
-                self._client = httpx.Client(headers=head, timeout=_TIMEOUT)
+                    headers["origin"] = f"{parts.scheme}://{parts.netloc}"
+                self._client = httpx.Client(headers=headers, timeout=_TIMEOUT)
             return self._client
 
 
-def _parsed(reply: httpx.Response) -> Any:
+def _content(reply: httpx.Response) -> Any:
     if "json" in reply.headers.get("content-type", "json"):
         with contextlib.suppress(ValueError):
             return reply.json()
     return reply.text
 
 
-def _message(reply: httpx.Response) -> str:
-    """The API's own words, in one line."""
+def _error_text(reply: httpx.Response) -> str:
+    """Return the API's own message, in one line."""
     with contextlib.suppress(ValueError, TypeError, KeyError):
         return f"{reply.json()['message']} ({reply.status_code})"
     return f"{' '.join(reply.text.split())[:300] or reply.reason_phrase} ({reply.status_code})"
 
 
-def _wait(reply: httpx.Response) -> float | None:
-    """What `Retry-After` asks for, in seconds; a date is measured by the clock of whoever says so."""
-    asked = reply.headers.get("retry-after", "")
+def _retry_after(reply: httpx.Response) -> float | None:
+    """Return the seconds of `Retry-After`; a date counts by the clock of the server that sent it."""
+    value = reply.headers.get("retry-after", "")
     with contextlib.suppress(ValueError):
-        return max(0.0, float(asked))
+        return max(0.0, float(value))
     with contextlib.suppress(ValueError, TypeError, KeyError):
         since = parsedate_to_datetime(reply.headers["date"])
-        return max(0.0, (parsedate_to_datetime(asked) - since).total_seconds())
+        return max(0.0, (parsedate_to_datetime(value) - since).total_seconds())
     return None

@@ -1,4 +1,4 @@
-"""Which workspace, and by what token: as settings say, or as `lep login` has left it."""
+"""Which workspace to use, and by what token: as the settings say, or as `lep login` stored it."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ _API = "https://gateway.dgxc-lepton.nvidia.com/api/v2/workspaces"
 _FILE = "workspace_info.yaml"
 
 
-def address(settings: Settings, reveal: Callable[[str], str]) -> tuple[str, str]:
-    """The URL of a workspace's API, and its token; OSError where they are not known."""
+def find_workspace(settings: Settings, reveal: Callable[[str], str]) -> tuple[str, str]:
+    """Return the URL of a workspace's API, and its token; OSError if they are not known."""
     name, url = settings.workspace, settings.url
     token = reveal(settings.token.name) if settings.token else ""
     if not token or not (name or url):
-        known = _logged_in(name)
-        name = name or str(known.get("id") or "")
-        url = url or (str(known["url"]) if known.get("url") else None)
-        token = token or str(known.get("auth_token") or "")
+        login = _read_login(name)
+        name = name or str(login.get("id") or "")
+        url = url or (str(login["url"]) if login.get("url") else None)
+        token = token or str(login.get("auth_token") or "")
     if not (name or url):
         raise OSError("no workspace is named: add `workspace`, or run: lep login")
     if not token:
-        raise OSError(f"there is no token of workspace {name}: add `token`, or run: lep login")
+        raise OSError(f"there is no token for workspace {name}: add `token`, or run: lep login")
     return url or f"{_API}/{name}", token
 
 
-def _logged_in(name: str | None) -> Mapping[str, Any]:
-    """What Lepton's own client knows of a workspace, or of the one that it uses now."""
+def _read_login(name: str | None) -> Mapping[str, Any]:
+    """Return what Lepton's own client knows of the workspace `name`, or of its current one."""
     import yaml
 
     folder = os.environ.get("LEPTON_CACHE_DIR") or Path.home() / ".cache" / "lepton"
     try:
-        told = yaml.safe_load((Path(folder) / _FILE).read_text(encoding="utf-8"))
+        content = yaml.safe_load((Path(folder) / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
         return {}
-    if not isinstance(told, dict) or not isinstance(told.get("workspaces"), dict):
+    if not isinstance(content, dict) or not isinstance(content.get("workspaces"), dict):
         return {}
-    name = name or str(told.get("current_workspace") or "")
-    known = told["workspaces"].get(name)
-    return {"id": name, **known} if isinstance(known, dict) else {}
+    name = name or str(content.get("current_workspace") or "")
+    login = content["workspaces"].get(name)
+    return {"id": name, **login} if isinstance(login, dict) else {}

@@ -1,4 +1,4 @@
-"""What earlier builds made is found again; what nobody wants any more, as it has no folder here, goes."""
+"""Finds what earlier builds created, and removes what nobody wants any more: its folder here is gone."""
 
 from __future__ import annotations
 
@@ -6,22 +6,28 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalmake.executors.lepton.api import Api, Seen
-from evalmake.executors.lepton.creation import Out
+from evalmake.executors.lepton.api import Api, Resource
+from evalmake.executors.lepton.creation import Created
 from evalmake.executors.lepton.job_states import job_state
 from evalmake.executors.lepton.volume import Volume
 
 
 @dataclass(slots=True)
-class Lost:
+class Leftovers:
     """What nobody wants any more: jobs and secrets of Lepton, and folders on the volume."""
 
     jobs: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
 
+    def add(self, other: Leftovers) -> None:
+        """Add what another has."""
+        self.jobs |= other.jobs
+        self.secrets |= other.secrets
+        self.folders |= other.folders
+
     def remove(self, api: Api, volume: Volume | None) -> None:
-        """Remove all of it."""
+        """Remove everything."""
         for id in sorted(self.jobs):
             api.remove_job(id)
         api.remove_secrets(sorted(self.secrets))
@@ -30,45 +36,45 @@ class Lost:
 
 
 @dataclass(slots=True)
-class Found:
-    """The jobs that go on, by evalmake's ids, all endpoints, by their names, and what is to go."""
+class Earlier:
+    """What earlier builds created: jobs by evalmake's ids, endpoints by their names, and leftovers."""
 
-    out: dict[str, Out]
-    endpoints: dict[str, Seen]
-    lost: Lost
+    jobs: dict[str, Created]
+    endpoints: dict[str, Resource]
+    leftovers: Leftovers
 
 
-def recovered(api: Api, volume: Volume | None, root: Path, new: Container[str]) -> Found:
-    """What there is: the jobs that go on are those whose folders are in `root`. Nothing is changed.
+def find_earlier(api: Api, volume: Volume | None, root: Path, new: Container[str]) -> Earlier:
+    """Find what earlier builds created, without changing it. Jobs that have a folder in `root` go on.
 
-    Jobs that are `new` are to be made again, so that what is there of them is to go, too.
+    Jobs that are `new` are to be created again, so existing ones of the same id are leftovers, too.
     """
-    jobs, out, lost = api.jobs(), dict[str, Out](), Lost()
-    endpoints = {one.name: one for one in left_endpoints(api)}
-    for seen in sorted(jobs, key=lambda one: job_state(one) is None):
-        if (root / seen.job).is_dir() and seen.job not in new and seen.job not in out:
-            out[seen.job] = Out(seen.id, False, seen.secrets)
-        else:  # it is not wanted, or was made twice, and one of them ended at once
-            lost.jobs.add(seen.id)
-    wanted: Iterable[Out | Seen] = (*out.values(), *endpoints.values())
-    lost.secrets = set(api.secrets()) - {name for one in wanted for name in one.secrets}
-    lost.folders = set(volume.ids()) - out.keys() if volume else set()
-    return Found(out, endpoints, lost)
+    listed, jobs, leftovers = api.jobs(), dict[str, Created](), Leftovers()
+    endpoints = {one.name: one for one in list_endpoints(api)}
+    for seen in sorted(listed, key=lambda one: job_state(one) is None):
+        if (root / seen.job).is_dir() and seen.job not in new and seen.job not in jobs:
+            jobs[seen.job] = Created(seen.id, False, seen.secrets)
+        else:  # it is not wanted, or it was created twice and one of the two ended at once
+            leftovers.jobs.add(seen.id)
+    wanted: Iterable[Created | Resource] = (*jobs.values(), *endpoints.values())
+    leftovers.secrets = set(api.secrets()) - {name for one in wanted for name in one.secrets}
+    leftovers.folders = set(volume.list_jobs()) - jobs.keys() if volume else set()
+    return Earlier(jobs, endpoints, leftovers)
 
 
-def left_endpoints(api: Api) -> list[Seen]:
-    """The endpoints that there are."""
+def list_endpoints(api: Api) -> list[Resource]:
+    """Return the endpoints of this executor; none if the workspace has no endpoints at all."""
     try:
         return api.endpoints()
     except ConnectionError:
         raise
-    except OSError:  # a workspace without any
+    except OSError:
         return []
 
 
-def remove(api: Api, volume: Volume | None, id: str, out: Out) -> None:
-    """Remove all of it."""
-    (api.remove_endpoint if out.serves else api.remove_job)(out.id)
-    api.remove_secrets(out.secrets)
-    if volume and not out.serves:
+def remove_created(api: Api, volume: Volume | None, id: str, created: Created) -> None:
+    """Remove a job or endpoint with its secrets and folder."""
+    (api.remove_endpoint if created.is_endpoint else api.remove_job)(created.id)
+    api.remove_secrets(created.secrets)
+    if volume and not created.is_endpoint:
         volume.remove([id])

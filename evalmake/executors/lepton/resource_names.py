@@ -1,4 +1,4 @@
-"""What things of evalmake's are called in a workspace: found again by whoever knows where evalmake runs."""
+"""Names of jobs, endpoints and secrets in Lepton. They follow from where evalmake runs, so it finds them again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import socket
 from hashlib import sha256
 from pathlib import Path
 
-LONGEST = 36
+LONGEST_NAME = 36
 WORKSPACE, JOB = "evalmake-workspace", "evalmake-job"
 """Labels of a job."""
-RESERVED = frozenset(
+RESERVED_TARGETS = frozenset(
     f"/{name}".rstrip("/")
     for name in (
         "",
@@ -43,29 +43,29 @@ RESERVED = frozenset(
 """Where Lepton mounts nothing."""
 
 
-def key_of(root: Path, executor: str) -> str:
-    """What tells the jobs of one executor of one of evalmake's workspaces from those of others."""
+def executor_key(root: Path, executor: str) -> str:
+    """Return a key that tells the jobs of one executor in one workspace of evalmake from those of others."""
     place = f"{socket.gethostname()}\0{os.path.realpath(root)}\0{executor}"
     return sha256(place.encode()).hexdigest()[:12]
 
 
-def prefix(key: str) -> str:
-    """How all names of that executor's begin."""
+def name_prefix(key: str) -> str:
+    """Return the beginning of all names of an executor."""
     return f"em-{key[:8]}-"
 
 
 def job_name(key: str, id: str) -> str:
-    """A job's name: letters, digits and hyphens, 36 at most."""
+    """Return the name of a job: at most 36 letters, digits and hyphens."""
     plain = re.sub(r"[^a-z0-9]+", "-", id.lower()).strip("-")
-    name = f"{prefix(key)}{plain}"
-    return name if len(name) <= LONGEST else f"{prefix(key)}{sha256(id.encode()).hexdigest()[:20]}"
+    name = f"{name_prefix(key)}{plain}"
+    return name if len(name) <= LONGEST_NAME else f"{name_prefix(key)}{sha256(id.encode()).hexdigest()[:20]}"
 
 
 def endpoint_name(key: str, id: str) -> str:
-    """An endpoint's name: that of what is served, however often it is started."""
+    """Return the name of an endpoint: it stays the same however often the server is started."""
     return job_name(key, id.rpartition(".")[0])
 
 
-def secret_name(of: str, variable: str) -> str:
-    """The name of a job's or endpoint's own secret."""
-    return f"{of}-{variable}"
+def secret_name(owner: str, variable: str) -> str:
+    """Return the name of a secret of a job or endpoint."""
+    return f"{owner}-{variable}"

@@ -1,4 +1,4 @@
-"""What `backend = lepton` may say."""
+"""The settings of `backend = lepton`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from evalmake.executors.lepton.resource_names import RESERVED
+from evalmake.executors.lepton.resource_names import RESERVED_TARGETS
 from evalmake.language.values import Duration, SecretRef
 from evalmake.project.key_types import Block, Real, Texts, define_key
 
@@ -16,38 +16,40 @@ _WORK = re.compile(rf"{_VOLUME}:/[^:]*")
 _MOUNT = re.compile(rf"{_VOLUME}:/[^:]*:/[^:]+(:ro|:rw)?")
 
 
-def _of_a_volume(work: str | None) -> str | None:
+def _check_work(work: str | None) -> str | None:
     if work is not None and not _WORK.fullmatch(work):
-        raise ValueError('a folder of a volume is "node-nfs:VOLUME:/FOLDER"')
+        raise ValueError('write a folder of a volume as "node-nfs:VOLUME:/FOLDER"')
     return work
 
 
-def _absolute(path: str | None) -> str | None:
-    if path is not None and (not path.startswith("/") or path.rstrip("/") in RESERVED):
-        raise ValueError("the folder as this host has it is an absolute path: /mnt/VOLUME/FOLDER")
+def _check_here(path: str | None) -> str | None:
+    if path is not None and (not path.startswith("/") or path.rstrip("/") in RESERVED_TARGETS):
+        raise ValueError("write the path of the folder on this host, such as /mnt/VOLUME/FOLDER")
     return path
 
 
-def _mountable(mounts: tuple[str, ...]) -> tuple[str, ...]:
+def _check_mounts(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
         if not _MOUNT.fullmatch(mount):
-            raise ValueError(f'`{mount}` is not "node-nfs:VOLUME:/FOLDER:/TARGET", or that and ":rw"')
-        if re.sub(":r[ow]$", "", mount).rpartition(":")[2].rstrip("/") in RESERVED:
-            raise ValueError(f"`{mount}`: Lepton keeps that target for the system")
+            raise ValueError(
+                f'`{mount}` is not "node-nfs:VOLUME:/FOLDER:/TARGET" or "node-nfs:VOLUME:/FOLDER:/TARGET:rw"'
+            )
+        if re.sub(":r[ow]$", "", mount).rpartition(":")[2].rstrip("/") in RESERVED_TARGETS:
+            raise ValueError(f"`{mount}`: Lepton reserves that target for the system")
     return mounts
 
 
-def _address(url: str | None) -> str | None:
+def _check_url(url: str | None) -> str | None:
     if url is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", url):
-        raise ValueError("the API of a workspace is at https://HOST/api/v2/workspaces/WORKSPACE")
+        raise ValueError("write the API of a workspace as https://HOST/api/v2/workspaces/WORKSPACE")
     return url
 
 
 class Autoscale(Block):
-    """How Lepton adds to a deployment's replicas: `most` is how many there may be.
+    """When Lepton adds replicas to a deployment, up to `most`.
 
-    A replica is added where those that are there have more than so many `requests` a minute each, or so
-    much of their GPUs in use, in percent. Without any request for as long as `idle` there are none.
+    It adds one if each replica gets more than `requests` a minute, or uses more than `gpu` percent of its GPUs.
+    After `idle` without any request it stops all of them.
     """
 
     most: Annotated[int, Field(ge=1)] = define_key(..., "How many replicas there may be.", "4")
@@ -62,9 +64,9 @@ class Autoscale(Block):
     )
 
 
-def _by_one_measure(autoscale: Autoscale | None) -> Autoscale | None:
+def _check_autoscale(autoscale: Autoscale | None) -> Autoscale | None:
     if autoscale is not None and (autoscale.requests is None) == (autoscale.gpu is None):
-        raise ValueError("it goes by `requests`, or by `gpu`")
+        raise ValueError("write either `requests` or `gpu`")
     return autoscale
 
 
@@ -72,7 +74,7 @@ class Settings(Block):
     """Evaluations are jobs of DGX Cloud Lepton, deployments are endpoints there."""
 
     workspace: str | None = define_key(None, "The Lepton workspace.", '"acme-eval"', unset="that of `lep login`")
-    url: Annotated[str | None, AfterValidator(_address)] = define_key(
+    url: Annotated[str | None, AfterValidator(_check_url)] = define_key(
         None,
         "The address of another API.",
         '"https://lepton.acme.com/api/v2/workspaces/evals"',
@@ -87,13 +89,13 @@ class Settings(Block):
     node_group: str | None = define_key(None, "The node group that jobs and endpoints run in.", '"h200-reserved"')
     shape: str | None = define_key(None, "The resource shape of jobs and endpoints.", '"gpu.8xh200"')
     image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
-    work: Annotated[str | None, AfterValidator(_of_a_volume)] = define_key(
+    work: Annotated[str | None, AfterValidator(_check_work)] = define_key(
         None, "The folder of a volume that holds the folders of jobs.", '"node-nfs:shared:/evalmake"'
     )
-    here: Annotated[str | None, AfterValidator(_absolute)] = define_key(
+    here: Annotated[str | None, AfterValidator(_check_here)] = define_key(
         None, "The path of that same folder on this host.", '"/mnt/shared/evalmake"'
     )
-    mounts: Annotated[Texts, AfterValidator(_mountable)] = define_key(
+    mounts: Annotated[Texts, AfterValidator(_check_mounts)] = define_key(
         (), "Folders of volumes that jobs see; read-only unless they end in `:rw`.", '["node-nfs:shared:/data:/data"]'
     )
     pull_secrets: Texts = define_key((), "Lepton's secrets for private registries.", '["ngc"]')
@@ -106,7 +108,7 @@ class Settings(Block):
         '"/opt/venv/bin/python"',
     )
     keep: bool = define_key(False, "Keeps endpoints for the next build.", "true")
-    autoscale: Annotated[Autoscale | None, AfterValidator(_by_one_measure)] = define_key(
+    autoscale: Annotated[Autoscale | None, AfterValidator(_check_autoscale)] = define_key(
         None,
         "Lets Lepton add and stop replicas of an endpoint.",
         "{ most = 4, requests = 60 }",

@@ -1,4 +1,4 @@
-"""The folders of jobs on a volume that this host has, too: by one path here and in containers."""
+"""The folders of jobs on a volume that this host has mounted, too. Its path is the same here and in containers."""
 
 from __future__ import annotations
 
@@ -8,49 +8,48 @@ import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from evalmake.executors.lepton.job_script import TOOK
-from evalmake.executors.slurm.containers import INPUTS
-from evalmake.executors.slurm.job_folders import REPLIES, Folders
-from evalmake.executors.slurm.job_script import STARTED
-from evalmake.executors.slurm.login_shell import Shell
+from evalmake.executors.remote.folder_layout import INPUTS, REPLIES, SECONDS, STARTED
+from evalmake.executors.remote.job_folders import JobFolders
+from evalmake.executors.remote.shell import Shell
 from evalmake.plugin_api.executor import Job
 
 
-class Volume(Folders):
-    """Copied to and from like those of a login node."""
+class Volume(JobFolders):
+    """Folders that are copied to and from the volume, as to and from a login node."""
 
     def __init__(self, root: Path, here: str, key: str) -> None:
         super().__init__(root, Shell(None), here, key)
-        self._there = ""
+        self._remote_root = ""
 
     @property
-    def near(self) -> bool:
-        """Jobs do not see the workspace."""
+    def is_shared(self) -> bool:
+        """Return False: jobs do not see the workspace."""
         return False
 
-    def send_all(self, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
-        """Copy jobs there, open to whatever user their images have: others add files, and change none.
+    def send_jobs(self, jobs: Collection[tuple[Job, Mapping[str, str]]]) -> None:
+        """Copy jobs to the volume, and let every user in: an image may run as anybody.
 
-        A folder's sticky bit keeps what is in it with its owner, and nothing is added to those of gateways.
+        The sticky bit of a folder lets others add files, but not change those of its owner. Nobody else can add
+        files to the folders of gateways.
         """
         self.send(None, jobs)
         names = " ".join(shlex.quote(job.id) for job, _ in jobs)
-        there = shlex.quote(self.there)
+        root = shlex.quote(self.remote_root)
         self.shell.run(
-            f"cd {there} && chmod a+rx . {INPUTS} && chmod -R a+rX,go-w {names}"
+            f"cd {root} && chmod a+rx . {INPUTS} && chmod -R a+rX,go-w {names}"
             f" && find {names} -type d ! -name 'sidecar-*' -exec chmod 1777 {{}} +"
         )
 
-    def ids(self) -> list[str]:
-        """The jobs that have folders there."""
-        names = self.shell.run(f"ls {shlex.quote(self.there)}").decode().split()
+    def list_jobs(self) -> list[str]:
+        """Return the ids of the jobs that have folders there."""
+        names = self.shell.run(f"ls {shlex.quote(self.remote_root)}").decode().split()
         return [name for name in names if name not in (INPUTS, REPLIES)]
 
-    def took(self, id: str) -> dict[str, str]:
-        """For how many seconds a job had its machine: as it says, or, where it was cut off, until now."""
-        folder = Path(self.there) / id
+    def machine_time(self, id: str) -> dict[str, str]:
+        """Return for how many seconds a job had its machine: as it wrote down, or until now if it was cut off."""
+        folder = Path(self.remote_root) / id
         try:
-            return {"seconds": (folder / TOOK).read_text().strip()}
+            return {"seconds": (folder / SECONDS).read_text().strip()}
         except OSError:
             pass
         try:
@@ -58,6 +57,6 @@ class Volume(Folders):
         except OSError:
             return {}
 
-    def gather_all(self, ids: Collection[str]) -> None:
-        """Let later jobs begin with what these were answered."""
-        self.gather(ids, sys.executable)
+    def merge_all_replies(self, ids: Collection[str]) -> None:
+        """Give later jobs the replies that these jobs got."""
+        self.merge_replies(ids, sys.executable)

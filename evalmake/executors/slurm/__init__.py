@@ -1,4 +1,4 @@
-"""Slurm: jobs submitted in arrays, watched by few questions, found again by their names."""
+"""Slurm: submits jobs in arrays, watches all of them with one squeue, and finds them again by their names."""
 
 from evalmake.executors.slurm.executor import SlurmExecutor
 

@@ -1,9 +1,12 @@
-"""Batches of jobs: which job is which element of what array, kept in a folder beside those of the jobs.
+"""Batches of jobs: which job is which element of which array.
 
-`jobs` has the ids by line, `batch.sh` is the script, `id` is Slurm's, once it is known here. So the next
-evalmake finds again what a killed one submitted, by the batch's name where the id was not written down.
-Jobs within the allocation of another have no script: `within` names that job. `limits` are those that the
-batch keeps with others, and how many of its jobs run at once.
+Each batch has a folder beside those of the jobs, so that the next evalmake finds what a killed one submitted:
+
+- `jobs`: the ids of its jobs, by line
+- `batch.sh`: the script that sbatch was given
+- `id`: the id that Slurm gave it, once that is known; before that, Slurm knows the batch by its name
+- `within`: the id of another job of evalmake, if the jobs run in that job's allocation; then there is no script
+- `limits`: the limits that the batch shares with others, and how many of its jobs run at once
 """
 
 from __future__ import annotations
@@ -21,89 +24,92 @@ PREFIX = "slurm-"
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """One call of sbatch. `left` are the jobs whose outputs have not been brought yet.
-
-    One that was `tried` may be known to Slurm though its reply was lost.
-    """
+    """One call of sbatch, or jobs that were added to the allocation of another job."""
 
     folder: Path
     ids: list[str]
-    slurm: str = ""
-    left: set[str] = field(default_factory=set)
-    tried: bool = False
-    host: str = ""  # the job of evalmake's within whose allocation they run
+    slurm_job: str = ""
+    """The id that Slurm gave it, or `host_job`; empty until it is known to be submitted."""
+    unfetched: set[str] = field(default_factory=set)
+    """The jobs whose outputs are not here yet."""
+    maybe_submitted: bool = False
+    """Slurm may have it although the reply was lost."""
+    host_job: str = ""
+    """The job of evalmake in whose allocation its jobs run."""
     limits: Mapping[str, int] = field(default_factory=dict)
-    at_once: int = 0  # how many of its jobs run at once, where there are limits
-    sort: tuple[object, ...] = ()  # what its jobs have in common, known to the build that made it
-    _places: dict[str, int] = field(init=False)
+    at_once: int = 0
+    """How many of its jobs run at once, if there are limits."""
+    kind: tuple[object, ...] = ()
+    """What its jobs have in common; known only to the build that made it."""
+    _indices: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._places = {id: at for at, id in enumerate(self.ids)}
+        self._indices = {id: at for at, id in enumerate(self.ids)}
 
-    def place(self, id: str) -> int:
-        """Which of its jobs one is."""
-        return self._places[id]
+    def index(self, id: str) -> int:
+        """Return the place of a job in the array."""
+        return self._indices[id]
 
     def slurm_id(self, id: str) -> str:
-        """Slurm's id of one of its jobs."""
-        return f"{self.slurm}_{self._places[id]}" if len(self.ids) > 1 else self.slurm
+        """Return the id that Slurm gave a job."""
+        return f"{self.slurm_job}_{self._indices[id]}" if len(self.ids) > 1 else self.slurm_job
 
-    def limited(self, limits: Mapping[str, int], at_once: int) -> None:
-        """So many of its jobs, or fewer, run at once from now on."""
+    def record_limits(self, limits: Mapping[str, int], at_once: int) -> None:
+        """Write down how many of its jobs run at once from now on."""
         self.limits, self.at_once = limits, at_once
         write_atomic(self.folder / "limits", json.dumps([dict(limits), at_once]).encode())
 
-    def submitted(self, slurm: str) -> None:
-        """Slurm has it, or its host."""
-        self.slurm = slurm
-        (self.folder / "id").write_text(slurm)
+    def record_submission(self, slurm_job: str) -> None:
+        """Write down that Slurm has it under this id, or that its host job has it."""
+        self.slurm_job = slurm_job
+        (self.folder / "id").write_text(slurm_job)
 
 
-def new_folder(root: Path) -> Path:
-    """A folder for a batch."""
+def make_batch_folder(root: Path) -> Path:
+    """Make a folder for a batch."""
     folder = root / f"{PREFIX}{secrets.token_hex(5)}"
     folder.mkdir(parents=True)
     return folder
 
 
-def new_batch(folder: Path, ids: list[str], script: str = "", host: str = "") -> Batch:
-    """Write a batch down: one for Slurm by its script, or one for a host."""
-    (folder / ("within" if host else "batch.sh")).write_text(host or script)
+def write_batch(folder: Path, ids: list[str], script: str = "", host_job: str = "") -> Batch:
+    """Write a batch down, with its script for Slurm or the job in whose allocation it runs."""
+    (folder / ("within" if host_job else "batch.sh")).write_text(host_job or script)
     (folder / "jobs").write_text("".join(f"{id}\n" for id in ids))
-    return Batch(folder, ids, left=set(ids), host=host)
+    return Batch(folder, ids, unfetched=set(ids), host_job=host_job)
 
 
-def batches(root: Path) -> Iterator[Batch]:
-    """Those that are written down, the newest first: a job that was begun anew is the newest one's alone."""
+def read_batches(root: Path) -> Iterator[Batch]:
+    """Yield the batches that are written down, the newest first: a job that was started again is in that one alone."""
     newer = set[str]()
-    for folder in sorted(root.glob(f"{PREFIX}*"), key=_written, reverse=True):
+    for folder in sorted(root.glob(f"{PREFIX}*"), key=_written_at, reverse=True):
         try:
             ids = (folder / "jobs").read_text().split()
-        except OSError:  # it is being written, or a kill came then
+        except OSError:  # another evalmake is writing it, or was killed while it did
             ids = []
-        left = {id for id in ids if id not in newer and (root / id).exists()}
+        unfetched = {id for id in ids if id not in newer and (root / id).exists()}
         newer.update(ids)
-        limits, at_once = json.loads(_said(folder / "limits") or "[{}, 0]")
-        host = _said(folder / "within")
-        yield Batch(folder, ids, _said(folder / "id"), left, False, host, limits, at_once)
+        limits, at_once = json.loads(_read(folder / "limits") or "[{}, 0]")
+        slurm_job, host_job = _read(folder / "id"), _read(folder / "within")
+        yield Batch(folder, ids, slurm_job, unfetched, False, host_job, limits, at_once)
 
 
-def own_ids(root: Path, batch: Batch) -> list[str]:
-    """The jobs of a batch that no newer one has."""
+def latest_ids(root: Path, batch: Batch) -> list[str]:
+    """Return the jobs of a batch that no newer batch has."""
     newer = set[str]()
-    for other in batches(root):
+    for other in read_batches(root):
         if other.folder == batch.folder:
             break
         newer.update(other.ids)
     return [id for id in batch.ids if id not in newer]
 
 
-def _written(folder: Path) -> int:
+def _written_at(folder: Path) -> int:
     try:
         return (folder / "jobs").stat().st_mtime_ns
     except OSError:
         return 0
 
 
-def _said(path: Path) -> str:
+def _read(path: Path) -> str:
     return path.read_text().strip() if path.exists() else ""

@@ -1,7 +1,8 @@
-"""Jobs within the allocation of another: evaluations beside the server that they ask.
+"""Jobs in the allocation of another job: evaluations that run next to the server that they ask.
 
-What runs the server's job finds them in its folder `queue`, where a batch of them is a file, put there whole
-or not at all. It says that they were handed over, and stays: a job's own folder says that it was begun.
+The program that runs the server's job finds them in the folder `queue` of that job. A batch of them is one
+file there, put there as a whole. The file stays, and says that the batch was handed over. A job's own folder
+says whether it has started.
 """
 
 from __future__ import annotations
@@ -9,59 +10,60 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
+from evalmake.executors.exit_status import describe_exit_status
+from evalmake.executors.remote.folder_layout import QUEUE
+from evalmake.executors.remote.job_folders import FolderState
 from evalmake.executors.slurm.batch import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.job_folders import QUEUE, Ended
 from evalmake.plugin_api.executor import JobState, Phase
 
 _CANCEL = ".cancel"
-_GONE = JobState(Phase.ENDED, None, "it is gone")
+_NO_HOST = JobState(Phase.ENDED, None, "it is gone")
 
 
-def hand_over(of: Cluster, batch: Batch, limit: int | None) -> bool:
-    """Put a batch into its host's queue, unless there is none any more."""
-    queue, name = _queue(of, batch), batch.folder.name
+def submit_to_host(cluster: Cluster, batch: Batch, limit: int | None) -> bool:
+    """Put a batch into the queue of its host job; False if that job is gone."""
+    queue, name = _queue_folder(cluster, batch), batch.folder.name
     text = (
         f"[ -d {queue} ] || exit 0; cd {queue} && {{ echo {limit or 0}; cat ../../{name}/jobs; }} > .{name}"
         f" && mv .{name} {name} && echo yes"
     )
-    return of.shell.run(text) != b""
+    return cluster.shell.run(text) != b""
 
 
-def was_handed_over(of: Cluster, batch: Batch) -> bool:
-    """Whether its host has a batch."""
-    text = f"[ ! -f {_queue(of, batch)}/{batch.folder.name} ] || echo yes"
-    return of.shell.run(text) != b""
+def is_submitted(cluster: Cluster, batch: Batch) -> bool:
+    """Return whether the host job has a batch."""
+    text = f"[ ! -f {_queue_folder(cluster, batch)}/{batch.folder.name} ] || echo yes"
+    return cluster.shell.run(text) != b""
 
 
-def end(of: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
-    """Have jobs ended; those whose host is gone are over."""
-    listed = "".join(f"{batch.host}/{QUEUE} {batch.folder.name}.{id}\n" for id, batch in jobs)
+def cancel_colocated(cluster: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
+    """Have the host jobs end these jobs; those whose host job is gone are over already."""
+    listed = "".join(f"{batch.host_job}/{QUEUE} {batch.folder.name}.{id}\n" for id, batch in jobs)
     text = (
-        f"cd {shlex.quote(of.folders.there)} && while read -r queue job; do"
+        f"cd {shlex.quote(cluster.folders.remote_root)} && while read -r queue job; do"
         f' [ ! -d "$queue" ] || : > "$queue/$job{_CANCEL}"; done'
     )
-    of.shell.run(text, listed.encode())
+    cluster.shell.run(text, listed.encode())
 
 
-def state_of(told: Ended, host: JobState | None) -> JobState:
-    """A job's state by its folder and by how its host was before that was read."""
-    host = host or _GONE
-    facts = dict(host.facts) | ({"slurm-job": told.by} if told.by else {})
-    if told.status is not None:
-        said = f"exit status {told.status}" if told.status else ""
-        return JobState(Phase.ENDED, told.status, said, facts)
+def colocated_state(folder: FolderState, host: JobState | None) -> JobState:
+    """Return the state of a job from its folder, and from the state of its host job before the folder was read."""
+    host = host or _NO_HOST
+    facts = dict(host.facts) | ({"slurm-job": folder.cluster_job} if folder.cluster_job else {})
+    if folder.status is not None:
+        return JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
     if host.is_over:
         why = host.detail or f"exit status {host.status}"
         return JobState(Phase.ENDED, None, f"ended with the job of its server: {why}", facts)
-    if told.by:
+    if folder.cluster_job:
         return JobState(Phase.RUNNING, None, "", facts)
-    return JobState(Phase.QUEUED, None, "waits for its turn beside its server", facts)
+    return JobState(Phase.QUEUED, None, "waits for its turn next to its server", facts)
 
 
-LOST = state_of(Ended(), None)
-"""That of a job whose host is no more."""
+HOST_GONE = colocated_state(FolderState(), None)
+"""The state of a job whose host job is gone."""
 
 
-def _queue(of: Cluster, batch: Batch) -> str:
-    return shlex.quote(f"{of.folders.of(batch.host)}/{QUEUE}")
+def _queue_folder(cluster: Cluster, batch: Batch) -> str:
+    return shlex.quote(f"{cluster.folders.remote_folder(batch.host_job)}/{QUEUE}")

@@ -1,7 +1,7 @@
-"""Slurm's commands: sbatch, squeue, scancel, and, for what squeue has forgotten, sacct.
+"""Calls Slurm's commands: sbatch, squeue, scancel, and sacct for what squeue has forgotten.
 
-squeue is asked for all jobs at once, also for those that have just ended (`--states=all`): these the
-controller remembers for a while, so that a cluster without accounting tells how they ended, too.
+One squeue lists all jobs, also those that have just ended (`--states=all`). The controller remembers those for
+a while, so a cluster without accounting tells how they ended, too.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import re
 import shlex
 from collections.abc import Collection, Iterable
 
-from evalmake.executors.slurm.job_states import Seen
-from evalmake.executors.slurm.login_shell import Refused, Shell
+from evalmake.executors.remote.shell import CommandFailed, Shell
+from evalmake.executors.slurm.job_states import SlurmJob
 
 _FORMAT = "%F|%K|%j|%T|%r|%S|%B|%l|%P"
-_AWAY = (
+_CONTROLLER_DOWN = (
     "unable to contact slurm",
     "connection refused",
     "timed out",
@@ -26,125 +26,126 @@ _AWAY = (
     "connection reset",
     "backup controller",
 )
-_FULL = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
-_OVER = "invalid job id|already complet"
-_AT_ONCE = 500
-_PLAIN = (
+_LIMIT_REACHED = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
+_ALREADY_ENDED = "invalid job id|already complet"
+_IDS_PER_CALL = 500
+_UNSET_DEFAULTS = (
     "unset $(env | sed -n 's/^\\(\\(SLURM\\|SBATCH\\|SQUEUE\\|SACCT\\|SCANCEL\\|SCONTROL\\)_[A-Za-z0-9_]*\\)=.*/\\1/p'"
     " | grep -v '^SLURM_\\(CONF\\|JWT\\)'); "
 )
-"""Defaults that a user's environment has for Slurm's commands would overrule scripts, and hide jobs."""
+"""A user's environment can have defaults for Slurm's commands, which would overrule scripts and hide jobs."""
 
 
-class Full(OSError):
+class SubmitLimitReached(OSError):
     """Slurm takes no more jobs of this user for now."""
 
 
-class Commands:
-    """What is asked of a cluster; ConnectionError where it, or its controller, does not answer."""
+class SlurmCommands:
+    """The commands of a cluster; ConnectionError if it, or its controller, does not answer."""
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
-        self._accounted: bool | None = None
+        self._accounting: bool | None = None
 
     def submit(self, folder: str) -> str:
-        """Hand over the batch in `folder`, once: the id is written there before anybody hears of it."""
+        """Submit the batch in `folder` and return its id, once: the id is written there before it is returned."""
         text = (
             f"cd {shlex.quote(folder)} && if [ ! -s id ]; then sbatch --parsable batch.sh > .id && mv .id id; fi"
             " && cat id"
         )
         try:
-            return self._asked(text).split(";")[0].strip()
-        except Refused as error:
-            said = str(error).removeprefix("sbatch: error: ")
-            if any(words in said.lower() for words in _FULL):
-                raise Full(said) from None
-            raise Refused(said) from None
+            return self._run(text).split(";")[0].strip()
+        except CommandFailed as error:
+            message = str(error).removeprefix("sbatch: error: ")
+            if any(words in message.lower() for words in _LIMIT_REACHED):
+                raise SubmitLimitReached(message) from None
+            raise CommandFailed(message) from None
 
-    def queue(self, names: Collection[str]) -> dict[str, Seen]:
-        """The jobs of these batches, running, waiting and just ended, by their ids."""
+    def list_jobs(self, names: Collection[str]) -> dict[str, SlurmJob]:
+        """Return the jobs of these batches, queued, running and just ended, by their ids."""
         listed = shlex.quote(",".join(names))
-        return self._lines(f"squeue -h -r -t all -n {listed} -o {shlex.quote(_FORMAT)}")
+        return self._parse_queue(f"squeue -h -r -t all -n {listed} -o {shlex.quote(_FORMAT)}")
 
-    def all(self, prefix: str) -> dict[str, list[str]]:
-        """The jobs of this user that have not ended and whose names begin so: name -> ids."""
+    def list_batches(self, prefix: str) -> dict[str, list[str]]:
+        """Return this user's batches that have not ended and whose names begin with `prefix`: name -> ids."""
         found: dict[str, list[str]] = {}
-        for line in self._asked('squeue -h -r -u "$(id -un)" -o "%j|%F"').splitlines():
+        for line in self._run('squeue -h -r -u "$(id -un)" -o "%j|%F"').splitlines():
             name, _, id = line.partition("|")
             if name.startswith(prefix) and id not in found.setdefault(name, []):
                 found[name].append(id)
         return found
 
-    def remembered(self, ids: Collection[str]) -> dict[str, Seen]:
-        """What accounting knows of jobs that squeue shows no more; nothing where there is none."""
+    def query_accounting(self, ids: Collection[str]) -> dict[str, SlurmJob]:
+        """Return what accounting knows of jobs that squeue no longer shows; nothing if there is no accounting."""
         if not self._has_accounting():
             return {}
-        found: dict[str, Seen] = {}
+        found: dict[str, SlurmJob] = {}
         listed = sorted(ids)
-        for at in range(0, len(listed), _AT_ONCE):
-            some = ",".join(listed[at : at + _AT_ONCE])
-            text = f"sacct -n -P -X -j {some} -o JobID,State,ExitCode,NodeList,Timelimit,ReqMem"
-            for line in self._asked(text).splitlines():
+        for at in range(0, len(listed), _IDS_PER_CALL):
+            listed_ids = ",".join(listed[at : at + _IDS_PER_CALL])
+            text = f"sacct -n -P -X -j {listed_ids} -o JobID,State,ExitCode,NodeList,Timelimit,ReqMem"
+            for line in self._run(text).splitlines():
                 id, state, exit, node, limit, memory = f"{line}|||||".split("|")[:6]
                 word, _, by = state.partition(" by ")
-                found[id] = Seen(id, word, "", "", node, limit, memory.rstrip("cn"), exit, by)
+                found[id] = SlurmJob(id, word, "", "", node, limit, memory.rstrip("cn"), exit, by)
         return found
 
-    def troubled(self, partitions: Collection[str]) -> dict[str, str]:
-        """The nodes of partitions that take no jobs: how each is, and what was said of that."""
+    def list_unhealthy_nodes(self, partitions: Collection[str]) -> dict[str, str]:
+        """Return the nodes of partitions that take no jobs: the state of each, and the reason that Slurm gives."""
         listed = shlex.quote(",".join(sorted(partitions)))
         found = {}
-        for line in self._asked(f"sinfo -h -N -R -p {listed} -o '%N|%T|%E'").splitlines():
+        for line in self._run(f"sinfo -h -N -R -p {listed} -o '%N|%T|%E'").splitlines():
             name, state, reason = f"{line}||".split("|")[:3]
             found[name] = f"{state.rstrip('*')}: {reason}" if reason not in ("", "none") else state
         return found
 
-    def address(self, node: str) -> str:
-        """By what a node is reached."""
-        told = self._asked(f"scontrol show node {shlex.quote(node)}")
-        found = re.search(r"NodeAddr=(\S+)", told)
+    def node_address(self, node: str) -> str:
+        """Return the address of a node."""
+        printed = self._run(f"scontrol show node {shlex.quote(node)}")
+        found = re.search(r"NodeAddr=(\S+)", printed)
         return found[1] if found else node
 
-    def widen(self, array: str, at_once: int) -> None:
-        """Let more jobs of an array run at once; one that is over has none."""
-        with contextlib.suppress(Refused):
-            self._asked(f"scontrol update jobid={array} arraytaskthrottle={at_once}")
+    def set_array_limit(self, array: str, at_once: int) -> None:
+        """Let `at_once` jobs of an array run at a time."""
+        with contextlib.suppress(CommandFailed):  # the array is over
+            self._run(f"scontrol update jobid={array} arraytaskthrottle={at_once}")
 
     def cancel(self, ids: Collection[str]) -> None:
-        """End jobs, those that have ended already too; Refused where Slurm will not end one."""
+        """Cancel jobs, also those that have ended; CommandFailed if Slurm refuses to cancel one."""
         listed = sorted(ids)
-        for at in range(0, len(listed), _AT_ONCE):
-            some = " ".join(listed[at : at + _AT_ONCE])
-            self._asked(f"said=$(scancel {some} 2>&1) || ! printf '%s\\n' \"$said\" | grep -viE '{_OVER}' >&2")
+        for at in range(0, len(listed), _IDS_PER_CALL):
+            listed_ids = " ".join(listed[at : at + _IDS_PER_CALL])
+            unexpected = f"printf '%s\\n' \"$errors\" | grep -viE '{_ALREADY_ENDED}' >&2"
+            self._run(f"errors=$(scancel {listed_ids} 2>&1) || ! {unexpected}")
 
-    def cancel_named(self, names: Iterable[str]) -> None:
-        """End all jobs of these batches, whatever their ids."""
+    def cancel_batches(self, names: Iterable[str]) -> None:
+        """Cancel all jobs of these batches, whatever their ids."""
         for name in names:
-            self._asked(f'scancel -u "$(id -un)" -n {shlex.quote(name)}')
+            self._run(f'scancel -u "$(id -un)" -n {shlex.quote(name)}')
 
-    def _lines(self, text: str) -> dict[str, Seen]:
+    def _parse_queue(self, text: str) -> dict[str, SlurmJob]:
         found = {}
-        for line in self._asked(text).splitlines():
+        for line in self._run(text).splitlines():
             base, index, _, state, reason, start, node, limit, partition = f"{line}||||||||".split("|")[:9]
             id = base if index in ("N/A", "") else f"{base}_{index}"
-            found[id] = Seen(id, state, reason, start, node.replace("n/a", ""), limit, partition=partition)
+            found[id] = SlurmJob(id, state, reason, start, node.replace("n/a", ""), limit, partition=partition)
         return found
 
     def _has_accounting(self) -> bool:
-        if self._accounted is None:
+        if self._accounting is None:
             text = "scontrol show config | grep -i '^AccountingStorageType' || true"
-            told = self._asked(text).lower()
-            self._accounted = bool(told) and "none" not in told
-        return self._accounted
+            printed = self._run(text).lower()
+            self._accounting = bool(printed) and "none" not in printed
+        return self._accounting
 
-    def _asked(self, text: str) -> str:
+    def _run(self, text: str) -> str:
         try:
-            return self.shell.run(_PLAIN + text).decode(errors="replace")
-        except Refused as error:
-            if any(words in str(error).lower() for words in _AWAY):
+            return self.shell.run(_UNSET_DEFAULTS + text).decode(errors="replace")
+        except CommandFailed as error:
+            if any(words in str(error).lower() for words in _CONTROLLER_DOWN):
                 raise ConnectionError(f"the controller of Slurm does not answer: {error}") from None
             if "not found" in str(error):
-                raise Refused(
+                raise CommandFailed(
                     f"there is no Slurm on {self.shell.place} ({error}): name a login node as `host`"
                 ) from None
             raise

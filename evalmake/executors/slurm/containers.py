@@ -1,4 +1,4 @@
-"""Images on a cluster: how each runtime is called, and what a container has of its node."""
+"""Containers on a cluster: how each runtime is called, and what a container sees of its node."""
 
 from __future__ import annotations
 
@@ -7,46 +7,45 @@ import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from evalmake.executors.slurm.multi_node import step
+from evalmake.executors.job_inputs import LARGE
+from evalmake.executors.remote.folder_layout import INPUTS, SECRETS
+from evalmake.executors.slurm.multi_node import srun_words
 from evalmake.executors.slurm.settings import Settings
 from evalmake.plugin_api.executor import Job
 
-SECRETS = ".secrets"
-"""The file of a job's secrets."""
-INPUTS = "inputs"
-"""In the folder of jobs behind ssh: the inputs of all of them, to which each job has links."""
-COPIED = 64 * 2**20
-"""Bytes: a larger input is linked to where nodes see the same file."""
-_ID = ".container"
-"""The file of a container's id: others on its node may have jobs of the same name."""
+_ID_FILE = ".container"
+"""Has the id of a container: other people on its node may have jobs of the same name."""
 ENGINES = ("docker", "podman")
 _GPUS = {
     "docker": r'--gpus "\"device=$SLURM_JOB_GPUS\""',
     "podman": '"${gpus[@]/#/--device=nvidia.com/gpu=}"',
 }
-"""Those that Slurm gave the job: an engine itself would give all."""
+"""The GPUs that Slurm gave the job. An engine by itself would give all."""
 _USER = {"docker": '--user "$(id -u):$(id -g)"', "podman": "--userns=keep-id"}
-_WIDTH = 100
-_GRACE = 5  # seconds between TERM and KILL for what runs in an engine
+_WIDTH = 100  # of lines in scripts
+_GRACE = 5  # seconds between SIGTERM and SIGKILL
 
 
-def contained(job: Job, there: str, settings: Settings, names: Iterable[str], secrets: Iterable[str]) -> list[str]:
-    """The shell's words before a command that runs in a container: variables go in by name only.
+def container_words(
+    job: Job, folder: str, settings: Settings, names: Iterable[str], secrets: Iterable[str]
+) -> list[str]:
+    """Return the shell words before a command that runs in a container; none if the job has no image.
 
-    Secrets are no part of what an engine keeps of a container: its own shell reads their file.
+    `folder` is the job's own. Variables go into the container by name. Docker and Podman keep the
+    configuration of a container and show it, so a shell in the container reads secrets from their file.
     """
     if not job.image:
         return []
     image, runtime = job.image, settings.container
-    binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, there, settings)]
+    binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, folder, settings)]
     names, secrets = list(names), list(secrets)
     if runtime == "pyxis":
-        return step(job, settings) + [
+        return srun_words(job, settings) + [
             shlex.quote(word)
             for word in (
                 f"--container-image={_pyxis(image)}",
                 f"--container-mounts={','.join(binds)}",
-                f"--container-workdir={there}",
+                f"--container-workdir={folder}",
                 "--no-container-mount-home",
                 f"--container-env={','.join([*names, *secrets])}",
             )
@@ -59,36 +58,36 @@ def contained(job: Job, there: str, settings: Settings, names: Iterable[str], se
             *(["--nv"] if job.gpus else []),
             *_each("--bind", binds),
         ]
-        return [shlex.quote(word) for word in (*words, "--pwd", there, _apptainer(image))]
-    words = ["run", "--rm", "--init", "--cidfile", _ID, "--label", f"evalmake={job.id}"]
+        return [shlex.quote(word) for word in (*words, "--pwd", folder, _apptainer(image))]
+    words = ["run", "--rm", "--init", "--cidfile", _ID_FILE, "--label", f"evalmake={job.id}"]
     words += ["--network", "host"]
-    if runtime == "docker":  # Slurm keeps only its own jobs' processes in bounds
+    if runtime == "docker":  # Slurm limits the processes of its own jobs only
         words += ["--memory", f"{math.ceil(job.memory / 2**20)}m"] if job.memory else []
         words += ["--cpus", str(math.ceil(job.cpus))] if job.cpus else []
     words += ["--security-opt", "no-new-privileges"]
-    words += [*_each("-v", binds), *_each("-e", names), "-w", there]
+    words += [*_each("-v", binds), *_each("-e", names), "-w", folder]
     words += ["--entrypoint", "/bin/sh" if secrets else "", image]
     words += ["-c", f'. ./{SECRETS} && rm -f {SECRETS} && exec "$@"', "sh"] if secrets else []
     expanded = [_USER[runtime], *([_GPUS[runtime]] if job.gpus else [])]
     return [runtime, *map(shlex.quote, words[:1]), *expanded, *map(shlex.quote, words[1:])]
 
 
-def by_an_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
-    """The command, whose container ends with the job: it is no process that Slurm would end."""
-    engine, it = settings.container, f'"$(cat {_ID} 2> /dev/null)" > /dev/null 2>&1'
-    counted = engine == "podman" and job.gpus
+def run_in_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
+    """Return the lines that run a container and end it with the job: Slurm would not end the engine's process."""
+    engine, container = settings.container, f'"$(cat {_ID_FILE} 2> /dev/null)" > /dev/null 2>&1'
+    needs_gpu_list = engine == "podman" and job.gpus
     return [
-        f"trap '{engine} rm --force {it}' EXIT",
-        f"trap '{engine} stop --time {_GRACE} {it}; wait; exit 143' TERM",
-        *(['IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"'] if counted else []),
-        f"{folded(words)} &",
+        f"trap '{engine} rm --force {container}' EXIT",
+        f"trap '{engine} stop --time {_GRACE} {container}; wait; exit 143' TERM",
+        *(['IFS=, read -ra gpus <<< "$SLURM_JOB_GPUS"'] if needs_gpu_list else []),
+        f"{fold_command(words)} &",
         "wait $!",
         "status=$?",
     ]
 
 
-def folded(words: Iterable[str]) -> str:
-    """A command whose output goes to the log, no line too long to be read."""
+def fold_command(words: Iterable[str]) -> str:
+    """Return a command whose output goes to the log, in lines that are short enough to read."""
     lines = [""]
     for word in [*words, ">> log 2>&1 < /dev/null"]:
         if lines[-1].strip() and len(lines[-1]) + len(word) > _WIDTH:
@@ -98,19 +97,19 @@ def folded(words: Iterable[str]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def kept_by(job: Job, there: str, settings: Settings) -> str:
-    """The folder on a cluster behind ssh that a job writes to and keeps, if it does: a hub's files."""
+def hub_cache(job: Job, folder: str, settings: Settings) -> str:
+    """Return the folder on a cluster behind ssh where a job caches files of a model hub, if it does."""
     writes = settings.host and any(mount.writable for mount in job.mounts.values())
-    return _kept_there(there) if writes else ""
+    return _remote_hub_cache(folder) if writes else ""
 
 
-def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, str]]:
-    """What a container has of its node: source, target, mode."""
-    found = {there: (there, "rw")}
+def _mounts(job: Job, folder: str, settings: Settings) -> list[tuple[str, str, str]]:
+    """Return what a container sees of its node: source, target, mode."""
+    found = {folder: (folder, "rw")}
     for path, one in job.mounts.items():
-        source = _kept_there(there) if one.writable and settings.host else str(one.source.absolute())
+        source = _remote_hub_cache(folder) if one.writable and settings.host else str(one.source.absolute())
         found[path] = (source, "rw" if one.writable else "ro")
-    for linked in _linked(job, there, settings):
+    for linked in _linked_inputs(job, folder, settings):
         found[linked] = (linked, "ro")
     for mount in settings.mounts:
         source, target, mode = f"{mount}:ro".split(":")[:3]
@@ -118,15 +117,15 @@ def _mounts(job: Job, there: str, settings: Settings) -> list[tuple[str, str, st
     return [(source, target, mode) for target, (source, mode) in found.items()]
 
 
-def _kept_there(there: str) -> str:
-    return str(PurePosixPath(there).parents[1] / "hub")
+def _remote_hub_cache(folder: str) -> str:
+    return str(PurePosixPath(folder).parents[1] / "hub")
 
 
-def _linked(job: Job, there: str, settings: Settings) -> list[str]:
-    """Inputs that stay where they are: a container must be shown them."""
+def _linked_inputs(job: Job, folder: str, settings: Settings) -> list[str]:
+    """Return the inputs that the job's folder only links to: a container must see them, too."""
     if settings.host:
-        return [str(PurePosixPath(there).parent / INPUTS)] if job.inputs else []
-    return [str(p.resolve()) for p in job.inputs.values() if p.stat().st_size > COPIED]
+        return [str(PurePosixPath(folder).parent / INPUTS)] if job.inputs else []
+    return [str(p.resolve()) for p in job.inputs.values() if p.stat().st_size > LARGE]
 
 
 def _each(option: str, values: Iterable[str]) -> list[str]:
@@ -134,7 +133,7 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 
 
 def _pyxis(image: str) -> str:
-    """enroot parts the registry from the name by `#`; a file is told by its path."""
+    """Return the name of an image for enroot, which separates the registry by `#`; files keep their path."""
     if image.startswith(("/", "./", "docker://")):
         return image
     first, slash, rest = image.partition("/")

@@ -1,8 +1,8 @@
-"""Jobs of a Slurm cluster.
+"""Runs jobs on a Slurm cluster.
 
-All that takes a while is done by one thread (`Watch`): it hands over what was submitted, in as few calls
-of sbatch as there are sorts of jobs, and asks squeue for all jobs at once, ever more rarely while
-nothing changes. What the scheduler asks of a job is answered from what was last seen.
+One thread (`SlurmWatch`) does everything that takes a while. It submits jobs with as few calls of sbatch as
+there are kinds of jobs, and asks squeue for all of them at once, ever more rarely while nothing changes. The
+scheduler is answered from what the thread saw last.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from evalmake.executors import end_record
+from evalmake.executors.remote.folder_layout import QUEUE
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.job_folders import QUEUE
 from evalmake.executors.slurm.job_script import directives, job_script
-from evalmake.executors.slurm.port_forwards import Forwards
-from evalmake.executors.slurm.prepared_batch import Prepared
-from evalmake.executors.slurm.watch_loop import Watch
+from evalmake.executors.slurm.port_forwards import PortForwards
+from evalmake.executors.slurm.prepared_batch import PreparedJob
+from evalmake.executors.slurm.watch_loop import SlurmWatch
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 
 
@@ -35,90 +35,82 @@ class SlurmExecutor:
         self.settings = settings
         self.root = root
         self.cluster = Cluster(settings, root)
-        self.watch = Watch(self.cluster)
-        self._addresses: dict[str, str] = {}
-        self._forwards = Forwards(self.cluster.shell)
-        self._going: set[str] = set()  # jobs whose folders do not say how they ended
+        self.watch = SlurmWatch(self.cluster)
+        self._addresses: dict[str, str] = {}  # of nodes
+        self._forwards = PortForwards(self.cluster.shell)
+        self._unended: set[str] = set()  # jobs without an end record here
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
-        """Make `job` ready to be handed over with the others that are submitted now."""
+        """Write the folder of `job`, and submit it with the other jobs that come now."""
         if job.colocated_with and not (self.root / job.colocated_with / QUEUE).is_dir():
-            job = replace(job, colocated_with=None)  # that was begun without `colocate`
-        folder = self.cluster.folders.of(job.id)
+            job = replace(job, colocated_with=None)  # that server was started without `colocate`
+        folder = self.cluster.folders.remote_folder(job.id)
         script = job_script(job, folder, self.settings, self.cluster.python, secrets)
         self.cluster.folders.write(job, script, secrets)
-        asks = () if job.colocated_with else directives(job, self.settings)
-        self.watch.add(Prepared(job, asks, secrets))
+        options = () if job.colocated_with else directives(job, self.settings)
+        self.watch.add(PreparedJob(job, options, secrets))
 
     def poll(self, id: str) -> JobState:
-        """A job's state when Slurm was last asked, which goes on beside."""
-        self._forwards.keep()
-        return self._ended(id) or self.watch.state(id)
+        """Return the state of a job when Slurm was last asked."""
+        self._forwards.restore_lost()
+        return self._recorded_end(id) or self.watch.poll(id)
 
     def update_files(self, id: str, files: Mapping[str, str]) -> None:
-        """Replace files of a running job's folder, also where that is not here."""
+        """Replace files in the folder of a running job on the cluster."""
         self.watch.update_files(id, files)
 
     def cancel(self, id: str) -> None:
-        """TERM, KILL after a grace, the cluster's own or a host's; what it left is brought here."""
-        if self._ended(id) is None:
-            self.watch.end(id)
+        """End a job: SIGTERM, then SIGKILL after the grace time of the cluster, or of the host job."""
+        if self._recorded_end(id) is None:
+            self.watch.cancel(id)
         self.fetch(id, self.root / id)
+        self.watch.remove_leftovers()
 
     def fetch(self, id: str, into: Path) -> None:
-        """Outputs and log are copied here, and removed there; ConnectionError while how it is cannot be said."""
+        """Copy outputs and log here and remove them there; ConnectionError if the state is not known."""
         state = self.poll(id)
         if state.phase is Phase.UNREACHABLE:
             raise ConnectionError(state.detail)
         if state.phase is not Phase.ENDED:
             return
-        if self._ended(id):  # a kill came before its batch was forgotten
-            self.watch.state(id)
+        if self._recorded_end(id):  # evalmake was killed before the batch was forgotten
+            self.watch.poll(id)
             self.watch.forget(id)
             return
-        self.cluster.folders.forget(id)
-        self.watch.bring(id)
-        self._add_words_of_slurm(id, into)
+        self.cluster.folders.remove_secrets(id)
+        self.watch.fetch(id)
+        self._append_slurm_output(id, state, into)
         self._keep_scripts(id, into)
         end_record.write(self.root / id, state)
-        self._going.discard(id)
+        self._unended.discard(id)
         self.watch.forget(id)
 
     def host_address(self) -> str:
-        """Jobs need not reach this host: they bring their gateways."""
+        """Return this host's own address: jobs bring their gateways and need not reach this host."""
         return "127.0.0.1"
 
     def url_from_host(self, id: str, port: int) -> str:
-        """The node, or where ssh brings its port."""
-        node = self._node(id)
-        if self.cluster.folders.near:
+        """Return the URL of a server on its node, or of the local port that ssh forwards to it."""
+        node = self._node_address(id)
+        if self.cluster.folders.is_shared:
             return f"http://{node}:{port}"
-        return f"http://127.0.0.1:{self._forwards.to(node, port)}"
+        return f"http://127.0.0.1:{self._forwards.local_port(node, port)}"
 
     def url_from_jobs(self, id: str, port: int) -> str:
-        """The node that a job runs on."""
-        return f"http://{self._node(id)}:{port}"
-
-    def _node(self, id: str) -> str:
-        """The address of a job's node at which Slurm itself reaches it."""
-        node = self.poll(id).facts.get("node")
-        if not node:
-            raise OSError(f"where job {id} runs is not known yet")
-        if node not in self._addresses:
-            self._addresses[node] = self.cluster.commands.address(node)
-        return self._addresses[node]
+        """Return the URL of a server on its node."""
+        return f"http://{self._node_address(id)}:{port}"
 
     def gpus(self) -> None:
-        """Slurm counts them."""
+        """Return None: Slurm counts GPUs."""
 
     def waitables(self) -> list[int]:
-        """One descriptor, readable when a job's state has changed."""
+        """Return one descriptor, which becomes readable when a job changes."""
         return self.watch.waitables()
 
     def sweep(self) -> list[tuple[str, str]]:
-        """End every job of this workspace, and remove what it has on the cluster."""
-        found = self.cluster.commands.all(self.cluster.prefix)
-        self.cluster.commands.cancel_named(found)
+        """Cancel every job of this workspace, and remove its folder on the cluster."""
+        found = self.cluster.commands.list_batches(self.cluster.name_prefix)
+        self.cluster.commands.cancel_batches(found)
         self.cluster.folders.remove_all()
         for folder in self.root.glob("slurm-*"):
             shutil.rmtree(folder, ignore_errors=True)
@@ -129,28 +121,37 @@ class SlurmExecutor:
         self.watch.stop()
         self.cluster.shell.close()
 
-    def _ended(self, id: str) -> JobState | None:
-        """How a job ended, once that is on disk; nobody but `fetch` writes it there."""
-        if id in self._going:
-            return None
-        said = end_record.read(self.root / id)
-        if said is None:
-            self._going.add(id)
-        return said
+    def _node_address(self, id: str) -> str:
+        """Return the address at which Slurm itself reaches the node of a job."""
+        node = self.poll(id).facts.get("node")
+        if not node:
+            raise OSError(f"the node of job {id} is not known yet")
+        if node not in self._addresses:
+            self._addresses[node] = self.cluster.commands.node_address(node)
+        return self._addresses[node]
 
-    def _add_words_of_slurm(self, id: str, into: Path) -> None:
-        """What Slurm itself printed of a job stands below what the job did."""
-        said = b"" if self.poll(id).status == 0 else self.watch.said(id)
-        if said:
+    def _recorded_end(self, id: str) -> JobState | None:
+        """Return how a job ended if its folder says so. Only `fetch` writes that, so "no" is remembered."""
+        if id in self._unended:
+            return None
+        state = end_record.read(self.root / id)
+        if state is None:
+            self._unended.add(id)
+        return state
+
+    def _append_slurm_output(self, id: str, state: JobState, into: Path) -> None:
+        """Append what Slurm itself printed about a failed job to the job's log."""
+        output = b"" if state.status == 0 else self.watch.slurm_output(id)
+        if output:
             with (into / "log").open("ab") as log:
-                log.write(said)
+                log.write(output)
 
     def _keep_scripts(self, id: str, into: Path) -> None:
-        """What Slurm was given is put on record with the outputs."""
+        """Move the scripts that Slurm was given to the outputs, for the record."""
         kept = into / "out" / "slurm"
         kept.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
             (into / "job.sh").replace(kept / "job.sh")
-        for path in self.watch.scripts(id):
+        for path in self.watch.batch_scripts(id):
             with contextlib.suppress(OSError):
                 shutil.copyfile(path, kept / path.name)

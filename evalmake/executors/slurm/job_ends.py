@@ -1,83 +1,96 @@
-"""How jobs ended: their own exit status, or else what Slurm says of them."""
+"""How jobs ended: by their own exit status, or else by what Slurm says of them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from evalmake.executors.exit_status import describe_exit_status
+from evalmake.executors.remote.job_folders import FolderState
+from evalmake.executors.remote.watch_loop import LOST_AFTER
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.job_states import Seen, refined, state_of
+from evalmake.executors.slurm.job_states import SlurmJob, refine_state, state_of
 from evalmake.plugin_api.executor import JobState, Phase
 
-_SETTLED = 20.0  # seconds after which what nobody knows of is taken for lost: file systems lag
 _UNKNOWN = "it is gone from Slurm's queue, and its folder does not say how it ended"
 
 
-class Endings:
-    """What became of jobs that run no more; `said` is what Slurm printed of one."""
+class JobEnds:
+    """Finds out how jobs ended that no longer run; `read_output` returns what Slurm printed of one."""
 
-    def __init__(self, cluster: Cluster, said: Callable[[str], bytes]) -> None:
-        self._of, self._said = cluster, said
-        self._missing: dict[str, float] = {}
+    def __init__(self, cluster: Cluster, read_output: Callable[[str], bytes]) -> None:
+        self._cluster, self._read_output = cluster, read_output
+        self._missing_since: dict[str, float] = {}
 
-    def back(self, id: str) -> None:
-        """A job runs, or waits."""
-        self._missing.pop(id, None)
+    def note_alive(self, id: str) -> None:
+        """Note that a job waits or runs."""
+        self._missing_since.pop(id, None)
 
-    def of(
+    def find_states(
         self,
-        gone: Mapping[str, Seen | None],
-        own: Mapping[str, str],
-        queue: Mapping[str, Seen],
+        gone: Mapping[str, SlurmJob | None],
+        slurm_ids: Mapping[str, str],
+        queue: Mapping[str, SlurmJob],
         nodes: Mapping[str, str],
-        doomed: Collection[str],
+        cancelled: Collection[str],
     ) -> dict[str, JobState]:
-        """The states of jobs that do not run, so far as can be said now.
+        """Return the states of jobs that do not run, as far as they can be told now.
 
-        `own` are their ids in Slurm, `nodes` those in trouble; what we had cancelled is `doomed`.
+        `gone` has what the queue last showed of each, `nodes` the unhealthy nodes, and `cancelled` the jobs
+        that evalmake itself cancelled.
         """
-        folders = self._of.folders.ended(gone)
-        found, lost = dict[str, JobState](), {}
+        folders = self._cluster.folders.read_states(gone)
+        found, lost = dict[str, JobState](), dict[str, str]()
         for id, seen in gone.items():
-            ended = folders[id]
-            facts = {"slurm-job": ended.by or own[id]}
-            facts |= {"node": seen.node} if seen and seen.node else {}
-            other = queue.get(ended.by) if ended.by and ended.by != own[id] else None
-            if ended.status is not None:
-                state = JobState(Phase.ENDED, ended.status, _words(ended.status), facts)
-                found[id] = self._refined(id, state) if ended.status == 137 else state
-            elif other is not None and state_of(other).phase is not Phase.ENDED:
-                found[id] = state_of(other, nodes)
-                if id in doomed:
-                    self._of.commands.cancel([ended.by])
-            elif seen is not None and seen.state != "COMPLETED":
-                found[id] = self.by_slurm(id, state_of(seen, nodes), doomed)
-            elif self._settled(id, doomed):
-                lost[id] = own[id]
+            state = self._state_now(id, seen, folders[id], slurm_ids[id], queue, nodes, cancelled)
+            if state is not None:
+                found[id] = state
+            elif self._is_lost(id, cancelled):
+                lost[id] = slurm_ids[id]
         if lost:
-            told = self._of.commands.remembered(lost.values())
-            for id, slurm in lost.items():
-                known = told.get(slurm)
+            remembered = self._cluster.commands.query_accounting(lost.values())
+            for id, slurm_id in lost.items():
+                known = remembered.get(slurm_id)
                 state = state_of(known) if known else JobState(Phase.ENDED, None, _UNKNOWN)
-                found[id] = self.by_slurm(id, state, doomed)
+                found[id] = self.explain(id, state, cancelled)
         return found
 
-    def by_slurm(self, id: str, state: JobState, doomed: Collection[str]) -> JobState:
-        """What we had cancelled was not ended by somebody else."""
-        if id in doomed and state.phase is Phase.ENDED:
+    def explain(self, id: str, state: JobState, cancelled: Collection[str]) -> JobState:
+        """Return the state that Slurm gives, with the cause if evalmake cancelled it or its output tells more."""
+        if id in cancelled and state.phase is Phase.ENDED:
             return JobState(Phase.ENDED, state.status or 143, "cancelled", state.facts)
-        return self._refined(id, state)
+        return self._refine(id, state)
 
-    def _refined(self, id: str, state: JobState) -> JobState:
-        return refined(state, self._said(id).decode(errors="replace"))
+    def _state_now(
+        self,
+        id: str,
+        seen: SlurmJob | None,
+        folder: FolderState,
+        slurm_id: str,
+        queue: Mapping[str, SlurmJob],
+        nodes: Mapping[str, str],
+        cancelled: Collection[str],
+    ) -> JobState | None:
+        """Return the state of one job; None if that is to be asked later."""
+        facts = {"slurm-job": folder.cluster_job or slurm_id}
+        facts |= {"node": seen.node} if seen and seen.node else {}
+        if folder.status is not None:
+            state = JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
+            return self._refine(id, state) if folder.status == 137 else state
+        is_twin = folder.cluster_job not in ("", slurm_id)  # submitted twice, as the first reply was lost
+        twin = queue.get(folder.cluster_job) if is_twin else None
+        if twin is not None and state_of(twin).phase is not Phase.ENDED:
+            if id in cancelled:
+                self._cluster.commands.cancel([folder.cluster_job])
+            return state_of(twin, nodes)
+        if seen is not None and seen.state != "COMPLETED":
+            return self.explain(id, state_of(seen, nodes), cancelled)
+        return None
 
-    def _settled(self, id: str, doomed: Collection[str]) -> bool:
-        """Whether a job's exit status had time to be seen from here."""
-        since = self._missing.setdefault(id, time.monotonic())
-        return time.monotonic() - since > (0 if id in doomed else _SETTLED)
+    def _refine(self, id: str, state: JobState) -> JobState:
+        return refine_state(state, self._read_output(id).decode(errors="replace"))
 
-
-def _words(status: int) -> str:
-    if status == 137:
-        return "exit status 137 (SIGKILL, most often memory)"
-    return f"exit status {status}" if status else ""
+    def _is_lost(self, id: str, cancelled: Collection[str]) -> bool:
+        """Return whether the exit status of a job had time to be seen from here."""
+        since = self._missing_since.setdefault(id, time.monotonic())
+        return time.monotonic() - since > (0 if id in cancelled else LOST_AFTER)

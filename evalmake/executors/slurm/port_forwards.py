@@ -1,4 +1,4 @@
-"""Ports of nodes that ssh brings to this host, for as long as they are used."""
+"""Ports of nodes that ssh forwards to this host, for as long as they are used."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ import contextlib
 import socket
 import time
 
-from evalmake.executors.slurm.login_shell import Shell
+from evalmake.executors.remote.shell import Shell
 
-_AGAIN = 5.0  # seconds between two looks whether ssh still listens
+_CHECK_INTERVAL = 5.0  # seconds between two looks at whether ssh still listens
 
 
-class Forwards:
-    """Each port of a node has one here, which stays the same when the connection was cut and made again."""
+class PortForwards:
+    """Gives each port of a node a local port, which stays the same when the connection is lost and made again."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._near: dict[tuple[str, int], int] = {}
-        self._looked = 0.0
+        self._local_ports: dict[tuple[str, int], int] = {}
+        self._checked_at = 0.0
 
-    def to(self, node: str, port: int) -> int:
-        """The port of this host that leads to one of a node."""
-        near = self._near.get((node, port)) or _free()
-        if (node, port) not in self._near or not _taken(near):
-            self._shell.forward(node, port, near)
-            self._near[node, port] = near
-        return near
+    def local_port(self, node: str, port: int) -> int:
+        """Return the local port that leads to a port of a node; forward it if need be."""
+        local_port = self._local_ports.get((node, port)) or _free_port()
+        if (node, port) not in self._local_ports or not _is_taken(local_port):
+            self._shell.forward_port(node, port, local_port)
+            self._local_ports[node, port] = local_port
+        return local_port
 
-    def keep(self) -> None:
-        """Make again what went with the connection, as soon as there is one; it is looked for now and then."""
-        if not self._near or time.monotonic() < self._looked + _AGAIN:
+    def restore_lost(self) -> None:
+        """Forward again what was lost with the connection; looks every few seconds only."""
+        if not self._local_ports or time.monotonic() < self._checked_at + _CHECK_INTERVAL:
             return
-        self._looked = time.monotonic()
-        for node, port in self._near:
+        self._checked_at = time.monotonic()
+        for node, port in self._local_ports:
             with contextlib.suppress(OSError):
-                self.to(node, port)
+                self.local_port(node, port)
 
 
-def _free() -> int:
+def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def _taken(port: int) -> bool:
-    """Whether somebody listens; who listens hears nothing of it."""
+def _is_taken(port: int) -> bool:
+    """Return whether somebody listens on a port, without connecting to it."""
     with socket.socket() as free:
         free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

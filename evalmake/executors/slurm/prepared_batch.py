@@ -1,58 +1,58 @@
-"""Jobs whose folders are written, and batches of them."""
+"""Jobs that are ready to be submitted, and the batches that they form."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from evalmake.executors.slurm.batch import Batch, new_batch, new_folder
+from evalmake.executors.slurm.batch import Batch, make_batch_folder, write_batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.job_script import ALONE, batch_script, hosting
+from evalmake.executors.slurm.job_script import RUN_ONE_JOB, batch_script, run_host_job
 from evalmake.plugin_api.executor import Job
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A job whose folder is written, and what it asks of Slurm."""
+class PreparedJob:
+    """A job whose folder is written, and the options of sbatch for it."""
 
     job: Job
-    asks: tuple[str, ...]
+    directives: tuple[str, ...]
     secrets: Mapping[str, str]
 
     @property
-    def sort(self) -> tuple[object, ...]:
-        """Jobs of one sort may be one batch: what they ask is the same, and so are their limits."""
-        return self.asks, *sorted(self.job.limits.items()), self.job.colocation_slots, self.job.colocated_with
+    def kind(self) -> tuple[object, ...]:
+        """Jobs of one kind may form one batch: they have the same options and limits."""
+        return self.directives, *sorted(self.job.limits.items()), self.job.colocation_slots, self.job.colocated_with
 
     @property
     def limits(self) -> Mapping[str, int]:
-        """Those that it keeps with jobs of other batches; within another's allocation its host keeps them."""
+        """The limits that it shares with jobs of other batches. A host job keeps those of colocated jobs itself."""
         return {} if self.job.colocated_with else self.job.limits
 
 
-def parted(jobs: Iterable[Prepared], size: int) -> Iterator[list[Prepared]]:
-    """Parts of at most so many jobs, each of one sort."""
-    sorts: dict[tuple[object, ...], list[Prepared]] = {}
+def split_into_batches(jobs: Iterable[PreparedJob], size: int) -> Iterator[list[PreparedJob]]:
+    """Yield lists of at most `size` jobs, each of one kind."""
+    kinds: dict[tuple[object, ...], list[PreparedJob]] = {}
     for one in jobs:
-        sorts.setdefault(one.sort, []).append(one)
-    for some in sorts.values():
-        yield from (some[at : at + size] for at in range(0, len(some), size))
+        kinds.setdefault(one.kind, []).append(one)
+    for alike in kinds.values():
+        yield from (alike[at : at + size] for at in range(0, len(alike), size))
 
 
-def batched(of: Cluster, part: Sequence[Prepared], at_once: int | None) -> Batch:
-    """Write down a batch of jobs of one sort; of an array so many may run `at_once`."""
-    first, folder = part[0], new_folder(of.root)
-    ids = [one.job.id for one in part]
+def prepare_batch(cluster: Cluster, jobs: Sequence[PreparedJob], at_once: int | None) -> Batch:
+    """Write down a batch of jobs of one kind, of which at most `at_once` run at a time."""
+    first, folder = jobs[0], make_batch_folder(cluster.root)
+    ids = [one.job.id for one in jobs]
     if first.job.colocated_with is not None:
-        batch = new_batch(folder, ids, host=first.job.colocated_with)
-        batch.sort = first.sort
+        batch = write_batch(folder, ids, host_job=first.job.colocated_with)
+        batch.kind = first.kind
         return batch
-    comment = of.settings.comment or "evalmake"
-    guests = first.job.colocation_slots
-    ends = ALONE if guests is None else hosting(of.settings, of.python, guests)
-    name = of.name(folder.name)
-    batch = new_batch(folder, ids, batch_script(name, first.asks, comment, ids, at_once, ends))
-    batch.sort = first.sort
+    comment = cluster.settings.comment or "evalmake"
+    slots = first.job.colocation_slots
+    runs = RUN_ONE_JOB if slots is None else run_host_job(cluster.settings, cluster.python, slots)
+    name = cluster.batch_name(folder.name)
+    batch = write_batch(folder, ids, batch_script(name, first.directives, comment, ids, at_once, runs))
+    batch.kind = first.kind
     if at_once:
-        batch.limited(first.limits, at_once)
+        batch.record_limits(first.limits, at_once)
     return batch

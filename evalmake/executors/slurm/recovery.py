@@ -1,4 +1,4 @@
-"""Finding again what was submitted and not heard of: by earlier builds, or where a reply was lost."""
+"""Finds what was submitted without being known: by earlier builds, or where a reply was lost."""
 
 from __future__ import annotations
 
@@ -7,71 +7,74 @@ import shlex
 import shutil
 from collections.abc import Collection
 
-from evalmake.executors.slurm.batch import Batch, batches, own_ids
+from evalmake.executors.slurm.batch import Batch, latest_ids, read_batches
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.colocation import end, was_handed_over
+from evalmake.executors.slurm.colocation import cancel_colocated, is_submitted
 
 
-def recovered(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
-    """The batches of earlier builds that still have jobs here, and those that Slurm never had.
+def find_earlier_batches(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
+    """Return the batches of earlier builds that have jobs here, and the leftovers.
 
-    The latter are to be removed, but not by who merely looks: another evalmake may be submitting them.
-    An sbatch that is still on its way then finds no script, or its jobs find nothing to run.
+    Leftovers have no job here, or Slurm never had them. Only a build may remove them: another evalmake could be
+    submitting them now. An sbatch that is still on its way then finds no script, or its jobs find nothing to run.
     """
-    known, lost = [], []
-    for batch in batches(cluster.root):
-        if batch.left and (batch.slurm or find(cluster, batch)):
+    known, leftovers = [], []
+    for batch in read_batches(cluster.root):
+        if batch.unfetched and (batch.slurm_job or find_submission(cluster, batch)):
             known.append(batch)
         else:
-            lost.append(batch)
-    return known, lost
+            leftovers.append(batch)
+    return known, leftovers
 
 
-def find(cluster: Cluster, batch: Batch) -> bool:
-    """Whether Slurm has a batch: as its queue shows, or as its jobs wrote down, or sbatch; or its host has it."""
-    if batch.host:
-        if known := was_handed_over(cluster, batch):
-            batch.submitted(batch.host)
-        return known
-    if ids := cluster.commands.all(cluster.prefix).get(cluster.name(batch.folder.name)):
-        batch.submitted(ids[0])
+def find_submission(cluster: Cluster, batch: Batch) -> bool:
+    """Return whether Slurm has a batch, and record its id.
+
+    Slurm's queue shows it, or sbatch or one of its jobs wrote the id down, or its host job has it.
+    """
+    if batch.host_job:
+        if found := is_submitted(cluster, batch):
+            batch.record_submission(batch.host_job)
+        return found
+    if ids := cluster.commands.list_batches(cluster.name_prefix).get(cluster.batch_name(batch.folder.name)):
+        batch.record_submission(ids[0])
         return True
-    folder = shlex.quote(cluster.folders.of(batch.folder.name))
-    told = cluster.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
-    own = cluster.folders.ended(own_ids(cluster.root, batch))
-    by = [ended.by for ended in own.values() if ended.by]
-    ids = [told.split(";")[0]] if told else [one.split("_")[0] for one in by][:1]
+    folder = shlex.quote(cluster.folders.remote_folder(batch.folder.name))
+    by_sbatch = cluster.shell.run(f"cat {folder}/id 2>/dev/null || true").decode().strip()
+    folders = cluster.folders.read_states(latest_ids(cluster.root, batch))
+    by_jobs = [one.cluster_job for one in folders.values() if one.cluster_job]
+    ids = [by_sbatch.split(";")[0]] if by_sbatch else [one.split("_")[0] for one in by_jobs][:1]
     if ids:
-        batch.submitted(ids[0])
+        batch.record_submission(ids[0])
     return bool(ids)
 
 
-def untaken(cluster: Cluster, batch: Batch) -> bool:
-    """Whether Slurm has not got a batch, for sure."""
+def is_surely_unsubmitted(cluster: Cluster, batch: Batch) -> bool:
+    """Return whether it is certain that Slurm does not have a batch."""
     try:
-        batch.tried = batch.tried and not batch.slurm and find(cluster, batch)
+        batch.maybe_submitted = batch.maybe_submitted and not batch.slurm_job and find_submission(cluster, batch)
     except ConnectionError:
         return False
-    return not batch.tried
+    return not batch.maybe_submitted
 
 
-def end_left(cluster: Cluster, known: Collection[Batch], lost: Collection[Batch]) -> None:
-    """End what nobody can ask for any more, as its folder here is gone, but Slurm may still have."""
-    gone = [(id, batch) for batch in known for id in batch.ids if id not in batch.left]
-    if own := {batch.slurm_id(id): batch for id, batch in gone if not batch.host}:
-        names = {cluster.name(batch.folder.name) for batch in own.values()}
-        cluster.commands.cancel(own.keys() & cluster.commands.queue(names).keys())
-    guests = [one for one in gone if one[1].host]
-    guests += [(id, batch) for batch in lost if batch.host for id in batch.ids]
-    if guests:
-        end(cluster, guests)
-    if names := {cluster.name(batch.folder.name) for batch in lost if not batch.host}:
-        cluster.commands.cancel_named(names & cluster.commands.all(cluster.prefix).keys())
+def cancel_leftovers(cluster: Cluster, known: Collection[Batch], leftovers: Collection[Batch]) -> None:
+    """Cancel jobs that Slurm may still have but nobody can ask for: their folders here are gone."""
+    gone = [(id, batch) for batch in known for id in batch.ids if id not in batch.unfetched]
+    if in_slurm := {batch.slurm_id(id): batch for id, batch in gone if not batch.host_job}:
+        names = {cluster.batch_name(batch.folder.name) for batch in in_slurm.values()}
+        cluster.commands.cancel(in_slurm.keys() & cluster.commands.list_jobs(names).keys())
+    colocated = [one for one in gone if one[1].host_job]
+    colocated += [(id, batch) for batch in leftovers if batch.host_job for id in batch.ids]
+    if colocated:
+        cancel_colocated(cluster, colocated)
+    if names := {cluster.batch_name(batch.folder.name) for batch in leftovers if not batch.host_job}:
+        cluster.commands.cancel_batches(names & cluster.commands.list_batches(cluster.name_prefix).keys())
 
 
-def remove(cluster: Cluster, batch: Batch) -> None:
-    """Remove a batch of which nothing is to come, and on the cluster its jobs' folders."""
+def remove_batch(cluster: Cluster, batch: Batch) -> None:
+    """Remove a finished batch here, and on the cluster with the folders of its jobs."""
     name = batch.folder.name
     with contextlib.suppress(OSError):
-        cluster.folders.remove([*own_ids(cluster.root, batch), name, f".new-{name}"])
+        cluster.folders.remove([*latest_ids(cluster.root, batch), name, f".new-{name}"])
     shutil.rmtree(batch.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What `backend = slurm` may say."""
+"""The settings of `backend = slurm`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-from evalmake.executors.setting_types import Bare, Mounts
+from evalmake.executors.setting_types import Mounts, Unquoted
 from evalmake.language.values import Duration
 from evalmake.project.key_types import Block, Texts, define_key
 
-_OURS = (
+_RESERVED = (
     "array",
     "chdir",
     "clusters",
@@ -26,49 +26,49 @@ _OURS = (
     "wait",
     "wrap",
 )
-_OUR_LETTERS = "aDeJMoW"
+_RESERVED_LETTERS = "aDeJMoW"
 
 
-def _lines(texts: tuple[str, ...]) -> tuple[str, ...]:
+def _check_lines(texts: tuple[str, ...]) -> tuple[str, ...]:
     for text in texts:
         if "\n" in text:
-            raise ValueError("each is one line: a list has several")
+            raise ValueError("each is one line: write several as a list")
     return texts
 
 
-def _directives(texts: tuple[str, ...]) -> tuple[str, ...]:
-    for text in _lines(texts):
+def _check_directives(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in _check_lines(texts):
         if not text.startswith("-"):
-            raise ValueError(f'`{text}` is no option of sbatch, such as "--exclusive"')
+            raise ValueError(f'`{text}` is not an option of sbatch, such as "--exclusive"')
         name = re.split(r"[=\s]", text)[0]
-        if name.startswith("--"):  # sbatch takes beginnings of names, too
-            ours = len(name) > 3 and any(one.startswith(name[2:]) for one in _OURS)
+        if name.startswith("--"):  # sbatch accepts abbreviations of names
+            is_reserved = len(name) > 3 and any(one.startswith(name[2:]) for one in _RESERVED)
         else:
-            ours = name[1:2] in _OUR_LETTERS
-        if ours:
-            raise ValueError(f"`{name}` is evalmake's own: jobs are found by it")
+            is_reserved = name[1:2] in _RESERVED_LETTERS
+        if is_reserved:
+            raise ValueError(f"evalmake sets `{name}` itself, to find jobs again")
     return texts
 
 
-def _plain(host: str | None) -> str | None:
+def _check_host(host: str | None) -> str | None:
     if host is not None and (host.startswith("-") or re.search(r"\s", host)):
-        raise ValueError("a host is what ssh takes: HOST, USER@HOST, ssh://USER@HOST:PORT")
+        raise ValueError("write a host as for ssh: HOST, USER@HOST or ssh://USER@HOST:PORT")
     return host
 
 
-def _on_one_node(container: str, info: ValidationInfo) -> str:
+def _check_one_node(container: str, info: ValidationInfo) -> str:
     if container in ("docker", "podman") and (info.data.get("nodes") or 1) > 1:
-        raise ValueError(f"{container} runs images on one node: leave out `nodes`, or take another")
+        raise ValueError(f"{container} runs images on one node only: remove `nodes`, or use another container runtime")
     return container
 
 
-Lines = Annotated[Texts, AfterValidator(_lines)]
+Lines = Annotated[Texts, AfterValidator(_check_lines)]
 
 
 class Settings(Block):
     """Jobs are jobs of a Slurm cluster."""
 
-    host: Annotated[str | None, AfterValidator(_plain)] = define_key(
+    host: Annotated[str | None, AfterValidator(_check_host)] = define_key(
         None, "The login node, reached by ssh.", '"me@login.acme.com"', unset="Slurm is on this host"
     )
     work: str | None = define_key(
@@ -86,15 +86,15 @@ class Settings(Block):
     gres: str | None = define_key(None, "Generic resources, as for `sbatch`.", '"tmpdisk:100"')
     time: Duration | None = define_key(None, "The time limit of a job.", "4h", unset="the default of the partition")
     comment: str | None = define_key(None, "A comment on each job, as for `sbatch`.", '"nightly"')
-    directives: Annotated[Texts, AfterValidator(_directives)] = define_key(
+    directives: Annotated[Texts, AfterValidator(_check_directives)] = define_key(
         (), "More options for `sbatch`.", '["--exclusive"]'
     )
     modules: Lines = define_key((), "Environment modules that each job loads.", '["cuda/12.4"]')
     prologue: Lines = define_key((), "Lines of shell that run before each job.", '["export HF_HOME=/scratch/hub"]')
     container: Annotated[
         Literal["none", "pyxis", "apptainer", "docker", "podman"],
-        Bare,
-        AfterValidator(_on_one_node),
+        Unquoted,
+        AfterValidator(_check_one_node),
     ] = define_key("none", "The program that runs images on the nodes.", "pyxis")
     image: str | None = define_key(None, "The image for benchmarks that name none.", '"acme/evals:1"')
     mounts: Mounts = define_key(

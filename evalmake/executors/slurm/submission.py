@@ -1,4 +1,4 @@
-"""What is handed over to Slurm, in batches, and what waits here for that."""
+"""Submits jobs to Slurm in batches, and keeps those that cannot be submitted yet."""
 
 from __future__ import annotations
 
@@ -6,136 +6,148 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
+from evalmake.executors.remote.watch_loop import CANCELLED_UNSUBMITTED
 from evalmake.executors.slurm import array_slots, colocation
 from evalmake.executors.slurm.batch import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.commands import Full
-from evalmake.executors.slurm.prepared_batch import Prepared, batched, parted
-from evalmake.executors.slurm.recovery import find, remove, untaken
+from evalmake.executors.slurm.commands import SubmitLimitReached
+from evalmake.executors.slurm.prepared_batch import PreparedJob, prepare_batch, split_into_batches
+from evalmake.executors.slurm.recovery import find_submission, is_surely_unsubmitted, remove_batch
 from evalmake.plugin_api.executor import JobState, Phase
 
-BEFORE = JobState(Phase.ENDED, 143, "cancelled before it was submitted")
-"""That of a job that Slurm never had."""
+Held = tuple[Batch, list[PreparedJob]]
 
 
-class Outbox:
-    """Used by the thread that asks Slurm; `batches` and `kept` are guarded by `changed`."""
+class Submission:
+    """Used by the thread of the watch loop; `batches` and `waiting` are guarded by `changed`."""
 
     def __init__(
         self,
-        of: Cluster,
+        cluster: Cluster,
         batches: dict[str, Batch],
         changed: threading.Condition,
-        live: Callable[[], Counter[Batch]],
-        tell: Callable[[Iterable[Prepared], JobState], None],
+        count_unfinished: Callable[[], Counter[Batch]],
+        set_state: Callable[[str, JobState], None],
     ) -> None:
-        self.kept: dict[str, Prepared] = {}  # beyond the limits of what runs
-        self._of, self._batches, self._changed = of, batches, changed
-        self._live, self._tell = live, tell
-        self._held: list[tuple[Batch, list[Prepared]]] = []  # what could not be handed over yet
+        self.waiting: dict[str, PreparedJob] = {}  # jobs beyond the limits of what runs
+        self._cluster, self._batches, self._changed = cluster, batches, changed
+        self._count_unfinished, self._set_state = count_unfinished, set_state
+        self._held: list[Held] = []  # batches that Slurm has yet to take
 
     @property
-    def waits(self) -> bool:
-        """Whether something has yet to be handed over."""
-        return bool(self.kept or self._held)
+    def is_pending(self) -> bool:
+        """Whether something has yet to be submitted."""
+        return bool(self.waiting or self._held)
 
-    def take_kept(self) -> dict[str, Prepared]:
-        """What was beyond the limits, to be tried again."""
-        kept, self.kept = self.kept, {}
-        return kept
+    def take_waiting(self) -> dict[str, PreparedJob]:
+        """Return the jobs beyond the limits, to be tried again."""
+        with self._changed:
+            waiting, self.waiting = self.waiting, {}
+            return waiting
 
-    def hand_over(self, ready: Iterable[Prepared], doomed: Collection[str]) -> None:
-        """Hand over what is `ready`, and what is held, but for what is to end."""
-        ready = sorted(ready, key=lambda one: (len(one.job.name), one.job.name))  # as people count
-        parts = list(parted(ready, self._of.settings.array))
-        limits = [part[0].limits for part in parts]
-        given = array_slots.shares(map(len, parts), limits, array_slots.taken(self._live()))
-        for part, share in zip(parts, given, strict=True):
-            if share == 0:
-                self._keep(part)
-                continue
-            try:
-                batch = batched(self._of, part, share)
-            except OSError as error:
-                self._tell(part, JobState(Phase.REFUSED, None, str(error)))
-                continue
-            with self._changed:
-                self._batches |= dict.fromkeys(batch.ids, batch)
-            self._held.append((batch, part))
-        held = self._still_wanted(doomed)
-        full: dict[tuple[object, ...], JobState] = {}  # the sorts of which Slurm takes no more now
+    def submit(self, ready: Iterable[PreparedJob], cancelled: Collection[str]) -> None:
+        """Submit what is `ready` and what is held, except for cancelled jobs."""
+        self._form_batches(sorted(ready, key=lambda one: (len(one.job.name), one.job.name)))  # as people count
+        held = self._drop_cancelled(cancelled)
+        full: dict[tuple[object, ...], JobState] = {}  # kinds of which Slurm takes no more now
         while held:
             batch, jobs = held.pop(0)
             try:
-                if batch.sort not in full:
-                    self._submit(batch, jobs)
+                if batch.kind not in full:
+                    self._submit_batch(batch, jobs)
                     continue
-            except Full as error:
-                batch.tried = False
-                out = {other.sort for other in self._live() if other.slurm}
-                if len(jobs) > 1 and batch.sort not in out:
-                    held[:0] = self._halves(batch, jobs)
+            except SubmitLimitReached as error:
+                batch.maybe_submitted = False
+                in_slurm = {other.kind for other in self._count_unfinished() if other.slurm_job}
+                if len(jobs) > 1 and batch.kind not in in_slurm:  # nothing will end and make room
+                    held[:0] = self._halve(batch, jobs)
                     continue
                 why = f"Slurm takes no more now: {error}"
-                full[batch.sort] = JobState(Phase.QUEUED, None, why, unsubmitted=True)
+                full[batch.kind] = JobState(Phase.QUEUED, None, why, unsubmitted=True)
             except Exception as error:
                 if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-                    self._tell(jobs, JobState(Phase.REFUSED, None, str(error)))
+                    self._set_states(jobs, JobState(Phase.REFUSED, None, str(error)))
                     continue
                 self._held += [(batch, jobs), *held]
                 raise
             self._held.append((batch, jobs))
-            self._tell(jobs, full[batch.sort])
+            self._set_states(jobs, full[batch.kind])
 
-    def _keep(self, part: list[Prepared]) -> None:
+    def _form_batches(self, ready: Iterable[PreparedJob]) -> None:
+        """Make batches of these jobs and hold them; jobs beyond a limit wait."""
+        parts = list(split_into_batches(ready, self._cluster.settings.array))
+        limits = [part[0].limits for part in parts]
+        used = array_slots.count_used(self._count_unfinished())
+        shares = array_slots.divide_slots(map(len, parts), limits, used)
+        for part, share in zip(parts, shares, strict=True):
+            if share == 0:
+                self._keep_waiting(part)
+                continue
+            try:
+                batch = prepare_batch(self._cluster, part, share)
+            except OSError as error:
+                self._set_states(part, JobState(Phase.REFUSED, None, str(error)))
+                continue
+            with self._changed:
+                self._batches |= dict.fromkeys(batch.ids, batch)
+            self._held.append((batch, part))
+
+    def _keep_waiting(self, jobs: list[PreparedJob]) -> None:
         with self._changed:
-            self.kept |= {one.job.id: one for one in part}
-        self._tell(part, JobState(Phase.QUEUED, None, array_slots.FULL, unsubmitted=True))
+            self.waiting |= {one.job.id: one for one in jobs}
+        self._set_states(jobs, JobState(Phase.QUEUED, None, array_slots.NO_FREE_SLOT, unsubmitted=True))
 
-    def _still_wanted(self, doomed: Collection[str]) -> list[tuple[Batch, list[Prepared]]]:
-        """Batches that were not taken yet, less those of their jobs that are to end."""
-        wanted: list[tuple[Batch, list[Prepared]]] = []
+    def _drop_cancelled(self, cancelled: Collection[str]) -> list[Held]:
+        """Take the held batches, less the jobs that are cancelled and surely not in Slurm."""
+        wanted: list[Held] = []
         for batch, jobs in self._held:
-            ending = [one for one in jobs if one.job.id in doomed]
-            if ending and untaken(self._of, batch):
-                wanted += self._replace(batch, [one for one in jobs if one not in ending])
-                self._tell(ending, BEFORE)
+            dropped = [one for one in jobs if one.job.id in cancelled]
+            if dropped and is_surely_unsubmitted(self._cluster, batch):
+                wanted += self._replace(batch, [one for one in jobs if one not in dropped])
+                self._set_states(dropped, CANCELLED_UNSUBMITTED)
             else:
                 wanted.append((batch, jobs))
         self._held = []
         return wanted
 
-    def _halves(self, batch: Batch, jobs: list[Prepared]) -> list[tuple[Batch, list[Prepared]]]:
-        """A batch that is too large for Slurm in two; of one with limits the second waits for its share."""
+    def _halve(self, batch: Batch, jobs: list[PreparedJob]) -> list[Held]:
+        """Split a batch that is too large for Slurm; if it has limits, the second half waits for its share."""
         first, second = jobs[: len(jobs) // 2], jobs[len(jobs) // 2 :]
         if not batch.limits:
             return self._replace(batch, first, second)
-        made = self._replace(batch, first)
-        self._keep(second)
-        return made
+        new = self._replace(batch, first)
+        self._keep_waiting(second)
+        return new
 
-    def _replace(self, batch: Batch, *parts: list[Prepared]) -> list[tuple[Batch, list[Prepared]]]:
-        """Make parts of a batch that Slurm does not have batches of their own."""
+    def _replace(self, batch: Batch, *parts: list[PreparedJob]) -> list[Held]:
+        """Make new batches of parts of a batch that Slurm does not have."""
         with self._changed:
             for id in batch.ids:
                 self._batches.pop(id, None)
-        remove(self._of, batch)
-        made = [(batched(self._of, part, min(batch.at_once, len(part)) or None), part) for part in parts if part]
+        remove_batch(self._cluster, batch)
+        new = [
+            (prepare_batch(self._cluster, part, min(batch.at_once, len(part)) or None), part) for part in parts if part
+        ]
         with self._changed:
-            for new, _ in made:
-                self._batches |= dict.fromkeys(new.ids, new)
-        return made
+            for one, _ in new:
+                self._batches |= dict.fromkeys(one.ids, one)
+        return new
 
-    def _submit(self, batch: Batch, jobs: list[Prepared]) -> None:
-        if not (batch.tried and find(self._of, batch)):
-            folders = self._of.folders
+    def _submit_batch(self, batch: Batch, jobs: list[PreparedJob]) -> None:
+        """Submit a batch, unless an earlier try did so and its reply was lost."""
+        if not (batch.maybe_submitted and find_submission(self._cluster, batch)):
+            folders = self._cluster.folders
             folders.send(batch.folder, [(one.job, one.secrets) for one in jobs])
-            batch.tried = True
-            if not batch.host:
-                batch.submitted(self._of.commands.submit(folders.of(batch.folder.name)))
-            elif colocation.hand_over(self._of, batch, min(jobs[0].job.limits.values(), default=None)):
-                batch.submitted(batch.host)
+            batch.maybe_submitted = True
+            if not batch.host_job:
+                batch.record_submission(self._cluster.commands.submit(folders.remote_folder(batch.folder.name)))
+            elif colocation.submit_to_host(self._cluster, batch, min(jobs[0].job.limits.values(), default=None)):
+                batch.record_submission(batch.host_job)
             else:
-                self._tell(jobs, colocation.LOST)
+                self._set_states(jobs, colocation.HOST_GONE)
                 return
-        self._tell(jobs, JobState(Phase.QUEUED))
+        self._set_states(jobs, JobState(Phase.QUEUED))
+
+    def _set_states(self, jobs: Iterable[PreparedJob], state: JobState) -> None:
+        for one in jobs:
+            self._set_state(one.job.id, state)

@@ -1,334 +1,221 @@
-"""The thread beside: what is submitted goes out in batches, what runs is looked at, what is to end is ended.
-
-One `Condition` guards all that both threads touch. Slurm is asked by this thread alone.
-"""
+"""Watches the jobs of one workspace on a cluster: submits them in batches, and asks Slurm for all of them at once."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
-from evalmake.executors.remote.wakeup import Wakeup
-from evalmake.executors.slurm import array_slots, colocation
+from evalmake.executors.remote.shell import CommandFailed
+from evalmake.executors.remote.watch_loop import CANCELLED_UNSUBMITTED, PROGRESS_FILES, WatchLoop
+from evalmake.executors.slurm import array_slots
 from evalmake.executors.slurm.batch import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.job_ends import Endings
-from evalmake.executors.slurm.job_states import Seen, state_of
-from evalmake.executors.slurm.login_shell import Refused
-from evalmake.executors.slurm.prepared_batch import Prepared
-from evalmake.executors.slurm.recovery import end_left, recovered, remove
-from evalmake.executors.slurm.submission import BEFORE, Outbox
+from evalmake.executors.slurm.colocation import cancel_colocated, colocated_state
+from evalmake.executors.slurm.job_ends import JobEnds
+from evalmake.executors.slurm.job_states import SlurmJob, state_of
+from evalmake.executors.slurm.prepared_batch import PreparedJob
+from evalmake.executors.slurm.recovery import cancel_leftovers, find_earlier_batches, remove_batch
+from evalmake.executors.slurm.submission import Submission
 from evalmake.plugin_api.executor import JobState, Phase
 
-_SOON = 1.0  # seconds between two looks while things change
-_SLOWER = 1.4
-_TAIL = 4000
-_BROUGHT = ("progress.json", "port", "log", "gateway/usage.json", "gateway-judge/usage.json")
+_SHORTEST_PAUSE = 1.0
+_OUTPUT_TAIL = 4000  # bytes
 
 
-class Watch:
+class SlurmWatch(WatchLoop[PreparedJob]):
     """What is known of a cluster's jobs."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._of = cluster
-        self._changed = threading.Condition()
-        self._bell = Wakeup()
-        self._thread: threading.Thread | None = None
-        self._known = False
-        self._stopped = False
-        self._ready: dict[str, Prepared] = {}  # written, not handed over yet
+        super().__init__(_SHORTEST_PAUSE, cluster.settings.poll.seconds)
+        self._cluster = cluster
         self._batches: dict[str, Batch] = {}  # by the ids of their jobs
-        self._states: dict[str, JobState] = {}
-        self._forgotten: dict[str, JobState] = {}  # those that had guests
-        self._left: tuple[list[Batch], list[Batch]] = [], []  # of earlier builds, to be tidied
-        self._outbox = Outbox(cluster, self._batches, self._changed, self._live, self._tell)
-        self._endings = Endings(cluster, self.said)
-        self._doomed: set[str] = set()
-        self._unended: dict[str, str] = {}  # what Slurm would not end, and why
-        self._told: dict[str, Mapping[str, str]] = {}  # new texts for files of jobs, to be sent
-        self._brought: set[str] = set()
-        self._bringing = threading.Lock()
-        self._away = ""
-        self._next = 0.0
-        self._pace = _SOON
+        self._forgotten_hosts: dict[str, JobState] = {}  # jobs in whose allocation others still run
+        self._earlier: tuple[list[Batch], list[Batch]] = [], []  # of earlier builds, to be cleaned up
+        self._submission = Submission(cluster, self._batches, self.changed, self._count_unfinished, self.set_state)
+        self._ends = JobEnds(cluster, self.slurm_output)
+        self._cancel_failures: dict[str, str] = {}  # jobs that Slurm does not end, and why
+        self._file_updates: dict[str, Mapping[str, str]] = {}  # new contents of files of running jobs
 
-    # What the scheduler asks ----------------------------------------------------------------------
+    # What the executor calls ----------------------------------------------------------------------
 
-    def add(self, prepared: Prepared) -> None:
-        """Submit with the next batch; what earlier builds left is known by then."""
-        with self._changed:
-            if not self._known:
-                self._recover()
-            self._tidy()
-            id = prepared.job.id
-            self._states[id] = JobState(Phase.QUEUED, unsubmitted=True)
-            self._ready[id] = prepared
-            self._doomed.discard(id)
-
-    def state(self, id: str) -> JobState:
-        """What was last seen; the first time, jobs of earlier builds are looked for."""
-        self._bell.clear()
-        with self._changed:
-            if id not in self._states and not self._known:
-                try:
-                    self._recover()
-                except OSError as error:
-                    self._away = str(error)
-                    return JobState(Phase.UNREACHABLE, None, self._away)
-            if self._ready or self._batches or self._outbox.waits:
-                self._begin()
-            state = self._states.get(id)
-            if state is None:
-                return JobState(Phase.UNKNOWN)
-            if state.phase is Phase.REFUSED:
-                self.forget(id)
-                return state
-            if self._away and state.phase is not Phase.ENDED:
-                return JobState(Phase.UNREACHABLE, None, self._away, state.facts)
-            return state
-
-    def end(self, id: str) -> None:
-        """Have a job ended, and wait until it is over; ConnectionError where that cannot be said."""
-        seen = self.state(id)
-        with self._changed:
-            if not self._known:
-                raise ConnectionError(seen.detail)
-            self._tidy()
-            if seen.is_over:
-                return
-            self._doomed.add(id)
-            self._next, self._pace = 0.0, _SOON
-            self._begin()
-            while not self._states.get(id, JobState(Phase.UNKNOWN)).is_over:
-                self._changed.wait(0.5)
-                if why := self._away or self._unended.get(id):
-                    raise ConnectionError(why)
+    def add(self, prepared: PreparedJob) -> None:
+        """Submit a job with the next batch. What earlier builds left is found and removed before that."""
+        with self.changed:
+            self.recover_once()
+            self.remove_leftovers()
+            super().add(prepared)
 
     def update_files(self, id: str, files: Mapping[str, str]) -> None:
-        """Have files in the folder of a running job replaced, as soon as can be."""
-        with self._changed:
-            self._told[id] = files
-            self._next, self._pace = 0.0, _SOON
-            self._begin()
+        """Replace files in the folder of a running job in the next round, which begins at once."""
+        with self.changed:
+            self._file_updates[id] = files
+            self.hurry()
 
     def forget(self, id: str) -> None:
-        """A job's outputs are here; its batch goes with the last."""
-        with self._changed:
-            state = self._states.pop(id, None)
-            self._told.pop(id, None)
+        """Drop a job whose outputs are here, and with the last of its batch also the batch."""
+        with self.changed:
+            state = self.forget_state(id)
+            self._file_updates.pop(id, None)
             batch = self._batches.pop(id, None)
-            if state and any(other.host == id for other in self._batches.values()):
-                self._forgotten[id] = state
-            self._tidy()
+            if state and any(other.host_job == id for other in self._batches.values()):
+                self._forgotten_hosts[id] = state
+            self.remove_leftovers()
         if batch is None:
             return
-        batch.left.discard(id)
-        self._brought.discard(id)
-        if not batch.left:
-            remove(self._of, batch)
+        batch.unfetched.discard(id)
+        if not batch.unfetched:
+            remove_batch(self._cluster, batch)
 
-    def bring(self, id: str) -> None:
-        """Have a job's outputs here, and by the same copy those of all others that have ended."""
-        with self._bringing:
-            if id in self._brought:
-                return
-            with self._changed:
-                ended = [one for one in self._batches if one == id or self._over(one)]
-            wanted = [one for one in ended if one not in self._brought]
-            self._of.folders.gather(wanted, self._of.python)
-            self._of.folders.bring(wanted)
-            self._brought.update(wanted)
+    def remove_leftovers(self) -> None:
+        """Cancel and remove what earlier builds left. Do so only in a build: others just look."""
+        known, leftovers = self._earlier
+        with contextlib.suppress(CommandFailed):  # what Slurm does not end now is left to the next build
+            cancel_leftovers(self._cluster, known, leftovers)
+            for batch in leftovers:
+                remove_batch(self._cluster, batch)
+        self._earlier = [], []
 
-    def said(self, id: str) -> bytes:
-        """What Slurm printed of a job itself, as when it ended it."""
+    def slurm_output(self, id: str) -> bytes:
+        """Return the end of what Slurm itself printed about a job, as when it killed it."""
         if (batch := self._batches.get(id)) is None:
             return b""
-        name = f"slurm-{batch.place(id)}.out"
-        return self._of.folders.tail(batch.folder.name, name, _TAIL)
+        name = f"slurm-{batch.index(id)}.out"
+        return self._cluster.folders.read_tail(batch.folder.name, name, _OUTPUT_TAIL)
 
-    def scripts(self, id: str) -> list[Path]:
-        """The script of its batch."""
+    def batch_scripts(self, id: str) -> list[Path]:
+        """Return the script of a job's batch, if it has one."""
         batch = self._batches.get(id)
         return [batch.folder / "batch.sh"] if batch else []
 
-    def waitables(self) -> list[int]:
-        """One descriptor while there is something to wait for."""
-        return [self._bell.fileno()] if self._states else []
+    # What the loop calls --------------------------------------------------------------------------
 
-    def stop(self) -> None:
-        """End the thread."""
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join(5)
+    def has_work(self) -> bool:
+        """Return whether jobs are known or wait."""
+        return bool(self._batches) or self._submission.is_pending
 
-    # The thread -----------------------------------------------------------------------------------
+    def drop_refused(self, id: str) -> None:
+        """Drop a refused job, and its batch with it."""
+        self.forget(id)
 
-    def _begin(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._stopped = False
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
+    def cancel_error(self, id: str) -> str:
+        """Return why Slurm does not answer, or does not end this job."""
+        return super().cancel_error(id) or self._cancel_failures.get(id, "")
 
-    def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not (self._stopped or self._ready or time.monotonic() >= self._next):
-                    self._changed.wait(max(0.01, self._next - time.monotonic()))
-                if self._stopped:
-                    return
-                ready = self._outbox.take_kept() | self._ready
-                self._ready = {}
-            away = ""
-            try:
-                self._drop(ready)
-                self._outbox.hand_over(ready.values(), self._doomed)
-                self._look()
-                self._widen()
-            except Exception as error:  # nobody would wait for a thread that is dead
-                away = str(error) if isinstance(error, OSError) else repr(error)
-            with self._changed:
-                if away:
-                    here = self._states.keys() - self._batches.keys()  # not handed over in vain
-                    again = [id for id in here & ready.keys() if not self._over(id)]
-                    self._outbox.kept |= {id: ready[id] for id in again}
-                self._away = away
-                busy = self._pace == _SOON
-                self._next = time.monotonic() + self._pace
-                self._pace = min(self._pace * _SLOWER, self._of.settings.poll.seconds)
-                self._changed.notify_all()
-            if busy or away:
-                self._bell.wake()
+    def list_fetchable(self) -> Collection[str]:
+        """Return all jobs that Slurm was given."""
+        return self._batches.keys()
 
-    def _drop(self, ready: dict[str, Prepared]) -> None:
-        """What was cancelled before it was handed over never was."""
-        for id in self._doomed & ready.keys():
-            del ready[id]
-            self._set(id, BEFORE)
+    def copy_outputs(self, ids: Collection[str]) -> None:
+        """Copy the folders of jobs here. Later jobs on the cluster get the replies of these."""
+        self._cluster.folders.merge_replies(ids, self._cluster.python)
+        self._cluster.folders.fetch(ids)
 
-    def _live(self) -> Counter[Batch]:
-        """How many jobs of each batch are not over."""
-        with self._changed:
-            return Counter(batch for id, batch in self._batches.items() if not self._over(id))
+    def find_earlier_jobs(self) -> Iterable[str]:
+        """Find the batches of earlier builds, also those that were being submitted when a build was killed."""
+        self._earlier = find_earlier_batches(self._cluster)
+        for batch in self._earlier[0]:
+            self._batches |= dict.fromkeys(batch.unfetched, batch)
+        return list(self._batches)
 
-    def _widen(self) -> None:
-        """Let arrays have what others have left, unless there are jobs that wait for it."""
-        if self._outbox.kept:
+    def submit_jobs(self, ready: dict[str, PreparedJob]) -> None:
+        """Submit `ready` and what waits. If nobody answers, what has no batch yet waits for the next round."""
+        jobs = self._submission.take_waiting() | ready
+        try:
+            for id in self.cancelled & jobs.keys():
+                del jobs[id]
+                self.set_state(id, CANCELLED_UNSUBMITTED)
+            self._submission.submit(jobs.values(), self.cancelled)
+        except Exception:
+            with self.changed:
+                again = [id for id in self.states.keys() & jobs.keys() - self._batches.keys()]
+                self._submission.waiting |= {id: jobs[id] for id in again if not self.is_finished(id)}
+            raise
+
+    def observe_jobs(self) -> None:
+        """Look at all submitted jobs, colocated ones last."""
+        with self.changed:
+            active = {id: b for id, b in self._batches.items() if b.slurm_job and not self.is_finished(id)}
+        if in_slurm := {id: batch for id, batch in active.items() if not batch.host_job}:
+            self._observe_slurm(in_slurm)
+        if colocated := {id: batch for id, batch in active.items() if batch.host_job}:
+            self._observe_colocated(colocated)
+
+    def use_free_slots(self) -> None:
+        """Let arrays use the slots that are free, unless there are jobs that wait for them."""
+        if self._submission.waiting:
             return
-        for batch, at_once in array_slots.wider(self._live()):
-            if batch.slurm:
-                batch.limited(batch.limits, at_once)
-                self._of.commands.widen(batch.slurm, at_once)
+        for batch, at_once in array_slots.find_wider_shares(self._count_unfinished()):
+            if batch.slurm_job:
+                batch.record_limits(batch.limits, at_once)
+                self._cluster.commands.set_array_limit(batch.slurm_job, at_once)
 
-    def _tell(self, jobs: Iterable[Prepared], state: JobState) -> None:
-        for one in jobs:
-            self._set(one.job.id, state)
-
-    def _look(self) -> None:
-        """See how all that is out stands; those within others after these."""
-        with self._changed:
-            out = {id: b for id, b in self._batches.items() if b.slurm and not self._over(id)}
-        if own := {id: batch for id, batch in out.items() if not batch.host}:
-            self._look_at_slurm(own)
-        if within := {id: batch for id, batch in out.items() if batch.host}:
-            self._look_at_guests(within)
-
-    def _look_at_guests(self, out: Mapping[str, Batch]) -> None:
-        """The folders of jobs within others tell how they stand; or how these were before."""
-        if doomed := self._doomed & out.keys():
-            colocation.end(self._of, [(id, out[id]) for id in doomed])
-        hosts = {batch.host for batch in out.values()}
-        known = {host: self._states.get(host) or self._forgotten.get(host) for host in hosts}
+    def _observe_slurm(self, jobs: Mapping[str, Batch]) -> None:
+        """Ask squeue for all jobs, and read the folders of those that it no longer shows as active."""
+        slurm_ids = {id: batch.slurm_id(id) for id, batch in jobs.items()}
+        self._cancel_in_slurm(slurm_ids)
+        names = {self._cluster.batch_name(batch.folder.name) for batch in jobs.values()}
+        queue = self._cluster.commands.list_jobs(names)
+        nodes = self._find_unhealthy_nodes(seen for one in slurm_ids.values() if (seen := queue.get(one)))
+        gone: dict[str, SlurmJob | None] = {}
         running = []
-        for id, told in self._of.folders.ended(out).items():
-            state = colocation.state_of(told, known[out[id].host])
-            lost = state.phase is Phase.ENDED and state.status is None
-            self._set(id, self._endings.by_slurm(id, state, self._doomed) if lost else state)
-            running += [id] if state.phase is Phase.RUNNING else []
-        self._of.folders.look(running, _BROUGHT)
-
-    def _look_at_slurm(self, out: Mapping[str, Batch]) -> None:
-        """Ask squeue for all jobs, and the folders of what it shows no more."""
-        ids = {id: batch.slurm_id(id) for id, batch in out.items()}
-        self._unended = {}
-        if doomed := self._doomed & out.keys():
-            try:
-                self._of.commands.cancel([ids[id] for id in doomed])
-            except Refused as error:
-                self._unended = dict.fromkeys(doomed, f"Slurm does not end it: {error}")
-        names = {self._of.name(batch.folder.name) for batch in out.values()}
-        queue = self._of.commands.queue(names)
-        nodes = self._troubled(seen for slurm in ids.values() if (seen := queue.get(slurm)))
-        gone: dict[str, Seen | None] = {}
-        running = []
-        for id, slurm in ids.items():
-            seen = queue.get(slurm)
+        for id, slurm_id in slurm_ids.items():
+            seen = queue.get(slurm_id)
             state = state_of(seen, nodes) if seen else None
             if state is None or state.phase is Phase.ENDED:
                 gone[id] = seen
             else:
-                self._endings.back(id)
-                self._set(id, state)
+                self._ends.note_alive(id)
+                self.set_state(id, state)
                 running += [id] if state.phase is Phase.RUNNING else []
-        self._replace_files()
-        just_ended = [*running, *gone]  # looked at for the last time
-        self._of.folders.look(just_ended, _BROUGHT)
-        ended = self._endings.of(gone, ids, queue, nodes, self._doomed)
+        self._send_file_updates()
+        just_ended = [*running, *gone]  # their last progress is copied, too
+        self._cluster.folders.copy_small_files(just_ended, PROGRESS_FILES)
+        ended = self._ends.find_states(gone, slurm_ids, queue, nodes, self.cancelled)
         for id, known in ended.items():
-            self._set(id, known)
-        if len(ended) < len(gone):  # some may yet be heard of
-            self._pace = _SOON
+            self.set_state(id, known)
+        if len(ended) < len(gone):  # the others may show their exit status in a moment
+            self.look_again_soon()
 
-    def _troubled(self, seen: Iterable[Seen]) -> dict[str, str]:
-        """The nodes in trouble, where some of these wait for such or were lost with one."""
-        concerned = {one.partition for one in seen if one.for_its_nodes}
-        with contextlib.suppress(Refused):
-            return self._of.commands.troubled(concerned) if concerned else {}
+    def _cancel_in_slurm(self, slurm_ids: Mapping[str, str]) -> None:
+        self._cancel_failures = {}
+        if doomed := self.cancelled & slurm_ids.keys():
+            try:
+                self._cluster.commands.cancel([slurm_ids[id] for id in doomed])
+            except CommandFailed as error:
+                self._cancel_failures = dict.fromkeys(doomed, f"Slurm does not end it: {error}")
+
+    def _observe_colocated(self, jobs: Mapping[str, Batch]) -> None:
+        """Read the folders of jobs in the allocations of others; the states of those are from before that."""
+        if doomed := self.cancelled & jobs.keys():
+            cancel_colocated(self._cluster, [(id, jobs[id]) for id in doomed])
+        hosts = {batch.host_job for batch in jobs.values()}
+        host_states = {host: self.states.get(host) or self._forgotten_hosts.get(host) for host in hosts}
+        running = []
+        for id, folder in self._cluster.folders.read_states(jobs).items():
+            state = colocated_state(folder, host_states[jobs[id].host_job])
+            is_lost = state.phase is Phase.ENDED and state.status is None
+            self.set_state(id, self._ends.explain(id, state, self.cancelled) if is_lost else state)
+            running += [id] if state.phase is Phase.RUNNING else []
+        self._cluster.folders.copy_small_files(running, PROGRESS_FILES)
+
+    def _find_unhealthy_nodes(self, jobs: Iterable[SlurmJob]) -> dict[str, str]:
+        """Return the unhealthy nodes, if some of these jobs wait for nodes or were lost with one."""
+        partitions = {one.partition for one in jobs if one.is_about_nodes}
+        with contextlib.suppress(CommandFailed):
+            return self._cluster.commands.list_unhealthy_nodes(partitions) if partitions else {}
         return {}
 
-    def _replace_files(self) -> None:
-        """Send what was told; a job that has ended by now needs it no more."""
-        for id, files in list(self._told.items()):
-            with contextlib.suppress(Refused):
-                self._of.folders.replace(id, files)
-            with self._changed:
-                if self._told.get(id) is files:
-                    del self._told[id]
+    def _send_file_updates(self) -> None:
+        for id, files in list(self._file_updates.items()):
+            with contextlib.suppress(CommandFailed):  # the job has ended by now
+                self._cluster.folders.replace_files(id, files)
+            with self.changed:
+                if self._file_updates.get(id) is files:
+                    del self._file_updates[id]
 
-    # Finding again --------------------------------------------------------------------------------
-
-    def _recover(self) -> None:
-        """Find what earlier builds submitted: also what was on its way when they were killed."""
-        self._left = recovered(self._of)
-        for batch in self._left[0]:
-            for id in batch.left:
-                self._batches[id] = batch
-                self._states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
-        self._known = True
-        if self._batches:
-            self._look()
-
-    def _tidy(self) -> None:
-        """End and remove what earlier builds lost, or did not come to submit; only a build does so."""
-        known, lost = self._left
-        with contextlib.suppress(Refused):  # what Slurm will not end now is left to another build
-            end_left(self._of, known, lost)
-            for batch in lost:
-                remove(self._of, batch)
-        self._left = [], []
-
-    def _over(self, id: str) -> bool:
-        return self._states[id].phase in (Phase.ENDED, Phase.REFUSED)
-
-    def _set(self, id: str, state: JobState) -> None:
-        with self._changed:
-            if self._states.get(id) != state:
-                self._states[id] = state
-                self._pace = _SOON
-                self._changed.notify_all()
+    def _count_unfinished(self) -> Counter[Batch]:
+        """Return how many jobs of each batch are not over."""
+        with self.changed:
+            return Counter(batch for id, batch in self._batches.items() if not self.is_finished(id))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.executors.lepton import LeptonExecutor
-from evalmake.executors.lepton.login import address
+from evalmake.executors.lepton.login import find_workspace
 from evalmake.executors.lepton.resource_names import endpoint_name, job_name
 from evalmake.language.values import SecretRef
 from evalmake.plugin_api.executor import Job, JobState, Mount, Phase, Sidecar
@@ -73,7 +73,7 @@ def test_unknown_places(make: Made, root: Path) -> None:
 def test_wrong_token(make: Made, root: Path, service: Lepton) -> None:
     """A token that is not taken is told as that."""
     service.tell(token="another")
-    with pytest.raises(OSError, match="does not take the token"):
+    with pytest.raises(OSError, match="does not accept the token"):
         make().submit(job(root, "true"), {})
 
 
@@ -271,7 +271,7 @@ def test_old_workspace(make: Made, root: Path, service: Lepton) -> None:
     executor.submit(served(root), {})
     seen: list[JobState] = []
     until(lambda: seen.append(executor.poll("served.s1")) or seen[-1].phase is Phase.REFUSED)
-    assert "has no endpoints of the new API" in seen[-1].detail
+    assert "lacks endpoints of the new API" in seen[-1].detail
     assert executor.poll("served.s1").phase is Phase.UNKNOWN
 
 
@@ -282,7 +282,7 @@ def test_no_evalmake_in_the_image(make: Made, root: Path, service: Lepton) -> No
     executor.submit(job(root, "true", sidecar=beside), {})
     state = finished(executor, root / "job.1")
     assert "its image has no evalmake" in state.detail
-    assert "the image has no evalmake for" in (root / "job.1" / "log").read_text()
+    assert "in the image has no evalmake" in (root / "job.1" / "log").read_text()
 
 
 LOGIN = """\
@@ -298,11 +298,11 @@ def test_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LEPTON_CACHE_DIR", str(tmp_path))
 
     def found(**settings: object) -> tuple[str, str]:
-        return address(LeptonExecutor.Settings(**settings), SECRETS.__getitem__)  # type: ignore[arg-type]
+        return find_workspace(LeptonExecutor.Settings(**settings), SECRETS.__getitem__)  # type: ignore[arg-type]
 
     with pytest.raises(OSError, match="no workspace is named"):
         found()
-    with pytest.raises(OSError, match="there is no token of workspace acme"):
+    with pytest.raises(OSError, match="there is no token for workspace acme"):
         found(workspace="acme")
     (tmp_path / "workspace_info.yaml").write_text(LOGIN)
     assert found() == ("https://api.acme.invalid/api/v2/workspaces/acme", "of-acme")

@@ -7,9 +7,9 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from evalmake.executors.lepton.api import Api, Seen
+from evalmake.executors.lepton.api import Api, Resource
 from evalmake.executors.lepton.http_client import Client
-from evalmake.executors.lepton.resource_names import JOB, WORKSPACE, key_of
+from evalmake.executors.lepton.resource_names import JOB, WORKSPACE, executor_key
 from tests.executors.lepton.rented import IMAGED, KEY, bench_on, lean, nothing_left
 from tests.support.lepton_service import TOKEN, Lepton
 from tests.support.workspaces import end, wait_for
@@ -25,11 +25,11 @@ HELD = """\
 SCORED = """echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json\n"""
 
 
-def of_job(told: dict[str, Any]) -> Seen:
+def of_job(told: dict[str, Any]) -> Resource:
     """A job that the public client told of, as evalmake would."""
     meta, spec = told["metadata"], told["spec"]
     [group] = spec["affinity"]["allowed_dedicated_node_groups"]
-    return Seen(
+    return Resource(
         meta["id"],
         meta["name"],
         told["status"]["state"],
@@ -40,12 +40,12 @@ def of_job(told: dict[str, Any]) -> Seen:
     )
 
 
-def of_endpoint(told: dict[str, Any]) -> Seen:
+def of_endpoint(told: dict[str, Any]) -> Resource:
     """An endpoint, likewise; `what` is left out."""
     meta, spec, status = told["metadata"], told["spec"], told["status"]
     wanted = spec["resource_requirement"]
     [group] = wanted["affinity"]["allowed_dedicated_node_groups"]
-    return Seen(
+    return Resource(
         meta["name"],
         meta["name"],
         status["state"],
@@ -73,7 +73,7 @@ def test_same_view(root: Path, service: Lepton) -> None:
     shown = bench.run("-n", "-v").out.split("\n\n")[2:]
     build = bench.start()
     wait_for(lambda: len(list(service.volume.glob("*/*/started"))) == 2 or build.poll() is not None)
-    key = key_of(root / ".evalmake" / "work", "far")
+    key = executor_key(root / ".evalmake" / "work", "far")
     client = Client("far", lambda: (service.url, TOKEN))
     api, ask = Api(client, key), service.client
 
@@ -82,10 +82,10 @@ def test_same_view(root: Path, service: Lepton) -> None:
     assert api.jobs() == [of_job(told) for told in jobs]
     assert {told["metadata"]["labels"][WORKSPACE] for told in jobs} == {key}
     [seen] = api.endpoints()
-    assert dict(seen.what or {})["image"] == endpoint["spec"]["container"]["image"]
-    assert dict(seen.what or {})["command"] == endpoint["spec"]["container"]["command"]
+    assert dict(seen.component or {})["image"] == endpoint["spec"]["container"]["image"]
+    assert dict(seen.component or {})["command"] == endpoint["spec"]["container"]["command"]
     wanted = of_endpoint(endpoint)
-    told = {name: getattr(seen, name) for name in Seen.__slots__ if name != "what"}
+    told = {name: getattr(seen, name) for name in Resource.__slots__ if name != "what"}
     assert told == {name: getattr(wanted, name) for name in told}
     assert api.secrets() == [one["name"] for one in ask("client.secret.list_all()")]
     for one in (*jobs, endpoint):
@@ -97,10 +97,10 @@ def test_same_view(root: Path, service: Lepton) -> None:
         assert [why for why, _ in api.events("jobs" if kind == "job" else "endpoints", id)] == odd
     found = ask(f"client.log.get_log(name_or_deployment={seen.id!r}, start=1, end=2**62)")
     lines = [line for stream in found["data"]["result"] for _, line in stream["values"]]
-    assert sorted(api.log("endpoints", seen.id).decode().splitlines()) == sorted(lines)
+    assert sorted(api.read_log("endpoints", seen.id).decode().splitlines()) == sorted(lines)
     assert lines
     for one in ask("client.nodegroup.list_all()"):
-        assert api.group(one["metadata"]["name"]) == one["metadata"]["id"]
+        assert api.node_group_id(one["metadata"]["name"]) == one["metadata"]["id"]
     for one in ask("client.shapes.list_shapes()"):
         api.check_shape(one["spec"]["name"], "job")
 
@@ -109,7 +109,7 @@ def test_same_view(root: Path, service: Lepton) -> None:
     done = end(build)
     assert done.status == 0, done.text
     preview = json.loads(shown[0].partition("\n")[2])["spec"]["components"][0]
-    assert {key: dict(seen.what or {})[key] for key in lean(preview) if key != "affinity"} == {
+    assert {key: dict(seen.component or {})[key] for key in lean(preview) if key != "affinity"} == {
         key: value for key, value in lean(preview).items() if key != "affinity"
     }
     nothing_left(service)

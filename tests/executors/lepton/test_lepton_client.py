@@ -64,8 +64,8 @@ def test_given_up(api: Api, service: Lepton) -> None:
 @pytest.mark.parametrize(
     ("status", "message", "said"),
     [
-        (401, "who are you", "does not take the token: GET /jobs: who are you"),
-        (403, "not yours", "the token may not do that: GET /jobs: not yours"),
+        (401, "who are you", "does not accept the token: GET /jobs: who are you"),
+        (403, "not yours", "the token does not allow that: GET /jobs: not yours"),
         (403, "quota exceeded", "GET /jobs: quota exceeded"),
         (400, "no such page", "GET /jobs: no such page"),
     ],
@@ -84,7 +84,7 @@ def test_refused(api: Api, service: Lepton, status: int, message: str, said: str
 def test_not_lepton(api: Api, service: Lepton, ask: Callable[[Api], object], page: object) -> None:
     """What answers all requests with something else, as a proxy may with its page, is told as that."""
     service.fault("GET", ".*", "page", page=page, times=TRIES)
-    with pytest.raises(OSError, match=r"as `workspace` or `url` says it.* does not answer as Lepton"):
+    with pytest.raises(OSError, match=r"from `workspace` or `url`.* are not those of Lepton"):
         ask(api)
 
 
@@ -98,5 +98,5 @@ def test_pages(api: Api, service: Lepton) -> None:
     for key in ("0123456789ab", "ba9876543210"):
         for at in range(5):
             labels = {"evalmake-workspace": key, "evalmake-job": f"job.{at}"}
-            api.client.ask("POST", JOBS, {"metadata": {"name": f"job-{at}", "labels": labels}, "spec": spec})
+            api.client.request("POST", JOBS, {"metadata": {"name": f"job-{at}", "labels": labels}, "spec": spec})
     assert [one.job for one in api.jobs()] == [f"job.{at}" for at in range(5)]

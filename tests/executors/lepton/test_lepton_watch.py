@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.executors.lepton import LeptonExecutor
-from evalmake.executors.lepton.creation import Out
+from evalmake.executors.lepton.creation import Created
 from evalmake.plugin_api.executor import JobState, Phase
 from tests.support.daemons import until
 
@@ -50,9 +50,9 @@ def test_broken_thread(tmp_path: Path) -> None:
     """Whatever goes wrong in the thread is told, and keeps nobody waiting."""
     executor = executor_on(Broken(ValueError("spoilt")), tmp_path)
     watch = executor.watch
-    watch._known = True
-    watch._out["job.1"] = Out("one", False, ())
-    watch._states["job.1"] = JobState(Phase.RUNNING)
+    watch._recovered = True
+    watch._created["job.1"] = Created("one", False, ())
+    watch.states["job.1"] = JobState(Phase.RUNNING)
     until(lambda: executor.poll("job.1").phase is Phase.UNREACHABLE)
     assert "spoilt" in executor.poll("job.1").detail
     with pytest.raises(ConnectionError, match="spoilt"):

@@ -67,7 +67,7 @@ class Clustered(Bench):
         from evalmake.executors.slurm import SlurmExecutor
 
         made = SlurmExecutor("cluster", SlurmExecutor.Settings(), self.root / ".evalmake" / "work")
-        return made.cluster.prefix
+        return made.cluster.name_prefix
 
     def work(self) -> Path:
         """The folder of the workspace's jobs, as nodes see it."""

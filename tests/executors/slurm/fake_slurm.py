@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from evalmake.executors.slurm import SlurmExecutor
-from evalmake.executors.slurm.commands import Full
-from evalmake.executors.slurm.job_states import Seen
+from evalmake.executors.slurm.commands import SubmitLimitReached
+from evalmake.executors.slurm.job_states import SlurmJob
 from evalmake.language.values import Duration
 from evalmake.plugin_api.executor import Job
 
@@ -30,7 +30,7 @@ class FakeSlurm:
         text = (Path(folder) / "batch.sh").read_text()
         count = len((Path(folder) / "jobs").read_text().split())
         if len(self.pending()) + count > self.room:
-            raise Full("QOSMaxSubmitJobPerUserLimit")
+            raise SubmitLimitReached("QOSMaxSubmitJobPerUserLimit")
         self.sizes.append(count)
         name = next(line for line in text.splitlines() if "--job-name" in line)
         name = name.partition("--job-name")[2].strip("= '\"")
@@ -43,12 +43,12 @@ class FakeSlurm:
         """What is not over."""
         return [id for id, (_, state) in self.jobs.items() if state == "PENDING"]
 
-    def queue(self, names: Collection[str]) -> dict[str, Seen]:
+    def list_jobs(self, names: Collection[str]) -> dict[str, SlurmJob]:
         """All jobs of these names."""
         self._answer()
-        return {id: Seen(id, state) for id, (name, state) in self.jobs.items() if name in names}
+        return {id: SlurmJob(id, state) for id, (name, state) in self.jobs.items() if name in names}
 
-    def all(self, prefix: str) -> dict[str, list[str]]:
+    def list_batches(self, prefix: str) -> dict[str, list[str]]:
         """The names that are there."""
         self._answer()
         return {self.jobs[id][0]: [id.split("_")[0]] for id in self.pending()}
@@ -62,19 +62,19 @@ class FakeSlurm:
             if id in self.jobs:
                 self.jobs[id] = self.jobs[id][0], "CANCELLED"
 
-    def cancel_named(self, names: Collection[str]) -> None:
+    def cancel_batches(self, names: Collection[str]) -> None:
         """End all of a name."""
         self.cancel([id for id, (name, _) in self.jobs.items() if name in names])
 
-    def remembered(self, ids: Collection[str]) -> dict[str, Seen]:
+    def query_accounting(self, ids: Collection[str]) -> dict[str, SlurmJob]:
         """There is no accounting."""
         return {}
 
-    def troubled(self, partitions: Collection[str]) -> dict[str, str]:
+    def list_unhealthy_nodes(self, partitions: Collection[str]) -> dict[str, str]:
         """No node is in trouble."""
         return {}
 
-    def widen(self, array: str, at_once: int) -> None:
+    def set_array_limit(self, array: str, at_once: int) -> None:
         """It makes no difference."""
 
     def _answer(self) -> None:

@@ -199,5 +199,5 @@ def test_python_that_is_not_there(near: Clustered) -> None:
     near.evalfile(executor, model("http://127.0.0.1:9", "good"), SUMS, cells)
     ended = near.run()
     assert ended.status == 2, ended.text
-    assert "there is no /no/python here, which runs the gateways: see its setting python" in ended.text
+    assert "this node has no /no/python, which runs the gateways: set python of the executor" in ended.text
     near.clean()

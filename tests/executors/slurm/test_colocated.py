@@ -179,7 +179,7 @@ def test_cancel(here: Trial) -> None:
     assert here.run("cancel", f"tried/{last}").out == f"cancelled tried/{last} on cluster\n"
     listed = here.run("status").out
     assert listed.count("cluster  running") == 4  # three evaluations, their server
-    assert listed.count("waits for its turn beside its server") == 1
+    assert listed.count("waits for its turn next to its server") == 1
     (here.open / "go").touch()
     ended = here.run()
     assert ended.status == 0, ended.text

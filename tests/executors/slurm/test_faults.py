@@ -86,7 +86,7 @@ def test_cancelled_by_hand(near: Trial) -> None:
     let_go(near)
     ended = end(process)
     assert ended.status == 2, ended.text
-    assert "error: tried/1 failed: CANCELLED: somebody ended it in Slurm" in ended.err
+    assert "error: tried/1 failed: CANCELLED: somebody cancelled it in Slurm" in ended.err
     gone = "it is gone from Slurm's queue, and its folder does not say how it ended"
     assert f"error: tried/4 failed: {gone}" in ended.err or ended.err.count("CANCELLED") > 1
     assert sorted(near.scores()) == ["tried/2", "tried/3"]
@@ -250,7 +250,7 @@ def test_forgotten_by_squeue(accounting: bool) -> None:
         ended = work.run()
         [first] = [one for one in work.attempts() if (one.name, one.attempt) == ("tried/1", 1)]
         if accounting:
-            assert "CANCELLED: somebody ended it in Slurm" in first.detail, ended.text
+            assert "CANCELLED: somebody cancelled it in Slurm" in first.detail, ended.text
             assert work.scores() == {"tried/2": [0.5]}
         else:
             assert first.detail.startswith("it is gone from Slurm's queue"), ended.text

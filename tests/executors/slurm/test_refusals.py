@@ -81,7 +81,7 @@ def test_several_nodes(project: Project) -> None:
     assert "executor `cluster` gives 2 nodes, and the `mock` engine serves on one [executor-lacks]" in told
     podman = nodes.replace("nodes = 2", "nodes = 2, container = podman")
     told = said(project, podman, served("cluster"), SCRIPTED, ASKED)
-    assert "podman runs images on one node: leave out `nodes`, or take another [bad-value]" in told
+    assert "podman runs images on one node only: remove `nodes`, or use another container runtime [bad-value]" in told
 
 
 def test_harness_of_the_executors_python(project: Project) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.executors.slurm.job_script import batch_script, directives, hosting, job_script
+from evalmake.executors.slurm.job_script import batch_script, directives, job_script, run_host_job
 from evalmake.executors.slurm.settings import Settings
 from evalmake.language.values import Duration
 from evalmake.plugin_api.executor import Job, Mount, Sidecar
@@ -95,7 +95,7 @@ def check_shell(text: str, path: Path, but: str = "SC1090,SC1091") -> None:
 def test_hosting(tmp_path: Path) -> None:
     """A server that takes evaluations into its allocation is run by what runs these, too."""
     settings = Settings(modules=("python/3.12",), prologue=("export TMPDIR=/scratch",))
-    ends = hosting(settings, "/opt/evalmake/bin/python", 16)
+    ends = run_host_job(settings, "/opt/evalmake/bin/python", 16)
     asks = directives(DEPLOYMENT, settings)
     text = batch_script("evalmake-0123-4567", asks, "evalmake", [DEPLOYMENT.id], None, ends)
     check_shell(text, tmp_path / "batch.sh")

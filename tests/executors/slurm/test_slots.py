@@ -39,18 +39,19 @@ def test_shares(parts: list[tuple[int, set[str]]], data: st.DataObject) -> None:
     while waiting or live:
         several = data.draw(st.integers(0, len(waiting)))
         some = waiting[: max(several, not live)]
-        shares = list(array_slots.shares([n for n, _ in some], [names for _, names in some], array_slots.taken(live)))
+        sizes, limits = [size for size, _ in some], [names for _, names in some]
+        shares = list(array_slots.divide_slots(sizes, limits, array_slots.count_used(live)))
         assert live or shares[0] != 0  # who is first, and alone, never waits
         for (size, names), share in zip(some, shares, strict=True):
             assert (share is None) == (not names)
             if share != 0:
                 live[Batch(Path(), [], limits=names, at_once=share or 0)] = size
         waiting = [one for one, share in zip(some, shares, strict=True) if share == 0] + waiting[len(some) :]
-        for batch, at_once in array_slots.wider(live):
+        for batch, at_once in array_slots.find_wider_shares(live):
             assert at_once > batch.at_once
             batch.at_once = at_once
         for name, limit in LIMITS.items():
-            assert array_slots.taken(live)[name] <= limit
+            assert array_slots.count_used(live)[name] <= limit
             assert sum(min(b.at_once, n) for b, n in live.items() if name in b.limits) <= limit
         if live:
             batch = data.draw(st.sampled_from(list(live)))
@@ -60,10 +61,10 @@ def test_shares(parts: list[tuple[int, set[str]]], data: st.DataObject) -> None:
 
 def test_alone_it_has_all() -> None:
     """One part has all that is free, two share it, and more parts than slots have one each."""
-    assert list(array_slots.shares([100], [{"": 8}], {})) == [8]
-    assert list(array_slots.shares([100, 100], [{"": 8}] * 2, {})) == [4, 4]
-    assert list(array_slots.shares([100, 2, 100], [{"": 9}] * 3, {"": 1})) == [2, 2, 4]
-    assert list(array_slots.shares([4, 4, 4], [{"": 2}] * 3, {})) == [1, 1, 0]
+    assert list(array_slots.divide_slots([100], [{"": 8}], {})) == [8]
+    assert list(array_slots.divide_slots([100, 100], [{"": 8}] * 2, {})) == [4, 4]
+    assert list(array_slots.divide_slots([100, 2, 100], [{"": 9}] * 3, {"": 1})) == [2, 2, 4]
+    assert list(array_slots.divide_slots([4, 4, 4], [{"": 2}] * 3, {})) == [1, 1, 0]
 
 
 def noted(work: Trial, array: int, more: str = "") -> Path:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.executors.remote.shell import CommandFailed, Shell
 from evalmake.executors.slurm import SlurmExecutor
-from evalmake.executors.slurm.commands import Commands
-from evalmake.executors.slurm.login_shell import Refused, Shell
-from evalmake.executors.slurm.port_forwards import Forwards
+from evalmake.executors.slurm.commands import SlurmCommands
+from evalmake.executors.slurm.port_forwards import PortForwards
 from evalmake.plugin_api.executor import Job, Phase
 from tests.executors.slurm.fake_slurm import FakeSlurm, on_fake, submitted
 from tests.support.daemons import until
@@ -87,7 +87,7 @@ def test_unwilling_next_time(make: Make) -> None:
     until(lambda: out(first, id))
     first.close()
     shutil.rmtree(first.root / id)
-    slurm.deny = Refused("Access denied")
+    slurm.deny = CommandFailed("Access denied")
     second = make(slurm)
     submitted(second, 2)
     assert len(list(first.root.glob("slurm-*"))) >= 1
@@ -200,7 +200,7 @@ def test_denied(make: Make) -> None:
     executor = make(slurm)
     [id, other] = submitted(executor, 2)
     until(lambda: out(executor, id))
-    slurm.deny = Refused("scancel: error: Access/permission denied")
+    slurm.deny = CommandFailed("scancel: error: Access/permission denied")
     with pytest.raises(ConnectionError, match=r"does not end it: .* denied"):
         executor.cancel(id)
     assert out(executor, other)
@@ -222,11 +222,11 @@ def test_scancel(said: str, denied: str | None, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "scancel").write_text(f"#!/bin/sh\ncat {tmp_path}/said >&2\n[ ! -s {tmp_path}/said ]\n")
     (tmp_path / "scancel").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    commands = Commands(Shell(None))
+    commands = SlurmCommands(Shell(None))
     if denied is None:
         commands.cancel(["5", "6"])
     else:
-        with pytest.raises(Refused, match=denied):
+        with pytest.raises(CommandFailed, match=denied):
             commands.cancel(["5", "6"])
 
 
@@ -241,26 +241,26 @@ def test_forwarded_again(monkeypatch: pytest.MonkeyPatch) -> None:
             self.asked: list[tuple[str, int, int]] = []
             self.down = False
 
-        def forward(self, host: str, port: int, near: int) -> None:
+        def forward_port(self, host: str, port: int, local_port: int) -> None:
             if self.down:
                 raise ConnectionError("there is no connection")
-            self.asked.append((host, port, near))
-            self.listening = socket.create_server(("127.0.0.1", near))
+            self.asked.append((host, port, local_port))
+            self.listening = socket.create_server(("127.0.0.1", local_port))
 
-    monkeypatch.setattr("evalmake.executors.slurm.port_forwards._AGAIN", 0.0)
+    monkeypatch.setattr("evalmake.executors.slurm.port_forwards._CHECK_INTERVAL", 0.0)
     shell = Forwarding()
-    forwards = Forwards(shell)
-    near = forwards.to("n1", 8000)
-    forwards.keep()
-    assert forwards.to("n1", 8000) == near
+    forwards = PortForwards(shell)
+    near = forwards.local_port("n1", 8000)
+    forwards.restore_lost()
+    assert forwards.local_port("n1", 8000) == near
     assert len(shell.asked) == 1
     shell.listening.close()
     shell.down = True
-    forwards.keep()
+    forwards.restore_lost()
     shell.down = False
-    forwards.keep()
+    forwards.restore_lost()
     assert shell.asked == [("n1", 8000, near)] * 2
     shell.listening.close()
-    assert forwards.to("n1", 8000) == near
+    assert forwards.local_port("n1", 8000) == near
     assert len(shell.asked) == 3
     shell.listening.close()

@@ -103,7 +103,7 @@ class Trial(Bench):
 
     def names(self) -> str:
         """How the names of the workspace's jobs begin."""
-        return self.executor().cluster.prefix
+        return self.executor().cluster.name_prefix
 
     def executor(self) -> SlurmExecutor:
         """One that knows of the workspace's jobs, and asks nothing by itself."""

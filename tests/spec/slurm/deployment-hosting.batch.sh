@@ -10,5 +10,5 @@
 job=$(cat jobs)
 module load python/3.12
 export TMPDIR=/scratch
-# Evaluations that ask this server run beside it: it is given them in its folder `queue`.
+# Evaluations of this server run in its allocation. They arrive in its folder `queue`.
 exec /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar.colocation 16 "../$job"

@@ -13,6 +13,6 @@
 #SBATCH --array=0-1%4
 #SBATCH --output=slurm-%a.out
 
-# Each job of the array is a line of `jobs`, and a folder with all that it runs.
+# Each job of the array is a line of `jobs`, and has a folder with everything that it runs.
 job=$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" jobs)
 exec /bin/bash "../$job/job.sh"

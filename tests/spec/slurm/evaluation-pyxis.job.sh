@@ -1,5 +1,5 @@
 #!/bin/bash
-# asked/good/1 (evalmake's job 0123456789ab.1); what it prints goes to `log`
+# asked/good/1 (evalmake's job 0123456789ab.1); its output goes to `log`
 cd /home/me/evals/.evalmake/work/0123456789ab.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
@@ -9,7 +9,7 @@ export TMPDIR=/scratch
 export EVALMAKE_OUT=/home/me/evals/.evalmake/work/0123456789ab.1/out
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/0123456789ab.1
 export GREETING='it'"'"'s me'
-command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: there is no /opt/evalmake/bin/python here, which runs the gateways: see its setting python' >> log; echo 96 > status; exit 96; }
+command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: this node has no /opt/evalmake/bin/python, which runs the gateways: set python of the executor' >> log; echo 96 > status; exit 96; }
 . ./.secrets && rm -f .secrets  # only its owner can read it
 . ./.keys && rm -f .keys  # only its owner can read it
 

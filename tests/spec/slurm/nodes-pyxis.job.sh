@@ -1,5 +1,5 @@
 #!/bin/bash
-# llama (evalmake's job ba9876543210.1); what it prints goes to `log`
+# llama (evalmake's job ba9876543210.1); its output goes to `log`
 cd /home/me/evals/.evalmake/work/ba9876543210.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by

@@ -1,0 +1,20 @@
+"""Names in the folder of a job that runs elsewhere, and beside it."""
+
+from __future__ import annotations
+
+SECRETS = ".secrets"
+"""The secrets of the job: lines for a shell. The job's script removes the file once it has read it."""
+SIDECAR_SECRETS = ".keys"
+"""The same for the secrets of its sidecar alone."""
+STARTED = "started"
+"""Made by whoever runs the job first: whoever comes second does nothing. Its file `by` names the cluster's job."""
+STATUS = "status"
+"""The exit status. It is written last, so outputs are complete if it is there."""
+SECONDS = "seconds"
+"""How long the job ran."""
+QUEUE = "queue"
+"""In the folder of a job that shares its allocation: the jobs that are to run in it."""
+INPUTS = "inputs"
+"""Beside the folders of jobs: the inputs of all of them, by content. Each job has links to its own."""
+REPLIES = "replies"
+"""In a job's folder, and beside it for all of them: cached replies of models."""
