@@ -162,6 +162,7 @@ def _run(
     secrets: Secrets,
     outcome: BuildOutcome,
 ) -> frozenset[str]:
+    from evalmake.run.environments.task_names import check_task_names
     from evalmake.run.events import BuildStarted
     from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
     from evalmake.run.gpus import check_gpus
@@ -171,6 +172,7 @@ def _run(
     nodes = _once(plan.stale)
     environments = workspace.environments()
     environments.build(_installed(workspace, nodes), emit)
+    check_task_names(_installed(workspace, nodes), workspace.plugins, environments)
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)
     executors = workspace.executors()
     check_gpus(nodes, workspace.project, executors)

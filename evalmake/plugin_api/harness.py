@@ -49,6 +49,8 @@ class Program:
     requirement: str
     others: tuple[str, ...] = ()
     command: str = ""
+    list_tasks: str = ""
+    """A Python program that prints the names of all tasks, a line each; it runs where the module is installed."""
 
     @property
     def distribution(self) -> str:

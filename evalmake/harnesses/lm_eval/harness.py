@@ -27,6 +27,7 @@ from evalmake.project.matrix import Evaluation
 Backend = Literal["huggingface", "tiktoken", "remote", "none"]
 _DEFAULT_CONCURRENCY = 8
 _RENAMED_PARAMS = {"max_tokens": "max_gen_toks", "max_completion_tokens": "max_gen_toks", "stop": "until"}
+_LIST_TASKS = "from lm_eval.tasks import TaskManager; print(*TaskManager().all_tasks, sep='\\n')"
 _UNSUPPORTED_PARAMS = {"n": "lm-eval reads one reply", "stream": "lm-eval reads whole replies"}
 
 
@@ -88,7 +89,7 @@ class LmEvalHarness:
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
-    program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13")
+    program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13", list_tasks=_LIST_TASKS)
     placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline", "coverage")
 
     def command(self, evaluation: Evaluation) -> Command:
