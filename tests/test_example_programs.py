@@ -11,7 +11,7 @@ import pytest
 from evalmake.workspace import Workspace
 from tests.support.projects import Project
 from tests.support.repository import EXAMPLES
-from tests.support.scripted import Seen, Upstream, reply, said
+from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
 
 RIGHT = """Of course:
 ```python
@@ -28,10 +28,10 @@ ANSWERS = {
 }
 
 
-def answer(seen: Seen) -> list[bytes]:
+def answer(seen: ReceivedRequest) -> list[bytes]:
     """What the model says to a prompt."""
     prompt = json.loads(seen.body)["messages"][-1]["content"]
-    return [reply(said(next((ANSWERS[word] for word in ANSWERS if word in prompt), "no idea")))]
+    return [http_reply(chat_completion(next((ANSWERS[word] for word in ANSWERS if word in prompt), "no idea")))]
 
 
 def scores(project: Project, file: str, example: str, keys: str, limit: int) -> dict[str, float | None]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.support.scripted import Script, Seen, Step, reply
+from tests.support.scripted_upstream import ReceivedRequest, Script, Step, http_reply
 
 TEXT = "/v1/completions"
 ECHO: dict[str, Any] = {
@@ -26,7 +26,7 @@ WORDS = (" red", " old", " five", " the", " and", " home", " slow", " loud", " n
 
 
 @dataclass(frozen=True)
-class Said:
+class Completion:
     """An answer before it is written: the prompt's tokens, the new ones, and a value for each."""
 
     before: list[str]
@@ -41,10 +41,10 @@ class Said:
         return self.before + self.new
 
 
-Fault = Callable[[Said], dict[str, Any]]
+Fault = Callable[[Completion], dict[str, Any]]
 
 
-def tokens(text: str) -> list[str]:
+def split_tokens(text: str) -> list[str]:
     """The tokens of a text; joined they are the text."""
     return re.findall(r" ?\w+| ?[^\w\s]|\s", text)
 
@@ -55,73 +55,73 @@ def logprob(before: str, token: str) -> float:
     return -0.5 - 8.5 * int.from_bytes(digest[:4], "big") / 2**32
 
 
-def likeliest(before: str) -> str:
+def most_likely_word(before: str) -> str:
     """The word that the model says behind a text."""
     return max(WORDS, key=lambda word: logprob(before, word))
 
 
-def right(said: Said) -> dict[str, Any]:
+def correct_reply(completion: Completion) -> dict[str, Any]:
     """The reply of a server without a fault."""
-    usage = dict(zip(("prompt_tokens", "completion_tokens"), said.spent, strict=True))
-    text = "".join(said.tokens if said.echo else said.new)
-    values = said.values if said.echo else said.values[len(said.before) :]
-    names = said.tokens if said.echo else said.new
+    usage = dict(zip(("prompt_tokens", "completion_tokens"), completion.spent, strict=True))
+    text = "".join(completion.tokens if completion.echo else completion.new)
+    values = completion.values if completion.echo else completion.values[len(completion.before) :]
+    names = completion.tokens if completion.echo else completion.new
     told = {"tokens": names, "token_logprobs": values, "top_logprobs": None, "text_offset": []}
     choice = {"index": 0, "text": text, "logprobs": told, "finish_reason": "length"}
     return {"model": "m", "choices": [choice], "usage": usage}
 
 
-def changed(**parts: Any) -> Fault:
+def with_choice_fields(**parts: Any) -> Fault:
     """One whose choices have other parts."""
 
-    def fault(said: Said) -> dict[str, Any]:
-        body = right(said)
+    def fault(completion: Completion) -> dict[str, Any]:
+        body = correct_reply(completion)
         body["choices"][0] |= parts
         return body
 
     return fault
 
 
-def with_logprobs(change: Callable[[dict[str, Any], Said], dict[str, Any]]) -> Fault:
+def with_logprobs(change: Callable[[dict[str, Any], Completion], dict[str, Any]]) -> Fault:
     """One whose echoed log-probabilities are others."""
 
-    def fault(said: Said) -> dict[str, Any]:
-        body = right(said)
-        if said.echo:
+    def fault(completion: Completion) -> dict[str, Any]:
+        body = correct_reply(completion)
+        if completion.echo:
             choice = body["choices"][0]
-            choice["logprobs"] = {**choice["logprobs"], **change(choice["logprobs"], said)}
+            choice["logprobs"] = {**choice["logprobs"], **change(choice["logprobs"], completion)}
         return body
 
     return fault
 
 
-def off_by_one(told: dict[str, Any], said: Said) -> dict[str, Any]:
+def off_by_one(told: dict[str, Any], completion: Completion) -> dict[str, Any]:
     """Each token's value is that of itself once more, and the last token is left out."""
     names, values = told["tokens"], []
     for at, name in enumerate(names):
         values.append(logprob("".join(names[: at + 1]), name) if at else None)
-    known = len(said.before)
+    known = len(completion.before)
     return {"tokens": names[:known], "token_logprobs": values[:known]}
 
 
-def no_echo(said: Said) -> dict[str, Any]:
+def without_echo(completion: Completion) -> dict[str, Any]:
     """As if nothing were to be echoed."""
-    return right(replace(said, echo=False))
+    return correct_reply(replace(completion, echo=False))
 
 
-def begun(said: Said) -> dict[str, Any]:
+def with_start_token(completion: Completion) -> dict[str, Any]:
     """A sign for the beginning counts as a token of the prompt, and is echoed but in the text."""
-    body = right(replace(said, spent=(said.spent[0] + 1, said.spent[1])))
+    body = correct_reply(replace(completion, spent=(completion.spent[0] + 1, completion.spent[1])))
     told = body["choices"][0]["logprobs"]
-    if said.echo:
+    if completion.echo:
         told["tokens"] = ["<s>", *told["tokens"]]
         told["token_logprobs"] = [None, -3.0, *told["token_logprobs"][1:]]
     return body
 
 
-def marked(said: Said) -> dict[str, Any]:
+def with_vocabulary_marks(completion: Completion) -> dict[str, Any]:
     """Tokens are told as their vocabulary writes them."""
-    body = right(said)
+    body = correct_reply(completion)
     told = body["choices"][0]["logprobs"]
     told["tokens"] = [name.replace(" ", "Ġ") for name in told["tokens"]]
     return body
@@ -129,24 +129,24 @@ def marked(said: Said) -> dict[str, Any]:
 
 def without_usage(fault: Fault) -> Fault:
     """The same, and what was used is not told."""
-    return lambda said: {"choices": fault(said)["choices"]}
+    return lambda completion: {"choices": fault(completion)["choices"]}
 
 
-def speaks(fault: Fault = right, glued: Callable[[str], bool] = lambda prompt: False) -> Script:
+def complete_prompts(fault: Fault = correct_reply, glued: Callable[[str], bool] = lambda prompt: False) -> Script:
     """Completes any prompt; behind one that is `glued` its words have no space before them."""
 
-    def script(seen: Seen) -> list[Step]:
+    def script(seen: ReceivedRequest) -> list[Step]:
         body = json.loads(seen.body)
         prompt, most = body["prompt"], body.get("max_tokens", 16)
-        before = tokens(prompt)
+        before = split_tokens(prompt)
         new: list[str] = []
         values = [logprob("".join(before[:at]), token) for at, token in enumerate(before)]
         while len(new) < most:
             text = prompt + "".join(new)
-            new.append(likeliest(text).lstrip() if glued(prompt) else likeliest(text))
+            new.append(most_likely_word(text).lstrip() if glued(prompt) else most_likely_word(text))
             values.append(logprob(text, new[-1]))
         spent = (len(before), len(new))
-        whole = Said(before, new, [None, *values[1:]], bool(body.get("echo")), spent)
-        return [reply(fault(whole))]
+        whole = Completion(before, new, [None, *values[1:]], bool(body.get("echo")), spent)
+        return [http_reply(fault(whole))]
 
     return script

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.gateway_process import KEY, Gateway, Mock, started
+from tests.gateway.gateway_process import KEY, Gateway, MockServer, start_module
 
 
 @pytest.fixture(scope="session")
@@ -34,15 +34,17 @@ def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
 
 
 @pytest.fixture(scope="session")
-def start_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Mock]]:
+def start_mock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., MockServer]]:
     """A function that starts a stand-in model with settings."""
     running = []
 
-    def start(**settings: Any) -> Mock:
+    def start(**settings: Any) -> MockServer:
         folder = tmp_path_factory.mktemp("mock")
-        process, port = started("evalmake.engines.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY)
+        process, port = start_module(
+            "evalmake.engines.mock", folder, "--settings", json.dumps(settings), MOCK_API_KEY=KEY
+        )
         running.append(process)
-        return Mock(f"http://127.0.0.1:{port}/v1")
+        return MockServer(f"http://127.0.0.1:{port}/v1")
 
     yield start
     for process in running:

@@ -17,14 +17,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.support.scripted import Upstream
+from tests.support.scripted_upstream import Upstream
 
 KEY = "sk-0123456789-the-key"
 CHAT = "/v1/chat/completions"
 _serial = count()
 
 
-def eventually(condition: Callable[[], object], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str) -> None:
     """Wait until something is so; a minute is enough on any machine."""
     deadline = time.monotonic() + 60
     while not condition():
@@ -32,7 +32,7 @@ def eventually(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
-def started(module: str, folder: Path, *arguments: str, **environment: str) -> tuple[Any, int]:
+def start_module(module: str, folder: Path, *arguments: str, **environment: str) -> tuple[Any, int]:
     """A process of `python -m`, and the port that it listens on."""
     folder.mkdir(parents=True, exist_ok=True)
     port_file = folder / "port"
@@ -45,12 +45,12 @@ def started(module: str, folder: Path, *arguments: str, **environment: str) -> t
             stderr=errors,
         )
     listens = lambda: port_file.exists() or process.poll() is not None  # noqa: E731
-    eventually(listens, f"{module} listened")
+    wait_until(listens, f"{module} listened")
     assert process.poll() is None, (folder / "stderr").read_text()
     return process, int(port_file.read_text())
 
 
-class Answer(NamedTuple):
+class HarnessReply(NamedTuple):
     """What the harness got; header names in lower case."""
 
     status: int
@@ -73,7 +73,7 @@ class Answer(NamedTuple):
         return ("x-evalmake-cache", "hit") in self.headers
 
 
-def refused(answer: Answer, why: str) -> None:
+def assert_stopped(answer: HarnessReply, why: str) -> None:
     """It is the gateway's own, of an evaluation that is to end."""
     assert answer.status == 400
     assert ("x-should-retry", "false") in answer.headers
@@ -101,7 +101,7 @@ class Gateway:
     def start(self) -> None:
         """Start it, again too."""
         settings = str(self.folder / "settings.json")
-        self.process, self.port = started("evalmake.gateway", self.folder, settings, THE_KEY=KEY)
+        self.process, self.port = start_module("evalmake.gateway", self.folder, settings, THE_KEY=KEY)
 
     def stop(self) -> None:
         """Let it end."""
@@ -119,7 +119,9 @@ class Gateway:
         """What it wrote to standard error."""
         return (self.folder / "stderr").read_text()
 
-    def open(self, *upstreams: Upstream | str, settings: Mapping[str, Any] | None = None, **adapter: Any) -> Evaluation:
+    def open_evaluation(
+        self, *upstreams: Upstream | str, settings: Mapping[str, Any] | None = None, **adapter: Any
+    ) -> Evaluation:
         """An evaluation: `settings` are the session's own, the rest is its adapter's.
 
         By default the model is known by its servers, so only their own evaluations share replies.
@@ -156,7 +158,7 @@ class Evaluation:
         unfinished.write_text(json.dumps(self.session))
         unfinished.replace(path)
 
-    def again(self, **settings: Any) -> Evaluation:
+    def restart(self, **settings: Any) -> Evaluation:
         """A further attempt at the same evaluation, with a token of its own."""
         self.token = f"token-{next(_serial)}-of-{self.key}"
         self.session |= {"token": self.token, **settings}
@@ -170,7 +172,7 @@ class Evaluation:
         body: bytes | Iterable[bytes] | None = None,
         headers: Iterable[tuple[str, str]] = (),
         token: str | None = None,
-    ) -> Answer:
+    ) -> HarnessReply:
         """What comes of a request to `/t/KEY` + `rest`; a body in pieces is sent in chunks."""
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=100)
         pieces = not isinstance(body, bytes | None)
@@ -186,21 +188,21 @@ class Evaluation:
             connection.endheaders(body, encode_chunked=pieces)
             response = connection.getresponse()
             names = [(name.lower(), value) for name, value in response.getheaders()]
-            return Answer(response.status, names, response.read())
+            return HarnessReply(response.status, names, response.read())
         finally:
             connection.close()
 
-    def post(self, rest: str = CHAT, /, **body: Any) -> Answer:
+    def post(self, rest: str = CHAT, /, **body: Any) -> HarnessReply:
         """What comes of a JSON object; with nothing in it, of a short conversation."""
         if "/chat/" in rest:
             body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
         return self.request("POST", rest, json.dumps(body).encode())
 
-    def posts(self, number: int, at_once: int = 1, **body: Any) -> list[Answer]:
+    def post_repeatedly(self, number: int, at_once: int = 1, **body: Any) -> list[HarnessReply]:
         """The answers to the same request, so many times."""
-        return self.all([body] * number, at_once)
+        return self.post_all([body] * number, at_once)
 
-    def all(self, bodies: list[dict[str, Any]], at_once: int) -> list[Answer]:
+    def post_all(self, bodies: list[dict[str, Any]], at_once: int) -> list[HarnessReply]:
         """The answers to many conversations."""
         with ThreadPoolExecutor(at_once) as threads:
             return list(threads.map(lambda body: self.post(**body), bodies))
@@ -209,7 +211,9 @@ class Evaluation:
         """A connection of one's own."""
         return socket.create_connection(("127.0.0.1", self.gateway.port), 60)
 
-    def raw(self, body: bytes = b"", rest: str = CHAT, more: str = "", line: str = "POST {} HTTP/1.1") -> bytes:
+    def request_bytes(
+        self, body: bytes = b"", rest: str = CHAT, more: str = "", line: str = "POST {} HTTP/1.1"
+    ) -> bytes:
         """A request's bytes; `more` are further header lines."""
         first = line.format(f"/t/{self.key}{rest}")
         head = f"{first}\r\nHost: x\r\nAuthorization: Bearer {self.token}\r\n{more}"
@@ -223,13 +227,13 @@ class Evaluation:
         assert written == answer.json
         return dict(written)
 
-    def rows(self, name: str) -> list[Any]:
+    def read_rows(self, name: str) -> list[Any]:
         """The rows of NAME.jsonl."""
         path = self.folder / f"{name}.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-class Mock(NamedTuple):
+class MockServer(NamedTuple):
     """A process of `python -m evalmake.engines.mock`."""
 
     url: str

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 
-class _Skips(selectors.DefaultSelector):
+class _ClockSelector(selectors.DefaultSelector):
     """Does not wait: it moves the clock."""
 
     def __init__(self) -> None:
@@ -24,9 +24,9 @@ class _Skips(selectors.DefaultSelector):
         return ready
 
 
-def timeless(run: Callable[[Callable[[], float]], Awaitable[Any]]) -> Any:
+def run_with_simulated_clock(run: Callable[[Callable[[], float]], Awaitable[Any]]) -> Any:
     """The result of a coroutine for which waiting takes no time; it is given the clock."""
-    selector = _Skips()
+    selector = _ClockSelector()
     loop = asyncio.SelectorEventLoop(selector)
     loop.time = lambda: selector.now  # type: ignore[method-assign]
     try:

@@ -14,8 +14,19 @@ from pathlib import Path
 import pytest
 
 from evalmake.gateway.proxy.harness_connection import LARGEST_BODY
-from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, eventually, started
-from tests.support.scripted import DONE, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, start_module, wait_until
+from tests.support.scripted_upstream import (
+    DONE,
+    ConnectionEnd,
+    ReceivedRequest,
+    Step,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+    numbered_replies,
+)
 
 
 def read_reply(connection: socket.socket) -> http.client.HTTPResponse:
@@ -41,28 +52,28 @@ def replies(connection: socket.socket, number: int) -> list[bytes]:
     return bodies
 
 
-def echo(seen: Seen) -> list[Step]:
+def echo(seen: ReceivedRequest) -> list[Step]:
     """Says what it was asked; waits as long as the body says."""
     body = json.loads(seen.body or b"{}")
-    return [body.get("wait", 0.0), reply({"n": body.get("n"), "target": seen.target.decode()})]
+    return [body.get("wait", 0.0), http_reply({"n": body.get("n"), "target": seen.target.decode()})]
 
 
 def test_pipelining(gateway: Gateway) -> None:
     """Requests that are sent together are answered in their order, however long each takes."""
-    evaluation = gateway.open(Upstream(echo), cache=False)
+    evaluation = gateway.open_evaluation(Upstream(echo), cache=False)
     waits = [0.2, 0.0, 0.1, 0.0, 0.0]
     bodies = [json.dumps({"n": n, "wait": wait}).encode() for n, wait in enumerate(waits)]
     with evaluation.connect() as connection:
-        connection.sendall(b"".join(map(evaluation.raw, bodies)))
+        connection.sendall(b"".join(map(evaluation.request_bytes, bodies)))
         assert [json.loads(body)["n"] for body in replies(connection, 5)] == [0, 1, 2, 3, 4]
 
 
 def test_pieces_of_a_request(gateway: Gateway) -> None:
     """A request may come in pieces of any size, one byte at a time too."""
-    evaluation = gateway.open(Upstream(echo), cache=False)
+    evaluation = gateway.open_evaluation(Upstream(echo), cache=False)
     with evaluation.connect() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        data = evaluation.raw(b'{"n": 1}') + evaluation.raw(b'{"n": 2}')
+        data = evaluation.request_bytes(b'{"n": 1}') + evaluation.request_bytes(b'{"n": 2}')
         for at in range(len(data)):
             connection.sendall(data[at : at + 1])
         assert [json.loads(body)["n"] for body in replies(connection, 2)] == [1, 2]
@@ -71,19 +82,19 @@ def test_pieces_of_a_request(gateway: Gateway) -> None:
 def test_connections_are_kept_on_both_sides(gateway: Gateway) -> None:
     """One connection serves many requests, to the model as well."""
     upstream = Upstream(echo)
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     with evaluation.connect() as connection:
         for n in range(20):
-            connection.sendall(evaluation.raw(b'{"n": %d}' % n))
+            connection.sendall(evaluation.request_bytes(b'{"n": %d}' % n))
             assert json.loads(replies(connection, 1)[0])["n"] == n
-    assert (len(upstream.seen), upstream.connections) == (20, 1)
+    assert (len(upstream.received), upstream.connections) == (20, 1)
 
 
 def test_a_client_that_wants_no_more(gateway: Gateway) -> None:
     """`Connection: close` is obeyed, and told."""
-    evaluation = gateway.open(Upstream(echo))
+    evaluation = gateway.open_evaluation(Upstream(echo))
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.raw(b'{"n": 1}', more="Connection: close\r\n"))
+        connection.sendall(evaluation.request_bytes(b'{"n": 1}', more="Connection: close\r\n"))
         data = _all(connection)
     assert b"connection: close\r\n" in data
     assert data.endswith(b'"target": "/v1/chat/completions"}')
@@ -98,23 +109,23 @@ def _all(connection: socket.socket) -> bytes:
 
 def test_http_1_0(gateway: Gateway) -> None:
     """A client of HTTP/1.0 gets no chunks: a stream ends with its connection."""
-    upstream = Upstream(chunked(event("7"), event(finish="stop")))
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(chunked_reply(chat_event("7"), chat_event(finish="stop")))
+    evaluation = gateway.open_evaluation(upstream)
     line = "POST {} HTTP/1.0"
     for _ in range(2):  # from the model, and from the cache
         with evaluation.connect() as connection:
-            connection.sendall(evaluation.raw(b'{"temperature": 0, "stream": true}', line=line))
+            connection.sendall(evaluation.request_bytes(b'{"temperature": 0, "stream": true}', line=line))
             head, _, body = _all(connection).partition(b"\r\n\r\n")
         assert b"transfer-encoding" not in head
         assert b"connection: close" in head
-        assert body == event("7") + event(finish="stop")
-    assert len(upstream.seen) == 1
+        assert body == chat_event("7") + chat_event(finish="stop")
+    assert len(upstream.received) == 1
 
 
 def test_expect_continue(gateway: Gateway) -> None:
     """A client that asks whether to send its body is told to, before it does."""
-    evaluation = gateway.open(Upstream(echo))
-    head, body = evaluation.raw(b'{"n": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
+    evaluation = gateway.open_evaluation(Upstream(echo))
+    head, body = evaluation.request_bytes(b'{"n": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
     with evaluation.connect() as connection:
         connection.sendall(head + b"\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -124,8 +135,8 @@ def test_expect_continue(gateway: Gateway) -> None:
 
 def test_a_model_that_says_continue(gateway: Gateway) -> None:
     """An interim reply before the reply is not taken for it."""
-    upstream = Upstream([b"HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n", reply(said("7"))])
-    answer = gateway.open(upstream).post()
+    upstream = Upstream([b"HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n", http_reply(chat_completion("7"))])
+    answer = gateway.open_evaluation(upstream).post()
     assert answer.text == "7"
     assert "x-a" not in dict(answer.headers)
 
@@ -144,22 +155,22 @@ def test_what_is_no_http(gateway: Gateway) -> None:
 
 def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
     """Who asks for another protocol gets this one."""
-    evaluation = gateway.open(Upstream(echo))
+    evaluation = gateway.open_evaluation(Upstream(echo))
     with evaluation.connect() as connection:
         more = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-        connection.sendall(evaluation.raw(rest="/v1/x", more=more, line="GET {} HTTP/1.1"))
+        connection.sendall(evaluation.request_bytes(rest="/v1/x", more=more, line="GET {} HTTP/1.1"))
         assert json.loads(replies(connection, 1)[0])["target"] == "/v1/x"
 
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None:
     """A kept connection that the model's side closes between requests is no failure."""
-    body = [*chunked(b"{}" if kind == "application/json" else DONE, kind=kind)]
-    upstream = Upstream([*body, Then.CLOSE])
-    evaluation = gateway.open(upstream, retry=0)
+    body = [*chunked_reply(b"{}" if kind == "application/json" else DONE, kind=kind)]
+    upstream = Upstream([*body, ConnectionEnd.CLOSE])
+    evaluation = gateway.open_evaluation(upstream, retry=0)
     assert [evaluation.post().status for _ in range(3)] == [200, 200, 200]
     # and in the very moment in which the next request is sent: it was read, and never answered
-    upstream.say([*body], [Then.CLOSE], [*body])
+    upstream.use_scripts([*body], [ConnectionEnd.CLOSE], [*body])
     assert [evaluation.post().status for _ in range(2)] == [200, 200]
     sums = evaluation.close()
     assert (sums["requests"], "retries" in sums, "failed" in sums) == (5, False, False)
@@ -167,47 +178,47 @@ def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None
 
 def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
     """Kept connections that all turn out dead do not multiply the tries: the next one is new."""
-    upstream = Upstream([0.1, reply({})])
-    evaluation = gateway.open(upstream, retry=0, cache=False)
-    evaluation.posts(6, 6)
-    upstream.say([Then.CLOSE])
-    before = len(upstream.seen)
+    upstream = Upstream([0.1, http_reply({})])
+    evaluation = gateway.open_evaluation(upstream, retry=0, cache=False)
+    evaluation.post_repeatedly(6, 6)
+    upstream.use_scripts([ConnectionEnd.CLOSE])
+    before = len(upstream.received)
     assert evaluation.post().status == 502
-    assert len(upstream.seen) - before == 2
+    assert len(upstream.received) - before == 2
 
 
 def test_what_nobody_asked_for(gateway: Gateway) -> None:
     """A second reply to one request is taken for nobody's, and its connection given up."""
-    upstream = Upstream([]).say(
-        [reply({"n": 1}) + reply({"n": "stray"})],
-        [reply({"n": 2}), 0.1, reply({"n": "late"})],
-        [reply({"n": 3})],
+    upstream = Upstream([]).use_scripts(
+        [http_reply({"n": 1}) + http_reply({"n": "stray"})],
+        [http_reply({"n": 2}), 0.1, http_reply({"n": "late"})],
+        [http_reply({"n": 3})],
     )
-    evaluation = gateway.open(upstream, cache=False)
+    evaluation = gateway.open_evaluation(upstream, cache=False)
     assert evaluation.post().json == {"n": 1}
     assert evaluation.post().json == {"n": 2}
     time.sleep(0.3)
-    assert [answer.json for answer in evaluation.posts(4, 4)] == [{"n": 3}] * 4
+    assert [answer.json for answer in evaluation.post_repeatedly(4, 4)] == [{"n": 3}] * 4
 
 
 def test_a_client_that_leaves(gateway: Gateway) -> None:
     """Whenever a client leaves, before the reply, at a stream's beginning or in its middle, the
     connection to the model is closed too."""
-    head = chunked()[0]
+    head = chunked_reply()[0]
     scripts: list[list[Step]] = [
-        [Then.HANG],
-        [head, Then.HANG],
-        [*chunked(event("7"), end=False), Then.HANG],
-        [reply(said("7"))[:-5], Then.HANG],
+        [ConnectionEnd.HANG],
+        [head, ConnectionEnd.HANG],
+        [*chunked_reply(chat_event("7"), end=False), ConnectionEnd.HANG],
+        [http_reply(chat_completion("7"))[:-5], ConnectionEnd.HANG],
     ]
     for script in scripts:
         upstream = Upstream(script)
-        evaluation = gateway.open(upstream)
+        evaluation = gateway.open_evaluation(upstream)
         with evaluation.connect() as connection:
-            connection.sendall(evaluation.raw(b'{"stream": true}'))
-            eventually(lambda upstream=upstream: upstream.seen, "the request arrived")
+            connection.sendall(evaluation.request_bytes(b'{"stream": true}'))
+            wait_until(lambda upstream=upstream: upstream.received, "the request arrived")
             time.sleep(0.1)
-        eventually(lambda upstream=upstream: upstream.left == 1, "the model saw it")
+        wait_until(lambda upstream=upstream: upstream.abandoned == 1, "the model saw it")
         assert "failed" not in evaluation.close()
 
 
@@ -235,14 +246,14 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
     gateway = start_gateway()
     piece = b"data: " + b"x" * 2**16 + b"\n\n"
     number = 2000  # 131 MB
-    upstream = Upstream(chunked(*[piece] * number, DONE))
-    evaluation = gateway.open(upstream, timeout=0.5)
-    gateway.open(Upstream(echo)).post()
+    upstream = Upstream(chunked_reply(*[piece] * number, DONE))
+    evaluation = gateway.open_evaluation(upstream, timeout=0.5)
+    gateway.open_evaluation(Upstream(echo)).post()
     before = _resident(gateway.process.pid)
     with evaluation.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
-        connection.sendall(evaluation.raw(b'{"stream": true}', more="Connection: close\r\n"))
-        eventually(lambda: upstream.written, "it began")
+        connection.sendall(evaluation.request_bytes(b'{"stream": true}', more="Connection: close\r\n"))
+        wait_until(lambda: upstream.written, "it began")
         _steady(upstream)
         assert upstream.written < 70_000_000
         assert _resident(gateway.process.pid) - before < 70_000_000
@@ -258,18 +269,18 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
 def test_large_bodies(gateway: Gateway, path: str) -> None:
     """20 MB pass in both directions."""
     big = json.dumps({"x": "y" * 20_000_000, "choices": []}).encode()
-    upstream = Upstream([reply(big)])
-    answer = gateway.open(upstream).request("POST", path, big)
-    assert upstream.seen[0].body == big
+    upstream = Upstream([http_reply(big)])
+    answer = gateway.open_evaluation(upstream).request("POST", path, big)
+    assert upstream.received[0].body == big
     assert answer.body == big
 
 
 def test_a_body_beyond_all_bounds(gateway: Gateway) -> None:
     """More than the gateway takes is answered 413."""
-    evaluation = gateway.open(Upstream(echo))
+    evaluation = gateway.open_evaluation(Upstream(echo))
     block = b"x" * 2**22
     with evaluation.connect() as connection:
-        head = evaluation.raw().replace(b"Content-Length: 0", b"Content-Length: %d" % (LARGEST_BODY + 1))
+        head = evaluation.request_bytes().replace(b"Content-Length: 0", b"Content-Length: %d" % (LARGEST_BODY + 1))
         connection.sendall(head)
         for _ in range(LARGEST_BODY // len(block)):
             connection.sendall(block)
@@ -280,10 +291,10 @@ def test_a_body_beyond_all_bounds(gateway: Gateway) -> None:
 def test_many_connections(gateway: Gateway) -> None:
     """Hundreds of clients at once are all answered, each with its own reply."""
     upstream = Upstream(echo)
-    evaluation = gateway.open(upstream, cache=False)
+    evaluation = gateway.open_evaluation(upstream, cache=False)
     connections = [evaluation.connect() for _ in range(300)]
     for n, connection in enumerate(connections):
-        connection.sendall(evaluation.raw(b'{"n": %d, "wait": 0.05}' % n))
+        connection.sendall(evaluation.request_bytes(b'{"n": %d, "wait": 0.05}' % n))
     got = [json.loads(replies(connection, 1)[0])["n"] for connection in connections]
     for connection in connections:
         connection.close()
@@ -293,12 +304,12 @@ def test_many_connections(gateway: Gateway) -> None:
 def test_a_signal_ends_it(start_gateway: Callable[..., Gateway]) -> None:
     """TERM ends it with code 0 while a request is under way, and what was asked is in the record."""
     gateway = start_gateway()
-    upstream = Upstream([]).say([reply(said("7"))], [Then.HANG])
-    evaluation: Evaluation = gateway.open(upstream)
+    upstream = Upstream([]).use_scripts([http_reply(chat_completion("7"))], [ConnectionEnd.HANG])
+    evaluation: Evaluation = gateway.open_evaluation(upstream)
     evaluation.post()
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.raw(b"{}"))
-        eventually(lambda: len(upstream.seen) == 2, "the second was sent")
+        connection.sendall(evaluation.request_bytes(b"{}"))
+        wait_until(lambda: len(upstream.received) == 2, "the second was sent")
         gateway.stop()
     assert gateway.process.returncode == 0
     assert json.loads((evaluation.folder / "usage.json").read_text())["requests"] == 1
@@ -309,12 +320,12 @@ def test_the_port_stays(start_gateway: Callable[..., Gateway]) -> None:
     gateway = start_gateway()
     settings = str(gateway.folder / "settings.json")
     arguments = ("--port", str(gateway.port))
-    other, port = started("evalmake.gateway", gateway.folder / "other", settings, *arguments)
+    other, port = start_module("evalmake.gateway", gateway.folder / "other", settings, *arguments)
     other.terminate()
     assert other.wait(30) == 0
     assert port != gateway.port
     gateway.stop()
-    again, port = started("evalmake.gateway", gateway.folder / "again", settings, *arguments)
+    again, port = start_module("evalmake.gateway", gateway.folder / "again", settings, *arguments)
     again.terminate()
     assert again.wait(30) == 0
     assert port == gateway.port
@@ -340,7 +351,7 @@ def test_another_that_has_the_port_on_one_host(tmp_path: Path) -> None:
         (tmp_path / "settings.json").write_text(json.dumps({"sessions": str(tmp_path)}))
         hosts = ["--host", "127.0.0.1", "--host", "127.0.0.2"]
         settings = str(tmp_path / "settings.json")
-        process, port = started("evalmake.gateway", tmp_path, settings, "--port", taken, *hosts)
+        process, port = start_module("evalmake.gateway", tmp_path, settings, "--port", taken, *hosts)
         for host in hosts[1::2]:
             socket.create_connection((host, port), 30).close()
         process.terminate()
@@ -350,8 +361,8 @@ def test_another_that_has_the_port_on_one_host(tmp_path: Path) -> None:
 
 def test_a_stranger_changes_nothing(gateway: Gateway) -> None:
     """A wrong token makes no folder, and begins no evaluation anew whose session was written again."""
-    upstream = Upstream(numbered())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies())
+    evaluation = gateway.open_evaluation(upstream)
     assert evaluation.request("GET", "/v1/models", token="wrong").status == 401
     assert not evaluation.folder.exists()
     first = [evaluation.post(temperature=1).text for _ in range(3)]
@@ -366,7 +377,7 @@ def test_notes_that_cannot_be_written(start_gateway: Callable[..., Gateway]) -> 
     """Who closes an evaluation is told when what was noted of it did not get to the disk."""
     gateway = start_gateway()
     gateway.may_fail = True
-    evaluation = gateway.open(Upstream(numbered()))
+    evaluation = gateway.open_evaluation(Upstream(numbered_replies()))
     (evaluation.folder / "requests.jsonl").mkdir(parents=True)
     evaluation.post()
     assert evaluation.request("POST", "/close").status == 500

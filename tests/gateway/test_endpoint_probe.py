@@ -10,43 +10,43 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.completion_server import ECHO, TEXT, changed, no_echo, speaks
-from tests.gateway.gateway_process import KEY, Gateway, Mock, eventually, refused
-from tests.support.scripted import Seen, Step, Then, Upstream, reply
+from tests.gateway.completion_server import ECHO, TEXT, complete_prompts, with_choice_fields, without_echo
+from tests.gateway.gateway_process import KEY, Gateway, MockServer, assert_stopped, wait_until
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream, http_reply
 
 
-def own(upstream: Upstream) -> list[Seen]:
+def own(upstream: Upstream) -> list[ReceivedRequest]:
     """The harness's requests among those that arrived."""
-    return [seen for seen in upstream.seen if json.loads(seen.body)["prompt"] == ECHO["prompt"]]
+    return [seen for seen in upstream.received if json.loads(seen.body)["prompt"] == ECHO["prompt"]]
 
 
-def test_the_mock_passes(gateway: Gateway, start_mock: Callable[..., Mock]) -> None:
+def test_the_mock_passes(gateway: Gateway, start_mock: Callable[..., MockServer]) -> None:
     """Our own stand-in does what it is asked; the probe is in no count of the evaluation's."""
     mock = start_mock(skill=0.5)
-    evaluation = gateway.open(mock.url)
+    evaluation = gateway.open_evaluation(mock.url)
     for most in (1, 0):
         assert evaluation.post(TEXT, **{**ECHO, "max_tokens": most}).status == 200
     sums = evaluation.close()
     assert sums["probed"] == {"echo": "ok", "echo_alone": "ok"}
     assert (sums["requests"], sums["sent"], sums["fatal"]) == (2, 2, "")
     assert sums["tokens_out"] == 1
-    assert len(evaluation.rows("requests")) == 2
+    assert len(evaluation.read_rows("requests")) == 2
     assert mock.stats["requests"] == 2 + 2 * 4
 
 
 def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
     """Nothing of the harness's is sent, the reason is in the record, and others are told the same."""
-    upstream = Upstream(speaks(changed(logprobs=None)))
+    upstream = Upstream(complete_prompts(with_choice_fields(logprobs=None)))
     why = f"the endpoint {upstream.url}/completions ignores `logprobs`"
     for _ in range(2):
-        evaluation = gateway.open(upstream)
-        refused(evaluation.post(TEXT, **ECHO), why)
-        refused(evaluation.request("GET", "/v1/models"), why)
+        evaluation = gateway.open_evaluation(upstream)
+        assert_stopped(evaluation.post(TEXT, **ECHO), why)
+        assert_stopped(evaluation.request("GET", "/v1/models"), why)
         sums = evaluation.close()
         assert sums["fatal"] == sums["probed"]["echo"]
         assert sums["fatal"].startswith(why)
         assert "requests" not in sums
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,39 +61,39 @@ def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
 )
 def test_who_does_not_ask_is_not_probed_for(gateway: Gateway, body: dict[str, Any]) -> None:
     """Without an echo of log-probabilities nothing is probed."""
-    upstream = Upstream(speaks())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(complete_prompts())
+    evaluation = gateway.open_evaluation(upstream)
     assert evaluation.post(TEXT, **{**ECHO, **body}).status == 200
     assert evaluation.close()["probed"] == {}
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 def test_a_probe_is_made_once(gateway: Gateway) -> None:
     """Requests that come meanwhile wait for it; another model of the server has its own."""
-    upstream = Upstream(lambda seen: [0.02, *speaks()(seen)])
-    evaluations = [gateway.open(upstream, cache=False) for _ in range(2)]
+    upstream = Upstream(lambda seen: [0.02, *complete_prompts()(seen)])
+    evaluations = [gateway.open_evaluation(upstream, cache=False) for _ in range(2)]
     bodies = [{**ECHO, "seed": n} for n in range(8)]
     with ThreadPoolExecutor(16) as threads:
         asked = [threads.submit(e.post, TEXT, **body) for e in evaluations for body in bodies]
         assert {one.result().status for one in asked} == {200}
-    assert len(upstream.seen) - len(own(upstream)) == 4
+    assert len(upstream.received) - len(own(upstream)) == 4
     assert {evaluation.close()["probed"]["echo"] for evaluation in evaluations} == {"ok"}
-    other = gateway.open(upstream, cache=False)
+    other = gateway.open_evaluation(upstream, cache=False)
     assert other.post(TEXT, **{**ECHO, "model": "another"}).status == 200
-    assert len(upstream.seen) - len(own(upstream)) == 8
+    assert len(upstream.received) - len(own(upstream)) == 8
 
 
 def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
     """It keeps to the limits, bears the key and the harness's headers, but none that names a request."""
     gateway = start_gateway(concurrency=1, headers={"X-Org": "us"})
-    upstream = Upstream(speaks())
-    evaluation = gateway.open(upstream, headers={"X-Added": "1"})
+    upstream = Upstream(complete_prompts())
+    evaluation = gateway.open_evaluation(upstream, headers={"X-Added": "1"})
     mine = [("X-Mine", "1"), ("Idempotency-Key", "harness-1")]
     body = json.dumps(ECHO).encode()
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(evaluation.request, "POST", f"{TEXT}?a=1", body, mine) for _ in range(4)]
         assert {one.result().status for one in asked} == {200}
-    probes = [seen for seen in upstream.seen if seen not in own(upstream)]
+    probes = [seen for seen in upstream.received if seen not in own(upstream)]
     assert len(probes) == 4
     for seen in probes:
         assert seen.target == b"/v1/completions?a=1"
@@ -110,8 +110,10 @@ def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
 
 def test_probes_are_tried_again(gateway: Gateway) -> None:
     """A server that stumbles is no server that cannot."""
-    upstream = Upstream([]).say([reply({}, 500)], [reply(b"<html>")], [Then.RESET], speaks())
-    evaluation = gateway.open(upstream, retry=3)
+    upstream = Upstream([]).use_scripts(
+        [http_reply({}, 500)], [http_reply(b"<html>")], [ConnectionEnd.RESET], complete_prompts()
+    )
+    evaluation = gateway.open_evaluation(upstream, retry=3)
     assert evaluation.post(TEXT, **ECHO).status == 200
     sums = evaluation.close()
     assert sums["probed"] == {"echo": "ok"}
@@ -121,12 +123,12 @@ def test_probes_are_tried_again(gateway: Gateway) -> None:
 
 def test_a_probe_that_fails_fails_its_request(gateway: Gateway) -> None:
     """A server that is not there is told as such, and probed anew by the next request."""
-    upstream = Upstream([reply({"error": "starting"}, 503)])
-    evaluation = gateway.open(upstream, retry=0)
+    upstream = Upstream([http_reply({"error": "starting"}, 503)])
+    evaluation = gateway.open_evaluation(upstream, retry=0)
     answer = evaluation.post(TEXT, **ECHO)
     assert answer.status == 502
     assert 'completions: HTTP 503: {"error": "starting"}' in answer.json["error"]["message"]
-    upstream.say(speaks())
+    upstream.use_scripts(complete_prompts())
     assert evaluation.post(TEXT, **ECHO).status == 200
     sums = evaluation.close()
     assert (sums["probed"], sums["failed"], sums["fatal"]) == ({"echo": "ok"}, 1, "")
@@ -135,13 +137,13 @@ def test_a_probe_that_fails_fails_its_request(gateway: Gateway) -> None:
 def test_what_an_endpoint_refuses_by_itself(gateway: Gateway) -> None:
     """Its own error reaches the harness, which may then ask otherwise, and be probed for that."""
 
-    def script(seen: Seen) -> list[Step]:
+    def script(seen: ReceivedRequest) -> list[Step]:
         if json.loads(seen.body)["max_tokens"] == 0:
-            return [reply({"error": "max_tokens must be at least 1"}, 400)]
-        return list(speaks()(seen))  # type: ignore[arg-type]
+            return [http_reply({"error": "max_tokens must be at least 1"}, 400)]
+        return list(complete_prompts()(seen))  # type: ignore[arg-type]
 
     upstream = Upstream(script)
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     for _ in range(2):
         answer = evaluation.post(TEXT, **{**ECHO, "max_tokens": 0})
         assert (answer.status, answer.json) == (400, {"error": "max_tokens must be at least 1"})
@@ -151,57 +153,60 @@ def test_what_an_endpoint_refuses_by_itself(gateway: Gateway) -> None:
     [(name, fact)] = probed.items()
     assert name == "echo_alone"
     assert fact.startswith(f"not known: {upstream.url}/completions: HTTP 400: ")
-    assert len(upstream.seen) == (2 + 2) + (4 + 1)
+    assert len(upstream.received) == (2 + 2) + (4 + 1)
 
 
 def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
     """One that is wrong among them ends the evaluation, whichever would have been asked."""
-    good, bad = Upstream(speaks()), Upstream(speaks(no_echo))
+    good, bad = Upstream(complete_prompts()), Upstream(complete_prompts(without_echo))
     for servers in ((good, bad), (bad, good)):
-        evaluation = gateway.open(*servers)
-        refused(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
-    assert len(good.seen) == 4
+        evaluation = gateway.open_evaluation(*servers)
+        assert_stopped(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
+    assert len(good.received) == 4
     assert not own(good)
-    assert gateway.open(good).post(TEXT, **ECHO).status == 200
+    assert gateway.open_evaluation(good).post(TEXT, **ECHO).status == 200
 
 
 def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
     """What another server of the model answers says nothing of it."""
-    good, bad = Upstream(speaks()), Upstream([]).say([reply({}, 500)], speaks(no_echo))
-    evaluation = gateway.open(good, bad)
-    refused(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
-    assert (len(good.seen), len(bad.seen)) == (4, 3)
+    good, bad = (
+        Upstream(complete_prompts()),
+        Upstream([]).use_scripts([http_reply({}, 500)], complete_prompts(without_echo)),
+    )
+    evaluation = gateway.open_evaluation(good, bad)
+    assert_stopped(evaluation.post(TEXT, **ECHO), f"{bad.url}/completions ignores `echo`")
+    assert (len(good.received), len(bad.received)) == (4, 3)
 
 
 def test_a_probe_outlives_who_asked_first(gateway: Gateway) -> None:
     """When the first harness leaves during the probe, those who wait for it get their answers."""
-    upstream = Upstream(lambda seen: [0.2, *speaks()(seen)])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(lambda seen: [0.2, *complete_prompts()(seen)])
+    evaluation = gateway.open_evaluation(upstream)
     body = json.dumps(ECHO).encode()
     with ThreadPoolExecutor(1) as threads, evaluation.connect() as first:
-        first.sendall(evaluation.raw(body, TEXT))
-        eventually(lambda: upstream.seen, "the probe began")
+        first.sendall(evaluation.request_bytes(body, TEXT))
+        wait_until(lambda: upstream.received, "the probe began")
         second = threads.submit(evaluation.request, "POST", TEXT, body)
         first.close()
         assert second.result().status == 200
-    assert len(upstream.seen) == 5
+    assert len(upstream.received) == 5
 
 
 def test_the_cache_and_the_probe(start_gateway: Callable[..., Gateway]) -> None:
     """A probe is neither read from the cache nor kept in it, and what is replayed needs none."""
     gateway = start_gateway()
-    upstream = Upstream(speaks())
-    assert gateway.open(upstream).post(TEXT, **ECHO).status == 200
-    assert len(upstream.seen) == 5
+    upstream = Upstream(complete_prompts())
+    assert gateway.open_evaluation(upstream).post(TEXT, **ECHO).status == 200
+    assert len(upstream.received) == 5
     gateway.stop()
     gateway.start()
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     assert evaluation.post(TEXT, **ECHO).cached
-    assert len(upstream.seen) == 5
-    asked = json.loads(upstream.seen[0].body)
+    assert len(upstream.received) == 5
+    asked = json.loads(upstream.received[0].body)
     assert not evaluation.post(TEXT, **asked).cached
     assert not evaluation.post(TEXT, **{**ECHO, "prompt": "New"}).cached
-    assert len(upstream.seen) == 5 + 1 + 5
+    assert len(upstream.received) == 5 + 1 + 5
     assert evaluation.close()["probed"] == {"echo": "ok"}
 
 
@@ -209,11 +214,11 @@ def test_the_time_of_a_probe_is_nobodys(gateway: Gateway) -> None:
     """A request that waited for it took no longer by that."""
     began = time.monotonic()
 
-    def script(seen: Seen) -> list[Step]:
+    def script(seen: ReceivedRequest) -> list[Step]:
         pause = 0.0 if json.loads(seen.body)["prompt"] == ECHO["prompt"] else 0.2
-        return [pause, *speaks()(seen)]
+        return [pause, *complete_prompts()(seen)]
 
-    evaluation = gateway.open(Upstream(script))
+    evaluation = gateway.open_evaluation(Upstream(script))
     assert evaluation.post(TEXT, **ECHO).status == 200
     sums = evaluation.close()
     assert sums["slowest"] < time.monotonic() - began - 4 * 0.2 + 0.01

@@ -12,7 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.gateway_process import CHAT, KEY, Gateway
-from tests.support.scripted import Seen, Then, Upstream, chunked, reply, said
+from tests.support.scripted_upstream import (
+    ConnectionEnd,
+    ReceivedRequest,
+    Upstream,
+    chat_completion,
+    chunked_reply,
+    http_reply,
+)
 
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 
@@ -92,13 +99,13 @@ def test_bytes_pass(
     head += b"".join(b"%b: %b\r\n" % (name.encode(), value.encode()) for name, value in told)
     script: list[Any] = {
         "length": [head + b"content-length: %d\r\n\r\n" % len(answer), *parts],
-        "chunks": [head + b"transfer-encoding: chunked\r\n\r\n", *chunked(*parts)[1:]],
-        "end": [head + b"connection: close\r\n\r\n", *parts, Then.CLOSE],
+        "chunks": [head + b"transfer-encoding: chunked\r\n\r\n", *chunked_reply(*parts)[1:]],
+        "end": [head + b"connection: close\r\n\r\n", *parts, ConnectionEnd.CLOSE],
     }[framing]
     upstream = Upstream(script)
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     got = evaluation.request("POST", rest, pieces(body, cuts) if chunks else body, sent)
-    [seen] = upstream.seen
+    [seen] = upstream.received
     assert (seen.method, seen.target, seen.body) == (b"POST", rest.encode(), body)
     assert [one for one in seen.headers if one[0].decode().lower() not in _NOT_PASSED] == [
         (name.encode(), value.encode()) for name, value in sent
@@ -114,10 +121,10 @@ def test_json_passes_as_it_was_written(gateway: Gateway, body: Any, answer: Any,
     """Without interceptors no JSON is written anew: not its spaces, escapes or order of keys."""
     sent = b"\n" * head + json.dumps(body, indent=spaces).encode()
     told = json.dumps(answer, indent=spaces, ensure_ascii=False).encode("utf-8", "replace")
-    upstream = Upstream([reply(told)])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply(told)])
+    evaluation = gateway.open_evaluation(upstream)
     got = evaluation.request("POST", CHAT, sent)
-    assert upstream.seen[0].body == sent
+    assert upstream.received[0].body == sent
     assert (got.status, got.body) == (200, told)
 
 
@@ -145,8 +152,8 @@ ODD_STREAM = [
 )
 def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, stream: bool) -> None:
     """With interceptors of requests alone a reply passes byte for byte, from the cache too."""
-    upstream = Upstream(chunked(*ODD_STREAM) if stream else [reply(ODD)])
-    evaluation = gateway.open(upstream, **adapter)
+    upstream = Upstream(chunked_reply(*ODD_STREAM) if stream else [http_reply(ODD)])
+    evaluation = gateway.open_evaluation(upstream, **adapter)
     for _ in range(2):
         got = evaluation.post(seed=1, temperature=0, stream=stream)
         assert got.body == (b"".join(ODD_STREAM) if stream else ODD)
@@ -157,9 +164,9 @@ def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, st
 def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -> None:
     """With interceptors of replies alone a request passes byte for byte."""
     sent = b' {"messages" : [{"content":"\\u00e9"}],\n"a":1e2, "stream":%b}' % stream
-    upstream = Upstream(chunked(*ODD_STREAM) if stream == b"true" else [reply(ODD)])
-    assert gateway.open(upstream, strip_reasoning=True).request("POST", CHAT, sent).status == 200
-    assert upstream.seen[0].body == sent
+    upstream = Upstream(chunked_reply(*ODD_STREAM) if stream == b"true" else [http_reply(ODD)])
+    assert gateway.open_evaluation(upstream, strip_reasoning=True).request("POST", CHAT, sent).status == 200
+    assert upstream.received[0].body == sent
 
 
 @pytest.mark.parametrize(
@@ -180,15 +187,15 @@ def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -
 )
 def test_every_path_and_method_is_forwarded(gateway: Gateway, method: str, rest: str, target: bytes) -> None:
     """`/v1/x` is asked of the base URL and all else of the server's root, by any method."""
-    upstream = Upstream([reply({"ok": True})])
-    evaluation = gateway.open(f"http://127.0.0.1:{upstream.port}/base/v1/")
+    upstream = Upstream([http_reply({"ok": True})])
+    evaluation = gateway.open_evaluation(f"http://127.0.0.1:{upstream.port}/base/v1/")
     assert evaluation.request(method, rest).json == {"ok": True}
-    assert [(seen.method, seen.target) for seen in upstream.seen] == [(method.encode(), target)]
+    assert [(seen.method, seen.target) for seen in upstream.received] == [(method.encode(), target)]
 
 
 def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
     """Hop-by-hop headers end at the gateway in both directions, those named in Connection too."""
-    answer = reply({}, connection="keep-alive, x-hop", x_hop="1", keep_alive="timeout=5", x_end="2")
+    answer = http_reply({}, connection="keep-alive, x-hop", x_hop="1", keep_alive="timeout=5", x_end="2")
     upstream = Upstream([answer])
     hops = [
         ("Connection", "keep-alive, X-Mine"),
@@ -196,9 +203,9 @@ def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
         ("TE", "trailers"),
         ("X-Our", "2"),
     ]
-    got = gateway.open(upstream).request("GET", "/v1/models", None, hops)
+    got = gateway.open_evaluation(upstream).request("GET", "/v1/models", None, hops)
     assert [name for name, _ in got.headers] == ["content-type", "x-end", "content-length"]
-    assert [name.lower() for name, _ in upstream.seen[0].headers] == [
+    assert [name.lower() for name, _ in upstream.received[0].headers] == [
         b"host",
         b"authorization",
         b"x-our",
@@ -209,17 +216,17 @@ def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
 def test_the_length_of_a_reply_to_head_is_passed(gateway: Gateway) -> None:
     """HEAD tells the length that GET would have, sends no body, and the connection stays in order."""
     upstream = Upstream([b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"])
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     line = "HEAD {} HTTP/1.1"
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.raw(rest="/v1/models", line=line))
+        connection.sendall(evaluation.request_bytes(rest="/v1/models", line=line))
         head = _until(connection, b"\r\n\r\n")
         assert b"content-length: 1234" in head
-        upstream.say([b"HTTP/1.1 204 No Content\r\n\r\n"])
-        connection.sendall(evaluation.raw(rest="/v1/models", line="DELETE {} HTTP/1.1"))
+        upstream.use_scripts([b"HTTP/1.1 204 No Content\r\n\r\n"])
+        connection.sendall(evaluation.request_bytes(rest="/v1/models", line="DELETE {} HTTP/1.1"))
         assert _until(connection, b"\r\n\r\n") == b"HTTP/1.1 204 No Content\r\n\r\n"
-        upstream.say([reply({"ok": 1})])
-        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        upstream.use_scripts([http_reply({"ok": 1})])
+        connection.sendall(evaluation.request_bytes(rest="/v1/models", line="GET {} HTTP/1.1"))
         assert b'{"ok": 1}' in _until(connection, b"}")
 
 
@@ -235,17 +242,17 @@ def _until(connection: socket.socket, end: bytes) -> bytes:
 def test_a_reply_without_content_has_no_length(gateway: Gateway) -> None:
     """An answer 204 passes as such."""
     upstream = Upstream([b"HTTP/1.1 204 No Content\r\nx-a: b\r\n\r\n"])
-    got = gateway.open(upstream).request("DELETE", "/v1/files/1")
+    got = gateway.open_evaluation(upstream).request("DELETE", "/v1/files/1")
     assert (got.status, got.headers, got.body) == (204, [("x-a", "b")], b"")
 
 
 def test_compressed_replies_pass_untouched(gateway: Gateway) -> None:
     """No compression is asked for; a server that compresses all the same is not asked again."""
-    upstream = Upstream([reply(b"\x1f\x8b\x08nonsense", content_encoding="gzip")])
-    got = gateway.open(upstream).post()
+    upstream = Upstream([http_reply(b"\x1f\x8b\x08nonsense", content_encoding="gzip")])
+    got = gateway.open_evaluation(upstream).post()
     assert got.body == b"\x1f\x8b\x08nonsense"
     assert ("content-encoding", "gzip") in got.headers
-    [seen] = upstream.seen
+    [seen] = upstream.received
     assert seen.header(b"accept-encoding") == b"identity"
 
 
@@ -254,11 +261,11 @@ def test_compressed_replies_pass_untouched(gateway: Gateway) -> None:
 
 def test_only_the_key_reaches_the_model(gateway: Gateway) -> None:
     """The harness's token stays here, in whatever header it came, and the key goes in its place."""
-    upstream = Upstream([reply(said("4"))])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply(chat_completion("4"))])
+    evaluation = gateway.open_evaluation(upstream)
     more = [("api-key", evaluation.token), ("X-Api-Key", f"Bearer {evaluation.token}")]
     assert evaluation.request("POST", CHAT, b"{}", more).status == 200
-    [seen] = upstream.seen
+    [seen] = upstream.received
     assert seen.header(b"authorization") == f"Bearer {KEY}".encode()
     assert evaluation.token.encode() not in seen.raw
 
@@ -267,10 +274,10 @@ def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
     """What the model declares replaces what the harness sends under the same name."""
     secret = "PATH"  # any variable that is set
     gateway = start_gateway(headers={"X-Org": "ours", "authorization": "Basic us"}, secret_headers={"Api-Key": secret})
-    upstream = Upstream([reply(said("4"))])
+    upstream = Upstream([http_reply(chat_completion("4"))])
     mine = [("x-org", "theirs"), ("api-key", "theirs"), ("X-Other", "theirs")]
-    assert gateway.open(upstream).request("POST", CHAT, b"{}", mine).status == 200
-    [seen] = upstream.seen
+    assert gateway.open_evaluation(upstream).request("POST", CHAT, b"{}", mine).status == 200
+    [seen] = upstream.received
     names = [name.lower() for name, _ in seen.headers]
     assert len(names) == len(set(names))
     assert seen.header(b"x-org") == b"ours"
@@ -299,14 +306,14 @@ def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
 )
 def test_nobody_else_gets_in(gateway: Gateway, target: str, token: str) -> None:
     """Without an evaluation's own token, or under another path, the answer is 401."""
-    upstream = Upstream([reply({})])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply({})])
+    evaluation = gateway.open_evaluation(upstream)
     names = {"key": evaluation.key, "token": evaluation.token}
     with evaluation.connect() as connection:
         head = f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
         connection.sendall(head.format(**names).encode("latin-1"))
         assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
-    assert not upstream.seen
+    assert not upstream.received
 
 
 def test_the_root_is_nobodys(gateway: Gateway) -> None:
@@ -321,34 +328,34 @@ def test_the_root_is_nobodys(gateway: Gateway) -> None:
 
 def test_a_closed_evaluation_is_over(gateway: Gateway) -> None:
     """After /close the token is worth nothing, on connections that were open before too."""
-    upstream = Upstream([reply({"ok": 1})])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply({"ok": 1})])
+    evaluation = gateway.open_evaluation(upstream)
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        connection.sendall(evaluation.request_bytes(rest="/v1/models", line="GET {} HTTP/1.1"))
         assert b" 200 " in _until(connection, b"}")
         assert evaluation.close()["requests"] == 1
-        connection.sendall(evaluation.raw(rest="/v1/models", line="GET {} HTTP/1.1"))
+        connection.sendall(evaluation.request_bytes(rest="/v1/models", line="GET {} HTTP/1.1"))
         assert b" 401 " in connection.recv(100)
     assert evaluation.request("POST", "/close").status == 401
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 def test_an_attempt_has_its_own_token(gateway: Gateway) -> None:
     """A file that was written anew is a new attempt: the old token is worth nothing."""
 
-    def script(seen: Seen) -> list[bytes]:
-        return [reply({"ok": 1})]
+    def script(seen: ReceivedRequest) -> list[bytes]:
+        return [http_reply({"ok": 1})]
 
-    evaluation = gateway.open(Upstream(script))
+    evaluation = gateway.open_evaluation(Upstream(script))
     assert evaluation.request("GET", "/v1/models").status == 200
     old = evaluation.token
-    assert evaluation.again().request("GET", "/v1/models").status == 200
+    assert evaluation.restart().request("GET", "/v1/models").status == 200
     assert evaluation.request("GET", "/v1/models", token=old).status == 401
 
 
 def test_settings_that_make_no_sense_are_told(start_gateway: Any) -> None:
     """A session's file that cannot be used is an error in the log, and nobody gets in."""
     gateway = start_gateway()
-    evaluation = gateway.open("http://127.0.0.1:9/v1", plugins={"unheard-of": {}})
+    evaluation = gateway.open_evaluation("http://127.0.0.1:9/v1", plugins={"unheard-of": {}})
     assert evaluation.request("GET", "/v1/models").status == 401
     assert "no interceptor is named `unheard-of`" in gateway.errors

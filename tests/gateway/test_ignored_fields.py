@@ -9,13 +9,22 @@ from typing import Any
 import pytest
 
 from tests.gateway.completion_server import TEXT
-from tests.gateway.gateway_process import CHAT, Gateway, refused
-from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
+from tests.gateway.gateway_process import CHAT, Gateway, assert_stopped
+from tests.support.scripted_upstream import (
+    DONE,
+    ConnectionEnd,
+    Step,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+)
 
 
 def told(content: str | None, logprobs: object = None, index: int = 0) -> dict[str, Any]:
     """A chat choice."""
-    [choice] = said(content)["choices"]
+    [choice] = chat_completion(content)["choices"]
     return {**choice, "index": index, "logprobs": logprobs}
 
 
@@ -86,7 +95,7 @@ def parts(choice: dict[str, Any]) -> list[dict[str, Any]]:
 def streamed(choices: list[dict[str, Any]]) -> list[Step]:
     """Choices as a stream."""
     events = [{"choices": [part]} for choice in choices for part in parts(choice)]
-    return [*chunked(*(b"data: %b\n\n" % json.dumps(one).encode() for one in events), DONE)]
+    return [*chunked_reply(*(b"data: %b\n\n" % json.dumps(one).encode() for one in events), DONE)]
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -94,35 +103,35 @@ def streamed(choices: list[dict[str, Any]]) -> list[Step]:
 def test_what_is_ignored(gateway: Gateway, name: str, stream: bool) -> None:
     """A reply that lacks what was asked for ends the evaluation, and is neither passed nor kept."""
     rest, body, choices, why = CHECKED[name]
-    upstream = Upstream(streamed(choices) if stream else [reply({"choices": choices})])
+    upstream = Upstream(streamed(choices) if stream else [http_reply({"choices": choices})])
     asked = {**body, "stream": stream, "temperature": 0}
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     answer = evaluation.post(rest, **asked)
     if why and not stream:
-        refused(answer, f"{rest.removeprefix('/v1')} {why}")
+        assert_stopped(answer, f"{rest.removeprefix('/v1')} {why}")
     else:
         assert answer.status == 200
     sums = evaluation.close()
     assert sums["fatal"] == (why and f"the endpoint {upstream.url}{rest.removeprefix('/v1')} {why}")
     assert (sums["requests"], sums["statuses"]) == (1, {"200": 1})
     if why:
-        assert not gateway.open(upstream).post(rest, **asked).cached
+        assert not gateway.open_evaluation(upstream).post(rest, **asked).cached
 
 
 def test_those_who_wait_for_a_reply_that_lacks_something(gateway: Gateway) -> None:
     """Identical requests at the same time end with the first, unsent."""
-    upstream = Upstream([0.2, reply({"choices": [told("7")]})])
-    evaluation = gateway.open(upstream)
-    answers = evaluation.posts(4, 4, logprobs=True, temperature=0)
+    upstream = Upstream([0.2, http_reply({"choices": [told("7")]})])
+    evaluation = gateway.open_evaluation(upstream)
+    answers = evaluation.post_repeatedly(4, 4, logprobs=True, temperature=0)
     for answer in answers:
-        refused(answer, NO_LOGPROBS)
-    assert len(upstream.seen) == 1
+        assert_stopped(answer, NO_LOGPROBS)
+    assert len(upstream.received) == 1
 
 
 def test_a_stream_that_broke_is_not_judged(gateway: Gateway) -> None:
     """What came of a stream before it broke says nothing of what the endpoint can do."""
-    upstream = Upstream([*chunked(event("7"), end=False), Then.CLOSE])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([*chunked_reply(chat_event("7"), end=False), ConnectionEnd.CLOSE])
+    evaluation = gateway.open_evaluation(upstream)
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         evaluation.post(stream=True, logprobs=True, n=2)
     assert evaluation.close()["fatal"] == ""

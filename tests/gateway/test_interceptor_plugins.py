@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.gateway.gateway_process import Gateway
-from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
+from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, chunked_reply, http_reply
 
 PLUGIN = """
 from pydantic import BaseModel
@@ -72,24 +72,26 @@ def with_plugins(start_gateway: Callable[..., Gateway], tmp_path_factory: pytest
 def test_a_third_partys(with_plugins: Gateway) -> None:
     """A class under an entry point changes requests, headers, replies and streams, and counts."""
     upstream = Upstream([])
-    upstream.say([reply(said("7"))], chunked(event("seven"), event(finish="stop"), DONE))
-    evaluation = with_plugins.open(upstream, plugins={"loud": {"word": "!"}}, strip_reasoning=True)
+    upstream.use_scripts(
+        [http_reply(chat_completion("7"))], chunked_reply(chat_event("seven"), chat_event(finish="stop"), DONE)
+    )
+    evaluation = with_plugins.open_evaluation(upstream, plugins={"loud": {"word": "!"}}, strip_reasoning=True)
     assert evaluation.post(temperature=0).text == "7!"
     got = evaluation.post(stream=True, temperature=0).body.split(b"\n\n")
     assert got[-2:] == [b"data: [DONE]", b""]
     contents = [json.loads(one[6:])["choices"][0]["delta"].get("content") for one in got[:-2]]
     assert "".join(contents) == "SEVEN!"
     assert [body["loud"] for body in upstream.bodies] == ["!", "!"]
-    assert upstream.seen[0].header(b"x-loud") == b"1"
+    assert upstream.received[0].header(b"x-loud") == b"1"
     assert evaluation.close()["shouted"] == 1
 
 
 def test_a_third_partys_mistake(with_plugins: Gateway) -> None:
     """An interceptor that fails fails the request at once with the reason, and soon the evaluation."""
-    upstream = Upstream([reply(said("7"))])
-    evaluation = with_plugins.open(upstream, plugins={"broken": {}})
+    upstream = Upstream([http_reply(chat_completion("7"))])
+    evaluation = with_plugins.open_evaluation(upstream, plugins={"broken": {}})
     statuses = [evaluation.post().status for _ in range(4)]
     assert statuses == [500, 500, 500, 400]
     assert "ZeroDivisionError: what a plugin may do" in evaluation.post().json["error"]["message"]
     assert "ZeroDivisionError" in evaluation.close()["fatal"]
-    assert not upstream.seen
+    assert not upstream.received

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evalmake.gateway.interceptors.reasoning import ReasoningFilter
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
 from tests.gateway.gateway_process import CHAT, Evaluation, Gateway
-from tests.support.scripted import DONE, Upstream, chunked, event, reply, said
+from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, chunked_reply, http_reply
 
 GOLDEN = Path(__file__).parent / "golden"
 TEXT = "/v1/completions"
@@ -116,12 +116,12 @@ def _json(value: object) -> str:
 def test_requests(gateway: Gateway, name: str) -> None:
     """Each adapter makes of a request exactly what its file shows."""
     adapter, rest, body = REQUESTS[name]
-    choices = said("7")["choices"] * 2
-    upstream = Upstream([reply({"choices": choices})])
+    choices = chat_completion("7")["choices"] * 2
+    upstream = Upstream([http_reply({"choices": choices})])
     mine = [("X-Gone", "1"), ("X-Both", "theirs"), ("X-Stays", "1")]
-    evaluation = gateway.open(upstream, cache=False, **adapter)
+    evaluation = gateway.open_evaluation(upstream, cache=False, **adapter)
     assert evaluation.request("POST", rest, json.dumps(body).encode(), mine).status == 200
-    [seen] = upstream.seen
+    [seen] = upstream.received
     headers = [f"{key.decode()}: {value.decode()}" for key, value in seen.headers if key[:2] == b"X-"]
     check(
         f"request-{name}",
@@ -138,19 +138,19 @@ def test_requests(gateway: Gateway, name: str) -> None:
 
 CUSTOM = ["[reason]", "[/reason]"]
 REPLIES: dict[str, tuple[object, dict[str, Any]]] = {
-    "tags": (True, said("<think>\nLet me see. 3 + 4\n</think>\n\nIt is 7.")),
-    "custom-tags": (CUSTOM, said("[reason]<think>[/reason] 7")),
-    "closing-only": (True, said("Let me see.</think>7")),
-    "unfinished": (True, said("So:\n<think>Let me", "length")),
-    "no-reasoning": (True, said("It is 7.")),
-    "twice": (True, said("<think>a</think>b<think>c</think>d")),
-    "field": (True, said("7", reasoning_content="Let me see.")),
-    "field-twice-named": (True, said("7", reasoning_content="Let me", reasoning="Let me")),
-    "field-and-tags": (True, said("<think>More.</think>7", reasoning="Let me see.")),
-    "field-only": (True, said(None, "length", reasoning_content="Let me")),
+    "tags": (True, chat_completion("<think>\nLet me see. 3 + 4\n</think>\n\nIt is 7.")),
+    "custom-tags": (CUSTOM, chat_completion("[reason]<think>[/reason] 7")),
+    "closing-only": (True, chat_completion("Let me see.</think>7")),
+    "unfinished": (True, chat_completion("So:\n<think>Let me", "length")),
+    "no-reasoning": (True, chat_completion("It is 7.")),
+    "twice": (True, chat_completion("<think>a</think>b<think>c</think>d")),
+    "field": (True, chat_completion("7", reasoning_content="Let me see.")),
+    "field-twice-named": (True, chat_completion("7", reasoning_content="Let me", reasoning="Let me")),
+    "field-and-tags": (True, chat_completion("<think>More.</think>7", reasoning="Let me see.")),
+    "field-only": (True, chat_completion(None, "length", reasoning_content="Let me")),
     "tool-calls": (
         True,
-        said(None, "tool_calls", reasoning="Call.", tool_calls=[{"id": "1", "function": {}}]),
+        chat_completion(None, "tool_calls", reasoning="Call.", tool_calls=[{"id": "1", "function": {}}]),
     ),
     "several-choices": (
         True,
@@ -171,8 +171,8 @@ REPLIES: dict[str, tuple[object, dict[str, Any]]] = {
 def test_replies(gateway: Gateway, name: str) -> None:
     """Reasoning is taken out of a whole reply as its file shows; a replay tells the same."""
     strip, answer = REPLIES[name]
-    upstream = Upstream([reply(answer)])
-    evaluation = gateway.open(upstream, strip_reasoning=strip)
+    upstream = Upstream([http_reply(answer)])
+    evaluation = gateway.open_evaluation(upstream, strip_reasoning=strip)
     got = evaluation.post(temperature=0)
     check(
         f"reply-{name}",
@@ -183,14 +183,14 @@ def test_replies(gateway: Gateway, name: str) -> None:
             "record": _reasoning(evaluation),
         },
     )
-    assert evaluation.again().post(temperature=0).json == got.json
+    assert evaluation.restart().post(temperature=0).json == got.json
 
 
 def _reasoning(evaluation: Evaluation) -> str:
     """The rows and the counts in the record."""
     sums = evaluation.close()
     counts = {name: amount for name, amount in sums.items() if name.startswith("reason")}
-    lines = [json.dumps(one) for one in [*evaluation.rows("reasoning"), counts] if one]
+    lines = [json.dumps(one) for one in [*evaluation.read_rows("reasoning"), counts] if one]
     return "\n".join(lines)
 
 
@@ -202,7 +202,7 @@ def delta(index: int = 0, finish: str | None = None, **parts: object) -> bytes:
 
 def words(*texts: str, index: int = 0) -> list[bytes]:
     """Events that say one text each."""
-    return [event(text, index=index) for text in texts]
+    return [chat_event(text, index=index) for text in texts]
 
 
 def text_event(text: str, finish: str | None = None) -> bytes:
@@ -217,18 +217,18 @@ STREAMS: dict[str, tuple[object, list[bytes]]] = {
         True,
         [
             *words("", "<th", "ink>Let", " me</", "thi", "nk>", "\n", "\n It", " is 7."),
-            event(finish="stop"),
+            chat_event(finish="stop"),
             USAGE,
             DONE,
         ],
     ),
     "custom-tags": (
         CUSTOM,
-        [*words("[rea", "son]a[", "/reason", "]b", "c"), event(finish="stop"), DONE],
+        [*words("[rea", "son]a[", "/reason", "]b", "c"), chat_event(finish="stop"), DONE],
     ),
-    "closing-only": (True, [*words("Let me", "</think>7"), event(finish="stop"), DONE]),
-    "unfinished": (True, [*words("So: ", "<think>Let", " me"), event(finish="length"), DONE]),
-    "no-reasoning": (True, [*words("It", " is"), event(" 7.", "stop"), DONE]),
+    "closing-only": (True, [*words("Let me", "</think>7"), chat_event(finish="stop"), DONE]),
+    "unfinished": (True, [*words("So: ", "<think>Let", " me"), chat_event(finish="length"), DONE]),
+    "no-reasoning": (True, [*words("It", " is"), chat_event(" 7.", "stop"), DONE]),
     "field": (
         True,
         [
@@ -246,21 +246,21 @@ STREAMS: dict[str, tuple[object, list[bytes]]] = {
     "several-choices": (
         True,
         [
-            event("<think>a", index=0),
-            event("<think>b", index=1),
-            event("</think>1", index=1),
-            event("</think>0", "stop", 0),
-            event("!", "stop", 1),
-            event("2", index=2),
+            chat_event("<think>a", index=0),
+            chat_event("<think>b", index=1),
+            chat_event("</think>1", index=1),
+            chat_event("</think>0", "stop", 0),
+            chat_event("!", "stop", 1),
+            chat_event("2", index=2),
             DONE,
         ],
     ),
     "no-finish": (True, [*words("It is", " 7."), DONE]),
-    "no-done": (True, [*words("It is", " 7."), event(finish="stop")]),
+    "no-done": (True, [*words("It is", " 7."), chat_event(finish="stop")]),
     "completion": (True, [text_event("a</thi"), text_event("nk> 7"), text_event("", "stop"), DONE]),
     "other-events": (
         True,
-        [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"), event(finish="stop"), DONE],
+        [b": a comment\n\n", b"data: no JSON\n\n", *words("a</think>b"), chat_event(finish="stop"), DONE],
     ),
 }
 
@@ -271,8 +271,8 @@ def test_streams(gateway: Gateway, name: str) -> None:
     strip, events = STREAMS[name]
     whole = b"".join(events)
     odd = [whole[at : at + 11] for at in range(0, len(whole), 11)]
-    upstream = Upstream(chunked(*odd))
-    evaluation = gateway.open(upstream, settings={"model": f"stream {name}"}, strip_reasoning=strip)
+    upstream = Upstream(chunked_reply(*odd))
+    evaluation = gateway.open_evaluation(upstream, settings={"model": f"stream {name}"}, strip_reasoning=strip)
     got = evaluation.post(stream=True, temperature=0)
     check(
         f"stream-{name}",
@@ -283,7 +283,7 @@ def test_streams(gateway: Gateway, name: str) -> None:
             "record": _reasoning(evaluation),
         },
     )
-    assert evaluation.again().post(stream=True, temperature=0).body == got.body
+    assert evaluation.restart().post(stream=True, temperature=0).body == got.body
 
 
 class _Record:
@@ -320,11 +320,11 @@ def test_streams_tell_what_whole_replies_do(
     parts = [text[a:b] for a, b in itertools.pairwise(places)]
     streamed, whole = _Record(), _Record()
     rewrite = StreamRewrite([ReasoningFilter(True)], streamed)
-    last = [event(finish="stop"), DONE] if finishes else [DONE]
-    sent = [*rewrite.feed(b"".join([*map(event, parts), *last])), *rewrite.finish()]
+    last = [chat_event(finish="stop"), DONE] if finishes else [DONE]
+    sent = [*rewrite.feed(b"".join([*map(chat_event, parts), *last])), *rewrite.finish()]
     heard = [json.loads(one[6:]) for one in sent if one != DONE]
     answer = "".join(one["choices"][0]["delta"].get("content", "") for one in heard)
-    expected = ReasoningFilter(True).rewrite_reply(said(text), whole)
+    expected = ReasoningFilter(True).rewrite_reply(chat_completion(text), whole)
     assert answer == expected["choices"][0]["message"]["content"]
     assert streamed.rows == whole.rows
 
@@ -335,11 +335,11 @@ def test_streams_tell_what_whole_replies_do(
 @pytest.mark.parametrize("cache", [True, False])
 def test_reseed(gateway: Gateway, cache: bool) -> None:
     """Each further sample of the same question has a seed of its own, with a cache or without."""
-    upstream = Upstream([reply(said("7"))])
-    evaluation = gateway.open(upstream, reseed=True, cache=cache)
-    evaluation.posts(3, seed=11, temperature=1)
-    evaluation.posts(1, temperature=1)
-    evaluation.posts(2, seed=11, temperature=0)
+    upstream = Upstream([http_reply(chat_completion("7"))])
+    evaluation = gateway.open_evaluation(upstream, reseed=True, cache=cache)
+    evaluation.post_repeatedly(3, seed=11, temperature=1)
+    evaluation.post_repeatedly(1, temperature=1)
+    evaluation.post_repeatedly(2, seed=11, temperature=0)
     seeds = [body.get("seed") for body in upstream.bodies]
     greedy = [11] if cache else [11, 11]
     assert seeds == [11, 11 + 1_000_003, 11 + 2_000_006, None, *greedy]
@@ -347,15 +347,15 @@ def test_reseed(gateway: Gateway, cache: bool) -> None:
 
 def test_reseeded_samples_are_others(gateway: Gateway) -> None:
     """A second sample with a seed of its own is never answered by one that had the first's."""
-    upstream = Upstream([reply(said("the same"))])
-    gateway.open(upstream).posts(2, seed=1, temperature=1)
-    evaluation = gateway.open(upstream.say([reply(said("new"))]), reseed=True)
-    assert [one.text for one in evaluation.posts(2, seed=1, temperature=1)] == ["the same", "new"]
+    upstream = Upstream([http_reply(chat_completion("the same"))])
+    gateway.open_evaluation(upstream).post_repeatedly(2, seed=1, temperature=1)
+    evaluation = gateway.open_evaluation(upstream.use_scripts([http_reply(chat_completion("new"))]), reseed=True)
+    assert [one.text for one in evaluation.post_repeatedly(2, seed=1, temperature=1)] == ["the same", "new"]
 
 
 def test_a_truncated_sample_is_not_asked_for_again(gateway: Gateway) -> None:
     """A sample that was cut off is a sample: the next one has the next seed."""
-    upstream = Upstream([reply(said("7", "length"))])
-    evaluation = gateway.open(upstream, reseed=True)
-    evaluation.posts(3, seed=1, temperature=1)
+    upstream = Upstream([http_reply(chat_completion("7", "length"))])
+    evaluation = gateway.open_evaluation(upstream, reseed=True)
+    evaluation.post_repeatedly(3, seed=1, temperature=1)
     assert len({body["seed"] for body in upstream.bodies}) == 3

@@ -11,17 +11,17 @@ from evalmake.gateway.proxy import logprob_probe
 from tests.gateway.completion_server import (
     ECHO,
     Fault,
-    begun,
-    changed,
-    marked,
-    no_echo,
+    complete_prompts,
+    correct_reply,
     off_by_one,
-    right,
-    speaks,
+    with_choice_fields,
     with_logprobs,
+    with_start_token,
+    with_vocabulary_marks,
+    without_echo,
     without_usage,
 )
-from tests.support.scripted import Script, Seen, reply
+from tests.support.scripted_upstream import ReceivedRequest, Script, http_reply
 
 
 def found(script: Script, **more: Any) -> tuple[logprob_probe.ProbeResult, list[dict[str, Any]]]:
@@ -31,7 +31,7 @@ def found(script: Script, **more: Any) -> tuple[logprob_probe.ProbeResult, list[
     body = next(test)
     while True:
         asked.append(body)
-        seen = Seen(b"POST", b"", [], json.dumps(body).encode(), b"", 0, 0.0)
+        seen = ReceivedRequest(b"POST", b"", [], json.dumps(body).encode(), b"", 0, 0.0)
         [answer] = script(seen)
         assert isinstance(answer, bytes)
         try:
@@ -82,48 +82,48 @@ def glued_at_first(prompt: str) -> bool:
 
 
 GOOD: dict[str, tuple[Script, str]] = {
-    "right": (speaks(), "ok"),
-    "no usage": (speaks(without_usage(right)), "ok"),
-    "a sign for the beginning": (speaks(begun), "ok"),
-    "the same without usage": (speaks(without_usage(begun)), "ok"),
-    "tokens as in the vocabulary": (speaks(marked), "ok"),
-    "some words are glued": (speaks(glued=glued_at_first), "ok"),
-    "half precision": (speaks(coarse(0.125)), "ok, to within 0.0"),
+    "right": (complete_prompts(), "ok"),
+    "no usage": (complete_prompts(without_usage(correct_reply)), "ok"),
+    "a sign for the beginning": (complete_prompts(with_start_token), "ok"),
+    "the same without usage": (complete_prompts(without_usage(with_start_token)), "ok"),
+    "tokens as in the vocabulary": (complete_prompts(with_vocabulary_marks), "ok"),
+    "some words are glued": (complete_prompts(glued=glued_at_first), "ok"),
+    "half precision": (complete_prompts(coarse(0.125)), "ok, to within 0.0"),
     "words come back in pieces": (
-        speaks(with_logprobs(in_pieces)),
+        complete_prompts(with_logprobs(in_pieces)),
         "not known: none of its own tokens comes back as one token",
     ),
-    "says nothing": (speaks(changed(text="", logprobs=None)), "not known: it says nothing"),
-    "no choices": (lambda seen: [reply({"choices": []})], "not known: a reply has no choices"),
-    "an error": (lambda seen: [reply({"error": "x"})], "not known: a reply has no choices"),
-    "a number": (lambda seen: [reply({"choices": 7})], "not known: a reply has no choices"),
+    "says nothing": (complete_prompts(with_choice_fields(text="", logprobs=None)), "not known: it says nothing"),
+    "no choices": (lambda seen: [http_reply({"choices": []})], "not known: a reply has no choices"),
+    "an error": (lambda seen: [http_reply({"error": "x"})], "not known: a reply has no choices"),
+    "a number": (lambda seen: [http_reply({"choices": 7})], "not known: a reply has no choices"),
 }
 NOT_ITS_OWN = "echoes log-probabilities that are not those of its own tokens: "
 BAD: dict[str, tuple[Script, str]] = {
     "no log-probabilities": (
-        speaks(changed(logprobs=None)),
+        complete_prompts(with_choice_fields(logprobs=None)),
         "ignores `logprobs`: a reply to a request for them has none",
     ),
     "none where it echoes": (
-        speaks(lambda said: changed(logprobs=None)(said) if said.echo else right(said)),
+        complete_prompts(lambda said: with_choice_fields(logprobs=None)(said) if said.echo else correct_reply(said)),
         "ignores `logprobs` beside `echo`: a reply to a request for them has none",
     ),
     "no echo": (
-        speaks(no_echo),
+        complete_prompts(without_echo),
         "ignores `echo`: a reply to a request for it has nothing of the prompt",
     ),
     "other form": (
-        speaks(with_logprobs(of_chat)),
+        complete_prompts(with_logprobs(of_chat)),
         "returns log-probabilities without `tokens` and `token_logprobs`",
     ),
     "odd form": (
-        speaks(changed(logprobs=[-1.0])),
+        complete_prompts(with_choice_fields(logprobs=[-1.0])),
         "returns log-probabilities without `tokens` and `token_logprobs`",
     ),
-    "one less": (speaks(with_logprobs(one_less)), "log-probabilities for"),
-    "shifted": (speaks(with_logprobs(shifted)), NOT_ITS_OWN),
-    "no values": (speaks(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
-    "coarse": (speaks(coarse(6.0)), NOT_ITS_OWN),
+    "one less": (complete_prompts(with_logprobs(one_less)), "log-probabilities for"),
+    "shifted": (complete_prompts(with_logprobs(shifted)), NOT_ITS_OWN),
+    "no values": (complete_prompts(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
+    "coarse": (complete_prompts(coarse(6.0)), NOT_ITS_OWN),
 }
 
 
@@ -152,7 +152,7 @@ def test_endpoints_that_do_not(name: str, most: int) -> None:
 
 def test_the_generated_token_is_left_out() -> None:
     """Echoed values that end with the prompt are no use to harnesses that cut the last one off."""
-    finding, asked = found(speaks(with_logprobs(off_by_one)))
+    finding, asked = found(complete_prompts(with_logprobs(off_by_one)))
     assert finding.unfit
     assert finding.fact == (
         "the endpoint http://e leaves the generated token out of the log-probabilities that it echoes"
@@ -162,7 +162,7 @@ def test_the_generated_token_is_left_out() -> None:
 
 def test_values_of_other_tokens() -> None:
     """Where nothing is generated the same server is found out by its numbers, and two are told."""
-    finding, _ = found(speaks(with_logprobs(off_by_one)), max_tokens=0)
+    finding, _ = found(complete_prompts(with_logprobs(off_by_one)), max_tokens=0)
     assert finding.unfit
     theirs, own = finding.fact.split(NOT_ITS_OWN)[1].split(" for `")[0].split(" and ")
     assert abs(float(theirs) - float(own)) > 0.2
@@ -176,7 +176,7 @@ def test_an_odd_one_out() -> None:
         values = told["token_logprobs"]
         return {"token_logprobs": [v and v - 3 for v in values] if next(numbers) == 0 else values}
 
-    finding, asked = found(speaks(with_logprobs(once)))
+    finding, asked = found(complete_prompts(with_logprobs(once)))
     assert finding.fact == "ok"
     assert len(asked) == 6
 
@@ -184,7 +184,7 @@ def test_an_odd_one_out() -> None:
 def test_what_the_test_asks() -> None:
     """It asks as the harness does, but for one greedy token, of its own prompts, one at a time."""
     more = {"stop": ["x"], "n": 3, "stream": True, "temperature": 1, "add_special_tokens": False}
-    _, asked = found(speaks(), **more, max_tokens=16)
+    _, asked = found(complete_prompts(), **more, max_tokens=16)
     same = {"model": "m", "seed": 7, "logprobs": 1, "add_special_tokens": False, "temperature": 0}
     assert len(asked) == 4
     for body in asked:

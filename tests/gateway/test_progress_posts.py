@@ -15,30 +15,30 @@ from evalmake.gateway.proxy.progress_posts import POST_INTERVAL, ProgressPosts
 from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.settings import SessionSettings
-from tests.gateway.gateway_process import KEY, Gateway, eventually
-from tests.gateway.simulated_clock import timeless
-from tests.support.scripted import Then, Upstream, reply, said
+from tests.gateway.gateway_process import KEY, Gateway, wait_until
+from tests.gateway.simulated_clock import run_with_simulated_clock
+from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
 
-GOOD = [reply(said("7"))]
+GOOD = [http_reply(chat_completion("7"))]
 THERE = [b"HTTP/1.1 204 No Content\r\n\r\n"]
 
 
 def last(hook: Upstream) -> Any:
     """What the address was told last; nothing yet."""
-    return hook.bodies[-1] if hook.seen else {}
+    return hook.bodies[-1] if hook.received else {}
 
 
 def test_what_is_told(gateway: Gateway) -> None:
     """Counts come while the evaluation goes on and once more at its end, as JSON by POST."""
-    upstream = Upstream([]).say(GOOD, GOOD, [reply({}, 500)], GOOD)
+    upstream = Upstream([]).use_scripts(GOOD, GOOD, [http_reply({}, 500)], GOOD)
     hook = Upstream(THERE)
     address = f"{hook.url}/hooks/7?token=a%2Fb"
-    evaluation = gateway.open(upstream, progress_url=address, retry=0)
-    evaluation.posts(2, temperature=0)
-    eventually(lambda: last(hook).get("requests") == 2, "two requests were told")
-    evaluation.posts(3)
+    evaluation = gateway.open_evaluation(upstream, progress_url=address, retry=0)
+    evaluation.post_repeatedly(2, temperature=0)
+    wait_until(lambda: last(hook).get("requests") == 2, "two requests were told")
+    evaluation.post_repeatedly(3)
     evaluation.close()
-    eventually(lambda: last(hook).get("finished"), "the end was told")
+    wait_until(lambda: last(hook).get("finished"), "the end was told")
     assert last(hook) == {
         "evaluation": evaluation.key,
         "requests": 5,
@@ -49,8 +49,8 @@ def test_what_is_told(gateway: Gateway) -> None:
         "tokens_out": 12,
         "finished": True,
     }
-    assert [body["finished"] for body in hook.bodies[:-1]] == [False] * (len(hook.seen) - 1)
-    for seen in hook.seen:
+    assert [body["finished"] for body in hook.bodies[:-1]] == [False] * (len(hook.received) - 1)
+    for seen in hook.received:
         assert (seen.method, seen.target) == (b"POST", b"/v1/hooks/7?token=a%2Fb")
         assert seen.header(b"content-type") == b"application/json"
 
@@ -59,11 +59,11 @@ def test_nothing_of_the_models_is_told(start_gateway: Callable[..., Gateway]) ->
     """The address gets neither key nor token nor any of the headers that the model gets."""
     gateway = start_gateway(headers={"X-Org": "us"}, secret_headers={"X-Secret": "THE_KEY"})
     hook = Upstream(THERE)
-    evaluation = gateway.open(Upstream(GOOD), progress_url=hook.url, headers={"X-Added": "1"})
+    evaluation = gateway.open_evaluation(Upstream(GOOD), progress_url=hook.url, headers={"X-Added": "1"})
     evaluation.post()
     evaluation.close()
-    eventually(lambda: last(hook).get("finished"), "the end was told")
-    for seen in hook.seen:
+    wait_until(lambda: last(hook).get("finished"), "the end was told")
+    for seen in hook.received:
         names = [name.lower() for name, _ in seen.headers]
         assert names == [b"host", b"content-type", b"accept-encoding", b"content-length"]
         assert KEY.encode() not in seen.raw
@@ -72,17 +72,17 @@ def test_nothing_of_the_models_is_told(start_gateway: Callable[..., Gateway]) ->
 
 @pytest.mark.parametrize(
     "script",
-    [[reply({}, 500)], [reply({}, 302, location="/")], [Then.RESET], [b"nonsense\r\n\r\n"], None],
+    [[http_reply({}, 500)], [http_reply({}, 302, location="/")], [ConnectionEnd.RESET], [b"nonsense\r\n\r\n"], None],
 )
 def test_an_address_that_fails(gateway: Gateway, script: Any) -> None:
     """Whatever the address answers hurts nothing; that it could not be told is counted."""
     hook = Upstream(script or THERE)
     address = hook.url if script else "http://127.0.0.1:9/x"
-    evaluation = gateway.open(Upstream(GOOD), progress_url=address)
+    evaluation = gateway.open_evaluation(Upstream(GOOD), progress_url=address)
     assert evaluation.post().status == 200
     usage = evaluation.folder / "usage.json"
     counted = lambda: usage.exists() and "progress_failed" in json.loads(usage.read_text())  # noqa: E731
-    eventually(counted, "the failure was counted")
+    wait_until(counted, "the failure was counted")
     assert evaluation.post().status == 200
     sums = evaluation.close()
     assert (sums["requests"], sums["fatal"], sums["last_error"]) == (2, "", "")
@@ -91,7 +91,7 @@ def test_an_address_that_fails(gateway: Gateway, script: Any) -> None:
 @pytest.mark.parametrize("address", ["nonsense", "http://x:port/", "ftp://127.0.0.1:9", "http://"])
 def test_an_address_that_is_none(gateway: Gateway, address: str) -> None:
     """One that makes no sense hurts nothing either."""
-    evaluation = gateway.open(Upstream(GOOD), progress_url=address)
+    evaluation = gateway.open_evaluation(Upstream(GOOD), progress_url=address)
     assert evaluation.post().status == 200
     assert evaluation.close()["requests"] == 1
 
@@ -99,10 +99,10 @@ def test_an_address_that_is_none(gateway: Gateway, address: str) -> None:
 def test_an_address_that_says_nothing(start_gateway: Callable[..., Gateway]) -> None:
     """One that never answers holds up neither the evaluation, nor its end, nor the gateway's."""
     gateway = start_gateway()
-    hook = Upstream([Then.HANG])
-    evaluation = gateway.open(Upstream(GOOD), progress_url=hook.url)
+    hook = Upstream([ConnectionEnd.HANG])
+    evaluation = gateway.open_evaluation(Upstream(GOOD), progress_url=hook.url)
     assert evaluation.post().status == 200
-    eventually(lambda: hook.seen, "the address was told")
+    wait_until(lambda: hook.received, "the address was told")
     assert evaluation.post().status == 200
     assert evaluation.close()["requests"] == 2
     gateway.stop()
@@ -111,10 +111,10 @@ def test_an_address_that_says_nothing(start_gateway: Callable[..., Gateway]) -> 
 def test_who_gives_no_address_tells_nobody(gateway: Gateway) -> None:
     """Without `progress_url` nothing is sent."""
     upstream = Upstream(GOOD)
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     evaluation.post()
     evaluation.close()
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 # How often, with a clock of the test's own
@@ -158,7 +158,7 @@ def _told(opened: AdmittedSession, delay: float, seconds: int, busy: int) -> lis
         await progress.close()
         return progress.sent
 
-    return list(timeless(run))
+    return list(run_with_simulated_clock(run))
 
 
 def test_how_often_is_told(opened: AdmittedSession) -> None:

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evalmake.gateway.proxy.rate_limits import RateLimit, RequestLimits
-from tests.gateway.gateway_process import Gateway, Mock, eventually
-from tests.gateway.simulated_clock import timeless
-from tests.support.scripted import Then, Upstream, numbered, reply, said
+from tests.gateway.gateway_process import Gateway, MockServer, wait_until
+from tests.gateway.simulated_clock import run_with_simulated_clock
+from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply, numbered_replies
 
 
 def most_within(times: Sequence[float], window: float) -> int:
@@ -47,7 +47,7 @@ def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list
             limits.release()
         return times
 
-    assert most_within(timeless(run), period) <= number
+    assert most_within(run_with_simulated_clock(run), period) <= number
 
 
 @pytest.mark.parametrize("rate", ["1/s", "2/s", "3/m", "10/s", "60/m", "1000/h"])
@@ -62,7 +62,7 @@ def test_most_of_the_rate_is_used(rate: str) -> None:
         return clock() - begin
 
     number, _, unit = rate.partition("/")
-    assert 500 / timeless(run) * PERIODS[unit] > 0.8 * int(number)
+    assert 500 / run_with_simulated_clock(run) * PERIODS[unit] > 0.8 * int(number)
 
 
 def test_those_who_left_take_nothing_of_the_rate() -> None:
@@ -79,7 +79,7 @@ def test_those_who_left_take_nothing_of_the_rate() -> None:
         await limits.acquire()
         return clock() - begin
 
-    assert timeless(run) < 2
+    assert run_with_simulated_clock(run) < 2
 
 
 def test_after_a_pause_the_rate_still_holds() -> None:
@@ -98,7 +98,7 @@ def test_after_a_pause_the_rate_still_holds() -> None:
         await asyncio.gather(*(one() for _ in range(100)))
         return begin, times
 
-    begin, times = timeless(run)
+    begin, times = run_with_simulated_clock(run)
     assert min(times) >= begin + 30
     assert most_within(times, 1) <= 10
 
@@ -131,7 +131,7 @@ def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]
         await asyncio.gather(*(one(*act) for act in acts))
         return peak, limits.in_flight
 
-    peak, busy = timeless(run)
+    peak, busy = run_with_simulated_clock(run)
     assert peak <= most
     assert busy == 0
 
@@ -150,7 +150,7 @@ def test_a_waiter_that_is_passed_over_and_cancelled() -> None:
         limits.release()
         return [*await asyncio.gather(first, return_exceptions=True), limits.in_flight]
 
-    cancelled, busy = timeless(run)
+    cancelled, busy = run_with_simulated_clock(run)
     assert isinstance(cancelled, asyncio.CancelledError)
     assert busy == 0
 
@@ -173,7 +173,7 @@ def test_refusals_lower_and_answers_raise() -> None:
             limits.record_success()
         return [*states, limits.summarize()]
 
-    start, once, low, high = timeless(run)
+    start, once, low, high = run_with_simulated_clock(run)
     assert (start["concurrency"], start["rate"]) == (10, 100)
     assert (once["concurrency"], once["rate"]) == (7, 70)
     assert (low["concurrency"], low["throttled"]) == (1, 25)
@@ -202,33 +202,35 @@ def test_the_rate_at_the_server(start_gateway: Callable[..., Gateway]) -> None:
     """
     gateway = start_gateway(rate="60/s", cache=None)
     for _ in range(3):
-        upstream = Upstream(numbered())
-        evaluations = [gateway.open(upstream) for _ in range(6)]
+        upstream = Upstream(numbered_replies())
+        evaluations = [gateway.open_evaluation(upstream) for _ in range(6)]
         with ThreadPoolExecutor(6) as threads:
-            list(threads.map(lambda one: one.posts(20, 4), evaluations))
-        assert len(upstream.seen) == 120
-        if most_within([seen.at for seen in upstream.seen], 1) <= 60:
+            list(threads.map(lambda one: one.post_repeatedly(20, 4), evaluations))
+        assert len(upstream.received) == 120
+        if most_within([seen.at for seen in upstream.received], 1) <= 60:
             return
     raise AssertionError("more than 60 requests in a second, each time")
 
 
-def test_the_concurrency_at_the_server(start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]) -> None:
+def test_the_concurrency_at_the_server(
+    start_gateway: Callable[..., Gateway], start_mock: Callable[..., MockServer]
+) -> None:
     """Several evaluations together never have more requests under way than was declared."""
     mock = start_mock(latency=0.02)
     gateway = start_gateway(concurrency=5)
-    evaluations = [gateway.open(mock.url, settings={"seed": str(n)}) for n in range(3)]
+    evaluations = [gateway.open_evaluation(mock.url, settings={"seed": str(n)}) for n in range(3)]
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(lambda one: one.posts(30, 10), evaluations))
+        list(threads.map(lambda one: one.post_repeatedly(30, 10), evaluations))
     assert mock.stats["requests"] == 90
     assert mock.stats["peak_in_flight"] == 5
 
 
-def test_refusals_are_adapted_to(start_gateway: Callable[..., Gateway], start_mock: Callable[..., Mock]) -> None:
+def test_refusals_are_adapted_to(start_gateway: Callable[..., Gateway], start_mock: Callable[..., MockServer]) -> None:
     """A server that admits less than we ask is asked less, and every request is answered."""
     mock = start_mock(rate=40, retry_after=0.2, latency=0.05)
     gateway = start_gateway(cache=None)
-    evaluation = gateway.open(mock.url, retry=20)
-    answers = evaluation.posts(80, 24)
+    evaluation = gateway.open_evaluation(mock.url, retry=20)
+    answers = evaluation.post_repeatedly(80, 24)
     assert [answer.status for answer in answers] == [200] * 80
     sums = evaluation.close()
     assert sums["limits"]["throttled"] > 0
@@ -240,15 +242,15 @@ def test_who_leaves_frees_its_place(start_gateway: Callable[..., Gateway]) -> No
     """Clients that leave, waiting or being answered, hold up nobody."""
     gateway = start_gateway(concurrency=1)
     upstream = Upstream([])
-    upstream.say([Then.HANG], [reply(said("7"))])
-    evaluation = gateway.open(upstream)
+    upstream.use_scripts([ConnectionEnd.HANG], [http_reply(chat_completion("7"))])
+    evaluation = gateway.open_evaluation(upstream)
     first, second = evaluation.connect(), evaluation.connect()
-    first.sendall(evaluation.raw(b"{}"))
-    eventually(lambda: upstream.seen, "the first was sent")
-    second.sendall(evaluation.raw(b'{"n": 2}'))
+    first.sendall(evaluation.request_bytes(b"{}"))
+    wait_until(lambda: upstream.received, "the first was sent")
+    second.sendall(evaluation.request_bytes(b'{"n": 2}'))
     with ThreadPoolExecutor(1) as threads:
         third = threads.submit(evaluation.post)
         second.close()
         first.close()
         assert third.result().text == "7"
-    assert len(upstream.seen) == 2
+    assert len(upstream.received) == 2

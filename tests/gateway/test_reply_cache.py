@@ -12,8 +12,20 @@ from typing import Any
 import pytest
 
 from evalmake.gateway.reply_cache.key import build_request_key
-from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, Mock, eventually
-from tests.support.scripted import DONE, Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, MockServer, wait_until
+from tests.support.scripted_upstream import (
+    DONE,
+    ConnectionEnd,
+    ReceivedRequest,
+    Script,
+    Step,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+    numbered_replies,
+)
 
 TEXT = "/v1/completions"
 
@@ -22,42 +34,42 @@ TEXT = "/v1/completions"
 
 
 @pytest.mark.parametrize("at_once", [1, 10])
-def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., Mock], at_once: int) -> None:
+def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., MockServer], at_once: int) -> None:
     """At temperature 1 the same request is sampled each time; a replay gives the same ten."""
     mock = start_mock()
-    evaluation = gateway.open(mock.url)
-    first = [answer.text for answer in evaluation.posts(10, at_once, temperature=1)]
+    evaluation = gateway.open_evaluation(mock.url)
+    first = [answer.text for answer in evaluation.post_repeatedly(10, at_once, temperature=1)]
     assert len(set(first)) == 10
     assert mock.stats["requests"] == 10
-    again = evaluation.again().posts(10, at_once, temperature=1)
+    again = evaluation.restart().post_repeatedly(10, at_once, temperature=1)
     assert all(answer.cached for answer in again)
     assert sorted(answer.text for answer in again) == sorted(first)
     if at_once == 1:
         assert [answer.text for answer in again] == first
     assert mock.stats["requests"] == 10
-    assert not {answer.text for answer in evaluation.posts(2, temperature=1)} & set(first)
+    assert not {answer.text for answer in evaluation.post_repeatedly(2, temperature=1)} & set(first)
 
 
 def test_another_evaluation_with_the_same_seed_has_the_same_samples(gateway: Gateway) -> None:
     """What tells samples apart is the seed, not the evaluation, so that a changed one is resumed."""
-    upstream, seed = Upstream(numbered()), {"seed": "seed 1"}
-    first = [answer.text for answer in gateway.open(upstream, settings=seed).posts(3)]
-    assert [answer.text for answer in gateway.open(upstream, settings=seed).posts(3)] == first
+    upstream, seed = Upstream(numbered_replies()), {"seed": "seed 1"}
+    first = [answer.text for answer in gateway.open_evaluation(upstream, settings=seed).post_repeatedly(3)]
+    assert [answer.text for answer in gateway.open_evaluation(upstream, settings=seed).post_repeatedly(3)] == first
 
 
 def test_models_share_nothing(gateway: Gateway) -> None:
     """Two models never have a reply in common, not even a greedy one."""
-    upstream = Upstream(numbered())
-    models = [gateway.open(upstream, settings={"model": name}) for name in ("one", "another")]
+    upstream = Upstream(numbered_replies())
+    models = [gateway.open_evaluation(upstream, settings={"model": name}) for name in ("one", "another")]
     answers = [model.post(temperature=0).text for model in models]
     assert answers == ["sample 0", "sample 1"]
 
 
 def test_seeds_share_what_is_greedy(gateway: Gateway) -> None:
     """Evaluations of different seeds share replies at temperature 0, and no other."""
-    upstream = Upstream(numbered())
-    one = gateway.open(upstream, settings={"seed": "1"})
-    two = gateway.open(upstream, settings={"seed": "2"})
+    upstream = Upstream(numbered_replies())
+    one = gateway.open_evaluation(upstream, settings={"seed": "1"})
+    two = gateway.open_evaluation(upstream, settings={"seed": "2"})
     assert one.post(temperature=0).text == two.post(temperature=0).text
     assert one.post(temperature=0.1).text != two.post(temperature=0.1).text
     assert one.post().text != two.post().text
@@ -89,28 +101,28 @@ CHANGES: list[dict[str, Any]] = [
 
 def test_every_field_is_part_of_the_key(gateway: Gateway) -> None:
     """Requests that differ in anything never share a reply."""
-    upstream = Upstream(numbered())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies())
+    evaluation = gateway.open_evaluation(upstream)
     bodies = [{"temperature": 0}, *({"temperature": 0, **change} for change in CHANGES)]
     first = [evaluation.post(**body).text for body in bodies]
     assert len(set(first)) == len(bodies)
-    evaluation.again()
+    evaluation.restart()
     assert [evaluation.post(**body).text for body in bodies] == first
-    assert len(upstream.seen) == len(bodies)
+    assert len(upstream.received) == len(bodies)
 
 
 def test_the_path_and_its_query_are_part_of_the_key(gateway: Gateway) -> None:
     """The same body under another path or query is another request."""
-    upstream = Upstream(numbered())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies())
+    evaluation = gateway.open_evaluation(upstream)
     paths = [CHAT, f"{CHAT}?a=1", f"{CHAT}?a=2", "/v1/beta/chat/completions", "/chat/completions"]
     assert len({evaluation.post(path, temperature=0).text for path in paths}) == len(paths)
 
 
 def test_what_names_the_caller_is_no_part_of_the_key(gateway: Gateway) -> None:
     """`user`, `metadata`, headers, and how the JSON is written change no answer."""
-    upstream = Upstream(numbered())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies())
+    evaluation = gateway.open_evaluation(upstream)
     bodies = [
         b'{"temperature": 0, "messages": [{"role": "user", "content": "\\u00e9"}]}',
         '{"messages":[{"content":"é","role":"user"}],\n"temperature":0}'.encode(),
@@ -123,14 +135,14 @@ def test_what_names_the_caller_is_no_part_of_the_key(gateway: Gateway) -> None:
 
 def test_only_what_generates_is_kept(gateway: Gateway) -> None:
     """Models, files and tokens are asked for each time; embeddings once."""
-    upstream = Upstream([reply({"data": [1]})])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply({"data": [1]})])
+    evaluation = gateway.open_evaluation(upstream)
     for rest in ("/v1/models", "/tokenize", "/v1/files", "/v1/embeddings", "/v1/embeddings"):
         assert not evaluation.post(rest, input="x").cached or rest == "/v1/embeddings"
-    assert [seen.target for seen in upstream.seen].count(b"/v1/embeddings") == 1
+    assert [seen.target for seen in upstream.received].count(b"/v1/embeddings") == 1
     assert evaluation.request("GET", CHAT).status == 200
     assert evaluation.request("GET", CHAT).status == 200
-    assert len(upstream.seen) == 6
+    assert len(upstream.received) == 6
 
 
 # What is kept
@@ -138,49 +150,49 @@ def test_only_what_generates_is_kept(gateway: Gateway) -> None:
 
 def text(finish: str | None, content: str | None = "7") -> bytes:
     """A text completion."""
-    return reply({"choices": [{"index": 0, "text": content, "finish_reason": finish}]})
+    return http_reply({"choices": [{"index": 0, "text": content, "finish_reason": finish}]})
 
 
-TWO = {"choices": [said("a")["choices"][0], {**said("b", "length")["choices"][0], "index": 1}]}
+TWO = {"choices": [chat_completion("a")["choices"][0], {**chat_completion("b", "length")["choices"][0], "index": 1}]}
 KEEPING: dict[str, tuple[bool, list[Step], str, dict[str, Any]]] = {
-    "whole": (True, [reply(said("7"))], CHAT, {}),
-    "empty text": (True, [reply(said(""))], CHAT, {}),
-    "tool calls": (True, [reply(said(None, "tool_calls", tool_calls=[{"id": "1"}]))], CHAT, {}),
-    "refusal": (True, [reply(said(None, refusal="No."))], CHAT, {}),
-    "filtered": (True, [reply(said("", "content_filter"))], CHAT, {}),
-    "null content": (False, [reply(said(None))], CHAT, {}),
-    "null content, no calls": (False, [reply(said(None, tool_calls=[]))], CHAT, {}),
-    "reasoning only": (False, [reply(said(None, reasoning_content="x"))], CHAT, {}),
-    "length": (False, [reply(said("7", "length"))], CHAT, {"max_tokens": 5}),
-    "length of one of two": (False, [reply(TWO)], CHAT, {}),
-    "no finish": (False, [reply(said("7", None))], CHAT, {}),
-    "one token": (True, [reply(said("7", "length"))], CHAT, {"max_tokens": 1}),
-    "one token, new name": (True, [reply(said("7", "length"))], CHAT, {"max_completion_tokens": 1}),
+    "whole": (True, [http_reply(chat_completion("7"))], CHAT, {}),
+    "empty text": (True, [http_reply(chat_completion(""))], CHAT, {}),
+    "tool calls": (True, [http_reply(chat_completion(None, "tool_calls", tool_calls=[{"id": "1"}]))], CHAT, {}),
+    "refusal": (True, [http_reply(chat_completion(None, refusal="No."))], CHAT, {}),
+    "filtered": (True, [http_reply(chat_completion("", "content_filter"))], CHAT, {}),
+    "null content": (False, [http_reply(chat_completion(None))], CHAT, {}),
+    "null content, no calls": (False, [http_reply(chat_completion(None, tool_calls=[]))], CHAT, {}),
+    "reasoning only": (False, [http_reply(chat_completion(None, reasoning_content="x"))], CHAT, {}),
+    "length": (False, [http_reply(chat_completion("7", "length"))], CHAT, {"max_tokens": 5}),
+    "length of one of two": (False, [http_reply(TWO)], CHAT, {}),
+    "no finish": (False, [http_reply(chat_completion("7", None))], CHAT, {}),
+    "one token": (True, [http_reply(chat_completion("7", "length"))], CHAT, {"max_tokens": 1}),
+    "one token, new name": (True, [http_reply(chat_completion("7", "length"))], CHAT, {"max_completion_tokens": 1}),
     "echo": (True, [text("length")], TEXT, {"prompt": "x", "echo": True, "max_tokens": 0}),
-    "length allowed": (True, [reply(said("7", "length"))], CHAT, {"cache_truncated": True}),
+    "length allowed": (True, [http_reply(chat_completion("7", "length"))], CHAT, {"cache_truncated": True}),
     "null text": (False, [text("stop", None)], TEXT, {"prompt": "x"}),
-    "no choices": (False, [reply({"choices": []})], CHAT, {}),
-    "error in a success": (False, [reply({**said("7"), "error": {"message": "x"}})], CHAT, {}),
-    "no object": (False, [reply([1])], CHAT, {}),
-    "client error": (False, [reply(said("7"), 400)], CHAT, {}),
-    "another success": (False, [reply(said("7"), 201)], CHAT, {}),
-    "server error": (False, [reply(said("7"), 500)], CHAT, {}),
-    "page": (False, [reply(b"<html>Sign in</html>", content_type="text/html")], CHAT, {}),
-    "half": (False, [reply(said("7"))[:-5], Then.CLOSE], CHAT, {}),
-    "stream": (True, [*chunked(event("7"), event(finish="stop"), DONE)], CHAT, {"stream": True}),
-    "stream without done": (True, [*chunked(event("7", "stop"))], CHAT, {"stream": True}),
-    "stream without finish": (False, [*chunked(event("7"), DONE)], CHAT, {"stream": True}),
-    "stream of nothing": (False, [*chunked(event(finish="stop"), DONE)], CHAT, {"stream": True}),
-    "stream, length": (False, [*chunked(event("7", "length"), DONE)], CHAT, {"stream": True}),
+    "no choices": (False, [http_reply({"choices": []})], CHAT, {}),
+    "error in a success": (False, [http_reply({**chat_completion("7"), "error": {"message": "x"}})], CHAT, {}),
+    "no object": (False, [http_reply([1])], CHAT, {}),
+    "client error": (False, [http_reply(chat_completion("7"), 400)], CHAT, {}),
+    "another success": (False, [http_reply(chat_completion("7"), 201)], CHAT, {}),
+    "server error": (False, [http_reply(chat_completion("7"), 500)], CHAT, {}),
+    "page": (False, [http_reply(b"<html>Sign in</html>", content_type="text/html")], CHAT, {}),
+    "half": (False, [http_reply(chat_completion("7"))[:-5], ConnectionEnd.CLOSE], CHAT, {}),
+    "stream": (True, [*chunked_reply(chat_event("7"), chat_event(finish="stop"), DONE)], CHAT, {"stream": True}),
+    "stream without done": (True, [*chunked_reply(chat_event("7", "stop"))], CHAT, {"stream": True}),
+    "stream without finish": (False, [*chunked_reply(chat_event("7"), DONE)], CHAT, {"stream": True}),
+    "stream of nothing": (False, [*chunked_reply(chat_event(finish="stop"), DONE)], CHAT, {"stream": True}),
+    "stream, length": (False, [*chunked_reply(chat_event("7", "length"), DONE)], CHAT, {"stream": True}),
     "stream with an error": (
         False,
-        [*chunked(event("7", "stop"), b'data: {"error": {"message": "x"}}\n\n')],
+        [*chunked_reply(chat_event("7", "stop"), b'data: {"error": {"message": "x"}}\n\n')],
         CHAT,
         {"stream": True},
     ),
     "broken stream": (
         False,
-        [*chunked(event("7", "stop"), end=False), Then.CLOSE],
+        [*chunked_reply(chat_event("7", "stop"), end=False), ConnectionEnd.CLOSE],
         CHAT,
         {"stream": True},
     ),
@@ -193,10 +205,10 @@ def test_what_is_kept(gateway: Gateway, name: str) -> None:
     kept, script, rest, body = KEEPING[name]
     upstream = Upstream(script)
     adapter = {"cache_truncated": True} if "cache_truncated" in body else {}
-    evaluation = gateway.open(upstream, retry=0, **adapter)
+    evaluation = gateway.open_evaluation(upstream, retry=0, **adapter)
     for _ in range(2):
         _ask(evaluation, rest, {"temperature": 0, **body})
-    assert len(upstream.seen) == (1 if kept else 2)
+    assert len(upstream.received) == (1 if kept else 2)
 
 
 def _ask(evaluation: Evaluation, rest: str, body: dict[str, Any]) -> bytes | None:
@@ -210,24 +222,31 @@ def _ask(evaluation: Evaluation, rest: str, body: dict[str, Any]) -> bytes | Non
 def test_a_failed_sample_is_taken_by_the_next(gateway: Gateway) -> None:
     """A request that failed used up no sample: the harness's own retry gets it, now and in a replay."""
     upstream = Upstream([])
-    upstream.say([reply(said("a"))], [reply({}, 400)], [reply(said("b"))], [reply(said("c"))])
-    evaluation = gateway.open(upstream)
-    first = evaluation.posts(4, temperature=1)
+    upstream.use_scripts(
+        [http_reply(chat_completion("a"))],
+        [http_reply({}, 400)],
+        [http_reply(chat_completion("b"))],
+        [http_reply(chat_completion("c"))],
+    )
+    evaluation = gateway.open_evaluation(upstream)
+    first = evaluation.post_repeatedly(4, temperature=1)
     assert [answer.status for answer in first] == [200, 400, 200, 200]
-    again = evaluation.again().posts(3, temperature=1)
+    again = evaluation.restart().post_repeatedly(3, temperature=1)
     assert [answer.text for answer in again] == ["a", "b", "c"]
     evaluation.close()
-    assert [row["occurrence"] for row in evaluation.rows("requests")[:4]] == [0, 1, 1, 2]
+    assert [row["occurrence"] for row in evaluation.read_rows("requests")[:4]] == [0, 1, 1, 2]
 
 
 def test_a_sample_that_is_not_kept_keeps_its_place(gateway: Gateway) -> None:
     """In a replay only the truncated sample is drawn anew, and the others stay where they were."""
     upstream = Upstream([])
-    cut = [reply(said("cut", "length"))]
-    upstream.say([reply(said("a"))], cut, [reply(said("c"))], [reply(said("b"))])
-    evaluation = gateway.open(upstream)
-    assert [answer.text for answer in evaluation.posts(3)] == ["a", "cut", "c"]
-    assert [answer.text for answer in evaluation.again().posts(3)] == ["a", "b", "c"]
+    cut = [http_reply(chat_completion("cut", "length"))]
+    upstream.use_scripts(
+        [http_reply(chat_completion("a"))], cut, [http_reply(chat_completion("c"))], [http_reply(chat_completion("b"))]
+    )
+    evaluation = gateway.open_evaluation(upstream)
+    assert [answer.text for answer in evaluation.post_repeatedly(3)] == ["a", "cut", "c"]
+    assert [answer.text for answer in evaluation.restart().post_repeatedly(3)] == ["a", "b", "c"]
 
 
 # Identical requests at the same time
@@ -237,7 +256,7 @@ def gated(folder: Path, *scripts: list[Step]) -> Script:
     """Each request waits for a file of its number, then is answered by its script."""
     numbers = iter(range(len(scripts)))
 
-    def script(seen: Seen) -> Iterator[Step]:
+    def script(seen: ReceivedRequest) -> Iterator[Step]:
         number = next(numbers)
 
         def steps() -> Iterator[Step]:
@@ -255,64 +274,66 @@ def test_identical_requests_at_once_are_sent_once(gateway: Gateway, tmp_path: Pa
     for stream in (False, True):
         folder = tmp_path / str(stream)
         folder.mkdir()
-        whole = chunked(event("7"), event(finish="stop")) if stream else [reply(said("7"))]
+        whole = (
+            chunked_reply(chat_event("7"), chat_event(finish="stop")) if stream else [http_reply(chat_completion("7"))]
+        )
         upstream = Upstream(gated(folder, [*whole]))
-        evaluation = gateway.open(upstream)
+        evaluation = gateway.open_evaluation(upstream)
         with ThreadPoolExecutor(8) as threads:
             asked = [threads.submit(evaluation.post, temperature=0, stream=stream) for _ in range(8)]
-            eventually(lambda upstream=upstream: upstream.seen, "a request arrived")
+            wait_until(lambda upstream=upstream: upstream.received, "a request arrived")
             time.sleep(0.1)
             (folder / "0").touch()
             bodies = {one.result().body for one in asked}
         assert len(bodies) == 1
-        assert len(upstream.seen) == 1
+        assert len(upstream.received) == 1
 
 
 def test_when_the_first_of_identical_requests_fails(gateway: Gateway, tmp_path: Path) -> None:
     """The others get no part of its failure: one of them asks, and its reply serves the rest."""
-    upstream = Upstream(gated(tmp_path, [reply({}, 400)], [reply(said("7"))]))
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(gated(tmp_path, [http_reply({}, 400)], [http_reply(chat_completion("7"))]))
+    evaluation = gateway.open_evaluation(upstream)
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(evaluation.post, temperature=0) for _ in range(8)]
-        eventually(lambda: upstream.seen, "a request arrived")
+        wait_until(lambda: upstream.received, "a request arrived")
         (tmp_path / "1").touch()
         time.sleep(0.1)
         (tmp_path / "0").touch()
         statuses = sorted(one.result().status for one in asked)
     assert statuses == [200] * 7 + [400]
-    assert len(upstream.seen) == 2
+    assert len(upstream.received) == 2
 
 
 def test_when_the_client_of_the_first_leaves(gateway: Gateway, tmp_path: Path) -> None:
     """Another one asks in its place, and the first one's connection to the model is closed."""
     (tmp_path / "1").touch()
-    upstream = Upstream(gated(tmp_path, [Then.HANG], [reply(said("7"))]))
+    upstream = Upstream(gated(tmp_path, [ConnectionEnd.HANG], [http_reply(chat_completion("7"))]))
     (tmp_path / "0").touch()
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     body = b'{"temperature": 0}'
     with evaluation.connect() as first:
-        first.sendall(evaluation.raw(body))
-        eventually(lambda: upstream.seen, "the first request arrived")
+        first.sendall(evaluation.request_bytes(body))
+        wait_until(lambda: upstream.received, "the first request arrived")
         with ThreadPoolExecutor(3) as threads:
             others = [threads.submit(evaluation.request, "POST", CHAT, body) for _ in range(3)]
             time.sleep(0.1)
             first.close()
             assert [one.result().text for one in others] == ["7"] * 3
-    assert len(upstream.seen) == 2
-    eventually(lambda: upstream.left == 1, "the model saw that nobody waits")
+    assert len(upstream.received) == 2
+    wait_until(lambda: upstream.abandoned == 1, "the model saw that nobody waits")
 
 
 def test_answers_that_are_not_kept_hold_nobody_up(gateway: Gateway, tmp_path: Path) -> None:
     """Where the first reply is none to keep, the others ask at once, not one after another."""
-    scripts = [[reply(said("7", "length"))]] * 4
+    scripts = [[http_reply(chat_completion("7", "length"))]] * 4
     upstream = Upstream(gated(tmp_path, *scripts))
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(evaluation.post, temperature=0) for _ in range(4)]
-        eventually(lambda: upstream.seen, "a request arrived")
+        wait_until(lambda: upstream.received, "a request arrived")
         time.sleep(0.1)
         (tmp_path / "0").touch()
-        eventually(lambda: len(upstream.seen) == 4, "the others asked all at once")
+        wait_until(lambda: len(upstream.received) == 4, "the others asked all at once")
         for number in range(1, 4):
             (tmp_path / str(number)).touch()
         assert {one.result().text for one in asked} == {"7"}
@@ -323,40 +344,42 @@ def test_answers_that_are_not_kept_hold_nobody_up(gateway: Gateway, tmp_path: Pa
 
 def test_not_before_asks_anew_and_keeps(gateway: Gateway) -> None:
     """A session that distrusts older replies asks once more, and what it gets is what is kept."""
-    upstream = Upstream(numbered())
-    assert gateway.open(upstream).post(temperature=0).text == "sample 0"
+    upstream = Upstream(numbered_replies())
+    assert gateway.open_evaluation(upstream).post(temperature=0).text == "sample 0"
     time.sleep(0.01)
-    doubting = gateway.open(upstream, settings={"not_before": time.time()})
+    doubting = gateway.open_evaluation(upstream, settings={"not_before": time.time()})
     assert [doubting.post(temperature=0).text for _ in range(2)] == ["sample 1"] * 2
-    assert gateway.open(upstream).post(temperature=0).text == "sample 1"
+    assert gateway.open_evaluation(upstream).post(temperature=0).text == "sample 1"
 
 
 def test_max_age(gateway: Gateway) -> None:
     """A reply that is older than a session allows is asked for anew."""
-    upstream = Upstream(numbered())
-    gateway.open(upstream).post(temperature=0)
+    upstream = Upstream(numbered_replies())
+    gateway.open_evaluation(upstream).post(temperature=0)
     time.sleep(0.2)
-    young = gateway.open(upstream, settings={"max_age": 0.1})
+    young = gateway.open_evaluation(upstream, settings={"max_age": 0.1})
     assert young.post(temperature=0).text == "sample 1"
-    old = gateway.open(upstream, settings={"max_age": 3600})
+    old = gateway.open_evaluation(upstream, settings={"max_age": 3600})
     assert old.post(temperature=0).text == "sample 1"
 
 
 def test_without_a_cache(gateway: Gateway) -> None:
     """With `cache = false` nothing is read and nothing kept."""
-    upstream = Upstream(numbered())
-    gateway.open(upstream).post(temperature=0)
-    evaluation = gateway.open(upstream, cache=False)
+    upstream = Upstream(numbered_replies())
+    gateway.open_evaluation(upstream).post(temperature=0)
+    evaluation = gateway.open_evaluation(upstream, cache=False)
     assert [evaluation.post(temperature=0).text for _ in range(2)] == ["sample 1", "sample 2"]
-    assert gateway.open(upstream).post(temperature=0).text == "sample 0"
+    assert gateway.open_evaluation(upstream).post(temperature=0).text == "sample 0"
 
 
 def test_streams_are_replayed_byte_for_byte(gateway: Gateway) -> None:
     """A replayed stream has the bytes and the type of the first, and never those of a whole reply."""
-    stream = [b": hello\r\n\r\n", event("7"), b"id: 1\ndata: x\n\n", event(finish="stop"), DONE]
+    stream = [b": hello\r\n\r\n", chat_event("7"), b"id: 1\ndata: x\n\n", chat_event(finish="stop"), DONE]
     upstream = Upstream([])
-    evaluation = gateway.open(upstream)
-    upstream.say(chunked(*stream, kind="text/event-stream; charset=utf-8"), [reply(said("7"))])
+    evaluation = gateway.open_evaluation(upstream)
+    upstream.use_scripts(
+        chunked_reply(*stream, kind="text/event-stream; charset=utf-8"), [http_reply(chat_completion("7"))]
+    )
     first, again = (evaluation.post(temperature=0, stream=True) for _ in range(2))
     assert first.body == again.body == b"".join(stream)
     assert ("content-type", "text/event-stream; charset=utf-8") in again.headers

@@ -19,9 +19,9 @@ import pytest
 from diskcache import Cache
 
 from evalmake.gateway.reply_cache import maintenance
-from tests.gateway.gateway_process import Evaluation, Gateway, eventually
+from tests.gateway.gateway_process import Evaluation, Gateway, wait_until
 from tests.support.projects import Project
-from tests.support.scripted import Upstream, numbered
+from tests.support.scripted_upstream import Upstream, numbered_replies
 
 EVALFILE = """
 settings {{ {settings} }}
@@ -54,8 +54,8 @@ class Place:
     def filled(self, count: int, times: int = 1) -> tuple[Evaluation, list[str]]:
         """An evaluation whose replies were kept, their texts; its gateway has ended."""
         gateway = self.gateway()
-        evaluation = gateway.open(Upstream(numbered(lambda number: f"{number:04}" * times)))
-        texts = [answer.text for answer in evaluation.all(bodies(count), 1)]
+        evaluation = gateway.open_evaluation(Upstream(numbered_replies(lambda number: f"{number:04}" * times)))
+        texts = [answer.text for answer in evaluation.post_all(bodies(count), 1)]
         gateway.stop()
         return evaluation, texts
 
@@ -72,8 +72,8 @@ class Place:
     def answers(self, evaluation: Evaluation, seed: Path, count: int) -> dict[int, str]:
         """What a gateway on another machine has of an evaluation's replies, by the request's number."""
         other = self.start(cache=str(self.root / "other"), read_only_caches=[str(seed)])
-        there = other.open(*evaluation.session["upstreams"], settings={"model": evaluation.session["model"]})
-        found = there.all(bodies(count), 1)
+        there = other.open_evaluation(*evaluation.session["upstreams"], settings={"model": evaluation.session["model"]})
+        found = there.post_all(bodies(count), 1)
         other.stop()
         return {number: answer.text for number, answer in enumerate(found) if answer.cached}
 
@@ -124,8 +124,8 @@ def test_what_is_kept_is_told(place: Place) -> None:
     assert told["bytes"] == sum(map(len, contents(place.replies).values()))
     assert place.run("replies").endswith(f" of {told['oldest'][:16].replace('T', ' ')}\n")
     assert before - 1 < datetime.fromisoformat(told["oldest"]).timestamp() < time.time()
-    place.gateway().open(Upstream(numbered())).post()
-    eventually(lambda: place.told()["replies"] == 31, "the gateway's reply was told of")
+    place.gateway().open_evaluation(Upstream(numbered_replies())).post()
+    wait_until(lambda: place.told()["replies"] == 31, "the gateway's reply was told of")
     text = place.run("replies")
     assert re.fullmatch(r"31 replies, 2\.\dMiB of 1GiB, the oldest of [\d-]{10} [\d:]{5}\n", text)
 
@@ -192,8 +192,8 @@ def test_an_export_adds(place: Place) -> None:
     assert place.run("replies", "export", "copy") == "copy: 0 replies added, 3 in all\n"
     place.run("replies", "export", "old")
     evaluation.gateway.start()
-    evaluation.again(max_age=0.0)
-    new = [answer.text for answer in evaluation.all([*bodies(1), *bodies(1, 3)], 1)]
+    evaluation.restart(max_age=0.0)
+    new = [answer.text for answer in evaluation.post_all([*bodies(1), *bodies(1, 3)], 1)]
     evaluation.gateway.stop()
     assert place.run("replies", "export", "copy") == "copy: 2 replies added, 4 in all\n"
     assert maintenance.export_replies(place.root / "old", place.root / "copy") == (0, 4)
@@ -214,8 +214,8 @@ def test_an_export_keeps_the_times(place: Place) -> None:
 def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
     """What was on disk is in the copy, whole, though replies come, and go for want of room."""
     gateway = place.gateway(cache_size=size)
-    upstream = Upstream(numbered(lambda number: f"{number:04}" * (LARGE if number % 3 else 1)))
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies(lambda number: f"{number:04}" * (LARGE if number % 3 else 1)))
+    evaluation = gateway.open_evaluation(upstream)
     texts: dict[int, str] = {}
     enough = threading.Event()
 
@@ -228,7 +228,7 @@ def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
     writer.start()
     try:
         for goal in range(20, 120, 20):
-            eventually(partial(texts.__contains__, goal), "more replies came")
+            wait_until(partial(texts.__contains__, goal), "more replies came")
             there = place.told()["replies"]
             said = place.run("replies", "export", "copy")
             assert int(said.split()[-3]) >= there or size < 2**30
@@ -249,7 +249,7 @@ def test_an_export_that_is_killed(place: Place) -> None:
     """What it left is no obstacle: the next one adds the rest."""
     place.filled(60, LARGE)
     process = place.project.spawn("replies", "export", "copy")
-    eventually(lambda: [*place.root.glob("copy/??/??/*.val")] or process.poll() is not None, "it began")
+    wait_until(lambda: [*place.root.glob("copy/??/??/*.val")] or process.poll() is not None, "it began")
     process.kill()
     process.communicate()
     assert place.run("replies", "export", "copy").endswith(" 60 in all\n")
@@ -346,16 +346,16 @@ def test_gc_frees_what_a_kill_left(place: Place) -> None:
 def test_clear(place: Place) -> None:
     """Every reply goes, at once for a gateway that is at work too, which keeps those that follow."""
     gateway = place.gateway()
-    upstream = Upstream(numbered(lambda number: f"{number:04}" * LARGE))
-    evaluation = gateway.open(upstream)
-    evaluation.all(bodies(5), 1)
-    eventually(lambda: place.told()["replies"] == 5, "all were written")
+    upstream = Upstream(numbered_replies(lambda number: f"{number:04}" * LARGE))
+    evaluation = gateway.open_evaluation(upstream)
+    evaluation.post_all(bodies(5), 1)
+    wait_until(lambda: place.told()["replies"] == 5, "all were written")
     assert place.run("replies", "clear") == "5 replies removed\n"
     assert place.told()["replies"] == 0
     assert not [*place.replies.glob("??/??/*.val")]
-    assert [answer.cached for answer in evaluation.all(bodies(2), 1)] == [False, False]
-    eventually(lambda: place.told()["replies"] == 2, "what followed was kept")
-    assert len(upstream.seen) == 7
+    assert [answer.cached for answer in evaluation.post_all(bodies(2), 1)] == [False, False]
+    wait_until(lambda: place.told()["replies"] == 2, "what followed was kept")
+    assert len(upstream.received) == 7
 
 
 # Damage -------------------------------------------------------------------------------------------

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from diskcache import Cache
 
-from tests.gateway.gateway_process import Gateway, eventually
-from tests.support.scripted import Upstream, numbered, reply, said
+from tests.gateway.gateway_process import Gateway, wait_until
+from tests.support.scripted_upstream import Upstream, chat_completion, http_reply, numbered_replies
 
 
 def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
     """The oldest replies go when there is no more room, the newest stay."""
     gateway = start_gateway(cache_size=2_000_000)
-    upstream = Upstream([reply(said("x" * 100_000))])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply(chat_completion("x" * 100_000))])
+    evaluation = gateway.open_evaluation(upstream)
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 62)]
     for body in bodies:
         evaluation.post(**body)
@@ -36,8 +36,8 @@ def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
 def test_kill(start_gateway: Callable[..., Gateway]) -> None:
     """What was on disk before a kill -9 in the middle of work is there after it, whole."""
     gateway = start_gateway()
-    upstream = Upstream(lambda seen: [reply(said(f"{json.loads(seen.body)['max_tokens']}" * 40_000))])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(lambda seen: [http_reply(chat_completion(f"{json.loads(seen.body)['max_tokens']}" * 40_000))])
+    evaluation = gateway.open_evaluation(upstream)
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(10, 30)]
     for body in bodies:
         evaluation.post(**body)
@@ -45,12 +45,12 @@ def test_kill(start_gateway: Callable[..., Gateway]) -> None:
     gateway.start()
     with ThreadPoolExecutor(4) as threads:
         more = [threads.submit(evaluation.post, max_tokens=n) for n in range(50, 80)]
-        eventually(lambda: len(upstream.seen) > 30, "the gateway was at work")
+        wait_until(lambda: len(upstream.received) > 30, "the gateway was at work")
         gateway.kill()
         for one in more:
             one.exception()
     gateway.start()
-    answers = evaluation.all(bodies, 4)
+    answers = evaluation.post_all(bodies, 4)
     assert all(answer.cached for answer in answers)
     assert [answer.text for answer in answers] == [str(n) * 40_000 for n in range(10, 30)]
 
@@ -59,34 +59,34 @@ def test_two_gateways_at_once(start_gateway: Callable[..., Gateway]) -> None:
     """Two processes write to one cache at the same time, and each has what the other wrote."""
     one = start_gateway()
     two = start_gateway(cache=str(one.folder / "cache"))
-    upstream = Upstream(numbered())
-    mine, theirs = one.open(upstream), two.open(upstream)
+    upstream = Upstream(numbered_replies())
+    mine, theirs = one.open_evaluation(upstream), two.open_evaluation(upstream)
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 162)]
     with ThreadPoolExecutor(2) as threads:
         halves = [
-            threads.submit(mine.all, bodies[:80], 8),
-            threads.submit(theirs.all, bodies[80:], 8),
+            threads.submit(mine.post_all, bodies[:80], 8),
+            threads.submit(theirs.post_all, bodies[80:], 8),
         ]
         first = [answer.text for half in halves for answer in half.result()]
     assert len(set(first)) == 160
     time.sleep(0.2)  # they write behind their answers
-    assert [answer.text for answer in mine.all(bodies[80:], 8)] == first[80:]
-    assert [answer.text for answer in theirs.all(bodies[:80], 8)] == first[:80]
-    assert len(upstream.seen) == 160
+    assert [answer.text for answer in mine.post_all(bodies[80:], 8)] == first[80:]
+    assert [answer.text for answer in theirs.post_all(bodies[:80], 8)] == first[:80]
+    assert len(upstream.received) == 160
 
 
 def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Path) -> None:
     """Another's cache answers, and no byte of it changes; what is new goes to our own."""
     first = start_gateway()
-    upstream = Upstream(numbered(lambda number: f"{number}" * 70_000))
-    old = first.open(upstream)
-    old.posts(3)
+    upstream = Upstream(numbered_replies(lambda number: f"{number}" * 70_000))
+    old = first.open_evaluation(upstream)
+    old.post_repeatedly(3)
     first.stop()
     seed = tmp_path / "seed"
     shutil.copytree(first.folder / "cache", seed)
     before = {path: path.read_bytes() for path in seed.rglob("*") if path.is_file()}
     gateway = start_gateway(read_only_caches=[str(tmp_path / "none"), str(seed)])
-    answers = gateway.open(upstream).posts(4)
+    answers = gateway.open_evaluation(upstream).post_repeatedly(4)
     assert [answer.cached for answer in answers] == [True, True, True, False]
     assert [answer.text[0] for answer in answers] == ["0", "1", "2", "3"]
     gateway.stop()
@@ -96,12 +96,12 @@ def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Pa
 def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
     """A cache that another gateway is writing to serves as a seed, with all that it has so far."""
     first = start_gateway()
-    upstream = Upstream(numbered())
-    writer = first.open(upstream)
-    writer.posts(2)
+    upstream = Upstream(numbered_replies())
+    writer = first.open_evaluation(upstream)
+    writer.post_repeatedly(2)
     time.sleep(0.2)
-    reader = start_gateway(read_only_caches=[str(first.folder / "cache")]).open(upstream)
-    assert [answer.cached for answer in reader.posts(2)] == [True, True]
+    reader = start_gateway(read_only_caches=[str(first.folder / "cache")]).open_evaluation(upstream)
+    assert [answer.cached for answer in reader.post_repeatedly(2)] == [True, True]
 
 
 @pytest.mark.parametrize("where", ["under a file", "is no database"])
@@ -114,9 +114,9 @@ def test_a_cache_that_cannot_be_opened(start_gateway: Callable[..., Gateway], tm
     else:
         folder.mkdir()
         (folder / "cache.db").write_bytes(b"no database" * 1000)
-    upstream = Upstream(numbered())
-    evaluation = start_gateway(cache=str(folder)).open(upstream)
-    assert [answer.text for answer in evaluation.posts(2, temperature=0)] == [
+    upstream = Upstream(numbered_replies())
+    evaluation = start_gateway(cache=str(folder)).open_evaluation(upstream)
+    assert [answer.text for answer in evaluation.post_repeatedly(2, temperature=0)] == [
         "sample 0",
         "sample 1",
     ]
@@ -126,23 +126,23 @@ def test_a_cache_that_cannot_be_opened(start_gateway: Callable[..., Gateway], tm
 def test_a_full_disk(start_gateway: Callable[..., Gateway]) -> None:
     """When nothing more can be written, the evaluation goes on, and its sums say so."""
     gateway = start_gateway()
-    upstream = Upstream(numbered(lambda number: f"{number:06}" * 10_000))
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies(lambda number: f"{number:06}" * 10_000))
+    evaluation = gateway.open_evaluation(upstream)
     evaluation.post(temperature=0)
     resource.prlimit(gateway.process.pid, resource.RLIMIT_FSIZE, (400_000, 400_000))
-    answers = evaluation.posts(30, 4, temperature=1)
+    answers = evaluation.post_repeatedly(30, 4, temperature=1)
     assert [answer.status for answer in answers] == [200] * 30
     assert len({answer.text for answer in answers}) == 30
     assert evaluation.post(temperature=0).cached
-    eventually(lambda: gateway.open(upstream).close()["cache_trouble"], "the trouble was told")
+    wait_until(lambda: gateway.open_evaluation(upstream).close()["cache_trouble"], "the trouble was told")
     gateway.may_fail = True
 
 
 def test_a_damaged_reply_is_no_reply(start_gateway: Callable[..., Gateway]) -> None:
     """What was changed in the database is not served: the model is asked."""
     gateway = start_gateway()
-    upstream = Upstream(numbered())
-    evaluation = gateway.open(upstream)
+    upstream = Upstream(numbered_replies())
+    evaluation = gateway.open_evaluation(upstream)
     bodies = [{"temperature": 0, "max_tokens": number} for number in range(2, 7)]
     for body in bodies:
         evaluation.post(**body)
@@ -152,4 +152,4 @@ def test_a_damaged_reply_is_no_reply(start_gateway: Callable[..., Gateway]) -> N
             cache[key] = damage
     gateway.start()
     assert [evaluation.post(**body).cached for body in bodies].count(True) == 1
-    assert len(upstream.seen) == 9
+    assert len(upstream.received) == 9

@@ -16,49 +16,58 @@ from hypothesis import strategies as st
 
 from evalmake.gateway.proxy.circuit_breaker import CircuitBreaker
 from evalmake.gateway.proxy.retry import parse_retry_after, pause_seconds
-from tests.gateway.gateway_process import CHAT, KEY, Evaluation, Gateway, Mock, eventually, refused
-from tests.support.scripted import DONE, Step, Then, Upstream, chunked, event, reply, said
+from tests.gateway.gateway_process import CHAT, KEY, Evaluation, Gateway, MockServer, assert_stopped, wait_until
+from tests.support.scripted_upstream import (
+    DONE,
+    ConnectionEnd,
+    Step,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+)
 
-GOOD = [reply(said("7"))]
+GOOD = [http_reply(chat_completion("7"))]
 NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 FAILURES: dict[str, list[Step]] = {
-    "reset at once": [Then.RESET],
-    "closed at once": [Then.CLOSE],
-    "half a head": [b"HTTP/1.1 200 OK\r\ncontent-le", Then.CLOSE],
-    "half a body": [reply(said("7"))[:-9], Then.CLOSE],
-    "half a body, reset": [reply(said("7"))[:-9], 0.05, Then.RESET],
+    "reset at once": [ConnectionEnd.RESET],
+    "closed at once": [ConnectionEnd.CLOSE],
+    "half a head": [b"HTTP/1.1 200 OK\r\ncontent-le", ConnectionEnd.CLOSE],
+    "half a body": [http_reply(chat_completion("7"))[:-9], ConnectionEnd.CLOSE],
+    "half a body, reset": [http_reply(chat_completion("7"))[:-9], 0.05, ConnectionEnd.RESET],
     "reset where the end would be": [
         b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{}",
         0.05,
-        Then.RESET,
+        ConnectionEnd.RESET,
     ],
-    "half of chunks": [*chunked(b"{", kind="application/json", end=False), Then.CLOSE],
-    "a stream's head alone": [chunked()[0], Then.CLOSE],
-    "silence": [Then.HANG],
-    "silence after the head": [chunked()[0], Then.HANG],
-    "silence in the body": [reply(said("7"))[:-9], Then.HANG],
-    "no HTTP": [b"SSH-2.0-OpenSSH_9.2\r\n", Then.CLOSE],
+    "half of chunks": [*chunked_reply(b"{", kind="application/json", end=False), ConnectionEnd.CLOSE],
+    "a stream's head alone": [chunked_reply()[0], ConnectionEnd.CLOSE],
+    "silence": [ConnectionEnd.HANG],
+    "silence after the head": [chunked_reply()[0], ConnectionEnd.HANG],
+    "silence in the body": [http_reply(chat_completion("7"))[:-9], ConnectionEnd.HANG],
+    "no HTTP": [b"SSH-2.0-OpenSSH_9.2\r\n", ConnectionEnd.CLOSE],
     "a switch of protocols": [b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"],
-    "500": [reply({"error": "x"}, 500)],
-    "502 page": [reply(b"<html>", 502, content_type="text/html")],
-    "503": [reply({}, 503, retry_after="0")],
-    "529": [reply({}, 529)],
-    "429": [reply({}, 429, retry_after="0.1")],
-    "408": [reply({}, 408)],
-    "a page": [reply(b"<html>", content_type="text/html")],
-    "half of JSON": [reply(b'{"choices": [')],
+    "500": [http_reply({"error": "x"}, 500)],
+    "502 page": [http_reply(b"<html>", 502, content_type="text/html")],
+    "503": [http_reply({}, 503, retry_after="0")],
+    "529": [http_reply({}, 529)],
+    "429": [http_reply({}, 429, retry_after="0.1")],
+    "408": [http_reply({}, 408)],
+    "a page": [http_reply(b"<html>", content_type="text/html")],
+    "half of JSON": [http_reply(b'{"choices": [')],
 }
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_fails_is_tried_again(gateway: Gateway, name: str) -> None:
     """After any failure before the harness has got a byte, the request is sent again, whole."""
-    upstream = Upstream([]).say(FAILURES[name], GOOD)
-    evaluation = gateway.open(upstream, retry=1, timeout=0.3)
+    upstream = Upstream([]).use_scripts(FAILURES[name], GOOD)
+    evaluation = gateway.open_evaluation(upstream, retry=1, timeout=0.3)
     assert evaluation.post(temperature=0).text == "7"
-    assert len(upstream.seen) == 2
-    assert upstream.seen[0].raw == upstream.seen[1].raw
+    assert len(upstream.received) == 2
+    assert upstream.received[0].raw == upstream.received[1].raw
     sums = evaluation.close()
     assert (sums["retries"], sums["sent"], sums["requests"]) == (1, 2, 1)
     assert sums["last_error"].startswith(f"{upstream.url}/chat/completions: ")
@@ -68,20 +77,20 @@ def test_what_fails_is_tried_again(gateway: Gateway, name: str) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
 def test_what_will_not_get_better_is_not_tried_again(gateway: Gateway, status: int) -> None:
     """A client's error goes to the harness at once, as it came."""
-    upstream = Upstream([reply({"error": {"message": "so it is"}}, status)])
-    answer = gateway.open(upstream).post()
+    upstream = Upstream([http_reply({"error": {"message": "so it is"}}, status)])
+    answer = gateway.open_evaluation(upstream).post()
     assert (answer.status, answer.json) == (status, {"error": {"message": "so it is"}})
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 def test_tries_are_bounded(gateway: Gateway) -> None:
     """After `retry` further tries the server's own last word goes to the harness, not to be retried."""
-    upstream = Upstream([reply({"error": {"message": "busy"}}, 500)])
-    evaluation = gateway.open(upstream, retry=2)
+    upstream = Upstream([http_reply({"error": {"message": "busy"}}, 500)])
+    evaluation = gateway.open_evaluation(upstream, retry=2)
     answer = evaluation.post()
     assert (answer.status, answer.json) == (500, {"error": {"message": "busy"}})
     assert ("x-should-retry", "false") in answer.headers
-    assert len(upstream.seen) == 3
+    assert len(upstream.received) == 3
 
 
 @pytest.mark.parametrize(
@@ -98,7 +107,7 @@ def test_tries_are_bounded(gateway: Gateway) -> None:
 def test_when_it_gives_up(gateway: Gateway, name: str, status: int, why: str) -> None:
     """A JSON error names the model's address and what went wrong, and asks for no retry."""
     upstream = Upstream(FAILURES[name])
-    evaluation = gateway.open(upstream, retry=0, timeout=0.3)
+    evaluation = gateway.open_evaluation(upstream, retry=0, timeout=0.3)
     answer = evaluation.post()
     assert answer.status == status
     assert answer.json["error"]["message"].startswith(f"{upstream.url}/chat/completions: {why}")
@@ -117,7 +126,7 @@ def test_when_it_gives_up(gateway: Gateway, name: str, status: int, why: str) ->
 )
 def test_nobody_there(gateway: Gateway, url: str, why: str) -> None:
     """A server that cannot be reached is told by its address and the system's reason."""
-    answer = gateway.open(url, retry=0).post()
+    answer = gateway.open_evaluation(url, retry=0).post()
     assert answer.status == 502
     assert answer.json["error"]["message"].startswith(f"{url}/chat/completions: {why}")
 
@@ -125,44 +134,44 @@ def test_nobody_there(gateway: Gateway, url: str, why: str) -> None:
 def test_retry_after_is_honoured(start_gateway: Callable[..., Gateway]) -> None:
     """Nothing is sent before the moment that the server named, by this request or another."""
     gateway = start_gateway()
-    upstream = Upstream([]).say([reply({}, 429, retry_after="1.5")], GOOD)
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([]).use_scripts([http_reply({}, 429, retry_after="1.5")], GOOD)
+    evaluation = gateway.open_evaluation(upstream)
     with ThreadPoolExecutor(2) as threads:
         first = threads.submit(evaluation.post, temperature=0)
-        eventually(lambda: upstream.seen, "the first was sent")
+        wait_until(lambda: upstream.received, "the first was sent")
         time.sleep(0.3)
         second = threads.submit(evaluation.post, temperature=0, n=1)
         assert (first.result().text, second.result().text) == ("7", "7")
-    refused, *others = upstream.seen
+    refused, *others = upstream.received
     assert len(others) == 2
     assert min(seen.at for seen in others) - refused.at > 1.4
 
 
 def test_a_stream_that_breaks_late_is_seen_to_break(gateway: Gateway) -> None:
     """Once a part of a stream is out nothing is tried again: the harness's connection breaks too."""
-    for last in (Then.CLOSE, Then.RESET, Then.HANG):
-        upstream = Upstream([*chunked(event("7"), end=False), 0.05, last])
-        evaluation = gateway.open(upstream, timeout=0.3)
+    for last in (ConnectionEnd.CLOSE, ConnectionEnd.RESET, ConnectionEnd.HANG):
+        upstream = Upstream([*chunked_reply(chat_event("7"), end=False), 0.05, last])
+        evaluation = gateway.open_evaluation(upstream, timeout=0.3)
         with pytest.raises((http.client.IncompleteRead, ConnectionError)):
             evaluation.post(stream=True)
-        assert len(upstream.seen) == 1
+        assert len(upstream.received) == 1
         sums = evaluation.close()
         assert (sums["broken"], sums["failed"], sums["statuses"]) == (1, 1, {"502": 1})
 
 
 def test_a_slow_model_is_not_a_silent_one(gateway: Gateway) -> None:
     """The timeout counts silence: a reply whose pieces keep coming may take any time."""
-    body = reply(said("7"))
+    body = http_reply(chat_completion("7"))
     slow = [step for at in range(0, len(body), 60) for step in (body[at : at + 60], 0.1)]
     assert len(slow) > 8
     upstream = Upstream(slow)
-    assert gateway.open(upstream, retry=0, timeout=0.4).post().text == "7"
-    stream = chunked(*[event("7")] * 8, DONE)
-    upstream.say([step for one in stream for step in (one, 0.1)])
-    assert gateway.open(upstream, retry=0, timeout=0.4).post(stream=True).status == 200
+    assert gateway.open_evaluation(upstream, retry=0, timeout=0.4).post().text == "7"
+    stream = chunked_reply(*[chat_event("7")] * 8, DONE)
+    upstream.use_scripts([step for one in stream for step in (one, 0.1)])
+    assert gateway.open_evaluation(upstream, retry=0, timeout=0.4).post(stream=True).status == 200
 
 
-def test_faults_at_random(gateway: Gateway, start_mock: Callable[..., Mock]) -> None:
+def test_faults_at_random(gateway: Gateway, start_mock: Callable[..., MockServer]) -> None:
     """Against a server with every kind of fault all samples come, and none twice."""
     mock = start_mock(
         error_rate=0.1,
@@ -172,10 +181,10 @@ def test_faults_at_random(gateway: Gateway, start_mock: Callable[..., Mock]) -> 
         reset_rate=0.1,
         retry_after=0.05,
     )
-    evaluation = gateway.open(mock.url, retry=8, timeout=0.5)
-    answers = evaluation.posts(60, 20, temperature=1)
+    evaluation = gateway.open_evaluation(mock.url, retry=8, timeout=0.5)
+    answers = evaluation.post_repeatedly(60, 20, temperature=1)
     assert [answer.status for answer in answers] == [200] * 60
-    again = evaluation.again().posts(60, 20, temperature=1)
+    again = evaluation.restart().post_repeatedly(60, 20, temperature=1)
     assert all(answer.cached for answer in again)
     assert sorted(one.text for one in again) == sorted(one.text for one in answers)
 
@@ -189,23 +198,23 @@ def _fatal(evaluation: Evaluation) -> str:
 
 def test_three_failures_in_a_row_end_an_evaluation(gateway: Gateway) -> None:
     """Then every request is answered 400 with the reason, at once and unsent; others go on."""
-    upstream = Upstream([reply({"error": "down"}, 503)])
-    evaluation = gateway.open(upstream, retry=0)
+    upstream = Upstream([http_reply({"error": "down"}, 503)])
+    evaluation = gateway.open_evaluation(upstream, retry=0)
     assert [evaluation.post().status for _ in range(3)] == [503, 503, 503]
     why = '3 requests in a row failed, the last one: {}/chat/completions: HTTP 503: {{"error": "down"}}'
     why = why.format(upstream.url)
-    refused(evaluation.post(), why)
-    refused(evaluation.request("GET", "/v1/models"), why)
-    assert len(upstream.seen) == 3
-    assert gateway.open(upstream.say(GOOD)).post().status == 200
+    assert_stopped(evaluation.post(), why)
+    assert_stopped(evaluation.request("GET", "/v1/models"), why)
+    assert len(upstream.received) == 3
+    assert gateway.open_evaluation(upstream.use_scripts(GOOD)).post().status == 200
     assert _fatal(evaluation) == why
 
 
 def test_a_success_between_failures(gateway: Gateway) -> None:
     """Failures that are not in a row end nothing."""
-    bad = [reply({}, 500)]
-    upstream = Upstream([]).say(bad, bad, GOOD, bad, bad, GOOD)
-    evaluation = gateway.open(upstream, retry=0)
+    bad = [http_reply({}, 500)]
+    upstream = Upstream([]).use_scripts(bad, bad, GOOD, bad, bad, GOOD)
+    evaluation = gateway.open_evaluation(upstream, retry=0)
     assert [evaluation.post().status for _ in range(6)] == [500, 500, 200, 500, 500, 200]
     assert _fatal(evaluation) == ""
 
@@ -213,22 +222,22 @@ def test_a_success_between_failures(gateway: Gateway) -> None:
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_key_ends_an_evaluation(gateway: Gateway, status: int) -> None:
     """No other request will fare better, so the first such reply is the last."""
-    upstream = Upstream([reply({"error": f"no such key: {KEY}"}, status)])
-    evaluation = gateway.open(upstream)
+    upstream = Upstream([http_reply({"error": f"no such key: {KEY}"}, status)])
+    evaluation = gateway.open_evaluation(upstream)
     assert evaluation.post().status == status
-    refused(evaluation.post(), f'HTTP {status}: {{"error": "no such key: ***"}}')
-    assert len(upstream.seen) == 1
+    assert_stopped(evaluation.post(), f'HTTP {status}: {{"error": "no such key: ***"}}')
+    assert len(upstream.received) == 1
     assert f"HTTP {status}" in _fatal(evaluation)
 
 
 def test_those_who_wait_are_told_of_the_end(start_gateway: Callable[..., Gateway]) -> None:
     """Requests that were waiting for their turn when the evaluation ended are not sent any more."""
     gateway = start_gateway(concurrency=1)
-    upstream = Upstream([0.3, reply({}, 401)])
-    evaluation = gateway.open(upstream)
-    statuses = sorted(answer.status for answer in evaluation.posts(8, 8))
+    upstream = Upstream([0.3, http_reply({}, 401)])
+    evaluation = gateway.open_evaluation(upstream)
+    statuses = sorted(answer.status for answer in evaluation.post_repeatedly(8, 8))
     assert statuses == [400] * 7 + [401]
-    assert len(upstream.seen) == 1
+    assert len(upstream.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,8 +255,8 @@ def test_those_who_wait_are_told_of_the_end(start_gateway: Callable[..., Gateway
 )
 def test_client_errors(gateway: Gateway, client_errors: Any, status: int, ends: bool) -> None:
     """With `client_errors` the first 4xx reply ends the evaluation, but for those it excludes."""
-    upstream = Upstream([reply({"error": "x"}, status)])
-    evaluation = gateway.open(upstream, client_errors=client_errors, retry=0)
+    upstream = Upstream([http_reply({"error": "x"}, status)])
+    evaluation = gateway.open_evaluation(upstream, client_errors=client_errors, retry=0)
     assert evaluation.post().status == status
     assert (evaluation.post().status == 400) == ends
     assert bool(_fatal(evaluation)) == ends
@@ -315,11 +324,11 @@ def test_waits(failures: int, after: float | None) -> None:
 
 def test_the_least_busy_server_is_asked(gateway: Gateway) -> None:
     """With several servers of one model the least busy one is asked, streams counted."""
-    slow, quick = Upstream([*chunked(event("7"), end=False), Then.HANG]), Upstream(GOOD)
-    evaluation = gateway.open(slow, quick)
+    slow, quick = Upstream([*chunked_reply(chat_event("7"), end=False), ConnectionEnd.HANG]), Upstream(GOOD)
+    evaluation = gateway.open_evaluation(slow, quick)
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.raw(b'{"stream": true}'))
+        connection.sendall(evaluation.request_bytes(b'{"stream": true}'))
         assert b"200" in connection.recv(1000)
-        assert [answer.text for answer in evaluation.posts(3)] == ["7"] * 3
-    assert (len(slow.seen), len(quick.seen)) == (1, 3)
-    assert {seen.target for seen in quick.seen} == {CHAT.encode()}
+        assert [answer.text for answer in evaluation.post_repeatedly(3)] == ["7"] * 3
+    assert (len(slow.received), len(quick.received)) == (1, 3)
+    assert {seen.target for seen in quick.received} == {CHAT.encode()}

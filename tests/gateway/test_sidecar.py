@@ -17,8 +17,8 @@ import pytest
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.gateway.sidecar import sidecar
 from evalmake.gateway.sidecar.settings import SidecarGateway, gateways_to_json
-from tests.gateway.gateway_process import eventually
-from tests.support.scripted import Then, Upstream, numbered, reply
+from tests.gateway.gateway_process import wait_until
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream, http_reply, numbered_replies
 
 TOKEN = "token-of-the-job"
 ASK = """\
@@ -33,9 +33,16 @@ for name in sys.argv[1:]:
     except OSError as error:
         print(error, flush=True)
 """
+ASK_AND_LEAVE = f"""\
+import pathlib, sys, threading, time
+arrived = pathlib.Path(sys.argv.pop(1))
+threading.Thread(target=exec, args=({ASK!r}, {{}}), daemon=True).start()
+while not arrived.exists():
+    time.sleep(0.01)
+sys.exit(5)
+"""
 WAIT = "import signal; signal.pause()\n"
 HEEDLESS = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-HURRIED = "import socket; socket.setdefaulttimeout(0.5)\n"
 
 
 class Job:
@@ -98,12 +105,12 @@ class Job:
 @pytest.fixture
 def upstream() -> Upstream:
     """A model that answers."""
-    return Upstream(numbered())
+    return Upstream(numbered_replies())
 
 
 def bearer(upstream: Upstream) -> set[bytes | None]:
     """What a model was shown."""
-    return {seen.header(b"authorization") for seen in upstream.seen}
+    return {seen.header(b"authorization") for seen in upstream.received}
 
 
 def test_a_command_that_asks_nothing(tmp_path: Path, upstream: Upstream) -> None:
@@ -126,7 +133,7 @@ def test_asking(tmp_path: Path, upstream: Upstream) -> None:
 
 def test_two_roles(tmp_path: Path, upstream: Upstream) -> None:
     """Model and judge have one process, each their own key and counts; the command has no key."""
-    judge = Upstream(numbered())
+    judge = Upstream(numbered_replies())
     job = Job(tmp_path, model=upstream, judge=judge)
     told = "assert not [name for name in os.environ if name.endswith('_KEY')]"
     status, _, err = job.run(*job.asking("model", "judge", "judge", then=told))
@@ -138,7 +145,7 @@ def test_two_roles(tmp_path: Path, upstream: Upstream) -> None:
 
 def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> None:
     """A command whose gateway ends the evaluation is ended, with the reason in its log."""
-    job = Job(tmp_path, model=upstream.say([reply({"error": "no such model"}, 404)]))
+    job = Job(tmp_path, model=upstream.use_scripts([http_reply({"error": "no such model"}, 404)]))
     job.give("model", {}, upstreams=[upstream.url], adapter={"client_errors": True})
     status, _, err = job.run(*job.asking("model", then=WAIT))
     assert status == sidecar.GATEWAY_FAILED
@@ -155,7 +162,7 @@ def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str
     status, _, err = job.run(*job.asking("model", then=WAIT))
     assert status == sidecar.GATEWAY_FAILED
     assert "evalmake: ended the command: the gateway to its model failed: " in err
-    assert upstream.seen == []
+    assert upstream.received == []
 
 
 def test_a_command_that_is_lost(tmp_path: Path, upstream: Upstream) -> None:
@@ -173,7 +180,7 @@ def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> Non
     ready = tmp_path / "ready"
     waits = f"import signal\nsignal.signal(15, lambda *_: sys.exit(9))\nopen({str(ready)!r}, 'w')\n{WAIT}"
     process = job.start(*job.asking(*asked, then=waits))
-    eventually(ready.exists, "the command was up")
+    wait_until(ready.exists, "the command was up")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (9, "")
@@ -208,7 +215,13 @@ def test_a_port_that_is_taken(tmp_path: Path, upstream: Upstream) -> None:
 
 def test_an_answer_that_never_comes(tmp_path: Path, upstream: Upstream) -> None:
     """A command that ends while its model is silent is not waited for any longer."""
-    job = Job(tmp_path, model=upstream.say([Then.HANG]))
-    status, _, err = job.run(*job.asking("model", before=HURRIED, then="sys.exit(5)"))
+    arrived = tmp_path / "arrived"
+
+    def script(request: ReceivedRequest) -> list[Step]:
+        arrived.touch()
+        return [ConnectionEnd.HANG]
+
+    job = Job(tmp_path, model=upstream.use_scripts(script))
+    status, _, err = job.run(sys.executable, "-c", ASK_AND_LEAVE, str(arrived), "MODEL_URL")
     assert (status, err) == (5, "")
     assert job.noted()["requests"] == 1

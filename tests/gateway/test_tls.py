@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.gateway_process import Gateway
-from tests.support.scripted import Then, Upstream, chunked, event, reply, said
+from tests.support.scripted_upstream import (
+    ConnectionEnd,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+)
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl makes the certificate")
 
@@ -49,7 +56,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _behind(certificate: Path, upstream: Upstream) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    return upstream.secured(context)
+    return upstream.add_tls_url(context)
 
 
 def test_a_trusted_certificate(
@@ -57,23 +64,25 @@ def test_a_trusted_certificate(
 ) -> None:
     """Replies and streams come over TLS, on one kept connection, and half ones are seen as such."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    upstream = Upstream([reply(said("7"))])
-    evaluation = start_gateway(cache=None).open(_behind(certificate, upstream), retry=1)
-    assert [answer.text for answer in evaluation.posts(2)] == ["7", "7"]
-    upstream.say(chunked(event("7", "stop")))
-    assert evaluation.post(stream=True).body == event("7", "stop")
+    upstream = Upstream([http_reply(chat_completion("7"))])
+    evaluation = start_gateway(cache=None).open_evaluation(_behind(certificate, upstream), retry=1)
+    assert [answer.text for answer in evaluation.post_repeatedly(2)] == ["7", "7"]
+    upstream.use_scripts(chunked_reply(chat_event("7", "stop")))
+    assert evaluation.post(stream=True).body == chat_event("7", "stop")
     assert upstream.connections == 1
-    upstream.say([reply(said("7"))[:-5], Then.CLOSE], [reply(said("8"))])
+    upstream.use_scripts(
+        [http_reply(chat_completion("7"))[:-5], ConnectionEnd.CLOSE], [http_reply(chat_completion("8"))]
+    )
     assert evaluation.post().text == "8"
-    assert upstream.seen[0].header(b"host") == upstream.address.encode()
+    assert upstream.received[0].header(b"host") == upstream.address.encode()
 
 
 def test_a_certificate_that_nobody_knows(gateway: Gateway, certificate: Path) -> None:
     """Nothing is sent to a server that cannot prove who it is, and the error says so."""
-    upstream = Upstream([reply(said("7"))])
+    upstream = Upstream([http_reply(chat_completion("7"))])
     url = _behind(certificate, upstream)
-    answer = gateway.open(url, retry=0).post()
+    answer = gateway.open_evaluation(url, retry=0).post()
     assert answer.status == 502
     assert answer.json["error"]["message"].startswith(f"{url}/chat/completions: cannot connect: ")
     assert "certificate" in answer.json["error"]["message"]
-    assert not upstream.seen
+    assert not upstream.received

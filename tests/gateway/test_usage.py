@@ -11,8 +11,16 @@ import pytest
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.usage import UsageRecord, prompt_digest
-from tests.gateway.gateway_process import KEY, Gateway, eventually
-from tests.support.scripted import DONE, Then, Upstream, chunked, event, reply, said
+from tests.gateway.gateway_process import KEY, Gateway, wait_until
+from tests.support.scripted_upstream import (
+    DONE,
+    ConnectionEnd,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+)
 
 
 def used(prompt: int, completion: int, **details: Any) -> dict[str, Any]:
@@ -26,18 +34,18 @@ def test_sums_and_rows(gateway: Gateway) -> None:
         "completion_tokens_details": {"reasoning_tokens": 2, "audio_tokens": None},
         "prompt_tokens_details": {"cached_tokens": 5},
     }
-    calls = {**said(None, "tool_calls", tool_calls=[{"id": "1"}, {"id": "2"}]), "usage": used(3, 4)}
+    calls = {**chat_completion(None, "tool_calls", tool_calls=[{"id": "1"}, {"id": "2"}]), "usage": used(3, 4)}
     usage = b"data: " + json.dumps({"choices": [], "usage": used(1, 2)}).encode() + b"\n\n"
-    upstream = Upstream([]).say(
-        [0.002, reply({**said("7"), "usage": used(10, 20, **details)})],
-        [reply({}, 500)],
-        [reply(calls)],
-        [0.05, *chunked(event("7"), event(finish="stop"), usage, DONE)],
-        [reply(said(None, "length"))],
-        [reply({"error": {}}, 404)],
-        [reply({"usage": 7, "choices": "?"})],
+    upstream = Upstream([]).use_scripts(
+        [0.002, http_reply({**chat_completion("7"), "usage": used(10, 20, **details)})],
+        [http_reply({}, 500)],
+        [http_reply(calls)],
+        [0.05, *chunked_reply(chat_event("7"), chat_event(finish="stop"), usage, DONE)],
+        [http_reply(chat_completion(None, "length"))],
+        [http_reply({"error": {}}, 404)],
+        [http_reply({"usage": 7, "choices": "?"})],
     )
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     bodies: list[dict[str, Any]] = [
         {"temperature": 0},
         {"temperature": 0},
@@ -74,7 +82,7 @@ def test_sums_and_rows(gateway: Gateway) -> None:
         "cache_trouble": "",
         "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
     }
-    rows = evaluation.rows("requests")
+    rows = evaluation.read_rows("requests")
     assert [row["n"] for row in rows] == list(range(1, 9))
     assert [row["status"] for row in rows] == [200] * 5 + [404, 200, 200]
     assert [row["tries"] for row in rows] == [1, 0, 2, 1, 1, 1, 1, 1]
@@ -104,17 +112,17 @@ def test_what_answered(gateway: Gateway) -> None:
     """Models and fingerprints are counted as replies name them: whole, streamed and cached ones."""
     names = {"model": "m-2", "system_fingerprint": "fp_1"}
     head = b"data: " + json.dumps({"choices": [], **names}).encode() + b"\n\n"
-    upstream = Upstream([]).say(
-        [reply({**said("7"), **names})],
-        chunked(head, event("7"), event(finish="stop"), DONE),
-        [reply({**said("7"), "model": "m-3", "system_fingerprint": None})],
-        [reply({**said("7"), "model": 7})],
-        [reply({"model": "m-2", "data": []})],
-        [reply({**said("7"), "model": f"the key is {KEY}"})],
+    upstream = Upstream([]).use_scripts(
+        [http_reply({**chat_completion("7"), **names})],
+        chunked_reply(head, chat_event("7"), chat_event(finish="stop"), DONE),
+        [http_reply({**chat_completion("7"), "model": "m-3", "system_fingerprint": None})],
+        [http_reply({**chat_completion("7"), "model": 7})],
+        [http_reply({"model": "m-2", "data": []})],
+        [http_reply({**chat_completion("7"), "model": f"the key is {KEY}"})],
     )
-    evaluation = gateway.open(upstream)
+    evaluation = gateway.open_evaluation(upstream)
     for stream in (False, True):
-        evaluation.posts(2, temperature=0, stream=stream)
+        evaluation.post_repeatedly(2, temperature=0, stream=stream)
     for _ in range(2):
         evaluation.post()
     evaluation.post("/v1/embeddings", input="x")
@@ -137,9 +145,9 @@ def test_a_new_name_each_time(gateway: Gateway) -> None:
 
 def test_the_record_is_written_meanwhile(gateway: Gateway) -> None:
     """Rows and sums are there while the evaluation runs, and are only added to."""
-    evaluation = gateway.open(Upstream([reply(said("7"))]))
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]))
     evaluation.post()
-    eventually(lambda: evaluation.rows("requests"), "a row was written")
+    wait_until(lambda: evaluation.read_rows("requests"), "a row was written")
     first = (evaluation.folder / "requests.jsonl").read_bytes()
     evaluation.post()
     evaluation.close()
@@ -150,39 +158,39 @@ def test_the_record_is_written_meanwhile(gateway: Gateway) -> None:
 
 def test_an_evaluation_that_asks_nothing(gateway: Gateway) -> None:
     """It has its sums too, all of them nothing."""
-    sums = gateway.open(Upstream([])).close()
+    sums = gateway.open_evaluation(Upstream([])).close()
     assert sums["statuses"] == {}
     assert "requests" not in sums
 
 
 def test_an_attempt_begins_anew(gateway: Gateway) -> None:
     """A further attempt has its own sums; the rows of the one before are not lost."""
-    evaluation = gateway.open(Upstream([reply(said("7"))]))
-    evaluation.posts(3)
-    evaluation.again().posts(1)
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]))
+    evaluation.post_repeatedly(3)
+    evaluation.restart().post_repeatedly(1)
     assert evaluation.close()["requests"] == 1
-    assert [row["n"] for row in evaluation.rows("requests")] == [1, 2, 3, 1]
+    assert [row["n"] for row in evaluation.read_rows("requests")] == [1, 2, 3, 1]
 
 
 def test_pairs_are_logged(gateway: Gateway) -> None:
     """`log = 2` keeps the first two requests and replies as the model saw and said them."""
-    upstream = Upstream([]).say([reply(said("<think>hm</think>7"))], [reply({}, 404)])
-    evaluation = gateway.open(upstream, log=2, system="Think.", strip_reasoning=True, cache=False)
-    evaluation.posts(3, n=1)
+    upstream = Upstream([]).use_scripts([http_reply(chat_completion("<think>hm</think>7"))], [http_reply({}, 404)])
+    evaluation = gateway.open_evaluation(upstream, log=2, system="Think.", strip_reasoning=True, cache=False)
+    evaluation.post_repeatedly(3, n=1)
     evaluation.close()
-    pairs = evaluation.rows("exchanges")
+    pairs = evaluation.read_rows("exchanges")
     assert [pair["n"] for pair in pairs] == [1, 2]
-    assert pairs[0]["request"].encode() == upstream.seen[0].body
-    assert json.loads(pairs[0]["reply"]) == said("<think>hm</think>7")
+    assert pairs[0]["request"].encode() == upstream.received[0].body
+    assert json.loads(pairs[0]["reply"]) == chat_completion("<think>hm</think>7")
     assert pairs[1]["reply"] == "{}"
 
 
 def test_very_long_texts_are_cut_in_the_log(gateway: Gateway) -> None:
     """A pair in the log is bounded, and says where it was cut."""
-    evaluation = gateway.open(Upstream([reply(said("é" * 300_000))]), log=1)
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("é" * 300_000))]), log=1)
     evaluation.post()
     evaluation.close()
-    [pair] = evaluation.rows("exchanges")
+    [pair] = evaluation.read_rows("exchanges")
     assert pair["reply"].endswith(" ... (cut)")
     assert len(pair["reply"]) < 100_100
 
@@ -190,20 +198,20 @@ def test_very_long_texts_are_cut_in_the_log(gateway: Gateway) -> None:
 def test_the_key_is_in_no_record(gateway: Gateway) -> None:
     """Even a server that repeats the key in its errors puts it in none of the files, nor before the harness."""
     echo = {"error": {"message": f"the key {KEY} is no good"}}
-    upstream = Upstream([]).say(
-        [reply(echo, 500)],
-        [reply({**said("7", "length"), "you_sent": KEY})],
-        [*chunked(event(KEY), b"data: {}\n\n", end=False), Then.RESET],
-        [reply(f"<html>{KEY}".encode())],
+    upstream = Upstream([]).use_scripts(
+        [http_reply(echo, 500)],
+        [http_reply({**chat_completion("7", "length"), "you_sent": KEY})],
+        [*chunked_reply(chat_event(KEY), b"data: {}\n\n", end=False), ConnectionEnd.RESET],
+        [http_reply(f"<html>{KEY}".encode())],
     )
-    evaluation = gateway.open(upstream, log=9, retry=1, strip_reasoning=True)
+    evaluation = gateway.open_evaluation(upstream, log=9, retry=1, strip_reasoning=True)
     evaluation.post()
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         evaluation.post(stream=True)
     last = evaluation.post()
     assert last.status == 502
     assert KEY.encode() not in last.body
-    upstream.say([reply(echo, 401)])
+    upstream.use_scripts([http_reply(echo, 401)])
     evaluation.post()
     assert "***" in evaluation.close()["fatal"]
     files = [path for path in _files(gateway.folder) if "cache" not in path.parts]
@@ -218,7 +226,7 @@ def _files(folder: Path) -> list[Path]:
 
 def test_nobody_else_may_read_it(gateway: Gateway) -> None:
     """Files and folders of the gateway are its user's alone."""
-    evaluation = gateway.open(Upstream([reply(said("7"))]))
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]))
     evaluation.post()
     evaluation.close()
     for path in (evaluation.folder, *_files(evaluation.folder)):
@@ -275,11 +283,11 @@ def test_odd_replies_are_counted_as_they_are(gateway: Gateway) -> None:
         {"usage": {"prompt_tokens": "7", "completion_tokens_details": 1}},
         {"error": 1},
     ]
-    upstream = Upstream([]).say(*([reply(one)] for one in odd))
-    evaluation = gateway.open(upstream, strip_reasoning=True)
+    upstream = Upstream([]).use_scripts(*([http_reply(one)] for one in odd))
+    evaluation = gateway.open_evaluation(upstream, strip_reasoning=True)
     got = [evaluation.post() for _ in odd]
     assert [answer.json for answer in got] == odd
     stream = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in odd]
-    upstream.say(chunked(*stream))
+    upstream.use_scripts(chunked_reply(*stream))
     assert evaluation.post(stream=True).status == 200
     assert evaluation.close()["statuses"] == {"200": len(odd) + 1}

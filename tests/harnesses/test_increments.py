@@ -9,7 +9,7 @@ import pytest
 
 from evalmake.planner.action import ActionResult
 from tests.harnesses.by_hand import lines
-from tests.support.mock_servers import requests, stats
+from tests.support.mock_servers import count_requests, read_stats
 from tests.support.sums import put_inspect, put_lm_eval
 from tests.support.workspaces import SUMS, Bench
 
@@ -123,12 +123,12 @@ def test_native(bench: Bench, url: str) -> None:
     write(bench, url, SUMS, NATIVE)
     bench.sums(100)
     first = build(bench)
-    assert (stats(url)["requests"], stats(url)["distinct_bodies"]) == (150, 150)
+    assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (150, 150)
     more = build(bench, "LIMIT=80")
-    assert (stats(url)["requests"], stats(url)["distinct_bodies"]) == (240, 240)
+    assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (240, 240)
     bench.edit("scorer  = number", "scorer  = contains")
     other = build(bench, "LIMIT=80")
-    assert requests(url) == 240
+    assert count_requests(url) == 240
 
     assert [attempt.usage.get("cached") for attempt in first.values()] == [None] * 3
     assert [attempt.usage["cached"] for attempt in more.values()] == [50] * 3
@@ -164,7 +164,7 @@ def test_lm_eval(bench: Bench, url: str) -> None:
 
 def asked(url: str) -> tuple[int, int]:
     """The chats and the completions that a server was asked for."""
-    paths = stats(url)["paths"]
+    paths = read_stats(url)["paths"]
     return paths["/v1/chat/completions"], paths["/v1/completions"]
 
 
@@ -177,10 +177,10 @@ def test_lm_eval_repeats(bench: Bench, url: str) -> None:
     asked = "limit = 3, params = { temperature = 1 }, adapter = { reseed = true }"
     write(bench, url, LM_EVAL.replace("limit     = LIMIT", asked))
     one = build(bench)["generated"]
-    assert (stats(url)["requests"], stats(url)["distinct_bodies"]) == (30, 30)
+    assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (30, 30)
     task.write_text(task.read_text().replace("(-?[0-9]+)", "(-?[0-9])"))
     two = build(bench)["generated"]
-    assert requests(url) == 30
+    assert count_requests(url) == 30
 
     said = repeated(bench, one)
     assert said == repeated(bench, two)
@@ -200,11 +200,11 @@ def test_inspect(bench: Bench, url: str) -> None:
     put_inspect(bench.root, "arith.py")
     write(bench, url, INSPECT)
     one = build(bench)
-    assert (stats(url)["requests"], stats(url)["distinct_bodies"]) == (72, 36)
+    assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (72, 36)
     task = bench.root / "arith.py"
     task.write_text(task.read_text().replace("match(numeric=True)", 'match("exact")'))
     two = build(bench, "asked/2")
-    assert requests(url) == 72
+    assert count_requests(url) == 72
 
     said = {name: replies(bench, attempt) for name, attempt in one.items()}
     assert said["asked/1"] != said["asked/2"] != said["asked/3"] != said["asked/1"]

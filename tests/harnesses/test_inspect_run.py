@@ -8,7 +8,7 @@ import pytest
 
 from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
-from tests.support.mock_servers import requests
+from tests.support.mock_servers import count_requests
 from tests.support.sums import put_inspect
 from tests.support.workspaces import Bench
 
@@ -64,10 +64,10 @@ def test_scores_are_those_of_the_task_run_by_hand(bench: Bench, inspect: Environ
     assert first.status == 0, first.text
     (attempt,) = bench.attempts()
     (score,) = attempt.scores
-    assert requests(url) == 12
+    assert count_requests(url) == 12
     log = by_hand.inspect(inspect, bench.root, BY_HAND, f"{url}/v1")
     metrics = log["results"]["scores"][0]["metrics"]
-    assert requests(url) == 24
+    assert count_requests(url) == 24
     assert score.value == metrics["accuracy"]["value"]
     assert score.value not in (0.0, 1.0)
     assert score.stderr == pytest.approx(metrics["stderr"]["value"])
@@ -75,7 +75,7 @@ def test_scores_are_those_of_the_task_run_by_hand(bench: Bench, inspect: Environ
     letters = {str(s["id"]): s["scores"]["match"]["value"] for s in log["samples"]}
     assert told == {id: {"C": 1.0, "I": 0.0}[letter] for id, letter in letters.items()}
     assert "nothing to do" in bench.run().out
-    assert requests(url) == 24
+    assert count_requests(url) == 24
     bench.clean()
 
 
@@ -92,7 +92,7 @@ def test_an_endpoint_that_fails_is_no_zero(bench: Bench, serve: Serve) -> None:
     assert "3 requests in a row failed" in ended.err
     assert "HTTP 503" in ended.err
     assert [(a.status, a.scores) for a in bench.attempts()] == [("failed", ())]
-    assert requests(url) <= 12
+    assert count_requests(url) <= 12
 
 
 def test_another_model_grades(bench: Bench, serve: Serve) -> None:
@@ -104,4 +104,4 @@ def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     bench.evalfile(text + f'model grader {{ endpoint = "{judge}/v1", name = "g" }}\n')
     ended = bench.run()
     assert ended.status == 0, ended.text
-    assert (requests(url), requests(judge)) == (12, 12)
+    assert (count_requests(url), count_requests(judge)) == (12, 12)

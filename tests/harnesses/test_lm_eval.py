@@ -9,7 +9,7 @@ import pytest
 
 from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
-from tests.support.mock_servers import stats
+from tests.support.mock_servers import read_stats
 from tests.support.sums import put_lm_eval
 from tests.support.workspaces import Bench
 
@@ -94,9 +94,9 @@ def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, ser
     assert 0.4 < (values[0] or 0) < 1, "not a score that any mistake would give"
     assert values[0] != values[1]
 
-    before = stats(url)
+    before = read_stats(url)
     assert "nothing to do" in workspace.run().out
-    assert stats(url) == before
+    assert read_stats(url) == before
 
     rows, others = (workspace.samples(attempts[name]) for name in ("generated", "chosen"))
     assert [row["id"] for row in rows] == [f"ev_arithmetic/{at}" for at in range(12)]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.run.request_evalfiles import ASKED, model
-from tests.support.mock_servers import mock_server, stats
-from tests.support.scripted import Upstream, numbered
+from tests.support.mock_servers import mock_server, read_stats
+from tests.support.scripted_upstream import Upstream, numbered_replies
 from tests.support.workspaces import SUMS, Bench
 
 
 def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
     """Their adapters are laid over each other: the eval has the last word, maps are merged."""
-    upstream = Upstream(numbered(lambda at: "<think>hm</think>7"))
+    upstream = Upstream(numbered_replies(lambda at: "<think>hm</think>7"))
     bench.evalfile(
         model(
             upstream.url,
@@ -38,7 +38,7 @@ def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
         bench.evalfile(model(f"{mock}/v1", "adapter = { retry = 2 }"), SUMS, ASKED)
         bench.sums(5)
         assert bench.run().status == 0
-        before = stats(mock)["requests"]
+        before = read_stats(mock)["requests"]
 
         bench.edit("retry = 2", "retry = 3, log = 4, timeout = 9s, cache = false, client_errors = true")
         assert "nothing to do" in bench.run().out
@@ -48,4 +48,4 @@ def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
         assert "model.adapter.strip_reasoning" in said
         assert bench.run().status == 0
         # the requests are the same: their replies were had
-        assert stats(mock)["requests"] == before
+        assert read_stats(mock)["requests"] == before

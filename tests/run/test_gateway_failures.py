@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.run.request_evalfiles import ASKED, CARELESS, SAMPLER, holders, model
-from tests.support.scripted import Script, Step, Then, Upstream, numbered, reply, said
+from tests.support.scripted_upstream import (
+    ConnectionEnd,
+    Script,
+    Step,
+    Upstream,
+    chat_completion,
+    http_reply,
+    numbered_replies,
+)
 from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 SLOTS = "executor local { backend = process, slots = 4 }\n"
@@ -47,7 +55,7 @@ def killed(bench: Bench, *words: str) -> None:
 
 def test_a_gateway_that_dies(bench: Bench) -> None:
     """What was running beside it is lost, whatever it says, and runs again at no cost to its retries."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     asking(bench, upstream)
     process = bench.start()
     wait_for((bench.root / "up").exists)
@@ -65,7 +73,7 @@ def test_a_gateway_that_dies(bench: Bench) -> None:
 @pytest.mark.parametrize("change", ["", "rate"])
 def test_a_build_of_other_cells(bench: Bench, change: str) -> None:
     """Jobs that a killed build left keep their gateway while other cells of the model are built."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     asking(bench, upstream, 'rate = "1000/s"', "[1, 9]")
     killed(bench, "asked/1")
     if change:
@@ -77,18 +85,18 @@ def test_a_build_of_other_cells(bench: Bench, change: str) -> None:
 
     assert ended.status == 0, ended.text
     assert right(bench) == {"asked/1": 1.0, "asked/9": 1.0}
-    assert len(upstream.seen) == 20
+    assert len(upstream.received) == 20
     bench.clean()
 
 
 @pytest.mark.parametrize("what", ["rate", "key"])
 def test_a_gateway_that_would_be_another(bench: Bench, what: str) -> None:
     """A killed build's gateway is not gone on with where the rate or the key is another now."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     bench.env["THE_KEY"] = "an-old-key-0123"
     asking(bench, upstream, 'rate = "1000/s"\n api_key = secret("THE_KEY")')
     killed(bench)
-    before = len(upstream.seen)
+    before = len(upstream.received)
     if what == "rate":
         bench.edit("1000/s", "2000/s")
     else:
@@ -101,15 +109,15 @@ def test_a_gateway_that_would_be_another(bench: Bench, what: str) -> None:
 
     assert ended.status == 0, ended.text
     assert right(bench) == {"asked/1": 1.0}
-    assert len(upstream.seen) == 10
-    keys = Counter(seen.header(b"authorization") for seen in upstream.seen[before:])
+    assert len(upstream.received) == 10
+    keys = Counter(seen.header(b"authorization") for seen in upstream.received[before:])
     assert keys == {f"Bearer {bench.env['THE_KEY']}".encode(): 7}
     bench.clean()
 
 
 def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
     """Under -B no job is gone on with that was begun without: it may have been given old replies."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     asking(bench, upstream)
     (bench.root / "go").touch()
     assert bench.run().status == 0
@@ -124,7 +132,7 @@ def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
     ended = end(process)
 
     assert ended.status == 0, ended.text
-    assert len(upstream.seen) == 20
+    assert len(upstream.received) == 20
     assert bench.attempts()[-1].usage.get("cached", 0) == 0
 
 
@@ -133,7 +141,7 @@ def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
 
 def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str = CARELESS) -> str:
     """What is said of a run whose model says `script`, and `then`."""
-    upstream = Upstream([]).say(*[numbered()] * 3, script, *then)
+    upstream = Upstream([]).use_scripts(*[numbered_replies()] * 3, script, *then)
     asking(bench, upstream, "adapter = { retry = 0 }")
     (bench.root / "go").touch()
     bench.job(job, "job.py")
@@ -146,7 +154,7 @@ def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str
 def test_failed_repeats_of_one_question(bench: Bench) -> None:
     """One of ten equal requests that failed is one too few, though a later one got its sample."""
     job = CARELESS.replace('f"q {at}"', '"the same"')
-    said_ = _careless(bench, [reply(b"overloaded", 500)], numbered(), job=job)
+    said_ = _careless(bench, [http_reply(b"overloaded", 500)], numbered_replies(), job=job)
     assert "1 of 10 requests were not answered, and 100% must be" in said_
     assert "HTTP status 500" in said_
 
@@ -154,14 +162,16 @@ def test_failed_repeats_of_one_question(bench: Bench) -> None:
 def test_a_harness_that_does_not_wait(bench: Bench) -> None:
     """A request whose harness hangs up is one that was not answered."""
     job = CARELESS.replace("timeout=60", "timeout=0.5")
-    said_ = _careless(bench, [Then.HANG], numbered(), job=job)
+    said_ = _careless(bench, [ConnectionEnd.HANG], numbered_replies(), job=job)
     assert "1 of 10 requests were not answered, and 100% must be" in said_
     assert "the harness did not wait" in said_
 
 
 def test_a_reply_that_says_it_failed(bench: Bench) -> None:
     """A finish reason of `error` is a failure, tried again, and never kept or scored."""
-    upstream = Upstream([]).say([reply(said("7", "error"))], lambda seen: [reply(said("3"))])
+    upstream = Upstream([]).use_scripts(
+        [http_reply(chat_completion("7", "error"))], lambda seen: [http_reply(chat_completion("3"))]
+    )
     bench.evalfile(model(upstream.url), SUMS, ASKED)
     bench.sums(1)
     ended = bench.run()
@@ -173,7 +183,7 @@ def test_a_reply_that_says_it_failed(bench: Bench) -> None:
 def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
     """A key of one letter, as local servers take, garbles no record."""
     bench.env["THE_KEY"] = "1"
-    upstream = Upstream([]).say(*[[reply(b"no", 400)]] * 2, numbered())
+    upstream = Upstream([]).use_scripts(*[[http_reply(b"no", 400)]] * 2, numbered_replies())
     asking(bench, upstream, 'api_key = secret("THE_KEY")')
     (bench.root / "go").touch()
     ended = bench.run()
@@ -184,7 +194,7 @@ def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
 def test_a_model_that_repeats_the_key(bench: Bench) -> None:
     """A reply that holds the key reaches the harness without it, and is not kept."""
     key = bench.env["THE_KEY"] = "sk-a-key-that-is-echoed"
-    upstream = Upstream(lambda seen: [reply(said(str(seen.header(b"authorization"))))])
+    upstream = Upstream(lambda seen: [http_reply(chat_completion(str(seen.header(b"authorization"))))])
     asking(bench, upstream, 'api_key = secret("THE_KEY")')
     process = bench.start()
     wait_for((bench.root / "up").exists)
@@ -200,7 +210,7 @@ def test_a_model_that_repeats_the_key(bench: Bench) -> None:
 
 def test_headers_choose_who_answers(bench: Bench) -> None:
     """Models that differ in a header alone are two, and so are evaluations that add one."""
-    upstream = Upstream(lambda seen: [reply(said(str(seen.header(b"x-variant"))))])
+    upstream = Upstream(lambda seen: [http_reply(chat_completion(str(seen.header(b"x-variant"))))])
     names = {
         "small": 'headers = { "X-Variant" = "small" }',
         "large": 'headers = { "X-Variant" = "large" }',
@@ -219,7 +229,7 @@ def test_headers_choose_who_answers(bench: Bench) -> None:
     ended = bench.run("-j", "1")
 
     assert ended.status == 0, ended.text
-    asked = Counter(seen.header(b"x-variant") for seen in upstream.seen)
+    asked = Counter(seen.header(b"x-variant") for seen in upstream.received)
     assert asked == {b"small": 10, b"large": 10, b"think": 10, None: 10}
 
 
@@ -228,7 +238,7 @@ HEADER = 'adapter = { headers = { "X-Variant" = "think" } }\n '
 
 def test_an_empty_list_says_something(bench: Bench) -> None:
     """`drop = []` takes a model's `drop` away, so it makes another evaluation."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     asking(bench, upstream, 'adapter = { drop = ["temperature"] }')
     (bench.root / "go").touch()
     assert bench.run().status == 0
@@ -239,7 +249,7 @@ def test_an_empty_list_says_something(bench: Bench) -> None:
 
 def test_a_judges_interceptors_are_looked_for(bench: Bench) -> None:
     """One that is not installed is said before anything starts, of a judge too."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     bench.evalfile(
         model(upstream.url),
         model(upstream.url, "adapter = { plugins = { nosuch = {} } }", "judge"),

@@ -9,8 +9,19 @@ from pathlib import Path
 import pytest
 
 from tests.run.request_evalfiles import ASKED, KEY, SAMPLER, SENDS, holders, model, output
-from tests.support.mock_servers import mock_server, stats
-from tests.support.scripted import Script, Seen, Step, Then, Upstream, chunked, event, numbered, reply, said
+from tests.support.mock_servers import mock_server, read_stats
+from tests.support.scripted_upstream import (
+    ConnectionEnd,
+    ReceivedRequest,
+    Script,
+    Step,
+    Upstream,
+    chat_completion,
+    chat_event,
+    chunked_reply,
+    http_reply,
+    numbered_replies,
+)
 from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 
@@ -26,7 +37,7 @@ def mock(tmp_path: Path) -> Iterator[str]:
 
 def test_ten_samples_stay_ten(bench: Bench) -> None:
     """Ten equal requests at temperature 1 get ten replies; run again, the same ten, and none is sent."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(SENDS, "job.py")
     assert bench.run().status == 0
@@ -36,7 +47,7 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
 
     assert first == sorted(f"sample {at}" for at in range(10))
     assert output(bench, "replies.json") == first
-    assert len(upstream.seen) == 10
+    assert len(upstream.received) == 10
     assert [(a.usage["requests"], a.usage.get("cached", 0)) for a in bench.attempts()] == [
         (10, 0),
         (10, 10),
@@ -45,20 +56,20 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
 
 def test_always_asks_anew(bench: Bench) -> None:
     """-B adds an attempt whose samples are new ones."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(SENDS, "job.py")
     assert bench.run().status == 0
     first = output(bench, "replies.json")
     assert bench.run("-B").status == 0
 
-    assert len(upstream.seen) == 20
+    assert len(upstream.received) == 20
     assert not set(output(bench, "replies.json")) & set(first)
 
 
 def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
     """A model of another name, revision or endpoint is asked itself; so is another prompt."""
-    upstream, other = Upstream(numbered()), Upstream(numbered("other {}".format))
+    upstream, other = Upstream(numbered_replies()), Upstream(numbered_replies("other {}".format))
     models = {
         "a": (upstream.url, ""),
         "b": (upstream.url, 'revision = "2"'),
@@ -74,7 +85,7 @@ def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
     )
     bench.job(SENDS, "job.py")
     assert bench.run("-j", "4").status == 0
-    assert (len(upstream.seen), len(other.seen)) == (60, 20)
+    assert (len(upstream.received), len(other.received)) == (60, 20)
 
 
 def test_cache_false(bench: Bench, mock: str) -> None:
@@ -84,7 +95,7 @@ def test_cache_false(bench: Bench, mock: str) -> None:
     bench.run()
     bench.edit('prompt  = "{question}"', 'prompt  = "{question}"\n        coverage = 0.9')
     bench.run("-B")
-    assert stats(mock)["requests"] == 10
+    assert read_stats(mock)["requests"] == 10
 
 
 def test_a_cache_that_cannot_be_used(bench: Bench, mock: str) -> None:
@@ -120,7 +131,7 @@ def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
     (result,) = json.loads((bench.root / "card.json").read_text())["results"]
     assert (result["usage"]["requests"], result["usage"]["cached"]) == (8, 3)
     assert "8 requests, 3 of them answered from the cache" in (bench.root / "card.md").read_text()
-    assert stats(mock)["requests"] == 8
+    assert read_stats(mock)["requests"] == 8
 
 
 # Limits
@@ -138,7 +149,7 @@ def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
     bench.sums(40)
     assert bench.run().status == 0
 
-    seen = stats(mock)
+    seen = read_stats(mock)
     assert seen["requests"] == 240
     assert 30 <= seen["peak_per_second"] <= 60
 
@@ -155,7 +166,7 @@ def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> Non
         )
         bench.sums(40)
         ended = bench.run()
-        seen = stats(url)
+        seen = read_stats(url)
 
     assert ended.status == 0, ended.text
     assert seen["statuses"]["200"] == 240
@@ -173,26 +184,26 @@ def _stuttering(*failures: list[Step]) -> Script:
     """Each failure once, then only answers; every question of `Bench.sums` is answered right."""
     left = list(failures)
 
-    def script(seen: Seen) -> list[Step]:
+    def script(seen: ReceivedRequest) -> list[Step]:
         if left:
             return left.pop(0)
         a, b = json.loads(seen.body)["messages"][-1]["content"].split()[2::2]
-        return [reply(said(str(int(a) + int(b.rstrip("?")))))]
+        return [http_reply(chat_completion(str(int(a) + int(b.rstrip("?")))))]
 
     return script
 
 
 def test_failures_within_the_budget(bench: Bench) -> None:
     """Resets, silence, half a reply and bursts of 500 are got over, and the score is as without."""
-    half = reply(said("1"))[:-9]
+    half = http_reply(chat_completion("1"))[:-9]
     upstream = Upstream(
         _stuttering(
-            [Then.RESET],
-            [Then.CLOSE],
-            [half, Then.CLOSE],
-            [Then.HANG],
-            *[[reply(b"no", 500)]] * 3,
-            [reply(b"<html>", content_type="text/html")],
+            [ConnectionEnd.RESET],
+            [ConnectionEnd.CLOSE],
+            [half, ConnectionEnd.CLOSE],
+            [ConnectionEnd.HANG],
+            *[[http_reply(b"no", 500)]] * 3,
+            [http_reply(b"<html>", content_type="text/html")],
         )
     )
     more = "concurrency = 2\n adapter = { retry = 8, timeout = 500ms }"
@@ -208,10 +219,10 @@ def test_failures_within_the_budget(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("step", "reason"),
     [
-        ([Then.RESET], "the connection was closed: Connection reset by peer"),
-        ([reply(b"out of order", 500)], "HTTP 500: out of order"),
-        ([reply({"error": "who are you"}, 401)], 'HTTP 401: {"error": "who are you"}'),
-        ([Then.HANG], "nothing came for 0.3 s"),
+        ([ConnectionEnd.RESET], "the connection was closed: Connection reset by peer"),
+        ([http_reply(b"out of order", 500)], "HTTP 500: out of order"),
+        ([http_reply({"error": "who are you"}, 401)], 'HTTP 401: {"error": "who are you"}'),
+        ([ConnectionEnd.HANG], "nothing came for 0.3 s"),
     ],
 )
 def test_failures_beyond_the_budget(bench: Bench, step: list[Step], reason: str) -> None:
@@ -226,13 +237,13 @@ def test_failures_beyond_the_budget(bench: Bench, step: list[Step], reason: str)
     assert f"its model is subject at {upstream.url}" in ended.err
     assert "its log: evalmake logs asked" in ended.err
     assert bench.scores() == {}
-    assert len(upstream.seen) < 60  # it was given up, not asked to the end
+    assert len(upstream.received) < 60  # it was given up, not asked to the end
     bench.clean()
 
 
 def test_a_program_that_passes_over_failures(bench: Bench) -> None:
     """A program that scores what it got no answer to does not succeed, unless `coverage` allows it."""
-    upstream = Upstream([]).say(*[[reply(b"no", 400)]] * 2, numbered())
+    upstream = Upstream([]).use_scripts(*[[http_reply(b"no", 400)]] * 2, numbered_replies())
     careless = SENDS.replace("    with urllib", "    try:\n     with urllib").replace(
         '["content"]\n', '["content"]\n    except OSError: return ""\n'
     )
@@ -242,7 +253,7 @@ def test_a_program_that_passes_over_failures(bench: Bench) -> None:
     assert ended.status == 2
     assert "2 of 10 requests were not answered, and 100% must be" in ended.err
 
-    upstream.say(*[[reply(b"no", 400)]] * 2, numbered())
+    upstream.use_scripts(*[[http_reply(b"no", 400)]] * 2, numbered_replies())
     bench.edit("harness = command", "harness = command\n        coverage = 80%")
     assert bench.run("-B").status == 0
 
@@ -253,8 +264,8 @@ UNFRAMED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: c
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ([*chunked(event("He"), end=False), Then.CLOSE], "the connection was closed"),
-        ([UNFRAMED, event("He"), Then.CLOSE], "the stream broke off: it has no finish reason"),
+        ([*chunked_reply(chat_event("He"), end=False), ConnectionEnd.CLOSE], "the connection was closed"),
+        ([UNFRAMED, chat_event("He"), ConnectionEnd.CLOSE], "the stream broke off: it has no finish reason"),
     ],
 )
 def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
@@ -265,7 +276,7 @@ def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
     bench.job(job, "job.py")
     assert bench.run().status == 2
     assert bench.run().status == 2
-    assert len(upstream.seen) == 2
+    assert len(upstream.received) == 2
     assert reason in output(bench, "gateway/usage.json")["last_error"]
 
 
@@ -274,7 +285,7 @@ def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
 
 def test_the_key_is_the_gateways(bench: Bench) -> None:
     """The model gets the key; no harness has it in its variables, and no file, argument or log has it."""
-    upstream = Upstream(numbered())
+    upstream = Upstream(numbered_replies())
     bench.env["THE_KEY"] = KEY
     bench.evalfile(
         model(upstream.url, 'api_key = secret("THE_KEY")'),
@@ -295,7 +306,7 @@ def test_the_key_is_the_gateways(bench: Bench) -> None:
     ended = end(process)
 
     assert ended.status == 0, ended.text
-    assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
+    assert {seen.header(b"authorization") for seen in upstream.received} == {f"Bearer {KEY}".encode()}
     assert not any(KEY.encode() in word for word in words)
     assert held == holders(bench.root, KEY) == []
     assert KEY not in ended.text
@@ -342,8 +353,8 @@ def _addresses(port: int) -> set[str]:
 
 def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
     """The judge is asked through its own gateway: its key, its usage, its cache."""
-    upstream = Upstream(numbered(lambda at: "GRADE: CORRECT"))
-    asked = Upstream(numbered())
+    upstream = Upstream(numbered_replies(lambda at: "GRADE: CORRECT"))
+    asked = Upstream(numbered_replies())
     bench.env["JUDGE_KEY"] = KEY
     bench.evalfile(
         model(asked.url),
@@ -355,8 +366,8 @@ def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
     ended = bench.run()
 
     assert ended.status == 0, ended.text
-    assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
-    assert {seen.header(b"authorization") for seen in asked.seen} == {None}
+    assert {seen.header(b"authorization") for seen in upstream.received} == {f"Bearer {KEY}".encode()}
+    assert {seen.header(b"authorization") for seen in asked.received} == {None}
     (attempt,) = bench.attempts()
     assert (attempt.usage["requests"], attempt.usage["judge_requests"]) == (4, 4)
 
@@ -368,11 +379,11 @@ def test_a_build_goes_on_where_it_was(bench: Bench, how: str, tmp_path: Path) ->
         bench.evalfile(model(f"{url}/v1", "concurrency = 1"), SUMS, ASKED)
         bench.sums(60)
         process = bench.start()
-        wait_for(lambda: stats(url)["requests"] > 10)
+        wait_for(lambda: read_stats(url)["requests"] > 10)
         getattr(process, how)()
         process.communicate()
         ended = bench.run()
-        seen = stats(url)
+        seen = read_stats(url)
 
     assert ended.status == 0, ended.text
     assert bench.scores() == {"asked": [1.0]}

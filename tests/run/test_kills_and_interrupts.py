@@ -15,7 +15,7 @@ import pytest
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Journal, JournalEntry
-from tests.support.scripted import Then, Upstream, reply, said
+from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
 
 MATRIX = """\
@@ -127,7 +127,7 @@ STALLED = """\
         benchmark = sums
     }
 """
-ANSWER = [reply(said("7"))]
+ANSWER = [http_reply(chat_completion("7"))]
 ANSWERED, AT_ONCE = 8, 16
 
 
@@ -143,22 +143,22 @@ def kept(bench: Bench) -> int:
 
 def stalled(bench: Bench) -> tuple[Upstream, subprocess.Popen[str]]:
     """A model that answered eight questions of thirty and now keeps silent, and who waits for it."""
-    remote = Upstream([]).say(*[ANSWER] * ANSWERED, [Then.HANG])
+    remote = Upstream([]).use_scripts(*[ANSWER] * ANSWERED, [ConnectionEnd.HANG])
     bench.evalfile(STALLED.replace("URL", remote.url), SUMS)
     bench.sums(30)
     process = bench.start()
-    wait_for(lambda: (kept(bench), len(remote.seen)) == (ANSWERED, ANSWERED + AT_ONCE))
+    wait_for(lambda: (kept(bench), len(remote.received)) == (ANSWERED, ANSWERED + AT_ONCE))
     return remote, process
 
 
 def goes_on(bench: Bench, remote: Upstream) -> None:
     """Assert that the next build asks what has no answer yet, and nothing else."""
-    remote.say(ANSWER)
-    before = len(remote.seen)
+    remote.use_scripts(ANSWER)
+    before = len(remote.received)
     ended = bench.run()
 
     assert ended.status == 0, ended.text
-    assert len(remote.seen) - before == 30 - ANSWERED
+    assert len(remote.received) - before == 30 - ANSWERED
     last = bench.attempts()[-1]
     assert (last.usage["cached"], last.scores[0].scored) == (ANSWERED, 30)
     bench.clean()

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.support.mock_servers import requests
+from tests.support.mock_servers import count_requests
 from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
@@ -91,7 +91,7 @@ def test_all_answer_and_one_may_die(bench: Bench) -> None:
     bench.sums(60)
     process = bench.start()
     wait_for(lambda: len(servers(bench)) == 2)
-    wait_for(lambda: all(requests(url) > 3 for url in servers(bench)))
+    wait_for(lambda: all(count_requests(url) > 3 for url in servers(bench)))
     os.kill(next(iter(servers(bench).values())), signal.SIGKILL)
     ended = end(process)
 

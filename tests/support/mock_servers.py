@@ -31,14 +31,14 @@ def mock_server(
         server.wait()
 
 
-def stats(url: str) -> dict[str, Any]:
+def read_stats(url: str) -> dict[str, Any]:
     """What the server at a root URL counted."""
     with urlopen(f"{url}/stats") as reply:
         counts: dict[str, Any] = json.load(reply)
     return counts
 
 
-def requests(url: str) -> int:
+def count_requests(url: str) -> int:
     """How many requests the server at a root URL had."""
-    count: int = stats(url)["requests"]
+    count: int = read_stats(url)["requests"]
     return count

@@ -24,7 +24,7 @@ from tests.executors.contract import ExecutorContract, Make, ended, finished, jo
 from tests.executors.docker.boxes import Based, Made, left
 from tests.support.daemons import until
 from tests.support.docker_engine import BASE, Dockerd
-from tests.support.gates import before_engine
+from tests.support.request_gate import gate_engine
 
 
 def inspected(engine: Dockerd, executor: DockerExecutor, id: str = "job.1") -> Any:
@@ -283,7 +283,7 @@ def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
 def test_late_request_of_one_that_was_killed(docker: Made, root: Path, engine: Dockerd) -> None:
     """A container that comes into being by a job's name as it is to be made gives way to the job's."""
     name = f"evalmake-{docker().workspace}-job.1"
-    with before_engine(engine.url, "POST /[^/]+/containers/create") as (gate, url):
+    with gate_engine(engine.url, "POST /[^/]+/containers/create") as (gate, url):
         executor = docker(host=url)
         with ThreadPoolExecutor(1) as pool:
             submitted = pool.submit(executor.submit, job(root, "exit 3"), {})

@@ -9,7 +9,7 @@ from typing import Any
 from tests.executors.docker.contained import SCORED, Contained
 from tests.support.docker_engine import ADDRESS, BASE
 from tests.support.inside import PACKAGE, packages
-from tests.support.scripted import Upstream, reply, said
+from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
 from tests.support.workspaces import SUMS, end, wait_for
 
 WAITING = 'wait("/shared/go")\n'
@@ -135,7 +135,7 @@ def test_interrupt(contained: Contained) -> None:
 def test_key_is_nowhere(contained: Contained) -> None:
     """A model's key is in no container's configuration, in no file of the workspace, and not shown."""
     key = "sk-0123456789-only-the-gateway-has-it"
-    upstream = Upstream(lambda seen: [reply(said("you said hello"))])
+    upstream = Upstream(lambda seen: [http_reply(chat_completion("you said hello"))])
     contained.asks(
         'leave("env.json", dict(os.environ))\n' + SCORED + WAITING,
         model=f'endpoint = "{upstream.url}", name = "m", api_key = secret("KEY")',
@@ -150,7 +150,7 @@ def test_key_is_nowhere(contained: Contained) -> None:
 
     assert ended.status == 0, ended.text
     assert contained.scores() == {"asked": [1.0]}
-    assert [seen.header(b"authorization") for seen in upstream.seen] == [f"Bearer {key}".encode()]
+    assert [seen.header(b"authorization") for seen in upstream.received] == [f"Bearer {key}".encode()]
     assert key not in shown + ended.text
     files = [path for path in contained.root.rglob("*") if path.is_file()]
     assert len(files) > 5

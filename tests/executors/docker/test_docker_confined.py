@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.executors.docker.contained import SCORED, Contained
-from tests.support.scripted import Upstream, reply, said
+from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
 
 KEY = "sk-0123456789-only-the-gateway-has-it"
 SEEKING = """\
@@ -87,7 +87,7 @@ leave("seen.json", {"changed": changed, "found": found})
 @pytest.mark.parametrize("network", ["open", "gateway"])
 def test_harm(contained: Contained, network: str) -> None:
     """Nothing of the host or of another job is written or seen, on an open or a closed network."""
-    upstream = Upstream(lambda seen: [reply(said("you said hello"))])
+    upstream = Upstream(lambda seen: [http_reply(chat_completion("you said hello"))])
     contained.asks(
         SEEKING + SCORED,
         more=f"network = {network}",

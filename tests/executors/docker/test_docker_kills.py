@@ -12,8 +12,8 @@ import pytest
 
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, SERVER, Contained
-from tests.support.gates import before_engine, before_registry
 from tests.support.registries import Registry
+from tests.support.request_gate import gate_engine, gate_registry
 from tests.support.workspaces import end, wait_for
 
 COUNTED = 'open("/shared/starts", "a").write(f"{os.environ[\'EVALMAKE_SEED\']}\\n")\n'
@@ -91,7 +91,7 @@ def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> N
     """Killed as it was to ask its engine for one thing, a build is finished by the next."""
     contained.asks(COUNTED + SCORED, more="network = gateway", eval="seed in 1..1")
     (contained.shared / "server.py").write_text(SERVER_COUNTED)
-    with before_engine(contained.engine.url, asked, ahead) as (gate, url):
+    with gate_engine(contained.engine.url, asked, ahead) as (gate, url):
         contained.edit(contained.engine.url, url)
         process = contained.start()
         wait_for(lambda: gate.held != [])
@@ -135,7 +135,7 @@ def killed_until_done(bench: Contained, moments: random.Random) -> int:
 def test_while_an_image_is_pulled(contained: Contained, hub: Registry) -> None:
     """The next build pulls it again, and each job begins once."""
     tiny.pushed(contained.engine, f"{hub.host}/acme/tiny:1")
-    with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
+    with gate_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
         tiny.evalfile(contained, f"{host}/acme/tiny:1")
         for _ in range(2):
             gate.held.clear()

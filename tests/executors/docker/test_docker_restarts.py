@@ -13,8 +13,8 @@ import pytest
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, Contained
 from tests.support.docker_engine import HOME, Dockerd, lacking
-from tests.support.gates import before_registry
 from tests.support.registries import Registry
+from tests.support.request_gate import gate_registry
 from tests.support.workspaces import Bench, end, kill, started_in, wait_for
 
 OPTIONS = (
@@ -139,7 +139,7 @@ def test_engine_that_is_away_while_it_pulls(own: Own, hub: Registry, times: int)
     """The image is pulled once the engine is back, however often that was; the job has begun once."""
     bench = own()
     tiny.pushed(bench.engine, f"{hub.host}/acme/tiny:1")
-    with before_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
+    with gate_registry(hub.host, "GET /v2/acme/tiny/blobs/") as (gate, host):
         tiny.evalfile(bench, f"{host}/acme/tiny:1")
         process = bench.start()
         for _ in range(times):

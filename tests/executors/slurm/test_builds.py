@@ -13,8 +13,8 @@ import pytest
 from evalmake.run.environments.environment import Environment
 from tests.executors.slurm.clustered import ROOM, Clustered, model
 from tests.support.daemons import needed
-from tests.support.mock_servers import requests
-from tests.support.scripted import Seen, Upstream, reply, said
+from tests.support.mock_servers import count_requests
+from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
 from tests.support.sums import put_lm_eval
 from tests.support.workspaces import SUMS, Bench
 
@@ -68,11 +68,11 @@ def test_cells(place: str, seeds: int, request: pytest.FixtureRequest, serve: Ca
     expected = by_process(bench)
     assert {name: scores[name] for name in expected} == expected
 
-    before = requests(good), requests(poor)
+    before = count_requests(good), count_requests(poor)
     bench.edit("limit     = 6", "limit     = 9")
     ended = bench.run(*SOME)
     assert ended.status == 0, ended.text
-    assert (requests(good) - before[0], requests(poor) - before[1]) == (2 * 3, 2 * 3)
+    assert (count_requests(good) - before[0], count_requests(poor) - before[1]) == (2 * 3, 2 * 3)
     bench.clean()
 
 
@@ -94,9 +94,9 @@ eval graded {{
 """
 
 
-def graded(seen: Seen) -> list[bytes]:
+def graded(seen: ReceivedRequest) -> list[bytes]:
     """A model that says who it was asked as, and a judge that grades all as right."""
-    return [reply(said("GRADE: 1" if json.loads(seen.body)["model"] == "grader" else "7"))]
+    return [http_reply(chat_completion("GRADE: 1" if json.loads(seen.body)["model"] == "grader" else "7"))]
 
 
 def test_judge(either: Clustered) -> None:

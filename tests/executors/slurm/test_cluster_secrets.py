@@ -12,7 +12,7 @@ import pytest
 
 from tests.executors.slurm.clustered import ROOM, Clustered
 from tests.support.daemons import until
-from tests.support.scripted import Seen, Upstream, reply, said
+from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
 from tests.support.workspaces import end
 
 KEY, TOKEN = "sk-of-the-model-0123456789", "hf-of-the-executor-9876543210"
@@ -56,9 +56,9 @@ echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
 def upstream() -> Upstream:
     """A model that answers only who has its key."""
 
-    def script(seen: Seen) -> list[bytes]:
+    def script(seen: ReceivedRequest) -> list[bytes]:
         known = seen.header(b"authorization") == f"Bearer {KEY}".encode()
-        return [reply(said("yes") if known else {"error": "who is it"}, 200 if known else 401)]
+        return [http_reply(chat_completion("yes") if known else {"error": "who is it"}, 200 if known else 401)]
 
     return Upstream(script)
 
@@ -110,7 +110,7 @@ def arguments() -> str:
 def test_while_it_runs_and_after(bench: Clustered, upstream: Upstream, tmp_path: Path) -> None:
     """The model hears the key and the job the token; nothing else that is written or shown has either."""
     process = bench.start()
-    until(lambda: upstream.seen or process.poll() is not None)
+    until(lambda: upstream.received or process.poll() is not None)
     until(lambda: list(bench.jobs("RUNNING")) or process.poll() is not None)
     shown = arguments()
     assert KEY not in shown
@@ -126,7 +126,7 @@ def test_while_it_runs_and_after(bench: Clustered, upstream: Upstream, tmp_path:
     ended = end(process)
 
     assert ended.status == 0, ended.text
-    assert {seen.header(b"authorization") for seen in upstream.seen} == {f"Bearer {KEY}".encode()}
+    assert {seen.header(b"authorization") for seen in upstream.received} == {f"Bearer {KEY}".encode()}
     assert list(told(places(bench))) == []
     assert "the token is " in bench.run("logs", "asked").out
     for attempt in bench.attempts():

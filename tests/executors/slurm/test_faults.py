@@ -13,7 +13,7 @@ import pytest
 from tests.executors.slurm.trials import Trial, trial
 from tests.support.daemons import needed, until
 from tests.support.docker_engine import listens
-from tests.support.mock_servers import mock_server, requests
+from tests.support.mock_servers import count_requests, mock_server
 from tests.support.slurm_cluster import Cluster, cluster, lacking, no_cgroups
 from tests.support.ssh_login import Login
 from tests.support.workspaces import SCORE, end
@@ -124,7 +124,7 @@ def test_time_limit(near: Trial, tmp_path: Path) -> None:
         near.cluster.expire(running(near, 1)[0])
         ended = end(process)
         assert ended.status == 0, ended.text
-        assert requests(url) == 5
+        assert count_requests(url) == 5
     first, last = sorted(near.attempts(), key=lambda one: one.attempt)
     assert first.detail.startswith("TIMEOUT: it reached its time limit")
     assert last.usage["cached"] == 3

@@ -14,7 +14,7 @@ from pathlib import Path
 _CHUNK = 2**16
 
 
-class Gate:
+class RequestGate:
     """Stands at `listener`; a request that begins as `pattern` says waits until the gate opens.
 
     The first `ahead` of them pass. With `midway` they all pass, and of each reply no more than its
@@ -68,7 +68,7 @@ class Gate:
                     self.held.append(data.split(b"\r\n")[0].decode())
                     if not self._midway:
                         self._open.wait()
-                        if _gone(client):
+                        if _is_closed(client):
                             break
                 server.sendall(data)
             server.shutdown(socket.SHUT_WR)
@@ -90,7 +90,7 @@ class Gate:
             client.shutdown(socket.SHUT_WR)
 
 
-def _gone(client: socket.socket) -> bool:
+def _is_closed(client: socket.socket) -> bool:
     try:
         return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:
@@ -100,13 +100,13 @@ def _gone(client: socket.socket) -> bool:
 
 
 @contextlib.contextmanager
-def before_engine(url: str, pattern: str, ahead: int = 0) -> Iterator[tuple[Gate, str]]:
+def gate_engine(url: str, pattern: str, ahead: int = 0) -> Iterator[tuple[RequestGate, str]]:
     """A gate before an engine's socket, and its own URL, in a folder whose name is short enough."""
     folder = Path(tempfile.mkdtemp(prefix="gate-"))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "socket"))
     listener.listen(64)
-    gate = Gate(listener, url.removeprefix("unix://"), pattern, ahead)
+    gate = RequestGate(listener, url.removeprefix("unix://"), pattern, ahead)
     try:
         yield gate, f"unix://{folder}/socket"
     finally:
@@ -115,11 +115,11 @@ def before_engine(url: str, pattern: str, ahead: int = 0) -> Iterator[tuple[Gate
 
 
 @contextlib.contextmanager
-def before_registry(host: str, pattern: str) -> Iterator[tuple[Gate, str]]:
+def gate_registry(host: str, pattern: str) -> Iterator[tuple[RequestGate, str]]:
     """A gate before a registry on this host, midway in its replies, and its own `host:port`."""
     listener = socket.create_server(("127.0.0.1", 0))
     name, _, port = host.partition(":")
-    gate = Gate(listener, (name, int(port)), pattern, midway=True)
+    gate = RequestGate(listener, (name, int(port)), pattern, midway=True)
     try:
         yield gate, f"127.0.0.1:{listener.getsockname()[1]}"
     finally:

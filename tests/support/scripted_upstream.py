@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 
-class Seen(NamedTuple):
+class ReceivedRequest(NamedTuple):
     """One request as it arrived: `connection` counts from 0, `at` is in seconds."""
 
     method: bytes
@@ -31,7 +31,7 @@ class Seen(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
-class Then(Enum):
+class ConnectionEnd(Enum):
     """What is done to the connection; HANG waits in silence until the other side closes it."""
 
     CLOSE = "close"
@@ -39,8 +39,8 @@ class Then(Enum):
     HANG = "hang"
 
 
-Step = bytes | float | Then
-Script = Callable[[Seen], Iterable[Step]]
+Step = bytes | float | ConnectionEnd
+Script = Callable[[ReceivedRequest], Iterable[Step]]
 """Bytes are written as they are, a number is slept; after the last the connection is kept."""
 
 
@@ -48,27 +48,27 @@ class Upstream:
     """A server on its own port, whose script can be changed at any time."""
 
     def __init__(self, script: Script | Sequence[Step]) -> None:
-        self.seen: list[Seen] = []
+        self.received: list[ReceivedRequest] = []
         self.connections = 0
-        self.left = 0
+        self.abandoned = 0
         """Connections that the other side closed while we kept silent or wrote."""
         self.written = 0
-        self.say(script)
+        self.use_scripts(script)
         self.port = self._listen(None)
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
-    def secured(self, context: ssl.SSLContext) -> str:
+    def add_tls_url(self, context: ssl.SSLContext) -> str:
         """A further URL of the same server, behind TLS, under the name `localhost`."""
         self.address = f"localhost:{self._listen(context)}"
         return f"https://{self.address}/v1"
 
     def _listen(self, context: ssl.SSLContext | None) -> int:
         listening = asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26, ssl=context)
-        server = asyncio.run_coroutine_threadsafe(listening, _loop()).result(30)
+        server = asyncio.run_coroutine_threadsafe(listening, _server_loop()).result(30)
         port: int = server.sockets[0].getsockname()[1]
         return port
 
-    def say(self, *scripts: Script | Sequence[Step]) -> Upstream:
+    def use_scripts(self, *scripts: Script | Sequence[Step]) -> Upstream:
         """From now on: a script for each request, the last one for all that follow."""
         self._scripts = list(scripts)
         return self
@@ -76,15 +76,15 @@ class Upstream:
     @property
     def bodies(self) -> list[Any]:
         """The JSON of all that was asked."""
-        return [json.loads(seen.body) for seen in self.seen]
+        return [json.loads(request.body) for request in self.received]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = self.connections
         self.connections += 1
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                seen = await _read(reader, number)
-                self.seen.append(seen)
+                seen = await _read_request(reader, number)
+                self.received.append(seen)
                 script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
                 for step in script(seen) if callable(script) else script:
                     await self._do(step, reader, writer)
@@ -96,16 +96,16 @@ class Upstream:
                 writer.write(step)
                 await writer.drain()
             except ConnectionError:
-                self.left += 1
+                self.abandoned += 1
                 raise
             self.written += len(step)
-        elif step is Then.HANG:
+        elif step is ConnectionEnd.HANG:
             with suppress(ConnectionError):
                 await reader.read()
-            self.left += 1
+            self.abandoned += 1
             raise ConnectionError
-        elif isinstance(step, Then):
-            if step is Then.RESET:
+        elif isinstance(step, ConnectionEnd):
+            if step is ConnectionEnd.RESET:
                 sock = writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
@@ -114,20 +114,20 @@ class Upstream:
             await asyncio.sleep(step)
 
 
-async def _read(reader: asyncio.StreamReader, connection: int) -> Seen:
+async def _read_request(reader: asyncio.StreamReader, connection: int) -> ReceivedRequest:
     head = await reader.readuntil(b"\r\n\r\n")
     line, *lines = head[:-4].split(b"\r\n")
     method, target, _ = line.split(b" ")
     headers = [tuple(line.split(b": ", 1)) for line in lines]
     size = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
     body = await reader.readexactly(size)
-    return Seen(method, target, headers, body, head + body, connection, time.monotonic())
+    return ReceivedRequest(method, target, headers, body, head + body, connection, time.monotonic())
 
 
 _started: list[asyncio.AbstractEventLoop] = []
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _server_loop() -> asyncio.AbstractEventLoop:
     """The loop that all servers of this process share, in a thread of its own."""
     if not _started:
         _started.append(asyncio.new_event_loop())
@@ -138,14 +138,14 @@ def _loop() -> asyncio.AbstractEventLoop:
 # What servers say
 
 
-def reply(body: object, status: int = 200, **headers: object) -> bytes:
+def http_reply(body: object, status: int = 200, **headers: object) -> bytes:
     """A reply with its length; what is not bytes is written as JSON."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     kind = {"content_type": "application/json", **headers, "content_length": len(data)}
     return _head(status, kind) + data
 
 
-def chunked(*pieces: bytes, kind: str = "text/event-stream", end: bool = True) -> list[bytes]:
+def chunked_reply(*pieces: bytes, kind: str = "text/event-stream", end: bool = True) -> list[bytes]:
     """A reply in chunks, each written on its own; without its `end` it is not whole."""
     head = _head(200, {"content_type": kind, "transfer_encoding": "chunked"})
     chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
@@ -157,7 +157,7 @@ def _head(status: int, headers: dict[str, object]) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status} Whatever", *lines, "", ""]).encode()
 
 
-def said(content: str | None, finish: str | None = "stop", **more: object) -> dict[str, Any]:
+def chat_completion(content: str | None, finish: str | None = "stop", **more: object) -> dict[str, Any]:
     """A chat completion."""
     message = {"role": "assistant", "content": content, **more}
     choice = {"index": 0, "message": message, "finish_reason": finish}
@@ -165,7 +165,7 @@ def said(content: str | None, finish: str | None = "stop", **more: object) -> di
     return {"id": "x", "object": "chat.completion", "choices": [choice], "usage": spent}
 
 
-def event(content: str | None = None, finish: str | None = None, index: int = 0) -> bytes:
+def chat_event(content: str | None = None, finish: str | None = None, index: int = 0) -> bytes:
     """One event of a streamed chat completion."""
     delta = {} if content is None else {"content": content}
     choice = {"index": index, "delta": delta, "finish_reason": finish}
@@ -175,14 +175,14 @@ def event(content: str | None = None, finish: str | None = None, index: int = 0)
 DONE = b"data: [DONE]\n\n"
 
 
-def numbered(texts: Callable[[int], str] = "sample {}".format) -> Script:
+def numbered_replies(texts: Callable[[int], str] = "sample {}".format) -> Script:
     """Says another text each time, in as many choices as are asked for, with log-probabilities."""
     count = iter(range(10**9))
 
-    def script(seen: Seen) -> list[Step]:
-        body = said(texts(next(count)))
+    def script(seen: ReceivedRequest) -> list[Step]:
+        body = chat_completion(texts(next(count)))
         choice = {**body["choices"][0], "logprobs": {"content": [{"logprob": -0.1}]}}
         number = json.loads(seen.body or b"{}").get("n") or 1
-        return [reply({**body, "choices": [choice] * number})]
+        return [http_reply({**body, "choices": [choice] * number})]
 
     return script
