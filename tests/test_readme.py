@@ -135,7 +135,7 @@ def test_other_commands_work(command: str, checkout: Path) -> None:
 
 def test_init_writes_what_runs(tmp_path: Path) -> None:
     """`evalmake init` leaves an Evalfile that runs, and that is found from a folder below."""
-    assert "next: `evalmake` runs it" in _run("evalmake init", tmp_path)
+    assert "`evalmake` runs it" in _run("evalmake init", tmp_path)
     assert "3 ran" in _run("evalmake", tmp_path)
     (tmp_path / "below").mkdir()
     assert _run("evalmake", tmp_path / "below").startswith("nothing to do")
