@@ -31,26 +31,26 @@ from evalmake.scoring.seed_average import Basis, count_decimals
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {
-    "proportion": ("Scores of 0 and 1 have Wilson's interval, at the effective sample size p(1 - p)/SE²."),
+    "proportion": "Scores of 0 and 1 have Wilson's interval, with the effective sample size p(1 - p)/SE².",
     "mean": "Scores other than 0 and 1 have Student's t interval, mean ± t·SE.",
     "runs": (
-        'Where it says "(runs only)" the harness gave no standard error: the interval is Student\'s t'
-        " over the runs, and tells nothing of how other items would have scored."
+        '"(runs only)": the harness reported no standard error. The interval is Student\'s t over the runs. It covers'
+        " the spread of the runs, and not the choice of items."
     ),
-    "none": "Where there is no interval, the harness gave no standard error.",
+    "none": "A score without an interval: the harness reported no standard error.",
 }
 PAIRED = (
-    "A difference is that of the row less the baseline, over the items that both have: an item's"
-    " scores are averaged over its runs first, and the interval is Student's t, mean ± t·SE of the"
-    " paired differences (of clusters, where items come in clusters)."
+    "A difference is the row minus the baseline, over the items that both have. An item's scores are averaged over its"
+    " runs first. The interval is Student's t, mean ± t·SE of the paired differences (of clusters, if items come in"
+    " clusters)."
 )
 TESTS: dict[str, str] = {
-    "McNemar": "Where every score is 0 or 1, p is McNemar's exact test.",
-    "sign flip": "Where scores lie between, as means over runs do, p of up to 20 items is the exact sign-flip test.",
-    "t": "Where scores lie between, as means over runs do, p of more than 20 items is the paired t test.",
-    "clustered t": "Where items come in clusters, p is the t test of the clusters.",
+    "McNemar": "If every score is 0 or 1, p is from McNemar's exact test.",
+    "sign flip": "For other scores, such as means over runs, p of up to 20 items is from the exact sign-flip test.",
+    "t": "For other scores, such as means over runs, p of more than 20 items is from the paired t test.",
+    "clustered t": "If items come in clusters, p is from the t test of the clusters.",
 }
-HOLM = "p (Holm) allows for there being several comparisons: the chance of any false alarm is kept."
+HOLM = "p (Holm) is adjusted for the number of comparisons, by Holm's method."
 
 
 class MarkdownExporter:
@@ -167,17 +167,17 @@ def _p(p: float | None) -> str:
 def _contrast_notes(one: RowComparison, results: ResultSet) -> Iterator[str]:
     which = f"- `{one.row}` and `{one.baseline}`, {_text(one.column)}:"
     if one.difference is None:
-        yield f"{which} not compared, for {_text(one.note)}."
+        yield f"{which} not compared: {_text(one.note)}."
     if one.unpaired:
         is_ = "item is" if one.unpaired == 1 else "items are"
-        yield f"{which} {one.unpaired} {is_} left out, not being scored in both, or not the same in both."
+        yield f"{which} {one.unpaired} {is_} left out: not scored in both, or not the same in both."
     if one.p_holm is not None and one.p_holm >= 1 - results.confidence and one.detectable:
         yield (
-            f"{which} no difference is shown, which is not to say that there is none: one of"
-            f" {one.detectable:.2g} is shown by so many items four times in five."
+            f"{which} not significant. This does not mean that they are equal: so many items give 80 % power to"
+            f" detect a difference of {one.detectable:.2g}."
         )
     if one.difference and one.p is None and one.difference.n > 1:
-        yield f"{which} the same difference on every item: there is nothing to test."
+        yield f"{which} every item has the same difference, so there is nothing to test."
 
 
 def _others(results: ResultSet, table: ScoreTable) -> str:
@@ -224,7 +224,7 @@ def _notes(results: ResultSet) -> Iterator[str]:
         if result.score(result.metric) is None:
             yield f"`{result.name}` did not report its metric, {_text(result.metric)}."
         if result.attempts > 1:
-            yield (f"`{result.name}` was run in {result.attempts} attempts; attempt {result.attempt} counts.")
+            yield (f"`{result.name}` has {result.attempts} attempts; attempt {result.attempt} counts.")
         yield from (_unscored(result.name, score) for score in result.scores if score.unscored)
 
 
@@ -234,7 +234,7 @@ def _unscored(name: str, score: Score) -> str:
     if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
         return f"{text} and are left out."
     low, high = coverage_bounds(round(score.value * score.scored), score.scored, total).bounds
-    return f"{text} and are left out; had they all been wrong or right: {low:.3f} or {high:.3f}."
+    return f"{text} and are left out. If they were all wrong, the score would be {low:.3f}; if all right, {high:.3f}."
 
 
 def _method(results: ResultSet, table: ScoreTable) -> str:
@@ -248,9 +248,9 @@ def _method(results: ResultSet, table: ScoreTable) -> str:
         runs = sorted({value.runs for value in pooled if value.runs})
         lines.append(
             f"Each value of the tables is the mean of {' to '.join(map(str, _ends(runs)))} runs that"
-            " differ only in their seed. They ask the same items again, which makes no new items:"
-            " SE² = mean of the runs' SE² + variance between the runs / number of runs,"
-            " which errs on the wide side."
+            " differ only in their seed. The runs ask the same items, so these are not counted as new items:"
+            " SE² = mean of the runs' SE² + variance between the runs / number of runs."
+            " Such intervals are rather too wide than too narrow."
         )
     lines += [text for basis, text in BASES.items() if basis in used]
     if any(one.difference for one in results.row_comparisons):

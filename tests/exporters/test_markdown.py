@@ -10,16 +10,17 @@ from pydantic import ValidationError
 
 from evalmake.exporters.markdown import MarkdownExporter
 from evalmake.scoring.result_set import ResultSet
+from tests.support.projects import check_golden
 
 GOLDEN = Path(__file__).with_name("golden")
 
 
 @pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
 def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole file is as a person approved it."""
+    """The whole file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "scorecard.md"
     MarkdownExporter().export(request.getfixturevalue(name), path)
-    assert path.read_text("utf-8") == (GOLDEN / f"{name}.md").read_text("utf-8")
+    check_golden(GOLDEN / f"{name}.md", path.read_text("utf-8"))
 
 
 def test_nothing_volatile_is_told(matrix: ResultSet, tmp_path: Path) -> None:
