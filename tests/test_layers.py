@@ -31,7 +31,7 @@ LAYERS = (
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
-    ("workspace", "results", "session", "terminal"),
+    ("workspace", "gates", "results", "reports", "planning", "session", "terminal"),
     ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

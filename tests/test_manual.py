@@ -142,5 +142,5 @@ def test_the_program_for_users_of_nemo_evaluator_is_valid(tmp_path: Path, monkey
     exec(program, {})
     assert given.pop("workspace") == "results"
     written = write_evalfile(Eval(**given), tmp_path, InstalledPlugins())
-    workspace = Workspace.open(tmp_path / "Evalfile", written=written.source)
+    workspace = Workspace.open(tmp_path / "Evalfile", source=written.source)
     assert list(workspace.graph(()).nodes) == ["simple_evals.mgsm"]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from evalmake import fastpath, session
 from evalmake.api.results import Result, convert_result
+from evalmake.gates import address_without_seed
 from evalmake.language.diagnostic import Diagnostic, Severity
-from evalmake.results import address_without_seed
 from evalmake.run.events import Emit, Event
 from evalmake.run.signals import is_embedded
 from evalmake.session import FAILED, BuildOutcome

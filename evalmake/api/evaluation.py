@@ -66,7 +66,7 @@ def evaluate(
     folder = Path(workspace)
     with rendered_errors():
         written = write_evalfile(evaluation, folder, InstalledPlugins())
-    request = Request(folder / "Evalfile", Words(), always=always, written=written.source)
+    request = Request(folder / "Evalfile", Words(), always=always, source=written.source)
     with rendered_errors(written.add_argument):
         outcome = run_build(request, progress)
         if failed := collect_failures(outcome):

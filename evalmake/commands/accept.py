@@ -8,6 +8,7 @@ import click
 
 from evalmake.commands.declaration import declare, target_argument
 from evalmake.commands.evalfile import open_workspace
+from evalmake.planning import make_plan
 
 
 @declare("accept")
@@ -23,7 +24,7 @@ def command(file: Path | None, target: str, because: str) -> int:
     workspace = open_workspace(file)
     graph = workspace.graph(Words.of([target], "accept").targets)
     with workspace.store() as store:
-        plan = workspace.make_plan(graph, store)
+        plan = make_plan(workspace, graph, store)
         stale = [decision for decision in plan.decisions.values() if decision.stale]
         if not stale:
             raise make_error("nothing-to-accept", f"{target} is up to date")

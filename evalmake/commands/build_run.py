@@ -34,6 +34,8 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     finally:
         view.close()
     if request.dry_run or request.question:
+        if outcome.problems:
+            print_diagnostics(outcome.problems, argv)
         return outcome.status
     problems = collect_problems(outcome)
     if problems:
@@ -87,18 +89,21 @@ def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[Bui
 def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
     """The plan, with what it needs; under -v also what executors would be asked to create."""
     from evalmake import __version__
-    from evalmake.planner import plan as planner
-    from evalmake.preflight.requirements import unmet, unset
+    from evalmake.planner.saved_plan import plan_to_json
+    from evalmake.preflight.catalog_requirements import missing_catalog_requirements
+    from evalmake.preflight.pins import unpinned_inputs_in_graph
+    from evalmake.preflight.secrets import required_secrets
+    from evalmake.run.secrets import Secrets
 
     workspace, plan = outcome.workspace, outcome.plan
     if as_json:
         evalfile = str(workspace.project.path)
-        click.echo(json.dumps(planner.to_json(plan, evalfile, __version__)))
+        click.echo(json.dumps(plan_to_json(plan, evalfile, __version__)))
         return
-    unpinned = [each.written for each in workspace.unpinned(plan.graph)]
-    requirements = render_requirements(
-        unpinned, unset(workspace.project, plan.stale), unmet(workspace.project, plan.stale)
-    )
+    unpinned = [each.written for each in unpinned_inputs_in_graph(workspace.project, plan.graph)]
+    unset = Secrets().missing_names(required_secrets(workspace.project, plan.stale))
+    unmet = missing_catalog_requirements(workspace.project, plan.stale)
+    requirements = render_requirements(unpinned, unset, unmet)
     click.echo(render_plan(plan, outcome.estimate, requirements, terminal_columns()))
     if verbose:
         _print_previews(outcome)
@@ -120,7 +125,8 @@ def _print_previews(outcome: BuildOutcome) -> None:
 
 def _print_unmet_requirements(outcome: BuildOutcome) -> None:
     """What the catalog says that benchmarks need and this project lacks: they would probably fail."""
-    from evalmake.preflight.requirements import unmet
+    from evalmake.preflight.catalog_requirements import missing_catalog_requirements
 
-    for line in render_requirements((), (), unmet(outcome.workspace.project, outcome.plan.stale)):
+    unmet = missing_catalog_requirements(outcome.workspace.project, outcome.plan.stale)
+    for line in render_requirements((), (), unmet):
         click.echo(line, err=True)

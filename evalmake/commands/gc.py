@@ -34,7 +34,7 @@ def _shrink_reply_cache(workspace: Workspace, dry_run: bool) -> str:
     """Bring the reply cache down to its limit; the line that says so, empty if there is nothing to say."""
     from evalmake.gateway.reply_cache import maintenance
 
-    folder, limit = workspace.replies_folder, workspace.project.settings.replies
+    folder, limit = workspace.reply_cache_folder, workspace.project.settings.replies
     holding = maintenance.summarize_cache(folder)
     if holding.trouble:
         return f"the reply cache cannot be read: {holding.trouble}; `evalmake replies clear` removes it"

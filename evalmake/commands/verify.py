@@ -20,7 +20,7 @@ def command(file: Path | None) -> int:
     with exclusive(workspace.store_folder), workspace.store() as store:
         count, problems = verify_store(store)
         store.mark_changed()
-    if damage := maintenance.check_integrity(workspace.replies_folder):
+    if damage := maintenance.check_integrity(workspace.reply_cache_folder):
         problems.append(f"the reply cache, which evaluations do without: {damage}")
     for problem in problems:
         click.echo(problem)

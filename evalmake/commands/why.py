@@ -9,6 +9,7 @@ import click
 
 from evalmake.commands.declaration import declare, words_argument
 from evalmake.commands.evalfile import locate_evalfile
+from evalmake.planning import make_plan
 
 
 @declare("why")
@@ -23,7 +24,7 @@ def command(file: Path | None, words: Sequence[str]) -> int:
     workspace = Workspace.open(locate_evalfile(file), parsed.overrides)
     graph = workspace.graph(parsed.targets)
     with workspace.store() as store:
-        plan = workspace.make_plan(graph, store)
+        plan = make_plan(workspace, graph, store)
         texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]
     for name, decision in plan.reports.items():
         texts.append(staleness.render_report_decision(decision, str(graph.reports[name].declared.block.path)))

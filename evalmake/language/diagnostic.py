@@ -99,8 +99,12 @@ class Diagnostics(list[Diagnostic]):
     def check(self) -> None:
         """Raise what was collected, in the order of the text, each mistake told once."""
         if self:
-            once = {(d.code, d.message, d.span): d for d in reversed(self)}
-            raise EvalmakeError(sorted(reversed(once.values()), key=_order))
+            raise EvalmakeError(self.sorted())
+
+    def sorted(self) -> list[Diagnostic]:
+        """What was collected, in the order of the text, each mistake once."""
+        once = {(d.code, d.message, d.span): d for d in reversed(self)}
+        return sorted(reversed(once.values()), key=_order)
 
 
 def make_diagnostic(

@@ -6,14 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
-from evalmake.language.diagnostic import make_error
-from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Graph, Node, ReportNode
-from evalmake.planner.staleness import ActionHistory, Decision, Reason, Records, decide_staleness
-
-VERSION = 1
+from evalmake.planner.staleness import Decision, Reason, Records, decide_staleness
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,82 +110,3 @@ def _digest(plan: Plan, confidence: float | None) -> str:
         told["settings"] = settings.model_dump(mode="json") if settings else {}
         hasher.update(json.dumps([told, confidence], sort_keys=True).encode())
     return f"sha256:{hasher.hexdigest()}"
-
-
-def to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
-    """The plan as it is saved and signed."""
-    return {
-        "v": VERSION,
-        "evalmake": version,
-        "evalfile": evalfile,
-        "digest": plan.digest,
-        "overrides": dict(plan.overrides),
-        "evaluations": [
-            {
-                "name": d.name,
-                "action": d.action.digest,
-                "run": d.stale,
-                "reasons": [
-                    {"kind": r.kind, "subject": r.subject, "before": r.before, "now": r.now} for r in d.reasons
-                ],
-            }
-            for d in plan.decisions.values()
-        ],
-        "reports": [{"name": r.name, "write": r.must_write} for r in plan.reports.values()],
-    }
-
-
-def check_saved(plan: Plan, saved: Any, name: str) -> None:
-    """Refuse when `plan` is not the saved one, naming what moved; what has been done since may be."""
-    try:
-        old = {e["name"]: (e["action"], bool(e["run"])) for e in saved["evaluations"]}
-        digest = saved["digest"]
-    except (KeyError, TypeError):
-        raise make_error("bad-plan", f"{name} is not a plan that `evalmake -n -o` wrote") from None
-    moved = [f"{n} is no longer asked for" for n in old if n not in plan.decisions]
-    for decision in plan.decisions.values():
-        if decision.name not in old:
-            moved.append(f"{decision.name} was not in the plan")
-        elif old[decision.name][0] != decision.action.digest:
-            moved.append(
-                f"{decision.name} has changed: {_short(old[decision.name][0])} -> {_short(decision.action.digest)}"
-            )
-        elif decision.stale and not old[decision.name][1]:
-            moved.append(f"{decision.name} was up to date, and now must run")
-    if moved or plan.digest != digest:
-        shown = moved[:10] + ([f"and {len(moved) - 10} more"] if len(moved) > 10 else [])
-        raise make_error(
-            "plan-moved",
-            f"what would run is not what {name} says",
-            notes=shown or ["a gate or a report has changed"],
-            help=[f"look at it anew: evalmake -n -o {name}"],
-        )
-
-
-def _short(digest: str) -> str:
-    return digest[:15]
-
-
-def report_identity(
-    report: ReportNode, heads: Mapping[str, ActionHistory | None], gates: Sequence[str]
-) -> dict[str, str]:
-    """The walk of all that a report's bytes rest on: results, as one digest, settings, gates."""
-    block, settings = report.declared.block, report.declared.settings
-    chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
-    whole = {
-        "format": block.format,
-        "rows": block.rows,
-        "column": block.column,
-        "settings": chosen,
-        **({"compare": block.compare} if block.compare else {}),
-        "results": digest((node.name, _made(heads.get(node.name))) for node in report.nodes),
-        "gates": list(gates),
-    }
-    return dict(walk(whole))
-
-
-def _made(head: ActionHistory | None) -> str:
-    """Which attempt a result is of; records are never replaced, so this settles its scores."""
-    if head is None or head.success is None:
-        return ""
-    return f"{head.action} {head.success}/{head.attempts} {head.finished}"

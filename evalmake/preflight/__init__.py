@@ -1,1 +1,1 @@
-"""Every check that can be made before anything starts."""
+"""What can be checked before anything starts: one ordered list that `evalmake -n` and a build both run."""

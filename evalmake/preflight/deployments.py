@@ -1,33 +1,43 @@
-"""What a deployment lacks that can be known before it is started: its program, its weights."""
+"""Checks that a server which starts on this host finds its program and its weights here."""
 
 from __future__ import annotations
 
-from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.preflight.context import BuildContext
 from evalmake.project.declarations import Declaration
-from evalmake.run.environments.environments import Environments
-from evalmake.run.job_builder import JobBuilder, split_secrets
+from evalmake.run.job_builder import split_secrets
 
 
-def lacking(
-    job_builder: JobBuilder, environments: Environments, deployment: Declaration, engine: object
-) -> list[Diagnostic]:
-    """What is not here of a server that is to run on this host; containers are not looked into."""
-    executor = job_builder.project.executors[deployment.block.executor]
-    if job_builder.plugins.get("executors", executor.plugin).capabilities.images:
-        return []
-    env = {**split_secrets(executor.block.env)[0], **split_secrets(deployment.block.env)[0]}
-    program = environments.missing_program(deployment, engine, env.get("PATH"))
-    return [found for found in (program, _weights(job_builder, deployment)) if found is not None]
+def check_server_programs(context: BuildContext, found: Diagnostics) -> None:
+    """An engine's program must be on the server's PATH, or among its packages."""
+    for deployment in _servers_on_this_host(context):
+        executor = context.project.executors[deployment.block.executor]
+        env = {**split_secrets(executor.block.env)[0], **split_secrets(deployment.block.env)[0]}
+        engine = context.plugins.get("engines", deployment.plugin)
+        missing = context.environments.missing_program(deployment, engine, env.get("PATH"))
+        if missing is not None:
+            found.append(missing)
 
 
-def _weights(job_builder: JobBuilder, deployment: Declaration) -> Diagnostic | None:
-    mounts = job_builder.server_command(deployment).mounts.values()
-    gone = [m.source for m in mounts if not m.writable and not m.source.exists()]
-    if not gone:
-        return None
-    return make_diagnostic(
-        "missing-file",
-        f"the weights of deployment {deployment.name} are not there: {gone[0]}",
-        deployment.fields.spans["weights",].value,
-        about=f"deployment {deployment.name}",
-    )
+def check_weights(context: BuildContext, found: Diagnostics) -> None:
+    """The folder or file of the weights must exist."""
+    for deployment in _servers_on_this_host(context):
+        if context.plugins.get("engines", deployment.plugin).needs:
+            continue
+        mounts = context.job_builder.server_command(deployment).mounts.values()
+        missing = [m.source for m in mounts if not m.writable and not m.source.exists()]
+        if missing:
+            found.error(
+                "missing-file",
+                f"the weights of deployment {deployment.name} do not exist: {missing[0]}",
+                deployment.fields.spans["weights",].value,
+                about=f"deployment {deployment.name}",
+            )
+
+
+def _servers_on_this_host(context: BuildContext) -> list[Declaration]:
+    """Those that run in no container, of which nothing can be known before it starts."""
+    executors = context.project.executors
+    return [
+        one for one in context.servers(context.nodes) if not context.capabilities(executors[one.block.executor]).images
+    ]

@@ -15,9 +15,9 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import FileHashes, hash_file
 from evalmake.language.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
+from evalmake.planner.placement import job_image, shares_allocations
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
-from evalmake.preflight.graph_checks import image_of, shares_allocations
 from evalmake.project.declarations import Declaration
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
@@ -85,7 +85,7 @@ class JobBuilder:
             inputs=self._copy_inputs(command.inputs, cell.benchmark),
             env={**plain, **env},
             secrets=secrets,
-            image=image_of(cell.benchmark, executor),
+            image=job_image(cell.benchmark, executor),
             timeout=block.timeout.seconds,
             host_ports=tuple(port for r in routes.values() if (port := urlsplit(r.url).port)),
             **_job_resources(block.resources),

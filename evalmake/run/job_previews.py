@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from evalmake.planner.graph import Graph, Node
+from evalmake.planner.placement import job_image
 from evalmake.plugin_api.executor import Executor, Job
-from evalmake.preflight.graph_checks import image_of
 from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.job_builder import JobBuilder, split_secrets
 
@@ -37,5 +37,5 @@ def _preview_job(job_builder: JobBuilder, gateways: HostGateways, node: Node, at
     _, secrets = split_secrets(executor.block.env)
     for role, model in gateways.models_of(node):
         secrets |= gateways.gateway_settings(model, role)[1]
-    image = image_of(node.evaluation.benchmark, executor)
+    image = job_image(node.evaluation.benchmark, executor)
     return Job(id, node.name, (), job_builder.job_folder(id), secrets=secrets, image=image)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from evalmake.gates import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.axes import Gate
-from evalmake.results import JudgedGate
 from evalmake.scoring.result_set import ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
 from evalmake.terminal.display_path import display_path

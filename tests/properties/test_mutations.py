@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
+from evalmake.planning import make_plan
 from evalmake.terminal.diagnostics import render, to_json
 from evalmake.workspace import Workspace
 from tests.support.repository import EXAMPLES
@@ -90,7 +91,7 @@ def planned(path: Path) -> str:
     """The digest of a file's plan, nothing having run; EvalmakeError with what is wrong."""
     workspace = Workspace.open(path)
     with workspace.store() as store:
-        return workspace.make_plan(workspace.graph(()), store).digest
+        return make_plan(workspace, workspace.graph(()), store).digest
 
 
 def mistakes(path: Path) -> Sequence[Diagnostic]:

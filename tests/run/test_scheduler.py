@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 from evalmake.executors.process import ProcessExecutor
+from evalmake.planning import make_plan
 from evalmake.run.build_result import BuildResult
 from evalmake.run.events import AttemptEnded, AttemptStarted, Event
 from evalmake.run.gateways.host_gateways import HostGateways
@@ -35,7 +36,7 @@ def schedule(bench: Bench) -> Callable[..., BuildResult]:
         job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
         executor = FakeExecutor("local", None, workspace.root / "work")
         with workspace.store() as store:
-            plan = workspace.make_plan(workspace.graph(()), store)
+            plan = make_plan(workspace, workspace.graph(()), store)
 
             def emit(event: Event) -> None:
                 watch(executor, event)
@@ -118,7 +119,7 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
         GATEWAYS: ProcessExecutor(GATEWAYS, None, workspace.root / "work"),
     }
     with workspace.store() as store:
-        plan = workspace.make_plan(workspace.graph(()), store)
+        plan = make_plan(workspace, workspace.graph(()), store)
 
         def emit(event: Event) -> None:
             if isinstance(event, AttemptStarted) and len(scheduler.build.running) == 3:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.executors.process import ProcessExecutor
+from evalmake.planning import make_plan
 from evalmake.plugin_api.executor import Job, JobState, Phase
 from evalmake.run.build_result import BuildResult
 from evalmake.run.events import Event, ExecutorReachable, ExecutorUnreachable
@@ -87,7 +88,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
                 said.append(describe_event(event, False))
 
         with workspace.store() as store:
-            plan = workspace.make_plan(workspace.graph(()), store)
+            plan = make_plan(workspace, workspace.graph(()), store)
             gateways = HostGateways(job_builder, None, plan.graph.sources)
             scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), 1, True, {}, gateways)
             return scheduler.run(plan.stale), said

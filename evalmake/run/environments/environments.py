@@ -97,6 +97,8 @@ class Environments:
             return None
         if environment is None and _is_installed(program, path):
             return None
+        if environment is not None and not environment.listing_text:
+            return None  # what its packages bring is known once they are installed
         if environment is not None and program.distribution in environment.versions:
             return None
         label = f"there is no {program.distribution} among them" if environment else ""

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from evalmake.planner.graph import Node
+from evalmake.planner.placement import sees_host_files, shares_allocations
 from evalmake.plugin_api.executor import Executor, Job, SupportsFileUpdates
-from evalmake.preflight.graph_checks import sees_our_files, shares_allocations
 from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.gateways.sidecars import SidecarGateways
 from evalmake.run.job_builder import JobBuilder
@@ -55,7 +55,7 @@ class GatewayRouting:
         task.tokens = tuple(route.token for route in routes.values())
         job = self._job_builder.build_evaluation_job(node, task.job_id, routes)
         declared = self._job_builder.project.executors[task.executor]
-        shares_files = sees_our_files(declared) and not executor.capabilities.remote
+        shares_files = sees_host_files(declared) and not executor.capabilities.remote
         hosts = self._colocation_hosts(node, addresses)
         slots = declared.block.slots or self._colocation_slots(node, hosts)
         job = replace(job, limits=self._sidecars.concurrency_limits(node, self.cell_count, slots))

@@ -1,0 +1,34 @@
+"""The identity of a report: the walk of all that its bytes rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evalmake.planner.digest import digest, walk
+from evalmake.planner.graph import ReportNode
+from evalmake.planner.staleness import ActionHistory
+
+
+def report_identity(
+    report: ReportNode, histories: Mapping[str, ActionHistory | None], gates: Sequence[str]
+) -> dict[str, str]:
+    """The walk of a report's results (as one digest), settings and gates."""
+    block, settings = report.declared.block, report.declared.settings
+    chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
+    whole = {
+        "format": block.format,
+        "rows": block.rows,
+        "column": block.column,
+        "settings": chosen,
+        **({"compare": block.compare} if block.compare else {}),
+        "results": digest((node.name, _attempt_of(histories.get(node.name))) for node in report.nodes),
+        "gates": list(gates),
+    }
+    return dict(walk(whole))
+
+
+def _attempt_of(history: ActionHistory | None) -> str:
+    """The attempt that a result is of. Records are never replaced, so it determines the scores."""
+    if history is None or history.success is None:
+        return ""
+    return f"{history.action} {history.success}/{history.attempts} {history.finished}"

@@ -1,0 +1,78 @@
+"""From a graph to a plan by what is on record, and what is known of a plan before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from evalmake.planner.graph import Graph, Node, ReportNode
+from evalmake.planner.plan import Plan
+from evalmake.planner.plan import make_plan as make_plan_from_records
+from evalmake.planner.staleness import ActionHistory, Reason
+from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.project.declarations import Declaration
+from evalmake.reports import report_reasons
+from evalmake.run.job_builder import JobBuilder
+from evalmake.run.secrets import Secrets
+from evalmake.store.store import Store
+from evalmake.workspace import Workspace
+
+
+def make_plan(workspace: Workspace, graph: Graph, store: Store, forced: bool = False) -> Plan:
+    """The plan of `graph`: what the store has no valid result of, or everything if `forced`."""
+
+    def reasons(report: ReportNode, changing: bool) -> list[Reason]:
+        return report_reasons(workspace, report, store, changing)
+
+    project = workspace.project
+    return make_plan_from_records(graph, store, _age, reasons, project.overrides, forced, project.settings.confidence)
+
+
+def distinct_actions(nodes: Collection[Node]) -> list[Node]:
+    """One node for each action: a cell that two evals share runs once."""
+    return list(first_of_each(nodes, lambda node: node.action.digest))
+
+
+def declarations_with_packages(workspace: Workspace, nodes: Collection[Node]) -> list[Declaration]:
+    """The benchmarks and deployments of `nodes`, which may name packages."""
+    benchmarks = {n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}
+    servers = dict.fromkeys(name for node in nodes for name in node.services)
+    return [*benchmarks.values(), *(workspace.project.deployments[name] for name in servers)]
+
+
+def preflight_context(workspace: Workspace, plan: Plan, detach: bool) -> BuildContext:
+    """What the checks of a build look at."""
+    environments = workspace.environments()
+    return BuildContext(
+        workspace.project,
+        workspace.plugins,
+        plan.graph,
+        nodes=distinct_actions(plan.stale),
+        reports=[plan.graph.reports[name].declared for name, one in plan.reports.items() if one.must_write],
+        environments=environments,
+        job_builder=JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of),
+        executor=workspace.executor,
+        secrets=Secrets(),
+        cache=workspace.root / "cache",
+        detach=detach,
+    )
+
+
+def estimate_from_history(plan: Plan, store: Store) -> dict[str, ActionHistory]:
+    """For stale cells, a past run of the same model and benchmark: about what they will take."""
+    names = {decision.action.digest: decision.name for decision in plan.decisions.values()}
+    past: dict[tuple[str, str], ActionHistory] = {}
+    for history in store.histories().values():
+        name = names.get(history.action)
+        if name and history.success:
+            past[_model_and_benchmark(plan.graph.nodes[name])] = history
+    return {node.name: past[key] for node in plan.stale if (key := _model_and_benchmark(node)) in past}
+
+
+def _model_and_benchmark(node: Node) -> tuple[str, str]:
+    return node.evaluation.model.name, node.evaluation.benchmark.name
+
+
+def _age(moment: str) -> float:
+    """How many seconds ago an ISO 8601 time was."""
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()

@@ -1,0 +1,67 @@
+"""Checks that jobs reach their models: a job with its own gateway calls them from its node, not from this host."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.planner.graph import Node
+from evalmake.preflight.context import GraphContext, distinct_cells, first_of_each
+from evalmake.project.declarations import Declaration
+from evalmake.project.references import find_judge
+
+
+def check_loopback_endpoints(context: GraphContext, found: Diagnostics) -> None:
+    """For a remote job, `localhost` is its own node, where no model listens."""
+    nodes = [node for node in _with_own_gateway(context) if _is_remote(context, node.executor)]
+    pairs = ((node, model) for node in nodes for model in _models(context, node))
+    for node, model in first_of_each(pairs, lambda pair: (pair[0].evaluation.eval, pair[1].name)):
+        if not _is_loopback(model.block.endpoint):
+            continue
+        executor = context.project.executors[node.executor]
+        found.error(
+            "executor-lacks",
+            f"evaluations on `{executor.name}` ({executor.plugin}) call their models from there, "
+            f"and the endpoint of `{model.name}` is on this host",
+            model.fields.spans["endpoint",].value,
+            about=f"eval {node.evaluation.eval}",
+            help=["give the address by which others reach it", "or give the eval an executor that runs here"],
+        )
+
+
+def check_server_reach(context: GraphContext, found: Diagnostics) -> None:
+    """A server is on the job's own executor, or on one whose servers have public addresses."""
+    pairs = ((node, name) for node in _with_own_gateway(context) for name in node.services)
+    for node, name in first_of_each(pairs, lambda pair: (pair[0].evaluation.eval, pair[0].executor, pair[1])):
+        deployment, executor = context.project.deployments[name], context.project.executors[node.executor]
+        other = context.project.executors[deployment.block.executor]
+        if other is executor or _is_remote(context, other.name):
+            continue
+        found.error(
+            "executor-lacks",
+            f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
+            f"and deployment `{name}` is on `{other.name}` ({other.plugin})",
+            deployment.span,
+            about=f"eval {node.evaluation.eval}",
+            help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],
+        )
+
+
+def _with_own_gateway(context: GraphContext) -> list[Node]:
+    """The evaluations whose jobs run their own gateway, one for each pairing of eval, models and servers."""
+    nodes = distinct_cells(context.graph.nodes.values())
+    return [node for node in nodes if context.capabilities(context.project.executors[node.executor]).sidecar]
+
+
+def _is_remote(context: GraphContext, executor: str) -> bool:
+    return context.capabilities(context.project.executors[executor]).remote
+
+
+def _models(context: GraphContext, node: Node) -> list[Declaration]:
+    cell = node.evaluation
+    return [model for model in (cell.model, find_judge(context.project, cell.benchmark)) if model is not None]
+
+
+def _is_loopback(endpoint: str | None) -> bool:
+    host = urlsplit(endpoint or "").hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"

@@ -1,0 +1,51 @@
+"""Checks that no evaluation needs more GPUs at once than its executor has, those of its servers included."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.source import Span
+from evalmake.planner.graph import Node
+from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.project.project import Project
+
+
+def check_gpus(context: BuildContext, found: Diagnostics) -> None:
+    """Executors that do not count their GPUs (clusters) are never short of them."""
+    alike = first_of_each(context.nodes, lambda n: (n.services, id(n.evaluation.variant)))
+    for node in alike:
+        for executor, count in _gpus_needed(node, context.project).items():
+            devices = context.executor(executor).gpus() if count else None
+            if devices is not None and count > len(devices):
+                _report(context, node, executor, count, len(devices), found)
+
+
+def _gpus_needed(node: Node, project: Project) -> Counter[str]:
+    """The GPUs of an evaluation and its servers, by executor. Replicas can start one after the other."""
+    blocks = [node.evaluation.variant.block]
+    blocks += [project.deployments[name].block for name in node.services]
+    found: Counter[str] = Counter()
+    for block in blocks:
+        found[block.executor] += block.resources.gpus or 0
+    return found
+
+
+def _report(context: BuildContext, node: Node, executor: str, count: int, available: int, found: Diagnostics) -> None:
+    found.error(
+        "executor-lacks",
+        f"executor `{executor}` has {_count(available)}, and {node.name} needs {count} at once",
+        context.project.executors[executor].span,
+        also=_users(context, node, executor),
+        about=f"eval {node.evaluation.eval}",
+    )
+
+
+def _users(context: BuildContext, node: Node, executor: str) -> list[tuple[Span, str]]:
+    """The node's servers on the executor, each with the number of GPUs that it uses."""
+    servers = [one for one in context.servers([node]) if one.block.executor == executor and one.block.resources.gpus]
+    return [(one.fields.spans["resources",].value, f"`{one.name}` takes {one.block.resources.gpus}") for one in servers]
+
+
+def _count(gpus: int) -> str:
+    return f"{gpus or 'no'} GPU{'s' * (gpus != 1)}"

@@ -1,0 +1,68 @@
+"""Checks that nothing on this host is needed where jobs cannot see it: on the nodes of a cluster behind ssh."""
+
+from __future__ import annotations
+
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.values import Files
+from evalmake.planner.placement import sees_host_files
+from evalmake.preflight.context import GraphContext, first_of_each
+from evalmake.project.declarations import Declaration
+from evalmake.project.pinned_inputs import packages_of
+
+
+def check_host_files(context: GraphContext, found: Diagnostics) -> None:
+    """Packages and weights of this host do not exist for jobs that do not see its files."""
+    for node in first_of_each(context.graph.nodes.values(), lambda n: (n.evaluation.benchmark.name, n.executor)):
+        _check(context, node.evaluation.benchmark, node.executor, f"eval {node.evaluation.eval}", found)
+    for deployment in context.servers():
+        _check(context, deployment, deployment.block.executor, f"deployment {deployment.name}", found)
+
+
+def _check(context: GraphContext, declared: Declaration, place: str, about: str, found: Diagnostics) -> None:
+    executor = context.project.executors[place]
+    if not context.capabilities(executor).sidecar or sees_host_files(executor):
+        return
+    why = f"executor `{executor.name}` ({executor.plugin}) does not see this host's files"
+    if packages_of(declared) and not declared.block.image:
+        found.error(
+            "executor-lacks",
+            f"{why}, and `packages` are installed here",
+            declared.fields.spans["packages",].value,
+            f"named by this {declared.kind}",
+            about=about,
+            help=["name an `image` that has them", "or have them in the executor's `python`, and leave out `packages`"],
+        )
+    _check_weights(declared, why, about, found)
+
+
+def _check_weights(declared: Declaration, why: str, about: str, found: Diagnostics) -> None:
+    if isinstance(getattr(declared.block, "weights", None), Files):
+        found.error(
+            "executor-lacks",
+            f"{why}, and the weights are among them",
+            declared.fields.spans["weights",].value,
+            "only on this host",
+            about=about,
+            help=["write their path on the cluster as a text, or `hf://ORG/NAME@REVISION`"],
+        )
+    elif _caches_weights_here(declared):
+        found.error(
+            "executor-lacks",
+            f"{why}, and weights of the hub would be cached among them",
+            declared.fields.spans["weights",].value,
+            "downloaded by the server",
+            about=about,
+            help=[
+                "name an `image`: the cluster keeps weights beside it",
+                "or write their path on the cluster as a text",
+                'or name a cache on the cluster: `env = { HF_HOME = "/FOLDER" }`',
+            ],
+        )
+
+
+def _caches_weights_here(declared: Declaration) -> bool:
+    """Whether a server would keep the weights it downloads in this host's cache."""
+    block = declared.block
+    if block.image or not str(getattr(block, "weights", None)).startswith("hf://"):
+        return False
+    return not {"HF_HOME", "HF_HUB_CACHE"} & set(block.env)

@@ -1,0 +1,49 @@
+"""Checks that no two servers of one build listen on the same port of one executor."""
+
+from __future__ import annotations
+
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.preflight.context import GraphContext
+from evalmake.project.declarations import Declaration
+
+
+def check_ports(context: GraphContext, found: Diagnostics) -> None:
+    """A fixed port belongs to one server, unless each job has its own network."""
+    first: dict[tuple[str, int], Declaration] = {}
+    order = list(context.project.deployments)
+    for deployment in sorted(context.servers(), key=lambda one: order.index(one.name)):
+        port, executor = deployment.block.port, context.project.executors[deployment.block.executor]
+        if not port or context.capabilities(executor).private_network:
+            continue
+        if deployment.block.replicas > 1:
+            _report_replicas(deployment, found)
+        other = first.setdefault((executor.name, port), deployment)
+        if other is not deployment:
+            _report_same_port(other, deployment, found)
+
+
+def _report_replicas(deployment: Declaration, found: Diagnostics) -> None:
+    block, spans = deployment.block, deployment.fields.spans
+    found.error(
+        "same-port",
+        f"the {block.replicas} servers of `{deployment.name}` have the same port {block.port}",
+        spans["port",].value,
+        "given to each of them",
+        also=[(spans["replicas",].value, "this many servers")],
+        about=f"deployment {deployment.name}",
+        notes=[f"all run on executor `{block.executor}`"],
+        help=["leave out `port`: each then gets its own"],
+    )
+
+
+def _report_same_port(other: Declaration, deployment: Declaration, found: Diagnostics) -> None:
+    found.error(
+        "same-port",
+        f"deployments `{other.name}` and `{deployment.name}` have the same port {deployment.block.port}",
+        deployment.fields.spans["port",].value,
+        "given again here",
+        also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
+        about=f"deployment {deployment.name}",
+        notes=[f"both run on executor `{deployment.block.executor}`"],
+        help=["give one of them another `port`"],
+    )

@@ -1,0 +1,78 @@
+"""The list of all checks, in the order in which they run.
+
+`GRAPH_CHECKS` look at the chosen targets, and every command that reads the graph runs them: what they
+find can never work. `BUILD_CHECKS` look at what a build would run and write now. A build ends with
+their errors before anything starts, packages included. `evalmake -n` shows the plan, then the same
+errors, and its exit status is 2, because a build of this plan fails at once.
+
+Only an unset secret is no error of `-n` but a note: you can look at a plan without having the keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from evalmake.language.diagnostic import Diagnostic, Diagnostics
+from evalmake.preflight.cells import check_cells
+from evalmake.preflight.context import BuildContext, GraphContext
+from evalmake.preflight.deployments import check_server_programs, check_weights
+from evalmake.preflight.detach import check_detached_jobs
+from evalmake.preflight.endpoints import check_loopback_endpoints, check_server_reach
+from evalmake.preflight.executor_use import check_executor_use
+from evalmake.preflight.gpus import check_gpus
+from evalmake.preflight.host_files import check_host_files
+from evalmake.preflight.images import check_evaluation_images, check_server_images
+from evalmake.preflight.interceptors import check_interceptors
+from evalmake.preflight.pins import check_locked_inputs
+from evalmake.preflight.plugins import check_harness_programs, check_plugins
+from evalmake.preflight.ports import check_ports
+from evalmake.preflight.reports import check_report_baselines, check_report_formats, check_report_paths
+from evalmake.preflight.secrets import check_secrets
+from evalmake.preflight.servers import check_servers
+
+GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
+    check_report_paths,  # no report overwrites an input or another report
+    check_report_baselines,  # a report compares with one of its rows
+    check_locked_inputs,  # under --locked, all inputs are pinned
+    check_evaluation_images,  # the executor of an evaluation runs its image
+    check_server_images,  # the executor of a deployment runs its image
+    check_host_files,  # jobs on a cluster need no packages or weights of this host
+    check_executor_use,  # the executor's settings suffice, as its plugin says
+    check_servers,  # the deployment's settings fit its engine, its port and its nodes
+    check_ports,  # no two servers have the same port
+    check_loopback_endpoints,  # no job elsewhere calls `localhost`
+    check_server_reach,  # jobs with their own gateway reach the servers they use
+    check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
+    check_interceptors,  # interceptors exist and accept their settings
+)
+
+BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
+    check_detached_jobs,  # under --detach, jobs need no evalmake
+    check_report_formats,  # each report's format can be written, and signed
+    check_plugins,  # harnesses, engines and executors work in this installation
+    check_harness_programs,  # the programs of harnesses are installed
+    check_server_programs,  # the programs of engines are installed
+    check_weights,  # weights on this host exist
+    check_gpus,  # no evaluation needs more GPUs than there are
+    check_secrets,  # every secret has a value
+)
+
+NOTES_OF_DRY_RUN = frozenset({check_secrets})
+"""What `-n` tells in a note instead."""
+
+
+def check_graph(context: GraphContext) -> None:
+    """Raise EvalmakeError with all that is wrong with a graph."""
+    found = Diagnostics()
+    for check in GRAPH_CHECKS:
+        check(context, found)
+    found.check()
+
+
+def check_build(context: BuildContext, dry_run: bool = False) -> list[Diagnostic]:
+    """All errors that a build would end with before it starts, in the order of the Evalfile."""
+    found = Diagnostics()
+    for check in BUILD_CHECKS:
+        if not (dry_run and check in NOTES_OF_DRY_RUN):
+            check(context, found)
+    return found.sorted()

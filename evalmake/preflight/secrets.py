@@ -1,0 +1,76 @@
+"""The secrets that evaluations need, and the check that each has a value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.source import Span
+from evalmake.language.values import SecretRef
+from evalmake.planner.graph import Node
+from evalmake.preflight.context import BuildContext, distinct_cells
+from evalmake.project.declarations import Declaration
+from evalmake.project.project import Project
+from evalmake.project.references import find_judge
+from evalmake.run.secrets import KEYRING_SERVICE
+
+
+def check_secrets(context: BuildContext, found: Diagnostics) -> None:
+    """Each secret is in the environment or in the keyring."""
+    needed = required_secrets(context.project, context.nodes)
+    for name in context.secrets.missing_names(needed):
+        found.error(
+            "missing-secret",
+            f"the secret `{name}` is neither in the environment nor in the keyring",
+            needed[name],
+            notes=[context.secrets.keyring_error] if context.secrets.keyring_error else [],
+            help=[
+                f"set it for this command: export {name}=...",
+                f"or keep it: keyring set {KEYRING_SERVICE} {name}",
+            ],
+        )
+
+
+def required_secrets(project: Project, nodes: Iterable[Node]) -> dict[str, Span]:
+    """The secrets of evaluations, their servers and their judges, each with a place that names it."""
+    found: dict[str, Span] = {}
+    for node in distinct_cells(nodes):
+        for name, span in _secrets_of(project, node).items():
+            found.setdefault(name, span)
+    return found
+
+
+def _secrets_of(project: Project, node: Node) -> dict[str, Span]:
+    cell = node.evaluation
+    executors, found = [cell.variant.block.executor], {}
+    for model in (cell.model, find_judge(project, cell.benchmark)):
+        if model is None:
+            continue
+        if model.block.api_key:
+            found[model.block.api_key.name] = model.fields.spans["api_key",].value
+        found |= _secrets_in_map(model, "headers")
+        if model.block.deployment:
+            deployment = project.deployments[model.block.deployment]
+            executors.append(deployment.block.executor)
+            found |= _secrets_in_map(deployment, "env")
+    for name in executors:
+        found |= _secrets_of_executor(project.executors[name])
+    return found
+
+
+def _secrets_of_executor(executor: Declaration) -> dict[str, Span]:
+    """Those in its `env`, and those that are a setting of their own, as the key of a cluster."""
+    found = _secrets_in_map(executor, "env")
+    for key in type(executor.settings).model_fields if executor.settings else ():
+        if isinstance(value := getattr(executor.settings, key), SecretRef):
+            found[value.name] = executor.fields.spans[key,].value
+    return found
+
+
+def _secrets_in_map(declared: Declaration, field: str) -> dict[str, Span]:
+    spans = declared.fields.spans
+    return {
+        value.name: spans.get((field, key), spans[field,]).value
+        for key, value in getattr(declared.block, field).items()
+        if isinstance(value, SecretRef)
+    }
