@@ -7,18 +7,22 @@ from collections import Counter
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.source import Span
 from evalmake.planner.graph import Node
-from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.preflight.context import BuildContext, distinct_cells, first_of_each
 from evalmake.project.project import Project
 
 
 def check_gpus(context: BuildContext, found: Diagnostics) -> None:
     """Executors that do not count their GPUs (clusters) are never short of them."""
-    alike = first_of_each(context.nodes, lambda n: (n.services, id(n.evaluation.variant)))
-    for node in alike:
-        for executor, count in _gpus_needed(node, context.project).items():
-            devices = context.executor(executor).gpus() if count else None
-            if devices is not None and count > len(devices):
-                _report(context, node, executor, count, len(devices), found)
+    needs = (
+        (node, executor, count)
+        for node in distinct_cells(context.nodes)
+        for executor, count in _gpus_needed(node, context.project).items()
+        if count
+    )
+    for node, executor, count in first_of_each(needs, lambda need: (need[0].services, *need[1:])):
+        devices = context.executor(executor).gpus()
+        if devices is not None and count > len(devices):
+            _report(context, node, executor, count, len(devices), found)
 
 
 def _gpus_needed(node: Node, project: Project) -> Counter[str]:

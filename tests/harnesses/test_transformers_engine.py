@@ -89,5 +89,5 @@ def test_weights_that_are_not_there(workspace: Bench) -> None:
     shutil.rmtree(workspace.root / "acme")
     ended = workspace.run()
     assert ended.status == 2
-    assert f"the weights of deployment tiny are not there: {workspace.root}/acme/tiny" in ended.err
+    assert f"the weights of deployment tiny do not exist: {workspace.root}/acme/tiny" in ended.err
     assert "deployment tiny: starting" not in ended.err

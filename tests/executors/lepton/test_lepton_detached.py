@@ -126,5 +126,5 @@ def test_not_with_a_server(root: Path, service: Lepton) -> None:
     bench = bench_on(root, service, 1)
     said = bench.run("--detach")
     assert said.status == 2
-    assert "evalmake looks after deployment `stand-in` while it is used" in said.err
+    assert "evalmake watches deployment `stand-in` while it is used" in said.err
     assert service.calls() == []

@@ -61,7 +61,7 @@ def test_weights_behind_ssh(project: Project) -> None:
     """Weights that are files here are not there."""
     project.write("acme/config.json", "{}")
     told = said(project, FAR, served("cluster", 'weights = glob("acme/*")'), SCRIPTED, ASKED)
-    assert "and the weights are some of them [executor-lacks]" in told
+    assert "and the weights are among them [executor-lacks]" in told
 
 
 @pytest.mark.parametrize("executor", ["local", "other"])
@@ -99,13 +99,13 @@ def test_harness_of_the_executors_python(project: Project) -> None:
     ("texts", "why"),
     [
         (("executor cluster { backend = process }\n", HOSTED), "(process) need evalmake while they run"),
-        ((NEAR, served("cluster")), "evalmake looks after deployment `server`"),
+        ((NEAR, served("cluster")), "evalmake watches deployment `server`"),
     ],
 )
 def test_detached(texts: tuple[str, ...], why: str, project: Project) -> None:
     """Jobs that need evalmake while they run are not left to themselves."""
     told = said(project, *texts, SCRIPTED, ASKED, words=("--detach",))
-    assert "eval `asked` cannot be left to itself: " in told
+    assert "eval `asked` cannot be detached: " in told
     assert why in told
     assert "[not-available]" in told
     assert "help: leave out --detach" in told
