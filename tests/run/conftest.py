@@ -1,4 +1,4 @@
-"""The fixture that tests of whole runs share."""
+"""The fixture that tests of whole builds share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.workspaces import Bench, kill, started_in
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    """An empty workspace; whatever a failed test leaves running in it is ended."""
+    """An empty workspace; processes that a failed test leaves behind are ended."""
     made = Bench(tmp_path)
     yield made
     for process in made.started:

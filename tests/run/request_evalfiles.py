@@ -1,4 +1,4 @@
-"""Evalfiles whose evaluations ask a scripted model, and harnesses that ask it in their own ways."""
+"""Evalfiles whose evaluations send requests to a scripted model, by different harnesses."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def model(url: str, more: str = "", name: str = "subject") -> str:
 
 
 def output(bench: Bench, name: str, attempt: int = -1) -> Any:
-    """The JSON of an attempt's output, the last one's unless said."""
+    """The JSON of an output of an attempt, by default the last."""
     made = bench.attempts()[attempt]
     with bench.store() as store:
         data = store.blob({o.name: o.sha256 for o in made.outputs}[name])
@@ -92,6 +92,6 @@ with open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w") as file:
 
 
 def holders(root: Path, secret: str) -> list[str]:
-    """The files below `root` that hold a secret, but for the sessions' own."""
+    """The files below `root` that contain a secret, except session files."""
     files = [p for p in root.rglob("*") if p.is_file() and p.parent.name != "sessions"]
     return [str(p) for p in files if secret.encode() in p.read_bytes()]

@@ -1,4 +1,4 @@
-"""`adapter = { ... }` on a model, a benchmark and an eval: what is done, and what is another evaluation."""
+"""`adapter = { ... }` on a model, a benchmark and an eval: its effects, and which changes make a result stale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.workspaces import SUMS, Bench
 
 
 def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
-    """Their adapters are laid over each other: the eval has the last word, maps are merged."""
+    """Adapters merge in this order, maps included: model, benchmark, eval."""
     upstream = Upstream(numbered_replies(lambda at: "<think>hm</think>7"))
     bench.evalfile(
         model(
@@ -33,7 +33,7 @@ def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
 
 
 def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
-    """What changes requests or scores makes an evaluation stale; patience, logs and the cache do not."""
+    """A change that affects requests or scores makes an evaluation stale; timeouts, logs and the cache do not."""
     with mock_server({"skill": 1.0}, tmp_path / "mock-port") as mock:
         bench.evalfile(model(f"{mock}/v1", "adapter = { retry = 2 }"), SUMS, ASKED)
         bench.sums(5)

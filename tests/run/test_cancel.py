@@ -17,22 +17,22 @@ NAMES = ("tried/1", "tried/2", "tried/3")
 
 
 class Partly(FakeExecutor):
-    """Does not answer for one of its jobs; notes whether it was closed."""
+    """An executor that does not answer for one of its jobs, and records whether it was closed."""
 
     closed = False
 
     def cancel(self, id: str) -> None:
-        """End it, but for the second."""
+        """End a job, but not the second."""
         if id == "job.2":
             raise ConnectionError("cannot reach it")
 
     def close(self) -> None:
-        """Note it."""
+        """Record the call."""
         self.closed = True
 
 
 def test_cannot_be_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """That is said of each such job, which stays on record; the others are ended all the same."""
+    """`cancel` names each job that it cannot end and keeps its journal entry; it ends the others."""
     bench.evalfile(TRIED)
     bench.job("true\n")
     file = bench.root / "Evalfile"

@@ -1,4 +1,4 @@
-"""A report that compares: over the same items, from what is on record."""
+"""Reports that compare evaluations over the same items, from stored results."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ EVALFILE = f"""\
 
 
 def comparisons(bench: Bench) -> dict[str, Any]:
-    """What the JSON report says of each benchmark."""
+    """The comparisons in the JSON report, by benchmark."""
     document = json.loads((bench.root / "told.json").read_text())
     return {one["column"]: one for one in document["comparisons"]}
 
 
 def test_paired_over_the_items(bench: Bench) -> None:
-    """The difference is that of the two scores; a harness without samples is said not to compare."""
+    """The difference is that of the two scores; a harness without samples is named as not comparable."""
     bench.evalfile(EVALFILE)
     bench.sums(30)
     assert bench.run().status == 0
@@ -66,7 +66,7 @@ def test_paired_over_the_items(bench: Bench) -> None:
 
 
 def test_another_baseline_writes_the_report_anew(bench: Bench) -> None:
-    """Only the reports follow a change of `compare`: nothing is run again."""
+    """A change of `compare` rewrites reports and runs nothing."""
     bench.evalfile(EVALFILE)
     bench.sums(30)
     assert bench.run().status == 0
@@ -80,7 +80,7 @@ def test_another_baseline_writes_the_report_anew(bench: Bench) -> None:
 
 
 def test_a_baseline_that_an_override_takes_out(bench: Bench) -> None:
-    """A report without its baseline is written all the same, and says so."""
+    """A report whose baseline is missing is written, and says so."""
     bench.evalfile(EVALFILE.replace("[low, high]", "MODELS").replace("LIMIT =", "MODELS = [low, high]\n    LIMIT ="))
     bench.sums(30)
     assert bench.run("MODELS=[high]").status == 0

@@ -1,4 +1,4 @@
-"""The same done to many at once."""
+"""Calls that run concurrently."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalmake.run.concurrency import run_concurrently
 
 
 def test_each_in_its_place() -> None:
-    """Results come in the order of what was given, though the last is done first."""
+    """Results come in the order of the arguments, even when the last call ends first."""
     gates = [threading.Event() for _ in range(4)]
 
     def wait(at: int) -> int:
@@ -23,12 +23,12 @@ def test_each_in_its_place() -> None:
 
 
 def test_one_is_done_here() -> None:
-    """One alone needs no thread, and none is nothing."""
+    """A single call runs in this thread; no calls give no results."""
     assert run_concurrently(lambda _: threading.current_thread(), [1]) == [threading.current_thread()]
     assert run_concurrently(lambda one: one, []) == []
 
 
 def test_what_is_raised() -> None:
-    """An error of one is raised once all were begun."""
+    """The error of one call is raised after all calls have begun."""
     with pytest.raises(ZeroDivisionError):
         run_concurrently(lambda one: 1 // one, [1, 0, 2])

@@ -101,7 +101,7 @@ CROWDED = """\
 
 
 def server_pid(bench: Bench, module: str = "evalmake.engines.mock") -> int | None:
-    """The process of the running server, once it listens: the mock model's, or a gateway's."""
+    """The process of a running mock server or gateway, once it listens."""
     for port in (bench.root / ".evalmake" / "work").glob("*/port"):
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -118,13 +118,13 @@ def server_pid(bench: Bench, module: str = "evalmake.engines.mock") -> int | Non
 
 
 def _most_answered(bench: Bench) -> int:
-    """How many samples the evaluation has that is the farthest."""
+    """The number of samples of the evaluation that has the most."""
     logs = (bench.root / ".evalmake" / "work").glob("*/out/samples.jsonl")
     return max((path.read_bytes().count(b"\n") for path in logs), default=0)
 
 
 def _kill_while_asking(bench: Bench, module: str) -> Ended:
-    """Kill a server when a third of the questions is answered; how the build ended."""
+    """Kill a server when a third of the questions has an answer; the end of the build."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(30)
     process = bench.start("asked")
@@ -136,7 +136,7 @@ def _kill_while_asking(bench: Bench, module: str) -> Ended:
 
 
 def test_dead_server_is_started_again(bench: Bench) -> None:
-    """Evaluations whose server was killed wait for the new one, and none of them fails."""
+    """Evaluations whose server was killed wait for its restart, and none fails."""
     ended = _kill_while_asking(bench, "evalmake.engines.mock")
 
     assert ended.status == 0, ended.text
@@ -149,7 +149,7 @@ def test_dead_server_is_started_again(bench: Bench) -> None:
 
 
 def test_dead_gateway_is_started_again(bench: Bench) -> None:
-    """Evaluations whose gateway was killed are run again at no cost to their retries, nor asked anew."""
+    """Evaluations whose gateway was killed run again, use up no retry, and repeat no request."""
     ended = _kill_while_asking(bench, "evalmake.gateway")
 
     assert ended.status == 0, ended.text
@@ -161,7 +161,7 @@ def test_dead_gateway_is_started_again(bench: Bench) -> None:
 
 
 def test_server_that_never_comes_up(bench: Bench) -> None:
-    """The message says how it ended, where, its last words and who waits; -k does all the rest."""
+    """The message says how and where the server ended, the last lines of its log, and who waits; -k runs the rest."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     ended = bench.run("-k")
@@ -192,7 +192,7 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
 
 
 def test_server_that_is_never_ready(bench: Bench) -> None:
-    """A server that does not answer within `ready` is ended, started again, and given up."""
+    """A server that does not answer within `ready` is ended, restarted, and then given up."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     bench.edit('"echo loading; echo out of memory; exit 137"', '"sleep 1000 & sleep 1000"')
@@ -220,7 +220,7 @@ def test_server_is_shared_and_stopped(bench: Bench) -> None:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """A port on which nothing listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -233,7 +233,7 @@ def fixed(bench: Bench, port: int) -> None:
 
 
 def test_a_port_that_a_stranger_has(bench: Bench) -> None:
-    """A server is not started, and nobody else's asked, while something else listens on its port."""
+    """While something else listens on its port, a server does not start and no request goes to the other."""
     with socket.create_server(("127.0.0.1", 0)) as stranger:
         port = stranger.getsockname()[1]
         fixed(bench, port)
@@ -250,7 +250,7 @@ def test_a_port_that_a_stranger_has(bench: Bench) -> None:
 
 
 def test_a_port_that_another_deployment_has(bench: Bench) -> None:
-    """On another executor that is the same machine too, a model is never asked in place of another."""
+    """Two deployments with one port on one machine never answer for each other, on different executors either."""
     port = free_port()
     fixed(bench, port)
     ended = bench.run()

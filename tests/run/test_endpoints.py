@@ -1,4 +1,4 @@
-"""Endpoints and data that are wrong: a message that names them, and never a score."""
+"""Wrong endpoints and data: the message names them, and there is no score."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EVALFILE = """\
 
 
 class Server(ThreadingHTTPServer):
-    """Takes as many connections at once as the harness makes."""
+    """A server that accepts as many connections at once as the harness makes."""
 
     daemon_threads = True
     request_queue_size = 100
@@ -34,7 +34,7 @@ class Answers(BaseHTTPRequestHandler):
     """Answers /KIND/v1/chat/completions as KIND says."""
 
     def do_POST(self) -> None:
-        """Read the request, and be as unhelpful as the path asks."""
+        """Read the request, and fail in the way that the path names."""
         self.rfile.read(int(self.headers["Content-Length"]))
         kind = self.path.split("/")[1]
         if kind == "never":
@@ -58,7 +58,7 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The URL of a server of every unhelpful kind."""
+    """The URL of a server that fails in every way."""
     made = Server(("127.0.0.1", 0), Answers)
     made.over = threading.Event()  # type: ignore[attr-defined]
     thread = threading.Thread(target=made.serve_forever)
@@ -114,7 +114,7 @@ def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, how: str, reas
     ],
 )
 def test_few_refusals(bench: Bench, server: str, kind: str, reason: str) -> None:
-    """What the model itself replied is quoted, and a note has its URL."""
+    """The message quotes the model's reply, and a note has its URL."""
     bench.evalfile(EVALFILE.replace("ENDPOINT", f"{server}/{kind}/v1"), SUMS)
     bench.sums(2)
     ended = bench.run()
@@ -129,7 +129,7 @@ def test_few_refusals(bench: Bench, server: str, kind: str, reason: str) -> None
 
 
 def test_refusing_endpoint(bench: Bench) -> None:
-    """An address at which nobody listens is named."""
+    """The message names an address on which nothing listens."""
     bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"), SUMS)
     bench.sums()
     ended = bench.run()
@@ -149,7 +149,7 @@ def test_refusing_endpoint(bench: Bench) -> None:
     ],
 )
 def test_bad_data(bench: Bench, line: str, reason: str) -> None:
-    """A record that is no JSON or lacks a field fails the evaluation with its file and line."""
+    """A record that is not JSON or lacks a field fails the evaluation, with file and line."""
     bench.evalfile(EVALFILE.replace("ENDPOINT", "http://127.0.0.1:9/v1"), SUMS)
     bench.sums(2)
     with (bench.root / "sums.jsonl").open("a") as stream:

@@ -1,4 +1,4 @@
-"""Environments of packages: built once, whole or not at all, and part of what a result is."""
+"""Environments of packages: built once, whole or not at all, and part of a result's identity."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ exit 1
 
 @pytest.fixture
 def packages(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of wheels, which is all that installers know; `bench` has a benchmark that needs one."""
+    """A folder of wheels, the only source of installers; `bench` has a benchmark that needs one."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     for name, value in {
@@ -82,18 +82,18 @@ def environments(bench: Bench) -> Path:
 
 
 def only(bench: Bench, suffix: str) -> Path:
-    """The one file of this sort in the folder of environments."""
+    """The only file with this suffix in the folder of environments."""
     (found,) = environments(bench).glob(f"*{suffix}")
     return found
 
 
 def folder(bench: Bench) -> Path:
-    """The one environment."""
+    """The only environment."""
     return only(bench, ".txt").with_suffix("")
 
 
 def test_a_job_runs_in_its_environment(bench: Bench, packages: Path) -> None:
-    """Programs of the environment come first, and what it holds is on record with the result."""
+    """Programs of the environment come first on PATH, and the result records its packages."""
     done = bench.run()
     assert done.status == 0
     assert "installing thing in a separate environment" in done.err
@@ -107,7 +107,7 @@ def test_a_job_runs_in_its_environment(bench: Bench, packages: Path) -> None:
 
 
 def test_it_is_built_once(bench: Bench, packages: Path) -> None:
-    """A second benchmark, a changed one and a forced run use what is there."""
+    """A second benchmark, a changed one and a forced run use the same environment."""
     assert "installing" in bench.run().err
     bench.edit("files ", "params   = { temperature = 1 }\n    files ")
     assert "installing" not in bench.run("-B").err
@@ -128,7 +128,7 @@ def test_a_dry_run_builds_none(bench: Bench, packages: Path) -> None:
 
 
 def test_two_builds_share_one(bench: Bench, packages: Path, tmp_path: Path) -> None:
-    """Of two evalmakes that need it at once, one builds it and the other waits."""
+    """When two evalmakes need an environment at once, one builds it and the other waits."""
     shared = {"EVALMAKE_ENVIRONMENTS": str(tmp_path / "shared")}
     other = Bench(tmp_path / "other", bench.env)
     other.root.mkdir()
@@ -143,7 +143,7 @@ def test_two_builds_share_one(bench: Bench, packages: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("whose", ["installer", "evalmake"])
 def test_killed_in_the_middle(bench: Bench, packages: Path, tmp_path: Path, whose: str) -> None:
-    """An environment whose building was killed is never used: it is built anew."""
+    """An environment whose installation was killed is built again, never used."""
     programs, busy, hold = tmp_path / "bin", tmp_path / "busy", tmp_path / "hold"
     programs.mkdir()
     hold.touch()
@@ -178,7 +178,7 @@ def _waits(pid: int) -> bool:
 
 
 def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) -> None:
-    """Where only the listing is left, its versions are installed, and only once something runs."""
+    """Where only the listing is left, its versions are installed as soon as something runs."""
     bench.run()
     shutil.rmtree(folder(bench))
     wheel(packages, "1.1", 0.75)
@@ -192,7 +192,7 @@ def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) 
 
 
 def test_another_resolution_is_another_identity(bench: Bench, packages: Path) -> None:
-    """What was resolved is part of a result: other versions make it stale, and `-n` says which."""
+    """Versions are part of the identity: other versions make a result stale, and `-n` names them."""
     bench.run()
     assert "nothing to do" in bench.run().out  # twice: the second is remembered
     assert "nothing to do" in bench.run().out
@@ -210,7 +210,7 @@ def test_another_resolution_is_another_identity(bench: Bench, packages: Path) ->
 
 
 def test_a_lost_listing_is_read_from_the_environment(bench: Bench, packages: Path) -> None:
-    """An environment that is whole says what it holds, and nothing runs again."""
+    """A lost listing is read from the environment, and nothing runs again."""
     bench.run()
     only(bench, ".txt").unlink()
     wheel(packages, "1.1", 0.75)
@@ -220,7 +220,7 @@ def test_a_lost_listing_is_read_from_the_environment(bench: Bench, packages: Pat
 
 
 def test_what_cannot_be_installed(bench: Bench, packages: Path) -> None:
-    """A package that is not to be had is an error at its place, before anything starts."""
+    """A package that cannot be installed is an error at its place in the Evalfile, before anything starts."""
     bench.edit('"thing"', '"thing", "no-such-thing==1.0"')
     done = bench.run()
     assert done.status == 2
@@ -232,7 +232,7 @@ def test_what_cannot_be_installed(bench: Bench, packages: Path) -> None:
 
 
 def test_a_version_that_is_gone(bench: Bench, packages: Path) -> None:
-    """What was resolved before and cannot be had any more is an error that says how to go on."""
+    """A resolved version that is no longer available is an error that says how to go on."""
     bench.run()
     shutil.rmtree(folder(bench))
     (packages / "thing-1.0-py3-none-any.whl").unlink()

@@ -1,4 +1,4 @@
-"""What a sceptic tries: gateways that die, builds that are killed, harnesses that pass over failures."""
+"""Gateways that die, builds that are killed, and harnesses that ignore failures."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ SLOTS = "executor local { backend = process, slots = 4 }\n"
 
 
 def asking(bench: Bench, upstream: Upstream, more: str = "", seeds: str = "[1]") -> None:
-    """Cells of the careless harness, by seed."""
+    """The cells of the careless harness, by seed."""
     cells = ASKED.replace("benchmark", f"seed in {seeds}\n benchmark").replace("sums", "sampler")
     bench.evalfile(SLOTS, model(upstream.url, more), SAMPLER, cells)
     bench.job(CARELESS, "job.py")
 
 
 def gateways(bench: Bench) -> list[Path]:
-    """The folders of the gateways that are or were up."""
+    """The job folders of gateways."""
     found = (bench.root / ".evalmake/work").glob("*/sessions")
     return [path.parent for path in found if (path.parent / "port").exists()]
 
 
 def right(bench: Bench) -> dict[str, float | None]:
-    """The scores of what succeeded."""
+    """The scores of the evaluations that succeeded."""
     return {a.name: a.scores[0].value for a in bench.attempts() if a.status == "succeeded"}
 
 
 def killed(bench: Bench, *words: str) -> None:
-    """A build of `words`, killed in the middle of its job, which goes on waiting."""
+    """Start a build of `words` and kill it in the middle of its job; the job goes on waiting."""
     process = bench.start(*words)
     wait_for((bench.root / "up").exists)
     process.kill()
@@ -54,7 +54,7 @@ def killed(bench: Bench, *words: str) -> None:
 
 
 def test_a_gateway_that_dies(bench: Bench) -> None:
-    """What was running beside it is lost, whatever it says, and runs again at no cost to its retries."""
+    """Jobs whose gateway died are lost, whatever they report; they run again and use up no retry."""
     upstream = Upstream(numbered_replies())
     asking(bench, upstream)
     process = bench.start()
@@ -72,7 +72,7 @@ def test_a_gateway_that_dies(bench: Bench) -> None:
 
 @pytest.mark.parametrize("change", ["", "rate"])
 def test_a_build_of_other_cells(bench: Bench, change: str) -> None:
-    """Jobs that a killed build left keep their gateway while other cells of the model are built."""
+    """Jobs of a killed build keep their gateway while a build runs other cells of the model."""
     upstream = Upstream(numbered_replies())
     asking(bench, upstream, 'rate = "1000/s"', "[1, 9]")
     killed(bench, "asked/1")
@@ -91,7 +91,7 @@ def test_a_build_of_other_cells(bench: Bench, change: str) -> None:
 
 @pytest.mark.parametrize("what", ["rate", "key"])
 def test_a_gateway_that_would_be_another(bench: Bench, what: str) -> None:
-    """A killed build's gateway is not gone on with where the rate or the key is another now."""
+    """The gateway of a killed build is not taken over when the rate or the key has changed."""
     upstream = Upstream(numbered_replies())
     bench.env["THE_KEY"] = "an-old-key-0123"
     asking(bench, upstream, 'rate = "1000/s"\n api_key = secret("THE_KEY")')
@@ -116,7 +116,7 @@ def test_a_gateway_that_would_be_another(bench: Bench, what: str) -> None:
 
 
 def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
-    """Under -B no job is gone on with that was begun without: it may have been given old replies."""
+    """With -B, no job that began without -B is taken over: it may have got cached replies."""
     upstream = Upstream(numbered_replies())
     asking(bench, upstream)
     (bench.root / "go").touch()
@@ -140,7 +140,7 @@ def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
 
 
 def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str = CARELESS) -> str:
-    """What is said of a run whose model says `script`, and `then`."""
+    """The output of a run whose model follows `script`, and then `then`."""
     upstream = Upstream([]).use_scripts(*[numbered_replies()] * 3, script, *then)
     asking(bench, upstream, "adapter = { retry = 0 }")
     (bench.root / "go").touch()
@@ -152,7 +152,7 @@ def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str
 
 
 def test_failed_repeats_of_one_question(bench: Bench) -> None:
-    """One of ten equal requests that failed is one too few, though a later one got its sample."""
+    """When one of ten equal requests fails, the result is one sample short, even if a later one took its place."""
     job = CARELESS.replace('f"q {at}"', '"the same"')
     said_ = _careless(bench, [http_reply(b"overloaded", 500)], numbered_replies(), job=job)
     assert "1 of 10 requests were not answered, and 100% must be" in said_
@@ -160,7 +160,7 @@ def test_failed_repeats_of_one_question(bench: Bench) -> None:
 
 
 def test_a_harness_that_does_not_wait(bench: Bench) -> None:
-    """A request whose harness hangs up is one that was not answered."""
+    """A request whose harness disconnects counts as unanswered."""
     job = CARELESS.replace("timeout=60", "timeout=0.5")
     said_ = _careless(bench, [ConnectionEnd.HANG], numbered_replies(), job=job)
     assert "1 of 10 requests were not answered, and 100% must be" in said_
@@ -168,7 +168,7 @@ def test_a_harness_that_does_not_wait(bench: Bench) -> None:
 
 
 def test_a_reply_that_says_it_failed(bench: Bench) -> None:
-    """A finish reason of `error` is a failure, tried again, and never kept or scored."""
+    """A reply with the finish reason `error` is retried, and never cached or scored."""
     upstream = Upstream([]).use_scripts(
         [http_reply(chat_completion("7", "error"))], lambda seen: [http_reply(chat_completion("3"))]
     )
@@ -181,7 +181,7 @@ def test_a_reply_that_says_it_failed(bench: Bench) -> None:
 
 
 def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
-    """A key of one letter, as local servers take, garbles no record."""
+    """A key of one letter, as local servers accept, is not redacted in records."""
     bench.env["THE_KEY"] = "1"
     upstream = Upstream([]).use_scripts(*[[http_reply(b"no", 400)]] * 2, numbered_replies())
     asking(bench, upstream, 'api_key = secret("THE_KEY")')
@@ -192,7 +192,7 @@ def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
 
 
 def test_a_model_that_repeats_the_key(bench: Bench) -> None:
-    """A reply that holds the key reaches the harness without it, and is not kept."""
+    """A reply that contains the key reaches the harness redacted, and is not cached."""
     key = bench.env["THE_KEY"] = "sk-a-key-that-is-echoed"
     upstream = Upstream(lambda seen: [http_reply(chat_completion(str(seen.header(b"authorization"))))])
     asking(bench, upstream, 'api_key = secret("THE_KEY")')
@@ -209,7 +209,7 @@ def test_a_model_that_repeats_the_key(bench: Bench) -> None:
 
 
 def test_headers_choose_who_answers(bench: Bench) -> None:
-    """Models that differ in a header alone are two, and so are evaluations that add one."""
+    """Models or evaluations that differ only in a header do not share replies."""
     upstream = Upstream(lambda seen: [http_reply(chat_completion(str(seen.header(b"x-variant"))))])
     names = {
         "small": 'headers = { "X-Variant" = "small" }',
@@ -237,7 +237,7 @@ HEADER = 'adapter = { headers = { "X-Variant" = "think" } }\n '
 
 
 def test_an_empty_list_says_something(bench: Bench) -> None:
-    """`drop = []` takes a model's `drop` away, so it makes another evaluation."""
+    """`drop = []` overrides a model's `drop`, so it makes another evaluation."""
     upstream = Upstream(numbered_replies())
     asking(bench, upstream, 'adapter = { drop = ["temperature"] }')
     (bench.root / "go").touch()
@@ -248,7 +248,7 @@ def test_an_empty_list_says_something(bench: Bench) -> None:
 
 
 def test_a_judges_interceptors_are_looked_for(bench: Bench) -> None:
-    """One that is not installed is said before anything starts, of a judge too."""
+    """An interceptor that is not installed is an error before anything starts, a judge's, too."""
     upstream = Upstream(numbered_replies())
     bench.evalfile(
         model(upstream.url),

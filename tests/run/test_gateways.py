@@ -1,4 +1,4 @@
-"""Evaluations and their models, with the gateway between: what is asked, shared, limited, hidden."""
+"""The gateway between evaluations and models: requests, cache, limits and keys."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def mock(tmp_path: Path) -> Iterator[str]:
 
 
 def test_ten_samples_stay_ten(bench: Bench) -> None:
-    """Ten equal requests at temperature 1 get ten replies; run again, the same ten, and none is sent."""
+    """Ten equal requests at temperature 1 get ten replies; a second run gets the same ten from the cache."""
     upstream = Upstream(numbered_replies())
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(SENDS, "job.py")
@@ -55,7 +55,7 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
 
 
 def test_always_asks_anew(bench: Bench) -> None:
-    """-B adds an attempt whose samples are new ones."""
+    """-B adds an attempt with new samples."""
     upstream = Upstream(numbered_replies())
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(SENDS, "job.py")
@@ -68,7 +68,7 @@ def test_always_asks_anew(bench: Bench) -> None:
 
 
 def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
-    """A model of another name, revision or endpoint is asked itself; so is another prompt."""
+    """Models with another name, revision or endpoint, and other prompts, share no cached reply."""
     upstream, other = Upstream(numbered_replies()), Upstream(numbered_replies("other {}".format))
     models = {
         "a": (upstream.url, ""),
@@ -89,7 +89,7 @@ def test_no_two_models_and_prompts_share_a_reply(bench: Bench) -> None:
 
 
 def test_cache_false(bench: Bench, mock: str) -> None:
-    """Where an adapter says so nothing is replayed, and nothing is kept."""
+    """With `cache = false` no cached reply is used, and none is stored."""
     bench.evalfile(model(f"{mock}/v1", "adapter = { cache = false }"), SUMS, ASKED)
     bench.sums(5)
     bench.run()
@@ -99,7 +99,7 @@ def test_cache_false(bench: Bench, mock: str) -> None:
 
 
 def test_a_cache_that_cannot_be_used(bench: Bench, mock: str) -> None:
-    """Evaluations go on without it, and a warning says once why no reply is kept."""
+    """Where the cache cannot be used, evaluations go on, and one warning says why."""
     bench.evalfile(model(f"{mock}/v1"), SUMS, ASKED.replace("benchmark", "seed in 1..2\n benchmark"))
     bench.sums(5)
     folder = bench.root / ".evalmake/store/replies"
@@ -138,7 +138,7 @@ def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
 
 
 def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
-    """Six evaluations at once never ask more than the model's rate in any second."""
+    """Six evaluations at once never exceed the model's rate in any second."""
     bench.evalfile(
         "executor local { backend = process, slots = 6 }\n",
         model(f"{mock}/v1", 'rate = "60/s"'),
@@ -155,7 +155,7 @@ def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
 
 
 def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> None:
-    """Where the model answers 429 everything still completes, and the limit has adapted."""
+    """When the model answers 429, everything completes, and the limit adapts."""
     settings = {"skill": 1.0, "rate": 50, "retry_after": 0.1}
     with mock_server(settings, tmp_path / "limited") as url:
         bench.evalfile(
@@ -181,7 +181,7 @@ def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> Non
 
 
 def _stuttering(*failures: list[Step]) -> Script:
-    """Each failure once, then only answers; every question of `Bench.sums` is answered right."""
+    """A script with each failure once, then right answers to every question of `Bench.sums`."""
     left = list(failures)
 
     def script(seen: ReceivedRequest) -> list[Step]:
@@ -194,7 +194,7 @@ def _stuttering(*failures: list[Step]) -> Script:
 
 
 def test_failures_within_the_budget(bench: Bench) -> None:
-    """Resets, silence, half a reply and bursts of 500 are got over, and the score is as without."""
+    """Resets, silence, half a reply and bursts of 500 are retried, and do not change the score."""
     half = http_reply(chat_completion("1"))[:-9]
     upstream = Upstream(
         _stuttering(
@@ -242,7 +242,7 @@ def test_failures_beyond_the_budget(bench: Bench, step: list[Step], reason: str)
 
 
 def test_a_program_that_passes_over_failures(bench: Bench) -> None:
-    """A program that scores what it got no answer to does not succeed, unless `coverage` allows it."""
+    """A program that scores unanswered requests does not succeed, unless `coverage` allows it."""
     upstream = Upstream([]).use_scripts(*[[http_reply(b"no", 400)]] * 2, numbered_replies())
     careless = SENDS.replace("    with urllib", "    try:\n     with urllib").replace(
         '["content"]\n', '["content"]\n    except OSError: return ""\n'
@@ -269,7 +269,7 @@ UNFRAMED = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: c
     ],
 )
 def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
-    """A stream that breaks off is broken for the harness too, and is not kept."""
+    """A stream that breaks off breaks for the harness, too, and is not cached."""
     upstream = Upstream(script)
     job = SENDS.replace('"temperature": 1', '"temperature": 0, "stream": True').replace("* 10", "")
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
@@ -284,7 +284,7 @@ def test_half_a_stream(bench: Bench, script: list[Step], reason: str) -> None:
 
 
 def test_the_key_is_the_gateways(bench: Bench) -> None:
-    """The model gets the key; no harness has it in its variables, and no file, argument or log has it."""
+    """The model gets the key; no variable of a harness, file, argument or log contains it."""
     upstream = Upstream(numbered_replies())
     bench.env["THE_KEY"] = KEY
     bench.evalfile(
@@ -319,7 +319,7 @@ def test_the_key_is_the_gateways(bench: Bench) -> None:
 
 
 def _session(bench: Bench) -> tuple[int, str, str]:
-    """The port, key and token of the session that is open now."""
+    """The port, key and token of the open session."""
     (session,) = (bench.root / ".evalmake/work").glob("*/sessions/*.json")
     assert session.stat().st_mode & 0o077 == 0
     port = int((session.parent.parent / "port").read_text())
@@ -352,7 +352,7 @@ def _addresses(port: int) -> set[str]:
 
 
 def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
-    """The judge is asked through its own gateway: its key, its usage, its cache."""
+    """The judge has its own gateway, with its own key, usage and cache."""
     upstream = Upstream(numbered_replies(lambda at: "GRADE: CORRECT"))
     asked = Upstream(numbered_replies())
     bench.env["JUDGE_KEY"] = KEY
@@ -374,7 +374,7 @@ def test_a_judge_has_a_gateway_of_its_own(bench: Bench) -> None:
 
 @pytest.mark.parametrize("how", ["kill", "terminate"])
 def test_a_build_goes_on_where_it_was(bench: Bench, how: str, tmp_path: Path) -> None:
-    """After a kill -9, and after Ctrl-C, no question is asked again that had its answer."""
+    """After a kill -9 or Ctrl-C, no request that had a reply is sent again."""
     with mock_server({"skill": 1.0, "latency": 0.02}, tmp_path / "slow") as url:
         bench.evalfile(model(f"{url}/v1", "concurrency = 1"), SUMS, ASKED)
         bench.sums(60)

@@ -1,4 +1,4 @@
-"""GPUs are counted: no two jobs have the same, and servers that each need all take turns."""
+"""GPUs: no two jobs share one, and servers that each need all of them take turns."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ CROSSED = """\
 
 
 def steps(ended: Ended) -> list[str]:
-    """Which servers were started and stopped, in order."""
+    """The servers that were started and stopped, in order."""
     return re.findall(r"deployment (\S+: (?:starting|stopped))", ended.err)
 
 
 def test_servers_take_turns(bench: Bench) -> None:
-    """Two servers that need both GPUs are each started once: one is done with before the other begins."""
+    """Two servers that each need both GPUs start once each, the second after the first has stopped."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(3)
     ended = bench.run()
@@ -96,7 +96,7 @@ def test_servers_take_turns(bench: Bench) -> None:
 
 
 def test_servers_side_by_side(bench: Bench) -> None:
-    """Where there is room for both, neither waits for the other to stop."""
+    """Where GPUs suffice for both servers, neither waits for the other."""
     bench.evalfile(EVALFILE, SUMS)
     bench.edit("gpus    = 2", "gpus    = 4")
     bench.sums(3)
@@ -107,7 +107,7 @@ def test_servers_side_by_side(bench: Bench) -> None:
 
 
 def test_more_than_there_are(bench: Bench) -> None:
-    """A server that needs more GPUs than its executor has is refused before anything starts."""
+    """A server that needs more GPUs than its executor has is an error before anything starts."""
     bench.evalfile(EVALFILE, SUMS)
     bench.edit("gpus    = 2", "gpus    = 1")
     bench.sums(3)
@@ -121,7 +121,7 @@ def test_more_than_there_are(bench: Bench) -> None:
 
 
 def test_room_is_made(bench: Bench) -> None:
-    """Servers that wait for each other's GPUs do not wait for ever."""
+    """Servers that wait for each other's GPUs take turns; nothing waits for ever."""
     bench.evalfile(CROSSED, SUMS)
     bench.sums(3)
     ended = bench.run("-k")
@@ -133,7 +133,7 @@ def test_room_is_made(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("count", "given"), [(1, {"0", "1", "2"}), (2, {"0,1"}), (0, {""})])
 def test_evaluations_have_their_own(bench: Bench, count: int, given: set[str]) -> None:
-    """An evaluation is given as many GPUs as it asks for, and none where it asks for none."""
+    """An evaluation gets as many GPUs as it requests."""
     bench.evalfile(
         f"""\
         executor local {{
@@ -163,7 +163,7 @@ def test_evaluations_have_their_own(bench: Bench, count: int, given: set[str]) -
 
 
 def test_they_are_kept_through_a_crash(bench: Bench) -> None:
-    """What an interrupted build gave to a job that still runs is given to no other."""
+    """The GPUs of a job that an interrupted build left running go to no other job."""
     bench.evalfile(
         """\
         executor local {
@@ -227,7 +227,7 @@ def test_which_there_are(
     visible: str | None,
     found: tuple[str, ...] | None,
 ) -> None:
-    """A count, all that the driver or the variable shows, or ids; none of all without a driver."""
+    """`gpus` is a count, ids, or all that the driver or the variable shows, which is none without a driver."""
     driver = tmp_path / "nvidia-smi"
     driver.write_text("#!/bin/sh\nprintf '0\\n1\\n2\\n'\n")
     driver.chmod(0o755)

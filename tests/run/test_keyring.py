@@ -1,4 +1,4 @@
-"""Secrets that the environment lacks are looked for in the system's keyring."""
+"""Secrets that the environment lacks come from the system's keyring."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def get_password(service, user):
 
 
 class FakeKeyring(ModuleType):
-    """A keyring in memory that counts how often it is asked; `error` is raised instead."""
+    """A keyring in memory that counts its calls, or raises `error`."""
 
     def __init__(self, held: dict[str, str], error: Exception | None = None) -> None:
         super().__init__("keyring")
@@ -62,7 +62,7 @@ class FakeKeyring(ModuleType):
 
 
 def installed(keyring: FakeKeyring | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `import keyring` give this one; None: the package is not installed."""
+    """Make `import keyring` return this one; None: the package is not installed."""
     if keyring is not None:
         monkeypatch.setitem(sys.modules, "keyring", keyring)
     found = None if keyring is None else object()
@@ -70,7 +70,7 @@ def installed(keyring: FakeKeyring | None, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_job_gets_what_the_keyring_holds(bench: Bench, tmp_path: Path) -> None:
-    """A key that is only in the keyring reaches the job, and is hidden in its log."""
+    """A key that only the keyring has reaches the job, and is redacted in its log."""
     folder, log = tmp_path / "packages", tmp_path / "asked"
     folder.mkdir()
     (folder / "keyring.py").write_text(BACKEND.format(log=str(log), kept=KEPT))
@@ -87,7 +87,7 @@ def test_a_job_gets_what_the_keyring_holds(bench: Bench, tmp_path: Path) -> None
 
 
 def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keyring is asked only for what the environment lacks, and once for each name."""
+    """The keyring is asked once for each name that the environment lacks."""
     keyring = FakeKeyring({"A": "from the keyring", "B": "kept"})
     installed(keyring, monkeypatch)
     secrets = Secrets({"A": "from the environment", "B": ""})

@@ -66,14 +66,14 @@ def matrix(root: Path) -> Bench:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float | None]]:
-    """The scores of a build that nothing happened to."""
+    """The scores of an undisturbed build."""
     bench = matrix(tmp_path_factory.mktemp("calm") / "work")
     assert bench.run("SLOTS=16").status == 0
     return bench.scores()
 
 
 def killed_until_done(bench: Bench, moments: random.Random) -> int:
-    """Kill builds at random moments until one ends by itself; how many were killed."""
+    """Kill builds at random moments until one ends by itself; the number of kills."""
     kills = 0
     while True:
         process = bench.start()
@@ -103,7 +103,7 @@ def test_kill_at_any_moment(bench: Bench, undisturbed: dict[str, list[float | No
 
 
 def test_two_at_once(bench: Bench) -> None:
-    """Two builds on one store both succeed, nothing runs twice, and the second says whom it awaits."""
+    """Two builds on one store succeed, nothing runs twice, and the second says for which process it waits."""
     work = matrix(bench.root / "two")
     first = work.start("SLOTS=16")
     wait_for(lambda: work.journal() != [])
@@ -132,7 +132,7 @@ ANSWERED, AT_ONCE = 8, 16
 
 
 def kept(bench: Bench) -> int:
-    """How many replies are in the reply cache."""
+    """The number of replies in the reply cache."""
     path = bench.root / ".evalmake" / "store" / "replies" / "cache.db"
     if not path.exists():
         return 0
@@ -142,7 +142,7 @@ def kept(bench: Bench) -> int:
 
 
 def stalled(bench: Bench) -> tuple[Upstream, subprocess.Popen[str]]:
-    """A model that answered eight questions of thirty and now keeps silent, and who waits for it."""
+    """A model that has answered eight of thirty questions and is silent now, and the process that waits for it."""
     remote = Upstream([]).use_scripts(*[ANSWER] * ANSWERED, [ConnectionEnd.HANG])
     bench.evalfile(STALLED.replace("URL", remote.url), SUMS)
     bench.sums(30)
@@ -152,7 +152,7 @@ def stalled(bench: Bench) -> tuple[Upstream, subprocess.Popen[str]]:
 
 
 def goes_on(bench: Bench, remote: Upstream) -> None:
-    """Assert that the next build asks what has no answer yet, and nothing else."""
+    """Assert that the next build sends only the requests that have no reply yet."""
     remote.use_scripts(ANSWER)
     before = len(remote.received)
     ended = bench.run()
@@ -165,7 +165,7 @@ def goes_on(bench: Bench, remote: Upstream) -> None:
 
 
 def test_interrupt_once(bench: Bench) -> None:
-    """Ctrl-C ends with 130, the evaluation is on record as cancelled, and goes on where it was."""
+    """Ctrl-C exits with 130 and records the evaluation as cancelled; the next build continues it."""
     remote, process = stalled(bench)
     process.send_signal(signal.SIGINT)
     ended = end(process)
@@ -179,7 +179,7 @@ def test_interrupt_once(bench: Bench) -> None:
 
 
 def test_everything_killed(bench: Bench) -> None:
-    """Where evalmake, the evaluation and its gateway died at once, the next build goes on too."""
+    """When evalmake, the evaluation and its gateway die at once, the next build continues."""
     remote, process = stalled(bench)
     process.kill()
     for pid in started_in(bench.root):
@@ -190,7 +190,7 @@ def test_everything_killed(bench: Bench) -> None:
 
 
 def test_interrupt_twice(bench: Bench) -> None:
-    """A second Ctrl-C ends at once what would not end, and the next build recovers."""
+    """A second Ctrl-C ends at once what does not react, and the next build recovers."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "")
     bench.job(
@@ -219,7 +219,7 @@ def test_interrupt_twice(bench: Bench) -> None:
 
 
 def test_killed_in_a_linked_folder(bench: Bench) -> None:
-    """A workspace that is reached through a symbolic link finds its jobs again after a kill."""
+    """After a kill, a workspace behind a symbolic link finds its jobs again."""
     work = matrix(bench.root / "real")
     link = bench.root / "link"
     link.symlink_to(work.root)
@@ -238,7 +238,7 @@ def test_killed_in_a_linked_folder(bench: Bench) -> None:
 
 
 def test_killed_then_unwanted(bench: Bench) -> None:
-    """What a killed build left running is ended when its evaluations are wanted no more."""
+    """Jobs of a killed build end when the next build does not want their evaluations."""
     work = matrix(bench.root / "changed")
     process = work.start("many")
     wait_for(lambda: len(work.journal()) >= 4)

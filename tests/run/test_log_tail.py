@@ -1,4 +1,4 @@
-"""The ends of logs, as they are shown."""
+"""The last lines of logs, as people see them."""
 
 from __future__ import annotations
 

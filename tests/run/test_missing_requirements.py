@@ -1,4 +1,4 @@
-"""Before anything runs, a plan says what its evaluations need and are not given."""
+"""Before anything runs, a plan says which requirements of its evaluations are not met."""
 
 from __future__ import annotations
 

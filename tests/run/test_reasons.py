@@ -1,4 +1,4 @@
-"""What a plan says of each thing that can make an evaluation stale, compared whole."""
+"""What a plan says about each cause that makes an evaluation stale, compared as a whole."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said(text: str) -> str:
-    """Without moments, durations, and digests."""
+    """The text with placeholders for moments, durations and digests."""
     text = re.sub(r"\b(sha256|xxh128):[0-9a-f]+", r"\1:[DIGEST]", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "[MOMENT]", text)
     return re.sub(r"about [\d.ms]+ of work(, \d+ tokens)?", "about [WORK]", text)
@@ -266,7 +266,7 @@ def said(text: str) -> str:
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_said(name: str, built: Path, project: Project) -> None:
-    """`-n` and `why` say what is in the file of the change's name (UPDATE_GOLDEN=1 rewrites it)."""
+    """`-n` and `why` print what the golden file of the change holds (UPDATE_GOLDEN=1 rewrites it)."""
     case = CASES[name]
     shutil.copytree(built, project.root, dirs_exist_ok=True)
     case.change(Bench(project.root))
@@ -280,7 +280,7 @@ def test_what_is_said(name: str, built: Path, project: Project) -> None:
 
 
 def test_every_kind_is_shown() -> None:
-    """Each kind of reason that deciding can give has a case; each file has one too."""
+    """Each kind of reason has a case, and each golden file, too."""
     calls = [n for n in ast.walk(ast.parse(Path(staleness.__file__).read_text())) if isinstance(n, ast.Call)]
     named = [c.args[0] for c in calls if getattr(c.func, "id", "") == "Reason"]
     kinds = {arg.value for arg in named if isinstance(arg, ast.Constant)} | {"failed", "cancelled"}

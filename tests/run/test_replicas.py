@@ -81,12 +81,12 @@ def servers(bench: Bench) -> dict[str, int]:
 
 
 def starts(ended: Ended) -> list[str]:
-    """The servers that were started, in order, as often as they were."""
+    """The starts of servers, in order."""
     return re.findall(r"deployment (\S+): (?:starting|restarting)", ended.err)
 
 
 def test_all_answer_and_one_may_die(bench: Bench) -> None:
-    """Both are asked; one that is killed is started again by itself, and no evaluation fails."""
+    """Both replicas get requests; a killed one restarts, and no evaluation fails."""
     bench.evalfile(EVALFILE, SUMS)
     bench.sums(60)
     process = bench.start()
@@ -104,7 +104,7 @@ def test_all_answer_and_one_may_die(bench: Bench) -> None:
 
 
 def test_one_that_cannot_be_had(bench: Bench) -> None:
-    """A server that never comes up is given up, and the other does all of the work."""
+    """A replica that never comes up is given up, and the other does all the work."""
     serve = "mkdir ROOT/claim 2> /dev/null || { echo taken; echo >> ROOT/lost; exit 3; }"
     held(bench, 'test "$(wc -l < ROOT/lost)" = 3 2> /dev/null', serve)
     ended = bench.run()
@@ -117,7 +117,7 @@ def test_one_that_cannot_be_had(bench: Bench) -> None:
 
 
 def test_none_can_be_had(bench: Bench) -> None:
-    """Where none comes up, the first is told of, with the last lines of its log."""
+    """Where no replica comes up, the error is about the first, with the last lines of its log."""
     held(bench, "false", "echo out of luck; exit 3")
     ended = bench.run()
     assert ended.status == 2
@@ -131,7 +131,7 @@ def test_none_can_be_had(bench: Bench) -> None:
 
 
 def test_as_many_as_there_is_room_for(bench: Bench) -> None:
-    """An evaluation begins with the first, and those that find no GPU are not started."""
+    """An evaluation begins with the first replica; replicas without a free GPU do not start."""
     held(bench, 'test "$(cat ROOT/.evalmake/work/*/port | wc -w)" -ge 3')  # one is the gateway's
     bench.edit("{ backend = process }", "{ backend = process, gpus = 2 }")
     bench.edit("replicas = 2", "replicas = 4\n    resources = { gpus = 1 }")
@@ -142,7 +142,7 @@ def test_as_many_as_there_is_room_for(bench: Bench) -> None:
 
 
 def test_found_again(bench: Bench) -> None:
-    """Servers of a build that was killed are taken over, each as itself."""
+    """The replicas of a killed build are taken over, each under its own name."""
     held(bench, "test -e ROOT/go")
     first = bench.start()
     wait_for(lambda: len(servers(bench)) == 2)

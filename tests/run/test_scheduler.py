@@ -1,4 +1,4 @@
-"""The scheduler over an executor that must be polled, lies far away, and loses jobs."""
+"""The scheduler with an executor that must be polled, is remote, and loses jobs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def job_ids(root: Path) -> list[str]:
 
 
 def test_polled(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
-    """Jobs that run far away and offer nothing to wait on are collected all the same."""
+    """Jobs of an executor without descriptors are noticed and recorded when they end."""
     report = schedule(SCORE, lambda executor, event: None)
     assert sorted(report.succeeded) == ["tried/1", "tried/2", "tried/3"]
     assert bench.scores() == {name: [0.5] for name in report.succeeded}
@@ -65,7 +65,7 @@ def test_polled(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
 
 
 def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
-    """A job that its executor has lost is run again, and was not the evaluation's failure."""
+    """A job that its executor has lost runs again, and uses up no retry."""
     lost: list[str] = []
 
     def lose_first(executor: FakeExecutor, event: Event) -> None:
@@ -81,7 +81,7 @@ def test_forgotten_job_runs_again(bench: Bench, schedule: Callable[..., BuildRes
 
 
 def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., BuildResult]) -> None:
-    """A job that is lost again and again fails in the end; the others are done."""
+    """A job that is lost again and again fails in the end; the others succeed."""
     ended: list[str] = []
 
     def lose(executor: FakeExecutor, event: Event) -> None:
@@ -96,18 +96,18 @@ def test_job_that_is_always_lost(bench: Bench, schedule: Callable[..., BuildResu
 
 
 class Meeting(FakeExecutor):
-    """Each `cancel` of a job waits until three are under way."""
+    """An executor whose `cancel` waits until three are under way."""
 
     together: ClassVar[threading.Barrier]
 
     def cancel(self, id: str) -> None:
-        """Kill, with the others."""
+        """Kill a job, together with the others."""
         self.together.wait(60)
         super().cancel(id)
 
 
 def test_overdue_jobs_end_together(bench: Bench) -> None:
-    """Jobs that overrun at once are ended at once, not one after another."""
+    """Jobs that overrun at the same time are ended concurrently."""
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..3")
     bench.job("sleep 1000\n")

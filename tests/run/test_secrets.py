@@ -66,7 +66,7 @@ if os.environ["EVALMAKE_SEED"] == "2":
 
 
 def holders(root: Path) -> list[str]:
-    """The files below `root` that hold a secret, and the names that do."""
+    """The files below `root` that contain a secret, in their content or name."""
     marks = [SECRET.encode(), json.dumps(SECRET)[1:-1].encode(), PLAIN.encode()]
     found = [str(p) for p in root.rglob("*") if PLAIN in p.name]
     files = [p for p in root.rglob("*") if p.is_file()]
@@ -117,7 +117,7 @@ def test_secrets_are_nowhere(bench: Bench) -> None:
 
 
 def test_secrets_of_a_killed_build(bench: Bench) -> None:
-    """What a job wrote before evalmake was killed is cleaned by the build that takes it over."""
+    """The build that takes over a job redacts what the job wrote before evalmake was killed."""
     bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
     bench.evalfile(EVALFILE)
     bench.job(JOB, "job.py")
@@ -136,7 +136,7 @@ def test_secrets_of_a_killed_build(bench: Bench) -> None:
 
 
 def test_secret_of_a_deployment(bench: Bench) -> None:
-    """What a server prints of its secret is hidden from its log, and from the failure it is told in."""
+    """A server's secret is redacted in its log and in the error about it."""
     bench.env |= {"SECRET": SECRET, "PLAIN": PLAIN}
     bench.evalfile(
         EVALFILE + "    model own { deployment = served }\n    eval own { model = own\n benchmark = leaky }\n"
@@ -154,7 +154,7 @@ def test_secret_of_a_deployment(bench: Bench) -> None:
 
 
 def test_missing_secret(bench: Bench) -> None:
-    """A secret that the environment lacks, a header's too, is said before anything starts."""
+    """A secret without a value, also in a header, is an error before anything starts."""
     bench.env |= {"SECRET": SECRET}
     bench.env.pop("PLAIN", None)
     bench.evalfile(EVALFILE)

@@ -1,4 +1,4 @@
-"""Servers that are lost through no fault of their own, as when their nodes fail, or that wait in a queue."""
+"""Servers that are lost through no fault of their own, or wait in a queue."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ QUEUED = JobState(Phase.QUEUED, None, "Resources: waits for resources")
 
 
 class Scripted(FakeExecutor):
-    """Runs nothing: its jobs are as is said, one state a question, the last of them for ever."""
+    """An executor that runs nothing: each poll returns the next of the given states, and the last for ever."""
 
     capabilities = Capabilities(own_queue=True)
     away = False
@@ -45,22 +45,22 @@ class Scripted(FakeExecutor):
         self.states, self.submitted = list(states), 0
 
     def submit(self, job: object, secrets: object) -> None:
-        """Count it."""
+        """Count the call."""
         self.submitted += 1
 
     def fetch(self, id: str, into: Path) -> None:
-        """Bring it, or not."""
+        """Copy the outputs, or raise."""
         if self.away:
             raise ConnectionError("cannot reach it")
         super().fetch(id, into)
 
     def poll(self, id: str) -> JobState:
-        """The next one."""
+        """The next state."""
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
 
 class Watched:
-    """The one server of a workspace, on a scripted executor, looked after until it is over."""
+    """The pool of a workspace with one server, on a scripted executor."""
 
     def __init__(self, bench: Bench, *states: JobState) -> None:
         bench.evalfile(EVALFILE, SUMS)
@@ -75,24 +75,24 @@ class Watched:
         self.services.start_missing(("llama",), "local", 0)
 
     def heard(self, event: Event) -> None:
-        """Note what people would read."""
+        """Keep what people would read."""
         if isinstance(event, ServerStateChanged | ServerPending):
             self.said.append(describe_event(event, False))
 
     def until(self, word: str) -> None:
-        """Look after it until somebody says a word."""
+        """Update the pool until a message contains a word."""
         while not any(word in line for line in self.said):
             self.services.update()
 
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers are started again without a wait."""
+    """Let servers restart without a pause."""
     monkeypatch.setattr("evalmake.servers.lifecycle._RESTART_PAUSE", 0)
 
 
 def test_lost(bench: Bench) -> None:
-    """That costs it no start: it has them all when it crashes later."""
+    """A loss that is not the server's fault costs no start: it has all of them when it crashes later."""
     watched = Watched(bench, LOST, LOST, LOST, LOST, CRASHED)
     watched.until("failed: ")
     assert watched.executor.submitted == 4 + 3
@@ -101,7 +101,7 @@ def test_lost(bench: Bench) -> None:
 
 
 def test_lost_for_ever(bench: Bench) -> None:
-    """But not for ever: what is told names the node and what is wrong with it."""
+    """After many such losses a server fails, and the error names the node and what is wrong with it."""
     watched = Watched(bench, LOST)
     watched.until("failed: ")
     assert watched.executor.submitted == 5 + 3
@@ -111,7 +111,7 @@ def test_lost_for_ever(bench: Bench) -> None:
 
 
 def test_queued(bench: Bench) -> None:
-    """What it waits for is told, and that time is none of its time to be ready."""
+    """Time in a queue does not count against `ready`, and people see what the job waits for."""
     watched = Watched(bench, QUEUED)
     while len(watched.said) < 4:  # a word a second, and it has one second
         watched.services.update()
@@ -122,7 +122,7 @@ def test_queued(bench: Bench) -> None:
 
 
 def test_out_of_reach_when_it_is_stopped(bench: Bench) -> None:
-    """One of which nobody knows whether it is gone keeps its place in the journal, and its folder."""
+    """A server that is unreachable when it is stopped keeps its journal entry and its folder."""
     watched = Watched(bench, QUEUED)
     [entry] = watched.journal.entries()
     folder = watched.job_builder.job_folder(entry.id)

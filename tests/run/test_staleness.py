@@ -1,4 +1,4 @@
-"""What reruns, what does not, and what is said of it: the promise of the whole tool."""
+"""Which changes make evaluations stale, which do not, and what is said about it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def built(bench: Bench, original: Path) -> Bench:
 
 
 def test_nothing_to_do_is_one_line(built: Bench) -> None:
-    """A second and a third build run nothing, say so in one line, and end well."""
+    """A second and a third build run nothing, say so in one line, and exit with 0."""
     for _ in range(3):
         ended = built.run()
         assert (ended.status, ended.text) == (0, "nothing to do: 8 evaluations up to date\n")
@@ -70,7 +70,7 @@ def test_nothing_to_do_is_one_line(built: Bench) -> None:
 
 
 def test_one_value_of_one_when(built: Bench) -> None:
-    """An edit under one `when` is planned for exactly its cells, with old and new, and only those run."""
+    """An edit under one `when` makes exactly its cells stale, shows old and new value, and runs only those."""
     built.edit("top_p = 0.9", "top_p = 0.8")
     plan = built.run("-n").out
     assert "~ grid/one/more/1..2   params.top_p: 0.9 -> 0.8" in plan
@@ -95,7 +95,7 @@ def test_one_value_of_one_when(built: Bench) -> None:
     ],
 )
 def test_what_is_no_identity_reruns_nothing(built: Bench, old: str, new: str) -> None:
-    """Comments, paths, executors, patience, kept replies: none makes an evaluation run again."""
+    """Comments, paths, executors, timeouts and cached replies make no evaluation run again."""
     (built.root / "elsewhere").mkdir()
     (built.root / "elsewhere/sums.jsonl").write_bytes((built.root / "sums.jsonl").read_bytes())
     built.edit("# The whole", "executor here { backend = process, slots = 1 }\n    # The whole")
@@ -104,7 +104,7 @@ def test_what_is_no_identity_reruns_nothing(built: Bench, old: str, new: str) ->
 
 
 def test_a_moved_gate_is_judged_anew(built: Bench) -> None:
-    """A changed `require` runs nothing, rewrites the report, and its verdict is the exit status."""
+    """A changed `require` runs nothing, rewrites the report, and decides the exit status."""
     built.edit("accuracy >= 10%", "accuracy >= 100.5%")
     ended = built.run()
     assert ended.status == 1
@@ -114,11 +114,11 @@ def test_a_moved_gate_is_judged_anew(built: Bench) -> None:
 
 
 def test_a_gate_is_judged_over_all_seeds(built: Bench) -> None:
-    """Asking for one seed does not ask less: the others' results count, and missing ones are told."""
+    """A gate counts the results of all seeds, also when only one is selected, and names missing ones."""
     built.edit("accuracy >= 10%", "accuracy >= 100.5%")
 
     def gate(target: str) -> tuple[int, int, str]:
-        """The status, the seeds judged over, and the message."""
+        """The exit status, the seeds that the gate judged, and the message."""
         ended = built.run("--json", target)
         [one] = json.loads(ended.out)["gates"]
         return ended.status, len(one["parts"]), one["message"]
@@ -134,7 +134,7 @@ def test_a_gate_is_judged_over_all_seeds(built: Bench) -> None:
 
 
 def test_files_count_by_content(built: Bench) -> None:
-    """A touched file is the same file; one byte makes exactly its users stale."""
+    """A touched file changes nothing; one changed byte makes exactly its users stale."""
     os.utime(built.root / "sums.jsonl")
     assert "8 evaluations up to date" in built.run().out
     path = built.root / "sums.jsonl"
@@ -146,7 +146,7 @@ def test_files_count_by_content(built: Bench) -> None:
 
 
 def test_a_deleted_report_is_written_again(built: Bench) -> None:
-    """Only the report is made anew, to the same bytes."""
+    """A deleted report is written again, byte for byte, and nothing else runs."""
     card = built.root / "out/card.md"
     before = card.read_bytes()
     card.unlink()
@@ -156,7 +156,7 @@ def test_a_deleted_report_is_written_again(built: Bench) -> None:
 
 
 def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
-    """`--plan` runs what was saved; after an edit it refuses and says what is different."""
+    """`--plan` runs the saved plan; after an edit it refuses and says what is different."""
     built.edit("temperature = 0.5", "temperature = 0.25")
     assert built.run("-n", "-o", "plan.json").status == 0
     saved = json.loads((built.root / "plan.json").read_text())
@@ -183,7 +183,7 @@ def test_a_saved_plan_runs_exactly_or_names_what_moved(built: Bench) -> None:
     ],
 )
 def test_a_saved_plan_covers_what_it_judges_and_tells(built: Bench, old: str, new: str) -> None:
-    """A moved confidence or report is not what was signed, though it reruns nothing."""
+    """A saved plan refuses a changed confidence or report, although neither reruns anything."""
     assert built.run("-n", "-o", "plan.json").status == 0
     built.edit(old, new)
     refused = built.run("--plan", "plan.json")
@@ -193,14 +193,14 @@ def test_a_saved_plan_covers_what_it_judges_and_tells(built: Bench, old: str, ne
 
 
 def test_a_saved_plan_brings_its_overrides_and_targets(built: Bench) -> None:
-    """What a plan was made with need not be said again to run it."""
+    """A saved plan brings its overrides and targets along."""
     built.edit("eval grid {", "LIMIT = 10\neval grid {\n    limit = LIMIT")
     assert built.run("-n", "-o", "plan.json", "grid/one/sums/1", "LIMIT=3").status == 0
     assert "1 ran" in built.run("--plan", "plan.json").out
 
 
 def test_a_report_never_overwrites_an_input(built: Bench) -> None:
-    """A report whose path is the Evalfile or an input is refused when it is loaded."""
+    """A report whose path is the Evalfile or an input is an error when the Evalfile is loaded."""
     before = (built.root / "Evalfile").read_text()
     built.edit('"out/card.md"', '"Evalfile"')
     refused = built.run()
@@ -210,7 +210,7 @@ def test_a_report_never_overwrites_an_input(built: Bench) -> None:
 
 
 def test_b_adds_an_attempt(built: Bench) -> None:
-    """`-B` runs up-to-date targets once more and keeps both attempts."""
+    """`-B` runs up-to-date targets again and keeps both attempts."""
     assert "1 ran" in built.run("-B", "grid/one/sums/1").out
     assert "attempt 2" in built.run("why", "grid/one/sums/1").out
 
@@ -225,7 +225,7 @@ def test_accept_lets_an_old_result_count(built: Bench) -> None:
 
 
 def test_selection_by_glob_and_override(built: Bench) -> None:
-    """Globs pick cells; a failed word says what was meant."""
+    """Globs select cells; an unknown word gets a suggestion."""
     assert "4 up to date" in built.run("-n", "grid/two/*/*").out
     ended = built.run("grid/tow/sums/1")
     assert ended.status == 2
@@ -233,7 +233,7 @@ def test_selection_by_glob_and_override(built: Bench) -> None:
 
 
 def test_telling_commands(built: Bench) -> None:
-    """list, show, graph and logs tell what was declared and done."""
+    """list, show, graph and logs print what is declared and what has run."""
     assert "grid  eval: 8 cells  # The whole grid." in built.run("list").out
     assert "top_p" in built.run("show", "grid/one/more/1").out
     shown = built.run("show", "grid").out
@@ -250,7 +250,7 @@ def test_telling_commands(built: Bench) -> None:
 
 
 def test_plain_files_of_the_workspace_stay_few(built: Bench) -> None:
-    """Nothing of a finished job stays behind: no work folder, no journal entry."""
+    """A finished job leaves no work folder and no journal entry."""
     root: Path = built.root / ".evalmake"
     assert list((root / "work").iterdir()) == []
     assert list((root / "journal").iterdir()) == []

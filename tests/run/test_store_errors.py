@@ -1,4 +1,4 @@
-"""What a user is told of a full disk, a damaged store, and one of a later evalmake."""
+"""The errors for a full disk, a damaged store, and a store of a later evalmake."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def small(bench: Bench) -> Iterator[Bench]:
 
 
 def test_full_disk(small: Bench) -> None:
-    """A full disk ends the build with a message; with room again it goes on from what was done."""
+    """A full disk ends the build with a message; once there is space, the next build continues."""
     small.evalfile(TRIED)
     small.job(BIG + SCORE)
     ended = small.run("-j", "1")
@@ -69,7 +69,7 @@ def test_full_disk(small: Bench) -> None:
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_lost_output_reruns_its_evaluation(built: Bench, damage: str) -> None:
-    """An output that is gone or cut makes its evaluation stale, and says so; no other reruns."""
+    """A missing or cut output makes its evaluation stale, with that reason, and no other."""
     lost = next((built.root / ".evalmake" / "store").glob("??/??/*.val"))
     if damage == "cut":
         os.truncate(lost, 100)
@@ -97,7 +97,7 @@ def test_altered_output_is_found(built: Bench) -> None:
 
 
 def test_gc(built: Bench) -> None:
-    """`gc -n` names what a killed commit left, `gc` frees it, and results stay."""
+    """`gc -n` names what a killed commit left, `gc` deletes it, and results stay."""
     folder = next((built.root / ".evalmake" / "store").glob("??/??"))
     (folder / "torn.val").write_bytes(b"torn")
     for words in (["gc", "--dry-run"], ["gc"]):
@@ -112,7 +112,7 @@ READERS = (["-n"], ["why", "tried"], ["verify"], ["gc"], ["logs", "tried"], [])
 
 
 def test_standings_of_a_later_evalmake(built: Bench) -> None:
-    """Every command refuses a store that a later version wrote, in one sentence."""
+    """Every command refuses a store that a later version wrote, with one message."""
     rewrite(built.root, "head", lambda row: [99, *row[1:]])
     for words in READERS:
         ended = built.run(*words)
@@ -121,7 +121,7 @@ def test_standings_of_a_later_evalmake(built: Bench) -> None:
 
 
 def test_records_of_a_later_evalmake(built: Bench) -> None:
-    """So does whatever reads single attempts."""
+    """Commands that read single attempts refuse such a store, too."""
     rewrite(built.root, "record", lambda record: record | {"v": 99, "more": 1})
     for words in (["verify"], ["gc"], ["logs", "tried"]):
         ended = built.run(*words)
@@ -130,7 +130,7 @@ def test_records_of_a_later_evalmake(built: Bench) -> None:
 
 
 def test_garbage_for_a_database(built: Bench) -> None:
-    """Garbage in place of the database is told as damage, with what to do."""
+    """Garbage in place of the database is reported as damage, with advice."""
     for path in (built.root / ".evalmake" / "store").glob("cache.db*"):
         path.write_bytes(os.urandom(8192))
     for words in READERS:
@@ -141,7 +141,7 @@ def test_garbage_for_a_database(built: Bench) -> None:
 
 
 def test_half_a_database(built: Bench) -> None:
-    """A database whose second half is garbage gives a message, whatever is read of it."""
+    """A database whose second half is garbage gives a message, whatever is read from it."""
     path = built.root / ".evalmake" / "store" / "cache.db"
     size = path.stat().st_size
     with path.open("r+b") as stream:
@@ -155,7 +155,7 @@ def test_half_a_database(built: Bench) -> None:
 
 
 def test_database_that_cannot_be_opened(built: Bench) -> None:
-    """A store that cannot be opened is named with the reason."""
+    """The message names a store that cannot be opened, with the reason."""
     store: Path = built.root / ".evalmake" / "store"
     for path in store.glob("cache.db*"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""Jobs that overrun, fail, and multiply: time limits, retries, slots."""
+"""Time limits, retries and slots."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.workspaces import SCORE, TRIED, Bench
 
 @pytest.mark.parametrize("detached", ["", "setsid "])
 def test_timeout_ends_everything(bench: Bench, detached: str) -> None:
-    """A job that overruns is ended with all that it started, in its process group or out of it."""
+    """A job that overruns is ended with all its processes, inside its process group or outside."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "timeout   = 1s")
     bench.job(f"{detached}sh -c 'sleep 1000; true' &\nsleep 1000\n")
@@ -23,7 +23,7 @@ def test_timeout_ends_everything(bench: Bench, detached: str) -> None:
 
 
 def test_leftovers_of_a_success_end(bench: Bench) -> None:
-    """What a job leaves running in the background ends with it, and its score counts."""
+    """Background processes of a job end with it, and its score counts."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "")
     bench.job("setsid sleep 1000 &\nsleep 1000 &\n" + SCORE)
@@ -32,7 +32,7 @@ def test_leftovers_of_a_success_end(bench: Bench) -> None:
 
 
 def test_retries_wait_longer_each_time(bench: Bench) -> None:
-    """A failing job is tried `retries` times more, each wait twice the last; every try is on record."""
+    """A failing job is retried `retries` times, each pause twice the last; every attempt is recorded."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "retries   = 2")
     bench.job(f"date +%s%N >> ../../../tries\ntest $(wc -l < ../../../tries) = 3 || exit 1\n{SCORE}")
@@ -48,7 +48,7 @@ def test_retries_wait_longer_each_time(bench: Bench) -> None:
 
 
 def test_retries_end(bench: Bench) -> None:
-    """A job that fails for good says how often it was tried."""
+    """The error of a job that fails for good says how often it was tried."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "retries   = 1")
     bench.job("exit 7\n")
@@ -60,7 +60,7 @@ def test_retries_end(bench: Bench) -> None:
 
 
 def test_failure_stops_the_build(bench: Bench) -> None:
-    """Nothing starts after a failure; what runs ends and counts."""
+    """Nothing starts after a failure; running jobs end and count."""
     bench.evalfile(TRIED)
     bench.job(f"test $EVALMAKE_SEED != 1 || exit 7\nsleep 1\n{SCORE}")
     ended = bench.run()
@@ -71,7 +71,7 @@ def test_failure_stops_the_build(bench: Bench) -> None:
 
 
 def test_keep_going(bench: Bench) -> None:
-    """With -k everything that does not fail is done; the next build tries only what failed."""
+    """With -k everything else is done; the next build tries only what failed."""
     bench.evalfile(TRIED)
     bench.job(f"test $EVALMAKE_SEED != 1 -o -e ../../../mended || exit 7\n{SCORE}")
     ended = bench.run("-k")
@@ -86,7 +86,7 @@ def test_keep_going(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("slots", "jobs", "most"), [(3, 8, 3), (8, 2, 2), (1, 8, 1)])
 def test_slots_and_jobs(bench: Bench, slots: int, jobs: int, most: int) -> None:
-    """Never more jobs at once than the executor's slots and -j allow, and that many are used."""
+    """As many jobs run at once as the executor's slots and -j allow, and never more."""
     bench.evalfile(TRIED)
     bench.edit("slots   = 4", f"slots   = {slots}")
     bench.job(
@@ -118,7 +118,7 @@ def test_slots_and_jobs(bench: Bench, slots: int, jobs: int, most: int) -> None:
     ],
 )
 def test_no_score_without_one(bench: Bench, written: str, reason: str) -> None:
-    """Exit status 0 alone is no success: without a readable score the evaluation fails."""
+    """Without a readable score an evaluation fails, even with exit status 0."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "")
     bench.job(f"test -z '{written}' || echo '{written}' > $EVALMAKE_OUT/scores.json\n")

@@ -1,4 +1,4 @@
-"""Executors that cannot be reached for a while: what is waited for, and what is given up."""
+"""Executors that are unreachable for a while: what evalmake waits for, and what it gives up."""
 
 from __future__ import annotations
 
@@ -28,37 +28,37 @@ Run = Callable[..., tuple[BuildResult, list[str]]]
 
 
 class Away(FakeExecutor):
-    """Does not answer the first questions of each kind: so many as is said."""
+    """An executor that does not answer the first calls of each kind, as many as given."""
 
     def __init__(self, root: Path, **silent: int) -> None:
         super().__init__("local", None, root)
         self.silent = silent
 
     def away(self, kind: str) -> bool:
-        """Whether this question of a kind gets no answer."""
+        """Whether this call of a kind gets no answer."""
         self.silent[kind] = self.silent.get(kind, 0) - 1
         return self.silent[kind] >= 0
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
-        """Start, or not."""
+        """Submit a job, or raise."""
         if self.away("submit"):
             raise ConnectionError(WHY)
         super().submit(job, secrets)
 
     def poll(self, id: str) -> JobState:
-        """Say, or not."""
+        """Return the state, or say that the job is unreachable."""
         if self.silent.get("refuse", 0):
             return JobState(Phase.REFUSED, None, "there is no such image")
         return UNREACHABLE if self.away("poll") else super().poll(id)
 
     def cancel(self, id: str) -> None:
-        """End, or not."""
+        """End a job, or raise."""
         if self.away("cancel"):
             raise ConnectionError(WHY)
         super().cancel(id)
 
     def fetch(self, id: str, into: Path) -> None:
-        """Bring, or not."""
+        """Copy the outputs, or raise."""
         if self.away("broken"):
             raise OSError("the disk is full")
         if self.away("fetch"):
@@ -68,7 +68,7 @@ class Away(FakeExecutor):
 
 @pytest.fixture
 def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run two cells on an executor that is silent so often; the report, and what was said."""
+    """Run two cells on an executor that is silent so often; the result, and the messages."""
     monkeypatch.setattr("evalmake.run.scheduler.retry._FIRST_PAUSE", 0.01)
     bench.evalfile(TRIED)
     bench.edit("1..8", "1..2")
@@ -97,7 +97,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_jobs_that_cannot_be_seen(bench: Bench, run: Run) -> None:
-    """They are not over: each runs once, and the silence is told once, and its end."""
+    """Unreachable jobs are not over: each runs once, and the silence and its end are reported once."""
     report, said = run(poll=5)
     assert report.failed == []
     assert said == [f"{WHY}; waiting for it", "executor local: answers again"]
@@ -105,7 +105,7 @@ def test_jobs_that_cannot_be_seen(bench: Bench, run: Run) -> None:
 
 
 def test_outputs_that_cannot_be_had_yet(bench: Bench, run: Run) -> None:
-    """A job that is over is not judged before its outputs are here."""
+    """A job that is over is judged only after its outputs were fetched."""
     report, _ = run(fetch=3)
     assert (report.failed, len(report.succeeded)) == ([], 2)
     assert bench.scores() == {"tried/1": [0.5], "tried/2": [0.5]}
@@ -113,7 +113,7 @@ def test_outputs_that_cannot_be_had_yet(bench: Bench, run: Run) -> None:
 
 
 def test_outputs_that_cannot_be_had_at_all(bench: Bench, run: Run) -> None:
-    """Where bringing them fails for good, the job counts as lost, and is run again."""
+    """Where outputs cannot be fetched at all, the job counts as lost and runs again."""
     report, _ = run(broken=1)
     assert report.failed == []
     assert sorted((a.status, a.detail) for a in bench.attempts()) == [
@@ -124,7 +124,7 @@ def test_outputs_that_cannot_be_had_at_all(bench: Bench, run: Run) -> None:
 
 
 def test_jobs_that_cannot_be_started_yet(bench: Bench, run: Run) -> None:
-    """An executor that is reached in the end has its jobs run; one that never is, is given up."""
+    """An executor that answers in the end runs its jobs; one that never answers is given up."""
     report, said = run(submit=3)
     assert report.failed == []
     assert said[0] == f"{WHY}; waiting for it"
@@ -135,7 +135,7 @@ def test_jobs_that_cannot_be_started_yet(bench: Bench, run: Run) -> None:
 
 
 def test_jobs_that_are_refused_late(bench: Bench, run: Run) -> None:
-    """What turns out after `submit` to be impossible is told like what is refused at once."""
+    """A job that is refused after `submit` is reported like one that is refused at once."""
     report, _ = run(refuse=1)
     assert report.failed == ["tried/1", "tried/2"]
     assert {p.code for p in report.problems} == {"job-failed"}
@@ -144,7 +144,7 @@ def test_jobs_that_are_refused_late(bench: Bench, run: Run) -> None:
 
 
 def test_jobs_that_cannot_be_ended(bench: Bench, run: Run) -> None:
-    """One that overruns while it is out of reach is on record, and left to the next build."""
+    """A job that overruns while unreachable is recorded, and the next build ends it."""
     bench.edit("seed      in 1..2", "timeout   = 100ms")
     report, _ = run("sleep 1000\n", cancel=1000, fetch=1000)
     assert report.failed == ["tried"]

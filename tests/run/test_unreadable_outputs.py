@@ -1,4 +1,4 @@
-"""What a program may leave behind: failures with a reason, never a workspace that cannot go on."""
+"""Nonsensical outputs of a program fail with a reason, and the workspace stays usable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = "echo '{\"accuracy\": 1}' > $EVALMAKE_OUT/scores.json"
     ],
 )
 def test_scores_that_make_no_sense(bench: Bench, script: str, said: str) -> None:
-    """A score file that cannot be believed fails its evaluation, and the next build starts afresh."""
+    """A nonsensical score file fails its evaluation, and the next build starts afresh."""
     bench.evalfile(EVALFILE)
     (bench.root / "job.sh").write_text(script + "\n")
     ended = bench.run("-k")
@@ -36,7 +36,7 @@ def test_scores_that_make_no_sense(bench: Bench, script: str, said: str) -> None
 
 @pytest.mark.parametrize("extra", ["> \"$EVALMAKE_OUT/$(printf '\\377')\"", "", "chmod 000 $EVALMAKE_OUT/scores.json"])
 def test_odd_outputs_are_kept_or_left_out(bench: Bench, extra: str) -> None:
-    """A name that is no UTF-8 and a mode that forbids reading end no build."""
+    """File names that are not UTF-8 and unreadable files do not end a build."""
     bench.evalfile(EVALFILE)
     (bench.root / "job.sh").write_text(f"{GOOD}\n{extra}\n")
     ended = bench.run("-k")
@@ -45,7 +45,7 @@ def test_odd_outputs_are_kept_or_left_out(bench: Bench, extra: str) -> None:
 
 
 def test_a_job_that_writes_into_its_input_changes_no_other(bench: Bench) -> None:
-    """Each job has its own copy of the data: what one does to it, the next does not see."""
+    """Each job has its own copy of the data: no job sees what another did to it."""
     bench.evalfile(EVALFILE.replace('file("job.sh")', 'glob("in/*")').replace("data/job", "data/job"))
     (bench.root / "in").mkdir()
     (bench.root / "in" / "job.sh").write_text(

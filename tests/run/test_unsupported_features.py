@@ -1,4 +1,4 @@
-"""What this version cannot do is refused before anything starts, and never ignored."""
+"""A feature that this version lacks is an error before anything starts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SIGN = 'path = "r.md"', 'path = "r.md", sign = secret("KEY")'
 
 
 def test_before_anything_starts(bench: Bench) -> None:
-    """A signature that cannot be had: nothing runs, the plan is still shown."""
+    """A report that cannot be signed: nothing runs, and the plan is shown."""
     bench.evalfile(EVALFILE)
     bench.edit(*SIGN)
     assert bench.run("-n").status == 0
@@ -38,7 +38,7 @@ def test_before_anything_starts(bench: Bench) -> None:
 
 
 def test_a_report_alone(bench: Bench) -> None:
-    """A report that only has to be written anew is refused its signature too."""
+    """A report that only has to be rewritten is refused, too, where it cannot be signed."""
     bench.evalfile(EVALFILE)
     assert bench.run().status == 0
     (bench.root / "r.md").unlink()

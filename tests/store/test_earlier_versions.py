@@ -1,4 +1,4 @@
-"""Stores that earlier versions wrote: each opens, and nothing in it is run again."""
+"""Stores that earlier versions wrote: each opens, and no result in it runs again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store: all or nothing, append-only, and honest about damage."""
+"""The store: atomic commits, append-only, and checks for damage."""
 
 from __future__ import annotations
 
@@ -65,13 +65,13 @@ def reopened(store: Store) -> Store:
 
 
 def blob_file(store: Store) -> Path:
-    """The one blob that is kept in a file."""
+    """The only blob that has a file."""
     [path] = store.folder.glob("??/??/*.val")
     return path
 
 
 def test_commit_and_read_back(store: Store) -> None:
-    """An attempt comes back as it was, with its outputs, its log and its number."""
+    """An attempt is read back as it was committed, with outputs, log and number."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
     again = reopened(store)
@@ -89,7 +89,7 @@ def test_commit_and_read_back(store: Store) -> None:
 
 
 def test_attempts_are_appended(store: Store) -> None:
-    """Later attempts take numbers of their own; a failure leaves the last success in force."""
+    """Later attempts get new numbers; after a failure the last success still counts."""
     one = action()
     for status, value in (("failed", 0), ("succeeded", 0.5), ("succeeded", 0.6), ("failed", 0)):
         store.commit(one, result(one, status, value), {})
@@ -108,7 +108,7 @@ def test_attempts_are_appended(store: Store) -> None:
 
 @pytest.mark.parametrize("point", ["record_to_text", "history_to_text", "pairs_to_text"])
 def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
-    """A failure between blobs, record and head leaves nothing of the attempt."""
+    """A failure in the middle of a commit leaves nothing of the attempt."""
     one = action()
     store.commit(one, result(one, value=0.1), {"log": b"first"})
     before = {tag: store.keys_of_kind(tag) for tag in ("blob", "record", "head", "part", "last")}
@@ -144,7 +144,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(store: Store, size: int, kept: list[Action]) -> None:
-    """Commit outputs of `size` bytes, noting in `kept` what was taken, until it is refused."""
+    """Commit outputs of `size` bytes until that fails; `kept` collects what was stored."""
     for seed in range(100):
         one = action(seed)
         store.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
@@ -153,7 +153,7 @@ def fill(store: Store, size: int, kept: list[Action]) -> None:
 
 @pytest.mark.parametrize("size", [40_000, 400_000])
 def test_full_disk(small_disk: Path, size: int) -> None:
-    """A full disk is told as such, whether the database or a file met it; what was done is kept."""
+    """A full disk is reported as such, in the database and in files, and earlier results stay."""
     store = Store.open(small_disk / "store")
     kept: list[Action] = []
     with pytest.raises(EvalmakeError) as error, store:
@@ -175,7 +175,7 @@ def test_full_disk(small_disk: Path, size: int) -> None:
 
 
 def test_damaged_file(store: Store) -> None:
-    """A blob that was changed in its file is found by `verify`, and repaired by the same content."""
+    """`verify` finds a blob whose file was changed; storing the same content repairs it."""
     one = action()
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     blob_file(store).write_bytes(LARGE[:-1] + b"x")
@@ -187,7 +187,7 @@ def test_damaged_file(store: Store) -> None:
 
 
 def test_damaged_row(store: Store) -> None:
-    """A blob or a part that was changed in the database is found by `verify`."""
+    """`verify` finds a blob or part that was changed in the database."""
     one = action()
     store.commit(one, result(one), {"log": b"words"})
     store.close()
@@ -202,7 +202,7 @@ def test_damaged_row(store: Store) -> None:
 
 @pytest.mark.parametrize("damage", ["missing", "cut"])
 def test_broken_at_planning(store: Store, damage: str) -> None:
-    """Planning sees that an output's file is gone or cut."""
+    """Planning notices an output whose file is gone or cut."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
     assert store.find_damage(head) is None
@@ -216,7 +216,7 @@ def test_broken_at_planning(store: Store, damage: str) -> None:
 
 
 def test_lost_row_at_planning(store: Store) -> None:
-    """Planning sees that an output's row is gone, and `verify` names whose output it was."""
+    """Planning notices an output whose row is gone, and `verify` names its user."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words"})
     [key] = store.keys_of_kind("blob")
@@ -227,7 +227,7 @@ def test_lost_row_at_planning(store: Store) -> None:
 
 
 def test_garbage(store: Store) -> None:
-    """What no attempt reaches, rows and files of a killed commit, is named, then freed; nothing else."""
+    """Garbage collection deletes the rows and files that a killed commit left, and nothing else."""
     one = action()
     store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
     assert find_garbage(store) == []
@@ -247,7 +247,7 @@ def test_garbage(store: Store) -> None:
 
 
 def test_scores_keep_their_clusters(store: Store) -> None:
-    """A standing gives the number of clusters back; one written before it was kept is describe_text."""
+    """A history keeps the number of clusters; one that was written without it has none."""
     made = replace(result(action()), scores=(Score("accuracy", 0.5, 0.1, scored=10, clusters=4),))
     assert records.record_from_text(records.record_to_text(made)).scores == made.scores
     head = store.commit(action(), made, {})
@@ -259,7 +259,7 @@ def test_scores_keep_their_clusters(store: Store) -> None:
 
 
 def test_newer_records(store: Store) -> None:
-    """A store that a later evalmake wrote is refused in one sentence."""
+    """A store that a later evalmake wrote is refused, with one message."""
     one = action()
     head = store.commit(one, result(one), {})
     row = json.loads(records.history_to_text(head))
@@ -273,7 +273,7 @@ def test_newer_records(store: Store) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "null", "[1,2,3,4,5,6,7]", '"x"'])
 def test_unreadable_records(store: Store, text: str) -> None:
-    """A record that is none is told as damage."""
+    """A record that cannot be read is reported as damage."""
     one = action()
     store.commit(one, result(one), {})
     store._cache.set(f"head/{one.digest}", text, tag="head")
@@ -285,7 +285,7 @@ def test_unreadable_records(store: Store, text: str) -> None:
 
 
 def test_damaged_database(store: Store) -> None:
-    """Garbage where the database should be is told as damage."""
+    """Garbage in place of the database is reported as damage."""
     store.close()
     for path in store.folder.glob("cache.db*"):
         path.write_bytes(os.urandom(8192))
@@ -294,7 +294,7 @@ def test_damaged_database(store: Store) -> None:
 
 
 def test_many_outputs(store: Store) -> None:
-    """An action of so many outputs that its standing needs a file of its own is read all the same."""
+    """A history with so many outputs that it needs a file of its own can be read."""
     one = action()
     files = {f"part-{at}": str(at).encode() for at in range(1200)}
     store.commit(one, result(one), files)
@@ -304,7 +304,7 @@ def test_many_outputs(store: Store) -> None:
 
 
 def test_journal(tmp_path: Path) -> None:
-    """Entries come back until they are removed; unreadable and half-written ones are no entries."""
+    """Journal entries stay until they are removed; unreadable and unfinished ones are skipped."""
     journal = Journal(tmp_path / "journal")
     assert list(journal.entries()) == []
     entry = JournalEntry("a.1", "e/1", "evaluate", "sha256:0", "local", "/work/a.1", 12.5)
@@ -320,7 +320,7 @@ def test_journal(tmp_path: Path) -> None:
 
 
 def test_the_baseline_is_the_last_success(tmp_path: Path) -> None:
-    """What has changed is said in comparison with the last success of a name, else with its last attempt."""
+    """The baseline of a name is its last success, else its last attempt."""
     with Store.open(tmp_path / "store", "Evalfile") as store:
         assert store.baseline("e/1") is None
         for seed, status in ((1, "failed"), (2, "succeeded"), (3, "failed"), (4, "cancelled")):

@@ -121,12 +121,12 @@ class Bench:
         return Store.open(self.root / ".evalmake" / "store")
 
     def attempts(self) -> list[ActionResult]:
-        """Every attempt on record."""
+        """Every attempt in the store."""
         with self.store() as store:
             return [attempt for action in store.histories() for attempt in store.attempts(action)]
 
     def output(self, attempt: ActionResult, pattern: str) -> bytes:
-        """The one output of an attempt whose name fits, as it is stored."""
+        """The stored bytes of the only output of an attempt whose name matches."""
         (found,) = [o.sha256 for o in attempt.outputs if fnmatch(o.name, pattern)]
         with self.store() as store:
             data = store.blob(found)
@@ -144,7 +144,7 @@ class Bench:
         return {a.name: [score.value for score in a.scores] for a in done}
 
     def left(self) -> list[str]:
-        """The command lines of processes that stand below the workspace or were started there."""
+        """The command lines of processes whose folder is below the workspace, or that were started there."""
         found, started = [], started_in(self.root.resolve())
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -158,11 +158,11 @@ class Bench:
         return found
 
     def journal(self) -> list[str]:
-        """What lies in the journal, hidden files too."""
+        """The files in the journal, hidden ones, too."""
         return sorted(path.name for path in (self.root / ".evalmake" / "journal").glob("*"))
 
     def clean(self) -> None:
-        """Assert that nothing runs or lies about, and that the store is whole."""
+        """Assert that no process, journal entry or work folder is left, and that the store is whole."""
         assert self.left() == []
         assert self.journal() == []
         work = self.root / ".evalmake" / "work"
@@ -191,7 +191,7 @@ def started_in(root: Path) -> list[int]:
 
 
 def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
-    """Change every record of a sort in the store of the workspace at `root`."""
+    """Change every record of a kind in the store of the workspace at `root`."""
     with sqlite3.connect(root / ".evalmake" / "store" / "cache.db") as database:
         rows = database.execute("SELECT key, value FROM Cache WHERE tag = ?", (sort,)).fetchall()
         for key, text in rows:
@@ -201,7 +201,7 @@ def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
 
 
 def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until something holds; a minute without it, or as long as is said, fails the test."""
+    """Wait until a condition holds; fail the test after a minute, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline
