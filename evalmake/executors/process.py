@@ -21,30 +21,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.executors.gpu_devices import Gpus, devices
+from evalmake.executors.passed_environment import PASSED_ON
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
 
-_KEPT = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "CUDA_VISIBLE_DEVICES",
-)
+_PASSED_ON = (*PASSED_ON, "CUDA_VISIBLE_DEVICES")
 _SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
 _MARK = "EVALMAKE_WORKDIR"
 _GRACE = 5.0
@@ -84,7 +65,7 @@ class ProcessExecutor:
                 shutil.copyfile(source, path)  # its own: what it does to it is seen by no other job
             else:
                 path.symlink_to(source)
-        environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
+        environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
         environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.gpu_ids)

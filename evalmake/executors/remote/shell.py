@@ -18,27 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-_PASSED_ON = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "LC_ALL",
-    "LC_CTYPE",
-    "TZ",
-    "TMPDIR",
-    "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "REQUESTS_CA_BUNDLE",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
+from evalmake.executors.passed_environment import PASSED_ON
+
+_PASSED_ON = (*PASSED_ON, "LOGNAME")
 _SLURM_PREFIXES = ("SLURM_CONF", "SLURM_JWT", "MODULE")  # not SBATCH_: it would overrule the scripts
 _OPTIONS = ("ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4")
 _SSH_FAILED = 255  # the exit status of ssh itself

@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.inspect.log_reader import read_run
+from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
@@ -125,14 +126,8 @@ class InspectHarness:
         """Check that a task is named and that its file is among the benchmark's files."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
-        if not block.task:
-            found.error(
-                "missing-key",
-                "the inspect harness needs `task`",
-                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
-                about=about,
-                help=['add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'],
-            )
+        help_ = 'add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'
+        if not require_task(benchmark, help_, found):
             return
         name = _task_file(block.task)
         given = [f.name for f in (block.files.files if block.files else ())]
@@ -148,14 +143,8 @@ class InspectHarness:
             )
         elif name is not None and "@" in block.task:
             _check_task_name(benchmark, name, block.task.partition("@")[2], found)
-        if block.fewshot is not None:
-            found.error(
-                "bad-value",
-                "`fewshot`: Inspect leaves examples to the task",
-                spans["fewshot",].value,
-                about=about,
-                help=["give it to the task, as `task_args = { fewshot = 5 }`, if it takes that"],
-            )
+        help_ = "give it to the task, as `task_args = { fewshot = 5 }`, if it takes that"
+        refuse_fewshot(benchmark, "Inspect leaves examples to the task", help_, found)
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:

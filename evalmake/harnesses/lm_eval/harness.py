@@ -17,6 +17,7 @@ from pydantic import BeforeValidator
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.lm_eval.log import explain_failure, find_silent_faults
 from evalmake.harnesses.lm_eval.results import read_results
+from evalmake.harnesses.task_keys import require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
@@ -120,15 +121,9 @@ class LmEvalHarness:
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """Check that one task is named, and that a task file is among the benchmark's files."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
-        if not task:
-            found.error(
-                "missing-key",
-                "the lm-eval harness needs `task`",
-                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
-                about=about,
-                help=['add the task, as `task = "gsm8k"`'],
-            )
-        elif "," in task:
+        if not require_task(benchmark, 'add the task, as `task = "gsm8k"`', found):
+            return
+        if "," in task:
             found.error(
                 "bad-value",
                 "`task`: a benchmark is one task, or one group of tasks",

@@ -22,6 +22,7 @@ from pydantic import BeforeValidator
 
 from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.nemo.results import read_run
+from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
@@ -157,24 +158,9 @@ class NemoHarness:
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """Check that a task is named and that every key has a counterpart in `run_eval`."""
-        block, spans = benchmark.block, benchmark.fields.spans
-        about = f"benchmark {benchmark.name}"
-        if not block.task:
-            found.error(
-                "missing-key",
-                "the nemo harness needs `task`",
-                benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
-                about=about,
-                help=['add the evaluation\'s type, as `task = "simple_evals.mgsm"`'],
-            )
-        if block.fewshot is not None:
-            found.error(
-                "bad-value",
-                "`fewshot`: each of NVIDIA's harnesses has its own word for it",
-                spans["fewshot",].value,
-                about=about,
-                help=["give it to the harness, as `extra = { num_fewshot = 5 }`"],
-            )
+        require_task(benchmark, 'add the evaluation\'s type, as `task = "simple_evals.mgsm"`', found)
+        reason = "each of NVIDIA's harnesses has its own name for it"
+        refuse_fewshot(benchmark, reason, "give it to the harness, as `extra = { num_fewshot = 5 }`", found)
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
