@@ -1,4 +1,4 @@
-"""A model's server that does text completions with log-probabilities, right or wrong in a known way."""
+"""A model's server for text completions with log-probabilities, correct or wrong in a known way."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ECHO: dict[str, Any] = {
     "logprobs": 1,
     "echo": True,
 }
-"""What a harness asks that measures texts."""
+"""The request of a harness that measures likelihoods."""
 WORDS = (" red", " old", " five", " the", " and", " home", " slow", " loud", " now")
 
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer before it is written: the prompt's tokens, the new ones, and a value for each."""
+    """A completion before it is JSON: the prompt's tokens, the new ones, and a log-probability for each."""
 
     before: list[str]
     new: list[str]
@@ -50,13 +50,13 @@ def split_tokens(text: str) -> list[str]:
 
 
 def logprob(before: str, token: str) -> float:
-    """What the model thinks of a token behind a text: from -9 to -0.5, each time the same."""
+    """The log-probability of a token after a text: from -9 to -0.5, always the same."""
     digest = hashlib.sha256(f"{before}\0{token}".encode()).digest()
     return -0.5 - 8.5 * int.from_bytes(digest[:4], "big") / 2**32
 
 
 def most_likely_word(before: str) -> str:
-    """The word that the model says behind a text."""
+    """The word that the model generates after a text."""
     return max(WORDS, key=lambda word: logprob(before, word))
 
 
@@ -72,7 +72,7 @@ def correct_reply(completion: Completion) -> dict[str, Any]:
 
 
 def with_choice_fields(**parts: Any) -> Fault:
-    """One whose choices have other parts."""
+    """A server whose choices have these fields."""
 
     def fault(completion: Completion) -> dict[str, Any]:
         body = correct_reply(completion)
@@ -83,7 +83,7 @@ def with_choice_fields(**parts: Any) -> Fault:
 
 
 def with_logprobs(change: Callable[[dict[str, Any], Completion], dict[str, Any]]) -> Fault:
-    """One whose echoed log-probabilities are others."""
+    """A server whose echoed log-probabilities are changed."""
 
     def fault(completion: Completion) -> dict[str, Any]:
         body = correct_reply(completion)
@@ -96,7 +96,7 @@ def with_logprobs(change: Callable[[dict[str, Any], Completion], dict[str, Any]]
 
 
 def off_by_one(told: dict[str, Any], completion: Completion) -> dict[str, Any]:
-    """Each token's value is that of itself once more, and the last token is left out."""
+    """Each value belongs to the token repeated once more, and the last token is missing."""
     names, values = told["tokens"], []
     for at, name in enumerate(names):
         values.append(logprob("".join(names[: at + 1]), name) if at else None)
@@ -105,12 +105,12 @@ def off_by_one(told: dict[str, Any], completion: Completion) -> dict[str, Any]:
 
 
 def without_echo(completion: Completion) -> dict[str, Any]:
-    """As if nothing were to be echoed."""
+    """A server that ignores `echo`."""
     return correct_reply(replace(completion, echo=False))
 
 
 def with_start_token(completion: Completion) -> dict[str, Any]:
-    """A sign for the beginning counts as a token of the prompt, and is echoed but in the text."""
+    """A server that counts a start token in the prompt and echoes it, though not in the text."""
     body = correct_reply(replace(completion, spent=(completion.spent[0] + 1, completion.spent[1])))
     told = body["choices"][0]["logprobs"]
     if completion.echo:
@@ -120,7 +120,7 @@ def with_start_token(completion: Completion) -> dict[str, Any]:
 
 
 def with_vocabulary_marks(completion: Completion) -> dict[str, Any]:
-    """Tokens are told as their vocabulary writes them."""
+    """A server that writes tokens as its vocabulary does."""
     body = correct_reply(completion)
     told = body["choices"][0]["logprobs"]
     told["tokens"] = [name.replace(" ", "Ġ") for name in told["tokens"]]
@@ -128,12 +128,12 @@ def with_vocabulary_marks(completion: Completion) -> dict[str, Any]:
 
 
 def without_usage(fault: Fault) -> Fault:
-    """The same, and what was used is not told."""
+    """The same server without `usage`."""
     return lambda completion: {"choices": fault(completion)["choices"]}
 
 
 def complete_prompts(fault: Fault = correct_reply, glued: Callable[[str], bool] = lambda prompt: False) -> Script:
-    """Completes any prompt; behind one that is `glued` its words have no space before them."""
+    """A script that completes any prompt; after a `glued` one, words have no space before them."""
 
     def script(seen: ReceivedRequest) -> list[Step]:
         body = json.loads(seen.body)

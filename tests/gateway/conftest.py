@@ -1,4 +1,4 @@
-"""A gateway for all tests of a process, others on demand, and stand-in models."""
+"""Gateways: one for all tests of a process, others on demand; and stand-in models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def start_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 @pytest.fixture(scope="session")
 def gateway(start_gateway: Callable[..., Gateway]) -> Gateway:
-    """One without limits, which every test may open evaluations at."""
+    """A gateway without limits, shared by the tests."""
     return start_gateway()
 
 

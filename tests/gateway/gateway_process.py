@@ -25,7 +25,7 @@ _serial = count()
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait until something is so; a minute is enough on any machine."""
+    """Wait up to a minute until a condition holds; `what` describes it."""
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, f"it never came about that {what}"
@@ -51,7 +51,7 @@ def start_module(module: str, folder: Path, *arguments: str, **environment: str)
 
 
 class HarnessReply(NamedTuple):
-    """What the harness got; header names in lower case."""
+    """The reply that the harness got; header names in lower case."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -69,12 +69,12 @@ class HarnessReply(NamedTuple):
 
     @property
     def cached(self) -> bool:
-        """Whether it came from the cache."""
+        """Whether the reply came from the cache."""
         return ("x-evalmake-cache", "hit") in self.headers
 
 
 def assert_stopped(answer: HarnessReply, why: str) -> None:
-    """It is the gateway's own, of an evaluation that is to end."""
+    """Check that the gateway answers for an evaluation that it has stopped."""
     assert answer.status == 400
     assert ("x-should-retry", "false") in answer.headers
     message = answer.json["error"]["message"]
@@ -83,12 +83,12 @@ def assert_stopped(answer: HarnessReply, why: str) -> None:
 
 
 class Gateway:
-    """One process; its cache is in `folder/cache` unless the settings say otherwise."""
+    """A gateway's process. Its cache is in `folder/cache` unless the settings name another one."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         self.folder = folder
         self.may_fail = False
-        """Whether tracebacks among its errors are part of a test."""
+        """Whether a test expects tracebacks in its log."""
         (folder / "sessions").mkdir(parents=True, exist_ok=True)
         defaults = {
             "sessions": str(folder / "sessions"),
@@ -99,24 +99,24 @@ class Gateway:
         self.start()
 
     def start(self) -> None:
-        """Start it, again too."""
+        """Start it, or start it again."""
         settings = str(self.folder / "settings.json")
         self.process, self.port = start_module("evalmake.gateway", self.folder, settings, THE_KEY=KEY)
 
     def stop(self) -> None:
-        """Let it end."""
+        """Send TERM, and wait."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(30) in (0, -signal.SIGKILL), self.errors
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Send KILL, and wait."""
         self.process.kill()
         self.process.wait(30)
 
     @property
     def errors(self) -> str:
-        """What it wrote to standard error."""
+        """Its standard error."""
         return (self.folder / "stderr").read_text()
 
     def open_evaluation(
@@ -142,7 +142,7 @@ class Gateway:
 
 
 class Evaluation:
-    """One evaluation's way to its model."""
+    """An evaluation that sends requests through a gateway."""
 
     def __init__(self, gateway: Gateway, key: str, session: dict[str, Any]) -> None:
         self.gateway = gateway
@@ -152,14 +152,14 @@ class Evaluation:
         self.folder = Path(session["folder"])
 
     def write(self) -> None:
-        """Put its settings where the gateway reads them."""
+        """Write its session where the gateway reads it."""
         path = self.gateway.folder / "sessions" / f"{self.key}.json"
         unfinished = path.with_suffix(".tmp")
         unfinished.write_text(json.dumps(self.session))
         unfinished.replace(path)
 
     def restart(self, **settings: Any) -> Evaluation:
-        """A further attempt at the same evaluation, with a token of its own."""
+        """Begin a further attempt at the evaluation, with a new token."""
         self.token = f"token-{next(_serial)}-of-{self.key}"
         self.session |= {"token": self.token, **settings}
         self.write()
@@ -173,7 +173,7 @@ class Evaluation:
         headers: Iterable[tuple[str, str]] = (),
         token: str | None = None,
     ) -> HarnessReply:
-        """What comes of a request to `/t/KEY` + `rest`; a body in pieces is sent in chunks."""
+        """The reply to a request to `/t/KEY` + `rest`; a body in pieces is sent in chunks."""
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=100)
         pieces = not isinstance(body, bytes | None)
         try:
@@ -193,22 +193,22 @@ class Evaluation:
             connection.close()
 
     def post(self, rest: str = CHAT, /, **body: Any) -> HarnessReply:
-        """What comes of a JSON object; with nothing in it, of a short conversation."""
+        """The reply to a POST of a JSON object; by default, of a short conversation."""
         if "/chat/" in rest:
             body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], **body}
         return self.request("POST", rest, json.dumps(body).encode())
 
     def post_repeatedly(self, number: int, at_once: int = 1, **body: Any) -> list[HarnessReply]:
-        """The answers to the same request, so many times."""
+        """The replies to the same request, sent `number` times."""
         return self.post_all([body] * number, at_once)
 
     def post_all(self, bodies: list[dict[str, Any]], at_once: int) -> list[HarnessReply]:
-        """The answers to many conversations."""
+        """The replies to many requests."""
         with ThreadPoolExecutor(at_once) as threads:
             return list(threads.map(lambda body: self.post(**body), bodies))
 
     def connect(self) -> socket.socket:
-        """A connection of one's own."""
+        """A new connection to the gateway."""
         return socket.create_connection(("127.0.0.1", self.gateway.port), 60)
 
     def request_bytes(
@@ -220,7 +220,7 @@ class Evaluation:
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
     def close(self) -> dict[str, Any]:
-        """End it; its sums, which are in its folder too."""
+        """End the evaluation; returns its sums, which are also in its folder."""
         answer = self.request("POST", "/close")
         assert answer.status == 200, answer
         written = json.loads((self.folder / "usage.json").read_text())
@@ -240,7 +240,7 @@ class MockServer(NamedTuple):
 
     @property
     def stats(self) -> dict[str, Any]:
-        """What it has seen."""
+        """Its counts of requests."""
         address = self.url.removesuffix("/v1") + "/stats"
         with urllib.request.urlopen(address, timeout=60) as response:
             found: dict[str, Any] = json.load(response)

@@ -1,4 +1,4 @@
-"""A loop with a clock of the test's own, for which waiting takes no time."""
+"""An event loop with a simulated clock: waiting takes no time."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 class _ClockSelector(selectors.DefaultSelector):
-    """Does not wait: it moves the clock."""
+    """A selector that moves the clock instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now, else nothing and `timeout` seconds later."""
+        """What is ready now; otherwise nothing, with the clock `timeout` seconds later."""
         ready = super().select(0)
         if not ready:
             assert timeout is not None, "everything waits for ever"
@@ -25,7 +25,7 @@ class _ClockSelector(selectors.DefaultSelector):
 
 
 def run_with_simulated_clock(run: Callable[[Callable[[], float]], Awaitable[Any]]) -> Any:
-    """The result of a coroutine for which waiting takes no time; it is given the clock."""
+    """Run a coroutine with a simulated clock, which it gets as its argument."""
     selector = _ClockSelector()
     loop = asyncio.SelectorEventLoop(selector)
     loop.time = lambda: selector.now  # type: ignore[method-assign]

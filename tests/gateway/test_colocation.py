@@ -1,4 +1,4 @@
-"""A server and the jobs beside it, as one program runs them where both are in one allocation."""
+"""Colocation: one program runs a server and other jobs in the same allocation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ exit 3
 
 
 class Host:
-    """The folders of a server's job and of others; `running` are those that have begun and not ended."""
+    """The folders of a server's job and of others; `running` have begun and not ended."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -41,7 +41,7 @@ class Host:
         (folder / "job.sh").write_text(f"cd {folder}\n{dedent(text)}")
 
     def add(self, *ids: str, limit: int = 0, batch: str = "batch") -> None:
-        """Put jobs into the queue: those that have no script wait for the file `go`."""
+        """Put jobs into the queue. A job without a script of its own waits for the file `go`."""
         for id in ids:
             if not (self.root / id).exists():
                 text = "mkdir started\nuntil test -e ../go; do sleep 0.05; done\necho 0 > status\n"
@@ -59,13 +59,13 @@ class Host:
         return {path.parent.name for path in self.root.glob("*/started")} - {"server"}
 
     def ended(self) -> dict[str, str]:
-        """The exit statuses that are written down."""
+        """The exit statuses in the jobs' folders."""
         written = [path for path in self.root.glob("*/status") if path.is_file()]
         found = {path.parent.name: path.read_text().strip() for path in written}
         return {id: status for id, status in found.items() if status}
 
     def left(self) -> list[str]:
-        """The command lines of what jobs started, but for the server's, and is still there."""
+        """The command lines of processes that jobs started and that still run, without the server's."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -79,14 +79,14 @@ class Host:
         return found
 
     def close(self) -> int:
-        """Let the server end; how the program did."""
+        """End the server; returns the program's exit status."""
         (self.root / "close").touch()
         return self.process.wait(60)
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    """One that is not started yet."""
+    """An allocation that has not started."""
     made = Host(tmp_path)
     yield made
     made.process.terminate()
@@ -94,7 +94,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 
 def test_so_many_at_once(host: Host) -> None:
-    """Jobs begin in their order, no more at once than is allowed, and the server's status is the program's."""
+    """Jobs start in order within the limit, and the program exits with the server's status."""
     host.start(at_once=2)
     host.add("a", "b", "c")
     wait_for(lambda: len(host.began()) == 2)
@@ -105,7 +105,7 @@ def test_so_many_at_once(host: Host) -> None:
 
 
 def test_limit(host: Host) -> None:
-    """A job that says how many may run waits until there are fewer, and others may pass it."""
+    """A job of a batch with a lower limit waits until fewer jobs run; others may pass it."""
     host.start(at_once=3)
     host.add("a", "b")
     wait_for(lambda: len(host.began()) == 2)
@@ -117,7 +117,7 @@ def test_limit(host: Host) -> None:
 
 
 def test_cancelled(host: Host) -> None:
-    """A job that waits or runs is ended by its name in its batch; one of that name in a later batch is another."""
+    """A job is cancelled by its batch and id; the same id in a later batch is another job."""
     host.start(at_once=1)
     host.add("a", "b")
     wait_for(lambda: host.began() == {"a"})
@@ -133,7 +133,7 @@ def test_cancelled(host: Host) -> None:
 
 
 def test_what_hides_its_environment(host: Host) -> None:
-    """What a job started and cannot be told by its environment is ended with it, too."""
+    """Processes of a job end with it, also those whose environment cannot be read."""
     host.job("a", "mkdir started\nenv -i sh -c 'echo $$ > hidden; exec sleep 600'\n")
     host.start()
     host.add("a")
@@ -146,7 +146,7 @@ def test_what_hides_its_environment(host: Host) -> None:
 
 
 def test_says_how_it_ended(host: Host) -> None:
-    """What a killed job could not write down is written for it, and what it left running is ended."""
+    """A killed job gets its status written for it, and its processes end."""
     host.start()
     host.job("a", "setsid sleep 600 & echo $! > left; kill -9 $$")
     host.add("a")
@@ -156,7 +156,7 @@ def test_says_how_it_ended(host: Host) -> None:
 
 @pytest.mark.parametrize("how", ["it ends", "TERM"])
 def test_ends_with_the_server(host: Host, how: str) -> None:
-    """All jobs are ended with the server; that was no end of their own, so they have no status."""
+    """All jobs end with the server, and then have no status."""
     host.start()
     host.add("a", "b", "c")
     wait_for(lambda: len(host.began()) == 2)
@@ -170,7 +170,7 @@ def test_ends_with_the_server(host: Host, how: str) -> None:
 
 
 def test_no_words_of_its_own(host: Host) -> None:
-    """A job that is ended with the server and writes how it ended all the same has no status."""
+    """A job that ends with the server has no status, even if it tries to write one."""
     host.start()
     host.job(
         "a",
@@ -183,7 +183,7 @@ def test_no_words_of_its_own(host: Host) -> None:
 
 
 def test_begins_nothing_twice(host: Host) -> None:
-    """A job that was begun is not begun again, nor is a server, and a job that was withdrawn is passed over."""
+    """Neither a job nor a server starts twice, and a job whose folder is gone is skipped."""
     host.add("a", "b", "gone")
     (host.root / "a" / "started").mkdir()
     (host.root / "gone" / "job.sh").unlink()

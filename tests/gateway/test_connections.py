@@ -53,13 +53,13 @@ def replies(connection: socket.socket, number: int) -> list[bytes]:
 
 
 def echo(seen: ReceivedRequest) -> list[Step]:
-    """Says what it was asked; waits as long as the body says."""
+    """A script that replies with the request's number, after the pause that the body asks for."""
     body = json.loads(seen.body or b"{}")
     return [body.get("wait", 0.0), http_reply({"n": body.get("n"), "target": seen.target.decode()})]
 
 
 def test_pipelining(gateway: Gateway) -> None:
-    """Requests that are sent together are answered in their order, however long each takes."""
+    """Requests that are sent together are answered in order, however long each takes."""
     evaluation = gateway.open_evaluation(Upstream(echo), cache=False)
     waits = [0.2, 0.0, 0.1, 0.0, 0.0]
     bodies = [json.dumps({"n": n, "wait": wait}).encode() for n, wait in enumerate(waits)]
@@ -91,7 +91,7 @@ def test_connections_are_kept_on_both_sides(gateway: Gateway) -> None:
 
 
 def test_a_client_that_wants_no_more(gateway: Gateway) -> None:
-    """`Connection: close` is obeyed, and told."""
+    """`Connection: close` is obeyed and returned."""
     evaluation = gateway.open_evaluation(Upstream(echo))
     with evaluation.connect() as connection:
         connection.sendall(evaluation.request_bytes(b'{"n": 1}', more="Connection: close\r\n"))
@@ -123,7 +123,7 @@ def test_http_1_0(gateway: Gateway) -> None:
 
 
 def test_expect_continue(gateway: Gateway) -> None:
-    """A client that asks whether to send its body is told to, before it does."""
+    """A client that waits for `100 Continue` gets it before it sends the body."""
     evaluation = gateway.open_evaluation(Upstream(echo))
     head, body = evaluation.request_bytes(b'{"n": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
     with evaluation.connect() as connection:
@@ -134,7 +134,7 @@ def test_expect_continue(gateway: Gateway) -> None:
 
 
 def test_a_model_that_says_continue(gateway: Gateway) -> None:
-    """An interim reply before the reply is not taken for it."""
+    """An interim reply is not mistaken for the reply."""
     upstream = Upstream([b"HTTP/1.1 100 Continue\r\nx-a: b\r\n\r\n", http_reply(chat_completion("7"))])
     answer = gateway.open_evaluation(upstream).post()
     assert answer.text == "7"
@@ -154,7 +154,7 @@ def test_what_is_no_http(gateway: Gateway) -> None:
 
 
 def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
-    """Who asks for another protocol gets this one."""
+    """A request to upgrade the protocol is answered as an ordinary one."""
     evaluation = gateway.open_evaluation(Upstream(echo))
     with evaluation.connect() as connection:
         more = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -164,7 +164,7 @@ def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None:
-    """A kept connection that the model's side closes between requests is no failure."""
+    """An idle connection that the server closes is no failure."""
     body = [*chunked_reply(b"{}" if kind == "application/json" else DONE, kind=kind)]
     upstream = Upstream([*body, ConnectionEnd.CLOSE])
     evaluation = gateway.open_evaluation(upstream, retry=0)
@@ -177,7 +177,7 @@ def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None
 
 
 def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
-    """Kept connections that all turn out dead do not multiply the tries: the next one is new."""
+    """Several dead idle connections do not multiply the tries: the second try uses a new one."""
     upstream = Upstream([0.1, http_reply({})])
     evaluation = gateway.open_evaluation(upstream, retry=0, cache=False)
     evaluation.post_repeatedly(6, 6)
@@ -188,7 +188,7 @@ def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
 
 
 def test_what_nobody_asked_for(gateway: Gateway) -> None:
-    """A second reply to one request is taken for nobody's, and its connection given up."""
+    """A second reply to one request belongs to nobody, and its connection is closed."""
     upstream = Upstream([]).use_scripts(
         [http_reply({"n": 1}) + http_reply({"n": "stray"})],
         [http_reply({"n": 2}), 0.1, http_reply({"n": "late"})],
@@ -231,7 +231,7 @@ def _resident(process: int) -> int:
 
 
 def _steady(upstream: Upstream) -> None:
-    """Wait until the server can write no more."""
+    """Wait until the server cannot write any more."""
     before = -1
     deadline = time.monotonic() + 60
     while before != upstream.written:
@@ -276,7 +276,7 @@ def test_large_bodies(gateway: Gateway, path: str) -> None:
 
 
 def test_a_body_beyond_all_bounds(gateway: Gateway) -> None:
-    """More than the gateway takes is answered 413."""
+    """A body that is too large is answered 413."""
     evaluation = gateway.open_evaluation(Upstream(echo))
     block = b"x" * 2**22
     with evaluation.connect() as connection:
@@ -302,7 +302,7 @@ def test_many_connections(gateway: Gateway) -> None:
 
 
 def test_a_signal_ends_it(start_gateway: Callable[..., Gateway]) -> None:
-    """TERM ends it with code 0 while a request is under way, and what was asked is in the record."""
+    """TERM ends the gateway with status 0 during a request, and the record has the request."""
     gateway = start_gateway()
     upstream = Upstream([]).use_scripts([http_reply(chat_completion("7"))], [ConnectionEnd.HANG])
     evaluation: Evaluation = gateway.open_evaluation(upstream)
@@ -316,7 +316,7 @@ def test_a_signal_ends_it(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_the_port_stays(start_gateway: Callable[..., Gateway]) -> None:
-    """A port that is asked for is had if it is free, and another one if not."""
+    """The gateway takes the preferred port if it is free, another one otherwise."""
     gateway = start_gateway()
     settings = str(gateway.folder / "settings.json")
     arguments = ("--port", str(gateway.port))
@@ -333,7 +333,7 @@ def test_the_port_stays(start_gateway: Callable[..., Gateway]) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", '{"sessions": 1, "unheard": 2}', '{"rate": "60/m"}'])
 def test_wrong_settings(tmp_path: Path, text: str) -> None:
-    """Settings that are none end it with code 2 and one line."""
+    """Wrong settings end the gateway with status 2 and one line."""
     (tmp_path / "settings.json").write_text(text)
     command = [sys.executable, "-m", "evalmake.gateway", str(tmp_path / "settings.json")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
@@ -343,7 +343,7 @@ def test_wrong_settings(tmp_path: Path, text: str) -> None:
 
 
 def test_another_that_has_the_port_on_one_host(tmp_path: Path) -> None:
-    """Where a port is taken on one of several hosts, another is taken on all."""
+    """If a port is in use on one of several hosts, the gateway takes another one on all."""
     with socket.socket() as other:
         other.bind(("127.0.0.2", 0))
         other.listen()
@@ -360,7 +360,7 @@ def test_another_that_has_the_port_on_one_host(tmp_path: Path) -> None:
 
 
 def test_a_stranger_changes_nothing(gateway: Gateway) -> None:
-    """A wrong token makes no folder, and begins no evaluation anew whose session was written again."""
+    """A wrong token creates no folder, and does not restart an evaluation with a new session."""
     upstream = Upstream(numbered_replies())
     evaluation = gateway.open_evaluation(upstream)
     assert evaluation.request("GET", "/v1/models", token="wrong").status == 401
@@ -374,7 +374,7 @@ def test_a_stranger_changes_nothing(gateway: Gateway) -> None:
 
 
 def test_notes_that_cannot_be_written(start_gateway: Callable[..., Gateway]) -> None:
-    """Who closes an evaluation is told when what was noted of it did not get to the disk."""
+    """Closing an evaluation fails if its record could not be written."""
     gateway = start_gateway()
     gateway.may_fail = True
     evaluation = gateway.open_evaluation(Upstream(numbered_replies()))

@@ -1,4 +1,4 @@
-"""Endpoints that cannot echo log-probabilities: found out once, and not scored."""
+"""The probe for echoed log-probabilities: an unfit endpoint is found once, and never scored."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def own(upstream: Upstream) -> list[ReceivedRequest]:
 
 
 def test_the_mock_passes(gateway: Gateway, start_mock: Callable[..., MockServer]) -> None:
-    """Our own stand-in does what it is asked; the probe is in no count of the evaluation's."""
+    """The mock engine passes the probe, which is in none of the evaluation's counts."""
     mock = start_mock(skill=0.5)
     evaluation = gateway.open_evaluation(mock.url)
     for most in (1, 0):
@@ -35,7 +35,7 @@ def test_the_mock_passes(gateway: Gateway, start_mock: Callable[..., MockServer]
 
 
 def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
-    """Nothing of the harness's is sent, the reason is in the record, and others are told the same."""
+    """An unfit endpoint gets none of the harness's requests; the record and later requests have the reason."""
     upstream = Upstream(complete_prompts(with_choice_fields(logprobs=None)))
     why = f"the endpoint {upstream.url}/completions ignores `logprobs`"
     for _ in range(2):
@@ -60,7 +60,7 @@ def test_an_endpoint_that_cannot_ends_the_evaluation(gateway: Gateway) -> None:
     ],
 )
 def test_who_does_not_ask_is_not_probed_for(gateway: Gateway, body: dict[str, Any]) -> None:
-    """Without an echo of log-probabilities nothing is probed."""
+    """A request without echoed log-probabilities causes no probe."""
     upstream = Upstream(complete_prompts())
     evaluation = gateway.open_evaluation(upstream)
     assert evaluation.post(TEXT, **{**ECHO, **body}).status == 200
@@ -69,7 +69,7 @@ def test_who_does_not_ask_is_not_probed_for(gateway: Gateway, body: dict[str, An
 
 
 def test_a_probe_is_made_once(gateway: Gateway) -> None:
-    """Requests that come meanwhile wait for it; another model of the server has its own."""
+    """Requests that come meanwhile wait for the probe; another model of the server has its own."""
     upstream = Upstream(lambda seen: [0.02, *complete_prompts()(seen)])
     evaluations = [gateway.open_evaluation(upstream, cache=False) for _ in range(2)]
     bodies = [{**ECHO, "seed": n} for n in range(8)]
@@ -84,7 +84,7 @@ def test_a_probe_is_made_once(gateway: Gateway) -> None:
 
 
 def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
-    """It keeps to the limits, bears the key and the harness's headers, but none that names a request."""
+    """A probe keeps the limits and carries the key and the harness's headers, but no idempotency key."""
     gateway = start_gateway(concurrency=1, headers={"X-Org": "us"})
     upstream = Upstream(complete_prompts())
     evaluation = gateway.open_evaluation(upstream, headers={"X-Added": "1"})
@@ -109,7 +109,7 @@ def test_how_a_probe_is_sent(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_probes_are_tried_again(gateway: Gateway) -> None:
-    """A server that stumbles is no server that cannot."""
+    """A probe is retried after transient errors."""
     upstream = Upstream([]).use_scripts(
         [http_reply({}, 500)], [http_reply(b"<html>")], [ConnectionEnd.RESET], complete_prompts()
     )
@@ -122,7 +122,7 @@ def test_probes_are_tried_again(gateway: Gateway) -> None:
 
 
 def test_a_probe_that_fails_fails_its_request(gateway: Gateway) -> None:
-    """A server that is not there is told as such, and probed anew by the next request."""
+    """A server that cannot be reached fails the request, and the next request probes again."""
     upstream = Upstream([http_reply({"error": "starting"}, 503)])
     evaluation = gateway.open_evaluation(upstream, retry=0)
     answer = evaluation.post(TEXT, **ECHO)
@@ -135,7 +135,7 @@ def test_a_probe_that_fails_fails_its_request(gateway: Gateway) -> None:
 
 
 def test_what_an_endpoint_refuses_by_itself(gateway: Gateway) -> None:
-    """Its own error reaches the harness, which may then ask otherwise, and be probed for that."""
+    """The endpoint's own error reaches the harness, and its next kind of request is probed."""
 
     def script(seen: ReceivedRequest) -> list[Step]:
         if json.loads(seen.body)["max_tokens"] == 0:
@@ -157,7 +157,7 @@ def test_what_an_endpoint_refuses_by_itself(gateway: Gateway) -> None:
 
 
 def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
-    """One that is wrong among them ends the evaluation, whichever would have been asked."""
+    """One unfit server of several stops the evaluation, whichever the request would go to."""
     good, bad = Upstream(complete_prompts()), Upstream(complete_prompts(without_echo))
     for servers in ((good, bad), (bad, good)):
         evaluation = gateway.open_evaluation(*servers)
@@ -168,7 +168,7 @@ def test_every_server_of_a_model_is_probed(gateway: Gateway) -> None:
 
 
 def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
-    """What another server of the model answers says nothing of it."""
+    """A server with a transient error is probed itself, not replaced by another one."""
     good, bad = (
         Upstream(complete_prompts()),
         Upstream([]).use_scripts([http_reply({}, 500)], complete_prompts(without_echo)),
@@ -179,7 +179,7 @@ def test_a_server_that_stumbles_is_probed_itself(gateway: Gateway) -> None:
 
 
 def test_a_probe_outlives_who_asked_first(gateway: Gateway) -> None:
-    """When the first harness leaves during the probe, those who wait for it get their answers."""
+    """If the first harness leaves during the probe, those that wait get their replies."""
     upstream = Upstream(lambda seen: [0.2, *complete_prompts()(seen)])
     evaluation = gateway.open_evaluation(upstream)
     body = json.dumps(ECHO).encode()
@@ -193,7 +193,7 @@ def test_a_probe_outlives_who_asked_first(gateway: Gateway) -> None:
 
 
 def test_the_cache_and_the_probe(start_gateway: Callable[..., Gateway]) -> None:
-    """A probe is neither read from the cache nor kept in it, and what is replayed needs none."""
+    """A probe neither reads nor fills the cache, and a replay needs no probe."""
     gateway = start_gateway()
     upstream = Upstream(complete_prompts())
     assert gateway.open_evaluation(upstream).post(TEXT, **ECHO).status == 200
@@ -211,7 +211,7 @@ def test_the_cache_and_the_probe(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_the_time_of_a_probe_is_nobodys(gateway: Gateway) -> None:
-    """A request that waited for it took no longer by that."""
+    """The recorded time of a request does not include the probe."""
     began = time.monotonic()
 
     def script(seen: ReceivedRequest) -> list[Step]:

@@ -1,4 +1,4 @@
-"""What passes through the gateway, and what never does."""
+"""What the gateway forwards, and what it never does."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_bytes_pass(
 @few
 @given(body=OBJECTS, answer=OBJECTS, spaces=st.sampled_from([None, 1, "\t"]), head=st.integers(0, 2))
 def test_json_passes_as_it_was_written(gateway: Gateway, body: Any, answer: Any, spaces: Any, head: int) -> None:
-    """Without interceptors no JSON is written anew: not its spaces, escapes or order of keys."""
+    """Without interceptors, JSON keeps its spaces, escapes and order of keys."""
     sent = b"\n" * head + json.dumps(body, indent=spaces).encode()
     told = json.dumps(answer, indent=spaces, ensure_ascii=False).encode("utf-8", "replace")
     upstream = Upstream([http_reply(told)])
@@ -151,7 +151,7 @@ ODD_STREAM = [
     ],
 )
 def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, stream: bool) -> None:
-    """With interceptors of requests alone a reply passes byte for byte, from the cache too."""
+    """If interceptors rewrite only requests, replies pass byte for byte, also from the cache."""
     upstream = Upstream(chunked_reply(*ODD_STREAM) if stream else [http_reply(ODD)])
     evaluation = gateway.open_evaluation(upstream, **adapter)
     for _ in range(2):
@@ -162,7 +162,7 @@ def test_what_changes_requests_leaves_replies(gateway: Gateway, adapter: Any, st
 
 @pytest.mark.parametrize("stream", [b"false", b"true"])
 def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -> None:
-    """With interceptors of replies alone a request passes byte for byte."""
+    """If interceptors rewrite only replies, requests pass byte for byte."""
     sent = b' {"messages" : [{"content":"\\u00e9"}],\n"a":1e2, "stream":%b}' % stream
     upstream = Upstream(chunked_reply(*ODD_STREAM) if stream == b"true" else [http_reply(ODD)])
     assert gateway.open_evaluation(upstream, strip_reasoning=True).request("POST", CHAT, sent).status == 200
@@ -186,7 +186,7 @@ def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -
     ],
 )
 def test_every_path_and_method_is_forwarded(gateway: Gateway, method: str, rest: str, target: bytes) -> None:
-    """`/v1/x` is asked of the base URL and all else of the server's root, by any method."""
+    """`/v1/x` goes to the base URL and all else to the server's root, with any method."""
     upstream = Upstream([http_reply({"ok": True})])
     evaluation = gateway.open_evaluation(f"http://127.0.0.1:{upstream.port}/base/v1/")
     assert evaluation.request(method, rest).json == {"ok": True}
@@ -214,7 +214,7 @@ def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:
 
 
 def test_the_length_of_a_reply_to_head_is_passed(gateway: Gateway) -> None:
-    """HEAD tells the length that GET would have, sends no body, and the connection stays in order."""
+    """HEAD returns the length that GET would have, and no body; the connection stays usable."""
     upstream = Upstream([b"HTTP/1.1 200 OK\r\ncontent-length: 1234\r\n\r\n"])
     evaluation = gateway.open_evaluation(upstream)
     line = "HEAD {} HTTP/1.1"
@@ -247,7 +247,7 @@ def test_a_reply_without_content_has_no_length(gateway: Gateway) -> None:
 
 
 def test_compressed_replies_pass_untouched(gateway: Gateway) -> None:
-    """No compression is asked for; a server that compresses all the same is not asked again."""
+    """The gateway asks for no compression; a compressed reply passes and is not retried."""
     upstream = Upstream([http_reply(b"\x1f\x8b\x08nonsense", content_encoding="gzip")])
     got = gateway.open_evaluation(upstream).post()
     assert got.body == b"\x1f\x8b\x08nonsense"
@@ -260,7 +260,7 @@ def test_compressed_replies_pass_untouched(gateway: Gateway) -> None:
 
 
 def test_only_the_key_reaches_the_model(gateway: Gateway) -> None:
-    """The harness's token stays here, in whatever header it came, and the key goes in its place."""
+    """The harness's token is never forwarded, whichever header it is in; the key replaces it."""
     upstream = Upstream([http_reply(chat_completion("4"))])
     evaluation = gateway.open_evaluation(upstream)
     more = [("api-key", evaluation.token), ("X-Api-Key", f"Bearer {evaluation.token}")]
@@ -271,7 +271,7 @@ def test_only_the_key_reaches_the_model(gateway: Gateway) -> None:
 
 
 def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
-    """What the model declares replaces what the harness sends under the same name."""
+    """The model's headers replace the harness's of the same name."""
     secret = "PATH"  # any variable that is set
     gateway = start_gateway(headers={"X-Org": "ours", "authorization": "Basic us"}, secret_headers={"Api-Key": secret})
     upstream = Upstream([http_reply(chat_completion("4"))])
@@ -305,7 +305,7 @@ def test_declared_headers_are_sent_once(start_gateway: Any) -> None:
     ],
 )
 def test_nobody_else_gets_in(gateway: Gateway, target: str, token: str) -> None:
-    """Without an evaluation's own token, or under another path, the answer is 401."""
+    """A request without the evaluation's token, or under another path, is answered 401."""
     upstream = Upstream([http_reply({})])
     evaluation = gateway.open_evaluation(upstream)
     names = {"key": evaluation.key, "token": evaluation.token}
@@ -317,7 +317,7 @@ def test_nobody_else_gets_in(gateway: Gateway, target: str, token: str) -> None:
 
 
 def test_the_root_is_nobodys(gateway: Gateway) -> None:
-    """Outside of `/t/` there is only /health, and the gateway listens on loopback alone."""
+    """Outside of `/t/` there is only /health, and the gateway listens only on loopback."""
     for target, status in (("/health", b"200"), ("/", b"404"), ("/v1/models", b"404")):
         with socket.create_connection(("127.0.0.1", gateway.port)) as connection:
             connection.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -327,7 +327,7 @@ def test_the_root_is_nobodys(gateway: Gateway) -> None:
 
 
 def test_a_closed_evaluation_is_over(gateway: Gateway) -> None:
-    """After /close the token is worth nothing, on connections that were open before too."""
+    """After /close the token is invalid, also on connections that were open before."""
     upstream = Upstream([http_reply({"ok": 1})])
     evaluation = gateway.open_evaluation(upstream)
     with evaluation.connect() as connection:
@@ -341,7 +341,7 @@ def test_a_closed_evaluation_is_over(gateway: Gateway) -> None:
 
 
 def test_an_attempt_has_its_own_token(gateway: Gateway) -> None:
-    """A file that was written anew is a new attempt: the old token is worth nothing."""
+    """A session that is written again is a new attempt: the old token is invalid."""
 
     def script(seen: ReceivedRequest) -> list[bytes]:
         return [http_reply({"ok": 1})]
@@ -354,7 +354,7 @@ def test_an_attempt_has_its_own_token(gateway: Gateway) -> None:
 
 
 def test_settings_that_make_no_sense_are_told(start_gateway: Any) -> None:
-    """A session's file that cannot be used is an error in the log, and nobody gets in."""
+    """A session that makes no sense is an error in the log, and admits nobody."""
     gateway = start_gateway()
     evaluation = gateway.open_evaluation("http://127.0.0.1:9/v1", plugins={"unheard-of": {}})
     assert evaluation.request("GET", "/v1/models").status == 401

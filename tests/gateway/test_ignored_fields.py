@@ -1,4 +1,4 @@
-"""Replies that lack what was asked for: they end the evaluation."""
+"""Replies without what the request asks for: they stop the evaluation."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ CHECKED: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]], str]] = {
 
 
 def parts(choice: dict[str, Any]) -> list[dict[str, Any]]:
-    """A choice as a stream tells it."""
+    """A choice as a stream sends it."""
     head = {"index": choice["index"], "logprobs": choice["logprobs"]}
     last = {"index": choice["index"], "logprobs": None, "finish_reason": "stop"}
     if "text" in choice:
@@ -101,7 +101,7 @@ def streamed(choices: list[dict[str, Any]]) -> list[Step]:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", CHECKED)
 def test_what_is_ignored(gateway: Gateway, name: str, stream: bool) -> None:
-    """A reply that lacks what was asked for ends the evaluation, and is neither passed nor kept."""
+    """A reply without what the request asks for stops the evaluation, and is neither forwarded nor cached."""
     rest, body, choices, why = CHECKED[name]
     upstream = Upstream(streamed(choices) if stream else [http_reply({"choices": choices})])
     asked = {**body, "stream": stream, "temperature": 0}
@@ -119,7 +119,7 @@ def test_what_is_ignored(gateway: Gateway, name: str, stream: bool) -> None:
 
 
 def test_those_who_wait_for_a_reply_that_lacks_something(gateway: Gateway) -> None:
-    """Identical requests at the same time end with the first, unsent."""
+    """Identical requests that wait for the first one stop with it, unsent."""
     upstream = Upstream([0.2, http_reply({"choices": [told("7")]})])
     evaluation = gateway.open_evaluation(upstream)
     answers = evaluation.post_repeatedly(4, 4, logprobs=True, temperature=0)
@@ -129,7 +129,7 @@ def test_those_who_wait_for_a_reply_that_lacks_something(gateway: Gateway) -> No
 
 
 def test_a_stream_that_broke_is_not_judged(gateway: Gateway) -> None:
-    """What came of a stream before it broke says nothing of what the endpoint can do."""
+    """A broken stream does not prove that the endpoint ignores anything."""
     upstream = Upstream([*chunked_reply(chat_event("7"), end=False), ConnectionEnd.CLOSE])
     evaluation = gateway.open_evaluation(upstream)
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):

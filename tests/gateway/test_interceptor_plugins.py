@@ -53,7 +53,7 @@ class Broken(Interceptor):
 
 @pytest.fixture(scope="module")
 def with_plugins(start_gateway: Callable[..., Gateway], tmp_path_factory: pytest.TempPathFactory) -> Gateway:
-    """A gateway in whose environment another's package is installed."""
+    """A gateway with a third party's package installed."""
     folder = tmp_path_factory.mktemp("site")
     info = folder / "loud-1.0.dist-info"
     info.mkdir()
@@ -87,7 +87,7 @@ def test_a_third_partys(with_plugins: Gateway) -> None:
 
 
 def test_a_third_partys_mistake(with_plugins: Gateway) -> None:
-    """An interceptor that fails fails the request at once with the reason, and soon the evaluation."""
+    """An interceptor's error fails the request with the reason, and soon stops the evaluation."""
     upstream = Upstream([http_reply(chat_completion("7"))])
     evaluation = with_plugins.open_evaluation(upstream, plugins={"broken": {}})
     statuses = [evaluation.post().status for _ in range(4)]

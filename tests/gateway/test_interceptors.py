@@ -1,4 +1,4 @@
-"""What each interceptor does to requests and replies, against files in `golden/`."""
+"""Interceptors: requests and replies as files in `golden/` show them."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _json(value: object) -> str:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_requests(gateway: Gateway, name: str) -> None:
-    """Each adapter makes of a request exactly what its file shows."""
+    """Each adapter rewrites a request exactly as its file shows."""
     adapter, rest, body = REQUESTS[name]
     choices = chat_completion("7")["choices"] * 2
     upstream = Upstream([http_reply({"choices": choices})])
@@ -169,7 +169,7 @@ REPLIES: dict[str, tuple[object, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_replies(gateway: Gateway, name: str) -> None:
-    """Reasoning is taken out of a whole reply as its file shows; a replay tells the same."""
+    """Reasoning is removed from a whole reply as its file shows; a replay gives the same."""
     strip, answer = REPLIES[name]
     upstream = Upstream([http_reply(answer)])
     evaluation = gateway.open_evaluation(upstream, strip_reasoning=strip)
@@ -201,7 +201,7 @@ def delta(index: int = 0, finish: str | None = None, **parts: object) -> bytes:
 
 
 def words(*texts: str, index: int = 0) -> list[bytes]:
-    """Events that say one text each."""
+    """Events with one text each."""
     return [chat_event(text, index=index) for text in texts]
 
 
@@ -267,7 +267,7 @@ STREAMS: dict[str, tuple[object, list[bytes]]] = {
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_streams(gateway: Gateway, name: str) -> None:
-    """Reasoning is taken out of a stream as its file shows; a replay tells the same."""
+    """Reasoning is removed from a stream as its file shows; a replay gives the same."""
     strip, events = STREAMS[name]
     whole = b"".join(events)
     odd = [whole[at : at + 11] for at in range(0, len(whole), 11)]

@@ -121,7 +121,7 @@ def test_who_gives_no_address_tells_nobody(gateway: Gateway) -> None:
 
 
 class _Sent(ProgressPosts):
-    """Keeps what would be sent, with its time; sending takes `delay` seconds."""
+    """Records what it would send, with its time; sending takes `delay` seconds."""
 
     def __init__(self, delay: float = 0.0) -> None:
         super().__init__(SharedState(None, cast(Any, None), cast(Any, None)))
@@ -145,7 +145,7 @@ def opened(tmp_path: Path) -> AdmittedSession:
 
 
 def _told(opened: AdmittedSession, delay: float, seconds: int, busy: int) -> list[tuple[float, Any]]:
-    """What is sent in so many seconds, in the first `busy` of which something happens all the time."""
+    """What is sent in `seconds`; in the first `busy` of them requests come all the time."""
 
     async def run(clock: Callable[[], float]) -> list[tuple[float, Any]]:
         progress = _Sent(delay)
@@ -162,7 +162,7 @@ def _told(opened: AdmittedSession, delay: float, seconds: int, busy: int) -> lis
 
 
 def test_how_often_is_told(opened: AdmittedSession) -> None:
-    """Every few seconds while something happens, never sooner, not when nothing does, and at the end."""
+    """Posts go out every few seconds while something changes, and at the end."""
     sent = _told(opened, 0.1, 60, 20)
     times = [at for at, _ in sent]
     *meanwhile, gap = [later - at for at, later in itertools.pairwise(times)]
@@ -174,7 +174,7 @@ def test_how_often_is_told(opened: AdmittedSession) -> None:
 
 
 def test_the_end_is_told_last(opened: AdmittedSession) -> None:
-    """While the address is slow nothing is sent beside it, and the end waits for its turn."""
+    """While one post is on its way no other is sent, and the last one waits for it."""
     sent = _told(opened, 1.5, 1, 1)
     assert [state["finished"] for _, state in sent] == [False, True]
     assert sent[1][0] >= sent[0][0] + 1.5

@@ -1,4 +1,4 @@
-"""Rate and concurrency: with a clock of the test's own, and against a server's own counts."""
+"""Rate and concurrency: with a simulated clock, and against a server's own counts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PERIODS = {"s": 1.0, "m": 60.0, "h": 3600.0}
     pauses=st.lists(st.floats(0, 3), min_size=1, max_size=200),
 )
 def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list[float]) -> None:
-    """However requests come, none of the windows of a period holds more than was declared."""
+    """However requests come, no window of a period holds more than the declared rate."""
     period = PERIODS[unit]
 
     async def run(clock: Callable[[], float]) -> list[float]:
@@ -52,7 +52,7 @@ def test_no_window_holds_more_than_the_rate(number: int, unit: str, pauses: list
 
 @pytest.mark.parametrize("rate", ["1/s", "2/s", "3/m", "10/s", "60/m", "1000/h"])
 def test_most_of_the_rate_is_used(rate: str) -> None:
-    """Requests that wait all the time get more than four fifths of the declared rate."""
+    """Under constant load, requests get more than 80 % of the declared rate."""
 
     async def run(clock: Callable[[], float]) -> float:
         limits, begin = RequestLimits(rate, None, clock), clock()
@@ -66,7 +66,7 @@ def test_most_of_the_rate_is_used(rate: str) -> None:
 
 
 def test_those_who_left_take_nothing_of_the_rate() -> None:
-    """Cancelled waiters leave no gap: who comes after them need not wait for their turns."""
+    """Cancelled requests take nothing of the rate: those after them go at once."""
 
     async def run(clock: Callable[[], float]) -> float:
         limits = RequestLimits("60/m", None, clock)
@@ -83,7 +83,7 @@ def test_those_who_left_take_nothing_of_the_rate() -> None:
 
 
 def test_after_a_pause_the_rate_still_holds() -> None:
-    """Those who waited while the model had closed do not all go at once when it opens."""
+    """After a pause that the model asked for, the rate still holds."""
 
     async def run(clock: Callable[[], float]) -> tuple[float, list[float]]:
         limits, times = RequestLimits("10/s", 200, clock), []
@@ -109,7 +109,7 @@ def test_after_a_pause_the_rate_still_holds() -> None:
     acts=st.lists(st.tuples(st.floats(0, 2), st.floats(0.01, 2), st.floats(0.01, 4)), max_size=40),
 )
 def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]) -> None:
-    """With any comings, stays and cancellations no more than `most` are inside, and none is stuck."""
+    """Whatever comes, stays and cancels, no more than `most` are in flight, and none is stuck."""
 
     async def run(clock: Callable[[], float]) -> tuple[int, int]:
         limits, inside, peak = RequestLimits("50/s", most, clock), 0, 0
@@ -137,7 +137,7 @@ def test_places_are_never_lost(most: int, acts: list[tuple[float, float, float]]
 
 
 def test_a_waiter_that_is_passed_over_and_cancelled() -> None:
-    """A place that becomes free in the moment in which its waiter is cancelled goes to the next."""
+    """A place that becomes free at the moment of a cancellation goes to the next request."""
 
     async def run(clock: Callable[[], float]) -> list[object]:
         limits = RequestLimits(None, 1, clock)
@@ -156,7 +156,7 @@ def test_a_waiter_that_is_passed_over_and_cancelled() -> None:
 
 
 def test_refusals_lower_and_answers_raise() -> None:
-    """429s narrow concurrency and rate, once for all that come together; answers widen them again."""
+    """429s lower concurrency and rate, once for all that come together; successes raise them."""
 
     async def run(clock: Callable[[], float]) -> list[Any]:
         limits = RequestLimits("100/s", 10, clock)
@@ -215,7 +215,7 @@ def test_the_rate_at_the_server(start_gateway: Callable[..., Gateway]) -> None:
 def test_the_concurrency_at_the_server(
     start_gateway: Callable[..., Gateway], start_mock: Callable[..., MockServer]
 ) -> None:
-    """Several evaluations together never have more requests under way than was declared."""
+    """Several evaluations together never have more requests in flight than declared."""
     mock = start_mock(latency=0.02)
     gateway = start_gateway(concurrency=5)
     evaluations = [gateway.open_evaluation(mock.url, settings={"seed": str(n)}) for n in range(3)]
@@ -226,7 +226,7 @@ def test_the_concurrency_at_the_server(
 
 
 def test_refusals_are_adapted_to(start_gateway: Callable[..., Gateway], start_mock: Callable[..., MockServer]) -> None:
-    """A server that admits less than we ask is asked less, and every request is answered."""
+    """The gateway slows down for a server that admits less, and every request is answered."""
     mock = start_mock(rate=40, retry_after=0.2, latency=0.05)
     gateway = start_gateway(cache=None)
     evaluation = gateway.open_evaluation(mock.url, retry=20)
@@ -239,7 +239,7 @@ def test_refusals_are_adapted_to(start_gateway: Callable[..., Gateway], start_mo
 
 
 def test_who_leaves_frees_its_place(start_gateway: Callable[..., Gateway]) -> None:
-    """Clients that leave, waiting or being answered, hold up nobody."""
+    """Clients that leave, while waiting or during a reply, delay nobody."""
     gateway = start_gateway(concurrency=1)
     upstream = Upstream([])
     upstream.use_scripts([ConnectionEnd.HANG], [http_reply(chat_completion("7"))])

@@ -1,4 +1,4 @@
-"""The reply cache: what is kept, under which key, and what becomes of it."""
+"""The reply cache: which replies are stored, under which key, and when they are used."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TEXT = "/v1/completions"
 
 @pytest.mark.parametrize("at_once", [1, 10])
 def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., MockServer], at_once: int) -> None:
-    """At temperature 1 the same request is sampled each time; a replay gives the same ten."""
+    """At temperature 1 ten identical requests are ten samples; a replay gives the same ten."""
     mock = start_mock()
     evaluation = gateway.open_evaluation(mock.url)
     first = [answer.text for answer in evaluation.post_repeatedly(10, at_once, temperature=1)]
@@ -51,14 +51,14 @@ def test_ten_samples_stay_ten(gateway: Gateway, start_mock: Callable[..., MockSe
 
 
 def test_another_evaluation_with_the_same_seed_has_the_same_samples(gateway: Gateway) -> None:
-    """What tells samples apart is the seed, not the evaluation, so that a changed one is resumed."""
+    """Samples belong to the seed, not to the evaluation: a changed evaluation resumes."""
     upstream, seed = Upstream(numbered_replies()), {"seed": "seed 1"}
     first = [answer.text for answer in gateway.open_evaluation(upstream, settings=seed).post_repeatedly(3)]
     assert [answer.text for answer in gateway.open_evaluation(upstream, settings=seed).post_repeatedly(3)] == first
 
 
 def test_models_share_nothing(gateway: Gateway) -> None:
-    """Two models never have a reply in common, not even a greedy one."""
+    """Two models never share a reply, not even a greedy one."""
     upstream = Upstream(numbered_replies())
     models = [gateway.open_evaluation(upstream, settings={"model": name}) for name in ("one", "another")]
     answers = [model.post(temperature=0).text for model in models]
@@ -66,7 +66,7 @@ def test_models_share_nothing(gateway: Gateway) -> None:
 
 
 def test_seeds_share_what_is_greedy(gateway: Gateway) -> None:
-    """Evaluations of different seeds share replies at temperature 0, and no other."""
+    """Evaluations of different seeds share replies only at temperature 0."""
     upstream = Upstream(numbered_replies())
     one = gateway.open_evaluation(upstream, settings={"seed": "1"})
     two = gateway.open_evaluation(upstream, settings={"seed": "2"})
@@ -120,7 +120,7 @@ def test_the_path_and_its_query_are_part_of_the_key(gateway: Gateway) -> None:
 
 
 def test_what_names_the_caller_is_no_part_of_the_key(gateway: Gateway) -> None:
-    """`user`, `metadata`, headers, and how the JSON is written change no answer."""
+    """`user`, `metadata`, headers and the layout of the JSON are not part of the key."""
     upstream = Upstream(numbered_replies())
     evaluation = gateway.open_evaluation(upstream)
     bodies = [
@@ -134,7 +134,7 @@ def test_what_names_the_caller_is_no_part_of_the_key(gateway: Gateway) -> None:
 
 
 def test_only_what_generates_is_kept(gateway: Gateway) -> None:
-    """Models, files and tokens are asked for each time; embeddings once."""
+    """Embeddings are cached; lists of models, files and tokens are not."""
     upstream = Upstream([http_reply({"data": [1]})])
     evaluation = gateway.open_evaluation(upstream)
     for rest in ("/v1/models", "/tokenize", "/v1/files", "/v1/embeddings", "/v1/embeddings"):
@@ -201,7 +201,7 @@ KEEPING: dict[str, tuple[bool, list[Step], str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", KEEPING)
 def test_what_is_kept(gateway: Gateway, name: str) -> None:
-    """Only a complete success is kept, and what is not is asked for again."""
+    """Only a complete success is cached; anything else is requested again."""
     kept, script, rest, body = KEEPING[name]
     upstream = Upstream(script)
     adapter = {"cache_truncated": True} if "cache_truncated" in body else {}
@@ -220,7 +220,7 @@ def _ask(evaluation: Evaluation, rest: str, body: dict[str, Any]) -> bytes | Non
 
 
 def test_a_failed_sample_is_taken_by_the_next(gateway: Gateway) -> None:
-    """A request that failed used up no sample: the harness's own retry gets it, now and in a replay."""
+    """A failed request uses up no sample: the harness's retry gets it, now and in a replay."""
     upstream = Upstream([])
     upstream.use_scripts(
         [http_reply(chat_completion("a"))],
@@ -238,7 +238,7 @@ def test_a_failed_sample_is_taken_by_the_next(gateway: Gateway) -> None:
 
 
 def test_a_sample_that_is_not_kept_keeps_its_place(gateway: Gateway) -> None:
-    """In a replay only the truncated sample is drawn anew, and the others stay where they were."""
+    """In a replay only the truncated sample is drawn again, and the others keep their places."""
     upstream = Upstream([])
     cut = [http_reply(chat_completion("cut", "length"))]
     upstream.use_scripts(
@@ -270,7 +270,7 @@ def gated(folder: Path, *scripts: list[Step]) -> Script:
 
 
 def test_identical_requests_at_once_are_sent_once(gateway: Gateway, tmp_path: Path) -> None:
-    """At temperature 0 those that come while one is under way get its reply, streams too."""
+    """At temperature 0 identical requests wait for the first one's reply, streams too."""
     for stream in (False, True):
         folder = tmp_path / str(stream)
         folder.mkdir()
@@ -290,7 +290,7 @@ def test_identical_requests_at_once_are_sent_once(gateway: Gateway, tmp_path: Pa
 
 
 def test_when_the_first_of_identical_requests_fails(gateway: Gateway, tmp_path: Path) -> None:
-    """The others get no part of its failure: one of them asks, and its reply serves the rest."""
+    """If the leader fails, one of those that wait asks the model, and its reply serves the rest."""
     upstream = Upstream(gated(tmp_path, [http_reply({}, 400)], [http_reply(chat_completion("7"))]))
     evaluation = gateway.open_evaluation(upstream)
     with ThreadPoolExecutor(8) as threads:
@@ -305,7 +305,7 @@ def test_when_the_first_of_identical_requests_fails(gateway: Gateway, tmp_path: 
 
 
 def test_when_the_client_of_the_first_leaves(gateway: Gateway, tmp_path: Path) -> None:
-    """Another one asks in its place, and the first one's connection to the model is closed."""
+    """If the leader's harness leaves, another request leads, and the first connection is closed."""
     (tmp_path / "1").touch()
     upstream = Upstream(gated(tmp_path, [ConnectionEnd.HANG], [http_reply(chat_completion("7"))]))
     (tmp_path / "0").touch()
@@ -324,7 +324,7 @@ def test_when_the_client_of_the_first_leaves(gateway: Gateway, tmp_path: Path) -
 
 
 def test_answers_that_are_not_kept_hold_nobody_up(gateway: Gateway, tmp_path: Path) -> None:
-    """Where the first reply is none to keep, the others ask at once, not one after another."""
+    """If the leader's reply is not cacheable, the others ask at the same time, not in turn."""
     scripts = [[http_reply(chat_completion("7", "length"))]] * 4
     upstream = Upstream(gated(tmp_path, *scripts))
     evaluation = gateway.open_evaluation(upstream)
@@ -343,7 +343,7 @@ def test_answers_that_are_not_kept_hold_nobody_up(gateway: Gateway, tmp_path: Pa
 
 
 def test_not_before_asks_anew_and_keeps(gateway: Gateway) -> None:
-    """A session that distrusts older replies asks once more, and what it gets is what is kept."""
+    """A session with `not_before` asks again, and its reply replaces the older one."""
     upstream = Upstream(numbered_replies())
     assert gateway.open_evaluation(upstream).post(temperature=0).text == "sample 0"
     time.sleep(0.01)
@@ -353,7 +353,7 @@ def test_not_before_asks_anew_and_keeps(gateway: Gateway) -> None:
 
 
 def test_max_age(gateway: Gateway) -> None:
-    """A reply that is older than a session allows is asked for anew."""
+    """A reply older than `max_age` is requested again."""
     upstream = Upstream(numbered_replies())
     gateway.open_evaluation(upstream).post(temperature=0)
     time.sleep(0.2)
@@ -364,7 +364,7 @@ def test_max_age(gateway: Gateway) -> None:
 
 
 def test_without_a_cache(gateway: Gateway) -> None:
-    """With `cache = false` nothing is read and nothing kept."""
+    """With `cache = false` nothing is read and nothing stored."""
     upstream = Upstream(numbered_replies())
     gateway.open_evaluation(upstream).post(temperature=0)
     evaluation = gateway.open_evaluation(upstream, cache=False)
@@ -373,7 +373,7 @@ def test_without_a_cache(gateway: Gateway) -> None:
 
 
 def test_streams_are_replayed_byte_for_byte(gateway: Gateway) -> None:
-    """A replayed stream has the bytes and the type of the first, and never those of a whole reply."""
+    """A replayed stream has the first one's bytes and type, and never those of a whole reply."""
     stream = [b": hello\r\n\r\n", chat_event("7"), b"id: 1\ndata: x\n\n", chat_event(finish="stop"), DONE]
     upstream = Upstream([])
     evaluation = gateway.open_evaluation(upstream)
@@ -388,7 +388,7 @@ def test_streams_are_replayed_byte_for_byte(gateway: Gateway) -> None:
 
 
 def test_numbers_that_are_written_differently() -> None:
-    """1 and 1.0 are two requests: some server may tell them apart."""
+    """1 and 1.0 make different keys: a server may treat them differently."""
     one, other = build_request_key(CHAT, {"top_p": 1}), build_request_key(CHAT, {"top_p": 1.0})
     assert one is not None
     assert other is not None

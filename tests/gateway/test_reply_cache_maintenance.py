@@ -1,4 +1,4 @@
-"""Looking after the reply cache: telling of it, copies for others, its limit, its end."""
+"""Maintenance of the reply cache: summary, export, limit, clearing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LARGE = 20_000
 
 
 class Place:
-    """A project, and gateways that keep replies where its own would."""
+    """A project, and gateways that use its reply cache."""
 
     def __init__(self, project: Project, start: Callable[..., Gateway]) -> None:
         self.project = project
@@ -60,12 +60,12 @@ class Place:
         return evaluation, texts
 
     def run(self, *words: str, status: int = 0) -> str:
-        """What `evalmake WORDS` said."""
+        """The output of `evalmake WORDS`."""
         result = self.project.run(*words, status=status)
         return result.stdout + result.stderr
 
     def told(self) -> dict[str, Any]:
-        """What `evalmake replies --json` tells."""
+        """The output of `evalmake replies --json`."""
         found: dict[str, Any] = json.loads(self.run("replies", "--json"))
         return found
 
@@ -79,7 +79,7 @@ class Place:
 
 
 def bodies(count: int, first: int = 0) -> list[dict[str, int]]:
-    """Requests that are like no other's, each answered once for all."""
+    """Requests that differ from all others, each answered greedily."""
     return [{"temperature": 0, "max_tokens": number + 2} for number in range(first, first + count)]
 
 
@@ -98,7 +98,7 @@ def place(project: Project, start_gateway: Callable[..., Gateway]) -> Place:
 
 
 def test_no_replies(place: Place) -> None:
-    """Where nothing was kept yet, nothing is told, and nothing is made."""
+    """Without a cache the summary is empty, and nothing is created."""
     assert place.run("replies") == "0 replies, 0B of 20GiB\n"
     assert place.told() == {
         "limit": 20 * 2**30,
@@ -115,7 +115,7 @@ def test_no_replies(place: Place) -> None:
 
 
 def test_what_is_kept_is_told(place: Place) -> None:
-    """How many replies, their bytes on disk, the limit, the oldest; also while a gateway is at work."""
+    """The summary has the number, bytes, limit and oldest reply, also while a gateway writes."""
     place.settings("replies = 1GiB")
     before = time.time()
     place.filled(30, LARGE)
@@ -131,7 +131,7 @@ def test_what_is_kept_is_told(place: Place) -> None:
 
 
 def test_replies_that_are_not_used(place: Place) -> None:
-    """Under `replies = none` what was kept before is told of, and `gc` leaves it."""
+    """Under `replies = none` the summary shows earlier replies, and `gc` leaves them."""
     place.filled(3)
     place.settings("replies = none")
     place.run("gc")
@@ -142,7 +142,7 @@ def test_replies_that_are_not_used(place: Place) -> None:
 
 
 def test_seeds_are_told(place: Place) -> None:
-    """Each seed has a line of its own, also one that cannot be read, and none is changed."""
+    """Each read-only cache has a line of its own, readable or not, and none is changed."""
     place.filled(3)
     for name in ("seed", "torn"):
         place.run("replies", "export", name)
@@ -163,7 +163,7 @@ def test_seeds_are_told(place: Place) -> None:
     "words", [["export"], ["clear", "there"], ["clear", "--json"], ["export", "there", "--json"], ["import"]]
 )
 def test_words_that_make_no_sense(place: Place, words: list[str]) -> None:
-    """They are answered by how the command is written, and nothing is done."""
+    """Wrong options are answered by the usage, and nothing is done."""
     place.filled(1)
     assert "Usage: evalmake replies" in place.run("replies", *words, status=2)
     assert place.told()["replies"] == 1
@@ -175,7 +175,7 @@ def test_words_that_make_no_sense(place: Place, words: list[str]) -> None:
 
 @pytest.mark.parametrize("times", [1, LARGE])
 def test_an_export_answers_elsewhere(place: Place, times: int) -> None:
-    """A copy is whole, leaves nothing to be written, and answers as a seed, byte for byte."""
+    """A copy is whole and answers as a read-only cache, byte for byte."""
     evaluation, texts = place.filled(5, times)
     assert place.run("replies", "export", "far/copy") == "far/copy: 5 replies added, 5 in all\n"
     copy = place.root / "far/copy"
@@ -186,7 +186,7 @@ def test_an_export_answers_elsewhere(place: Place, times: int) -> None:
 
 
 def test_an_export_adds(place: Place) -> None:
-    """To an earlier copy goes what it lacks and what is newer, never what is older."""
+    """An earlier copy gets what it lacks and what is newer, never what is older."""
     evaluation, texts = place.filled(3)
     place.run("replies", "export", "copy")
     assert place.run("replies", "export", "copy") == "copy: 0 replies added, 3 in all\n"
@@ -202,7 +202,7 @@ def test_an_export_adds(place: Place) -> None:
 
 
 def test_an_export_keeps_the_times(place: Place) -> None:
-    """A copied reply is as old as it was, so that the oldest are still the first to go."""
+    """A copied reply keeps its time, so the oldest are still deleted first."""
     place.filled(20)
     place.run("replies", "export", "copy")
     with Cache(str(place.replies)) as one, Cache(str(place.root / "copy")) as other:
@@ -212,7 +212,7 @@ def test_an_export_keeps_the_times(place: Place) -> None:
 
 @pytest.mark.parametrize("size", [20 * 2**30, 2_000_000])
 def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
-    """What was on disk is in the copy, whole, though replies come, and go for want of room."""
+    """An export is whole even if replies are added and deleted meanwhile."""
     gateway = place.gateway(cache_size=size)
     upstream = Upstream(numbered_replies(lambda number: f"{number:04}" * (LARGE if number % 3 else 1)))
     evaluation = gateway.open_evaluation(upstream)
@@ -246,7 +246,7 @@ def test_an_export_while_a_gateway_writes(place: Place, size: int) -> None:
 
 
 def test_an_export_that_is_killed(place: Place) -> None:
-    """What it left is no obstacle: the next one adds the rest."""
+    """After a killed export, the next one adds the rest."""
     place.filled(60, LARGE)
     process = place.project.spawn("replies", "export", "copy")
     wait_until(lambda: [*place.root.glob("copy/??/??/*.val")] or process.poll() is not None, "it began")
@@ -257,7 +257,7 @@ def test_an_export_that_is_killed(place: Place) -> None:
 
 
 def test_an_export_to_a_full_disk(place: Place) -> None:
-    """It is told as an error, and there is no reply in the copy that is not whole."""
+    """A full disk is an error, and the copy holds no broken reply."""
     evaluation, texts = place.filled(40, LARGE // 10)
     program = (
         "import resource, sys; from evalmake import cli;"
@@ -300,7 +300,7 @@ def test_an_export_replaces_nothing(place: Place, fill: Callable[[Path], object]
     ],
 )
 def test_an_export_to_nowhere(place: Place, folder: str, said: str) -> None:
-    """To the cache itself, or to where no folder can be, nothing is exported."""
+    """Exports to the cache itself, or to an impossible folder, are refused."""
     place.filled(2)
     assert re.match(said, place.run("replies", "export", folder, status=2))
 
@@ -309,7 +309,7 @@ def test_an_export_to_nowhere(place: Place, folder: str, said: str) -> None:
 
 
 def test_gc_keeps_the_limit(place: Place) -> None:
-    """After the limit was lowered `gc -n` says how much is too much, and `gc` frees the oldest."""
+    """After the limit is lowered, `gc -n` shows the excess and `gc` deletes the oldest replies."""
     evaluation, _ = place.filled(60, LARGE)
     assert "reply cache" not in place.run("gc")
     place.settings("replies = 1MiB")
@@ -329,7 +329,7 @@ def test_gc_keeps_the_limit(place: Place) -> None:
 
 
 def test_gc_frees_what_a_kill_left(place: Place) -> None:
-    """A file that no reply is in goes, unless it is so young that a gateway may be at it."""
+    """`gc` deletes files without a row, unless they are so new that a gateway may be writing them."""
     place.filled(3, LARGE)
     before = contents(place.replies)
     for name in ("old", "young"):
@@ -344,7 +344,7 @@ def test_gc_frees_what_a_kill_left(place: Place) -> None:
 
 
 def test_clear(place: Place) -> None:
-    """Every reply goes, at once for a gateway that is at work too, which keeps those that follow."""
+    """`clear` deletes every reply, also for a running gateway, which stores those that follow."""
     gateway = place.gateway()
     upstream = Upstream(numbered_replies(lambda number: f"{number:04}" * LARGE))
     evaluation = gateway.open_evaluation(upstream)
@@ -362,7 +362,7 @@ def test_clear(place: Place) -> None:
 
 
 def test_a_damaged_cache(place: Place) -> None:
-    """It is told, is in nobody's way, cannot be exported, and can be cleared."""
+    """A damaged cache is reported, stops nobody, cannot be exported, and can be cleared."""
     place.filled(5, LARGE)
     (place.replies / "cache.db").write_bytes(b"no database" * 5000)
     assert place.run("replies", status=2).splitlines() == [
@@ -379,7 +379,7 @@ def test_a_damaged_cache(place: Place) -> None:
 
 
 def test_damage_that_lies_deep(place: Place) -> None:
-    """`verify` finds what only a look at every page finds; `clear` copes with it."""
+    """`verify` finds damage inside the database, and `clear` removes it."""
     place.filled(100, 500)
     assert "all match" in place.run("verify")
     with open(place.replies / "cache.db", "r+b") as file:

@@ -1,4 +1,4 @@
-"""The reply cache on disk: its size, its crashes, and those it shares it with."""
+"""The reply cache on disk: its size, crashes, and caches that are shared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.scripted_upstream import Upstream, chat_completion, http_repl
 
 
 def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
-    """The oldest replies go when there is no more room, the newest stay."""
+    """Beyond the limit the oldest replies are deleted, and the newest stay."""
     gateway = start_gateway(cache_size=2_000_000)
     upstream = Upstream([http_reply(chat_completion("x" * 100_000))])
     evaluation = gateway.open_evaluation(upstream)
@@ -34,7 +34,7 @@ def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_kill(start_gateway: Callable[..., Gateway]) -> None:
-    """What was on disk before a kill -9 in the middle of work is there after it, whole."""
+    """Replies on disk survive a kill -9 in the middle of work."""
     gateway = start_gateway()
     upstream = Upstream(lambda seen: [http_reply(chat_completion(f"{json.loads(seen.body)['max_tokens']}" * 40_000))])
     evaluation = gateway.open_evaluation(upstream)
@@ -76,7 +76,7 @@ def test_two_gateways_at_once(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Path) -> None:
-    """Another's cache answers, and no byte of it changes; what is new goes to our own."""
+    """A read-only cache answers, and no byte of it changes; new replies go to the gateway's own."""
     first = start_gateway()
     upstream = Upstream(numbered_replies(lambda number: f"{number}" * 70_000))
     old = first.open_evaluation(upstream)
@@ -94,7 +94,7 @@ def test_seeds_are_only_read(start_gateway: Callable[..., Gateway], tmp_path: Pa
 
 
 def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
-    """A cache that another gateway is writing to serves as a seed, with all that it has so far."""
+    """A cache that another gateway writes to serves as a read-only one, with all that it has."""
     first = start_gateway()
     upstream = Upstream(numbered_replies())
     writer = first.open_evaluation(upstream)
@@ -106,7 +106,7 @@ def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
 
 @pytest.mark.parametrize("where", ["under a file", "is no database"])
 def test_a_cache_that_cannot_be_opened(start_gateway: Callable[..., Gateway], tmp_path: Path, where: str) -> None:
-    """An evaluation goes on without it, and its sums say why."""
+    """Without a usable cache an evaluation goes on, and its sums say why."""
     folder = tmp_path / "cache"
     if where == "under a file":
         (tmp_path / "file").touch()
@@ -124,7 +124,7 @@ def test_a_cache_that_cannot_be_opened(start_gateway: Callable[..., Gateway], tm
 
 
 def test_a_full_disk(start_gateway: Callable[..., Gateway]) -> None:
-    """When nothing more can be written, the evaluation goes on, and its sums say so."""
+    """When the disk is full an evaluation goes on, and its sums say so."""
     gateway = start_gateway()
     upstream = Upstream(numbered_replies(lambda number: f"{number:06}" * 10_000))
     evaluation = gateway.open_evaluation(upstream)
@@ -139,7 +139,7 @@ def test_a_full_disk(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_a_damaged_reply_is_no_reply(start_gateway: Callable[..., Gateway]) -> None:
-    """What was changed in the database is not served: the model is asked."""
+    """A value that was tampered with is not used: the model is asked."""
     gateway = start_gateway()
     upstream = Upstream(numbered_replies())
     evaluation = gateway.open_evaluation(upstream)

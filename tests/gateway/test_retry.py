@@ -1,4 +1,4 @@
-"""What is tried again, for how long, and how an evaluation that cannot succeed ends."""
+"""Retries, and how the gateway stops an evaluation that cannot succeed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ FAILURES: dict[str, list[Step]] = {
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_fails_is_tried_again(gateway: Gateway, name: str) -> None:
-    """After any failure before the harness has got a byte, the request is sent again, whole."""
+    """After a failure before the harness got a byte, the whole request is sent again."""
     upstream = Upstream([]).use_scripts(FAILURES[name], GOOD)
     evaluation = gateway.open_evaluation(upstream, retry=1, timeout=0.3)
     assert evaluation.post(temperature=0).text == "7"
@@ -76,7 +76,7 @@ def test_what_fails_is_tried_again(gateway: Gateway, name: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422, 501])
 def test_what_will_not_get_better_is_not_tried_again(gateway: Gateway, status: int) -> None:
-    """A client's error goes to the harness at once, as it came."""
+    """A client error goes to the harness at once, as it came."""
     upstream = Upstream([http_reply({"error": {"message": "so it is"}}, status)])
     answer = gateway.open_evaluation(upstream).post()
     assert (answer.status, answer.json) == (status, {"error": {"message": "so it is"}})
@@ -84,7 +84,7 @@ def test_what_will_not_get_better_is_not_tried_again(gateway: Gateway, status: i
 
 
 def test_tries_are_bounded(gateway: Gateway) -> None:
-    """After `retry` further tries the server's own last word goes to the harness, not to be retried."""
+    """After `retry` retries the server's last reply goes to the harness, marked not to be retried."""
     upstream = Upstream([http_reply({"error": {"message": "busy"}}, 500)])
     evaluation = gateway.open_evaluation(upstream, retry=2)
     answer = evaluation.post()
@@ -125,14 +125,14 @@ def test_when_it_gives_up(gateway: Gateway, name: str, status: int, why: str) ->
     ],
 )
 def test_nobody_there(gateway: Gateway, url: str, why: str) -> None:
-    """A server that cannot be reached is told by its address and the system's reason."""
+    """The error for an unreachable server has its address and the system's reason."""
     answer = gateway.open_evaluation(url, retry=0).post()
     assert answer.status == 502
     assert answer.json["error"]["message"].startswith(f"{url}/chat/completions: {why}")
 
 
 def test_retry_after_is_honoured(start_gateway: Callable[..., Gateway]) -> None:
-    """Nothing is sent before the moment that the server named, by this request or another."""
+    """No request is sent before the moment that Retry-After names."""
     gateway = start_gateway()
     upstream = Upstream([]).use_scripts([http_reply({}, 429, retry_after="1.5")], GOOD)
     evaluation = gateway.open_evaluation(upstream)
@@ -148,7 +148,7 @@ def test_retry_after_is_honoured(start_gateway: Callable[..., Gateway]) -> None:
 
 
 def test_a_stream_that_breaks_late_is_seen_to_break(gateway: Gateway) -> None:
-    """Once a part of a stream is out nothing is tried again: the harness's connection breaks too."""
+    """A stream that breaks after its first piece is not retried: the harness's connection breaks, too."""
     for last in (ConnectionEnd.CLOSE, ConnectionEnd.RESET, ConnectionEnd.HANG):
         upstream = Upstream([*chunked_reply(chat_event("7"), end=False), 0.05, last])
         evaluation = gateway.open_evaluation(upstream, timeout=0.3)
@@ -172,7 +172,7 @@ def test_a_slow_model_is_not_a_silent_one(gateway: Gateway) -> None:
 
 
 def test_faults_at_random(gateway: Gateway, start_mock: Callable[..., MockServer]) -> None:
-    """Against a server with every kind of fault all samples come, and none twice."""
+    """From a server with every kind of fault all samples come, and none twice."""
     mock = start_mock(
         error_rate=0.1,
         too_many_rate=0.05,
@@ -197,7 +197,7 @@ def _fatal(evaluation: Evaluation) -> str:
 
 
 def test_three_failures_in_a_row_end_an_evaluation(gateway: Gateway) -> None:
-    """Then every request is answered 400 with the reason, at once and unsent; others go on."""
+    """A stopped evaluation's requests are answered 400 with the reason, unsent; others go on."""
     upstream = Upstream([http_reply({"error": "down"}, 503)])
     evaluation = gateway.open_evaluation(upstream, retry=0)
     assert [evaluation.post().status for _ in range(3)] == [503, 503, 503]
@@ -211,7 +211,7 @@ def test_three_failures_in_a_row_end_an_evaluation(gateway: Gateway) -> None:
 
 
 def test_a_success_between_failures(gateway: Gateway) -> None:
-    """Failures that are not in a row end nothing."""
+    """Failures with a success between them do not stop the evaluation."""
     bad = [http_reply({}, 500)]
     upstream = Upstream([]).use_scripts(bad, bad, GOOD, bad, bad, GOOD)
     evaluation = gateway.open_evaluation(upstream, retry=0)
@@ -221,7 +221,7 @@ def test_a_success_between_failures(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refused_key_ends_an_evaluation(gateway: Gateway, status: int) -> None:
-    """No other request will fare better, so the first such reply is the last."""
+    """A refused key stops the evaluation at the first reply."""
     upstream = Upstream([http_reply({"error": f"no such key: {KEY}"}, status)])
     evaluation = gateway.open_evaluation(upstream)
     assert evaluation.post().status == status
@@ -231,7 +231,7 @@ def test_a_refused_key_ends_an_evaluation(gateway: Gateway, status: int) -> None
 
 
 def test_those_who_wait_are_told_of_the_end(start_gateway: Callable[..., Gateway]) -> None:
-    """Requests that were waiting for their turn when the evaluation ended are not sent any more."""
+    """Requests that wait for their turn are not sent after the evaluation has stopped."""
     gateway = start_gateway(concurrency=1)
     upstream = Upstream([0.3, http_reply({}, 401)])
     evaluation = gateway.open_evaluation(upstream)
@@ -254,7 +254,7 @@ def test_those_who_wait_are_told_of_the_end(start_gateway: Callable[..., Gateway
     ],
 )
 def test_client_errors(gateway: Gateway, client_errors: Any, status: int, ends: bool) -> None:
-    """With `client_errors` the first 4xx reply ends the evaluation, but for those it excludes."""
+    """With `client_errors` the first 4xx reply stops the evaluation, except excluded statuses."""
     upstream = Upstream([http_reply({"error": "x"}, status)])
     evaluation = gateway.open_evaluation(upstream, client_errors=client_errors, retry=0)
     assert evaluation.post().status == status
@@ -263,7 +263,7 @@ def test_client_errors(gateway: Gateway, client_errors: Any, status: int, ends: 
 
 
 def test_throttling_is_no_client_error() -> None:
-    """429 and 408 are tried again, so they end nothing by being 4xx."""
+    """429 and 408 are retried, so they do not count as client errors."""
     breaker = CircuitBreaker(True)
     for status in (429, 408):
         breaker.record_reply(status, "x")
@@ -297,7 +297,7 @@ def test_throttling_is_no_client_error() -> None:
     ],
 )
 def test_retry_after(value: bytes, seconds: float | None) -> None:
-    """Seconds or a date are understood, within bounds; nonsense counts as absent."""
+    """Retry-After may be seconds or a date, within bounds; nonsense counts as absent."""
     assert parse_retry_after(value, lambda: NOW) == seconds
 
 
@@ -310,20 +310,20 @@ DATES = st.lists(
 
 @given(st.binary(max_size=40) | DATES.map(lambda text: text.encode("utf-8", "replace")))
 def test_retry_after_of_anything(value: bytes) -> None:
-    """Whatever a server writes there, it is a number of seconds within bounds or nothing."""
+    """Any Retry-After gives a number of seconds within bounds, or nothing."""
     found = parse_retry_after(value, lambda: NOW)
     assert found is None or 0 <= found <= 300
 
 
 @given(st.integers(1, 2000), st.none() | st.floats(0, 300))
 def test_waits(failures: int, after: float | None) -> None:
-    """A wait is at least what was asked for, and the jitter on top has a ceiling that grows to 30 s."""
+    """A pause is at least what the server asks for; the jitter on top grows to at most 30 s."""
     seconds = pause_seconds(failures, after) - (after or 0)
     assert -1e-9 <= seconds <= min(30, 0.5 * 2 ** min(failures - 1, 10)) + 1e-9
 
 
 def test_the_least_busy_server_is_asked(gateway: Gateway) -> None:
-    """With several servers of one model the least busy one is asked, streams counted."""
+    """Of several servers the least busy one gets the request; open streams count."""
     slow, quick = Upstream([*chunked_reply(chat_event("7"), end=False), ConnectionEnd.HANG]), Upstream(GOOD)
     evaluation = gateway.open_evaluation(slow, quick)
     with evaluation.connect() as connection:

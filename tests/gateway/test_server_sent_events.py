@@ -1,4 +1,4 @@
-"""Server-sent events, split and put together."""
+"""Server-sent events, split and assembled."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _split(pieces: list[bytes]) -> list[object]:
 @settings(deadline=None, max_examples=500)
 @given(EVENTS, st.data())
 def test_however_it_is_cut(events: list[bytes], data: st.DataObject) -> None:
-    """Any cutting of the bytes, one by one too, gives the same events as the whole."""
+    """However the bytes are cut, the events are those of the whole."""
     whole = b"".join(event + data.draw(ENDS) for event in events)
     cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=6).map(sorted))
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
@@ -61,13 +61,13 @@ def test_what_is_written_is_read(events: list[dict[str, object]]) -> None:
 
 
 def test_lines_of_data_make_one_text() -> None:
-    """Several `data:` lines are one text; what is no JSON object comes as it stood."""
+    """Several `data:` lines are one text; what is no JSON object stays as it is."""
     stream = b'data: {"a":\r\ndata: 1}\r\n\r\nevent: x\r\ndata: y\r\n\r\ndata: {"late": 1}'
     assert _split([stream]) == [{"a": 1}, b"event: x\ndata: y", {"late": 1}]
 
 
 def test_assembled() -> None:
-    """A stream amounts to its choices' texts, calls and finish reasons, and to what it used."""
+    """A stream adds up to its choices' texts, calls and finish reasons, and its usage."""
     parts: list[dict[str, object]] = [
         {"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}], "usage": None},
         {

@@ -1,4 +1,4 @@
-"""A command with gateways of its own beside it, as a job of a cluster runs."""
+"""The sidecar: a command with gateways of its own, as a job of a cluster runs."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Job:
             self.ways.append(SidecarGateway(place, "mine", 0, f"{key}_URL", [f"{key}_KEY"]))
 
     def give(self, role: str, settings: Mapping[str, Any], **session: Any) -> None:
-        """What the gateway of a role is told."""
+        """Write the settings of a role's gateway."""
         place = self.folder / role
         (place / "sessions").mkdir(parents=True, exist_ok=True)
         own = {
@@ -86,19 +86,19 @@ class Job:
         )
 
     def run(self, *argv: str) -> tuple[int, str, str]:
-        """The status of a command, and what it said."""
+        """A command's exit status and output."""
         process = self.start(*argv)
         out, err = process.communicate(timeout=120)
         assert "Traceback" not in err, err
         return process.returncode, out, err
 
     def asking(self, *roles: str, before: str = "", then: str = "") -> tuple[str, ...]:
-        """A command that asks once by each role, between other things that it does."""
+        """A command that sends one request for each role."""
         urls = (f"{role.upper()}_URL" for role in roles)
         return (sys.executable, "-c", before + ASK + then, *urls)
 
     def noted(self, role: str = "model") -> Any:
-        """The sums of what was asked by a role."""
+        """The sums of a role's requests."""
         return json.loads((self.folder / f"noted-{role}" / "usage.json").read_bytes())
 
 
@@ -109,19 +109,19 @@ def upstream() -> Upstream:
 
 
 def bearer(upstream: Upstream) -> set[bytes | None]:
-    """What a model was shown."""
+    """The Authorization headers that a model received."""
     return {seen.header(b"authorization") for seen in upstream.received}
 
 
 def test_a_command_that_asks_nothing(tmp_path: Path, upstream: Upstream) -> None:
-    """Its status is ours, and nothing is noted of requests that there were none of."""
+    """The sidecar exits with the command's status, and without requests nothing is recorded."""
     job = Job(tmp_path, model=upstream)
     assert job.run("sh", "-c", "exit 3") == (3, "", "")
     assert {path.name for path in tmp_path.iterdir()} == {"sidecar.json", "model"}
 
 
 def test_asking(tmp_path: Path, upstream: Upstream) -> None:
-    """Requests are answered, and the counts are whole when we end, however soon that is."""
+    """Requests are answered, and the counts are complete when the sidecar ends."""
     job = Job(tmp_path, model=upstream)
     status, out, err = job.run(*job.asking("model", then="sys.exit(4)"))
     assert (status, err) == (4, "")
@@ -132,7 +132,7 @@ def test_asking(tmp_path: Path, upstream: Upstream) -> None:
 
 
 def test_two_roles(tmp_path: Path, upstream: Upstream) -> None:
-    """Model and judge have one process, each their own key and counts; the command has no key."""
+    """Model and judge share a process, with keys and counts of their own; the command has no key."""
     judge = Upstream(numbered_replies())
     job = Job(tmp_path, model=upstream, judge=judge)
     told = "assert not [name for name in os.environ if name.endswith('_KEY')]"
@@ -144,7 +144,7 @@ def test_two_roles(tmp_path: Path, upstream: Upstream) -> None:
 
 
 def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> None:
-    """A command whose gateway ends the evaluation is ended, with the reason in its log."""
+    """When a gateway stops the evaluation, the command ends, with the reason in its log."""
     job = Job(tmp_path, model=upstream.use_scripts([http_reply({"error": "no such model"}, 404)]))
     job.give("model", {}, upstreams=[upstream.url], adapter={"client_errors": True})
     status, _, err = job.run(*job.asking("model", then=WAIT))
@@ -156,7 +156,7 @@ def test_an_evaluation_that_is_to_end(tmp_path: Path, upstream: Upstream) -> Non
 
 @pytest.mark.parametrize("told", [{"secret_headers": {"x": "LACKING"}}, {"cache_size": "?", "rate": 7}])
 def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str, Any]) -> None:
-    """Its command is ended when it asks, and its log says why."""
+    """When a gateway fails, the command ends at its first request, and the log says why."""
     job = Job(tmp_path, model=upstream)
     job.give("model", told, upstreams=[upstream.url])
     status, _, err = job.run(*job.asking("model", then=WAIT))
@@ -166,7 +166,7 @@ def test_a_gateway_that_fails(tmp_path: Path, upstream: Upstream, told: dict[str
 
 
 def test_a_command_that_is_lost(tmp_path: Path, upstream: Upstream) -> None:
-    """A command that a signal ended has the status that a shell would give; its counts are noted."""
+    """A command that a signal ends has a shell's status for it; its counts are recorded."""
     job = Job(tmp_path, model=upstream)
     status, _, _ = job.run(*job.asking("model", then="os.kill(os.getpid(), 9)"))
     assert status == 137
@@ -175,7 +175,7 @@ def test_a_command_that_is_lost(tmp_path: Path, upstream: Upstream) -> None:
 
 @pytest.mark.parametrize("asked", [(), ("model",)], ids=["asked nothing", "asked"])
 def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> None:
-    """TERM goes to the command, whose status is ours when it ends by it; what it asked is noted."""
+    """TERM is forwarded to the command; the sidecar exits with its status and records its requests."""
     job = Job(tmp_path, model=upstream)
     ready = tmp_path / "ready"
     waits = f"import signal\nsignal.signal(15, lambda *_: sys.exit(9))\nopen({str(ready)!r}, 'w')\n{WAIT}"
@@ -189,7 +189,7 @@ def test_term(tmp_path: Path, upstream: Upstream, asked: tuple[str, ...]) -> Non
 
 
 def test_a_command_that_will_not_end(tmp_path: Path, upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that pays no heed to TERM is killed after a grace."""
+    """A command that ignores TERM is killed after a grace."""
     monkeypatch.setattr(sidecar, "_GRACE", 0.1)
     job = Job(tmp_path, model=upstream)
     job.give("model", {"secret_headers": {"x": "LACKING"}}, upstreams=[upstream.url])
@@ -198,14 +198,14 @@ def test_a_command_that_will_not_end(tmp_path: Path, upstream: Upstream, monkeyp
 
 
 def test_a_command_that_is_not_there(tmp_path: Path, upstream: Upstream) -> None:
-    """It is told of, with the status that a shell would give."""
+    """A command that cannot be run is an error, with a shell's status for it."""
     status, out, err = Job(tmp_path, model=upstream).run("/no/such/program")
     assert (status, out) == (sidecar.COMMAND_NOT_FOUND, "")
     assert err == "evalmake: cannot run /no/such/program: No such file or directory\n"
 
 
 def test_a_port_that_is_taken(tmp_path: Path, upstream: Upstream) -> None:
-    """The port that a gateway should have is a kindness: it takes another where that is not free."""
+    """A gateway takes another port if the preferred one is in use."""
     job = Job(tmp_path, model=upstream)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         job.ways = [job.ways[0]._replace(port=taken.getsockname()[1])]
@@ -214,7 +214,7 @@ def test_a_port_that_is_taken(tmp_path: Path, upstream: Upstream) -> None:
 
 
 def test_an_answer_that_never_comes(tmp_path: Path, upstream: Upstream) -> None:
-    """A command that ends while its model is silent is not waited for any longer."""
+    """The sidecar ends with its command, even if a model has not replied."""
     arrived = tmp_path / "arrived"
 
     def script(request: ReceivedRequest) -> list[Step]:

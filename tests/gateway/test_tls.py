@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl mak
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for localhost that signs itself, with its key."""
+    """A self-signed certificate for localhost, with its key."""
     path = tmp_path_factory.mktemp("tls") / "both.pem"
     subprocess.run(
         [
@@ -62,7 +62,7 @@ def _behind(certificate: Path, upstream: Upstream) -> str:
 def test_a_trusted_certificate(
     start_gateway: Callable[..., Gateway], certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Replies and streams come over TLS, on one kept connection, and half ones are seen as such."""
+    """Replies and streams come over TLS, on one connection, and broken ones are noticed."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     upstream = Upstream([http_reply(chat_completion("7"))])
     evaluation = start_gateway(cache=None).open_evaluation(_behind(certificate, upstream), retry=1)
@@ -78,7 +78,7 @@ def test_a_trusted_certificate(
 
 
 def test_a_certificate_that_nobody_knows(gateway: Gateway, certificate: Path) -> None:
-    """Nothing is sent to a server that cannot prove who it is, and the error says so."""
+    """A server without a valid certificate gets no request, and the error says why."""
     upstream = Upstream([http_reply(chat_completion("7"))])
     url = _behind(certificate, upstream)
     answer = gateway.open_evaluation(url, retry=0).post()

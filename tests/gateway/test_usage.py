@@ -1,4 +1,4 @@
-"""What an evaluation used of its model, as its record tells it."""
+"""The record of what an evaluation used of its model."""
 
 from __future__ import annotations
 
@@ -157,14 +157,14 @@ def test_the_record_is_written_meanwhile(gateway: Gateway) -> None:
 
 
 def test_an_evaluation_that_asks_nothing(gateway: Gateway) -> None:
-    """It has its sums too, all of them nothing."""
+    """An evaluation without requests has sums of zero."""
     sums = gateway.open_evaluation(Upstream([])).close()
     assert sums["statuses"] == {}
     assert "requests" not in sums
 
 
 def test_an_attempt_begins_anew(gateway: Gateway) -> None:
-    """A further attempt has its own sums; the rows of the one before are not lost."""
+    """A further attempt has its own sums; the earlier one's rows are not lost."""
     evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]))
     evaluation.post_repeatedly(3)
     evaluation.restart().post_repeatedly(1)

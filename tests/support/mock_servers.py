@@ -1,4 +1,4 @@
-"""Mock servers that a test starts itself, so as to count what they are asked."""
+"""Mock servers that a test starts itself, to count their requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A gate before a server: it passes on what is said, and holds a request of one kind until it opens."""
+"""A proxy in front of a server that holds requests of one kind until a test opens it."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class RequestGate:
         threading.Thread(target=self._admit, daemon=True).start()
 
     def open(self) -> None:
-        """Let go what is held, unless who asked it is gone by now; hold nothing any more."""
+        """Forward what is held, unless its client is gone, and hold nothing from now on."""
         self._open.set()
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Open the gate, and accept no more connections."""
         self.open()
         self._listener.close()
 
@@ -101,7 +101,7 @@ def _is_closed(client: socket.socket) -> bool:
 
 @contextlib.contextmanager
 def gate_engine(url: str, pattern: str, ahead: int = 0) -> Iterator[tuple[RequestGate, str]]:
-    """A gate before an engine's socket, and its own URL, in a folder whose name is short enough."""
+    """A gate in front of a Docker engine's socket, and the gate's own URL."""
     folder = Path(tempfile.mkdtemp(prefix="gate-"))
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "socket"))
@@ -116,7 +116,7 @@ def gate_engine(url: str, pattern: str, ahead: int = 0) -> Iterator[tuple[Reques
 
 @contextlib.contextmanager
 def gate_registry(host: str, pattern: str) -> Iterator[tuple[RequestGate, str]]:
-    """A gate before a registry on this host, midway in its replies, and its own `host:port`."""
+    """A gate in front of a registry that holds replies midway, and its own `host:port`."""
     listener = socket.create_server(("127.0.0.1", 0))
     name, _, port = host.partition(":")
     gate = RequestGate(listener, (name, int(port)), pattern, midway=True)

@@ -1,4 +1,4 @@
-"""A model's server that does exactly what a test says, and keeps every byte that it was sent."""
+"""A model's server that follows a test's script and records every byte that it receives."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReceivedRequest(NamedTuple):
 
 
 class ConnectionEnd(Enum):
-    """What is done to the connection; HANG waits in silence until the other side closes it."""
+    """How a script ends the connection; HANG sends nothing until the other side closes it."""
 
     CLOSE = "close"
     RESET = "reset"
@@ -41,7 +41,7 @@ class ConnectionEnd(Enum):
 
 Step = bytes | float | ConnectionEnd
 Script = Callable[[ReceivedRequest], Iterable[Step]]
-"""Bytes are written as they are, a number is slept; after the last the connection is kept."""
+"""Bytes are sent, a number is a pause in seconds; after the last step the connection stays open."""
 
 
 class Upstream:
@@ -51,7 +51,7 @@ class Upstream:
         self.received: list[ReceivedRequest] = []
         self.connections = 0
         self.abandoned = 0
-        """Connections that the other side closed while we kept silent or wrote."""
+        """Connections that the other side closed during a script."""
         self.written = 0
         self.use_scripts(script)
         self.port = self._listen(None)
@@ -69,13 +69,13 @@ class Upstream:
         return port
 
     def use_scripts(self, *scripts: Script | Sequence[Step]) -> Upstream:
-        """From now on: a script for each request, the last one for all that follow."""
+        """Use these scripts from now on: one for each request, the last one for all that follow."""
         self._scripts = list(scripts)
         return self
 
     @property
     def bodies(self) -> list[Any]:
-        """The JSON of all that was asked."""
+        """The JSON of all requests."""
         return [json.loads(request.body) for request in self.received]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -176,7 +176,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def numbered_replies(texts: Callable[[int], str] = "sample {}".format) -> Script:
-    """Says another text each time, in as many choices as are asked for, with log-probabilities."""
+    """A script with another text in each reply, `n` choices, and log-probabilities."""
     count = iter(range(10**9))
 
     def script(seen: ReceivedRequest) -> list[Step]:
