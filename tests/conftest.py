@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 pytest.register_assert_rewrite("tests.support")
 from evalmake.run.environments.environments import Environment  # noqa: E402
 from tests.support.daemons import needed  # noqa: E402
+from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build  # noqa: E402
 from tests.support.mock_servers import mock_server  # noqa: E402
 from tests.support.projects import Project  # noqa: E402
 from tests.support.repository import ROOT  # noqa: E402
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from tests.support.slurm_cluster import Cluster
     from tests.support.ssh_login import Login
 
-# Of that version the package index has only builds for CUDA, so this can be none of those.
-TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
+pytest_plugins = ["tests.support.schedule"]
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # evalmake is started hundreds of times
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture
@@ -97,25 +100,24 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def lm_eval(environments: Path) -> Environment:
     """lm-eval's environment."""
-    return built(environments, "lm-eval[api]==0.4.13")
+    return built(environments, LM_EVAL)
 
 
 @pytest.fixture(scope="session")
 def inspect(environments: Path) -> Environment:
     """Inspect's environment."""
-    return built(environments, "inspect-ai==0.3.285", "openai==3.54.0")
+    return built(environments, INSPECT)
 
 
 @pytest.fixture(scope="session")
 def transformers(environments: Path) -> Environment:
     """The server's environment, by pip alone: other installers may not know pip's own links."""
-    made = Environment(TRANSFORMERS, environments)
     with patch("shutil.which", return_value=None):
-        failed = made.build(lambda event: None)
+        environment, failed = build(environments, TRANSFORMERS)
     if failed and "CI" not in os.environ:
-        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {made.log_path}")
-    assert not failed, made.log_path.read_text()[-2000:]
-    return made
+        pytest.skip(f"{TRANSFORMERS[0]}: {failed}: {environment.log_path}")
+    assert not failed, environment.log_path.read_text()[-2000:]
+    return environment
 
 
 @pytest.fixture
@@ -134,7 +136,7 @@ def simple_evals(environments: Path) -> Environment:
     """The environment of one of NVIDIA's harnesses."""
     if not {"CI", "EVALMAKE_ENVIRONMENTS"} & set(os.environ):
         pytest.skip("installs 700 MB: name a folder to keep them in, EVALMAKE_ENVIRONMENTS")
-    return built(environments, "nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
+    return built(environments, SIMPLE_EVALS)
 
 
 @pytest.fixture
@@ -149,11 +151,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., str]]:
         yield start
 
 
-def built(environments: Path, *packages: str) -> Environment:
-    """An environment built by evalmake, once for all workers and sessions that share the folder."""
-    made = Environment(packages, environments)
-    assert made.build(lambda event: None) == "", made.log_path.read_text()[-2000:]
-    return made
+def built(root: Path, packages: tuple[str, ...]) -> Environment:
+    """Return an environment that all workers and sessions with that folder share."""
+    environment, failed = build(root, packages)
+    assert failed == "", environment.log_path.read_text()[-2000:]
+    return environment
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import evalmake
-from tests.support.workspaces import Bench, kill, started_in
+from tests.support.workspaces import Bench, end_processes
 
 Ask = Callable[..., evalmake.Result]
 
@@ -20,12 +20,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.chdir(tmp_path)
     made = Bench(tmp_path)
     yield made
-    for process in made.started:
-        if process.poll() is None:
-            kill(process.pid)
-            process.communicate()
-    for pid in started_in(tmp_path):
-        kill(pid)
+    end_processes(made, tmp_path)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_two_gateways_at_once(start_gateway: Callable[..., Gateway]) -> None:
         ]
         first = [answer.text for half in halves for answer in half.result()]
     assert len(set(first)) == 160
-    time.sleep(0.2)  # they write behind their answers
+    time.sleep(2)  # they write behind their answers
     assert [answer.text for answer in mine.post_all(bodies[80:], 8)] == first[80:]
     assert [answer.text for answer in theirs.post_all(bodies[:80], 8)] == first[:80]
     assert len(upstream.received) == 160
@@ -99,7 +99,7 @@ def test_a_seed_in_use(start_gateway: Callable[..., Gateway]) -> None:
     upstream = Upstream(numbered_replies())
     writer = first.open_evaluation(upstream)
     writer.post_repeatedly(2)
-    time.sleep(0.2)
+    time.sleep(2)
     reader = start_gateway(read_only_caches=[str(first.folder / "cache")]).open_evaluation(upstream)
     assert [answer.cached for answer in reader.post_repeatedly(2)] == [True, True]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.workspaces import Bench, kill, started_in
+from tests.support.workspaces import Bench, end_processes
 
 
 @pytest.fixture
@@ -18,9 +18,4 @@ def bench(tmp_path: Path, environments: Path) -> Iterator[Bench]:
     made = Bench(root)
     made.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
     yield made
-    for process in made.started:
-        if process.poll() is None:
-            kill(process.pid)
-            process.communicate()
-    for pid in started_in(root):
-        kill(pid)
+    end_processes(made, root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import sqlite3
 import subprocess
@@ -15,8 +14,9 @@ import pytest
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Journal, JournalEntry
+from tests.support.kill_trials import TRIALS, Dice, run_until
 from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
-from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, started_in, wait_for
+from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, read_until, started_in, wait_for
 
 MATRIX = """\
     SLOTS = 4
@@ -72,29 +72,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[floa
     return bench.scores()
 
 
-def killed_until_done(bench: Bench, moments: random.Random) -> int:
-    """Kill builds at random moments until one ends by itself; the number of kills."""
-    kills = 0
-    while True:
-        process = bench.start()
-        try:
-            process.wait(moments.uniform(0.1, 1.5))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-        else:
-            assert end(process).status == 0
-            return kills
-
-
 def test_kill_at_any_moment(bench: Bench, undisturbed: dict[str, list[float | None]]) -> None:
-    """Fifty kills of builds lose no result, double none, and leave no process behind."""
-    moments = random.Random(20260901)
+    """Kills of builds lose no result, double none, and leave no process behind."""
+    dice = Dice()
     kills = 0
-    while kills < 50:
+    while kills < TRIALS:
         work = matrix(bench.root / f"after-{kills}")
-        kills += killed_until_done(work, moments)
+        while (ended := run_until(work, dice.draw_seconds(0.1, 1.5))) is None:
+            kills += 1
+        assert ended.status == 0, ended.text
         assert work.scores() == undisturbed
         successes = Counter(a.action for a in work.attempts() if a.status == "succeeded")
         assert len(successes) == 30
@@ -105,13 +91,15 @@ def test_kill_at_any_moment(bench: Bench, undisturbed: dict[str, list[float | No
 def test_two_at_once(bench: Bench) -> None:
     """Two builds on one store succeed, nothing runs twice, and the second says for which process it waits."""
     work = matrix(bench.root / "two")
+    work.job(f"until test -e {work.root}/go; do sleep 0.05; done\n{SCORE}")
     first = work.start("SLOTS=16")
     wait_for(lambda: work.journal() != [])
     second = work.start("SLOTS=16")
+    read_until(second, f"waiting for another evalmake to finish (process {first.pid} on ")
+    (work.root / "go").touch()
     told, late = end(first), end(second)
 
     assert (told.status, late.status) == (0, 0), told.text + late.text
-    assert f"waiting for another evalmake to finish (process {first.pid} on " in late.err
     assert "nothing to do: 30 evaluations up to date" in late.out
     assert {a.attempt for a in work.attempts()} == {1}
     work.clean()

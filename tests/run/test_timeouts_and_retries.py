@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.workspaces import SCORE, TRIED, Bench
+from tests.support.workspaces import SCORE, TRIED, Bench, end, read_until
 
 
 @pytest.mark.parametrize("detached", ["", "setsid "])
@@ -62,8 +62,21 @@ def test_retries_end(bench: Bench) -> None:
 def test_failure_stops_the_build(bench: Bench) -> None:
     """Nothing starts after a failure; running jobs end and count."""
     bench.evalfile(TRIED)
-    bench.job(f"test $EVALMAKE_SEED != 1 || exit 7\nsleep 1\n{SCORE}")
-    ended = bench.run()
+    bench.job(
+        f"""
+        cd ../../..
+        mkdir -p begun
+        touch begun/$EVALMAKE_SEED
+        until test $(ls begun | wc -l) -ge 4; do sleep 0.05; done
+        test $EVALMAKE_SEED != 1 || exit 7
+        until test -e go; do sleep 0.05; done
+        {SCORE}
+        """
+    )
+    process = bench.start()
+    read_until(process, "tried/1: failed")
+    (bench.root / "go").touch()
+    ended = end(process)
 
     assert ended.status == 2
     assert sorted(bench.scores()) == ["tried/2", "tried/3", "tried/4"]
@@ -91,12 +104,12 @@ def test_slots_and_jobs(bench: Bench, slots: int, jobs: int, most: int) -> None:
     bench.edit("slots   = 4", f"slots   = {slots}")
     bench.job(
         f"""
-        place=../../../running
-        mkdir -p $place
-        touch $place/$EVALMAKE_SEED
-        ls $place | wc -l >> ../../../counts
-        sleep 0.3
-        rm $place/$EVALMAKE_SEED
+        cd ../../..
+        mkdir -p begun running
+        touch begun/$EVALMAKE_SEED running/$EVALMAKE_SEED
+        until test $(ls begun | wc -l) -ge {most}; do sleep 0.05; done
+        ls running | wc -l >> counts
+        rm running/$EVALMAKE_SEED
         {SCORE}
         """
     )

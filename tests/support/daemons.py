@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 PORTS = range(24_000, 32_000)  # below those that the system hands out to clients
-PATIENCE = 120
+PATIENCE = 240
 
 
 @dataclass
@@ -74,7 +74,7 @@ def needed(what: str, lacking: str) -> None:
 
 
 def until(met: Callable[[], object], said: Callable[[], object] = lambda: "") -> None:
-    """Wait until something holds; two minutes without it fail the test with what `said` says."""
+    """Wait until something holds; four minutes without it fail the test with what `said` says."""
     deadline = time.monotonic() + PATIENCE
     while not met():
         assert time.monotonic() < deadline, said()

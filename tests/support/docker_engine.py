@@ -190,22 +190,25 @@ def _alone() -> Iterator[None]:
 
 
 def base_image() -> Path:
-    """A tar of a small Debian with Python; made unless it was kept."""
-    kept = HOME / "base-bookworm.tar"
-    if not kept.exists():
-        with tempfile.TemporaryDirectory(dir=HOME) as folder:
-            root = Path(folder) / "root"
-            subprocess.run(
-                ["debootstrap", "--variant=minbase", "--include=python3", "bookworm", str(root)],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
-            for name in _UNWANTED:
-                shutil.rmtree(root / name, ignore_errors=True)
-            unfinished = Path(folder) / "tar"
-            subprocess.run(["tar", "-C", root, "-cf", unfinished, "."], check=True)
-            unfinished.rename(kept)
-    return kept
+    """Return a tar of a small Debian with Python; the first caller makes it."""
+    tar = HOME / "base-bookworm.tar"
+    with tar.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not tar.exists():
+            _make_base_image(tar)
+    return tar
+
+
+def _make_base_image(tar: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=HOME) as folder:
+        root = Path(folder) / "root"
+        argv = ["debootstrap", "--variant=minbase", "--include=python3", "bookworm", str(root)]
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+        for name in _UNWANTED:
+            shutil.rmtree(root / name, ignore_errors=True)
+        unfinished = Path(folder) / "tar"
+        subprocess.run(["tar", "-C", root, "-cf", unfinished, "."], check=True)
+        unfinished.rename(tar)
 
 
 def certificates() -> Path:
@@ -272,8 +275,3 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-if __name__ == "__main__":
-    HOME.mkdir(parents=True, exist_ok=True)
-    print(base_image())

@@ -222,7 +222,8 @@ class Cluster:
 
     def expire(self, id: str) -> None:
         """Let the time of a running job be over; Slurm finds that within half a minute."""
-        self.run("scontrol", "update", f"jobid={id}", "endtime=now")
+        argv = ["scontrol", "update", f"jobid={id}", "endtime=now"]  # refused in the second of its start
+        until(lambda: self._try(*argv).returncode == 0, lambda: self._try(*argv).stderr)
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """All that the controller knows of each job, by id; one of an array has an id of its own."""

@@ -8,10 +8,10 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.support.daemons import Daemon, descendants, kill, port
+from tests.support.daemons import Daemon, descendants, kill, port, until
 from tests.support.docker_engine import listens
 from tests.support.ssh_proxy import Proxy
 
@@ -44,21 +44,7 @@ class Login:
         self.user = f"{USERS}{os.getpid()}-{next(_numbers)}"
         self.bin.mkdir(parents=True)
         forget_users()
-        subprocess.run(
-            [
-                "useradd",
-                "--no-create-home",
-                "--user-group",
-                "--home-dir",
-                str(self.home),
-                "--shell",
-                "/bin/bash",
-                "--password",
-                "*",
-                self.user,
-            ],
-            check=True,
-        )
+        add_user(self.user, self.home)
         known = pwd.getpwnam(self.user)
         self.uid, self.gid = known.pw_uid, known.pw_gid
         for place in (self.home, self.work):
@@ -131,11 +117,35 @@ class Login:
         remove_user(self.user)
 
 
+def add_user(name: str, home: Path) -> None:
+    """Add a user who can log in only with a key."""
+    argv = ["useradd", "--no-create-home", "--user-group", "--shell", "/bin/bash", "--password", "*"]
+    _change_users([*argv, "--home-dir", str(home), name], lambda: _user_exists(name))
+
+
 def remove_user(name: str) -> None:
-    """Remove a user and end its processes."""
+    """Remove a user and end its processes; another test process may be at it, too."""
+    if not _user_exists(name):
+        return
     uid = pwd.getpwnam(name).pw_uid
     kill([int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == uid])
-    subprocess.run(["userdel", "--force", name], check=True, capture_output=True)
+    _change_users(["userdel", "--force", name], lambda: not _user_exists(name))
+
+
+def _change_users(argv: list[str], is_done: Callable[[], bool]) -> None:
+    """Run a command until it is done: it fails while another one has the list of users locked."""
+
+    def run() -> bool:
+        nonlocal message
+        message = subprocess.run(argv, capture_output=True, text=True).stderr
+        return is_done()
+
+    message = ""
+    until(run, lambda: message)
+
+
+def _user_exists(name: str) -> bool:
+    return name in {one.pw_name for one in pwd.getpwall()}
 
 
 def forget_users() -> None:

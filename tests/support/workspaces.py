@@ -178,6 +178,15 @@ def end(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, out, err)
 
 
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """Read what a running build says until a line has a text; return that line."""
+    assert process.stderr is not None
+    while line := process.stderr.readline():
+        if text in line:
+            return line
+    raise AssertionError(f"it ended without saying {text!r}")
+
+
 def started_in(root: Path) -> list[int]:
     """The processes that jobs below `root` started and left running."""
     mark, found = f"EVALMAKE_WORKDIR={root}".encode(), []
@@ -190,6 +199,16 @@ def started_in(root: Path) -> list[int]:
     return found
 
 
+def end_processes(bench: Bench, folder: Path) -> None:
+    """End what a failed test left running: builds of a workspace, then the jobs started below a folder."""
+    for process in bench.started:
+        if process.poll() is None:
+            kill(process.pid)
+            process.communicate()
+    for pid in started_in(folder):
+        kill(pid)
+
+
 def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
     """Change every record of a kind in the store of the workspace at `root`."""
     with sqlite3.connect(root / ".evalmake" / "store" / "cache.db") as database:
@@ -200,8 +219,8 @@ def rewrite(root: Path, sort: str, newer: Callable[[Any], object]) -> None:
     database.close()
 
 
-def wait_for(met: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait until a condition holds; fail the test after a minute, or after `seconds`."""
+def wait_for(met: Callable[[], bool], seconds: float = 240) -> None:
+    """Wait until a condition holds; fail the test after four minutes, or after `seconds`."""
     deadline = time.monotonic() + seconds
     while not met():
         assert time.monotonic() < deadline

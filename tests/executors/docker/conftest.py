@@ -10,7 +10,7 @@ import pytest
 from tests.executors.docker.contained import Contained
 from tests.support.docker_engine import HOME, Dockerd
 from tests.support.registries import Registry, registry
-from tests.support.workspaces import kill, started_in
+from tests.support.workspaces import end_processes
 
 
 @pytest.fixture
@@ -18,13 +18,8 @@ def contained(tmp_path: Path, engine: Dockerd) -> Iterator[Contained]:
     """An empty workspace with the engine that everybody shares."""
     made = Contained(tmp_path / "work", engine)
     yield made
-    for process in made.started:
-        if process.poll() is None:
-            kill(process.pid)
-            process.communicate()
     made.sweep()
-    for pid in started_in(tmp_path):
-        kill(pid)
+    end_processes(made, tmp_path)
 
 
 @pytest.fixture

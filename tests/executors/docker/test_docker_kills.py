@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import random
 import subprocess
 from collections import Counter
 
@@ -12,9 +10,10 @@ import pytest
 
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, SERVER, Contained
+from tests.support.kill_trials import TRIALS, Dice, run_until
 from tests.support.registries import Registry
 from tests.support.request_gate import gate_engine, gate_registry
-from tests.support.workspaces import end, wait_for
+from tests.support.workspaces import wait_for
 
 COUNTED = 'open("/shared/starts", "a").write(f"{os.environ[\'EVALMAKE_SEED\']}\\n")\n'
 """The line of a `job.py` by which its starts are counted."""
@@ -104,32 +103,19 @@ def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> N
 
 
 def test_at_any_moment(contained: Contained) -> None:
-    """A dozen kills at random moments of builds of six evaluations lose nothing and double nothing."""
-    moments, kills = random.Random(20261124), 0
-    while kills < 12:
+    """Kills at random moments of builds of six evaluations lose nothing and double nothing."""
+    dice, kills = Dice(), 0
+    while kills < TRIALS:
         work = Contained(contained.root / f"after-{kills}" / "work", contained.engine)
         work.asks(COUNTED + "time.sleep(1)\n" + SCORED, more="network = gateway", eval="seed in 1..6")
         (work.shared / "server.py").write_text(SERVER_COUNTED)
         try:
-            kills += killed_until_done(work, moments)
+            while (ended := run_until(work, dice.draw_seconds(0.3, 2.5))) is None:
+                kills += 1
+            assert ended.status == 0, ended.text
             once(work, 6)
         finally:
             work.sweep()
-
-
-def killed_until_done(bench: Contained, moments: random.Random) -> int:
-    """Kill builds at random moments until one ends by itself; how many were killed."""
-    for kills in itertools.count():
-        process = bench.start()
-        try:
-            process.wait(moments.uniform(0.3, 2.5))
-        except subprocess.TimeoutExpired:
-            killed(process)
-        else:
-            last = end(process)
-            assert last.status == 0, last.text
-            return kills
-    raise AssertionError
 
 
 def test_while_an_image_is_pulled(contained: Contained, hub: Registry) -> None:

@@ -15,7 +15,7 @@ from tests.executors.docker.contained import SCORED, Contained
 from tests.support.docker_engine import HOME, Dockerd, lacking
 from tests.support.registries import Registry
 from tests.support.request_gate import gate_registry
-from tests.support.workspaces import Bench, end, kill, started_in, wait_for
+from tests.support.workspaces import Bench, end, end_processes, read_until, wait_for
 
 OPTIONS = (
     "--bridge=none",
@@ -43,27 +43,13 @@ def own(engine: Dockerd, tmp_path: Path) -> Iterator[Own]:
 
     yield make
     for bench in made:
-        for process in bench.started:
-            if process.poll() is None:
-                kill(process.pid)
-                process.communicate()
-        for pid in started_in(tmp_path):
-            kill(pid)
+        end_processes(bench, tmp_path)
         if not bench.engine.answers():
             bench.engine.start()
         bench.executor(network="gateway").sweep()
         bench.engine.stop()
         subprocess.run(["umount", "-q", "-l", bench.engine.folder / "data"], check=False)
         shutil.rmtree(bench.engine.folder)
-
-
-def until_said(process: subprocess.Popen[str], text: str) -> None:
-    """Read what a build says until it says `text`."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
-    pytest.fail(f"ended without saying {text}")
 
 
 def begun(bench: Contained) -> bool:
@@ -79,10 +65,10 @@ def test_engine_that_leaves_containers_running(own: Own) -> None:
     process = bench.start()
     wait_for(lambda: begun(bench))
     bench.engine.stop()
-    until_said(process, f"executor box: cannot reach the engine at {bench.engine.url}: ")
+    read_until(process, f"executor box: cannot reach the engine at {bench.engine.url}: ")
     (bench.shared / "go").touch()
     bench.engine.start()
-    until_said(process, "executor box: answers again")
+    read_until(process, "executor box: answers again")
     ended = end(process)
 
     assert ended.status == 0, ended.text
@@ -98,10 +84,10 @@ def test_engine_that_ends_its_containers(own: Own) -> None:
     process = bench.start()
     wait_for(lambda: begun(bench))
     bench.engine.stop()
-    until_said(process, "executor box: cannot reach the engine")
+    read_until(process, "executor box: cannot reach the engine")
     (bench.shared / "go").touch()
     bench.engine.start()
-    until_said(process, "executor box: answers again")
+    read_until(process, "executor box: answers again")
     ended = end(process)
 
     assert ended.status == 0, ended.text
@@ -145,10 +131,10 @@ def test_engine_that_is_away_while_it_pulls(own: Own, hub: Registry, times: int)
         for _ in range(times):
             wait_for(lambda: len(gate.held) == 2)  # its configuration and its one layer
             bench.engine.stop()
-            until_said(process, "executor box: cannot reach the engine")
+            read_until(process, "executor box: cannot reach the engine")
             gate.held.clear()
             bench.engine.start()
-            until_said(process, "executor box: answers again")
+            read_until(process, "executor box: answers again")
         gate.open()
         ended = end(process)
 

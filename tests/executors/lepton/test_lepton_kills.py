@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import subprocess
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.executors.lepton.rented import bench_on, nothing_left
+from tests.support.kill_trials import TRIALS, Dice
 from tests.support.lepton_service import Lepton
 from tests.support.workspaces import Bench, end, kill, wait_for
 
@@ -38,20 +36,19 @@ def done(bench: Bench, service: Lepton, rounds: int) -> None:
     bench.clean()
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_killed_at_any_moment(root: Path, service: Lepton, seed: int) -> None:
+def test_killed_at_any_moment(root: Path, service: Lepton) -> None:
     """However often a build is killed, between any two requests or at any time, the next goes on with what is there."""
-    dice, kills, rounds = random.Random(seed), 0, 1
+    dice, kills, rounds = Dice(), 0, 1
     service.tell(wait=1.5)
     bench = bench_on(root, service, CELLS)
-    while kills < 6:
+    while kills < TRIALS:
         build = bench.start()
-        if dice.random() < 0.5:
-            calls = len(service.calls()) + dice.randrange(1, 30)
+        if dice.random.random() < 0.5:
+            calls = len(service.calls()) + dice.random.randrange(1, 30)
             wait_for(lambda: len(service.calls()) >= calls or build.poll() is not None)  # noqa: B023
         else:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                build.wait(dice.uniform(0.3, 3))
+                build.wait(dice.draw_seconds(0.3, 3))
         if killed(build):
             kills += 1
             continue

@@ -10,7 +10,7 @@ import pytest
 from tests.executors.slurm.clustered import Clustered, far_python
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
-from tests.support.workspaces import kill, started_in
+from tests.support.workspaces import end_processes
 
 
 @pytest.fixture(scope="session")
@@ -19,15 +19,10 @@ def python(cluster: Cluster) -> Path:
     return far_python(cluster.folder / "python")
 
 
-def given_up(made: Clustered, folder: Path) -> None:
+def end_all(made: Clustered, folder: Path) -> None:
     """End all that a workspace still has running."""
-    for process in made.started:
-        if process.poll() is None:
-            kill(process.pid)
-            process.communicate()
     made.sweep()
-    for pid in started_in(folder):
-        kill(pid)
+    end_processes(made, folder)
 
 
 @pytest.fixture
@@ -35,7 +30,7 @@ def near(tmp_path: Path, cluster: Cluster) -> Iterator[Clustered]:
     """A workspace that the nodes see."""
     made = Clustered(tmp_path / "work", cluster)
     yield made
-    given_up(made, tmp_path)
+    end_all(made, tmp_path)
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def accounted(tmp_path: Path, accounting_cluster: Cluster) -> Iterator[Clustered
     """A workspace that the nodes see, on a cluster with accounting."""
     made = Clustered(tmp_path / "work", accounting_cluster)
     yield made
-    given_up(made, tmp_path)
+    end_all(made, tmp_path)
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def far(tmp_path: Path, cluster: Cluster, login: Login, python: Path) -> Iterato
     """A workspace that the nodes do not see."""
     made = Clustered(tmp_path / "far", cluster, login, python)
     yield made
-    given_up(made, tmp_path)
+    end_all(made, tmp_path)
 
 
 @pytest.fixture(params=["near", "far"])

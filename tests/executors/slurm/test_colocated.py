@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from tests.executors.slurm.clustered import Clustered
 from tests.executors.slurm.trials import NOBODY, Trial, trial
 from tests.support.daemons import until
+from tests.support.kill_trials import Dice, kill_builds
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
 from tests.support.workspaces import SCORE, SUMS, Bench, end
@@ -129,20 +128,12 @@ def done(work: Trial) -> None:
 def test_killed_at_any_moment(work: Trial) -> None:
     """However often builds are killed, each evaluation runs once, and the allocation is not left."""
     colocated(work)
-    moments = random.Random(20261124)
-    kills, least = 0, 12 if work.login is None else 5
-    while kills < least:
-        process = work.start()
-        try:
-            process.wait(moments.uniform(0.5, 6))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-        else:
-            assert end(process).status == 0
-            done(work)
-            work.forget()
+
+    def check() -> None:
+        done(work)
+        work.forget()
+
+    kill_builds(work, Dice(), 0.5, 6, check)
     done(work)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +10,12 @@ import pytest
 
 from tests.executors.slurm.trials import Trial, trial
 from tests.support.daemons import until
+from tests.support.kill_trials import Dice, kill_builds
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
-from tests.support.workspaces import end
+from tests.support.workspaces import end, read_until
 
-CELLS, KILLS = 6, 30
+CELLS = 6
 JOB = """\
     sleep 0.$EVALMAKE_SEED
     echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
@@ -50,21 +50,14 @@ def done(work: Trial) -> None:
     work.clean()
 
 
-@pytest.mark.timeout(600)  # a minute or so, where nobody else is busy
 def test_killed_at_any_moment(work: Trial) -> None:
     """However often builds are killed, each job runs once."""
-    moments, kills = random.Random(20261124), 0
-    while kills < KILLS:
-        process = work.start()
-        try:
-            process.wait(moments.uniform(0.2, 3.0))
-        except subprocess.TimeoutExpired:
-            kill(process)
-            kills += 1
-        else:
-            assert end(process).status == 0
-            done(work)
-            work.forget()
+
+    def check() -> None:
+        done(work)
+        work.forget()
+
+    kill_builds(work, Dice(), 0.2, 3.0, check)
     done(work)
 
 
@@ -106,11 +99,13 @@ def test_reply_lost(work: Trial) -> None:
 
 def test_two_at_once(work: Trial) -> None:
     """A second build waits for the first, and has nothing to do."""
+    work.cells(CELLS, f"until test -e {work.open}/go; do sleep 0.05; done\n{JOB}")
     first = work.start()
     until(work.jobs)
     second = work.start()
+    read_until(second, "waiting for another evalmake to finish")
+    (work.open / "go").touch()
     told, late = end(first), end(second)
     assert (told.status, late.status) == (0, 0), told.text + late.text
-    assert "waiting for another evalmake to finish" in late.err
     assert f"nothing to do: {CELLS} evaluations up to date" in late.out
     done(work)

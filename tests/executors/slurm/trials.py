@@ -23,7 +23,7 @@ from tests.support.daemons import until
 from tests.support.docker_engine import HOME
 from tests.support.slurm_cluster import LIVE, Cluster
 from tests.support.ssh_login import Login
-from tests.support.workspaces import Bench, kill
+from tests.support.workspaces import Bench, end_processes
 
 EVALFILE = """\
 SLOTS = 8
@@ -153,10 +153,7 @@ def trial(cluster: Cluster, login: Login | None = None) -> Iterator[Trial]:
     try:
         yield made
     finally:
-        for process in made.started:
-            if process.poll() is None:
-                kill(process.pid)
-                process.communicate()
+        end_processes(made, folder)
         known = cluster.jobs()
         if left := {str(known[id]["array_job_id"] or id) for id in made.jobs() if id in known}:
             cluster.scancel(*left)

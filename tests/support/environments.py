@@ -1,0 +1,68 @@
+"""Environments of other people's programs, installed by evalmake once for all tests that use them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest.mock import patch
+
+from evalmake.run.environments.environment import Environment
+
+# Of that version the package index has only builds for CUDA, so this can be none of those.
+TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
+LM_EVAL = ("lm-eval[api]==0.4.13",)
+INSPECT = ("inspect-ai==0.3.285", "openai==3.54.0")
+SIMPLE_EVALS = ("nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
+ALL = (INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS)
+
+_TASKS = {"arc", "gsm8k", "hellaswag", "truthfulqa", "winogrande"}
+_IMPORTS = {
+    INSPECT: "inspect_ai._cli.main, inspect_ai.model._providers.openai_compatible",
+    LM_EVAL: "lm_eval.__main__, lm_eval.evaluator, lm_eval.models.openai_completions, datasets, jinja2",
+    SIMPLE_EVALS: "nemo_evaluator.core.entrypoint",
+    TRANSFORMERS: "torch, transformers.models.llama.modeling_llama, fastapi, uvicorn",
+}
+
+
+def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
+    """Return an environment and why it could not be built, or ""; the first caller builds it."""
+    environment = Environment(packages, root)
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(environment.folder.with_suffix(".tests")):
+        trimmed = environment.folder / ".trimmed"
+        if environment.is_ready and trimmed.exists():
+            return environment, ""
+        with patch.dict(os.environ, PIP_NO_COMPILE="0"):  # pip's word for "yes"
+            failed = environment.build(lambda event: None)
+        if not failed:
+            _drop_tasks(environment.folder)
+            _compile(environment, packages)
+            trimmed.touch()
+    return environment, failed
+
+
+def _drop_tasks(folder: Path) -> None:
+    """Remove most of lm-eval's tasks: it reads all 14 000 files, for seven seconds, whenever it starts."""
+    for tasks in folder.glob("lib/*/site-packages/lm_eval/tasks"):
+        for task in tasks.iterdir():
+            if task.is_dir() and task.name not in _TASKS:
+                shutil.rmtree(task)
+
+
+def _compile(environment: Environment, packages: tuple[str, ...]) -> None:
+    """Compile what is used, which is a tenth of what pip would compile."""
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    argv = [environment.python, "-c", f"import {_IMPORTS[packages]}"]
+    subprocess.run(argv, env=variables, check=True, capture_output=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
