@@ -1,0 +1,147 @@
+"""Results as Python objects: names, numbers, tables, pages of a notebook, pickles."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import evalmake
+from evalmake.terminal.diagnostics import to_json
+from tests.support.workspaces import Bench
+
+Ask = Callable[..., evalmake.Result]
+EVALFILE = """\
+model nobody {
+    endpoint = "http://127.0.0.1:9/v1"
+    name     = "nobody"
+}
+
+benchmark scripted {
+    harness = command
+    files   = file("job.sh")
+    run     = "sh data/job.sh"
+}
+
+eval grid {
+    model     = nobody
+    benchmark = scripted
+    seed      in 1..2
+}
+
+report card {
+    of   = [grid]
+    path = "card.md"
+}
+"""
+JOB = "echo '{\"accuracy\": 0.5}' > $EVALMAKE_OUT/scores.json\n"
+
+
+@pytest.fixture
+def results(bench: Bench) -> evalmake.Results:
+    """The results of two cells."""
+    bench.job(JOB)
+    bench.evalfile(EVALFILE)
+    return evalmake.build(evalmake.load("Evalfile"))
+
+
+def fail_in_a_worker(folder: str) -> None:
+    """Evaluate what cannot be: run by a pool's process."""
+    model = evalmake.Model(endpont="http://127.0.0.1:9/v1", name="m")
+    evalmake.evaluate(model, evalmake.Benchmark(harness="command", run="true"), workspace=folder)
+
+
+def test_an_error_can_be_pickled(tmp_path: Path) -> None:
+    """Diagnostics and text are the same after it."""
+    with pytest.raises(evalmake.EvalmakeError) as raised:
+        fail_in_a_worker(str(tmp_path))
+    copy = pickle.loads(pickle.dumps(raised.value))
+    assert isinstance(copy, evalmake.EvalmakeError)
+    assert str(copy) == str(raised.value)
+    assert [to_json(d) for d in copy.diagnostics] == [to_json(d) for d in raised.value.diagnostics]
+    assert "endpont" in str(copy)
+
+
+def test_an_error_leaves_a_pool_of_processes_whole(tmp_path: Path) -> None:
+    """The pool raises the error where its result is asked for, and works on."""
+    with ProcessPoolExecutor(1) as pool:
+        for _ in range(2):
+            with pytest.raises(evalmake.EvalmakeError, match="endpont"):
+                pool.submit(fail_in_a_worker, str(tmp_path)).result(timeout=120)
+
+
+def test_a_notebook_shows_the_callers_frames_only(tmp_path: Path) -> None:
+    """Jupyter asks the error itself for its traceback."""
+    with pytest.raises(evalmake.EvalmakeError) as raised:
+        fail_in_a_worker(str(tmp_path))
+    shown = "\n".join(raised.value._render_traceback_())
+    assert "in fail_in_a_worker" in shown
+    assert str(Path(evalmake.__file__).parent) not in shown
+    assert shown.endswith(f"EvalmakeError: {raised.value}")
+
+
+def test_names_are_in_results(results: evalmake.Results) -> None:
+    """`name in results` where `results[name]` works; a result is in them, too."""
+    assert "grid/1" in results
+    assert results["grid/1"] in results
+    assert "grid/3" not in results
+    assert 1 not in results
+
+
+def test_a_result_is_a_number(results: evalmake.Results) -> None:
+    """`float(result)` is the headline score."""
+    assert [float(result) for result in results] == [0.5, 0.5]
+
+
+def test_a_frame(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row for each metric of each result, given to pandas."""
+    pandas = ModuleType("pandas")
+    pandas.DataFrame = lambda rows: rows  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pandas", pandas)
+    rows = results.to_frame()
+    assert [row["evaluation"] for row in rows] == ["grid/1", "grid/2"]
+    assert rows[1] | {"evaluation": "grid/2", "model": "nobody", "benchmark": "scripted", "seed": 2} == rows[1]
+    assert (rows[1]["metric"], rows[1]["headline"], rows[1]["value"]) == ("accuracy", True, 0.5)
+
+
+def test_a_frame_without_pandas(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says what to install."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install pandas"):
+        results.to_frame()
+
+
+def test_flat_samples(ask: Ask) -> None:
+    """Each row says of which evaluation it is, and holds no maps."""
+    result = ask(limit=3)
+    plain, flat = result.samples(), result.samples(flat=True)
+    assert [row["id"] for row in plain] == [row["id"] for row in flat]
+    assert {row["model"] for row in flat} == {result.model}
+    assert {(row["benchmark"], row["seed"], row["evaluation"]) for row in flat} == {
+        (result.benchmark, result.seed, result.name)
+    }
+    assert not any(isinstance(value, dict) for row in flat for value in row.values())
+    assert [row["scores.accuracy"] for row in flat] == [row["scores"]["accuracy"] for row in plain]
+
+
+def html(shown: Any) -> str:
+    """What a notebook shows."""
+    page = shown._repr_html_()
+    assert page.startswith("<div><table>")
+    return str(page)
+
+
+def test_pages_of_a_notebook(results: evalmake.Results) -> None:
+    """A score, a project and a plan have a table each."""
+    assert "<td>accuracy</td><td>0.500</td>" in html(results["grid/1"].scores["accuracy"])
+    project = evalmake.load("Evalfile")
+    assert "<td>eval</td><td>grid</td><td>2 cells</td>" in html(project)
+    assert "0 to run, 2 up to date" in html(evalmake.plan(project))
+    Path("job.sh").write_text(JOB + "true\n")
+    assert "<td>grid/1</td><td>run</td>" in html(evalmake.plan(project))
