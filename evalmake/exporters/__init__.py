@@ -1,1 +1,1 @@
-"""How results are told: one exporter a module, each reached through its entry point."""
+"""Reports: one file a format."""

@@ -1,9 +1,8 @@
-"""The `json` report: everything a machine may want to know about the results.
+"""The `json` report: everything about the results, for programs.
 
-Results keep the plan's order and floats their exact value (the shortest text that reads back as the
-same number).  Whether a result was reused belongs to a build and not to the result; it is left out,
-so that the same results give the same bytes.  `version` is raised when a field changes its meaning
-or goes away.
+Results keep the plan's order. Floats keep their exact value: the shortest text that reads back as the
+same number. Whether a result was reused is left out, as it belongs to a build: the same results give
+the same bytes. `version` rises when a field changes its meaning or is removed.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ class JsonExporter:
     Settings: ClassVar[type[BaseModel]] = Block
 
     def export(self, results: ResultSet, path: Path) -> None:
-        """Write the report to `path`, whole or not at all."""
-        text = json.dumps(_document(results), indent=2, ensure_ascii=False, allow_nan=False)
+        """Write the report to `path` atomically."""
+        text = json.dumps(_results_to_json(results), indent=2, ensure_ascii=False, allow_nan=False)
         write_atomic(path, f"{text}\n".encode())
 
 
-def _document(results: ResultSet) -> Mapping[str, Any]:
+def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
     table = results.table()
     return {
         "format": "evalmake-results",
@@ -44,49 +43,49 @@ def _document(results: ResultSet) -> Mapping[str, Any]:
         "confidence": results.confidence,
         "rows": results.rows,
         "column": results.column,
-        "table": [_cell(cell) for cell in table.cells.values()],
-        "other_metrics": [_cell(cell) for cell in table.others],
+        "table": [_cell_to_json(cell) for cell in table.cells.values()],
+        "other_metrics": [_cell_to_json(cell) for cell in table.others],
         "compare": results.compare or None,
-        "comparisons": [_contrast(one) for one in results.row_comparisons],
-        "gates": [_gate(gate) for gate in results.gates],
-        "results": [_result(result) for result in results.results],
+        "comparisons": [_comparison_to_json(comparison) for comparison in results.row_comparisons],
+        "gates": [_gate_to_json(gate) for gate in results.gates],
+        "results": [_result_to_json(result) for result in results.results],
         "missing": list(results.missing),
     }
 
 
-def _flat(value: Score | SeedAverage | Result | GateResult) -> dict[str, Any]:
+def _fields_to_json(value: Score | SeedAverage | Result | GateResult) -> dict[str, Any]:
     return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
-def _cell(cell: TableCell) -> dict[str, Any]:
-    return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_flat(cell.average)}
+def _cell_to_json(cell: TableCell) -> dict[str, Any]:
+    return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_fields_to_json(cell.average)}
 
 
-def _contrast(found: RowComparison) -> dict[str, Any]:
+def _comparison_to_json(comparison: RowComparison) -> dict[str, Any]:
     """`difference` is row - baseline; without one, `note` says why."""
-    of = found.difference
-    low, high = (of and of.interval) or (None, None)
+    difference = comparison.difference
+    low, high = (difference and difference.interval) or (None, None)
     return {
-        "row": found.row,
-        "column": found.column,
-        "baseline": found.baseline,
-        "metric": found.metric,
-        "difference": of and of.mean,
-        "stderr": of and of.stderr,
+        "row": comparison.row,
+        "column": comparison.column,
+        "baseline": comparison.baseline,
+        "metric": comparison.metric,
+        "difference": difference and difference.mean,
+        "stderr": difference and difference.stderr,
         "low": low,
         "high": high,
-        "p": found.p,
-        "p_holm": found.p_holm,
-        "test": found.test,
-        "items": of.n if of else 0,
-        "unpaired": found.unpaired,
-        "detectable": found.detectable,
-        "note": found.note,
+        "p": comparison.p,
+        "p_holm": comparison.p_holm,
+        "test": comparison.test,
+        "items": difference.n if difference else 0,
+        "unpaired": comparison.unpaired,
+        "detectable": comparison.detectable,
+        "note": comparison.note,
     }
 
 
-def _gate(gate: GateResult) -> dict[str, Any]:
-    flat = _flat(gate)
+def _gate_to_json(gate: GateResult) -> dict[str, Any]:
+    flat = _fields_to_json(gate)
     samples = flat.pop("samples")
     flat["parts"] = [
         {"seed": seed, "value": value, "samples": count}
@@ -95,10 +94,10 @@ def _gate(gate: GateResult) -> dict[str, Any]:
     return flat
 
 
-def _result(result: Result) -> dict[str, Any]:
-    flat = _flat(result)
+def _result_to_json(result: Result) -> dict[str, Any]:
+    flat = _fields_to_json(result)
     del flat["reused"]
     flat["axes"] = dict(result.axes)
-    flat["scores"] = [_flat(score) for score in result.scores]
+    flat["scores"] = [_fields_to_json(score) for score in result.scores]
     flat["usage"] = dict(sorted(result.usage.items()))
     return flat

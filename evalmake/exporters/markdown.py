@@ -59,29 +59,29 @@ class MarkdownExporter:
     Settings: ClassVar[type[BaseModel]] = Block
 
     def export(self, results: ResultSet, path: Path) -> None:
-        """Write the report to `path`, whole or not at all."""
+        """Write the report to `path` atomically."""
         table = results.table()
-        blocks = [f"# {_text(results.title)}", _summary(results)]
+        blocks = [f"# {_escape(results.title)}", _render_summary(results)]
         if table.cells:
-            blocks += [_scores(results, table), _metrics(results.results)]
-        blocks += _section(f"Compared with {_text(results.compare)}", _contrasts(results))
-        blocks += _section("Gates", "\n".join(map(_gate, results.gates)))
-        blocks += _section("Other metrics", _others(results, table))
-        blocks += _section("Runs", _runs(results))
-        blocks += _section("Notes", "\n".join(f"- {note}" for note in _notes(results)))
-        blocks += _section("How to read the intervals", _method(results, table))
+            blocks += [_render_scores(results, table), _render_metrics(results.results)]
+        blocks += _render_section(f"Compared with {_escape(results.compare)}", _render_comparisons(results))
+        blocks += _render_section("Gates", "\n".join(map(_render_gate, results.gates)))
+        blocks += _render_section("Other metrics", _render_other_metrics(results, table))
+        blocks += _render_section("Runs", _render_runs(results))
+        blocks += _render_section("Notes", "\n".join(f"- {note}" for note in _list_notes(results)))
+        blocks += _render_section("How to read the intervals", _explain_intervals(results, table))
         blocks += ["---", f"Plan `{results.plan}`"]
         write_atomic(path, ("\n\n".join(blocks) + "\n").encode())
 
 
-def _section(title: str, body: str) -> list[str]:
+def _render_section(title: str, body: str) -> list[str]:
     return [f"## {title}", body] if body else []
 
 
 # --- Parts ---------------------------------------------------------------------------------------
 
 
-def _summary(results: ResultSet) -> str:
+def _render_summary(results: ResultSet) -> str:
     found = results.results
     parts = [
         _count(len(found), "evaluation") + (f" of {len(found) + len(results.missing)}" if results.missing else ""),
@@ -90,7 +90,7 @@ def _summary(results: ResultSet) -> str:
     ]
     if results.gates:
         parts.append(f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met")
-    parts += _replies(found)
+    parts += _count_replies(found)
     parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machine_seconds(found).items()]
     days = sorted(result.started[:10] for result in found)
     if days:
@@ -98,7 +98,7 @@ def _summary(results: ResultSet) -> str:
     return " · ".join(parts)
 
 
-def _replies(results: Sequence[Result]) -> list[str]:
+def _count_replies(results: Sequence[Result]) -> list[str]:
     """How many replies the models gave, and how many had been given before."""
     kinds = ("requests", "judge_requests", "cached", "judge_cached")
     asked, judged, *cached = (int(sum(r.usage.get(kind, 0) for r in results)) for kind in kinds)
@@ -107,29 +107,29 @@ def _replies(results: Sequence[Result]) -> list[str]:
     return [f"{_count(asked + judged, 'request')}, {sum(cached)} of them answered from the cache"]
 
 
-def _scores(results: ResultSet, table: ScoreTable) -> str:
+def _render_scores(results: ResultSet, table: ScoreTable) -> str:
     body = [
         [row] + [str(cell.average) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
         for row in table.rows
     ]
-    return _grid([[results.rows, *table.columns], *map(list, body)])
+    return _render_table([[results.rows, *table.columns], *map(list, body)])
 
 
-def _metrics(results: Sequence[Result]) -> str:
+def _render_metrics(results: Sequence[Result]) -> str:
     """Which headline metric each benchmark has."""
     by_metric: dict[str, list[str]] = {}
     for result in results:
         by_metric.setdefault(result.metric, []).append(result.benchmark)
-    told = [f"{_text(m)} ({', '.join(map(_text, dict.fromkeys(b)))})" for m, b in by_metric.items()]
+    told = [f"{_escape(m)} ({', '.join(map(_escape, dict.fromkeys(b)))})" for m, b in by_metric.items()]
     return f"Metric: {', '.join(told)}."
 
 
-def _gate(gate: GateResult) -> str:
+def _render_gate(gate: GateResult) -> str:
     detail = f" ({gate.detail})" if gate.parts else ""
-    return f"- {MARKS[gate.met]}: `{gate.address}`: {_text(gate.message)}{detail}"
+    return f"- {MARKS[gate.met]}: `{gate.address}`: {_escape(gate.message)}{detail}"
 
 
-def _contrasts(results: ResultSet) -> str:
+def _render_comparisons(results: ResultSet) -> str:
     """Every row against the baseline: a table, what was not compared, what cannot be told."""
     head = [results.rows, results.column, "metric", "difference", "p", "p (Holm)", "items"]
     body = [
@@ -137,19 +137,19 @@ def _contrasts(results: ResultSet) -> str:
             one.row,
             one.column,
             one.metric,
-            _difference(one.difference),
-            _p(one.p),
-            _p(one.p_holm),
+            _render_difference(one.difference),
+            _render_p(one.p),
+            _render_p(one.p_holm),
             str(one.difference.n),
         ]
         for one in results.row_comparisons
         if one.difference
     ]
-    notes = [note for one in results.row_comparisons for note in _contrast_notes(one, results)]
-    return "\n\n".join(([_grid([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
+    notes = [note for one in results.row_comparisons for note in _comparison_notes(one, results)]
+    return "\n\n".join(([_render_table([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
 
 
-def _difference(found: Difference) -> str:
+def _render_difference(found: Difference) -> str:
     """ "+0.35 [+0.21, +0.49]", with as many decimals as the interval deserves."""
     if found.interval is None:
         return f"{found.mean:+.3f}"
@@ -158,36 +158,36 @@ def _difference(found: Difference) -> str:
     return f"{found.mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
 
 
-def _p(p: float | None) -> str:
+def _render_p(p: float | None) -> str:
     if p is None:
         return "–"
     return "≤ 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
-def _contrast_notes(one: RowComparison, results: ResultSet) -> Iterator[str]:
-    which = f"- `{one.row}` and `{one.baseline}`, {_text(one.column)}:"
+def _comparison_notes(one: RowComparison, results: ResultSet) -> Iterator[str]:
+    pair = f"- `{one.row}` and `{one.baseline}`, {_escape(one.column)}:"
     if one.difference is None:
-        yield f"{which} not compared: {_text(one.note)}."
+        yield f"{pair} not compared: {_escape(one.note)}."
     if one.unpaired:
         is_ = "item is" if one.unpaired == 1 else "items are"
-        yield f"{which} {one.unpaired} {is_} left out: not scored in both, or not the same in both."
+        yield f"{pair} {one.unpaired} {is_} left out: not scored in both, or not the same in both."
     if one.p_holm is not None and one.p_holm >= 1 - results.confidence and one.detectable:
         yield (
-            f"{which} not significant. This does not mean that they are equal: so many items give 80 % power to"
+            f"{pair} not significant. This does not mean that they are equal: so many items give 80 % power to"
             f" detect a difference of {one.detectable:.2g}."
         )
     if one.difference and one.p is None and one.difference.n > 1:
-        yield f"{which} every item has the same difference, so there is nothing to test."
+        yield f"{pair} every item has the same difference, so there is nothing to test."
 
 
-def _others(results: ResultSet, table: ScoreTable) -> str:
+def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
     if not table.others:
         return ""
     head = [results.rows, results.column, "metric", "value"]
-    return _grid([head, *([c.row, c.column, c.metric, str(c.average)] for c in table.others)])
+    return _render_table([head, *([c.row, c.column, c.metric, str(c.average)] for c in table.others)])
 
 
-def _runs(results: ResultSet) -> str:
+def _render_runs(results: ResultSet) -> str:
     told = any(score.reported is not None for r in results.results for score in r.scores)
     head = ["evaluation", "metric", "value", "scored", "unscored", *["SE as reported"] * told]
     body = [
@@ -195,49 +195,49 @@ def _runs(results: ResultSet) -> str:
             result.name,
             score.metric,
             str(average_seeds([score], results.confidence)),
-            *_counts(score),
-            *[_reported(score)] * told,
+            *_count_samples(score),
+            *[_render_reported_error(score)] * told,
         ]
         for result in results.results
         for score in result.scores
     ]
-    return _grid([head, *body]) if body else ""
+    return _render_table([head, *body]) if body else ""
 
 
-def _reported(score: Score) -> str:
+def _render_reported_error(score: Score) -> str:
     """The standard error that the harness itself gave, and whether it is not ours."""
     if score.reported is None:
         return "–"
     return f"{score.reported:.4g}{' (not ours)' * bool(score.disagreement)}"
 
 
-def _counts(score: Score) -> tuple[str, str]:
+def _count_samples(score: Score) -> tuple[str, str]:
     counted = score.scored or score.unscored
     return (str(score.scored), str(score.unscored)) if counted else ("–", "–")
 
 
-def _notes(results: ResultSet) -> Iterator[str]:
+def _list_notes(results: ResultSet) -> Iterator[str]:
     if results.missing:
         names = ", ".join(f"`{name}`" for name in results.missing)
         yield f"{_count(len(results.missing), 'evaluation')} without a result: {names}."
     for result in results.results:
         if result.score(result.metric) is None:
-            yield f"`{result.name}` did not report its metric, {_text(result.metric)}."
+            yield f"`{result.name}` did not report its metric, {_escape(result.metric)}."
         if result.attempts > 1:
             yield (f"`{result.name}` has {result.attempts} attempts; attempt {result.attempt} counts.")
-        yield from (_unscored(result.name, score) for score in result.scores if score.unscored)
+        yield from (_describe_unscored(result.name, score) for score in result.scores if score.unscored)
 
 
-def _unscored(name: str, score: Score) -> str:
+def _describe_unscored(name: str, score: Score) -> str:
     total = score.scored + score.unscored
-    text = f"`{name}`: {score.unscored} of {total} samples have no {_text(score.metric)}"
+    text = f"`{name}`: {score.unscored} of {total} samples have no {_escape(score.metric)}"
     if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
         return f"{text} and are left out."
     low, high = coverage_bounds(round(score.value * score.scored), score.scored, total).bounds
     return f"{text} and are left out. If they were all wrong, the score would be {low:.3f}; if all right, {high:.3f}."
 
 
-def _method(results: ResultSet, table: ScoreTable) -> str:
+def _explain_intervals(results: ResultSet, table: ScoreTable) -> str:
     pooled = [cell.average for cell in (*table.cells.values(), *table.others)]
     used = {value.basis for value in pooled if value.mean is not None}
     tests = {one.test for one in results.row_comparisons}
@@ -247,7 +247,7 @@ def _method(results: ResultSet, table: ScoreTable) -> str:
     if any(value.runs > 1 for value in pooled):
         runs = sorted({value.runs for value in pooled if value.runs})
         lines.append(
-            f"Each value of the tables is the mean of {' to '.join(map(str, _ends(runs)))} runs that"
+            f"Each value of the tables is the mean of {' to '.join(map(str, _first_and_last(runs)))} runs that"
             " differ only in their seed. The runs ask the same items, so these are not counted as new items:"
             " SE² = mean of the runs' SE² + variance between the runs / number of runs."
             " Such intervals are rather too wide than too narrow."
@@ -263,7 +263,7 @@ def _method(results: ResultSet, table: ScoreTable) -> str:
 # --- Text ----------------------------------------------------------------------------------------
 
 
-def _ends(ordered: Sequence[int]) -> Iterable[int]:
+def _first_and_last(ordered: Sequence[int]) -> Iterable[int]:
     return dict.fromkeys((ordered[0], ordered[-1]))
 
 
@@ -271,14 +271,14 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _text(text: str) -> str:
+def _escape(text: str) -> str:
     """Text that Markdown takes literally, on one line; underscores inside words already are."""
     return re.sub(r"[\\`*|<]|\](?=\()", r"\\\g<0>", " ".join(text.split()))
 
 
-def _grid(lines: Sequence[Sequence[str]]) -> str:
+def _render_table(lines: Sequence[Sequence[str]]) -> str:
     """A table whose first line is its head, padded so that it can be read unrendered."""
-    cells = [[_text(cell) for cell in line] for line in lines]
+    cells = [[_escape(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rows = [" | ".join(map(str.ljust, line, widths)) for line in cells]
     rule = " | ".join("-" * width for width in widths)

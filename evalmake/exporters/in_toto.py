@@ -1,4 +1,4 @@
-"""Formats whose reports load, format and plan here, and which cannot be written in this version."""
+"""The `in-toto` report: signed evidence. Its Evalfiles load and plan; this version cannot write it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalmake.scoring.result_set import ResultSet
 
 
 class InTotoExporter:
-    """Signed in-toto evidence."""
+    """Refuses to write signed in-toto evidence."""
 
     class Settings(Block):
         """No keys beyond every report's."""
@@ -18,5 +18,5 @@ class InTotoExporter:
     needs: ClassVar[str] = "this version of evalmake cannot write this format"
 
     def export(self, results: ResultSet, path: Path) -> NoReturn:
-        """There is nothing to write yet."""
+        """Fail: the format is not implemented."""
         raise NotImplementedError(self.needs)
