@@ -22,7 +22,7 @@ __all__ = [
 
 
 def __getattr__(name):  # its types are in __init__.pyi
-    """A public name, from `evalmake.api`, which is imported when the first of them is asked for."""
+    """A public name from `evalmake.api`, which is imported when the first name is used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -31,5 +31,5 @@ def __getattr__(name):  # its types are in __init__.pyi
 
 
 def __dir__():
-    """What a notebook completes: the public names, imported or not."""
+    """The names that a notebook completes: the public ones, imported or not."""
     return sorted({*globals(), *__all__})

@@ -40,9 +40,9 @@ def complete_codes(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def complete_topics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Topics of the manual that begin with `incomplete`."""
-    from evalmake.terminal.manual import list_topics
+    from evalmake.terminal.manual import list_key_topics, list_topics
 
-    return _matching(list_topics(), incomplete)
+    return _matching([*list_topics(), *list_key_topics()], incomplete)
 
 
 def complete_benchmarks(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -19,7 +19,8 @@ def command(file: Path | None, topic: Sequence[str]) -> int:
     from evalmake.terminal.colour_and_tty import show_page
 
     if topic:
-        show_page(manual.find_page(" ".join(topic)))
+        page = manual.find_page(" ".join(topic))
+        show_page(page.text, page.is_markdown)
     else:
         click.echo(manual.render_topics())
     return 0

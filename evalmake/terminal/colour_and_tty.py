@@ -31,17 +31,18 @@ def terminal_columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def show_page(markdown: str) -> None:
-    """Show a page: rendered and in the pager on a terminal, as plain Markdown in a pipe."""
+def show_page(text: str, is_markdown: bool = True) -> None:
+    """Show a page: rendered and in the pager on a terminal, as it is in a pipe."""
     if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        sys.stdout.write(markdown if markdown.endswith("\n") else markdown + "\n")
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
         return
     from rich.console import Console
     from rich.markdown import Markdown
+    from rich.text import Text
 
     # Lines as wide as a book's are read more easily than lines as wide as a screen.
     console = Console(width=min(_PAGE_WIDTH, shutil.get_terminal_size().columns))
     # -F: a page that fits the screen is printed; -R: colours; -X: it stays on the screen.
     os.environ.setdefault("LESS", "-FRX")
     with console.pager(styles="NO_COLOR" not in os.environ):
-        console.print(Markdown(markdown))
+        console.print(Markdown(text) if is_markdown else Text(text))

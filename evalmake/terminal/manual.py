@@ -1,14 +1,15 @@
-"""The manual: pages in `evalmake/manual`, found by topic."""
+"""The manual: pages in `evalmake/manual` and the key reference, found by topic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
-from evalmake.language.diagnostic import closest_name, make_error
+from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.plugins import InstalledPlugins
-from evalmake.project.key_reference import find_sections, to_markdown
+from evalmake.project import key_reference
 
 _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
@@ -18,50 +19,70 @@ _ORDER = (
     *("what-works-where", "troubleshooting", "glossary", "writing-a-plugin"),
 )
 """Topics in the order in which a newcomer needs them; others follow by name, then those in folders."""
+_FOOTER = (
+    "evalmake help TOPIC               show a page",
+    "evalmake help keys                every key of every kind",
+    "evalmake help eval                the keys of one kind; also of `settings`, `model.adapter`, ...",
+    "evalmake help 'slurm executor'    the keys of a plugin",
+    "evalmake explain CODE             explain the code that an error ends with",
+    "evalmake --help                   commands and flags",
+)
+
+
+class Page(NamedTuple):
+    """What a topic shows: Markdown, or plain text such as the key reference."""
+
+    text: str
+    is_markdown: bool
 
 
 def list_topics() -> list[str]:
-    """Every topic: `tutorial`, `contributing/architecture`, ..."""
-    topics = dict(_walk(files("evalmake.manual"), ""))
+    """Every page: `tutorial`, `contributing/architecture`, ..."""
+    topics = _find_files()
     ordered = [topic for topic in _ORDER if topic in topics]
     rest = sorted(topic for topic in topics if topic not in ordered)
     return [*ordered, *sorted(rest, key=lambda topic: "/" in topic)]
 
 
-def find_page(topic: str) -> str:
-    """The Markdown of a topic, a page or a part of the key reference; EvalmakeError with the closest topic if none."""
-    pages = dict(_walk(files("evalmake.manual"), ""))
+def list_key_topics() -> list[str]:
+    """The topics of the key reference: `keys`, `eval`, `model.adapter`, `slurm executor`, ..."""
+    return key_reference.list_topics(InstalledPlugins())
+
+
+def find_page(topic: str) -> Page:
+    """The page of a topic, else its keys; EvalmakeError with the closest topic if there is neither."""
+    pages = _find_files()
     name = topic.strip().removesuffix(".md").strip("/").replace(" ", "-").lower()
-    if name not in pages and (sections := find_sections(topic.strip(), InstalledPlugins())):
-        return to_markdown(sections)
-    if name not in pages:
-        short = {page.rpartition("/")[2]: page for page in pages}
-        if name in short:
-            return pages[short[name]].read_text(encoding="utf-8")
-        beginning = next((page for page in list_topics() if page.startswith(name)), None)
-        suggestion = beginning or closest_name(name, pages) or short.get(closest_name(name, short) or "")
-        help = f"did you mean `{suggestion}`?" if suggestion else "`evalmake help` lists the topics"
-        raise make_error("unknown-name", f"the manual has no topic `{topic}`", help=[help])
-    return pages[name].read_text(encoding="utf-8")
+    if name in pages:
+        return Page(pages[name].read_text(encoding="utf-8"), is_markdown=True)
+    if sections := key_reference.find_sections(topic.strip(), InstalledPlugins()):
+        return Page(key_reference.to_text(sections), is_markdown=False)
+    in_folders = {page.rpartition("/")[2]: page for page in pages}
+    if name in in_folders:
+        return Page(pages[in_folders[name]].read_text(encoding="utf-8"), is_markdown=True)
+    raise _unknown_topic(topic, name)
+
+
+def _unknown_topic(topic: str, name: str) -> EvalmakeError:
+    topics = [*list_topics(), *list_key_topics()]
+    beginning = next((each for each in topics if each.startswith(name)), None)
+    in_folders = {each.rpartition("/")[2]: each for each in topics}
+    suggestion = beginning or closest_name(topic, topics) or in_folders.get(closest_name(name, in_folders) or "")
+    help = f"did you mean `{suggestion}`?" if suggestion else "`evalmake help` lists the topics"
+    return make_error("unknown-name", f"the manual has no topic `{topic}`", help=[help])
 
 
 def render_topics() -> str:
     """A line for each topic: its name and the title of its page."""
-    pages = dict(_walk(files("evalmake.manual"), ""))
+    pages = _find_files()
     topics = list_topics()
     width = max(map(len, topics), default=0)
-    lines = [f"  {topic:<{width}}  {_title(pages[topic])}" for topic in topics]
-    return "\n".join(
-        [
-            "Topics of the manual:",
-            "",
-            *lines,
-            "",
-            "evalmake help TOPIC      show a page",
-            "evalmake explain CODE    explain the code that an error ends with",
-            "evalmake --help          commands and flags",
-        ]
-    )
+    lines = [f"  {topic:<{width}}  {_read_title(pages[topic])}" for topic in topics]
+    return "\n".join(["Topics of the manual:", "", *lines, "", *_FOOTER])
+
+
+def _find_files() -> dict[str, Traversable]:
+    return dict(_walk(files("evalmake.manual"), ""))
 
 
 def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
@@ -73,7 +94,7 @@ def _walk(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]
             yield f"{prefix}{item.name[:-3]}", item
 
 
-def _title(page: Traversable) -> str:
+def _read_title(page: Traversable) -> str:
     """The first line of a page, without the `#`."""
     with page.open(encoding="utf-8") as stream:
         return stream.readline().lstrip("#").strip()

@@ -103,6 +103,7 @@ def test_a_command_has_help_of_its_own(project: Project) -> None:
         ("evalmake graph --format m", {"mermaid"}),
         ("evalmake explain gate-n", {"gate-not-met"}),
         ("evalmake help tut", {"tutorial"}),
+        ("evalmake help ev", {"eval"}),
         ("evalmake catalog sh", {"show"}),
         ("evalmake gc --dry", {"--dry-run"}),
         ("evalmake --keep", {"--keep-going"}),
@@ -159,6 +160,18 @@ def test_help_shows_a_page_as_it_is_written(project: Project) -> None:
 def test_help_names_the_closest_topic(project: Project, topic: str, meant: str) -> None:
     """For a topic that does not exist."""
     assert f"did you mean `{meant}`?" in project.run("help", topic, status=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [(["keys"], "endpoint"), (["eval"], "seed"), (["model.adapter"], "drop"), (["executor", "slurm"], "partition")],
+)
+def test_help_shows_keys(project: Project, words: list[str], key: str) -> None:
+    """The key reference of a kind, a map or a plugin, whichever way round its words are."""
+    text = project.run("help", *words).stdout
+    assert f"\n{key}\n" in text
+    assert text == project.run("help", " ".join(words)).stdout
+    assert project.run("help", "slurm", "executor").stdout == project.run("help", "executor slurm").stdout
 
 
 def test_another_folder(project: Project) -> None:
