@@ -104,7 +104,7 @@ def check_weights(
     elif kind == "hf" and "@" in block.weights and not takes_revision:
         found.error(
             "bad-value",
-            f"engine `{block.engine}` cannot be told a revision",
+            f"engine `{block.engine}` cannot load a given revision",
             span,
             about=about,
             help=['fetch the weights first, and name their files: glob("FOLDER/*")'],
