@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evalmake.language.values import SecretRef, Template
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
-from evalmake.project.declarations import Declaration
+from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
@@ -190,6 +190,7 @@ class GraphBuilder:
             judges = tuple(settings[key] for key in asked)
             for key in asked:
                 settings[key] = self._model(self.project.models[settings[key]]).digest
+            placement = harness.placement if isinstance(harness, HasPlacement) else ()
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
                 "image": block.image,
@@ -201,7 +202,7 @@ class GraphBuilder:
                 "digest": block.digest,
                 "files": block.files,
                 "adapter": self._adapter(block.adapter),
-                **{k: v for k, v in settings.items() if k not in getattr(harness, "placement", ())},
+                **{k: v for k, v in settings.items() if k not in placement},
             }
             self._benchmarks[benchmark.name] = Part.of(_given(identity)), judges
         return self._benchmarks[benchmark.name]

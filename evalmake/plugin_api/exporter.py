@@ -1,4 +1,4 @@
-"""An exporter writes a report; entry-point group `evalmake.exporters`."""
+"""How to write an exporter: it writes a report in one format; entry-point group `evalmake.exporters`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ class Exporter(Protocol):
     """Writes a report."""
 
     Settings: ClassVar[type[BaseModel]]
+    """The keys that a report has beyond those of every report; describe each with `define_key`."""
 
     def export(self, results: ResultSet, path: Path) -> None:
-        """Write `path` atomically: the same results give the same bytes."""
+        """Write the report to `path`, whole or not at all. The same results give the same bytes."""

@@ -1,48 +1,71 @@
-"""A harness writes the command of an evaluation and reads its outputs; entry-point group `evalmake.harnesses`."""
+"""How to write a harness: it starts a benchmark as a command, and reads the scores from its outputs.
+
+A harness is a class with the attributes and methods of `Harness`, named in the entry-point group
+`evalmake.harnesses`. The protocols after it are optional: implement one and evalmake finds it.
+
+    class MyHarness:
+        class Settings(Block):
+            "Keys that a benchmark has with `harness = mine`."
+            level: Count = define_key(1, "How hard the questions are.", "3")
+
+        behaviour = 1
+        needs = ""
+
+        def command(self, evaluation): ...
+        def outcome(self, evaluation, outputs, status): ...
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
+from evalmake.language.diagnostic import Diagnostics
+from evalmake.project.declarations import ChecksBenchmark as ChecksBenchmark
+from evalmake.project.declarations import Declaration
+from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.score import Score
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a harness wants run: `{python}` in argv is an interpreter that has evalmake.
+    """The command of one evaluation.
 
-    For a harness with a `program`, it is one that has that: where a benchmark names `packages`, that of
-    their environment.
+    `{python}` in `argv` becomes a Python that has evalmake. If the harness has a `program`, it becomes a Python
+    that has the program: that of the benchmark's `packages`, where it names some.
     """
 
     argv: tuple[str, ...]
     files: Mapping[str, str] = field(default_factory=dict)
+    """Small texts to write into the job's folder: name -> text."""
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    """Files to copy into the job's folder: name -> path on this host."""
     env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a harness's outputs say: scores, or why there are none. `metric` is the headline one."""
+    """The scores of an evaluation, or the error that explains why there are none."""
 
     scores: tuple[Score, ...] = ()
     metric: str = ""
+    """The metric that reports show first."""
     usage: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What a harness or engine runs and does not bring: a module, and the `packages` that it takes.
+    """Software that a harness or an engine runs but does not bring along.
 
-    An engine's is known by its `command`, which must be found where there are no packages.
+    `requirement` is what pip installs for it, `others` what it needs beside that. A harness is recognised by its
+    Python `module`, an engine by its `command` on the PATH.
     """
 
     module: str
@@ -60,22 +83,40 @@ class Program:
 
 
 class Harness(Protocol):
-    """Writes the command of an evaluation and reads its outputs.
-
-    `behaviour` is raised when what it asks of the model or how it scores changes, and only then:
-    it is part of every identity.  Two functions that a harness may have beside these add to
-    `found: Diagnostics` what would only fail when it runs: `check_benchmark(benchmark: Declared,
-    found)` as an Evalfile is loaded, `check_cell(cell: Evaluation, models: Mapping[str, Declared],
-    found)` for each pairing with a model that was asked for.  A harness that runs a program of
-    someone else's names it as `program: ClassVar[Program]`; where it is lacking, evalmake says so.
-    """
+    """Starts a benchmark and reads its scores."""
 
     Settings: ClassVar[type[BaseModel]]
+    """The keys that a benchmark has beyond those of every benchmark; describe each with `define_key`."""
     behaviour: ClassVar[int]
-    needs: ClassVar[str]  # "" | why it cannot run in this installation
+    """Raise it when requests or scoring change, and only then: it is part of every evaluation's identity."""
+    needs: ClassVar[str]
+    """Why the harness cannot run in this installation; empty if it can."""
 
     def command(self, evaluation: Evaluation) -> Command:
-        """The command; it says $EVALMAKE_MODEL_URL, never a URL."""
+        """The command to run. It reads the model's address from $EVALMAKE_MODEL_URL and never names a URL."""
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
-        """Judge an ended run by its exit status and what lies in `outputs`."""
+        """The result of a finished run, from its exit status and the files in `outputs`."""
+
+
+@runtime_checkable
+class ChecksEvaluation(Protocol):
+    """A harness that finds mistakes in the pairing of a benchmark with a model, before anything runs."""
+
+    def check_cell(self, cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics, /) -> None:
+        """Add to `diagnostics` what would fail at run time."""
+
+
+@runtime_checkable
+class HasProgram(Protocol):
+    """A harness or an engine that runs other software; evalmake says so when it is not installed."""
+
+    program: ClassVar[Program]
+
+
+@runtime_checkable
+class HasShareMetrics(Protocol):
+    """A harness that knows which of its metrics lie between 0 and 1, so that `accuracy >= 70` is an error."""
+
+    def share_metrics(self, benchmark: Declaration, /) -> Collection[str]:
+        """The names of such metrics of a benchmark, without a filter's name behind a dot."""

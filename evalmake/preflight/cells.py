@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.plugin_api.harness import ChecksEvaluation, HasShareMetrics
 from evalmake.preflight.context import GraphContext, distinct_cells
+from evalmake.project.matrix import Evaluation
 
 
 def check_cells(context: GraphContext, found: Diagnostics) -> None:
     """A plugin's `check_cell` sees each pairing once, whatever the number of its seeds."""
     for node in distinct_cells(context.graph.nodes.values()):
         cell = node.evaluation
-        check = getattr(context.plugins.get("harnesses", cell.benchmark.plugin), "check_cell", None)
-        if check is not None:
-            check(cell, context.project.models, found)
+        harness = context.plugins.get("harnesses", cell.benchmark.plugin)
+        if isinstance(harness, ChecksEvaluation):
+            harness.check_cell(cell, context.project.models, found)
+        if isinstance(harness, HasShareMetrics):
+            _check_bounds(cell, harness.share_metrics(cell.benchmark), found)
+
+
+def _check_bounds(cell: Evaluation, shares: Collection[str], found: Diagnostics) -> None:
+    """A share is at most 1: a bound of 70 means percent."""
+    for gate in cell.gates:
+        if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
+            found.error(
+                "bad-value",
+                f"`{gate.metric}` is a share from 0 to 1, and {gate.bound:g} is more",
+                gate.span,
+                about=f"eval {cell.eval}",
+                help=[f"write `{gate.op} {gate.bound:g}%` or `{gate.op} {gate.bound / 100:g}`"],
+            )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evalmake.language.diagnostic import Diagnostics
-from evalmake.plugin_api.engine import ServerCommand
+from evalmake.plugin_api.engine import ChecksDeployment, ServerCommand
 from evalmake.preflight.context import GraphContext
 from evalmake.project.declarations import Declaration
 
@@ -12,9 +12,9 @@ def check_servers(context: GraphContext, found: Diagnostics) -> None:
     """The engine's own checks first; a command that can be written is then checked, too."""
     for deployment in context.servers():
         engine = context.plugins.get("engines", deployment.plugin)
-        check, before = getattr(engine, "check_deployment", None), len(found)
-        if check is not None:
-            check(deployment, found)
+        before = len(found)
+        if isinstance(engine, ChecksDeployment):
+            engine.check_deployment(deployment, found)
         if len(found) == before and not engine.needs:
             command = engine().serve(deployment)
             _check_port_is_known(context, deployment, command, found)

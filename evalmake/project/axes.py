@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def _axis(
             f"an axis goes over a list or a range, and this is {describe_type(value)}",
             span,
             about=about,
-            help=[f"for one value write `{key} = {format_value(value)}`"],
+            help=[_as_range(key, value) or f"for one value write `{key} = {format_value(value)}`"],
         )
         return None
     if not value:
@@ -105,6 +106,12 @@ def _axis(
         return None
     known = _plain(declared) if isinstance(declared, tuple) else members
     return Axis(key, members, known, spans, file.span(axis.key))
+
+
+def _as_range(key: str, value: object) -> str:
+    """The help for a range in quotes; empty for any other value."""
+    text = value.strip() if isinstance(value, str) else ""
+    return f"write it without quotes: `{key} in {text}`" if re.fullmatch(r"\d+\.\.\d+", text) else ""
 
 
 def _bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> None:

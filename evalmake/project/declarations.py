@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import PurePath
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
-from evalmake.language.values import Symbol, Template
+from evalmake.language.values import Symbol, Template, format_value
 from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditions, read_gates
 from evalmake.project.fields import Fields
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import KINDS, PLUGIN_KINDS
+from evalmake.project.schema import AXIS_KEYS, KINDS, PLUGIN_KINDS
 from evalmake.project.validation import report_unknown_key, validate
 
 _REQUEST = (
@@ -28,6 +30,9 @@ _REQUEST = (
     "frequency_penalty",
     "presence_penalty",
 )
+
+_SUFFIXES = {".md": "markdown", ".json": "json", ".html": "html", ".csv": "csv"}
+"""The suffix of a report's path -> the format that everybody takes such a file to have."""
 
 _ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
 """What harnesses need not do themselves -> the key of an adapter that does it."""
@@ -69,6 +74,21 @@ class EvalDeclaration:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+@runtime_checkable
+class ChecksBenchmark(Protocol):
+    """A harness that finds mistakes in a benchmark as its Evalfile is loaded."""
+
+    def check_benchmark(self, benchmark: Declaration, diagnostics: Diagnostics, /) -> None:
+        """Add to `diagnostics` what would fail at run time."""
+
+
+@runtime_checkable
+class HasPlacement(Protocol):
+    """A harness with keys that cannot change its scores, as `coverage`: they are not part of the identity."""
+
+    placement: ClassVar[tuple[str, ...]]
+
+
 def check_declaration(
     parsed: ParsedDeclaration,
     merged: MergedLayers,
@@ -80,6 +100,9 @@ def check_declaration(
     kind, name = parsed.node.kind.text, parsed.node.name.text
     block, fields, about = KINDS[kind], merged.fields, f"{kind} {name}"
     before = len(diagnostics)
+    _refuse_shell_variables(fields, diagnostics, about)
+    if len(diagnostics) > before:
+        return None
     own = {key: value for key, value in fields.values.items() if key in block.model_fields}
     rest = {key: value for key, value in fields.values.items() if key not in own}
     typed = validate(
@@ -105,15 +128,50 @@ def check_declaration(
             )
     if typed is None or len(diagnostics) > before:
         return None
+    if kind == "report":
+        _check_suffix(typed, fields, plugins, diagnostics, about)
     if kind == "model":
         _one_endpoint(typed, fields, parsed, diagnostics, about)
     comment = read_doc_comment(parsed.file, parsed.node.start)
     made = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
     if kind == "benchmark":
-        check = getattr(plugins.get("harnesses", made.plugin), "check_benchmark", None)
-        if check is not None:
-            check(made, diagnostics)
+        harness = plugins.get("harnesses", made.plugin)
+        if isinstance(harness, ChecksBenchmark):
+            harness.check_benchmark(made, diagnostics)
     return made
+
+
+def _refuse_shell_variables(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
+    """`name = "$MODEL"` would be sent as it stands: only `env()` reads the environment."""
+    for key, value in fields.values.items():
+        variable = re.fullmatch(r"\$([A-Z_][A-Z0-9_]*)", value) if isinstance(value, str) and key != "run" else None
+        if variable:
+            function = "secret" if key in ("api_key", "key", "token", "sign") else "env"
+            diagnostics.error(
+                "bad-value",
+                f"`{key}` is the text `{value}`: an Evalfile does not expand shell variables",
+                fields.spans[key,].value,
+                about=about,
+                help=[f'write `{key} = {function}("{variable[1]}")`'],
+            )
+
+
+def _check_suffix(report: Any, fields: Fields, plugins: PluginRegistry, diagnostics: Diagnostics, about: str) -> None:
+    """A path that ends in the suffix of one format is not written in another."""
+    suffix = PurePath(report.path).suffix
+    wanted = _SUFFIXES.get(suffix)
+    if wanted in (None, report.format) or report.format not in _SUFFIXES.values():
+        return
+    own = next(end for end, name in _SUFFIXES.items() if name == report.format)
+    rename = f"or end the path in `{own}`"
+    installed = wanted in plugins.names("exporters")
+    diagnostics.error(
+        "bad-value",
+        f"the path ends in `{suffix}`, and the report is written as {report.format}",
+        fields.spans["path",].value,
+        about=about,
+        help=[f"write `format = {wanted}`, {rename}" if installed else rename.removeprefix("or ")],
+    )
 
 
 def _plugin_settings(
@@ -243,6 +301,7 @@ def check_eval(
             report_unknown_key(
                 diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints, topic="eval"
             )
+    _refuse_lists(merged.fields, diagnostics, about)
     axes = read_axes(merged, inheritance, diagnostics, about)
     _templates(merged, {axis.key for axis in axes}, diagnostics, about)
     if len(diagnostics) > before:
@@ -264,6 +323,22 @@ def check_eval(
         parsed,
         inheritance,
     )
+
+
+def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
+    """`model = [a, b]` means an axis, which `in` makes."""
+    for key in AXIS_KEYS:
+        value = fields.values.get(key)
+        if isinstance(value, tuple):
+            span = fields.spans[key,].value
+            axis = f"`{key} in {' '.join(span.text.split())}`: one cell for each value"
+            diagnostics.error(
+                "wrong-type",
+                f"`{key}` takes one value, and this is a list",
+                span,
+                about=about,
+                help=[f"write {axis}" if len(value) != 1 else f"write `{key} = {format_value(value[0])}`"],
+            )
 
 
 def _templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, about: str) -> None:

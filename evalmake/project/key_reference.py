@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from evalmake.language.diagnostic import closest_name
 from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, format_value
+from evalmake.project.declarations import HasPlacement
 from evalmake.project.key_types import Block, Reference
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.schema import KINDS, PLUGIN_KINDS, Adapter, Resources, Settings
@@ -152,9 +153,9 @@ def _plugin_sections(kind: str, name: str, plugins: PluginRegistry) -> Iterator[
     chooser, group, _ = PLUGIN_KINDS[kind]
     plugin = plugins.get(group, name)
     topic, title = f"{name} {kind}", f"{kind} with `{chooser} = {name}`"
-    outside = set(getattr(plugin, "placement", ())) if kind == "benchmark" else None
+    outside = plugin.placement if isinstance(plugin, HasPlacement) else ()
     identity = kind in ("benchmark", "deployment")
-    yield _section(topic, plugin.Settings, title, identity, outside or set())
+    yield _section(topic, plugin.Settings, title, identity, outside)
     for field, info in plugin.Settings.model_fields.items():
         if inner := _inner_block(info.annotation):
             yield _section(f"{topic}.{field}", inner, f"{title}: {field}", identity)

@@ -14,6 +14,12 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation, no_cells_diagnostic
 from evalmake.project.project import Project
 
+_NOT_COMMANDS = {
+    "run": "leave the word out: `evalmake TARGET` runs a target, and `evalmake` alone runs everything",
+    "plan": "`evalmake -n` shows the plan, and `evalmake -n -o FILE` saves it",
+}
+"""What people type who know other tools -> what to type here."""
+
 Cells = dict[str, list[Evaluation]]
 
 
@@ -103,6 +109,8 @@ def _unknown(project: Project, cells: Cells, word: str, span: Span) -> Exception
         some = next((group[0].name for group in cells.values() if group), "")
         notes = [f"a cell's path looks like {some}"] if some else []
         return make_error("unknown-target", f"no cell matches `{word}`", span, notes=notes)
+    if word in _NOT_COMMANDS:
+        return make_error("unknown-target", f"evalmake has no `{word}`", span, help=[_NOT_COMMANDS[word]])
     names = [*project.evals, *project.reports, *project.aliases]
     if "/" in word:
         names += [cell.name for group in cells.values() for cell in group][:2000]

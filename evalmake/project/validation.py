@@ -227,6 +227,8 @@ def _mended(wanted: str, value: object) -> list[str]:
         return [f"write `{format_value(value.text)}`"]
     if wanted == "a list" and isinstance(value, str | Symbol):
         return [f"write `[{format_value(value)}]`"]
+    if wanted.startswith("`file") and isinstance(value, tuple):
+        return ['name several files by one pattern: `glob("data/*.jsonl")`']
     if wanted.startswith("`file") and text:
         return [f"write `file({format_value(text)})`"]
     if wanted.startswith("`secret"):

@@ -18,6 +18,7 @@ from evalmake.planner.graph import Node
 from evalmake.planner.placement import job_image, shares_allocations
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Capabilities, Job
+from evalmake.plugin_api.harness import HasProgram
 from evalmake.project.declarations import Declaration
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.project import Project
@@ -74,7 +75,7 @@ class JobBuilder:
         if (environment := self.environment_of(cell.benchmark)) is not None:
             files["out/packages.txt"] = environment.listing_text
             env |= environment.job_variables(plain.get("PATH"))
-            if getattr(harness, "program", None) is not None:
+            if isinstance(harness, HasProgram):
                 argv = tuple(str(environment.python) if w == "{python}" else w for w in argv)
         return Job(
             id=job_id,

@@ -62,10 +62,7 @@ def judge_gate(
     lie on the right side.  A metric that a seed did not report or could not score, and an interval
     that cannot be estimated, leave the gate unjudged.
     """
-    found = {
-        seed: next((score for score in scores if score.metric == metric), None)
-        for seed, scores in sorted(scores_by_seed.items())
-    }
+    found = {seed: find_score(metric, scores) for seed, scores in sorted(scores_by_seed.items())}
     reported = [score for score in found.values() if score is not None]
     pooled = average_seeds(reported, confidence or 0.95)
     complaint = _complaint(metric, found, scores_by_seed)
@@ -86,6 +83,12 @@ def judge_gate(
         samples=tuple(score.scored if score else 0 for score in found.values()),
         message=complaint or _verdict(metric, op, bound, pooled, confidence),
     )
+
+
+def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
+    """The score that a gate names; lm-eval's own spelling of a filter, `exact_match,strict`, will do."""
+    by_name = {score.metric: score for score in reversed(scores)}
+    return by_name.get(metric) or by_name.get(metric.replace(",", "."))
 
 
 def _complaint(metric: str, found: Mapping[int, Score | None], reported: Mapping[int, Sequence[Score]]) -> str:

@@ -300,6 +300,15 @@ def test_a_metric_without_a_value_is_no_pass(scores: Any, message: str) -> None:
     assert (found.met, found.message) == (None, message)
 
 
+@pytest.mark.parametrize("metric", ["exact_match.flexible-extract", "exact_match,flexible-extract"])
+def test_both_spellings_of_a_filter(metric: str) -> None:
+    """lm-eval's own spelling of a metric with a filter finds the metric, too; an exact name comes first."""
+    reported = binary(345, 500, "exact_match.flexible-extract")
+    assert judge_gate("grid/m/b", metric, ">=", 0.5, {1: [reported]}, None).met is True
+    other = binary(5, 500, "exact_match,flexible-extract")
+    assert judge_gate("grid/m/b", other.metric, ">=", 0.5, {1: [reported, other]}, None).met is False
+
+
 @pytest.mark.parametrize(
     ("scores", "detail"),
     [

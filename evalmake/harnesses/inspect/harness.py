@@ -94,6 +94,11 @@ class InspectHarness:
         "coverage",
     )
 
+    @staticmethod
+    def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
+        """Inspect's own accuracy."""
+        return ("accuracy",)
+
     def command(self, evaluation: Evaluation) -> Command:
         """Build `inspect eval`; task arguments and request parameters are in files."""
         block = evaluation.benchmark.block

@@ -93,6 +93,11 @@ class LmEvalHarness:
     program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13", list_tasks=_LIST_TASKS)
     placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline", "coverage")
 
+    @staticmethod
+    def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
+        """Those that lm-eval computes as a mean of zeros and ones."""
+        return ("acc", "acc_norm", "exact_match", "pass@1", "pass_at_1")
+
     def command(self, evaluation: Evaluation) -> Command:
         """Build lm-eval's configuration, and a small program that completes it and starts lm-eval."""
         given = evaluation.benchmark.block.files

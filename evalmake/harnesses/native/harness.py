@@ -12,6 +12,7 @@ from evalmake.harnesses.native import checks
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import Files, Symbol
 from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Real, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
@@ -73,6 +74,12 @@ class NativeHarness:
     placement: ClassVar[tuple[str, ...]] = ("coverage",)
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
+
+    @staticmethod
+    def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
+        """Those of evalmake's own scorers; a Python scorer or a judge may use any scale."""
+        assert isinstance(benchmark.settings, NativeHarness.Settings)
+        return () if benchmark.settings.scorer in ("python", "judge") else ("accuracy", "f1")
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build `python -m evalmake.harnesses.native task.json`, with the data files."""

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.language.source import Span
 from evalmake.pins.lock import Lock, name_package_set
-from evalmake.plugin_api.harness import Program
+from evalmake.plugin_api.harness import HasProgram, Program
 from evalmake.project.declarations import Declaration
 from evalmake.project.pinned_inputs import packages_of
 from evalmake.run.environments.environment import Environment, read_text
@@ -46,7 +46,7 @@ class Environments:
         """The versions that it runs with, as far as they are known: its environment's, or the installed program's."""
         if (environment := self.environment_of(declared)) is not None:
             return environment.versions
-        program: Program | None = getattr(plugin, "program", None)
+        program = plugin.program if isinstance(plugin, HasProgram) else None
         if program is None or program.command or declared.block.image:
             return {}
         try:
@@ -91,7 +91,7 @@ class Environments:
 
         `path` is where to look for an engine's program.
         """
-        program: Program | None = getattr(plugin, "program", None)
+        program = plugin.program if isinstance(plugin, HasProgram) else None
         environment = self.environment_of(declared)
         if program is None or declared.block.image:
             return None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostics, closest_name
-from evalmake.plugin_api.harness import Program
+from evalmake.plugin_api.harness import HasProgram
 from evalmake.project.declarations import Declaration
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.run.environments.environment import Environment, read_text
@@ -26,8 +26,8 @@ def check_task_names(benchmarks: Iterable[Declaration], plugins: PluginRegistry,
     for benchmark in benchmarks:
         if benchmark.kind != "benchmark" or benchmark.block.files or "*" in (benchmark.block.task or "*"):
             continue
-        program: Program | None = getattr(plugins.get("harnesses", benchmark.plugin), "program", None)
-        environment = environments.environment_of(benchmark)
+        harness, environment = plugins.get("harnesses", benchmark.plugin), environments.environment_of(benchmark)
+        program = harness.program if isinstance(harness, HasProgram) else None
         if program is None or not program.list_tasks or environment is None:
             continue
         names = read_task_names(environment, program.list_tasks)
