@@ -1,8 +1,8 @@
-"""What an evaluation is declared with from Python: the Evalfile's kinds, with the Evalfile's keys.
+"""Declarations from Python: the Evalfile's kinds, with the Evalfile's keys.
 
-A text stands for whatever its key takes: a text, a name (`api="completions"`), a duration ("90s"),
+A text means what its key takes: a text, a name (`api="completions"`), a duration ("90s"),
 a size ("16GiB"), a share ("95%"), or the path of a file ("data/*.jsonl" for several), which is
-relative to the folder that Python works in. A declaration may stand where a name does.
+relative to Python's working folder. A declaration can stand where the Evalfile has a name.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Map = Mapping[str, Value]
 
 
 def secret(name: str) -> SecretRef:
-    """A secret by name: taken from the environment or the keyring when a job starts, kept nowhere."""
+    """A secret by name. It is read from the environment or the keyring when a job starts, and stored nowhere."""
     return SecretRef(name)
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Declaration:
-    """Keys and values of one of the Evalfile's kinds; `None` is a key that is left out."""
+    """Keys and values of one of the Evalfile's kinds; a key with the value `None` is left out."""
 
     kind: ClassVar[str]
     keys: Mapping[str, Value]
@@ -41,7 +41,7 @@ class Declaration:
 
 
 class Deployment(Declaration):
-    """A model server that is started, shared and stopped; `settings` are the engine's own."""
+    """A model server that evalmake starts, shares among evaluations and stops; `settings` are the engine's keys."""
 
     kind = "deployment"
 
@@ -82,7 +82,7 @@ class Deployment(Declaration):
 
 
 class Model(Declaration):
-    """What is evaluated: an endpoint and the model's name there, or a deployment of our own."""
+    """The model to evaluate: an endpoint and the model's name there, or a deployment."""
 
     kind = "model"
 
@@ -119,7 +119,7 @@ class Model(Declaration):
 
 
 class Benchmark(Declaration):
-    """What it is measured by; `settings` are the harness's own, as `prompt` and `scorer`."""
+    """The benchmark to run; `settings` are the harness's keys, such as `prompt` and `scorer`."""
 
     kind = "benchmark"
 
@@ -156,7 +156,7 @@ class Benchmark(Declaration):
 
 
 class Executor(Declaration):
-    """Where evaluations run; `settings` are the backend's own."""
+    """Where evaluations run; `settings` are the backend's keys."""
 
     kind = "executor"
 
@@ -165,6 +165,6 @@ class Executor(Declaration):
 
 
 class Eval(Declaration):
-    """One evaluation: what `evaluate` is given."""
+    """One evaluation: the arguments of `evaluate`."""
 
     kind = "eval"
