@@ -19,7 +19,7 @@ def find_local_image(project: Project, image: str) -> str:
 def _read_image_id(engine: Engine, image: str) -> str:
     """The id of an image that came from no registry; "" if the engine lacks it or does not answer."""
     try:
-        with engine.asked() as api:
+        with engine.call() as api:
             found = api.inspect_image(image)
     except (OSError, LookupError):
         return ""

@@ -1,4 +1,4 @@
-"""How a job ended, in its folder: written last of all that is brought there, so what has it is whole."""
+"""Records in a job's folder how the job ended. It is written last, so a folder that has it is complete."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _FILE = "ended.json"
 
 
 def write(folder: Path, state: JobState) -> None:
-    """Say it, for sure."""
-    said = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
-    write_atomic(folder / _FILE, json.dumps(said).encode())
+    """Write the record so that it survives a crash."""
+    record = {"status": state.status, "detail": state.detail, "facts": dict(state.facts)}
+    write_atomic(folder / _FILE, json.dumps(record).encode())
 
 
 def read(folder: Path) -> JobState | None:
-    """What was said; None where nothing is."""
+    """Return the recorded state; None if there is no record."""
     try:
-        said = (folder / _FILE).read_text(encoding="utf-8")
-        return JobState(Phase.ENDED, **json.loads(said))
+        record = (folder / _FILE).read_text(encoding="utf-8")
+        return JobState(Phase.ENDED, **json.loads(record))
     except (OSError, ValueError, TypeError):
         return None

@@ -1,10 +1,9 @@
-"""Jobs as processes of this machine.
+"""Runs jobs as processes of this machine.
 
-A job is a small shell in a session of its own, in the job's folder. It writes its own pid, runs the
-command, and renames `status` into place, so its life does not depend on evalmake's: after a crash
-the next evalmake finds it by the folder it stands in (/proc/PID/cwd), never by a pid that another
-process may have been given since. What a job starts inherits $EVALMAKE_WORKDIR, and is found by it
-(/proc/PID/environ) even when it has left the job's process group.
+A job is a small shell in its own session and folder. It writes its pid, runs the command and renames `status`
+into place, so it does not depend on evalmake. After a crash, the next evalmake finds it by its current folder
+(/proc/PID/cwd), never by its pid alone: another process may have that pid by now. Whatever a job starts
+inherits $EVALMAKE_WORKDIR. evalmake finds it by that (/proc/PID/environ), even outside the process group.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from evalmake.executors.gpu_devices import Gpus, devices
+from evalmake.executors.exit_status import describe_exit_status
+from evalmake.executors.gpu_devices import Gpus, find_gpus
+from evalmake.executors.job_inputs import place_inputs, write_files
 from evalmake.executors.passed_environment import PASSED_ON
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
@@ -28,8 +29,7 @@ from evalmake.project.key_types import Block, define_key
 _PASSED_ON = (*PASSED_ON, "CUDA_VISIBLE_DEVICES")
 _SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
 _MARK = "EVALMAKE_WORKDIR"
-_GRACE = 5.0
-_COPIED = 64 * 2**20  # bytes: a larger input is linked to, and checked before each use
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 class ProcessExecutor:
@@ -46,25 +46,16 @@ class ProcessExecutor:
 
     def __init__(self, name: str, settings: Any, root: Path) -> None:
         self.root = root
-        self._gpus = devices(settings.gpus) if settings else None
+        self._gpus = find_gpus(settings.gpus) if settings else None
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watched: dict[str, int] = {}
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
-        """Start `job` in its folder; OSError when the folder or the process cannot be made."""
+        """Start `job` in its folder; OSError if the folder or the process cannot be made."""
         shutil.rmtree(job.workdir, ignore_errors=True)
         (job.workdir / "out").mkdir(parents=True)
-        for name, text in job.files.items():
-            path = job.workdir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        for name, source in job.inputs.items():
-            path = job.workdir / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if source.stat().st_size <= _COPIED:
-                shutil.copyfile(source, path)  # its own: what it does to it is seen by no other job
-            else:
-                path.symlink_to(source)
+        write_files(job.workdir, job.files)
+        place_inputs(job.workdir, job.inputs)
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
         environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
@@ -83,110 +74,113 @@ class ProcessExecutor:
         self._watch(job.id, child.pid)
 
     def poll(self, id: str) -> JobState:
-        """A job's state from its folder and the process table."""
+        """Return the state of a job from its folder and the process table."""
         folder = self.root / id
         child = self._children.get(id)
-        running = child.poll() is None if child else self._alive(folder) is not None
+        running = child.poll() is None if child else self._find_shell(folder) is not None
         status = _read_status(folder)
         if status is not None:
             self._unwatch(id)
-            return JobState(Phase.ENDED, status, _said(status))
+            return JobState(Phase.ENDED, status, describe_exit_status(status))
         if running:
-            if child is None and id not in self._watched and (pid := self._alive(folder)):
+            if child is None and id not in self._watched and (pid := self._find_shell(folder)):
                 self._watch(id, pid)
             return JobState(Phase.RUNNING)
         self._unwatch(id)
         if child is not None:
             code = child.returncode
             status = 128 - code if code < 0 else code
-            return JobState(Phase.ENDED, status or 137, _said(status or 137))
+            return JobState(Phase.ENDED, status or 137, describe_exit_status(status or 137))
         if (folder / "pid").exists():
             return JobState(Phase.ENDED, None, "the process is gone and left no exit status")
         return JobState(Phase.UNKNOWN)
 
     def cancel(self, id: str) -> None:
-        """TERM to all that the job started, KILL to what is left of it after a grace of five seconds."""
+        """Send SIGTERM to everything that the job started, and SIGKILL to what is left after five seconds."""
         self._signal(id, signal.SIGTERM)
         deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline and _members(self.root / id):
+        while time.monotonic() < deadline and _find_processes(self.root / id):
             time.sleep(0.01)
-        self._end(id)
+        self._kill(id)
 
     def fetch(self, id: str, into: Path) -> None:
-        """Outputs lie in the job's folder already; what the job left running is ended."""
+        """End what the job left running. Its outputs are in its folder already."""
         child = self._children.get(id)
         if child is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(1)
-        self._end(id)
+        self._kill(id)
         self._children.pop(id, None)
 
-    def _end(self, id: str) -> None:
-        """KILL until nothing of the job is left, and reap it."""
+    def _kill(self, id: str) -> None:
+        """Send SIGKILL until nothing of the job is left, and reap its shell."""
         self._signal(id, signal.SIGKILL)
-        while _members(self.root / id):
+        while _find_processes(self.root / id):
             time.sleep(0.01)
             self._signal(id, signal.SIGKILL)
         if (child := self._children.get(id)) is not None:
             child.wait()
         if (folder := self.root / id).is_dir():
-            (folder / "pid").touch()  # it may have been ended before it could write its own
+            (folder / "pid").touch()  # it may have ended before it wrote its pid
         self._unwatch(id)
 
     def _signal(self, id: str, number: int) -> None:
-        """To the whole group at once, where its shell still lives; then to each that is found."""
+        """Send a signal to the whole process group, if its shell still runs, then to each process that is found."""
         folder = self.root / id
         child = self._children.get(id)
-        pid = child.pid if child and child.returncode is None else self._alive(folder)
+        pid = child.pid if child and child.returncode is None else self._find_shell(folder)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if pid is not None:
                 os.killpg(pid, number)
-        for member in _members(folder):
+        for member in _find_processes(folder):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(member, number)
 
     def host_address(self) -> str:
-        """Jobs are on this host."""
+        """Return the loopback address: jobs run on this host."""
         return "127.0.0.1"
 
     def url_from_host(self, id: str, port: int) -> str:
-        """So are servers."""
+        """Return a URL of this host: servers run on it, too."""
         return f"http://127.0.0.1:{port}"
 
     def url_from_jobs(self, id: str, port: int) -> str:
-        """Jobs reach a server as this host does."""
+        """Return the same URL: jobs run on this host."""
         return self.url_from_host(id, port)
 
     def gpus(self) -> tuple[str, ...] | None:
-        """Those of this machine that its settings name."""
+        """Return the GPUs of this machine that the settings name."""
         return self._gpus
 
     def waitables(self) -> list[int]:
-        """A descriptor for each running job, readable when its shell ends."""
+        """Return a descriptor for each running job, which becomes readable when its shell ends."""
         return list(self._watched.values())
 
     def sweep(self) -> list[tuple[str, str]]:
-        """End every process that was started in a folder of this workspace."""
+        """Kill every process that was started in a folder of this workspace."""
         mark = f"{_MARK}={os.path.realpath(self.root)}/".encode()
         found = {
-            word.removeprefix(mark).decode() for _, words in _environments() for word in words if word.startswith(mark)
+            word.removeprefix(mark).decode()
+            for _, words in _read_environments()
+            for word in words
+            if word.startswith(mark)
         }
         for id in found:
-            self._end(id)
+            self._kill(id)
         return [(id, f"the processes of job {id}") for id in sorted(found)]
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is no connection."""
 
-    def _alive(self, folder: Path) -> int | None:
-        """The pid of the job that stands in `folder`, if it still runs."""
-        here = os.path.realpath(folder)
+    def _find_shell(self, folder: Path) -> int | None:
+        """Return the pid of the shell whose current folder is `folder`, if it runs."""
+        path = os.path.realpath(folder)
         with contextlib.suppress(OSError, ValueError):
             pid = int((folder / "pid").read_text())
-            return pid if _stands_in(pid, here) else None
+            return pid if _has_cwd(pid, path) else None
         if not folder.exists():
             return None
-        return next((pid for pid in _pids() if _stands_in(pid, here) and _leads(pid)), None)
+        return next((pid for pid in _list_pids() if _has_cwd(pid, path) and _is_group_leader(pid)), None)
 
     def _watch(self, id: str, pid: int) -> None:
         with contextlib.suppress(OSError, AttributeError):
@@ -204,41 +198,32 @@ def _read_status(folder: Path) -> int | None:
         return None
 
 
-def _said(status: int) -> str:
-    if status == 137:
-        return "exit status 137 (SIGKILL, most often memory)"
-    if status > 128:
-        with contextlib.suppress(ValueError):
-            return f"exit status {status} ({signal.Signals(status - 128).name})"
-    return f"exit status {status}" if status else ""
-
-
-def _pids() -> Iterator[int]:
+def _list_pids() -> Iterator[int]:
     return (int(name) for name in os.listdir("/proc") if name.isdigit())
 
 
-def _stands_in(pid: int, folder: str) -> bool:
+def _has_cwd(pid: int, folder: str) -> bool:
     try:
         return os.readlink(f"/proc/{pid}/cwd") == folder
     except OSError:
         return False
 
 
-def _leads(pid: int) -> bool:
+def _is_group_leader(pid: int) -> bool:
     try:
         return os.getpgid(pid) == pid
     except OSError:
         return False
 
 
-def _members(folder: Path) -> list[int]:
-    """Every living process that the job in `folder` started; a zombie's environment is empty."""
+def _find_processes(folder: Path) -> list[int]:
+    """Return the pids of all living processes that the job in `folder` started; zombies have no environment."""
     mark = f"{_MARK}={os.path.realpath(folder)}".encode()
-    return [pid for pid, words in _environments() if mark in words]
+    return [pid for pid, words in _read_environments() if mark in words]
 
 
-def _environments() -> Iterator[tuple[int, list[bytes]]]:
-    """The environment of every process that may be looked at."""
-    for pid in _pids():
+def _read_environments() -> Iterator[tuple[int, list[bytes]]]:
+    """Yield the environment of every process that may be read."""
+    for pid in _list_pids():
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
             yield pid, file.read().split(b"\0")

@@ -1,7 +1,7 @@
-"""What goes into a container and comes out of it: streams of tar.
+"""Packs what goes into a container, and unpacks what comes out of it, as streams of tar.
 
-What comes out was written by a program that is not trusted: plain files and folders below the place
-where they belong, and nothing else.
+A program that is not trusted wrote what comes out. So only plain files and folders are unpacked, and only
+below the folder where they belong.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 
-def packed(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: Mapping[str, Path]) -> IO[bytes]:
-    """`folder` with these texts and inputs as a tar to be unpacked at `/`.
+def pack(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: Mapping[str, Path]) -> IO[bytes]:
+    """Return a tar of `folder` with these folders, texts and inputs, to be unpacked at `/`.
 
-    Folders can be written by whatever user the image has, files only be read.
+    Every user of an image can write to the folders and read the files.
     """
     now = time.time()
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 (it is what is returned)
-    made: set[str] = set()
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 (it is returned)
+    packed: set[str] = set()
     with tarfile.open(fileobj=spool, mode="w") as tar:
 
         def place(name: str) -> str:
@@ -34,8 +34,8 @@ def packed(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs
             return str(path)
 
         def make(path: str) -> None:
-            if path not in made:
-                made.add(path)
+            if path not in packed:
+                packed.add(path)
                 entry = tarfile.TarInfo(path)
                 entry.type, entry.mode, entry.mtime = tarfile.DIRTYPE, 0o777, now
                 tar.addfile(entry)
@@ -58,22 +58,22 @@ def packed(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs
 
 
 def unpack(chunks: Iterator[bytes], into: Path) -> None:
-    """The files of a tar, less the first part of their names, below `into`, which they replace."""
-    there = into.with_name(f".{into.name}.unpacked")
-    shutil.rmtree(there, ignore_errors=True)
-    there.mkdir(parents=True)
+    """Replace `into` by the files of a tar, without the first part of their names."""
+    unpacked = into.with_name(f".{into.name}.unpacked")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    unpacked.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=cast(IO[bytes], _Reader(chunks)), mode="r|") as tar:
             for entry in tar:
-                _unpack(tar, entry, there)
+                _unpack(tar, entry, unpacked)
     except tarfile.TarError as error:
-        raise ConnectionError(f"what was copied broke off: {error}") from None
+        raise ConnectionError(f"the copy broke off: {error}") from None
     shutil.rmtree(into, ignore_errors=True)
-    there.rename(into)
+    unpacked.rename(into)
 
 
 def _unpack(tar: tarfile.TarFile, entry: tarfile.TarInfo, root: Path) -> None:
-    path = _inside(root, entry.name)
+    path = _safe_path(root, entry.name)
     if path is None:
         return
     if entry.isdir():
@@ -82,26 +82,26 @@ def _unpack(tar: tarfile.TarFile, entry: tarfile.TarInfo, root: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             shutil.copyfileobj(content, file)
-    elif entry.islnk():  # another name of a file that came before
-        first = _inside(root, entry.linkname)
+    elif entry.islnk():  # a second name of a file that came before
+        first = _safe_path(root, entry.linkname)
         if first is not None and first.is_file():
             shutil.copyfile(first, path)
 
 
-def _inside(root: Path, name: str) -> Path | None:
+def _safe_path(root: Path, name: str) -> Path | None:
     parts = PurePosixPath(name).parts[1:]
     return root.joinpath(*parts) if parts and ".." not in parts else None
 
 
 class _Reader:
-    """Chunks as a file."""
+    """A file that reads from chunks."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
         self._rest = b""
 
     def read(self, size: int) -> bytes:
-        """As much as was asked for, less only at the end."""
+        """Return `size` bytes, and fewer only at the end."""
         parts, length = [self._rest], len(self._rest)
         while length < size and (chunk := next(self._chunks, b"")):
             parts.append(chunk)

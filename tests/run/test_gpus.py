@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.executors.gpu_devices import devices
+from evalmake.executors.gpu_devices import find_gpus
 from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
@@ -236,7 +236,7 @@ def test_which_there_are(
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert devices(setting) == found
+    assert find_gpus(setting) == found
     driver.unlink()
     if (setting, visible) == ("all", None):
-        assert devices("all") == ()
+        assert find_gpus("all") == ()

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from lepton_emulator_work import Endpoint, Job, Refused, Work
 from leptonai.api.v2 import translation
 from leptonai.api.v2.job_validation import validate_job_create
 from leptonai.api.v2.types.deployment import LeptonDeployment
 from leptonai.api.v2.types.job import LeptonJob
 from leptonai.api.v2.types.secret import SecretItem
-
-from tests.support.lepton_emulator_work import Endpoint, Job, Refused, Work
 
 SHAPES = {"cpu.small": 0, "cpu.large": 0, "gpu.1xh200": 1, "gpu.8xh200": 8}
 GROUPS = {"ng1-abcd": "reserved", "ng2-efgh": "shared"}

@@ -1,4 +1,4 @@
-"""Jobs as containers of a Docker engine."""
+"""Docker: runs jobs as containers of an engine, here or on another host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine: how it is reached, and what is said where it refuses or does not answer."""
+"""Connects to a Docker engine, and turns its errors into those of an executor."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from evalmake.executors.docker.ssh_tunnel import Tunnel
+from evalmake.executors.docker.ssh_tunnel import SshTunnel
 
 _DEFAULT = "unix:///var/run/docker.sock"
 _TIMEOUT = 30.0
 _CONFLICT = 409
-_QUIET = 1.0  # seconds in which an engine that did not answer is not asked again
+_BACKOFF = 1.0  # seconds for which an engine that did not answer is not asked again
 _CONNECTIONS = 64  # one is held for the log of each running job
 
 
 class Engine:
-    """A connection made when it is first needed, and made anew after it was lost."""
+    """A connection that is made when it is first needed, and made again after it was lost."""
 
     def __init__(self, executor: str, host: str | None) -> None:
         self.executor = executor
         self.host = host or os.environ.get("DOCKER_HOST") or _DEFAULT
         self._lock = threading.Lock()
         self._api: Any = None
-        self._tunnel: Tunnel | None = None
+        self._tunnel: SshTunnel | None = None
         self._trouble: tuple[float, str] = (0.0, "")
 
     @property
-    def remote(self) -> str:
-        """The host that the engine is on; empty where it is this one."""
+    def remote_host(self) -> str:
+        """The host of the engine; empty if that is this one."""
         url = urlsplit(self.host)
         return "" if url.scheme == "unix" or _is_loopback(url.hostname or "") else url.hostname or ""
 
     @contextlib.contextmanager
-    def asked(self, what: str = "") -> Iterator[Any]:
-        """The client of the API.
+    def call(self, failure: str = "") -> Iterator[Any]:
+        """Give the client of the API; `failure` begins the messages of refusals.
 
-        ConnectionError where the engine does not answer; LookupError where it knows of no such thing;
-        OSError where it refuses `what` it was asked to do, FileExistsError where something that is
-        there, or goes on, stands against it.
+        ConnectionError if the engine does not answer, LookupError if it has no such thing, FileExistsError if
+        something else is in the way, OSError for other refusals.
         """
         from docker.errors import APIError, DockerException, NotFound
         from requests.exceptions import RequestException
@@ -56,15 +55,15 @@ class Engine:
             api = self._connected()
             yield api
         except NotFound as error:
-            raise LookupError(self.says(what, _explained(error))) from None
+            raise LookupError(self.message(failure, _engine_message(error))) from None
         except APIError as error:
             kind = FileExistsError if error.status_code == _CONFLICT else OSError
-            raise kind(self.says(what, _explained(error))) from None
+            raise kind(self.message(failure, _engine_message(error))) from None
         except (DockerException, RequestException, HTTPError) as error:
-            raise self._lost(_reason(error), api) from None
+            raise self._connection_lost(_innermost_reason(error), api) from None
 
-    def says(self, *parts: str) -> str:
-        """A message of this executor's."""
+    def message(self, *parts: str) -> str:
+        """Return a message with the name of the executor."""
         return ": ".join([f"executor {self.executor}", *filter(None, parts)])
 
     def _connected(self) -> Any:
@@ -80,16 +79,16 @@ class Engine:
         from docker import APIClient
 
         class Client(APIClient):  # type: ignore[misc]
-            """No proxy stands before an engine, and no authority vouches for it but its own."""
+            """Ignores the proxies and certificates of the environment."""
 
             trust_env = property(lambda self: False, lambda self, value: None)
 
         if urlsplit(self.host).scheme == "ssh":
-            self._tunnel = Tunnel(self.host)
+            self._tunnel = SshTunnel(self.host)
             try:
                 base = self._tunnel.open()
             except OSError as error:
-                raise self._lost(str(error)) from None
+                raise self._connection_lost(str(error)) from None
         else:
             base = self.host
         return Client(
@@ -101,7 +100,7 @@ class Engine:
         )
 
     def _tls(self) -> Any:
-        """What an engine over TCP is known by, and knows us by: as Docker's own client has it."""
+        """Return the certificates for an engine over TCP, from where Docker's own client has them."""
         url = urlsplit(self.host)
         if url.scheme != "tcp":
             return False
@@ -111,22 +110,22 @@ class Engine:
 
         folder = Path(os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
         ca, cert, key = (str(folder / f"{name}.pem") for name in ("ca", "cert", "key"))
-        lacking = [path for path in (ca, cert, key) if not Path(path).exists()]
-        if lacking:
-            wanted = "an engine over TCP is asked by TLS, and there is no"
-            raise OSError(self.says(f"{wanted} {lacking[0]} ($DOCKER_CERT_PATH names the folder)"))
+        missing = [path for path in (ca, cert, key) if not Path(path).exists()]
+        if missing:
+            why = "an engine over TCP needs TLS, and there is no"
+            raise OSError(self.message(f"{why} {missing[0]} ($DOCKER_CERT_PATH names the folder)"))
         return TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
 
-    def _lost(self, reason: str, api: Any = None) -> ConnectionError:
-        """The connection `api` is of no use; one that others have made since is."""
-        why = self.says(f"cannot reach the engine at {self.host}", reason)
+    def _connection_lost(self, reason: str, api: Any = None) -> ConnectionError:
+        """Drop the connection `api`, but not a newer one that another thread made, and return the error."""
+        why = self.message(f"cannot reach the engine at {self.host}", reason)
         if api is None or api is self._api:
-            self._trouble = (time.monotonic() + _QUIET, why)
+            self._trouble = (time.monotonic() + _BACKOFF, why)
             self.close()
         return ConnectionError(why)
 
     def close(self) -> None:
-        """Let go of the connection; the next question makes another."""
+        """Close the connection; the next call opens another."""
         self._api = None
         tunnel, self._tunnel = self._tunnel, None
         if tunnel is not None:
@@ -139,18 +138,18 @@ def _is_loopback(name: str) -> bool:
     return name == "localhost"
 
 
-def _explained(error: Any) -> str:
-    """The engine's own words, in one line."""
-    said = error.explanation or str(error)
-    if isinstance(said, bytes):
-        said = said.decode(errors="replace")
-    if "could not select device driver" in said:  # the one that it is asked for is for GPUs
-        return "it has no GPUs for containers, for want of NVIDIA's container toolkit"
-    return " ".join(str(said).split())
+def _engine_message(error: Any) -> str:
+    """Return the engine's own message, in one line."""
+    message = error.explanation or str(error)
+    if isinstance(message, bytes):
+        message = message.decode(errors="replace")
+    if "could not select device driver" in message:  # GPUs are the only devices that evalmake asks for
+        return "it has no GPUs for containers: NVIDIA's container toolkit is missing"
+    return " ".join(str(message).split())
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost reason: `connection refused`, where there is an error of the system's."""
+def _innermost_reason(error: BaseException) -> str:
+    """Return the innermost reason of an error, such as `connection refused`."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
@@ -162,5 +161,5 @@ def _reason(error: BaseException) -> str:
             return "no answer in time"
         if isinstance(one, OSError) and one.strerror:
             return one.strerror[:1].lower() + one.strerror[1:]
-    said = str(seen[-1]) or type(seen[-1]).__name__
-    return said.splitlines()[0]
+    message = str(seen[-1]) or type(seen[-1]).__name__
+    return message.splitlines()[0]

@@ -1,8 +1,8 @@
-"""The networks that containers are in, and where in them this host is.
+"""The networks of containers, and the addresses of this host in them.
 
-`open` is the engine's own bridge. `gateway` is a bridge of this executor's that leads nowhere: the
-engine forwards nothing from it or within it, and a chain of the firewall lets its containers have
-nothing of this host but the ports of gateways. Where such a chain cannot be kept, it is refused.
+`network = open` is the engine's own bridge. `network = gateway` is a bridge of this executor that leads
+nowhere: the engine forwards nothing from it or within it, and a firewall chain lets its containers reach only
+the ports of gateways on this host. If such a chain is not possible here, jobs are refused.
 """
 
 from __future__ import annotations
@@ -19,138 +19,138 @@ from typing import Any
 
 from evalmake.executors.docker.engine import Engine
 
-_NAME = "com.docker.network.bridge.name"
-_APART = {"com.docker.network.bridge.enable_icc": "false"}
+_BRIDGE_NAME = "com.docker.network.bridge.name"
+_ISOLATION = {"com.docker.network.bridge.enable_icc": "false"}
 
 
-def near_address(engine: Engine) -> str:
-    """Where containers of the engine's own bridge find this host."""
-    if engine.remote:
+def host_address_on_bridge(engine: Engine) -> str:
+    """Return the address at which containers on the engine's own bridge reach this host."""
+    if engine.remote_host:
         return _address_towards(engine)
     try:
-        with engine.asked("its bridge network") as api:
+        with engine.call("its bridge network") as api:
             found = api.inspect_network("bridge")
     except LookupError as error:
         raise OSError(str(error)) from None
-    return _ours(engine, found)
+    return _host_address(engine, found)
 
 
-def _ours(engine: Engine, network: Any) -> str:
-    """The address of a network's near end, if it is one of this host's."""
+def _host_address(engine: Engine, network: Any) -> str:
+    """Return the gateway address of a network; OSError unless it is an address of this host."""
     configs = network["IPAM"]["Config"] or [{}]
     address = str(configs[0].get("Gateway", ""))
     try:
         with socket.socket() as probe:
             probe.bind((address or "none", 0))
     except OSError:
-        why = f"its containers cannot reach this host: {address or 'no address'} is not this host's"
-        raise OSError(engine.says(why)) from None
+        why = f"its containers cannot reach this host: {address or 'no address'} is not an address of this host"
+        raise OSError(engine.message(why)) from None
     return address
 
 
 def _address_towards(engine: Engine) -> str:
-    """The address of this host on the way to the engine's."""
+    """Return the address of this host on the way to the host of the engine."""
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.connect((engine.remote, 9))
+            probe.connect((engine.remote_host, 9))
             return str(probe.getsockname()[0])
     except OSError:
-        why = f"by what address {engine.remote} reaches this host is not known"
-        raise OSError(engine.says(why)) from None
+        why = f"the address at which {engine.remote_host} reaches this host is not known"
+        raise OSError(engine.message(why)) from None
 
 
-class Closed:
-    """The network of `network = gateway`. It, its bridge and its chain have one name."""
+class ClosedNetwork:
+    """The network of `network = gateway`. The network, its bridge and its firewall chain have the same name."""
 
-    nowhere = "192.0.2.53"  # no name server: names are asked for from within, and nothing answers
+    no_dns = "192.0.2.53"  # a reserved address: nothing answers there
 
     def __init__(self, engine: Engine, name: str, labels: dict[str, str], root: Path) -> None:
         self.engine = engine
         self.name = name
         self.labels = labels
         self._lock = threading.Lock()
-        self.mark = root / name
-        """A folder that is there before the network, and goes after it: a kill may come between."""
+        self.marker = root / name
+        """A folder that exists longer than the network, so that a kill in between leaves a trace."""
 
     def open(self) -> str:
-        """This host's address in the network, which is made and shut off where it is not."""
+        """Make the network and its firewall chain if need be, and return this host's address in it."""
         with self._lock:
-            return self._opened()
+            return self._open()
 
-    def _opened(self) -> str:
-        self._check()
-        self.mark.mkdir(parents=True, exist_ok=True)
-        self._shut()
+    def _open(self) -> str:
+        self._check_possible()
+        self.marker.mkdir(parents=True, exist_ok=True)
+        self._close_firewall()
         try:
-            with self.engine.asked() as api:
+            with self.engine.call() as api:
                 found = api.inspect_network(self.name)
         except LookupError:
-            with self.engine.asked("cannot make a network") as api:
+            with self.engine.call("cannot make a network") as api:
                 api.create_network(
                     self.name,
                     driver="bridge",
                     internal=True,
                     labels=self.labels,
-                    options=_APART | {_NAME: self.name},
+                    options=_ISOLATION | {_BRIDGE_NAME: self.name},
                     check_duplicate=True,
                 )
                 found = api.inspect_network(self.name)
-        return _ours(self.engine, found)
+        return _host_address(self.engine, found)
 
-    def _check(self) -> None:
+    def _check_possible(self) -> None:
         why = ""
-        if self.engine.remote:
-            why = "this host's firewall is not that of the engine"
+        if self.engine.remote_host:
+            why = "the engine is on another host, with another firewall"
         elif os.geteuid() != 0 or shutil.which("iptables") is None:
-            why = "the rest of this host is closed to containers by iptables, as root"
+            why = "it takes iptables, as root, to close this host to containers"
         else:
-            with self.engine.asked() as api:
+            with self.engine.call() as api:
                 if not api.info().get("BridgeNfIptables"):
-                    why = "the kernel does not show iptables what passes a bridge"
+                    why = "the kernel hides bridge traffic from iptables"
         if why:
-            raise OSError(self.engine.says(f"`network = gateway` cannot be kept: {why}"))
+            raise OSError(self.engine.message(f"`network = gateway` is not possible: {why}"))
 
-    def _shut(self) -> None:
-        """The chain, which drops all but answers, for whatever comes from the bridge."""
-        if not _iptables("-L", self.name, "-n"):
-            self._must("-N", self.name)
-        answers = ["-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT"]
-        for rule in ([self.name, *answers], [self.name, "-j", "DROP"]):
-            if not _iptables("-C", *rule):
-                self._must("-A", *rule)
+    def _close_firewall(self) -> None:
+        """Make the chain, which drops everything from the bridge but replies."""
+        if not _try_iptables("-L", self.name, "-n"):
+            self._iptables("-N", self.name)
+        replies = ["-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT"]
+        for rule in ([self.name, *replies], [self.name, "-j", "DROP"]):
+            if not _try_iptables("-C", *rule):
+                self._iptables("-A", *rule)
         enter = ["INPUT", "-i", self.name, "-j", self.name]
-        if not _iptables("-C", *enter):
-            self._must("-I", *enter)
+        if not _try_iptables("-C", *enter):
+            self._iptables("-I", *enter)
 
     def allow(self, ports: Iterable[int]) -> None:
-        """Let containers ask these ports of this host."""
+        """Let containers reach these ports of this host."""
         with self._lock:
             for port in ports:
                 rule = [self.name, "-p", "tcp", "--dport", str(port), "-j", "ACCEPT"]
-                if not _iptables("-C", *rule):
-                    self._must("-I", *rule)
+                if not _try_iptables("-C", *rule):
+                    self._iptables("-I", *rule)
 
-    def _must(self, *words: str) -> None:
-        if not _iptables(*words):
-            said = f"`network = gateway` cannot be kept: iptables refuses {' '.join(words)}"
-            raise OSError(self.engine.says(said))
+    def _iptables(self, *words: str) -> None:
+        if not _try_iptables(*words):
+            why = f"`network = gateway` is not possible: iptables refuses {' '.join(words)}"
+            raise OSError(self.engine.message(why))
 
     def remove(self) -> None:
-        """Take the network away, and what shuts it off; OSError while containers are in it."""
-        with contextlib.suppress(LookupError), self.engine.asked("cannot remove a network") as api:
+        """Remove the network and its firewall chain; OSError while containers are in it."""
+        with contextlib.suppress(LookupError), self.engine.call("cannot remove a network") as api:
             api.remove_network(self.name)
         with self._lock:
-            while _iptables("-D", "INPUT", "-i", self.name, "-j", self.name):
+            while _try_iptables("-D", "INPUT", "-i", self.name, "-j", self.name):
                 pass
-            _iptables("-F", self.name)
-            _iptables("-X", self.name)
-            if not _iptables("-L", self.name, "-n"):
+            _try_iptables("-F", self.name)
+            _try_iptables("-X", self.name)
+            if not _try_iptables("-L", self.name, "-n"):
                 with contextlib.suppress(OSError):
-                    self.mark.rmdir()
+                    self.marker.rmdir()
 
 
-def _iptables(*words: str) -> bool:
-    """Whether iptables does or finds it."""
+def _try_iptables(*words: str) -> bool:
+    """Run iptables, and return whether it succeeds."""
     try:
         done = subprocess.run(
             ["iptables", "-w", "20", *words],

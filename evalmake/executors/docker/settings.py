@@ -1,4 +1,4 @@
-"""What `backend = docker` may say."""
+"""The settings of `backend = docker`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from evalmake.project.key_types import Block, define_key
 _HOST = re.compile(r"unix:///\S+|tcp://\S+:\d+|ssh://[^\s/]+(/\S*)?")
 
 
-def _reachable(host: str | None) -> str | None:
-    if host is not None and not (_HOST.fullmatch(host) and _has_parts(host)):
-        raise ValueError("an engine is at unix:///SOCKET, tcp://HOST:PORT or ssh://[USER@]HOST")
+def _check_host(host: str | None) -> str | None:
+    if host is not None and not (_HOST.fullmatch(host) and _has_valid_parts(host)):
+        raise ValueError("write the address of an engine as unix:///SOCKET, tcp://HOST:PORT or ssh://[USER@]HOST")
     return host
 
 
-def _has_parts(host: str) -> bool:
-    """Whether its address can be one: a port is a number below 65,536."""
+def _has_valid_parts(host: str) -> bool:
+    """Return whether an address has a host name and a valid port, as far as it needs them."""
     try:
         parts = urlsplit(host)
         return parts.scheme == "unix" or (bool(parts.hostname) and parts.port != 0)
@@ -32,17 +32,17 @@ def _has_parts(host: str) -> bool:
         return False
 
 
-def _elsewhere(mounts: tuple[str, ...]) -> tuple[str, ...]:
+def _check_mounts(mounts: tuple[str, ...]) -> tuple[str, ...]:
     for mount in mounts:
         if PurePosixPath(mount.split(":")[1]) == PurePosixPath("/evalmake"):
-            raise ValueError("/evalmake is the job's own folder: mount elsewhere")
+            raise ValueError("/evalmake is the folder of the job itself: use another target")
     return mounts
 
 
 class Settings(Block):
     """Jobs are containers of a Docker engine, here or on another host."""
 
-    host: Annotated[str | None, AfterValidator(_reachable)] = define_key(
+    host: Annotated[str | None, AfterValidator(_check_host)] = define_key(
         None,
         "The address of the container engine.",
         '"ssh://me@gpu-box"',
@@ -62,7 +62,7 @@ class Settings(Block):
     user: str | None = define_key(
         None, "The user and group that jobs run as.", '"1000:1000"', unset="the user of the image"
     )
-    mounts: Annotated[Mounts, AfterValidator(_elsewhere)] = define_key(
+    mounts: Annotated[Mounts, AfterValidator(_check_mounts)] = define_key(
         (),
         "Folders of the host of the engine that jobs see; read-only unless they end in `:rw`.",
         '["/data/public:/data"]',

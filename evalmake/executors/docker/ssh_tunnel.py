@@ -1,7 +1,7 @@
-"""The socket of an engine on another host, brought here by ssh.
+"""Forwards the socket of an engine on another host to this one, by ssh.
 
-The session runs `cat` there and ends with its input, so it does not outlive evalmake, however that
-ends. ssh asks for nothing: keys and known hosts must be in order.
+The session runs `cat` there and ends with its input, so it ends with evalmake, however that ends. ssh asks no
+questions: keys and known hosts must be in order.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
-_THERE = "/var/run/docker.sock"
-_WAIT = 30.0
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+_TIMEOUT = 30.0
 _OPTIONS = ("BatchMode=yes", "ExitOnForwardFailure=yes", "ServerAliveInterval=15")
 
 
-class Tunnel:
-    """`ssh://[USER@]HOST[:PORT][/PATH/TO/SOCKET]`."""
+class SshTunnel:
+    """A tunnel to `ssh://[USER@]HOST[:PORT][/PATH/TO/SOCKET]`."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._folder = Path(tempfile.mkdtemp(prefix="evalmake-"))
         self._socket = self._folder / "engine"
-        self._argv = ["ssh", "-T", "-L", f"{self._socket}:{parts.path.rstrip('/') or _THERE}"]
+        self._argv = ["ssh", "-T", "-L", f"{self._socket}:{parts.path.rstrip('/') or _DEFAULT_SOCKET}"]
         self._argv += [word for option in _OPTIONS for word in ("-o", option)]
         self._argv += ["-p", str(parts.port)] if parts.port else []
         self._argv += ["-l", parts.username] if parts.username else []
@@ -33,16 +33,16 @@ class Tunnel:
         self._ssh: subprocess.Popen[bytes] | None = None
 
     def open(self) -> str:
-        """The address of the socket's near end; OSError with what ssh says."""
-        with (self._folder / "said").open("wb") as said:
-            self._ssh = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
-        deadline = time.monotonic() + _WAIT
+        """Open the tunnel and return the address of its local socket; OSError with the message of ssh."""
+        with (self._folder / "errors").open("wb") as errors:
+            self._ssh = subprocess.Popen(self._argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors)
+        deadline = time.monotonic() + _TIMEOUT
         while not self._socket.exists():
             if self._ssh.poll() is not None or time.monotonic() > deadline:
-                lines = (self._folder / "said").read_text(errors="replace").split("\n")
-                words = [line.strip() for line in lines if line.strip()]
+                lines = (self._folder / "errors").read_text(errors="replace").split("\n")
+                messages = [line.strip() for line in lines if line.strip()]
                 self.close()
-                raise OSError(words[-1] if words else "ssh did not connect in time")
+                raise OSError(messages[-1] if messages else "ssh did not connect in time")
             time.sleep(0.02)
         return f"unix://{self._socket}"
 

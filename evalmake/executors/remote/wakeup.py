@@ -1,4 +1,4 @@
-"""What wakes the scheduler."""
+"""Wakes the scheduler, which waits for file descriptors."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import socket
 
 
 class Wakeup:
-    """A descriptor that is readable once it rang, until it is hushed."""
+    """A file descriptor that is readable from `wake` until `clear`."""
 
     def __init__(self) -> None:
-        self._near, self._far = socket.socketpair()
-        self._near.setblocking(False)
-        self._far.setblocking(False)
-        self._rang = False
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
+        self._is_awake = False
 
     def fileno(self) -> int:
-        """What to wait on."""
-        return self._near.fileno()
+        """Return the descriptor to wait for."""
+        return self._receiver.fileno()
 
     def wake(self) -> None:
-        """From any thread."""
+        """Make the descriptor readable; any thread may call this."""
         with contextlib.suppress(OSError):
-            self._far.send(b"!")
-        self._rang = True
+            self._sender.send(b"!")
+        self._is_awake = True
 
     def clear(self) -> None:
-        """Forget that it rang."""
-        if not self._rang:
+        """Make the descriptor unreadable until the next `wake`."""
+        if not self._is_awake:
             return
-        self._rang = False
+        self._is_awake = False
         with contextlib.suppress(OSError):
-            while self._near.recv(4096):
+            while self._receiver.recv(4096):
                 pass

@@ -121,7 +121,8 @@ class WatchLoop(ABC, Generic[P]):
             try:
                 self.recover_once()
             except OSError as error:
-                return JobState(Phase.UNREACHABLE, None, str(error))
+                self._unreachable = str(error)
+                return JobState(Phase.UNREACHABLE, None, self._unreachable)
             self.adopt(id)
             if self._ready or self.has_work():
                 self._start()
@@ -188,6 +189,7 @@ class WatchLoop(ABC, Generic[P]):
         for id in found:
             self.states.setdefault(id, JobState(Phase.QUEUED, None, "is looked for"))
         self._recovered = True
+        self._unreachable = ""
         if found:
             self.observe_jobs()
 

@@ -83,7 +83,7 @@ def test_nothing_of_this_host_can_be_written(
     docker: Made, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Mounts and large inputs are read-only unless a mount says otherwise; small inputs are copies."""
-    monkeypatch.setattr(container, "_LARGE", 10)
+    monkeypatch.setattr(container, "LARGE", 10)
     for name in ("shared", "scratch"):
         (tmp_path / name).mkdir()
     inputs = {}
@@ -112,7 +112,7 @@ def test_nothing_of_this_host_can_be_written(
 def test_mount_that_is_not_there(docker: Made, root: Path, tmp_path: Path, engine: Dockerd) -> None:
     """A folder that does not exist is refused, not made; no container is left."""
     executor = docker(mounts=[f"{tmp_path}/typo:/data"])
-    with pytest.raises(OSError, match=r"executor box: cannot make a container: .*typo"):
+    with pytest.raises(OSError, match=r"executor box: cannot create a container: .*typo"):
         executor.submit(job(root, "true"), {})
     assert not (tmp_path / "typo").exists()
     assert left(engine, executor) == []
@@ -127,7 +127,7 @@ def test_limits(docker: Made, root: Path) -> None:
     assert (info["NanoCpus"], info["Memory"], info["MemorySwap"]) == (5 * 10**8, 2**26, 2**26)
     state = finished(executor, root / "job.1")
     assert state.status == 137
-    assert state.detail == "exit status 137: it ran out of memory, of which it has 64MiB"
+    assert state.detail == "exit status 137: it ran out of memory (limit 64MiB)"
     assert output(root, "shm").split()[1] == "96"
 
 
@@ -151,7 +151,7 @@ def test_gpus(docker: Made, root: Path, engine: Dockerd) -> None:
     )
     for devices, asked in ((("3", "0"), {"DeviceIDs": ["3", "0"]}), ((), {"Count": 2})):
         image = Image(engine.api().inspect_image(BASE)["Id"], "", "/")
-        given = container.parameters(
+        given = container.create_parameters(
             job(root, "true", gpus=2, gpu_ids=devices), image, made.settings, {}, None, False, True
         )
         created = engine.api().create_container(**given)
@@ -234,7 +234,7 @@ def _exists(engine: Dockerd, executor: DockerExecutor, name: str) -> bool:
 
 
 def test_polite_job_that_was_cancelled(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A job that ends well because it was told to end has not succeeded."""
+    """A job that ends well because it was cancelled has not succeeded."""
     executor = docker()
     text = "trap 'exit 0' TERM; echo x > out/up; while :; do sleep 0.1; done"
     executor.submit(job(root, text), {})
@@ -248,7 +248,7 @@ def test_killed_from_without(docker: Made, root: Path, engine: Dockerd) -> None:
     executor = docker()
     executor.submit(job(root, "sleep 1000; true"), {})
     engine.api().kill(inspected(engine, executor)["Id"])
-    assert ended(executor) == JobState(Phase.ENDED, None, "it was ended by its engine")
+    assert ended(executor) == JobState(Phase.ENDED, None, "its engine ended it")
     executor.submit(job(root, "kill -9 $$", "job.2"), {})
     assert ended(executor, "job.2") == JobState(Phase.ENDED, 137, "exit status 137 (SIGKILL)")
 

@@ -245,8 +245,8 @@ def test_network_that_cannot_be_closed(contained: Contained, tmp_path: Any) -> N
 
     assert ended.status == 2
     assert (
-        "asked could not be started: executor box: `network = gateway` cannot be kept: the rest of "
-        "this host is closed to containers by iptables, as root [job-failed]"
+        "asked could not be started: executor box: `network = gateway` is not possible: "
+        "it takes iptables, as root, to close this host to containers [job-failed]"
     ) in ended.err
     contained.clean()
 

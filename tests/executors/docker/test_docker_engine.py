@@ -46,7 +46,7 @@ def test_engine_that_is_not_there(root: Path, tmp_path: Path, name: str, why: st
         executor.submit(job(root, "true"), {})
     state = executor.poll("job.1")
     assert (state.phase, state.status, state.detail) == (Phase.UNREACHABLE, None, said)
-    for ask in (executor.here, lambda: executor.cancel("job.1"), executor.sweep):
+    for ask in (executor.host_address, lambda: executor.cancel("job.1"), executor.sweep):
         with pytest.raises(ConnectionError, match=said):
             ask()
 
@@ -80,7 +80,7 @@ def test_tls(engine: Dockerd, root: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert "certificate" in stranger.poll("job.2").detail
     (others / "key.pem").unlink()
     without = box(root, "tcp://engine.example:2376")
-    with pytest.raises(OSError, match=r"an engine over TCP is asked by TLS, .* no .*/key\.pem"):
+    with pytest.raises(OSError, match=r"an engine over TCP needs TLS, .* no .*/key\.pem"):
         without.submit(job(root, "true"), {})
 
 
@@ -137,10 +137,10 @@ def test_ssh_that_is_refused(root: Path, ssh: str, tmp_path: Path) -> None:
 def test_far_away(root: Path, docker: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """On another host no server is started, as nothing would reach it; inputs are all copied there."""
     executor = docker()
-    monkeypatch.setattr(Engine, "remote", "engine.example")
-    with pytest.raises(OSError, match=r"a job would be reached on engine\.example only"):
+    monkeypatch.setattr(Engine, "remote_host", "engine.example")
+    with pytest.raises(OSError, match=r"a job would listen on engine\.example only"):
         executor.submit(job(root, "true", port=8000), {})
-    monkeypatch.setattr("evalmake.executors.docker.container._LARGE", 1)
+    monkeypatch.setattr("evalmake.executors.docker.container.LARGE", 1)
     (root.parent / "data").write_text("rows")
     given = {"inputs": {"data": root.parent / "data"}}
     executor.submit(job(root, "cat data > out/data; echo >> data", **given), {})
@@ -153,10 +153,10 @@ def test_where_this_host_is(docker: Made, monkeypatch: pytest.MonkeyPatch) -> No
     """It is the near end of the engine's bridge, and for an engine elsewhere the way to it."""
     executor = docker()
     assert executor.host_address() == ADDRESS
-    monkeypatch.setattr(Engine, "remote", "127.0.0.9")
+    monkeypatch.setattr(Engine, "remote_host", "127.0.0.9")
     assert executor.host_address() == "127.0.0.1"
-    monkeypatch.setattr(Engine, "remote", "no-such-host.invalid")
-    with pytest.raises(OSError, match=r"by what address no-such-host\.invalid reaches this host"):
+    monkeypatch.setattr(Engine, "remote_host", "no-such-host.invalid")
+    with pytest.raises(OSError, match=r"the address at which no-such-host\.invalid reaches this host"):
         executor.host_address()
 
 
@@ -215,10 +215,10 @@ def test_copy_that_breaks_off(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("host", "localhost:2375", "an engine is at unix:///SOCKET"),
+        ("host", "localhost:2375", "as unix:///SOCKET"),
         ("mounts", ("data:/data",), '`data:/data` is not "/SOURCE:/TARGET"'),
         ("mounts", ("/data:/data:exec",), '`/data:/data:exec` is not "/SOURCE:/TARGET"'),
-        ("gpus", "first two", 'GPUs are a count, "all", or ids'),
+        ("gpus", "first two", 'write GPUs as a count, "all", or ids'),
         ("network", "host", "'open' or 'gateway'"),
         ("pull", "often", "'missing', 'always' or 'never'"),
     ],

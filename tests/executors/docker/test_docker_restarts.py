@@ -93,7 +93,7 @@ def test_engine_that_ends_its_containers(own: Own) -> None:
     assert ended.status == 0, ended.text
     assert bench.scores() == {"asked": [1.0]}
     assert [(a.status, a.detail) for a in bench.attempts()] == [
-        ("cancelled", "it was ended by its engine"),
+        ("cancelled", "its engine ended it"),
         ("succeeded", ""),
     ]
     bench.clean()

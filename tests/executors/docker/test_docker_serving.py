@@ -98,7 +98,7 @@ PLACED = {
 }
 TOLD = re.compile(
     r"deployment adder: restarting: it died while it was used: "
-    r"(?:exit status 137 \(SIGKILL, most often memory\)|it was ended by its engine)\n(?: +\| .*\n)+"
+    r"(?:exit status 137 \(SIGKILL, most often memory\)|its engine ended it)\n(?: +\| .*\n)+"
 )
 SHARES = {"right": 1.0, "half": 0.5, "wrong": 0.0}
 
@@ -203,7 +203,7 @@ deployment other {{
 """
 TOLD_OF = {
     "greedy": [
-        "stopped before it was ready, after \\d+s: exit status 137: it ran out of memory, of which it has 64MiB",
+        "stopped before it was ready, after \\d+s: exit status 137: it ran out of memory \\(limit 64MiB\\)",
         "-+ the limit it ran under",
         "      \\| loading",
         "help: give it more memory: raise `resources.memory`",
@@ -218,11 +218,11 @@ TOLD_OF = {
         "help: name an image that has the program `vllm`",
     ],
     "weightless": [
-        "could not be started: executor box: there is no {root}/gone, which weightless is to have",
+        "could not be started: executor box: weightless needs {root}/gone, which does not exist",
     ],
     "gpuless": [
         "could not be started: executor box: cannot start a container: it has no GPUs for containers, "
-        "for want of NVIDIA's container toolkit",
+        "NVIDIA's container toolkit is missing",
     ],
     "deaf": [
         "was not ready within 2s: GET /health at port 8000: no answer",
