@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.support.projects import Project
+from tests.support.wheels import offline_variables, write_wheel
 
 EVALFILE = """\
 model nobody { endpoint = "http://127.0.0.1:9/v1", name = "nobody" }
@@ -35,31 +35,15 @@ JOB = """python -c 'import thing; print("{\\"accuracy\\": %s}" % thing.VALUE)' >
 STORE = ".evalmake/store/environments"
 
 
-def wheel(folder: Path, version: str) -> None:
-    """Write a wheel of the distribution `thing`, whose VALUE is a tenth of its version."""
-    info = f"thing-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"thing-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr("thing.py", f"VALUE = {float(version) / 10}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-
-
 @pytest.fixture
 def wheels(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of wheels, which is all that installers know, and an Evalfile that needs one."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    for name, value in {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(folder),
-        "UV_NO_INDEX": "1",
-        "UV_FIND_LINKS": str(folder),
-        "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
-    }.items():
+    for name, value in offline_variables(folder).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("EVALMAKE_ENVIRONMENTS", raising=False)
-    wheel(folder, "1.0")
+    write_wheel(folder, "1.0", 0.1)
     project.write("Evalfile", EVALFILE)
     project.write("job.sh", JOB)
     return folder
@@ -83,14 +67,14 @@ def test_another_machine_gets_the_same(project: Project, wheels: Path) -> None:
     assert "  + thing   1 package" in project.run("pin").stdout
     assert listed(project) == ["thing==1.0"]
     shutil.rmtree(project.root / ".evalmake")
-    wheel(wheels, "2.0")
+    write_wheel(wheels, "2.0", 0.2)
     assert scores(project) == [0.1, 1.0]
 
 
 def test_what_was_resolved_is_pinned(project: Project, wheels: Path) -> None:
     """Pinning what a build resolved changes no result, and builds no second environment."""
     project.run()
-    wheel(wheels, "2.0")
+    write_wheel(wheels, "2.0", 0.2)
     project.run("pin")
     assert listed(project) == ["thing==1.0"]
     assert "nothing to run" in project.run("-n").stdout
@@ -101,7 +85,7 @@ def test_update_resolves_anew(project: Project, wheels: Path) -> None:
     """A moved set says which versions moved, and makes only its users stale; what stands, stands."""
     project.run("pin")
     project.run()
-    wheel(wheels, "2.0")
+    write_wheel(wheels, "2.0", 0.2)
     assert project.run("pin", "--update").stdout.startswith("  ~ thing   thing==1.0 -> thing==2.0\n")
     assert len(list((project.root / STORE).glob("*/.complete"))) == 1
     said = project.run("-n").stdout
@@ -124,7 +108,7 @@ def test_a_version_that_is_gone(project: Project, wheels: Path) -> None:
     """What is pinned and no longer to be had is an error that says how to move the pin."""
     project.run("pin")
     shutil.rmtree(project.root / ".evalmake")
-    wheel(wheels, "2.0")
+    write_wheel(wheels, "2.0", 0.2)
     (wheels / "thing-1.0-py3-none-any.whl").unlink()
     said = project.run(status=2).stderr
     assert "[environment-failed]" in said

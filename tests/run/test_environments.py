@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from evalmake.run.environments import installer
 from evalmake.run.environments.environment import Environment
 from evalmake.run.events import EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, Event
+from tests.support.wheels import offline_variables, write_wheel
 from tests.support.workspaces import Bench, end, wait_for
 
 EVALFILE = """\
@@ -47,33 +47,16 @@ exit 1
 
 
 @pytest.fixture
-def packages(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def packages(bench: Bench, tmp_path: Path) -> Path:
     """A folder of wheels, the only source of installers; `bench` has a benchmark that needs one."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    for name, value in {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels),
-        "UV_NO_INDEX": "1",
-        "UV_FIND_LINKS": str(wheels),
-        "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
-    }.items():
-        bench.env[name] = value
+    bench.env |= offline_variables(wheels)
     bench.env.pop("EVALMAKE_ENVIRONMENTS", None)
-    wheel(wheels, "1.0", 0.25)
+    write_wheel(wheels, "1.0", 0.25)
     bench.evalfile(EVALFILE)
     bench.job(JOB)
     return wheels
-
-
-def wheel(folder: Path, version: str, value: float) -> None:
-    """Write a wheel of the distribution `thing`, whose module has a VALUE."""
-    info = f"thing-{version}.dist-info"
-    with zipfile.ZipFile(folder / f"thing-{version}-py3-none-any.whl", "w") as archive:
-        archive.writestr("thing.py", f"VALUE = {value}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: thing\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
 
 
 def environments(bench: Bench) -> Path:
@@ -181,7 +164,7 @@ def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) 
     """Where only the listing is left, its versions are installed as soon as something runs."""
     bench.run()
     shutil.rmtree(folder(bench))
-    wheel(packages, "1.1", 0.75)
+    write_wheel(packages, "1.1", 0.75)
     assert "nothing to do" in bench.run().out
     assert not folder(bench).exists()
     done = bench.run("-B")
@@ -196,7 +179,7 @@ def test_another_resolution_is_another_identity(bench: Bench, packages: Path) ->
     bench.run()
     assert "nothing to do" in bench.run().out  # twice: the second is remembered
     assert "nothing to do" in bench.run().out
-    wheel(packages, "1.1", 0.75)
+    write_wheel(packages, "1.1", 0.75)
     assert "nothing to do" in bench.run().out
     listing = only(bench, ".txt")
     shutil.rmtree(folder(bench))
@@ -213,7 +196,7 @@ def test_a_lost_listing_is_read_from_the_environment(bench: Bench, packages: Pat
     """A lost listing is read from the environment, and nothing runs again."""
     bench.run()
     only(bench, ".txt").unlink()
-    wheel(packages, "1.1", 0.75)
+    write_wheel(packages, "1.1", 0.75)
     done = bench.run()
     assert "nothing to do" in done.out
     assert only(bench, ".txt").read_text() == "thing==1.0\n"
@@ -236,7 +219,7 @@ def test_a_version_that_is_gone(bench: Bench, packages: Path) -> None:
     bench.run()
     shutil.rmtree(folder(bench))
     (packages / "thing-1.0-py3-none-any.whl").unlink()
-    wheel(packages, "1.1", 0.75)
+    write_wheel(packages, "1.1", 0.75)
     bench.env["PIP_NO_CACHE_DIR"] = bench.env["UV_NO_CACHE"] = "1"
     done = bench.run("-B")
     assert done.status == 2
