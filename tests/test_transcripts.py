@@ -36,6 +36,12 @@ eval grid {
     limit     = LIMIT
 }
 """
+DATA = '{"question": "1 + 1?", "answer": 2}\n{"prompt": "1 + 2?", "answer": 3}\n'
+DATA_KEYS = """\
+    files   = file("data/sums.jsonl")
+    prompt  = "{question}"
+    target  = "{answer}"
+"""
 JOB = """\
 echo '{"accuracy": {"value": 0.68, "stderr": 0.0122, "n": 500}}' > $EVALMAKE_OUT/scores.json
 """
@@ -125,6 +131,7 @@ def edited(*pairs: str) -> Stage:
 
 
 PLAIN = edited()
+NATIVE = edited("command", "native", '    run     = "sh ../../../job.sh"\n', DATA_KEYS)
 
 
 def also(name: str, text: str | bytes, first: Stage = PLAIN) -> Stage:
@@ -182,6 +189,9 @@ STAGES: dict[str, Stage] = {
     "duplicate-override": PLAIN,
     "environment-failed": also("bin/uv", UV, edited("    run ", '    packages = ["acme-evals==9.0"]\n    run ')),
     "evaluation-failed": also("job.sh", FAILING_ONCE + JOB),
+    "bad-data": also(
+        "data/sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n{"prompt": "1 + 2?", "answer": 3}\n', NATIVE
+    ),
     "executor-failed": edited("eval grid", f"{BOX}eval grid"),
     "exists": PLAIN,
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),

@@ -19,13 +19,14 @@ must have answered: the program may count the others as wrong. A file `samples.j
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
 from evalmake.harnesses.samples import describe_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Real, define_key
@@ -106,3 +107,21 @@ class CommandHarness:
                 about=f"benchmark {benchmark.name}",
                 help=[f"it has {', '.join(settings.metrics)}"],
             )
+
+    @staticmethod
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
+        """Check that `metrics`, where there are any, have the metric of each requirement."""
+        settings = cell.benchmark.settings
+        assert isinstance(settings, CommandHarness.Settings)
+        metrics = settings.metrics or {}
+        for gate in cell.gates if metrics else ():
+            if gate.metric not in metrics:
+                meant = closest_name(gate.metric, metrics)
+                found.error(
+                    "bad-value",
+                    f"the `metrics` of `{cell.benchmark.name}` have no `{gate.metric}`",
+                    gate.span,
+                    about=f"eval {cell.eval}",
+                    notes=[f"they have {', '.join(metrics)}"],
+                    help=[f"did you mean `{meant}`?"] if meant else [],
+                )

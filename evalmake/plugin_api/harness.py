@@ -21,7 +21,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -80,6 +80,22 @@ class Program:
         """The requirement's name, as package indexes normalise it."""
         name = re.split(r"[^\w.-]", self.requirement, maxsplit=1)[0]
         return re.sub(r"[-_.]+", "-", name).lower()
+
+
+class DataError(NamedTuple):
+    """An error in a data file: a message that begins with `PATH:LINE: `, and the benchmark's key it contradicts."""
+
+    key: str
+    message: str
+
+
+@runtime_checkable
+class ChecksData(Protocol):
+    """A harness that can find errors in a benchmark's data files before the run."""
+
+    @staticmethod
+    def check_data(evaluation: Evaluation) -> list[DataError]:
+        """Return what the run would refuse. evalmake calls it on the class, once for each content of the files."""
 
 
 class Harness(Protocol):

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from evalmake.language.diagnostic import Diagnostic, Diagnostics
 from evalmake.preflight.cells import check_cells
 from evalmake.preflight.context import BuildContext, GraphContext
+from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.deployments import check_server_programs, check_weights
 from evalmake.preflight.detach import check_detached_jobs
 from evalmake.preflight.endpoints import check_loopback_endpoints, check_server_reach
@@ -53,6 +54,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_harness_programs,  # the programs of harnesses are installed
     check_server_programs,  # the programs of engines are installed
     check_weights,  # weights on this host exist
+    check_data_files,  # local data files can be read, and fit the prompt, as their harness says
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value
 )

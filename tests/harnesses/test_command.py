@@ -141,6 +141,17 @@ def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
     assert attempt.metric == "passed"
 
 
+def test_a_gate_on_no_metric_is_refused_before_the_run(bench: Bench) -> None:
+    """`metrics` name all that a result can have, so a requirement of another is an error of `-n`."""
+    bench.job("true")
+    text = EVALFILE.replace("METRICS", 'passed = "j.xml"')
+    bench.evalfile(text.replace("benchmark = b }", "benchmark = b, require pased >= 50% }"))
+    ended = bench.run("-n")
+    assert ended.status == 2
+    assert "have no `pased` [bad-value]" in ended.err
+    assert "help: did you mean `passed`?" in ended.err
+
+
 def test_a_wrong_place_is_refused_where_it_is_written(bench: Bench) -> None:
     """So is a headline metric that is none of them."""
     bench.job("true")

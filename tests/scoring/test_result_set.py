@@ -272,6 +272,15 @@ def test_confidence_asks_for_the_whole_interval() -> None:
     assert (below.met, below.message) == (False, "accuracy is 0.725 +/- 0.042, below 0.75")
 
 
+def test_a_gate_may_use_the_spelling_of_lm_eval() -> None:
+    """`METRIC,FILTER` is METRIC.FILTER, as the harness stores it; a metric of that very name goes first."""
+    scores = {1: [Score("exact_match.strict", 0.9, 0.01, scored=100)]}
+    assert judge_gate("g", "exact_match,strict", ">=", 0.8, scores, None).met
+    assert judge_gate("g", "exact_match.strict", ">=", 0.8, scores, None).met
+    scores[1].append(Score("exact_match,strict", 0.5, 0.01, scored=100))
+    assert judge_gate("g", "exact_match,strict", ">=", 0.8, scores, None).met is False
+
+
 def test_confidence_without_an_interval_is_unjudged() -> None:
     """Where no interval can be estimated, the gate is neither met nor not met."""
     found = judge(">=", 0.7, score(0.9), confidence=0.95)

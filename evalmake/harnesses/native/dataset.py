@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,16 @@ class Record:
     item: str
 
 
-def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
-    """Read all records of the files, in order; TaskError with a line for each bad one."""
+def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | None = None) -> list[Record]:
+    """Read all records of the files, in order; TaskError with a line for each bad one.
+
+    `paths` has the path by which the user knows a file, for messages.
+    """
     records: list[Record] = []
     mistakes: list[str] = []
-    for name in names:
-        for place, value in _read_rows(folder / name, name):
+    for file in names:
+        name = (paths or {}).get(file, file)
+        for place, value in _read_rows(folder / file, name):
             if isinstance(value, _BadRecord):
                 mistakes.append(f"{name}{place}: {value.message}")
             elif not isinstance(value, dict):
@@ -45,7 +49,7 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Record]:
     if mistakes:
         raise TaskError(*mistakes)
     if not records:
-        raise TaskError(f"no records in {', '.join(names)}")
+        raise TaskError(f"no records in {', '.join((paths or {}).get(name, name) for name in names)}")
     return records
 
 

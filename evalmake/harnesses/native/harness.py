@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,8 +11,8 @@ from pydantic import BeforeValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.scores_file import read_scores
-from evalmake.language.values import Files, Symbol
-from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.language.values import File, Files, Symbol
+from evalmake.plugin_api.harness import Command, DataError, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Real, Texts, define_key
 from evalmake.project.matrix import Evaluation
@@ -83,32 +84,59 @@ class NativeHarness:
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build `python -m evalmake.harnesses.native task.json`, with the data files."""
-        block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
-        assert isinstance(settings, NativeHarness.Settings)
         inputs: dict[str, Path] = {}
 
-        def add_inputs(files: Files | None, folder: str) -> list[str]:
-            names = [f"{folder}/{file.name}" for file in files.files] if files else []
-            inputs.update(zip(names, (f.path for f in files.files), strict=True) if files else ())
-            return names
+        def add_input(file: File, folder: str) -> str:
+            name = f"{folder}/{file.name}"
+            inputs[name] = file.path
+            return name
 
-        task: dict[str, Any] = {
-            "files": add_inputs(block.files, "inputs"),
-            "examples": add_inputs(settings.examples, "examples"),
-            "fewshot": block.fewshot,
-        }
-        scorer = add_inputs(settings.scorer_file, "scorer")
-        task |= {"scorer_file": scorer[0]} if scorer else {}
-        plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
-        task = {key: value for key, value in {**plain, **task}.items() if value not in (None, [])}
+        task = _make_task(evaluation, add_input)
         files = {"task.json": json.dumps(task, indent=1, ensure_ascii=False)}
         return Command(("{python}", "-P", "-m", "evalmake.harnesses.native", "task.json"), files, inputs)
+
+    @staticmethod
+    def check_data(evaluation: Evaluation) -> list[DataError]:
+        """Read the data files as the evaluation would, and return what it would refuse."""
+        from evalmake.harnesses.native.data_check import find_data_errors
+
+        task = _make_task(evaluation, lambda file, folder: str(file.path))
+        return find_data_errors(json.loads(json.dumps(task)), evaluation.model.block.api)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read `scores.json`; on failure, the first `error:` line of its log."""
         if status != 0:
             return Outcome(error=_read_error_line(outputs.parent / "log") or f"exit status {status}")
         return read_scores(outputs / "scores.json", evaluation.benchmark.block.metric)
+
+
+def _make_task(evaluation: Evaluation, place: Callable[[File, str], str]) -> dict[str, Any]:
+    """The content of a task file; `place(file, folder)` returns the name by which the job finds a file."""
+    block, settings = evaluation.benchmark.block, evaluation.benchmark.settings
+    assert isinstance(settings, NativeHarness.Settings)
+    root = evaluation.variant.eval.parsed.file.path.parent
+    paths: dict[str, str] = {}
+
+    def place_all(files: Files | None, folder: str) -> list[str]:
+        names = [place(file, folder) for file in files.files] if files else []
+        paths.update(zip(names, (_display_path(f.path, root) for f in files.files), strict=True) if files else ())
+        return names
+
+    task: dict[str, Any] = {
+        "files": place_all(block.files, "inputs"),
+        "examples": place_all(settings.examples, "examples"),
+        "fewshot": block.fewshot,
+        "paths": paths,
+    }
+    scorer = place_all(settings.scorer_file, "scorer")
+    task |= {"scorer_file": scorer[0]} if scorer else {}
+    plain = settings.model_dump(exclude={"examples", "scorer_file", "judge"}, exclude_none=True)
+    return {key: value for key, value in {**plain, **task}.items() if value not in (None, [], {})}
+
+
+def _display_path(path: Path, root: Path) -> str:
+    """A path as it stands in an Evalfile in `root`."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _read_error_line(log: Path) -> str:

@@ -79,7 +79,7 @@ def build_examples(task: Task, api: str) -> list[Example]:
     records: list[Record] = []
     for place, one in enumerate(task.examples, 1):
         if isinstance(one, str):
-            records += read_files(task.folder, [one])
+            records += read_files(task.folder, [one], task.paths)
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     if task.fewshot is not None and task.fewshot > len(records):

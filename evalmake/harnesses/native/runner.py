@@ -66,7 +66,7 @@ def make_plan(task: Task, settings: Settings) -> Plan:
     scorer = None if asks_endpoint else make_scorer(task)
     examples = prompts.build_examples(task, api)
     # Check all records, also those that the limit leaves out: raising it must not find new errors.
-    items = prompts.build_items(task, api, read_files(task.folder, task.files))
+    items = prompts.build_items(task, api, read_files(task.folder, task.files, task.paths))
     chosen = {record.index for record in sample_records([item.record for item in items], settings.limit)}
     asked = [item for item in items if item.record.index in chosen]
     return Plan(task, settings, asked, examples, scorer)

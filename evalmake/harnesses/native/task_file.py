@@ -38,6 +38,8 @@ class Task:
     ignore_case: bool
     id: str | None
     cluster: str | None
+    paths: Mapping[str, str]
+    """File name -> the path by which the user knows the file, for messages."""
 
 
 KEYS = frozenset(one.name for one in fields(Task)) - {"folder"}
@@ -53,7 +55,12 @@ def read_task(path: Path) -> Task:
         raise TaskError(f"{path}: not JSON: {error}") from None
     if not isinstance(data, dict):
         raise TaskError(f"{path}: a task is a JSON object")
-    return _Reader(str(path), data).task(path.parent)
+    return make_task(str(path), path.parent, data)
+
+
+def make_task(name: str, folder: Path, data: dict[str, Any]) -> Task:
+    """Check the values of a task file; TaskError with a line for each error."""
+    return _Reader(name, data).task(folder)
 
 
 class _Reader:
@@ -87,6 +94,7 @@ class _Reader:
             ignore_case=self.flag("ignore_case", True),
             id=self.text("id"),
             cluster=self.text("cluster"),
+            paths=self.paths(),
         )
         self.check_together(task)
         if self.mistakes:
@@ -159,6 +167,16 @@ class _Reader:
             return tuple(names)
         self.wrong("files: expected a list of file names")
         return ()
+
+    def paths(self) -> Mapping[str, str]:
+        """The users' paths of files: an object of texts."""
+        value = self.data.get("paths")
+        if value is None:
+            return {}
+        if isinstance(value, dict) and all(isinstance(path, str) for path in value.values()):
+            return value
+        self.wrong("paths: expected an object of texts")
+        return {}
 
     def choices(self) -> Template | tuple[Template, ...] | None:
         """Read the options: a field that holds a list, or a template for each."""

@@ -1,0 +1,97 @@
+"""Data files are read before anything starts, and errors name the user's path and the line."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalmake.harnesses.native.harness import NativeHarness
+from evalmake.preflight import run_all
+from evalmake.preflight.data_files import check_data_files
+from tests.support.projects import Project
+
+EVALFILE = """\
+model m {
+    endpoint = "http://127.0.0.1:1/v1"
+    name     = "m"
+}
+
+benchmark sums {
+    harness  = native
+    files    = file("data/sums.jsonl")
+    prompt   = "{question}"
+    target   = "{answer}"
+}
+
+eval e {
+    model     = m
+    benchmark = sums
+}
+"""
+GOOD = '{"question": "1 + 1?", "answer": 2}\n'
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "key"),
+    [
+        (GOOD + '{"question": oops}\n', "data/sums.jsonl:2: not JSON: Expecting value at column 14", "8:16"),
+        (GOOD + "[1]\n", "data/sums.jsonl:2: a record is an object, and this is a list", "8:16"),
+        (GOOD + '{"answer": 2}\n', "data/sums.jsonl:2: the record has no field 'question'; it has answer", "9:16"),
+        (GOOD + '{"question": "?"}\n', "data/sums.jsonl:2: the record has no field 'answer'; it has question", "10:16"),
+        ("", "no records in data/sums.jsonl", "8:16"),
+    ],
+    ids=["bad-json", "no-object", "no-prompt-field", "no-target-field", "empty"],
+)
+def test_errors_name_the_line_and_the_key(data: str, message: str, key: str, project: Project) -> None:
+    """`-n` and a build report the line of the data file, at the key that it does not fit."""
+    project.write("Evalfile", EVALFILE)
+    project.write("data/sums.jsonl", data)
+    for flags in (("-n",), ()):
+        said = project.run(*flags, status=2).stderr
+        assert f"error: {message} [bad-data]\n" in said
+        assert f"--> Evalfile:{key}, in benchmark sums\n" in said
+
+
+def test_choices_that_do_not_fit(project: Project) -> None:
+    """A target that is none of the choices is reported at `target`."""
+    project.write("Evalfile", EVALFILE.replace("target ", 'choices  = ["{a}", "{b}"]\n    target '))
+    project.write("data/sums.jsonl", '{"question": "1 + 1?", "answer": "5", "a": "2", "b": "3"}\n')
+    said = project.run("-n", status=2).stderr
+    assert "error: data/sums.jsonl:1: the target '5' is none of the 2 options [bad-data]\n" in said
+    assert "--> Evalfile:11:16, in benchmark sums\n" in said
+
+
+def test_a_mistake_of_all_records_is_one_error(project: Project) -> None:
+    """Five lines are shown, and the others counted."""
+    project.write("Evalfile", EVALFILE.replace("{question}", "{prompt}"))
+    project.write("data/sums.jsonl", GOOD * 12)
+    said = project.run("-n", status=2).stderr
+    assert said.count("has no field 'prompt'") == 5
+    assert "note: and 7 more like these\n" in said
+    assert said.count("[bad-data]") == 1
+
+
+def test_data_that_passed_is_not_read_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are read once for each content."""
+    read = []
+    check = NativeHarness.check_data
+    monkeypatch.setattr(NativeHarness, "check_data", staticmethod(lambda cell: read.append(cell) or check(cell)))
+    project.write("Evalfile", EVALFILE)
+    project.write("data/sums.jsonl", GOOD)
+    for _ in range(2):
+        project.run("-n")
+    assert len(read) == 1
+    project.write("data/sums.jsonl", GOOD * 2 + "{}")
+    for _ in range(2):
+        project.run("-n", status=2)
+    assert len(read) == 3
+
+
+def test_a_job_names_the_same_path(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only the job reads the data, its error has the user's path, not the one in its folder."""
+    checks = tuple(check for check in run_all.BUILD_CHECKS if check is not check_data_files)
+    monkeypatch.setattr(run_all, "BUILD_CHECKS", checks)
+    project.write("Evalfile", EVALFILE)
+    project.write("data/sums.jsonl", '{"answer": 2}\n')
+    said = project.run(status=2).stderr
+    assert "data/sums.jsonl:1: the record has no field 'question'; it has answer" in said
+    assert "inputs/sums.jsonl" not in said
