@@ -25,6 +25,7 @@ from evalmake.executors.lepton.request_bodies import Body, endpoint_body, job_bo
 from evalmake.executors.lepton.resource_names import executor_key
 from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch_loop import LeptonWatch
+from evalmake.executors.remote.watch_loop import require_answer
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.declarations import Declaration
@@ -128,9 +129,7 @@ class LeptonExecutor:
 
     def fetch(self, id: str, into: Path) -> None:
         """Copy outputs and log here and remove them there; ConnectionError if the state is not known."""
-        state = self.poll(id)
-        if state.phase is Phase.UNREACHABLE:
-            raise ConnectionError(state.detail)
+        state = require_answer(self.poll(id))
         if state.phase is not Phase.ENDED:
             return
         if end_record.read(self.root / id) is None:

@@ -1,4 +1,4 @@
-"""Names in the folder of a job that runs elsewhere, and beside it."""
+"""Names in the folder of a job that runs elsewhere, and next to it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ SECONDS = "seconds"
 QUEUE = "queue"
 """In the folder of a job that shares its allocation: the jobs that are to run in it."""
 INPUTS = "inputs"
-"""Beside the folders of jobs: the inputs of all of them, by content. Each job has links to its own."""
+"""Next to the folders of jobs: the inputs of all of them, by content. Each job has links to its own."""
 REPLIES = "replies"
-"""In a job's folder, and beside it for all of them: cached replies of models."""
+"""In a job's folder, and next to it for all of them: cached replies of models."""

@@ -29,6 +29,13 @@ _STOP_TIMEOUT = 10.0
 _UNKNOWN = JobState(Phase.UNKNOWN)
 
 
+def require_answer(state: JobState) -> JobState:
+    """Return a state; ConnectionError if it is not known because nobody answers."""
+    if state.phase is Phase.UNREACHABLE:
+        raise ConnectionError(state.detail)
+    return state
+
+
 class Prepared(Protocol):
     """A job that is ready to be submitted."""
 
@@ -65,7 +72,7 @@ class WatchLoop(ABC, Generic[P]):
 
     @abstractmethod
     def has_work(self) -> bool:
-        """Return whether there is something to submit or to look at, beside what `add` was just given."""
+        """Return whether there is something to submit or to look at, apart from what `add` was just given."""
 
     @abstractmethod
     def find_earlier_jobs(self) -> Iterable[str]:

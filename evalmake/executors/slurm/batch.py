@@ -1,6 +1,6 @@
 """Batches of jobs: which job is which element of which array.
 
-Each batch has a folder beside those of the jobs, so that the next evalmake finds what a killed one submitted:
+Each batch has a folder next to those of the jobs, so that the next evalmake finds what a killed one submitted:
 
 - `jobs`: the ids of its jobs, by line
 - `batch.sh`: the script that sbatch was given

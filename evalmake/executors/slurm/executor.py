@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from evalmake.executors import end_record
 from evalmake.executors.remote.folder_layout import QUEUE
+from evalmake.executors.remote.watch_loop import require_answer
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.job_script import directives, job_script
@@ -68,9 +69,7 @@ class SlurmExecutor:
 
     def fetch(self, id: str, into: Path) -> None:
         """Copy outputs and log here and remove them there; ConnectionError if the state is not known."""
-        state = self.poll(id)
-        if state.phase is Phase.UNREACHABLE:
-            raise ConnectionError(state.detail)
+        state = require_answer(self.poll(id))
         if state.phase is not Phase.ENDED:
             return
         if self._recorded_end(id):  # evalmake was killed before the batch was forgotten

@@ -83,6 +83,7 @@ def test_cancelled_by_hand(near: Trial) -> None:
     process = near.start()
     running(near, 2)
     near.cluster.scancel(f"{near.array()}_0", f"{near.array()}_3")
+    until(lambda: len(near.begun()) >= 3, near.jobs)  # the third runs once the first is really gone
     let_go(near)
     ended = end(process)
     assert ended.status == 2, ended.text
