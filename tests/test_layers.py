@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -78,6 +79,7 @@ ADDRESSES = {
 }
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """The full names of all that a module imports."""
     found: set[str] = set()
@@ -101,13 +103,12 @@ def _modules() -> dict[str, Path]:
 
 
 MODULES = _modules()
-IMPORTS = {name: imports(path) for name, path in MODULES.items()}
 
 
 def own(name: str) -> set[str]:
     """The modules of evalmake that a module imports."""
     found = set()
-    for target in IMPORTS[name]:
+    for target in imports(MODULES[name]):
         if target.split(".")[0] != "evalmake":
             continue
         inner = target.removeprefix("evalmake").removeprefix(".")
@@ -145,7 +146,7 @@ def test_there_is_no_cycle() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_third_party_weight_has_its_address(name: str) -> None:
     """A library is imported where it belongs, so that what it costs is paid there alone."""
-    for target in IMPORTS[name]:
+    for target in imports(MODULES[name]):
         library = target.split(".")[0]
         if library in sys.stdlib_module_names or library in ("evalmake", "xxhash"):
             continue

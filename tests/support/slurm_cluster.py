@@ -55,6 +55,7 @@ CONF = {
     "SchedulerParameters": "bf_interval=1,sched_interval=1,sched_min_interval=0,batch_sched_delay=0",
 }
 WATCHED = {"TaskPlugin": "task/cgroup", "JobAcctGatherParams": "UsePss"}
+_STATE_FLAGS = ("COMPLETING", "CONFIGURING", "REQUEUED")  # they stand for the state in what people see
 LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING")
 CGROUPS = Path("/sys/fs/cgroup/memory")
 
@@ -229,7 +230,7 @@ class Cluster:
         """All that the controller knows of each job, by id; one of an array has an id of its own."""
         listed = json.loads(self.run("squeue", "--json", "-a", "-t", "all"))
         assert not listed["errors"], listed["errors"]  # squeue itself is content with them
-        return {str(one["job_id"]): one for one in listed["jobs"]}
+        return {str(one["job_id"]): _simplify(one) for one in listed["jobs"]}
 
     def ended(self, id: str, *states: str) -> dict[str, Any]:
         """Wait until a job is in one of some states, and give what is known of it."""
@@ -280,6 +281,22 @@ class Cluster:
     def _try(self, *argv: str) -> subprocess.CompletedProcess[str]:
         env = os.environ | {"SLURM_CONF": str(self.conf)}
         return subprocess.run(argv, capture_output=True, text=True, env=env)
+
+
+def _simplify(job: dict[str, Any]) -> dict[str, Any]:
+    """Return a job as Slurm 22.05 shows it; later versions wrap numbers and list the flags of a state."""
+    simple = {key: _unwrap(value) for key, value in job.items()}
+    if isinstance(states := simple["job_state"], list):
+        simple["job_state"] = next((flag for flag in _STATE_FLAGS if flag in states), states[0])
+    if isinstance(ended := simple["exit_code"], dict):
+        simple["exit_code"] = (_unwrap(ended["return_code"]) or 0) << 8 | (_unwrap(ended["signal"]["id"]) or 0)
+    return simple
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() >= {"set", "number"}:
+        return value["number"] if value["set"] else None
+    return value
 
 
 def _removed(cgroup: Path) -> bool:
