@@ -103,7 +103,7 @@ def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, ser
     assert rows[0]["target"] == "18"
     assert all(row["finish_reason"] == "stop" and row["tokens_out"] > 0 for row in rows)
     assert [row["item"] for row in rows] == [row["item"] for row in others[:12]]
-    assert workspace.output(attempts["chosen"], "packages.txt").decode() == lm_eval.text
+    assert workspace.output(attempts["chosen"], "packages.txt").decode() == lm_eval.listing_text
     kept = json.loads(workspace.output(attempts["generated"], "lm-eval/*/results_*.json"))
     assert kept["config"]["gen_kwargs"] == {"temperature": 1e-05, "max_gen_toks": 16, "top_p": 0.9}
     assert kept["lm_eval_version"] == "0.4.13"
