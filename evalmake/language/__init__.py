@@ -1,1 +1,1 @@
-"""The Evalfile language: text, tree, values, messages; knows nothing of evaluations."""
+"""The Evalfile language: parser, values, diagnostics, formatter. It knows nothing of evaluations."""

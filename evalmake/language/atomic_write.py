@@ -1,4 +1,4 @@
-"""Files on disk, written whole or not at all."""
+"""Writes files whole or not at all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` so that a reader, or a crash, never sees half of it.
+    """Replace the content of `path` so that neither a reader nor a crash leaves half of it.
 
     Missing parent folders are created.  The bytes go to a temporary file in the same folder (a
     rename is atomic only within one file system), reach the disk, and then take the name; on any

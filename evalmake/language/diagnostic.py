@@ -1,4 +1,4 @@
-"""Errors as data: what is wrong, where, and what to do; `ui.diagnostics` alone makes text of it."""
+"""Diagnostics as data: what is wrong, where, and what to do. Only `terminal.diagnostics` turns them into text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from evalmake.language.source import Span
 
 
 class Severity(StrEnum):
-    """How bad; `gate` is a requirement that a result did not meet."""
+    """The severity; `gate` is a requirement that a result does not meet."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A place and what is to be said of it."""
+    """A place in a source, with a few words about it."""
 
     span: Span
     text: str = ""
@@ -30,7 +30,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing to tell the user."""
+    """One message to the user."""
 
     code: str
     message: str
@@ -42,12 +42,12 @@ class Diagnostic:
 
     @property
     def span(self) -> Span | None:
-        """The primary label's place."""
+        """The span of the primary label."""
         return next((label.span for label in self.labels if label.primary), None)
 
 
 class EvalmakeError(Exception):
-    """The one exception for mistakes of the user's: it carries every diagnostic found."""
+    """The exception for every mistake of a user; it carries the diagnostics."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -79,7 +79,7 @@ def _restore_error(diagnostics: Iterable[Diagnostic], args: tuple[Any, ...]) -> 
 
 
 class Diagnostics(list[Diagnostic]):
-    """What a phase collects; `check` ends the phase when there is anything in it."""
+    """The diagnostics of a phase; `check` raises them at its end."""
 
     def error(
         self,
@@ -97,12 +97,12 @@ class Diagnostics(list[Diagnostic]):
         self.append(make_diagnostic(code, message, span, label, also=also, notes=notes, help=help, about=about))
 
     def check(self) -> None:
-        """Raise what was collected, in the order of the text, each mistake told once."""
+        """Raise EvalmakeError if there is any diagnostic."""
         if self:
             raise EvalmakeError(self.sorted())
 
     def sorted(self) -> list[Diagnostic]:
-        """What was collected, in the order of the text, each mistake once."""
+        """The diagnostics in the order of the text, each once."""
         once = {(d.code, d.message, d.span): d for d in reversed(self)}
         return sorted(reversed(once.values()), key=_order)
 
@@ -126,7 +126,7 @@ def make_diagnostic(
 
 
 def make_error(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
-    """An error to raise at once, of one diagnostic."""
+    """An error with one diagnostic, to raise at once."""
     return EvalmakeError([make_diagnostic(code, message, span, label, **more)])  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def _order(diagnostic: Diagnostic) -> tuple[str, int]:
 
 
 def closest_name(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that was probably meant, or none (MESSAGES: within 2 edits, 1 when short)."""
+    """The candidate that was probably meant: within 2 edits (1 for short names), or with the same words."""
     names = sorted(set(candidates))
     reach = 1 if len(name) < 5 else 2
     near = [(edit_distance(name, other, reach), other) for other in names]
@@ -151,7 +151,7 @@ def closest_name(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def edit_distance(a: str, b: str, most: int = 99) -> int:
-    """Damerau-Levenshtein distance (adjacent transpositions count one); `most + 1` when beyond."""
+    """Damerau-Levenshtein distance: a swap of neighbours counts one; `most + 1` means beyond `most`."""
     if abs(len(a) - len(b)) > most:
         return most + 1
     before: list[int] = []

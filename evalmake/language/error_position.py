@@ -1,4 +1,4 @@
-"""Where the parser stood when it could not go on: what a syntax error has to tell."""
+"""The place and the parser's state of a syntax error."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from evalmake.language.source import Source, Span
 KINDS = ("model", "deployment", "benchmark", "eval", "executor", "report")
 CLOSERS = {"}": "{", "]": "[", ")": "("}
 
-_VALUES = {
+_VALUE_TERMINALS = {
     *("STRING", "RAW", "NUMBER", "DURATION", "SIZE", "PERCENT", "DIGEST", "TRUE", "FALSE", "NONE"),
     *("LSQB",),
 }
-_WORDS = {
+_TERMINAL_NAMES = {
     "NAME": "a name",
     "VARIABLE": "a variable",
     "TARGET": "a target",
@@ -45,7 +45,7 @@ _WORDS = {
 
 @dataclass
 class ErrorPosition:
-    """The offending token, `token` its terminal or empty where no token could be made."""
+    """The unexpected token; `token` is its terminal, or empty if the text there is no token."""
 
     source: Source
     error: UnexpectedInput
@@ -55,7 +55,7 @@ class ErrorPosition:
 
     @classmethod
     def of(cls, source: Source, error: UnexpectedInput) -> ErrorPosition:
-        """Made from lark's error, its offsets kept inside the text."""
+        """Make it from lark's error, with offsets inside the text."""
         if not isinstance(error, UnexpectedToken):
             offset = error.pos_in_stream or 0
             return cls(source, error, "", offset, offset + 1)
@@ -68,7 +68,7 @@ class ErrorPosition:
 
     @property
     def ended(self) -> bool:
-        """Whether the text ends too early."""
+        """Whether the error is at the end of the text."""
         return self.token == "$END"
 
     @property
@@ -80,12 +80,12 @@ class ErrorPosition:
 
     @property
     def word(self) -> str:
-        """The offending word."""
+        """The unexpected word."""
         return self.source.text[self.start : self.end]
 
     @property
     def shown(self) -> str:
-        """The offending word as a message may print it."""
+        """The unexpected word as messages print it."""
         if self.ended:
             return "the end of the file"
         char = self.word
@@ -95,7 +95,7 @@ class ErrorPosition:
 
     @cached_property
     def line_start(self) -> int:
-        """The offset of the line of the error."""
+        """The offset at which the line of the error begins."""
         return self.source.text.rfind("\n", 0, self.start) + 1
 
     @cached_property
@@ -105,7 +105,7 @@ class ErrorPosition:
 
     @property
     def lines_above(self) -> list[str]:
-        """The lines before it that are not blank."""
+        """The lines before it, without blank ones."""
         return [line for line in self.source.text[: self.line_start].split("\n") if line.strip()]
 
     @cached_property
@@ -114,16 +114,16 @@ class ErrorPosition:
 
     @cached_property
     def open(self) -> list[tuple[int, str]]:
-        """The brackets that are open, outermost first: offset, and the head if it is a block."""
+        """The open brackets, outermost first: the offset, and the head of the block if it opens one."""
         found = []
         for before, value in zip([None, *self._stack], self._stack, strict=False):
             if isinstance(value, Token) and value.type in ("LBRACE", "LSQB", "LPAR"):
-                found.append((value.start_pos or 0, self._head(before, value)))
+                found.append((value.start_pos or 0, self._block_head(before, value)))
             elif isinstance(value, Token) and value.type in ("RBRACE", "RSQB", "RPAR"):
-                found.pop()  # closed, and not yet made a node
+                found.pop()  # the bracket is closed, and the parser has not built its node yet
         return found
 
-    def _head(self, before: object, brace: Token) -> str:
+    def _block_head(self, before: object, brace: Token) -> str:
         block = isinstance(before, tree.Name) or type(before) is tuple
         if brace.type != "LBRACE" or not (block or (isinstance(before, Token) and before.type in ("NAME", "SETTINGS"))):
             return ""
@@ -132,40 +132,40 @@ class ErrorPosition:
 
     @cached_property
     def previous(self) -> Span:
-        """The place of what the parser took last; the error's own where that was nothing."""
-        start, end = _extent(self._stack[-1]) if self._stack else (self.start, self.end)
+        """The span of the last item that the parser accepted; the error's own if there is none."""
+        start, end = _find_extent(self._stack[-1]) if self._stack else (self.start, self.end)
         return self.source.span(start, max(end, start + 1))
 
     @property
     def adjacent(self) -> bool:
-        """Whether nothing, not even a blank, stands between the error and what is before it."""
+        """Whether the error follows the item before it without a space."""
         return bool(self._stack) and self.previous.end == self.start
 
 
-def _extent(value: object) -> tuple[int, int]:
-    """Where a value of the parser's stack stands: a token, a node, or a sequence of them."""
+def _find_extent(value: object) -> tuple[int, int]:
+    """The start and end of a value on the parser's stack: a token, a node, or a sequence of them."""
     match value:
         case Token():
             return value.start_pos or 0, value.end_pos or 0
         case Tree():
-            return _extent(value.children[-1]) if value.children else (0, 0)
+            return _find_extent(value.children[-1]) if value.children else (0, 0)
         case (tuple(), int(end)):  # the body of a declaration
             return end - 1, end
     if type(value) is tuple:
-        return _extent(value[-1])
+        return _find_extent(value[-1])
     return value.start, value.end  # type: ignore[attr-defined]
 
 
 def describe_expected_tokens(at: ErrorPosition) -> str:
-    """The terminals that would have been taken, in words."""
+    """The terminals that the parser would accept, in words."""
     accepted = set(at.error.interactive_parser.accepts())  # type: ignore[no-untyped-call]
     words = []
-    if accepted >= _VALUES:
+    if accepted >= _VALUE_TERMINALS:
         words.append("a value")
-        accepted -= _VALUES | {"NAME", "VARIABLE", "LBRACE"}
+        accepted -= _VALUE_TERMINALS | {"NAME", "VARIABLE", "LBRACE"}
     if {kind.upper() for kind in KINDS} <= accepted:
         words.append("a kind of declaration" if "NAME" not in accepted else "a declaration")
         accepted -= {kind.upper() for kind in KINDS} | {"SETTINGS", "DEFAULTS", "INCLUDE", "NAME"}
         accepted -= {"VARIABLE", "_NL", "$END"}
-    words += sorted(_WORDS.get(terminal, f"`{terminal.lower()}`") for terminal in accepted)
+    words += sorted(_TERMINAL_NAMES.get(terminal, f"`{terminal.lower()}`") for terminal in accepted)
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

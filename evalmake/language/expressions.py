@@ -1,4 +1,4 @@
-"""Expressions to values: variables, interpolation, and the four doors to the outside."""
+"""Evaluates expressions: variables, interpolation, and the functions `env`, `file`, `glob` and `secret`."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ from evalmake.language.values import (
     describe_type,
 )
 
-_HOLE = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
+# `$${` is a literal `${`; any other `${...}` on one line is an interpolation.
+_INTERPOLATION = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$", "0": "\0"}
 _LONGEST_RANGE = 1_000_000
 
 
 @dataclass
 class ExternalInputs:
-    """What an Evalfile may learn of the outside, and what it has asked for."""
+    """The environment and files that an Evalfile can read, and a record of what it has read."""
 
     environment: Mapping[str, str]
     hashes: FileHashes
@@ -43,7 +44,7 @@ class ExternalInputs:
 
 @dataclass
 class Binding:
-    """A variable: where it was declared, and what it says now."""
+    """A variable: its declaration, and its override if it has one."""
 
     source: Source
     node: tree.Variable
@@ -52,21 +53,21 @@ class Binding:
 
 
 class Scope:
-    """The variables of an Evalfile and its includes, evaluated when first used."""
+    """The variables of an Evalfile and its includes; each is evaluated when first used."""
 
     def __init__(self, bindings: Mapping[str, Binding], external: ExternalInputs) -> None:
         self.bindings = bindings
         self.external = external
         self._values: dict[tuple[str, bool], Value] = {}
-        self._under_way: list[str] = []
+        self._in_progress: list[str] = []
         self.failed: set[str] = set()
 
     def variable(self, name: str, span: Span, declared: bool = False) -> Value:
-        """The value of a variable; `declared` leaves overrides out of account."""
+        """The value of a variable; `declared` ignores overrides."""
         binding = self.bindings.get(name)
         if binding is None:
             meant = closest_name(name, self.bindings)
-            hint = f"did you mean `{meant}`, declared at {_place(self.bindings[meant])}?" if meant else ""
+            hint = f"did you mean `{meant}`, declared at {_declared_at(self.bindings[meant])}?" if meant else ""
             raise make_error(
                 "unknown-variable",
                 f"no variable is named `{name}`",
@@ -75,10 +76,10 @@ class Scope:
             )
         if (name, declared) in self._values:
             return self._values[name, declared]
-        if name in self._under_way:
-            ring = " -> ".join([*self._under_way[self._under_way.index(name) :], name])
+        if name in self._in_progress:
+            ring = " -> ".join([*self._in_progress[self._in_progress.index(name) :], name])
             raise make_error("variable-cycle", f"the variable `{name}` depends on itself: {ring}", span)
-        self._under_way.append(name)
+        self._in_progress.append(name)
         try:
             if binding.overridden and not declared:
                 value = binding.override
@@ -88,17 +89,17 @@ class Scope:
             self.failed.add(name)
             raise
         finally:
-            self._under_way.pop()
+            self._in_progress.pop()
         self._values[name, declared] = value
         return value
 
 
-def _place(binding: Binding) -> str:
+def _declared_at(binding: Binding) -> str:
     return binding.source.span(binding.node.start).location
 
 
 class Evaluator:
-    """Evaluates the expressions of one file; `axes` are the names that `${name}` may also mean."""
+    """Evaluates the expressions of one file; `axes` are names that `${name}` may mean besides variables."""
 
     def __init__(
         self,
@@ -113,27 +114,27 @@ class Evaluator:
         self.declared = declared
 
     def span(self, node: tree.Expr | tree.Name) -> Span:
-        """Where `node` stands."""
+        """The span of `node`."""
         return Span(self.source, node.start, node.end)
 
     def __call__(self, node: tree.Expr) -> Value:
         match node:
             case tree.Literal():
-                return self._literal(node)
+                return self._evaluate_literal(node)
             case tree.Reference():
                 return Symbol(node.text)
             case tree.Use():
                 return self.scope.variable(node.text, self.span(node), self.declared)
             case tree.Range():
-                return self._range(node)
+                return self._evaluate_range(node)
             case tree.ListOf():
-                return tuple(self._inside(item, "a list") for item in node.items)
+                return tuple(self._evaluate_item(item, "a list") for item in node.items)
             case tree.MapOf():
-                return self._map(node)
+                return self._evaluate_map(node)
             case tree.Call():
-                return self._call(node)
+                return self._call_function(node)
 
-    def _inside(self, item: tree.Expr, holder: str) -> Value:
+    def _evaluate_item(self, item: tree.Expr, holder: str) -> Value:
         value = self(item)
         if isinstance(value, SecretRef):
             raise make_error(
@@ -144,11 +145,11 @@ class Evaluator:
             )
         return value
 
-    def _literal(self, node: tree.Literal) -> Value:
+    def _evaluate_literal(self, node: tree.Literal) -> Value:
         text = node.text
         match node.kind:
             case "STRING":
-                return self._string(node)
+                return self._evaluate_string(node)
             case "RAW":
                 return dedent(text[3:-3]) if text.startswith("'''") else text[1:-1]
             case "NUMBER":
@@ -168,10 +169,10 @@ class Evaluator:
             case "PERCENT":
                 return float(text[:-1]) / 100
             case "DIGEST":
-                return self._digest(node)
+                return self._evaluate_digest(node)
         return {"TRUE": True, "FALSE": False, "NONE": None}[node.kind]
 
-    def _digest(self, node: tree.Literal) -> Digest:
+    def _evaluate_digest(self, node: tree.Literal) -> Digest:
         algorithm, _, digits = node.text.partition(":")
         wanted = 64 if algorithm == "sha256" else 32
         if len(digits) != wanted:
@@ -182,8 +183,8 @@ class Evaluator:
             )
         return Digest(node.text)
 
-    def _range(self, node: tree.Range) -> Value:
-        ends = [self._literal(end) for end in (node.first, node.last)]
+    def _evaluate_range(self, node: tree.Range) -> Value:
+        ends = [self._evaluate_literal(end) for end in (node.first, node.last)]
         if not all(isinstance(end, int) for end in ends):
             raise make_error("bad-value", "a range goes from one whole number to another", self.span(node))
         first, last = int(str(ends[0])), int(str(ends[1]))
@@ -202,7 +203,7 @@ class Evaluator:
             )
         return tuple(range(first, last + 1))
 
-    def _map(self, node: tree.MapOf) -> Value:
+    def _evaluate_map(self, node: tree.MapOf) -> Value:
         found: dict[str, Value] = {}
         places: dict[str, tree.Pair] = {}
         for pair in node.pairs:
@@ -218,25 +219,25 @@ class Evaluator:
             found[key], places[key] = self(pair.value), pair
         return found
 
-    def _string(self, node: tree.Literal) -> Value:
+    def _evaluate_string(self, node: tree.Literal) -> Value:
         long = node.text.startswith('"""')
         body = dedent(node.text[3:-3]) if long else node.text[1:-1]
         offset = node.start + (3 if long else 1)
         parts: list[str | Symbol] = []
         at = 0
-        for hole in _HOLE.finditer(body):
+        for hole in _INTERPOLATION.finditer(body):
             parts.append(self._unescape(body[at : hole.start()], node))
             at = hole.end()
             if hole[0] == "$${":
                 parts.append("${")
             else:
-                parts.append(self._hole(hole[1], node, offset + hole.start(1), long))
+                parts.append(self._interpolate(hole[1], node, offset + hole.start(1), long))
         parts.append(self._unescape(body[at:], node))
         if all(isinstance(part, str) for part in parts):
             return "".join(str(part) for part in parts)
         return Template(tuple(part for part in parts if part != ""))
 
-    def _hole(self, name: str, node: tree.Literal, at: int, long: bool) -> str | Symbol:
+    def _interpolate(self, name: str, node: tree.Literal, at: int, long: bool) -> str | Symbol:
         span = self.span(node) if long else Span(self.source, at, max(at + len(name), at + 1))
         if name in self.axes:
             return Symbol(name)
@@ -281,13 +282,13 @@ class Evaluator:
 
         return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", character, text, flags=re.S)
 
-    def _call(self, node: tree.Call) -> Value:
+    def _call_function(self, node: tree.Call) -> Value:
         name = node.name.text
         functions = {
-            "env": self._env,
-            "file": self._file,
-            "glob": self._glob,
-            "secret": self._secret,
+            "env": self._read_variable,
+            "file": self._read_file,
+            "glob": self._find_files,
+            "secret": self._name_secret,
         }
         if name not in functions:
             meant = closest_name(name, functions)
@@ -307,7 +308,7 @@ class Evaluator:
             )
         return functions[name](node, *arguments)
 
-    def _env(self, node: tree.Call, name: Value, *default: Value) -> Value:
+    def _read_variable(self, node: tree.Call, name: Value, *default: Value) -> Value:
         value = self.scope.external.environment.get(str(name))
         self.scope.external.variables_read[str(name)] = value
         if value is not None:
@@ -321,22 +322,22 @@ class Evaluator:
             help=[f'set it, or give a default: env("{name}", "...")'],
         )
 
-    def _secret(self, node: tree.Call, name: Value) -> Value:
+    def _name_secret(self, node: tree.Call, name: Value) -> Value:
         return SecretRef(str(name))
 
-    def _file(self, node: tree.Call, name: Value) -> Value:
-        path = self._path(str(name))
+    def _read_file(self, node: tree.Call, name: Value) -> Value:
+        path = self._resolve_path(str(name))
         try:
             digest = self.scope.external.hashes.of(path)
         except OSError as error:
             self.scope.external.hashes.seen.add(path)
-            raise self._unreadable(node, str(name), path, error) from None
+            raise self._unreadable_error(node, str(name), path, error) from None
         return Files((File(path.name, digest, path),), single=True)
 
-    def _glob(self, node: tree.Call, pattern: Value) -> Value:
+    def _find_files(self, node: tree.Call, pattern: Value) -> Value:
         from glob import glob
 
-        root, inner = split_glob(self._path(str(pattern)))
+        root, inner = split_glob(self._resolve_path(str(pattern)))
         self.scope.external.globs.add((str(root), inner))
         names = sorted(n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file())
         if not names:
@@ -350,12 +351,12 @@ class Evaluator:
         try:
             return Files(tuple(File(n, hashes.of(root / n), root / n) for n in names))
         except OSError as error:
-            raise self._unreadable(node, str(pattern), root, error) from None
+            raise self._unreadable_error(node, str(pattern), root, error) from None
 
-    def _path(self, name: str) -> Path:
+    def _resolve_path(self, name: str) -> Path:
         return Path(os.path.normpath(os.path.join(self.source.folder, name)))
 
-    def _unreadable(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
+    def _unreadable_error(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
         if isinstance(error, FileNotFoundError):
             siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
             meant = closest_name(path.name, siblings)

@@ -1,4 +1,4 @@
-"""sha256 of files, remembered by size, times and inode so that nothing is read twice."""
+"""Hashes files with sha256, and remembers the hashes by size, times and inode."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
 
-_WORTH_REMEMBERING = 64 * 1024
-_SETTLED_NS = 2_000_000_000
+_REMEMBER_FROM = 64 * 1024
+_SETTLE_NS = 2_000_000_000
 
 
 def hash_bytes(data: bytes) -> str:
@@ -19,7 +19,7 @@ def hash_bytes(data: bytes) -> str:
 
 
 class FileHashes:
-    """Contents' digests; those of larger files are kept in `table` between runs.
+    """The hashes of files; those of larger files are kept in `table` between runs.
 
     A file whose change is younger than two seconds is hashed but not remembered, because a
     further change could leave size and time alike (git's "racily clean").
@@ -40,7 +40,7 @@ class FileHashes:
         """Hex sha256 of the file at `path`; OSError when it cannot be read."""
         self.seen.add(path)
         stat = os.stat(path)
-        if stat.st_size < _WORTH_REMEMBERING:
+        if stat.st_size < _REMEMBER_FROM:
             with open(path, "rb") as stream:
                 return hash_bytes(stream.read())
         stamp: list[object] = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
@@ -49,13 +49,13 @@ class FileHashes:
             return str(known[-1])
         digest = hash_file(path)
         changed = max(stat.st_mtime_ns, stat.st_ctime_ns)
-        if os.stat(path).st_ctime_ns == stat.st_ctime_ns and changed < _now_ns() - _SETTLED_NS:
+        if os.stat(path).st_ctime_ns == stat.st_ctime_ns and changed < _now_ns() - _SETTLE_NS:
             self._known[str(path)] = [*stamp, digest]
             self._changed = True
         return digest
 
     def save(self) -> None:
-        """Keep what was learnt; failing to is harmless."""
+        """Write the table; if that fails, the next run hashes again."""
         if self._table and self._changed:
             try:
                 write_atomic(self._table, json.dumps(self._known).encode())

@@ -1,4 +1,4 @@
-"""Text to tree, through lark; a parsed file is kept on disk by its content."""
+"""Parses Evalfiles with lark, and caches the trees on disk by content."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from evalmake.language.source import Source
 if TYPE_CHECKING:
     from lark import Lark
 
-MAX_CHARACTERS = 16 * 1024 * 1024  # about a minute
-MAX_TEXT_CHARACTERS = 256 * 1024  # `re` takes half a kilobyte for a character of a text
+MAX_CHARACTERS = 16 * 1024 * 1024  # parsing them takes about a minute
+MAX_TEXT_CHARACTERS = 256 * 1024  # `re` needs half a kilobyte of memory for each character of a text
 MAX_NESTING = 100
-_FORM = "1"  # of the pickled tree; to be raised when `tree` or the builder changes
-# Unrolled loops instead of possessive ones, which CPython 3.11.2 gets wrong (Debian 12's).
-_SCAN = re.compile(
+_TREE_FORMAT = "1"  # format of the pickled tree: raise it when `tree` or the builder changes
+# Comments, texts and brackets, so that nesting and lengths are known before lark runs. The loops are unrolled, as
+# backtracking would take quadratic time; possessive ones would be shorter, but CPython 3.11.2 (Debian 12) breaks them.
+_SCAN_PATTERN = re.compile(
     r"(?P<comment>\#[^\n]*)"
     r'|"""[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*"""|"[^"\\\n]*(?:\\.[^"\\\n]*)*"'
     r"|'''[^']*(?:'(?!'')[^']*)*'''|'[^'\n]*'"
@@ -36,32 +37,32 @@ _SCAN = re.compile(
 
 
 def parse(source: Source) -> tree.Tree:
-    """The tree of a file; EvalmakeError with one diagnostic when it is no Evalfile."""
+    """Parse a file; EvalmakeError with one diagnostic for a syntax error."""
     text = source.text
-    comments = _scan(source)
-    return tree.Tree(_run(source, text if text.endswith("\n") else text + "\n", "start"), comments)
+    comments = _check_limits(source)
+    return tree.Tree(_parse_text(source, text if text.endswith("\n") else text + "\n", "start"), comments)
 
 
 def parse_override(source: Source, start: int = 0) -> tree.Expr:
-    """The expression that stands in `source` from `start` on, as after `NAME=` in an argument."""
-    _scan(source)
-    expression: tree.Expr = _run(source, " " * start + source.text[start:], "override")
+    """Parse the expression from offset `start` on, as after `NAME=` on the command line."""
+    _check_limits(source)
+    expression: tree.Expr = _parse_text(source, " " * start + source.text[start:], "override")
     return expression
 
 
 def load_tree(source: Source, cache_dir: Path | None) -> tree.Tree:
-    """`parse`, or what it made of the same text before; `cache_dir` is made when needed."""
+    """Parse a file, or read its tree from `cache_dir`."""
     if cache_dir is None:
         return parse(source)
     import xxhash
 
-    key = xxhash.xxh3_128_hexdigest(source.text.encode() + _version().encode())
+    key = xxhash.xxh3_128_hexdigest(source.text.encode() + _grammar_version().encode())
     path = cache_dir / f"{key}.tree"
     try:
         return _Unpickler.read(path.read_bytes())
     except OSError:
         pass
-    except Exception:  # whatever a damaged pickle raises: it is made anew
+    except Exception:  # a damaged pickle may raise anything; the file is parsed again
         path.unlink(missing_ok=True)
     parsed = parse(source)
     try:
@@ -72,7 +73,7 @@ def load_tree(source: Source, cache_dir: Path | None) -> tree.Tree:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Makes nothing but trees, so that a cache folder from elsewhere cannot run code."""
+    """Loads nothing but trees, so that a cache folder from elsewhere cannot run code."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module == tree.__name__ and isinstance(found := getattr(tree, name, None), type):
@@ -81,21 +82,21 @@ class _Unpickler(pickle.Unpickler):
 
     @classmethod
     def read(cls, data: bytes) -> tree.Tree:
-        """The tree in `data`; any exception when it is damaged."""
-        with _no_collection():
+        """The tree in `data`; any exception if it is damaged."""
+        with _without_garbage_collector():
             found = cls(BytesIO(data)).load()
         if not isinstance(found, tree.Tree):
             raise pickle.UnpicklingError("not a tree")
         return found
 
 
-def _scan(source: Source) -> tuple[tuple[int, int], ...]:
-    """The comments; fails on texts that would cost too much to parse."""
+def _check_limits(source: Source) -> tuple[tuple[int, int], ...]:
+    """Find the comments, and refuse texts that would take too long to parse."""
     if len(source.text) > MAX_CHARACTERS:
         raise make_error("too-large", "this Evalfile is longer than 16 million characters", source.span(0))
     comments = []
     depth = 0
-    for match in _SCAN.finditer(source.text):
+    for match in _SCAN_PATTERN.finditer(source.text):
         if match.lastgroup == "comment":
             comments.append(match.span())
         elif match.lastgroup == "open":
@@ -120,11 +121,11 @@ def _scan(source: Source) -> tuple[tuple[int, int], ...]:
     return tuple(comments)
 
 
-def _run(source: Source, text: str, start: str) -> Any:
+def _parse_text(source: Source, text: str, start: str) -> Any:
     from lark.exceptions import UnexpectedInput
 
     try:
-        with _no_collection():
+        with _without_garbage_collector():
             return load_parser().parse(text, start)
     except UnexpectedInput as error:
         from evalmake.language.syntax_errors import explain_syntax_error
@@ -133,8 +134,8 @@ def _run(source: Source, text: str, start: str) -> Any:
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
-    """Without the cyclic garbage collector: trees hold no cycles, and it doubles the time."""
+def _without_garbage_collector() -> Iterator[None]:
+    """Turn the garbage collector off: trees have no cycles, and it doubles the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -145,48 +146,48 @@ def _no_collection() -> Iterator[None]:
 
 
 @cache
-def _grammar() -> str:
+def _read_grammar() -> str:
     from pkgutil import get_data  # importlib.resources alone would take 15 ms
 
     return (get_data("evalmake.grammar", "evalfile.lark") or b"").decode()
 
 
 @cache
-def _version() -> str:
+def _grammar_version() -> str:
     import xxhash
 
-    return _FORM + xxhash.xxh3_128_hexdigest(_grammar().encode())
+    return _TREE_FORMAT + xxhash.xxh3_128_hexdigest(_read_grammar().encode())
 
 
 @cache
 def load_parser() -> Lark:
-    """The parser, from the cache of its tables where there is one."""
+    """Load the parser, from its cached tables if there are any."""
     from lark import Lark
 
     from evalmake.language.tree_builder import Builder
 
-    kept = _cache_file()
+    cache_file = _find_cache_file()
     return Lark(
-        _grammar(),
+        _read_grammar(),
         parser="lalr",
         start=["start", "override"],
         keep_all_tokens=True,
         transformer=Builder(),
-        cache=str(kept) if kept else False,
+        cache=str(cache_file) if cache_file else False,
     )
 
 
-def _cache_file() -> Path | None:
-    """Where lark keeps the tables: a folder that only this user can write to, or nowhere."""
+def _find_cache_file() -> Path | None:
+    """The file for the cached tables: in a folder that only this user can write to, or None."""
     from tempfile import gettempdir
 
-    own = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (Path(own) / "evalmake", Path(gettempdir()) / f"evalmake-{os.getuid()}"):
+    user_cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    for folder in (Path(user_cache) / "evalmake", Path(gettempdir()) / f"evalmake-{os.getuid()}"):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             stat = folder.stat()
         except OSError:
             continue
         if stat.st_uid == os.getuid() and not stat.st_mode & 0o022 and os.access(folder, os.W_OK):
-            return folder / f"grammar-{_version()[:16]}.lark"
+            return folder / f"grammar-{_grammar_version()[:16]}.lark"
     return None

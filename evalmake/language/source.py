@@ -1,4 +1,4 @@
-"""Source text and places in it: offsets only; line and column are computed when printing."""
+"""Source texts and spans in them. Spans are offsets; only messages need lines and columns, which are computed then."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
-COMMAND_LINE = "command line"  # the name of the source that what was typed is
+COMMAND_LINE = "command line"  # the name of the source that holds the typed words
 
 
 class Source:
@@ -23,7 +23,7 @@ class Source:
 
     @cached_property
     def folder(self) -> str:
-        """The absolute folder it lies in: paths in it are relative to this."""
+        """The absolute folder of the file, to which paths in it are relative."""
         return os.path.dirname(os.path.abspath(self.name))
 
     def position(self, offset: int) -> tuple[int, int]:
@@ -38,7 +38,7 @@ class Source:
         return self.text[start:end].rstrip("\r")
 
     def span(self, start: int, end: int | None = None) -> Span:
-        """The place from `start` to `end`; one character where `end` is left out."""
+        """The span from `start` to `end`, or of one character without `end`."""
         return Span(self, start, start + 1 if end is None else end)
 
     def __repr__(self) -> str:
@@ -47,7 +47,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of a source, by offsets."""
+    """A part of a source, from offset `start` to `end`."""
 
     source: Source
     start: int
@@ -55,10 +55,10 @@ class Span:
 
     @property
     def location(self) -> str:
-        """`FILE:LINE`, as suggestions and origins print it."""
+        """`FILE:LINE`, as messages print it."""
         return f"{self.source.name}:{self.source.position(self.start)[0]}"
 
     @property
     def text(self) -> str:
-        """What stands there."""
+        """Its text."""
         return self.source.text[self.start : self.end]

@@ -1,4 +1,4 @@
-"""Syntax errors in words: which mistake was made, told from malformed examples."""
+"""Explains syntax errors: finds the mistake by comparing the parser's state with that of malformed examples."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from evalmake.language.diagnostic import Diagnostic, EvalmakeError, closest_name
 from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
 from evalmake.language.source import Source
 
-TOPS = (*KINDS, "defaults", "settings", "include")
+TOP_LEVEL_WORDS = (*KINDS, "defaults", "settings", "include")
+# The beginning of a declaration or include: inside a block it means that the block before is not closed.
 _DECLARATION = re.compile(
     rf"((?:{'|'.join(KINDS)})[ \t]+\S+|defaults[ \t]+[a-z]+|settings)[^\n]*\{{|include\??[ \t]*\""
 )
 
 
 def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
-    """What is wrong with `source`: exactly one diagnostic, the most telling that applies."""
+    """The error for `source`, with one diagnostic: the most specific that applies."""
     at = ErrorPosition.of(source, error)
-    for mistake in (_unterminated, _recipe, _unclosed_block, _brackets):
+    for mistake in (_explain_unterminated_text, _explain_recipe, _explain_unclosed_block, _explain_brackets):
         if found := mistake(at):
             return EvalmakeError([found])
-    for code in _codes(parser).get(_key(error), ()):
+    for code in _learn_codes(parser).get(_error_key(error), ()):
         if found := MISTAKES[code][0](at):
             return EvalmakeError([found])
-    return EvalmakeError([_syntax(at)])
+    return EvalmakeError([_explain_unexpected(at)])
 
 
-def _key(error: UnexpectedInput) -> tuple[int, str]:
-    """The parser's state and what it could not take: alike for all mistakes of one sort."""
+def _error_key(error: UnexpectedInput) -> tuple[int, str]:
+    """The parser's state and the unexpected token: the same for all mistakes of one sort."""
     state = error.interactive_parser.parser_state.position
     if isinstance(error, UnexpectedToken):
         return state, error.token.type
@@ -40,31 +41,31 @@ def _key(error: UnexpectedInput) -> tuple[int, str]:
 
 
 @cache
-def _codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
-    """The mistakes that each parser state and token may mean, in the order of the table."""
+def _learn_codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
+    """Parse every malformed example: (state, token) -> the mistakes that it may mean, in the order of the table."""
     found: dict[tuple[int, str], list[str]] = {}
     for code, (_, examples) in MISTAKES.items():
         for example in examples:
             try:
                 parser.parse(example + "\n", "start")
             except UnexpectedInput as error:
-                codes = found.setdefault(_key(error), [])
+                codes = found.setdefault(_error_key(error), [])
                 codes += [code] if code not in codes else []
     return found
 
 
-def _syntax(at: ErrorPosition) -> Diagnostic:
+def _explain_unexpected(at: ErrorPosition) -> Diagnostic:
     ends = at.token == "_NL"
     message = "this line is not complete" if ends else f"{at.shown} was not expected here"
     return make_diagnostic("syntax", message, at.span, f"expected {describe_expected_tokens(at)}")
 
 
-def _unterminated(at: ErrorPosition) -> Diagnostic | None:
+def _explain_unterminated_text(at: ErrorPosition) -> Diagnostic | None:
     quote = re.match(r"\"\"\"|'''|[\"']", at.source.text[at.start :])
     begin = at.start
     if at.token or not quote:
         return None
-    if at.source.text[begin - 2 : begin] == quote[0] * 2:  # `""` was taken for a whole text
+    if at.source.text[begin - 2 : begin] == quote[0] * 2:  # lark took `""` for an empty text
         begin -= 2
     long = at.source.text.startswith(quote[0] * 3, begin)
     end = at.source.text.find("\n", begin)
@@ -78,7 +79,7 @@ def _unterminated(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _recipe(at: ErrorPosition) -> Diagnostic | None:
+def _explain_recipe(at: ErrorPosition) -> Diagnostic | None:
     indented = at.line[:1] in (" ", "\t")
     above = next((line for line in reversed(at.lines_above) if line[:1] not in " \t#"), "")
     if at.open or not indented or not re.match(r"[a-z_][\w.-]*[ \t]*:", above):
@@ -93,7 +94,7 @@ def _recipe(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _unclosed_block(at: ErrorPosition) -> Diagnostic | None:
+def _explain_unclosed_block(at: ErrorPosition) -> Diagnostic | None:
     blocks = [(brace, head) for brace, head in at.open if head]
     here = _DECLARATION.match(at.line.lstrip())
     top = re.match(r"[A-Z][A-Z0-9_]*[ \t]*=|[a-z_][\w.-]*[ \t]*:", at.line)
@@ -123,8 +124,8 @@ def _unclosed_block(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _brackets(at: ErrorPosition) -> Diagnostic | None:
-    """A closing bracket without its like, or the end inside one."""
+def _explain_brackets(at: ErrorPosition) -> Diagnostic | None:
+    """Explain a closing bracket that closes nothing, or a bracket that is never closed."""
     mark = at.source.text[at.start : at.end]
     if mark in CLOSERS and not at.open:
         return make_diagnostic("extra-bracket", f"there is nothing here for `{mark}` to close", at.span)
@@ -148,14 +149,14 @@ def _brackets(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _unknown_kind(at: ErrorPosition) -> Diagnostic | None:
+def _explain_unknown_kind(at: ErrorPosition) -> Diagnostic | None:
     word = at.line.split()[0]
     span = at.source.span(at.line_start + at.line.index(word), None)
     if word == "defaults":
         word, span = at.word, at.span
     if at.token == "EQUAL" or re.match(r"[A-Z][A-Z0-9_]*$", word) or word in KINDS:
         return None
-    meant = closest_name(word.lower(), KINDS if at.word == word else TOPS)
+    meant = closest_name(word.lower(), KINDS if at.word == word else TOP_LEVEL_WORDS)
     return make_diagnostic(
         "unknown-kind",
         f"there is no kind `{word}`",
@@ -164,7 +165,7 @@ def _unknown_kind(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _variable_case(at: ErrorPosition) -> Diagnostic | None:
+def _explain_variable_case(at: ErrorPosition) -> Diagnostic | None:
     found = re.match(r"\s*([A-Za-z_][\w.-]*)[ \t]*=", at.line)
     if not found or at.open:
         return None
@@ -177,7 +178,7 @@ def _variable_case(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _one_assignment(at: ErrorPosition) -> Diagnostic | None:
+def _explain_assignment(at: ErrorPosition) -> Diagnostic | None:
     found = re.search(r"[?:+!=]=|\?", at.line[max(0, at.start - at.line_start - 1) :])
     if not found:
         return None
@@ -191,7 +192,7 @@ def _one_assignment(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _use_equals(at: ErrorPosition) -> Diagnostic:
+def _explain_missing_equals(at: ErrorPosition) -> Diagnostic:
     key = at.previous.text
     if at.token == "COLON":
         return make_diagnostic("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
@@ -204,7 +205,7 @@ def _use_equals(at: ErrorPosition) -> Diagnostic:
     )
 
 
-def _bad_name(at: ErrorPosition) -> Diagnostic | None:
+def _explain_bad_name(at: ErrorPosition) -> Diagnostic | None:
     start = at.start
     if at.adjacent and at.previous.text[:1].isupper():
         start = at.previous.start
@@ -228,7 +229,7 @@ def _bad_name(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _unquoted(at: ErrorPosition) -> Diagnostic | None:
+def _explain_unquoted_text(at: ErrorPosition) -> Diagnostic | None:
     if not at.adjacent or at.token in ("_NL", "$END"):
         return None
     rest = re.match(r"[^\s,\[\]{}()#\"']+", at.source.text[at.previous.start :])
@@ -248,8 +249,8 @@ def _unquoted(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _unquoted_key(at: ErrorPosition) -> Diagnostic | None:
-    """A key of a map that is more than a name: `{ X-Key = "v" }`."""
+def _explain_unquoted_key(at: ErrorPosition) -> Diagnostic | None:
+    """Explain a key of a map that needs quotes: `{ X-Key = "v" }`."""
     if not at.open or at.open[-1][1] or at.source.text[at.open[-1][0]] != "{":
         return None
     start = at.previous.start if at.adjacent and at.previous.text[:1].isalnum() else at.start
@@ -265,12 +266,12 @@ def _unquoted_key(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _missing_value(at: ErrorPosition) -> Diagnostic:
+def _explain_missing_value(at: ErrorPosition) -> Diagnostic:
     mark = at.previous.text
     return make_diagnostic("missing-value", f"no value follows `{mark}`", at.previous, "a value goes here")
 
 
-def _missing_comma(at: ErrorPosition) -> Diagnostic | None:
+def _explain_missing_comma(at: ErrorPosition) -> Diagnostic | None:
     if at.adjacent or not at.open:
         return None
     place, head = at.open[-1]
@@ -283,7 +284,7 @@ def _missing_comma(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _bad_comparison(at: ErrorPosition) -> Diagnostic | None:
+def _explain_comparison(at: ErrorPosition) -> Diagnostic | None:
     start = at.start - (at.source.text[at.start - 1] == "=")  # `==` is two tokens
     found = re.match(r"[=<>!≥≤≠~]+", at.source.text[start:])
     condition = re.search(r"\b(when|skip)\b", at.line[: at.start - at.line_start])
@@ -300,7 +301,7 @@ def _bad_comparison(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _no_or(at: ErrorPosition) -> Diagnostic | None:
+def _explain_or(at: ErrorPosition) -> Diagnostic | None:
     if at.word not in ("or", "not"):
         return None
     return make_diagnostic(
@@ -311,7 +312,7 @@ def _no_or(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
-def _kind_as_target(at: ErrorPosition) -> Diagnostic:
+def _explain_kind_as_target(at: ErrorPosition) -> Diagnostic:
     word = at.previous.text
     return make_diagnostic(
         "kind-as-target",
@@ -321,7 +322,7 @@ def _kind_as_target(at: ErrorPosition) -> Diagnostic:
     )
 
 
-def _missing_name(at: ErrorPosition) -> Diagnostic:
+def _explain_missing_name(at: ErrorPosition) -> Diagnostic:
     word = at.previous.text
     return make_diagnostic(
         "missing-name",
@@ -332,7 +333,7 @@ def _missing_name(at: ErrorPosition) -> Diagnostic:
     )
 
 
-def _missing_block(at: ErrorPosition) -> Diagnostic:
+def _explain_missing_block(at: ErrorPosition) -> Diagnostic:
     return make_diagnostic(
         "missing-block",
         "a declaration has its block on the same line",
@@ -344,7 +345,7 @@ def _missing_block(at: ErrorPosition) -> Diagnostic:
 
 _BLOCK = "model a { "
 # What may stand in a bracket before a key, for each of the parser's states there.
-_BEFORE = tuple(
+_KEY_CONTEXTS = tuple(
     begin + more
     for begin in ("", "\n")
     for more in (
@@ -353,17 +354,17 @@ _BEFORE = tuple(
     )
 )
 MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[str, ...]]] = {
-    "kind-as-target": (_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
+    "kind-as-target": (_explain_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
     "variable-case": (
-        _variable_case,
+        _explain_variable_case,
         ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
     ),
     "unknown-kind": (
-        _unknown_kind,
+        _explain_unknown_kind,
         ("a b {", "a {", 'a "b"', "a B", "a 5", "Aa b {", "A b", "defaults a {", "defaults A {"),
     ),
     "one-assignment": (
-        _one_assignment,
+        _explain_assignment,
         (
             "A ?= 5",
             "A := 5",
@@ -374,7 +375,7 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
         ),
     ),
     "unquoted-key": (
-        _unquoted_key,
+        _explain_unquoted_key,
         (
             *(
                 _BLOCK + "a = { " + word + end
@@ -383,13 +384,13 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
             ),
             *(
                 _BLOCK + "a = {" + before + key
-                for before in _BEFORE
+                for before in _KEY_CONTEXTS
                 for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<")
             ),
         ),
     ),
     "use-equals": (
-        _use_equals,
+        _explain_missing_equals,
         (
             "A: 5",
             *(
@@ -399,10 +400,10 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
             ),
         ),
     ),
-    "missing-name": (_missing_name, tuple(f"{kind} {{" for kind in KINDS)),
-    "missing-block": (_missing_block, ("model a", "defaults model", "settings")),
+    "missing-name": (_explain_missing_name, tuple(f"{kind} {{" for kind in KINDS)),
+    "missing-block": (_explain_missing_block, ("model a", "defaults model", "settings")),
     "bad-comparison": (
-        _bad_comparison,
+        _explain_comparison,
         tuple(
             _BLOCK + text
             for text in (
@@ -420,7 +421,7 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
         ),
     ),
     "no-or": (
-        _no_or,
+        _explain_or,
         (
             _BLOCK + "skip a = b or",
             _BLOCK + "skip a = 5 or",
@@ -430,7 +431,7 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
         ),
     ),
     "missing-value": (
-        _missing_value,
+        _explain_missing_value,
         (
             "A =",
             *(
@@ -441,7 +442,7 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
         ),
     ),
     "unquoted-text": (
-        _unquoted,
+        _explain_unquoted_text,
         tuple(
             _BLOCK + "a = " + value + end
             for value in ("b", "5", "5m", "true", "sha256:9")
@@ -449,7 +450,7 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
         ),
     ),
     "bad-name": (
-        _bad_name,
+        _explain_bad_name,
         (
             *(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
             "model a from A",
@@ -460,11 +461,11 @@ MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[st
             "model a é",
             _BLOCK + "a = Aa",
             _BLOCK + "a = [Aa",
-            *("model a {" + before + "Aa = 5" for before in _BEFORE),
+            *("model a {" + before + "Aa = 5" for before in _KEY_CONTEXTS),
         ),
     ),
     "missing-comma": (
-        _missing_comma,
+        _explain_missing_comma,
         tuple(
             f"{head} {value} {more}"
             for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]", "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")

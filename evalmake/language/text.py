@@ -1,4 +1,4 @@
-"""Small readings of texts: long strings, quoted keys, the root of a pattern."""
+"""Helpers for texts: long strings, quoted keys, patterns."""
 
 from __future__ import annotations
 

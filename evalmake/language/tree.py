@@ -1,4 +1,4 @@
-"""The syntax tree: named tuples with offsets, cheap to make, to compare and to keep on disk."""
+"""The syntax tree: named tuples with offsets, cheap to make, to compare and to pickle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Name(NamedTuple):
-    """A word that can point at itself: a key, a metric, a declared name, a kind."""
+    """A word with its place: a key, a metric, a declared name, a kind."""
 
     text: str
     start: int
@@ -66,7 +66,7 @@ class Call(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A bare word: a symbol whose kind its key decides."""
+    """A bare word; its key decides what it names."""
 
     text: str
     start: int

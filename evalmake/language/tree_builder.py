@@ -1,4 +1,4 @@
-"""What each rule of the grammar builds; lark calls a method as soon as its rule is complete."""
+"""Builds the syntax tree: lark calls the method of a rule as soon as the rule is complete."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ Children = list[Any]
 
 def name(token: Token) -> tree.Name:
     """A word with its place."""
-    return tree.Name(str(token), *_ends(token))
+    return tree.Name(str(token), *_find_ends(token))
 
 
 def literal(token: Token) -> tree.Literal:
     """A value as written; the digits of a digest in lower case."""
     text = str(token).lower() if token.type == "DIGEST" else str(token)
-    return tree.Literal(token.type, text, *_ends(token))
+    return tree.Literal(token.type, text, *_find_ends(token))
 
 
-def _ends(first: Token, last: Token | None = None) -> tuple[int, int]:
+def _find_ends(first: Token, last: Token | None = None) -> tuple[int, int]:
     return first.start_pos or 0, (last or first).end_pos or 0
 
 
-def _nodes(children: Sequence[Any]) -> tuple[Any, ...]:
-    """The children that are no punctuation."""
+def _drop_tokens(children: Sequence[Any]) -> tuple[Any, ...]:
+    """The children without punctuation."""
     return tuple(child for child in children if type(child) is not Token)
 
 
 class Builder:
-    """Methods named as the rules; every token, brackets too, is among the children."""
+    """One method for each rule, with the rule's name; the children include every token."""
 
     def start(self, children: Children) -> tuple[tree.Item, ...]:
-        return _nodes(children)
+        return _drop_tokens(children)
 
     def override(self, children: Children) -> tree.Expr:
         return children[0]  # type: ignore[no-any-return]
@@ -44,7 +44,7 @@ class Builder:
     def include(self, children: Children) -> tree.Include:
         keyword, maybe, path, digest = children
         end = digest or path
-        return tree.Include(literal(path), bool(maybe), literal(digest) if digest else None, *_ends(keyword, end))
+        return tree.Include(literal(path), bool(maybe), literal(digest) if digest else None, *_find_ends(keyword, end))
 
     def variable(self, children: Children) -> tree.Variable:
         word, _, value = children
@@ -52,7 +52,7 @@ class Builder:
 
     def alias(self, children: Children) -> tree.Alias:
         word, *targets = children
-        return tree.Alias(name(word), tuple(map(name, targets[1:])), *_ends(word, targets[-1]))
+        return tree.Alias(name(word), tuple(map(name, targets[1:])), *_find_ends(word, targets[-1]))
 
     def settings(self, children: Children) -> tree.SettingsBlock:
         keyword, (body, end) = children
@@ -73,7 +73,7 @@ class Builder:
     key = metric = kind
 
     def body(self, children: Children) -> tuple[tuple[tree.Statement, ...], int]:
-        return _nodes(children), children[-1].end_pos
+        return _drop_tokens(children), children[-1].end_pos
 
     def assign(self, children: Children) -> tree.Assign:
         key, _, value = children
@@ -96,8 +96,8 @@ class Builder:
         return tree.Require(metric, str(op), value, keyword.start_pos, value.end)
 
     def condition(self, children: Children) -> tuple[Any, ...]:
-        # A tuple of tests; as for `body`, wrapped nodes are told from tokens by their type.
-        return _nodes(children)
+        # A tuple of tests; nodes and tokens are told apart by their type.
+        return _drop_tokens(children)
 
     def among(self, children: Children) -> tree.Test:
         key, _, value = children
@@ -108,13 +108,13 @@ class Builder:
 
     def range(self, children: Children) -> tree.Range:
         first, _, last = children
-        return tree.Range(literal(first), literal(last), *_ends(first, last))
+        return tree.Range(literal(first), literal(last), *_find_ends(first, last))
 
     def list(self, children: Children) -> tree.ListOf:
-        return tree.ListOf(_nodes(children), *_ends(children[0], children[-1]))
+        return tree.ListOf(_drop_tokens(children), *_find_ends(children[0], children[-1]))
 
     def map(self, children: Children) -> tree.MapOf:
-        return tree.MapOf(_nodes(children), *_ends(children[0], children[-1]))
+        return tree.MapOf(_drop_tokens(children), *_find_ends(children[0], children[-1]))
 
     def pair(self, children: Children) -> tree.Pair:
         word, _, value = children
@@ -122,18 +122,18 @@ class Builder:
 
     def call(self, children: Children) -> tree.Call:
         word, bracket, *rest = children
-        return tree.Call(name(word), _nodes([bracket, *rest]), *_ends(word, rest[-1]))
+        return tree.Call(name(word), _drop_tokens([bracket, *rest]), *_find_ends(word, rest[-1]))
 
     def reference(self, children: Children) -> tree.Reference:
-        return tree.Reference(str(children[0]), *_ends(children[0]))
+        return tree.Reference(str(children[0]), *_find_ends(children[0]))
 
     def use(self, children: Children) -> tree.Use:
-        return tree.Use(str(children[0]), *_ends(children[0]))
+        return tree.Use(str(children[0]), *_find_ends(children[0]))
 
 
-def _is(self: Builder, children: Children) -> tree.Test:
+def _build_is_test(self: Builder, children: Children) -> tree.Test:
     key, _, value = children
     return tree.Test(key, value, False, key.start, value.end)
 
 
-setattr(Builder, "is", _is)  # `is` is a word of Python's
+setattr(Builder, "is", _build_is_test)  # `is` is a keyword of Python, so no method can have the name

@@ -1,4 +1,4 @@
-"""The values of an Evalfile: plain Python where Python has it, else one small type each."""
+"""The values of an Evalfile: plain Python values, and a small type for each that Python does not have."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-_ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 NAME = re.compile(r"_?[a-z][a-z0-9_]*([.-][a-z0-9_]+)*")
-"""A bare word, as the grammar has it."""
+"""The pattern of a bare word, as in the grammar."""
 _KEY = re.compile(rf"{NAME.pattern}|[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time in seconds; `text` is how it was written."""
+    """A length of time; `text` is how the Evalfile writes it."""
 
     seconds: float
     text: str = field(default="", compare=False)
@@ -26,7 +26,7 @@ class Duration:
     def parse(cls, text: str) -> Duration:
         """`1h30m` -> 5400 seconds."""
         parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-        return cls(sum(float(n) * _SECONDS[unit] for n, unit in parts), text)
+        return cls(sum(float(n) * _UNIT_SECONDS[unit] for n, unit in parts), text)
 
     def __str__(self) -> str:
         return self.text or f"{self.seconds:g}s"
@@ -34,7 +34,7 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An amount of memory in bytes; `text` is how it was written."""
+    """An amount of memory; `text` is how the Evalfile writes it."""
 
     bytes: int
     text: str = field(default="", compare=False)
@@ -45,7 +45,7 @@ class Size:
         match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(i?)B", text)
         assert match, text
         base = 1024 if match[3] else 1000
-        return cls(int(float(match[1]) * base ** _POWERS[match[2]]), text)
+        return cls(int(float(match[1]) * base ** _SIZE_POWERS[match[2]]), text)
 
     def __str__(self) -> str:
         return self.text or f"{self.bytes}B"
@@ -78,7 +78,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """What `file()` or `glob()` named; only names below a glob's root and contents are identity."""
+    """The files of a `file()` or `glob()`; their contents and names below its root are the identity."""
 
     files: tuple[File, ...]
     single: bool = False
@@ -112,7 +112,7 @@ class Symbol:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A string that mentions axes: literal texts and axis names in turn."""
+    """A text that mentions axes: literal texts and axis names in turn."""
 
     parts: tuple[str | Symbol, ...]
 
@@ -140,7 +140,7 @@ Value = (
 
 
 def describe_type(value: object) -> str:
-    """What a person calls the type of `value`: `a number`, `a list`."""
+    """The type of `value` in words: `a number`, `a list`."""
     match value:
         case None:
             return "`none`"
@@ -170,37 +170,37 @@ def describe_type(value: object) -> str:
 
 
 def format_value(value: object) -> str:
-    """`value` as an Evalfile would write it."""
+    """`value` as an Evalfile writes it."""
     match value:
         case None:
             return "none"
         case bool():
             return "true" if value else "false"
         case str():
-            return _quoted(value)
+            return _quote(value)
         case tuple() | list():
             return "[" + ", ".join(format_value(item) for item in value) + "]"
         case dict():
-            pairs = ", ".join(f"{_key(k)} = {format_value(v)}" for k, v in value.items())
+            pairs = ", ".join(f"{_format_key(k)} = {format_value(v)}" for k, v in value.items())
             return f"{{ {pairs} }}" if pairs else "{}"
         case Template():
             return '"' + "".join(p if isinstance(p, str) else f"${{{p}}}" for p in value.parts) + '"'
         case Files():
             return ", ".join(f'file("{f.name}")' for f in value.files)
         case SecretRef():
-            return f"secret({_quoted(value.name)})"
+            return f"secret({_quote(value.name)})"
     return str(value)
 
 
-def _quoted(text: str) -> str:
-    """A text that means itself: what steers or cannot be seen is escaped, and `${` is no hole."""
+def _quote(text: str) -> str:
+    """Quote a text: escape control and invisible characters, and `${`."""
     shown = (
-        _ESCAPED.get(char) or (char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}")
+        _ESCAPES.get(char) or (char if char.isprintable() or char > "\uffff" else f"\\u{ord(char):04x}")
         for char in text
     )
     return f'"{"".join(shown).replace("${", "$${")}"'
 
 
-def _key(key: str) -> str:
-    """A key of a map, in quotes where it would not be one without."""
+def _format_key(key: str) -> str:
+    """A key of a map, in quotes where it needs them."""
     return key if _KEY.fullmatch(key) else f'"{key}"'

@@ -1,1 +1,1 @@
-"""What tags, branches and package sets mean now: the lock, and clients of registries and hubs."""
+"""The lock file, and the clients that resolve tags and branches: container registries and the Hugging Face Hub."""

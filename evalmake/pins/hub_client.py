@@ -1,4 +1,4 @@
-"""A client of the Hugging Face Hub: which commit a branch or tag of a repository is now."""
+"""Resolves branches and tags of the Hugging Face Hub to commits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _ENDPOINT = "https://huggingface.co"
 
 
 def resolve_commit(text: str, sort: str) -> str:
-    """The commit of `hf://OWNER/NAME@REVISION` (`main` without one); Unresolved with the reason."""
+    """The commit of `hf://OWNER/NAME@REVISION` (`main` without one); UnresolvedName with the reason."""
     name, _, revision = text.removeprefix("hf://").partition("@")
     data = sort == "dataset" or name.startswith("datasets/")
     kind = "datasets" if data else "models"
     repository = name.removeprefix("datasets/")
     endpoint = os.environ.get("HF_ENDPOINT") or _ENDPOINT
     url = f"{endpoint.rstrip('/')}/api/{kind}/{quote(repository)}/revision/{quote(revision or 'main', safe='')}"
-    token = _token()
+    token = _find_token()
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     host = urlsplit(endpoint).netloc
     reply = check_reply(
@@ -35,12 +35,12 @@ def resolve_commit(text: str, sort: str) -> str:
     except (ValueError, KeyError, TypeError):
         found = None
     if not isinstance(found, str) or len(found) != 40 or set(found) - set("0123456789abcdef"):
-        raise UnresolvedName(f"{host} names no commit of {repository}")
+        raise UnresolvedName(f"{host} sent no commit for {repository}")
     return found
 
 
-def _token() -> str:
-    """Whoever has logged in has a token, in the environment or in the file that the Hub's tools keep."""
+def _find_token() -> str:
+    """The Hub's token, from the environment or from the file that `huggingface-cli login` writes; empty without one."""
     if token := os.environ.get("HF_TOKEN"):
         return token
     home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"

@@ -1,4 +1,4 @@
-"""`Evalfile.lock`: what tags, branches and sets of packages meant when they were pinned."""
+"""Reads and writes `Evalfile.lock`: tags, branches and sets of packages, and what they meant when pinned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a name meant on a date: an image's digest, a commit, or a listing of packages.
+    """What a name meant on a date: an image's digest, a commit, or a list of packages.
 
     `platforms` are an image's manifests by platform; a `local` image is known to one engine alone,
     by its id.
@@ -36,11 +36,11 @@ class Pin:
 
     @property
     def meaning(self) -> tuple[str, ...]:
-        """What must be the same for a name not to have moved."""
+        """The part that is compared to see whether a name has moved."""
         return self.packages or (self.digest or self.commit,)
 
     def applied(self, text: str) -> str:
-        """An image or revision by its digest or commit: `name:tag` is `name@sha256:...`."""
+        """An image or revision by its digest or commit: `name:tag` becomes `name@sha256:...`."""
         if self.digest:
             return self.digest if self.local else f"{re.sub(r':[^/:]*$', '', text)}@{self.digest}"
         return f"{text.partition('@')[0]}@{self.commit}"
@@ -48,22 +48,22 @@ class Pin:
 
 @dataclass(slots=True)
 class Lock:
-    """Name -> pin, kept beside its Evalfile as sorted JSON: {"version", "pins": {name: {...}}}."""
+    """Pins by name, in a file beside the Evalfile: sorted JSON, {"version", "pins": {name: {...}}}."""
 
     path: Path
     pins: dict[str, Pin] = field(default_factory=dict)
 
     @classmethod
     def read(cls, evalfile: Path) -> Lock:
-        """The lock of `evalfile`; an empty one where there is no file."""
+        """The lock of `evalfile`; an empty one if there is no file."""
         path = evalfile.with_suffix(".lock")
         if not path.exists():
             return cls(path)
         try:
-            told = json.loads(path.read_text("utf-8"))
-            if told["version"] != VERSION:
+            data = json.loads(path.read_text("utf-8"))
+            if data["version"] != VERSION:
                 raise ValueError
-            return cls(path, {name: _pin(entry) for name, entry in told["pins"].items()})
+            return cls(path, {name: _read_pin(entry) for name, entry in data["pins"].items()})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise make_error(
                 "bad-lock",
@@ -72,8 +72,8 @@ class Lock:
             ) from None
 
     def write(self) -> None:
-        """Write it, a line for each thing that may differ."""
-        pins = {name: _entry(pin) for name, pin in self.pins.items()}
+        """Write the lock, one line for each value, so that version control shows what moved."""
+        pins = {name: _write_pin(pin) for name, pin in self.pins.items()}
         text = json.dumps({"version": VERSION, "pins": pins}, indent=2, sort_keys=True, ensure_ascii=False)
         try:
             write_atomic(self.path, f"{text}\n".encode())
@@ -82,7 +82,7 @@ class Lock:
 
 
 def name_package_set(packages: Iterable[str]) -> str:
-    """What a lock calls a set of packages: which versions fit is a matter of Python and platform."""
+    """The name of a set of packages in the lock; it holds Python and platform, which decide what versions fit."""
     return f"{' '.join(sorted(set(packages)))} ({describe_interpreter()})"
 
 
@@ -92,21 +92,21 @@ def describe_interpreter() -> str:
     return f"{version} {sys.platform}-{platform.machine()}"
 
 
-def _pin(entry: Mapping[str, Any]) -> Pin:
-    """An entry as it was written; ValueError, KeyError or TypeError for any other."""
+def _read_pin(entry: Mapping[str, Any]) -> Pin:
+    """Read one entry; ValueError, KeyError or TypeError if it is damaged."""
     pin = Pin(**{**entry, "packages": tuple(entry.get("packages", ()))})
-    sound = (
+    valid = (
         _DIGEST.fullmatch(pin.digest)
         if pin.digest
         else _COMMIT.fullmatch(pin.commit)
         if pin.commit
         else pin.packages and all(isinstance(line, str) for line in pin.packages)
     )
-    if not sound or not isinstance(pin.date, str):
+    if not valid or not isinstance(pin.date, str):
         raise ValueError
     return pin
 
 
-def _entry(pin: Pin) -> dict[str, object]:
+def _write_pin(pin: Pin) -> dict[str, object]:
     values = {name: getattr(pin, name) for name in Pin.__slots__}
     return {name: value for name, value in values.items() if value}

@@ -1,4 +1,4 @@
-"""Who we are to a registry, as Docker's own configuration says: `auths`, `credHelpers`, `credsStore`."""
+"""Finds credentials for registries in Docker's configuration: `auths`, `credHelpers`, `credsStore`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_PATIENCE = 30  # s; a helper may ask its user to touch a key
+_HELPER_TIMEOUT = 30  # seconds; a helper may ask its user to touch a key
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A name and a password, or a token that stands for both; neither is ever printed."""
+    """A user and a password, or an identity token; never printed."""
 
     user: str = ""
     password: str = field(default="", repr=False)
@@ -23,21 +23,21 @@ class Credentials:
 
 
 def find_credentials(server: str) -> Credentials | None:
-    """What Docker would say to `server` (a host, or a URL in the case of its own hub)."""
+    """The credentials for `server`, a host or Docker Hub's URL; None without any."""
     folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
-    config = _config(Path(folder) / "config.json")
-    host = _host(server)
-    helpers = {_host(name): helper for name, helper in _map(config, "credHelpers").items()}
+    config = _read_config(Path(folder) / "config.json")
+    host = _host_of(server)
+    helpers = {_host_of(name): helper for name, helper in _read_map(config, "credHelpers").items()}
     helper = helpers.get(host) or config.get("credsStore")
-    if isinstance(helper, str) and (found := _helped(helper, server)):
+    if isinstance(helper, str) and (found := _ask_helper(helper, server)):
         return found
-    entries = {_host(name): entry for name, entry in _map(config, "auths").items()}
+    entries = {_host_of(name): entry for name, entry in _read_map(config, "auths").items()}
     entry = entries.get(host)
-    return _written(entry) if isinstance(entry, Mapping) else None
+    return _read_entry(entry) if isinstance(entry, Mapping) else None
 
 
-def _config(path: Path) -> Mapping[str, Any]:
-    """The configuration; one that cannot be read says nothing, as to Docker."""
+def _read_config(path: Path) -> Mapping[str, Any]:
+    """The configuration; empty if it cannot be read, as in Docker."""
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -45,18 +45,18 @@ def _config(path: Path) -> Mapping[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def _map(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _read_map(config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     found = config.get(key)
     return found if isinstance(found, dict) else {}
 
 
-def _host(server: str) -> str:
-    """A server's host and port: entries may be URLs with paths."""
+def _host_of(server: str) -> str:
+    """The host and port of a server; entries may be URLs with paths."""
     return server.partition("://")[2].partition("/")[0] or server.partition("/")[0]
 
 
-def _written(entry: Mapping[str, Any]) -> Credentials | None:
-    """An entry of `auths`."""
+def _read_entry(entry: Mapping[str, Any]) -> Credentials | None:
+    """The credentials in an entry of `auths`."""
     if entry.get("identitytoken"):
         return Credentials(token=str(entry["identitytoken"]))
     try:
@@ -70,23 +70,23 @@ def _written(entry: Mapping[str, Any]) -> Credentials | None:
     return Credentials(user, password) if user else None
 
 
-def _helped(helper: str, server: str) -> Credentials | None:
-    """What `docker-credential-HELPER get` says; None where it knows nothing or is not there."""
+def _ask_helper(helper: str, server: str) -> Credentials | None:
+    """The credentials from `docker-credential-HELPER get`; None if it has none or is not installed."""
     import subprocess
 
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [f"docker-credential-{helper}", "get"],
             input=server,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_HELPER_TIMEOUT,
         )
-        told = json.loads(done.stdout) if done.returncode == 0 else {}
+        answer = json.loads(process.stdout) if process.returncode == 0 else {}
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    if not isinstance(told, dict) or not told.get("Secret"):
+    if not isinstance(answer, dict) or not answer.get("Secret"):
         return None
-    if told.get("Username") == "<token>":
-        return Credentials(token=str(told["Secret"]))
-    return Credentials(str(told.get("Username", "")), str(told["Secret"]))
+    if answer.get("Username") == "<token>":
+        return Credentials(token=str(answer["Secret"]))
+    return Credentials(str(answer.get("Username", "")), str(answer["Secret"]))

@@ -1,4 +1,4 @@
-"""Axes, `when`, `skip` and `require` of an eval, checked."""
+"""Reads the axes, `when`, `skip` and `require` of an eval, and checks them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from evalmake.project.schema import AXIS_KEYS, Eval
 from evalmake.project.validation import report_unknown_key
 
 AxisValue = str | int | float | bool
-_LEAST = {"seed": 0, "limit": 1}
+_MINIMUM = {"seed": 0, "limit": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """An axis: its key, its values in order with their places, and its values as declared."""
+    """An axis: its key, its values in order, and the values without overrides."""
 
     key: str
     values: tuple[AxisValue, ...]
@@ -33,7 +33,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """`require metric >= bound`; `when` is the condition it stands under, as text."""
+    """`require metric >= bound`; `when` is the text of the condition around it, if any."""
 
     metric: str
     op: str
@@ -44,7 +44,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A `when` or `skip`: the values it asks of each axis (by index), and what it lays over."""
+    """A `when` or `skip`: the values that each axis must have (by index), and the statements that then apply."""
 
     tests: tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...]
     block: Layer
@@ -53,30 +53,30 @@ class Condition:
     span: Span
 
     def matches(self, cell: Sequence[AxisValue]) -> bool:
-        """Whether a cell's axis values satisfy every test."""
+        """Whether a cell's axis values pass every test."""
         return all(with_type(cell[index]) in wanted for index, wanted in self.tests)
 
 
 def with_type(value: AxisValue) -> tuple[str, AxisValue]:
-    """A value that differs from its look-alikes of other types (1, 1.0, true)."""
+    """The value with its type, so that 1, 1.0 and true differ."""
     return type(value).__name__, value
 
 
 def read_axes(merged: MergedLayers, inheritance: Inheritance, diagnostics: Diagnostics, about: str) -> tuple[Axis, ...]:
-    """The axes in file order."""
+    """Read the axes, in file order."""
     return tuple(
-        made
+        axis_found
         for axis, file in merged.axes.values()
-        if (made := _axis(axis, file, inheritance, diagnostics, about)) is not None
+        if (axis_found := _read_axis(axis, file, inheritance, diagnostics, about)) is not None
     )
 
 
-def _axis(
+def _read_axis(
     axis: tree.Axis, file: LoadedFile, inheritance: Inheritance, diagnostics: Diagnostics, about: str
 ) -> Axis | None:
     key, span = axis.key.text, file.span(axis.value)
     if key not in AXIS_KEYS:
-        _bad_axis(key, file.span(axis.key), diagnostics, about)
+        _report_bad_axis(key, file.span(axis.key), diagnostics, about)
         return None
     evaluator = Evaluator(inheritance.scope, file.source)
     try:
@@ -86,7 +86,7 @@ def _axis(
         diagnostics.extend(error.diagnostics)
         return None
     if isinstance(value, SecretRef):
-        _no_secret(span, diagnostics, about)
+        _report_secret(span, diagnostics, about)
         return None
     if not isinstance(value, tuple):
         diagnostics.error(
@@ -94,27 +94,27 @@ def _axis(
             f"an axis goes over a list or a range, and this is {describe_type(value)}",
             span,
             about=about,
-            help=[_as_range(key, value) or f"for one value write `{key} = {format_value(value)}`"],
+            help=[_suggest_range(key, value) or f"for one value write `{key} = {format_value(value)}`"],
         )
         return None
     if not value:
         diagnostics.error("empty-axis", f"the axis `{key}` has no values", span, about=about)
         return None
-    spans = _among(axis.value, file, len(value))
-    members = _members(key, value, spans, diagnostics, about)
+    spans = _item_spans(axis.value, file, len(value))
+    members = _check_values(key, value, spans, diagnostics, about)
     if members is None:
         return None
-    known = _plain(declared) if isinstance(declared, tuple) else members
+    known = _to_axis_values(declared) if isinstance(declared, tuple) else members
     return Axis(key, members, known, spans, file.span(axis.key))
 
 
-def _as_range(key: str, value: object) -> str:
-    """The help for a range in quotes; empty for any other value."""
+def _suggest_range(key: str, value: object) -> str:
+    """Help for a range in quotes; empty for any other value."""
     text = value.strip() if isinstance(value, str) else ""
     return f"write it without quotes: `{key} in {text}`" if re.fullmatch(r"\d+\.\.\d+", text) else ""
 
 
-def _bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
+def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
     if key in Eval.model_fields and key not in ("params", "adapter"):
         diagnostics.error(
             "bad-axis",
@@ -135,7 +135,7 @@ def _bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str) -> Non
     )
 
 
-def _no_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
+def _report_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
     diagnostics.error(
         "secret-place",
         "a secret cannot stand here",
@@ -145,14 +145,14 @@ def _no_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
     )
 
 
-def _among(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, ...]:
-    """The places of a list's values; the whole expression's where they stand elsewhere."""
+def _item_spans(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, ...]:
+    """The span of each item of a list; the whole expression's span where the list comes from a variable."""
     if isinstance(value, tree.ListOf) and len(value.items) == count:
         return tuple(file.span(item) for item in value.items)
     return (file.span(value),) * count
 
 
-def _plain(values: Sequence[object]) -> tuple[AxisValue, ...]:
+def _to_axis_values(values: Sequence[object]) -> tuple[AxisValue, ...]:
     plain: list[AxisValue] = []
     for value in values:
         if isinstance(value, Symbol):
@@ -162,10 +162,10 @@ def _plain(values: Sequence[object]) -> tuple[AxisValue, ...]:
     return tuple(plain)
 
 
-def _members(
+def _check_values(
     key: str, values: Sequence[object], spans: Sequence[Span], diagnostics: Diagnostics, about: str
 ) -> tuple[AxisValue, ...] | None:
-    """The axis values, each of a right type, safe in a path, and only once."""
+    """The axis values, after checking that each has the right type and occurs once."""
     wanted = (Symbol,) if key in ("model", "benchmark") else (int,)
     seen: dict[str, Span] = {}
     before = len(diagnostics)
@@ -173,7 +173,7 @@ def _members(
         text = str(value)
         again = text in seen and seen[text] != span
         if wanted == (Symbol,) and isinstance(value, str):
-            _quoted(key, value, span, diagnostics, about)
+            _report_quoted(key, value, span, diagnostics, about)
         elif not isinstance(value, wanted) or isinstance(value, bool):
             what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
             diagnostics.error(
@@ -182,7 +182,7 @@ def _members(
                 span,
                 about=about,
             )
-        elif isinstance(value, int) and value < (least := _LEAST[key]):
+        elif isinstance(value, int) and value < (least := _MINIMUM[key]):
             diagnostics.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)
         elif text in seen:
             diagnostics.error(
@@ -194,10 +194,10 @@ def _members(
                 about=about,
             )
         seen.setdefault(text, span)
-    return _plain(values) if len(diagnostics) == before else None
+    return _to_axis_values(values) if len(diagnostics) == before else None
 
 
-def _quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
+def _report_quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
     diagnostics.error(
         "quoted-name",
         f"`{key}` takes a name, and a name has no quotes",
@@ -215,10 +215,10 @@ def read_conditions(
     about: str,
     skips: bool = False,
 ) -> tuple[Condition, ...]:
-    """The `when`s (or `skip`s), each speaking only of axes and of values that they have."""
-    made = []
+    """Read the `when`s (or `skip`s), and check that each tests axes of this eval for values that they have."""
+    conditions = []
     for node, file in merged.skips if skips else merged.whens:
-        tests = _tests(node.tests, file, axes, inheritance, diagnostics, about)
+        tests = _read_tests(node.tests, file, axes, inheritance, diagnostics, about)
         text = " and ".join(Span(file.source, test.start, test.end).text for test in node.tests)
         text = " ".join(text.split())
         origin = "skip"
@@ -228,15 +228,15 @@ def read_conditions(
             origin, body = f"when {text}", node.body
             requires = [(s, file) for s in node.body if isinstance(s, tree.Require)]
             gates = read_gates(requires, inheritance, diagnostics, origin)
-            _only_assignments(node, file, {axis.key for axis in axes}, diagnostics, about)
+            _check_body(node, file, {axis.key for axis in axes}, diagnostics, about)
         if tests is not None:
             first, last = node.tests[0].start, node.tests[-1].end
             span = Span(file.source, node.start if skips else first, last)
-            made.append(Condition(tests, Layer(file, body, origin), gates, text, span))
-    return tuple(made)
+            conditions.append(Condition(tests, Layer(file, body, origin), gates, text, span))
+    return tuple(conditions)
 
 
-def _only_assignments(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
+def _check_body(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
     for statement in node.body:
         if isinstance(statement, tree.Assign):
             key = statement.key.text
@@ -264,7 +264,7 @@ def _only_assignments(node: tree.When, file: LoadedFile, axes: set[str], diagnos
             )
 
 
-def _tests(
+def _read_tests(
     tests: Sequence[tree.Test],
     file: LoadedFile,
     axes: Sequence[Axis],
@@ -272,20 +272,20 @@ def _tests(
     diagnostics: Diagnostics,
     about: str,
 ) -> tuple[tuple[int, frozenset[tuple[str, AxisValue]]], ...] | None:
-    """Each test as an axis and the values it allows; `None` after an error."""
-    made = []
+    """Each test as the index of an axis and the values that it allows; `None` after an error."""
+    allowed_values = []
     before = len(diagnostics)
     for test in tests:
         index = next((i for i, axis in enumerate(axes) if axis.key == test.key.text), None)
         if index is None:
-            _not_an_axis(test, file, axes, diagnostics, about)
+            _report_not_an_axis(test, file, axes, diagnostics, about)
             continue
-        wanted = _wanted(test, file, axes[index], inheritance, diagnostics, about)
-        made.append((index, wanted))
+        wanted = _read_wanted_values(test, file, axes[index], inheritance, diagnostics, about)
+        allowed_values.append((index, wanted))
     if len(diagnostics) > before:
         return None
-    for index in {i for i, _ in made}:
-        allowed = [wanted for i, wanted in made if i == index]
+    for index in {i for i, _ in allowed_values}:
+        allowed = [wanted for i, wanted in allowed_values if i == index]
         if not frozenset.intersection(*allowed):
             diagnostics.error(
                 "dead-condition",
@@ -294,10 +294,10 @@ def _tests(
                 about=about,
             )
             return None
-    return tuple(made)
+    return tuple(allowed_values)
 
 
-def _wanted(
+def _read_wanted_values(
     test: tree.Test,
     file: LoadedFile,
     axis: Axis,
@@ -311,12 +311,12 @@ def _wanted(
         diagnostics.extend(error.diagnostics)
         return frozenset()
     given = value if isinstance(value, tuple) else (value,)
-    members = _plain(given)
+    members = _to_axis_values(given)
     known = {with_type(known) for known in (*axis.declared, *axis.values)}
     for item in given:
         if axis.key in ("model", "benchmark") and isinstance(item, str):
-            _quoted(axis.key, item, file.span(test.value), diagnostics, about)
-    for member, span in zip(members, _among(test.value, file, len(members)), strict=True):
+            _report_quoted(axis.key, item, file.span(test.value), diagnostics, about)
+    for member, span in zip(members, _item_spans(test.value, file, len(members)), strict=True):
         if with_type(member) not in known:
             names = [str(v) for v in axis.declared]
             meant = closest_name(str(member), names)
@@ -332,7 +332,9 @@ def _wanted(
     return frozenset(with_type(member) for member in members)
 
 
-def _not_an_axis(test: tree.Test, file: LoadedFile, axes: Sequence[Axis], diagnostics: Diagnostics, about: str) -> None:
+def _report_not_an_axis(
+    test: tree.Test, file: LoadedFile, axes: Sequence[Axis], diagnostics: Diagnostics, about: str
+) -> None:
     names = [axis.key for axis in axes]
     meant = closest_name(test.key.text, names)
     diagnostics.error(
@@ -359,7 +361,7 @@ def read_gates(
     diagnostics: Diagnostics,
     when: str,
 ) -> tuple[Gate, ...]:
-    """The requirements, their bounds evaluated."""
+    """Read the requirements and evaluate their bounds."""
     gates = []
     for node, file in requires:
         try:
@@ -368,7 +370,7 @@ def read_gates(
             diagnostics.extend(error.diagnostics)
             continue
         if isinstance(bound, SecretRef):
-            _no_secret(file.span(node.value), diagnostics)
+            _report_secret(file.span(node.value), diagnostics)
             continue
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             diagnostics.error(

@@ -28,11 +28,11 @@ REQUIRES = {
     "tokenizer": "the model's tokenizer must be named, in `extra`",
     "tools": "the endpoint takes descriptions of functions to be called",
 }
-_WORDS = ("harness", "endpoint")  # the keys whose values are written without quotes
+_UNQUOTED_KEYS = ("harness", "endpoint")  # their values have no quotes
 
 
 class Entry(NamedTuple):
-    """A benchmark of the catalog: `keys` are all that its declaration says."""
+    """A benchmark of the catalog, with all keys of its declaration."""
 
     name: str
     about: str
@@ -43,42 +43,42 @@ class Entry(NamedTuple):
 
     @property
     def harness(self) -> str:
-        """What it is included by."""
+        """The name of its harness, by which you include it."""
         return self.name.partition(".")[0]
 
     @property
     def include(self) -> str:
-        """The line of an Evalfile that declares it."""
+        """The line that includes it in an Evalfile."""
         return f'include "{PREFIX}{self.harness}"'
 
     @property
     def endpoint(self) -> str:
-        """The kind of endpoint that it asks."""
+        """The kind of endpoint that it needs."""
         return str(self.keys["endpoint"])
 
     @property
     def needs(self) -> str:
-        """What it requires, with the variables that it reads; empty where that is nothing."""
+        """What it requires, with the variables that it reads; empty if it requires nothing."""
         keys = ", ".join(name for name in self.variables if name != TOKEN)
         told = {"key": f"key ({keys})", "token": f"token ({TOKEN})"}
         return ", ".join(told.get(word, word) for word in self.requires)
 
 
 def spell_name(text: str) -> str:
-    """A harness's or task's name as the language has it: `AIME_2025` is `aime-2025`."""
+    """The name of a harness or task as an Evalfile spells it: `AIME_2025` becomes `aime-2025`."""
     return text.lower().replace("_", "-")
 
 
 def format_declaration(head: str, keys: Mapping[str, Any]) -> list[str]:
-    """The lines of an Evalfile that say so, not yet formatted; a single line where `keys` is but one."""
-    values = {key: Symbol(value) if key in _WORDS else value for key, value in keys.items()}
+    """The lines of a declaration, unformatted; a single line if it has one key."""
+    values = {key: Symbol(value) if key in _UNQUOTED_KEYS else value for key, value in keys.items()}
     lines = [f"{key} = {format_value(value)}" for key, value in values.items()]
     return [f"{head} {{", *lines, "}"] if len(lines) > 1 else [f"{head} {{ {lines[0]} }}"]
 
 
 @cache
 def catalog_folder() -> Path:
-    """Where the catalog lies."""
+    """The folder of the catalog."""
     from importlib.resources import files
 
     return Path(str(files("evalmake.catalog")))
@@ -96,29 +96,29 @@ def read_entries() -> Mapping[str, Entry]:
 
 
 def harness_names() -> list[str]:
-    """The names by which the catalog's files are included."""
+    """The names of the catalog's harnesses."""
     return list(dict.fromkeys(entry.harness for entry in read_entries().values()))
 
 
 def catalog_path(text: str) -> Path:
-    """The file behind `catalog:NAME`, whether there is one or not; NAME may be a pattern."""
-    name = text.removeprefix(PREFIX).replace("/", "-")  # nothing beyond the folder
+    """The path for `catalog:NAME`, whether or not the file exists; NAME may be a pattern."""
+    name = text.removeprefix(PREFIX).replace("/", "-")  # no path leads out of the folder
     return catalog_folder() / f"{name}.evalfile"
 
 
 def closest_harness(name: str) -> str | None:
-    """The harness that was probably meant, also where it was called as its image is."""
-    images = {_image(entry): entry.harness for entry in read_entries().values()}
+    """The harness that `name` probably means; the name of its image will do, too."""
+    images = {_image_name(entry): entry.harness for entry in read_entries().values()}
     meant = closest_name(name, [*harness_names(), *images])
     return images.get(meant, meant) if meant else None
 
 
-def _image(entry: Entry) -> str:
+def _image_name(entry: Entry) -> str:
     return str(entry.keys["image"]).rpartition("/")[2].partition("@")[0].partition(":")[0]
 
 
 def suggest_benchmarks(name: str) -> list[str]:
-    """What to do about a benchmark that is not declared, where the catalog has it or one like it."""
+    """Help for an undeclared benchmark that the catalog has, or has under a similar name."""
     known = read_entries()
     if name in known:
         return [f"the catalog has it: {known[name].include}"]
@@ -129,19 +129,19 @@ def suggest_benchmarks(name: str) -> list[str]:
 
 
 def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> list[str]:
-    """Of what the catalog says that a benchmark requires, the variables that `env` has not; "" is a judge.
+    """The variables that the catalog says a benchmark requires and `env` does not have; "" stands for a judge.
 
     What a declaration says otherwise than the catalog is its own affair.
     """
-    entry = _by_task().get((str(values.get("image")), str(values.get("task"))))
+    entry = _index_by_task().get((str(values.get("image")), str(values.get("task"))))
     if entry is None:
         return []
     theirs, ours = entry.keys.get("extra", {}), values.get("extra") or {}
     judged = bool(values.get("judge")) or theirs.get("judge") != ours.get("judge")
-    keys = set(_texts(theirs)) - set(_texts(ours))
-    keys |= set(_texts(theirs.get("judge"))) if judged else set()
+    keys = set(_find_texts(theirs)) - set(_find_texts(ours))
+    keys |= set(_find_texts(theirs.get("judge"))) if judged else set()
     found = [name for name in entry.variables if name not in env and name not in keys]
-    alone = not set(entry.variables) - {TOKEN}  # of a judge with a key, the key is told
+    alone = not set(entry.variables) - {TOKEN}  # a judge with a key is reported by its key
     return [
         *found,
         *([""] if "judge" in theirs and "judge" in entry.requires and alone and not judged else []),
@@ -149,31 +149,31 @@ def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> lis
 
 
 @cache
-def _by_task() -> Mapping[tuple[str, str], Entry]:
+def _index_by_task() -> Mapping[tuple[str, str], Entry]:
     return {(entry.keys["image"], entry.keys["task"]): entry for entry in read_entries().values()}
 
 
-def _texts(value: Any) -> list[str]:
+def _find_texts(value: Any) -> list[str]:
     """Every text in a value, however deep."""
     if isinstance(value, Mapping):
-        return [text for item in value.values() for text in _texts(item)]
+        return [text for item in value.values() for text in _find_texts(item)]
     return [value] if isinstance(value, str) else []
 
 
 def find_counterparts(name: str, kinds: tuple[str, ...]) -> list[str]:
-    """The benchmarks that ask the same of another kind of endpoint, one of `kinds`."""
+    """The benchmarks with the same task for another kind of endpoint, one of `kinds`."""
     entry = read_entries().get(name)
     if entry is None:
         return []
     return [
         other.name
         for other in read_entries().values()
-        if other.endpoint in kinds and other.harness == entry.harness and _stem(other) == _stem(entry)
+        if other.endpoint in kinds and other.harness == entry.harness and _task_stem(other) == _task_stem(entry)
     ]
 
 
-def _stem(entry: Entry) -> str:
-    """What the harness itself calls the task, or its name without the kind of endpoint."""
+def _task_stem(entry: Entry) -> str:
+    """The harness's own name of the task, or its name without the kind of endpoint."""
     stem = str(entry.keys["task"]).lower()
     for end in ("chat", "completions", "instruct"):
         stem = stem.removesuffix(f"-{end}").removesuffix(f"_{end}")

@@ -1,4 +1,4 @@
-"""The words of a command line: targets and NAME=VALUE in any order, as a source that errors point into."""
+"""The words of a command line, targets and NAME=VALUE, as a source that errors can point into."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Word(NamedTuple):
 
 
 class Words(NamedTuple):
-    """What was asked, in the order of typing."""
+    """Targets and overrides, in the order of typing."""
 
     targets: tuple[Word, ...] = ()
     overrides: tuple[Word, ...] = ()

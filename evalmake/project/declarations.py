@@ -1,4 +1,4 @@
-"""One declaration as written -> typed: its kind's block, its plugin's settings, its references."""
+"""Turns a parsed declaration into a typed one: its kind's keys, and those of its plugin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.schema import AXIS_KEYS, KINDS, PLUGIN_KINDS
 from evalmake.project.validation import report_unknown_key, validate
 
-_REQUEST = (
+_REQUEST_PARAMETERS = (
     "temperature",
     "top_p",
     "top_k",
@@ -32,10 +32,10 @@ _REQUEST = (
 )
 
 _SUFFIXES = {".md": "markdown", ".json": "json", ".html": "html", ".csv": "csv"}
-"""The suffix of a report's path -> the format that everybody takes such a file to have."""
+"""The suffix of a report's path -> the format that readers expect of it."""
 
-_ADAPTED = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
-"""What harnesses need not do themselves -> the key of an adapter that does it."""
+_ADAPTER_KEYS = {"request_retries": "retry = 5", "request_timeout": "timeout = 60s"}
+"""Keys of harnesses that the gateway replaces -> the key of `adapter` to use."""
 
 
 @dataclass(slots=True)
@@ -53,13 +53,13 @@ class Declaration:
 
     @property
     def plugin(self) -> str:
-        """The name of the plugin it chose."""
+        """The name of its plugin."""
         return str(getattr(self.block, PLUGIN_KINDS[self.kind][0]))
 
 
 @dataclass(slots=True)
 class EvalDeclaration:
-    """A checked eval: its fields before any `when`, its axes and conditions."""
+    """A checked eval: its fields before any `when`, its axes, conditions and gates."""
 
     name: str
     fields: Fields
@@ -96,32 +96,34 @@ def check_declaration(
     plugins: PluginRegistry,
     diagnostics: Diagnostics,
 ) -> Declaration | None:
-    """Check a model, deployment, benchmark, executor or report; `None` with reasons in `found`."""
+    """Check a model, deployment, benchmark, executor or report; `None` after an error."""
     kind, name = parsed.node.kind.text, parsed.node.name.text
     block, fields, about = KINDS[kind], merged.fields, f"{kind} {name}"
     before = len(diagnostics)
     _refuse_shell_variables(fields, diagnostics, about)
     if len(diagnostics) > before:
         return None
-    own = {key: value for key, value in fields.values.items() if key in block.model_fields}
-    rest = {key: value for key, value in fields.values.items() if key not in own}
+    common_values = {key: value for key, value in fields.values.items() if key in block.model_fields}
+    plugin_values = {key: value for key, value in fields.values.items() if key not in common_values}
     typed = validate(
         block,
-        own,
+        common_values,
         fields,
         diagnostics,
         about,
         parsed.name_span,
         what=f"a {kind}",
         topic=kind,
-        hints=lambda key: _choices(kind, key, plugins),
+        hints=lambda key: _suggest_plugins(kind, key, plugins),
     )
     settings: BaseModel | None = None
     if kind in PLUGIN_KINDS:
         if typed is not None:
-            settings = _plugin_settings(kind, typed, rest, block, fields, plugins, diagnostics, about, parsed)
+            settings = _check_plugin_settings(
+                kind, typed, plugin_values, block, fields, plugins, diagnostics, about, parsed
+            )
     else:
-        for key in rest:
+        for key in plugin_values:
             what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
             report_unknown_key(
                 diagnostics, key, fields.spans[key,].key, sorted(block.model_fields), what, about, topic=kind
@@ -131,18 +133,18 @@ def check_declaration(
     if kind == "report":
         _check_suffix(typed, fields, plugins, diagnostics, about)
     if kind == "model":
-        _one_endpoint(typed, fields, parsed, diagnostics, about)
+        _check_endpoint(typed, fields, parsed, diagnostics, about)
     comment = read_doc_comment(parsed.file, parsed.node.start)
-    made = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
+    declaration = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
     if kind == "benchmark":
-        harness = plugins.get("harnesses", made.plugin)
+        harness = plugins.get("harnesses", declaration.plugin)
         if isinstance(harness, ChecksBenchmark):
-            harness.check_benchmark(made, diagnostics)
-    return made
+            harness.check_benchmark(declaration, diagnostics)
+    return declaration
 
 
 def _refuse_shell_variables(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
-    """`name = "$MODEL"` would be sent as it stands: only `env()` reads the environment."""
+    """Refuse `name = "$MODEL"`: only `env()` reads the environment."""
     for key, value in fields.values.items():
         variable = re.fullmatch(r"\$([A-Z_][A-Z0-9_]*)", value) if isinstance(value, str) and key != "run" else None
         if variable:
@@ -157,13 +159,13 @@ def _refuse_shell_variables(fields: Fields, diagnostics: Diagnostics, about: str
 
 
 def _check_suffix(report: Any, fields: Fields, plugins: PluginRegistry, diagnostics: Diagnostics, about: str) -> None:
-    """A path that ends in the suffix of one format is not written in another."""
+    """Refuse a path with the suffix of another format."""
     suffix = PurePath(report.path).suffix
     wanted = _SUFFIXES.get(suffix)
     if wanted in (None, report.format) or report.format not in _SUFFIXES.values():
         return
-    own = next(end for end, name in _SUFFIXES.items() if name == report.format)
-    rename = f"or end the path in `{own}`"
+    ending = next(end for end, name in _SUFFIXES.items() if name == report.format)
+    rename = f"or end the path in `{ending}`"
     installed = wanted in plugins.names("exporters")
     diagnostics.error(
         "bad-value",
@@ -174,10 +176,10 @@ def _check_suffix(report: Any, fields: Fields, plugins: PluginRegistry, diagnost
     )
 
 
-def _plugin_settings(
+def _check_plugin_settings(
     kind: str,
     typed: Any,
-    rest: dict[str, Any],
+    plugin_values: dict[str, Any],
     block: type[Block],
     fields: Fields,
     plugins: PluginRegistry,
@@ -185,7 +187,7 @@ def _plugin_settings(
     about: str,
     parsed: ParsedDeclaration,
 ) -> BaseModel | None:
-    """The keys that belong to the chosen plugin, in its own `Settings`."""
+    """Check the keys of the chosen plugin by its `Settings`."""
     chooser, group, noun = PLUGIN_KINDS[kind]
     name = getattr(typed, chooser)
     at = fields.spans.get((chooser,))
@@ -221,7 +223,7 @@ def _plugin_settings(
     common = [key for key in block.model_fields if key != chooser]
     return validate(
         plugin.Settings,
-        rest,
+        plugin_values,
         fields,
         diagnostics,
         about,
@@ -230,33 +232,37 @@ def _plugin_settings(
         what=f"the `{name}` {noun}",
         topic=f"{name} {kind}",
         also=[(span, f"settings are those of this {noun}")],
-        hints=lambda key: _within(key, fields) or _elsewhere(group, noun, key, plugins, plugin.Settings),
+        hints=lambda key: _suggest_maps(key, fields) or _suggest_owner(group, noun, key, plugins, plugin.Settings),
     )
 
 
-def _choices(kind: str, key: str, plugins: PluginRegistry) -> list[str]:
-    """What the key that chooses a plugin may be."""
+def _suggest_plugins(kind: str, key: str, plugins: PluginRegistry) -> list[str]:
+    """Help for a missing `backend`, `engine`, `harness` or `format`: the installed plugins."""
     chooser, group, _ = PLUGIN_KINDS.get(kind, ("", "", ""))
     return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
 
 
-def _within(key: str, fields: Fields) -> list[str]:
-    """Which of the maps that are there has an entry of that name."""
+def _suggest_maps(key: str, fields: Fields) -> list[str]:
+    """Help for a key that stands inside a map of the same declaration."""
     maps = [name for name, value in fields.values.items() if isinstance(value, dict) and key in value]
     return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
 
 
-def _elsewhere(group: str, noun: str, key: str, plugins: PluginRegistry, own: type[BaseModel]) -> list[str]:
-    """Where it is said instead: in the adapter, or to another plugin."""
-    if key in own.model_fields:
+def _suggest_owner(
+    group: str, noun: str, key: str, plugins: PluginRegistry, common_values: type[BaseModel]
+) -> list[str]:
+    """Help for a key that belongs to the adapter or to another plugin."""
+    if key in common_values.model_fields:
         return []
-    if group == "harnesses" and key in _ADAPTED:
-        return [f"write `adapter = {{ {_ADAPTED[key]} }}`"]
+    if group == "harnesses" and key in _ADAPTER_KEYS:
+        return [f"write `adapter = {{ {_ADAPTER_KEYS[key]} }}`"]
     others = [n for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
     return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
 
 
-def _one_endpoint(model: Any, fields: Fields, parsed: ParsedDeclaration, diagnostics: Diagnostics, about: str) -> None:
+def _check_endpoint(
+    model: Any, fields: Fields, parsed: ParsedDeclaration, diagnostics: Diagnostics, about: str
+) -> None:
     if model.endpoint and model.deployment:
         diagnostics.error(
             "bad-value",
@@ -297,13 +303,13 @@ def check_eval(
     for key in merged.fields.values:
         if key not in KINDS["eval"].model_fields:
             hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
-            hints = [hint] if key in _REQUEST else []
+            hints = [hint] if key in _REQUEST_PARAMETERS else []
             report_unknown_key(
                 diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints, topic="eval"
             )
     _refuse_lists(merged.fields, diagnostics, about)
     axes = read_axes(merged, inheritance, diagnostics, about)
-    _templates(merged, {axis.key for axis in axes}, diagnostics, about)
+    _check_templates(merged, {axis.key for axis in axes}, diagnostics, about)
     if len(diagnostics) > before:
         return None
     whens = read_conditions(merged, axes, inheritance, diagnostics, about)
@@ -326,7 +332,7 @@ def check_eval(
 
 
 def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
-    """`model = [a, b]` means an axis, which `in` makes."""
+    """Refuse `model = [a, b]`: an axis is written with `in`."""
     for key in AXIS_KEYS:
         value = fields.values.get(key)
         if isinstance(value, tuple):
@@ -341,12 +347,12 @@ def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
             )
 
 
-def _templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
-    """Texts of an eval mention only its own axes."""
+def _check_templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
+    """Check that texts mention only the eval's common_values axes."""
     for key, value in merged.fields.values.items():
-        for name in sorted(_mentioned(value) - axes):
+        for name in sorted(_find_mentioned_axes(value) - axes):
             inner = value if isinstance(value, dict) else {}
-            path = next(((key, k) for k, v in inner.items() if name in _mentioned(v)), (key,))
+            path = next(((key, k) for k, v in inner.items() if name in _find_mentioned_axes(v)), (key,))
             place = merged.fields.spans.get(path) or merged.fields.spans[key,]
             diagnostics.error(
                 "bad-interpolation",
@@ -357,22 +363,22 @@ def _templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, a
             )
 
 
-def _mentioned(value: object) -> set[str]:
-    """The axes that the texts in a value mention."""
+def _find_mentioned_axes(value: object) -> set[str]:
+    """The names of the axes that the texts in a value mention."""
     match value:
         case Template():
             return {part.text for part in value.parts if isinstance(part, Symbol)}
         case dict():
-            return set().union(*map(_mentioned, value.values()))
+            return set().union(*map(_find_mentioned_axes, value.values()))
         case tuple():
-            return set().union(*map(_mentioned, value))
+            return set().union(*map(_find_mentioned_axes, value))
     return set()
 
 
 def report_duplicate_name(
     diagnostics: Diagnostics, kind: str, name: str, span: Span, first: ParsedDeclaration, file: LoadedFile
 ) -> None:
-    """Say that a name is declared twice, and how the other file came in."""
+    """Report a name that is declared twice, and where the other file is included."""
     notes = [
         f"{f.source.name} is included at {f.included_at.location}"
         for f in (first.file, file)
@@ -391,7 +397,7 @@ def report_duplicate_name(
 
 
 def read_doc_comment(file: LoadedFile, start: int) -> str:
-    """The comment lines right above `start`, without their signs."""
+    """The comment lines right above `start`, without `#`."""
     text = file.source.text
     lines: list[str] = []
     end = text.rfind("\n", 0, start)

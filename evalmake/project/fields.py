@@ -1,4 +1,4 @@
-"""Effective fields: each key's value together with where it was written."""
+"""The values of a declaration after inheritance, each with its origin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from evalmake.language.source import Span
 
 
 class ValueOrigin(NamedTuple):
-    """Where a value was written, and on whose behalf: "own", "from PARENT", "defaults", "when ..."."""
+    """The spans of a key and its value, and their layer: "own", "from PARENT", "defaults", "when ..."."""
 
     key: Span
     value: Span
@@ -19,13 +19,13 @@ class ValueOrigin(NamedTuple):
 
 @dataclass(slots=True)
 class Fields:
-    """Values by key, spans by path; `merge` lays a nearer layer over what is there."""
+    """Values by key, and origins by path: ("env",) for a key, ("env", "HOME") for an entry of its map."""
 
     values: dict[str, Any] = field(default_factory=dict)
     spans: dict[tuple[str, ...], ValueOrigin] = field(default_factory=dict)
 
     def put(self, key: str, value: Any, written: ValueOrigin, inner: Mapping[str, ValueOrigin]) -> None:
-        """Set `key`; a map merges with the map that is there, and `none` in it removes a key.
+        """Set `key`. A map is merged with the map of a farther layer, and `none` in it removes a key.
 
         `inner` are the places of a map's values, or of a list's by their number.
         """
@@ -35,25 +35,25 @@ class Fields:
             merged = {**before, **value}
         else:
             merged = dict(value) if isinstance(value, dict) else value
-            self._forget(path)
+            self._forget_spans(path)
         for name, place in inner.items():
             if isinstance(merged, dict) and merged.get(name, 0) is None:
                 merged.pop(name, None)
-                self._forget((key, name))
+                self._forget_spans((key, name))
             else:
                 self.spans[key, name] = place
         self.values[key] = merged
         self.spans[path] = written
 
     def copy(self) -> Fields:
-        """A copy to lay more over."""
+        """A copy, to apply more layers to."""
         return Fields(dict(self.values), dict(self.spans))
 
     def pick(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those of `keys` that were written."""
+        """The values of those of `keys` that have one."""
         return {key: self.values[key] for key in keys if key in self.values}
 
-    def _forget(self, path: tuple[str, ...]) -> None:
+    def _forget_spans(self, path: tuple[str, ...]) -> None:
         if path in self.spans:
             for known in [p for p in self.spans if p[: len(path)] == path]:
                 del self.spans[known]

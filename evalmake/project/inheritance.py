@@ -1,4 +1,4 @@
-"""Which value holds for a key: `when`, own block, `from` parents, `defaults`; each with its span."""
+"""Merges the layers of a declaration: `defaults`, `from` parents, its own block, `when`. The nearest wins."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from evalmake.project.schema import AXIS_KEYS
 
 @dataclass(frozen=True, slots=True)
 class ParsedDeclaration:
-    """A declaration as written, with the file it stands in."""
+    """A declaration in the syntax tree, with its file."""
 
     node: tree.Declaration
     file: LoadedFile
 
     @property
     def span(self) -> Span:
-        """Its head: kind and name, and its parent's name where it has one."""
+        """Its head: kind, name and parent."""
         end = (self.node.parent or self.node.name).end
         return Span(self.file.source, self.node.kind.start, end)
 
     @property
     def name_span(self) -> Span:
-        """Its name."""
+        """The span of its name."""
         return self.file.span(self.node.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of statements: whose file, and what to call its values' origin."""
+    """A block of statements, its file, and the origin that `evalmake show` prints for its values."""
 
     file: LoadedFile
     body: tuple[tree.Statement, ...]
@@ -46,7 +46,7 @@ class Layer:
 
 @dataclass(slots=True)
 class MergedLayers:
-    """All statements that reach a declaration, merged; axes and conditions only for evals."""
+    """The layers of a declaration, merged; only evals have axes and conditions."""
 
     fields: Fields = field(default_factory=Fields)
     axes: dict[str, tuple[tree.Axis, LoadedFile]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class MergedLayers:
 
 
 class Inheritance:
-    """Resolves declarations of one kind at a time."""
+    """Finds the layers of declarations and merges them."""
 
     def __init__(
         self,
@@ -72,18 +72,18 @@ class Inheritance:
         self._evaluated: dict[tuple[int, str, frozenset[str]], tuple[Any, ValueOrigin, dict[str, ValueOrigin]]] = {}
 
     def layers(self, declared: ParsedDeclaration) -> list[Layer] | None:
-        """The blocks that reach a declaration, furthest first; `None` after a bad `from`."""
+        """The layers of a declaration, farthest first; `None` after a bad `from`."""
         kind = declared.node.kind.text
         chain = [declared]
         while parent := chain[-1].node.parent:
             child = chain[-1]
             above = self.parsed.get((kind, parent.text))
             if above is None:
-                self._no_parent(kind, parent, child)
+                self._report_missing_parent(kind, parent, child)
                 return None
             if above in chain:
                 if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
-                    return None  # the ring is told once, at its first name
+                    return None  # the cycle is reported once, at its first name
                 ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
                 self.diagnostics.error(
                     "inheritance-cycle",
@@ -92,8 +92,10 @@ class Inheritance:
                 )
                 return None
             chain.append(above)
+        # Farthest first, as a later layer wins: the defaults of every file of the chain, the declaration's own file
+        # last; then the blocks, from the farthest parent to the declaration itself.
         blocks: list[Layer] = []
-        for link in _files(chain):
+        for link in _distinct_files(chain):
             blocks += self.defaults.get((id(link), kind), ())
         for link_ in reversed(chain):
             origin = "own" if link_ is declared else f"from {link_.node.name.text}"
@@ -101,22 +103,22 @@ class Inheritance:
         return blocks
 
     def resolve(self, declared: ParsedDeclaration) -> MergedLayers | None:
-        """Merge every layer of `declared`; `None` when a value in it was wrong."""
+        """Merge all layers of `declared`; `None` after an error."""
         blocks = self.layers(declared)
         if blocks is None:
             return None
         merged, before = MergedLayers(), len(self.diagnostics)
         axes = frozenset(AXIS_KEYS) if declared.node.kind.text == "eval" else frozenset()
         for block in blocks:
-            self.lay(merged, block, axes, declared.node.kind.text == "eval")
+            self.apply_layer(merged, block, axes, declared.node.kind.text == "eval")
         return merged if len(self.diagnostics) == before else None
 
-    def lay(self, merged: MergedLayers, block: Layer, axes: frozenset[str], is_eval: bool) -> None:
-        """Lay one block over what is there."""
+    def apply_layer(self, merged: MergedLayers, block: Layer, axes: frozenset[str], is_eval: bool) -> None:
+        """Apply one layer; its values win over those of earlier layers."""
         evaluator = Evaluator(self.scope, block.file.source, axes)
         for statement in block.body:
             if not is_eval and not isinstance(statement, tree.Assign):
-                self._only_evals(statement, block.file)
+                self.report_eval_only(statement, block.file)
                 continue
             match statement:
                 case tree.Assign():
@@ -132,10 +134,10 @@ class Inheritance:
                     merged.skips.append((statement, block.file))
                 case tree.Require():
                     merged.requires.append((statement, block.file))
-        self._twice(block)
+        self._check_duplicate_keys(block)
 
     def assign(self, fields: Fields, statement: tree.Assign, block: Layer, evaluator: Evaluator) -> None:
-        """Evaluate one `key = value` into `fields`; a default only once for all it reaches."""
+        """Evaluate one `key = value` into `fields`; a statement that several inherit is evaluated once."""
         key = (id(statement), block.origin, evaluator.axes)
         if key not in self._evaluated:
             try:
@@ -143,10 +145,10 @@ class Inheritance:
             except EvalmakeError as error:
                 self.diagnostics.extend(error.diagnostics)
                 return
-            self._evaluated[key] = (value, *_written(statement, block, value))
+            self._evaluated[key] = (value, *_find_origins(statement, block, value))
         fields.put(statement.key.text, *self._evaluated[key])
 
-    def _twice(self, block: Layer) -> None:
+    def _check_duplicate_keys(self, block: Layer) -> None:
         seen: dict[str, tree.Name] = {}
         for statement in block.body:
             if not isinstance(statement, tree.Assign | tree.Axis):
@@ -162,7 +164,7 @@ class Inheritance:
                 )
             seen[key.text] = key
 
-    def _no_parent(self, kind: str, parent: tree.Name, child: ParsedDeclaration) -> None:
+    def _report_missing_parent(self, kind: str, parent: tree.Name, child: ParsedDeclaration) -> None:
         names = {name: s for (k, name), s in self.parsed.items() if k == kind}
         meant = closest_name(parent.text, names)
         hint = []
@@ -181,7 +183,7 @@ class Inheritance:
             help=hint,
         )
 
-    def _only_evals(self, statement: tree.Statement, file: LoadedFile) -> None:
+    def report_eval_only(self, statement: tree.Statement, file: LoadedFile) -> None:
         word = {tree.Axis: "in", tree.When: "when", tree.Skip: "skip", tree.Require: "require"}[type(statement)]
         self.diagnostics.error(
             "misplaced",
@@ -191,8 +193,8 @@ class Inheritance:
         )
 
 
-def _written(statement: tree.Assign, block: Layer, value: object) -> tuple[ValueOrigin, dict[str, ValueOrigin]]:
-    """Where a value stands, and where the entries of a map do."""
+def _find_origins(statement: tree.Assign, block: Layer, value: object) -> tuple[ValueOrigin, dict[str, ValueOrigin]]:
+    """The origin of a value, and those of its entries if it is a map."""
     file = block.file
     inner: dict[str, ValueOrigin] = {}
     if isinstance(statement.value, tree.MapOf):
@@ -205,8 +207,8 @@ def _written(statement: tree.Assign, block: Layer, value: object) -> tuple[Value
     return ValueOrigin(file.span(statement.key), file.span(statement.value), block.origin), inner
 
 
-def _files(chain: Sequence[ParsedDeclaration]) -> list[LoadedFile]:
-    """The chain's files, the declaration's own first: a parent's defaults are nearer to its blocks."""
+def _distinct_files(chain: Sequence[ParsedDeclaration]) -> list[LoadedFile]:
+    """The files of a chain of parents, each once; the declaration's own comes first."""
     files: list[LoadedFile] = []
     for link in chain:
         if not any(link.file is file for file in files):

@@ -30,7 +30,7 @@ def define_key(
     unset: str = "",
     **checks: Any,
 ) -> Any:
-    """A field with what `evalmake help` says of it; `default` is `...` where a declaration must have the key.
+    """A field with its entry in `evalmake help keys`; the default `...` makes the key required.
 
     `example` is a value as an Evalfile writes it. `identity` says that the key is part of an evaluation's
     identity: a change of it runs the evaluation again. `type` names the values where the annotation does not say
@@ -70,7 +70,7 @@ def to_tuple(value: object) -> object:
 
 
 def _check_argument(value: object) -> object:
-    """What an engine may be given: anything but a secret or a bare word, however deep."""
+    """Check an engine's argument: anything but a secret or a bare word, however deep."""
     if isinstance(value, SecretRef):
         raise PydanticCustomError("secret_value", "no secret")
     if isinstance(value, Symbol):
@@ -81,7 +81,7 @@ def _check_argument(value: object) -> object:
 
 
 def _check_parameter(value: object) -> object:
-    """What a request may hold: what JSON has."""
+    """Check a request parameter: any value that JSON has."""
     if isinstance(value, Duration | Size | Digest | Files):
         raise PydanticCustomError("not_json", "no JSON")
     for item in _items_of(value):
@@ -102,7 +102,7 @@ def _check_rate(value: object) -> object:
 
 
 def _check_statuses(value: object) -> object:
-    """What `client_errors` may be: a list is of those statuses that do not end an evaluation."""
+    """Check `client_errors`: `true`, `false`, or a list of the statuses that do not end an evaluation."""
     listed = tuple(value) if isinstance(value, list | tuple) else None
     if listed is not None and all(type(one) is int and 400 <= one <= 499 for one in listed):
         return listed
@@ -120,14 +120,14 @@ def _check_url(value: object) -> object:
 
 
 def _is_url(text: str) -> bool:
-    """Whether a text is an http address with a host and a port that can be."""
+    """Whether a text is an HTTP URL with a valid host and port."""
     if not re.fullmatch(r"https?://[^\s/]+\S*", text):
         return False
     try:
         parts = urlsplit(text)
         host = (parts.hostname or "").encode("idna")
         return bool(host) and (parts.port is None or parts.port > 0)
-    except ValueError:  # of a port, or of a name
+    except ValueError:  # the port is no number, or the host no valid name
         return False
 
 
@@ -158,7 +158,7 @@ Environment = dict[str, str | SecretRef | int | float | bool]
 
 @cache
 def find_reference_keys(block: type[BaseModel]) -> dict[str, str]:
-    """Fields of `block` that name a declaration -> its kind."""
+    """The keys of `block` that name a declaration -> the kind of the declaration."""
     found = {}
     for name, info in block.model_fields.items():
         for mark in (*info.metadata, *getattr(info.annotation, "__metadata__", ())):

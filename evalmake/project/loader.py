@@ -1,4 +1,4 @@
-"""Evalfile text to a `Project`: includes, variables and overrides, declarations, references."""
+"""Loads an Evalfile: includes, variables and overrides, declarations, references."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from evalmake.project.references import check_references
 from evalmake.project.schema import KINDS, Executor, Settings
 from evalmake.project.validation import validate
 
-_NOWHERE = Source("built in", "executor local { backend = process }")
+_BUILT_IN = Source("built in", "executor local { backend = process }")
 
 
 def load_project(
@@ -44,7 +44,7 @@ def load_project(
     written: Source | None = None,
     locked: bool = True,
 ) -> Project:
-    """Read and check an Evalfile; EvalmakeError with everything that is wrong in one phase.
+    """Read and check an Evalfile; EvalmakeError with all errors of the first phase that has any.
 
     `overrides` are the command line's NAME=VALUE words, `cache` a folder for parsed files and
     content digests, `reserved` the words that no target may be called, `written` a text that
@@ -56,17 +56,17 @@ def load_project(
     bindings = bind_variables(files.files, diagnostics)
     diagnostics.check()
     scope = Scope(bindings, external)
-    settings = _settings(files, scope, diagnostics)
+    settings = _read_settings(files, scope, diagnostics)
     check_requires(settings, files.files[-1], diagnostics)
     diagnostics.check()
     given = apply_overrides(scope, overrides, settings[0].overrides, diagnostics)
     diagnostics.check()
     evaluate_variables(scope, diagnostics)
     diagnostics.check()
-    return _project(path, files, settings, given, scope, external, plugins, reserved, locked, diagnostics)
+    return _load_declarations(path, files, settings, given, scope, external, plugins, reserved, locked, diagnostics)
 
 
-def _project(
+def _load_declarations(
     path: Path,
     files: FileSet,
     settings: tuple[Settings, Fields],
@@ -78,11 +78,11 @@ def _project(
     locked: bool,
     diagnostics: Diagnostics,
 ) -> Project:
-    parsed, defaults = _collect(files.files, diagnostics)
-    aliases = _aliases(files.files, parsed, reserved, diagnostics)
+    parsed, defaults = _collect_declarations(files.files, diagnostics)
+    aliases = _collect_aliases(files.files, parsed, reserved, diagnostics)
     inheritance = Inheritance(parsed, defaults, scope, diagnostics)
     declared: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
-    declared["executor"]["local"] = _local(plugins)
+    declared["executor"]["local"] = _built_in_executor(plugins)
     for (kind, name), block in parsed.items():
         if name.startswith("_"):
             continue
@@ -122,8 +122,8 @@ def _project(
     return project
 
 
-def _settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tuple[Settings, Fields]:
-    """The root file's `settings` block; one in an include is an error."""
+def _read_settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tuple[Settings, Fields]:
+    """Read the root file's `settings` block; one in an include is an error."""
     root = files.files[-1]
     fields = Fields()
     first: Span | None = None
@@ -155,21 +155,21 @@ def _settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tuple[S
             for statement in item.body:
                 if isinstance(statement, tree.Assign):
                     if statement.key.text == "overrides" and isinstance(statement.value, tree.ListOf):
-                        _override_names(file, statement, fields, scope, diagnostics)
+                        _read_override_names(file, statement, fields, scope, diagnostics)
                         continue
                     helper.assign(fields, statement, Layer(file, item.body, "own"), evaluator)
                 else:
-                    helper._only_evals(statement, file)
-            helper._twice(Layer(file, item.body, "own"))
+                    helper.report_eval_only(statement, file)
+            helper._check_duplicate_keys(Layer(file, item.body, "own"))
     at = Span(root.source, 0, 1)
     block = validate(Settings, fields.values, fields, diagnostics, "settings", at, what="`settings`", topic="settings")
     return block or Settings(), fields
 
 
-def _override_names(
+def _read_override_names(
     file: LoadedFile, statement: tree.Assign, fields: Fields, scope: Scope, diagnostics: Diagnostics
 ) -> None:
-    """`overrides = [LIMIT]` names variables; it does not use them."""
+    """Read `overrides = [LIMIT]`, which names variables and does not use their values."""
     assert isinstance(statement.value, tree.ListOf)
     names = []
     for item in statement.value.items:
@@ -183,10 +183,10 @@ def _override_names(
     fields.put("overrides", tuple(names), place, {})
 
 
-def _collect(
+def _collect_declarations(
     files: Sequence[LoadedFile], diagnostics: Diagnostics
 ) -> tuple[dict[tuple[str, str], ParsedDeclaration], dict[tuple[int, str], list[Layer]]]:
-    """Every declaration by kind and name, and each file's defaults."""
+    """Every declaration by kind and name, and the `defaults` of each file."""
     parsed: dict[tuple[str, str], ParsedDeclaration] = {}
     defaults: dict[tuple[int, str], list[Layer]] = defaultdict(list)
     for file in files:
@@ -205,27 +205,29 @@ def _collect(
     return parsed, defaults
 
 
-def _aliases(
+def _collect_aliases(
     files: Sequence[LoadedFile],
     parsed: Mapping[tuple[str, str], ParsedDeclaration],
     reserved: Sequence[str],
     diagnostics: Diagnostics,
 ) -> dict[str, AliasDeclaration]:
-    """The aliases; evals, reports and aliases share one namespace."""
+    """The aliases, after checking that no two targets have one name."""
     targets: dict[str, Span] = {}
     for (kind, name), block in parsed.items():
         if kind in ("eval", "report"):
-            _target(targets, name, block.name_span, reserved, diagnostics)
+            _check_target_name(targets, name, block.name_span, reserved, diagnostics)
     aliases: dict[str, AliasDeclaration] = {}
     for file in files:
         for item in file.tree.items:
             if isinstance(item, tree.Alias):
-                _target(targets, item.name.text, file.span(item.name), reserved, diagnostics)
+                _check_target_name(targets, item.name.text, file.span(item.name), reserved, diagnostics)
                 aliases[item.name.text] = AliasDeclaration(item, file, declarations.read_doc_comment(file, item.start))
     return aliases
 
 
-def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], diagnostics: Diagnostics) -> None:
+def _check_target_name(
+    targets: dict[str, Span], name: str, span: Span, reserved: Sequence[str], diagnostics: Diagnostics
+) -> None:
     if name in reserved:
         diagnostics.error(
             "reserved-name",
@@ -246,7 +248,7 @@ def _target(targets: dict[str, Span], name: str, span: Span, reserved: Sequence[
         targets[name] = span
 
 
-def _local(plugins: PluginRegistry) -> Declaration:
+def _built_in_executor(plugins: PluginRegistry) -> Declaration:
     settings: type[BaseModel] = plugins.get("executors", "process").Settings
     return Declaration(
         "executor",
@@ -254,7 +256,7 @@ def _local(plugins: PluginRegistry) -> Declaration:
         Executor.model_validate({"backend": Symbol("process")}),
         settings(),
         Fields(),
-        Span(_NOWHERE, 0, 14),
+        Span(_BUILT_IN, 0, 14),
         "this machine",
         None,
     )

@@ -1,4 +1,4 @@
-"""Axes and skips to cells: one `Evaluation` each, light, sharing all that its eval has in common."""
+"""Expands evals to cells: one light `Evaluation` each, which shares what its eval has in common."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from evalmake.project.validation import validate
 
 @dataclass(slots=True)
 class Variant:
-    """What the cells that match the same `when`s have in common."""
+    """What cells have in common that match the same `when`s."""
 
     eval: EvalDeclaration
     block: Eval
@@ -33,7 +33,7 @@ class Variant:
 
 
 class Evaluation:
-    """One cell of a matrix, everything resolved; `name` is its path and its address in messages."""
+    """One cell of a matrix; `name` is its path, such as `grid/llama/gsm8k/1`."""
 
     __slots__ = ("benchmark", "limit", "model", "name", "seed", "values", "variant")
 
@@ -62,13 +62,13 @@ class Evaluation:
 
     @property
     def axes(self) -> tuple[tuple[str, AxisValue], ...]:
-        """Its axes with its values."""
+        """Its axes, each with its value."""
         keys = (axis.key for axis in self.variant.eval.axes)
         return tuple(zip(keys, self.values, strict=True))
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Request parameters: the benchmark's, overlaid with the eval's."""
+        """Its request parameters: the eval's win over the benchmark's."""
         values: Mapping[str, Any] = fill_templates(
             {**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes)
         )
@@ -76,12 +76,12 @@ class Evaluation:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        """What its results are required to be."""
+        """The requirements that its results are compared with."""
         return self.variant.gates
 
     @property
     def span(self) -> Span:
-        """Its eval's head."""
+        """The head of its eval."""
         return self.variant.eval.span
 
     @property
@@ -102,7 +102,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """How and where a job runs; never hashed."""
+    """Where and how a job runs; never part of the identity."""
 
     executor: str
     resources: Resources
@@ -112,19 +112,19 @@ class Placement:
 
 
 def expand_matrix(project: Project) -> dict[str, list[Evaluation]]:
-    """The cells of every eval, in file order; EvalmakeError with all that is wrong in them."""
+    """The cells of every eval, in file order; EvalmakeError with all their errors."""
     diagnostics = Diagnostics()
     cells: dict[str, list[Evaluation]] = {}
     total = 0
     for declaration in project.evals.values():
         total += prod(len(axis.values) for axis in declaration.axes)
         if total > project.settings.cells:
-            _too_many(declaration, total, project, diagnostics)
+            _report_too_many_cells(declaration, total, project, diagnostics)
             break
-        cells[declaration.name] = list(_cells(declaration, project, diagnostics))
+        cells[declaration.name] = list(_make_cells(declaration, project, diagnostics))
     diagnostics.check()
     empty = [project.evals[name] for name, group in cells.items() if not group]
-    if not project.overrides or len(empty) == len(cells):  # an override may empty some, not all
+    if not project.overrides or len(empty) == len(cells):  # an override may leave some evals without cells
         for declaration in empty:
             diagnostics.append(no_cells_diagnostic(declaration, declaration.span))
     diagnostics.check()
@@ -132,7 +132,7 @@ def expand_matrix(project: Project) -> dict[str, list[Evaluation]]:
 
 
 def no_cells_diagnostic(declaration: EvalDeclaration, span: Span) -> Diagnostic:
-    """What to say at `span` of an eval whose cells are all skipped."""
+    """The diagnostic for an eval whose cells are all skipped."""
     total = prod(len(axis.values) for axis in declaration.axes)
     matched = [
         sum(map(skip.matches, product(*(axis.values for axis in declaration.axes)))) for skip in declaration.skips
@@ -146,7 +146,9 @@ def no_cells_diagnostic(declaration: EvalDeclaration, span: Span) -> Diagnostic:
     )
 
 
-def _too_many(declaration: EvalDeclaration, total: int, project: Project, diagnostics: Diagnostics) -> None:
+def _report_too_many_cells(
+    declaration: EvalDeclaration, total: int, project: Project, diagnostics: Diagnostics
+) -> None:
     widest = max(declaration.axes, key=lambda axis: len(axis.values), default=None)
     diagnostics.error(
         "too-many-cells",
@@ -158,7 +160,7 @@ def _too_many(declaration: EvalDeclaration, total: int, project: Project, diagno
     )
 
 
-def _cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnostics) -> Iterator[Evaluation]:
+def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnostics) -> Iterator[Evaluation]:
     variants: dict[tuple[int, ...], Variant | None] = {}
     used: set[int] = set()
     skipped: set[int] = set()
@@ -174,7 +176,7 @@ def _cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnost
         matched = tuple(i for i, when in whens if when.matches(values)) if whens else ()
         if matched not in variants:
             used.update(matched)
-            variants[matched] = _variant(declaration, matched, diagnostics)
+            variants[matched] = _make_variant(declaration, matched, diagnostics)
         variant = variants[matched]
         if variant is None:
             continue
@@ -201,8 +203,8 @@ def _cells(declaration: EvalDeclaration, project: Project, diagnostics: Diagnost
             )
 
 
-def _variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics: Diagnostics) -> Variant | None:
-    """The eval's fields under the `when`s of those numbers, checked."""
+def _make_variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics: Diagnostics) -> Variant | None:
+    """The eval's fields with the `when`s of these indices applied."""
     fields = declaration.fields.copy()
     gates = list(declaration.gates)
     axes = frozenset(axis.key for axis in declaration.axes)

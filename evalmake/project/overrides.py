@@ -1,4 +1,4 @@
-"""Variables, and the words NAME=VALUE of the command line that override them."""
+"""Binds variables, and overrides them with NAME=VALUE from the command line."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from evalmake.project.includes import LoadedFile
 
 
 def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dict[str, Binding]:
-    """Every variable of every file; one name is declared once."""
+    """Every variable of every file; declaring a name twice is an error."""
     bindings: dict[str, Binding] = {}
     for file in files:
         for item in file.tree.items:
@@ -42,7 +42,7 @@ def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dic
 def apply_overrides(
     scope: Scope, words: Sequence[Word], allowed: Sequence[str] | None, diagnostics: Diagnostics
 ) -> dict[str, str]:
-    """Override the variables that `words` name; what was given, by name, for plan and evidence."""
+    """Override the variables that `words` name, and return the texts by name for the plan and the evidence."""
     given: dict[str, str] = {}
     first: dict[str, Span] = {}
     for word, whole in words:
@@ -60,12 +60,12 @@ def apply_overrides(
         first[name] = whole
         span = Span(whole.source, whole.start, whole.start + len(name))
         place = Span(whole.source, span.end + 1, whole.end) if text else span
-        _override(scope, name, text, span, place, allowed, diagnostics)
+        _apply_override(scope, name, text, span, place, allowed, diagnostics)
         given[name] = text
     return given
 
 
-def _override(
+def _apply_override(
     scope: Scope,
     name: str,
     text: str,
@@ -91,7 +91,7 @@ def _override(
         return
     try:
         declared = scope.variable(name, declared_at, declared=True)
-        binding.override = _typed(scope, text, declared, place)
+        binding.override = _read_typed_value(scope, text, declared, place)
         binding.overridden = True
     except EvalmakeError as error:
         diagnostics.extend(error.diagnostics)
@@ -104,12 +104,12 @@ def _override(
             place,
             f"expected {wanted} or `none`",
             also=[(declared_at, "its type comes from this declaration")],
-            help=_meant(text, declared),
+            help=_suggest_value(text, declared),
         )
 
 
-def _meant(text: str, declared: Value) -> list[str]:
-    """What was probably meant by a value of another type."""
+def _suggest_value(text: str, declared: Value) -> list[str]:
+    """Help for a value of another type."""
     number = re.fullmatch(r"\d+(\.\d+)?", text)
     if number and isinstance(declared, Duration | Size):
         return [f"did you mean `{text}{'s' if isinstance(declared, Duration) else 'GiB'}`?"]
@@ -119,7 +119,7 @@ def _meant(text: str, declared: Value) -> list[str]:
 
 
 def report_unknown_variable(scope: Scope, name: str, span: Span, diagnostics: Diagnostics) -> None:
-    """Say that there is no variable `name`, and which there are."""
+    """Report that there is no variable `name`, and list the variables."""
     meant = closest_name(name.upper(), scope.bindings)
     known = f"variables are {', '.join(sorted(scope.bindings))}" if scope.bindings else "has no variable"
     diagnostics.error(
@@ -132,7 +132,7 @@ def report_unknown_variable(scope: Scope, name: str, span: Span, diagnostics: Di
 
 
 def evaluate_variables(scope: Scope, diagnostics: Diagnostics) -> None:
-    """Evaluate every variable, used or not: a mistake in one is told once, where it stands."""
+    """Evaluate every variable, used or not, so that an error in one is reported where it is."""
     for name, binding in scope.bindings.items():
         if name in scope.failed:
             continue
@@ -144,14 +144,14 @@ def evaluate_variables(scope: Scope, diagnostics: Diagnostics) -> None:
 
 @contextmanager
 def mention_overrides(words: Sequence[Word]) -> Iterator[None]:
-    """Errors at a place that uses an overridden variable say so: the file alone is not at fault."""
+    """Add a note to errors at a place that uses an overridden variable."""
     try:
         yield
     except EvalmakeError as error:
-        raise EvalmakeError(_blame(d, words) for d in error.diagnostics) from None
+        raise EvalmakeError(_add_override_notes(d, words) for d in error.diagnostics) from None
 
 
-def _blame(diagnostic: Diagnostic, words: Sequence[Word]) -> Diagnostic:
+def _add_override_notes(diagnostic: Diagnostic, words: Sequence[Word]) -> Diagnostic:
     used = set(re.findall(r"[A-Z][A-Z0-9_]*", diagnostic.span.text if diagnostic.span else ""))
     notes = [f"the command line says {w.text}" for w in words if w.text.partition("=")[0] in used]
     if not notes or diagnostic.span is None or diagnostic.span.source.name == COMMAND_LINE:
@@ -159,8 +159,8 @@ def _blame(diagnostic: Diagnostic, words: Sequence[Word]) -> Diagnostic:
     return replace(diagnostic, notes=(*diagnostic.notes, *notes))
 
 
-def _typed(scope: Scope, text: str, declared: Value, place: Span) -> Value:
-    """`text` as a value of the declared one's type; ValueError when it is another."""
+def _read_typed_value(scope: Scope, text: str, declared: Value, place: Span) -> Value:
+    """`text` as a value of the declared type; ValueError if it is of another."""
     if isinstance(declared, str):
         return text
     try:

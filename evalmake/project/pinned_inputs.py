@@ -1,4 +1,4 @@
-"""The inputs of a project that may mean another thing tomorrow, and what its lock says they mean."""
+"""Finds inputs that can change under their name (tags, branches, packages), and applies the lock to them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from evalmake.project.project import Project
 from evalmake.project.references import names_given
 
 HUB = "hf://"
-_DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
-_REVISION = re.compile(r"@([0-9a-f]{40}|(?=\d*[a-f])[0-9a-f]{7,64})$")  # @20240601 is a tag
-_KEYS = {"image": _DIGEST, "weights": _REVISION, "dataset": _REVISION}
+_PINNED_DIGEST = re.compile(r"(^|@)sha256:[0-9a-f]{64}$")
+_PINNED_REVISION = re.compile(r"@([0-9a-f]{40}|(?=\d*[a-f])[0-9a-f]{7,64})$")
+# A commit is 40 hexadecimal digits, or an abbreviation with a letter among them: `@20240601` is a tag.
+_PINNED_FORMS = {"image": _PINNED_DIGEST, "weights": _PINNED_REVISION, "dataset": _PINNED_REVISION}
 
 
 @dataclass(frozen=True, slots=True)
 class UnpinnedInput:
-    """An image, weights or dataset without digest or commit, or packages, which never have one.
+    """An image, weights or a dataset without a digest or commit, or a set of packages.
 
     `text` is what the lock calls it, `written` what the Evalfile does.
     """
@@ -35,47 +36,47 @@ class UnpinnedInput:
 
     @property
     def about(self) -> str:
-        """The declaration that names it."""
+        """The declaration that names it, as `benchmark gsm8k`."""
         return f"{self.declared.kind} {self.declared.name}"
 
     @property
     def title(self) -> str:
-        """What messages call it: ``the image `acme/evals:1` ``."""
+        """Its name in messages: ``the image `acme/evals:1` ``."""
         return f"the {self.sort} `{self.written}`"
 
     @property
     def is_or_are(self) -> str:
-        """The verb that goes with its sort."""
+        """The verb for its sort."""
         return "is" if self.sort in ("image", "dataset") else "are"
 
     @property
     def resolvable(self) -> bool:
-        """Whether `evalmake pin` can find out what it means: a path says no more than it does."""
+        """Whether `evalmake pin` can resolve it; a local path it cannot."""
         if self.sort == "image":
             return not self.text.startswith(("/", "."))
         return self.sort == "packages" or self.text.startswith(HUB)
 
 
 def find_unpinned_inputs(project: Project) -> Iterator[UnpinnedInput]:
-    """Every input of a project that the Evalfile does not pin, in the order of declarations."""
+    """Every input that the Evalfile does not pin, in the order of declarations."""
     asked = {name for eval in project.evals.values() for name, _ in names_given(eval, "benchmark")}
-    for block in _all(project):
+    for block in _declarations_with_inputs(project):
         if block.span.source.name.startswith(PREFIX) and block.name not in asked:
-            continue  # whoever includes a catalog asks only for some of it
+            continue  # an included catalog has benchmarks that no eval uses
         yield from unpinned_inputs_of(block)
 
 
-def _all(project: Project) -> tuple[Declaration, ...]:
-    """What may name an input."""
+def _declarations_with_inputs(project: Project) -> tuple[Declaration, ...]:
+    """The declarations that may name an input."""
     kinds = (project.deployments, project.benchmarks, project.executors)
     return tuple(declared for kind in kinds for declared in kind.values())
 
 
 def unpinned_inputs_of(declared: Declaration) -> Iterator[UnpinnedInput]:
-    """The inputs of one deployment, benchmark or executor that it does not pin itself."""
+    """The unpinned inputs of one deployment, benchmark or executor."""
     block, spans = declared.block, declared.fields.spans
-    for key, good in _KEYS.items():
-        text = getattr(_owner(declared), key, None)
+    for key, good in _PINNED_FORMS.items():
+        text = getattr(_block_with_input(declared), key, None)
         known = key != "image" and getattr(block, "digest", None)
         if isinstance(text, str) and not known and not good.search(text):
             yield UnpinnedInput(key, text, text, spans[key,].value, declared)
@@ -85,32 +86,32 @@ def unpinned_inputs_of(declared: Declaration) -> Iterator[UnpinnedInput]:
         yield UnpinnedInput("packages", name, written, spans["packages",].value, declared)
 
 
-def _owner(declared: Declaration) -> Any:
-    """What says which image and weights: an executor's image is its backend's setting."""
+def _block_with_input(declared: Declaration) -> Any:
+    """The block that holds the image and the weights: an executor's image is a key of its backend."""
     return declared.settings if declared.kind == "executor" else declared.block
 
 
 def packages_of(declared: Declaration) -> tuple[str, ...]:
-    """What a benchmark, or a deployment whose engine installs its server, names as its packages."""
+    """The packages of a benchmark, or of a deployment whose engine installs its server."""
     owner = declared.block if declared.kind == "benchmark" else declared.settings
     found: tuple[str, ...] | None = getattr(owner, "packages", None)
     return found or ()
 
 
 def apply_lock(project: Project) -> None:
-    """Put the lock's digests and commits where the Evalfile has tags and branches."""
+    """Replace tags and branches by the lock's digests and commits."""
     lock = project.lock
-    for declared in _all(project):
+    for declared in _declarations_with_inputs(project):
         for each in list(unpinned_inputs_of(declared)):
-            if each.sort in _KEYS and (pin := lock.pins.get(each.text)) is not None:
-                _put(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
+            if each.sort in _PINNED_FORMS and (pin := lock.pins.get(each.text)) is not None:
+                _replace_value(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
 
 
-def _put(declared: Declaration, key: str, value: str, origin: str) -> None:
-    """Let a declaration say this, on behalf of another file, where it said something else."""
+def _replace_value(declared: Declaration, key: str, value: str, origin: str) -> None:
+    """Replace a value of a declaration, with another file as its origin."""
     written = declared.fields.spans[key,]._replace(origin=origin)
     declared.fields.put(key, value, written, {})
-    copy = _owner(declared).model_copy(update={key: value})
+    copy = _block_with_input(declared).model_copy(update={key: value})
     if declared.kind == "executor":
         declared.settings = copy
     else:

@@ -1,4 +1,4 @@
-"""What `settings` demands of the rest of an Evalfile, and of the disk: a version, pins, seeds."""
+"""Checks what `settings` demands: a version of evalmake, pinned inputs, folders with replies."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from evalmake.project.pinned_inputs import UnpinnedInput, find_unpinned_inputs
 from evalmake.project.project import Project
 from evalmake.project.schema import Settings
 
-_MEANS = {"image": "digest", "weights": "commit", "dataset": "commit"}
-_SORTS = {"image": "images", "weights": "weights", "dataset": "datasets"}
+_PINNED_TO = {"image": "digest", "weights": "commit", "dataset": "commit"}
+_PINNABLE = {"image": "images", "weights": "weights", "dataset": "datasets"}
 
 
 def check_requires(settings: tuple[Settings, Fields], root: LoadedFile, diagnostics: Diagnostics) -> None:
-    """An Evalfile that needs a newer evalmake says so before anything else is judged."""
+    """Report an Evalfile that needs a newer evalmake, before anything else is checked."""
     wanted = settings[0].requires
     if not wanted:
         return
@@ -27,7 +27,7 @@ def check_requires(settings: tuple[Settings, Fields], root: LoadedFile, diagnost
     match = re.fullmatch(r"\s*>=\s*(\d+(?:\.\d+)*)\s*", wanted)
     if not match:
         diagnostics.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
-    elif _version(match[1]) > _version(__version__):
+    elif _parse_version(match[1]) > _parse_version(__version__):
         diagnostics.error(
             "too-old",
             f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}",
@@ -36,26 +36,26 @@ def check_requires(settings: tuple[Settings, Fields], root: LoadedFile, diagnost
         )
 
 
-def _version(text: str) -> tuple[int, ...]:
+def _parse_version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
 
 def check_policy(project: Project, written: Fields, diagnostics: Diagnostics) -> None:
-    """`settings { pinned = [...] }`: every input of those sorts has a digest in file or lock."""
+    """Check `settings { pinned = [...] }`: every input of these sorts is pinned in the file or the lock."""
     pinned = project.settings.pinned
     if not pinned:
         return
     because = [(written.spans["pinned",].value, "inputs must be pinned because of this")]
     for each in find_unpinned_inputs(project):
-        if _SORTS.get(each.sort) in pinned:
+        if _PINNABLE.get(each.sort) in pinned:
             diagnostics.error(
                 "unpinned-input",
                 f"{each.title} {each.is_or_are} not pinned",
                 each.span,
-                _why(each),
+                _explain_risk(each),
                 also=because,
                 about=each.about,
-                help=[_pin(project, each)],
+                help=[_explain_pinning(project, each)],
             )
     if "includes" in pinned:
         for span in project.files.unpinned:
@@ -69,7 +69,7 @@ def check_policy(project: Project, written: Fields, diagnostics: Diagnostics) ->
 
 
 def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> None:
-    """`settings { seeds = [...] }` names folders that a reply cache is in."""
+    """Check `settings { seeds = [...] }`: each folder holds a reply cache."""
     for name in project.settings.seeds:
         folder = Path(os.path.normpath(project.folder / name))
         if not folder.joinpath("cache.db").is_file():
@@ -84,19 +84,19 @@ def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> 
             )
 
 
-def _why(what: UnpinnedInput) -> str:
-    """What could become of it."""
+def _explain_risk(what: UnpinnedInput) -> str:
+    """Why an unpinned input is a risk."""
     if not what.resolvable:
         return "a file can change; a digest cannot"
-    return f"a {'tag' if what.sort == 'image' else 'branch'} can move; a {_MEANS[what.sort]} cannot"
+    return f"a {'tag' if what.sort == 'image' else 'branch'} can move; a {_PINNED_TO[what.sort]} cannot"
 
 
-def _pin(project: Project, what: UnpinnedInput) -> str:
-    """How to pin it."""
+def _explain_pinning(project: Project, what: UnpinnedInput) -> str:
+    """How to pin an input."""
     if what.resolvable:
         kind = "tag" if what.sort == "image" else "revision"
         path = Path(project.files.files[-1].source.name).with_suffix(".lock")
-        return f"`evalmake pin` resolves the {kind} and writes its {_MEANS[what.sort]} to {path}"
+        return f"`evalmake pin` resolves the {kind} and writes its {_PINNED_TO[what.sort]} to {path}"
     if what.sort == "image":
         return "name an image of a registry in its place"
     return "give its `digest = sha256:...`"

@@ -1,4 +1,4 @@
-"""The checked whole of an Evalfile."""
+"""A loaded and checked Evalfile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class AliasDeclaration:
 
 @dataclass(slots=True)
 class Project:
-    """An Evalfile, wholly checked: every declaration typed, every reference found."""
+    """A checked Evalfile: every declaration is typed, every reference found."""
 
     path: Path
     files: FileSet

@@ -1,4 +1,4 @@
-"""Every name that a declaration mentions is declared, and no secret stands where it would be seen."""
+"""Checks that every name in a declaration is declared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from evalmake.project.project import Project
 def check_references(
     project: Project, parsed: Mapping[tuple[str, str], ParsedDeclaration], diagnostics: Diagnostics
 ) -> None:
-    """Every name that a declaration mentions is declared."""
+    """Check that every name in a declaration is declared."""
     for kind in ("model", "deployment", "benchmark"):
         for item in project.of(kind).values():
             for block in (item.block, item.settings):
@@ -32,8 +32,8 @@ def check_references(
                         span = at.value if at else item.span
                         report_unknown_name(project, wanted, value, span, f"{kind} {item.name}", diagnostics, parsed)
     for report in project.reports.values():
-        _coordinates(report, diagnostics)
-        _baseline(report, project, parsed, diagnostics)
+        _check_coordinates(report, diagnostics)
+        _check_baseline(report, project, parsed, diagnostics)
     for declaration in project.evals.values():
         about = f"eval {declaration.name}"
         for key in ("model", "benchmark", "executor"):
@@ -42,8 +42,8 @@ def check_references(
                     report_unknown_name(project, key, value, span, about, diagnostics, parsed)
 
 
-def _coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
-    """A report's `rows` and `column` say by what its results are laid out."""
+def _check_coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
+    """Check a report's `rows` and `column`."""
     names = ("model", "benchmark", "eval", "metric", "seed", "limit")
     for key in ("rows", "column"):
         value = getattr(report.block, key)
@@ -59,10 +59,10 @@ def _coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
             )
 
 
-def _baseline(
+def _check_baseline(
     report: Declaration, project: Project, parsed: Mapping[tuple[str, str], ParsedDeclaration], diagnostics: Diagnostics
 ) -> None:
-    """`compare` names one of a report's rows."""
+    """Check that `compare` names a row of the report."""
     name, rows, about = report.block.compare, report.block.rows, f"report {report.name}"
     if name is None:
         return
@@ -81,18 +81,18 @@ def _baseline(
 
 
 def names_given(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
-    """The names that an eval gives `key`, with their places."""
+    """The names that an eval gives `key`, in axes, values and `when`s, with their spans."""
     for axis in declaration.axes:
         if axis.key == key:
             return [(str(v), s) for v, s in zip(axis.values, axis.spans, strict=True)]
     value = declaration.fields.values.get(key)
-    names_given = _named_in_whens(declaration, key)
+    names_given = _names_in_conditions(declaration, key)
     written = declaration.fields.spans.get((key,))
     own = [(str(value), written.value)] if isinstance(value, Symbol) and written else []
     return own + names_given
 
 
-def _named_in_whens(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
+def _names_in_conditions(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
     return [
         (statement.value.text, when.block.file.span(statement.value))
         for when in declaration.whens
@@ -110,7 +110,7 @@ def report_unknown_name(
     diagnostics: Diagnostics,
     parsed: Mapping[tuple[str, str], ParsedDeclaration],
 ) -> None:
-    """Say that no `kind` is called `name`, and which was probably meant."""
+    """Report that no `kind` has this name, and which was probably meant."""
     meant = closest_name(name, project.of(kind))
     hint = []
     if meant:
@@ -123,7 +123,7 @@ def report_unknown_name(
     if (kind, name) in parsed and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
     elif others:
-        notes = [f"there is {_a(others[0])} of that name"]
+        notes = [f"there is {_with_article(others[0])} of that name"]
     elif not hint and len(known) <= 8:
         are = f"the {kind}s are" if known[1:] else f"the only {kind} is"
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
@@ -132,12 +132,12 @@ def report_unknown_name(
     diagnostics.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
 
 
-def _a(kind: str) -> str:
+def _with_article(kind: str) -> str:
     return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def find_judge(project: Project, benchmark: Declaration) -> Declaration | None:
-    """The model that grades, where a benchmark names one."""
+    """The judge of a benchmark, if it names one."""
     settings = benchmark.settings
     for key, kind in find_reference_keys(type(settings)).items() if settings else ():
         name = getattr(settings, key)

@@ -335,7 +335,7 @@ class Report(Block):
 
 
 def merge_adapters(*adapters: Adapter) -> dict[str, Any]:
-    """Several adapters as one: the last word on a key counts, maps are laid over maps."""
+    """Merge adapters: a later value wins, maps are merged key by key."""
     merged: dict[str, Any] = {}
     for adapter in adapters:
         for name in adapter.model_fields_set:
@@ -368,7 +368,7 @@ AXIS_KEYS = ("model", "benchmark", "seed", "limit")
 
 
 def fill_templates(value: Any, axes: dict[str, object]) -> Any:
-    """`value` with every template in it filled for one cell."""
+    """`value` with the axis values of one cell in its texts."""
     match value:
         case Template():
             return value.fill(axes)

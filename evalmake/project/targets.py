@@ -1,4 +1,4 @@
-"""Target words to what they name: evals, cells, globs, reports, aliases."""
+"""Finds what targets name: evals, cells, patterns, reports, aliases."""
 
 from __future__ import annotations
 
@@ -18,62 +18,62 @@ _NOT_COMMANDS = {
     "run": "leave the word out: `evalmake TARGET` runs a target, and `evalmake` alone runs everything",
     "plan": "`evalmake -n` shows the plan, and `evalmake -n -o FILE` saves it",
 }
-"""What people type who know other tools -> what to type here."""
+"""Words that users of other tools type -> what to type here."""
 
 Cells = dict[str, list[Evaluation]]
 
 
 @dataclass(slots=True)
 class Selection:
-    """What was asked for, each once, in declaration order where `all` was."""
+    """The evaluations and reports of some targets, each once."""
 
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     reports: dict[str, Declaration] = field(default_factory=dict)
 
 
 def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
-    """What `words` name (nothing: `all`); EvalmakeError for a word that names nothing."""
+    """Select what `words` name (`all` without any); EvalmakeError for a word that names nothing."""
     chosen = Selection()
     _check_aliases(project, cells)
     for word, span in words:
         if cells.get(word) == []:
             raise EvalmakeError([no_cells_diagnostic(project.evals[word], span)])
-        _add(project, cells, word, span, chosen, [])
+        _add_target(project, cells, word, span, chosen, [])
     if not words:
-        _everything(project, cells, chosen)
+        _add_everything(project, cells, chosen)
     return chosen
 
 
 def cells_of_report(project: Project, cells: Cells, report: Declaration) -> list[Evaluation]:
-    """The cells that a report tells of."""
+    """The cells that a report shows."""
     chosen = Selection()
     spans = report.fields.spans
     for number, word in enumerate(report.block.of):
         place = spans.get(("of", str(number))) or spans["of",]
-        _add(project, cells, word, place.value, chosen, [])
+        _add_target(project, cells, word, place.value, chosen, [])
     return list(chosen.evaluations.values())
 
 
-def _everything(project: Project, cells: Cells, chosen: Selection) -> None:
+def _add_everything(project: Project, cells: Cells, chosen: Selection) -> None:
     if "all" in project.aliases:
         place = project.aliases["all"].file.span(project.aliases["all"].node.name)
-        _add(project, cells, "all", place, chosen, [])
+        _add_target(project, cells, "all", place, chosen, [])
         return
     for name in project.evals:
         chosen.evaluations.update((cell.name, cell) for cell in cells[name])
     chosen.reports.update(project.reports)
 
 
-def _add(project: Project, cells: Cells, word: str, span: Span, chosen: Selection, within: list[str]) -> None:
+def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: Selection, within: list[str]) -> None:
     if word in project.aliases:
         alias = project.aliases[word]
         if word in within:
             ring = " -> ".join([*within[within.index(word) :], word])
             raise make_error("alias-cycle", f"the alias `{word}` stands for itself: {ring}", span)
         for target in alias.node.targets:
-            _add(project, cells, target.text, alias.file.span(target), chosen, [*within, word])
+            _add_target(project, cells, target.text, alias.file.span(target), chosen, [*within, word])
     elif word == "all":
-        _everything(project, cells, chosen)
+        _add_everything(project, cells, chosen)
     elif word in cells:
         chosen.evaluations.update((cell.name, cell) for cell in cells[word])
     elif word in project.reports:
@@ -81,12 +81,12 @@ def _add(project: Project, cells: Cells, word: str, span: Span, chosen: Selectio
     else:
         found = match_cells(word, (c for group in cells.values() for c in group))
         if not found:
-            raise _unknown(project, cells, word, span)
+            raise _unknown_target_error(project, cells, word, span)
         chosen.evaluations.update((cell.name, cell) for cell in found)
 
 
 def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
-    """The cells whose path `word` is, or matches as a glob (`*` stays within a segment)."""
+    """The cells whose path is `word` or matches it as a pattern; `*` does not cross a `/`."""
     if not re.search(r"[*?\[]", word):
         return [cell for cell in cells if cell.name == word]
     parts = [re.compile(translate(part)) for part in word.split("/")]
@@ -99,12 +99,12 @@ def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
 
 
 def _check_aliases(project: Project, cells: Cells) -> None:
-    """Every alias stands for something that exists, named on the command line or not."""
+    """Check that every alias names something, whether or not the command line uses it."""
     for name, alias in project.aliases.items():
-        _add(project, cells, name, alias.file.span(alias.node.name), Selection(), [])
+        _add_target(project, cells, name, alias.file.span(alias.node.name), Selection(), [])
 
 
-def _unknown(project: Project, cells: Cells, word: str, span: Span) -> Exception:
+def _unknown_target_error(project: Project, cells: Cells, word: str, span: Span) -> Exception:
     if re.search(r"[*?\[]", word):
         some = next((group[0].name for group in cells.values() if group), "")
         notes = [f"a cell's path looks like {some}"] if some else []

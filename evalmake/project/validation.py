@@ -1,4 +1,4 @@
-"""Written fields to typed blocks; pydantic's complaints become diagnostics at their spans."""
+"""Validates fields by their schema; pydantic's errors become diagnostics at their spans."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from evalmake.project.fields import Fields
 
 B = TypeVar("B", bound=BaseModel)
 
-_WANTED = {
+_WANTED_BY_ERROR = {
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "float_type": "a number",
@@ -28,7 +28,7 @@ _WANTED = {
     "model_type": "a map",
     "model_attributes_type": "a map",
 }
-_CLASSES = {
+_WANTED_BY_CLASS = {
     "Duration": "a duration",
     "Size": "a size",
     "Digest": "a digest",
@@ -56,7 +56,7 @@ def validate(
     hints: Hints = lambda key: (),
     topic: str = "",
 ) -> B | None:
-    """The typed block, or `None` with the reasons in `found`.
+    """The typed block, or `None` after an error.
 
     `what` is the subject of an unknown key ("a model", "the `slurm` backend"), `known` the keys it
     has beyond the block's own, `also` a label that says why, `prefix` where `values` stand in `fields`,
@@ -65,18 +65,18 @@ def validate(
     try:
         return block.model_validate(dict(values))
     except ValidationError as error:
-        told: set[tuple[Any, ...]] = set()
+        reported: set[tuple[Any, ...]] = set()
         for item in error.errors(include_url=False, include_context=True):
-            place = _place(prefix + item["loc"], fields)
-            if place in told:
+            place = _written_place(prefix + item["loc"], fields)
+            if place in reported:
                 continue
-            told.add(place)
-            _tell(item, place, block, fields, diagnostics, about, span, known, what, also, hints, topic)
+            reported.add(place)
+            _report_error(item, place, block, fields, diagnostics, about, span, known, what, also, hints, topic)
     return None
 
 
 def value_errors(block: type[BaseModel], key: str, value: object) -> set[str]:
-    """By pydantic's names, what is wrong with `value` for one key of `block`; empty if it fits."""
+    """Pydantic's error types for one key of `block` with `value`; empty if it fits."""
     try:
         block.model_validate({key: value})
     except ValidationError as error:
@@ -94,8 +94,8 @@ def refusal(block: type[BaseModel], key: str) -> str:
     return ""
 
 
-def _place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
-    """The longest prefix of `loc` that was written somewhere."""
+def _written_place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
+    """The longest prefix of `loc` that has a span."""
     words = tuple(str(part) for part in loc)
     for length in range(len(words), 0, -1):
         if words[:length] in fields.spans:
@@ -103,7 +103,7 @@ def _place(loc: tuple[Any, ...], fields: Fields) -> tuple[str, ...]:
     return words[:1]
 
 
-def _tell(
+def _report_error(
     item: Any,
     place: tuple[str, ...],
     block: type[BaseModel],
@@ -124,7 +124,7 @@ def _tell(
     if kind == "extra_forbidden":
         names = sorted({*block.model_fields, *known})
         if len(item["loc"]) > 1 and what and len(place) > 1:
-            names = _nested(block, place[-2]) or names
+            names = _keys_of_map(block, place[-2]) or names
             what, topic = f"`{place[-2]}`", f"{topic}.{place[-2]}" if topic else ""
         name = str(item["loc"][-1])
         at = spans.key if spans else span
@@ -151,32 +151,32 @@ def _tell(
             about=about,
             help=[f"write `{value}`"],
         )
-    elif unit := _unit(item, value):
+    elif unit := _likely_unit(item, value):
         diagnostics.error(
             "missing-unit",
-            f"`{key}` is {_CLASSES[_class(item)]} and needs a unit",
+            f"`{key}` is {_WANTED_BY_CLASS[_wanted_class(item)]} and needs a unit",
             at,
             about=about,
             help=[f"did you mean `{value}{unit}`?"],
         )
     else:
-        _wrong_type(item, key, at, diagnostics, about)
+        _report_wrong_type(item, key, at, diagnostics, about)
 
 
-def _class(item: Any) -> str:
-    """The class that was wanted, where it was one of ours."""
+def _wanted_class(item: Any) -> str:
+    """The name of the class that was expected, if the error names one."""
     context = item.get("ctx", {})
     return str(context.get("class") or context.get("class_name", ""))
 
 
-def _unit(item: Any, value: object) -> str | None:
-    """The likely unit that a bare number lacks."""
+def _likely_unit(item: Any, value: object) -> str | None:
+    """The likely unit of a bare number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return {"Duration": "s", "Size": "GiB"}.get(_class(item))
+    return {"Duration": "s", "Size": "GiB"}.get(_wanted_class(item))
 
 
-def _wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: str) -> None:
+def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: str) -> None:
     kind, value = item["type"], item["input"]
     if kind in (
         "bad_rate",
@@ -191,7 +191,7 @@ def _wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: 
         said = item["msg"].removeprefix("Value error, ")
         diagnostics.error(code, f"`{key}`: {said}" if key else said, at, about=about)
     elif kind.startswith(("greater_than", "less_than")):
-        diagnostics.error("bad-value", f"`{key}` is {format_value(value)}: {_bound(item)}", at, about=about)
+        diagnostics.error("bad-value", f"`{key}` is {format_value(value)}: {_describe_bound(item)}", at, about=about)
     elif kind == "secret_value" or type(value).__name__ == "SecretRef":
         diagnostics.error(
             "secret-place",
@@ -209,19 +209,19 @@ def _wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, about: 
             help=[f"write `{format_value(str(value))}`"] if isinstance(value, Symbol) else [],
         )
     else:
-        wanted = _WANTED.get(kind) or _CLASSES.get(_class(item), "another type of value")
+        wanted = _WANTED_BY_ERROR.get(kind) or _WANTED_BY_CLASS.get(_wanted_class(item), "another type of value")
         given = format_value(value) if kind.startswith("int") and isinstance(value, float) else describe_type(value)
         diagnostics.error(
             "wrong-type",
             f"`{key}` takes {wanted}, and this is {given}",
             at,
             about=about,
-            help=_mended(wanted, value),
+            help=_suggest_value(wanted, value),
         )
 
 
-def _mended(wanted: str, value: object) -> list[str]:
-    """The same value as the type that was wanted, where it is plain what was meant."""
+def _suggest_value(wanted: str, value: object) -> list[str]:
+    """Help that writes the same value as the expected type, where that is possible."""
     text = value if isinstance(value, str) else ""
     if wanted == "a text" and isinstance(value, Symbol):
         return [f"write `{format_value(value.text)}`"]
@@ -246,7 +246,7 @@ def _mended(wanted: str, value: object) -> list[str]:
     return []
 
 
-def _bound(item: Any) -> str:
+def _describe_bound(item: Any) -> str:
     context = item["ctx"]
     for name, words in (
         ("ge", "at least"),
@@ -259,9 +259,9 @@ def _bound(item: Any) -> str:
     return str(item["msg"])
 
 
-def _nested(block: type[BaseModel], key: str) -> list[str]:
+def _keys_of_map(block: type[BaseModel], key: str) -> list[str]:
     annotation = block.model_fields[key].annotation if key in block.model_fields else None
-    kinds = (annotation, *getattr(annotation, "__args__", ()))  # it may be optional
+    kinds = (annotation, *getattr(annotation, "__args__", ()))  # the annotation may be optional
     return sorted({name for kind in kinds for name in getattr(kind, "model_fields", {})})
 
 
@@ -276,7 +276,7 @@ def report_unknown_key(
     hints: Sequence[str] = (),
     topic: str = "",
 ) -> None:
-    """Say that `what` has no key `key`, which it has, and where to read about them."""
+    """Report that `what` has no key `key`, which keys it has, and where to read about them."""
     meant = closest_name(key, names)
     noun = "setting" if also else "key"
     diagnostics.error(
@@ -291,6 +291,6 @@ def report_unknown_key(
 
 
 def _read_on(topic: str, noun: str) -> list[str]:
-    """Where the manual lists the keys; a topic of two words is quoted, as a shell needs it."""
+    """Help that names the topic of the manual, quoted for the shell if it has two words."""
     word = f"'{topic}'" if " " in topic else topic
     return [f"`evalmake help {word}` describes its {noun}s"] if topic else []

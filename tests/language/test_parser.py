@@ -190,7 +190,7 @@ def test_unwritable_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setattr("tempfile.tempdir", str(blocked))
     monkeypatch.setattr(parser, "load_parser", parser.load_parser.__wrapped__)
-    assert parser._cache_file() is None
+    assert parser._find_cache_file() is None
     assert load_tree(Source("a", "A = 1"), blocked).items
 
 
@@ -208,7 +208,7 @@ def test_grammar_is_strict() -> None:
     pytest.importorskip("interegular")
     from lark import Lark
 
-    assert Lark(parser._grammar(), parser="lalr", strict=True, start=["start", "override"])
+    assert Lark(parser._read_grammar(), parser="lalr", strict=True, start=["start", "override"])
 
 
 def _mutated(draw: st.DrawFn) -> str:

@@ -306,13 +306,13 @@ def test_revisions_are_commits(project: Project, monkeypatch: pytest.MonkeyPatch
     ("reply", "why"),
     [
         (Reply(404), "has no `acme/small@v2`"),
-        (Reply(401), "does not let us see it"),
-        (Reply(403), "does not let us see it"),
-        (Reply(429, headers={"Retry-After": "7"}), "has been asked too often"),
+        (Reply(401), "denies access"),
+        (Reply(403), "denies access"),
+        (Reply(429, headers={"Retry-After": "7"}), "got too many requests"),
         (Reply(500), "answers with status 500"),
-        (Reply(body="<html>"), "names no commit of acme/small"),
-        (Reply(body={"sha": "main"}), "names no commit of acme/small"),
-        (Reply(body=[1]), "names no commit of acme/small"),
+        (Reply(body="<html>"), "sent no commit for acme/small"),
+        (Reply(body={"sha": "main"}), "sent no commit for acme/small"),
+        (Reply(body=[1]), "sent no commit for acme/small"),
     ],
 )
 def test_a_hub_that_does_not_say(project: Project, reply: Reply, why: str) -> None:

@@ -118,7 +118,7 @@ def test_a_refusal(guarded: Registry, login: Login) -> None:
     wrong = base64.b64encode(b"auditor:guessed").decode()
     for config in ({}, {"auths": {guarded.host: {"auth": wrong}}}, {"auths": {guarded.host: {}}}):
         login(config)
-        with pytest.raises(UnresolvedName, match="does not let us see it") as refused:
+        with pytest.raises(UnresolvedName, match="denies access") as refused:
             RegistryClient().digest(f"{guarded.host}/refused:1")
         assert refused.value.help == (f"log in: docker login {guarded.host}",)
 
@@ -129,7 +129,7 @@ def test_a_configuration_that_is_none(images: Registry, guarded: Registry, tmp_p
     (tmp_path / "docker" / "config.json").write_text("{")
     digest = images.image("anyone:1")
     assert RegistryClient().digest(f"{images.host}/anyone:1") == digest
-    with pytest.raises(UnresolvedName, match="does not let us see it"):
+    with pytest.raises(UnresolvedName, match="denies access"):
         RegistryClient().digest(f"{guarded.host}/anyone:1")
 
 
@@ -178,7 +178,7 @@ def test_a_password_is_not_sent_in_the_open(login: Login, monkeypatch: pytest.Mo
     real = httpx.Client
     monkeypatch.setattr(httpx, "Client", lambda **more: real(transport=httpx.MockTransport(answer)))
     login({"auths": {"registry.acme.example": {"auth": BASIC}}})
-    with pytest.raises(UnresolvedName, match="no place to send one's name to"):
+    with pytest.raises(UnresolvedName, match="sends it no credentials"):
         RegistryClient().digest("registry.acme.example/a:1")
     assert asked == ["https://registry.acme.example/v2/a/manifests/1"]
 
@@ -195,14 +195,14 @@ def test_a_registry_that_names_no_digest() -> None:
 
 ODD = [
     (Reply(404), "has no `a:1`"),
-    (Reply(403), "does not let us see it"),
-    (Reply(401), "does not let us see it"),
-    (Reply(401, headers={"WWW-Authenticate": "Negotiate"}), "does not let us see it"),
-    (Reply(429), "has been asked too often"),
+    (Reply(403), "denies access"),
+    (Reply(401), "denies access"),
+    (Reply(401, headers={"WWW-Authenticate": "Negotiate"}), "denies access"),
+    (Reply(429), "got too many requests"),
     (Reply(503), "answers with status 503"),
-    (Reply(body=EMPTY + " ", headers={"Docker-Content-Digest": DIGEST}), "is not what its digest"),
-    (Reply(body="<html>"), "is not JSON"),
-    (Reply(body="[]"), "is not JSON"),
+    (Reply(body=EMPTY + " ", headers={"Docker-Content-Digest": DIGEST}), "does not match the digest"),
+    (Reply(body="<html>"), "did not send JSON"),
+    (Reply(body="[]"), "did not send JSON"),
 ]
 
 
