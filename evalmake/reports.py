@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evalmake.gates import Histories, judge_gates
+from evalmake.gate_verdicts import Histories, judge_gates
 from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.planner.graph import ReportNode

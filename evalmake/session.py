@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalmake import __version__
-from evalmake.gates import JudgedGate, judge_gates
+from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.planner.graph import Graph

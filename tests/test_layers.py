@@ -32,7 +32,7 @@ LAYERS = (
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
-    ("workspace", "gates", "results", "reports", "planning", "session", "terminal"),
+    ("workspace", "gate_verdicts", "results", "reports", "planning", "session", "terminal"),
     ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
@@ -140,7 +140,7 @@ def test_there_is_no_cycle() -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        pytest.make_error(" <- ".join(error.args[1]))
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("name", MODULES)

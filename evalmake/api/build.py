@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from evalmake import fastpath, session
 from evalmake.api.results import Result, convert_result
-from evalmake.gates import address_without_seed
+from evalmake.gate_verdicts import address_without_seed
 from evalmake.language.diagnostic import Diagnostic, Severity
 from evalmake.run.events import Emit, Event
 from evalmake.run.signals import is_embedded

@@ -34,7 +34,7 @@ def loaded(folder: Path, **keys: Any) -> Project:
     """The project of an evaluation; what is not given is a model that nobody asks, and `true`."""
     evaluation = Eval(**({"model": NOBODY, "benchmark": TRUE} | keys))
     written = write_evalfile(evaluation, folder, PLUGINS)
-    return load_project(folder / "Evalfile", (), PLUGINS, {}, source=written.source)
+    return load_project(folder / "Evalfile", (), PLUGINS, {}, written=written.source)
 
 
 def same(ours: object, theirs: object) -> bool:

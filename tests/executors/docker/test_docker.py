@@ -330,7 +330,7 @@ def test_sweep(docker: Made, root: Path, engine: Dockerd) -> None:
 
 def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
     """Jobs that begin together share one closed network, and nothing is left of its rules."""
-    closed = docker(network="gateway").closed
+    closed = docker(network="gateway").network
     assert closed is not None
     with ThreadPoolExecutor(4) as pool:
         addresses = set(pool.map(lambda _: closed.open(), range(8)))

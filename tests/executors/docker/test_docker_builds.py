@@ -97,7 +97,7 @@ def test_clean(contained: Contained) -> None:
     wait_for(lambda: running(contained) == ["running"] * 2)
     process.kill()
     process.communicate()
-    closed = contained.executor(network="gateway").closed
+    closed = contained.executor(network="gateway").network
     assert closed is not None
     assert closed.name in _firewall()
     ended = contained.run("clean")
@@ -217,7 +217,7 @@ def test_closed_network(contained: Contained) -> None:
             "names": False,
             "neighbours": 0,
         }
-    closed = contained.executor(network="gateway").closed
+    closed = contained.executor(network="gateway").network
     assert closed is not None
     assert closed.name not in json.dumps(contained.engine.api().networks()) + _firewall()
     contained.clean()

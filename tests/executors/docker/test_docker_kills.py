@@ -35,7 +35,7 @@ def killed(process: subprocess.Popen[str]) -> None:
 def nothing_left(bench: Contained) -> None:
     """Assert that no container, network, rule or process of the workspace is there."""
     bench.clean()
-    closed = bench.executor(network="gateway").closed
+    closed = bench.executor(network="gateway").network
     assert closed is not None
     rules = subprocess.run(["iptables", "-S"], check=True, capture_output=True, text=True).stdout
     assert closed.name not in json.dumps(bench.engine.api().networks()) + rules

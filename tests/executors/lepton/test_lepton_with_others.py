@@ -39,7 +39,7 @@ def test_who_looks_leaves_twins(make: Made, root: Path, service: Lepton) -> None
     service.tell(wait=3600)
     [made] = service.client("client.job.list_all()")
     kept = {name: made["metadata"][name] for name in ("name", "visibility", "labels")}
-    spec = first.body(replace(job(root, "sleep 600; true"), image=IMAGE), {}).given["spec"]
+    spec = first.body(replace(job(root, "sleep 600; true"), image=IMAGE), {}).content["spec"]
     first.client.request("POST", "/jobs", {"metadata": kept, "spec": spec})
     looker = make()
     looker.poll("job.1")
