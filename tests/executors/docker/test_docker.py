@@ -338,7 +338,7 @@ def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
     closed.remove()
     rules = subprocess.run(["iptables", "-S"], capture_output=True, text=True, check=True).stdout
     assert closed.name not in rules
-    assert not closed.mark.exists()
+    assert not closed.marker.exists()
 
 
 def test_outputs_for_which_there_is_no_room(
