@@ -11,7 +11,6 @@ import pytest
 from evalmake.executors.docker import DockerExecutor
 from tests.executors.docker.boxes import Based, Made
 from tests.support.docker_engine import Dockerd
-from tests.support.registries import registry
 
 
 @pytest.fixture
@@ -35,10 +34,3 @@ def docker(engine: Dockerd, root: Path) -> Iterator[Made]:
     last.sweep()
     for executor in made:
         executor.close()
-
-
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory, engine: Dockerd) -> Iterator[str]:
-    """A registry."""
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running.host

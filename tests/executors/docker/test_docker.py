@@ -330,15 +330,15 @@ def test_sweep(docker: Made, root: Path, engine: Dockerd) -> None:
 
 def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
     """Jobs that begin together share one closed network, and nothing is left of its rules."""
-    closed = docker(network="gateway").network
-    assert closed is not None
+    network = docker(network="gateway").network
+    assert network is not None
     with ThreadPoolExecutor(4) as pool:
-        addresses = set(pool.map(lambda _: closed.open(), range(8)))
+        addresses = set(pool.map(lambda _: network.open(), range(8)))
     assert len(addresses) == 1
-    closed.remove()
+    network.remove()
     rules = subprocess.run(["iptables", "-S"], capture_output=True, text=True, check=True).stdout
-    assert closed.name not in rules
-    assert not closed.marker.exists()
+    assert network.name not in rules
+    assert not network.marker.exists()
 
 
 def test_outputs_for_which_there_is_no_room(
@@ -352,7 +352,7 @@ def test_outputs_for_which_there_is_no_room(
     def full(*words: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(executor, "_bring", full)
+    monkeypatch.setattr(executor, "_copy_outputs", full)
     with pytest.raises(OSError, match="No space"):
         executor.fetch("job.1", root / "job.1")
     assert left(engine, executor) == []

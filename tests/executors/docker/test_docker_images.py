@@ -11,6 +11,7 @@ from evalmake.plugin_api.executor import Phase
 from tests.executors.contract import ended, finished, job
 from tests.executors.docker.boxes import Made, left
 from tests.support.docker_engine import BASE, Dockerd, push
+from tests.support.registries import Registry
 
 
 def pushed(engine: Dockerd, name: str, text: str) -> str:
@@ -22,28 +23,28 @@ def pushed(engine: Dockerd, name: str, text: str) -> str:
     return f"{name.rsplit(':', 1)[0]}@{push(engine, image, name)}"
 
 
-def test_missing_image_is_pulled(docker: Made, root: Path, engine: Dockerd, hub: str) -> None:
+def test_missing_image_is_pulled(docker: Made, root: Path, engine: Dockerd, hub: Registry) -> None:
     """It is pulled beside; what ran is known by its digest."""
-    digest = pushed(engine, f"{hub}/acme/pulled:1", "one")
+    digest = pushed(engine, f"{hub.host}/acme/pulled:1", "one")
     executor = docker()
-    executor.submit(job(root, "exit 3", image=f"{hub}/acme/pulled:1"), {})
+    executor.submit(job(root, "exit 3", image=f"{hub.host}/acme/pulled:1"), {})
     assert executor.poll("job.1").phase is Phase.QUEUED
     state = finished(executor, root / "job.1")
     assert (state.status, state.facts["image-digest"]) == (3, digest)
 
 
-def test_pulling_is_told(docker: Made, engine: Dockerd, hub: str) -> None:
+def test_pulling_is_told(docker: Made, engine: Dockerd, hub: Registry) -> None:
     """How many layers of an image are there is told whenever that changes."""
-    name, told = f"{hub}/acme/told:1", []
+    name, told = f"{hub.host}/acme/told:1", []
     pushed(engine, name, "layers")
     docker().images.pull(name, told.append)
     assert told == sorted(set(told))
     assert told[-1] == f"pulling {name}: 1 of 1 layers"
 
 
-def test_always_and_never(docker: Made, root: Path, engine: Dockerd, hub: str) -> None:
+def test_always_and_never(docker: Made, root: Path, engine: Dockerd, hub: Registry) -> None:
     """`always` runs what the tag is now, `missing` and `never` what the engine has."""
-    name = f"{hub}/acme/moving:1"
+    name = f"{hub.host}/acme/moving:1"
     first = pushed(engine, name, "first")
     never = docker(pull="never")
     with pytest.raises(OSError, match=f"it has no image {name}, and `pull = never`"):
@@ -66,13 +67,13 @@ def moved(engine: Dockerd, name: str) -> str:
     return digest
 
 
-def test_image_that_cannot_be_pulled(docker: Made, root: Path, engine: Dockerd, hub: str) -> None:
+def test_image_that_cannot_be_pulled(docker: Made, root: Path, engine: Dockerd, hub: Registry) -> None:
     """A job whose image does not exist is refused in the engine's words, and nothing is left."""
     executor = docker()
-    executor.submit(job(root, "true", image=f"{hub}/acme/typo:1"), {})
+    executor.submit(job(root, "true", image=f"{hub.host}/acme/typo:1"), {})
     state = ended(executor)
     assert state.phase is Phase.REFUSED
-    assert f"executor box: cannot pull {hub}/acme/typo:1: " in state.detail
+    assert f"executor box: cannot pull {hub.host}/acme/typo:1: " in state.detail
     assert executor.poll("job.1").phase is Phase.UNKNOWN
     assert left(engine, executor) == []
 
