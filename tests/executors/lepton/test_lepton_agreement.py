@@ -85,7 +85,7 @@ def test_same_view(root: Path, service: Lepton) -> None:
     assert dict(seen.component or {})["image"] == endpoint["spec"]["container"]["image"]
     assert dict(seen.component or {})["command"] == endpoint["spec"]["container"]["command"]
     wanted = of_endpoint(endpoint)
-    told = {name: getattr(seen, name) for name in Resource.__slots__ if name != "what"}
+    told = {name: getattr(seen, name) for name in Resource.__slots__ if name != "component"}
     assert told == {name: getattr(wanted, name) for name in told}
     assert api.secrets() == [one["name"] for one in ask("client.secret.list_all()")]
     for one in (*jobs, endpoint):
