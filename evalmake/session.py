@@ -127,11 +127,11 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
 def _check(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
     """The values of the secrets; EvalmakeError with everything that is wrong."""
     from evalmake.preflight.secrets import required_secrets
-    from evalmake.run.secrets import Secrets
 
-    if problems := _find_problems(request, workspace, plan):
+    context = preflight_context(workspace, plan, request.detach)
+    if problems := check_build(context, dry_run=False):
         raise EvalmakeError(problems)
-    secrets = Secrets()
+    secrets = context.secrets  # not a new one, which would ask the keyring again
     secrets.resolve({name: name for name in required_secrets(workspace.project, plan.stale)})
     return secrets
 

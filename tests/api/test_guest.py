@@ -25,7 +25,7 @@ INTERRUPTED = """\
     import evalmake
 
     def hurry(event):
-        if type(event).__name__ == "Started":
+        if type(event).__name__ == "AttemptStarted":
             for _ in range(3):
                 os.kill(os.getpid(), signal.{signal})
 
@@ -145,7 +145,7 @@ def test_workspaces_do_not_meet(bench: Bench, program: Ask) -> None:
     barrier = threading.Barrier(2)
 
     def meet(event: evalmake.Event) -> None:
-        if type(event).__name__ == "Started":
+        if type(event).__name__ == "AttemptStarted":
             barrier.wait(60)
 
     with ThreadPoolExecutor(2) as pool:
@@ -157,7 +157,7 @@ def test_an_exception_of_the_callers_ends_it(bench: Bench, program: Ask) -> None
     """What `progress` raises comes out, and no job goes on behind the caller's back."""
 
     def refuse(event: evalmake.Event) -> None:
-        if type(event).__name__ == "Started":
+        if type(event).__name__ == "AttemptStarted":
             raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):

@@ -203,7 +203,7 @@ CASES = {
             "harness = command",
             "harness = native",
             'run     = "sh data/job.sh"',
-            'prompt = "{a}"\n target = "{b}"',
+            'prompt = "{question}"\n target = "{answer}"',
             "job.sh",
             "data/sums.jsonl",
         ),

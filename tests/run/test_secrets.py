@@ -130,7 +130,7 @@ def test_secrets_of_a_killed_build(bench: Bench) -> None:
     ended = bench.run("leak/1")
 
     assert ended.status == 0, ended.text
-    assert "found again" in ended.err
+    assert "taken over" in ended.err
     assert holders(bench.root) == []
     bench.clean()
 

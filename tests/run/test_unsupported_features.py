@@ -24,10 +24,13 @@ SIGN = 'path = "r.md"', 'path = "r.md", sign = secret("KEY")'
 
 
 def test_before_anything_starts(bench: Bench) -> None:
-    """A report that cannot be signed: nothing runs, and the plan is shown."""
+    """A report that cannot be signed: `-n` says so after the plan, and a build runs nothing."""
     bench.evalfile(EVALFILE)
     bench.edit(*SIGN)
-    assert bench.run("-n").status == 0
+    planned = bench.run("-n")
+    assert planned.status == 2
+    assert "never run" in planned.out
+    assert "error: report `r`: `sign` needs signatures" in planned.err
     ended = bench.run()
 
     assert ended.status == 2

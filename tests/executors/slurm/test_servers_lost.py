@@ -190,7 +190,7 @@ def test_killed_in_the_queue(apart: Apart) -> None:
     first.communicate()
     waiting = apart.bench.jobs()
     later = apart.bench.start()
-    assert said(later, "server: found again")[-1].endswith("from an earlier build, queued\n")
+    assert said(later, "server: job of an earlier build")[-1].endswith("taken over, queued\n")
     assert apart.bench.jobs() == waiting
     apart.cluster.scancel(*apart.fillers.values())
     ended = end(later)
