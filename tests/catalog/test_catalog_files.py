@@ -8,7 +8,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +121,19 @@ def test_a_file_needs_nothing_beside_it() -> None:
 
 
 def test_a_wheel_holds_every_file_of_the_package() -> None:
-    """What is no Python is named in `package-data`, and every package is listed."""
+    """Every folder is a package, which setuptools finds, and every file other than Python's is in `package-data`."""
     tool = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     package = Path(evalmake.__file__).parent
-    listed = {name: tool["package-data"].get(name, []) for name in tool["packages"]}
+    folders = {"evalmake": package}
+    folders |= {
+        ".".join(path.parent.relative_to(package.parent).parts): path.parent for path in package.rglob("__init__.py")
+    }
+    shipped = {
+        path
+        for name, folder in folders.items()
+        for pattern in ("*.py", *tool["package-data"].get(name, []))
+        for path in folder.glob(pattern)
+    }
     for path in package.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":
-            name = ".".join(("evalmake", *path.parent.relative_to(package).parts))
-            assert any(fnmatchcase(path.name, p) for p in ["*.py", *listed[name]]), path
+            assert path in shipped, path
