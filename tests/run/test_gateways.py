@@ -138,7 +138,7 @@ def test_a_report_tells_what_was_replayed(bench: Bench, mock: str) -> None:
 
 
 def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
-    """Six evaluations at once never exceed the model's rate in any second."""
+    """Six evaluations at once share the model's rate."""
     bench.evalfile(
         "executor local { backend = process, slots = 6 }\n",
         model(f"{mock}/v1", 'rate = "60/s"'),
@@ -151,7 +151,9 @@ def test_a_rate_is_shared(bench: Bench, mock: str) -> None:
 
     seen = read_stats(mock)
     assert seen["requests"] == 240
-    assert 30 <= seen["peak_per_second"] <= 60
+    # That the gateway sends at most 60 a second is tested with a simulated clock (tests/gateway). Here arrivals
+    # bunch on a busy machine. Were the rate not shared, all 240 would arrive in one second.
+    assert 30 <= seen["peak_per_second"] <= 90
 
 
 def test_a_model_that_refuses_is_asked_less(bench: Bench, tmp_path: Path) -> None:

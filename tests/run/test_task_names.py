@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.pins.lock import Lock
 from evalmake.plugin_api.harness import Program
-from evalmake.run.environments.environments import Environments
+from evalmake.run.environments.environments import FOLDER_VARIABLE, Environments
 from evalmake.run.environments.task_names import check_task_names
 from evalmake.workspace import Workspace
 
@@ -34,6 +36,12 @@ class Plugins:
     def get(self, group: str, name: str) -> type[Lister]:
         """The harness, whatever the name."""
         return Lister
+
+
+@pytest.fixture(autouse=True)
+def environments_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the environments that other tests share out of it."""
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
 
 
 def check(folder: Path, task: str, files: str = "") -> str:
