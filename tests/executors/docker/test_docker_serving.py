@@ -221,7 +221,7 @@ TOLD_OF = {
         "could not be started: executor box: weightless needs {root}/gone, which does not exist",
     ],
     "gpuless": [
-        "could not be started: executor box: cannot start a container: it has no GPUs for containers, "
+        "could not be started: executor box: cannot start a container: it has no GPUs for containers: "
         "NVIDIA's container toolkit is missing",
     ],
     "deaf": [
