@@ -135,7 +135,7 @@ def test_types_are_shipped() -> None:
     """The wheel has the marker and the stub."""
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert shipped["package-data"]["evalmake"] == ["py.typed", "*.pyi"]
-    assert "evalmake.api" in shipped["packages"]
+    assert "evalmake.*" in shipped["packages"]["find"]["include"]
     assert (ROOT / "evalmake/py.typed").exists()
 
 
