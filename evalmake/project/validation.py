@@ -137,7 +137,7 @@ def _report_error(
         meant = closest_name(str(value), words)
         diagnostics.error(
             "unknown-word",
-            f"`{key}` cannot be `{value}`",
+            f"`{key}` cannot be `{format_value(value) if isinstance(value, tuple | dict) else value}`",
             at,
             about=about,
             notes=[f"it is one of {', '.join(words)}"],
