@@ -48,7 +48,7 @@ def preflight_context(workspace: Workspace, plan: Plan, detach: bool) -> BuildCo
         workspace.plugins,
         plan.graph,
         nodes=distinct_actions(plan.stale),
-        reports=[plan.graph.reports[name].declared for name, one in plan.reports.items() if one.must_write],
+        reports=[plan.graph.reports[name].declaration for name, one in plan.reports.items() if one.must_write],
         environments=environments,
         job_builder=JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of),
         executor=workspace.executor,

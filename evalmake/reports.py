@@ -46,7 +46,7 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
 
     If some of its results are `changing`, it must in any case. Then only a report that is new has a reason.
     """
-    report = node.declared
+    report = node.declaration
     before, path = store.report_identity(workspace.report_key(report)), workspace.report_path(report)
     if before is None:
         return [Reason("never-run", "")]
@@ -70,7 +70,7 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
     results = _results(workspace, content, store, plan, ran)
     if not results.results:
         return None
-    report = node.declared
+    report = node.declaration
     path = workspace.report_path(report)
     try:
         workspace.plugins.get("exporters", report.plugin)().export(results, path)
@@ -83,7 +83,7 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
 
 
 def _results(workspace: Workspace, content: ReportContent, store: Store, plan: str, ran: frozenset[str]) -> ResultSet:
-    node, block = content.node, content.node.declared.block
+    node, block = content.node, content.node.declaration.block
     results = collect_results(
         node.name,
         node.nodes,

@@ -27,6 +27,6 @@ def command(file: Path | None, words: Sequence[str]) -> int:
         plan = make_plan(workspace, graph, store)
         texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]
     for name, decision in plan.reports.items():
-        texts.append(staleness.render_report_decision(decision, str(graph.reports[name].declared.block.path)))
+        texts.append(staleness.render_report_decision(decision, str(graph.reports[name].declaration.block.path)))
     click.echo("\n".join(texts))
     return 0

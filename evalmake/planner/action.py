@@ -1,4 +1,4 @@
-"""What is to be done, hashed whole; and what was done, one record an attempt."""
+"""An action is a piece of work with a digest of all its inputs. An action result is the record of one attempt."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from evalmake.scoring.score import Score
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An evaluation's or a server's identity: its parts, and the digests of what it needs.
+    """The identity of an evaluation or a server: its parts, and the digests of what it needs.
 
-    A part is shared by every action that has it (a model's is walked once, not once a cell), so a
-    thousand cells cost a thousand short hashes. Names, places and limits of patience are no part.
+    Actions share their parts: a model is walked once, not once a cell, so a thousand cells cost a thousand
+    short hashes. Names, executors and timeouts do not belong to the identity.
     """
 
     kind: str
@@ -24,7 +24,7 @@ class Action:
 
     @classmethod
     def of(cls, kind: str, parts: Mapping[str, Part], needs: tuple[str, ...] = ()) -> Action:
-        """The action of these parts, its digest computed."""
+        """Return the action of these parts, with its digest."""
         named = tuple(sorted(parts.items()))
         pairs = [("kind", kind), *[(name, part.digest) for name, part in named]]
         pairs += [("needs", need) for need in needs]
@@ -33,7 +33,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A stored output: its name among the action's outputs, its content's sha256 and size."""
+    """A stored output of an action: its name, and the sha256 and size of its content."""
 
     name: str
     sha256: str
@@ -42,13 +42,13 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """One attempt; records are appended, never replaced. Times are ISO 8601 in UTC."""
+    """The record of one attempt. Records are appended, never replaced. Times are ISO 8601 in UTC."""
 
     action: str
     name: str
     attempt: int
     status: str  # succeeded | failed | cancelled
-    identity: Mapping[str, str]  # part -> digest of its walk, which the store keeps
+    identity: Mapping[str, str]  # part -> digest of its walk; the store has the walk
     outputs: tuple[Artifact, ...]
     scores: tuple[Score, ...]
     metric: str

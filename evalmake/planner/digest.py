@@ -1,4 +1,4 @@
-"""What makes up a value, its digest, and how two differ: one walk, the only definition of identity."""
+"""Identity: `walk` lists everything that counts of a value. Digests and differences are computed from its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _SHA256 = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield every (path, text) that makes up `value`, in one order; TypeError for what has none."""
+    """Yield a (path, text) for everything that counts of `value`, always in the same order.
+
+    Raise TypeError for a type of value that has no digest.
+    """
     match value:
         case None | bool() | int() | str():
             yield path, f"{type(value).__name__}:{value}"
@@ -46,14 +49,14 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
-    """xxh3-128 of the pairs' UTF-8, each text after its length in characters, as `xxh128:HEX`."""
+    """Return `xxh128:HEX`: the xxh3-128 of the pairs in UTF-8, with the length in characters before each text."""
     whole = "".join([f"{len(path)}:{path}{len(text)}:{text}" for path, text in pairs])
     return f"xxh128:{xxhash.xxh3_128_hexdigest(whole.encode())}"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A walked piece of an identity, shared by all the actions that have it."""
+    """The walk of one piece of an identity. All actions with this piece share it."""
 
     pairs: Pairs
     digest: str
@@ -67,7 +70,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One path whose text changed; `None` is absent."""
+    """A path whose text changed. `None` means that the path is absent."""
 
     path: str
     before: str | None
@@ -75,23 +78,25 @@ class Change:
 
 
 def find_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[Change]:
-    """What changed between two walks, in order of path; container counts only where nothing else did."""
+    """Return what changed between two walks, sorted by path.
+
+    The sizes of containers are left out, unless nothing else changed.
+    """
     changed = [
         Change(path, before.get(path), now.get(path))
         for path in sorted({*before, *now})
         if before.get(path) != now.get(path)
     ]
-    telling = [d for d in changed if not _count(d)]
-    return telling or changed
+    return [change for change in changed if not _is_container_size(change)] or changed
 
 
-def _count(difference: Change) -> bool:
-    texts = [t for t in (difference.before, difference.now) if t is not None]
+def _is_container_size(change: Change) -> bool:
+    texts = [text for text in (change.before, change.now) if text is not None]
     return all(text.startswith(("map:", "list:", "files:")) for text in texts)
 
 
 def describe_text(text: str | None) -> str:
-    """A walk's text for people: `float:0x1.6p-1` is 0.7, a digest is shortened."""
+    """Return a text of a walk for people: `float:0x1.6p-1` becomes 0.6875, and a digest is shortened."""
     if text is None:
         return "(none)"
     kind, colon, rest = text.partition(":")
@@ -106,11 +111,11 @@ def describe_text(text: str | None) -> str:
             return f"{float.fromhex(rest):g}s"
         case "str":
             rest = _SHA256.sub(r"\1", rest)
-            return rest if rest and len(rest) <= 60 and "\n" not in rest else repr(_cropped(rest))
+            return rest if rest and len(rest) <= 60 and "\n" not in rest else repr(_crop(rest))
         case "int" | "size" | "map" | "list" | "files" | "digest":
             return rest[:19] if kind == "digest" else rest
     return f"sha256:{text[:8]}" if not colon and len(text) == 64 else text
 
 
-def _cropped(text: str) -> str:
-    return text if len(text) <= 60 else f"{text[:37]}...{text[-20:]}"  # a digest is at the end
+def _crop(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:37]}...{text[-20:]}"  # the end of a reference is often a digest

@@ -1,4 +1,4 @@
-"""Evaluations to a graph of actions: servers, evaluations that need them, reports that tell of them."""
+"""Build the graph of a plan: the servers, the evaluations that need them, and the reports that show their results."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from evalmake.project.plugin_registry import PluginRegistry
 
-# A benchmark or deployment and its plugin -> the versions it runs with, where known: name -> version.
-Resolved = Callable[[Declaration, object], Mapping[str, str]]
+# The versions that a benchmark or deployment runs with, as far as they are known: package -> version.
+FindVersions = Callable[[Declaration, object], Mapping[str, str]]
 
-# Of an adapter: they change no request that is sent, and no reply that is scored.
-_UNSEEN = (
+# These keys of an adapter change neither the requests that are sent nor the replies that are scored.
+_OUTSIDE_IDENTITY = (
     "cache",
     "cache_truncated",
     "client_errors",
@@ -36,7 +36,7 @@ _UNSEEN = (
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A target and what it takes: an evaluation with its action and the server it needs."""
+    """One evaluation of the graph, with its action and the deployments that must serve it."""
 
     evaluation: Evaluation
     action: Action
@@ -44,40 +44,40 @@ class Node:
 
     @property
     def name(self) -> str:
-        """The cell's path."""
+        """The path of the cell."""
         return self.evaluation.name
 
     @property
     def executor(self) -> str:
-        """Where it runs."""
+        """The executor that runs the evaluation."""
         name: str = self.evaluation.variant.block.executor
         return name
 
 
 @dataclass(slots=True)
 class ReportNode:
-    """A report and the cells it tells of."""
+    """A report and the evaluations whose results it shows."""
 
-    declared: Declaration
+    declaration: Declaration
     nodes: list[Node]
 
     @property
     def name(self) -> str:
-        """The report's name."""
-        return self.declared.name
+        """The name of the report."""
+        return self.declaration.name
 
 
 @dataclass(slots=True)
 class Graph:
-    """All that was asked for: nodes by name in declaration order."""
+    """The selected targets and what they need. Evaluations and reports are in the order of their declarations."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     services: dict[str, Action] = field(default_factory=dict)
-    sources: Mapping[str, str] = field(default_factory=dict)  # a model -> a digest of what answers
+    sources: Mapping[str, str] = field(default_factory=dict)  # model -> digest of the endpoint or server behind it
     reports: dict[str, ReportNode] = field(default_factory=dict)
 
     def network(self) -> networkx.DiGraph[str]:
-        """The same as a networkx graph, for drawing and questions of reachability."""
+        """Return the graph for networkx, which draws it and finds what is reachable."""
         import networkx
 
         graph: networkx.DiGraph[str] = networkx.DiGraph()
@@ -93,135 +93,131 @@ class Graph:
 
 
 class GraphBuilder:
-    """Turns a project's evaluations into actions, each declaration walked once."""
+    """Builds nodes from evaluations. Each declaration is walked once, however many cells use it."""
 
-    def __init__(self, project: Project, plugins: PluginRegistry, resolved: Resolved) -> None:
+    def __init__(self, project: Project, plugins: PluginRegistry, find_versions: FindVersions) -> None:
         self.project = project
         self.plugins = plugins
-        self.resolved = resolved
+        self.find_versions = find_versions
         self.services: dict[str, Action] = {}
         self.sources: dict[str, str] = {}
         self._models: dict[str, Part] = {}
         self._benchmarks: dict[str, tuple[Part, tuple[str, ...]]] = {}
-        self._owns: dict[tuple[object, ...], Part] = {}
-        self._needs: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._cell_settings: dict[tuple[object, ...], Part] = {}
+        self._deployments: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
         self._nodes: dict[str, Node] = {}
 
     def node(self, cell: Evaluation) -> Node:
-        """The node of one cell."""
-        found = self._nodes.get(cell.name)
-        if found is None:
-            found = self._nodes[cell.name] = self._lower(cell)
-        return found
+        """Return the node of one cell."""
+        if cell.name not in self._nodes:
+            self._nodes[cell.name] = self._build_node(cell)
+        return self._nodes[cell.name]
 
-    def _lower(self, cell: Evaluation) -> Node:
-        benchmark, judges = self._benchmark(cell.benchmark)
-        parts = {"": self._own(cell), "benchmark": benchmark, "model": self._model(cell.model)}
-        return Node(cell, Action.of("evaluate", parts), self._needed(cell.model, judges))
+    def _build_node(self, cell: Evaluation) -> Node:
+        benchmark, judges = self._benchmark_part(cell.benchmark)
+        parts = {"": self._cell_part(cell), "benchmark": benchmark, "model": self._model_part(cell.model)}
+        return Node(cell, Action.of("evaluate", parts), self._deployments_of(cell.model, judges))
 
-    def _own(self, cell: Evaluation) -> Part:
-        """Seed, limit, parameters and adapter: walked once for all cells that have the same."""
+    def _cell_part(self, cell: Evaluation) -> Part:
+        """Seed, limit, parameters and adapter: walked once for all cells that share them."""
         block = cell.variant.block
-        whose = cell.benchmark.name if cell.benchmark.block.params else ""
-        which: object = id(cell.variant)
-        if block.params and _mentions_axes(block.params):
-            which = cell.name
-        key = (which, whose, cell.seed, cell.limit)
-        found = self._owns.get(key)
-        if found is None:
-            adapter = self._adapter(block.adapter)
-            own = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
-            found = self._owns[key] = Part.of(own | ({"adapter": adapter} if adapter else {}))
-        return found
+        variant: object = cell.name if block.params and _has_template(block.params) else id(cell.variant)
+        benchmark = cell.benchmark.name if cell.benchmark.block.params else ""
+        key = (variant, benchmark, cell.seed, cell.limit)
+        if key not in self._cell_settings:
+            adapter = self._adapter_identity(block.adapter)
+            settings = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
+            self._cell_settings[key] = Part.of(settings | ({"adapter": adapter} if adapter else {}))
+        return self._cell_settings[key]
 
-    def _needed(self, model: Declaration, judges: tuple[str, ...]) -> tuple[str, ...]:
-        """The deployments that must serve a cell of this model and these judges."""
+    def _deployments_of(self, model: Declaration, judges: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the deployments that must serve a cell of this model and these judges."""
         key = (model.name, judges)
-        if key not in self._needs:
+        if key not in self._deployments:
             models = [model, *(self.project.models[judge] for judge in judges)]
-            self._needs[key] = tuple(dict.fromkeys(m.block.deployment for m in models if m.block.deployment))
-            for name in self._needs[key]:
-                self._service(name)
-        return self._needs[key]
+            self._deployments[key] = tuple(dict.fromkeys(m.block.deployment for m in models if m.block.deployment))
+            for name in self._deployments[key]:
+                self._add_service(name)
+        return self._deployments[key]
 
-    def _model(self, model: Declaration) -> Part:
+    def _model_part(self, model: Declaration) -> Part:
         if model.name not in self._models:
             block = model.block
             source: dict[str, Any] = {"name": block.name, "revision": block.revision}
-            source["headers"] = _plain(block.headers)  # they may choose who answers
+            source["headers"] = _without_secrets(block.headers)  # a header may choose the model behind a proxy
             if block.deployment:
-                source["deployment"] = self._serving(self.project.deployments[block.deployment])
+                source["deployment"] = self._deployment_identity(self.project.deployments[block.deployment])
             else:
                 source["endpoint"] = block.endpoint.rstrip("/")
-            own = {"api": block.api, "adapter": self._adapter(block.adapter)}
-            self._models[model.name] = Part.of(_given(source | own))
-            self.sources[model.name] = Part.of(_given(source)).digest
+            settings = {"api": block.api, "adapter": self._adapter_identity(block.adapter)}
+            self._models[model.name] = Part.of(_without_empty(source | settings))
+            self.sources[model.name] = Part.of(_without_empty(source)).digest
         return self._models[model.name]
 
-    def _serving(self, deployment: Declaration) -> dict[str, Any]:
+    def _deployment_identity(self, deployment: Declaration) -> dict[str, Any]:
         block = deployment.block
         engine = self.plugins.get("engines", block.engine)
-        return _given(
+        return _without_empty(
             {
                 "engine": f"{block.engine}/{engine.behaviour}",
                 "image": block.image,
                 "weights": block.weights,
                 "digest": block.digest,
                 "args": block.args,
-                "env": _plain(block.env),
+                "env": _without_secrets(block.env),
                 "run": block.run,
-                "settings": _given(_dump(deployment)),
-                "resolved": self.resolved(deployment, engine),
+                "settings": _without_empty(_plugin_settings(deployment)),
+                "resolved": self.find_versions(deployment, engine),
             }
         )
 
-    def _service(self, name: str) -> Action:
+    def _add_service(self, name: str) -> None:
         if name not in self.services:
-            part = Part.of(self._serving(self.project.deployments[name]))
+            part = Part.of(self._deployment_identity(self.project.deployments[name]))
             self.services[name] = Action.of("serve", {"deployment": part})
-        return self.services[name]
 
-    def _benchmark(self, benchmark: Declaration) -> tuple[Part, tuple[str, ...]]:
+    def _benchmark_part(self, benchmark: Declaration) -> tuple[Part, tuple[str, ...]]:
+        """Return the part of a benchmark, and the models that judge its replies."""
         if benchmark.name not in self._benchmarks:
-            block, settings = benchmark.block, _dump(benchmark)
+            block, settings = benchmark.block, _plugin_settings(benchmark)
             harness = self.plugins.get("harnesses", block.harness)
-            named = find_reference_keys(type(benchmark.settings)) if benchmark.settings else {}
-            asked = [key for key, kind in named.items() if kind == "model" and settings.get(key)]
-            judges = tuple(settings[key] for key in asked)
-            for key in asked:
-                settings[key] = self._model(self.project.models[settings[key]]).digest
+            kinds = find_reference_keys(type(benchmark.settings)) if benchmark.settings else {}
+            judge_keys = [key for key, kind in kinds.items() if kind == "model" and settings.get(key)]
+            judges = tuple(settings[key] for key in judge_keys)
+            for key in judge_keys:
+                settings[key] = self._model_part(self.project.models[settings[key]]).digest
             placement = harness.placement if isinstance(harness, HasPlacement) else ()
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
                 "image": block.image,
                 "packages": tuple(sorted(block.packages or ())),
-                "resolved": self.resolved(benchmark, harness),
+                "resolved": self.find_versions(benchmark, harness),
                 "task": block.task,
                 "fewshot": block.fewshot,
                 "dataset": block.dataset,
                 "digest": block.digest,
                 "files": block.files,
-                "adapter": self._adapter(block.adapter),
+                "adapter": self._adapter_identity(block.adapter),
                 **{k: v for k, v in settings.items() if k not in placement},
             }
-            self._benchmarks[benchmark.name] = Part.of(_given(identity)), judges
+            self._benchmarks[benchmark.name] = Part.of(_without_empty(identity)), judges
         return self._benchmarks[benchmark.name]
 
-    def _adapter(self, adapter: Any) -> dict[str, Any]:
-        """What of an adapter says something: an empty list does, as it takes a model's away."""
+    def _adapter_identity(self, adapter: Any) -> dict[str, Any]:
+        """Return the keys of an adapter that count. An empty list counts: it removes the list of the model."""
         fields = type(adapter).model_fields
-        given = {key: getattr(adapter, key) for key in fields if key not in _UNSEEN}
+        settings = {key: getattr(adapter, key) for key in fields if key not in _OUTSIDE_IDENTITY}
         if adapter.plugins:
-            given["behaviour"] = {name: self._behaviour(name) for name in adapter.plugins}
-        return {key: value for key, value in given.items() if value is not None}
+            settings["behaviour"] = {name: self._behaviour_of(name) for name in adapter.plugins}
+        return {key: value for key, value in settings.items() if value is not None}
 
-    def _behaviour(self, interceptor: str) -> int | None:
-        """A third party's interceptor's; None where it is not installed, which is told elsewhere."""
+    def _behaviour_of(self, interceptor: str) -> int | None:
+        """Return the behaviour number of a plugin, or None if it is not installed. Preflight reports that."""
         try:
-            number: int = self.plugins.get("interceptors", interceptor).behaviour
+            behaviour: int = self.plugins.get("interceptors", interceptor).behaviour
         except KeyError:
             return None
-        return number
+        return behaviour
 
 
 def build_graph(
@@ -229,38 +225,38 @@ def build_graph(
     cells: Iterable[Evaluation],
     reports: Mapping[str, tuple[Declaration, list[Evaluation]]],
     plugins: PluginRegistry,
-    resolved: Resolved = lambda declared, plugin: {},
+    find_versions: FindVersions = lambda declaration, plugin: {},
 ) -> Graph:
-    """The graph of `cells` and `reports`."""
-    lowering = GraphBuilder(project, plugins, resolved)
+    """Return the graph of `cells` and `reports`."""
+    builder = GraphBuilder(project, plugins, find_versions)
     graph = Graph()
     for cell in cells:
-        graph.nodes[cell.name] = lowering.node(cell)
-    for name, (declared, told) in reports.items():
-        graph.reports[name] = ReportNode(declared, [lowering.node(cell) for cell in told])
-    graph.services, graph.sources = lowering.services, lowering.sources
+        graph.nodes[cell.name] = builder.node(cell)
+    for name, (declaration, shown) in reports.items():
+        graph.reports[name] = ReportNode(declaration, [builder.node(cell) for cell in shown])
+    graph.services, graph.sources = builder.services, builder.sources
     return graph
 
 
-def _dump(declared: Declaration) -> dict[str, Any]:
-    settings = declared.settings
+def _plugin_settings(declaration: Declaration) -> dict[str, Any]:
+    settings = declaration.settings
     return {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What says something: `none` and empty are as good as unwritten."""
+def _without_empty(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Drop `none` and empty values, so that writing them has the same digest as leaving them out."""
     return {k: v for k, v in values.items() if v is not None and v != {} and v != ()}
 
 
-def _plain(env: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in env.items() if not isinstance(v, SecretRef)}
+def _without_secrets(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if not isinstance(v, SecretRef)}
 
 
-def _mentions_axes(value: object) -> bool:
-    """Whether a template stands anywhere in `value`."""
+def _has_template(value: object) -> bool:
+    """Whether `value` contains a template, whose text depends on the axes of the cell."""
     match value:
         case dict():
-            return any(_mentions_axes(item) for item in value.values())
+            return any(_has_template(item) for item in value.values())
         case tuple() | list():
-            return any(_mentions_axes(item) for item in value)
+            return any(_has_template(item) for item in value)
     return isinstance(value, Template)

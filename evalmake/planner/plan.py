@@ -1,4 +1,4 @@
-"""The plan: a verdict on each target, in declaration order; what `-n` prints and a reviewer signs."""
+"""The plan: what must run and why. `-n` prints it, and a reviewer approves its digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalmake.planner.staleness import Decision, Reason, Records, decide_stalene
 
 @dataclass(frozen=True, slots=True)
 class ReportDecision:
-    """Whether a report must be written: `stale` of its `total` results will change, or there are `reasons`."""
+    """Whether a report must be written: because `stale` of its `total` results will change, or for other `reasons`."""
 
     name: str
     stale: int
@@ -22,41 +22,41 @@ class ReportDecision:
 
     @property
     def must_write(self) -> bool:
-        """Whether there is anything to write."""
+        """Whether the build will write the report."""
         return bool(self.stale or self.reasons)
 
     @property
     def is_new(self) -> bool:
-        """Whether it was never written."""
+        """Whether the report was never written before."""
         return bool(self.reasons) and self.reasons[0].kind == "never-run"
 
 
 @dataclass(slots=True)
 class Plan:
-    """Decisions on evaluations and reports; `digest` covers what would run, never where."""
+    """The decisions on evaluations and reports. `digest` covers what will run, not where it will run."""
 
     graph: Graph
     decisions: dict[str, Decision]
-    told: dict[str, Decision]  # cells that a report tells of without being asked for
+    shown_only: dict[str, Decision]  # evaluations that a report shows, but that are not selected to run
     reports: dict[str, ReportDecision] = field(default_factory=dict)
     overrides: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
     @property
     def stale(self) -> list[Node]:
-        """What must run."""
+        """The evaluations that must run."""
         return [self.graph.nodes[d.name] for d in self.decisions.values() if d.stale]
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing must run or be written."""
+        """Whether there is nothing to run and no report to write."""
         return not any(d.stale for d in self.decisions.values()) and not any(
             r.must_write for r in self.reports.values()
         )
 
     def decision(self, name: str) -> Decision:
-        """The verdict on a cell, asked for or told of."""
-        return self.decisions.get(name) or self.told[name]
+        """Return the decision on an evaluation that is selected, or that a report shows."""
+        return self.decisions.get(name) or self.shown_only[name]
 
 
 def make_plan(
@@ -68,10 +68,11 @@ def make_plan(
     forced: bool = False,
     confidence: float | None = None,
 ) -> Plan:
-    """Judge every node; `report_reasons(report, changing)` says why a report must be written.
+    """Decide for every node of `graph` whether it must run.
 
-    With `changing`, some of the report's results will change: the one other reason is that it is new.
-    `confidence` is that of gates whose eval gives none.
+    `report_reasons(report, changing)` returns why a report must be written. `changing` says that some of its
+    results will change; the only reason to add is then that the report is new.
+    `confidence` is the default for gates whose eval sets none.
     """
 
     def judge(node: Node, insist: bool) -> Decision:
@@ -79,13 +80,13 @@ def make_plan(
         return decide_staleness(node.name, node.action, records, insist, limit.seconds if limit else None, age)
 
     decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
-    told = {
+    shown_only = {
         node.name: judge(node, False)
         for report in graph.reports.values()
         for node in report.nodes
         if node.name not in decisions
     }
-    plan = Plan(graph, decisions, told, overrides=dict(overrides))
+    plan = Plan(graph, decisions, shown_only, overrides=dict(overrides))
     for name, report in graph.reports.items():
         changing = sum(node.name in decisions and decisions[node.name].stale for node in report.nodes)
         reasons = tuple(report_reasons(report, changing > 0))
@@ -98,15 +99,15 @@ def _digest(plan: Plan, confidence: float | None) -> str:
     hasher = sha256()
     for name, node in sorted(plan.graph.nodes.items()):
         hasher.update(f"{name}\0{node.action.digest}\n".encode())
-        sure = node.evaluation.variant.block.confidence or confidence
+        gate_confidence = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
-            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {sure}\n".encode())
+            hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {gate_confidence}\n".encode())
     for name, report in sorted(plan.graph.reports.items()):
         cells = ",".join(node.action.digest for node in report.nodes)
-        hasher.update(f"report {name}\0{report.declared.plugin}\0{cells}\n".encode())
-        block, settings = report.declared.block, report.declared.settings
-        told = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
-        told["sign"] = block.sign.name if block.sign else None
-        told["settings"] = settings.model_dump(mode="json") if settings else {}
-        hasher.update(json.dumps([told, confidence], sort_keys=True).encode())
+        hasher.update(f"report {name}\0{report.declaration.plugin}\0{cells}\n".encode())
+        block, settings = report.declaration.block, report.declaration.settings
+        keys = {key: getattr(block, key) for key in ("path", "rows", "column", "compare")}
+        keys["sign"] = block.sign.name if block.sign else None
+        keys["settings"] = settings.model_dump(mode="json") if settings else {}
+        hasher.update(json.dumps([keys, confidence], sort_keys=True).encode())
     return f"sha256:{hasher.hexdigest()}"

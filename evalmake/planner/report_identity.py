@@ -13,7 +13,7 @@ def report_identity(
     report: ReportNode, histories: Mapping[str, ActionHistory | None], gates: Sequence[str]
 ) -> dict[str, str]:
     """The walk of a report's results (as one digest), settings and gates."""
-    block, settings = report.declared.block, report.declared.settings
+    block, settings = report.declaration.block, report.declaration.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
         "format": block.format,

@@ -1,4 +1,4 @@
-"""Action and last record to a verdict: fresh, or stale with every reason."""
+"""Decide whether a target is up to date, or stale and why, from its action and the records of the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from evalmake.scoring.score import Score
 
 @dataclass(frozen=True, slots=True)
 class ActionHistory:
-    """What is known of an action: its last success, and its last attempt."""
+    """The records of an action: its last attempt, and its last success."""
 
     action: str
     attempts: int
@@ -31,27 +31,27 @@ class ActionHistory:
 
 
 class Records(Protocol):
-    """What deciding needs of the store."""
+    """The records that a decision reads from the store."""
 
     def history(self, action: str) -> ActionHistory | None:
-        """What is known of an action."""
+        """Return the history of an action, or None if it never ran."""
 
     def baseline(self, name: str) -> Mapping[str, str] | None:
-        """The parts (name -> digest) of the result that was last valid for a target.
+        """Return the parts (name -> digest) of the last valid result of a target.
 
-        Of a target that never succeeded, the parts of its last attempt; None where it was never tried.
+        For a target that never succeeded, return the parts of its last attempt; without an attempt, None.
         """
 
     def part(self, digest: str) -> Mapping[str, str] | None:
-        """The walk of a part."""
+        """Return the walk of a part."""
 
     def find_damage(self, head: ActionHistory) -> str | None:
-        """The first of its outputs that is missing or bad."""
+        """Return the first output that is missing or has the wrong content, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why something must run."""
+    """A reason why a target must run."""
 
     kind: str  # never-run changed upstream output-missing failed cancelled forced too-old
     subject: str
@@ -61,7 +61,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A target and its verdict; without reasons it is fresh and `head` holds its result."""
+    """The decision on a target. Without reasons the target is up to date, and `head` holds its result."""
 
     name: str
     action: Action
@@ -70,7 +70,7 @@ class Decision:
 
     @property
     def stale(self) -> bool:
-        """Whether it must run."""
+        """Whether the target must run."""
         return bool(self.reasons)
 
 
@@ -82,7 +82,7 @@ def decide_staleness(
     max_age: float | None,
     age: Callable[[str], float],
 ) -> Decision:
-    """The verdict on one target; `age` is how many seconds ago an ISO time was."""
+    """Return the decision on one target. `age` returns how many seconds ago an ISO time was."""
     head = records.history(action.digest)
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
@@ -95,21 +95,21 @@ def decide_staleness(
         return Decision(name, action, head)
     if head is not None:
         return Decision(name, action, head, (Reason(head.last, head.detail),))
-    return Decision(name, action, None, _changes(name, action, records))
+    return Decision(name, action, None, _find_reasons(name, action, records))
 
 
-def _changes(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
+def _find_reasons(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
     before = records.baseline(name)
     if before is None:
         return (Reason("never-run", ""),)
-    found = find_part_changes(before, action, records)
-    if not found:
+    changes = find_part_changes(before, action, records)
+    if not changes:
         return (Reason("never-run", ""),)
-    return tuple(Reason("changed", d.path, d.before, d.now) for d in found)
+    return tuple(Reason("changed", change.path, change.before, change.now) for change in changes)
 
 
 def find_part_changes(before: Mapping[str, str], action: Action, records: Records) -> list[Change]:
-    """What changed since an identity of these parts; only parts that differ are looked into."""
+    """Return what changed since the identity with the parts `before`. Only parts with another digest are read."""
     old: dict[str, str] = {}
     new: dict[str, str] = {}
     parts = dict(action.parts)
@@ -117,12 +117,12 @@ def find_part_changes(before: Mapping[str, str], action: Action, records: Record
         part = parts.get(name)
         if part is not None and before.get(name) == part.digest:
             continue
-        old |= _prefixed(name, records.part(before[name]) or {} if name in before else {})
-        new |= _prefixed(name, dict(part.pairs) if part else {})
+        old |= _add_prefix(name, records.part(before[name]) or {} if name in before else {})
+        new |= _add_prefix(name, dict(part.pairs) if part else {})
     return find_changes(old, new)
 
 
-def _prefixed(name: str, pairs: Mapping[str, str]) -> dict[str, str]:
+def _add_prefix(name: str, pairs: Mapping[str, str]) -> dict[str, str]:
     if not name:
         return {path or "(all)": text for path, text in pairs.items()}
     return {f"{name}.{path}" if path else name: text for path, text in pairs.items()}

@@ -44,7 +44,7 @@ def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
 def check_report_baselines(context: GraphContext, found: Diagnostics) -> None:
     """A report compares with one of its own rows, which only an override may take out."""
     for name, node in context.graph.reports.items():
-        block = node.declared.block
+        block = node.declaration.block
         baseline, rows = block.compare, block.rows
         if not baseline or context.project.overrides:
             continue
@@ -54,7 +54,7 @@ def check_report_baselines(context: GraphContext, found: Diagnostics) -> None:
             found.error(
                 "unknown-word",
                 f"`compare` cannot be `{baseline}`: the report has no such row",
-                node.declared.fields.spans["compare",].value,
+                node.declaration.fields.spans["compare",].value,
                 about=f"report {name}",
                 notes=[f"its rows are {', '.join(sorted(names))}" if names else "it has no rows"],
             )
