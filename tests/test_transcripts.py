@@ -131,7 +131,9 @@ def edited(*pairs: str) -> Stage:
 
 
 PLAIN = edited()
-NATIVE = edited("command", "native", '    run     = "sh ../../../job.sh"\n', DATA_KEYS)
+RUN = '    run     = "sh ../../../job.sh"\n'
+NATIVE = edited("command", "native", RUN, DATA_KEYS)
+UNUSED_RUBRIC = DATA_KEYS + '    scorer  = contains\n    rubric  = "The number must be right."\n'
 
 
 def also(name: str, text: str | bytes, first: Stage = PLAIN) -> Stage:
@@ -218,6 +220,7 @@ STAGES: dict[str, Stage] = {
     "store-damaged": garbage,
     "store-failed": also(".evalmake/store/cache.db/file", ""),
     "unknown-code": PLAIN,
+    "unused-key": edited("command", "native", RUN, UNUSED_RUBRIC),
 }
 
 

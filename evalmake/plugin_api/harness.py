@@ -29,6 +29,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.declarations import ChecksBenchmark as ChecksBenchmark
 from evalmake.project.declarations import Declaration
 from evalmake.project.declarations import HasPlacement as HasPlacement
+from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.score import Score
 
@@ -83,10 +84,11 @@ class Program:
 
 
 class DataError(NamedTuple):
-    """An error in a data file: a message that begins with `PATH:LINE: `, and the benchmark's key it contradicts."""
+    """An error in a data file: a message that begins with `PATH:LINE: `, the benchmark's key it contradicts, a cure."""
 
     key: str
     message: str
+    help: str = ""
 
 
 @runtime_checkable

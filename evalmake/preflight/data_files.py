@@ -57,6 +57,7 @@ def _report(benchmark: Declaration, errors: list[DataError], found: Diagnostics)
     """One error for each key: a prompt that fits no record is one mistake, however many records there are."""
     for key in dict.fromkeys(error.key for error in errors):
         messages = [error.message for error in errors if error.key == key]
+        helps = [error.help for error in errors if error.key == key and error.help]
         place = benchmark.fields.spans.get((key,))
         rest = len(messages) - _SHOWN
         found.error(
@@ -65,4 +66,5 @@ def _report(benchmark: Declaration, errors: list[DataError], found: Diagnostics)
             place.value if place else benchmark.span,
             about=f"benchmark {benchmark.name}",
             notes=[*messages[1:_SHOWN], *([f"and {rest} more like these"] if rest > 0 else [])],
+            help=helps[:1],
         )

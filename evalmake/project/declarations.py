@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -83,6 +84,14 @@ class ChecksBenchmark(Protocol):
 
 
 @runtime_checkable
+class HasUnusedKeys(Protocol):
+    """A harness that knows which keys of a benchmark change nothing, because another key leaves no use for them."""
+
+    def unused_keys(self, benchmark: Declaration, /) -> Mapping[str, str]:
+        """Each such key with the reason, as "the scorer `contains` asks no judge"."""
+
+
+@runtime_checkable
 class HasPlacement(Protocol):
     """A harness with keys that cannot change its scores, as `coverage`: they are not part of the identity."""
 
@@ -138,9 +147,35 @@ def check_declaration(
     declaration = Declaration(kind, name, typed, settings, fields, parsed.span, comment, parsed)
     if kind == "benchmark":
         harness = plugins.get("harnesses", declaration.plugin)
+        if isinstance(harness, HasUnusedKeys):
+            _drop_unused_keys(declaration, harness.unused_keys(declaration), diagnostics)
         if isinstance(harness, ChecksBenchmark):
             harness.check_benchmark(declaration, diagnostics)
     return declaration
+
+
+def _drop_unused_keys(declaration: Declaration, unused: Mapping[str, str], diagnostics: Diagnostics) -> None:
+    """Refuse unused keys that the declaration itself has; those that it inherits do not count as given."""
+    for key, reason in unused.items():
+        written = declaration.fields.spans.get((key,))
+        if written is None or declaration.fields.values.get(key) is None:
+            continue
+        if written.origin == "own":
+            diagnostics.error(
+                "unused-key",
+                f"`{key}` would change nothing: {reason}",
+                written.key,
+                about=f"{declaration.kind} {declaration.name}",
+                help=["leave it out"],
+            )
+    declaration.block = _reset_keys(declaration.block, unused)
+    declaration.settings = _reset_keys(declaration.settings, unused)
+
+
+def _reset_keys(block: Any, keys: Iterable[str]) -> Any:
+    """A copy of a block in which these of its keys have their defaults."""
+    fields = type(block).model_fields
+    return block.model_copy(update={key: fields[key].default for key in keys if key in fields})
 
 
 def _refuse_shell_variables(fields: Fields, diagnostics: Diagnostics, about: str) -> None:

@@ -95,3 +95,54 @@ def test_a_job_names_the_same_path(project: Project, monkeypatch: pytest.MonkeyP
     said = project.run(status=2).stderr
     assert "data/sums.jsonl:1: the record has no field 'question'; it has answer" in said
     assert "inputs/sums.jsonl" not in said
+
+
+@pytest.mark.parametrize(
+    ("field", "help_"),
+    [
+        ('"{{question}}"', "write `{question}`: doubled braces stand for braces"),
+        ('"question"', "write `{question}`"),
+        ('"What is the capital?"', "a field is written in braces, as `{question}`"),
+    ],
+)
+def test_a_prompt_without_a_field(field: str, help_: str, project: Project) -> None:
+    """A prompt that is the same for all records is an error that shows the fields of the first."""
+    project.write("Evalfile", EVALFILE.replace('"{question}"', field))
+    project.write("data/sums.jsonl", GOOD)
+    said = project.run("-n", status=2).stderr
+    assert "error: data/sums.jsonl:1: no field of the record is in the prompt '" in said
+    assert "the record has question, answer [bad-data]\n" in said
+    assert f"help: {help_}\n" in said
+
+
+def test_a_misspelt_field_has_a_suggestion(project: Project) -> None:
+    """The help names the field that was probably meant."""
+    project.write("Evalfile", EVALFILE.replace("{question}", "{qestion}"))
+    project.write("data/sums.jsonl", GOOD)
+    assert "help: did you mean `question`?\n" in project.run("-n", status=2).stderr
+
+
+UNUSED = {
+    'rubric = "x"': "it is for `scorer = judge`, and this one is `exact`",
+    "judge = m": "it is for `scorer = judge`, and this one is `exact`",
+    "pattern = 'x'": "it is for `scorer = regex`, and this one is `exact`",
+    'function = "f"': "it is for `scorer = python`, and this one is `exact`",
+    'task = "sums"': "the native harness has no tasks of its own; the questions are in `files`",
+    'dataset = "hf://a/b@main"': "the native harness reads `files`; download the data and name the files",
+}
+
+
+@pytest.mark.parametrize("line", UNUSED)
+def test_a_key_that_changes_nothing(line: str, project: Project) -> None:
+    """A key that the harness or the scorer does not use is an error; one that is inherited does not count."""
+    project.write("data/sums.jsonl", GOOD)
+    project.write("Evalfile", EVALFILE)
+    plan = project.run("-n").stdout
+    assert "unpinned" not in plan
+    project.write("Evalfile", EVALFILE.replace("    target ", f"    {line}\n    target "))
+    key = line.partition(" ")[0]
+    said = project.run("-n", status=2).stderr
+    assert f"error: `{key}` would change nothing: {UNUSED[line]} [unused-key]\n" in said
+    assert "help: leave it out\n" in said
+    project.write("Evalfile", f"defaults benchmark {{ {line} }}\n{EVALFILE}")
+    assert project.run("-n").stdout == plan

@@ -32,7 +32,10 @@ def find_right_option(target: object, values: Sequence[object], options: Sequenc
     for index, option in enumerate(values):
         if type(target) is type(option) and target == option:
             return index
-    if isinstance(target, int) and not isinstance(target, bool):
+    if isinstance(target, bool):  # options may be written "true", "True" or TRUE
+        texts = [option.strip().casefold() for option in options]
+        return texts.index(str(target).casefold()) if str(target).casefold() in texts else None
+    if isinstance(target, int):
         index = options.index(str(target)) if str(target) in options else target
         if index != target and 0 <= target < len(options):
             raise ValueError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from evalmake.harnesses.native.template import is_template
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.language.values import Files
@@ -24,6 +25,21 @@ _REQUIRED_KEYS = {
     "regex": ("pattern", "add the pattern, as `pattern = 'answer: (.*)'`"),
     "python": ("scorer_file", 'add the file with the function, as `scorer_file = file("scorer.py")`'),
     "judge": ("judge", "name the model that grades, as `judge = NAME`"),
+}
+_SCORERS_OF_KEY = {
+    "pattern": ("regex",),
+    "scorer_file": ("python",),
+    "function": ("python",),
+    "judge": ("judge",),
+    "rubric": ("judge",),
+    "ignore_case": ("exact", "contains", "regex"),
+}
+"""Keys that only some scorers use."""
+_NO_USE = {
+    "task": "the native harness has no tasks of its own; the questions are in `files`",
+    "dataset": "the native harness reads `files`; download the data and name the files",
+    "digest": "the native harness reads `files`, and takes their digests itself",
+    "packages": "the native harness runs in evalmake's own Python; install them there",
 }
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
@@ -68,6 +84,18 @@ def scorer_of(settings: Any) -> str:
     return settings.scorer or ("exact" if settings.choices is None else "choice")
 
 
+def unused_keys(benchmark: Declaration) -> dict[str, str]:
+    """The keys of a benchmark that its scorer, or this harness, has no use for, and why."""
+    scorer = scorer_of(benchmark.settings)
+    unused = {key: why for key, why in _NO_USE.items() if not (key == "packages" and benchmark.block.image)}
+    if is_template(scorer):
+        return unused
+    for key, scorers in _SCORERS_OF_KEY.items():
+        if scorer not in scorers:
+            unused[key] = f"it is for `scorer = {'` or `'.join(scorers)}`, and this one is `{scorer}`"
+    return unused
+
+
 def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple[str, str, str]]:
     """Yield a message for each missing key, the key that requires it, and what to add."""
     given = f"`scorer = {scorer}`" if settings.scorer else f"the default scorer, `{scorer}`,"
@@ -77,7 +105,7 @@ def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple
             "harness",
             'add the data, as `files = file("questions.jsonl")`',
         )
-    if settings.target is None and scorer not in _WITHOUT_TARGET:
+    if settings.target is None and scorer not in _WITHOUT_TARGET and not is_template(scorer):
         yield f"{given} needs `target`", "scorer", _ADD_TARGET
     if scorer in _REQUIRED_KEYS and getattr(settings, _REQUIRED_KEYS[scorer][0]) is None:
         yield f"{given} needs `{_REQUIRED_KEYS[scorer][0]}`", "scorer", _REQUIRED_KEYS[scorer][1]
@@ -87,12 +115,12 @@ def _find_missing_keys(block: Any, settings: Any, scorer: str) -> Iterator[tuple
             "fewshot",
             'add the worked examples, as `examples = file("examples.jsonl")`',
         )
-    if settings.examples is not None and settings.target is None and scorer in _WITHOUT_TARGET:
+    if settings.examples is not None and settings.target is None and (scorer in _WITHOUT_TARGET or is_template(scorer)):
         yield "`examples` need `target`, which is the answer that they show", "examples", _ADD_TARGET
 
 
 def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValue]:
-    for key in ("prompt", "system", "target", "choices"):
+    for key in ("prompt", "system", "target", "choices", "rubric", "scorer"):
         texts = getattr(settings, key)
         for text in (texts,) if isinstance(texts, str) else texts or ():
             if brace := _find_lone_brace(text):
@@ -121,6 +149,8 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
 
 def metrics_of_scorer(scorer: str) -> tuple[str, ...]:
     """The metrics that a scorer can report; empty if only the user's code knows."""
+    if is_template(scorer):
+        return ()
     named = {"python": (), "f1": ("f1",), "choice": ("accuracy", _LIKELIHOOD_METRIC)}
     return named.get(scorer, ("accuracy",))
 

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+
+class Mistake(NamedTuple):
+    """One mistake in a task or its data: what is wrong, the key that it concerns, and what to do."""
+
+    message: str
+    key: str = ""
+    help: str = ""
+
 
 class TaskError(Exception):
-    """The task, data or settings are wrong; one line for each error; no request was sent."""
+    """The task, data or settings are wrong; a mistake for each error; no request was sent."""
 
-    def __init__(self, *messages: str) -> None:
-        super().__init__(*messages)
-        self.messages = messages
+    def __init__(self, *mistakes: str | Mistake) -> None:
+        self.mistakes = tuple(Mistake(one) if isinstance(one, str) else one for one in mistakes)
+        super().__init__(*self.messages)
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """A line for each mistake."""
+        return tuple(mistake.message for mistake in self.mistakes)
+
+
+class RecordError(ValueError):
+    """A record does not fit a key of the task."""
+
+    def __init__(self, key: str, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.help = help
+
+    def at(self, where: str) -> Mistake:
+        """The mistake, with the place of the record."""
+        return Mistake(f"{where}: {self}", self.key, self.help)
 
 
 class EndpointError(Exception):

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator
+from pydantic import WrapValidator
 
 from evalmake.harnesses.native import checks
+from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
 from evalmake.plugin_api.harness import Command, DataError, Outcome
@@ -20,8 +21,10 @@ from evalmake.project.matrix import Evaluation
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
 
 
-def _symbol_text(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
+def _read_scorer(value: object, check_name: Callable[[object], Any]) -> Any:
+    """A name of a scorer, or a text that says in which field of a record the name is."""
+    name = value.text if isinstance(value, Symbol) else value
+    return name if isinstance(name, str) and is_template(name) else check_name(name)
 
 
 class NativeHarness:
@@ -42,9 +45,9 @@ class NativeHarness:
             "The options of a multiple-choice question: a field with a list, or one text for each.",
             '["{a}", "{b}", "{c}", "{d}"]',
         )
-        scorer: Annotated[Scorer | None, BeforeValidator(_symbol_text)] = define_key(
+        scorer: Annotated[Scorer | None, WrapValidator(_read_scorer)] = define_key(
             None,
-            "How a reply is compared with the target.",
+            'How a reply is compared with the target; `"{field}"` takes the scorer of each record from a field.',
             "number",
             unset="choice where there are `choices`, else exact",
         )
@@ -55,7 +58,11 @@ class NativeHarness:
         scorer_file: Files | None = define_key(None, "The Python file of `scorer = python`.", 'file("score.py")')
         function: str | None = define_key(None, "The function in `scorer_file`.", '"score_steps"', unset="score")
         judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
-        rubric: str | None = define_key(None, "The instructions for the judge.", '"Is the answer correct? {reply}"')
+        rubric: str | None = define_key(
+            None,
+            "The instructions for the judge, who also sees the question, the target and the reply; it may hold fields.",
+            '"Right if the reply names {landmark}."',
+        )
         examples: Files | None = define_key(
             None, "Records for the worked examples that `fewshot` counts.", 'file("data/examples.jsonl")'
         )
@@ -75,12 +82,14 @@ class NativeHarness:
     placement: ClassVar[tuple[str, ...]] = ("coverage",)
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
+    unused_keys = staticmethod(checks.unused_keys)
 
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
         """Those of evalmake's own scorers; a Python scorer or a judge may use any scale."""
         assert isinstance(benchmark.settings, NativeHarness.Settings)
-        return () if benchmark.settings.scorer in ("python", "judge") else ("accuracy", "f1")
+        scorer = benchmark.settings.scorer or ""
+        return () if scorer in ("python", "judge") or is_template(scorer) else ("accuracy", "f1")
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build `python -m evalmake.harnesses.native task.json`, with the data files."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evalmake.harnesses.native import prompts
@@ -19,7 +19,7 @@ from evalmake.harnesses.native.task_file import Task
 class ItemRequester:
     """Requests one item for each call of `request`, which may run concurrently.
 
-    `scorer` is None if options are compared by their log-probabilities.
+    `scorers` has a scorer by each name, but for `choice` where options are compared by their log-probabilities.
     """
 
     def __init__(
@@ -28,21 +28,21 @@ class ItemRequester:
         client: Client,
         seed: int | None,
         examples: Sequence[Example],
-        scorer: Scorer | None,
+        scorers: Mapping[str, Scorer],
     ) -> None:
         self.task = task
         self.client = client
         self.seed = seed
         self.examples = examples
-        self.scorer = scorer
+        self.scorers = scorers
         self.likelihood = Likelihood(client, seed)
 
     async def request(self, item: Item) -> Sample:
         """Return the item's sample; EndpointError if no further request can succeed."""
         shown = prompts.select_examples(self.task, self.examples, item)
-        if self.scorer is None:
+        if prompts.measures_likelihood(item.scorer, self.client.endpoint.api):
             return await self._score_likelihood(item, shown)
-        return await self._score_reply(item, shown, self.scorer)
+        return await self._score_reply(item, shown, self.scorers[item.scorer])
 
     async def _score_reply(self, item: Item, shown: Sequence[Example], scorer: Scorer) -> Sample:
         """Request a reply and score its text."""

@@ -38,9 +38,8 @@ number from 0 (wrong) to 1 (right)."""
 class Judge:
     """Scores replies with a model; its words are in the verdicts, its tokens in `usage`."""
 
-    def __init__(self, client: Client, rubric: str) -> None:
+    def __init__(self, client: Client) -> None:
         self.client = client
-        self.rubric = rubric or _DEFAULT_RUBRIC
         self.tokens_in = self.tokens_out = 0
 
     @property
@@ -61,7 +60,7 @@ class Judge:
             question=item.prompt,
             target=as_text(item.target) or "(none is given)",
             reply=reply or "(empty)",
-            rubric=self.rubric,
+            rubric=item.rubric or _DEFAULT_RUBRIC,
         )
         answer = reply.strip()
         turns = [{"role": "user", "content": prompt}]

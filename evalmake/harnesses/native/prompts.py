@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native.answer_letter import LETTERS, find_right_option
 from evalmake.harnesses.native.answer_number import find_last_number
 from evalmake.harnesses.native.dataset import Record, read_files
-from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
+from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
-from evalmake.harnesses.native.task_file import Task
-from evalmake.harnesses.native.template import MissingFieldError, as_text, lookup
+from evalmake.harnesses.native.task_file import TARGETLESS, Task
+from evalmake.harnesses.native.template import Template, as_text, blame_key, has_field, lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +22,26 @@ class Item:
     """One question, ready to be sent.
 
     `right` is the index of the right option; `marks` are the texts by which a model chooses an option.
+    Items with the same `question` ask the same; those with the same `content` differ in numbering only.
     """
 
     record: Record
     id: str
+    scorer: str
     prompt: str
     system: str | None
+    rubric: str | None
     target: Any
     options: tuple[str, ...]
     marks: tuple[str, ...]
     right: int | None
     cluster: str | None
+    question: str
+    content: str
+
+    def repeats(self, other: Item | Example) -> bool:
+        """Whether another item or example is the same question."""
+        return self.question == other.question or self.content == other.content
 
     @property
     def targets(self) -> list[str]:
@@ -42,34 +52,37 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A worked example: the question, its answer, and the fingerprint of the record behind it."""
+    """A worked example: the question as it is shown, its answer, and what tells whether it repeats an item."""
 
-    item: str
     prompt: str
     answer: str
+    question: str
+    content: str
 
 
-def measures_likelihood(task: Task, api: str) -> bool:
+def measures_likelihood(scorer: str, api: str) -> bool:
     """Whether options are compared by log-probabilities instead of by a reply."""
-    return api == "completions" and task.scorer == "choice"
+    return api == "completions" and scorer == "choice"
 
 
 def build_items(task: Task, api: str, records: Sequence[Record]) -> list[Item]:
     """Build an item for each record; TaskError with a line for each that does not fit the task."""
+    _refuse_constant_templates(task, records[:1])
     items: list[Item] = []
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     seen: dict[str, str] = {}
     for record in records:
         try:
             item = _build_item(task, api, record)
-        except (MissingFieldError, ValueError) as error:
-            mistakes.append(f"{record.where}: {error}")
+        except RecordError as error:
+            mistakes.append(error.at(record.where))
             continue
         if item.id in seen:
-            mistakes.append(f"{record.where}: the id '{item.id}' is also that of {seen[item.id]}")
+            same = RecordError("id", f"the id '{item.id}' is also that of {seen[item.id]}")
+            mistakes.append(same.at(record.where))
         seen[item.id] = record.where
         items.append(item)
-    if mistakes:
+    if mistakes or (mistakes := list(_find_mixed_metrics(task, items))):
         raise TaskError(*mistakes)
     return items
 
@@ -84,17 +97,17 @@ def build_examples(task: Task, api: str) -> list[Example]:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
     if task.fewshot is not None and task.fewshot > len(records):
         raise TaskError(f"fewshot is {task.fewshot}, but there are only {len(records)} examples")
-    # Examples may lack the fields of `id` and `cluster`, and nothing uses these.
-    plain = replace(task, id=None, cluster=None)
+    # Examples may lack the fields of `id`, `cluster` and `rubric`, and nothing uses these.
+    plain = replace(task, id=None, cluster=None, rubric=None)
     return [
-        Example(item.record.item, item.prompt, _answer_text(item))
+        Example(item.prompt, _answer_text(item), item.question, digest_content(item.record.data, task.id))
         for item in build_items(plain, api, _number_records(records))
     ]
 
 
 def select_examples(task: Task, examples: Sequence[Example], item: Item) -> list[Example]:
-    """Select the examples for an item; never the item itself, which would show its answer."""
-    others = [example for example in examples if example.item != item.record.item]
+    """Select the examples for an item; never the same question, which would show its answer."""
+    others = [example for example in examples if not item.repeats(example)]
     return others[: len(others) if task.fewshot is None else task.fewshot]
 
 
@@ -146,67 +159,174 @@ def _answer_text(item: Item) -> str:
     return item.targets[0] if item.right is None else item.marks[item.right]
 
 
+def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
+    """TaskError if all records would have the same prompt, target or options: no field stands in them."""
+    mistakes = []
+    for key in ("prompt", "target", "choices"):
+        template = getattr(task, key)
+        for record in first if isinstance(template, Template) and not template.fields else ():
+            names = ", ".join(record.data) or "none"
+            message = f"no field of the record is in the {key} '{template.literal[:60]}'; the record has {names}"
+            mistakes.append(RecordError(key, message, _suggest_field(template, record)).at(record.where))
+    if mistakes:
+        raise TaskError(*mistakes)
+
+
+def _suggest_field(template: Template, record: Record) -> str:
+    """How to write the field that a template without one probably means."""
+    text = template.literal.strip()
+    for name in record.data:
+        if text.replace(" ", "") == f"{{{name}}}":
+            return f"write `{{{name}}}`: doubled braces stand for braces"
+        if text == name:
+            return f"write `{{{name}}}`"
+    return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"
+
+
+def _find_mixed_metrics(task: Task, items: Sequence[Item]) -> Iterator[Mistake]:
+    """A mistake for the first record whose scorer reports another metric than those of other records."""
+    if task.record_scorer is None or all(item.scorer == "f1" for item in items):
+        return
+    for item in items:
+        if item.scorer == "f1":
+            message = "the scorer 'f1' reports f1, and that of other records accuracy: use `where` and two benchmarks"
+            yield RecordError("scorer", message).at(item.record.where)
+            return
+
+
 def _build_item(task: Task, api: str, record: Record) -> Item:
-    """Fill the templates; ValueError or MissingFieldError if the record does not fit."""
+    """Fill the templates; RecordError if the record does not fit."""
     data = record.data
-    raw, options = _read_options(task, record)
-    target = task.target.value(data) if task.target else None
-    right = find_right_option(target, raw, options) if task.scorer == "choice" else None
-    _check_target(task, target, right, options)
+    scorer = task.scorer_of(data)
+    raw, options = _read_options(task, scorer, record)
+    target = _read_target(task, scorer, record)
+    right = _find_right_option(target, raw, options) if scorer == "choice" else None
+    _check_target(task, scorer, target)
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
-    cloze = measures_likelihood(task, api) and not task.prompt.names("choices")
+    cloze = measures_likelihood(scorer, api) and not task.prompt.names("choices")
     return Item(
         record=record,
-        id=str(record.index) if task.id is None else as_text(lookup(data, task.id)),
-        prompt=task.prompt.text(data) if cloze else _build_prompt(task, record, options),
-        system=task.system.text(data) if task.system else None,
+        id=str(record.index) if task.id is None else _read_name("id", task.id, record),
+        scorer=scorer,
+        prompt=_build_prompt(task, scorer, data, () if cloze else options),
+        system=_fill_text("system", task.system, data) if task.system else None,
+        rubric=_fill_text("rubric", task.rubric, data) if task.rubric and scorer == "judge" else None,
         target=target,
         options=options,
         marks=options if cloze else tuple(LETTERS[: len(options)]),
         right=right,
-        cluster=None if task.cluster is None else as_text(lookup(data, task.cluster)),
+        cluster=None if task.cluster is None else _read_name("cluster", task.cluster, record),
+        question=digest_question(_fill_prompt(task, data, ""), options),
+        content=digest_content(data, task.id),
     )
 
 
-def _read_options(task: Task, record: Record) -> tuple[list[object], tuple[str, ...]]:
-    """Read the options: their values in the data, and their texts."""
-    if task.choices is None:
+def _read_name(key: str, path: str, record: Record) -> str:
+    """The value of a field that `id` or `cluster` names."""
+    with blame_key(key):
+        return as_text(lookup(record.data, path))
+
+
+def _fill_text(key: str, template: Template, data: dict[str, Any]) -> str:
+    """Fill a template of text; RecordError if it would send a conversation as JSON."""
+    with blame_key(key):
+        for path in template.fields:
+            value = lookup(data, path)
+            alone = len(template.parts) == 1 and isinstance(value, list | dict)
+            if alone or _is_conversation(value):
+                kind = "a list" if isinstance(value, list) else "an object"
+                help = f"name the text in it, as `{{{path}.0.content}}`" if _is_conversation(value) else ""
+                raise RecordError(key, f"the field '{path}' is {kind}, and the {key} is one text", help)
+        return template.text(data)
+
+
+def _is_conversation(value: object) -> bool:
+    """Whether a value is a list of messages, or of the parts of a message."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(one, dict) and ("role" in one or "type" in one) for one in value)
+    )
+
+
+def _read_options(task: Task, scorer: str, record: Record) -> tuple[list[object], tuple[str, ...]]:
+    """Read the options: their values in the data, and their texts.
+
+    Where records have scorers of their own, those of other scorers than `choice` may have no options.
+    """
+    if task.choices is None or _is_absent(task, task.choices, scorer == "choice", record):
         return [], ()
-    if isinstance(task.choices, tuple):
-        raw = [choice.value(record.data) for choice in task.choices]
-    else:
-        value = task.choices.value(record.data)
-        if not isinstance(value, list):
-            raise ValueError(f"choices: expected a list, and it is {as_text(value)[:40]!r}")
-        raw = value
+    with blame_key("choices"):
+        if isinstance(task.choices, tuple):
+            raw = [choice.value(record.data) for choice in task.choices]
+        else:
+            value = task.choices.value(record.data)
+            if not isinstance(value, list):
+                raise RecordError("choices", f"choices: expected a list, and it is {as_text(value)[:40]!r}")
+            raw = value
     if not 2 <= len(raw) <= len(LETTERS):
-        raise ValueError(f"choices: {len(raw)} options; there can be 2 to {len(LETTERS)}")
-    return raw, tuple(as_text(one) for one in raw)
+        raise RecordError("choices", f"choices: {len(raw)} options; there can be 2 to {len(LETTERS)}")
+    options = tuple(as_text(one) for one in raw)
+    for letter, option in zip(LETTERS, options, strict=False):
+        if not option.strip():
+            raise RecordError("choices", f"choices: option {letter} is empty")
+    return raw, options
 
 
-def _check_target(task: Task, target: object, right: int | None, options: tuple[str, ...]) -> None:
-    if task.target is None or task.scorer in ("python", "judge"):
+def _read_target(task: Task, scorer: str, record: Record) -> object:
+    """Read the target; where records have scorers of their own, some need none."""
+    if task.target is None or _is_absent(task, task.target, scorer not in TARGETLESS, record):
+        return None
+    with blame_key("target"):
+        return task.target.value(record.data)
+
+
+def _is_absent(task: Task, templates: Template | tuple[Template, ...], needed: bool, record: Record) -> bool:
+    """Whether a record of a task with several scorers lacks a field that its own scorer does not need."""
+    if needed or task.record_scorer is None:
+        return False
+    every = (templates,) if isinstance(templates, Template) else templates
+    return any(not has_field(record.data, path) for template in every for path in template.fields)
+
+
+def _find_right_option(target: object, raw: Sequence[object], options: tuple[str, ...]) -> int:
+    try:
+        right = find_right_option(target, raw, options)
+    except ValueError as error:
+        raise RecordError("target", str(error)) from None
+    if right is None:
+        raise RecordError("target", f"the target '{as_text(target)[:60]}' is none of the {len(options)} options")
+    return right
+
+
+def _check_target(task: Task, scorer: str, target: object) -> None:
+    """RecordError if no reply could ever be right."""
+    if task.target is None or scorer in ("choice", "python", "judge"):
         return
-    shown = as_text(target)[:60]
-    if task.scorer == "choice":
-        if right is None:
-            raise ValueError(f"the target '{shown}' is none of the {len(options)} options")
-        return
-    many = [as_text(one) for one in (target if isinstance(target, list) else [target])]
-    if not many or not all(one.strip() for one in many):
-        raise ValueError("the target is empty")
-    if task.scorer == "number" and not all(find_last_number(one) for one in many):
-        raise ValueError(f"the target '{shown}' holds no number")
+    accepted = target if isinstance(target, list) else [target]
+    for one in accepted:
+        if isinstance(one, list | dict):
+            kind = "a list in a list" if isinstance(one, list) else "an object"
+            raise RecordError("target", f"the target is {kind}, and a reply is a text", "name the field in it")
+    texts = [as_text(one) for one in accepted]
+    if not texts or not all(one.strip() for one in texts):
+        raise RecordError("target", "the target is empty")
+    if scorer == "number" and not all(find_last_number(one) for one in texts):
+        raise RecordError("target", f"the target '{as_text(target)[:60]}' holds no number")
 
 
-def _build_prompt(task: Task, record: Record, options: tuple[str, ...]) -> str:
+def _build_prompt(task: Task, scorer: str, data: dict[str, Any], options: tuple[str, ...]) -> str:
     """Build the prompt; options replace `{choices}`, or follow the prompt.
 
     They have letters for the scorer `choice`, and are a plain list if the answer is a text.
     """
-    if not options:
-        return task.prompt.text(record.data)
-    bullets = [f"{letter})" for letter in LETTERS] if task.scorer == "choice" else ["-"] * 26
+    bullets = [f"{letter})" for letter in LETTERS] if scorer == "choice" else ["-"] * 26
     listed = "\n".join(f"{bullet} {one}" for bullet, one in zip(bullets, options, strict=False))
-    text = task.prompt.text({**record.data, "choices": listed})
-    return text if task.prompt.names("choices") else f"{text}\n{listed}"
+    text = _fill_prompt(task, data, listed)
+    if not text.strip():
+        raise RecordError("prompt", "the prompt is empty")
+    return f"{text}\n{listed}" if options and not task.prompt.names("choices") else text
+
+
+def _fill_prompt(task: Task, data: dict[str, Any], listed: str) -> str:
+    return _fill_text("prompt", task.prompt, data if task.choices is None else {**data, "choices": listed})

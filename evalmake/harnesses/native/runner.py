@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -27,14 +27,14 @@ from evalmake.harnesses.native.task_file import Task
 class Plan:
     """All requests of a run, checked before the first is sent.
 
-    `scorer` is None for a judge and for likelihood, which send requests of their own.
+    `scorers` has those that the items need, by name; not a judge or likelihood, which send requests of their own.
     """
 
     task: Task
     settings: Settings
     items: Sequence[Item]
     examples: Sequence[Example]
-    scorer: Scorer | None
+    scorers: Mapping[str, Scorer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,18 @@ class Result:
 
 def make_plan(task: Task, settings: Settings) -> Plan:
     """Read the files that the task names; TaskError with a line for each error."""
-    if task.scorer == "judge" and settings.judge is None:
-        raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
     api = settings.model.api
-    asks_endpoint = task.scorer == "judge" or prompts.measures_likelihood(task, api)
-    scorer = None if asks_endpoint else make_scorer(task)
     examples = prompts.build_examples(task, api)
     # Check all records, also those that the limit leaves out: raising it must not find new errors.
     items = prompts.build_items(task, api, read_files(task.folder, task.files, task.paths))
+    names = {item.scorer for item in items}
+    if "judge" in names and settings.judge is None:
+        raise TaskError("the scorer 'judge' needs EVALMAKE_JUDGE_URL")
+    own = {name for name in names if name != "judge" and not prompts.measures_likelihood(name, api)}
+    scorers = {name: make_scorer(task, name) for name in sorted(own)}
     chosen = {record.index for record in sample_records([item.record for item in items], settings.limit)}
     asked = [item for item in items if item.record.index in chosen]
-    return Plan(task, settings, asked, examples, scorer)
+    return Plan(task, settings, asked, examples, scorers)
 
 
 class Run:
@@ -109,13 +110,12 @@ class Run:
         """Build the requester, and the judge if there is one; the stack closes their connections."""
         task, settings = self.plan.task, self.plan.settings
         client = await stack.enter_async_context(Client(settings.model, settings.concurrency))
-        judge = None
-        scorer = self.plan.scorer
-        if task.scorer == "judge" and settings.judge is not None:
+        judge, scorers = None, dict(self.plan.scorers)
+        if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
             peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
-            judge = Judge(peer, task.rubric)
-            scorer = judge.score
-        return ItemRequester(task, client, settings.seed, self.plan.examples, scorer), judge
+            judge = Judge(peer)
+            scorers["judge"] = judge.score
+        return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge
 
     def _write_scores(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
@@ -123,7 +123,7 @@ class Run:
         status = "success" if message is None else "partial"
         if failure or not self.tally.scored:
             status = "failed"
-        metric = self.tally.metric("f1" if self.plan.task.scorer == "f1" else "accuracy")
+        metric = self.tally.metric("f1" if all(item.scorer == "f1" for item in self.plan.items) else "accuracy")
         scores = self.tally.result(status, metric, requests)
         if judge is not None:
             scores["usage"]["judge"] = judge.usage

@@ -39,11 +39,11 @@ PureScorer = Callable[[Item, str], Verdict]
 Scorer = Callable[[Item, str], Awaitable[Verdict]]
 
 
-def make_scorer(task: Task) -> Scorer:
-    """Make the scorer of a task (not a judge); TaskError if the user's cannot be loaded."""
-    if task.scorer == "python":
+def make_scorer(task: Task, name: str) -> Scorer:
+    """Make a scorer of a task (not a judge); TaskError if the user's cannot be loaded."""
+    if name == "python":
         return _make_user_scorer(task)
-    pure = PURE_SCORERS[task.scorer](task)
+    pure = PURE_SCORERS[name](task)
 
     async def score(item: Item, reply: str) -> Verdict:
         return pure(item, reply)

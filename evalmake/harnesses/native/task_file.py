@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
-from evalmake.harnesses.native.template import Template, parse
+from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
 
 SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
-_TARGETLESS = ("regex", "python", "judge")
+TARGETLESS = ("regex", "python", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,13 @@ class Task:
     target: Template | None
     choices: Template | tuple[Template, ...] | None
     scorer: str
+    """The scorer of all records; empty if `record_scorer` says the scorer of each."""
+    record_scorer: Template | None
     pattern: re.Pattern[str] | None
     extract: re.Pattern[str] | None
     scorer_file: str | None
     function: str
-    rubric: str
+    rubric: Template | None
     examples: tuple[str | Mapping[str, object], ...]
     fewshot: int | None
     coverage: float
@@ -41,8 +43,20 @@ class Task:
     paths: Mapping[str, str]
     """File name -> the path by which the user knows the file, for messages."""
 
+    def scorer_of(self, record: Mapping[str, object]) -> str:
+        """The scorer of a record; RecordError if it is none, or if the task lacks a key that it needs."""
+        if self.record_scorer is None:
+            return self.scorer
+        with blame_key("scorer"):
+            name = as_text(self.record_scorer.value(record))
+        if name not in SCORERS:
+            raise RecordError("scorer", f"there is no scorer '{name}'; there are {', '.join(SCORERS)}")
+        if missing := find_missing_keys(self, name):
+            raise RecordError("scorer", missing[0])
+        return name
 
-KEYS = frozenset(one.name for one in fields(Task)) - {"folder"}
+
+KEYS = frozenset(one.name for one in fields(Task)) - {"folder", "record_scorer"}
 
 
 def read_task(path: Path) -> Task:
@@ -61,6 +75,20 @@ def read_task(path: Path) -> Task:
 def make_task(name: str, folder: Path, data: dict[str, Any]) -> Task:
     """Check the values of a task file; TaskError with a line for each error."""
     return _Reader(name, data).task(folder)
+
+
+def find_missing_keys(task: Task, scorer: str) -> list[str]:
+    """A message for each key that a scorer needs and the task lacks."""
+    found = []
+    if task.target is None and scorer and scorer not in TARGETLESS:
+        found.append(f"the scorer '{scorer}' needs a target")
+    if scorer == "choice" and task.choices is None:
+        found.append("the scorer 'choice' needs choices")
+    if scorer == "regex" and task.pattern is None:
+        found.append("the scorer 'regex' needs a pattern")
+    if scorer == "python" and task.scorer_file is None:
+        found.append("the scorer 'python' needs a scorer_file")
+    return found
 
 
 class _Reader:
@@ -83,11 +111,12 @@ class _Reader:
             target=self.template("target"),
             choices=self.choices(),
             scorer=self.scorer(),
+            record_scorer=self.record_scorer(),
             pattern=self.regex("pattern"),
             extract=self.regex("extract"),
             scorer_file=self.text("scorer_file"),
             function=self.text("function") or "score",
-            rubric=self.text("rubric") or "",
+            rubric=self.template("rubric"),
             examples=self.examples(),
             fewshot=self.whole("fewshot"),
             coverage=self.number("coverage", 1.0, lambda value: 0 <= value <= 1, "from 0 to 1"),
@@ -104,14 +133,9 @@ class _Reader:
     def check_together(self, task: Task) -> None:
         """Check what one key requires of another."""
         scorer = task.scorer
-        if task.target is None and scorer not in _TARGETLESS:
-            self.wrong(f"the scorer '{scorer}' needs a target")
-        if scorer == "choice" and task.choices is None:
-            self.wrong("the scorer 'choice' needs choices")
-        if scorer == "regex" and task.pattern is None and "pattern" not in self.failed():
-            self.wrong("the scorer 'regex' needs a pattern")
-        if scorer == "python" and task.scorer_file is None:
-            self.wrong("the scorer 'python' needs a scorer_file")
+        for message in find_missing_keys(task, scorer):
+            if not (scorer == "regex" and "pattern" in self.failed()):
+                self.wrong(message)
         if task.fewshot and not task.examples:
             self.wrong(f"fewshot is {task.fewshot}, but there are no examples")
         if task.examples and task.target is None:
@@ -194,9 +218,16 @@ class _Reader:
         """Read the scorer's name; the default is `choice` with choices, else `exact`."""
         default = "exact" if self.data.get("choices") is None else "choice"
         name = self.text("scorer") or default
+        if is_template(name):
+            return ""
         if name not in SCORERS:
             self.wrong(f"scorer: there is no '{name}'; there are {', '.join(SCORERS)}")
         return name
+
+    def record_scorer(self) -> Template | None:
+        """Read the template of the records' own scorers, if `scorer` is one."""
+        name = self.data.get("scorer")
+        return self.parsed(name, "scorer") if isinstance(name, str) and is_template(name) else None
 
     def examples(self) -> tuple[str | Mapping[str, object], ...]:
         """Read few-shot examples: records, or names of files of records."""

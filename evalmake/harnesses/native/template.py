@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.errors import RecordError, TaskError
+from evalmake.language.diagnostic import closest_name
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]+)\}|[{}]")
 
 
 class MissingFieldError(LookupError):
     """The record has no such field."""
+
+    def __init__(self, path: str, record: Mapping[str, object]) -> None:
+        super().__init__(f"the record has no field '{path}'; it has {', '.join(record) or 'none'}")
+        self.path = path
+        meant = closest_name(path.strip("{}"), record)
+        self.help = f"did you mean `{meant}`?" if meant else ""
+
+
+@contextmanager
+def blame_key(key: str) -> Iterator[None]:
+    """Say of a missing field which key of the task names it."""
+    try:
+        yield
+    except MissingFieldError as error:
+        raise RecordError(key, str(error), error.help) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,16 @@ class Template:
         """Whether the template has the placeholder `{field}`."""
         return Field(field) in self.parts
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The paths of its placeholders."""
+        return tuple(part.path for part in self.parts if isinstance(part, Field))
+
+    @property
+    def literal(self) -> str:
+        """The text that is sent as it is written."""
+        return "".join(part for part in self.parts if isinstance(part, str))
+
 
 def parse(text: str, what: str) -> Template:
     """Parse a template; `what` names it in the TaskError that an unmatched brace raises."""
@@ -63,6 +90,11 @@ def parse(text: str, what: str) -> Template:
     return Template((*parts, literal) if literal else tuple(parts))
 
 
+def is_template(scorer: str) -> bool:
+    """Whether `scorer` is no name, but says where a record has the name of its own."""
+    return "{" in scorer or "}" in scorer
+
+
 def lookup(record: Mapping[str, object], path: str) -> object:
     """The value at a dotted path; a number indexes a list. MissingFieldError if it is absent."""
     if path in record:
@@ -74,9 +106,16 @@ def lookup(record: Mapping[str, object], path: str) -> object:
         elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
             value = value[int(step)]
         else:
-            names = ", ".join(record) or "none"
-            raise MissingFieldError(f"the record has no field '{path}'; it has {names}")
+            raise MissingFieldError(path, record)
     return value
+
+
+def has_field(record: Mapping[str, object], path: str) -> bool:
+    """Whether a record has a value at a dotted path."""
+    try:
+        return lookup(record, path) is not None
+    except MissingFieldError:
+        return False
 
 
 def as_text(value: object) -> str:
