@@ -24,6 +24,7 @@ LAYERS = (
         "grammar",
         "catalog",
         "http_protocol",
+        "model_reply",
     ),
     ("pins",),
     ("project",),

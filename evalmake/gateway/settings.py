@@ -92,6 +92,8 @@ class SessionSettings(JsonSettings):
     """Seconds to wait for a server that refuses connections: evalmake restarts it."""
     seed: str = ""
     """The evaluation's seed: its samples are not those of another seed."""
+    declared: Mapping[str, Any] = field(default_factory=dict)
+    """The parameters and the seed that the evaluation declares, to record where requests carry others."""
     not_before: float = 0.0
     """Seconds since the epoch. An older cached reply is not used."""
     max_age: float | None = None

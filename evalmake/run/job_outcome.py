@@ -80,6 +80,8 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
     error = outcome.error
     for role in USAGE_FOLDERS:
         counted = read_usage(folder, role)
+        if role == "model" and not counted:
+            usage["requests"] = 0  # nothing reached the gateway, whatever the harness says
         usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
         task.last_model_error = str(counted.get("last_error") or task.last_model_error)
         task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
@@ -89,9 +91,19 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
 
 
 def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:
-    """The counts among a gateway's usage, and how often replies ended for each reason."""
+    """The counts among a gateway's usage, and those of its maps.
+
+    These are: how often replies ended for each reason, how many models and fingerprints replied, and how many
+    requests carried another value of a parameter than the declared one.
+    """
     found = {name: value for name, value in counted.items() if isinstance(value, int | float)}
-    finish = counted.get("finish")
-    for reason, count in finish.items() if isinstance(finish, dict) else ():
-        found[f"finish_{reason}"] = count
+    found |= {f"finish_{reason}": count for reason, count in _read_map(counted, "finish").items()}
+    found |= {name: len(names) for name in ("models", "fingerprints") if (names := _read_map(counted, name))}
+    for name, values in _read_map(counted, "undeclared").items():
+        found[f"undeclared_{name}"] = sum(values.values())
     return {f"{prefix}{name}": value for name, value in found.items()}
+
+
+def _read_map(counted: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = counted.get(name)
+    return found if isinstance(found, dict) else {}

@@ -73,11 +73,13 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "tokens_reasoning": 4,
         "tokens_cached": 10,
         "tool_calls": 2,
+        "calls_without_text": 1,
         "null_content": 1,
         "statuses": {"200": 7, "404": 1},
         "finish": {"stop": 3, "tool_calls": 1, "length": 1},
         "models": {},
         "fingerprints": {},
+        "undeclared": {},
         "probed": {},
         "fatal": "",
         "cache_trouble": "",
@@ -107,6 +109,61 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
     assert {row["prompt"] for row in rows[:7]} == {xxh3_64_hexdigest(b"Hello")}
     assert rows[7]["path"] == "/v1/models"
     assert not {"prompt", "question"} & set(rows[7])
+
+
+def test_what_a_score_does_not_show(gateway: Gateway) -> None:
+    """Empty and missing texts, refusals, calls in place of text and cut reasoning are counted."""
+    calls = [{"id": "1", "function": {"name": "f"}}]
+    parts = [{"type": "thinking", "thinking": "7"}, {"type": "text", "text": " "}]
+    replies = [
+        chat_completion(""),
+        chat_completion(parts),
+        chat_completion(None, "length", reasoning="hm"),
+        chat_completion(None, "tool_calls", tool_calls=calls),
+        chat_completion("Let me call.", "tool_calls", tool_calls=calls),
+        chat_completion(None, refusal="No."),
+        chat_completion("", "content_filter"),
+        chat_completion("<think>hm", "length"),
+        chat_completion("<think>hm</think>7", "length"),
+        {"choices": [{"text": "", "finish_reason": "stop"}]},
+    ]
+    upstream = Upstream([]).use_scripts(*([http_reply(reply)] for reply in replies))
+    evaluation = gateway.open_evaluation(upstream)
+    evaluation.post_repeatedly(len(replies))
+    sums = evaluation.close()
+    counted = ("null_content", "empty_content", "refusals", "calls_without_text", "tool_calls", "cut_in_reasoning")
+    assert {name: sums[name] for name in counted} == {
+        "null_content": 1,
+        "empty_content": 4,
+        "refusals": 1,
+        "calls_without_text": 1,
+        "tool_calls": 2,
+        "cut_in_reasoning": 1,
+    }
+    assert sums["finish"] == {"stop": 4, "length": 3, "tool_calls": 2, "content_filter": 1}
+
+
+DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "top_p": 1}
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (DECLARED, {}),
+        ({**DECLARED, "temperature": 0.70, "top_p": 1.0, "n": 2}, {}),
+        ({**DECLARED, "seed": 5}, {"seed": {"5": 2}}),
+        ({**DECLARED, "temperature": 0, "stop": "x"}, {"temperature": {"0": 2}, "stop": {'"x"': 2}}),
+        ({"temperature": 0.7, "stop": ["x"], "top_p": 1, "max_completion_tokens": 100}, {}),
+        ({**DECLARED, "max_tokens": None, "top_p": None}, {"max_tokens": {"unset": 2}, "top_p": {"unset": 2}}),
+    ],
+)
+def test_parameters_against_their_declaration(gateway: Gateway, sent: dict[str, Any], found: dict[str, Any]) -> None:
+    """Values of requests that contradict the declared ones are counted, before adapters change them."""
+    upstream = Upstream([http_reply(chat_completion("7"))])
+    evaluation = gateway.open_evaluation(upstream, settings={"declared": DECLARED}, params={"temperature": 0.1})
+    evaluation.post_repeatedly(2, **sent)
+    evaluation.post("/v1/embeddings", input="x")
+    assert evaluation.close()["undeclared"] == found
 
 
 def test_what_answered(gateway: Gateway) -> None:

@@ -54,6 +54,32 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
     ]
 
 
+def test_what_requests_carried_against_the_declaration(bench: Bench) -> None:
+    """An attempt's usage counts requests that contradict the declared parameters, and how many models replied."""
+    upstream = Upstream([http_reply({**chat_completion("7"), "model": "another"})])
+    params = "params = { temperature = 0.5, top_p = 0.9 }\n model "
+    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler").replace("model ", params))
+    bench.job(SENDS, "job.py")
+    assert bench.run().status == 0
+
+    (attempt,) = bench.attempts()
+    assert (attempt.usage["undeclared_temperature"], attempt.usage["undeclared_top_p"]) == (10, 10)
+    assert "undeclared_seed" not in attempt.usage
+    assert attempt.usage["models"] == 1
+    assert output(bench, "gateway/usage.json")["undeclared"] == {"temperature": {"1": 10}, "top_p": {"unset": 10}}
+
+
+def test_no_requests_at_all(bench: Bench) -> None:
+    """A harness that sends nothing through the gateway has 0 requests in its usage, whatever it writes itself."""
+    bench.evalfile(model("http://127.0.0.1:9/v1"), SAMPLER, ASKED.replace("sums", "sampler"))
+    write = "json.dump({'scores': {'a': 1}, 'usage': {'requests': 9}}, file)"
+    bench.job(
+        f"import json, os\nwith open(os.environ['EVALMAKE_OUT'] + '/scores.json', 'w') as file: {write}", "job.py"
+    )
+    assert bench.run().status == 0
+    assert bench.attempts()[0].usage["requests"] == 0
+
+
 def test_always_asks_anew(bench: Bench) -> None:
     """-B adds an attempt with new samples."""
     upstream = Upstream(numbered_replies())

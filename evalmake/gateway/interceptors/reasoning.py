@@ -1,7 +1,6 @@
-"""Reasoning kept from the scorer: between tags in the text, or in a field of its own.
+"""Reasoning kept from the scorer: between tags in the text, in parts of the content, or in a field of its own.
 
-The record has its text (`reasoning.jsonl`) and counts. A model whose chat template opens the tag in the prompt
-writes only the closing one: all before that is reasoning. Reasoning that never closes is recorded as unfinished, and
+The record has its text (`reasoning.jsonl`) and counts. Reasoning that never closes is recorded as unfinished, and
 the answer is empty, because the model gave none.
 """
 
@@ -9,85 +8,89 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from evalmake.gateway.interceptors.interceptor import Body, EvaluationRecord, EventRewriter, Interceptor
+from evalmake.model_reply.content import REASONING_FIELDS, has_reasoning, read_part_reasoning, read_reasoning, read_text
+from evalmake.model_reply.reasoning_tags import TAGS, ReasoningSplitter
 
-TAGS = ("<think>", "</think>")
-_FIELDS = ("reasoning_content", "reasoning")
+_TEXT_PARTS = ("text", "output_text")
 
 
 class ReasoningFilter(Interceptor):
-    """Removes what lies between `tags`, and the reasoning fields."""
+    """Removes what lies between `tags`, and the reasoning parts and fields."""
 
     rewrites_replies = True
+    behaviour: ClassVar[int] = 2
 
     def __init__(self, tags: bool | list[str]) -> None:
-        self.open, self.close = TAGS if isinstance(tags, bool) else (tags[0], tags[1])
+        self.tags = TAGS if isinstance(tags, bool) else (tags[0], tags[1])
 
     def rewrite_reply(self, body: Body, record: EvaluationRecord) -> Body:
         """Remove the reasoning from a whole reply."""
         for choice in _choices(body):
-            message = choice.get("message")
-            if isinstance(message, dict):
-                from_field = _pop_reasoning_field(message)
-                if isinstance(message.get("content"), str):
-                    message["content"] = self._strip(message["content"], from_field, choice, record)
-                else:
-                    self.record_reasoning(from_field, choice, record, closed=True, answered=False)
-            elif isinstance(choice.get("text"), str):
-                choice["text"] = self._strip(choice["text"], [], choice, record)
+            state = _ChoiceState(self.tags)
+            part, key = _text_place(choice)
+            has_reasoned = has_reasoning(part)
+            text = state.take_part(part, key)
+            rest = state.end(choice, record)
+            if text is not None:
+                _set_text(part, key, text + rest)
+            elif has_reasoned and key == "content" and not part.get("tool_calls"):
+                part[key] = ""  # the model replied, with nothing but its reasoning
         return body
 
     def new_event_rewriter(self, record: EvaluationRecord) -> EventRewriter:
         """Remove it from a stream: hold a choice's text back until it is known to be no reasoning."""
-        return _StreamFilter(self, record)
+        return _StreamFilter(self.tags, record)
 
-    def split(self, text: str) -> tuple[str, str, bool]:
-        """Reasoning, answer, and whether the reasoning was finished."""
-        before, closed, after = text.rpartition(self.close)
-        if closed:
-            return before.replace(self.open, "").replace(self.close, ""), after.lstrip(), True
-        head, opened, rest = text.partition(self.open)
-        return (rest, head.rstrip(), False) if opened else ("", text, True)
 
-    def _strip(self, text: str, from_field: list[str], choice: Body, record: EvaluationRecord) -> str:
-        reasoning, answer, closed = self.split(text)
-        self.record_reasoning([*from_field, reasoning], choice, record, closed, bool(answer))
+class _ChoiceState:
+    """How far the reply of one choice has come."""
+
+    def __init__(self, tags: tuple[str, str]) -> None:
+        self.splitter = ReasoningSplitter(tags)
+        self.fields: list[str] = []
+        """Pieces of the reasoning fields and parts."""
+        self.answered = False
+        self.ended = False
+        self.key = "content"
+
+    def take_part(self, part: Body, key: str) -> str | None:
+        """Take the reasoning out of a message or a delta; returns what is certain of its answer, None without text."""
+        self.key = key
+        self.fields += [_pop_reasoning_fields(part), read_part_reasoning(part.get(key))]
+        text = read_text(part.get(key))
+        if text is None:
+            return None
+        answer = self.splitter.feed(text)
+        self.answered = self.answered or bool(answer.strip())
         return answer
 
-    def record_reasoning(
-        self, texts: list[str], choice: Body, record: EvaluationRecord, closed: bool, answered: bool
-    ) -> None:
-        """Record a choice's reasoning. It is unfinished where it never closed, or used up all tokens."""
+    def end(self, choice: Body, record: EvaluationRecord) -> str:
+        """Record the reasoning of a choice that ended; returns the rest of its answer."""
+        cut = choice.get("finish_reason") == "length"
+        rest = self.splitter.finish(cut)
+        self.ended = True
+        self.answered = self.answered or bool(rest.strip())
+        texts = ["".join(self.fields), *self.splitter.reasoning]
         text = "\n".join(filter(None, texts))
-        used_up = bool(text) and not answered and choice.get("finish_reason") == "length"
-        finished = closed and not used_up
-        if finished and not text:
-            return
-        record.add_count("reasoned")
-        record.add_count("reasoning_characters", len(text))
-        if not finished:
-            record.add_count("reasoning_unfinished")
-        record.append_row("reasoning", {"choice": choice.get("index", 0), "finished": finished, "text": text})
+        finished = self.splitter.is_finished and not (text and cut and not self.answered)
+        if text or not finished:
+            _record_reasoning(record, choice.get("index", 0), text, finished)
+        return rest
 
 
-@dataclass(slots=True)
-class _ChoiceState:
-    """How far the stream of one choice has come."""
-
-    held: str = ""
-    """Text that may still be reasoning."""
-    reasoning: list[str] = field(default_factory=list)
-    fields: list[str] = field(default_factory=list)
-    """Pieces of the reasoning field."""
-    reasoning_over: bool = False
-    """What comes is the answer."""
-    answer_started: bool = False
-    """A part of the answer was sent."""
-    ended: bool = False
-    key: str = "content"
+def _record_reasoning(record: EvaluationRecord, index: object, text: str, finished: bool) -> None:
+    """Record a choice's reasoning. It is unfinished where it never closed, or used up all tokens."""
+    record.add_count("reasoned")
+    record.add_count("reasoning_characters", len(text))
+    if not finished:
+        record.add_count("reasoning_unfinished")
+    record.append_row("reasoning", {"choice": index, "finished": finished, "text": text})
 
 
+@dataclass
 class _StreamFilter(EventRewriter):
     """One stream.
 
@@ -95,66 +98,63 @@ class _StreamFilter(EventRewriter):
     missing, so before that nobody knows which it is.
     """
 
-    def __init__(self, filter: ReasoningFilter, record: EvaluationRecord) -> None:
-        self.filter = filter
-        self.record = record
-        self.choices: dict[int, _ChoiceState] = {}
-        self.envelope: Body = {}
-        """The fields of the last event around its choices, for events that `flush` adds."""
+    tags: tuple[str, str]
+    record: EvaluationRecord
+    choices: dict[int, _ChoiceState] = field(default_factory=dict)
+    envelope: Body = field(default_factory=dict)
+    """The fields of the last event around its choices, for events that `flush` adds."""
 
     def rewrite_event(self, event: Body) -> Iterable[Body]:
         """Take the reasoning out of an event."""
         self.envelope = {key: value for key, value in event.items() if key not in ("choices", "usage")}
         for choice in _choices(event):
             index = choice.get("index", 0)
-            state = self.choices.setdefault(index if isinstance(index, int) else 0, _ChoiceState())
-            part = choice.get("delta")
-            if not isinstance(part, dict):
-                part, state.key = choice, "text"
-            state.fields += _pop_reasoning_field(part)
-            if isinstance(part.get(state.key), str):
-                part[state.key] = self._filter_text(state, part[state.key])
+            index = index if isinstance(index, int) else 0
+            if index not in self.choices:
+                self.choices[index] = _ChoiceState(self.tags)
+            state = self.choices[index]
+            part, key = _text_place(choice)
+            text = state.take_part(part, key)
+            if text is not None:
+                _set_text(part, key, text)
             if choice.get("finish_reason") is not None and not state.ended:
-                rest = self._end_choice(state, choice)
+                rest = state.end(choice, self.record)
                 if rest:
-                    part[state.key] = (part.get(state.key) or "") + rest
+                    _set_text(part, key, (text or "") + rest)
         return (event,)
 
     def flush(self) -> Iterable[Body]:
         """Send what is still held of choices that no event finished."""
         for index, state in self.choices.items():
-            if not state.ended and (rest := self._end_choice(state, {"index": index})):
+            if not state.ended and (rest := state.end({"index": index}, self.record)):
                 part = {state.key: rest}
                 choice = part if state.key == "text" else {"delta": part}
                 yield {**self.envelope, "choices": [{"index": index, **choice}]}
 
-    def _filter_text(self, state: _ChoiceState, text: str) -> str:
-        """Hold a piece of text, or return what of it is the answer."""
-        if not state.reasoning_over:
-            state.held += text
-            before, closed, text = state.held.partition(self.filter.close)
-            if not closed:
-                return ""
-            state.reasoning.append(before.replace(self.filter.open, ""))
-            state.reasoning_over, state.held = True, ""
-        if not state.answer_started:
-            text = text.lstrip()
-            state.answer_started = bool(text)
-        return text
 
-    def _end_choice(self, state: _ChoiceState, choice: Body) -> str:
-        """Record the reasoning of a choice that ended; returns the answer among what was held."""
-        reasoning, answer, closed = self.filter.split(state.held)
-        state.held, state.reasoning_over, state.ended = "", True, True
-        texts = ["".join(state.fields), *state.reasoning, reasoning]
-        state.answer_started = state.answer_started or bool(answer)
-        self.filter.record_reasoning(texts, choice, self.record, closed, state.answer_started)
-        return answer
+def _text_place(choice: Body) -> tuple[Body, str]:
+    """The object that holds a choice's text, and the key: of a message, a delta, or a text completion."""
+    for name in ("message", "delta"):
+        if isinstance(choice.get(name), dict):
+            return choice[name], "content"
+    return choice, "text"
 
 
-def _pop_reasoning_field(part: Body) -> list[str]:
-    """Remove the reasoning fields; returns one of them, because some servers send both with the same text."""
-    return [str(text) for name in _FIELDS if (text := part.pop(name, None))][:1]
+def _set_text(part: Body, key: str, text: str) -> None:
+    """Set the text; parts of a content that are no text, such as images, stay."""
+    old = part.get(key)
+    others = [one for one in old if isinstance(one, dict) and _is_other_part(one)] if isinstance(old, list) else []
+    part[key] = [{"type": "text", "text": text}, *others] if others else text
+
+
+def _is_other_part(part: Body) -> bool:
+    return part.get("type") not in _TEXT_PARTS and not read_text([part]) and not read_part_reasoning([part])
+
+
+def _pop_reasoning_fields(part: Body) -> str:
+    """Remove the reasoning fields; returns the text of one, because some servers send several with the same text."""
+    texts = [read_reasoning(part.pop(name, None)) for name in REASONING_FIELDS]
+    return next(filter(None, texts), "")
 
 
 def _choices(body: Body) -> list[Body]:

@@ -9,6 +9,7 @@ circuit_breaker.py     stops an evaluation that cannot succeed
 rate_limits.py         requests a minute, requests at the same time
 request_rewrite.py     the request as the model gets it: key, headers, no token
 stream_rewrite.py      a streamed reply as the harness gets it
+declared_parameters.py what requests carry against their evaluation's declaration
 endpoint_probe.py      what an endpoint cannot do
 logprob_probe.py       the test of its log-probabilities
 usage.py               the record: a row for each request, and the sums

@@ -12,6 +12,7 @@ from typing import Any
 
 from evalmake.gateway.interceptors.interceptor import Body
 from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
+from evalmake.gateway.proxy.declared_parameters import find_undeclared_values
 from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endpoint
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
@@ -36,6 +37,7 @@ _NO_RETRY: Headers = [(b"x-should-retry", b"false")]
 _CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a request whose client went away before the reply."""
 _PATHS_WITH_CHOICES = ("/chat/completions", "/completions")
+_GENERATING_PATHS = (*_PATHS_WITH_CHOICES, "/responses")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 _RESEED_STEP = 1_000_003
 
@@ -84,6 +86,7 @@ class Exchange:
         """Answer the request."""
         try:
             self.session.breaker.raise_if_stopped()
+            self._record_undeclared()
             self._rewrite_body()
             self._build_keys()
             cached = await self._look_up_or_lead()
@@ -121,6 +124,13 @@ class Exchange:
         except (ValueError, RecursionError):
             return None
         return body if isinstance(body, dict) else None
+
+    def _record_undeclared(self) -> None:
+        """Record sampling parameters that contradict the declared ones. A test of likelihoods has its own."""
+        if self.body is None or not self.path.endswith(_GENERATING_PATHS) or relies_on_echo(self.path, self.body):
+            return
+        for parameter, value in find_undeclared_values(self.session.settings.declared, self.body):
+            self.session.usage.record_undeclared(parameter, value)
 
     def _rewrite_body(self) -> None:
         if self.body is not None and self.session.request_rewriters:

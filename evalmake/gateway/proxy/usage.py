@@ -17,6 +17,8 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.server_sent_events import objects_in
+from evalmake.model_reply.content import read_answer, read_refusal
+from evalmake.model_reply.reasoning_tags import split_reasoning
 
 _LONGEST_LOGGED = 100_000  # characters of a body that the log of exchanges holds
 _MOST_NAMES = 100
@@ -41,6 +43,8 @@ class UsageRecord:
         self.finish_reasons: Counter[str] = Counter()
         self.models: Counter[str] = Counter()
         self.fingerprints: Counter[str] = Counter()
+        self.undeclared: dict[str, Counter[str]] = {}
+        """Parameter -> the values, other than the declared one, that requests carried."""
         self.probed: dict[str, str] = {}
         """Kind of probe -> what it found."""
         self.seconds = 0.0
@@ -61,6 +65,10 @@ class UsageRecord:
         """Record what a probe of the endpoint found."""
         self.probed[kind] = fact
         self._changed = True
+
+    def record_undeclared(self, parameter: str, value: str) -> None:
+        """Record that a request carried another value than the declared one."""
+        _count_name(self.undeclared.setdefault(parameter, Counter()), value)
 
     def record_stop(self, reason: str) -> None:
         """Record why the evaluation stops; empty if it does not."""
@@ -103,16 +111,29 @@ class UsageRecord:
             if isinstance(amount, int):
                 self.counts[name] += amount
                 used[name] = amount
-        reasons = []
-        for choice in objects_in(reply.get("choices")):
-            reasons.append(str(choice.get("finish_reason")))
-            message = choice.get("message")
-            calls = objects_in(message.get("tool_calls")) if isinstance(message, dict) else []
-            self.counts["tool_calls"] += len(calls)
-            if isinstance(message, dict) and message.get("content", "") is None and not calls:
-                self.counts["null_content"] += 1
+        choices = objects_in(reply.get("choices"))
+        reasons = [str(choice.get("finish_reason")) for choice in choices]
+        for choice in choices:
+            self._add_choice(choice)
         self.finish_reasons.update(reasons)
         return {**used, "finish": ",".join(reasons)} if reasons else used
+
+    def _add_choice(self, choice: Mapping[str, Any]) -> None:
+        """Count what a score does not show: calls, refusals, and text that is missing, empty or cut."""
+        message = choice.get("message")
+        calls = objects_in(message.get("tool_calls")) if isinstance(message, dict) else []
+        self.counts["tool_calls"] += len(calls)
+        if read_refusal(choice):
+            self.counts["refusals"] += 1
+        elif calls:
+            self.counts["calls_without_text"] += not read_answer(choice)
+        elif isinstance(message, dict) and message.get("content", "") is None:
+            self.counts["null_content"] += 1
+        else:
+            text = read_answer(choice)
+            self.counts["empty_content"] += text is not None and not text.strip()
+            if text and choice.get("finish_reason") == "length" and not split_reasoning(text, cut=True).is_finished:
+                self.counts["cut_in_reasoning"] += 1
 
     def summarize(self, gateway_state: Mapping[str, object]) -> dict[str, object]:
         """The sums, as in `usage.json`; `gateway_state` is the same for all evaluations of the model.
@@ -126,6 +147,7 @@ class UsageRecord:
             "finish": dict(self.finish_reasons),
             "models": {self._redact(name): count for name, count in self.models.items()},
             "fingerprints": {self._redact(name): count for name, count in self.fingerprints.items()},
+            "undeclared": {name: dict(values) for name, values in self.undeclared.items()},
             "probed": {kind: self._redact(fact) for kind, fact in self.probed.items()},
             "seconds": round(self.seconds, 3),
             "slowest": round(self.slowest, 3),

@@ -19,6 +19,8 @@ from evalmake.harnesses.native.errors import EndpointError, RequestError
 from evalmake.harnesses.native.json_io import as_object, dumps, loads
 from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
+from evalmake.model_reply.content import read_answer, read_refusal
+from evalmake.model_reply.reasoning_tags import split_reasoning
 
 EXCERPT = 200
 """Characters of a reply that a message quotes, at most."""
@@ -47,9 +49,14 @@ class ParsedReply:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A model's reply: latency in seconds; unknown token counts are None."""
+    """A model's reply: latency in seconds; unknown token counts are None.
+
+    `text` is for the record; `answer` is what is scored, without a refusal or reasoning that was cut off.
+    """
 
     text: str
+    answer: str
+    refused: bool
     finish_reason: str | None
     tokens_in: int | None
     tokens_out: int | None
@@ -85,12 +92,14 @@ class Client:
     async def ask(self, body: Body) -> Reply:
         """Post a body and return the reply; RequestError or EndpointError if it fails."""
         answer = await self.post(body)
-        text = _read_text(answer.choice)
+        text = read_answer(answer.choice)
         if text is None:
             raise RequestError("null content")
-        finish_reason = answer.choice.get("finish_reason")
+        finish_reason, refusal = answer.choice.get("finish_reason"), read_refusal(answer.choice)
         return Reply(
-            text=text,
+            text=refusal or text,
+            answer=_find_answer(text, finish_reason),
+            refused=bool(refusal),
             finish_reason=finish_reason if isinstance(finish_reason, str) else None,
             tokens_in=answer.tokens("prompt_tokens"),
             tokens_out=answer.tokens("completion_tokens"),
@@ -156,19 +165,7 @@ def _describe_os_error(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _read_text(choice: dict[str, Any]) -> str | None:
-    """A choice's text, from either API; None for null content, which is an error of the server.
-
-    A refusal is text, and a reply with reasoning only is empty text: the model did reply.
-    """
-    message = as_object(choice.get("message"))
-    content = message.get("content") if message else choice.get("text")
-    if isinstance(content, list):
-        content = "".join(str(as_object(part).get("text") or "") for part in content)
-    if isinstance(content, str):
-        return content
-    if isinstance(message.get("refusal"), str):
-        return str(message["refusal"])
-    if message.get("reasoning_content") or message.get("reasoning"):
-        return ""
-    return None
+def _find_answer(text: str, finish_reason: object) -> str:
+    """What of a text is scored: of one that ends inside its reasoning, only what came before that."""
+    found = split_reasoning(text, cut=finish_reason == "length")
+    return text if found.is_finished else found.answer

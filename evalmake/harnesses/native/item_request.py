@@ -53,8 +53,9 @@ class ItemRequester:
             reply = await self.client.ask(body)
         except RequestError as error:
             return _build_failed_sample(item, body, error)
+        answer = reply.text if reply.refused and self.task.scorer == "judge" else reply.answer
         try:
-            verdict = await scorer(item, extract_answer(self.task.extract, reply.text))
+            verdict = await scorer(item, extract_answer(self.task.extract, answer))
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}")
         facts = {

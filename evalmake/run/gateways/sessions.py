@@ -75,6 +75,7 @@ class SessionBuilder:
             model=_cache_source(self.model_digests[model.name], adapter),
             restart_timeout=ready.seconds if ready else 0.0,
             seed=str(cell.seed),
+            declared={"seed": cell.seed, **cell.params} if role == "model" else {},
             not_before=self.not_before,
             max_age=max_age.seconds if max_age else None,
             adapter=adapter,

@@ -18,6 +18,11 @@ def gateway(status: int, message: str) -> Raw:
     return refusal(status, json.dumps({"error": error}))
 
 
+def parts(*content: Body) -> Body:
+    """A reply whose content is a list of parts."""
+    return {"choices": [{"message": {"content": list(content)}}]}
+
+
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
@@ -57,15 +62,27 @@ def test_trouble_errs_the_sample(native: Native, reply: Reply, error: str) -> No
     [
         (completion(""), ""),
         (completion("", "length"), ""),
-        (completion(None, "length", reasoning_content="hm"), ""),
-        (completion(None, refusal="I will not"), "I will not"),
-        ({"choices": [{"message": {"content": [{"type": "text", "text": "42"}]}}]}, "42"),
+        (completion(None, "length"), ""),
+        (completion(None, "content_filter"), ""),
+        (completion(None, "length", reasoning_content="hm 42"), ""),
+        (completion(None, reasoning="42"), ""),
+        (completion(None, thinking="42"), ""),
+        (completion(None, reasoning_details=[{"type": "reasoning.text", "text": "42"}]), ""),
+        (completion(None, "tool_calls", tool_calls=[{"id": "1", "function": {"name": "42"}}]), ""),
+        (completion(None, refusal="I will not say 42"), "I will not say 42"),
+        (completion("<think>it is 42", "length"), "<think>it is 42"),
+        (completion("<think>it is 42"), "<think>it is 42"),
+        (completion("<THINK>a</THINK><think>it is 42", "length"), "<THINK>a</THINK><think>it is 42"),
+        (parts({"type": "reasoning", "text": "42"}, {"type": "text", "text": "no"}), "no"),
+        (parts({"type": "thinking", "thinking": [{"type": "text", "text": "42"}]}), ""),
+        (parts({"type": "text", "text": "<think>it is "}, {"type": "text", "text": "42"}), "<think>it is 42"),
+        (parts({"type": "text", "text": "4"}, {"type": "text", "text": "2"}), "42"),
     ],
 )
 def test_odd_replies_are_still_the_models(native: Native, reply: Body, text: str) -> None:
-    """An empty text, a refusal and mere reasoning are answers of the model, right or wrong."""
+    """An empty text, a refusal, mere reasoning and a tool call are answers of the model: wrong ones."""
     native.server.answer = lambda body: reply
-    run = native()
+    run = native(scorer="number")
     assert run.status == 0, run.err
     assert run.samples[0]["reply"] == text
     assert run.headline["value"] == float(text == "42")

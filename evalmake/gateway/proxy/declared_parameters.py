@@ -1,0 +1,37 @@
+"""Whether a harness sends the sampling parameters and the seed that its evaluation declares.
+
+A task's own code may overrule them, and then three seeds ask the same thing three times. The request counts as the
+harness sent it: what an adapter changes afterwards is declared, too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_ALIASES = {
+    "max_tokens": ("max_tokens", "max_completion_tokens", "max_output_tokens"),
+    "max_completion_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
+}
+"""Parameter -> the fields that may carry it."""
+_NOT_COMPARED = ("model", "stream", "stream_options")
+_SENT_BY_SOME = ("seed",)
+"""Harnesses that cannot send these leave them out: that is no contradiction."""
+_LONGEST_SHOWN = 60
+
+
+def find_undeclared_values(declared: Mapping[str, Any], body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The parameters that a request carries with another value than the declared one, and that value as JSON.
+
+    The value of a parameter that is declared and not sent is `unset`.
+    """
+    for name, value in declared.items():
+        if name in _NOT_COMPARED:
+            continue
+        field = next((field for field in _ALIASES.get(name, (name,)) if body.get(field) is not None), None)
+        if field is None:
+            if value is not None and name not in _SENT_BY_SOME:
+                yield name, "unset"
+        elif body[field] != value:
+            yield name, json.dumps(body[field], ensure_ascii=False)[:_LONGEST_SHOWN]
