@@ -13,6 +13,8 @@ from enum import Enum
 from typing import NamedTuple
 
 TAGS = ("<think>", "</think>")
+BEHAVIOUR = 2
+"""Raise it when texts are split in another way: it is part of the identity of results with `strip_reasoning`."""
 _LONGEST_ATTRIBUTES = 200
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "(": ")", "[": "]"}
 _BEFORE_A_QUOTE = "([{*`"
@@ -48,15 +50,16 @@ class TagReader:
         self._rest = ""
         start = 0
         for found in self._tag.finditer(data):
-            before = (self._last_two + data[: found.start()])[-2:]
+            begin = found.start()
+            before = data[begin - 2 : begin] if begin >= 2 else (self._last_two + data[:begin])[-2:]
             after = data[found.end() : found.end() + 1]
             if not after and not is_last and _may_quote(before):
-                self._rest = data[found.start() :]
-                data = data[: found.start()]
+                self._rest = data[begin:]
+                data = data[:begin]
                 break
             if _is_quoted(before, after):
                 continue
-            yield from self._text(data[start : found.start()])
+            yield from self._text(data[start:begin])
             yield _Token(_Kind.OPEN if found["open"] else _Kind.CLOSE, found.group())
             self._last_two = found.group()[-2:]
             start = found.end()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evalmake.language.values import SecretRef, Template
+from evalmake.model_reply import reasoning_tags
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
 from evalmake.project.declarations import Declaration, HasPlacement
@@ -207,8 +208,11 @@ class GraphBuilder:
         """Return the keys of an adapter that count. An empty list counts: it removes the list of the model."""
         fields = type(adapter).model_fields
         settings = {key: getattr(adapter, key) for key in fields if key not in _OUTSIDE_IDENTITY}
-        if adapter.plugins:
-            settings["behaviour"] = {name: self._behaviour_of(name) for name in adapter.plugins}
+        behaviour = {name: self._behaviour_of(name) for name in adapter.plugins or ()}
+        if adapter.strip_reasoning:
+            behaviour["strip_reasoning"] = reasoning_tags.BEHAVIOUR
+        if behaviour:
+            settings["behaviour"] = behaviour
         return {key: value for key, value in settings.items() if value is not None}
 
     def _behaviour_of(self, interceptor: str) -> int | None:

@@ -44,8 +44,9 @@ def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
         assert "nothing to do" in bench.run().out
         bench.edit("retry = 3", "strip_reasoning = true")
         bench.edit("cache = false, ", "")
-        said = bench.run("-n").out
+        said = bench.run("-n", "-v").out
         assert "model.adapter.strip_reasoning" in said
+        assert "model.adapter.behaviour" in said  # results are stale when reasoning is read in another way
         assert bench.run().status == 0
         # the requests are the same: their replies were had
         assert read_stats(mock)["requests"] == before

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from evalmake.gateway.interceptors.interceptor import Body, EvaluationRecord, EventRewriter, Interceptor
 from evalmake.model_reply.content import REASONING_FIELDS, has_reasoning, read_part_reasoning, read_reasoning, read_text
-from evalmake.model_reply.reasoning_tags import TAGS, ReasoningSplitter
+from evalmake.model_reply.reasoning_tags import BEHAVIOUR, TAGS, ReasoningSplitter
 
 _TEXT_PARTS = ("text", "output_text")
 
@@ -21,7 +21,7 @@ class ReasoningFilter(Interceptor):
     """Removes what lies between `tags`, and the reasoning parts and fields."""
 
     rewrites_replies = True
-    behaviour: ClassVar[int] = 2
+    behaviour: ClassVar[int] = BEHAVIOUR
 
     def __init__(self, tags: bool | list[str]) -> None:
         self.tags = TAGS if isinstance(tags, bool) else (tags[0], tags[1])

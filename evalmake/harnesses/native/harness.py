@@ -77,7 +77,7 @@ class NativeHarness:
             None, "The field that groups records that belong together, for honest intervals.", '"document"'
         )
 
-    behaviour: ClassVar[int] = 1
+    behaviour: ClassVar[int] = 2
     needs: ClassVar[str] = ""
     placement: ClassVar[tuple[str, ...]] = ("coverage",)
     check_benchmark = staticmethod(checks.check_benchmark)
