@@ -55,7 +55,7 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
     if not path.exists():
         return [Reason("output-missing", f"{report.block.path} is missing")]
     if before.get(_FILE) != hash_file(path):
-        return [Reason("output-missing", f"{report.block.path} is not what was written")]
+        return [Reason("output-missing", f"{report.block.path} was changed after evalmake wrote it")]
     now = ReportContent.of(workspace, node, store).identity()
     same = {key: text for key, text in before.items() if key != _FILE} == now
     return [] if same else [Reason("changed", "its results or gates")]

@@ -190,8 +190,8 @@ class _Writer:
         if not place.find_errors(SecretRef("")):  # the text may be the secret itself, so the message does not show it
             raise make_error(
                 "secret-place",
-                f"`{place.argument}` takes a secret, and this is a text",
-                help=['name it: `evalmake.secret("NAME")` takes it from the environment or the keyring'],
+                f"`{place.argument}` takes a secret, but this is a text",
+                help=['name it: `evalmake.secret("NAME")` reads it from the environment or the keyring'],
             )
         unquoted = "quoted_word" in place.find_errors(text) and NAME.fullmatch(text)
         return Symbol(text) if unquoted else text

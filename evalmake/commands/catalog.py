@@ -86,7 +86,7 @@ def _check_choice(
     raise make_error(
         "unknown-word",
         f"`--{flag}` cannot be `{word}`",
-        notes=[f"it is one of {', '.join(choices)}"],
+        notes=[f"it can be {', '.join(choices)}"],
         help=[f"did you mean `{suggestion}`?"] if suggestion else [],
     )
 

@@ -16,7 +16,7 @@ _QUERY = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
 
 def _check_gpus(gpus: int | str | None) -> int | str | None:
     if isinstance(gpus, str) and not re.fullmatch(r"all|[\w-]+(,[\w-]+)*", gpus):
-        raise ValueError('write GPUs as a count, "all", or ids as "0,2"')
+        raise ValueError('write GPUs as a count, "all", or ids such as "0,2"')
     return gpus
 
 

@@ -40,7 +40,7 @@ def find_location_mistake(text: str) -> str:
     """What is wrong with a metric's location, as far as it can be known before the run; else ""."""
     location = parse_location(text)
     if location.kind in _DELIMITERS and not location.path:
-        return f"`{location.file}` has columns: name one, as `{location.file}:correct`"
+        return f"`{location.file}` has columns: name one, such as `{location.file}:correct`"
     if location.kind == ".xml" and location.path:
         return f"a JUnit report is counted whole: `{location.file}`"
     return "" if location.path or location.kind == ".xml" else f"`{text}` names nothing in the file"

@@ -139,9 +139,9 @@ class Evaluator:
         if isinstance(value, SecretRef):
             raise make_error(
                 "secret-place",
-                f"a secret cannot stand in {holder}",
+                f"{holder} cannot contain a secret",
                 self.span(item),
-                help=["give it to a key that takes a secret, as `api_key`, or to an `env` map"],
+                help=["give it to a key that takes a secret, such as `api_key`, or to an `env` map"],
             )
         return value
 
@@ -178,7 +178,7 @@ class Evaluator:
         if len(digits) != wanted:
             raise make_error(
                 "bad-digest",
-                f"a {algorithm} digest has {wanted} digits, this one {len(digits)}",
+                f"a {algorithm} digest has {wanted} digits, but this one has {len(digits)}",
                 self.span(node),
             )
         return Digest(node.text)
@@ -247,22 +247,22 @@ class Evaluator:
                 "bad-interpolation",
                 f"`${{{name}}}` names neither a variable nor an axis",
                 span,
-                help=[f"write the name of an UPPER_CASE variable{known}; `$${{` is a literal `${{`"],
+                help=[f"use the name of an UPPER_CASE variable{known}; `$${{` is a literal `${{`"],
             )
         value = self.scope.variable(name, span, self.declared)
         match value:
             case SecretRef():
                 raise make_error(
                     "secret-place",
-                    "a secret cannot stand in a text",
+                    "a text cannot contain a secret",
                     span,
-                    help=["give it to a key that takes a secret, as `api_key`, or to an `env` map"],
+                    help=["give it to a key that takes a secret, such as `api_key`, or to an `env` map"],
                 )
             case bool() | None:
                 return "none" if value is None else str(value).lower()
             case str() | int() | float() | Duration() | Size() | Digest():
                 return str(value)
-        raise make_error("bad-interpolation", f"`{name}` is {describe_type(value)} and has no text", span)
+        raise make_error("bad-interpolation", f"`{name}` is {describe_type(value)} and cannot be part of a text", span)
 
     def _unescape(self, text: str, node: tree.Literal) -> str:
         if "\\" not in text:
@@ -303,7 +303,7 @@ class Evaluator:
         if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
             raise make_error(
                 "bad-call",
-                f"`{name}` takes one text{', and after it a default' if most == 2 else ''}",
+                f"`{name}` takes a text{', and optionally a default after it' if most == 2 else ''}",
                 self.span(node),
             )
         return functions[name](node, *arguments)
@@ -345,7 +345,7 @@ class Evaluator:
                 "missing-file",
                 f"no file matches `{pattern}`",
                 self.span(node),
-                notes=[f"it was looked for in {root}"],
+                notes=[f"evalmake looked in {root}"],
             )
         hashes = self.scope.external.hashes
         try:
@@ -364,7 +364,7 @@ class Evaluator:
                 "missing-file",
                 f"there is no file `{name}`",
                 self.span(node),
-                notes=[f"it was looked for at {path}"],
+                notes=[f"evalmake looked for it at {path}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )
         if isinstance(error, IsADirectoryError):

@@ -74,8 +74,8 @@ def _explain_unterminated_text(at: ErrorPosition) -> Diagnostic | None:
         "unterminated-string",
         f"this text has no closing {mark}",
         at.source.span(begin, len(at.source.text) if end < 0 else end),
-        "the text begins here" if long else "it must end on the same line",
-        help=[] if long else [f"a text of several lines stands between {mark * 3} and {mark * 3}"],
+        "the text begins here" if long else "close it on the same line",
+        help=[] if long else [f"write a text of several lines between {mark * 3} and {mark * 3}"],
     )
 
 
@@ -128,7 +128,7 @@ def _explain_brackets(at: ErrorPosition) -> Diagnostic | None:
     """Explain a closing bracket that closes nothing, or a bracket that is never closed."""
     mark = at.source.text[at.start : at.end]
     if mark in CLOSERS and not at.open:
-        return make_diagnostic("extra-bracket", f"there is nothing here for `{mark}` to close", at.span)
+        return make_diagnostic("extra-bracket", f"this `{mark}` closes nothing", at.span)
     if not at.open:
         return None
     place, _ = at.open[-1]
@@ -195,7 +195,7 @@ def _explain_assignment(at: ErrorPosition) -> Diagnostic | None:
 def _explain_missing_equals(at: ErrorPosition) -> Diagnostic:
     key = at.previous.text
     if at.token == "COLON":
-        return make_diagnostic("use-equals", f"`{key}` is bound with `=`", at.span, "use `=`")
+        return make_diagnostic("use-equals", f"`{key}` is assigned with `=`", at.span, "use `=`")
     return make_diagnostic(
         "use-equals",
         f"there is no `=` after `{key}`",
@@ -243,7 +243,7 @@ def _explain_unquoted_text(at: ErrorPosition) -> Diagnostic | None:
         )
     return make_diagnostic(
         "unquoted-text",
-        "a text stands in quotes",
+        "a text needs quotes",
         at.source.span(at.previous.start, at.previous.start + len(rest[0])),
         help=[f'write `"{rest[0]}"`'],
     )
@@ -259,9 +259,9 @@ def _explain_unquoted_key(at: ErrorPosition) -> Diagnostic | None:
         return None
     return make_diagnostic(
         "unquoted-key",
-        f"the key `{key[0]}` of a map is not a name, so it stands in quotes",
+        f"the key `{key[0]}` of a map is not a name, so it needs quotes",
         at.source.span(start, start + len(key[0])),
-        notes=["without quotes a key is a name, as `max-len`, or an UPPER_CASE word, as `HF_TOKEN`"],
+        notes=["a key without quotes is a name such as `max-len`, or an UPPER_CASE word such as `HF_TOKEN`"],
         help=[f'quote the key: `"{key[0]}"`'],
     )
 
@@ -278,9 +278,9 @@ def _explain_missing_comma(at: ErrorPosition) -> Diagnostic | None:
     inside = {"[": "a list", "(": "a call"}.get(at.source.text[place], "a block" if head else "a map")
     return make_diagnostic(
         "missing-comma",
-        "two things on one line are separated by a comma",
+        "a comma is missing",
         at.span,
-        f"a comma or a new line must stand before this, inside {inside}",
+        f"put a comma or a line break before this, inside {inside}",
     )
 
 
@@ -318,7 +318,7 @@ def _explain_kind_as_target(at: ErrorPosition) -> Diagnostic:
         "kind-as-target",
         f"`{word}` is the name of a kind and cannot be an alias",
         at.previous,
-        help=[f"choose another name, as `all-{word}s:`"],
+        help=[f"choose another name, such as `all-{word}s:`"],
     )
 
 
@@ -328,7 +328,7 @@ def _explain_missing_name(at: ErrorPosition) -> Diagnostic:
         "missing-name",
         f"this {word} has no name",
         at.previous,
-        "a name goes after this",
+        "write a name after this",
         help=[f"write `{word} NAME {{ ... }}`"],
     )
 

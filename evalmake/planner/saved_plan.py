@@ -70,14 +70,14 @@ def check_saved_plan(plan: Plan, saved: Any, name: str) -> None:
         shown = changes[:_SHOWN] + ([f"and {len(changes) - _SHOWN} more"] if len(changes) > _SHOWN else [])
         raise make_error(
             "plan-moved",
-            f"what would run is not what {name} says",
+            f"the plan has changed since {name} was saved",
             notes=shown or ["a gate or a report has changed"],
-            help=[f"look at it anew: evalmake -n -o {name}"],
+            help=[f"save it again, and look at what changed: evalmake -n -o {name}"],
         )
 
 
 def _find_changes(plan: Plan, before: dict[str, tuple[str, bool]]) -> list[str]:
-    changes = [f"{name} is no longer asked for" for name in before if name not in plan.decisions]
+    changes = [f"{name} is no longer selected" for name in before if name not in plan.decisions]
     for decision in plan.decisions.values():
         name, digest = decision.name, decision.action.digest
         if name not in before:
@@ -87,7 +87,7 @@ def _find_changes(plan: Plan, before: dict[str, tuple[str, bool]]) -> list[str]:
         if old != digest:
             changes.append(f"{name} has changed: {_shorten(old)} -> {_shorten(digest)}")
         elif decision.stale and not ran:
-            changes.append(f"{name} was up to date, and now must run")
+            changes.append(f"{name} was up to date, but must run now")
     return changes
 
 

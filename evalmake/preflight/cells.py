@@ -28,7 +28,7 @@ def _check_bounds(cell: Evaluation, shares: Collection[str], found: Diagnostics)
         if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
             found.error(
                 "bad-value",
-                f"`{gate.metric}` is a share from 0 to 1, and {gate.bound:g} is more",
+                f"`{gate.metric}` is a share from 0 to 1, but {gate.bound:g} is greater",
                 gate.span,
                 about=f"eval {cell.eval}",
                 help=[f"write `{gate.op} {gate.bound:g}%` or `{gate.op} {gate.bound / 100:g}`"],

@@ -65,6 +65,6 @@ def _report(benchmark: Declaration, errors: list[DataError], found: Diagnostics)
             messages[0],
             place.value if place else benchmark.span,
             about=f"benchmark {benchmark.name}",
-            notes=[*messages[1:_SHOWN], *([f"and {rest} more like these"] if rest > 0 else [])],
+            notes=[*messages[1:_SHOWN], *([f"and {rest} more errors of this kind"] if rest > 0 else [])],
             help=helps[:1],
         )

@@ -22,10 +22,10 @@ def check_loopback_endpoints(context: GraphContext, found: Diagnostics) -> None:
         found.error(
             "executor-lacks",
             f"evaluations on `{executor.name}` ({executor.plugin}) call their models from there, "
-            f"and the endpoint of `{model.name}` is on this host",
+            f"but the endpoint of `{model.name}` is on this host",
             model.fields.spans["endpoint",].value,
             about=f"eval {node.evaluation.eval}",
-            help=["give the address by which others reach it", "or give the eval an executor that runs here"],
+            help=["give the address at which other machines reach it", "or give the eval an executor that runs here"],
         )
 
 
@@ -40,7 +40,7 @@ def check_server_reach(context: GraphContext, found: Diagnostics) -> None:
         found.error(
             "executor-lacks",
             f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
-            f"and deployment `{name}` is on `{other.name}` ({other.plugin})",
+            f"but deployment `{name}` is on `{other.name}` ({other.plugin})",
             deployment.span,
             about=f"eval {node.evaluation.eval}",
             help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],

@@ -26,11 +26,14 @@ def _check(context: GraphContext, declared: Declaration, place: str, about: str,
     if packages_of(declared) and not declared.block.image:
         found.error(
             "executor-lacks",
-            f"{why}, and `packages` are installed here",
+            f"{why}, but `packages` are installed here",
             declared.fields.spans["packages",].value,
             f"named by this {declared.kind}",
             about=about,
-            help=["name an `image` that has them", "or have them in the executor's `python`, and leave out `packages`"],
+            help=[
+                "use an `image` that contains them",
+                "or install them for the executor's `python`, and leave out `packages`",
+            ],
         )
     _check_weights(declared, why, about, found)
 
@@ -39,21 +42,21 @@ def _check_weights(declared: Declaration, why: str, about: str, found: Diagnosti
     if isinstance(getattr(declared.block, "weights", None), Files):
         found.error(
             "executor-lacks",
-            f"{why}, and the weights are among them",
+            f"{why}, such as the weights",
             declared.fields.spans["weights",].value,
             "only on this host",
             about=about,
-            help=["write their path on the cluster as a text, or `hf://ORG/NAME@REVISION`"],
+            help=["write their path on the cluster as a text, or use `hf://ORG/NAME@REVISION`"],
         )
     elif _caches_weights_here(declared):
         found.error(
             "executor-lacks",
-            f"{why}, and weights of the hub would be cached among them",
+            f"{why}, but weights of the hub would be cached on this host",
             declared.fields.spans["weights",].value,
             "downloaded by the server",
             about=about,
             help=[
-                "name an `image`: the cluster keeps weights beside it",
+                "use an `image`: the cluster then caches the weights",
                 "or write their path on the cluster as a text",
                 'or name a cache on the cluster: `env = { HF_HOME = "/FOLDER" }`',
             ],

@@ -29,7 +29,10 @@ def check_evaluation_images(context: GraphContext, found: Diagnostics) -> None:
                 "named by this benchmark",
                 also=[(executor.fields.spans["image",].value, "the image it would run in")],
                 about=about,
-                help=["name an `image` that has them", "or have them in the executor's `image`, without `packages`"],
+                help=[
+                    "use an `image` that contains them",
+                    "or add them to the executor's `image`, and leave out `packages`",
+                ],
             )
 
 
@@ -56,7 +59,7 @@ def _report_image(
     user = "eval" if declared.kind == "benchmark" else declared.kind
     help = f"give the {user} an executor with `backend = docker`, `slurm` or `lepton`"
     if capabilities.images:
-        help = f"add to `{executor.name}` what runs images there, as `container = pyxis`"
+        help = f"name the program that runs images there: add `container = pyxis` to `{executor.name}`"
     found.error(
         "executor-lacks",
         f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
@@ -71,7 +74,7 @@ def _report_no_image(declared: Declaration, executor: Declaration, about: str, f
     also = " or to the executor" if declared.kind == "benchmark" else ""
     found.error(
         "missing-image",
-        f"executor `{executor.name}` ({executor.plugin}) runs images, and {declared.kind} `{declared.name}` names none",
+        f"executor `{executor.name}` ({executor.plugin}) runs images, but {declared.kind} `{declared.name}` has none",
         declared.span,
         about=about,
         help=[f"add `image` to it{also}, or name an executor with `backend = process`"],

@@ -18,9 +18,9 @@ def check_locked_inputs(context: GraphContext, found: Diagnostics) -> None:
             "not-locked",
             f"{each.title} {each.is_or_are} not in {context.project.lock.path.name}",
             each.span,
-            "what this means would be decided now",
+            "this can change its meaning",
             about=each.about,
-            help=["`evalmake pin` writes what it means to the lock, which is to be checked in"],
+            help=["run `evalmake pin`, which writes its digest or commit to the lock file, and commit that file"],
         )
 
 

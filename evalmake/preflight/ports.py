@@ -32,7 +32,7 @@ def _report_replicas(deployment: Declaration, found: Diagnostics) -> None:
         also=[(spans["replicas",].value, "this many servers")],
         about=f"deployment {deployment.name}",
         notes=[f"all run on executor `{block.executor}`"],
-        help=["leave out `port`: each then gets its own"],
+        help=["leave out `port`: then each gets its own"],
     )
 
 

@@ -26,9 +26,9 @@ def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
                 "same-path",
                 f"{report.block.path} is an input",
                 report.fields.spans["path",].value,
-                "and this would overwrite it",
+                "the report would overwrite it",
                 about=f"report {report.name}",
-                help=["give the report a path of its own"],
+                help=["give the report another path"],
             )
         elif other is not report:
             found.error(

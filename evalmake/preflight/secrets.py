@@ -26,7 +26,7 @@ def check_secrets(context: BuildContext, found: Diagnostics) -> None:
             notes=[context.secrets.keyring_error] if context.secrets.keyring_error else [],
             help=[
                 f"set it for this command: export {name}=...",
-                f"or keep it: keyring set {KEYRING_SERVICE} {name}",
+                f"or store it in the keyring: keyring set {KEYRING_SERVICE} {name}",
             ],
         )
 

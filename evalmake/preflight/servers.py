@@ -34,8 +34,8 @@ def _check_port_is_known(
         f"deployment `{deployment.name}` needs `port`",
         deployment.span,
         about=f"deployment {deployment.name}",
-        notes=["a server in a container is reached only by a port that is known before it starts"],
-        help=["add the port that it listens on, at 0.0.0.0, as `port = 8000`"],
+        notes=["the port of a server in a container must be known before it starts"],
+        help=["add its port, such as `port = 8000`; the server must listen there on 0.0.0.0"],
     )
 
 
@@ -46,8 +46,8 @@ def _check_nodes(context: GraphContext, deployment: Declaration, command: Server
     if nodes > 1 and command.multi_node_launcher is None:
         found.error(
             "executor-lacks",
-            f"executor `{executor.name}` gives {nodes} nodes, and the `{deployment.plugin}` engine serves on one",
+            f"executor `{executor.name}` gives {nodes} nodes, but the `{deployment.plugin}` engine uses only one",
             deployment.span,
             about=f"deployment {deployment.name}",
-            help=["give it an executor without `nodes`, or an engine that can: `vllm`, `sglang`, `command`"],
+            help=["use an executor without `nodes`, or an engine that supports several: `vllm`, `sglang`, `command`"],
         )

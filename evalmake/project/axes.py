@@ -91,7 +91,7 @@ def _read_axis(
     if not isinstance(value, tuple):
         diagnostics.error(
             "wrong-type",
-            f"an axis goes over a list or a range, and this is {describe_type(value)}",
+            f"an axis takes a list or a range, but this is {describe_type(value)}",
             span,
             about=about,
             help=[_suggest_range(key, value) or f"for one value write `{key} = {format_value(value)}`"],
@@ -121,7 +121,7 @@ def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str)
             f"`{key}` cannot be an axis",
             span,
             about=about,
-            notes=[f"`{key}` is no part of an evaluation's identity: its cells would all be the same"],
+            notes=[f"`{key}` is not part of an evaluation's identity: its cells would all be the same"],
         )
         return
     meant = closest_name(key, AXIS_KEYS)
@@ -130,7 +130,7 @@ def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str)
         f"`{key}` cannot be an axis",
         span,
         about=about,
-        notes=[f"an axis goes over one of {', '.join(AXIS_KEYS)}"],
+        notes=[f"the keys that can be axes are {', '.join(AXIS_KEYS)}"],
         help=[f"did you mean `{meant}`?" if meant else "write an eval for each value: `eval NAME from ...`"],
     )
 
@@ -138,10 +138,10 @@ def _report_bad_axis(key: str, span: Span, diagnostics: Diagnostics, about: str)
 def _report_secret(span: Span, diagnostics: Diagnostics, about: str = "") -> None:
     diagnostics.error(
         "secret-place",
-        "a secret cannot stand here",
+        "a secret is not allowed here",
         span,
         about=about,
-        help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
+        help=["use it in a key that takes a secret, such as `api_key`, or in an `env` map"],
     )
 
 
@@ -178,7 +178,7 @@ def _check_values(
             what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
             diagnostics.error(
                 "wrong-type",
-                f"the axis `{key}` takes {what}, and this is {describe_type(value)}",
+                f"the axis `{key}` takes {what}, but this is {describe_type(value)}",
                 span,
                 about=about,
             )
@@ -187,7 +187,7 @@ def _check_values(
         elif text in seen:
             diagnostics.error(
                 "duplicate-value",
-                f"`{text}` is twice in the axis `{key}`",
+                f"`{text}` occurs twice in the axis `{key}`",
                 span,
                 "given again here" if again else "",
                 also=[(seen[text], "first given here")] if again else [],
@@ -200,7 +200,7 @@ def _check_values(
 def _report_quoted(key: str, value: str, span: Span, diagnostics: Diagnostics, about: str) -> None:
     diagnostics.error(
         "quoted-name",
-        f"`{key}` takes a name, and a name has no quotes",
+        f"`{key}` takes a name, which has no quotes",
         span,
         about=about,
         help=[f"write `{value}`"],
@@ -256,7 +256,7 @@ def _check_body(node: tree.When, file: LoadedFile, axes: set[str], diagnostics: 
                     f"a `when` cannot change the axis `{key}`",
                     file.span(statement.key),
                     about=about,
-                    help=["`skip` the cells that are not wanted, or write a second eval"],
+                    help=["`skip` the cells that you do not want, or write a second eval"],
                 )
         elif not isinstance(statement, tree.Require):
             diagnostics.error(
@@ -351,7 +351,7 @@ def _report_not_an_axis(
         ],
         help=[f"did you mean `{meant}`?"]
         if meant
-        else ["conditions speak only of axes: make it one, or write a second eval"],
+        else ["a condition can only test axes: make it an axis, or write a second eval"],
     )
 
 
@@ -375,7 +375,7 @@ def read_gates(
         if isinstance(bound, bool) or not isinstance(bound, int | float):
             diagnostics.error(
                 "wrong-type",
-                f"a requirement compares with a number, and this is {describe_type(bound)}",
+                f"a requirement compares with a number, but this is {describe_type(bound)}",
                 file.span(node.value),
             )
             continue

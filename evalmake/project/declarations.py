@@ -204,7 +204,7 @@ def _check_suffix(report: Any, fields: Fields, plugins: PluginRegistry, diagnost
     installed = wanted in plugins.names("exporters")
     diagnostics.error(
         "bad-value",
-        f"the path ends in `{suffix}`, and the report is written as {report.format}",
+        f"the path ends in `{suffix}`, but the report is written as {report.format}",
         fields.spans["path",].value,
         about=about,
         help=[f"write `format = {wanted}`, {rename}" if installed else rename.removeprefix("or ")],
@@ -274,7 +274,7 @@ def _check_plugin_settings(
 def _suggest_plugins(kind: str, key: str, plugins: PluginRegistry) -> list[str]:
     """Help for a missing `backend`, `engine`, `harness` or `format`: the installed plugins."""
     chooser, group, _ = PLUGIN_KINDS.get(kind, ("", "", ""))
-    return [f"it is one of {', '.join(plugins.names(group))}"] if key == chooser else []
+    return [f"it can be {', '.join(plugins.names(group))}"] if key == chooser else []
 
 
 def _suggest_maps(key: str, fields: Fields) -> list[str]:
@@ -311,7 +311,7 @@ def _check_endpoint(
             "missing-key",
             f"{about} has neither `endpoint` nor `deployment`",
             parsed.name_span,
-            help=["give the base URL of an API, or the name of a deployment of your own"],
+            help=["give the base URL of an API, or the name of one of your deployments"],
             about=about,
         )
     elif model.endpoint and not model.name:
@@ -375,7 +375,7 @@ def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
             axis = f"`{key} in {' '.join(span.text.split())}`: one cell for each value"
             diagnostics.error(
                 "wrong-type",
-                f"`{key}` takes one value, and this is a list",
+                f"`{key}` takes one value, but this is a list",
                 span,
                 about=about,
                 help=[f"write {axis}" if len(value) != 1 else f"write `{key} = {format_value(value[0])}`"],

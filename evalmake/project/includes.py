@@ -97,7 +97,7 @@ def _read_include(
     if shipped and not item.maybe and not any(match.exists() for match in matches):
         raise _missing_catalog_error(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
-        raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"it was looked for at {path}"])
+        raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"evalmake looked for it at {path}"])
     for match in matches:
         if item.maybe and not match.exists():
             found.absent.add(str(match))
@@ -150,7 +150,7 @@ def _read_bytes(path: Path, at: Span | None) -> bytes:
 def _suggest_file(path: Path) -> list[str]:
     """Help for a missing file: one with a similar name in the same folder."""
     if "${" in str(path):
-        return ["the path of an include is plain text: it holds no variables"]
+        return ["the path of an include cannot contain variables"]
     siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
     meant = closest_name(path.name, siblings)
     return [f"did you mean `{_shorten(path.with_name(meant))}`?"] if meant else []
@@ -177,7 +177,9 @@ def _check_digest(digest: syntax.Literal, data: bytes, sha: str, name: str, at: 
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
     if len(digits) != wanted:
-        raise make_error("bad-digest", f"a {algorithm} digest has {wanted} digits, this one {len(digits)}", span)
+        raise make_error(
+            "bad-digest", f"a {algorithm} digest has {wanted} digits, but this one has {len(digits)}", span
+        )
     if algorithm == "xxh128":
         import xxhash
 
@@ -185,10 +187,10 @@ def _check_digest(digest: syntax.Literal, data: bytes, sha: str, name: str, at: 
     if digits != sha:
         raise make_error(
             "digest-mismatch",
-            f"`{name}` is not the file that was pinned",
+            f"`{name}` differs from the file that was pinned",
             span,
             notes=[f"the file is {algorithm}:{sha}"],
-            help=["look at what changed in it, then write its new digest"],
+            help=["check what has changed in it, then write the new digest"],
         )
 
 

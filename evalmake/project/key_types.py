@@ -61,7 +61,7 @@ def _to_float(value: object) -> object:
 
 def _check_cache_size(value: object) -> object:
     if isinstance(value, Size) and value.bytes < 2**20:
-        raise PydanticCustomError("bad_room", "it is at least 1MiB; `none` keeps no replies")
+        raise PydanticCustomError("bad_room", "the minimum is 1MiB; `none` turns the cache off")
     return value
 
 
@@ -134,7 +134,7 @@ def _is_url(text: str) -> bool:
 def _check_share(value: object) -> object:
     value = _to_float(value)
     if isinstance(value, float) and not 0 < value < 1:
-        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, as 95%")
+        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, such as 95%")
     return value
 
 

@@ -147,7 +147,7 @@ def _read_settings(files: FileSet, scope: Scope, diagnostics: Diagnostics) -> tu
                     head,
                     "declared again here",
                     also=[(first, "first declared here")],
-                    help=["make one block of them"],
+                    help=["merge them into one block"],
                 )
             first = head
             helper = Inheritance({}, {}, scope, diagnostics)
@@ -174,7 +174,7 @@ def _read_override_names(
     names = []
     for item in statement.value.items:
         if not isinstance(item, tree.Use):
-            diagnostics.error("wrong-type", "`overrides` lists variables, by their bare names", file.span(item))
+            diagnostics.error("wrong-type", "`overrides` is a list of variables, without quotes", file.span(item))
         elif item.text not in scope.bindings:
             report_unknown_variable(scope, item.text, file.span(item), diagnostics)
         else:
@@ -242,7 +242,7 @@ def _check_target_name(
             span,
             "declared again here",
             also=[(targets[name], "first declared here")],
-            notes=["evals, reports and aliases share one set of names"],
+            notes=["an eval, a report and an alias cannot have the same name"],
         )
     else:
         targets[name] = span

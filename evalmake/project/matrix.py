@@ -155,7 +155,7 @@ def _report_too_many_cells(
         f"this makes {total} cells, more than {project.settings.cells}",
         declaration.span,
         also=[(widest.span, f"{len(widest.values)} values")] if widest else [],
-        help=[f"narrow an axis, or say that it is meant: settings {{ cells = {total} }}"],
+        help=[f"shorten an axis, or allow it: settings {{ cells = {total} }}"],
         about=f"eval {declaration.name}",
     )
 

@@ -26,11 +26,11 @@ def check_requires(settings: tuple[Settings, Fields], root: LoadedFile, diagnost
     span = settings[1].spans["requires",].value
     match = re.fullmatch(r"\s*>=\s*(\d+(?:\.\d+)*)\s*", wanted)
     if not match:
-        diagnostics.error("bad-value", '`requires` is a least version: ">= 1.0"', span)
+        diagnostics.error("bad-value", '`requires` takes a minimum version: ">= 1.0"', span)
     elif _parse_version(match[1]) > _parse_version(__version__):
         diagnostics.error(
             "too-old",
-            f"{root.source.name} needs evalmake {match[1]} or newer, and this is {__version__}",
+            f"{root.source.name} needs evalmake {match[1]} or newer, but this is {__version__}",
             span,
             help=["pip install --upgrade evalmake"],
         )
@@ -79,7 +79,7 @@ def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> 
                 f"`{name}` holds no reply cache" if is_folder else f"there is no folder `{name}`",
                 written.spans["seeds",].value,
                 about="settings",
-                notes=[f"it was looked for at {folder}"],
+                notes=[f"evalmake looked for it at {folder}"],
                 help=["`evalmake replies export FOLDER` writes one"],
             )
 
@@ -98,5 +98,5 @@ def _explain_pinning(project: Project, what: UnpinnedInput) -> str:
         path = Path(project.files.files[-1].source.name).with_suffix(".lock")
         return f"`evalmake pin` resolves the {kind} and writes its {_PINNED_TO[what.sort]} to {path}"
     if what.sort == "image":
-        return "name an image of a registry in its place"
+        return "use an image from a registry instead"
     return "give its `digest = sha256:...`"

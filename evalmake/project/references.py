@@ -54,7 +54,7 @@ def _check_coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
                 f"`{key}` cannot be `{value}`",
                 report.fields.spans[key,].value,
                 about=f"report {report.name}",
-                notes=[f"it is one of {', '.join(names)}"],
+                notes=[f"it can be {', '.join(names)}"],
                 help=[f"did you mean `{meant}`?"] if meant else [],
             )
 
@@ -70,11 +70,11 @@ def _check_baseline(
     if rows not in ("model", "benchmark", "eval"):
         diagnostics.error(
             "bad-value",
-            "`compare` names a row, and these rows have no names",
+            "`compare` takes the name of a row, but these rows have none",
             span,
             about=about,
             also=[(report.fields.spans["rows",].value, "the rows")],
-            help=["lay the report out by `rows = model`, `benchmark` or `eval`"],
+            help=["use `rows = model`, `benchmark` or `eval`"],
         )
     elif name not in project.of(rows):
         report_unknown_name(project, rows, name, span, about, diagnostics, parsed)

@@ -69,7 +69,7 @@ def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: S
         alias = project.aliases[word]
         if word in within:
             ring = " -> ".join([*within[within.index(word) :], word])
-            raise make_error("alias-cycle", f"the alias `{word}` stands for itself: {ring}", span)
+            raise make_error("alias-cycle", f"the alias `{word}` refers to itself: {ring}", span)
         for target in alias.node.targets:
             _add_target(project, cells, target.text, alias.file.span(target), chosen, [*within, word])
     elif word == "all":
@@ -110,7 +110,7 @@ def _unknown_target_error(project: Project, cells: Cells, word: str, span: Span)
         notes = [f"a cell's path looks like {some}"] if some else []
         return make_error("unknown-target", f"no cell matches `{word}`", span, notes=notes)
     if word in _NOT_COMMANDS:
-        return make_error("unknown-target", f"evalmake has no `{word}`", span, help=[_NOT_COMMANDS[word]])
+        return make_error("unknown-target", f"evalmake has no command `{word}`", span, help=[_NOT_COMMANDS[word]])
     names = [*project.evals, *project.reports, *project.aliases]
     if "/" in word:
         names += [cell.name for group in cells.values() for cell in group][:2000]

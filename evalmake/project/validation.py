@@ -140,13 +140,13 @@ def _report_error(
             f"`{key}` cannot be `{format_value(value) if isinstance(value, tuple | dict) else value}`",
             at,
             about=about,
-            notes=[f"it is one of {', '.join(words)}"],
+            notes=[f"it can be {', '.join(words)}"],
             help=[f"did you mean `{meant}`?"] if meant else [],
         )
     elif kind == "quoted_word":
         diagnostics.error(
             "quoted-name",
-            f"`{key}` takes a name, and a name has no quotes",
+            f"`{key}` takes a name, which has no quotes",
             at,
             about=about,
             help=[f"write `{value}`"],
@@ -198,22 +198,22 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
             f"`{key}` cannot be a secret",
             at,
             about=about,
-            help=["a secret stands in keys that take one, as `api_key`, and in `env` maps"],
+            help=["use it in a key that takes a secret, such as `api_key`, or in an `env` map"],
         )
     elif kind == "bare_word":
         diagnostics.error(
             "wrong-type",
-            f"`{key}` takes a value, and a bare word is a name",
+            f"`{key}` takes a value, but a word without quotes is a name",
             at,
             about=about,
             help=[f"write `{format_value(str(value))}`"] if isinstance(value, Symbol) else [],
         )
     else:
-        wanted = _WANTED_BY_ERROR.get(kind) or _WANTED_BY_CLASS.get(_wanted_class(item), "another type of value")
+        wanted = _WANTED_BY_ERROR.get(kind) or _WANTED_BY_CLASS.get(_wanted_class(item), "a value of another type")
         given = format_value(value) if kind.startswith("int") and isinstance(value, float) else describe_type(value)
         diagnostics.error(
             "wrong-type",
-            f"`{key}` takes {wanted}, and this is {given}",
+            f"`{key}` takes {wanted}, but this is {given}",
             at,
             about=about,
             help=_suggest_value(wanted, value),
@@ -232,7 +232,7 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
     if wanted.startswith("`file") and text:
         return [f"write `file({format_value(text)})`"]
     if wanted.startswith("`secret"):
-        return ['keep it out of the file: `secret("NAME")` takes it from the environment']
+        return ['keep it out of the file: `secret("NAME")` reads it from the environment']
     plain = {
         "a whole number": r"-?\d+",
         "a number": r"-?\d+(\.\d+)?",

@@ -211,7 +211,7 @@ class JobBuilder:
             raise make_error(
                 "input-changed",
                 f"{file.path} changed while evalmake was planning",
-                help=["run again: the plan will follow the new content"],
+                help=["run evalmake again: it will plan with the new content"],
             )
         temporary.chmod(0o444)
         os.replace(temporary, copy)

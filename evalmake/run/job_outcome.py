@@ -31,7 +31,7 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
         outcome = _ask_harness(job_builder, task, state, folder)
     except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
         message = str(error) or type(error).__name__
-        outcome = Outcome(error=f"its outputs make no sense: {message.splitlines()[0]}")
+        outcome = Outcome(error=f"its outputs cannot be understood: {message.splitlines()[0]}")
     return _add_gateway_usage(outcome, task, folder, secrets)
 
 

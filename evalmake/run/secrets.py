@@ -34,7 +34,7 @@ class Secrets:
         try:
             return self.resolve({name: name})[name]
         except KeyError:
-            raise OSError(f"the secret {name} has no value here") from None
+            raise OSError(f"the secret {name} has no value") from None
 
     def _find_value(self, name: str) -> str:
         """The value of a secret, empty if it has none."""

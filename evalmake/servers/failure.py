@@ -43,9 +43,9 @@ def _advise(server: Server) -> tuple[str, str, str]:
     spec, status = server.spec, server.end.status if server.end else None
     program, in_image = spec.command.argv[0], bool(spec.declared.block.image)
     if server.port_taken:
-        return "port", "the port it was given", _PORT_ADVICE
+        return "port", "this port", _PORT_ADVICE
     if status == _KILLED:
-        return "resources", "the limit it ran under", _MEMORY_ADVICE
+        return "resources", "this is its limit", _MEMORY_ADVICE
     if status == _NOT_FOUND and in_image and "/" not in program:
         return "image", f"it has no `{program}`", f"name an image that has the program `{program}`"
     if server.failure.endswith(NO_ANSWER) and in_image:
@@ -56,7 +56,7 @@ def _advise(server: Server) -> tuple[str, str, str]:
 def describe_end(state: JobState) -> str:
     """How a server's job ended, in words."""
     if state.status is None:
-        return state.detail or "it is gone, and nothing says why"
+        return state.detail or "it is gone, for an unknown reason"
     return state.detail or f"exit status {state.status}"
 
 

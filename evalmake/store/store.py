@@ -325,14 +325,14 @@ def store_failed(folder: Path, error: Exception) -> EvalmakeError:
     error = _cause(error)
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, records.NewerRecord):
-        message = f"the store at {folder} was written by a later evalmake"
-        return make_error("newer-store", message, help=["install that one, or name another store"])
+        message = f"the store at {folder} was written by a newer evalmake"
+        return make_error("newer-store", message, help=["upgrade evalmake, or use another store"])
     if isinstance(error, records.UnreadableRecord) or any(sign in reason for sign in _DAMAGED):
         message = f"the store at {folder} is damaged: {reason}"
-        return make_error("store-damaged", message, help=["move it away: evalmake begins a new one"])
-    hint = "look at the folder's permissions, or name another with `settings { store }`"
+        return make_error("store-damaged", message, help=["move it away: evalmake then creates a new one"])
+    hint = "check the permissions of the folder, or set another one with `settings { store }`"
     if "full" in reason or "No space" in reason:
-        hint = "free some space, then run again: what had finished is kept"
+        hint = "free some space, then run again: finished evaluations are kept"
     return make_error("store-failed", f"cannot write to {folder}: {reason}", help=[hint])
 
 

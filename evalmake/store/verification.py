@@ -36,7 +36,7 @@ def _describe_damage(store: Store, blob: str) -> str:
     users = sorted({user for user, output, _ in _outputs(store) if output == blob})
     more = len(users) - _SHOWN_USERS
     shown = ", ".join(users[:_SHOWN_USERS]) + (f" and {more} more" if more > 0 else "")
-    return f"the content is missing or is not what it was; it is removed from {shown or 'nothing'}"
+    return f"the content is missing or damaged; it was removed from {shown or 'nothing'}"
 
 
 def _outputs(store: Store) -> list[tuple[str, str, bool]]:

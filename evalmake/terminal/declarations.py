@@ -52,7 +52,7 @@ def _unknown_target(workspace: Workspace, target: str) -> EvalmakeError:
     known += [*project.evals, *(name for kind in KINDS for name in project.of(kind))]
     suggestion = closest_name(target, known)
     help = [f"did you mean `{suggestion}`?"] if suggestion else []
-    return make_error("unknown-target", f"nothing is named `{target}`", help=help)
+    return make_error("unknown-target", f"there is no declaration or target `{target}`", help=help)
 
 
 def _render_matrix(declaration: EvalDeclaration) -> str:

@@ -69,7 +69,7 @@ def _describe_change(change: Change) -> str:
     if change.sort == "dropped" or now is None:
         return "no longer named"
     if before is None:
-        local = " (a local image: its id, as no registry has it)" if now.local else ""
+        local = " (a local image, pinned by its id)" if now.local else ""
         return _shorten(now) + local
     if now.packages:
         return _describe_packages(before.packages, now.packages)

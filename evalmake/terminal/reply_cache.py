@@ -16,13 +16,13 @@ def to_text(folder: Path, limit: Size | None, cache: CacheSummary, read_only: Ma
     if cache.trouble:
         lines = [
             f"the reply cache at {folder} cannot be read: {cache.trouble}",
-            "evaluations run without it; `evalmake replies clear` removes it, and a new one begins",
+            "evaluations run without it; `evalmake replies clear` deletes it, and the next build creates a new one",
         ]
     else:
         lines = [_render_holding(cache, f" of {limit}" if limit else "")]
     for name, seed in read_only.items():
         state = f"cannot be read: {seed.trouble}" if seed.trouble else _render_holding(seed)
-        lines.append(f"seed {name}: {state}")
+        lines.append(f"read-only cache {name}: {state}")
     if limit is None:
         lines.append("caching is off: `replies = none`")
     return "\n".join(lines)

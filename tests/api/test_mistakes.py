@@ -101,6 +101,6 @@ def test_a_key_given_as_a_text_is_not_repeated(bench: Bench) -> None:
     with pytest.raises(evalmake.EvalmakeError) as caught:
         evalmake.evaluate(model(api_key="sesame-open-9"), native())
     said = str(caught.value)
-    assert "`model.api_key` takes a secret, and this is a text [secret-place]" in said
+    assert "`model.api_key` takes a secret, but this is a text [secret-place]" in said
     assert "sesame" not in said
     assert not (bench.root / ".evalmake").exists()

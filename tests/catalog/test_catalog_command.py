@@ -142,13 +142,13 @@ def test_one_is_shown_as_it_is_declared(project: Project) -> None:
         (
             ["--requires", "jugde"],
             "error: `--requires` cannot be `jugde` [unknown-word]\n"
-            "note: it is one of judge, user, key, token, code, logprobs, tokenizer, tools\n"
+            "note: it can be judge, user, key, token, code, logprobs, tokenizer, tools\n"
             "help: did you mean `judge`?\n",
         ),
         (
             ["--endpoint", "embeddings"],
             "error: `--endpoint` cannot be `embeddings` [unknown-word]\n"
-            "note: it is one of chat, completions, embedding, vlm\n"
+            "note: it can be chat, completions, embedding, vlm\n"
             "help: did you mean `embedding`?\n",
         ),
     ],
@@ -162,7 +162,7 @@ def test_what_is_not_there(project: Project, argv: list[str], said: str) -> None
 def test_a_harness_may_be_called_as_its_image_is(project: Project) -> None:
     """The names of NVIDIA's images are suggestions too."""
     said = project.run("catalog", "--harness", "safety-harness", status=2).stderr
-    assert "it is one of aa-lcr, agentic-eval, bfcl," in said
+    assert "it can be aa-lcr, agentic-eval, bfcl," in said
     assert said.endswith("help: did you mean `safety-eval`?\n")
 
 

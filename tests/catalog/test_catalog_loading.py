@@ -175,7 +175,7 @@ def test_its_pin_is_that_of_its_bytes(tmp_path: Path) -> None:
     text = f"settings {{ pinned = [includes, images] }}{MODELS}{asked('e', 'chat', AIME)}"
     sha = hashlib.sha256((catalog_folder() / "simple-evals.evalfile").read_bytes()).hexdigest()
     assert nodes(tmp_path, f'include "catalog:simple-evals" sha256:{sha}\n{text}')
-    with pytest.raises(EvalmakeError, match=r"`catalog:simple-evals` is not the file"):
+    with pytest.raises(EvalmakeError, match=r"`catalog:simple-evals` differs from the file"):
         nodes(tmp_path, f'include "catalog:simple-evals" sha256:{"0" * 64}\n{text}')
     with pytest.raises(EvalmakeError, match=r"include .* is not pinned"):
         nodes(tmp_path, f'include "catalog:simple-evals"\n{text}')

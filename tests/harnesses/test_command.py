@@ -113,7 +113,7 @@ def test_a_path_leads_into_json(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "words"),
     [
-        ("a.csv", "has columns: name one, as `a.csv:correct`"),
+        ("a.csv", "has columns: name one, such as `a.csv:correct`"),
         ("a.xml:x", "is counted whole: `a.xml`"),
         ("a.json:", "names nothing"),
         ("a.json:b", ""),

@@ -36,7 +36,7 @@ def test_an_image_that_was_built_here(project: Project) -> None:
     with scripted(engine(RepoDigests=[])) as server:
         project.write("Evalfile", EVALFILE.replace("HOST", server.host))
         said = project.run("pin").stdout
-    assert f"  + {NAME}   {ID[:19]} (a local image: its id, as no registry has it)\n" in said
+    assert f"  + {NAME}   {ID[:19]} (a local image, pinned by its id)\n" in said
     (pin,) = json.loads((project.root / "Evalfile.lock").read_text())["pins"].values()
     assert (pin["digest"], pin["local"]) == (ID, True)
     (line,) = [s for s in project.run("show", "served").stdout.splitlines() if "image" in s]

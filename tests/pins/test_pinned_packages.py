@@ -112,7 +112,7 @@ def test_a_version_that_is_gone(project: Project, wheels: Path) -> None:
     (wheels / "thing-1.0-py3-none-any.whl").unlink()
     said = project.run(status=2).stderr
     assert "[environment-failed]" in said
-    assert "they are pinned: `evalmake pin --update` resolves them anew" in said
+    assert "they are pinned: `evalmake pin --update` resolves them again" in said
     project.run("pin", "--update")
     assert scores(project) == [0.2, 1.0]
 

@@ -34,7 +34,7 @@ GOOD = '{"question": "1 + 1?", "answer": 2}\n'
     ("data", "message", "key"),
     [
         (GOOD + '{"question": oops}\n', "data/sums.jsonl:2: not JSON: Expecting value at column 14", "8:16"),
-        (GOOD + "[1]\n", "data/sums.jsonl:2: a record is an object, and this is a list", "8:16"),
+        (GOOD + "[1]\n", "data/sums.jsonl:2: a record is an object, but this is a list", "8:16"),
         (GOOD + '{"answer": 2}\n', "data/sums.jsonl:2: the record has no field 'question'; it has answer", "9:16"),
         (GOOD + '{"question": "?"}\n', "data/sums.jsonl:2: the record has no field 'answer'; it has question", "10:16"),
         ("", "no records in data/sums.jsonl", "8:16"),
@@ -66,7 +66,7 @@ def test_a_mistake_of_all_records_is_one_error(project: Project) -> None:
     project.write("data/sums.jsonl", GOOD * 12)
     said = project.run("-n", status=2).stderr
     assert said.count("has no field 'prompt'") == 5
-    assert "note: and 7 more like these\n" in said
+    assert "note: and 7 more errors of this kind\n" in said
     assert said.count("[bad-data]") == 1
 
 

@@ -178,7 +178,7 @@ def test_server_that_never_comes_up(bench: Bench) -> None:
         "   | ^^^^^^^^^^^^^^^^^\n"
         "...\n"
         "12 |     resources = { memory = 1GiB }\n"
-        "   |                 ----------------- the limit it ran under\n"
+        "   |                 ----------------- this is its limit\n"
         "   |\n"
         "note: the last lines of its log were\n"
         "      | loading\n"

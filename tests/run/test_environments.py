@@ -223,7 +223,7 @@ def test_a_version_that_is_gone(bench: Bench, packages: Path) -> None:
     bench.env["PIP_NO_CACHE_DIR"] = bench.env["UV_NO_CACHE"] = "1"
     done = bench.run("-B")
     assert done.status == 2
-    assert f"to have the packages resolved anew, remove {only(bench, '.txt')}" in done.err
+    assert f"to resolve the packages again, remove {only(bench, '.txt')}" in done.err
 
 
 @pytest.mark.parametrize(

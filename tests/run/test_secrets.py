@@ -165,5 +165,5 @@ def test_missing_secret(bench: Bench) -> None:
     said = "the secret `PLAIN` is neither in the environment nor in the keyring [missing-secret]"
     assert f"error: {said}" in ended.err
     assert "help: set it for this command: export PLAIN=..." in ended.err
-    assert "help: or keep it: keyring set evalmake PLAIN" in ended.err
+    assert "help: or store it in the keyring: keyring set evalmake PLAIN" in ended.err
     assert bench.attempts() == []

@@ -117,7 +117,7 @@ def test_standings_of_a_later_evalmake(built: Bench) -> None:
     for words in READERS:
         ended = built.run(*words)
         assert ended.status == 2
-        assert "was written by a later evalmake [newer-store]" in ended.err
+        assert "was written by a newer evalmake [newer-store]" in ended.err
 
 
 def test_records_of_a_later_evalmake(built: Bench) -> None:
@@ -126,7 +126,7 @@ def test_records_of_a_later_evalmake(built: Bench) -> None:
     for words in (["verify"], ["gc"], ["logs", "tried"]):
         ended = built.run(*words)
         assert ended.status == 2
-        assert "was written by a later evalmake [newer-store]" in ended.err
+        assert "was written by a newer evalmake [newer-store]" in ended.err
 
 
 def test_garbage_for_a_database(built: Bench) -> None:

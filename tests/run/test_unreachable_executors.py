@@ -117,7 +117,7 @@ def test_outputs_that_cannot_be_had_at_all(bench: Bench, run: Run) -> None:
     report, _ = run(broken=1)
     assert report.failed == []
     assert sorted((a.status, a.detail) for a in bench.attempts()) == [
-        ("cancelled", "its outputs cannot be had: the disk is full"),
+        ("cancelled", "its outputs cannot be fetched: the disk is full"),
         ("succeeded", ""),
         ("succeeded", ""),
     ]

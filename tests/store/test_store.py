@@ -162,7 +162,7 @@ def test_full_disk(small_disk: Path, size: int) -> None:
     assert [d.code for d in error.value.diagnostics] == ["store-failed"]
     assert "full" in str(error.value) or "No space" in str(error.value)
     (help,) = error.value.diagnostics[0].help
-    assert help == "free some space, then run again: what had finished is kept"
+    assert help == "free some space, then run again: finished evaluations are kept"
 
     subprocess.run(["mount", "-o", "remount,size=9M", str(small_disk)], check=True)
     with Store.open(small_disk / "store") as again:
@@ -180,7 +180,7 @@ def test_damaged_file(store: Store) -> None:
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     blob_file(store).write_bytes(LARGE[:-1] + b"x")
     [wrong] = verify_store(store)[1]
-    assert wrong.endswith("is not what it was; it is removed from e/1 (attempt 1)")
+    assert wrong.endswith("is missing or damaged; it was removed from e/1 (attempt 1)")
 
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     assert verify_store(store)[1] == []
@@ -265,7 +265,7 @@ def test_newer_records(store: Store) -> None:
     row = json.loads(records.history_to_text(head))
     store._cache.set(f"head/{one.digest}", json.dumps([99, *row[1:]]), tag="head")
     with (
-        pytest.raises(EvalmakeError, match="was written by a later evalmake"),
+        pytest.raises(EvalmakeError, match="was written by a newer evalmake"),
         reopened(store) as again,
     ):
         again.histories()

@@ -65,7 +65,7 @@ class LeptonExecutor:
         """Report the settings that are missing to run deployments, or evaluations."""
         needed = {"shape": "the type of its machines, as Lepton lists them"}
         if serves:
-            needed["key"] = 'the secret that clients of its endpoints send, as `key = secret("NAME")`'
+            needed["key"] = 'the secret that clients of its endpoints must send, such as `key = secret("NAME")`'
         else:
             needed["work"] = "a folder on a volume, which jobs see, too"
             needed["here"] = "the path of that folder on this host, as Lepton has no API for files"

@@ -23,7 +23,7 @@ _UNLIMITED = 1 << 60
 _BATCH = 200
 _HOUR = 3600
 _KEY_PATTERN = "[0-9a-f]" * 32 + "/*"
-_HELP_CLEAR = "`evalmake replies clear` removes it, and the next evaluation begins a new one"
+_HELP_CLEAR = "`evalmake replies clear` deletes it, and the next evaluation creates a new one"
 _HELP_DISK = "look at the folder's permissions and at the space on its disk"
 
 

@@ -131,7 +131,7 @@ class InspectHarness:
         """Check that a task is named and that its file is among the benchmark's files."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
-        help_ = 'add the task, as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'
+        help_ = 'add the task, such as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'
         if not require_task(benchmark, help_, found):
             return
         name = _task_file(block.task)
@@ -144,11 +144,11 @@ class InspectHarness:
                 spans["task",].value,
                 about=about,
                 notes=[f"they are {', '.join(given[:5])}"] if given else [],
-                help=[f"did you mean `{same_name[0]}`?" if same_name else f'add it, as `files = file("{name}")`'],
+                help=[f"did you mean `{same_name[0]}`?" if same_name else f'add it: `files = file("{name}")`'],
             )
         elif name is not None and "@" in block.task:
             _check_task_name(benchmark, name, block.task.partition("@")[2], found)
-        help_ = "give it to the task, as `task_args = { fewshot = 5 }`, if it takes that"
+        help_ = "give it to the task, if the task takes it: `task_args = { fewshot = 5 }`"
         refuse_fewshot(benchmark, "Inspect leaves examples to the task", help_, found)
 
     @staticmethod

@@ -58,7 +58,7 @@ def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None
     if not logs:
         return Outcome(error=_explain_missing_log(outputs.parent / "log") or f"exit status {status}")
     if len(logs) > 1:
-        return Outcome(error=f'Inspect ran {len(logs)} tasks: name one, as `task = "file.py@name"`')
+        return Outcome(error=f'Inspect ran {len(logs)} tasks: name one, such as `task = "file.py@name"`')
     try:
         log = json.loads(logs[0].read_text(encoding="utf-8"))
         return _build_outcome(log, outputs, status, metric, cluster, coverage)

@@ -126,7 +126,7 @@ class LmEvalHarness:
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """Check that one task is named, and that a task file is among the benchmark's files."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
-        if not require_task(benchmark, 'add the task, as `task = "gsm8k"`', found):
+        if not require_task(benchmark, 'add the task, such as `task = "gsm8k"`', found):
             return
         if "," in task:
             found.error(

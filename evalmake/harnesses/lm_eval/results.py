@@ -58,7 +58,7 @@ def read_results(outputs: Path, task: str, metric: str | None, coverage: float) 
 def _find_results_file(folder: Path) -> Path:
     found = sorted(folder.rglob("results_*.json"))
     if len(found) != 1:
-        raise UnusableResults(f"lm-eval exited with status 0 and left {len(found) or 'no'} result files")
+        raise UnusableResults(f"lm-eval exited with status 0, but wrote {len(found) or 'no'} result files")
     return found[0]
 
 

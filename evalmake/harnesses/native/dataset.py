@@ -43,7 +43,7 @@ def read_files(folder: Path, names: Sequence[str], paths: Mapping[str, str] | No
             if isinstance(value, _BadRecord):
                 mistakes.append(f"{name}{place}: {value.message}")
             elif not isinstance(value, dict):
-                mistakes.append(f"{name}{place}: a record is an object, and this is {_type_name(value)}")
+                mistakes.append(f"{name}{place}: a record is an object, but this is {_type_name(value)}")
             else:
                 records.append(Record(len(records), f"{name}{place}", value, fingerprint(value)))
     if mistakes:

@@ -158,9 +158,9 @@ class NemoHarness:
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
         """Check that a task is named and that every key has a counterpart in `run_eval`."""
-        require_task(benchmark, 'add the evaluation\'s type, as `task = "simple_evals.mgsm"`', found)
+        require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', found)
         reason = "each of NVIDIA's harnesses has its own name for it"
-        refuse_fewshot(benchmark, reason, "give it to the harness, as `extra = { num_fewshot = 5 }`", found)
+        refuse_fewshot(benchmark, reason, "give it to the harness: `extra = { num_fewshot = 5 }`", found)
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:

@@ -118,7 +118,7 @@ class Environment:
         found = list_distributions(self.python)
         if wanted and found.splitlines() != wanted:
             source = "the lock" if self.pinned else self.listing_path
-            return f"what was installed is not what {source} lists"
+            return f"the installed packages are not those that {source} lists"
         write_atomic(self.listing_path, found.encode())
         write_atomic(self._complete_mark, found.encode())
         return ""

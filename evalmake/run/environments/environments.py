@@ -101,7 +101,7 @@ class Environments:
             return None  # what its packages bring is known once they are installed
         if environment is not None and program.distribution in environment.versions:
             return None
-        label = f"there is no {program.distribution} among them" if environment else ""
+        label = f"{program.distribution} is not among them" if environment else ""
         needed = ", ".join(f'"{one}"' for one in (program.requirement, *program.others))
         return make_diagnostic(
             "missing-harness",
@@ -124,9 +124,9 @@ def _build_failure(declared: Declaration, environment: Environment, reason: str)
     lines = read_text(environment.log_path).splitlines()[-_LOG_LINES:]
     help_ = [f"the whole log: {environment.log_path}"]
     if environment.pinned:
-        help_.append("they are pinned: `evalmake pin --update` resolves them anew")
+        help_.append("they are pinned: `evalmake pin --update` resolves them again")
     elif environment.listing_text:
-        help_.append(f"to have the packages resolved anew, remove {environment.listing_path}")
+        help_.append(f"to resolve the packages again, remove {environment.listing_path}")
     return make_diagnostic(
         "environment-failed",
         f"the packages of {declared.name} could not be installed: {reason}",

@@ -81,7 +81,7 @@ class HostGateways:
         `host` is the address by which the job reaches this host.
         """
         if host not in self._hosts:
-            raise OSError(f"gateways do not listen on {host}, which was not known as they began")
+            raise OSError(f"gateways do not listen on {host}, which was not known when they started")
         routes = {}
         for role, model in self.models_of(node):
             [gateway] = addresses[self._spec(model).name]

@@ -52,7 +52,7 @@ class JobEnds:
                 if not (cancelled or task.outputs_given_up):
                     continue
             elif error is not None:
-                state = replace(state, status=None, detail=f"its outputs cannot be had: {error}")
+                state = replace(state, status=None, detail=f"its outputs cannot be fetched: {error}")
             self._finish_one(task, state, forget=not unreachable)
 
     def _fetch(self, task: Task) -> OSError | None:

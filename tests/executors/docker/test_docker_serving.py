@@ -204,7 +204,7 @@ deployment other {{
 TOLD_OF = {
     "greedy": [
         "stopped before it was ready, after \\d+s: exit status 137: it ran out of memory \\(limit 64MiB\\)",
-        "-+ the limit it ran under",
+        "-+ this is its limit",
         "      \\| loading",
         "help: give it more memory: raise `resources.memory`",
     ],

@@ -53,8 +53,8 @@ def test_packages_behind_ssh(harness: str, project: Project) -> None:
         told = said(project, FAR, served("cluster", more), SCRIPTED, ASKED)
     assert "executor `cluster` (slurm) does not see this host's files" in told
     assert "and `packages` are installed here [executor-lacks]" in told
-    assert "help: name an `image` that has them" in told
-    assert "help: or have them in the executor's `python`, and leave out `packages`" in told
+    assert "help: use an `image` that contains them" in told
+    assert "help: or install them for the executor's `python`, and leave out `packages`" in told
 
 
 def test_weights_behind_ssh(project: Project) -> None:

@@ -67,8 +67,8 @@ def test_parquet_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 BAD = [
     ("s.jsonl", '{"a": 1}\n{"a": \n', "s.jsonl:2: not JSON: Expecting value at column 7"),
     ("s.jsonl", '{"a": NaN}', "s.jsonl:1: not JSON: NaN is not a JSON number"),
-    ("s.jsonl", "[1]", "s.jsonl:1: a record is an object, and this is a list"),
-    ("s.jsonl", "7", "s.jsonl:1: a record is an object, and this is a number"),
+    ("s.jsonl", "[1]", "s.jsonl:1: a record is an object, but this is a list"),
+    ("s.jsonl", "7", "s.jsonl:1: a record is an object, but this is a number"),
     ("s.jsonl", "", "no records in s.jsonl"),
     ("s.json", '{"a": 1}\n{"a": 2}', "s.json:2: not JSON: Extra data; JSON Lines go in a .jsonl"),
     ("s.json", '{"a": [], "b": []}', "s.json: expected a list of objects, or an object with one"),
