@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import GraphBuilder, Node
-from evalmake.planner.staleness import ActionHistory
+from evalmake.planner.staleness import ActionHistory, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.gates import GateResult, judge_gate
@@ -46,7 +46,7 @@ class JudgedGate:
 def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Histories, store: Store) -> list[JudgedGate]:
     """The requirements of `nodes`, judged over all seeds of their cells, chosen for this build or not."""
     others = _other_seeds(workspace, nodes)
-    known = {**histories, **{node.name: store.history(node.action.digest) for node in others}}
+    known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     return judge_cells(cells, known, workspace.project.settings.confidence, other_cells)
 

@@ -10,7 +10,7 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.report_identity import report_identity
-from evalmake.planner.staleness import Reason
+from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.results import collect_results, make_item_reader
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.result_set import ResultSet
@@ -32,7 +32,7 @@ class ReportContent:
     @classmethod
     def of(cls, workspace: Workspace, node: ReportNode, store: Store) -> ReportContent:
         """The results on record, and the gates they meet or miss."""
-        histories = {one.name: store.history(one.action.digest) for one in node.nodes}
+        histories = find_valid_records(node.nodes, store)
         gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store)]
         return cls(node, histories, gates)
 

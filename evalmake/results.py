@@ -11,9 +11,8 @@ from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.store.store import Store
-
-SAMPLES = "samples.jsonl"
 
 
 def collect_results(
@@ -49,7 +48,7 @@ def _result(cell: Evaluation, history: ActionHistory, ran: frozenset[str]) -> Re
         model=cell.model.name,
         benchmark=cell.benchmark.name,
         seed=cell.seed,
-        metric=history.metric,
+        metric=cell.benchmark.block.metric or history.metric,
         scores=history.scores,
         action=history.action,
         attempt=history.success or 0,

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from evalmake import __version__
 from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
 from evalmake.planner.saved_plan import check_saved_plan, plan_to_json, read_saved_plan, words_of_saved_plan
-from evalmake.planner.staleness import ActionHistory
+from evalmake.planner.staleness import ActionHistory, find_record_shortfall, find_valid_records
 from evalmake.planning import (
     declarations_with_packages,
     distinct_actions,
@@ -191,14 +191,30 @@ def _run(request: Request, outcome: BuildOutcome, store: Store, emit: Emit, secr
         raise store_failed(workspace.root, error) from None
     outcome.ran, outcome.problems = frozenset(result.succeeded), result.problems
     outcome.interrupted, outcome.detached = result.interrupted, result.detached
-    outcome.status = INTERRUPTED if result.interrupted else FAILED if result.failed else OK
+    shared = _judge_shared_results(plan, {*result.succeeded, *result.failed}, store)
+    outcome.problems += shared
+    outcome.status = INTERRUPTED if result.interrupted else FAILED if result.failed or shared else OK
+
+
+def _judge_shared_results(plan: Plan, names: set[str], store: Store) -> list[Diagnostic]:
+    """An error for each evaluation whose demands are not met by a result that one of `names` ran for it."""
+    new = {plan.graph.nodes[name].action.digest for name in names}
+    problems = []
+    for node in plan.stale:
+        head = store.history(node.action.digest)
+        if node.name in names or node.action.digest not in new or head is None:
+            continue
+        if shortfall := find_record_shortfall(node.demands, head):
+            message = f"{node.name} failed: {shortfall.message}"
+            problems.append(make_diagnostic("evaluation-failed", message, node.evaluation.span, help=[shortfall.cure]))
+    return problems
 
 
 def _conclude(outcome: BuildOutcome, store: Store) -> None:
     """Judge the gates, write the reports, gather the results."""
     workspace, plan = outcome.workspace, outcome.plan
     nodes = list(plan.graph.nodes.values())
-    histories = {node.name: store.history(node.action.digest) for node in nodes}
+    histories = find_valid_records(nodes, store)
     outcome.gates = judge_gates(workspace, nodes, histories, store)
     if not (outcome.interrupted or outcome.detached):
         _write_reports(outcome, store)

@@ -12,9 +12,9 @@ from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
-from evalmake.results import SAMPLES
 from evalmake.scoring.result_set import GateResult, Scalar, SeedAverage, average_seeds
 from evalmake.scoring.result_set import Result as Recorded
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.store.store import Store
 from evalmake.terminal.plan import render_duration
 

@@ -12,24 +12,25 @@ from files of other forms:
     }
 
 Means have a count and a standard error. A row without a number and a test that ended in an error are
-unscored. `coverage` is the share of rows that must be scored, and the share of requests that the model
-must have answered: the program may count the others as wrong. A file `samples.jsonl` in the form of
+unscored. The benchmark's `coverage` judges the rows that are scored, and the requests that the model
+has answered: the program may count the others as wrong. A file `samples.jsonl` in the form of
 `harnesses.samples` is stored as the samples.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
-from evalmake.harnesses.samples import describe_unanswered_requests
+from evalmake.harnesses.samples import count_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Real, define_key
+from evalmake.project.key_types import Block, define_key
 from evalmake.project.matrix import Evaluation
 
 _WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
@@ -49,13 +50,9 @@ class CommandHarness:
             '{ accuracy = "results.json:accuracy" }',
             unset="scores.json names them",
         )
-        coverage: Real = define_key(
-            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
-        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
-    placement: ClassVar[tuple[str, ...]] = ("coverage",)
 
     def command(self, evaluation: Evaluation) -> Command:
         """Build the shell command; the benchmark's files are below `data/`."""
@@ -71,18 +68,10 @@ class CommandHarness:
             return Outcome(error=f"exit status {status}{_HINTS.get(status, '')}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
-        if missing := describe_unanswered_requests(outputs, settings.coverage):
-            return Outcome(error=missing)
         metric = evaluation.benchmark.block.metric
-        if not settings.metrics:
-            return read_scores(outputs / "scores.json", metric)
-        found: dict[str, Any] = {}
-        for name, location in settings.metrics.items():
-            value = read_measurement(outputs, location, settings.coverage)
-            if isinstance(value, str):
-                return Outcome(error=f"metric `{name}`: {value}")
-            found[name] = value
-        return parse_scores(found, metric, {})
+        outcome = _read_metrics(outputs, settings.metrics, metric)
+        counts, cause = count_unanswered_requests(outputs)
+        return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
@@ -125,3 +114,15 @@ class CommandHarness:
                     notes=[f"they have {', '.join(metrics)}"],
                     help=[f"did you mean `{meant}`?"] if meant else [],
                 )
+
+
+def _read_metrics(outputs: Path, metrics: Mapping[str, str] | None, headline: str | None) -> Outcome:
+    if not metrics:
+        return read_scores(outputs / "scores.json", headline)
+    found: dict[str, Any] = {}
+    for name, location in metrics.items():
+        value = read_measurement(outputs, location)
+        if isinstance(value, str):
+            return Outcome(error=f"metric `{name}`: {value}")
+        found[name] = value
+    return parse_scores(found, headline, {})

@@ -46,11 +46,8 @@ def find_location_mistake(text: str) -> str:
     return "" if location.path or location.kind == ".xml" else f"`{text}` names nothing in the file"
 
 
-def read_measurement(outputs: Path, text: str, coverage: float) -> Mapping[str, Any] | float | str:
-    """The number at a location, or a mean with `stderr`, `scored` and `unscored`; a string says why there is none.
-
-    A table's mean needs a score in at least the share `coverage` of its rows, 0 to 1.
-    """
+def read_measurement(outputs: Path, text: str) -> Mapping[str, Any] | float | str:
+    """The number at a location, or a mean with `stderr`, `scored` and `unscored`; a string says why there is none."""
     location = parse_location(text)
     if location.kind not in (".xml", *_DELIMITERS):
         return _read_json_path(outputs / location.file, location.path)
@@ -59,14 +56,13 @@ def read_measurement(outputs: Path, text: str, coverage: float) -> Mapping[str, 
         if location.kind == ".xml"
         else _read_column(outputs / location.file, location.path)
     )
-    return values if isinstance(values, str) else _average(values, location, coverage)
+    if not values:
+        return f"{location.file} has no {'tests' if location.kind == '.xml' else 'rows'}"
+    return values if isinstance(values, str) else _average(values)
 
 
-def _average(values: Values, location: Location, coverage: float) -> Mapping[str, Any] | str:
+def _average(values: Values) -> Mapping[str, Any]:
     scored = [value for value in values if value is not None]
-    if not scored or len(scored) < coverage * len(values) - 1e-9:
-        what = "tests" if location.kind == ".xml" else "rows"
-        return f"{len(scored)} of {len(values)} {what} of {location.file} were scored, and {coverage * 100:g}% must be"
     estimate = mean_se(scored)
     return {
         "value": estimate.mean,

@@ -30,7 +30,6 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.scoring.intervals import clustered_se, mean_se
 from evalmake.scoring.score import Score
 
-NAME = "samples.jsonl"
 _TOLERANCE = 1e-6
 
 
@@ -107,19 +106,6 @@ def is_nearly_equal(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
-def describe_shortfall(rows: Sequence[Row], metric: str, total: int, coverage: float = 1.0) -> str:
-    """The message if fewer than the share `coverage` of `total` samples have a score, else ""."""
-    scored = sum(metric in row.scores for row in rows)
-    if scored and scored >= coverage * total - 1e-9:
-        return ""
-    text = f"{scored} of {total} samples were scored, and {coverage * 100:g}% must be"
-    reasons = Counter(row.error for row in rows if row.error)
-    if reasons:
-        reason, count = reasons.most_common(1)[0]
-        text += f"; the most common reason ({count}): {reason}"
-    return text
-
-
 class GatewayRequests:
     """The gateway's records of an evaluation's requests, matched with samples by prompt.
 
@@ -164,8 +150,8 @@ def read_gateway_requests(outputs: Path) -> GatewayRequests:
     return GatewayRequests(outputs.parent / "gateway" / "requests.jsonl")
 
 
-def describe_unanswered_requests(outputs: Path, coverage: float) -> str:
-    """The message if the gateway answered less than the share `coverage` of the requests, else "".
+def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], str]:
+    """How many requests for a sample there were, how many were not answered, and the most common cause.
 
     For harnesses that leave no samples: they may score an unanswered request as wrong. A later
     success of an equal request does not count, because equal requests may be samples of one question.
@@ -178,14 +164,13 @@ def describe_unanswered_requests(outputs: Path, coverage: float) -> str:
                 statuses[row["status"]] += 1
         except (ValueError, TypeError, KeyError):
             continue
-    total = statuses.total()
     failed = Counter({s: count for s, count in statuses.items() if not 200 <= s < 300})
-    if total - failed.total() >= coverage * total - 1e-9:
-        return ""
+    counts: dict[str, float] = {"questions": statuses.total(), "unanswered": failed.total()}
+    if not failed:
+        return counts, ""
     status, count = failed.most_common(1)[0]
     why = "the harness closed the connection" if status == 499 else f"HTTP status {status}"
-    text = f"{failed.total()} of {total} requests were not answered, and {coverage * 100:g}% must be"
-    return f"{text}; the most common reason ({count}): {why}"
+    return counts, f"the most common reason ({count}): {why}"
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -26,7 +26,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     if not isinstance(data, dict):
         return Outcome(error=f"{path.name} is not an object of scores")
     status = data.get("status", "success")
-    if status not in ("success", "succeeded"):
+    if status not in ("success", "succeeded", "unscored"):
         return Outcome(error=f"the harness reports status {status}")
     given = data.get("scores") if isinstance(data.get("scores"), dict) else data
     return parse_scores(given, metric or data.get("metric"), data.get("usage"))

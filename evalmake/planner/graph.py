@@ -14,6 +14,7 @@ from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
+from evalmake.scoring.demands import Demands
 
 if TYPE_CHECKING:
     import networkx
@@ -53,6 +54,12 @@ class Node:
         """The executor that runs the evaluation."""
         name: str = self.evaluation.variant.block.executor
         return name
+
+    @property
+    def demands(self) -> Demands:
+        """What the evaluation demands of a result; no part of the identity, so evaluations can share a result."""
+        block = self.evaluation.benchmark.block
+        return Demands(block.coverage, block.truncated, block.metric or "")
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.staleness import Decision, Reason, Records, decide_staleness
+from evalmake.scoring.demands import Demands
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ def make_plan(
 
     def judge(node: Node, insist: bool) -> Decision:
         limit = node.evaluation.model.block.max_age
-        return decide_staleness(node.name, node.action, records, insist, limit.seconds if limit else None, age)
+        seconds = limit.seconds if limit else None
+        return decide_staleness(node.name, node.action, records, insist, seconds, age, node.demands)
 
     decisions = {name: judge(node, forced) for name, node in graph.nodes.items()}
     shown_only = {
@@ -99,6 +101,8 @@ def _digest(plan: Plan, confidence: float | None) -> str:
     hasher = sha256()
     for name, node in sorted(plan.graph.nodes.items()):
         hasher.update(f"{name}\0{node.action.digest}\n".encode())
+        if node.demands != Demands(metric=node.demands.metric):
+            hasher.update(f"\tcoverage {node.demands.coverage} truncated {node.demands.truncated}\n".encode())
         gate_confidence = node.evaluation.variant.block.confidence or confidence
         for gate in node.evaluation.gates:
             hasher.update(f"\t{gate.metric}{gate.op}{gate.bound.hex()} {gate_confidence}\n".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from evalmake.planner.digest import digest, walk
-from evalmake.planner.graph import ReportNode
+from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.staleness import ActionHistory
 
 
@@ -21,14 +21,16 @@ def report_identity(
         "column": block.column,
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
-        "results": digest((node.name, _attempt_of(histories.get(node.name))) for node in report.nodes),
+        "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),
     }
     return dict(walk(whole))
 
 
-def _attempt_of(history: ActionHistory | None) -> str:
+def _attempt_of(node: Node, history: ActionHistory | None) -> str:
     """The attempt that a result is of. Records are never replaced, so it determines the scores."""
     if history is None or history.success is None:
         return ""
-    return f"{history.action} {history.success}/{history.attempts} {history.finished}"
+    headline = node.demands.metric
+    chosen = f" {headline}" if headline not in ("", history.metric) else ""
+    return f"{history.action} {history.success}/{history.attempts} {history.finished}{chosen}"

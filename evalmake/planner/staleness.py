@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Change, find_changes
+from evalmake.planner.graph import Node
+from evalmake.scoring.demands import Demands, Shortfall, find_shortfall
 from evalmake.scoring.score import Score
 
 
@@ -53,7 +55,7 @@ class Records(Protocol):
 class Reason:
     """A reason why a target must run."""
 
-    kind: str  # never-run changed upstream output-missing failed cancelled forced too-old
+    kind: str  # never-run changed upstream output-missing failed cancelled forced too-old fell-short
     subject: str
     before: str | None = None
     now: str | None = None
@@ -81,6 +83,7 @@ def decide_staleness(
     forced: bool,
     max_age: float | None,
     age: Callable[[str], float],
+    demands: Demands,
 ) -> Decision:
     """Return the decision on one target. `age` returns how many seconds ago an ISO time was."""
     head = records.history(action.digest)
@@ -92,10 +95,24 @@ def decide_staleness(
             return Decision(name, action, head, (Reason("output-missing", broken),))
         if max_age is not None and age(head.finished) > max_age:
             return Decision(name, action, head, (Reason("too-old", "max_age", head.finished),))
+        if shortfall := find_record_shortfall(demands, head):
+            return Decision(name, action, head, (Reason("fell-short", shortfall.reason),))
         return Decision(name, action, head)
     if head is not None:
         return Decision(name, action, head, (Reason(head.last, head.detail),))
     return Decision(name, action, None, _find_reasons(name, action, records))
+
+
+def find_record_shortfall(demands: Demands, head: ActionHistory) -> Shortfall | None:
+    """Return what the result of `head` lacks for these demands; None if it is valid, or if there is no result."""
+    cause = head.detail if head.last == "succeeded" else ""
+    return find_shortfall(demands, head, cause) if head.success is not None else None
+
+
+def find_valid_records(nodes: Iterable[Node], records: Records) -> dict[str, ActionHistory | None]:
+    """Return the history of each node by its name; None where its result is not valid for the evaluation."""
+    heads = ((node, records.history(node.action.digest)) for node in nodes)
+    return {node.name: head if head and not find_record_shortfall(node.demands, head) else None for node, head in heads}
 
 
 def _find_reasons(name: str, action: Action, records: Records) -> tuple[Reason, ...]:

@@ -58,7 +58,12 @@ class Outcome:
     metric: str = ""
     """The metric that reports show first."""
     usage: Mapping[str, float] = field(default_factory=dict)
+    """Counts by kind. With `questions` and `unanswered`, a benchmark's `coverage` is judged by these requests, too."""
     error: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the record keeps beside the counts."""
+    cause: str = ""
+    """Why some samples have no score, if the harness knows it and its samples do not say it."""
 
 
 @dataclass(frozen=True, slots=True)

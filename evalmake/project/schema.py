@@ -286,6 +286,20 @@ class Benchmark(Block):
     metric: str | None = define_key(
         None, "The metric that reports show first.", '"exact_match"', unset="the harness's first metric"
     )
+    coverage: Real = define_key(
+        1.0,
+        "The share of items that must have a score; a result with fewer is not valid.",
+        "0.95",
+        ge=0,
+        le=1,
+    )
+    truncated: Real = define_key(
+        0.5,
+        "The share of replies that a token limit may cut off; a result with more is not valid.",
+        "0.1",
+        ge=0,
+        le=1,
+    )
 
 
 class Eval(Block):

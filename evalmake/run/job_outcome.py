@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
+from evalmake.scoring.sample_counts import SAMPLES, SampleCounts
 
 _SIGNALLED = 128  # from here on, an exit status is a signal's
 
@@ -32,7 +34,8 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
     except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
         message = str(error) or type(error).__name__
         outcome = Outcome(error=f"its outputs cannot be understood: {message.splitlines()[0]}")
-    return _add_gateway_usage(outcome, task, folder, secrets)
+    outcome = _add_gateway_usage(outcome, task, folder, secrets)
+    return outcome if outcome.error else _add_sample_counts(outcome, folder / "out" / SAMPLES)
 
 
 def find_outputs(folder: Path) -> list[tuple[str, Path]]:
@@ -76,7 +79,7 @@ def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: P
 
 def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secrets) -> Outcome:
     """The outcome with what its gateways counted. Where a gateway ended the evaluation, that is the error."""
-    usage = dict(outcome.usage)
+    usage, facts = dict(outcome.usage), dict(outcome.facts)
     error = outcome.error
     for role in USAGE_FOLDERS:
         counted = read_usage(folder, role)
@@ -85,9 +88,30 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
         usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
         task.last_model_error = str(counted.get("last_error") or task.last_model_error)
         task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
+        if role == "model":
+            facts |= _describe_replies(counted, task.node.evaluation.model.block.name)
         if fatal := counted.get("fatal"):
             error = secrets.redact_text(str(fatal))
-    return replace(outcome, usage=usage, error=error)
+    return replace(outcome, usage=usage, facts=facts, error=error)
+
+
+def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str, str]:
+    """Who answered, as the replies say it, and which model was asked for."""
+    facts = {kind: list(counted[kind]) for kind in ("models", "fingerprints") if counted.get(kind)}
+    texts = {kind: json.dumps(sorted(map(str, names)), ensure_ascii=False) for kind, names in facts.items()}
+    return {**texts, **({"asked": asked} if asked else {})}
+
+
+def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
+    """The outcome with what became of its replies: by its samples if it left any, else as its gateway counted."""
+    if not samples.is_file():
+        replies = sum(count for kind, count in outcome.usage.items() if kind.startswith("finish_"))
+        cut = outcome.usage.get("truncated", 0)
+        return replace(outcome, usage={**outcome.usage, "replies": replies, "replies_truncated": cut})
+    with samples.open("rb") as lines:
+        found = SampleCounts.of(lines)
+    facts = {**outcome.facts, "replies": found.reply_digest} if found.reply_digest else outcome.facts
+    return replace(outcome, usage={**outcome.usage, **found.counts}, facts=facts, cause=outcome.cause or found.cause)
 
 
 def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:

@@ -108,23 +108,23 @@ class Task:
             seconds=round(now - self.submitted_at, 3),
             executor=self.executor,
             job=self.job_id,
-            detail=outcome.error,
+            detail=outcome.error or outcome.cause,
             facts=facts,
         )
 
-    def failure_diagnostic(self, outcome: Outcome) -> Diagnostic:
-        """The error for a task whose last attempt failed."""
+    def failure_diagnostic(self, message: str, cure: str = "") -> Diagnostic:
+        """The error for a task whose last attempt failed, or has a result that falls short."""
         name = self.node.name
         tries = f" after {self.retries_used} tries" if self.retries_used > 1 else ""
         notes = [f"its model is {_describe_model(self.node)}"]
-        if self.last_model_error and self.last_model_error not in outcome.error:
+        if self.last_model_error and self.last_model_error not in message:
             notes.append(f"the last error of its model: {self.last_model_error}")
         return make_diagnostic(
             "evaluation-failed",
-            f"{name} failed{tries}: {outcome.error}",
+            f"{name} failed{tries}: {message}",
             self.node.evaluation.span,
             notes=notes,
-            help=[f"its log: evalmake logs {name}"],
+            help=[*([cure] if cure else []), f"its log: evalmake logs {name}"],
         )
 
 

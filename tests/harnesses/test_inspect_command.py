@@ -85,14 +85,13 @@ def test_settings_are_options(tmp_path: Path) -> None:
         "sandbox",
         "model-role",
         "max-connections",
-        "fail-on-error",
     ):
         assert f"--{option}" not in script(made)
     made = command(
         tmp_path,
         """
         task = "p/t", epochs = 3, shuffle = true, sandbox = "docker:a b.yml", judge = other,
-        max_connections = 4, request_timeout = 60, coverage = 0.9, task_args = { n = 1 }
+        max_connections = 4, request_timeout = 60, task_args = { n = 1 }
         """,
     )
     for option in (
@@ -101,13 +100,18 @@ def test_settings_are_options(tmp_path: Path) -> None:
         "--sandbox 'docker:a b.yml'",
         "--max-connections 4",
         "--timeout 60",
-        "--fail-on-error 0.1",
         "--task-config task.json",
         "openai-api/evalmake-judge/$EVALMAKE_JUDGE_NAME",
     ):
         assert option in script(made)
     assert json.loads(made.files["task.json"]) == {"n": 1}
-    assert "--no-fail-on-error" in script(command(tmp_path, 'task = "p/t", coverage = 0'))
+
+
+def test_an_errored_sample_does_not_end_the_others(tmp_path: Path) -> None:
+    """Inspect goes on, whatever `coverage` says: that judges the result and changes no run."""
+    made = command(tmp_path, 'task = "p/t"')
+    assert "--no-fail-on-error" in script(made)
+    assert command(tmp_path, 'task = "p/t", coverage = 0.5') == made
 
 
 def test_retries_caches_and_found_variables_are_off(tmp_path: Path) -> None:

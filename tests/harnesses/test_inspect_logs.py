@@ -22,7 +22,6 @@ def read(
     status: int = 0,
     metric: str | None = None,
     cluster: str | None = None,
-    coverage: float = 1.0,
     change: Any = None,
 ) -> tuple[Outcome, list[dict[str, Any]]]:
     """The outcome and samples of a golden log, after `change` was made to it."""
@@ -33,7 +32,7 @@ def read(
     if change is not None:
         change(log)
     (outputs / "inspect" / "a.json").write_text(json.dumps(log))
-    outcome = read_run(outputs, status, metric, cluster, coverage)
+    outcome = read_run(outputs, status, metric, cluster)
     return outcome, [json.loads(row) for row in (outputs / "samples.jsonl").read_text().splitlines()]
 
 
@@ -117,19 +116,17 @@ def test_a_failed_exit_status_is_believed(tmp_path: Path) -> None:
 
 
 def test_an_errored_sample_is_neither_wrong_nor_forgotten(tmp_path: Path) -> None:
-    """Inspect drops it from the mean; here it is counted, and the run fails unless that was allowed."""
+    """Inspect drops it from the mean; here it is counted as not scored, and its error is on record."""
     outcome, rows = read(tmp_path, "lenient")
-    assert outcome.error.startswith("7 of 8 samples were scored, and 100% must be")
-    assert "Error code: 500" in outcome.error
-    assert [(row["scores"], row["reply"]) for row in rows if row["error"]] == [({}, None)]
-    outcome, _ = read(tmp_path, "lenient", coverage=0.8)
+    (lost,) = (row for row in rows if row["error"])
+    assert (lost["scores"], lost["reply"]) == ({}, None)
+    assert "Error code: 500" in lost["error"]
     assert [(s.value, s.scored, s.unscored) for s in outcome.scores] == [(1.0, 7, 1)]
 
 
 def test_nan_is_no_score(tmp_path: Path) -> None:
     """Inspect's word for a sample that could not be scored leaves it unscored."""
-    assert read(tmp_path, "unscored")[0].error.startswith("3 of 4 samples were scored")
-    outcome, rows = read(tmp_path, "unscored", coverage=0.7)
+    outcome, rows = read(tmp_path, "unscored")
     assert [(s.value, s.scored, s.unscored) for s in outcome.scores] == [(1.0, 3, 1)]
     assert [row["id"] for row in rows if not row["scores"]] == ["2"]
 
@@ -142,9 +139,9 @@ def test_no_score_at_all_is_no_zero(tmp_path: Path) -> None:
         log["results"]["scores"][0] |= {"scored_samples": 0}
         log["results"]["scores"][0]["metrics"]["mean"]["value"] = 0.0
 
-    outcome, _ = read(tmp_path, "unscored", coverage=0.0, change=nothing)
-    assert "0 of 4 samples were scored" in outcome.error
-    assert outcome.scores == ()
+    outcome, _ = read(tmp_path, "unscored", change=nothing)
+    assert [score.value for score in outcome.scores] == [None]
+    assert (outcome.usage["questions"], outcome.usage["unanswered"]) == (4, 4)
 
 
 def test_a_score_that_is_not_a_number_is_an_error(tmp_path: Path) -> None:
@@ -205,17 +202,17 @@ def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, words:
     """Half a log, and one of another version, say what they are."""
     (tmp_path / "out" / "inspect").mkdir(parents=True)
     (tmp_path / "out" / "inspect" / "a.json").write_text(text)
-    assert words in read_run(tmp_path / "out", 0, None, None, 1.0).error
+    assert words in read_run(tmp_path / "out", 0, None, None).error
 
 
 def test_without_a_log_its_last_words_are_told(tmp_path: Path) -> None:
     """What Python raised, be it followed by other text; else the exit status."""
     (tmp_path / "out").mkdir()
-    assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "exit status 1"
+    assert read_run(tmp_path / "out", 1, None, None).error == "exit status 1"
     (tmp_path / "log").write_text("Traceback\n  File x\nFileNotFoundError: no arith.py\n\nbye\n")
-    assert read_run(tmp_path / "out", 1, None, None, 1.0).error == "FileNotFoundError: no arith.py"
+    assert read_run(tmp_path / "out", 1, None, None).error == "FileNotFoundError: no arith.py"
     (tmp_path / "log").write_text("ERROR: it requires an optional dependency\n\npip install openai\n")
-    assert "`openai` among the" in read_run(tmp_path / "out", 1, None, None, 1.0).error
+    assert "`openai` among the" in read_run(tmp_path / "out", 1, None, None).error
 
 
 def test_two_logs_are_one_too_many(tmp_path: Path) -> None:
@@ -223,4 +220,4 @@ def test_two_logs_are_one_too_many(tmp_path: Path) -> None:
     (tmp_path / "out" / "inspect").mkdir(parents=True)
     for name in "ab":
         shutil.copy(LOGS / "success.json", tmp_path / "out" / "inspect" / f"{name}.json")
-    assert "Inspect ran 2 tasks" in read_run(tmp_path / "out", 0, None, None, 1.0).error
+    assert "Inspect ran 2 tasks" in read_run(tmp_path / "out", 0, None, None).error

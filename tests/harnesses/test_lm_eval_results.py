@@ -48,10 +48,10 @@ class Run:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (self.folder / f"samples_{name}_{TIME}.jsonl").write_text(text)
 
-    def read(self, task: str = "sums", metric: str | None = None, coverage: float = 1.0) -> Outcome:
+    def read(self, task: str = "sums", metric: str | None = None) -> Outcome:
         """Write the results and read them."""
         (self.folder / f"results_{TIME}.json").write_text(json.dumps(self.results))
-        return read_results(self.outputs, task, metric, coverage)
+        return read_results(self.outputs, task, metric)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the common form."""
@@ -133,17 +133,17 @@ def test_nan_is_no_score(run: Run) -> None:
 
 
 def test_fewer_samples_than_asked(run: Run) -> None:
-    """A result of part of the items is told as that, unless so few were said to do."""
+    """Items that left no sample are counted as not scored."""
     run.task("sums", 1, 0, 1, 1)
     run.samples("sums", [_sample(0, 1), _sample(1, 1)])
     run.results["results"]["sums"]["acc,none"] = 1.0
-    assert run.read().error == "2 of 4 samples were scored, and 100% must be"
-    assert run.read(coverage=0.5).scores[0].value == 1.0
+    (score,) = run.read().scores
+    assert (score.value, score.scored, score.unscored) == (1.0, 2, 2)
 
 
 def test_no_files(run: Run) -> None:
     """A good exit status without results, or without samples, is a failure."""
-    none = read_results(run.outputs, "sums", None, 1.0)
+    none = read_results(run.outputs, "sums", None)
     assert none.error == "lm-eval exited with status 0 and left no result files"
     run.task("sums", 1, 0)
     next(run.folder.glob("samples_*")).unlink()
@@ -156,7 +156,7 @@ def test_no_files(run: Run) -> None:
 def test_damaged_results(run: Run, text: str) -> None:
     """A file that is no results is a failure with a message."""
     (run.folder / f"results_{TIME}.json").write_text(text)
-    outcome = read_results(run.outputs, "sums", None, 1.0)
+    outcome = read_results(run.outputs, "sums", None)
     assert outcome.error
     assert outcome.scores == ()
 

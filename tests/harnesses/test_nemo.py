@@ -67,14 +67,13 @@ def read(
     log: str = "",
     metric: str | None = None,
     meant: tuple[str, ...] = (),
-    coverage: float = 1.0,
 ) -> Outcome:
     """The outcome of a run that left these."""
     (tmp_path / "out" / "nemo").mkdir(parents=True, exist_ok=True)
     (tmp_path / "log").write_text(log)
     if results is not None:
         (tmp_path / "out" / "nemo" / "results.yml").write_text(results)
-    return read_run(tmp_path / "out", status, metric, meant, coverage)
+    return read_run(tmp_path / "out", status, metric, meant)
 
 
 def test_parameters_go_by_the_contracts_names(tmp_path: Path) -> None:
@@ -252,9 +251,8 @@ def test_prompts_that_were_never_answered_are_no_wrong_answers(tmp_path: Path) -
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "gateway" / "requests.jsonl").write_text(text)
     outcome = read(tmp_path)
-    assert outcome.error.startswith("1 of 2 requests were not answered, and 100% must be")
-    assert "HTTP status 400" in outcome.error
-    assert read(tmp_path, coverage=0.5).error == ""
+    assert outcome.usage == {"questions": 2, "unanswered": 1}
+    assert outcome.cause == "the most common reason (1): HTTP status 400"
 
 
 def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:

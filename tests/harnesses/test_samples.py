@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from xxhash import xxh3_64_hexdigest
 
-from evalmake.harnesses.samples import GatewayRequests, Row, describe_shortfall, score_from_samples, write_samples
+from evalmake.harnesses.samples import GatewayRequests, Row, score_from_samples, write_samples
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.intervals import mean_se
 
@@ -65,16 +65,6 @@ def test_a_value_that_is_none_is_refused() -> None:
     """NaN cannot come into the record as a score."""
     with pytest.raises(ValueError, match="leave out what was not scored"):
         Row("a", "hash", {"acc": math.nan})
-
-
-def test_too_few_samples_are_told() -> None:
-    """Less than the demanded share is said with its reason; enough, or just enough, is not."""
-    rows = [row("a", 1), row("b", 1), row("c", 1), row("d", None)]
-    assert describe_shortfall(rows, "acc", 4) == (
-        "3 of 4 samples were scored, and 100% must be; the most common reason (1): HTTP 500"
-    )
-    assert describe_shortfall(rows, "acc", 4, 0.75) == ""
-    assert describe_shortfall([], "acc", 0) == "0 of 0 samples were scored, and 100% must be"
 
 
 def test_rows_are_lines_of_json(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real, define_key
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key
 from evalmake.project.matrix import Evaluation
 
 _SUPPORTED_PARAMS = (
@@ -76,9 +76,6 @@ class InspectHarness:
         offline: bool = define_key(
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
         )
-        coverage: Real = define_key(
-            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
-        )
         max_connections: Count | None = define_key(
             None, "How many requests Inspect sends at the same time.", "16", unset="the `concurrency` of the model"
         )
@@ -91,7 +88,6 @@ class InspectHarness:
         "max_connections",
         "request_timeout",
         "offline",
-        "coverage",
     )
 
     @staticmethod
@@ -124,7 +120,7 @@ class InspectHarness:
         """Read the outcome from the log; the exit status is 0 even when the evaluation failed."""
         settings = _settings_of(evaluation.benchmark)
         metric = evaluation.benchmark.block.metric
-        return read_run(outputs, status, metric, settings.cluster, settings.coverage)
+        return read_run(outputs, status, metric, settings.cluster)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
@@ -229,7 +225,6 @@ def _build_options(evaluation: Evaluation) -> list[str]:
     """The command line's options."""
     settings = _settings_of(evaluation.benchmark)
     connections = settings.max_connections or evaluation.model.block.concurrency
-    lenient = 1 - settings.coverage
     given = {
         "--task-config task.json": bool(settings.task_args),
         f"--limit {evaluation.limit}": evaluation.limit,
@@ -239,13 +234,11 @@ def _build_options(evaluation: Evaluation) -> list[str]:
         f"--model-role {_GRADER_OPTION}": settings.judge,
         f"--max-connections {connections}": connections,
         f"--timeout {settings.request_timeout}": settings.request_timeout,
-        f"--fail-on-error {lenient:g}": 0 < lenient < 1,
-        "--no-fail-on-error": lenient == 1,
     }
     return [
         "--generate-config generate.json",
         *(option for option, wanted in given.items() if wanted),
-        "--max-retries 0 -M max_retries=0",
+        "--max-retries 0 -M max_retries=0 --no-fail-on-error",
         "--log-format json --log-buffer 1000 --no-log-realtime --no-log-model-api",
         "--display plain --ctl-server false",
     ]

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.log_errors import read_last_error
-from evalmake.harnesses.samples import NAME, Row, describe_shortfall, score_from_samples, write_samples
+from evalmake.harnesses.samples import Row, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
 _LETTER_SCORES = {
@@ -48,11 +49,10 @@ class Metric(NamedTuple):
     unscored: int
 
 
-def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float) -> Outcome:
+def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None) -> Outcome:
     """Read the outcome from the logs in `outputs`/inspect, and write the samples to `outputs`.
 
-    `cluster` is the metadata key that groups samples; `coverage` is the share of samples that must
-    have a score, 0 to 1.
+    `cluster` is the metadata key that groups samples.
     """
     logs = sorted((outputs / "inspect").glob("*.json"))
     if not logs:
@@ -61,7 +61,7 @@ def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None
         return Outcome(error=f'Inspect ran {len(logs)} tasks: name one, such as `task = "file.py@name"`')
     try:
         log = json.loads(logs[0].read_text(encoding="utf-8"))
-        return _build_outcome(log, outputs, status, metric, cluster, coverage)
+        return _build_outcome(log, outputs, status, metric, cluster)
     except (OSError, ValueError):
         return Outcome(error="Inspect's log is truncated or not JSON")
     except (KeyError, TypeError, AttributeError) as error:
@@ -75,13 +75,11 @@ def _explain_missing_log(log: Path) -> str:
     return f"Inspect needs `{package}` among the benchmark's `packages`" if found else said
 
 
-def _build_outcome(
-    log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None, coverage: float
-) -> Outcome:
+def _build_outcome(log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None) -> Outcome:
     results, samples = log.get("results") or {}, log.get("samples") or ()
     metrics = list(_read_metrics(results.get("scores") or ()))
     rows = list(_read_rows(log, metrics, cluster or _find_cluster_key(results)))
-    write_samples(outputs / NAME, rows)
+    write_samples(outputs / SAMPLES, rows)
     if error := _describe_failure(log, rows) or (f"exit status {status}" if status else ""):
         return Outcome(error=error)
     if not metrics:
@@ -91,15 +89,13 @@ def _build_outcome(
     if headline is None:
         known = ", ".join(dict.fromkeys(known.name for known in metrics))
         return Outcome(error=f"the harness reported no `{name}`; it reported {known}")
-    rows_with_score = [
-        replace(row, scores={name: 1.0} if _is_scored(sample, headline) else {})
-        for sample, row in zip(samples, rows, strict=True)
-    ]
-    if error := describe_shortfall(rows_with_score, name, max(results["total_samples"], len(rows)), coverage):
-        return Outcome(error=error)
-    if not math.isfinite(headline.value):
+    total = max(results["total_samples"], len(rows))
+    scored = sum(_is_scored(sample, headline) for sample in samples)
+    if scored and not math.isfinite(headline.value):
         return Outcome(error=f"the harness reports {headline.value} as `{name}`")
-    return Outcome(tuple(_build_score(rows, known) for known in metrics), name, _sum_usage(rows))
+    scores = [_build_score(rows, known, total) for known in metrics]
+    usage = {**_sum_usage(rows), "questions": total, "unanswered": total - scored}
+    return Outcome(tuple(scores), name, usage)
 
 
 def _describe_failure(log: Json, rows: Sequence[Row]) -> str:
@@ -166,9 +162,11 @@ def _find_headline(results: Json, metrics: Sequence[Metric]) -> str:
     return next((metric.name for metric in metrics if metric.name in first), metrics[0].name)
 
 
-def _build_score(rows: Sequence[Row], metric: Metric) -> Score:
+def _build_score(rows: Sequence[Row], metric: Metric, total: int) -> Score:
+    """The score of a metric; of the `total` samples, those that left no row are unscored, too."""
     if any(metric.name in row.scores for row in rows):
-        return score_from_samples(rows, metric.name, metric.stderr, metric.value)
+        score = score_from_samples(rows, metric.name, metric.stderr, metric.value)
+        return replace(score, unscored=score.unscored + total - len(rows))
     known = metric.scored and math.isfinite(metric.value)  # without any score Inspect reports 0
     value = metric.value if known else None
     return Score(metric.name, value, metric.stderr, scored=metric.scored, unscored=metric.unscored)

@@ -22,7 +22,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, Parameters, Real, define_key
+from evalmake.project.key_types import Block, Count, Parameters, define_key
 from evalmake.project.matrix import Evaluation
 
 Backend = Literal["huggingface", "tiktoken", "remote", "none"]
@@ -84,14 +84,11 @@ class LmEvalHarness:
         offline: bool = define_key(
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
         )
-        coverage: Real = define_key(
-            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
-        )
 
     behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13", list_tasks=_LIST_TASKS)
-    placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline", "coverage")
+    placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline")
 
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:
@@ -120,7 +117,7 @@ class LmEvalHarness:
             return Outcome(error=explain_failure(log) or f"exit status {status}")
         if problem := find_silent_faults(log, settings.max_length):
             return Outcome(error=problem)
-        return read_results(outputs, block.task, block.metric, settings.coverage)
+        return read_results(outputs, block.task, block.metric)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.samples import (
-    NAME,
     GatewayRequests,
     Row,
-    describe_shortfall,
     read_gateway_requests,
     score_from_samples,
     write_samples,
 )
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
 
@@ -38,7 +37,7 @@ class Reported(NamedTuple):
     stderr: float | None
 
 
-def read_results(outputs: Path, task: str, metric: str | None, coverage: float) -> Outcome:
+def read_results(outputs: Path, task: str, metric: str | None) -> Outcome:
     """Read the scores below `outputs`, and write the samples there in the common form."""
     try:
         path = _find_results_file(outputs / "lm-eval")
@@ -46,12 +45,11 @@ def read_results(outputs: Path, task: str, metric: str | None, coverage: float) 
         samples = _read_samples(path, results, read_gateway_requests(outputs))
         scores = tuple(_read_scores(results, task, samples))
         headline = _choose_headline(scores, metric)
-        _check_coverage(results, samples, headline, coverage)
     except UnusableResults as error:
         return Outcome(error=str(error))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return Outcome(error=f"lm-eval's results cannot be read: {error!r}")
-    write_samples(outputs / NAME, [row for rows in samples.values() for row in rows])
+    write_samples(outputs / SAMPLES, [row for rows in samples.values() for row in rows])
     return Outcome(scores, headline)
 
 
@@ -130,9 +128,12 @@ def _read_scores(results: Mapping[str, Any], task: str, samples: Mapping[str, li
     """Yield the task's own scores first, then its members'."""
     entries = results["results"]
     for name in sorted(entries, key=lambda name: name != task):
-        rows = [row for leaf in _leaf_tasks(name, results, samples) for row in samples[leaf]]
+        tasks = list(_leaf_tasks(name, results, samples))
+        rows = [row for leaf in tasks for row in samples[leaf]]
+        lost = sum(int(results["n-samples"][leaf]["effective"]) for leaf in tasks) - len(rows)
         for metric, value, stderr in _read_reported(name, entries[name]):
             score = _build_score(rows, metric, value, stderr)
+            score = replace(score, unscored=score.unscored + max(0, lost))
             yield score if name == task else replace(score, metric=f"{name}.{metric}")
 
 
@@ -178,16 +179,3 @@ def _choose_headline(scores: Sequence[Score], metric: str | None) -> str:
     if metric and metric not in names:
         raise UnusableResults(f"lm-eval reported no `{metric}`; it reported {', '.join(names[:20])}")
     return metric or names[0]
-
-
-def _check_coverage(
-    results: Mapping[str, Any], samples: Mapping[str, list[Row]], headline: str, coverage: float
-) -> None:
-    """Raise UnusableResults unless at least the share `coverage` of the items has a score."""
-    total = sum(int(count["effective"]) for count in results["n-samples"].values())
-    rows = [row for rows in samples.values() for row in rows]
-    plain = headline if any(headline in row.scores for row in rows) else None
-    if plain and (problem := describe_shortfall(rows, plain, total, coverage)):
-        raise UnusableResults(problem)
-    if len(rows) < coverage * total - 1e-9 or not rows:
-        raise UnusableResults(f"{len(rows)} of {total} samples were scored, and {coverage * 100:g}% must be")

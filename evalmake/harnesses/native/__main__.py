@@ -1,7 +1,7 @@
 """`python -m evalmake.harnesses.native task.json`: run one evaluation.
 
 Exit status: 0 success; 2 the task, its data or the settings are wrong; 3 the endpoint ended the run;
-4 too few samples were scored; 128 + N after signal N.
+4 no sample was scored; 128 + N after signal N.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from evalmake.harnesses.native.runner import Plan, Result
 
-BAD_INPUT, ENDPOINT_FAILED, TOO_FEW_SCORED, IO_FAILED = 2, 3, 4, 1
+BAD_INPUT, ENDPOINT_FAILED, NONE_SCORED, IO_FAILED = 2, 3, 4, 1
 MAX_PRINTED_ERRORS = 10
 """Errors printed one by one; the rest is counted."""
 
@@ -34,7 +34,7 @@ Each request is sent once. evalmake's gateway, which listens at EVALMAKE_MODEL_U
 an evaluation, retries requests, keeps limits and resumes interrupted runs.
 
 exit status:
-  0 success, 2 wrong task, data or settings, 3 the endpoint failed, 4 too few samples scored
+  0 success, 2 wrong task, data or settings, 3 the endpoint failed, 4 no sample scored
 """
 
 
@@ -123,7 +123,7 @@ def _print_result(result: Result) -> int:
         print(result.summary)
         return 0
     _print_errors(result.message)
-    return ENDPOINT_FAILED if result.aborted else TOO_FEW_SCORED
+    return ENDPOINT_FAILED if result.aborted else NONE_SCORED
 
 
 def _print_errors(*messages: str) -> None:

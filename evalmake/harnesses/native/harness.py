@@ -10,12 +10,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import WrapValidator
 
 from evalmake.harnesses.native import checks
+from evalmake.harnesses.native.__main__ import NONE_SCORED
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
 from evalmake.plugin_api.harness import Command, DataError, Outcome
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, ModelName, Real, Texts, define_key
+from evalmake.project.key_types import Block, ModelName, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
 Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
@@ -66,9 +67,6 @@ class NativeHarness:
         examples: Files | None = define_key(
             None, "Records for the worked examples that `fewshot` counts.", 'file("data/examples.jsonl")'
         )
-        coverage: Real = define_key(
-            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
-        )
         ignore_case: bool = define_key(True, "Whether upper and lower case are alike for the scorer.", "false")
         id: str | None = define_key(
             None, "The field that identifies a record in comparisons.", '"question_id"', unset="a digest of the record"
@@ -79,7 +77,6 @@ class NativeHarness:
 
     behaviour: ClassVar[int] = 2
     needs: ClassVar[str] = ""
-    placement: ClassVar[tuple[str, ...]] = ("coverage",)
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     unused_keys = staticmethod(checks.unused_keys)
@@ -114,7 +111,7 @@ class NativeHarness:
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read `scores.json`; on failure, the first `error:` line of its log."""
-        if status != 0:
+        if status not in (0, NONE_SCORED):
             return Outcome(error=_read_error_line(outputs.parent / "log") or f"exit status {status}")
         return read_scores(outputs / "scores.json", evaluation.benchmark.block.metric)
 

@@ -41,7 +41,7 @@ class Plan:
 class Result:
     """The result of a run: the content of scores.json, and the message if it failed.
 
-    `aborted` is true if the endpoint ended the run, false if too few samples were scored.
+    `aborted` is true if the endpoint ended the run, false if no sample was scored.
     """
 
     scores: dict[str, Any]
@@ -119,10 +119,8 @@ class Run:
 
     def _write_scores(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
-        message = failure or self.tally.shortfall(self.plan.task.coverage)
-        status = "success" if message is None else "partial"
-        if failure or not self.tally.scored:
-            status = "failed"
+        message = failure or self.tally.explain_no_score()
+        status = "failed" if failure else "unscored" if message else "success"
         metric = self.tally.metric("f1" if all(item.scorer == "f1" for item in self.plan.items) else "accuracy")
         scores = self.tally.result(status, metric, requests)
         if judge is not None:

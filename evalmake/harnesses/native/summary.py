@@ -1,4 +1,4 @@
-"""Aggregates samples: scores with their uncertainty, usage, coverage."""
+"""Aggregates samples: scores with their uncertainty, and usage."""
 
 from __future__ import annotations
 
@@ -45,15 +45,12 @@ class Tally:
         # First by the order of the data, not of completion: this must not depend on timing.
         return min(self.values, key=lambda metric: min(self.values[metric])[0])
 
-    def shortfall(self, coverage: float) -> str | None:
-        """The message if fewer than the share `coverage` of the samples were scored, else None."""
-        if self.scored and self.scored >= coverage * self.total - 1e-9:
+    def explain_no_score(self) -> str | None:
+        """The message if no sample was scored, else None."""
+        if self.scored:
             return None
         reason, count = (self.reasons.most_common(1) or [("no request was sent", 0)])[0]
-        return (
-            f"{self.scored} of {self.total} samples were scored, and {coverage * 100:g}% must be;"
-            f" the most common reason ({count}): {reason}"
-        )
+        return f"0 of {self.total} samples were scored; the most common reason ({count}): {reason}"
 
     def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
         """Build the content of scores.json; `requests` is the number of requests sent."""

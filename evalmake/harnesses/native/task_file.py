@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,6 @@ class Task:
     rubric: Template | None
     examples: tuple[str | Mapping[str, object], ...]
     fewshot: int | None
-    coverage: float
     ignore_case: bool
     id: str | None
     cluster: str | None
@@ -119,7 +118,6 @@ class _Reader:
             rubric=self.template("rubric"),
             examples=self.examples(),
             fewshot=self.whole("fewshot"),
-            coverage=self.number("coverage", 1.0, lambda value: 0 <= value <= 1, "from 0 to 1"),
             ignore_case=self.flag("ignore_case", True),
             id=self.text("id"),
             cluster=self.text("cluster"),
@@ -255,14 +253,4 @@ class _Reader:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
             return value
         self.wrong(f"{key}: expected a whole number from 0 up")
-        return default
-
-    def number(self, key: str, default: float, holds: Callable[[float], bool], expected: str) -> float:
-        """Read a number that satisfies `holds`."""
-        value = self.data.get(key)
-        if value is None:
-            return default
-        if isinstance(value, int | float) and not isinstance(value, bool) and holds(value):
-            return float(value)
-        self.wrong(f"{key}: expected a number {expected}")
         return default

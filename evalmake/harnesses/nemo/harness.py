@@ -28,7 +28,7 @@ from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.catalog import find_counterparts
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, ModelName, Parameters, Real, define_key
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key
 from evalmake.project.matrix import Evaluation
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
@@ -111,9 +111,6 @@ class NemoHarness:
         offline: bool = define_key(
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
         )
-        coverage: Real = define_key(
-            1.0, "The share of items that must have a score; below it the evaluation fails.", "0.95", ge=0, le=1
-        )
         parallelism: Count | None = define_key(
             None, "How many requests the harness sends at the same time.", "16", unset="the `concurrency` of the model"
         )
@@ -124,7 +121,6 @@ class NemoHarness:
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("nemo_evaluator", "nemo-evaluator==0.2.8")
     placement: ClassVar[tuple[str, ...]] = (
-        "coverage",
         "parallelism",
         "max_retries",
         "request_timeout",
@@ -153,7 +149,7 @@ class NemoHarness:
         settings = _settings_of(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
         meant += ["extra.judge"] if settings.judge else []
-        return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.coverage)
+        return read_run(outputs, status, evaluation.benchmark.block.metric, meant)
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.log_errors import read_last_error
-from evalmake.harnesses.samples import NAME, Row, describe_unanswered_requests, score_from_samples, write_samples
+from evalmake.harnesses.samples import Row, count_unanswered_requests, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
 _UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
@@ -30,11 +31,10 @@ class Entry(NamedTuple):
     stats: Mapping[str, Any]
 
 
-def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[str], coverage: float) -> Outcome:
+def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[str]) -> Outcome:
     """Read the outcome from `outputs`/nemo, and write the samples to `outputs`.
 
-    `required` are the parameters that must have had an effect; `coverage` is the share of requests
-    that must have been answered, 0 to 1.
+    `required` are the parameters that must have had an effect.
     """
     folder, log = outputs / "nemo", outputs.parent / "log"
     if (folder / ".nemo_evaluator_interrupted").exists():
@@ -43,15 +43,14 @@ def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[
         return Outcome(error=read_last_error(log) or f"exit status {status}")
     if unused := _find_unused_parameters(log, required):
         return Outcome(error=f"the task takes no {' and no '.join(unused)}")
-    if missing := describe_unanswered_requests(outputs, coverage):
-        return Outcome(error=missing)
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
         return Outcome(error=entries)
     rows = list(_read_samples(folder))
-    outcome = _build_outcome(entries, rows, metric)
+    counts, cause = count_unanswered_requests(outputs)
+    outcome = replace(_build_outcome(entries, rows, metric), usage=counts, cause=cause)
     if rows:
-        write_samples(outputs / NAME, _name_after_headline(rows, outcome.metric))
+        write_samples(outputs / SAMPLES, _name_after_headline(rows, outcome.metric))
     return outcome
 
 

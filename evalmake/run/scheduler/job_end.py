@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from evalmake.planner.staleness import find_record_shortfall
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.concurrency import run_concurrently
@@ -16,6 +17,7 @@ from evalmake.run.machine_time import add_machine_time
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.retry import claim_retry, schedule_retry
 from evalmake.run.task import Task
+from evalmake.scoring.demands import find_shortfall, scored_share
 
 GATEWAY_DIED = "its gateway died while it ran"
 
@@ -71,16 +73,20 @@ class JobEnds:
         build.result.warn_of_cache(task.cache_error)
         if gateway_died:  # whatever the harness says: it may have scored samples that got no reply
             outcome = replace(outcome, error=GATEWAY_DIED)
+        shortfall = None if outcome.error else find_shortfall(task.node.demands, outcome, outcome.cause)
+        error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, "")
+        if shortfall and not self._is_worth_keeping(task, outcome):
+            outcome = replace(outcome, error=error)
         lost = state.status is None or gateway_died
-        retrying = bool(outcome.error) and claim_retry(build, task, lost)
+        retrying = bool(error) and claim_retry(build, task, lost)
         was_stopped = build.signals.count > 0 or (lost and retrying)
-        status = "succeeded" if not outcome.error else "cancelled" if was_stopped else "failed"
-        self._record(task, status, outcome, state.facts)
+        status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
+        self._record(task, status if outcome.error else "succeeded", outcome, state.facts)
         if forget:
             build.journal.remove(task.job_id)
         del build.running[task.job_id]
         seconds = time.time() - task.submitted_at
-        build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, outcome.error, retrying))
+        build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, error, retrying))
         if retrying:
             schedule_retry(build, task)
             return
@@ -88,8 +94,21 @@ class JobEnds:
             build.result.succeeded.append(name)
         elif status == "failed":
             build.result.failed.append(name)
-            build.result.problems.append(task.failure_diagnostic(outcome))
+            build.result.problems.append(task.failure_diagnostic(error, cure))
         build.release_servers(task)
+
+    def _is_worth_keeping(self, task: Task, outcome: Outcome) -> bool:
+        """Whether a result that falls short becomes the one on record: another eval may demand less.
+
+        It does unless it has no score, or the one on record is valid or has more scored samples.
+        """
+        before = self._build.store.history(task.node.action.digest)
+        if not scored_share(outcome):
+            return False
+        if before is None or before.success is None:
+            return True
+        falls_short = find_record_shortfall(task.node.demands, before) is not None
+        return falls_short and scored_share(outcome) >= scored_share(before)
 
     def _record(self, task: Task, status: str, outcome: Outcome, facts: Mapping[str, str]) -> None:
         """Put an attempt and its outputs into the store, then remove the job's folder."""
@@ -97,6 +116,6 @@ class JobEnds:
         folder = build.job_builder.job_folder(task.job_id)
         outputs = {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
         outcome = add_machine_time(outcome, task, facts, build.servers, build.job_builder)
-        facts = {**facts, **build.servers.facts(task.node.services)}
+        facts = {**outcome.facts, **facts, **build.servers.facts(task.node.services)}
         build.store.commit(task.node.action, task.build_result(status, outcome, facts), outputs)
         build.remove_job_folder(task)

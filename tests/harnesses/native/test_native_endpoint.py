@@ -44,13 +44,11 @@ def parts(*content: Body) -> Body:
     ],
 )
 def test_trouble_errs_the_sample(native: Native, reply: Reply, error: str) -> None:
-    """A sample without an answer is errored, never zero nor asked again; the run is partial."""
+    """A sample without an answer is errored, never zero nor asked again; the others are scored."""
     native.server.answer = lambda body: reply if body["messages"][0]["content"] == "n1" else "x"
     run = native(questions(3))
-    assert run.status == 4
-    assert run.err == (f"error: 2 of 3 samples were scored, and 100% must be; the most common reason (1): {error}\n")
+    assert run.status == 0, run.err
     assert (run.samples[1]["error"], run.samples[1]["scores"]) == (error, {})
-    assert run.scores["status"] == "partial"
     assert run.headline["value"] == 0
     assert (run.headline["scored"], run.headline["unscored"]) == (2, 1)
     assert (run.scores["usage"]["errors"], run.scores["usage"]["requests"]) == (1, 3)
@@ -90,10 +88,10 @@ def test_odd_replies_are_still_the_models(native: Native, reply: Body, text: str
     assert run.scores["usage"]["truncated"] == truncated
 
 
-def test_coverage_tolerates_errors(native: Native) -> None:
-    """A run that covers enough succeeds; its errors are told apart."""
+def test_errors_are_told_apart(native: Native) -> None:
+    """A run with a score succeeds, and counts the samples that have none."""
     native.server.answer = lambda body: refusal(400) if body["messages"][0]["content"] == "n1" else "0"
-    run = native(questions(4), coverage=0.75)
+    run = native(questions(4))
     assert run.status == 0, run.err
     assert run.out == "accuracy 0.3333 +/- 0.3333 (3 of 4 scored)\n"
     assert run.scores["status"] == "success"
@@ -142,10 +140,10 @@ def test_a_broken_connection_ends_the_run(native: Native) -> None:
 def test_an_endpoint_that_only_fails(native: Native) -> None:
     """Where nothing is answered and no gateway ends the run, there is an error and no score."""
     native.server.answer = lambda body: refusal(500, "oh")
-    run = native(questions(30), coverage=0)
+    run = native(questions(30))
     assert run.status == 4
     assert run.err.endswith("; the most common reason (30): HTTP 500: oh\n")
-    assert run.scores["status"] == "failed"
+    assert run.scores["status"] == "unscored"
     assert run.headline["value"] is None
 
 

@@ -135,7 +135,6 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"fewshot": 2}, "task.json: fewshot is 2, but there are no examples"),
     ({"fewshot": 2, "examples": [{"q": "", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),
     ({"examples": [{"q": "x"}]}, "examples: item 1: the record has no field 'a'; it has q"),
-    ({"coverage": 2}, "task.json: coverage: expected a number from 0 to 1"),
     ({"fewshot": -1}, "task.json: fewshot: expected a whole number from 0 up"),
     ({"ignore_case": "no"}, "task.json: ignore_case: expected true or false"),
     ({"files": []}, "task.json: files: expected a list of file names"),

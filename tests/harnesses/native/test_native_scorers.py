@@ -111,7 +111,7 @@ def test_a_failing_python_scorer_errs_the_sample(native: Native, body: str, erro
 
 
 def test_a_python_scorer_may_leave_unscored(native: Native) -> None:
-    """None is neither a score nor an error, and counts against the coverage."""
+    """None is neither a score nor an error."""
     native.write("s.py", "def score(record, reply, target):\n    return None\n")
     run = native(scorer="python", scorer_file="s.py")
     assert run.status == 4

@@ -1,0 +1,121 @@
+"""What an evaluation demands of a result: enough samples with a score, and not too many truncated replies.
+
+Demands are judged from the counts on record whenever something looks at a result, like a gate. A result
+that falls short is kept, and is no valid result of the evaluation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from evalmake.scoring.score import Score
+
+_ROUNDING = 1e-9  # 0.07 * 100 is a little more than 7
+
+
+class ScoredResult(Protocol):
+    """What a harness reported, or what the store holds of it."""
+
+    @property
+    def scores(self) -> Sequence[Score]:
+        """All metrics."""
+
+    @property
+    def metric(self) -> str:
+        """The headline metric."""
+
+    @property
+    def usage(self) -> Mapping[str, float]:
+        """Counts of requests and samples, by kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """The demands of one evaluation; its headline is `metric`, or the result's own."""
+
+    coverage: float = 1.0
+    """The share of samples that must have a score, and of requests that must be answered."""
+    truncated: float = 0.5
+    """The share of replies that a token limit may cut off."""
+    metric: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """One demand that a result does not meet."""
+
+    reason: str
+    """Why the evaluation must run again, for a plan."""
+    message: str
+    """The counts, for the end of a run."""
+    cure: str
+
+
+def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> Shortfall | None:
+    """The first demand that `result` does not meet; `cause` says why samples have no score."""
+    metric = demands.metric or result.metric
+    score = next((score for score in result.scores if score.metric == metric), None)
+    if score is None:
+        known = ", ".join(score.metric for score in result.scores)
+        lacks = f"the harness reported no `{metric}`; it reported {known}"
+        return Shortfall(f"metric: {lacks}", lacks, "set the benchmark's `metric` to one of these")
+    return (
+        _judge_scores(demands.coverage, score, cause)
+        or _judge_answers(demands.coverage, result.usage, cause)
+        or _judge_truncation(demands.truncated, result.usage)
+    )
+
+
+def scored_share(result: ScoredResult) -> float:
+    """The share of samples that have the headline metric: 0 without a value, 1 where nothing is counted."""
+    score = next((score for score in result.scores if score.metric == result.metric), None)
+    if score is None or score.value is None:
+        return 0.0
+    total = score.scored + score.unscored
+    return score.scored / total if total else 1.0
+
+
+def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None:
+    total = score.scored + score.unscored
+    fact = f"{score.scored} of {total} samples were scored"
+    if score.value is None:  # no share is small enough for a score of nothing
+        return _describe_share(coverage or 1.0, 0.0, "scored", fact, cause)
+    return _judge_share(coverage, score.scored, total, "scored", fact, cause)
+
+
+def _judge_answers(coverage: float, usage: Mapping[str, float], cause: str) -> Shortfall | None:
+    """Judge the requests of a harness that may score an unanswered request as wrong, if it counts them."""
+    total, missing = int(usage.get("questions", 0)), int(usage.get("unanswered", 0))
+    fact = f"{missing} of {total} requests were not answered"
+    return _judge_share(coverage, total - missing, total, "answered", fact, cause)
+
+
+def _judge_share(coverage: float, done: int, total: int, verb: str, fact: str, cause: str) -> Shortfall | None:
+    if done >= coverage * total - _ROUNDING:
+        return None
+    return _describe_share(coverage, done / total, verb, fact, cause)
+
+
+def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: str) -> Shortfall:
+    percent = math.floor(share * 1000) / 10  # 99.96% must not read as 100%
+    message = f"{fact}, and {coverage * 100:g}% must be"
+    return Shortfall(
+        f"coverage: {percent:g}% {verb}, {coverage * 100:g}% demanded",
+        f"{message}; {cause}" if cause else message,
+        "run again, which asks only for what is missing; or lower the benchmark's `coverage`",
+    )
+
+
+def _judge_truncation(most: float, usage: Mapping[str, float]) -> Shortfall | None:
+    cut, total = int(usage.get("replies_truncated", 0)), int(usage.get("replies", 0))
+    if cut <= most * total + _ROUNDING:
+        return None
+    share = math.ceil(cut / total * 1000) / 10
+    return Shortfall(
+        f"truncated: {share:g}% of replies were cut off, {most * 100:g}% may be",
+        f"{cut} of {total} replies were cut off by the token limit, and at most {most * 100:g}% may be",
+        "raise `max_tokens` in `params`; or raise the benchmark's `truncated`",
+    )

@@ -1,0 +1,110 @@
+"""Counts over the rows of samples.jsonl: what became of an evaluation's replies, beside their scores."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
+
+SAMPLES = "samples.jsonl"
+_UNSCORED = "left unscored by the scorer"
+_FINISHES = {
+    "length": "replies_truncated",
+    "content_filter": "replies_refused",
+    "tool_calls": "replies_calling_tools",
+    "function_call": "replies_calling_tools",
+}
+"""The finish reason of a reply -> the count of such replies."""
+
+
+@dataclass(slots=True)
+class SampleCounts:
+    """The counts of one evaluation, by the names under which its usage holds them."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    _causes: Counter[str] = field(default_factory=Counter)
+    _items: set[str] = field(default_factory=set)
+    _replies: int = 0
+
+    @classmethod
+    def of(cls, lines: Iterable[bytes]) -> SampleCounts:
+        """Count the rows; a line that is no row is left out, since a program may write a form of its own."""
+        found = cls()
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(row, dict) and "id" in row:
+                found._add(row)
+        return found
+
+    @property
+    def cause(self) -> str:
+        """Why most of the unscored samples have no score; empty if all have one."""
+        if not self._causes:
+            return ""
+        reason, count = self._causes.most_common(1)[0]
+        return f"the most common reason ({count}): {reason}"
+
+    @property
+    def reply_digest(self) -> str:
+        """A digest of all replies, whatever their order; empty if a sample has none.
+
+        Two seeds with equal digests are one run, not two.
+        """
+        whole = 0 < self.counts["samples"] == self.counts["replies"]
+        return xxh3_64_hexdigest(str(self._replies).encode()) if whole else ""
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        self.counts["samples"] += 1
+        if row.get("error") is not None:
+            self.counts["samples_failed"] += 1
+        if row.get("error") is not None or not row.get("scores"):
+            self._causes[str(row.get("error") or _UNSCORED)] += 1
+        self._add_reply(row)
+        self._add_item(row)
+
+    def _add_reply(self, row: Mapping[str, Any]) -> None:
+        reply, request = row.get("reply"), row.get("request")
+        if not isinstance(reply, str):
+            return
+        self.counts["replies"] += 1
+        self._replies += xxh3_64_intdigest(f"{row['id']}\0{row.get('repetition')}\0{reply}".encode(errors="replace"))
+        finish = _FINISHES.get(str(row.get("finish_reason")))
+        if finish and not (finish == "replies_truncated" and asks_for_one_token(request)):
+            self.counts[finish] += 1
+        if not reply.strip():
+            self.counts["replies_empty"] += 1
+        if isinstance(request, dict) and isinstance(n := request.get("n"), int) and n > 1:
+            self.counts["replies_unused"] += n - 1
+
+    def _add_item(self, row: Mapping[str, Any]) -> None:
+        """Count an item that has the content of an earlier one, whatever its id."""
+        content = _content_digest(row)
+        if not content or row.get("repetition", 1) != 1:
+            return
+        self.counts["items_repeated"] += content in self._items
+        self._items.add(content)
+
+
+def _content_digest(row: Mapping[str, Any]) -> str:
+    """A digest of the question and its target, where the row holds the request; else of the whole item."""
+    request = row.get("request")
+    if not isinstance(request, dict):
+        return str(row.get("item") or "")
+    messages = request.get("messages")
+    asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")
+    return xxh3_64_hexdigest(json.dumps([asked, row.get("target")], sort_keys=True).encode())
+
+
+def asks_for_one_token(request: object) -> bool:
+    """Whether a request wants a single token or none, so that its reply always ends at the limit."""
+    if not isinstance(request, dict):
+        return False
+    limit = request.get("max_completion_tokens", request.get("max_tokens"))
+    return isinstance(limit, int) and limit <= 1

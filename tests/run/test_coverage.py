@@ -1,0 +1,163 @@
+"""Coverage is a judgement on a result, made anew each time: no part of the job, nor of the identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harnesses.native.harness_bench import Body, Reply, Server, question, refusal, serving
+from tests.support.workspaces import Bench
+
+EVALFILE = """\
+model m {
+    endpoint = "URL"
+    name     = "m"
+}
+benchmark whole {
+    harness = native
+    files   = file("data.jsonl")
+    prompt  = "{q}"
+    target  = "{a}"
+    scorer  = number
+}
+benchmark half from whole { coverage = 40% }
+eval full {
+    model     = m
+    benchmark = whole
+    require accuracy >= 90%
+}
+eval lenient {
+    model     = m
+    benchmark = half
+    require accuracy >= 90%
+}
+report card {
+    of   = [full, lenient]
+    path = "card.md"
+    rows = eval
+}
+"""
+SHORT = "5 of 10 samples were scored, and 100% must be; the most common reason (5): HTTP 400"
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that refuses even questions and answers the others."""
+    with serving() as state:
+        state.answer = refuse_even
+        yield state
+
+
+@pytest.fixture
+def asked(bench: Bench, server: Server) -> Bench:
+    """Two evals that differ in their coverage only, on ten questions."""
+    bench.evalfile(EVALFILE.replace("URL", server.url))
+    rows = [{"q": str(number), "a": number} for number in range(10)]
+    (bench.root / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return bench
+
+
+def refuse_even(body: Body) -> Reply:
+    """A refusal of even numbers; the number itself for odd ones."""
+    return question(body) if int(question(body)) % 2 else refusal(400)
+
+
+def test_two_evals_share_a_result_and_each_gets_its_verdict(asked: Bench, server: Server) -> None:
+    """In one build, the strict eval fails with the counts and a cure, the lenient one has its score and its gate."""
+    ended = asked.run("-k")
+    assert ended.status == 2
+    assert f"error: full failed: {SHORT}" in ended.err
+    assert "help: run again, which asks only for what is missing; or lower the benchmark's `coverage`" in ended.err
+    assert "1 gate met" in ended.out
+    assert "lenient" in (asked.root / "card.md").read_text()
+    assert "1 evaluation without a result: `full`" in (asked.root / "card.md").read_text()
+    assert len(asked.attempts()) == 1
+    assert len(server.bodies) == 10
+
+
+def test_the_verdict_does_not_depend_on_the_order(asked: Bench) -> None:
+    """The strict eval fails, too, when the lenient one ran for both."""
+    ended = asked.run("-k", "lenient", "full")
+    assert ended.status == 2
+    assert f"error: full failed: {SHORT}" in ended.err
+    assert "error: lenient" not in ended.err
+
+
+def test_raising_it_judges_again(asked: Bench, server: Server) -> None:
+    """The stored result is stale with a plain reason, and the next run asks only for what is missing."""
+    assert asked.run("lenient").status == 0
+    assert asked.run("lenient").out == "nothing to do: 1 evaluation up to date\n"
+    asked.edit("coverage = 40%", "coverage = 60%")
+    assert "lenient   coverage: 50% scored, 60% demanded" in asked.run("-n", "lenient").out
+    assert asked.run("-q", "lenient").status == 1
+    assert "lenient is stale: coverage: 50% scored, 60% demanded" in asked.run("why", "lenient").out
+
+    server.answer = question
+    ended = asked.run("lenient")
+    assert ended.status == 0, ended.text
+    assert len(server.bodies) == 10 + 5
+    assert asked.run("full").out == "nothing to do: 1 evaluation up to date\n"
+
+
+def test_lowering_it_needs_no_run(asked: Bench, server: Server) -> None:
+    """A result that fell short is on record, and valid once it is enough; raised again, it is not."""
+    assert asked.run("full").status == 2
+    assert asked.run("lenient").out == "nothing to do: 1 evaluation up to date\n"
+    asked.edit("scorer  = number", "scorer  = number\n    coverage = 50%")
+    assert asked.run("full").out == "nothing to do: 1 evaluation up to date\n"
+    assert "full: accuracy 1.0" in asked.run("show", "full").text or len(server.bodies) == 10
+    asked.edit("coverage = 50%", "coverage = 51%")
+    assert asked.run("-q", "full").status == 1
+    assert len(server.bodies) == 10
+
+
+def test_a_worse_attempt_does_not_replace_a_better_one(asked: Bench, server: Server) -> None:
+    """A run that falls short leaves the result that counts for another eval as it is."""
+    assert asked.run("lenient").status == 0
+    server.answer = lambda body: refusal(400)
+    ended = asked.run("-B", "full")
+    assert ended.status == 2
+    assert "0 of 10 samples were scored, and 100% must be" in ended.err
+    assert asked.run("lenient").out == "nothing to do: 1 evaluation up to date\n"
+
+
+def test_only_the_headline_metric_counts(bench: Bench) -> None:
+    """A program's own `unscored` is judged, too, and by the metric that the benchmark names."""
+    bench.evalfile("""
+        model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+        benchmark b {
+            harness = command
+            files   = file("job.sh")
+            run     = "sh data/job.sh"
+        }
+        eval e { model = m, benchmark = b }
+    """)
+    bench.job("""
+        echo '{"a": {"value": 1, "n": 4}, "b": {"value": 1, "n": 1, "unscored": 3}}' > $EVALMAKE_OUT/scores.json
+    """)
+    assert bench.run().status == 0
+    bench.edit("harness = command", 'harness = command\n metric = "b"')
+    assert "coverage: 25% scored, 100% demanded" in bench.run("-n").out
+    ended = bench.run()
+    assert ended.status == 2
+    assert "e failed: 1 of 4 samples were scored, and 100% must be" in ended.err
+    bench.edit("harness = command", "harness = command\n coverage = 25%")
+    assert bench.run().status == 0
+
+
+def test_truncated_replies_are_judged_alike(asked: Bench, server: Server) -> None:
+    """More truncated replies than the share are a failure that says how to cure it; another share re-judges."""
+    server.answer = lambda body: {
+        "choices": [{"message": {"content": question(body)}, "finish_reason": "length"}],
+        "usage": {},
+    }
+    ended = asked.run("full")
+    assert ended.status == 2
+    assert "full failed: 10 of 10 replies were cut off by the token limit, and at most 50% may be" in ended.err
+    assert "help: raise `max_tokens` in `params`; or raise the benchmark's `truncated`" in ended.err
+    assert "truncated: 100% of replies were cut off, 50% may be" in asked.run("-n", "full").out
+    asked.edit("scorer  = number", "scorer  = number\n    truncated = 100%")
+    assert asked.run("full").out == "nothing to do: 1 evaluation up to date\n"
+    assert len(server.bodies) == 10

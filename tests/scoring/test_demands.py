@@ -1,0 +1,88 @@
+"""What an evaluation demands of a result, judged from counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from evalmake.scoring.demands import Demands, find_shortfall
+from evalmake.scoring.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A result."""
+
+    scores: tuple[Score, ...]
+    metric: str = "acc"
+    usage: dict[str, float] = field(default_factory=dict)
+
+
+def scored(done: int, rest: int, **usage: float) -> Found:
+    """A result with so many scored and unscored samples."""
+    return Found((Score("acc", 1.0 if done else None, scored=done, unscored=rest),), usage=usage)
+
+
+def test_enough_is_enough() -> None:
+    """A share that is just reached is reached, whatever floating point makes of it: 7 of 100 are 7 per cent."""
+    assert find_shortfall(Demands(0.07), scored(7, 93)) is None
+    assert find_shortfall(Demands(0.071), scored(7, 93)) is not None
+    assert find_shortfall(Demands(), scored(10, 0)) is None
+
+
+def test_too_few_samples() -> None:
+    """The reason gives the shares, and the message the counts, the cause and a cure."""
+    found = find_shortfall(Demands(), scored(9999, 1), "the most common reason (1): HTTP 500")
+    assert found is not None
+    assert found.reason == "coverage: 99.9% scored, 100% demanded"
+    assert found.message == (
+        "9999 of 10000 samples were scored, and 100% must be; the most common reason (1): HTTP 500"
+    )
+    assert "coverage" in found.cure
+
+
+def test_no_score_is_never_enough() -> None:
+    """A coverage of 0 allows any share of samples to be missing, but a number there must be."""
+    found = find_shortfall(Demands(0.0), scored(0, 4))
+    assert found is not None
+    assert "0 of 4 samples were scored" in found.message
+    assert find_shortfall(Demands(0.0), scored(1, 3)) is None
+
+
+def test_a_harness_that_does_not_count_is_believed() -> None:
+    """A number without counts has no coverage to judge."""
+    assert find_shortfall(Demands(), Found((Score("acc", 0.5),))) is None
+
+
+def test_only_the_headline_counts() -> None:
+    """Samples that have another metric do not stand in for it, and the benchmark's `metric` is the headline."""
+    both = Found((Score("acc", 0.5, scored=4), Score("f1", 0.5, scored=1, unscored=3)))
+    assert find_shortfall(Demands(), both) is None
+    found = find_shortfall(Demands(metric="f1"), both)
+    assert found is not None
+    assert found.message.startswith("1 of 4 samples were scored")
+    lacking = find_shortfall(Demands(metric="bleu"), both)
+    assert lacking is not None
+    assert lacking.message == "the harness reported no `bleu`; it reported acc, f1"
+
+
+def test_unanswered_requests() -> None:
+    """Where requests are counted, the answered ones are judged by the same share."""
+    found = find_shortfall(Demands(), scored(10, 0, questions=10, unanswered=2))
+    assert found is not None
+    assert found.message == "2 of 10 requests were not answered, and 100% must be"
+    assert found.reason == "coverage: 80% answered, 100% demanded"
+    assert find_shortfall(Demands(0.8), scored(10, 0, questions=10, unanswered=2)) is None
+
+
+@pytest.mark.parametrize(("cut", "falls_short"), [(0, False), (15, False), (16, True), (30, True)])
+def test_truncated_replies(cut: int, falls_short: bool) -> None:
+    """More replies than half that the token limit cut off are no result, unless the benchmark says so."""
+    result = scored(30, 0, replies=30, replies_truncated=cut)
+    found = find_shortfall(Demands(), result)
+    assert (found is not None) == falls_short
+    assert find_shortfall(Demands(truncated=1.0), result) is None
+    if found:
+        assert found.message == f"{cut} of 30 replies were cut off by the token limit, and at most 50% may be"
+        assert "max_tokens" in found.cure
