@@ -1,8 +1,7 @@
 """A Docker engine of the tests' own, from Debian's packages.
 
-What they keep lies in $EVALMAKE_TEST_SERVICES, by default in the temporary folder: the base image is
-made once (`debootstrap`, about a minute) and stays there between runs. One engine is shared by all who
-test on this machine: whoever comes first starts it, whoever leaves last stops it.
+What they keep lies in $EVALMAKE_TEST_SERVICES, by default in the temporary folder, between runs, too. One
+engine is shared by all who test on this machine: whoever comes first starts it, whoever leaves last stops it.
 """
 
 from __future__ import annotations
@@ -23,21 +22,13 @@ from typing import Any
 
 import docker
 
+from tests.support import debian
 from tests.support.daemons import until
+from tests.support.debian import HOME, IMAGE_RELEASE
 
-HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
-BASE = "evalmake-test/base:bookworm"
+BASE = f"evalmake-test/base:{IMAGE_RELEASE}"
 BRIDGE, ADDRESS = "evalmake-test", "10.213.255.1"
-PROGRAMS = (
-    "dockerd",
-    "containerd",
-    "docker-init",
-    "iptables",
-    "ip",
-    "debootstrap",
-    "docker-registry",
-)
-_UNWANTED = ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/lib/apt/lists", "var/cache")
+PROGRAMS = ("dockerd", "containerd", "docker-init", "iptables", "ip", "docker-registry")
 _CLIENT = "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n"
 _SERVER = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
 
@@ -53,7 +44,7 @@ def lacking() -> str:
         other = int(Path("/var/run/docker.pid").read_text())
         if Path(f"/proc/{other}").exists():
             return "this machine has an engine, whose firewall rules another would replace"
-    return ""
+    return debian.lacking()
 
 
 @dataclass
@@ -127,7 +118,7 @@ class Dockerd:
                     api.remove_image(name)
         api.prune_images()
         if not api.images(BASE):
-            with base_image().open("rb") as tar:
+            with debian.tar_of(IMAGE_RELEASE).open("rb") as tar:
                 api.import_image_from_data(tar, *BASE.split(":"))
 
 
@@ -187,28 +178,6 @@ def _alone() -> Iterator[None]:
     with (HOME / "starting").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def base_image() -> Path:
-    """Return a tar of a small Debian with Python; the first caller makes it."""
-    tar = HOME / "base-bookworm.tar"
-    with tar.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not tar.exists():
-            _make_base_image(tar)
-    return tar
-
-
-def _make_base_image(tar: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=HOME) as folder:
-        root = Path(folder) / "root"
-        argv = ["debootstrap", "--variant=minbase", "--include=python3", "bookworm", str(root)]
-        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
-        for name in _UNWANTED:
-            shutil.rmtree(root / name, ignore_errors=True)
-        unfinished = Path(folder) / "tar"
-        subprocess.run(["tar", "-C", root, "-cf", unfinished, "."], check=True)
-        unfinished.rename(tar)
 
 
 def certificates() -> Path:

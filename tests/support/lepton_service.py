@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.daemons import port, until
+from tests.support.debian import HOME
 from tests.support.repository import ROOT
 
-HOME = Path(os.environ.get("EVALMAKE_TEST_SERVICES") or Path(tempfile.gettempdir()) / "evalmake-test-services")
 CLIENT = "leptonai==0.47.1"
 NEEDED = (
     "click",

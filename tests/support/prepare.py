@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.support import docker_engine, environments, lepton_service
+from tests.support import debian, environments, lepton_service
 
 
 def prepare_environments() -> None:
@@ -21,7 +21,7 @@ def prepare_environments() -> None:
 
 
 TASKS = {
-    "base-image": docker_engine.base_image,
+    "debian": debian.fetch_all,
     "emulator": lepton_service.python,
     "environments": prepare_environments,
 }
@@ -29,7 +29,7 @@ TASKS = {
 
 def main() -> None:
     """Carry out the tasks that the command line names."""
-    docker_engine.HOME.mkdir(parents=True, exist_ok=True)
+    debian.HOME.mkdir(parents=True, exist_ok=True)
     for name in sys.argv[1:]:
         TASKS[name]()
 

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support import docker_engine, slurm_accounting
+from tests.support import debian, slurm_accounting
 from tests.support.daemons import Daemon, descendants, kill, port, until, within
 from tests.support.slurm_wrappers import Wrappers
 
@@ -310,8 +310,8 @@ def _removed(cgroup: Path) -> bool:
 @contextlib.contextmanager
 def cluster(*, accounting: bool = False, nodes: int = 2, cgroups: bool = False, **conf: str) -> Iterator[Cluster]:
     """A running cluster in a folder that every user may enter; nothing is left of it."""
-    docker_engine.HOME.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=docker_engine.HOME))
+    debian.HOME.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=debian.HOME))
     folder.chmod(0o755)
     made = Cluster(folder, accounting=accounting, nodes=nodes, cgroups=cgroups, conf=conf)
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.executors.docker.contained import Contained
-from tests.support.docker_engine import HOME, Dockerd
+from tests.support.debian import HOME
+from tests.support.docker_engine import Dockerd
 from tests.support.registries import Registry, registry
 from tests.support.workspaces import end_processes
 

@@ -18,11 +18,13 @@ from typing import Any
 
 from evalmake.run.environments.environment import Environment
 from tests.support.daemons import needed
-from tests.support.docker_engine import BASE, HOME, Dockerd
+from tests.support.debian import HOME, IMAGE_RELEASE, PYTHONS
+from tests.support.docker_engine import BASE, Dockerd
 
 PYTHON = "/usr/bin/python3"
-PACKAGES = "/usr/local/lib/python3.11/dist-packages"
-INSTALLED = "lib/python3.11/site-packages"
+_VERSION = PYTHONS[IMAGE_RELEASE]
+PACKAGES = f"/usr/local/lib/python{_VERSION}/dist-packages"
+INSTALLED = f"lib/python{_VERSION}/site-packages"
 PROGRAMS = "/usr/local/bin"
 Files = Mapping[str, Path | str]
 
@@ -45,7 +47,7 @@ def image(
     variables; programs run as `user` in `workdir`, by its `entrypoint`.
     """
     if environment and not (environment.folder / INSTALLED).exists():
-        needed("Python 3.11", "images have it, and what is installed here is for another")
+        needed(f"Python {_VERSION}", "images have it, and what is installed here is for another")
     api = engine.api()
     variables = [f"{key}={value}" for key, value in (env or {}).items()]
     said = {"Env": variables, "User": user, "WorkingDir": workdir, "Entrypoint": list(entrypoint)}

@@ -12,7 +12,8 @@ import pytest
 
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, Contained
-from tests.support.docker_engine import HOME, Dockerd, lacking
+from tests.support.debian import HOME
+from tests.support.docker_engine import Dockerd, lacking
 from tests.support.registries import Registry
 from tests.support.request_gate import gate_registry
 from tests.support.workspaces import Bench, end, end_processes, read_until, wait_for

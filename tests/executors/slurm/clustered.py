@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import evalmake
+from tests.support import inside
 from tests.support.daemons import until
-from tests.support.docker_engine import HOME
 from tests.support.slurm_cluster import LIVE, Cluster
 from tests.support.ssh_login import HOST, Login
 from tests.support.workspaces import Bench
@@ -103,27 +102,16 @@ def far_python(folder: Path) -> Path:
     source = Path(evalmake.__file__).parent
     shutil.copytree(source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__"))
     made = folder / "python"
+    packages = inside.install("nodes", node_version(), NEEDED)
     made.write_text(
-        f'#!/bin/sh\nexport PYTHONPATH={folder}/src:{_packages()} PYTHONDONTWRITEBYTECODE=1\nexec {PYTHON} "$@"\n'
+        f'#!/bin/sh\nexport PYTHONPATH={folder}/src:{packages} PYTHONDONTWRITEBYTECODE=1\nexec {PYTHON} "$@"\n'
     )
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     made.chmod(0o755)
     return made
 
 
-def _packages() -> Path:
-    """What evalmake needs on a node, for the Python of this system."""
-    told = [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    version = subprocess.run(told, check=True, capture_output=True, text=True).stdout.strip()
-    folder = HOME / f"packages-node-{version}"
-    if not folder.exists():
-        unfinished = HOME / f"{folder.name}.{id(folder)}"
-        argv = [sys.executable, "-m", "pip", "install", "-q", "--target", str(unfinished)]
-        argv += ["--python-version", version, "--only-binary=:all:", *NEEDED]
-        subprocess.run(argv, check=True, capture_output=True)
-        subprocess.run(["chmod", "-R", "a+rX", unfinished], check=True)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another worker was faster
-            assert folder.exists()
-    return folder
+def node_version() -> str:
+    """The version of the nodes' Python, which is this system's: `3.11`."""
+    argv = [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()

@@ -20,7 +20,7 @@ from textwrap import dedent
 import evalmake
 from evalmake.executors.slurm import SlurmExecutor
 from tests.support.daemons import until
-from tests.support.docker_engine import HOME
+from tests.support.debian import HOME
 from tests.support.slurm_cluster import LIVE, Cluster
 from tests.support.ssh_login import Login
 from tests.support.workspaces import Bench, end_processes
