@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from evalmake import __version__
 from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity, make_diagnostic
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
 from evalmake.planner.saved_plan import check_saved_plan, plan_to_json, read_saved_plan, words_of_saved_plan
@@ -80,7 +80,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         show_plan(outcome)
         jobs_are_left = _has_jobs_left(workspace)
         if jobs_are_left or not plan.is_empty:
-            secrets = _check(request, workspace, plan)
+            secrets, outcome.problems = _check(request, workspace, plan)
         if jobs_are_left or plan.stale:
             _run(request, outcome, store, emit, secrets)
         _conclude(outcome, store)
@@ -100,7 +100,7 @@ def _preview(
         outcome.estimate = estimate_from_history(plan, store)
     if not plan.is_empty:
         outcome.problems = _find_problems(request, workspace, plan, dry_run=True)
-        outcome.status = FAILED if outcome.problems else OK
+        outcome.status = FAILED if any(map(_is_error, outcome.problems)) else OK
     if request.output:
         text = json.dumps(plan_to_json(plan, str(request.file), __version__), indent=1) + "\n"
         write_atomic(request.output, text.encode())
@@ -124,16 +124,21 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
     return workspace.graph(words.targets, request.locked)
 
 
-def _check(request: Request, workspace: Workspace, plan: Plan) -> Secrets:
-    """The values of the secrets; EvalmakeError with everything that is wrong."""
+def _check(request: Request, workspace: Workspace, plan: Plan) -> tuple[Secrets, list[Diagnostic]]:
+    """The values of the secrets, and warnings; EvalmakeError with everything that is wrong."""
     from evalmake.preflight.secrets import required_secrets
 
     context = preflight_context(workspace, plan, request.detach)
-    if problems := check_build(context, dry_run=False):
+    problems = check_build(context, dry_run=False)
+    if any(map(_is_error, problems)):
         raise EvalmakeError(problems)
     secrets = context.secrets  # not a new one, which would ask the keyring again
     secrets.resolve({name: name for name in required_secrets(workspace.project, plan.stale)})
-    return secrets
+    return secrets, problems
+
+
+def _is_error(problem: Diagnostic) -> bool:
+    return problem.severity is Severity.ERROR
 
 
 def _find_problems(request: Request, workspace: Workspace, plan: Plan, dry_run: bool = False) -> list[Diagnostic]:
@@ -189,7 +194,8 @@ def _run(request: Request, outcome: BuildOutcome, store: Store, emit: Emit, secr
         result = scheduler.run(nodes)
     except OSError as error:
         raise store_failed(workspace.root, error) from None
-    outcome.ran, outcome.problems = frozenset(result.succeeded), result.problems
+    outcome.ran = frozenset(result.succeeded)
+    outcome.problems += result.problems
     outcome.interrupted, outcome.detached = result.interrupted, result.detached
     shared = _judge_shared_results(plan, {*result.succeeded, *result.failed}, store)
     outcome.problems += shared

@@ -194,6 +194,7 @@ STAGES: dict[str, Stage] = {
     "bad-data": also(
         "data/sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n{"prompt": "1 + 2?", "answer": 3}\n', NATIVE
     ),
+    "doubtful-data": also("data/sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n' * 2, NATIVE),
     "executor-failed": edited("eval grid", f"{BOX}eval grid"),
     "exists": PLAIN,
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),
@@ -220,7 +221,7 @@ STAGES: dict[str, Stage] = {
     "store-damaged": garbage,
     "store-failed": also(".evalmake/store/cache.db/file", ""),
     "unknown-code": PLAIN,
-    "unused-key": edited("command", "native", RUN, UNUSED_RUBRIC),
+    "unused-key": also("data/sums.jsonl", DATA, edited("command", "native", RUN, UNUSED_RUBRIC)),
 }
 
 
@@ -263,7 +264,7 @@ def mends(code: str) -> list[str]:
 
 def first_diagnostic(said: str) -> str:
     """What is said from the first diagnostic on: without how far the build was."""
-    found = re.search(r"^(error|gate): .*", said, re.DOTALL | re.MULTILINE)
+    found = re.search(r"^(error|warning|gate): .*", said, re.DOTALL | re.MULTILINE)
     return found[0] if found else ""
 
 

@@ -18,7 +18,7 @@ A harness is a class with the attributes and methods of `Harness`, named in the 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
@@ -96,13 +96,23 @@ class DataError(NamedTuple):
     help: str = ""
 
 
+class DataNote(NamedTuple):
+    """What a user should know of the data, though it stops nothing, and the benchmark's key that it concerns."""
+
+    key: str
+    message: str
+
+
 @runtime_checkable
 class ChecksData(Protocol):
     """A harness that can find errors in a benchmark's data files before the run."""
 
     @staticmethod
-    def check_data(evaluation: Evaluation) -> list[DataError]:
-        """Return what the run would refuse. evalmake calls it on the class, once for each content of the files."""
+    def check_data(evaluation: Evaluation) -> Sequence[DataError | DataNote]:
+        """Return what the run would refuse, and what is worth a note.
+
+        evalmake calls it on the class, once for each content of the files.
+        """
 
 
 class Harness(Protocol):

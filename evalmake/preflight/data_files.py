@@ -1,16 +1,19 @@
 """Asks each harness whether the data files of a benchmark fit its prompt, target and choices.
 
-A content that passed is not read again: a mark in the workspace's cache says so.
+A content that passed is not read again: a mark in the workspace's cache says so, and keeps the notes on it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 from pathlib import Path
 
 from evalmake import __version__
-from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.atomic_write import write_atomic
+from evalmake.language.diagnostic import Diagnostics, Severity, make_diagnostic
 from evalmake.planner.graph import Node
-from evalmake.plugin_api.harness import ChecksData, DataError
+from evalmake.plugin_api.harness import ChecksData, DataError, DataNote
 from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.project.declarations import Declaration
 
@@ -26,12 +29,16 @@ def check_data_files(context: BuildContext, found: Diagnostics) -> None:
         if not isinstance(harness, ChecksData) or _size(benchmark) > _LARGEST:
             continue
         mark = _mark(context, node)
-        if mark.exists():
-            continue
-        if errors := harness.check_data(node.evaluation):
-            _report(benchmark, errors, found)
-        else:
-            _set(mark)
+        notes = _read_notes(mark)
+        if notes is None:
+            results = harness.check_data(node.evaluation)
+            notes = [one for one in results if isinstance(one, DataNote)]
+            if errors := [one for one in results if isinstance(one, DataError)]:
+                _report(benchmark, errors, found)
+            else:
+                _write_notes(mark, notes)
+        for note in notes:
+            _report_note(benchmark, note, found)
 
 
 def _size(benchmark: Declaration) -> int:
@@ -45,12 +52,25 @@ def _mark(context: BuildContext, node: Node) -> Path:
     return context.cache / "checked-data" / f"{digest}-{node.evaluation.model.block.api}-{__version__}"
 
 
-def _set(mark: Path) -> None:
+def _read_notes(mark: Path) -> list[DataNote] | None:
+    """The notes on a content that passed; None if it was not checked."""
     try:
+        return [DataNote(*note) for note in json.loads(mark.read_text())]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _write_notes(mark: Path, notes: list[DataNote]) -> None:
+    with contextlib.suppress(OSError):  # a folder that cannot be written to costs time, no more
         mark.parent.mkdir(parents=True, exist_ok=True)
-        mark.touch()
-    except OSError:
-        return  # a folder that cannot be written to costs time, no more
+        write_atomic(mark, json.dumps(notes).encode())
+
+
+def _report_note(benchmark: Declaration, note: DataNote, found: Diagnostics) -> None:
+    place = benchmark.fields.spans.get((note.key,))
+    about = f"benchmark {benchmark.name}"
+    span = place.value if place else benchmark.span
+    found.append(make_diagnostic("doubtful-data", note.message, span, about=about, severity=Severity.WARNING))
 
 
 def _report(benchmark: Declaration, errors: list[DataError], found: Diagnostics) -> None:

@@ -72,7 +72,7 @@ def check_graph(context: GraphContext) -> None:
 
 
 def check_build(context: BuildContext, dry_run: bool = False) -> list[Diagnostic]:
-    """All errors that a build would end with before it starts, in the order of the Evalfile."""
+    """All errors that a build would end with before it starts, and warnings, in the order of the Evalfile."""
     found = Diagnostics()
     for check in BUILD_CHECKS:
         if not (dry_run and check in NOTES_OF_DRY_RUN):

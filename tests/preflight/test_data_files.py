@@ -146,3 +146,47 @@ def test_a_key_that_changes_nothing(line: str, project: Project) -> None:
     assert "help: leave it out\n" in said
     project.write("Evalfile", f"defaults benchmark {{ {line} }}\n{EVALFILE}")
     assert project.run("-n").stdout == plan
+
+
+NOTES = [
+    (GOOD * 3, "", "2 of 3 records ask the same as an earlier one: data/sums.jsonl:2 as data/sums.jsonl:1"),
+    (
+        GOOD + GOOD.replace("2}", "3}"),
+        "",
+        "1 of 2 records ask the same as an earlier one: data/sums.jsonl:2 as data/sums.jsonl:1;"
+        " 1 of them expect another answer: data/sums.jsonl:2 than data/sums.jsonl:1",
+    ),
+    (
+        GOOD,
+        'examples = file("shots.jsonl")',
+        "1 of 1 questions are also worked examples: data/sums.jsonl:1; no question is shown its own answer",
+    ),
+    (
+        GOOD,
+        'system = "You know {{question}}."',
+        "`{{question}}` is the text `{question}`; the field of that name is `{question}`",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "line", "message"), NOTES, ids=["copies", "contradiction", "examples", "braces"])
+def test_doubtful_data_are_told(data: str, line: str, message: str, project: Project) -> None:
+    """`-n` warns of data that can be used but may mislead, also when the files are not read again."""
+    project.write("Evalfile", EVALFILE.replace("    target ", f"    {line}\n    target "))
+    project.write("data/sums.jsonl", data)
+    project.write("shots.jsonl", '{"question": "1  + 1?", "answer": "two"}\n')
+    for _ in range(2):
+        ran = project.run("-n")
+        assert f"warning: {message} [doubtful-data]\n" in ran.stderr
+        assert "1 to run on local" in ran.stdout
+
+
+def test_a_build_warns_too(project: Project) -> None:
+    """A build that runs ends with the warnings of `-n`, and they fail nothing."""
+    project.write(
+        "Evalfile",
+        EVALFILE.replace('endpoint = "http://127.0.0.1:1/v1"', "deployment = d").replace('name     = "m"', "")
+        + "deployment d { engine = mock }\n",
+    )
+    project.write("data/sums.jsonl", GOOD * 2)
+    assert "1 of 2 records ask the same" in project.run().stderr

@@ -130,6 +130,8 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
             re.compile(getattr(settings, key) or "")
         except re.error as error:
             yield BadValue(key, f"it is not a regular expression: {error}")
+    if settings.where is not None and (mistake := _find_filter_mistake(settings.where)):
+        yield BadValue("where", mistake)
     if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:
         yield BadValue("choices", f"there can be 2 to 26 options, and there are {len(settings.choices)}")
     for key, files in (("files", block.files), ("examples", settings.examples)):
@@ -145,6 +147,17 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
         yield BadValue("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
     if block.params.get("stream"):
         yield BadValue("params", "the native harness reads whole replies: `stream` cannot be set", "leave it out")
+
+
+def _find_filter_mistake(where: str) -> str:
+    """What is wrong with `where`; empty if nothing is."""
+    from evalmake.harnesses.native.record_filter import parse_filter  # loads readers that a plan seldom needs
+
+    try:
+        parse_filter(where)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def metrics_of_scorer(scorer: str) -> tuple[str, ...]:

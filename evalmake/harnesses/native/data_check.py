@@ -1,31 +1,84 @@
-"""Finds the errors in data files before a run, with the code that the run itself uses."""
+"""Checks data files before a run, with the code that the run itself uses."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import TaskError
-from evalmake.harnesses.native.prompts import build_examples, build_items
-from evalmake.harnesses.native.task_file import make_task
-from evalmake.plugin_api.harness import DataError
+from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
+from evalmake.harnesses.native.task_file import Task, make_task
+from evalmake.harnesses.native.template import Template, has_field
+from evalmake.plugin_api.harness import DataError, DataNote
 
 
-def find_data_errors(data: Mapping[str, Any], api: str) -> list[DataError]:
-    """The errors in the files of a task, each with the key of the benchmark that it contradicts."""
+def check_data(data: Mapping[str, Any], api: str) -> list[DataError | DataNote]:
+    """The errors in the files of a task, each with the key of the benchmark that it contradicts; without any, notes."""
     try:
         task = make_task("task", Path(), dict(data))
     except TaskError:
         return []  # `check_benchmark` reports what is wrong with the keys themselves
     errors: list[DataError] = []
-    for key in ("examples", "files"):
-        try:
-            if key == "files":
-                build_items(task, api, read_files(task.folder, task.files, task.paths))
-            else:
-                build_examples(task, api)
-        except TaskError as error:
-            errors += [DataError(one.key or key, one.message, one.help) for one in error.mistakes]
-    return errors
+    examples: list[Example] = []
+    items: list[Item] = []
+    try:
+        examples = build_examples(task, api)
+    except TaskError as error:
+        errors += _convert_mistakes(error, "examples")
+    try:
+        items = build_items(task, api, read_files(task.folder, task.files, task.paths))
+    except TaskError as error:
+        errors += _convert_mistakes(error, "files")
+    return [*errors] or [
+        *_find_repeats(items),
+        *_find_shown_questions(items, examples),
+        *_find_doubled_braces(task, items),
+    ]
+
+
+def _convert_mistakes(error: TaskError, key: str) -> list[DataError]:
+    return [DataError(one.key or key, one.message, one.help) for one in error.mistakes]
+
+
+def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on items that ask what an earlier one asks, and on those of them that expect another answer."""
+    first: dict[str, Item] = {}
+    repeats = [(item, first[item.question]) for item in items if first.setdefault(item.question, item) is not item]
+    if not repeats:
+        return
+    text = f"{len(repeats)} of {len(items)} records ask the same as an earlier one: {_places(repeats, 'as')}"
+    others = [(one, other) for one, other in repeats if _answer(one) != _answer(other)]
+    if others:
+        text += f"; {len(others)} of them expect another answer: {_places(others, 'than')}"
+    yield DataNote("files", text)
+
+
+def _places(pairs: Sequence[tuple[Item, Item]], joint: str) -> str:
+    return f"{pairs[0][0].record.where} {joint} {pairs[0][1].record.where}"
+
+
+def _answer(item: Item) -> object:
+    return item.target if item.right is None else item.options[item.right]
+
+
+def _find_shown_questions(items: Sequence[Item], examples: Sequence[Example]) -> Iterator[DataNote]:
+    """A note on questions that are worked examples, too."""
+    known = {example.question for example in examples} | {example.content for example in examples}
+    shown = [item for item in items if known & {item.question, item.content}]
+    if shown:
+        text = f"{len(shown)} of {len(items)} questions are also worked examples: {shown[0].record.where}"
+        yield DataNote("examples", f"{text}; no question is shown its own answer")
+
+
+def _find_doubled_braces(task: Task, items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on each text in which a field has the doubled braces of other template languages."""
+    for key in ("prompt", "system", "rubric"):
+        template: Template | None = getattr(task, key)
+        for name in re.findall(r"\{\s*([\w.]+)\s*\}", template.literal if template else ""):
+            if items and has_field(items[0].record.data, name):
+                yield DataNote(
+                    key, f"`{{{{{name}}}}}` is the text `{{{name}}}`; the field of that name is `{{{name}}}`"
+                )

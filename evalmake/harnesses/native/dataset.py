@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native.errors import TaskError
-from evalmake.harnesses.native.json_io import fingerprint, strict_loads
+from evalmake.harnesses.native.json_io import find_fault, fingerprint, loads_with_faults, strict_loads
 
 Row = tuple[str, Any]
 """A record's location (":3" is line 3) and the value read there."""
@@ -58,11 +59,18 @@ def sample_records(records: Sequence[Record], limit: int | None) -> list[Record]
 
     Records are ranked by a hash of their fingerprint and a fixed seed. So a smaller limit chooses a
     part of a larger one's sample, and adding or reordering records changes no other record's rank.
+    Each copy of a record has a rank of its own, as if it were another record.
     """
     if limit is None or limit >= len(records):
         return list(records)
-    ranked = sorted(records, key=lambda record: (fingerprint([SAMPLING_SEED, record.item]), record.index))
-    return sorted(ranked[:limit], key=lambda record: record.index)
+    copies: Counter[str] = Counter()
+    ranked = []
+    for record in records:
+        number = copies[record.item]
+        copies[record.item] += 1
+        rank = fingerprint([SAMPLING_SEED, record.item, *([number] if number else [])])
+        ranked.append((rank, record.index, record))
+    return sorted((record for _, _, record in sorted(ranked)[:limit]), key=lambda record: record.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +125,24 @@ def _parse_record(line: str) -> object:
 
 def _read_json(text: str) -> Iterator[Row]:
     try:
-        value = strict_loads(text)
+        value, faults = loads_with_faults(text)
     except json.JSONDecodeError as error:
         hint = "; JSON Lines go in a .jsonl file" if error.msg == "Extra data" else ""
         return iter([(f":{error.lineno}", _BadRecord(f"not JSON: {error.msg}{hint}"))])
-    except ValueError as error:
-        return iter([("", _BadRecord(f"not JSON: {error}"))])
     if isinstance(value, dict):
         lists = [one for one in value.values() if isinstance(one, list)]
         value = lists[0] if len(lists) == 1 else None
     if not isinstance(value, list):
-        return iter([("", _BadRecord("expected a list of objects, or an object with one list"))])
-    return ((f": item {number}", one) for number, one in enumerate(value, 1))
+        message = (
+            f"not JSON: {faults[0].message}" if faults else "expected a list of objects, or an object with one list"
+        )
+        return iter([("", _BadRecord(message))])
+    return ((f": item {number}", _refuse_faults(one) if faults else one) for number, one in enumerate(value, 1))
+
+
+def _refuse_faults(value: object) -> object:
+    fault = find_fault(value)
+    return _BadRecord(f"not JSON: {fault.message}") if fault else value
 
 
 def _read_csv(text: str, delimiter: str = ",") -> Iterator[Row]:

@@ -14,7 +14,7 @@ from evalmake.harnesses.native.__main__ import NONE_SCORED
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
-from evalmake.plugin_api.harness import Command, DataError, Outcome
+from evalmake.plugin_api.harness import Command, DataError, DataNote, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Texts, define_key
 from evalmake.project.matrix import Evaluation
@@ -36,6 +36,12 @@ class NativeHarness:
 
         prompt: str = define_key(
             ..., "The prompt; `{field}` stands for a field of the record.", '"{question}\\nAnswer with a number."'
+        )
+        where: str | None = define_key(
+            None,
+            "Which records of `files` and `examples` are used: fields compared with values, joined by `and`.",
+            '"kind = numeric and level >= 3"',
+            unset="all records",
         )
         system: str | None = define_key(
             None, "The system message; it may hold fields, too.", '"You are a careful student."'
@@ -102,12 +108,12 @@ class NativeHarness:
         return Command(("{python}", "-P", "-m", "evalmake.harnesses.native", "task.json"), files, inputs)
 
     @staticmethod
-    def check_data(evaluation: Evaluation) -> list[DataError]:
-        """Read the data files as the evaluation would, and return what it would refuse."""
-        from evalmake.harnesses.native.data_check import find_data_errors
+    def check_data(evaluation: Evaluation) -> list[DataError | DataNote]:
+        """Read the data files as the evaluation would, and return what it would refuse, or what is worth a note."""
+        from evalmake.harnesses.native.data_check import check_data
 
         task = _make_task(evaluation, lambda file, folder: str(file.path))
-        return find_data_errors(json.loads(json.dumps(task)), evaluation.model.block.api)
+        return check_data(json.loads(json.dumps(task)), evaluation.model.block.api)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read `scores.json`; on failure, the first `error:` line of its log."""

@@ -11,6 +11,7 @@ from evalmake.harnesses.native.answer_number import find_last_number
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
+from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import TARGETLESS, Task
@@ -67,6 +68,8 @@ def measures_likelihood(scorer: str, api: str) -> bool:
 
 def build_items(task: Task, api: str, records: Sequence[Record]) -> list[Item]:
     """Build an item for each record; TaskError with a line for each that does not fit the task."""
+    if task.where:
+        records = filter_records(records, task.where)
     _refuse_constant_templates(task, records[:1])
     items: list[Item] = []
     mistakes: list[Mistake] = []
@@ -95,13 +98,14 @@ def build_examples(task: Task, api: str) -> list[Example]:
             records += read_files(task.folder, [one], task.paths)
         else:
             records.append(Record(0, f"examples: item {place}", dict(one), fingerprint(one)))
-    if task.fewshot is not None and task.fewshot > len(records):
-        raise TaskError(f"fewshot is {task.fewshot}, but there are only {len(records)} examples")
     # Examples may lack the fields of `id`, `cluster` and `rubric`, and nothing uses these.
     plain = replace(task, id=None, cluster=None, rubric=None)
+    items = build_items(plain, api, _number_records(records)) if records else []
+    if task.fewshot is not None and task.fewshot > len(items):
+        raise TaskError(Mistake(f"fewshot is {task.fewshot}, but there are only {len(items)} examples", "fewshot"))
     return [
         Example(item.prompt, _answer_text(item), item.question, digest_content(item.record.data, task.id))
-        for item in build_items(plain, api, _number_records(records))
+        for item in items
     ]
 
 

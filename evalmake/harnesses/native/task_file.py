@@ -10,6 +10,7 @@ from typing import Any
 
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
+from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
 
 SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
@@ -22,6 +23,7 @@ class Task:
 
     folder: Path
     files: tuple[str, ...]
+    where: tuple[Comparison, ...]
     prompt: Template
     system: Template | None
     target: Template | None
@@ -105,6 +107,7 @@ class _Reader:
         task = Task(
             folder=folder,
             files=self.files(),
+            where=self.where(),
             prompt=self.template("prompt", required=True) or Template(()),
             system=self.template("system"),
             target=self.template("target"),
@@ -189,6 +192,15 @@ class _Reader:
             return tuple(names)
         self.wrong("files: expected a list of file names")
         return ()
+
+    def where(self) -> tuple[Comparison, ...]:
+        """Read the filter of records."""
+        value = self.text("where")
+        try:
+            return () if value is None else parse_filter(value)
+        except ValueError as error:
+            self.wrong(f"where: {error}")
+            return ()
 
     def paths(self) -> Mapping[str, str]:
         """The users' paths of files: an object of texts."""

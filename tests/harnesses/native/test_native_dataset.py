@@ -145,3 +145,49 @@ def test_fingerprints_are_stable() -> None:
     assert fingerprint({"a": 1}) != fingerprint({"a": "1"})
     # printf '{"a":"ä","b":1}' | sha256sum
     assert fingerprint({"b": 1, "a": "ä"}) == "507aab815f2bdfce"
+
+
+DEEP = '{"x": ' + "[" * 120 + "]" * 120 + "}"
+HOSTILE = [
+    ("s.jsonl", '{"a": 1}\n{"a": 1e999}', "s.jsonl:2: not JSON: 1e999 is too large for a number"),
+    ("s.jsonl", '{"a": -1e999}', "s.jsonl:1: not JSON: -1e999 is too large for a number"),
+    ("s.jsonl", '{"a": 1' + "0" * 5000 + "}", "s.jsonl:1: not JSON: 10000000000000000000... has too many digits"),
+    ("s.jsonl", '{"a": 1}\n{"b": {"a": 1, "a": 2}}', "s.jsonl:2: not JSON: the key 'a' occurs twice"),
+    ("s.jsonl", '{"a": 1}\n' + DEEP, "s.jsonl:2: not JSON: nested more than 100 levels deep at column 106"),
+    ("s.jsonl", '{"x": ' + "[" * 100_000, "s.jsonl:1: not JSON: nested more than 100 levels deep at column 106"),
+    ("s.json", '[{"a": 1},\n{"a": 1e999}]', "s.json: item 2: not JSON: 1e999 is too large for a number"),
+    ("s.json", '[{"a": 1},\n{"a": [NaN]}]', "s.json: item 2: not JSON: NaN is not a JSON number"),
+    ("s.json", '{"data": [{"a": 1, "a": 1}]}', "s.json: item 1: not JSON: the key 'a' occurs twice"),
+    ("s.json", '{"data": [{"a": 1}], "data": []}', "s.json: not JSON: the key 'data' occurs twice"),
+    ("s.json", '[{"a": 1},\n' + DEEP + "]", "s.json:2: not JSON: nested more than 100 levels deep"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "message"), HOSTILE)
+def test_hostile_values_name_file_and_line(tmp_path: Path, name: str, content: str, message: str) -> None:
+    """What JSON parsers read each in their own way is refused, with the place in the file."""
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TaskError) as caught:
+        read_files(tmp_path, [name])
+    assert caught.value.messages == (message,)
+
+
+def test_brackets_in_texts_are_not_nesting(tmp_path: Path) -> None:
+    """A text full of brackets is no deep value, and 100 levels are read."""
+    text, deep = "[{" * 300 + '\\"', "[" * 99 + "]" * 99
+    (tmp_path / "s.jsonl").write_text(f'{{"a": "{text}", "b": {deep}}}')
+    assert read_files(tmp_path, ["s.jsonl"])[0].data["a"] == "[{" * 300 + '"'
+
+
+def test_a_limit_chooses_rows_not_copies() -> None:
+    """Of a question that fills half of the data, a limit takes about half of its sample."""
+    data = records([*range(100), *([7] * 100)])
+    chosen = [record.data["n"] for record in sample_records(data, 60)]
+    assert 15 <= chosen.count(7) <= 45
+
+
+def test_copies_do_not_move_other_records() -> None:
+    """A copy that is added takes no other record's rank."""
+    before = {record.data["n"] for record in sample_records(records([*range(50)]), 20)}
+    after = [record.data["n"] for record in sample_records(records([*range(50), 7, 7]), 20)]
+    assert {n for n in after if n != 7} <= before

@@ -133,7 +133,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "data.jsonl:1: there is no scorer '42'; there are exact, number, choice, contains, regex, f1, python, judge",
     ),
     ({"fewshot": 2}, "task.json: fewshot is 2, but there are no examples"),
-    ({"fewshot": 2, "examples": [{"q": "", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),
+    ({"fewshot": 2, "examples": [{"q": "x", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),
     ({"examples": [{"q": "x"}]}, "examples: item 1: the record has no field 'a'; it has q"),
     ({"fewshot": -1}, "task.json: fewshot: expected a whole number from 0 up"),
     ({"ignore_case": "no"}, "task.json: ignore_case: expected true or false"),

@@ -98,6 +98,12 @@ def test_combinations(tmp_path: Path) -> None:
         {"extract": "("},
         {"pattern": "[a-z]+"},
         {"pattern": "*"},
+        {"where": "kind = numeric"},
+        {"where": "kind"},
+        {"where": "level > many"},
+        {"scorer": Symbol("{s}")},
+        {"scorer": "{s}", "target": None},
+        {"rubric": "{", "scorer": Symbol("judge"), "judge": Symbol("m")},
     ],
     ids=str,
 )

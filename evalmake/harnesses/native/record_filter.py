@@ -1,0 +1,155 @@
+"""`where`: which records of the files a benchmark asks, as `level >= 3 and kind in [numeric, open]`."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evalmake.harnesses.native.dataset import Record
+from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
+from evalmake.harnesses.native.template import MissingFieldError, as_text, lookup
+
+_VALUE = r"""\s*("[^"]*"|'[^']*'|[^\s,\[\]=<>!"'{}]+)\s*"""
+_COMPARISON = re.compile(
+    rf"""\s*(?:\{{(?P<braced>[^{{}}]+)\}}|(?P<field>[^\s=<>!\[\]{{}}"',]+))\s*
+    (?: (?P<op>==|!=|<=|>=|=|<|>) (?P<value>{_VALUE}) | in\s*\[(?P<list>{_VALUE}(?:,{_VALUE})*)\]\s* )""",
+    re.VERBOSE,
+)
+_ORDERS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_SHOWN = 8
+"""Values of a field that a message lists, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A field, an operator, and the values to compare with: several for `in`."""
+
+    field: str
+    op: str
+    values: tuple[str | float | bool | None, ...]
+
+    def holds(self, record: Mapping[str, object]) -> bool:
+        """Whether a record matches; RecordError if its value cannot be compared so."""
+        value = _read_field(record, self.field)
+        if isinstance(value, list | dict):
+            raise RecordError("where", f"the field '{self.field}' is a list or an object, which compares with no value")
+        if self.op in _ORDERS:
+            return self._is_ordered(value)
+        equal = any(_are_equal(value, wanted) for wanted in self.values)
+        return equal != (self.op == "!=")
+
+    def _is_ordered(self, value: object) -> bool:
+        number, bound = _to_number(value), self.values[0]
+        if number is None:
+            text = "none" if value is None else f"'{as_text(value)[:40]}'"
+            raise RecordError("where", f"the field '{self.field}' is {text}, which is no number")
+        assert isinstance(bound, float), "parse_filter checks it"
+        return _ORDERS[self.op](number, bound)
+
+
+def parse_filter(text: str) -> tuple[Comparison, ...]:
+    """Parse `where`; ValueError says what is wrong."""
+    comparisons = []
+    at = 0
+    while True:
+        found = _COMPARISON.match(text, at)
+        if found is None:
+            raise ValueError(f"expected a comparison such as `kind = numeric`, and this is '{text[at:].strip()}'")
+        comparisons.append(_build_comparison(found))
+        at = found.end()
+        if at == len(text):
+            return tuple(comparisons)
+        joint = re.compile(r"and\b").match(text, at)
+        if joint is None:
+            raise ValueError(f"expected `and` or the end, and this is '{text[at:].strip()}'")
+        at = joint.end()
+
+
+def filter_records(records: Sequence[Record], comparisons: Sequence[Comparison]) -> list[Record]:
+    """The records that match all comparisons; TaskError if there are none, or if a field is in no record."""
+    for one in comparisons:
+        if not any(_has_field(record, one.field) for record in records):
+            first = records[0]
+            raise TaskError(RecordError("where", str(MissingFieldError(one.field, first.data))).at(first.where))
+    chosen, mistakes = [], []
+    for record in records:
+        try:
+            if all(one.holds(record.data) for one in comparisons):
+                chosen.append(record)
+        except RecordError as error:
+            mistakes.append(error.at(record.where))
+    if mistakes:
+        raise TaskError(*mistakes)
+    if not chosen:
+        raise TaskError(
+            Mistake(f"no record matches `where`: {_describe_values(records, comparisons[0].field)}", "where")
+        )
+    return chosen
+
+
+def _build_comparison(found: re.Match[str]) -> Comparison:
+    field = (found["braced"] or found["field"]).strip()
+    if found["list"]:
+        return Comparison(field, "in", tuple(_parse_value(one) for one in re.findall(_VALUE, found["list"])))
+    op = "=" if found["op"] == "==" else found["op"]
+    value = _parse_value(found["value"].strip())
+    if op in _ORDERS and not isinstance(value, float):
+        raise ValueError(f"`{op}` compares numbers, and `{found['value'].strip()}` is none")
+    return Comparison(field, op, (value,))
+
+
+def _parse_value(text: str) -> str | float | bool | None:
+    if text[0] in "\"'":
+        return text[1:-1]
+    if text in ("true", "false", "none", "null"):
+        return {"true": True, "false": False}.get(text)
+    number = _to_number(text)
+    return text if number is None else number
+
+
+def _are_equal(value: object, wanted: str | float | bool | None) -> bool:
+    """Equality as a person sees it: CSV has only texts, so "3" equals 3 and "true" equals true."""
+    if wanted is None or value is None:
+        return wanted is None and value is None
+    if isinstance(wanted, bool) or isinstance(value, bool):
+        return as_text(value).casefold() == as_text(wanted).casefold()
+    if isinstance(wanted, float):
+        return _to_number(value) == wanted
+    return as_text(value) == wanted
+
+
+def _to_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_field(record: Mapping[str, object], field: str) -> object:
+    try:
+        return lookup(record, field)
+    except MissingFieldError:
+        return None
+
+
+def _has_field(record: Record, field: str) -> bool:
+    try:
+        lookup(record.data, field)
+    except MissingFieldError:
+        return False
+    return True
+
+
+def _describe_values(records: Sequence[Record], field: str) -> str:
+    values = list(dict.fromkeys(as_text(_read_field(record.data, field)) or "none" for record in records))
+    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+    return f"'{field}' is {', '.join(values[:_SHOWN])}{more}"
