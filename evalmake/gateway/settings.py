@@ -99,3 +99,5 @@ class SessionSettings(JsonSettings):
     max_age: float | None = None
     """Seconds. A cached reply of a greater age is not used."""
     adapter: Mapping[str, Any] = field(default_factory=dict)
+    seed_step: int = 0
+    """What the harness adds to the declared seed for each repetition of a sample; 0 where it adds nothing."""

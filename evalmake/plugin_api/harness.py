@@ -31,6 +31,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
 from evalmake.project.matrix import Evaluation
+from evalmake.project.schema import merge_adapters
 from evalmake.scoring.score import Score
 
 
@@ -153,3 +154,25 @@ class HasShareMetrics(Protocol):
 
     def share_metrics(self, benchmark: Declaration, /) -> Collection[str]:
         """The names of such metrics of a benchmark, without a filter's name behind a dot."""
+
+
+_SEED_STEP = 15_485_863
+"""It is prime and far greater than the seeds that people write: no repetition of one seed asks what another asks."""
+
+
+@runtime_checkable
+class RepeatsSamples(Protocol):
+    """A harness whose program sends one seed with all requests, so all repetitions of a sample would be the same.
+
+    Its job adds `find_seed_step` to the seed for each repetition of a sample. Other equal requests (of duplicates in
+    the data, of a solver that asks several times) get seeds of their own from the gateway.
+    """
+
+    repeats_samples: ClassVar[bool]
+
+
+def find_seed_step(evaluation: Evaluation) -> int:
+    """What each repetition of a sample adds to the seed; 0 with `adapter = { reseed = false }`."""
+    blocks = (evaluation.model.block, evaluation.benchmark.block, evaluation.variant.block)
+    reseed = merge_adapters(*(block.adapter for block in blocks)).get("reseed", True)
+    return _SEED_STEP if reseed else 0

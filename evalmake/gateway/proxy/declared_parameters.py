@@ -19,12 +19,17 @@ _NOT_COMPARED = ("model", "stream", "stream_options")
 _SENT_BY_SOME = ("seed",)
 """Harnesses that cannot send these leave them out: that is no contradiction."""
 _LONGEST_SHOWN = 60
+_SEEDS = 2**31
+_MOST_REPETITIONS = 100_000
 
 
-def find_undeclared_values(declared: Mapping[str, Any], body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def find_undeclared_values(
+    declared: Mapping[str, Any], body: Mapping[str, Any], seed_step: int = 0
+) -> Iterator[tuple[str, str]]:
     """The parameters that a request carries with another value than the declared one, and that value as JSON.
 
-    The value of a parameter that is declared and not sent is `unset`.
+    The value of a parameter that is declared and not sent is `unset`. With `seed_step`, the seed of a repetition is
+    the declared one plus a multiple of it.
     """
     for name, value in declared.items():
         if name in _NOT_COMPARED:
@@ -33,5 +38,18 @@ def find_undeclared_values(declared: Mapping[str, Any], body: Mapping[str, Any])
         if field is None:
             if value is not None and name not in _SENT_BY_SOME:
                 yield name, "unset"
-        elif body[field] != value:
+        elif not _is_declared(name, body[field], value, seed_step):
             yield name, json.dumps(body[field], ensure_ascii=False)[:_LONGEST_SHOWN]
+
+
+def _is_declared(name: str, sent: Any, declared: Any, seed_step: int) -> bool:
+    if name == "stop":
+        return _to_list(sent) == _to_list(declared)
+    if name == "seed" and seed_step and isinstance(sent, int) and isinstance(declared, int):
+        repetition = (sent - declared) * pow(seed_step, -1, _SEEDS) % _SEEDS  # the step is odd: each seed is one
+        return repetition < _MOST_REPETITIONS
+    return bool(sent == declared)
+
+
+def _to_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value

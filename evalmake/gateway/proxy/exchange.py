@@ -129,7 +129,8 @@ class Exchange:
         """Record sampling parameters that contradict the declared ones. A test of likelihoods has its own."""
         if self.body is None or not self.path.endswith(_GENERATING_PATHS) or relies_on_echo(self.path, self.body):
             return
-        for parameter, value in find_undeclared_values(self.session.settings.declared, self.body):
+        settings = self.session.settings
+        for parameter, value in find_undeclared_values(settings.declared, self.body, settings.seed_step):
             self.session.usage.record_undeclared(parameter, value)
 
     def _rewrite_body(self) -> None:

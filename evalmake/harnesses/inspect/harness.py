@@ -24,7 +24,7 @@ from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
-from evalmake.plugin_api.harness import Command, Outcome, Program
+from evalmake.plugin_api.harness import Command, Outcome, Program, find_seed_step
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key
 from evalmake.project.matrix import Evaluation
@@ -46,7 +46,7 @@ _SCRIPT = """\
 export EVALMAKE_BASE_URL="$EVALMAKE_MODEL_URL" EVALMAKE_API_KEY="${{EVALMAKE_API_KEY:-none}}"
 export EVALMAKE_JUDGE_BASE_URL="${{EVALMAKE_JUDGE_URL:-}}" EVALMAKE_JUDGE_API_KEY="${{EVALMAKE_JUDGE_API_KEY:-none}}"
 export INSPECT_CACHE_DIR="$PWD/cache"
-{caches}exec "$1" -m inspect_ai eval {task} \\
+{caches}exec "$1" run.py eval {task} \\
     --model "openai-api/evalmake/$EVALMAKE_MODEL_NAME" \\
     --log-dir "$EVALMAKE_OUT/inspect" \\
     {options}
@@ -81,7 +81,8 @@ class InspectHarness:
         )
         request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
-    behaviour: ClassVar[int] = 1
+    behaviour: ClassVar[int] = 2
+    repeats_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("inspect_ai", "inspect-ai==0.3.285", ("openai",))
     placement: ClassVar[tuple[str, ...]] = (
@@ -101,6 +102,7 @@ class InspectHarness:
         files = {
             ".env": "",  # an empty one here keeps Inspect from reading a user's, in a folder above
             "generate.json": json.dumps(_build_generate_config(evaluation), ensure_ascii=False),
+            "run.py": Path(__file__).with_name("job.py").read_text(encoding="utf-8"),
         }
         if arguments := _settings_of(evaluation.benchmark).task_args:
             files["task.json"] = json.dumps(arguments, ensure_ascii=False)
@@ -113,6 +115,7 @@ class InspectHarness:
         inputs = {f"task/{file.name}": file.path for file in given}
         python = "python3" if block.image else "{python}"
         env = build_hub_environment(_settings_of(evaluation.benchmark).offline)
+        env["EVALMAKE_SEED_STEP"] = str(find_seed_step(evaluation))
         argv = ("/bin/sh", "-eu", "inspect.sh", python)
         return Command(argv, files, inputs, env)
 

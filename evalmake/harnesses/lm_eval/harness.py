@@ -20,7 +20,7 @@ from evalmake.harnesses.lm_eval.results import read_results
 from evalmake.harnesses.task_keys import require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.values import Symbol
-from evalmake.plugin_api.harness import Command, Outcome, Program
+from evalmake.plugin_api.harness import Command, Outcome, Program, find_seed_step
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, Parameters, define_key
 from evalmake.project.matrix import Evaluation
@@ -85,7 +85,8 @@ class LmEvalHarness:
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
         )
 
-    behaviour: ClassVar[int] = 1
+    behaviour: ClassVar[int] = 2
+    repeats_samples: ClassVar[bool] = True
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("lm_eval", "lm-eval[api]==0.4.13", list_tasks=_LIST_TASKS)
     placement: ClassVar[tuple[str, ...]] = ("concurrency", "request_timeout", "offline")
@@ -105,6 +106,7 @@ class LmEvalHarness:
         inputs = {f"tasks/{file.name}": file.path for file in given.files} if given else {}
         settings = _settings_of(evaluation)
         env = {**build_hub_environment(settings.offline), "LMEVAL_LOG_LEVEL": "INFO"}
+        env["EVALMAKE_SEED_STEP"] = str(find_seed_step(evaluation))
         env |= {"HF_ALLOW_CODE_EVAL": "1"} if settings.unsafe_code else {}
         python = "python3" if evaluation.benchmark.block.image else "{python}"
         return Command((python, "run.py"), files, inputs, env)

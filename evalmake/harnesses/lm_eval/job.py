@@ -3,10 +3,14 @@
 `run.json` is lm-eval's configuration without the fields that only the job knows: the model's name and
 address, the folder for results, and the server's tokenizer. The key stays in the environment, because
 lm-eval writes its arguments into its results.
+
+lm-eval sends one seed with every request, so all `repeats` of a sample would be the same sample. Here each repetition
+after the first gets a seed of its own, if it is sampled at all.
 """
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import os
@@ -14,6 +18,7 @@ import runpy
 import shutil
 import sys
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +38,10 @@ def main() -> None:
     if TASKS.is_dir():
         _replace_links_with_files(TASKS)
         os.chdir(TASKS)  # a task file names files relative to its own folder
+        # Last on the path: a helper's name must not hide a library of lm-eval's.
+        sys.path += sorted({str(path.parent.absolute()) for path in Path().rglob("*.py")})
+    if step := int(os.environ.get("EVALMAKE_SEED_STEP", "0")):
+        _seed_repetitions(step)
     sys.argv = ["lm_eval", "run", "--config", str(path)]
     runpy.run_module("lm_eval", run_name="__main__", alter_sys=True)
 
@@ -84,6 +93,33 @@ def _send_key_to_tokenizer(key: str) -> None:
         return plain(base_url, *more[:3], **{**named, "auth_token": key})
 
     utils.RemoteTokenizer = remote  # type: ignore[attr-defined]
+
+
+def _seed_repetitions(step: int) -> None:
+    """Make lm-eval add `step` to the seed for each repetition of a request."""
+    client: Any = importlib.import_module("lm_eval.models.api_models").TemplateAPI
+    plain = client.generate_until
+
+    def generate_until(self: Any, requests: list[Any], *more: Any, **named: Any) -> Any:
+        seen: Counter[int] = Counter()
+        changed = []
+        for request in requests:  # lm-eval repeats a request by naming the same object again
+            repetition = seen[id(request)]
+            seen[id(request)] += 1
+            changed.append(_add_to_seed(request, self._seed, repetition * step) if repetition else request)
+        return plain(self, changed, *more, **named)
+
+    client.generate_until = generate_until
+
+
+def _add_to_seed(request: Any, seed: int, amount: int) -> Any:
+    """A copy of the request with another seed; the request itself if it is greedy."""
+    context, parameters, *more = request.arguments
+    if not parameters.get("temperature"):
+        return request
+    changed = copy.copy(request)
+    changed.arguments = (context, {**parameters, "seed": (parameters.get("seed", seed) + amount) % 2**31}, *more)
+    return changed
 
 
 def _replace_links_with_files(folder: Path) -> None:

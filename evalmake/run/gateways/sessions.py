@@ -20,7 +20,9 @@ from evalmake.gateway.settings import SessionSettings
 from evalmake.language.values import Duration
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
+from evalmake.plugin_api.harness import RepeatsSamples, find_seed_step
 from evalmake.project.declarations import Declaration
+from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
 from evalmake.project.schema import merge_adapters
@@ -68,6 +70,10 @@ class SessionBuilder:
         upstreams = [model.block.endpoint]
         if deployment:
             upstreams = [one.url_from_jobs if from_jobs else one.url for one in addresses[deployment]]
+        harness = self.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)
+        repeats = role == "model" and isinstance(harness, RepeatsSamples)
+        if repeats:
+            adapter.setdefault("reseed", True)
         return SessionSettings(
             token=token,
             upstreams=upstreams,
@@ -75,10 +81,11 @@ class SessionBuilder:
             model=_cache_source(self.model_digests[model.name], adapter),
             restart_timeout=ready.seconds if ready else 0.0,
             seed=str(cell.seed),
-            declared={"seed": cell.seed, **cell.params} if role == "model" else {},
             not_before=self.not_before,
             max_age=max_age.seconds if max_age else None,
             adapter=adapter,
+            declared=_declared_parameters(cell) if role == "model" else {},
+            seed_step=find_seed_step(cell) if repeats else 0,
         )
 
     def matches(self, session: Path) -> bool:
@@ -132,6 +139,13 @@ def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _declared_parameters(cell: Evaluation) -> dict[str, Any]:
+    """The request parameters that the Evalfile declares; the seed only if it is written there."""
+    declared = dict(cell.params)
+    written = ("seed",) in cell.variant.fields.spans or any(key == "seed" for key, _ in cell.axes)
+    return {"seed": cell.seed, **declared} if written else declared
 
 
 def _cache_source(model_digest: str, adapter: Mapping[str, Any]) -> str:
