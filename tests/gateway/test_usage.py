@@ -152,7 +152,9 @@ DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "to
         (DECLARED, {}),
         ({**DECLARED, "temperature": 0.70, "top_p": 1.0, "n": 2}, {}),
         ({**DECLARED, "seed": 5}, {"seed": {"5": 2}}),
-        ({**DECLARED, "temperature": 0, "stop": "x"}, {"temperature": {"0": 2}, "stop": {'"x"': 2}}),
+        ({**DECLARED, "temperature": 0, "stop": "x"}, {"temperature": {"0": 2}}),
+        ({**DECLARED, "stop": ["x", "y"]}, {"stop": {'["x", "y"]': 2}}),
+        ({**DECLARED, "seed": 3 + 2 * 15_485_863}, {}),
         ({"temperature": 0.7, "stop": ["x"], "top_p": 1, "max_completion_tokens": 100}, {}),
         ({**DECLARED, "max_tokens": None, "top_p": None}, {"max_tokens": {"unset": 2}, "top_p": {"unset": 2}}),
     ],
@@ -160,7 +162,9 @@ DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "to
 def test_parameters_against_their_declaration(gateway: Gateway, sent: dict[str, Any], found: dict[str, Any]) -> None:
     """Values of requests that contradict the declared ones are counted, before adapters change them."""
     upstream = Upstream([http_reply(chat_completion("7"))])
-    evaluation = gateway.open_evaluation(upstream, settings={"declared": DECLARED}, params={"temperature": 0.1})
+    evaluation = gateway.open_evaluation(
+        upstream, settings={"declared": DECLARED, "seed_step": 15_485_863}, params={"temperature": 0.1}
+    )
     evaluation.post_repeatedly(2, **sent)
     evaluation.post("/v1/embeddings", input="x")
     assert evaluation.close()["undeclared"] == found

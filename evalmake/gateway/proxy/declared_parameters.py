@@ -44,10 +44,10 @@ def find_undeclared_values(
 
 def _is_declared(name: str, sent: Any, declared: Any, seed_step: int) -> bool:
     if name == "stop":
-        return _to_list(sent) == _to_list(declared)
+        return bool(_to_list(sent) == _to_list(declared))
     if name == "seed" and seed_step and isinstance(sent, int) and isinstance(declared, int):
-        repetition = (sent - declared) * pow(seed_step, -1, _SEEDS) % _SEEDS  # the step is odd: each seed is one
-        return repetition < _MOST_REPETITIONS
+        inverse = int(pow(seed_step, -1, _SEEDS))  # the step is odd
+        return (sent - declared) * inverse % _SEEDS < _MOST_REPETITIONS
     return bool(sent == declared)
 
 
