@@ -1,19 +1,25 @@
 """Multiple choice by log-probabilities: the option that the model most probably continues with.
 
 Each option is sent after the prompt with `echo` and `logprobs` (OpenAI's legacy completions API).
-The log-probabilities of its tokens, located by `text_offset`, are added up.
+The log-probabilities of its tokens, located by the tokens' own texts, are added up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from typing import Any
 
 from evalmake.harnesses.native.client import Client, ParsedReply
 from evalmake.harnesses.native.errors import EndpointError, RequestError
 from evalmake.harnesses.native.json_io import as_object
 from evalmake.harnesses.native.prompts import Body, Example, Item, build_base_body, build_completion_prompt, join_texts
 from evalmake.harnesses.native.scorers import Verdict
+from evalmake.harnesses.native.token_alignment import Starts, locate_tokens
+
+_HIGHEST_LOGPROB = 1e-3  # above 0 by rounding only
 
 _NO_LOGPROBS = (
     "the reply has no log-probabilities of the prompt; multiple choice through the completions"
@@ -50,8 +56,7 @@ class Likelihood:
         answers = [await self._post(body, text) for text in body["prompt"]]
         return OptionLogprobs(
             logprobs=[
-                self._sum_logprobs(answer, start, len(text))
-                for answer, text in zip(answers, body["prompt"], strict=True)
+                sum_logprobs(answer.choice, text, start) for answer, text in zip(answers, body["prompt"], strict=True)
             ],
             tokens_in=sum(answer.tokens("prompt_tokens") or 0 for answer in answers),
             latency=sum(answer.latency for answer in answers),
@@ -69,20 +74,54 @@ class Likelihood:
         self.max_tokens = 1
         return answer
 
-    def _sum_logprobs(self, answer: ParsedReply, start: int, end: int) -> float:
-        """Add up the log-probabilities of characters `start` to `end`; a generated token lies after `end`."""
-        found = as_object(answer.choice.get("logprobs"))
-        offsets, logprobs = found.get("text_offset"), found.get("token_logprobs")
-        if not isinstance(offsets, list) or not isinstance(logprobs, list) or min(offsets, default=end) >= end:
-            raise EndpointError(_NO_LOGPROBS)
-        own = [
-            logprob
-            for offset, logprob in zip(offsets, logprobs, strict=False)
-            if start <= offset < end and logprob is not None
-        ]
-        if not own:
-            raise RequestError("no token begins inside the option")
-        return float(sum(own))
+
+def sum_logprobs(choice: dict[str, Any], text: str, start: int) -> float:
+    """Add up the log-probabilities of the tokens of `text` from character `start` on.
+
+    A token that begins before `start` and ends after it counts: it holds a part of the option. EndpointError if the
+    reply has no log-probabilities of the prompt, RequestError if they cannot be those of this prompt.
+    """
+    found = as_object(choice.get("logprobs"))
+    tokens, logprobs = found.get("tokens"), found.get("token_logprobs")
+    if not isinstance(logprobs, list) or not logprobs:
+        raise EndpointError(_NO_LOGPROBS)
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise EndpointError(f"{_NO_LOGPROBS}; this one does not name the tokens")
+    if len(tokens) != len(logprobs):
+        raise RequestError(f"the reply has {len(tokens)} tokens and {len(logprobs)} log-probabilities")
+    located = locate_tokens(tokens, text)
+    if located is None and _is_without_echo(tokens, text):
+        raise EndpointError(_NO_LOGPROBS)
+    if located is None:
+        raise RequestError(f"the tokens of the reply do not spell the prompt: they begin {tokens[:6]}")
+    before, places = located
+    own = _find_option_tokens(places, len(text[:start].encode("utf-8", "surrogatepass")))
+    return sum(_read_logprob(logprobs[before + number], tokens[before + number]) for number in own)
+
+
+def _find_option_tokens(places: Starts, start: int) -> Sequence[int]:
+    """The numbers of the tokens that hold a part of what follows byte `start`."""
+    numbers = []
+    for number, ((first, last), (end, last_end)) in enumerate(pairwise(places)):
+        if (first >= start or end > start) != (last >= start or last_end > start):
+            raise RequestError("it cannot be told which tokens are the option's: the server tells torn characters only")
+        if first >= start or end > start:
+            numbers.append(number)
+    return numbers
+
+
+def _is_without_echo(tokens: Sequence[str], text: str) -> bool:
+    """Whether these are the tokens of a reply alone: far too few to be the prompt."""
+    return len(tokens) <= 1 < len(text.split())
+
+
+def _read_logprob(value: object, token: str) -> float:
+    """The log-probability of one token; RequestError if it is missing or none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RequestError(f"the reply has no log-probability of the option's token {token!r}: {value!r}")
+    if not isfinite(value) or value > _HIGHEST_LOGPROB:
+        raise RequestError(f"the log-probability of the option's token {token!r} is {value}, which none can be")
+    return float(value)
 
 
 def find_option_start(item: Item, shown: Sequence[Example]) -> int:

@@ -6,7 +6,11 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from evalmake.harnesses.native.errors import RequestError
+from evalmake.harnesses.native.likelihood import sum_logprobs
 from tests.harnesses.native.harness_bench import Body, Native, Reply, refusal
 
 RECORD: Body = {
@@ -25,7 +29,7 @@ def echoing(score: Callable[[str], float | None]) -> Callable[[Body], Reply]:
             tokens.append((len(body["prompt"]), " generated"))
         logprobs: list[float | None] = [score(token) for _, token in tokens]
         logprobs[0] = None
-        facts = {"text_offset": [at for at, _ in tokens], "token_logprobs": logprobs}
+        facts = {"tokens": [token for _, token in tokens], "token_logprobs": logprobs}
         choice = {"text": "", "finish_reason": "length", "logprobs": facts}
         return {"choices": [choice], "usage": {"prompt_tokens": len(tokens)}}
 
@@ -91,7 +95,13 @@ def test_max_tokens_of_one_where_zero_is_refused(likely: Native) -> None:
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, {}, {"text_offset": [200], "token_logprobs": [-1.0]}, {"text_offset": [], "token_logprobs": []}],
+    [
+        None,
+        {},
+        {"tokens": [" x"], "token_logprobs": [-1.0]},
+        {"tokens": [], "token_logprobs": []},
+        {"text_offset": [0, 17], "token_logprobs": [None, -1.0]},
+    ],
 )
 def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
     """An endpoint without echo or log-probabilities cannot do this, and the message says so."""
@@ -108,3 +118,88 @@ def test_trouble_errs_the_item(likely: Native) -> None:
     run = likely([RECORD], choices="{o}")
     assert run.status == 4
     assert run.samples[0]["error"] == "HTTP 503: busy"
+
+
+BOS = "<|begin_of_text|>"
+SPELLINGS: dict[str, list[str]] = {
+    "plain": ["Where", " is", " it", "?", " Paris"],
+    "beginning": [BOS, "Where", " is", " it", "?", " Paris"],
+    "two-beginnings": ["<s>", BOS, "Where", " is", " it", "?", " Paris"],
+    "generated": ["<s>", "Where", " is", " it", "?", " Paris", "."],
+    "leading-space": ["<s>", " Where", " is", " it", "?", " Paris"],
+    "sentence-piece": ["<s>", "▁Where", "▁is", "▁it", "?", "▁Paris"],
+    "byte-level": [BOS, "Where", "Ġis", "Ġit", "?", "ĠParis"],
+    "split-option": ["Where", " is", " it", "?", " ", "Par", "is"],
+    "merged": ["Where", " is", " it", "? Par", "is"],
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_tokens_are_located_by_their_texts(name: str) -> None:
+    """Whatever the server puts before, after and into the tokens, those of the option are summed."""
+    tokens = SPELLINGS[name]
+    option = {"split-option": 3, "merged": 2}.get(name, 1)
+    end = len(tokens) - (name == "generated")
+    logprobs = [-1.0 if end - option <= number < end else -100.0 for number in range(len(tokens))]
+    choice = {"logprobs": {"tokens": tokens, "token_logprobs": [None, *logprobs[1:]]}}
+    assert sum_logprobs(choice, "Where is it? Paris", 12) == -option
+
+
+TORN = [
+    ["巴黎？", " ", "\ufffd", "\ufffd", "\ufffd", "敦"],
+    ["巴", "黎", "\ufffd", "\ufffd", " \ufffd", "\ufffd", "敦"],
+    ["巴", "黎", "？", " ", "<0xE4>", "<0xBC>", "<0xA6>", "敦"],
+    ["巴", "黎", "？", " ", "bytes:\\xe4\\xbc", "bytes:\\xa6", "敦"],
+    ["å·´", "é»İ", "ï¼Ł", "Ġä¼", "¦", "æķ", "¦"],
+    ["巴", "", "黎", "", "", "？", " ", "", "", "伦", "敦"],
+]
+
+
+@pytest.mark.parametrize("tokens", TORN, ids=["torn", "torn-space", "hex", "openai", "byte-level", "late"])
+def test_torn_characters_are_located(tokens: list[str]) -> None:
+    """A character of several tokens is located in whichever way the server writes its bytes."""
+    prompt = "巴黎？ 伦敦"
+    joined = {0: 5, 1: 3, 2: 5, 3: 4, 4: 4, 5: 5}[TORN.index(tokens)]
+    logprobs = [-100.0] * (len(tokens) - joined) + [-1.0] * joined
+    choice = {"logprobs": {"tokens": tokens, "token_logprobs": logprobs}}
+    assert sum_logprobs(choice, prompt, 3) == -joined
+
+
+@given(st.text(min_size=1), st.text(min_size=1), st.data())
+def test_any_split_is_located(context: str, option: str, data: st.DataObject) -> None:
+    """However a text is cut into tokens, those with a part of the option are found."""
+    text = context + option
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(text)))) | {len(text)})
+    tokens = [text[a:b] for a, b in zip([0, *cuts], cuts, strict=False)]
+    expected = sum(cut > len(context) for cut in cuts)
+    choice = {"logprobs": {"tokens": ["<s>", *tokens], "token_logprobs": [None, *[-1.0] * len(tokens)]}}
+    if text.startswith("<s>"):
+        return
+    assert sum_logprobs(choice, text, len(context)) == -expected
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0, None]}, "has no log-probability of the option's"),
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0, "x"]}, "has no log-probability of the option's"),
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0, True]}, "has no log-probability of the option's"),
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0, float("nan")]}, "is nan, which none can be"),
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0, 0.7]}, "is 0.7, which none can be"),
+        ({"tokens": ["a", " b", " c"], "token_logprobs": [None, -1.0]}, "has 3 tokens and 2 log-probabilities"),
+        ({"tokens": ["a", " c"], "token_logprobs": [None, -1.0]}, "do not spell the prompt: they begin ['a', ' c']"),
+        ({"tokens": ["token_id:1", "token_id:2"], "token_logprobs": [None, -1.0]}, "do not spell the prompt"),
+    ],
+)
+def test_log_probabilities_that_do_not_fit(facts: Body, message: str) -> None:
+    """A missing log-probability is an error of the sample, never 0, and so are tokens of another prompt."""
+    with pytest.raises(RequestError, match=re.escape(message)):
+        sum_logprobs({"logprobs": facts}, "a b c", 3)
+
+
+def test_a_missing_logprob_errs_the_item(likely: Native) -> None:
+    """An item with an option that was not measured has an error and no score."""
+    likely.server.answer = echoing(lambda token: None if token == " Paris" else -0.5)
+    run = likely([RECORD], choices="{o}")
+    assert run.samples[0]["scores"] == {}
+    assert run.samples[0]["error"] == "the reply has no log-probability of the option's token ' Paris': None"
