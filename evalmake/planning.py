@@ -1,15 +1,18 @@
-"""From a graph to a plan by what is on record, and what is known of a plan before it runs."""
+"""Makes the plan of a graph from the records of the store, and checks a plan before it runs."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, datetime
 
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, Severity
 from evalmake.planner.graph import Graph, Node, ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.plan import make_plan as make_plan_from_records
 from evalmake.planner.staleness import ActionHistory, Reason
 from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.preflight.run_all import check_build
+from evalmake.preflight.secrets import required_secrets
 from evalmake.project.declarations import Declaration
 from evalmake.reports import report_reasons
 from evalmake.run.job_builder import JobBuilder
@@ -19,7 +22,7 @@ from evalmake.workspace import Workspace
 
 
 def make_plan(workspace: Workspace, graph: Graph, store: Store, forced: bool = False) -> Plan:
-    """The plan of `graph`: what the store has no valid result of, or everything if `forced`."""
+    """Plan to run what has no valid result in the store, or everything if `forced`."""
 
     def reasons(report: ReportNode, changing: bool) -> list[Reason]:
         return report_reasons(workspace, report, store, changing)
@@ -29,19 +32,19 @@ def make_plan(workspace: Workspace, graph: Graph, store: Store, forced: bool = F
 
 
 def distinct_actions(nodes: Collection[Node]) -> list[Node]:
-    """One node for each action: a cell that two evals share runs once."""
+    """Return one node for each action: a cell that two evals share runs once."""
     return list(first_of_each(nodes, lambda node: node.action.digest))
 
 
 def declarations_with_packages(workspace: Workspace, nodes: Collection[Node]) -> list[Declaration]:
-    """The benchmarks and deployments of `nodes`, which may name packages."""
+    """Return the benchmarks and deployments of `nodes`, which may name packages."""
     benchmarks = {n.evaluation.benchmark.name: n.evaluation.benchmark for n in nodes}
     servers = dict.fromkeys(name for node in nodes for name in node.services)
     return [*benchmarks.values(), *(workspace.project.deployments[name] for name in servers)]
 
 
 def preflight_context(workspace: Workspace, plan: Plan, detach: bool) -> BuildContext:
-    """What the checks of a build look at."""
+    """Return the context for the checks of a build."""
     environments = workspace.environments()
     return BuildContext(
         workspace.project,
@@ -58,8 +61,29 @@ def preflight_context(workspace: Workspace, plan: Plan, detach: bool) -> BuildCo
     )
 
 
+def find_problems(workspace: Workspace, plan: Plan, detach: bool, dry_run: bool) -> list[Diagnostic]:
+    """Return the errors with which a build of `plan` would end before it starts, and warnings."""
+    return check_build(preflight_context(workspace, plan, detach), dry_run)
+
+
+def check_before_build(workspace: Workspace, plan: Plan, detach: bool) -> tuple[Secrets, list[Diagnostic]]:
+    """Return the secrets of a build with their values, and warnings. Raise EvalmakeError if there is an error."""
+    context = preflight_context(workspace, plan, detach)
+    problems = check_build(context, dry_run=False)
+    if any(map(is_error, problems)):
+        raise EvalmakeError(problems)
+    secrets = context.secrets  # not a new one, which would ask the keyring again
+    secrets.resolve({name: name for name in required_secrets(workspace.project, plan.stale)})
+    return secrets, problems
+
+
+def is_error(problem: Diagnostic) -> bool:
+    """Whether a problem ends the build; a warning does not."""
+    return problem.severity is Severity.ERROR
+
+
 def estimate_from_history(plan: Plan, store: Store) -> dict[str, ActionHistory]:
-    """For stale cells, a past run of the same model and benchmark: about what they will take."""
+    """Return for each stale cell a past run of the same model and benchmark, to estimate time and tokens."""
     names = {decision.action.digest: decision.name for decision in plan.decisions.values()}
     past: dict[tuple[str, str], ActionHistory] = {}
     for history in store.histories().values():

@@ -1,4 +1,4 @@
-"""Reports: whether one must be written again, and the writing."""
+"""Decides whether a report must be written again, and writes it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evalmake.gate_verdicts import Histories, judge_gates
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.planner.graph import ReportNode
+from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.results import collect_results, make_item_reader
@@ -23,7 +24,7 @@ _FILE = "(file)"
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """What a report is made of."""
+    """What a report shows: results, and the gates that they meet or miss."""
 
     node: ReportNode
     histories: Histories
@@ -31,20 +32,20 @@ class ReportContent:
 
     @classmethod
     def of(cls, workspace: Workspace, node: ReportNode, store: Store) -> ReportContent:
-        """The results on record, and the gates they meet or miss."""
+        """Collect the content of a report from the store."""
         histories = find_valid_records(node.nodes, store)
         gates = [gate.result for gate in judge_gates(workspace, node.nodes, histories, store)]
         return cls(node, histories, gates)
 
     def identity(self) -> dict[str, str]:
-        """The walk that the store keeps, to tell whether the report must be written again."""
+        """Return the walk that the store keeps. A later build compares with it."""
         return report_identity(self.node, self.histories, [f"{g.address} {g.message}" for g in self.gates])
 
 
 def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changing: bool) -> list[Reason]:
-    """Why a report must be written; empty if it need not.
+    """Return why a report must be written; empty if it need not be.
 
-    If some of its results are `changing`, it must in any case. Then only a report that is new has a reason.
+    If some of its results are `changing`, it must be written anyway. Then only a new report has a reason.
     """
     report = node.declaration
     before, path = store.report_identity(workspace.report_key(report)), workspace.report_path(report)
@@ -62,9 +63,9 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
 
 
 def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str, ran: frozenset[str]) -> Path | None:
-    """Write a report, record what it was made of, and return its path; EvalmakeError if it cannot be written.
+    """Write a report, record its content, and return its path; EvalmakeError if it cannot be written.
 
-    A report without any result is not written. One with a part of its results is, and stays stale.
+    A report without any result is not written. A report that lacks some of its results is written, and stays stale.
     """
     content = ReportContent.of(workspace, node, store)
     results = _results(workspace, content, store, plan, ran)
@@ -80,6 +81,24 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
     if not results.missing:
         store.record_report(workspace.report_key(report), {**content.identity(), _FILE: hash_file(path)})
     return path
+
+
+def write_reports(
+    workspace: Workspace, plan: Plan, store: Store, ran: frozenset[str]
+) -> tuple[list[Path], list[Diagnostic]]:
+    """Write the reports that the plan says. Return the files, and the errors of reports that cannot be written."""
+    written: list[Path] = []
+    problems: list[Diagnostic] = []
+    for name, decision in plan.reports.items():
+        if not decision.must_write:
+            continue
+        try:
+            path = write_report(workspace, plan.graph.reports[name], store, plan.digest, ran)
+        except EvalmakeError as error:
+            problems += error.diagnostics
+        else:
+            written += [path] if path else []
+    return written, problems
 
 
 def _results(workspace: Workspace, content: ReportContent, store: Store, plan: str, ran: frozenset[str]) -> ResultSet:

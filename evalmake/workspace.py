@@ -22,6 +22,7 @@ from evalmake.project.overrides import mention_overrides
 from evalmake.project.project import Project
 from evalmake.project.targets import Selection, cells_of_report, select_targets
 from evalmake.run.environments.environments import Environments
+from evalmake.store.journal import Journal
 from evalmake.store.store import Store
 
 if TYPE_CHECKING:
@@ -149,6 +150,12 @@ class Workspace:
             servers = (*self.project.deployments, *(f"gateway {m}" for m in self.project.models))
             return _AllExcept(frozenset((*chosen, *servers)))
         return {cell.name for group in self.cells.values() for cell in group} - set(chosen)
+
+    def has_jobs_left(self) -> bool:
+        """Whether a killed build left a job, or the folder of one."""
+        folders = self.root / "work"
+        entries = Journal(self.root / "journal").entries()
+        return any(True for _ in entries) or (folders.exists() and any(folders.iterdir()))
 
     def report_path(self, report: Declaration) -> Path:
         """The file of a report: its path is relative to the Evalfile."""

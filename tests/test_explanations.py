@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.language.syntax_errors import MISTAKES
+from evalmake.language.malformed_examples import EXAMPLES
 from tests.support.pages import CAUSES, MENDED, PACKAGE, PAGES, blocks
 from tests.support.projects import Project
 
@@ -33,7 +33,7 @@ def codes_in(path: Path) -> Iterator[str]:
 
 def test_every_code_has_a_page() -> None:
     """A code without a page, or a page without a code, is a mistake."""
-    codes = {code for path in PACKAGE.rglob("*.py") for code in codes_in(path)} | set(MISTAKES)
+    codes = {code for path in PACKAGE.rglob("*.py") for code in codes_in(path)} | set(EXAMPLES)
     assert len(codes) > 60
     assert set(PAGES) == codes
 

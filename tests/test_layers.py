@@ -33,7 +33,7 @@ LAYERS = (
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
-    ("workspace", "gate_verdicts", "results", "reports", "planning", "session", "terminal"),
+    ("workspace", "gate_verdicts", "results", "reports", "planning", "execution", "session", "terminal"),
     ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

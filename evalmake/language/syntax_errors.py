@@ -11,6 +11,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, closest_name, make_diagnostic
 from evalmake.language.error_position import CLOSERS, KINDS, ErrorPosition, describe_expected_tokens
+from evalmake.language.malformed_examples import EXAMPLES
 from evalmake.language.source import Source
 
 TOP_LEVEL_WORDS = (*KINDS, "defaults", "settings", "include")
@@ -27,7 +28,7 @@ def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -
         if found := mistake(at):
             return EvalmakeError([found])
     for code in _learn_codes(parser).get(_error_key(error), ()):
-        if found := MISTAKES[code][0](at):
+        if found := EXPLANATIONS[code](at):
             return EvalmakeError([found])
     return EvalmakeError([_explain_unexpected(at)])
 
@@ -44,7 +45,7 @@ def _error_key(error: UnexpectedInput) -> tuple[int, str]:
 def _learn_codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
     """Parse every malformed example: (state, token) -> the mistakes that it may mean, in the order of the table."""
     found: dict[tuple[int, str], list[str]] = {}
-    for code, (_, examples) in MISTAKES.items():
+    for code, examples in EXAMPLES.items():
         for example in examples:
             try:
                 parser.parse(example + "\n", "start")
@@ -343,134 +344,19 @@ def _explain_missing_block(at: ErrorPosition) -> Diagnostic:
     )
 
 
-_BLOCK = "model a { "
-# What may stand in a bracket before a key, for each of the parser's states there.
-_KEY_CONTEXTS = tuple(
-    begin + more
-    for begin in ("", "\n")
-    for more in (
-        "",
-        *(key + sep for key in ("a = 5", "a = 5, b = 5") for sep in (",", "\n", ",\n")),
-    )
-)
-MISTAKES: dict[str, tuple[Callable[[ErrorPosition], Diagnostic | None], tuple[str, ...]]] = {
-    "kind-as-target": (_explain_kind_as_target, tuple(f"{kind}: a" for kind in KINDS)),
-    "variable-case": (
-        _explain_variable_case,
-        ("a = 5", "Aa = 5", "A-b = 5", "aA = 5", *(f"{kind} = 5" for kind in KINDS)),
-    ),
-    "unknown-kind": (
-        _explain_unknown_kind,
-        ("a b {", "a {", 'a "b"', "a B", "a 5", "Aa b {", "A b", "defaults a {", "defaults A {"),
-    ),
-    "one-assignment": (
-        _explain_assignment,
-        (
-            "A ?= 5",
-            "A := 5",
-            "A += 5",
-            "A == 5",
-            "A != 5",
-            *(_BLOCK + text for text in ("a ?= 5", "a := 5", "a += 5", "a == 5", "a != 5")),
-        ),
-    ),
-    "unquoted-key": (
-        _explain_unquoted_key,
-        (
-            *(
-                _BLOCK + "a = { " + word + end
-                for word in ("a", "A")
-                for end in ("-", "/", ":", "@", "?", "%", "*", "+", "_", ".", "$", "é", "A", "a")
-            ),
-            *(
-                _BLOCK + "a = {" + before + key
-                for before in _KEY_CONTEXTS
-                for key in ("_", "-", "5", "5m", "é", "$", "@", ".", "/", "<")
-            ),
-        ),
-    ),
-    "use-equals": (
-        _explain_missing_equals,
-        (
-            "A: 5",
-            *(
-                f"{head} {value}"
-                for head in (_BLOCK + "a", "A", _BLOCK + "a = { b")
-                for value in (":", "5", '"x"', "b", "B", "[", "{", "5m", "true", "'x'")
-            ),
-        ),
-    ),
-    "missing-name": (_explain_missing_name, tuple(f"{kind} {{" for kind in KINDS)),
-    "missing-block": (_explain_missing_block, ("model a", "defaults model", "settings")),
-    "bad-comparison": (
-        _explain_comparison,
-        tuple(
-            _BLOCK + text
-            for text in (
-                "require a => 5",
-                "require a =< 5",
-                "require a = 5",
-                "require a != 5",
-                "require a ≥ 5",
-                "require a ≤ 5",
-                "skip a == 5",
-                "skip a >= 5",
-                "skip a != 5",
-                "skip a => 5",
-            )
-        ),
-    ),
-    "no-or": (
-        _explain_or,
-        (
-            _BLOCK + "skip a = b or",
-            _BLOCK + "skip a = 5 or",
-            _BLOCK + "skip not a",
-            _BLOCK + "skip a in [b] or",
-            _BLOCK + 'skip a = "b" or',
-        ),
-    ),
-    "missing-value": (
-        _explain_missing_value,
-        (
-            "A =",
-            *(
-                _BLOCK + text + end
-                for end in ("\n", "}", ",")
-                for text in ("a = ", "a in ", "require a >= ", "skip a = ", "skip a in ", "a = { b = ")
-            ),
-        ),
-    ),
-    "unquoted-text": (
-        _explain_unquoted_text,
-        tuple(
-            _BLOCK + "a = " + value + end
-            for value in ("b", "5", "5m", "true", "sha256:9")
-            for end in ("/x", ":x", "@x", "?x", "%x", "*x", "+x", "x-x", "-x", "_x", ".x", "=x", "Z")
-        ),
-    ),
-    "bad-name": (
-        _explain_bad_name,
-        (
-            *(f"{kind} {name}" for kind in KINDS for name in ("A", '"a"', "'a'", "5", "-", "é", "a-")),
-            "model a from A",
-            'model a from "b"',
-            "all: A",
-            "A-a: b",
-            'all: "a"',
-            "model a é",
-            _BLOCK + "a = Aa",
-            _BLOCK + "a = [Aa",
-            *("model a {" + before + "Aa = 5" for before in _KEY_CONTEXTS),
-        ),
-    ),
-    "missing-comma": (
-        _explain_missing_comma,
-        tuple(
-            f"{head} {value} {more}"
-            for value in ("b", "5", "5m", '"x"', "1..2", "B", "[1]", "[b, b]", "{ a = 1 }", "{ a = 1, a = 1 }", "f(1)")
-            for head in (_BLOCK + "a = ", _BLOCK + "a in ", _BLOCK + "a = [", _BLOCK + "a = f(", _BLOCK + "a = { b = ")
-            for more in ("b", "5", '"x"', "B", "true", "5m", "when", "require", "[", "{")
-        ),
-    ),
+EXPLANATIONS: dict[str, Callable[[ErrorPosition], Diagnostic | None]] = {
+    "kind-as-target": _explain_kind_as_target,
+    "variable-case": _explain_variable_case,
+    "unknown-kind": _explain_unknown_kind,
+    "one-assignment": _explain_assignment,
+    "unquoted-key": _explain_unquoted_key,
+    "use-equals": _explain_missing_equals,
+    "missing-name": _explain_missing_name,
+    "missing-block": _explain_missing_block,
+    "bad-comparison": _explain_comparison,
+    "no-or": _explain_or,
+    "missing-value": _explain_missing_value,
+    "unquoted-text": _explain_unquoted_text,
+    "bad-name": _explain_bad_name,
+    "missing-comma": _explain_missing_comma,
 }

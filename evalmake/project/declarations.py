@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -12,25 +12,13 @@ from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
-from evalmake.language.values import Symbol, Template, format_value
-from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditions, read_gates
 from evalmake.project.fields import Fields
 from evalmake.project.includes import LoadedFile
-from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
+from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import AXIS_KEYS, KINDS, PLUGIN_KINDS
+from evalmake.project.schema import KINDS, PLUGIN_KINDS
 from evalmake.project.validation import report_unknown_key, validate
-
-_REQUEST_PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "stop",
-    "frequency_penalty",
-    "presence_penalty",
-)
 
 _SUFFIXES = {".md": "markdown", ".json": "json", ".html": "html", ".csv": "csv"}
 """The suffix of a report's path -> the format that readers expect of it."""
@@ -56,23 +44,6 @@ class Declaration:
     def plugin(self) -> str:
         """The name of its plugin."""
         return str(getattr(self.block, PLUGIN_KINDS[self.kind][0]))
-
-
-@dataclass(slots=True)
-class EvalDeclaration:
-    """A checked eval: its fields before any `when`, its axes, conditions and gates."""
-
-    name: str
-    fields: Fields
-    axes: tuple[Axis, ...]
-    whens: tuple[Condition, ...]
-    skips: tuple[Condition, ...]
-    gates: tuple[Gate, ...]
-    span: Span
-    doc: str
-    parsed: ParsedDeclaration
-    inheritance: Inheritance
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -101,7 +72,6 @@ class HasPlacement(Protocol):
 def check_declaration(
     parsed: ParsedDeclaration,
     merged: MergedLayers,
-    inheritance: Inheritance,
     plugins: PluginRegistry,
     diagnostics: Diagnostics,
 ) -> Declaration | None:
@@ -112,11 +82,11 @@ def check_declaration(
     _refuse_shell_variables(fields, diagnostics, about)
     if len(diagnostics) > before:
         return None
-    common_values = {key: value for key, value in fields.values.items() if key in block.model_fields}
-    plugin_values = {key: value for key, value in fields.values.items() if key not in common_values}
+    common = {key: value for key, value in fields.values.items() if key in block.model_fields}
+    plugin_values = {key: value for key, value in fields.values.items() if key not in common}
     typed = validate(
         block,
-        common_values,
+        common,
         fields,
         diagnostics,
         about,
@@ -283,11 +253,9 @@ def _suggest_maps(key: str, fields: Fields) -> list[str]:
     return [f"`{key}` is an entry of `{name}`: {name} = {{ {key} = ... }}" for name in maps]
 
 
-def _suggest_owner(
-    group: str, noun: str, key: str, plugins: PluginRegistry, common_values: type[BaseModel]
-) -> list[str]:
+def _suggest_owner(group: str, noun: str, key: str, plugins: PluginRegistry, common: type[BaseModel]) -> list[str]:
     """Help for a key that belongs to the adapter or to another plugin."""
-    if key in common_values.model_fields:
+    if key in common.model_fields:
         return []
     if group == "harnesses" and key in _ADAPTER_KEYS:
         return [f"write `adapter = {{ {_ADAPTER_KEYS[key]} }}`"]
@@ -322,92 +290,6 @@ def _check_endpoint(
             about=about,
             help=["`name` is the model's id at the endpoint"],
         )
-
-
-def check_eval(
-    parsed: ParsedDeclaration,
-    merged: MergedLayers,
-    inheritance: Inheritance,
-    plugins: PluginRegistry,
-    diagnostics: Diagnostics,
-) -> EvalDeclaration | None:
-    """Check an eval's keys, axes and conditions."""
-    name, about = parsed.node.name.text, f"eval {parsed.node.name.text}"
-    before = len(diagnostics)
-    names = sorted(KINDS["eval"].model_fields)
-    for key in merged.fields.values:
-        if key not in KINDS["eval"].model_fields:
-            hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
-            hints = [hint] if key in _REQUEST_PARAMETERS else []
-            report_unknown_key(
-                diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints, topic="eval"
-            )
-    _refuse_lists(merged.fields, diagnostics, about)
-    axes = read_axes(merged, inheritance, diagnostics, about)
-    _check_templates(merged, {axis.key for axis in axes}, diagnostics, about)
-    if len(diagnostics) > before:
-        return None
-    whens = read_conditions(merged, axes, inheritance, diagnostics, about)
-    skips = read_conditions(merged, axes, inheritance, diagnostics, about, skips=True)
-    gates = read_gates(merged.requires, inheritance, diagnostics, "")
-    if len(diagnostics) > before:
-        return None
-    return EvalDeclaration(
-        name,
-        merged.fields,
-        axes,
-        whens,
-        skips,
-        gates,
-        parsed.span,
-        read_doc_comment(parsed.file, parsed.node.start),
-        parsed,
-        inheritance,
-    )
-
-
-def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
-    """Refuse `model = [a, b]`: an axis is written with `in`."""
-    for key in AXIS_KEYS:
-        value = fields.values.get(key)
-        if isinstance(value, tuple):
-            span = fields.spans[key,].value
-            axis = f"`{key} in {' '.join(span.text.split())}`: one cell for each value"
-            diagnostics.error(
-                "wrong-type",
-                f"`{key}` takes one value, but this is a list",
-                span,
-                about=about,
-                help=[f"write {axis}" if len(value) != 1 else f"write `{key} = {format_value(value[0])}`"],
-            )
-
-
-def _check_templates(merged: MergedLayers, axes: set[str], diagnostics: Diagnostics, about: str) -> None:
-    """Check that texts mention only the eval's common_values axes."""
-    for key, value in merged.fields.values.items():
-        for name in sorted(_find_mentioned_axes(value) - axes):
-            inner = value if isinstance(value, dict) else {}
-            path = next(((key, k) for k, v in inner.items() if name in _find_mentioned_axes(v)), (key,))
-            place = merged.fields.spans.get(path) or merged.fields.spans[key,]
-            diagnostics.error(
-                "bad-interpolation",
-                f"`{name}` is not an axis of this eval",
-                place.value,
-                about=about,
-                notes=[f"its axes are {', '.join(sorted(axes))}" if axes else "it has no axes"],
-            )
-
-
-def _find_mentioned_axes(value: object) -> set[str]:
-    """The names of the axes that the texts in a value mention."""
-    match value:
-        case Template():
-            return {part.text for part in value.parts if isinstance(part, Symbol)}
-        case dict():
-            return set().union(*map(_find_mentioned_axes, value.values()))
-        case tuple():
-            return set().union(*map(_find_mentioned_axes, value))
-    return set()
 
 
 def report_duplicate_name(

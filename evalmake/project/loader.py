@@ -16,9 +16,14 @@ from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
 from evalmake.language.values import Symbol
 from evalmake.pins.lock import Lock
-from evalmake.project import declarations
 from evalmake.project.command_words import Word
-from evalmake.project.declarations import Declaration
+from evalmake.project.declarations import (
+    Declaration,
+    check_declaration,
+    read_doc_comment,
+    report_duplicate_name,
+)
+from evalmake.project.eval_declaration import check_eval
 from evalmake.project.fields import Fields, ValueOrigin
 from evalmake.project.includes import FileSet, LoadedFile, read_files
 from evalmake.project.inheritance import Inheritance, Layer, ParsedDeclaration
@@ -89,10 +94,13 @@ def _load_declarations(
         merged = inheritance.resolve(block)
         if merged is None:
             continue
-        make = declarations.check_eval if kind == "eval" else declarations.check_declaration
-        result = make(block, merged, inheritance, plugins, diagnostics)
-        if result is not None:
-            declared[kind][name] = result
+        checked = (
+            check_eval(block, merged, inheritance, diagnostics)
+            if kind == "eval"
+            else check_declaration(block, merged, plugins, diagnostics)
+        )
+        if checked is not None:
+            declared[kind][name] = checked
     diagnostics.check()
     project = Project(
         path,
@@ -197,9 +205,7 @@ def _collect_declarations(
                 new = ParsedDeclaration(item, file)
                 key = (item.kind.text, item.name.text)
                 if key in parsed:
-                    declarations.report_duplicate_name(
-                        diagnostics, *key, new.file.span(item.name), parsed[key], new.file
-                    )
+                    report_duplicate_name(diagnostics, *key, new.file.span(item.name), parsed[key], new.file)
                 else:
                     parsed[key] = new
     return parsed, defaults
@@ -221,7 +227,7 @@ def _collect_aliases(
         for item in file.tree.items:
             if isinstance(item, tree.Alias):
                 _check_target_name(targets, item.name.text, file.span(item.name), reserved, diagnostics)
-                aliases[item.name.text] = AliasDeclaration(item, file, declarations.read_doc_comment(file, item.start))
+                aliases[item.name.text] = AliasDeclaration(item, file, read_doc_comment(file, item.start))
     return aliases
 
 

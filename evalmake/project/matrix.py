@@ -14,7 +14,8 @@ from evalmake.language.source import Span
 from evalmake.language.tree import Assign
 from evalmake.language.values import Duration, Symbol
 from evalmake.project.axes import AxisValue, Gate
-from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.declarations import Declaration
+from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
 from evalmake.project.schema import AXIS_KEYS, Eval, Resources, fill_templates

@@ -10,7 +10,8 @@ from evalmake.language import tree
 from evalmake.language.expressions import ExternalInputs, Scope
 from evalmake.language.source import Span
 from evalmake.pins.lock import Lock
-from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.declarations import Declaration
+from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.includes import FileSet, LoadedFile
 from evalmake.project.schema import Settings
 

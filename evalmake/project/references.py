@@ -11,7 +11,8 @@ from evalmake.language.source import Span
 from evalmake.language.tree import Assign, Reference
 from evalmake.language.values import Symbol
 from evalmake.project import catalog
-from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.declarations import Declaration
+from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project

@@ -9,7 +9,8 @@ from typing import Any
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
 from evalmake.language.values import Files, SecretRef, format_value
-from evalmake.project.declarations import Declaration, EvalDeclaration
+from evalmake.project.declarations import Declaration
+from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project

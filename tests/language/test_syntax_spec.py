@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.malformed_examples import EXAMPLES
 from evalmake.language.parser import parse
 from evalmake.language.source import Source
-from evalmake.language.syntax_errors import MISTAKES
 from evalmake.terminal.diagnostics import render
 from tests.support.repository import ROOT, SPEC
 
@@ -35,7 +35,7 @@ def test_what_is_said(path: Path) -> None:
     assert said == golden.read_text()
 
 
-@pytest.mark.parametrize("code", sorted({*MISTAKES, *WITHOUT_LABELLED_EXAMPLE}))
+@pytest.mark.parametrize("code", sorted({*EXAMPLES, *WITHOUT_LABELLED_EXAMPLE}))
 def test_page_causes_and_mends(code: str) -> None:
     """The page of a syntax error shows a text that gives that very code, and one that parses."""
     page = (PAGES / f"{code}.md").read_text()
@@ -49,4 +49,4 @@ def test_page_causes_and_mends(code: str) -> None:
 def test_every_mistake_is_shown() -> None:
     """Every code of the table is the code of at least one golden file."""
     said = "".join(path.read_text() for path in SYNTAX.glob("*.err"))
-    assert {*MISTAKES, *WITHOUT_LABELLED_EXAMPLE} <= set(re.findall(r"\[([a-z-]+)\]$", said, re.M))
+    assert {*EXAMPLES, *WITHOUT_LABELLED_EXAMPLE} <= set(re.findall(r"\[([a-z-]+)\]$", said, re.M))

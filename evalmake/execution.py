@@ -1,0 +1,79 @@
+"""Runs the stale evaluations of a plan.
+
+The modules that run jobs are imported here and only when something must run: a build with nothing to do stays fast.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.planner.plan import Plan
+from evalmake.planner.staleness import find_record_shortfall
+from evalmake.planning import declarations_with_packages, distinct_actions
+from evalmake.store.store import Store, store_failed
+from evalmake.workspace import Request, Workspace
+
+if TYPE_CHECKING:
+    from evalmake.run.build_result import BuildResult
+    from evalmake.run.events import Emit
+    from evalmake.run.secrets import Secrets
+
+
+def run_stale(
+    request: Request, workspace: Workspace, plan: Plan, store: Store, emit: Emit, secrets: Secrets
+) -> BuildResult:
+    """Install the packages of the stale evaluations, run these, and return how that went."""
+    from evalmake.run.environments.task_names import check_task_names
+    from evalmake.run.events import BuildStarted
+    from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
+    from evalmake.run.job_builder import JobBuilder
+    from evalmake.run.scheduler.scheduler import Scheduler
+
+    nodes = distinct_actions(plan.stale)
+    environments = workspace.environments()
+    declarations = declarations_with_packages(workspace, nodes)
+    environments.build(declarations, emit)
+    check_task_names(declarations, workspace.plugins, environments)
+    job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)
+    executors = workspace.executors()
+    emit(BuildStarted(len(nodes), len(plan.decisions) - len(plan.stale)))
+    hosts = host_addresses({executors[node.executor] for node in nodes})
+    since = time.time() if request.always else 0.0
+    scheduler = Scheduler(
+        job_builder,
+        executors,
+        store,
+        emit,
+        secrets,
+        request.jobs,
+        request.keep_going,
+        {name: action.digest for name, action in plan.graph.services.items()},
+        HostGateways(job_builder, workspace.reply_cache_settings(), plan.graph.sources, since, hosts),
+        workspace.other_targets(plan.graph.nodes),
+        request.detach,
+    )
+    try:
+        result = scheduler.run(nodes)
+    except OSError as error:
+        raise store_failed(workspace.root, error) from None
+    shortfalls = _find_shared_shortfalls(plan, {*result.succeeded, *result.failed}, store)
+    result.failed += shortfalls
+    result.problems += shortfalls.values()
+    return result
+
+
+def _find_shared_shortfalls(plan: Plan, names: set[str], store: Store) -> dict[str, Diagnostic]:
+    """Return an error for each evaluation that shares a new result with one of `names`, but demands more of it."""
+    new = {plan.graph.nodes[name].action.digest for name in names}
+    problems = {}
+    for node in plan.stale:
+        head = store.history(node.action.digest)
+        if node.name in names or node.action.digest not in new or head is None:
+            continue
+        if shortfall := find_record_shortfall(node.demands, head):
+            message = f"{node.name} failed: {shortfall.message}"
+            span, cure = node.evaluation.span, [shortfall.cure]
+            problems[node.name] = make_diagnostic("evaluation-failed", message, span, help=cure)
+    return problems
