@@ -67,6 +67,7 @@ class AdapterSettings(JsonSettings):
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cache: bool = True
     cache_truncated: bool = False
+    cache_empty: bool = False
     log: int = 0
     retry: int = 5
     timeout: float = 600.0

@@ -27,6 +27,7 @@ FindVersions = Callable[[Declaration, object], Mapping[str, str]]
 # These keys of an adapter change neither the requests that are sent nor the replies that are scored.
 _OUTSIDE_IDENTITY = (
     "cache",
+    "cache_empty",
     "cache_truncated",
     "client_errors",
     "log",

@@ -108,9 +108,12 @@ class Adapter(Block):
     cache_truncated: bool | None = define_key(
         None, "Whether the cache keeps replies that a token limit cut off.", "true", unset="false"
     )
+    cache_empty: bool | None = define_key(
+        None, "Whether the cache keeps replies with an empty text.", "true", unset="false"
+    )
     client_errors: Statuses = define_key(
         None,
-        "Which 4xx replies end the evaluation; 408 and 429 never do. A list names those that do not.",
+        "Which 4xx replies end the evaluation; 408 and 429 never do. A list names those that do not, also 401 to 403.",
         "[404, 422]",
         type="`true`, `false`, or a list of statuses from 400 to 499",
         unset="false",

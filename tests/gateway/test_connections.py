@@ -55,17 +55,20 @@ def replies(connection: socket.socket, number: int) -> list[bytes]:
 def echo(seen: ReceivedRequest) -> list[Step]:
     """A script that replies with the request's number, after the pause that the body asks for."""
     body = json.loads(seen.body or b"{}")
-    return [body.get("wait", 0.0), http_reply({"n": body.get("n"), "target": seen.target.decode()})]
+    return [
+        body.get("wait", 0.0),
+        http_reply({**chat_completion("7"), "number": body.get("number"), "target": seen.target.decode()}),
+    ]
 
 
 def test_pipelining(gateway: Gateway) -> None:
     """Requests that are sent together are answered in order, however long each takes."""
     evaluation = gateway.open_evaluation(Upstream(echo), cache=False)
     waits = [0.2, 0.0, 0.1, 0.0, 0.0]
-    bodies = [json.dumps({"n": n, "wait": wait}).encode() for n, wait in enumerate(waits)]
+    bodies = [json.dumps({"number": n, "wait": wait}).encode() for n, wait in enumerate(waits)]
     with evaluation.connect() as connection:
         connection.sendall(b"".join(map(evaluation.request_bytes, bodies)))
-        assert [json.loads(body)["n"] for body in replies(connection, 5)] == [0, 1, 2, 3, 4]
+        assert [json.loads(body)["number"] for body in replies(connection, 5)] == [0, 1, 2, 3, 4]
 
 
 def test_pieces_of_a_request(gateway: Gateway) -> None:
@@ -73,10 +76,10 @@ def test_pieces_of_a_request(gateway: Gateway) -> None:
     evaluation = gateway.open_evaluation(Upstream(echo), cache=False)
     with evaluation.connect() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        data = evaluation.request_bytes(b'{"n": 1}') + evaluation.request_bytes(b'{"n": 2}')
+        data = evaluation.request_bytes(b'{"number": 1}') + evaluation.request_bytes(b'{"number": 2}')
         for at in range(len(data)):
             connection.sendall(data[at : at + 1])
-        assert [json.loads(body)["n"] for body in replies(connection, 2)] == [1, 2]
+        assert [json.loads(body)["number"] for body in replies(connection, 2)] == [1, 2]
 
 
 def test_connections_are_kept_on_both_sides(gateway: Gateway) -> None:
@@ -85,8 +88,8 @@ def test_connections_are_kept_on_both_sides(gateway: Gateway) -> None:
     evaluation = gateway.open_evaluation(upstream)
     with evaluation.connect() as connection:
         for n in range(20):
-            connection.sendall(evaluation.request_bytes(b'{"n": %d}' % n))
-            assert json.loads(replies(connection, 1)[0])["n"] == n
+            connection.sendall(evaluation.request_bytes(b'{"number": %d}' % n))
+            assert json.loads(replies(connection, 1)[0])["number"] == n
     assert (len(upstream.received), upstream.connections) == (20, 1)
 
 
@@ -94,7 +97,7 @@ def test_a_client_that_wants_no_more(gateway: Gateway) -> None:
     """`Connection: close` is obeyed and returned."""
     evaluation = gateway.open_evaluation(Upstream(echo))
     with evaluation.connect() as connection:
-        connection.sendall(evaluation.request_bytes(b'{"n": 1}', more="Connection: close\r\n"))
+        connection.sendall(evaluation.request_bytes(b'{"number": 1}', more="Connection: close\r\n"))
         data = _all(connection)
     assert b"connection: close\r\n" in data
     assert data.endswith(b'"target": "/v1/chat/completions"}')
@@ -125,12 +128,12 @@ def test_http_1_0(gateway: Gateway) -> None:
 def test_expect_continue(gateway: Gateway) -> None:
     """A client that waits for `100 Continue` gets it before it sends the body."""
     evaluation = gateway.open_evaluation(Upstream(echo))
-    head, body = evaluation.request_bytes(b'{"n": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
+    head, body = evaluation.request_bytes(b'{"number": 1}', more="Expect: 100-continue\r\n").split(b"\r\n\r\n")
     with evaluation.connect() as connection:
         connection.sendall(head + b"\r\n\r\n")
         assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
-        assert json.loads(replies(connection, 1)[0])["n"] == 1
+        assert json.loads(replies(connection, 1)[0])["number"] == 1
 
 
 def test_a_model_that_says_continue(gateway: Gateway) -> None:
@@ -165,7 +168,9 @@ def test_an_upgrade_is_an_ordinary_request(gateway: Gateway) -> None:
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None:
     """An idle connection that the server closes is no failure."""
-    body = [*chunked_reply(b"{}" if kind == "application/json" else DONE, kind=kind)]
+    body = [
+        *chunked_reply(json.dumps(chat_completion("7")).encode() if kind == "application/json" else DONE, kind=kind)
+    ]
     upstream = Upstream([*body, ConnectionEnd.CLOSE])
     evaluation = gateway.open_evaluation(upstream, retry=0)
     assert [evaluation.post().status for _ in range(3)] == [200, 200, 200]
@@ -178,7 +183,7 @@ def test_a_connection_that_the_model_closed(gateway: Gateway, kind: str) -> None
 
 def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
     """Several dead idle connections do not multiply the tries: the second try uses a new one."""
-    upstream = Upstream([0.1, http_reply({})])
+    upstream = Upstream([0.1, http_reply(chat_completion("7"))])
     evaluation = gateway.open_evaluation(upstream, retry=0, cache=False)
     evaluation.post_repeatedly(6, 6)
     upstream.use_scripts([ConnectionEnd.CLOSE])
@@ -190,15 +195,15 @@ def test_a_dead_connection_is_tried_once(gateway: Gateway) -> None:
 def test_what_nobody_asked_for(gateway: Gateway) -> None:
     """A second reply to one request belongs to nobody, and its connection is closed."""
     upstream = Upstream([]).use_scripts(
-        [http_reply({"n": 1}) + http_reply({"n": "stray"})],
-        [http_reply({"n": 2}), 0.1, http_reply({"n": "late"})],
-        [http_reply({"n": 3})],
+        [http_reply(chat_completion("1")) + http_reply(chat_completion("stray"))],
+        [http_reply(chat_completion("2")), 0.1, http_reply(chat_completion("late"))],
+        [http_reply(chat_completion("3"))],
     )
     evaluation = gateway.open_evaluation(upstream, cache=False)
-    assert evaluation.post().json == {"n": 1}
-    assert evaluation.post().json == {"n": 2}
+    assert evaluation.post().text == "1"
+    assert evaluation.post().text == "2"
     time.sleep(0.3)
-    assert [answer.json for answer in evaluation.post_repeatedly(4, 4)] == [{"n": 3}] * 4
+    assert [answer.text for answer in evaluation.post_repeatedly(4, 4)] == ["3"] * 4
 
 
 def test_a_client_that_leaves(gateway: Gateway) -> None:
@@ -268,7 +273,7 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
 @pytest.mark.parametrize("path", [CHAT, "/v1/odd"])
 def test_large_bodies(gateway: Gateway, path: str) -> None:
     """20 MB pass in both directions."""
-    big = json.dumps({"x": "y" * 20_000_000, "choices": []}).encode()
+    big = json.dumps(chat_completion("y" * 20_000_000)).encode()
     upstream = Upstream([http_reply(big)])
     answer = gateway.open_evaluation(upstream).request("POST", path, big)
     assert upstream.received[0].body == big
@@ -294,8 +299,8 @@ def test_many_connections(gateway: Gateway) -> None:
     evaluation = gateway.open_evaluation(upstream, cache=False)
     connections = [evaluation.connect() for _ in range(300)]
     for n, connection in enumerate(connections):
-        connection.sendall(evaluation.request_bytes(b'{"n": %d, "wait": 0.05}' % n))
-    got = [json.loads(replies(connection, 1)[0])["n"] for connection in connections]
+        connection.sendall(evaluation.request_bytes(b'{"number": %d, "wait": 0.05}' % n))
+    got = [json.loads(replies(connection, 1)[0])["number"] for connection in connections]
     for connection in connections:
         connection.close()
     assert got == list(range(300))

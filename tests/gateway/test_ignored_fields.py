@@ -48,7 +48,6 @@ CHECKED: dict[str, tuple[str, dict[str, Any], list[dict[str, Any]], str]] = {
     "one asked for": (CHAT, {"n": 1}, [told("a")], ""),
     "no number": (CHAT, {"n": None}, [told("a")], ""),
     "an odd number": (CHAT, {"n": "2"}, [told("a")], ""),
-    "none of two": (CHAT, {"n": 2}, [], ""),
     "one of two texts": (
         TEXT,
         {"prompt": "x", "n": 2},

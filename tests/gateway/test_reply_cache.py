@@ -156,7 +156,12 @@ def text(finish: str | None, content: str | None = "7") -> bytes:
 TWO = {"choices": [chat_completion("a")["choices"][0], {**chat_completion("b", "length")["choices"][0], "index": 1}]}
 KEEPING: dict[str, tuple[bool, list[Step], str, dict[str, Any]]] = {
     "whole": (True, [http_reply(chat_completion("7"))], CHAT, {}),
-    "empty text": (True, [http_reply(chat_completion(""))], CHAT, {}),
+    "empty text": (False, [http_reply(chat_completion(""))], CHAT, {}),
+    "spaces": (False, [http_reply(chat_completion(" \n"))], CHAT, {}),
+    "parts without text": (False, [http_reply(chat_completion([{"type": "thinking", "thinking": "x"}]))], CHAT, {}),
+    "empty text allowed": (True, [http_reply(chat_completion(""))], CHAT, {"cache_empty": True}),
+    "empty completion": (False, [text("stop", "")], TEXT, {"prompt": "x"}),
+    "empty echo": (True, [text("length", "")], TEXT, {"prompt": "x", "echo": True, "max_tokens": 0}),
     "tool calls": (True, [http_reply(chat_completion(None, "tool_calls", tool_calls=[{"id": "1"}]))], CHAT, {}),
     "refusal": (True, [http_reply(chat_completion(None, refusal="No."))], CHAT, {}),
     "filtered": (True, [http_reply(chat_completion("", "content_filter"))], CHAT, {}),
@@ -204,7 +209,7 @@ def test_what_is_kept(gateway: Gateway, name: str) -> None:
     """Only a complete success is cached; anything else is requested again."""
     kept, script, rest, body = KEEPING[name]
     upstream = Upstream(script)
-    adapter = {"cache_truncated": True} if "cache_truncated" in body else {}
+    adapter = {name: True for name in ("cache_truncated", "cache_empty") if name in body}
     evaluation = gateway.open_evaluation(upstream, retry=0, **adapter)
     for _ in range(2):
         _ask(evaluation, rest, {"temperature": 0, **body})

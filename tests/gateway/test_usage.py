@@ -44,7 +44,7 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         [0.05, *chunked_reply(chat_event("7"), chat_event(finish="stop"), usage, DONE)],
         [http_reply(chat_completion(None, "length"))],
         [http_reply({"error": {}}, 404)],
-        [http_reply({"usage": 7, "choices": "?"})],
+        [http_reply({**chat_completion("7", None), "usage": 7})],
     )
     evaluation = start_gateway().open_evaluation(upstream)  # its limits are this test's alone
     bodies: list[dict[str, Any]] = [
@@ -76,7 +76,7 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "calls_without_text": 1,
         "null_content": 1,
         "statuses": {"200": 7, "404": 1},
-        "finish": {"stop": 3, "tool_calls": 1, "length": 1},
+        "finish": {"stop": 3, "tool_calls": 1, "length": 1, "None": 1},
         "models": {},
         "fingerprints": {},
         "undeclared": {},
@@ -98,7 +98,7 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "stop",
         "length",
         None,
-        None,
+        "None",
         None,
     ]
     assert 0.001 < rows[1]["seconds"] <= rows[0]["seconds"]  # what it took when it was asked
@@ -347,7 +347,7 @@ def test_odd_replies_are_counted_as_they_are(gateway: Gateway) -> None:
     ]
     upstream = Upstream([]).use_scripts(*([http_reply(one)] for one in odd))
     evaluation = gateway.open_evaluation(upstream, strip_reasoning=True)
-    got = [evaluation.post() for _ in odd]
+    got = [evaluation.post("/v1/embeddings", input="x") for _ in odd]
     assert [answer.json for answer in got] == odd
     stream = [b"data: " + json.dumps(one).encode() + b"\n\n" for one in odd]
     upstream.use_scripts(chunked_reply(*stream))

@@ -157,7 +157,7 @@ def _head(status: int, headers: dict[str, object]) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status} Whatever", *lines, "", ""]).encode()
 
 
-def chat_completion(content: str | None, finish: str | None = "stop", **more: object) -> dict[str, Any]:
+def chat_completion(content: object, finish: str | None = "stop", **more: object) -> dict[str, Any]:
     """A chat completion."""
     message = {"role": "assistant", "content": content, **more}
     choice = {"index": 0, "message": message, "finish_reason": finish}

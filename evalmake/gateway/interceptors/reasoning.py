@@ -61,8 +61,8 @@ class _ChoiceState:
         self.key = key
         self.fields += [_pop_reasoning_fields(part), read_part_reasoning(part.get(key))]
         text = read_text(part.get(key))
-        if text is None:
-            return None
+        if text is None or self.ended:  # text after the end comes from another interceptor
+            return text
         answer = self.splitter.feed(text)
         self.answered = self.answered or bool(answer.strip())
         return answer

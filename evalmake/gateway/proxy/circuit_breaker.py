@@ -19,7 +19,7 @@ class CircuitBreaker:
 
     def __init__(self, client_errors: bool | list[int]) -> None:
         self._stops_on_client_errors = bool(client_errors) or client_errors == []
-        self._allowed_statuses = set(client_errors) if isinstance(client_errors, list) else {408, 429}
+        self._allowed_statuses = {408, 429} | (set(client_errors) if isinstance(client_errors, list) else set())
         self._failures = 0
         self.reason = ""
 
@@ -35,7 +35,7 @@ class CircuitBreaker:
     def record_reply(self, status: int, message: str) -> None:
         """Note a reply that goes to the harness; `message` describes an error."""
         client_error = 400 <= status < 500 and self._stops_on_client_errors and status not in self._allowed_statuses
-        if status in HOPELESS or client_error:
+        if (status in HOPELESS and status not in self._allowed_statuses) or client_error:
             self.stop(message)
         elif status < 400:
             self._failures = 0

@@ -13,8 +13,9 @@ from functools import partial
 
 from evalmake.gateway.proxy import logprob_probe
 from evalmake.gateway.proxy.logprob_probe import ProbeResult
+from evalmake.gateway.proxy.reply_fault import TRANSIENT
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
-from evalmake.gateway.proxy.retry import TRANSIENT, fetch_reply
+from evalmake.gateway.proxy.retry import fetch_reply
 from evalmake.gateway.proxy.server_sent_events import Body, objects_in
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState

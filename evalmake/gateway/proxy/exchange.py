@@ -17,8 +17,9 @@ from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endp
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.logprob_probe import relies_on_echo
+from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
-from evalmake.gateway.proxy.retry import TRANSIENT, fetch_reply
+from evalmake.gateway.proxy.retry import fetch_reply
 from evalmake.gateway.proxy.server_sent_events import assemble_reply
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
@@ -36,8 +37,7 @@ _NO_RETRY: Headers = [(b"x-should-retry", b"false")]
 """OpenAI's clients obey it. The gateway has retried already; a client that does so, too, multiplies the tries."""
 _CLIENT_CLOSED_REQUEST = 499
 """nginx's status for a request whose client went away before the reply."""
-_PATHS_WITH_CHOICES = ("/chat/completions", "/completions")
-_GENERATING_PATHS = (*_PATHS_WITH_CHOICES, "/responses")
+_GENERATING_PATHS = (*PATHS_WITH_CHOICES, "/responses")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 _RESEED_STEP = 1_000_003
 
@@ -256,7 +256,7 @@ class Exchange:
             await self._forward_pieces(reply, piece, pieces)
             whole = b"".join(pieces)
             parsed = assemble_reply(whole)
-            if reply.status == 200 and self.path.endswith(_PATHS_WITH_CHOICES) and not _has_ended(whole, parsed):
+            if reply.status == 200 and self.path.endswith(PATHS_WITH_CHOICES) and not _has_ended(whole, parsed):
                 raise UpstreamError("broken", "the stream broke off: it has no finish reason", True)
         except UpstreamError as error:
             self.session.usage.add_count("broken")
@@ -282,7 +282,7 @@ class Exchange:
 
     def _end_stream(self, reply: UpstreamReply, whole: bytes, parsed: Body) -> None:
         """Judge, store and record a stream that was forwarded."""
-        self._record_outcome(reply)
+        self._record_outcome(reply, whole)
         has_secret = self.shared.request_rewrite.redact_bytes(whole) != whole  # one that two pieces shared
         if reason := self._find_unfitness(reply, parsed):
             self.session.breaker.stop(reason)
@@ -292,10 +292,10 @@ class Exchange:
                 self._store(reply, whole)
         self._record(reply.status, parsed, whole)
 
-    def _record_outcome(self, reply: UpstreamReply) -> None:
-        """Note what the reply's status means for the evaluation as a whole."""
+    def _record_outcome(self, reply: UpstreamReply, stream: bytes = b"") -> None:
+        """Note what the reply's status means for the evaluation as a whole; `stream` is the body of a stream."""
         usage, breaker = self.session.usage, self.session.breaker
-        message = f"{self.upstream.address}: {describe_reply(reply)}" if reply.status >= 400 else ""
+        message = f"{self.upstream.address}: {describe_reply(reply, stream)}" if reply.status >= 400 else ""
         if reply.status in TRANSIENT:
             breaker.record_failure(message)
             usage.add_count("failed")
@@ -311,13 +311,14 @@ class Exchange:
 
     def _is_cacheable(self, reply: UpstreamReply, parsed: Body | None) -> bool:
         """Whether the reply is a complete success of a request that may be cached."""
+        session = self.session
         return (
             self.shared.cache is not None
             and self.sent_key is not None
             and parsed is not None
             and reply.status == 200
             and not reply.redacted
-            and is_complete(parsed, self.body or {}, self.session.adapter.cache_truncated)
+            and is_complete(parsed, self.body or {}, session.adapter.cache_truncated, session.adapter.cache_empty)
         )
 
     def _store(self, reply: UpstreamReply, body: bytes) -> None:

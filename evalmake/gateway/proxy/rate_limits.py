@@ -18,6 +18,16 @@ _SLACK = 0.95  # clocks and networks jitter: stay below what is allowed
 _DECREASE = 0.7
 _LOWEST_FACTOR = 1 / 32
 _RECOVERY = 0.05  # of the declared rate, a second
+LONGEST_WAIT = 300.0
+"""Seconds that a server may ask to wait. An evaluation does not wait longer: it ends with the reason."""
+
+
+class WaitTooLong(Exception):
+    """The server has asked for a longer pause than the gateway waits."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class RateLimit:
@@ -71,7 +81,7 @@ class RequestLimits:
         self.throttled = 0
 
     async def acquire(self) -> None:
-        """Wait for a place and for the rate; `release` must follow.
+        """Wait for a place and for the rate; `release` must follow. Raises WaitTooLong.
 
         A request takes from the rate only when it goes, and the first in the queue holds the lock. So one that
         stops waiting has taken nothing.
@@ -82,10 +92,12 @@ class RequestLimits:
         try:
             async with self._rate_lock:
                 while (delay := self._delay()) > 0:
+                    if delay > LONGEST_WAIT and self._closed_until - self._clock() > LONGEST_WAIT:
+                        raise WaitTooLong(delay)
                     await asyncio.sleep(delay)
                 if self._rate is not None:
                     self._rate.take()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, WaitTooLong):
             self.release()
             raise
 

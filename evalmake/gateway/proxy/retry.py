@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from evalmake.gateway.proxy.server_sent_events import objects_in
+from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT
+from evalmake.gateway.proxy.reply_fault import find_fault
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
-from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply, excerpt
-from evalmake.gateway.reply_cache.completeness import FAILED_FINISH_REASONS
+from evalmake.gateway.proxy.upstream_request import UpstreamRequest
 from evalmake.http_protocol.messages import find_header
 
-TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529})
-_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_RETRY_AFTER = 0.5, 30.0, 300.0  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
+_SECONDS = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
 async def fetch_reply(
@@ -23,7 +24,7 @@ async def fetch_reply(
 ) -> tuple[UpstreamReply, bytes | None]:
     """The model's reply, with a stream's first piece; `request.release` must follow.
 
-    Sends the request again after a transient error, and after a reply that is not JSON where `expects_json`. Raises
+    Sends the request again after a transient error, and after a reply with a fault where `expects_json`. Raises
     UpstreamError when the last try failed, and EvaluationStopped.
     """
     session, limits = request.session, request.shared.limits
@@ -39,40 +40,26 @@ async def fetch_reply(
             problem = str(error)
         else:
             retry_after = parse_retry_after(find_header(reply.headers, b"retry-after"))
-            problem = _find_problem(reply, expects_json)
+            fault = find_fault(reply, piece, request.path, expects_json)
             if reply.status == 429:
                 limits.record_throttling(retry_after)
-            if not problem:
+            if fault is None:
                 limits.record_success()
                 return reply, piece
+            problem = fault.message
             retries_left -= 1
             if retries_left < 0:
-                if reply.status == 200:
+                if not fault.forwarded:
                     raise UpstreamError("broken", problem)
                 return reply, piece
             reply.discard()
+            if retry_after is not None and retry_after > LONGEST_WAIT:
+                request.stop_evaluation(retry_after, problem)
         request.release()  # others may use the place during the pause
         session.usage.add_count("retries")
         session.usage.last_error = f"{request.address}: {problem}"
         await asyncio.sleep(pause_seconds(request.tries, retry_after))
         session.reread_upstreams()
-
-
-def _find_problem(reply: UpstreamReply, expects_json: bool) -> str:
-    """Why to send the request again; empty if the reply is final."""
-    if reply.status in TRANSIENT:
-        return describe_reply(reply)
-    compressed = find_header(reply.headers, b"content-encoding") not in (b"", b"identity")
-    if reply.status == 200 and expects_json and not reply.stream and not compressed:
-        try:
-            parsed = reply.json()
-        except ValueError:
-            return f"the reply is not JSON: {excerpt(reply.body)}"
-        choices = objects_in(parsed.get("choices")) if isinstance(parsed, dict) else []
-        reasons = [choice.get("finish_reason") for choice in choices]
-        if failed := [reason for reason in reasons if reason in FAILED_FINISH_REASONS]:
-            return f"the reply's finish reason is `{failed[0]}`"
-    return ""
 
 
 def pause_seconds(failures: int, retry_after: float | None) -> float:
@@ -87,16 +74,12 @@ def pause_seconds(failures: int, retry_after: float | None) -> float:
 
 def parse_retry_after(value: bytes, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
     """The seconds that a Retry-After header asks for (RFC 9110, 10.2.3); None if it makes no sense."""
-    if not value:
-        return None
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
     try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except ValueError:
-            return None
+        moment = parsedate_to_datetime(text)
         seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now()).total_seconds()
-    is_nan = seconds != seconds
-    return None if is_nan else min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return max(seconds, 0.0)

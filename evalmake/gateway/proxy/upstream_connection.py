@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
+from evalmake.gateway.proxy.unpacking import PACKED, Unpacker
 from evalmake.http_protocol.messages import Headers, find_header
 
 _CONNECT_TIMEOUT = 15.0
@@ -36,6 +37,7 @@ class UpstreamReply:
         "_connection",
         "_parsed",
         "_pieces",
+        "_unpacker",
         "_waiter",
         "body",
         "done",
@@ -43,12 +45,15 @@ class UpstreamReply:
         "headers",
         "on_end",
         "redacted",
+        "sent_status",
         "status",
         "stream",
     )
 
     def __init__(self, status: int, headers: Headers, stream: bool, connection: UpstreamConnection) -> None:
         self.status = status
+        self.sent_status = status
+        """The server's own; `status` is that of the error, if the server says 200 and sends an error."""
         self.headers = headers
         self.stream = stream
         self.body = b""
@@ -61,7 +66,20 @@ class UpstreamReply:
         self._connection = connection
         self._parsed: Any = _NOT_PARSED
         self._pieces: deque[bytes] = deque()
+        self._unpacker: Unpacker | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    def unpack(self) -> None:
+        """Unpack the body as it comes, if it is packed in a way that Python knows."""
+        packed = find_header(self.headers, b"content-encoding").strip().lower()
+        if packed in PACKED:
+            self._unpacker = Unpacker()
+            self.headers = [header for header in self.headers if header[0].lower() != b"content-encoding"]
+
+    def check_unpacked(self) -> None:
+        """Check that a packed body is whole; raises ValueError."""
+        if self._unpacker is not None:
+            self._unpacker.finish()
 
     def json(self) -> Any:
         """The JSON of a whole body, parsed once; raises ValueError if it is none."""
@@ -70,7 +88,11 @@ class UpstreamReply:
         return self._parsed
 
     def feed(self, piece: bytes) -> None:
-        """Add a piece that came. A stream stops reading while too many wait."""
+        """Add a piece that came. A stream stops reading while too many wait. Raises ValueError; see `Unpacker`."""
+        if self._unpacker is not None:
+            piece = self._unpacker.feed(piece)
+        if not piece:
+            return
         self._pieces.append(piece)
         if self.stream:
             self._wake_reader()
@@ -209,6 +231,8 @@ class UpstreamConnection(asyncio.Protocol):
         stream = content_type.startswith(b"text/event-stream") and not self._bodiless
         self._length_known = any(name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers)
         self._reply = UpstreamReply(status, self._headers, stream, self)
+        if not self._bodiless:
+            self._reply.unpack()
         if stream and not self._reply_ready.done():
             self._reply_ready.set_result(self._reply)
         if self._bodiless:
@@ -218,7 +242,11 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, piece: bytes) -> None:
         """Add a piece of the body."""
         if self._reply is not None:
-            self._reply.feed(piece)
+            try:
+                self._reply.feed(piece)
+            except ValueError as error:
+                self._fail(UpstreamError("broken", str(error)))
+                self._transport.abort()
 
     def on_message_complete(self) -> None:
         """Complete the reply, or forget the headers of a 100 Continue."""
@@ -228,9 +256,15 @@ class UpstreamConnection(asyncio.Protocol):
             self._complete()
 
     def _complete(self) -> None:
+        assert self._reply is not None
+        try:
+            self._reply.check_unpacked()
+        except ValueError as error:
+            self._fail(UpstreamError("broken", str(error)))
+            self._transport.abort()
+            return
         reply, self._reply = self._reply, None
         ready, self._reply_ready = self._reply_ready, None
-        assert reply is not None
         self._stop_timer()
         reply.finish()
         if ready is not None and not ready.done():

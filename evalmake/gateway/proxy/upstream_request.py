@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from time import perf_counter
+from typing import NoReturn
 
+from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
+from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT, WaitTooLong
 from evalmake.gateway.proxy.request_rewrite import request_head
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
@@ -44,7 +47,10 @@ class UpstreamRequest:
 
         Raises UpstreamError without a reply, and EvaluationStopped.
         """
-        await self.shared.limits.acquire()
+        try:
+            await self.shared.limits.acquire()
+        except WaitTooLong as wait:
+            self.stop_evaluation(wait.seconds, "another request was refused")
         self._admitted = True
         self.session.breaker.raise_if_stopped()
         servers = self.session.settings.upstreams
@@ -70,6 +76,15 @@ class UpstreamRequest:
             reply.discard()
             raise
 
+    def stop_evaluation(self, seconds: float, problem: str) -> NoReturn:
+        """Stop the evaluation because the server asks for a long pause; raises EvaluationStopped."""
+        asked = (
+            f"its server asks to wait {seconds:.0f} s (Retry-After), and the gateway waits at most {LONGEST_WAIT:g} s"
+        )
+        reason = f"{self.address}: {problem}; {asked}"
+        self.session.breaker.stop(reason)
+        raise EvaluationStopped(reason)
+
     def release(self) -> None:
         """Give the request's place to the next one."""
         if self._admitted:
@@ -82,9 +97,10 @@ class UpstreamRequest:
         return error.kind == "connect" and waited < self.session.settings.restart_timeout
 
 
-def describe_reply(reply: UpstreamReply) -> str:
-    """A reply's status and the beginning of its body, in one line."""
-    return f"HTTP {reply.status}: {excerpt(reply.body)}"
+def describe_reply(reply: UpstreamReply, piece: bytes | None = None) -> str:
+    """A reply's status and the beginning of its body, or a stream's first piece, in one line."""
+    named = f", with an error {reply.status}" if reply.status != reply.sent_status else ""
+    return f"HTTP {reply.sent_status}{named}: {excerpt(piece or reply.body)}"
 
 
 def excerpt(body: bytes) -> str:
