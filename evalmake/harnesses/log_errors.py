@@ -11,17 +11,29 @@ _WRAPPERS = (
     "Evaluation failed! Please consult the logs below",
 )  # wrappers: the cause is in an earlier line
 _TAIL_BYTES = 1 << 18  # bytes
+_FOLDED_LINES = 5
 
 
 def read_last_error(log: Path) -> str:
-    """The last line that names a Python exception; without one, the last line of text."""
+    """The last line that names a Python exception; without one, the last paragraph of text, as one line."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""
-    texts = [line.strip() for line in lines if line.strip()]
+    texts = [line.strip() for line in lines]
     exceptions = [line for line in texts if _EXCEPTION.fullmatch(line)]
     causes = [line for line in exceptions if not any(wrapper in line for wrapper in _WRAPPERS)]
-    return (causes or exceptions or texts or [""])[-1]
+    return (causes or exceptions or [_join_last_paragraph(texts)])[-1]
+
+
+def _join_last_paragraph(lines: list[str]) -> str:
+    """The text after the last empty line: programs fold long sentences. Of a long one, only its last line."""
+    paragraph: list[str] = []
+    for line in reversed(lines):
+        if line:
+            paragraph.insert(0, line)
+        elif paragraph:
+            break
+    return " ".join(paragraph if len(paragraph) <= _FOLDED_LINES else paragraph[-1:])

@@ -60,6 +60,9 @@ def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> S
     score = next((score for score in result.scores if score.metric == metric), None)
     if score is None:
         known = ", ".join(score.metric for score in result.scores)
+        if not metric:
+            lacks = f"none of its metrics stands for the others; it reported {known}"
+            return Shortfall(f"metric: {lacks}", lacks, "set the benchmark's `metric` to one of these")
         lacks = f"the harness reported no `{metric}`; it reported {known}"
         return Shortfall(f"metric: {lacks}", lacks, "set the benchmark's `metric` to one of these")
     return (
@@ -70,9 +73,16 @@ def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> S
 
 
 def scored_share(result: ScoredResult) -> float:
-    """The share of samples that have the headline metric: 0 without a value, 1 where nothing is counted."""
-    score = next((score for score in result.scores if score.metric == result.metric), None)
-    if score is None or score.value is None:
+    """The share of samples that have the headline metric, or any if none is named.
+
+    It is 0 without a value, and 1 where nothing is counted.
+    """
+    scores = [score for score in result.scores if result.metric in ("", score.metric)]
+    return max(map(_scored_share, scores), default=0.0)
+
+
+def _scored_share(score: Score) -> float:
+    if score.value is None:
         return 0.0
     total = score.scored + score.unscored
     return score.scored / total if total else 1.0

@@ -11,6 +11,7 @@ import pytest
 
 from evalmake.harnesses.inspect.log_reader import read_run
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.demands import Demands, find_shortfall
 
 LOGS = Path(__file__).parent / "inspect_logs"
 
@@ -84,7 +85,7 @@ def test_several_scorers_are_told_apart_by_name(tmp_path: Path) -> None:
     """Where several things are scored, a metric's name begins with what it scores."""
     outcome, rows = read(tmp_path, "two-scorers")
     assert [score.metric for score in outcome.scores] == ["match/accuracy", "includes/accuracy"]
-    assert outcome.metric == "match/accuracy"
+    assert outcome.metric == "", "none of them stands for the task"
     outcome, rows = read(tmp_path, "several-values")
     values = {score.metric: score.value for score in outcome.scores}
     assert values == {"exact/accuracy": 0.75, "length/mean": 1.0, "length/std": 0.0}
@@ -92,9 +93,15 @@ def test_several_scorers_are_told_apart_by_name(tmp_path: Path) -> None:
 
 
 def test_a_metric_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    """It names what there is."""
-    outcome, _ = read(tmp_path, "two-scorers", metric="accuracy")
-    assert "no `accuracy`; it reported match/accuracy, includes/accuracy" in outcome.error
+    """It names what there is, also where the benchmark names no metric and none stands for the others."""
+    for metric, words in {
+        "accuracy": "the harness reported no `accuracy`",
+        None: "none of its metrics stands for the others",
+    }.items():
+        outcome, _ = read(tmp_path, "two-scorers", metric=metric)
+        shortfall = find_shortfall(Demands(), outcome)
+        assert shortfall is not None
+        assert shortfall.message == f"{words}; it reported match/accuracy, includes/accuracy"
 
 
 def test_an_exit_status_of_zero_is_not_believed(tmp_path: Path) -> None:
@@ -155,7 +162,7 @@ def test_a_score_that_is_not_a_number_is_an_error(tmp_path: Path) -> None:
 
         return change
 
-    outcome, _ = read(tmp_path, "several-values", change=nan("accuracy"))
+    outcome, _ = read(tmp_path, "several-values", metric="exact/accuracy", change=nan("accuracy"))
     assert outcome.error == "the harness reports nan as `exact/accuracy`"
     outcome, _ = read(tmp_path, "several-values", change=nan("std"))
     assert [s.value for s in outcome.scores if s.metric == "length/std"] == [None]
@@ -221,3 +228,72 @@ def test_two_logs_are_one_too_many(tmp_path: Path) -> None:
     for name in "ab":
         shutil.copy(LOGS / "success.json", tmp_path / "out" / "inspect" / f"{name}.json")
     assert "Inspect ran 2 tasks" in read_run(tmp_path / "out", 0, None, None).error
+
+
+def _of_groups(log: Any) -> None:
+    """Make of a log one whose scorer reports the accuracy of two groups, too, which come first."""
+    (score,) = log["results"]["scores"]
+    params = {"metric": {"type": "metric", "name": "accuracy", "params": {}}, "group_key": "half"}
+    for at, sample in enumerate(log["samples"]):
+        sample["metadata"]["half"] = "ab"[int(sample["id"]) % 2]
+        sample["scores"]["match"]["value"] = "C" if sample["metadata"]["half"] == "a" or at < 4 else "I"
+    groups = {n: {"name": n, "group": "grouped", "value": 1.0, "params": params} for n in "ab"}
+    score["metrics"] = {**groups, **score["metrics"]}
+
+
+def test_a_group_has_its_own_samples(tmp_path: Path) -> None:
+    """A metric of `grouped()` counts the samples of its group, and none of them stands for the task."""
+    outcome, rows = read(tmp_path, "success", change=_of_groups)
+    assert outcome.metric == "accuracy"
+    assert {score.metric: score.scored for score in outcome.scores} == {"a": 3, "b": 3, "accuracy": 6}
+    assert all(set(row["scores"]) == {"ab"[int(row["id"]) % 2], "accuracy"} for row in rows)
+
+
+def test_the_task_names_its_headline(tmp_path: Path) -> None:
+    """What a task declares stands for it, whatever else it reports."""
+
+    def declare(log: Any) -> None:
+        log["eval"]["headline_metric"] = {"metric": "accuracy", "score": "includes"}
+        log["results"]["headline"] = {"scorer": "includes", "score": "includes", "metric": "accuracy"}
+
+    assert read(tmp_path, "two-scorers", change=declare)[0].metric == "includes/accuracy"
+
+
+def test_epochs_have_one_headline(tmp_path: Path) -> None:
+    """The mean over epochs stands for the other reductions, and only it is a mean of the samples."""
+
+    def reduce(log: Any) -> None:
+        (score,) = log["results"]["scores"]
+        log["results"]["scores"] = [{**score, "reducer": reducer} for reducer in ("at_least_2", "mean")]
+
+    outcome, rows = read(tmp_path, "success", change=reduce)
+    assert outcome.metric == "mean/accuracy"
+    assert [score.metric for score in outcome.scores] == ["at_least_2/accuracy", "mean/accuracy"]
+    assert all(set(row["scores"]) == {"mean/accuracy"} for row in rows)
+
+
+def test_errors_that_the_task_scores_are_scored(tmp_path: Path) -> None:
+    """With `score_on_error`, Inspect's mean has the samples that ended in an error, and so has evalmake's."""
+
+    def score_errors(log: Any) -> None:
+        log["eval"]["config"]["score_on_error"] = True
+        for sample in log["samples"]:
+            sample["scores"] = {"match": {"value": "I" if sample.get("error") else "C"}}
+        right = sum(not sample.get("error") for sample in log["samples"]) / len(log["samples"])
+        log["results"]["scores"][0]["metrics"]["accuracy"]["value"] = right
+
+    outcome, rows = read(tmp_path, "lenient", change=score_errors)
+    (score,) = outcome.scores
+    assert (score.scored, score.unscored, outcome.usage["unanswered"]) == (len(rows), 0, 0)
+    assert any(row["error"] and row["scores"] == {"accuracy": 0.0} for row in rows)
+
+
+def test_the_first_cause_is_told(tmp_path: Path) -> None:
+    """A sample that was cancelled because another one failed is no cause."""
+
+    def cancel(log: Any) -> None:
+        for sample in log["samples"][1:]:
+            sample["events"] = []
+            sample["error"]["message"] = "CancelledError('Cancelled via cancel scope 7f by <Task pending>')"
+
+    assert "Error code: 500" in read(tmp_path, "error", change=cancel)[0].error

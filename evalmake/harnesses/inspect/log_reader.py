@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
+from evalmake.harnesses.inspect.metrics import Json, Metric, find_headline, read_metrics
 from evalmake.harnesses.log_errors import read_last_error
 from evalmake.harnesses.samples import Row, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
@@ -27,26 +28,21 @@ _LETTER_SCORES = {
     "no": 0.0,
     "false": 0.0,
 }
-_ERROR_METRICS = ("stderr", "bootstrap_stderr", "ci")  # metrics that are the uncertainty of another one
 _FINISH_REASONS = {"max_tokens": "length", "model_length": "length", "unknown": None}
-_MEAN_METRICS = ("accuracy", "mean")
-Json = Mapping[str, Any]
+_CANCELLED = re.compile(r"Cancel(led|ledError)?\b|CancelledError")
+"""Begins the error of a sample that Inspect gave up because another one failed."""
 
-
-class Metric(NamedTuple):
-    """One metric of one scorer as reported; `key` is set if the scorer returns several scores.
-
-    `mean` is true for a mean of the samples' scores, and false for a spread or a count.
-    """
-
-    name: str
-    scorer: str
-    key: str | None
-    value: float
-    stderr: float | None
-    mean: bool
-    scored: int
-    unscored: int
+# A pattern in what Inspect prints at its end -> the message; the pattern's groups fill it.
+_REASONS = (
+    (r"pip install (.+)", "Inspect needs `{}` among the benchmark's `packages`"),
+    (r"dataset is empty", "the task's data set is empty: it has no samples to ask"),
+    (r"duplicate sample ids \(duplicate id: (.+?)\)", "two samples of the task's data set have the id {}"),
+    (r"sample ids (.+) which share", "two samples of the task's data set have the same id as text: {}"),
+    (
+        r"ModuleNotFoundError: No module named '([\w.]+)'",
+        "there is no Python module {}: add its package to `packages`, or its file to `files`",
+    ),
+)
 
 
 def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None) -> Outcome:
@@ -71,31 +67,39 @@ def read_run(outputs: Path, status: int, metric: str | None, cluster: str | None
 def _explain_missing_log(log: Path) -> str:
     """Why Inspect ended without a log, from its output; a missing package is named."""
     said = read_last_error(log)
-    _, found, package = said.partition("pip install ")
-    return f"Inspect needs `{package}` among the benchmark's `packages`" if found else said
+    for pattern, text in _REASONS:
+        if match := re.search(pattern, said):
+            return text.format(*match.groups())
+    return said
 
 
 def _build_outcome(log: Json, outputs: Path, status: int, metric: str | None, cluster: str | None) -> Outcome:
-    results, samples = log.get("results") or {}, log.get("samples") or ()
-    metrics = list(_read_metrics(results.get("scores") or ()))
-    rows = list(_read_rows(log, metrics, cluster or _find_cluster_key(results)))
+    results = log.get("results") or {}
+    metrics = read_metrics(results.get("scores") or ())
+    samples = _read_samples(log)
+    rows = list(_read_rows(log["eval"]["model"], samples, metrics, cluster or _find_cluster_key(results)))
     write_samples(outputs / SAMPLES, rows)
     if error := _describe_failure(log, rows) or (f"exit status {status}" if status else ""):
         return Outcome(error=error)
     if not metrics:
         return Outcome(error="the task reported no score")
-    name = metric or _find_headline(results, metrics)
-    headline = next((known for known in metrics if known.name == name), None)
-    if headline is None:
-        known = ", ".join(dict.fromkeys(known.name for known in metrics))
-        return Outcome(error=f"the harness reported no `{name}`; it reported {known}")
+    name = metric or find_headline(log, metrics)
     total = max(results["total_samples"], len(rows))
-    scored = sum(_is_scored(sample, headline) for sample in samples)
-    if scored and not math.isfinite(headline.value):
-        return Outcome(error=f"the harness reports {headline.value} as `{name}`")
-    scores = [_build_score(rows, known, total) for known in metrics]
+    headlines = [known for known in metrics if known.name == name] or metrics
+    if name and headlines[0].scored and not math.isfinite(headlines[0].value):
+        return Outcome(error=f"the harness reports {headlines[0].value} as `{headlines[0].name}`")
+    scored = sum(any(_is_scored(sample, known) for known in headlines) for sample in samples)
+    scores = [_build_score(samples, rows, known, total) for known in metrics]
     usage = {**_sum_usage(rows), "questions": total, "unanswered": total - scored}
     return Outcome(tuple(scores), name, usage)
+
+
+def _read_samples(log: Json) -> list[Json]:
+    """The samples; one that ended in an error has scores only if the task asks Inspect to score such."""
+    samples = log.get("samples") or ()
+    if (log["eval"].get("config") or {}).get("score_on_error"):
+        return list(samples)
+    return [{**sample, "scores": {}} if sample.get("error") else sample for sample in samples]
 
 
 def _describe_failure(log: Json, rows: Sequence[Row]) -> str:
@@ -111,39 +115,9 @@ def _describe_failure(log: Json, rows: Sequence[Row]) -> str:
             return f"Inspect was cancelled: {reached}"
         case "started":
             return f"Inspect ended before its task did: {reached}"
-    reasons = Counter(row.error for row in rows if row.error)
+    reasons = Counter(row.error for row in rows if row.error and not _CANCELLED.match(row.error))
     reason = reasons.most_common(1)[0][0] if reasons else (log.get("error") or {}).get("message")
     return f"{reason or 'Inspect reports an error'}; {reached}"
-
-
-def _read_metrics(scores: Sequence[Json]) -> Iterator[Metric]:
-    """Yield the reported metrics: METRIC, or NAME/METRIC if there are several scores."""
-    several = len({score["name"] for score in scores}) > 1
-    named = Counter((score["name"], short) for score in scores for short in score["metrics"])
-    for score in scores:
-        name, told = score["name"], score["metrics"]
-        mean = next((short for short in _MEAN_METRICS if short in told), next(iter(told), None))
-        for short, metric in told.items():
-            if (metric.get("group") or metric["name"]).split("/")[-1] in _ERROR_METRICS:
-                continue
-            reduced = [score.get("reducer") or "each"] if named[name, short] > 1 else []
-            yield Metric(
-                name="/".join([*([name] if several else []), *reduced, short]),
-                scorer=score["scorer"],
-                key=name if name != score["scorer"] else None,
-                value=metric["value"],
-                stderr=_find_stderr(score) if short == mean else None,
-                mean=short == mean,
-                scored=score.get("scored_samples") or 0,
-                unscored=score.get("unscored_samples") or 0,
-            )
-
-
-def _find_stderr(score: Json) -> float | None:
-    """The standard error that a scorer reports; the clustered one if it reports both."""
-    found = [m for m in score["metrics"].values() if m["name"].split("/")[-1] in _ERROR_METRICS[:2]]
-    found.sort(key=lambda metric: not metric.get("params", {}).get("cluster"))
-    return found[0]["value"] if found and math.isfinite(found[0]["value"]) else None
 
 
 def _find_cluster_key(results: Json) -> str | None:
@@ -155,25 +129,27 @@ def _find_cluster_key(results: Json) -> str | None:
     return None
 
 
-def _find_headline(results: Json, metrics: Sequence[Metric]) -> str:
-    """The metric that the task names as its headline, else the first."""
-    said = results.get("headline") or {}
-    first = (said.get("metric"), f"{said.get('score')}/{said.get('metric')}")
-    return next((metric.name for metric in metrics if metric.name in first), metrics[0].name)
+def _build_score(samples: Sequence[Json], rows: Sequence[Row], metric: Metric, total: int) -> Score:
+    """The score of a metric, over the samples of its group.
+
+    Of the `total` samples, those that left no row are unscored, too; their group is not known.
+    """
+    if not math.isfinite(metric.value):
+        return Score(metric.name, None, unscored=total)
+    members = [metric.group is None or metric.group.holds(sample) for sample in samples]
+    own = [row for row, member in zip(rows, members, strict=True) if member]
+    if any(metric.name in row.scores for row in own):
+        score = score_from_samples(own, metric.name, metric.stderr, metric.value)
+        return replace(score, unscored=score.unscored + (total - len(rows) if metric.group is None else 0))
+    scored, unscored = metric.scored, metric.unscored
+    if metric.group is not None:
+        found = {sample["id"]: _is_scored(sample, metric) for sample in samples if metric.group.holds(sample)}
+        scored, unscored = sum(found.values()), len(found) - sum(found.values())
+    value = metric.value if scored else None  # without any score Inspect reports 0
+    return Score(metric.name, value, metric.stderr, scored=scored, unscored=unscored)
 
 
-def _build_score(rows: Sequence[Row], metric: Metric, total: int) -> Score:
-    """The score of a metric; of the `total` samples, those that left no row are unscored, too."""
-    if any(metric.name in row.scores for row in rows):
-        score = score_from_samples(rows, metric.name, metric.stderr, metric.value)
-        return replace(score, unscored=score.unscored + total - len(rows))
-    known = metric.scored and math.isfinite(metric.value)  # without any score Inspect reports 0
-    value = metric.value if known else None
-    return Score(metric.name, value, metric.stderr, scored=metric.scored, unscored=metric.unscored)
-
-
-def _read_rows(log: Json, metrics: Sequence[Metric], cluster: str | None) -> Iterator[Row]:
-    model, samples = log["eval"]["model"], log.get("samples") or ()
+def _read_rows(model: str, samples: Sequence[Json], metrics: Sequence[Metric], cluster: str | None) -> Iterator[Row]:
     told = [m for m in metrics if m.mean and all(_is_numeric(_read_value(s, m)) for s in samples)]
     for sample in samples:
         error = _read_error(sample)
@@ -214,11 +190,11 @@ def _read_value(sample: Json, metric: Metric) -> object:
 
 
 def _is_scored(sample: Json, metric: Metric) -> bool:
-    """Whether a sample has a score; NaN means unscored, and an errored sample has no score."""
+    """Whether a sample has a score of this metric; NaN means unscored."""
     value = _read_value(sample, metric)
     if isinstance(value, float) and not math.isfinite(value):
         return False
-    return not sample.get("error") and value is not None
+    return value is not None and (metric.group is None or metric.group.holds(sample))
 
 
 def _is_numeric(value: object) -> bool:
