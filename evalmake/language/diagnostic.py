@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from re import split
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from evalmake.language.source import Span
 
@@ -78,8 +78,17 @@ def _restore_error(diagnostics: Iterable[Diagnostic], args: tuple[Any, ...]) -> 
     return error
 
 
+class Details(TypedDict, total=False):
+    """What a diagnostic can have besides its message; `also` has secondary labels, `about` names a declaration."""
+
+    also: Sequence[tuple[Span, str]]
+    notes: Sequence[str]
+    help: Sequence[str]
+    about: str
+
+
 class Diagnostics(list[Diagnostic]):
-    """The diagnostics of a phase; `check` raises them at its end."""
+    """The diagnostics of one phase. `check` raises them at the end of the phase."""
 
     def error(
         self,
@@ -87,14 +96,10 @@ class Diagnostics(list[Diagnostic]):
         message: str,
         span: Span | None = None,
         label: str = "",
-        *,
-        also: Sequence[tuple[Span, str]] = (),
-        notes: Sequence[str] = (),
-        help: Sequence[str] = (),
-        about: str = "",
+        **details: Unpack[Details],
     ) -> None:
-        """Add an error at `span`, with secondary labels `also`."""
-        self.append(make_diagnostic(code, message, span, label, also=also, notes=notes, help=help, about=about))
+        """Add an error at `span`."""
+        self.append(make_diagnostic(code, message, span, label, **details))
 
     def check(self) -> None:
         """Raise EvalmakeError if there is any diagnostic."""
@@ -112,22 +117,21 @@ def make_diagnostic(
     message: str,
     span: Span | None = None,
     label: str = "",
-    *,
-    also: Sequence[tuple[Span, str]] = (),
-    notes: Sequence[str] = (),
-    help: Sequence[str] = (),
-    about: str = "",
     severity: Severity = Severity.ERROR,
+    **details: Unpack[Details],
 ) -> Diagnostic:
-    """A diagnostic with its primary label first."""
+    """Make a diagnostic whose primary label is at `span`."""
     labels = [Label(span, label, primary=True)] if span else []
-    labels += [Label(place, text) for place, text in also]
-    return Diagnostic(code, message, tuple(labels), tuple(notes), tuple(help), about, severity)
+    labels += [Label(place, text) for place, text in details.get("also", ())]
+    notes, help = tuple(details.get("notes", ())), tuple(details.get("help", ()))
+    return Diagnostic(code, message, tuple(labels), notes, help, details.get("about", ""), severity)
 
 
-def make_error(code: str, message: str, span: Span | None = None, label: str = "", **more: object) -> EvalmakeError:
-    """An error with one diagnostic, to raise at once."""
-    return EvalmakeError([make_diagnostic(code, message, span, label, **more)])  # type: ignore[arg-type]
+def make_error(
+    code: str, message: str, span: Span | None = None, label: str = "", **details: Unpack[Details]
+) -> EvalmakeError:
+    """Make an error with one diagnostic, to raise at once."""
+    return EvalmakeError([make_diagnostic(code, message, span, label, **details)])
 
 
 def _order(diagnostic: Diagnostic) -> tuple[str, int]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.executors.docker import DockerExecutor, container
+from tests.executors.chat_server import chat_server
 from tests.support.docker_engine import BASE, Dockerd
 from tests.support.workspaces import Bench
 
@@ -42,31 +43,7 @@ deployment server {{
     executor = box
 }}
 """
-SERVER = """\
-import json, os
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        self.answer({"status": "ok"})
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        said = "you said " + body["messages"][0]["content"]
-        message = {"role": "assistant", "content": said}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        self.answer({"object": "chat.completion", "choices": [choice]})
-    def answer(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-print("serving", flush=True)
-ThreadingHTTPServer(("0.0.0.0", int(os.environ["EVALMAKE_PORT"])), Handler).serve_forever()
-"""
+SERVER = chat_server('def reply(text):\n    return "you said " + text\n')
 ASKING = """\
 import json, os, time, urllib.request
 

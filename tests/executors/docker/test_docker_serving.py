@@ -9,55 +9,28 @@ import signal
 
 import pytest
 
+from tests.executors.chat_server import chat_server
 from tests.executors.docker.contained import Contained
 from tests.support.docker_engine import BASE
 from tests.support.workspaces import SUMS, end, wait_for
 
-SERVER = """\
-import json, os, re, sys, threading, time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-
+HANGS_IN_ITS_FIRST_START = """\
 shared = Path(__file__).parent
 with open(shared / "starts", "a") as starts:
     starts.write(f"{os.getpid()}\\n")
 first = len((shared / "starts").read_text().split()) == 1
 answered, lock = [], threading.Lock()
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        self.answer({"status": "ok"})
-
-    def do_POST(self):
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        with lock:
-            if first and len(answered) == 20:
-                (shared / "middle").touch()
-                time.sleep(3600)
-            answered.append(text)
-            print("answered", len(answered), flush=True)
-        numbers = re.findall("[0-9]+", json.loads(text)["messages"][-1]["content"])
-        message = {"role": "assistant", "content": str(sum(map(int, numbers)))}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        self.answer({"object": "chat.completion", "choices": [choice]})
-
-    def answer(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *words):
-        pass
-
-server = ThreadingHTTPServer(("0.0.0.0", int(os.environ.get("EVALMAKE_PORT", 0))), Handler)
-Path("port").write_text(str(server.server_port))
-server.serve_forever()
+def reply(text):
+    with lock:
+        if first and len(answered) == 20:
+            (shared / "middle").touch()
+            time.sleep(3600)
+        answered.append(text)
+        print("answered", len(answered), flush=True)
+    return str(sum(map(int, re.findall("[0-9]+", text))))
 """
+SERVER = chat_server(HANGS_IN_ITS_FIRST_START)
 """It adds up; the first that is started answers twenty questions, and is then silent."""
 
 EVALFILE = """\

@@ -115,26 +115,16 @@ def held(work: Trial) -> str:
     return f"until test -e {work.open}/go; do sleep 0.05; done\n"
 
 
-def done(work: Trial) -> None:
-    """Assert that the next build ends with each cell's score, each run once, nothing left."""
-    ended = work.run()
-    assert ended.status == 0, ended.text
-    assert work.scores() == HALVES
-    assert work.begun() == Counter(range(1, CELLS + 1))
-    assert Counter(one.status for one in work.attempts()) == {"succeeded": CELLS}
-    work.clean()
-
-
 def test_killed_at_any_moment(work: Trial) -> None:
     """However often builds are killed, each evaluation runs once, and the allocation is not left."""
     colocated(work)
 
     def check() -> None:
-        done(work)
+        work.assert_each_runs_once(HALVES)
         work.forget()
 
     kill_builds(work, Dice(), 0.5, 6, check)
-    done(work)
+    work.assert_each_runs_once(HALVES)
 
 
 def test_allocation_cancelled(work: Trial) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.executors.chat_server import ADDS_NUMBERS, chat_server
 from tests.executors.slurm.clustered import ROOM, Clustered
 from tests.support.daemons import needed, until
 from tests.support.docker_engine import BASE, Dockerd, certificates, tcp_port
@@ -67,30 +68,6 @@ eval asked {{
     executor  = cluster
     {ROOM}
 }}
-"""
-SERVER = """\
-import json, os, re
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    def do_GET(self):
-        self.answer({"status": "ok"})
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        asked = body["messages"][0]["content"]
-        message = {"role": "assistant", "content": str(sum(map(int, re.findall("[0-9]+", asked))))}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        self.answer({"object": "chat.completion", "choices": [choice]})
-    def answer(self, value):
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-ThreadingHTTPServer(("0.0.0.0", int(os.environ["EVALMAKE_PORT"])), Handler).serve_forever()
 """
 
 
@@ -224,7 +201,7 @@ def test_time_limit(boxed: Boxed) -> None:
 
 def test_server(boxed: Boxed) -> None:
     """A server in a container answers jobs that are in none, and ends with its job."""
-    (boxed.open / "server.py").write_text(SERVER)
+    (boxed.open / "server.py").write_text(chat_server(ADDS_NUMBERS))
     port = 61_000 + os.getpid() % 1000
     boxed.bench.sums(3)
     boxed.evalfile(SERVED.replace("PORT", str(port)) + dedent(SUMS))

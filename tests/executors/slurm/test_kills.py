@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -40,25 +39,15 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def done(work: Trial) -> None:
-    """Assert that the next build ends with each cell's score, each run once, nothing left."""
-    ended = work.run()
-    assert ended.status == 0, ended.text
-    assert work.scores() == SCORES
-    assert work.begun() == Counter(range(1, CELLS + 1))
-    assert Counter(one.status for one in work.attempts()) == {"succeeded": CELLS}
-    work.clean()
-
-
 def test_killed_at_any_moment(work: Trial) -> None:
     """However often builds are killed, each job runs once."""
 
     def check() -> None:
-        done(work)
+        work.assert_each_runs_once(SCORES)
         work.forget()
 
     kill_builds(work, Dice(), 0.2, 3.0, check)
-    done(work)
+    work.assert_each_runs_once(SCORES)
 
 
 def test_killed_after_sbatch(work: Trial) -> None:
@@ -69,7 +58,7 @@ def test_killed_after_sbatch(work: Trial) -> None:
         process = work.start()
         until(lambda: work.jobs() or work.begun(), process.poll)
         kill(process)
-    done(work)
+    work.assert_each_runs_once(SCORES)
     assert len(wrappers.calls("sbatch")) == 1
 
 
@@ -85,7 +74,7 @@ def test_killed_before_sbatch(work: Trial) -> None:
         until(lambda: len(wrappers.calls("sbatch")) == 2, later.poll)
     ended = end(later)
     assert ended.status == 0, ended.text
-    done(work)
+    work.assert_each_runs_once(SCORES)
 
 
 def test_reply_lost(work: Trial) -> None:
@@ -94,7 +83,7 @@ def test_reply_lost(work: Trial) -> None:
     with wrappers.losing("sbatch", "sbatch: error: Unable to contact slurm controller"):
         ended = work.run()
     assert ended.status == 0, ended.text
-    done(work)
+    work.assert_each_runs_once(SCORES)
 
 
 def test_two_at_once(work: Trial) -> None:
@@ -108,4 +97,4 @@ def test_two_at_once(work: Trial) -> None:
     told, late = end(first), end(second)
     assert (told.status, late.status) == (0, 0), told.text + late.text
     assert f"nothing to do: {CELLS} evaluations up to date" in late.out
-    done(work)
+    work.assert_each_runs_once(SCORES)

@@ -137,6 +137,15 @@ class Trial(Bench):
         shutil.rmtree(self.root / ".evalmake", ignore_errors=True)
         self.ran.write_text("")
 
+    def assert_each_runs_once(self, scores: dict[str, list[float]]) -> None:
+        """Assert that the next build ends with these scores, that each cell ran once, and that nothing is left."""
+        ended = self.run()
+        assert ended.status == 0, ended.text
+        assert self.scores() == scores
+        assert self.begun() == Counter(range(1, len(scores) + 1))
+        assert Counter(one.status for one in self.attempts()) == {"succeeded": len(scores)}
+        self.clean()
+
     def clean(self) -> None:
         """Assert that nothing runs, waits or lies about, here or on the cluster."""
         until(lambda: not self.jobs(), self.jobs)
