@@ -78,7 +78,7 @@ def _group(plan: Plan) -> Iterable[tuple[Decision, list[str], str]]:
     groups: dict[tuple[str, str], tuple[Decision, list[str], str]] = {}
     for decision in plan.decisions.values():
         if decision.stale:
-            why = render_reasons(decision.reasons)
+            why = _summarize_reasons(decision.reasons)
             stem = decision.name.rpartition("/")[0]
             groups.setdefault((stem, why), (decision, [], why))[1].append(decision.name)
     return groups.values()
@@ -101,6 +101,11 @@ def _render_names(names: Sequence[str]) -> str:
 
 def _symbol(reasons: Sequence[Reason]) -> str:
     return _SYMBOLS.get(reasons[0].kind, "!")
+
+
+def _summarize_reasons(reasons: Sequence[Reason]) -> str:
+    """The reasons in a line for several cells; without moments, which differ from cell to cell."""
+    return "result older than max_age" if reasons[0].kind == "too-old" else render_reasons(reasons)
 
 
 def render_reasons(reasons: Sequence[Reason]) -> str:

@@ -66,7 +66,7 @@ class Dockerd:
 
     def api(self) -> Any:
         """A client of it."""
-        return docker.APIClient(base_url=self.url, version="auto", timeout=60)
+        return docker.APIClient(base_url=self.url, version="auto", timeout=600)
 
     def answers(self) -> bool:
         """Whether it is there."""

@@ -32,7 +32,7 @@ def test_server(either: Clustered) -> None:
     assert ended.status == 0, ended.text
     assert ended.err.count("deployment server: ready at http://") == 1
     assert len(either.scores()) == 3
-    assert either.sbatches() == 2
+    assert 2 <= either.sbatches() <= 4  # the server, and its jobs in as many batches as they became ready in
     for attempt in either.attempts():
         assert attempt.usage["requests"] == 6
     either.clean()
