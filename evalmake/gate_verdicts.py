@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import GraphBuilder, Node
 from evalmake.planner.staleness import ActionHistory, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
-from evalmake.scoring.gates import GateResult, judge_gate
-from evalmake.scoring.score import Score
+from evalmake.results import make_item_reader
+from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.item import Item
+from evalmake.scoring.seed_average import Run
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
 Histories = Mapping[str, ActionHistory | None]
 """A cell's name -> what is on record of it."""
+ItemReader = Callable[[str, int], Sequence[Item] | None]
+"""From an action and the number of an attempt to its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class JudgedGate:
     gate: Gate
     eval: str
     result: GateResult
+    pending: bool = False  # whether a result is lacking, so that the gate may be judged later
 
     @property
     def diagnostic(self) -> Diagnostic:
@@ -48,16 +54,18 @@ def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Historie
     others = _other_seeds(workspace, nodes)
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
-    return judge_cells(cells, known, workspace.project.settings.confidence, other_cells)
+    read = make_item_reader(workspace.store_folder)
+    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells)
 
 
 def judge_cells(
     cells: Iterable[Evaluation],
     histories: Histories,
     confidence: float | None,
+    read_items: ItemReader,
     others: Iterable[Evaluation] = (),
 ) -> list[JudgedGate]:
-    """Every requirement judged over the seeds of its cell, if those in `cells` all have results.
+    """Every requirement judged over the seeds of its cell; not judged if one of those in `cells` has no result.
 
     `others` are more seeds of the same cells. Their results count too; if some have none, the message
     gives the number of seeds that were judged.
@@ -65,18 +73,31 @@ def judge_cells(
     groups, more = _group_by_gate(cells), _group_by_gate(others)
     judged = []
     for (gate, address), members in groups.items():
-        scores = _scores_by_seed(members, histories)
-        if len(scores) < len(members):
+        asked = Requirement(
+            gate.metric, gate.op, gate.bound, members[0].variant.block.confidence or confidence, gate.is_share
+        )
+        runs = _runs_by_seed(members, histories, read_items)
+        lacking = [cell for cell in members if cell.seed not in runs]
+        if lacking:
+            result = replace(judge_gate(address, asked, {}), message=_describe_lacking(lacking, histories))
+            judged.append(JudgedGate(gate, members[0].eval, result, pending=True))
             continue
         siblings = more.get((gate, address), [])
-        scores |= _scores_by_seed(siblings, histories)
-        wanted = members[0].variant.block.confidence or confidence
-        result = judge_gate(address, gate.metric, gate.op, gate.bound, scores, wanted)
+        runs |= _runs_by_seed(siblings, histories, read_items)
+        result = judge_gate(address, asked, runs)
         total = len(members) + len(siblings)
-        if len(scores) < total:
-            result = replace(result, message=f"{result.message} ({len(scores)} of {total} seeds)")
+        if len(runs) < total:
+            result = replace(result, message=f"{result.message} ({len(runs)} of {total} seeds)")
         judged.append(JudgedGate(gate, members[0].eval, result))
     return judged
+
+
+def _describe_lacking(cells: Sequence[Evaluation], histories: Histories) -> str:
+    """Why a gate is not judged whose cell has no result: the reason of the first seed, and how many lack one."""
+    history = histories.get(cells[0].name)
+    reason = f"{history.last}: {history.detail}".rstrip(": ") if history and history.success is None else ""
+    more = f", and {len(cells) - 1} more seed{'s' * (len(cells) > 2)} have none" if len(cells) > 1 else ""
+    return f"not judged: {cells[0].name} has no result{f' ({reason})' if reason else ''}{more}"
 
 
 def address_without_seed(cell: Evaluation) -> str:
@@ -92,10 +113,18 @@ def _group_by_gate(cells: Iterable[Evaluation]) -> dict[tuple[Gate, str], list[E
     return groups
 
 
-def _scores_by_seed(cells: Iterable[Evaluation], histories: Histories) -> dict[int, tuple[Score, ...]]:
-    """The scores of the cells that have a result."""
-    known = ((cell.seed, histories.get(cell.name)) for cell in cells)
-    return {seed: history.scores for seed, history in known if history and history.success is not None}
+def _runs_by_seed(cells: Iterable[Evaluation], histories: Histories, read_items: ItemReader) -> dict[int, Run]:
+    """The runs of the cells that have a result."""
+    known = ((cell, histories.get(cell.name)) for cell in cells)
+    return {
+        cell.seed: Run(
+            history.scores,
+            partial(read_items, history.action, history.success),
+            cell.benchmark.block.harness,
+        )
+        for cell, history in known
+        if history and history.success is not None
+    }
 
 
 def _other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:

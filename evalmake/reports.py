@@ -10,7 +10,7 @@ from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
 from evalmake.language.file_hashes import hash_file
 from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
-from evalmake.planner.report_identity import report_identity
+from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
 from evalmake.results import collect_results, make_item_reader
 from evalmake.scoring.gates import GateResult
@@ -58,6 +58,8 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
     if before.get(_FILE) != hash_file(path):
         return [Reason("output-missing", f"{report.block.path} was changed after evalmake wrote it")]
     now = ReportContent.of(workspace, node, store).identity()
+    if before.get(METHODS) != now[METHODS]:
+        return [Reason("changed", "the methods by which evalmake computes intervals, comparisons and gates")]
     same = {key: text for key, text in before.items() if key != _FILE} == now
     return [] if same else [Reason("changed", "its results or gates")]
 
@@ -114,5 +116,6 @@ def _results(workspace: Workspace, content: ReportContent, store: Store, plan: s
         block.column,
         workspace.project.settings.confidence,
         block.compare or "",
+        make_item_reader(store.folder),
     )
-    return results.with_comparisons(make_item_reader(store)) if block.compare else results
+    return results.with_comparisons() if block.compare else results

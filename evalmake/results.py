@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TypeGuard
 
+from xxhash import xxh3_64_hexdigest
+
+from evalmake.planner.digest import describe_text, is_container_size
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory
-from evalmake.project.matrix import Evaluation
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.store.store import Store
@@ -26,13 +30,23 @@ def collect_results(
     column: str = "benchmark",
     confidence: float | None = None,
     compare: str = "",
+    read_items: Callable[[str, int], Sequence[Item] | None] = lambda action, attempt: None,
 ) -> ResultSet:
     """The results of `nodes` that are on record, as a report takes them; `ran` are the cells that this build ran."""
     known = [(node, histories.get(node.name)) for node in nodes]
-    results = [_result(node.evaluation, history, ran) for node, history in known if _has_result(history)]
+    results = [_result(node, history, ran, bool(compare)) for node, history in known if _has_result(history)]
     missing = [node.name for node, history in known if not _has_result(history)]
     return ResultSet(
-        title, tuple(results), tuple(gates), tuple(missing), plan, rows, column, confidence or 0.95, compare
+        title,
+        tuple(results),
+        tuple(gates),
+        tuple(missing),
+        plan,
+        rows,
+        column,
+        confidence or 0.95,
+        compare,
+        lambda result: read_items(result.action, result.attempt),
     )
 
 
@@ -40,7 +54,8 @@ def _has_result(history: ActionHistory | None) -> TypeGuard[ActionHistory]:
     return history is not None and history.success is not None
 
 
-def _result(cell: Evaluation, history: ActionHistory, ran: frozenset[str]) -> Result:
+def _result(node: Node, history: ActionHistory, ran: frozenset[str], settings: bool) -> Result:
+    cell = node.evaluation
     return Result(
         name=cell.name,
         eval=cell.eval,
@@ -57,22 +72,43 @@ def _result(cell: Evaluation, history: ActionHistory, ran: frozenset[str]) -> Re
         started=history.started,
         seconds=history.seconds,
         usage=dict(history.usage),
+        harness=cell.benchmark.block.harness,
+        confidence=cell.variant.block.confidence,
+        settings=_describe_settings(node) if settings else {},
     )
 
 
-def make_item_reader(store: Store) -> Callable[[Result], tuple[Item, ...] | None]:
-    """A function from a result to its items, or None if its harness left none. Each file is read once."""
+def _describe_settings(node: Node) -> dict[str, str]:
+    """What can differ between evaluations that are compared, as short text: limit, sampling, prompt, adapter.
+
+    The model is what is compared, so only its adapter is of interest; seeds are averaged.
+    """
+    pairs = {
+        f"{place}{path}": text
+        for name, place in (("", ""), ("benchmark", ""), ("model", "the model's "))
+        for path, text in dict(node.action.parts)[name].pairs
+        if (path.startswith(("api", "adapter.")) if name == "model" else path not in ("", "seed"))
+    }
+    return {path: describe_text(text) for path, text in pairs.items() if not is_container_size(text)}
+
+
+def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | None]:
+    """Return a function from action and attempt to the items, or None if the harness left none.
+
+    Each file is read once, and the store only while it is read.
+    """
 
     @cache
     def read(action: str, attempt: int) -> tuple[Item, ...] | None:
-        record = store.attempt(action, attempt)
-        names = {output.name: output.sha256 for output in record.outputs} if record else {}
-        data = store.blob(names[SAMPLES]) if SAMPLES in names else None
+        with Store.open(folder) as store:
+            record = store.attempt(action, attempt)
+            names = {output.name: output.sha256 for output in record.outputs} if record else {}
+            data = store.blob(names[SAMPLES]) if SAMPLES in names else None
         if data is None:
             return None
         return tuple(item for line in data.split(b"\n") if (item := _parse_item(line)) is not None)
 
-    return lambda result: read(result.action, result.attempt)
+    return read
 
 
 def _parse_item(line: bytes) -> Item | None:
@@ -80,9 +116,15 @@ def _parse_item(line: bytes) -> Item | None:
     try:
         row = json.loads(line)
         scores = {str(k): float(v) for k, v in (row.get("scores") or {}).items() if v is not None}
-        cluster = row.get("cluster")
-        if not row["item"]:
+        cluster, reply = row.get("cluster"), row.get("reply")
+        if not row["item"] or not all(map(math.isfinite, scores.values())):
             return None
-        return Item(str(row["id"]), str(row["item"]), scores, None if cluster is None else str(cluster))
+        return Item(
+            str(row["id"]),
+            str(row["item"]),
+            scores,
+            None if cluster is None else str(cluster),
+            None if reply is None else xxh3_64_hexdigest(str(reply).encode(errors="replace")),
+        )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

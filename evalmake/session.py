@@ -27,7 +27,7 @@ from evalmake.planning import (
 )
 from evalmake.project.command_words import Words
 from evalmake.reports import write_reports
-from evalmake.results import collect_results
+from evalmake.results import collect_results, make_item_reader
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.lock import build_lock
 from evalmake.store.store import Store
@@ -147,10 +147,19 @@ def _conclude(outcome: BuildOutcome, store: Store) -> None:
         if problems:
             outcome.problems += problems
             outcome.status = FAILED
+    if outcome.interrupted or outcome.detached:  # what is not finished may yet be judged
+        outcome.gates = [gate for gate in outcome.gates if not gate.pending]
     gates = [gate.result for gate in outcome.gates]
     confidence = workspace.project.settings.confidence
     outcome.results = collect_results(
-        "results", nodes, histories, outcome.ran, plan.digest, gates, confidence=confidence
+        "results",
+        nodes,
+        histories,
+        outcome.ran,
+        plan.digest,
+        gates,
+        confidence=confidence,
+        read_items=make_item_reader(store.folder),
     )
     if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET

@@ -59,9 +59,8 @@ def collect_results(outcome: BuildOutcome) -> tuple[Result, ...]:
     results = []
     for recorded in outcome.results.results:
         cell = outcome.plan.graph.nodes[recorded.name].evaluation
-        confidence = cell.variant.block.confidence or outcome.results.confidence
         gates = tuple(g for g in outcome.results.gates if g.address == address_without_seed(cell))
-        results.append(convert_result(recorded, gates, confidence, text, workspace.store_folder))
+        results.append(convert_result(outcome.results, recorded, gates, text, workspace.store_folder))
     return tuple(results)
 
 

@@ -12,12 +12,14 @@ from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
-from evalmake.scoring.result_set import GateResult, Scalar, SeedAverage, average_seeds
+from evalmake.scoring.numbers import format_estimate
+from evalmake.scoring.result_set import GateResult, ResultSet, Scalar
 from evalmake.scoring.result_set import Result as Recorded
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.store.store import Store
 from evalmake.terminal.plan import render_duration
 
+WORDS = {True: "met", False: "NOT met", None: "NOT judged"}
 _SCORE_COLUMNS = ("metric", "score", "interval", "samples")
 
 
@@ -31,10 +33,11 @@ class Score:
     interval: tuple[float, float] | None
     scored: int  # number of samples; 0 beside a value: the harness did not count them
     unscored: int
+    notes: tuple[str, ...] = ()  # what a reader of the number must know
 
     def __str__(self) -> str:
         low, high = self.interval or (None, None)
-        return f"{self.metric} {SeedAverage(self.value, self.stderr, low, high)}"
+        return f"{self.metric} {format_estimate(self.value, low, high)}"
 
     def _repr_html_(self) -> str:
         return render_table(_SCORE_COLUMNS, [_score_row(self)], [])
@@ -178,15 +181,16 @@ class Results:
 
 
 def convert_result(
-    recorded: Recorded, gates: tuple[GateResult, ...], confidence: float, evalfile: str, store: Path
+    results: ResultSet, recorded: Recorded, gates: tuple[GateResult, ...], evalfile: str, store: Path
 ) -> Result:
-    """A recorded result as a `Result`, with intervals of this confidence."""
+    """A recorded result as a `Result`, with the intervals that its tables have."""
     scores = {}
     for score in recorded.scores:
-        pooled = average_seeds([score], confidence)
-        low, high = pooled.low, pooled.high
-        interval = None if low is None or high is None else (low, high)
-        scores[score.metric] = Score(score.metric, score.value, pooled.stderr, interval, score.scored, score.unscored)
+        found = results.average(score.metric, [recorded])
+        interval = None if found.low is None or found.high is None else (found.low, found.high)
+        scores[score.metric] = Score(
+            score.metric, score.value, found.stderr, interval, score.scored, score.unscored, found.notes
+        )
     return Result(
         recorded.name,
         recorded.model,
@@ -222,11 +226,12 @@ def _describe_run(result: Result) -> list[str]:
     scored = result.scores[result.metric]
     parts = [f"{scored.scored} samples"] if scored.scored else []
     parts += [f"{scored.unscored} not scored"] if scored.unscored else []
+    parts += scored.notes
     return [*parts, "reused" if result.reused else f"ran {render_duration(result.seconds)}"]
 
 
 def _describe_gate(gate: GateResult) -> str:
-    return f"{'met' if gate.met else 'NOT met'}: {gate.message}"
+    return f"{WORDS[gate.met]}: {gate.message}"
 
 
 def _score_row(score: Score) -> tuple[str, ...]:

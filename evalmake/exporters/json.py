@@ -19,7 +19,7 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
-VERSION = 1
+VERSION = 2
 
 
 class JsonExporter:
@@ -58,7 +58,13 @@ def _fields_to_json(value: Score | SeedAverage | Result | GateResult) -> dict[st
 
 
 def _cell_to_json(cell: TableCell) -> dict[str, Any]:
-    return {"row": cell.row, "column": cell.column, "metric": cell.metric, **_fields_to_json(cell.average)}
+    return {
+        "row": cell.row,
+        "column": cell.column,
+        "metric": cell.metric,
+        "confidence": cell.confidence,
+        **_fields_to_json(cell.average),
+    }
 
 
 def _comparison_to_json(comparison: RowComparison) -> dict[str, Any]:
@@ -76,10 +82,15 @@ def _comparison_to_json(comparison: RowComparison) -> dict[str, Any]:
         "high": high,
         "p": comparison.p,
         "p_holm": comparison.p_holm,
-        "test": comparison.test,
+        "significant": comparison.significant,
+        "compared": comparison.compared,
+        "test": difference.test if difference else "none",
+        "paired": comparison.paired,
         "items": difference.n if difference else 0,
-        "unpaired": comparison.unpaired,
+        "dropped": comparison.dropped,
         "detectable": comparison.detectable,
+        "alpha": comparison.alpha,
+        "differences": list(comparison.differences),
         "note": comparison.note,
     }
 
@@ -96,7 +107,7 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
 
 def _result_to_json(result: Result) -> dict[str, Any]:
     flat = _fields_to_json(result)
-    del flat["reused"]
+    del flat["reused"], flat["settings"]
     flat["axes"] = dict(result.axes)
     flat["scores"] = [_fields_to_json(score) for score in result.scores]
     flat["usage"] = dict(sorted(result.usage.items()))

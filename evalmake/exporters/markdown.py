@@ -14,9 +14,10 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
-from evalmake.scoring.comparisons import Difference
+from evalmake.scoring.comparisons import Difference, Test
 from evalmake.scoring.coverage import coverage_bounds
-from evalmake.scoring.intervals import is_binary
+from evalmake.scoring.intervals import Basis, is_binary
+from evalmake.scoring.numbers import count_decimals, format_number, format_percent
 from evalmake.scoring.result_set import (
     GateResult,
     Result,
@@ -24,33 +25,45 @@ from evalmake.scoring.result_set import (
     RowComparison,
     Score,
     ScoreTable,
-    average_seeds,
+    TableCell,
     machine_seconds,
 )
-from evalmake.scoring.seed_average import Basis, count_decimals
 
 MARKS = {True: "✓ met", False: "✗ NOT met", None: "? NOT judged"}
 BASES: dict[Basis, str] = {
-    "proportion": "Scores of 0 and 1 have Wilson's interval, with the effective sample size p(1 - p)/SE².",
-    "mean": "Scores other than 0 and 1 have Student's t interval, mean ± t·SE.",
+    "proportion": (
+        "Scores of 0 and 1 have Wilson's interval. Over several seeds, or with clusters, its sample size is the"
+        " effective one, p(1 - p)/SE², and t stands for z."
+    ),
+    "bounded": (
+        "Other scores from 0 to 1 have Wilson's interval, too, at the size of a sample of zeros and ones that would"
+        " vary as much."
+    ),
+    "mean": "Other scores have Student's t interval, mean ± t·SE.",
     "runs": (
         '"(runs only)": the harness reported no standard error. The interval is Student\'s t over the runs. It covers'
         " the spread of the runs, and not the choice of items."
     ),
-    "none": "A score without an interval: the harness reported no standard error.",
+    "none": "A score without an interval: nothing tells how far it may be off.",
 }
 PAIRED = (
     "A difference is the row minus the baseline, over the items that both have. An item's scores are averaged over its"
-    " runs first. The interval is Student's t, mean ± t·SE of the paired differences (of clusters, if items come in"
-    " clusters)."
+    ' runs first. Interval and p are of one procedure, named in the column "test".'
 )
-TESTS: dict[str, str] = {
-    "McNemar": "If every score is 0 or 1, p is from McNemar's exact test.",
-    "sign flip": "For other scores, such as means over runs, p of up to 20 items is from the exact sign-flip test.",
-    "t": "For other scores, such as means over runs, p of more than 20 items is from the paired t test.",
-    "clustered t": "If items come in clusters, p is from the t test of the clusters.",
+TESTS: dict[Test, str] = {
+    "Tango": "Tango: scores of 0 and 1 of the same items; Tango's score interval and its test.",
+    "rule of three": (
+        "rule of three: no item differs. The share of items that differ is below 1 - α^(1/n), and so is the difference."
+    ),
+    "t": "t: other scores of the same items, such as means over seeds; Student's t of the item differences.",
+    "clustered t": "clustered t: the same, of items in clusters.",
+    "Newcombe": "Newcombe: shares of different items, not paired; p is the α at which the interval touches 0.",
+    "Welch": "Welch: other means of different items, not paired; Welch's t.",
 }
-HOLM = "p (Holm) is adjusted for the number of comparisons, by Holm's method."
+HOLM = (
+    "p (Holm) is adjusted by Holm's method for the {count} comparisons of this report. The verdict rests on it:"
+    " significant below {alpha:.4g}. The interval is that of the comparison alone."
+)
 
 
 class MarkdownExporter:
@@ -64,6 +77,7 @@ class MarkdownExporter:
         blocks = [f"# {_escape(results.title)}", _render_summary(results)]
         if table.cells:
             blocks += [_render_scores(results, table), _render_metrics(results.results)]
+            blocks += [notes] if (notes := _render_score_notes(table)) else []
         blocks += _render_section(f"Compared with {_escape(results.compare)}", _render_comparisons(results))
         blocks += _render_section("Gates", "\n".join(map(_render_gate, results.gates)))
         blocks += _render_section("Other metrics", _render_other_metrics(results, table))
@@ -89,7 +103,9 @@ def _render_summary(results: ResultSet) -> str:
         _count(len({result.benchmark for result in found}), "benchmark"),
     ]
     if results.gates:
-        parts.append(f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met")
+        unjudged = sum(gate.met is None for gate in results.gates)
+        met = f"{sum(g.met is True for g in results.gates)} of {len(results.gates)} gates met"
+        parts.append(f"{met}, {unjudged} not judged" if unjudged else met)
     parts += _count_replies(found)
     parts += [f"{seconds / 3600:.3g} h on {shape}" for shape, seconds in machine_seconds(found).items()]
     days = sorted(result.started[:10] for result in found)
@@ -108,11 +124,24 @@ def _count_replies(results: Sequence[Result]) -> list[str]:
 
 
 def _render_scores(results: ResultSet, table: ScoreTable) -> str:
-    body = [
-        [row] + [str(cell.average) if (cell := table.cells.get((row, c))) else "–" for c in table.columns]
-        for row in table.rows
-    ]
+    body = [[row] + [_render_cell(table.cells.get((row, c)), results) for c in table.columns] for row in table.rows]
     return _render_table([[results.rows, *table.columns], *map(list, body)])
+
+
+def _render_cell(cell: TableCell | None, results: ResultSet) -> str:
+    if cell is None:
+        return "–"
+    own = f" at {format_percent(cell.confidence)}" if cell.confidence != results.confidence else ""
+    return f"{cell.average}{own * (cell.average.low is not None)}"
+
+
+def _render_score_notes(table: ScoreTable) -> str:
+    """What a reader of a headline score must know of it."""
+    return "\n".join(
+        f"- `{cell.row}`, {_escape(cell.column)}: {_escape('; '.join(cell.average.notes))}."
+        for cell in table.cells.values()
+        if cell.average.notes
+    )
 
 
 def _render_metrics(results: Sequence[Result]) -> str:
@@ -131,53 +160,67 @@ def _render_gate(gate: GateResult) -> str:
 
 def _render_comparisons(results: ResultSet) -> str:
     """Every row against the baseline: a table, what was not compared, what cannot be told."""
-    head = [results.rows, results.column, "metric", "difference", "p", "p (Holm)", "items"]
+    head = [results.rows, results.column, "metric", "difference", "test", "p", "p (Holm)", "verdict", "items"]
     body = [
         [
             one.row,
             one.column,
             one.metric,
             _render_difference(one.difference),
+            one.difference.test if one.paired else f"{one.difference.test} (unpaired)",
             _render_p(one.p),
             _render_p(one.p_holm),
+            {True: "significant", False: "not significant", None: "–"}[one.significant],
             str(one.difference.n),
         ]
         for one in results.row_comparisons
         if one.difference
     ]
-    notes = [note for one in results.row_comparisons for note in _comparison_notes(one, results)]
+    notes = [note for one in results.row_comparisons for note in _comparison_notes(one)]
     return "\n\n".join(([_render_table([head, *body])] if body else []) + (["\n".join(notes)] if notes else []))
 
 
 def _render_difference(found: Difference) -> str:
     """ "+0.35 [+0.21, +0.49]", with as many decimals as the interval deserves."""
     if found.interval is None:
-        return f"{found.mean:+.3f}"
-    low, high = found.interval
-    digits = count_decimals((high - low) / 2)
-    return f"{found.mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+        return format_number(found.mean, 3, "+")
+    digits = count_decimals((found.interval[1] - found.interval[0]) / 2)
+    mean, low, high = (format_number(value, digits, "+") for value in (found.mean, *found.interval))
+    return f"{mean} [{low}, {high}]"
 
 
 def _render_p(p: float | None) -> str:
     if p is None:
         return "–"
-    return "≤ 0.0001" if p < 0.0001 else f"{p:.4f}"
+    return "≤ 0.0001" if p < 0.0001 else format_number(p, 4)
 
 
-def _comparison_notes(one: RowComparison, results: ResultSet) -> Iterator[str]:
+def _comparison_notes(one: RowComparison) -> Iterator[str]:
     pair = f"- `{one.row}` and `{one.baseline}`, {_escape(one.column)}:"
-    if one.difference is None:
+    found = one.difference
+    if found is None:
         yield f"{pair} not compared: {_escape(one.note)}."
-    if one.unpaired:
-        is_ = "item is" if one.unpaired == 1 else "items are"
-        yield f"{pair} {one.unpaired} {is_} left out: not scored in both, or not the same in both."
-    if one.p_holm is not None and one.p_holm >= 1 - results.confidence and one.detectable:
+    elif not one.paired:
+        yield f"{pair} compared as different items, because {_escape(one.note)}."
+    if one.differences:
+        yield f"{pair} beside the rows' names, these differ: {_escape('; '.join(one.differences))}."
+    if one.dropped and one.paired:
+        is_ = "item is" if one.dropped == 1 else "items are"
+        yield f"{pair} {one.dropped} {is_} left out: not scored in both, or not the same in both."
+    if one.lost_to_adjustment:
+        yield (
+            f"{pair} alone it would be significant, p = {_render_p(one.p)}; among {one.compared} comparisons it is"
+            f" not, p (Holm) = {_render_p(one.p_holm)}."
+        )
+    if one.significant is False and one.detectable and one.alpha:
         yield (
             f"{pair} not significant. This does not mean that they are equal: so many items give 80 % power to"
-            f" detect a difference of {one.detectable:.2g}."
+            f" detect a difference of {one.detectable:.2g} (α = {one.alpha:.3g})."
         )
-    if one.difference and one.p is None and one.difference.n > 1:
+    if found and found.test == "none" and found.n > 1:
         yield f"{pair} every item has the same difference, so there is nothing to test."
+    if found and found.test == "rule of three":
+        yield f"{pair} no item differs."
 
 
 def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
@@ -194,7 +237,7 @@ def _render_runs(results: ResultSet) -> str:
         [
             result.name,
             score.metric,
-            str(average_seeds([score], results.confidence)),
+            str(results.average(score.metric, [result])),
             *_count_samples(score),
             *[_render_reported_error(score)] * told,
         ]
@@ -234,29 +277,32 @@ def _describe_unscored(name: str, score: Score) -> str:
     if score.value is None or not is_binary(score.value, score.stderr or 0.0, score.scored):
         return f"{text} and are left out."
     low, high = coverage_bounds(round(score.value * score.scored), score.scored, total).bounds
-    return f"{text} and are left out. If they were all wrong, the score would be {low:.3f}; if all right, {high:.3f}."
+    wrong, right = format_number(low), format_number(high)
+    return f"{text} and are left out. If they were all wrong, the score would be {wrong}; if all right, {right}."
 
 
 def _explain_intervals(results: ResultSet, table: ScoreTable) -> str:
     pooled = [cell.average for cell in (*table.cells.values(), *table.others)]
     used = {value.basis for value in pooled if value.mean is not None}
-    tests = {one.test for one in results.row_comparisons}
+    tests = {one.difference.test for one in results.row_comparisons if one.difference}
     if not used:
         return ""
-    lines = [f"Brackets hold {results.confidence * 100:.4g}% confidence intervals."]
+    lines = [f"Brackets hold {format_percent(results.confidence)} confidence intervals, unless they say otherwise."]
     if any(value.runs > 1 for value in pooled):
         runs = sorted({value.runs for value in pooled if value.runs})
         lines.append(
             f"Each value of the tables is the mean of {' to '.join(map(str, _first_and_last(runs)))} runs that"
-            " differ only in their seed. The runs ask the same items, so these are not counted as new items:"
-            " SE² = mean of the runs' SE² + variance between the runs / number of runs."
-            " Such intervals are rather too wide than too narrow."
+            " differ only in their seed. The runs ask the same items, so these are not counted as new items: an"
+            " item's scores are averaged over its runs, and SE = sd of the item means / √items."
         )
     lines += [text for basis, text in BASES.items() if basis in used]
+    if any(value.reported_by for value in pooled):
+        lines.append('"as reported by": the harness left no samples, so mean and error are its own.')
     if any(one.difference for one in results.row_comparisons):
         lines.append(PAIRED)
         lines += [text for test, text in TESTS.items() if test in tests]
-        lines.append(HOLM)
+        count = max(one.compared for one in results.row_comparisons)
+        lines.append(HOLM.format(count=count, alpha=1 - results.confidence))
     return "\n".join(f"- {line}" for line in lines)
 
 

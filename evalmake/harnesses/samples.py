@@ -27,7 +27,8 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.scoring.intervals import clustered_se, mean_se
+from evalmake.scoring.intervals import mean_se
+from evalmake.scoring.item import clustered_se
 from evalmake.scoring.score import Score
 
 _TOLERANCE = 1e-6

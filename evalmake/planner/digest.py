@@ -91,8 +91,12 @@ def find_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[Chan
 
 
 def _is_container_size(change: Change) -> bool:
-    texts = [text for text in (change.before, change.now) if text is not None]
-    return all(text.startswith(("map:", "list:", "files:")) for text in texts)
+    return all(is_container_size(text) for text in (change.before, change.now) if text is not None)
+
+
+def is_container_size(text: str) -> bool:
+    """Return whether a text of a walk is the size of a map, a list or a set of files."""
+    return text.startswith(("map:", "list:", "files:"))
 
 
 def describe_text(text: str | None) -> str:

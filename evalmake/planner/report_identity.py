@@ -8,6 +8,10 @@ from evalmake.planner.digest import digest, walk
 from evalmake.planner.graph import Node, ReportNode
 from evalmake.planner.staleness import ActionHistory
 
+METHODS = "methods"
+VERSION = 2
+"""Of the methods by which a report's intervals, comparisons and gates are computed from the same results."""
+
 
 def report_identity(
     report: ReportNode, histories: Mapping[str, ActionHistory | None], gates: Sequence[str]
@@ -16,6 +20,7 @@ def report_identity(
     block, settings = report.declaration.block, report.declaration.settings
     chosen = {k: getattr(settings, k) for k in type(settings).model_fields} if settings else {}
     whole = {
+        METHODS: VERSION,
         "format": block.format,
         "rows": block.rows,
         "column": block.column,

@@ -40,6 +40,7 @@ class Gate:
     bound: float
     span: Span
     when: str
+    is_share: bool = False  # whether the bound is written as a percentage
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,5 +381,6 @@ def read_gates(
             )
             continue
         metric = node.metric.text.strip("\"'")
-        gates.append(Gate(metric, node.op, float(bound), file.span(node), when))
+        is_share = isinstance(node.value, tree.Literal) and node.value.kind == "PERCENT"
+        gates.append(Gate(metric, node.op, float(bound), file.span(node), when, is_share))
     return tuple(gates)

@@ -328,7 +328,7 @@ class Eval(Block):
     retries: Natural = define_key(0, "How often a failed evaluation is tried again.", "2")
     confidence: Confidence | None = define_key(
         None,
-        "With this, a gate holds only if the whole interval is on the right side of its bound.",
+        "With this, a gate compares the one-sided bound of the score at this confidence, not the score.",
         "95%",
         type="percent",
         unset="that of `settings`",

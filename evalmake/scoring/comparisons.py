@@ -1,122 +1,182 @@
-"""Two sets of scores compared: of the same items, and of unrelated items."""
+"""Two means compared, of the same items and of unrelated ones: the interval and p are of one procedure each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from evalmake.scoring.distributions import t_cdf
-from evalmake.scoring.intervals import Interval, clustered_se, mean_se, t_interval, wilson
+from evalmake.scoring.distributions import norm_cdf, norm_ppf, t_cdf, two_sided
+from evalmake.scoring.intervals import Interval, mean_se, rule_of_three, t_interval
+from evalmake.scoring.item import grouped_error
 
-# --- The same items twice --------------------------------------------------------------------------
+Test = Literal["Tango", "t", "clustered t", "rule of three", "Newcombe", "Welch", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """a - b with its error; `p` is two-sided.  Without a stderr, or with one of 0, there is no p."""
+    """a - b with its error, interval and two-sided p, and the procedure that the latter two are of.
+
+    The interval at confidence 1 - alpha excludes 0 where p < alpha, and only there.
+    """
 
     mean: float
     stderr: float | None
     interval: Interval | None
     p: float | None
-    n: int
+    n: int  # items; of both sides where they are not paired
+    test: Test
 
 
-def paired_difference(
-    a: Sequence[float],
-    b: Sequence[float],
-    clusters: Sequence[Hashable] | None = None,
-    confidence: float = 0.95,
+# --- The same items twice --------------------------------------------------------------------------
+
+
+def paired_proportions(a_only: int, b_only: int, n: int, confidence: float = 0.95) -> Difference:
+    """The difference of two 0/1 means over the same n items: Tango's score interval (1998) and its test.
+
+    `a_only` items only a got right, `b_only` only b.  The test at 0 is McNemar's (1947), without a
+    correction.  Without any such item the score interval is too wide for what is known: then the share
+    of items that differ is below 1 - alpha^(1/n) (the rule of three), and so is the difference.
+    """
+    difference = (a_only - b_only) / n
+    differing = a_only + b_only
+    stderr = math.sqrt(max(0.0, differing / n - difference**2) / (n - 1)) if n > 1 else None
+    if not differing:
+        bound = rule_of_three(n, confidence)
+        return Difference(0.0, stderr, (-bound, bound), 1.0, n, "rule of three")
+    p = 2 * norm_cdf(-abs(a_only - b_only) / math.sqrt(differing))
+    z = norm_ppf(two_sided(confidence))
+    low = _find_root(lambda delta: tango_score(a_only, b_only, n, delta) - z, -1.0, difference)
+    high = _find_root(lambda delta: tango_score(a_only, b_only, n, delta) + z, difference, 1.0)
+    return Difference(difference, stderr, (low, high), p, n, "Tango")
+
+
+def tango_score(a_only: int, b_only: int, n: int, delta: float) -> float:
+    """How many standard errors the observed difference lies above `delta`, were that the true one.
+
+    The error is the one under `delta`: the share of items only b got right is its maximum-likelihood
+    estimate with that difference held fixed (Tango 1998, equations 6 and 7).
+    """
+    linear = (2 * n - a_only + b_only) * delta - a_only - b_only
+    root = math.sqrt(max(0.0, linear**2 + 8 * n * b_only * delta * (1 - delta)))
+    share = (root - linear) / (4 * n)
+    variance = n * (2 * share + delta * (1 - delta))
+    distance = a_only - b_only - n * delta
+    if variance <= 0:
+        return math.copysign(math.inf, distance) if distance else 0.0
+    return distance / math.sqrt(variance)
+
+
+def paired_means(
+    differences: Sequence[float], groups: Sequence[Hashable], bounded: bool, confidence: float = 0.95
 ) -> Difference:
-    """The mean of a_i - b_i over the same items, in the same order: Student's paired t.
+    """The mean of item differences: Student's t, of G groups of items with G - 1 degrees of freedom.
 
-    SE = sd(d)/sqrt n (Miller, arXiv 2411.00640, section 4.2), or clustered with G - 1 degrees of
-    freedom.  SE = 0 with a difference is deterministic, or too few items to see it vary.
+    (Miller, arXiv 2411.00640, section 4.2; clusters by Liang and Zeger 1986.)  If no item differs and scores
+    are `bounded` to [0, 1], the rule of three bounds the difference.  If all differ by the same, nothing
+    tells how far that may be off.
     """
-    differences = [x - y for x, y in zip(a, b, strict=True)]
-    estimate = mean_se(differences)
-    if estimate.mean is None:
-        raise ValueError("no items to compare")
-    if clusters is None:
-        stderr, df = estimate.stderr, estimate.n - 1
-    else:
-        stderr, df = clustered_se(differences, clusters), len(set(clusters)) - 1
+    mean, n, count = mean_se(differences).mean or 0.0, len(differences), len(set(groups))
+    stderr = grouped_error([difference - mean for difference in differences], groups)
     # Equal differences are a rounding error apart: (0.5 - 0.4) != (0.7 - 0.6).
-    noise = 1e-12 * max(map(abs, (*a, *b)))
+    noise = 1e-12 * max(1.0, *map(abs, differences))
+    if max(map(abs, differences)) <= noise:
+        bound = rule_of_three(count, confidence)
+        return Difference(0.0, 0.0, (-bound, bound) if bounded else None, 1.0, n, "rule of three")
     if stderr is None or stderr <= noise:
-        return Difference(estimate.mean, None if stderr is None else 0.0, None, None, estimate.n)
-    p = 2 * t_cdf(-abs(estimate.mean) / stderr, df)
-    found = t_interval(estimate.mean, stderr, df, confidence)
-    return Difference(estimate.mean, stderr, found, p, estimate.n)
-
-
-@dataclass(frozen=True, slots=True)
-class McNemar:
-    """Two-sided p-values for paired 0/1 scores, exact and mid-p."""
-
-    exact: float
-    mid: float
-
-
-def mcnemar(a_only: int, b_only: int) -> McNemar:
-    """The binomial test at 1/2 of the items that only one of the two got right (McNemar 1947).
-
-    Mid-p counts half of the observed outcome, and is less conservative (Fagerland, Lydersen and
-    Laake 2013).  Without such items p = 1.
-    """
-    n, fewer = a_only + b_only, min(a_only, b_only)
-    tail, term = 0, 1
-    for i in range(fewer + 1):
-        tail += term
-        term = term * (n - i) // (i + 1)
-    observed = math.comb(n, fewer)
-    return McNemar(min(1.0, 2 * tail / 2**n), min(1.0, (2 * tail - observed) / 2**n))
-
-
-def sign_flip(differences: Sequence[float]) -> float:
-    """The exact two-sided p of a mean difference: every difference could have had either sign.
-
-    (Fisher's randomisation test, 1935.)  At most 20 differences, 2^20 sums; beyond that `paired`.
-    """
-    if len(differences) > 20:
-        raise ValueError(f"{len(differences)} differences are too many to enumerate: at most 20")
-    sums = [0.0]
-    for d in differences:
-        sums = [s + d for s in sums] + [s - d for s in sums]
-    least = abs(math.fsum(differences)) - 1e-12 * math.fsum(map(abs, differences))
-    return sum(abs(s) >= least for s in sums) / len(sums)
+        return Difference(mean, None if stderr is None else 0.0, None, None, n, "none")
+    p = 2 * t_cdf(-abs(mean) / stderr, count - 1)
+    interval = t_interval(mean, stderr, count - 1, confidence)
+    return Difference(mean, stderr, interval, p, n, "t" if count == n else "clustered t")
 
 
 # --- Different items -------------------------------------------------------------------------------
 
 
-def independent_proportions(k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95) -> Difference:
-    """k1/n1 - k2/n2 of unrelated items: Wald's error, Newcombe's interval, Fisher's exact p.
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of two unrelated means: its error with its degrees of freedom, and its interval at any confidence."""
 
-    Newcombe 1998, method 10: the square-and-add of the two Wilson intervals.
+    mean: float
+    stderr: float | None
+    df: float
+    n: int
+    proportion: bool
+    interval: Callable[[float], Interval | None]
+
+
+def unpaired_difference(a: Side, b: Side, confidence: float = 0.95) -> Difference | None:
+    """a - b of unrelated items; None if an error is not known.
+
+    Proportions have Newcombe's interval (1998, method 10), from the intervals of both sides, and the p of
+    its own inversion: the alpha at which it touches 0.  Other means have Welch's t (1947).
     """
-    p1, p2 = k1 / n1, k2 / n2
-    (low1, high1), (low2, high2) = wilson(k1, n1, confidence), wilson(k2, n2, confidence)
-    difference = p1 - p2
-    found = (
-        difference - math.hypot(p1 - low1, high2 - p2),
-        difference + math.hypot(high1 - p1, p2 - low2),
-    )
-    stderr = math.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2)
-    return Difference(difference, stderr, found, _fisher(k1, n1, k2, n2), n1 + n2)
+    if a.proportion and b.proportion:
+        return _newcombe(a, b, confidence)
+    if a.stderr is None or b.stderr is None or not a.stderr + b.stderr:
+        return None
+    variances = (a.stderr**2, b.stderr**2)
+    stderr = math.sqrt(sum(variances))
+    df = sum(variances) ** 2 / sum(v * v / side.df for v, side in zip(variances, (a, b), strict=True))
+    mean = a.mean - b.mean
+    p = 2 * t_cdf(-abs(mean) / stderr, df)
+    return Difference(mean, stderr, t_interval(mean, stderr, df, confidence), p, a.n + b.n, "Welch")
 
 
-def _fisher(k1: int, n1: int, k2: int, n2: int) -> float:
-    """The two-sided exact p: all tables with the same margins and no greater probability."""
-    right, total = k1 + k2, n1 + n2
-    whole = _log_choose(total, right)
-    logs = [
-        _log_choose(n1, i) + _log_choose(n2, right - i) - whole for i in range(max(0, right - n2), min(n1, right) + 1)
-    ]
-    observed = logs[k1 - max(0, right - n2)]
-    return min(1.0, math.fsum(math.exp(log) for log in logs if log <= observed + 1e-7))
+def _newcombe(a: Side, b: Side, confidence: float) -> Difference | None:
+    mean = a.mean - b.mean
+
+    def interval(confidence: float) -> Interval | None:
+        ours, theirs = a.interval(confidence), b.interval(confidence)
+        if ours is None or theirs is None:
+            return None
+        low = mean - math.hypot(a.mean - ours[0], theirs[1] - b.mean)
+        return low, mean + math.hypot(ours[1] - a.mean, b.mean - theirs[0])
+
+    found = interval(confidence)
+    if found is None:
+        return None
+
+    def distance(z: float) -> float:
+        """How far the interval of that many standard errors keeps from 0."""
+        low, high = interval(1 - 2 * norm_cdf(-z)) or found
+        return low if mean > 0 else -high
+
+    p = 1.0 if mean == 0 else 2 * norm_cdf(-_find_root(distance, 1e-6, 8.0))
+    stderr = math.hypot(a.stderr, b.stderr) if a.stderr is not None and b.stderr is not None else None
+    return Difference(mean, stderr, found, p, a.n + b.n, "Newcombe")
 
 
-def _log_choose(n: int, k: int) -> float:
-    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+# --- Several comparisons, and what could have been seen --------------------------------------------
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the order given, keeping the chance of any false alarm (Holm 1979).
+
+    The i-th smallest times (m - i + 1), made non-decreasing.
+    """
+    adjusted, worst = [0.0] * len(p), 0.0
+    for rank, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+        worst = max(worst, min(1.0, (len(p) - rank) * p[i]))
+        adjusted[i] = worst
+    return adjusted
+
+
+def detectable_difference(stderr: float, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The smallest true difference found with this power: (z_{1-alpha/2} + z_{power}) SE.
+
+    Belongs beside every "no significant difference".
+    """
+    return (norm_ppf(two_sided(1 - alpha)) + norm_ppf(power)) * stderr
+
+
+def _find_root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function crosses 0, bisected; the end that is nearer if it does not."""
+    for _ in range(80):
+        middle = (low + high) / 2
+        if falling(middle) > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

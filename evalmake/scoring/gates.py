@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from evalmake.scoring.intervals import Interval
+from evalmake.scoring.metric_scale import describe_scale_mismatch, fill_unscored, find_bounds
+from evalmake.scoring.numbers import format_number, format_percent, format_short
 from evalmake.scoring.score import Score
-from evalmake.scoring.seed_average import SeedAverage, average_seeds
+from evalmake.scoring.seed_average import Run, average_seeds
 
 TOLERANCE = 1e-12  # below this two numbers are equal: the mean of 0.8, 0.8, 0.8 is >= 0.8
 WORDS = {
@@ -17,6 +20,18 @@ WORDS = {
     "<": ("below", "not below"),
     "==": ("equal to", "not"),
 }
+_SIDES = {">=": "lower", ">": "lower", "<=": "upper", "<": "upper"}
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What a `require` asks of a metric; with a confidence, of its one-sided bound at that confidence."""
+
+    metric: str
+    op: str
+    bound: float
+    confidence: float | None = None
+    is_share: bool = False  # whether the bound was written as a percentage
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +44,9 @@ class GateResult:
     bound: float
     met: bool | None
     value: float | None
-    low: float | None
+    confidence: float | None  # as asked for
+    low: float | None  # with a confidence: what the metric is at least, or at most, with that confidence
     high: float | None
-    stderr: float | None
     parts: tuple[tuple[int, float | None], ...]  # each seed's value
     samples: tuple[int, ...]  # each seed's scored samples
     message: str  # one line, without the address
@@ -39,7 +54,7 @@ class GateResult:
     @property
     def detail(self) -> str:
         """The parts in words: "mean of 3 seeds: 0.69, 0.68, 0.67; 500 samples each"."""
-        values = ", ".join("none" if value is None else f"{value:.4g}" for _, value in self.parts)
+        values = ", ".join("none" if value is None else format_short(value) for _, value in self.parts)
         seeds = f"mean of {len(self.parts)} seeds" if len(self.parts) > 1 else "one seed"
         counts = [str(count) for count in self.samples]
         samples = f"{counts[0]} samples" if len(set(counts)) == 1 else f"{', '.join(counts)} samples"
@@ -48,41 +63,51 @@ class GateResult:
         return f"{seeds}: {values}; {samples}" if any(self.samples) else f"{seeds}: {values}"
 
 
-def judge_gate(
-    address: str,
-    metric: str,
-    op: str,
-    bound: float,
-    scores_by_seed: Mapping[int, Sequence[Score]],
-    confidence: float | None,
-) -> GateResult:
-    """Compare the mean over the seeds with `bound`; `op` is one of >= > <= < ==.
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """Whether a requirement is met, and the numbers that say so."""
 
-    `scores_by_seed` holds everything each seed reported.  With `confidence` the whole interval must
-    lie on the right side.  A metric that a seed did not report or could not score, and an interval
-    that cannot be estimated, leave the gate unjudged.
+    met: bool
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> GateResult:
+    """Judge a requirement over the runs of a cell, by seed.
+
+    It is not judged where a seed did not report the metric or could not score it, where an interval is asked
+    for and cannot be estimated, where metric and bound are on different scales, and where samples that have
+    no score could turn the verdict.
     """
-    found = {seed: find_score(metric, scores) for seed, scores in sorted(scores_by_seed.items())}
-    reported = [score for score in found.values() if score is not None]
-    pooled = average_seeds(reported, confidence or 0.95)
-    complaint = _complaint(metric, found, scores_by_seed)
-    if not complaint and confidence is not None and pooled.low is None:
-        complaint = f"{metric} has no interval, and {confidence * 100:.4g}% confidence is asked for"
-    met = None if complaint else _is_met(op, bound, pooled, confidence is not None)
-    return GateResult(
+    scores = {seed: find_score(asked.metric, run.scores) for seed, run in sorted(runs.items())}
+    result = GateResult(
         address=address,
-        metric=metric,
-        op=op,
-        bound=bound,
-        met=met,
-        value=pooled.mean,
-        low=pooled.low,
-        high=pooled.high,
-        stderr=pooled.stderr,
-        parts=tuple((seed, score.value if score else None) for seed, score in found.items()),
-        samples=tuple(score.scored if score else 0 for score in found.values()),
-        message=complaint or _verdict(metric, op, bound, pooled, confidence),
+        metric=asked.metric,
+        op=asked.op,
+        bound=asked.bound,
+        met=None,
+        value=None,
+        confidence=asked.confidence,
+        low=None,
+        high=None,
+        parts=tuple((seed, score.value if score else None) for seed, score in scores.items()),
+        samples=tuple(score.scored if score else 0 for score in scores.values()),
+        message=_describe_lack(asked.metric, scores, runs),
     )
+    if result.message:
+        return result
+    # From here on the metric has the harness's own name for it.
+    named = replace(asked, metric=next(score.metric for score in scores.values() if score))
+    known = [run for _, run in sorted(runs.items())]
+    verdict = _decide(named, known)
+    if verdict is None:
+        lack = f"has no interval, and {format_percent(asked.confidence or 0)} confidence is asked for"
+        return replace(result, message=f"{asked.metric} {lack}")
+    result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
+    doubt = describe_scale_mismatch(named.metric, asked.op, asked.bound, asked.is_share, known)
+    doubt = doubt or _describe_unscored(named, known, verdict)
+    return replace(result, met=None if doubt else verdict.met, message=doubt or _describe_verdict(asked, verdict))
 
 
 def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
@@ -91,14 +116,14 @@ def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
     return by_name.get(metric) or by_name.get(metric.replace(",", "."))
 
 
-def _complaint(metric: str, found: Mapping[int, Score | None], reported: Mapping[int, Sequence[Score]]) -> str:
+def _describe_lack(metric: str, found: Mapping[int, Score | None], runs: Mapping[int, Run]) -> str:
     """Why the gate cannot be judged by the scores there are; empty if it can."""
     if not found:
         return f"no run has a result, so {metric} is not known"
     absent = [seed for seed, score in found.items() if score is None]
     unscored = [seed for seed, score in found.items() if score and score.value is None]
     if absent:
-        names = sorted({score.metric for seed in absent for score in reported[seed]})
+        names = sorted({score.metric for seed in absent for score in runs[seed].scores})
         where = "" if len(absent) == len(found) else f" by {_seeds(absent)}"
         known = f"the metrics are {', '.join(names)}" if names else "there are no scores at all"
         return f"{metric} was not reported{where}; {known}"
@@ -109,9 +134,55 @@ def _seeds(seeds: Sequence[int]) -> str:
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
 
 
-def _is_met(op: str, bound: float, pooled: SeedAverage, surely: bool) -> bool:
-    numbers = (pooled.mean, pooled.low, pooled.high) if surely else (pooled.mean,)
-    return all(satisfies(op, number, bound) for number in numbers if number is not None)
+def _decide(asked: Requirement, runs: Sequence[Run]) -> _Verdict | None:
+    """The verdict over these runs; None if there is no interval and one is asked for."""
+    values = [score.value for run in runs if (score := run.score(asked.metric)) and score.value is not None]
+    value = math.fsum(values) / len(values)
+    if asked.confidence is None:
+        return _Verdict(satisfies(asked.op, value, asked.bound), value)
+    side = _SIDES.get(asked.op)
+    interval = _confident_interval(asked.metric, runs, asked.confidence, value, one_sided=side is not None)
+    if interval is None:
+        return None
+    low = interval[0] if side != "upper" else None
+    high = interval[1] if side != "lower" else None
+    met = all(satisfies(asked.op, edge, asked.bound) for edge in (low, high) if edge is not None)
+    return _Verdict(met, value, low, high)
+
+
+def _confident_interval(
+    metric: str, runs: Sequence[Run], confidence: float, value: float, one_sided: bool
+) -> Interval | None:
+    """An interval whose ends are one-sided bounds is two-sided at 1 - 2 alpha; below 50 % it is the value alone."""
+    level = 2 * confidence - 1 if one_sided else confidence
+    if level <= 0:
+        return value, value
+    found = average_seeds(metric, runs, level)
+    return None if found.low is None or found.high is None else (found.low, found.high)
+
+
+def _describe_unscored(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+    """The message if samples without a score could turn the verdict, whatever their scores are; else empty."""
+    unscored = sum(score.unscored for run in runs if (score := run.score(asked.metric)))
+    if not unscored:
+        return ""
+    bounds = find_bounds(asked.metric, runs)
+    could = f"undecided: {unscored} unscored sample{'s' * (unscored != 1)} could change it"
+    of_scored = f"{asked.metric} is {format_number(verdict.value)} of the scored"
+    if bounds is None:
+        return f"{could}: {of_scored}, and nothing bounds it for the others"
+    cases = [_decide(asked, [fill_unscored(run, asked.metric, bound) for run in runs]) for bound in bounds]
+    if all(case is not None and case.met == verdict.met for case in cases):
+        return ""
+    bound = _format_bound(asked.bound)
+    worst, best = (format_number(case.value) if case else "?" for case in cases)
+    text = f"{could}: {of_scored}, from {worst} to {best} of all, and the bound is {bound}"
+    edges = [edge for case in cases if case for edge in (case.low, case.high) if edge is not None]
+    if not edges:
+        return text
+    side, percent = _SIDES.get(asked.op, "outer"), format_percent(asked.confidence or 0)
+    least, most = format_number(min(edges)), format_number(max(edges))
+    return f"{text}; the {side} bound at {percent} confidence is from {least} to {most}"
 
 
 def satisfies(op: str, value: float, bound: float) -> bool:
@@ -131,24 +202,27 @@ def satisfies(op: str, value: float, bound: float) -> bool:
     raise ValueError(f"`{op}` is no comparison: one of {' '.join(WORDS)}")
 
 
-def _verdict(metric: str, op: str, bound: float, pooled: SeedAverage, confidence: float | None) -> str:
-    """ "accuracy is 0.680 +/- 0.024, below 0.70": +/- is the longer side of the interval."""
-    numbers = [n for n in (pooled.mean, pooled.low, pooled.high) if n is not None]
-    digits = _digits(op, bound, numbers)
-    value, *edges = (f"{number:.{digits}f}" for number in numbers)
-    text = f"{metric} is {value}"
-    if edges:
-        text += f" +/- {max(abs(edge - numbers[0]) for edge in numbers[1:]):.{digits}f}"
-    right, wrong = WORDS[op]
-    goal = f"{bound:.2f}" if float(f"{bound:.2f}") == bound else repr(bound)
-    if not satisfies(op, numbers[0], bound):
-        return f"{text}, {wrong} {goal}"
-    text += f", {right} {goal}"
-    if confidence is None:
+def _describe_verdict(asked: Requirement, verdict: _Verdict) -> str:
+    """ "accuracy is 0.725, at least 0.70, but its lower bound at 95% confidence (one-sided) is 0.683"."""
+    numbers = [number for number in (verdict.value, verdict.low, verdict.high) if number is not None]
+    digits = _digits(asked.op, asked.bound, numbers)
+    value, *edges = (format_number(number, digits) for number in numbers)
+    right, wrong = WORDS[asked.op]
+    text = f"{asked.metric} is {value}, "
+    if not satisfies(asked.op, verdict.value, asked.bound):
+        return f"{text}{wrong} {_format_bound(asked.bound)}"
+    text += f"{right} {_format_bound(asked.bound)}"
+    if asked.confidence is None:
         return text
-    sure = _is_met(op, bound, pooled, surely=True)
-    interval = f"[{', '.join(edges)}]"
-    return f"{text}{'' if sure else ', but not'} with {confidence * 100:.4g}% confidence: {interval}"
+    percent = format_percent(asked.confidence)
+    side = _SIDES.get(asked.op)
+    bound = f"its {side} bound at {percent} confidence (one-sided) is {edges[0]}" if side else ""
+    bound = bound or f"its {percent} interval is [{', '.join(edges)}]"
+    return f"{text}, {'and' if verdict.met else 'but'} {bound}"
+
+
+def _format_bound(bound: float) -> str:
+    return f"{bound:.2f}" if float(f"{bound:.2f}") == bound else repr(bound)
 
 
 def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:

@@ -1,18 +1,28 @@
-"""Means, standard errors and confidence intervals of one set of scores: pure functions, each with its source.
+"""Confidence intervals of one mean: pure functions, each with its source and what was measured of it.
 
 `None` means "cannot be estimated" and never becomes 0: one sample has no standard error, no samples
 have no mean.
+
+Every interval of scores that cannot leave [0, 1] is Wilson's score interval (1927) at an effective sample
+size, the number of independent 0/1 scores that would vary as much (Kish 1965; Korn and Graubard 1998 for
+clusters). It is chosen by simulated coverage and width; `python -m tests.benchmarks statistics` prints both.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from evalmake.scoring.distributions import beta_ppf, check_probability, t_ppf, two_sided
+from evalmake.scoring.distributions import t_ppf, two_sided
+from evalmake.scoring.item import ItemMean
 
 Interval = tuple[float, float]
+Basis = Literal["proportion", "bounded", "mean", "runs", "none"]
+"""What an interval is: Wilson's of 0/1 scores, of other scores in [0, 1], Student's t of items or of runs."""
+EDGE = 0.125
+"""How much of an observation `bounded_interval` adds at 0, and again at 1, to the variance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +60,6 @@ def sample_variance(values: Sequence[float], mean: float) -> float:
     return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
 
 
-def clustered_se(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
-    """The standard error of a mean whose items come in clusters; None below two clusters.
-
-    SE^2 = G/(G-1) * sum_g (sum_{i in g} (s_i - mean))^2 / n^2: the cluster-robust (Liang-Zeger)
-    variance with its small-sample factor.  Use G - 1 degrees of freedom with it.
-    """
-    mean = mean_se(values).mean
-    groups: dict[Hashable, list[float]] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        groups.setdefault(cluster, []).append(value)
-    if mean is None or len(groups) < 2:
-        return None
-    squares = math.fsum(math.fsum(s - mean for s in group) ** 2 for group in groups.values())
-    return math.sqrt(len(groups) / (len(groups) - 1) * squares) / len(values)
-
-
-def t_interval(mean: float, stderr: float, df: float, confidence: float = 0.95) -> Interval:
-    """mean -/+ t(df) * stderr (Student 1908); infinite `df` gives the normal interval."""
-    half = t_ppf(two_sided(confidence), df) * stderr
-    return mean - half, mean + half
-
-
-def mean_interval(values: Iterable[float], confidence: float = 0.95) -> Interval | None:
-    """The interval of a mean: Wilson for 0/1 scores, Student's t otherwise, None where neither fits.
-
-    Error bars from the central limit theorem are too narrow for a few hundred 0/1 items (Bowyer,
-    Aitchison and Ivanova, arXiv 2503.01747) and leave [0, 1].  Other scores that are all equal have
-    no interval: one without a width would claim certainty.
-    """
-    scores = list(values)
-    if scores and all(score in (0, 1) for score in scores):
-        return wilson(math.fsum(scores), len(scores), confidence)
-    estimate = mean_se(scores)
-    if estimate.mean is None or not estimate.stderr:
-        return None
-    return t_interval(estimate.mean, estimate.stderr, estimate.n - 1, confidence)
-
-
-def summary_interval(mean: float | None, stderr: float | None, n: int, confidence: float = 0.95) -> Interval | None:
-    """`interval` where only the summary is known; `n` = 0 says that the count is not known.
-
-    None without a mean or a standard error, and for n = 1, whose standard error cannot be known.
-    """
-    if mean is None or stderr is None or n == 1:
-        return None
-    if is_binary(mean, stderr, n):
-        return wilson(mean * n, n, confidence)
-    return t_interval(mean, stderr, n - 1 if n else math.inf, confidence)
-
-
 def is_binary(mean: float, stderr: float, n: int) -> bool:
     """Whether a summary can only be that of n scores of 0 and 1.
 
@@ -112,7 +72,56 @@ def is_binary(mean: float, stderr: float, n: int) -> bool:
     return any(math.isclose(stderr**2, most / count, rel_tol=1e-6, abs_tol=1e-15) for count in (n - 1, n))
 
 
-# --- Proportions -------------------------------------------------------------------------------------
+# --- Intervals ---------------------------------------------------------------------------------------
+
+
+def item_interval(found: ItemMean, confidence: float) -> tuple[Interval | None, Basis]:
+    """The interval of a mean over items, and what it is; none where nothing tells how far it may be off."""
+    if found.binary:
+        return proportion_interval(found, confidence), "proportion"
+    if found.stderr is None:
+        return None, "none"
+    if found.lowest >= 0 and found.highest <= 1:
+        return bounded_interval(found.mean, found.stderr, found.groups, confidence), "bounded"
+    if found.stderr == 0:
+        return None, "none"  # equal scores prove no certainty
+    return t_interval(found.mean, found.stderr, found.groups - 1, confidence), "mean"
+
+
+def proportion_interval(found: ItemMean, confidence: float) -> Interval | None:
+    """Wilson's interval of 0/1 scores: as it is for items asked once, else at the effective size.
+
+    n_eff = min(answers, p (1 - p) / SE^2), with the t quantile of G - 1 degrees of freedom for z, because
+    the size is itself an estimate.  Scores that are all equal say nothing of how much seeds or clusters
+    agree: then every group counts once.
+    """
+    p, groups = found.mean, found.groups
+    if found.answers == groups or not found.stderr:
+        # A single cluster says nothing, a single item its little.
+        return None if found.clustered and groups < 2 else wilson(p * groups, groups, confidence)
+    # Not more than there are answers to different questions.
+    n = min(found.answers * found.distinct / found.items, p * (1 - p) / found.stderr**2)
+    return wilson(p * n, n, confidence, groups - 1)
+
+
+def bounded_interval(mean: float, stderr: float, n: int, confidence: float) -> Interval:
+    """The interval of scores in [0, 1] that are not all 0 or 1: judges' grades, F1.
+
+    Wilson's at n_eff = n m (1 - m) / s^2, with the t quantile of n - 1 degrees of freedom.  Few scores
+    near an edge rarely show the long tail to the other, and then s is far too small; so mean and variance
+    of n_eff are of the sample and `EDGE` of an observation more at 0 and at 1.
+
+    At 95 % this covers 94 to 99 % of six kinds of scores (beta, graded, many exact zeros, rare failures) with
+    means of .02 to .95 and n of 20 to 1 000, where Student's t covers 51 to 96 and BCa bootstrap 46 to 97.
+    A logit-transformed t covers as much and is up to twice as wide, the betting interval of Waudby-Smith
+    and Ramdas (2024) covers above 98.7 and is up to four times as wide.
+    """
+    size = n + 2 * EDGE
+    middle = (n * mean + EDGE) / size
+    squares = (n - 1) * stderr**2 * n + n * mean**2 + EDGE
+    variance = (squares - size * middle**2) / (size - 1)
+    effective = n * middle * (1 - middle) / variance
+    return wilson(mean * effective, effective, confidence, n - 1)
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95, df: float = math.inf) -> Interval:
@@ -130,27 +139,10 @@ def wilson(successes: float, n: float, confidence: float = 0.95, df: float = mat
     return low, 1.0 if p == 1 else min(1.0, centre + half)
 
 
-def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """The exact, conservative interval of a proportion, from beta quantiles.
-
-    (Clopper and Pearson 1934.)  Never covers less than `confidence`, and often much more.
-    """
-    _share(successes, n)
-    upper = two_sided(confidence)
-    low = beta_ppf(1 - upper, successes, n - successes + 1) if successes else 0.0
-    high = beta_ppf(upper, successes + 1, n - successes) if successes < n else 1.0
-    return low, high
-
-
-def jeffreys(successes: int, n: int, confidence: float = 0.95) -> Interval:
-    """The Bayesian interval of a proportion under Jeffreys' prior: Beta(k + 1/2, n - k + 1/2).
-
-    (Brown, Cai and DasGupta 2001.)
-    """
-    _share(successes, n)
-    upper = two_sided(confidence)
-    a, b = successes + 0.5, n - successes + 0.5
-    return beta_ppf(1 - upper, a, b), beta_ppf(upper, a, b)
+def t_interval(mean: float, stderr: float, df: float, confidence: float = 0.95) -> Interval:
+    """mean -/+ t(df) * stderr (Student 1908); infinite `df` gives the normal interval."""
+    half = t_ppf(two_sided(confidence), df) * stderr
+    return mean - half, mean + half
 
 
 def rule_of_three(n: int, confidence: float = 0.95) -> float:
@@ -158,8 +150,6 @@ def rule_of_three(n: int, confidence: float = 0.95) -> float:
 
     (Hanley and Lippman-Hand 1983; about 3/n at 95 %.)
     """
-    check_probability(confidence)
-    _share(0, n)
     return -math.expm1(math.log1p(-confidence) / n)
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isclose
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from evalmake.scoring.gates import GateResult, judge_gate
-from evalmake.scoring.row_comparison import Item, RowComparison, adjust_p_values, average_items, compare_rows
+from evalmake.scoring.comparisons import Difference
+from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.item import Item
+from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
 from evalmake.scoring.score import Score
-from evalmake.scoring.seed_average import SeedAverage, average_seeds
+from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
 
 __all__ = [
     "SECONDS_ON",
+    "Difference",
     "GateResult",
     "Item",
+    "Requirement",
     "Result",
     "ResultSet",
     "RowComparison",
+    "Run",
     "Scalar",
     "Score",
     "ScoreTable",
@@ -51,6 +56,9 @@ class Result:
     started: str  # ISO 8601, UTC
     seconds: float
     usage: Mapping[str, float]  # requests, tokens and seconds, by kind
+    harness: str = ""
+    confidence: float | None = None  # of the eval, where it asks for one of its own
+    settings: Mapping[str, str] = field(default_factory=dict)  # limit, sampling, prompt, adapter, as text
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -87,6 +95,7 @@ class TableCell:
     column: str
     metric: str
     average: SeedAverage
+    confidence: float  # of its interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,10 @@ class ScoreTable:
     columns: tuple[str, ...]
     cells: Mapping[tuple[str, str], TableCell]
     others: tuple[TableCell, ...]  # every metric but the headline one, in the same order
+
+
+def read_no_items(result: Result) -> None:
+    """The items of a result that left none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +125,25 @@ class ResultSet:
     column: str = "benchmark"
     confidence: float = 0.95
     compare: str = ""  # the row that the others are compared with, by its name
+    read_items: Callable[[Result], Sequence[Item] | None] = read_no_items
     row_comparisons: tuple[RowComparison, ...] = ()
 
-    def with_comparisons(self, items: Callable[[Result], Sequence[Item] | None]) -> ResultSet:
+    def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
+        """The average of a metric over results that differ only in their seed."""
+        return average_seeds(metric, map(self._run, results), self.confidence_of(results))
+
+    def confidence_of(self, results: Sequence[Result]) -> float:
+        """The confidence of the interval of these results: the one of their eval, or else of the project."""
+        return results[0].confidence or self.confidence
+
+    def _run(self, result: Result) -> Run:
+        return Run(result.scores, partial(self.read_items, result), result.harness)
+
+    def with_comparisons(self) -> ResultSet:
         """With every row's headline score against that of the row `compare`, column by column.
 
-        `items` are the items of a result, or None where it left none.  A row that is divided by
-        another axis is compared with the part of the baseline that has the same values there.
+        A row that is divided by another axis is compared with the part of the baseline that has the same
+        values there.
         """
         groups = self._groups()
         bases = {
@@ -133,36 +158,23 @@ class ResultSet:
                 alone = [base for (place, _), base in bases.items() if place == column]
                 base = bases.get((column, label.removeprefix(name)))
                 base = alone[0] if base is None and len(alone) == 1 else base
-                found.append(self._contrast(label, column, results, base, items))
-        return replace(self, row_comparisons=adjust_p_values(found))
+                found.append(self._compare(label, column, results, base))
+        return replace(self, row_comparisons=judge_comparisons(found, self.confidence))
 
-    def _contrast(
-        self,
-        row: str,
-        column: str,
-        results: Sequence[Result],
-        base: tuple[str, Sequence[Result]] | None,
-        items: Callable[[Result], Sequence[Item] | None],
+    def _compare(
+        self, row: str, column: str, results: Sequence[Result], base: tuple[str, Sequence[Result]] | None
     ) -> RowComparison:
         metric = results[0].metric
         if base is None:
             note = f"{self.compare} has no result that is otherwise alike"
             return RowComparison(row, column, self.compare, metric, note=note)
         label, others = base
-        sides = []
-        for result in (*results, *others):
-            found, score = items(result), result.score(metric)
-            mean = average_items(found, metric) if found else None
-            if found is None or mean is None:
-                note = f"{result.name} left no {metric} of single items"
-            elif score is None or score.value is None or not isclose(mean, score.value, abs_tol=1e-6):
-                note = f"the {metric} of {result.name} is not the mean of its items"
-            else:
-                sides.append(found)
-                continue
+        if others[0].metric != metric:
+            note = f"{label} has another headline metric, {others[0].metric}"
             return RowComparison(row, column, label, metric, note=note)
-        ours, theirs = sides[: len(results)], sides[len(results) :]
-        return compare_rows(row, column, label, metric, ours, theirs, self.confidence)
+        ours, theirs = ([self._run(result) for result in side] for side in (results, others))
+        found = compare_rows(row, column, label, metric, ours, theirs, self.confidence)
+        return replace(found, differences=find_differences(results, others))
 
     def table(self) -> ScoreTable:
         """Pool the seeds of each (row, column) pair.
@@ -181,8 +193,7 @@ class ResultSet:
         return ScoreTable(rows, columns, cells, tuple(others))
 
     def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
-        scores = [score for result in results if (score := result.score(metric))]
-        return TableCell(row, column, metric, average_seeds(scores, self.confidence))
+        return TableCell(row, column, metric, self.average(metric, results), self.confidence_of(results))
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}
@@ -211,3 +222,18 @@ class ResultSet:
             if any(len(values) > 1 for values in seen.values()):
                 known.append(name)
         return known[1:]
+
+
+def find_differences(ours: Sequence[Result], theirs: Sequence[Result]) -> tuple[str, ...]:
+    """What was asked otherwise of the two: "limit 10 against 30"; a setting that one side has not is `none`."""
+    sides = [[result.settings for result in side] for side in (ours, theirs)]
+    names = dict.fromkeys(name for side in sides for settings in side for name in settings)
+    texts = []
+    for name in names:
+        one, other = (", ".join(sorted({settings.get(name, "none") for settings in side})) for side in sides)
+        if one != other:
+            texts.append(f"{name} {one} against {other}")
+    seeds = [sorted({result.seed for result in side}) for side in (ours, theirs)]
+    if len(seeds[0]) != len(seeds[1]):
+        texts.append(f"{len(seeds[0])} seeds against {len(seeds[1])}")
+    return tuple(texts)

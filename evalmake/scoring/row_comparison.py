@@ -2,37 +2,29 @@
 
 Each item's scores are averaged over its runs and repetitions first; the unit is the item, or the
 cluster of items.  An item is paired where both its id and the hash of its content agree, and the
-rest is counted: scores of different questions say nothing of the models.
+rest is counted: scores of different questions say nothing of the models.  Where no item is common, or one
+side left no items, the means are compared as of unrelated items, and that is said.
 
-The interval is Student's t of the paired differences (`comparisons.paired`).  p is McNemar's exact
-test where every score is 0 or 1, the exact sign-flip test for up to 20 other items, else the t
-test; with clusters it is always the t test of the clusters.  Items that all differ by the same
-leave nothing to test, unless that is nothing: then p = 1.  Over all row_comparisons of a report p is
-adjusted by Holm's method.
+The verdict is that of p adjusted by Holm's method over all comparisons of a report.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
 
-from evalmake.scoring.comparisons import Difference, mcnemar, paired_difference, sign_flip
-from evalmake.scoring.multiple_comparisons import holm
-from evalmake.scoring.power import mde_paired
-
-Test = Literal["McNemar", "sign flip", "t", "clustered t", "none"]
-ENUMERATED = 20
-
-
-class Item(NamedTuple):
-    """One item asked once: its id, the hash of its content, its scores by metric, its cluster."""
-
-    id: str
-    content: str
-    scores: Mapping[str, float]
-    cluster: str | None = None
+from evalmake.scoring.comparisons import (
+    Difference,
+    Side,
+    detectable_difference,
+    holm,
+    paired_means,
+    paired_proportions,
+    unpaired_difference,
+)
+from evalmake.scoring.item import Answers, Key, collect_answers, group_items
+from evalmake.scoring.seed_average import Pool, Run, pool_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +36,21 @@ class RowComparison:
     baseline: str
     metric: str
     difference: Difference | None = None
-    p: float | None = None  # two-sided
-    p_holm: float | None = None  # by Holm's method
-    test: Test = "none"
-    unpaired: int = 0  # items of either that the other has not, or has otherwise, or not scored
-    detectable: float | None = None  # what so many items show with a power of 80 %
+    p_holm: float | None = None  # two-sided, by Holm's method
+    compared: int = 1  # differences with a p in the report: those that `p_holm` is adjusted for
+    significant: bool | None = None  # whether `p_holm` is below alpha
+    paired: bool = True
+    dropped: int = 0  # items of either that the other has not, or has otherwise, or not scored
+    detectable: float | None = None  # the true difference that would be found with a power of 80 %
+    alpha: float | None = None  # of that power: what Holm's method compares this p with
+    differences: tuple[str, ...] = ()  # what else differs between the two: "limit 10 against 30"
+    lost_to_adjustment: bool = False  # whether p is below alpha and `p_holm` is not
     note: str = ""
 
-
-@dataclass(slots=True)
-class _Answers:
-    """What the runs of one side say of an item."""
-
-    values: list[float]
-    cluster: str | None
+    @property
+    def p(self) -> float | None:
+        """The two-sided p of this comparison alone."""
+        return self.difference.p if self.difference else None
 
 
 def compare_rows(
@@ -65,71 +58,80 @@ def compare_rows(
     column: str,
     baseline: str,
     metric: str,
-    ours: Iterable[Sequence[Item]],
-    theirs: Iterable[Sequence[Item]],
+    ours: Sequence[Run],
+    theirs: Sequence[Run],
     confidence: float,
 ) -> RowComparison:
-    """`row` against `baseline`, the items of the runs of each given."""
-    here, there = _by_item(ours, metric), _by_item(theirs, metric)
-    common = sorted(key for key in here.keys() & there.keys() if _known(here[key], there[key]))
+    """`row` against `baseline`, the runs of each given."""
+    plain = RowComparison(row, column, baseline, metric)
+    sides = [[run.items(metric) for run in runs] for runs in (ours, theirs)]
+    here, there = ([items for items in side if items is not None] for side in sides)
+    if len(here) < len(ours) or len(there) < len(theirs):
+        names = dict.fromkeys(
+            name for name, runs, side in ((row, ours, here), (baseline, theirs, there)) if len(side) < len(runs)
+        )
+        why = f"{' and '.join(names)} left no items of which {metric} is the mean"
+        return _compare_unpaired(plain, ours, theirs, confidence, why)
+    ours_by_item, theirs_by_item = collect_answers(here, metric), collect_answers(there, metric)
+    common = [
+        key
+        for key in sorted(ours_by_item.keys() & theirs_by_item.keys())
+        if ours_by_item[key].values and theirs_by_item[key].values
+    ]
     paired_ids = {id for id, _ in common}
-    unpaired = len({id for id, _ in here.keys() | there.keys()} - paired_ids)
-    plain = RowComparison(row, column, baseline, metric, unpaired=unpaired)
+    plain = replace(plain, dropped=len({id for id, _ in ours_by_item.keys() | theirs_by_item.keys()} - paired_ids))
     if not common:
-        return replace(plain, note="the two have no scored item in common")
-    sides = [[side[key].values for key in common] for side in (here, there)]
-    a, b = ([math.fsum(values) / len(values) for values in side] for side in sides)
-    clusters = [here[key].cluster for key in common]
-    grouped = any(cluster is not None for cluster in clusters)
-    groups = [(id, "") if cluster is None else ("", cluster) for cluster, (id, _) in zip(clusters, common, strict=True)]
-    found = paired_difference(a, b, groups if grouped else None, confidence)
-    p, test = _p(found, a, b, grouped)
-    detectable = None
-    if found.stderr:
-        detectable = mde_paired(found.stderr * math.sqrt(found.n), found.n, 1 - confidence)
-    return replace(plain, difference=found, p=p, test=test, detectable=detectable)
+        return _compare_unpaired(plain, ours, theirs, confidence, "the two have no scored item in common")
+    return replace(plain, difference=_compare_items(common, ours_by_item, theirs_by_item, confidence))
 
 
-def adjust_p_values(row_comparisons: Sequence[RowComparison]) -> tuple[RowComparison, ...]:
-    """The same, each p adjusted for all the others."""
-    values = iter(holm([one.p for one in row_comparisons if one.p is not None]))
-    return tuple(one if one.p is None else replace(one, p_holm=next(values)) for one in row_comparisons)
+def _compare_items(
+    common: Sequence[Key], ours: dict[Key, Answers], theirs: dict[Key, Answers], confidence: float
+) -> Difference:
+    """Tango's interval and test of 0/1 scores asked once, else t on the differences of the items."""
+    a, b = ([math.fsum(side[key].values) / len(side[key].values) for key in common] for side in (ours, theirs))
+    groups = group_items({key: ours[key].cluster for key in common})
+    if len(set(groups)) == len(common) and all(value in (0, 1) for value in (*a, *b)):
+        a_only = sum(x > y for x, y in zip(a, b, strict=True))
+        b_only = sum(x < y for x, y in zip(a, b, strict=True))
+        return paired_proportions(a_only, b_only, len(common), confidence)
+    bounded = all(0 <= value <= 1 for side in (ours, theirs) for key in common for value in side[key].values)
+    return paired_means([x - y for x, y in zip(a, b, strict=True)], groups, bounded, confidence)
 
 
-def average_items(items: Iterable[Item], metric: str) -> float | None:
-    """The mean over the items of one run, repetitions averaged inside each first."""
-    answers = _by_item([list(items)], metric).values()
-    means = [math.fsum(one.values) / len(one.values) for one in answers if one.values]
-    return math.fsum(means) / len(means) if means else None
+def _compare_unpaired(
+    plain: RowComparison, ours: Sequence[Run], theirs: Sequence[Run], confidence: float, why: str
+) -> RowComparison:
+    a, b = pool_runs(plain.metric, ours), pool_runs(plain.metric, theirs)
+    found = unpaired_difference(_side(a, confidence), _side(b, confidence), confidence) if a and b else None
+    return replace(plain, difference=found, paired=False, note=why)
 
 
-def _by_item(runs: Iterable[Sequence[Item]], metric: str) -> dict[tuple[str, str], _Answers]:
-    """The scores by id and content; an item without a score has none, and is there all the same."""
-    found: dict[tuple[str, str], _Answers] = {}
-    for items in runs:
-        for item in items:
-            answers = found.setdefault((item.id, item.content), _Answers([], item.cluster))
-            if metric in item.scores:
-                answers.values.append(item.scores[metric])
-    return found
+def _side(pool: Pool, confidence: float) -> Side:
+    proportion = pool.interval(confidence)[1] == "proportion"
+    return Side(pool.mean, pool.stderr, pool.df, pool.samples, proportion, lambda level: pool.interval(level)[0])
 
 
-def _known(*sides: _Answers) -> bool:
-    return all(side.values for side in sides)
+def judge_comparisons(comparisons: Sequence[RowComparison], confidence: float) -> tuple[RowComparison, ...]:
+    """The same with their verdicts, each p adjusted for all the others.
+
+    Holm's method compares the smallest p with alpha / m, the next with alpha / (m - 1), and ends at the first
+    that is not below: what it compared that one with is the alpha of all that are left.
+    """
+    alpha = 1 - confidence
+    known = [one.p for one in comparisons if one.p is not None]
+    adjusted = iter(holm(known))
+    judged = []
+    for one in comparisons:
+        if one.p is not None:
+            p_holm = next(adjusted)
+            lost = one.p < alpha <= p_holm
+            one = replace(one, p_holm=p_holm, compared=len(known), significant=p_holm < alpha, lost_to_adjustment=lost)
+        judged.append(one)
+    left = sum(one.significant is False for one in judged)
+    return tuple(_with_power(one, alpha / left) if one.significant is False else one for one in judged)
 
 
-def _p(found: Difference, a: Sequence[float], b: Sequence[float], grouped: bool) -> tuple[float | None, Test]:
-    """The two-sided p and its test; none where all items differ by the same."""
-    if not grouped and all(value in (0, 1) for value in (*a, *b)):
-        wins = sum(x > y for x, y in zip(a, b, strict=True))
-        losses = sum(x < y for x, y in zip(a, b, strict=True))
-        return mcnemar(wins, losses).exact, "McNemar"
-    if all(math.isclose(x, y, rel_tol=1e-12, abs_tol=1e-12) for x, y in zip(a, b, strict=True)):
-        return 1.0, "none"
-    if found.stderr == 0:
-        return None, "none"
-    if not grouped and found.n <= ENUMERATED:
-        return sign_flip([x - y for x, y in zip(a, b, strict=True)]), "sign flip"
-    if found.p is None:
-        return None, "none"
-    return found.p, "clustered t" if grouped else "t"
+def _with_power(one: RowComparison, alpha: float) -> RowComparison:
+    stderr = one.difference.stderr if one.difference else None
+    return replace(one, detectable=detectable_difference(stderr, alpha), alpha=alpha) if stderr else one

@@ -1,42 +1,71 @@
-"""A run's scores, and the pooling of runs that differ only in their seed.
+"""A metric averaged over the runs of a cell, which differ only in their seed, with its interval.
 
-The runs of a cell ask the same items with different seeds.  With W the mean of their squared
-standard errors and B the sample variance of their S means, the pooled
+Where the samples are on record, the interval rests on the items (`item`, `intervals`).  Where a harness left
+only its summary, nothing tells how much the runs agree on an item.  Then
 
-    SE^2 = W + B/S
+    SE^2 = the mean of the runs' SE^2,
 
-is not too small on average.  A run's variance, (omega^2 + sigma^2)/n, holds that of the items and
-that of the answers (law of total variance; Miller, arXiv 2411.00640, section 3.1).  The mean of S
-such runs has omega^2/n + sigma^2/(nS) + tau^2/S, where tau^2 is whatever else a seed changes, and B
-estimates sigma^2/n + tau^2.  So W takes no credit for asking the same items again, and B/S adds
-what the seeds say.  Only per-item scores could tell omega from sigma (`aggregates.repeats`);
-to treat S runs of n items as S*n items would be pseudo-replication.
-
-Degrees of freedom are Satterthwaite's (1946), n - 1 for W and S - 1 for B/S; of items in clusters,
-n is the number of clusters.  Where every run's summary can only be that of 0/1 scores, the interval
-is Wilson's with the effective sample size p(1-p)/SE^2 (Kish 1965): it stays inside [0, 1] and has a
-width at 0 and 1.  Other scores that do not vary at all have no interval: they do not prove certainty.
+which takes no credit for asking again and so is never too small on average: the variance of one run,
+(omega^2 + sigma^2)/n, bounds that of the mean of S runs, omega^2/n + sigma^2/(nS).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
-from evalmake.scoring.intervals import Interval, is_binary, mean_se, t_interval, wilson
+from evalmake.scoring.intervals import (
+    Basis,
+    Estimate,
+    Interval,
+    is_binary,
+    item_interval,
+    mean_se,
+    sample_variance,
+    t_interval,
+    wilson,
+)
+from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs
+from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.score import Score
 
-Basis = Literal["proportion", "mean", "runs", "none"]
+ItemReader = Callable[[], Sequence[Item] | None]
+FEW_CLUSTERS = 30  # below this, cluster-robust errors are themselves uncertain (Cameron and Miller 2015)
+
+
+def no_items() -> None:
+    """The items of a run that left none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a cell: its scores, a function that reads its items, and the harness that ran it."""
+
+    scores: tuple[Score, ...]
+    read_items: ItemReader = no_items
+    harness: str = ""
+
+    def score(self, metric: str) -> Score | None:
+        """The score of one metric, or None if the harness did not report it."""
+        return next((score for score in self.scores if score.metric == metric), None)
+
+    def items(self, metric: str) -> Sequence[Item] | None:
+        """Its items if the metric is their mean; else None, as for BLEU."""
+        score = self.score(metric)
+        items = self.read_items() if score and score.value is not None else None
+        found = average_items([items], metric) if items else None
+        same = found and score and math.isclose(found.mean, score.value or 0.0, rel_tol=1e-6, abs_tol=1e-6)
+        return items if same else None
 
 
 @dataclass(frozen=True, slots=True)
 class SeedAverage:
     """The mean of runs that differ only in their seed.
 
-    `basis` says what the interval rests on: "proportion" (Wilson) and "mean" (Student's t) cover
-    both items and seeds; "runs" covers only the spread of the runs, as no item error was reported;
+    `basis` says what the interval is: "proportion" and "bounded" (Wilson's) and "mean" (Student's t) cover
+    the choice of items; "runs" covers only the spread of the runs, as no error over items was reported;
     "none" is no interval at all.
     """
 
@@ -44,120 +73,118 @@ class SeedAverage:
     stderr: float | None = None
     low: float | None = None
     high: float | None = None
-    runs: int = 0  # with a value
-    samples: int = 0  # scored by the run that scored fewest: the items the interval rests on
+    runs: int = 0  # with a value, those that repeat another run left out
+    samples: int = 0  # scored by the run that scored fewest; 0 if that was not counted
     spread: float | None = None  # the standard deviation of the runs' values
     basis: Basis = "none"
+    reported_by: str = ""  # the harness, if only its own summary is known
+    notes: tuple[str, ...] = ()  # what a reader of the number must know
 
     def __str__(self) -> str:
-        """ "0.83 [0.79, 0.87]", with as many decimals (2 to 4) as the interval deserves."""
-        if self.mean is None:
-            return "not scored"
-        if self.low is None or self.high is None:
-            return format_rounded(self.mean, 3)
-        digits = count_decimals((self.high - self.low) / 2)
-        low, high = format_rounded(self.low, digits), format_rounded(self.high, digits)
-        text = f"{format_rounded(self.mean, digits)} [{low}, {high}]"
+        """ "0.83 [0.79, 0.87]", with as many decimals as the interval deserves."""
+        text = format_estimate(self.mean, self.low, self.high)
         return f"{text} (runs only)" if self.basis == "runs" else text
 
 
-def format_rounded(value: float, digits: int) -> str:
-    """A number with so many decimals, halves away from zero: 0.725 is 0.73 however it was summed."""
-    return f"{value + math.copysign(1e-12, value):.{digits}f}"
-
-
-def count_decimals(half: float) -> int:
-    """How many decimals, 2 to 4, a number deserves whose interval is `half` to either side."""
-    return min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
+def average_seeds(metric: str, runs: Iterable[Run], confidence: float = 0.95) -> SeedAverage:
+    """The mean of a metric over runs, and its interval.  Runs without a value are left out."""
+    found = pool_runs(metric, runs)
+    if found is None:
+        return SeedAverage(None)
+    interval, basis = found.interval(confidence)
+    low, high = interval or (None, None)
+    return SeedAverage(
+        found.mean,
+        found.stderr,
+        low,
+        high,
+        found.runs,
+        found.samples,
+        found.spread,
+        basis,
+        found.reported_by,
+        found.notes,
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    value: float
-    variance: float | None  # of the value, over items
-    scored: int
-    clusters: int | None
+class Pool:
+    """The runs of a cell taken together, at any confidence."""
 
-    @property
-    def units(self) -> int:
-        """What was drawn independently: clusters, or else samples; 0 where that is not known."""
-        return self.scored if self.clusters is None else self.clusters
-
-    @property
-    def is_binary(self) -> bool:
-        """Whether its units can only be zeros and ones."""
-        return is_binary(self.value, math.sqrt(self.variance or 0.0), self.units)
-
-    @property
-    def is_share(self) -> bool:
-        """Whether it is k of n, in clusters or not: no zeros and ones vary more."""
-        k, most = self.value * self.scored, self.value * (1 - self.value)
-        return self.is_binary or (
-            self.clusters is not None
-            and self.scored >= self.clusters
-            and 0 <= self.value <= 1
-            and math.isclose(k, round(k), rel_tol=0, abs_tol=1e-6)
-            and (self.variance or 0.0) * (self.clusters - 1) <= most * (1 + 1e-6)
-        )
+    mean: float
+    stderr: float | None
+    df: float  # of the standard error
+    runs: int
+    samples: int
+    spread: float | None
+    interval: Callable[[float], tuple[Interval | None, Basis]]
+    reported_by: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def average_seeds(scores: Iterable[Score], confidence: float = 0.95) -> SeedAverage:
-    """The mean of several seeds' scores of one metric, with an interval that errs on the wide side.
+def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
+    """Take the runs together that have a value of the metric; None if none has one."""
+    known = [(run, score) for run in runs if (score := run.score(metric)) and score.value is not None]
+    items = [one for run, _ in known if (one := run.items(metric)) is not None]
+    if not known:
+        return None
+    values = [score.value for _, score in known if score.value is not None]
+    samples = min(score.scored for _, score in known)
+    if len(items) < len(known):
+        return _pool_summaries([score for _, score in known], mean_se(values), samples, known[0][0].harness)
+    spread = math.sqrt(sample_variance(values, values[0])) if len(values) > 1 else None
+    repeated = find_repeated_runs(items)
+    identical = len(items) > 1 and len(repeated) == len(items) - 1
+    found = average_items(items[:1] if identical else items, metric)
+    assert found is not None
+    return Pool(
+        found.mean,
+        found.stderr,
+        found.groups - 1,
+        len(items) - len(repeated),
+        samples,
+        spread,
+        partial(item_interval, found),
+        notes=tuple(_describe_items(found, len(items), len(repeated))),
+    )
 
-    Runs without a value are left out.  The formula is in this module's docstring.
-    """
-    runs = [_run(score, score.value) for score in scores if score.value is not None]
-    means = mean_se(run.value for run in runs)
-    if means.mean is None:
-        return SeedAverage(None)
-    basis, stderr, found = _error(runs, means.mean, (means.stderr or 0.0) ** 2, confidence)
-    low, high = found or (None, None)
+
+def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[str]:
+    if repeated:
+        same = f"all {runs} seeds gave the same replies" if repeated == runs - 1 else f"{repeated} of {runs} seeds"
+        yield f"{same}: counted as one run" if repeated == runs - 1 else f"{same} gave the replies of another seed"
+    if found.distinct < found.items:
+        yield f"{found.items} items, {found.distinct} of them distinct"
+    if found.clustered:
+        few = ": few, so the interval is itself uncertain" if found.groups < FEW_CLUSTERS else ""
+        yield f"{found.groups} clusters{few}"
+
+
+def _pool_summaries(scores: Sequence[Score], means: Estimate, samples: int, harness: str) -> Pool:
+    """The pool where a harness left only summaries."""
+    mean, between = means.mean or 0.0, means.stderr or 0.0
+    variances = [(score.stderr or 0.0) ** 2 for score in scores if _has_error(score)]
+    units = [score.clusters or score.scored for score in scores]
+    n = min(units)
+    stderr, df, basis = math.sqrt(math.fsum(variances) / len(scores)), n - 1 if n else math.inf, "mean"
+    if len(variances) < len(scores):
+        stderr, df, basis = between, len(scores) - 1, "runs"
+    elif all(is_binary(one.value or 0.0, one.stderr or 0.0, unit) for one, unit in zip(scores, units, strict=True)):
+        basis = "proportion"
+    known = stderr > 0 or basis == "proportion"  # scores that do not vary prove no certainty
+
+    def interval(confidence: float) -> tuple[Interval | None, Basis]:
+        if not known:
+            return None, "none"
+        if basis == "proportion":
+            return wilson(mean * n, n, confidence), "proportion"
+        return t_interval(mean, stderr, df, confidence), "runs" if basis == "runs" else "mean"
+
+    notes = (f"as reported by {harness}",) if harness and known else ()
     spread = None if means.stderr is None else means.stderr * math.sqrt(means.n)
-    samples = min(run.scored for run in runs)
-    return SeedAverage(means.mean, stderr, low, high, means.n, samples, spread, basis)
+    return Pool(mean, stderr if known else None, df, len(scores), samples, spread, interval, harness, notes)
 
 
-def _run(score: Score, value: float) -> _Run:
+def _has_error(score: Score) -> bool:
     """One sample or cluster has no standard error, whatever a harness writes."""
-    known = score.stderr is not None and 1 not in (score.scored, score.clusters)
-    variance = (score.stderr or 0.0) ** 2 if known else None
-    return _Run(value, variance, score.scored, score.clusters)
-
-
-def _error(
-    runs: Sequence[_Run], mean: float, seeds: float, confidence: float
-) -> tuple[Basis, float | None, Interval | None]:
-    """The standard error of the runs' mean and its interval; `seeds` is B/S."""
-    count, units = len(runs), min(run.units for run in runs)
-    variances = [run.variance for run in runs if run.variance is not None]
-    binary = len(variances) == count and all(run.is_binary for run in runs)
-    if len(variances) < count or not (binary or any(variances)):
-        if count == 1 or seeds == 0:  # identical summaries say nothing of the uncertainty
-            return "none", None, None
-        return "runs", math.sqrt(seeds), t_interval(mean, math.sqrt(seeds), count - 1, confidence)
-    items = math.fsum(variances) / count
-    stderr = math.sqrt(items + seeds)
-    if binary:
-        return "proportion", stderr, _proportion(runs, mean, seeds, confidence)
-    df = _freedom((items, units - 1 if units else math.inf), (seeds, count - 1))
-    low, high = t_interval(mean, stderr, df, confidence)
-    if all(run.is_share for run in runs):
-        low, high = max(0.0, low), min(1.0, high)
-    return "mean", stderr, (low, high)
-
-
-def _proportion(runs: Sequence[_Run], p: float, seeds: float, confidence: float) -> Interval:
-    """Wilson's interval; one run gives exactly that of its own k of n."""
-    items = math.fsum(run.value * (1 - run.value) / run.units for run in runs) / len(runs)
-    n = float(min(run.units for run in runs))
-    if items + seeds > 0:
-        n = min(n, p * (1 - p) / (items + seeds))
-    df = _freedom((items, math.inf), (seeds, len(runs) - 1))
-    return wilson(p * n, n, confidence, df)
-
-
-def _freedom(*parts: tuple[float, float]) -> float:
-    """Satterthwaite's degrees of freedom of a sum of variances, each given with its own."""
-    parts = tuple((variance, df) for variance, df in parts if variance > 0)
-    doubt = math.fsum(variance**2 / df for variance, df in parts)
-    return math.fsum(variance for variance, _ in parts) ** 2 / doubt if doubt > 0 else math.inf
+    return score.stderr is not None and 1 not in (score.scored, score.clusters)

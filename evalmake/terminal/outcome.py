@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.axes import Gate
+from evalmake.scoring.numbers import format_interval, format_number, format_percent
 from evalmake.scoring.result_set import ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
 from evalmake.terminal.display_path import display_path
@@ -91,16 +92,21 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
 
 
 def render_scores(results: ResultSet) -> str:
-    """A table with a line for each (row, column) pair: the pooled headline score and its interval."""
-    rows = [(results.rows, results.column, "metric", "score", f"{results.confidence:.0%} interval", "")]
-    for (row, column), cell in results.table().cells.items():
+    """A table with a line for each (row, column) pair: the pooled headline score, its interval and its notes."""
+    cells = results.table().cells
+    confidences = {cell.confidence for cell in cells.values()} or {results.confidence}
+    head = f"{format_percent(min(confidences))} interval" if len(confidences) == 1 else "interval"
+    rows = [(results.rows, results.column, "metric", "score", head, "")]
+    for (row, column), cell in cells.items():
         pooled = cell.average
-        value = "-" if pooled.mean is None else f"{pooled.mean:.3f}"
+        value = "-" if pooled.mean is None else format_number(pooled.mean)
         interval = ""
         if pooled.low is not None and pooled.high is not None:
-            interval = f"[{pooled.low:.3f}, {pooled.high:.3f}]"
+            interval = format_interval(pooled.low, pooled.high)
+            interval += f" at {format_percent(cell.confidence)}" if len(confidences) > 1 else ""
         runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
-        rows.append((row, column, cell.metric, value, interval, runs))
+        runs += " (the interval is of the runs only)" if pooled.basis == "runs" else ""
+        rows.append((row, column, cell.metric, value, interval, "; ".join([runs, *pooled.notes])))
     return "\n".join(align_columns(rows))
 
 

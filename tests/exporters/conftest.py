@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evalmake.scoring.result_set import Item, Result, ResultSet, Score, judge_gate
+from evalmake.scoring.result_set import Item, Requirement, Result, ResultSet, Run, Score, judge_gate
 
 
 def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:
@@ -35,6 +35,7 @@ def run(model: str, benchmark: str, seed: int, *scores: Score, attempts: int = 1
         started=f"2026-08-2{seed}T14:02:00Z",
         seconds=12.5 * seed,
         usage={"prompt_tokens": 1000, "completion_tokens": 200},
+        harness="lm-eval",
     )
 
 
@@ -50,11 +51,11 @@ def matrix() -> ResultSet:
         replace(run("master", "bleu", 1, Score("chrf", 0.4)), metric="bleu"),
         run("master", "a|b", 1, Score("accuracy", None, unscored=50)),
     )
-    by_seed = {r.seed: r.scores for r in results[:3]}
+    by_seed = {r.seed: Run(r.scores) for r in results[:3]}
     gates = (
-        judge_gate("grid/qwen/gsm8k", "exact_match", ">=", 0.7, by_seed, None),
-        judge_gate("grid/master/gsm8k", "exact_match", ">=", 0.9, {1: results[5].scores}, 0.95),
-        judge_gate("grid/qwen/bleu", "accuracy", ">=", 0.55, {1: results[3].scores}, None),
+        judge_gate("grid/qwen/gsm8k", Requirement("exact_match", ">=", 0.7), by_seed),
+        judge_gate("grid/master/gsm8k", Requirement("exact_match", ">=", 0.9, 0.95), {1: Run(results[5].scores)}),
+        judge_gate("grid/qwen/bleu", Requirement("accuracy", ">=", 0.55), {1: Run(results[3].scores)}),
     )
     return ResultSet(
         title="Scorecard of the *grid*",
@@ -89,7 +90,8 @@ def compared() -> ResultSet:
 
     same = replace(results[2], scores=(binary("accuracy", 12, 38, 2),))
     told = (*results[:2], same, results[3])
-    return ResultSet("Against a baseline", told, (), (), plan="xxh128:00000002", compare="base").with_comparisons(items)
+    plain = ResultSet("Against a baseline", told, (), (), plan="xxh128:00000002", compare="base", read_items=items)
+    return plain.with_comparisons()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from evalmake.exporters.json import JsonExporter
 from evalmake.scoring.result_set import ResultSet, Score
+from tests.support.projects import check_golden
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -24,10 +25,10 @@ def exported(results: ResultSet, path: Path) -> Any:
 
 @pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
 def test_the_document(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole file is as a person approved it."""
+    """The whole file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "results.json"
     JsonExporter().export(request.getfixturevalue(name), path)
-    assert path.read_text("utf-8") == (GOLDEN / f"{name}.json").read_text("utf-8")
+    check_golden(GOLDEN / f"{name}.json", path.read_text("utf-8"))
 
 
 def test_floats_are_exact(single: ResultSet, tmp_path: Path) -> None:

@@ -56,10 +56,10 @@ def test_paired_over_the_items(bench: Bench) -> None:
     assert low is not None
     assert high is not None
     assert found["sums"]["difference"] == pytest.approx(high - low)
-    assert (found["sums"]["items"], found["sums"]["test"]) == (30, "McNemar")
+    assert (found["sums"]["items"], found["sums"]["test"]) == (30, "Tango")
     assert found["sums"]["p"] == found["sums"]["p_holm"] < 0.001
     assert found["bare"]["difference"] is None
-    assert found["bare"]["note"] == "grid/high/bare/0 left no accuracy of single items".replace("/0", "")
+    assert found["bare"]["note"] == "high and low left no items of which accuracy is the mean"
     text = (bench.root / "read.md").read_text()
     assert "## Compared with low" in text
     assert "`high` and `low`, bare: not compared" in text

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.scoring import bootstrap, distributions, intervals
+from evalmake.scoring import distributions, intervals
+from evalmake.scoring.item import Item, ItemMean, average_items, clustered_se
 
 VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 near = pytest.approx
@@ -102,7 +103,6 @@ def test_what_harnesses_report_is_recognised(row: dict[str, Any]) -> None:
     found = intervals.mean_se(scores)
     assert (found.mean, found.stderr) == (exactly(row["value"]), exactly(row["stderr"]))
     assert intervals.is_binary(row["value"], row["stderr"], row["n"])
-    assert intervals.summary_interval(row["value"], row["stderr"], row["n"]) == exactly(intervals.mean_interval(scores))
 
 
 def test_pseudo_replication_is_not_taken_for_items() -> None:
@@ -116,25 +116,22 @@ def test_pseudo_replication_is_not_taken_for_items() -> None:
 @pytest.mark.parametrize("row", VECTORS["clustered_se"], ids=lambda row: row["name"])
 def test_clustered_errors(row: dict[str, Any]) -> None:
     """The cluster-robust error carries the small-sample factor G/(G-1)."""
-    found = intervals.clustered_se(row["scores"], row["clusters"])
+    found = clustered_se(row["scores"], row["clusters"])
     assert found == exactly(row["se_cluster_finite_corrected"])
 
 
 def test_one_cluster_tells_nothing() -> None:
     """Below two clusters there is no error to give, and unequal lengths are refused."""
-    assert intervals.clustered_se([1, 0, 1], ["a", "a", "a"]) is None
-    assert intervals.clustered_se([], []) is None
+    assert clustered_se([1, 0, 1], ["a", "a", "a"]) is None
+    assert clustered_se([], []) is None
     with pytest.raises(ValueError, match="zip"):
-        intervals.clustered_se([1, 0], ["a"])
+        clustered_se([1, 0], ["a"])
 
 
 @pytest.mark.parametrize("row", VECTORS["proportion_ci"], ids=lambda row: f"{row['k']}/{row['n']}")
 def test_proportion_intervals(row: dict[str, Any]) -> None:
-    """Wilson, Clopper-Pearson and Jeffreys agree with the table."""
-    k, n = row["k"], row["n"]
-    assert intervals.wilson(k, n) == exactly(row["wilson"])
-    assert intervals.clopper_pearson(k, n) == exactly(row["clopper_pearson"])
-    assert intervals.jeffreys(k, n) == exactly(row["jeffreys"])
+    """Wilson's interval agrees with the table."""
+    assert intervals.wilson(row["k"], row["n"]) == exactly(row["wilson"])
 
 
 @given(st.data(), st.integers(1, 10_000), st.floats(0.5, 0.999))
@@ -159,9 +156,8 @@ def test_fewer_degrees_of_freedom_widen_wilson(k: int, df: int) -> None:
 @pytest.mark.parametrize(("k", "n"), [(0, 0), (-1, 5), (6, 5)])
 def test_impossible_proportions_are_refused(k: int, n: int) -> None:
     """More successes than trials is a mistake of the caller, not a rate."""
-    for method in (intervals.wilson, intervals.clopper_pearson, intervals.jeffreys):
-        with pytest.raises(ValueError, match="not a proportion"):
-            method(k, n)
+    with pytest.raises(ValueError, match="not a proportion"):
+        intervals.wilson(k, n)
 
 
 @pytest.mark.parametrize("row", VECTORS["rule_of_three"], ids=lambda row: str(row["n"]))
@@ -171,23 +167,81 @@ def test_rule_of_three(row: dict[str, Any]) -> None:
     assert intervals.rule_of_three(row["n"]) == near(row["approx_3_over_n"], rel=0.2)
 
 
-def test_the_interval_fits_the_data() -> None:
-    """0/1 scores get Wilson, others Student's t, and one other score none at all."""
-    assert intervals.mean_interval([1, 1, 1, 0, 1, 0, 1, 1, 0, 1]) == intervals.wilson(7, 10)
-    assert intervals.mean_interval([True]) == intervals.wilson(1, 1)
-    assert intervals.mean_interval([0.5, 1.0]) == exactly(intervals.t_interval(0.75, 0.25, 1))
-    assert intervals.mean_interval([0.5]) is None
-    assert intervals.mean_interval([]) is None
+def mean_of(*runs: list[float], clusters: str = "") -> ItemMean:
+    """The mean over items: one run for each list, the same items in each, a cluster for each letter."""
+    found = average_items(
+        [
+            [
+                Item(str(at), f"hash {at}", {"m": value}, clusters[at] if clusters else None)
+                for at, value in enumerate(run)
+            ]
+            for run in runs
+        ],
+        "m",
+    )
+    assert found is not None
+    return found
 
 
-def test_an_interval_from_a_summary() -> None:
-    """A summary of fractions gets t, one without a count the normal, an unknowable one none."""
-    assert intervals.summary_interval(0.625, 0.1336, 8) == exactly(intervals.t_interval(0.625, 0.1336, 7))
-    assert intervals.summary_interval(0.5, 0.1, 0) == exactly(intervals.t_interval(0.5, 0.1, math.inf))
-    assert intervals.summary_interval(1.0, 0.0, 12) == intervals.wilson(12, 12)
-    assert intervals.summary_interval(1.0, 0.0, 1) is None
-    assert intervals.summary_interval(0.5, None, 10) is None
-    assert intervals.summary_interval(None, None, 0) is None
+def test_zeros_and_ones_asked_once_have_wilson() -> None:
+    """One run of 0/1 items has Wilson's interval of its k of n, one item and a perfect score included."""
+    scores: list[float] = [1, 1, 1, 0, 1, 0, 1, 1, 0, 1]
+    assert intervals.item_interval(mean_of(scores), 0.9) == (intervals.wilson(7, 10, 0.9), "proportion")
+    assert intervals.item_interval(mean_of([1.0] * 5), 0.95) == (intervals.wilson(5, 5), "proportion")
+    assert intervals.item_interval(mean_of([1.0]), 0.95) == (intervals.wilson(1, 1), "proportion")
+
+
+def test_seeds_have_the_effective_size() -> None:
+    """Three seeds have Wilson's interval at min(n S, p (1 - p) / SE^2), with t on n - 1."""
+    runs: list[list[float]] = [[1, 1, 0, 1, 0, 1, 1, 0], [1, 0, 0, 1, 1, 1, 1, 0], [1, 1, 0, 0, 0, 1, 1, 1]]
+    found = mean_of(*runs)
+    means = [sum(item) / 3 for item in zip(*runs, strict=True)]
+    stderr = intervals.mean_se(means).stderr
+    assert found.stderr == exactly(stderr)
+    assert stderr is not None
+    size = min(24, found.mean * (1 - found.mean) / stderr**2)
+    low, high = intervals.wilson(found.mean * size, size, df=7)
+    assert intervals.item_interval(found, 0.95)[0] == exactly((low, high))
+
+
+def test_clusters_have_the_effective_size() -> None:
+    """Clusters give the clustered error to the size, and G - 1 degrees of freedom; all alike, they count once each."""
+    scores: list[float] = [1, 1, 1, 0, 0, 1, 1, 1, 0, 1]
+    found = mean_of(scores, clusters="aabbbccdde")
+    assert found.stderr == exactly(clustered_se(scores, "aabbbccdde"))
+    assert found.stderr is not None
+    size = min(10, 0.7 * 0.3 / found.stderr**2)
+    assert intervals.item_interval(found, 0.95)[0] == exactly(intervals.wilson(0.7 * size, size, df=4))
+    perfect = mean_of([1.0] * 10, clusters="aabbbccdde")
+    assert intervals.item_interval(perfect, 0.95)[0] == exactly(intervals.wilson(5, 5))
+    assert intervals.item_interval(mean_of([1.0, 0.0], clusters="aa"), 0.95)[0] is None
+
+
+@given(st.lists(st.floats(0, 1).map(lambda x: round(x, 3)), min_size=2, max_size=40), st.floats(0.5, 0.999))
+def test_bounded_scores_stay_inside(scores: list[float], confidence: float) -> None:
+    """The interval of any scores from 0 to 1 holds their mean, has a width and does not leave [0, 1]."""
+    found, _ = intervals.item_interval(mean_of(scores), confidence)
+    assert found is not None
+    assert 0 <= found[0] <= sum(scores) / len(scores) + 1e-9
+    assert sum(scores) / len(scores) - 1e-9 <= found[1] <= 1
+    assert found[0] < found[1]
+
+
+def test_many_bounded_scores_are_as_student_has_them() -> None:
+    """Far from the edges and with many items the interval is nearly Student's."""
+    found = mean_of([0.4 + 0.01 * (at % 21) for at in range(2100)])
+    assert found.stderr is not None
+    student = intervals.t_interval(found.mean, found.stderr, 2099)
+    assert intervals.item_interval(found, 0.95)[0] == near(student, abs=3e-4)
+
+
+def test_unbounded_scores_have_student() -> None:
+    """Scores outside [0, 1] have t; equal ones prove no certainty."""
+    found = mean_of([1.5, 3.0, -2.0, 4.0])
+    assert found.stderr is not None
+    assert intervals.item_interval(found, 0.95) == (intervals.t_interval(found.mean, found.stderr, 3), "mean")
+    assert intervals.item_interval(mean_of([31.5] * 9), 0.95) == (None, "none")
+    assert intervals.item_interval(mean_of([31.5]), 0.95) == (None, "none")
 
 
 @given(st.lists(st.floats(0, 1).map(lambda x: round(x, 3)), min_size=2, max_size=40))
@@ -200,31 +254,3 @@ def test_only_zeros_and_ones_are_taken_for_binary(scores: list[float]) -> None:
         assert intervals.is_binary(found.mean, found.stderr, found.n)
     elif math.fsum(s * (1 - s) for s in scores) > len(scores) * found.stderr**2 + 1e-3:
         assert not intervals.is_binary(found.mean, found.stderr, found.n)
-
-
-@pytest.mark.parametrize("row", VECTORS["bootstrap_exact"], ids=lambda row: str(row["scores"]))
-def test_bootstrap_errors(row: dict[str, Any]) -> None:
-    """The drawn error approaches the one of all possible draws; constant data give none."""
-    found = bootstrap.bootstrap(row["scores"], lambda s: math.fsum(s) / len(s), seed=1)
-    if row["exact_bootstrap_se_of_mean"] == 0:
-        assert found is None
-    else:
-        assert found is not None
-        assert found.stderr == near(row["exact_bootstrap_se_of_mean"], rel=0.03)
-
-
-def test_bootstrap_interval() -> None:
-    """The percentile interval agrees up to one step of the grid, and a seed repeats it exactly."""
-    row = VECTORS["bootstrap_mc"]
-    scores = [1] * row["k"] + [0] * (row["n"] - row["k"])
-
-    def draw(seed: int) -> bootstrap.Bootstrap | None:
-        return bootstrap.bootstrap(scores, lambda s: sum(s) / len(s), seed)
-
-    found = draw(7)
-    assert found is not None
-    assert (found.low, found.high) == near(row["percentile_ci"], abs=row["tolerance"])
-    assert found.stderr == near(row["se_tolerance_target"], rel=0.03)
-    assert found == draw(7)
-    assert found != draw(8)
-    assert bootstrap.bootstrap([1], lambda s: s[0], seed=7) is None

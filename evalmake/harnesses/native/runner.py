@@ -21,6 +21,7 @@ from evalmake.harnesses.native.scorers import Scorer, make_scorer
 from evalmake.harnesses.native.settings import Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
+from evalmake.scoring.numbers import format_estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,9 @@ class Result:
     def summary(self) -> str:
         """The headline on one line."""
         found = self.scores["scores"][self.scores["metric"]]
-        error_text = "" if found["stderr"] is None else f" +/- {found['stderr']:.4f}"
+        text = format_estimate(found["value"], found["low"], found["high"])
         asked = found["scored"] + found["unscored"]
-        return f"{self.scores['metric']} {found['value']:.4f}{error_text} ({found['scored']} of {asked} scored)"
+        return f"{self.scores['metric']} {text} ({found['scored']} of {asked} scored)"
 
 
 def make_plan(task: Task, settings: Settings) -> Plan:

@@ -77,14 +77,13 @@ def estimate_mean(values: Sequence[float], clusters: Sequence[str | None] | None
 
     Clustered items have the cluster-robust standard error.
     """
-    from evalmake.scoring import intervals
+    from evalmake.scoring.intervals import item_interval
+    from evalmake.scoring.item import Item, average_items
 
-    mean = intervals.mean_se(values)
-    if clusters is None:
-        stderr, bounds = mean.stderr, intervals.mean_interval(values)
-    else:
-        stderr, bounds = intervals.clustered_se(values, clusters), None
-        if mean.mean is not None and stderr:
-            bounds = intervals.t_interval(mean.mean, stderr, len(set(clusters)) - 1)
-    low, high = bounds or (None, None)
-    return {"value": mean.mean, "stderr": stderr, "low": low, "high": high}
+    grouped = clusters if clusters is not None else [None] * len(values)
+    items = [Item(str(at), "", {"": value}, grouped[at]) for at, value in enumerate(values)]
+    found = average_items([items], "")
+    if found is None:
+        return dict.fromkeys(("value", "stderr", "low", "high"))
+    low, high = item_interval(found, 0.95)[0] or (None, None)
+    return {"value": found.mean, "stderr": found.stderr, "low": low, "high": high}

@@ -93,7 +93,7 @@ def test_errors_are_told_apart(native: Native) -> None:
     native.server.answer = lambda body: refusal(400) if body["messages"][0]["content"] == "n1" else "0"
     run = native(questions(4))
     assert run.status == 0, run.err
-    assert run.out == "accuracy 0.3333 +/- 0.3333 (3 of 4 scored)\n"
+    assert run.out == "accuracy 0.33 [0.06, 0.79] (3 of 4 scored)\n"
     assert run.scores["status"] == "success"
 
 

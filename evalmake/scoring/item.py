@@ -1,0 +1,144 @@
+"""One item of a benchmark as one run left it, and the mean of a metric over items and runs.
+
+The unit of every standard error is the item, never the answer: several seeds and several repetitions ask
+the same items again. With y the scores of a metric, S runs of n_s scored items each, and M_s the mean of
+run s, the value is the mean of the M_s, and what item i adds to it is
+
+    u_i = mean over the runs of (y_is - M_s) n / n_s          (0 where the run has no score of it)
+
+so that SE^2 = G/(G-1) sum_g (sum_{i in g} u_i)^2 / n^2, the cluster-robust variance of Liang and Zeger (1986)
+with its small-sample factor. A group g is a declared cluster, or else the items of one content (rows that
+repeat a question are no new questions), or else a single item. For single items and no gaps this is
+sd(m_i) / sqrt(n), with m_i the mean of item i over its runs (Miller, arXiv 2411.00640, sections 3.1 and 4.2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+Key = tuple[str, str]
+"""An item's id and the hash of its content."""
+
+
+class Item(NamedTuple):
+    """One request of an item: its id, the hash of its content, its scores by metric, its cluster, its reply."""
+
+    id: str
+    content: str
+    scores: Mapping[str, float]
+    cluster: str | None = None
+    reply: str | None = None  # or a hash of it
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMean:
+    """The mean of a metric over items and runs, and all that an interval needs to know of it."""
+
+    mean: float
+    stderr: float | None  # None for a single group
+    items: int
+    distinct: int  # items that differ in content
+    answers: int  # scores, over runs and repetitions
+    groups: int  # independent ones: clusters, or distinct items
+    clustered: bool  # whether clusters were declared
+    lowest: float
+    highest: float
+    binary: bool  # whether every single score is 0 or 1
+
+
+@dataclass(slots=True)
+class Answers:
+    """What the runs of one side say of an item."""
+
+    values: list[float]
+    cluster: str | None
+
+
+def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, Answers]:
+    """The scores of each item, over runs and repetitions; an item without a score has an empty list."""
+    found: dict[Key, Answers] = {}
+    for items in runs:
+        for item in items:
+            answers = found.setdefault((item.id, item.content), Answers([], item.cluster))
+            if metric in item.scores:
+                answers.values.append(item.scores[metric])
+    return found
+
+
+def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | None:
+    """The mean of a metric over the items of all runs; None if a run has no score."""
+    tables = [{key: one for key, one in collect_answers([items], metric).items() if one.values} for items in runs]
+    if not tables or not all(tables):
+        return None
+    means = [{key: _mean(one.values) for key, one in table.items()} for table in tables]
+    run_means = [_mean(list(table.values())) for table in means]
+    clusters = {key: one.cluster for table in tables for key, one in table.items()}
+    n = len(clusters)
+    influences = dict.fromkeys(clusters, 0.0)
+    for table, run_mean in zip(means, run_means, strict=True):
+        weight = n / len(table) / len(tables)
+        for key, value in table.items():
+            influences[key] += (value - run_mean) * weight
+    groups = group_items(clusters)
+    scores = [value for table in tables for one in table.values() for value in one.values]
+    error = grouped_error([influences[key] for key in clusters], groups)
+    return ItemMean(
+        mean=_mean(run_means),
+        # Equal scores differ from their mean by rounding only.
+        stderr=error if error is None or error > 1e-14 * max(map(abs, scores)) else 0.0,
+        items=n,
+        distinct=len({key[1] or key[0] for key in clusters}),
+        answers=len(scores),
+        groups=len(set(groups)),
+        clustered=any(cluster is not None for cluster in clusters.values()),
+        lowest=min(scores),
+        highest=max(scores),
+        binary=all(score in (0, 1) for score in scores),
+    )
+
+
+def group_items(clusters: Mapping[Key, str | None]) -> list[Hashable]:
+    """The group of each item: its cluster, or else its content; an item without a cluster is one of its own."""
+    return [
+        ("cluster", cluster) if cluster is not None else ("content", content or id)
+        for (id, content), cluster in clusters.items()
+    ]
+
+
+def grouped_error(influences: Sequence[float], groups: Sequence[Hashable]) -> float | None:
+    """The cluster-robust standard error of a mean from what each item adds to it; None below two groups."""
+    sums: dict[Hashable, list[float]] = {}
+    for influence, group in zip(influences, groups, strict=True):
+        sums.setdefault(group, []).append(influence)
+    count = len(sums)
+    if count < 2:
+        return None
+    squares = math.fsum(math.fsum(group) ** 2 for group in sums.values())
+    return math.sqrt(count / (count - 1) * squares) / len(influences)
+
+
+def clustered_se(values: Sequence[float], clusters: Sequence[Hashable]) -> float | None:
+    """The cluster-robust standard error of a mean of values; None below two clusters."""
+    mean = _mean(values) if values else 0.0
+    return grouped_error([value - mean for value in values], clusters)
+
+
+def find_repeated_runs(runs: Sequence[Sequence[Item]]) -> list[int]:
+    """The runs, by their place, that gave the same replies and scores as an earlier one."""
+    seen: set[Hashable] = set()
+    repeated = []
+    for place, items in enumerate(runs):
+        marks = Counter((item.id, item.content, item.reply, frozenset(item.scores.items())) for item in items)
+        mark = frozenset(marks.items())
+        if mark in seen:
+            repeated.append(place)
+        seen.add(mark)
+    return repeated
+
+
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -1,0 +1,227 @@
+"""Averages over seeds, from items and from summaries."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evalmake.scoring.intervals import mean_se, t_interval, wilson
+from evalmake.scoring.numbers import format_number, format_percent
+from evalmake.scoring.result_set import Item, Run, Score, SeedAverage, average_seeds
+
+
+def binary(right: int, n: int) -> Score:
+    """The score of `right` right answers of n."""
+    p = right / n
+    return Score("accuracy", p, math.sqrt(p * (1 - p) / (n - 1)), scored=n)
+
+
+def score(value: float, stderr: float | None = None, scored: int = 0) -> Score:
+    """A score that need not be of zeros and ones."""
+    return Score("accuracy", value, stderr, scored=scored)
+
+
+def clustered(value: float, stderr: float, scored: int, clusters: int) -> Score:
+    """A score whose items come in clusters."""
+    return Score("accuracy", value, stderr, scored=scored, clusters=clusters)
+
+
+def of_items(values: Sequence[float], reply: str = "", clusters: str = "") -> Run:
+    """A run that left its items."""
+    items = [
+        Item(str(at), f"hash {at}", {"accuracy": value}, clusters[at] if clusters else None, f"{reply} {at}")
+        for at, value in enumerate(values)
+    ]
+    found = mean_se(values)
+    return Run((Score("accuracy", found.mean, found.stderr, scored=len(values)),), lambda: items, "native")
+
+
+def average(*runs: Run | Score, confidence: float = 0.95) -> SeedAverage:
+    """The average of the accuracy; a score stands for a run that left no items."""
+    return average_seeds("accuracy", [Run((one,)) if isinstance(one, Score) else one for one in runs], confidence)
+
+
+# --- Scores, and summaries without items -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_a_score_is_a_number_or_none(number: float) -> None:
+    """NaN and infinity never travel: what is not known is None."""
+    with pytest.raises(ValueError, match="write None"):
+        Score("accuracy", number)
+    with pytest.raises(ValueError, match="write None"):
+        Score("accuracy", 0.5, number)
+
+
+@pytest.mark.parametrize(("k", "n"), [(7, 10), (0, 5), (10, 10), (143, 164)])
+def test_one_binary_run_has_its_own_wilson_interval(k: int, n: int) -> None:
+    """Pooling one run changes nothing, with its items or without; a perfect score still has a width."""
+    for run in (binary(k, n), of_items([1.0] * k + [0.0] * (n - k))):
+        found = average(run)
+        assert (found.low, found.high) == pytest.approx(wilson(k, n), abs=1e-12)
+        assert (found.basis, found.runs, found.samples, found.spread) == ("proportion", 1, n, None)
+
+
+def test_summaries_take_no_credit_for_asking_again() -> None:
+    """Without items SE^2 is the mean of the runs' SE^2: never wider than the widest run, never narrower."""
+    found = average(binary(345, 500), binary(340, 500), binary(335, 500))
+    assert found.mean == pytest.approx(0.68)
+    assert found.spread == pytest.approx(0.01)
+    assert (found.low, found.high) == pytest.approx(wilson(340, 500))
+    assert found.stderr == pytest.approx(math.sqrt(sum((binary(k, 500).stderr or 0) ** 2 for k in (345, 340, 335)) / 3))
+    assert average(score(31.0, 0.5, 200), score(33.0, 0.5, 200)).low == pytest.approx(t_interval(32.0, 0.5, 199)[0])
+
+
+def test_a_summary_is_told_to_be_the_harness_s() -> None:
+    """Where only a mean and an error are known, the harness is named, and no n is pretended."""
+    found = average_seeds("accuracy", [Run((score(31.25, 0.5),), harness="lm-eval")])
+    assert (found.low, found.high) == pytest.approx(t_interval(31.25, 0.5, math.inf))
+    assert (found.reported_by, found.notes, found.samples) == ("lm-eval", ("as reported by lm-eval",), 0)
+    assert average(of_items([1, 0, 1])).notes == ()
+
+
+def test_a_metric_that_is_no_mean_of_items_is_a_summary() -> None:
+    """BLEU of a corpus is not the mean of its samples, so their spread says nothing of it."""
+    run = of_items([0.5, 0.25, 1.0])
+    bleu = Run((Score("accuracy", 0.31, 0.02, scored=3),), run.read_items, "lm-eval")
+    found = average(bleu)
+    assert (found.mean, found.stderr, found.reported_by) == (0.31, 0.02, "lm-eval")
+
+
+def test_without_item_errors_only_the_runs_speak() -> None:
+    """Several runs without an error give the spread of the runs, and say so; one gives nothing."""
+    runs = [score(v) for v in (0.712, 0.698, 0.725, 0.701, 0.709)]
+    found = average(*runs)
+    assert (found.low, found.high) == pytest.approx((0.6958301645037237, 0.7221698354962776))
+    assert found.basis == "runs"
+    assert average(runs[0]) == SeedAverage(0.712, runs=1)
+    assert average(*runs[:2], score(0.7, 0.01, 100)).basis == "runs"
+
+
+@pytest.mark.parametrize(
+    "certain",
+    [
+        clustered(0.5, 0.0, 100, 10),
+        score(0.37, 0.0, 100),
+        score(1.0, 0.0),
+        score(1.0, 0.0, 1),
+        clustered(0.5, 0.1, 9, 1),
+    ],
+)
+def test_scores_that_do_not_vary_prove_no_certainty(certain: Score) -> None:
+    """A standard error of 0 gives no interval, nor does one of a single sample or cluster."""
+    for runs in ([certain], [certain] * 3):
+        found = average(*runs)
+        assert (found.low, found.high, found.basis) == (None, None, "none")
+
+
+def test_runs_without_a_value_are_left_out() -> None:
+    """What was not scored is neither a zero nor counted as a run."""
+    assert average() == SeedAverage(None)
+    assert average(Score("accuracy", None, unscored=5)) == SeedAverage(None)
+    assert average(binary(7, 10), Score("accuracy", None, unscored=10)) == average(binary(7, 10))
+
+
+# --- Items -----------------------------------------------------------------------------------------
+
+
+def test_a_second_seed_narrows_the_interval() -> None:
+    """Independent answers of the same 400 items: three seeds are narrower than one, and not by more than 1/sqrt(3)."""
+    draw = random.Random(1)
+    seeds = [of_items([float(draw.random() < 0.7) for _ in range(400)], str(seed)) for seed in range(3)]
+    one, three = average(seeds[0]), average(*seeds)
+    assert three.low is not None
+    assert three.high is not None
+    assert one.low is not None
+    assert one.high is not None
+    assert 0.55 < (three.high - three.low) / (one.high - one.low) < 0.65
+    assert (three.runs, three.samples, three.basis) == (3, 400, "proportion")
+
+
+def test_identical_seeds_are_one_run() -> None:
+    """Seeds that the endpoint ignored have the interval of one run, and that is said."""
+    one, three = average(of_items([1, 1, 0, 1])), average(*[of_items([1, 1, 0, 1])] * 3)
+    assert (three.mean, three.low, three.high, three.runs) == (one.mean, one.low, one.high, 1)
+    assert three.notes == ("all 3 seeds gave the same replies: counted as one run",)
+    two = average(*[of_items([1, 1, 0, 1])] * 2, of_items([1, 0, 0, 1], "other"))
+    assert (two.runs, two.notes) == (2, ("1 of 3 seeds gave the replies of another seed",))
+
+
+def test_seeds_that_agree_on_every_item_count_as_one() -> None:
+    """Other replies with the same scores are as one run, not as three."""
+    runs = [of_items([1.0] * 20, reply) for reply in "abc"]
+    assert (average(*runs).low, average(*runs).high) == wilson(20, 20)
+
+
+def test_few_clusters_are_told() -> None:
+    """The number of clusters stands beside the score, with a warning below thirty."""
+    few = average(of_items([1, 0, 1, 1, 0, 1], clusters="aabbcc"))
+    assert few.notes == ("3 clusters: few, so the interval is itself uncertain",)
+    letters = "".join(chr(100 + at) for at in range(30)) * 2
+    assert average(of_items([1.0, 0.0] * 30, clusters=letters)).notes == ("30 clusters",)
+
+
+def test_repeated_questions_are_told() -> None:
+    """Rows that repeat a question are counted as one, and their number is told."""
+    items = [Item(str(at), f"hash {at % 4}", {"accuracy": float(at % 2)}) for at in range(8)]
+    found = average(Run((Score("accuracy", 0.5, 0.1, scored=8),), lambda: items))
+    assert found.notes == ("8 items, 4 of them distinct",)
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([0.0, 1.0]), min_size=12, max_size=12),
+        min_size=1,
+        max_size=5,
+    ),
+    st.floats(0.6, 0.999),
+)
+def test_pooled_proportions_stay_inside(runs: list[list[float]], confidence: float) -> None:
+    """The interval holds the mean and stays in [0, 1]."""
+    found = average(*[of_items(one, str(at)) for at, one in enumerate(runs)], confidence=confidence)
+    assert found.mean is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= found.mean + 1e-12
+    assert found.mean - 1e-12 <= found.high <= 1
+
+
+# --- In words --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pooled", "text"),
+    [
+        (SeedAverage(0.83, 0.02, 0.79, 0.87, basis="mean"), "0.83 [0.79, 0.87]"),
+        (SeedAverage(0.83, 0.0, 0.825, 0.835, basis="mean"), "0.830 [0.825, 0.835]"),
+        (SeedAverage(31.25, 5.0, 21.0, 41.5, basis="mean"), "31.25 [21.00, 41.50]"),
+        (SeedAverage(0.5, 0.0, 0.5, 0.5, basis="runs"), "0.50 [0.50, 0.50] (runs only)"),
+        (SeedAverage(0.9999, 0.0, 0.99, 1.0, basis="proportion"), "0.9999 [0.990, 1.000]"),
+        (SeedAverage(0.5), "0.500"),
+        (SeedAverage(None), "not scored"),
+    ],
+)
+def test_pooled_scores_in_words(pooled: SeedAverage, text: str) -> None:
+    """A value has as many decimals as its interval deserves."""
+    assert str(pooled) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.9999, "0.9999"), (0.00001, "0.00001"), (-0.9999, "-0.9999"), (1.0, "1.000"), (0.0, "0.000"), (-0.0, "0.000")],
+)
+def test_nothing_reads_as_0_or_1_that_is_not(value: float, text: str) -> None:
+    """A number has more decimals where it would read as 0 or 1; the noise of a float sum counts as equal."""
+    assert format_number(value) == text
+    assert format_number(value + 1e-15 * (value > 0)) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.95, "95%"), (0.995, "99.5%"), (0.9999, "99.99%"), (0.9, "90%")])
+def test_a_confidence_reads_as_it_was_asked_for(share: float, text: str) -> None:
+    """99.5 % is not 100 %."""
+    assert format_percent(share) == text
