@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeGuard
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import GraphBuilder, Node
-from evalmake.planner.staleness import ActionHistory, find_valid_records
+from evalmake.planner.staleness import ActionHistory, find_record_shortfall, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
 from evalmake.results import make_item_reader
@@ -55,7 +56,23 @@ def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Historie
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
-    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells)
+    lacks = {node.name: _describe_lack(node, store) for node in nodes if not _has_result(known.get(node.name))}
+    return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks)
+
+
+def _has_result(history: ActionHistory | None) -> TypeGuard[ActionHistory]:
+    return history is not None and history.success is not None
+
+
+def _describe_lack(node: Node, store: Store) -> str:
+    """Why a cell has no valid result; empty if it never ran."""
+    history = store.history(node.action.digest)
+    if history is None:
+        return ""
+    if history.success is None:
+        return f"{history.last}: {history.detail}".rstrip(": ")
+    shortfall = find_record_shortfall(node.demands, history)
+    return shortfall.reason if shortfall else ""
 
 
 def judge_cells(
@@ -64,11 +81,12 @@ def judge_cells(
     confidence: float | None,
     read_items: ItemReader,
     others: Iterable[Evaluation] = (),
+    lacks: Mapping[str, str] | None = None,
 ) -> list[JudgedGate]:
     """Every requirement judged over the seeds of its cell; not judged if one of those in `cells` has no result.
 
     `others` are more seeds of the same cells. Their results count too; if some have none, the message
-    gives the number of seeds that were judged.
+    gives the number of seeds that were judged. `lacks` says, by name, why a cell has no result.
     """
     groups, more = _group_by_gate(cells), _group_by_gate(others)
     judged = []
@@ -79,7 +97,7 @@ def judge_cells(
         runs = _runs_by_seed(members, histories, read_items)
         lacking = [cell for cell in members if cell.seed not in runs]
         if lacking:
-            result = replace(judge_gate(address, asked, {}), message=_describe_lacking(lacking, histories))
+            result = replace(judge_gate(address, asked, {}), message=_describe_lacking(lacking, lacks or {}))
             judged.append(JudgedGate(gate, members[0].eval, result, pending=True))
             continue
         siblings = more.get((gate, address), [])
@@ -92,10 +110,9 @@ def judge_cells(
     return judged
 
 
-def _describe_lacking(cells: Sequence[Evaluation], histories: Histories) -> str:
+def _describe_lacking(cells: Sequence[Evaluation], lacks: Mapping[str, str]) -> str:
     """Why a gate is not judged whose cell has no result: the reason of the first seed, and how many lack one."""
-    history = histories.get(cells[0].name)
-    reason = f"{history.last}: {history.detail}".rstrip(": ") if history and history.success is None else ""
+    reason = lacks.get(cells[0].name, "")
     more = f", and {len(cells) - 1} more seed{'s' * (len(cells) > 2)} have none" if len(cells) > 1 else ""
     return f"not judged: {cells[0].name} has no result{f' ({reason})' if reason else ''}{more}"
 
