@@ -25,6 +25,7 @@ LAYERS = (
         "catalog",
         "http_protocol",
         "model_reply",
+        "redaction",
     ),
     ("pins",),
     ("project",),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 
-_SHORTEST_REDACTED = 4  # characters: a shorter value would be "redacted" in ordinary words
+from evalmake.redaction import redact_secret
+
 KEYRING_SERVICE = "evalmake"
 """The service under which the keyring holds secrets; the user is the secret's name."""
 
@@ -77,18 +77,9 @@ class Secrets:
             data = data.replace(token.encode(), b"[token]")
         longest_first = sorted(self._given_out.items(), key=lambda item: -len(item[1]))
         for name, value in longest_first:
-            for form in _written_forms(value):
-                if len(form) >= _SHORTEST_REDACTED:
-                    data = data.replace(form.encode("utf-8", "surrogateescape"), f"[secret {name}]".encode())
+            data = redact_secret(data, value, f"[secret {name}]".encode())
         return data
 
     def redact_text(self, text: str) -> str:
         """`text` with the name in place of each value that was given out."""
         return self.redact(text.encode()).decode()
-
-
-def _written_forms(value: str) -> tuple[str, ...]:
-    """How a secret may be written in an output: as it is, stripped, and as JSON with and without ASCII escapes."""
-    if len(value) < _SHORTEST_REDACTED:
-        return ()
-    return value, value.strip(), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.request_evalfiles import ASKED, CARELESS, SAMPLER, holders, model
+from tests.run.request_evalfiles import ASKED, CARELESS, SAMPLER, SENDS, holders, model, output
 from tests.support.scripted_upstream import (
     ConnectionEnd,
     Script,
@@ -189,6 +189,20 @@ def test_a_key_that_is_a_stand_in(bench: Bench) -> None:
     ended = bench.run()
     assert ended.status == 2
     assert "2 of 10 requests were not answered" in ended.err
+
+
+def test_a_key_that_is_a_word(bench: Bench) -> None:
+    """A key that is an everyday word, as local servers accept, is no reason to change replies that hold the word."""
+    bench.env["THE_KEY"] = "none"
+    upstream = Upstream([http_reply(chat_completion("none of these"))])
+    bench.evalfile(model(upstream.url, 'api_key = secret("THE_KEY")'), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(SENDS, "job.py")
+    assert bench.run().status == 0
+    assert upstream.received[0].header(b"authorization") == b"Bearer none"
+    assert output(bench, "replies.json") == ["none of these"] * 10
+    bench.job(SENDS + "# scored otherwise\n", "job.py")
+    assert bench.run().status == 0
+    assert len(upstream.received) == 10
 
 
 def test_a_model_that_repeats_the_key(bench: Bench) -> None:

@@ -88,13 +88,13 @@ def test_a_job_gets_what_the_keyring_holds(bench: Bench, tmp_path: Path) -> None
 
 def test_the_environment_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """The keyring is asked once for each name that the environment lacks."""
-    keyring = FakeKeyring({"A": "from the keyring", "B": "kept"})
+    keyring = FakeKeyring({"A": "from the keyring", "B": "kept-7f3a91b2"})
     installed(keyring, monkeypatch)
     secrets = Secrets({"A": "from the environment", "B": ""})
     assert secrets.missing_names(["A", "B", "C"]) == ["C"]
     assert secrets.missing_names(["A", "B", "C"]) == ["C"]
-    assert secrets.resolve({"X": "A", "Y": "B"}) == {"X": "from the environment", "Y": "kept"}
-    assert secrets.redact(b"kept, from the environment") == b"[secret B], [secret A]"
+    assert secrets.resolve({"X": "A", "Y": "B"}) == {"X": "from the environment", "Y": "kept-7f3a91b2"}
+    assert secrets.redact(b"kept-7f3a91b2, from the environment") == b"[secret B], [secret A]"
     assert keyring.asked == [("evalmake", "B"), ("evalmake", "C")]
     with pytest.raises(KeyError):
         secrets.resolve({"Z": "C"})

@@ -9,8 +9,9 @@ from typing import Any
 from evalmake.gateway.proxy.forwarded_headers import NOT_FORWARDED, end_to_end_headers
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.messages import Headers, Request
+from evalmake.redaction import redact_header, redact_secret
 
-_SHORTEST_SECRET = 4  # characters; a shorter one is a stand-in, and its letters are everywhere
+_MARK = b"***"
 _REPLACED = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
 
 
@@ -28,9 +29,7 @@ class RequestRewrite:
         if key and not any(name.lower() == "authorization" for name in values):
             values["Authorization"] = f"Bearer {key}"
         self.headers: Headers = [(n.encode(), v.strip().encode()) for n, v in values.items()]
-        texts = [text for text in (key, *secrets.values()) if len(text) >= _SHORTEST_SECRET]
-        self._secrets = {*texts, *(json.dumps(text)[1:-1] for text in texts)}
-        self._secret_bytes = [text.encode() for text in self._secrets]
+        self._secrets = sorted({text for text in (key, *secrets.values()) if text}, key=len, reverse=True)
         self._dropped = NOT_FORWARDED | _REPLACED | {name.lower() for name, _ in self.headers}
 
     def forwarded_headers(self, headers: Headers, token: bytes) -> Headers:
@@ -39,16 +38,20 @@ class RequestRewrite:
 
     def redact(self, text: str) -> str:
         """A text without secrets, for the record: a model's server may repeat the key in an error."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        data = text.encode("utf-8", "surrogatepass")
+        return self.redact_bytes(data).decode("utf-8", "surrogatepass")
 
     def redact_bytes(self, data: bytes) -> bytes:
         """The same for a reply; returns the same object if it holds no secret."""
-        for secret in self._secret_bytes:
-            if secret in data:
-                data = data.replace(secret, b"***")
+        for secret in self._secrets:
+            data = redact_secret(data, secret, _MARK)
         return data
+
+    def redact_headers(self, headers: Headers) -> Headers:
+        """A reply's headers without secrets."""
+        for secret in self._secrets:
+            headers = [(name, redact_header(value, secret, _MARK)) for name, value in headers]
+        return headers
 
 
 def request_head(request: Request, path: bytes, netloc: bytes, headers: Headers, size: int) -> bytes:

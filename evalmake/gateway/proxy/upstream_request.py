@@ -68,6 +68,7 @@ class UpstreamRequest:
         headers = [*rewrite.headers, *headers]
         head = request_head(request, pool.upstream_path(self._rest), pool.netloc, headers, len(payload))
         reply = await pool.send(head + payload, session.adapter.timeout, request.method == b"HEAD")
+        reply.headers = rewrite.redact_headers(reply.headers)
         if (redacted := rewrite.redact_bytes(reply.body)) is not reply.body:
             reply.body, reply.redacted = redacted, True
         try:

@@ -21,6 +21,7 @@ from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.model_reply.content import read_answer, read_refusal
 from evalmake.model_reply.reasoning_tags import split_reasoning
+from evalmake.redaction import redact_secret
 
 EXCERPT = 200
 """Characters of a reply that a message quotes, at most."""
@@ -150,12 +151,8 @@ class Client:
 
     def _quote(self, raw: bytes) -> str:
         """The beginning of a reply on one line, with the key hidden."""
-        text = self._hide_key(raw.decode("utf-8", "replace"))
+        text = redact_secret(raw, self.endpoint.api_key, b"***").decode("utf-8", "replace")
         return " ".join(text.split())[:EXCERPT] or "(empty)"
-
-    def _hide_key(self, text: str) -> str:
-        key = self.endpoint.api_key
-        return text.replace(key, "***") if len(key) >= 6 else text
 
 
 def _describe_os_error(error: OSError) -> str:

@@ -1,0 +1,66 @@
+"""Hiding of secrets in what a program writes or a model's server replies.
+
+A secret that nobody guesses is hidden wherever it stands. One that may be an everyday word (`none`, `EMPTY`, `test`) is
+what local servers accept as a key. It is hidden only where a secret stands, after `Bearer` and after the name of a
+header: anywhere else, its letters are text, and to replace them would falsify replies and scores.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from functools import lru_cache
+
+_SHORTEST_STRONG = 8  # characters
+_SHORTEST_OF_ONE_KIND = 16  # characters, of letters or digits alone
+_ENOUGH_BITS = 24.0
+_NAMES = rb"\b[\w-]*(?:authorization|api[-_]?key|token)"
+_BEFORE = rb"(\b(?:bearer|basic|token)\s+|" + _NAMES + rb"[\"']?\s*[:=]\s*[\"']?)"
+_KEY_PREFIX = re.compile(r"(sk|pk|hf|gsk|xai|ghp|nvapi)[-_]", re.IGNORECASE)
+
+
+def is_guessable(secret: str) -> bool:
+    """Whether a secret may stand in a text by chance: it is short, a word, a number, or has little variety."""
+    core = re.sub(r"[\s_.-]", "", secret)
+    if len(secret) < _SHORTEST_STRONG or _entropy_bits(secret) < _ENOUGH_BITS:
+        return True
+    if _KEY_PREFIX.match(secret):
+        return False
+    is_word = core.isalpha() and (core.islower() or core.isupper() or core[1:].islower())
+    return (is_word or core.isdecimal()) and len(core) < _SHORTEST_OF_ONE_KIND
+
+
+def redact_secret(data: bytes, secret: str, mark: bytes) -> bytes:
+    """`data` with `mark` in place of a secret; the same object if it does not hold the secret."""
+    for form, in_place in _forms(secret):
+        if form in data:
+            data = in_place.sub(lambda found: found[1] + mark, data) if in_place else data.replace(form, mark)
+    return data
+
+
+def redact_header(value: bytes, secret: str, mark: bytes) -> bytes:
+    """The value of a header with `mark` in place of a secret, which may be the whole value."""
+    forms = [form for form, _ in _forms(secret)]
+    return mark if value.strip() in forms else redact_secret(value, secret, mark)
+
+
+@lru_cache(maxsize=256)
+def _forms(secret: str) -> tuple[tuple[bytes, re.Pattern[bytes] | None], ...]:
+    """How a secret may be written, as it is and as JSON; for a guessable one, with the places where it stands."""
+    texts = dict.fromkeys(
+        [secret, secret.strip(), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]]
+    )
+    forms = [text.encode("utf-8", "surrogateescape") for text in texts if text]
+    guessable = is_guessable(secret.strip())
+    return tuple(
+        (form, re.compile(_BEFORE + re.escape(form) + rb"(?![\w-])", re.IGNORECASE) if guessable else None)
+        for form in sorted(forms, key=len, reverse=True)
+    )
+
+
+def _entropy_bits(text: str) -> float:
+    """Shannon's entropy of a text's own characters, times its length."""
+    size = len(text)
+    return -sum(count * math.log2(count / size) for count in Counter(text).values())

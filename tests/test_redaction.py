@@ -1,0 +1,50 @@
+"""Which secrets are hidden, and where."""
+
+from __future__ import annotations
+
+import random
+import string
+
+import pytest
+
+from evalmake.redaction import is_guessable, redact_header, redact_secret
+
+WORDS = ["none", "test", "EMPTY", "x", "key", "sk", "dummy", "local", "not-needed", "no-key-required", "placeholder"]
+NUMBERS = ["1", "1234", "12345678", "0000000000000000", "aaaaaaaaaaaaaaaaaaaa", "test1234"]
+STRONG = [
+    "sk-very-secret",
+    "sk-0123456789-the-key",
+    "hf_AbCdEfGhIj",
+    "3f9a1c77b2",
+    "correct horse battery staple",
+    'a"b\\c-19?xyz',
+]
+
+
+@pytest.mark.parametrize("secret", [*WORDS, *NUMBERS])
+def test_everyday_words_stay_in_texts(secret: str) -> None:
+    """A key that may stand in a text by chance is hidden only where a secret stands."""
+    assert is_guessable(secret)
+    text = f'{{"content": "{secret} of these, {secret}"}}'.encode()
+    assert redact_secret(text, secret, b"***") is text
+    for place in ("Authorization: Bearer {}", 'bearer {}"', "'X-Api-Key': '{}'", '"authorization": "{}"', "api_key={}"):
+        assert redact_secret(place.format(secret).encode(), secret, b"***") == place.format("***").encode()
+    assert redact_header(secret.encode(), secret, b"***") == b"***"
+
+
+_random = random.Random(7)
+RANDOM = ["".join(_random.choices(string.ascii_letters + string.digits, k=16)) for _ in range(20)]
+
+
+@pytest.mark.parametrize("secret", [*STRONG, *RANDOM])
+def test_strong_secrets_are_hidden_everywhere(secret: str) -> None:
+    """A secret with enough entropy is hidden wherever it stands, and as JSON writes it."""
+    assert not is_guessable(secret)
+    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
+    assert redact_secret(f"x{secret}y {escaped}".encode(), secret, b"***") == b"x***y ***"
+    assert redact_header(f"id={secret}".encode(), secret, b"***") == b"id=***"
+
+
+def test_nothing_is_no_secret() -> None:
+    """An empty secret hides nothing."""
+    assert redact_secret(b"abc", "", b"***") == b"abc"
