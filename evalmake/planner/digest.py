@@ -11,6 +11,9 @@ import xxhash
 
 from evalmake.language.values import Digest, Duration, Files, Size
 
+BEHAVIOURS = "benchmark.behaviours."
+"""The path before the parts of a harness that have a behaviour number of their own."""
+
 Pairs = tuple[tuple[str, str], ...]
 _SHA256 = re.compile(r"\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -97,6 +100,15 @@ def _is_container_size(change: Change) -> bool:
 def is_container_size(text: str) -> bool:
     """Return whether a text of a walk is the size of a map, a list or a set of files."""
     return text.startswith(("map:", "list:", "files:"))
+
+
+def describe_change(path: str, before: str | None, now: str | None) -> tuple[str, str]:
+    """Return what changed and how, for people: `scorer choice` and `behaviour 1 -> 2`."""
+    if path.startswith(BEHAVIOURS):  # behaviour 1 is left out of identities
+        return path.removeprefix(
+            BEHAVIOURS
+        ), f"behaviour {describe_text(before or 'int:1')} -> {describe_text(now or 'int:1')}"
+    return path, f"{describe_text(before)} -> {describe_text(now)}"
 
 
 def describe_text(text: str | None) -> str:

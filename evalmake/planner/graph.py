@@ -10,6 +10,7 @@ from evalmake.language.values import SecretRef, Template
 from evalmake.model_reply import reasoning_tags
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
+from evalmake.plugin_api.harness import AddsToIdentity
 from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
@@ -209,6 +210,8 @@ class GraphBuilder:
                 "adapter": self._adapter_identity(block.adapter),
                 **{k: v for k, v in settings.items() if k not in placement},
             }
+            if isinstance(harness, AddsToIdentity):
+                identity |= harness.identity(benchmark)
             self._benchmarks[benchmark.name] = Part.of(_without_empty(identity)), judges
         return self._benchmarks[benchmark.name]
 

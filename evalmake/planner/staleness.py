@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from evalmake.planner.action import Action
-from evalmake.planner.digest import Change, find_changes
+from evalmake.planner.digest import BEHAVIOURS, Change, find_changes
 from evalmake.planner.graph import Node
 from evalmake.scoring.demands import Demands, Shortfall, find_shortfall
 from evalmake.scoring.score import Score
@@ -136,7 +136,16 @@ def find_part_changes(before: Mapping[str, str], action: Action, records: Record
             continue
         old |= _add_prefix(name, records.part(before[name]) or {} if name in before else {})
         new |= _add_prefix(name, dict(part.pairs) if part else {})
-    return find_changes(old, new)
+    return [change for change in find_changes(old, new) if not _is_implied(change, old, new)]
+
+
+def _is_implied(change: Change, old: Mapping[str, str], new: Mapping[str, str]) -> bool:
+    """Whether a part of the harness has another behaviour number only because another part was chosen."""
+    if not change.path.startswith(BEHAVIOURS):
+        return False
+    key = change.path.removeprefix(BEHAVIOURS).split()[0]
+    chosen = ("benchmark.harness", f"benchmark.{key}")
+    return any(old.get(path, "").partition("/")[0] != new.get(path, "").partition("/")[0] for path in chosen)
 
 
 def _add_prefix(name: str, pairs: Mapping[str, str]) -> dict[str, str]:

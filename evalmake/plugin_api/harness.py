@@ -21,7 +21,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
@@ -176,3 +176,15 @@ def find_seed_step(evaluation: Evaluation) -> int:
     blocks = (evaluation.model.block, evaluation.benchmark.block, evaluation.variant.block)
     reseed = merge_adapters(*(block.adapter for block in blocks)).get("reseed", True)
     return _SEED_STEP if reseed else 0
+
+
+@runtime_checkable
+class AddsToIdentity(Protocol):
+    """A harness that puts more into the identity of a benchmark than its keys and its own behaviour number."""
+
+    def identity(self, benchmark: Declaration, /) -> Mapping[str, Any]:
+        """Values by key, as `walk` takes them; they replace those of keys with the same name.
+
+        Under `behaviours` stand the numbers of parts that a benchmark chooses by a key, as `{"scorer choice": 2}`.
+        Leave 1 out. So a part that changes makes only the results that used it out of date.
+        """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from evalmake.planner.digest import describe_text
+from evalmake.planner.digest import describe_change
 from evalmake.planner.plan import Plan, ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.terminal.tables import wrap_row, wrap_text
@@ -129,7 +129,7 @@ def render_reasons(reasons: Sequence[Reason]) -> str:
 
 def _render_changes(reasons: Sequence[Reason]) -> str:
     shown = [
-        f"{reason.subject}: {describe_text(reason.before)} -> {describe_text(reason.now)}"
+        ": ".join(describe_change(reason.subject, reason.before, reason.now))
         if reason.before or reason.now
         else reason.subject
         for reason in reasons[:2]

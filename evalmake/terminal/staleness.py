@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evalmake.planner.digest import describe_text
+from evalmake.planner.digest import BEHAVIOURS, describe_change
 from evalmake.planner.plan import ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.project.matrix import Evaluation
@@ -31,12 +31,9 @@ def render_decision(workspace: Workspace, decision: Decision, store: Store) -> s
     cell = _find_cell(workspace, decision.name)
     lines = align_columns(
         [
-            (
-                f"  {reason.subject}",
-                f" {describe_text(reason.before)} -> {describe_text(reason.now)}",
-                f" {_find_place(workspace.project, cell, reason)}",
-            )
+            (f"  {subject}", f" {how}", f" {_find_place(workspace.project, cell, reason)}")
             for reason in changes
+            for subject, how in [describe_change(reason.subject, reason.before, reason.now)]
         ]
     )
     return "\n".join([title, *lines, _render_unchanged(decision, changes)])
@@ -69,6 +66,8 @@ def _find_place(project: Project, cell: Evaluation | None, reason: Reason) -> st
         return ""
     part, _, rest = reason.subject.partition(".")
     fields = {"model": cell.model.fields, "benchmark": cell.benchmark.fields}.get(part, cell.variant.fields)
+    if reason.subject.startswith(BEHAVIOURS):
+        part, rest = "benchmark", reason.subject.removeprefix(BEHAVIOURS).split()[0]
     path = rest if part in ("model", "benchmark") else reason.subject
     if part == "model" and path.startswith("deployment."):
         path = path.removeprefix("deployment.")

@@ -22,6 +22,7 @@ _LIKELIHOOD_METRIC = "accuracy_norm"
 _WITHOUT_TARGET = ("regex", "python", "judge")
 _REQUIRED_KEYS = {
     "choice": ("choices", 'add the options, as `choices = "{options}"`'),
+    "choices": ("choices", 'add the options, as `choices = "{options}"`'),
     "regex": ("pattern", "add the pattern, as `pattern = 'answer: (.*)'`"),
     "python": ("scorer_file", 'add the file with the function, as `scorer_file = file("scorer.py")`'),
     "judge": ("judge", "name the model that grades, as `judge = NAME`"),

@@ -61,7 +61,7 @@ def _places(pairs: Sequence[tuple[Item, Item]], joint: str) -> str:
 
 
 def _answer(item: Item) -> object:
-    return item.target if item.right is None else item.options[item.right]
+    return [item.options[index] for index in sorted(item.right)] or item.target
 
 
 def _find_shown_questions(items: Sequence[Item], examples: Sequence[Example]) -> Iterator[DataNote]:

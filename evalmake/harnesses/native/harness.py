@@ -11,6 +11,7 @@ from pydantic import WrapValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.native.__main__ import NONE_SCORED
+from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.language.values import File, Files, Symbol
@@ -19,7 +20,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
-Scorer = Literal["exact", "number", "choice", "contains", "regex", "f1", "python", "judge"]
+Scorer = Literal["exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
 
 def _read_scorer(value: object, check_name: Callable[[object], Any]) -> Any:
@@ -81,11 +82,17 @@ class NativeHarness:
             None, "The field that groups records that belong together, for honest intervals.", '"document"'
         )
 
-    behaviour: ClassVar[int] = 2
+    behaviour: ClassVar[int] = 1
     needs: ClassVar[str] = ""
     check_benchmark = staticmethod(checks.check_benchmark)
     check_cell = staticmethod(checks.check_cell)
     unused_keys = staticmethod(checks.unused_keys)
+
+    @staticmethod
+    def identity(benchmark: Declaration) -> dict[str, Any]:
+        """The behaviour numbers of the scorers and other parts that a benchmark uses."""
+        assert isinstance(benchmark.settings, NativeHarness.Settings)
+        return {"behaviours": find_behaviours(benchmark.settings)}
 
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def score_options(item: Item, logprobs: Sequence[float]) -> Verdict:
     best = max(range(len(logprobs)), key=logprobs.__getitem__)
     best_per_byte = max(range(len(per_byte)), key=per_byte.__getitem__)
     scores = {
-        "accuracy": float(best == item.right),
-        "accuracy_norm": float(best_per_byte == item.right),
+        "accuracy": float(best in item.right),
+        "accuracy_norm": float(best_per_byte in item.right),
     }
     return Verdict(scores, item.marks[best])

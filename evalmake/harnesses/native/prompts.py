@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evalmake.harnesses.native.answer_letter import LETTERS, find_right_option
+from evalmake.harnesses.native.answer_letter import LETTERS, find_right_options
 from evalmake.harnesses.native.answer_number import find_last_number
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
@@ -14,7 +14,7 @@ from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
-from evalmake.harnesses.native.task_file import TARGETLESS, Task
+from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
 from evalmake.harnesses.native.template import Template, as_text, blame_key, has_field, lookup
 
 
@@ -22,7 +22,7 @@ from evalmake.harnesses.native.template import Template, as_text, blame_key, has
 class Item:
     """One question, ready to be sent.
 
-    `right` is the index of the right option; `marks` are the texts by which a model chooses an option.
+    `right` are the indices of the right options; `marks` are the texts by which a model chooses an option.
     Items with the same `question` ask the same; those with the same `content` differ in numbering only.
     """
 
@@ -35,7 +35,7 @@ class Item:
     target: Any
     options: tuple[str, ...]
     marks: tuple[str, ...]
-    right: int | None
+    right: frozenset[int]
     cluster: str | None
     question: str
     content: str
@@ -160,7 +160,10 @@ def _number_records(records: Sequence[Record]) -> list[Record]:
 
 def _answer_text(item: Item) -> str:
     """The right answer as the model should write it."""
-    return item.targets[0] if item.right is None else item.marks[item.right]
+    if not item.right:
+        return item.targets[0]
+    right = sorted(item.right) if item.scorer == "choices" else [min(item.right)]
+    return ", ".join(item.marks[index] for index in right)
 
 
 def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
@@ -204,7 +207,7 @@ def _build_item(task: Task, api: str, record: Record) -> Item:
     scorer = task.scorer_of(data)
     raw, options = _read_options(task, scorer, record)
     target = _read_target(task, scorer, record)
-    right = _find_right_option(target, raw, options) if scorer == "choice" else None
+    right = _find_right_options(target, raw, options) if scorer in LETTERED else frozenset()
     _check_target(task, scorer, target)
     # A likelihood task whose prompt does not list the options compares their texts (a cloze).
     cloze = measures_likelihood(scorer, api) and not task.prompt.names("choices")
@@ -258,7 +261,7 @@ def _read_options(task: Task, scorer: str, record: Record) -> tuple[list[object]
 
     Where records have scorers of their own, those of other scorers than `choice` may have no options.
     """
-    if task.choices is None or _is_absent(task, task.choices, scorer == "choice", record):
+    if task.choices is None or _is_absent(task, task.choices, scorer in LETTERED, record):
         return [], ()
     with blame_key("choices"):
         if isinstance(task.choices, tuple):
@@ -293,19 +296,16 @@ def _is_absent(task: Task, templates: Template | tuple[Template, ...], needed: b
     return any(not has_field(record.data, path) for template in every for path in template.fields)
 
 
-def _find_right_option(target: object, raw: Sequence[object], options: tuple[str, ...]) -> int:
+def _find_right_options(target: object, raw: Sequence[object], options: tuple[str, ...]) -> frozenset[int]:
     try:
-        right = find_right_option(target, raw, options)
+        return find_right_options(target, raw, options)
     except ValueError as error:
         raise RecordError("target", str(error)) from None
-    if right is None:
-        raise RecordError("target", f"the target '{as_text(target)[:60]}' is none of the {len(options)} options")
-    return right
 
 
 def _check_target(task: Task, scorer: str, target: object) -> None:
     """RecordError if no reply could ever be right."""
-    if task.target is None or scorer in ("choice", "python", "judge"):
+    if task.target is None or scorer in (*LETTERED, "python", "judge"):
         return
     accepted = target if isinstance(target, list) else [target]
     for one in accepted:
@@ -324,7 +324,7 @@ def _build_prompt(task: Task, scorer: str, data: dict[str, Any], options: tuple[
 
     They have letters for the scorer `choice`, and are a plain list if the answer is a text.
     """
-    bullets = [f"{letter})" for letter in LETTERS] if scorer == "choice" else ["-"] * 26
+    bullets = [f"{letter})" for letter in LETTERS] if scorer in LETTERED else ["-"] * 26
     listed = "\n".join(f"{bullet} {one}" for bullet, one in zip(bullets, options, strict=False))
     text = _fill_prompt(task, data, listed)
     if not text.strip():

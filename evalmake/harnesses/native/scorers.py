@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from evalmake.harnesses.native.answer_letter import find_chosen_option
+from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
 from evalmake.harnesses.native.answer_number import are_equal, find_last_number
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Item
@@ -96,11 +96,22 @@ def make_number(task: Task) -> PureScorer:
 
 
 def make_choice(task: Task) -> PureScorer:
-    """The reply chooses the right option."""
+    """The reply chooses one option, and it is right."""
 
     def score(item: Item, reply: str) -> Verdict:
         index = find_chosen_option(reply, item.options)
-        return _accuracy_verdict(None if index is None else item.marks[index], index == item.right)
+        return _accuracy_verdict(None if index is None else item.marks[index], index in item.right)
+
+    return score
+
+
+def make_choices(task: Task) -> PureScorer:
+    """The reply chooses all right options and no other."""
+
+    def score(item: Item, reply: str) -> Verdict:
+        chosen = find_chosen_options(reply, item.options)
+        answer = ", ".join(item.marks[index] for index in sorted(chosen))
+        return _accuracy_verdict(answer or None, chosen == item.right)
 
     return score
 
@@ -136,6 +147,7 @@ PURE_SCORERS: Mapping[str, Callable[[Task], PureScorer]] = {
     "contains": make_contains,
     "number": make_number,
     "choice": make_choice,
+    "choices": make_choices,
     "regex": make_regex,
     "f1": make_f1,
 }

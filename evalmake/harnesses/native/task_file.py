@@ -13,7 +13,9 @@ from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
 
-SCORERS = ("exact", "number", "choice", "contains", "regex", "f1", "python", "judge")
+SCORERS = ("exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge")
+LETTERED = ("choice", "choices")
+"""The scorers of questions whose options have letters."""
 TARGETLESS = ("regex", "python", "judge")
 
 
@@ -83,8 +85,8 @@ def find_missing_keys(task: Task, scorer: str) -> list[str]:
     found = []
     if task.target is None and scorer and scorer not in TARGETLESS:
         found.append(f"the scorer '{scorer}' needs a target")
-    if scorer == "choice" and task.choices is None:
-        found.append("the scorer 'choice' needs choices")
+    if scorer in LETTERED and task.choices is None:
+        found.append(f"the scorer '{scorer}' needs choices")
     if scorer == "regex" and task.pattern is None:
         found.append("the scorer 'regex' needs a pattern")
     if scorer == "python" and task.scorer_file is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.native.task_file import SCORERS
 from tests.harnesses.native.harness_bench import Native, question
 
 
@@ -101,7 +102,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"scorrer": "exact"}, "task.json: unknown key 'scorrer'"),
     (
         {"scorer": "best"},
-        "task.json: scorer: there is no 'best'; there are exact, number, choice, contains, regex, f1, python, judge",
+        "task.json: scorer: there is no 'best'; there are " + ", ".join(SCORERS),
     ),
     ({"target": None}, "task.json: the scorer 'exact' needs a target"),
     ({"scorer": "regex"}, "task.json: the scorer 'regex' needs a pattern"),
@@ -130,7 +131,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"scorer": "{s}"}, "data.jsonl:1: the record has no field 's'; it has q, a"),
     (
         {"scorer": "{a}"},
-        "data.jsonl:1: there is no scorer '42'; there are exact, number, choice, contains, regex, f1, python, judge",
+        "data.jsonl:1: there is no scorer '42'; there are " + ", ".join(SCORERS),
     ),
     ({"fewshot": 2}, "task.json: fewshot is 2, but there are no examples"),
     ({"fewshot": 2, "examples": [{"q": "x", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),

@@ -1,0 +1,278 @@
+"""What a reply claims: reads an outline (`answer_outline`) clause by clause, and decides which claim stands.
+
+A claim is an option, or several, in the place of an answer. Stronger claims overrule weaker ones; among
+equals, and after a correction ("wait, no"), the last one stands. So an explanation that follows the
+answer does not overrule it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from evalmake.harnesses.native.answer_outline import LETTER_MARK, MARK, TEXT_MARK, option_of
+from evalmake.harnesses.native.reply_text import FRAME
+
+
+class Strength(IntEnum):
+    """How plainly a claim is made."""
+
+    REPORTED = 1  # "many people say B", "B would be right if ..."
+    CONCLUDED = 2  # "so B", "I choose B"
+    ANNOUNCED = 3  # "the answer is B", "B is correct", a line that is nothing but B
+    FRAMED = 4  # \boxed{B}, <answer>B</answer>, {"answer": "B"}, #### B
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The options that are claimed; `open` if they are alternatives ("A or B")."""
+
+    options: frozenset[int]
+    strength: Strength
+    open: bool = False
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read so far."""
+
+    claim: Claim | None = None
+    reported: Claim | None = None
+    doubted: bool = False
+    """Whether a correction was read since the last claim."""
+    affirmed: set[int] = field(default_factory=set)
+    rejected: set[int] = field(default_factory=set)
+    mentioned: list[str] = field(default_factory=list)
+    """Marks that nothing rejects."""
+
+    def add(self, claim: Claim) -> None:
+        """Let a claim stand, unless a stronger one stands already."""
+        if claim.strength == Strength.REPORTED:
+            self.reported = claim
+        elif self.claim is None or self.doubted or self.claim.open or claim.strength >= self.claim.strength:
+            self.affirmed = set() if self.doubted else self.affirmed
+            self.claim, self.doubted = claim, False
+
+    def reject(self, options: frozenset[int]) -> None:
+        """Note rejected options; in a correction, the claim of one is taken back."""
+        self.rejected |= options
+        if self.doubted and self.claim and self.claim.options <= options:
+            self.claim = None
+
+
+# The outline's letters are listed in `answer_words.ROLES`; here "m" is any mark.
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text.replace("m", MARK).replace("F", FRAME))
+
+
+_GROUP = _pattern(r"m(?:-?[,(]?[&|p+]{0,3},?[fOF(]{0,3}m|,f?m)*")
+_CLAUSE = re.compile(r"([^.?]{0,300})([.?]|$|)")
+_THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the answer
+_LINKED = "[I:s][fO(,|-]*"
+
+_DENIED_BEFORE = _pattern(r"n[fIO(v]*$")
+_REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
+_REJECTED_AFTER = _pattern(r"^[-:(]*[fIOj]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
+_AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
+_PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
+_WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
+_CUE = _pattern(rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$")
+_BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
+_NEXT_IN_CUE = _pattern(rf"^[-,b&|(fN]*[fIOs:(]*$|{_LINKED}$")
+_CONCLUDED = _pattern(
+    r"[sp][f:,IO(sp-]*$|c[f:,IO(cs-]*$|^[kb,f]*s.*[I:][fO]*$"  # "so B", "I choose B", "so the capital is B"
+    r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$"  # "wait, B", "no, B", "not A: B"
+    r"|^f*I[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
+)
+_OPEN_END = re.compile(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
+_COLON_BEFORE = _pattern(r":[f(O]*$")
+_BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
+_CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
+_CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
+_BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
+_START = _pattern(r"^[kfs,:O(.A&|-]*$")
+
+
+def read_claims(outline: str, count: int) -> Reading:
+    """Read an outline of a reply to a question with `count` options."""
+    reading = Reading()
+    outline = re.sub(r"([AF][fI:,vAO-]*|[scx]f*:)\n".replace("F", FRAME), r"\1", outline)
+    lines = outline.split("\n")
+    listed = _find_listed(lines)
+    first = next((number for number, line in enumerate(lines) if re.search(MARK, line)), None)
+    for number, line in enumerate(lines):
+        if number == first and (claim := _read_start(number, lines, listed)):
+            reading.add(claim)
+        for clause, end in _split(line):
+            _read_clause(clause, end, bool({number, number + 1} & listed.keys()), reading)
+        if number != first and not {number - 1, number + 1} & listed.keys() and (claim := _read_line(line)):
+            reading.add(claim)
+    if reading.claim is None and len(listed) > 1:
+        _judge_list(lines, listed, count, reading)
+    return reading
+
+
+def _split(line: str) -> Iterator[tuple[str, str]]:
+    for found in _CLAUSE.finditer(line):
+        if found[0]:
+            yield found[1], found[2]
+
+
+def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
+    """Read the options in a clause, in order."""
+    groups = [part for group in _GROUP.finditer(clause) for part in _split_repeated(clause, group)]
+    if not groups and _CORRECTION.search(clause):
+        reading.doubted = reading.claim is not None
+    cue_open = False
+    for number, (start, stop) in enumerate(groups):
+        group = clause[start:stop]
+        before = clause[groups[number - 1][1] if number else 0 : start]
+        after = clause[stop : groups[number + 1][0] if number + 1 < len(groups) else len(clause)]
+        if _CORRECTED.search(before):
+            reading.doubted = reading.claim is not None
+        options, rest = _split_rejected(group, before, after, number + 1 < len(groups))
+        if rest:
+            reading.reject(rest)
+        if not options:
+            cue_open = cue_open or bool(_pattern("[AF]").search(before))
+            continue
+        reading.mentioned += [mark for mark in re.findall(MARK, group) if _is_mention(mark, before, options)]
+        strength = _measure(before, after, cue_open, clause, start, end)
+        if (
+            strength is None
+            and not listed
+            and len(groups) == 1
+            and _BARE_CLAUSE.match(before)
+            and _BARE_CLAUSE.match(after)
+        ):
+            strength = Strength.CONCLUDED
+        cue_open = (cue_open or "A" in before) and (strength is None or strength == Strength.REPORTED)
+        if strength is not None:
+            if (_PLAINLY_AFFIRMED.search(after) or before == "v") and strength != Strength.REPORTED:
+                reading.affirmed |= options
+            reading.add(Claim(options, strength, re.search("[|p]", group) is not None and len(options) > 1))
+
+
+def _split_repeated(clause: str, group: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """The bounds of a group; of two, where it begins again: "of A, B and C, B is right"."""
+    seen: set[int] = set()
+    start = group.start()
+    for found in re.finditer(f",?({MARK})", group[0]):
+        option = option_of(found[1])
+        if option in seen and found[0].startswith(","):
+            yield start, group.start() + found.start()
+            start, seen = group.start() + found.start(1), set()
+        seen.add(option)
+    yield start, group.end()
+
+
+def _is_mention(mark: str, before: str, options: frozenset[int]) -> bool:
+    """Whether a mark is of these options, and no part of a name ("vitamin C")."""
+    return option_of(mark) in options and not (before.endswith("w") and re.match(LETTER_MARK, mark))
+
+
+def _split_rejected(group: str, before: str, after: str, more: bool) -> tuple[frozenset[int], frozenset[int]]:
+    """The options of a group that stand, and those that the words around them reject."""
+    marks = re.findall(MARK, group)
+    options = frozenset(map(option_of, marks))
+    nothing: frozenset[int] = frozenset()
+    denied_before = _DENIED_BEFORE.search(before)
+    if denied_before and re.match("[fI]*w?x", after):
+        return options, nothing  # "all except B are wrong"
+    if _AFFIRMED_AFTER.search(after) and not denied_before:
+        return options, nothing
+    if denied_before or _REJECTED_BEFORE.search(before):
+        if len(marks) == 2 and "," in group and not re.search(r"[&|]", group):
+            return frozenset({option_of(marks[1])}), frozenset({option_of(marks[0])})  # "not A, B"
+        return nothing, options
+    denied = _REJECTED_AFTER.search(after)
+    if denied and not (more and re.search(r"^[-,b:(]*[nx][fIO:(]*$", after)):  # in "B, not A" the word belongs to A
+        first = option_of(marks[0])
+        if len(options) > 1 and re.match(f"{MARK}-?,", group) and re.search(r"[&]", group) and _CUE.search(before):
+            return frozenset({first}), options - {first}  # "Answer: B, A and C are wrong"
+        return nothing, options
+    return options, nothing
+
+
+def _measure(before: str, after: str, cue_open: bool, clause: str, at: int, end: str) -> Strength | None:
+    """The strength of the claim that the words around a group make; None if they claim nothing."""
+    cue = _CUE.search(before)
+    if cue and cue[1]:
+        return None if re.match(r"-?[Iw]", after) and not _AFFIRMED_AFTER.search(after) else Strength.FRAMED
+    found = None
+    if _DENIED_BEFORE.search(before):
+        found = Strength.ANNOUNCED  # it stands, so what denies it is denied itself
+    elif (
+        _AFFIRMED_AFTER.search(after)
+        or (cue and not _WRONG_CUE.search(before) and (not _BARE_CUE.search(before) or _OPEN_END.search(after)))
+        or (cue_open and _NEXT_IN_CUE.search(before))
+    ):
+        found = Strength.ANNOUNCED
+    elif (_CONCLUDED.search(before) and _OPEN_END.search(after)) or (
+        _COLON_BEFORE.search(before) and after in ("", "-")
+    ):
+        found = Strength.CONCLUDED
+    conditional = "h" in clause[:at] or (found == Strength.ANNOUNCED and not cue and "h" in after)
+    return Strength.REPORTED if found and (conditional or end == "?") else found
+
+
+def _find_listed(lines: Sequence[str]) -> dict[int, int]:
+    """Line number -> option, for each line that begins with an option's letter."""
+    found = {}
+    for number, line in enumerate(lines):
+        if match := re.match(f"[fO(vx-]*({LETTER_MARK})", line):
+            found[number] = option_of(match[1])
+    return found
+
+
+def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Claim | None:
+    """The claim of a reply that begins with its answer: "B. London is ..."."""
+    line = lines[first]
+    group = _GROUP.search(line)
+    if group is None or not _START.match(line[: group.start()]):
+        return None
+    after = line[group.end() :]
+    if not re.match(r"$|[-.,:(j&]|s$", after) or _REJECTED_AFTER.search(after):
+        return None
+    claim = _make_claim(group[0])
+    others = [option for number, option in listed.items() if number > first]
+    goes_through = claim.options == {0} and others[:1] == [1] and lines[first] not in (group[0], group[0] + ".")
+    if others and (goes_through or all(map(_BARE_LINE.match, lines[first:]))):
+        return None  # the reply goes through the options one by one
+    return claim
+
+
+def _read_line(line: str) -> Claim | None:
+    """The claim of a line that is nothing but an answer."""
+    group = _GROUP.search(line)
+    if group is None or not re.match(r"^[-fksI:,O(A]*$", line[: group.start()]):
+        return None
+    if not re.match(r"^[-fIv:,.]*$", line[group.end() :]):
+        return None
+    return _make_claim(group[0], Strength.CONCLUDED if "+" in group[0] else Strength.ANNOUNCED)
+
+
+def _make_claim(group: str, strength: Strength = Strength.ANNOUNCED) -> Claim:
+    options = frozenset(map(option_of, re.findall(MARK, group)))
+    return Claim(options, strength, re.search("[|p]", group) is not None and len(options) > 1)
+
+
+def _judge_list(lines: Sequence[str], listed: dict[int, int], count: int, reading: Reading) -> None:
+    """Read the verdicts in a list of the options: "A) ... incorrect", "B) ... correct"."""
+    starts = sorted(listed)
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
+        verdicts = re.findall(r"n[fIw]?v|n[fIw]?x|[vxn]", "\n".join(lines[start:stop]))
+        if verdicts:
+            right = verdicts[-1] == "v" or (len(verdicts[-1]) > 1 and verdicts[-1][-1] == "x")
+            (reading.affirmed if right else reading.rejected).add(listed[start])
+            (reading.rejected if right else reading.affirmed).discard(listed[start])
+    if reading.affirmed:
+        reading.claim = Claim(frozenset(reading.affirmed), Strength.CONCLUDED)
+
+
+def find_only_mention(marks: Sequence[str]) -> frozenset[int]:
+    """The options that a reply without any claim mentions: by their texts, else by their letters."""
+    texts = frozenset(option_of(mark) for mark in marks if re.match(TEXT_MARK, mark))
+    return texts or frozenset(map(option_of, marks))

@@ -1,0 +1,320 @@
+"""Turns a reply into an outline: one letter for each word's role, one mark for each option that it mentions.
+
+"The answer is not (A), it's B." becomes "fAIn⟨A⟩,s⟨B⟩.". `answer_claims` reads outlines, and so knows no
+language: the words are data (`answer_words`). All steps take time linear in the reply.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, ORDINAL_ROWS, ROLES, WORDS
+from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+# Characters for private use stand for what was found: an option by its letter, or by its text.
+_BY_LETTER, _BY_TEXT = 0xE000, 0xE100
+LETTER_MARK, TEXT_MARK, MARK = "[\ue000-\ue0ff]", "[\ue100-\ue1ff]", "[\ue000-\ue1ff]"
+
+
+def outline(reply: str, options: Sequence[str]) -> str:
+    """The outline of a reply to a question with these options."""
+    text = strip_markup(fold(_mark_ordinals(shorten(drop_reasoning(reply)), len(options))))
+    marks = {letter: chr(_BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
+    for index, option in enumerate(options):
+        if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
+            marks.setdefault(option, chr(_BY_TEXT + index))
+    text = _merge_pairs(_Encoder(_mark_texts(text, options), marks).encode())
+    text = _QUESTION.sub(r"\1-", _BOTH.sub(r"\1&\2", text).replace("2", "f"))
+    text = _LISTED.sub(r"\1+", _SEMICOLON.sub(r"\1,", text).replace(";", "."))
+    # A list of all options repeats the question.
+    return _LIST.sub(
+        lambda found: "w" if len({*map(option_of, re.findall(MARK, found[0]))}) == len(options) else found[0], text
+    )
+
+
+def option_of(mark: str) -> int:
+    """The option's index that a mark stands for."""
+    return ord(mark) & 0xFF
+
+
+def fold_option(option: str) -> str:
+    """An option's text as it stands in a folded reply."""
+    return strip_markup(fold(option)).replace(FRAME, "").replace("\n", " ").strip(" .,;:!?'\"")
+
+
+# --- marks of options by their text
+
+
+def _mark_ordinals(text: str, count: int) -> str:
+    """Mark circled numbers before NFKC makes digits of them."""
+    table = {ord(row[i]): chr(_BY_LETTER + i) for row in ORDINAL_ROWS for i in range(min(count, len(row)))}
+    return text.translate(table)
+
+
+def _mark_texts(text: str, options: Sequence[str]) -> str:
+    """Mark each option's text where it stands as whole words, the longest options first."""
+    folded = [fold_option(option) for option in options]
+    for index in sorted(range(len(options)), key=lambda index: -len(folded[index])):
+        option = folded[index]
+        if option and not (len(option) == 1 and option.isascii() and option.isalpha()):  # letters are read as letters
+            text = _mark_text(text, option, chr(_BY_TEXT + index))
+    return text
+
+
+def _mark_text(text: str, option: str, mark: str) -> str:
+    def replace(found: re.Match[str]) -> str:
+        before, after = text[max(0, found.start() - 2) : found.start()], text[found.end() : found.end() + 2]
+        return found[0] if _is_part(before, option, after) else mark
+
+    return re.sub(re.escape(option), replace, text, flags=re.IGNORECASE)
+
+
+def _is_part(before: str, option: str, after: str) -> bool:
+    """Whether a text is only a part of a word or number: "art" of "part", "4" of "4.5" and of "-4"."""
+    if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
+        return True
+    if option[-1].isdigit() and after[:1] and after[:1] in ".,/" and after[1:].isdigit():
+        return True
+    if not option[0].isdigit() or not before:
+        return False
+    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not before[:-1].isalnum())
+
+
+def _continues(one: str, other: str) -> bool:
+    """Whether two neighbours are of one word; scripts without spaces have no such words."""
+    return one.isalnum() and other.isalnum() and not (_UNSPACED.match(one) or _UNSPACED.match(other))
+
+
+# --- words to roles
+
+_UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3131-\u318e\u3400-\u9fff\uac00-\ud7af"
+_UNSPACED = re.compile(f"[{_UNSPACED_RANGE}]")
+_LETTER = f"[^\\W\\d_{_UNSPACED_RANGE}]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff]"
+_TOKEN = re.compile(
+    rf"(?P<mark>{MARK}|{FRAME})|(?P<word>(?:{_LETTER})+(?:'(?:{_LETTER})+)*)|(?P<run>[{_UNSPACED_RANGE}]+)"
+    r"|(?P<number>\d[\d.,]*(?<=\d)\w*)|(?P<sign>[-=]+>|\.{3}|…|\S|\n)"
+)
+_SIGNS = (
+    dict.fromkeys(".!…。}", ".")
+    | {
+        "...": ",",
+        ";": ";",
+        "?": "?",
+        ",": ",",
+        "(": "(",
+        "\n": "\n",
+        "&": "&",
+        "+": "&",
+        "/": "&",
+        "=": ":",
+        ":": ":",
+        "→": ":",
+    }
+    | dict.fromkeys("-–—~", "-")
+    | dict.fromkeys("✓✔✅☑👍🟢", "v")
+    | dict.fromkeys("✗✘❌✖🚫👎🔴×", "x")
+)
+_OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
+_ARTICLES = "AEIOY"  # letters that are words of some language
+_BETWEEN = {"of": "|", "a": "&", "i": "&"}  # Dutch "or", Czech and Polish "and": between two letters only
+_STRICT = HOMOGLYPHS | {char: LETTERS[i] for row in LETTER_ROWS for i, char in enumerate(row)}
+
+
+@cache
+def _phrases() -> tuple[dict[str, str], dict[str, list[tuple[tuple[str, ...], str]]], dict[str, list[tuple[str, str]]]]:
+    """The table for look-ups: single words; phrases by their first word; unspaced words by their first character."""
+    words: dict[str, str] = {}
+    phrases: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    unspaced: dict[str, list[tuple[str, str]]] = {}
+    for roles in WORDS.values():
+        for role, listed in roles.items():
+            for phrase in listed.casefold().split("|"):
+                first, *rest = phrase.split()
+                if _UNSPACED.match(phrase):
+                    unspaced.setdefault(phrase[0], []).append((phrase.replace(" ", ""), ROLES[role]))
+                elif rest:
+                    phrases.setdefault(first, []).append((tuple(rest), ROLES[role]))
+                else:
+                    words.setdefault(phrase, ROLES[role])
+    for listed_phrases in phrases.values():
+        listed_phrases.sort(key=lambda one: -len(one[0]))
+    for listed_words in unspaced.values():
+        listed_words.sort(key=lambda one: -len(one[0]))
+    return words, phrases, unspaced
+
+
+class _Encoder:
+    """Encodes one text, token by token."""
+
+    def __init__(self, text: str, letters: Mapping[str, str]) -> None:
+        self.text, self.letters = text, letters
+        self.tokens = [(found.lastgroup, found[0], found.start(), found.end()) for found in _TOKEN.finditer(text)]
+        self.words, self.phrases, self.unspaced = _phrases()
+        self.roles: list[str] = []
+
+    def encode(self) -> str:
+        """The outline."""
+        at = 0
+        while at < len(self.tokens):
+            kind, token, _, _ = self.tokens[at]
+            taken = 1
+            if kind == "mark":
+                self.roles.append(token)
+            elif kind == "sign":
+                self.roles.append(":" if token.endswith("=>") else _SIGNS.get(token, ""))
+            elif (len(token) == 1 or token[1] == "'" or token.isupper()) and (letters := self._read_letters(at)):
+                self.roles.append(letters)
+            elif kind == "word":
+                role, taken = self._find_role(at)
+                self.roles.append(role)
+            elif kind == "run":
+                self.roles.append(self._encode_run(token))
+            else:
+                self.roles.append("d")
+            at += taken
+        return "".join(self.roles)
+
+    def _find_role(self, at: int) -> tuple[str, int]:
+        """The role of the word or the phrase that begins at a token, and its number of tokens."""
+        word = self.tokens[at][1].casefold()
+        if word in _BETWEEN and re.match(MARK, "".join(self.roles[-1:])) and self._names_letter(at + 1):
+            return _BETWEEN[word], 1
+        for rest, role in self.phrases.get(word, ()):
+            if all(
+                at + step < len(self.tokens) and self.tokens[at + step][1].casefold() == other
+                for step, other in enumerate(rest, 1)
+            ):
+                return role, 1 + len(rest)
+        return self.words.get(word, "w"), 1
+
+    def _encode_run(self, run: str) -> str:
+        """The roles in a run of text without spaces: at each place the longest word that the table has."""
+        roles, at = [], 0
+        while at < len(run):
+            found = next((one for one in self.unspaced.get(run[at], ()) if run.startswith(one[0], at)), None)
+            roles.append(found[1] if found else "w")
+            at += len(found[0]) if found else 1
+        return re.sub("w+", "w", "".join(roles))
+
+    def _read_letters(self, at: int) -> str | None:
+        """The marks of a token that names options by letter; None if it is a word or anything else."""
+        kind, token, start, end = self.tokens[at]
+        if len(token) == 1:
+            letter = _STRICT.get(token, token).upper()
+            if letter in self.letters and self._is_label(at, token, start, end):
+                closed = self.text[end : end + 1] in (")", "]", "}")
+                listed = self._begins_line(start) and re.match(r"\s?[.:)\]]", self.text[end : end + 2])
+                return self.letters[letter] + ("-" if listed or closed else "")
+            return None
+        if kind == "word" and token[1:2] == "'" and token[0] in self.letters:
+            return self.letters[token[0]] if re.fullmatch(".'[dt][ıiuü]r", token) else None  # Turkish "C'dir"
+        return self._read_joined(token, start, end) if kind == "word" and token.isupper() else None
+
+    def _read_joined(self, token: str, start: int, end: int) -> str | None:
+        """The marks of letters that are written together, as "AC", where only an answer can stand."""
+        if not self.letters.keys() >= set(token) or list(token) != sorted(set(token)):
+            return None
+        announced = self._begins_line(start) or self._role_before() in (FRAME, ":", "I", "A")
+        return "".join(self.letters[letter] for letter in token) if announced and self._ends_here(end) else None
+
+    def _is_label(self, at: int, token: str, start: int, end: int) -> bool:
+        """Whether a single letter names an option, and is no word: the rules are tried in this order."""
+        before, after = self.text[max(0, start - 2) : start], self.text[end : end + 2]
+        if self._is_in_name(before, after):
+            return False
+        if before[-1:] and before[-1:] in _OPENING and after[:1] and after[:1] in _CLOSING:
+            return not (before[:1].isascii() and before[:1].islower())  # (b), but not "student(s)"
+        if after[:1] == ")" or (self._begins_line(start) and re.match(r"\s?[.:)\]](?!\w)", self.text[end : end + 3])):
+            return True  # "b) "; "b. " begins a line
+        if token.isascii() and token.isupper():
+            return token not in _ARTICLES or self._is_no_article(at, token, start, end)
+        if self._role_before() == "." and self._ends_here(end):
+            return True  # a sentence of its own
+        announced = self._role_before() in ("O", "A", "I", ":", "s", "c", ".", FRAME, "") or self._begins_line(start)
+        if not announced:
+            return False
+        if (
+            (self._begins_line(start) or self._role_before() == ".")
+            and token not in "aeioy"
+            and self._next_role(at) in ("I", "v", "j", "c")
+        ):
+            return True  # "b is correct"
+        noun = self._role_before() in ("O", "A") and token.isascii() and token != "a"
+        return noun or self._ends_here(end)
+
+    def _is_in_name(self, before: str, after: str) -> bool:
+        """Whether the neighbours of a letter make it a part of a name or word: U.S.A, N/A, B-side, I'm, C++."""
+        if before[1:] in (".", "/", "-") and before[:1].isalnum():
+            return not (before[1:] == "/" and before[:1].upper() in self.letters)
+        if after[:1] in (".", "-") and after[1:].isalnum():
+            return True
+        if before[-1:] == "'":
+            return after[:1] != "'"
+        return after[:1] in ("+", "#") and not after[1:].isalnum()
+
+    def _is_no_article(self, at: int, token: str, start: int, end: int) -> bool:
+        """Whether a capital that is also a word ("A dog", "I think") stands as a letter."""
+        if self._next_kind(at) == "run" and self.tokens[at + 1][2] == end:
+            return True
+        if self._ends_here(end) or self.text[end : end + 2].strip()[:1] in tuple(",:-(/&+"):
+            return True
+        if self._next_kind(at) == "mark" or self._names_letter(at + 1):
+            return True
+        following = self._next_role(at)
+        if token == "I":
+            return following in ("I", "|", "&") and self.tokens[at + 1][1] != "am"
+        if following in ("I", "j", "|", "&", "n", "b", "k"):
+            return self.tokens[at + 1][1] != "no"
+        before = self.text[max(0, start - 2) : start]
+        return (before[:1].isalnum() and before[-1:] == " " and following != "w") or self._role_before() in ("c", "O")
+
+    def _names_letter(self, at: int) -> bool:
+        return at < len(self.tokens) and len(self.tokens[at][1]) == 1 and self.tokens[at][1] in self.letters
+
+    def _next_kind(self, at: int) -> str | None:
+        return self.tokens[at + 1][0] if at + 1 < len(self.tokens) else None
+
+    def _next_role(self, at: int) -> str:
+        match self._next_kind(at):
+            case "word":
+                return self._find_role(at + 1)[0]
+            case "run":
+                return self._encode_run(self.tokens[at + 1][1][:8])[0]
+        return ""
+
+    def _role_before(self) -> str:
+        """The role of the last word before; brackets do not count."""
+        for role in reversed(self.roles[-4:]):
+            if role and role != "(":
+                return role[-1]
+        return ""
+
+    def _begins_line(self, start: int) -> bool:
+        return self.text[max(0, start - 2) : start].removesuffix("(")[-1:] in ("", "\n")
+
+    def _ends_here(self, end: int) -> bool:
+        return re.match(r"\s?(?:[.,;:!?)\]}\"'…。」\n]|$)", self.text[end : end + 2]) is not None
+
+
+_BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
+_QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
+_SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
+_LISTED = re.compile(rf"^(f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE)  # a line for each option
+_LIST = re.compile(rf"f?{MARK}(?:\+f?{MARK}-?)+")
+_PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
+
+
+def _merge_pairs(text: str) -> str:
+    """Make one mark of a letter and the text of its own option: "B. Paris", "Paris (B)"."""
+
+    def merge(found: re.Match[str]) -> str:
+        one, between, other = found.groups()
+        if option_of(one) != option_of(other) or ord(one) >> 8 == ord(other) >> 8:
+            return found[0]
+        return min(one, other) + ("-" if between else "")
+
+    return _PAIR.sub(merge, text)

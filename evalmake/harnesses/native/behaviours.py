@@ -1,0 +1,34 @@
+"""The behaviour numbers of the native harness's parts: raise one when the part asks or scores differently.
+
+Results that used the part are then out of date, with the reason `scorer choice: behaviour 1 -> 2`; all
+other results stay valid. Raise `NativeHarness.behaviour` only for what concerns every benchmark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evalmake.harnesses.native.checks import scorer_of
+from evalmake.harnesses.native.template import is_template
+
+SCORERS: Mapping[str, int] = {
+    "choice": 2,  # 2: an explanation after the answer does not overrule it; negations, corrections, languages
+}
+"""Scorer -> its behaviour number, where that is not 1."""
+EXAMPLES = 2
+"""2: an example is not shown before the same question, also where ids, splits or spaces differ."""
+RUBRIC = 2
+"""2: a rubric may hold fields of the record."""
+
+
+def find_behaviours(settings: Any) -> dict[str, int]:
+    """The behaviour numbers of the parts that a benchmark uses, by key and value; 1 is left out."""
+    scorer = scorer_of(settings)
+    used = [name for name in SCORERS if name == scorer or is_template(scorer)]
+    found = {f"scorer {name}": SCORERS[name] for name in used}
+    if settings.examples is not None:
+        found["examples"] = EXAMPLES
+    if is_template(settings.rubric or ""):
+        found["rubric"] = RUBRIC
+    return found

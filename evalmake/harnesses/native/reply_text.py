@@ -1,0 +1,98 @@
+"""The text of a reply without what carries no meaning: markup, reasoning, the forms of characters, a long middle."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+from evalmake.harnesses.native.answer_words import FRAMES
+from evalmake.model_reply.reasoning_tags import split_reasoning
+
+FRAME = "\ue200"
+"""Stands before what a reply frames as its answer: in \\boxed{}, a tag, a JSON key, or after ####."""
+
+_SAME = str.maketrans(
+    dict.fromkeys("‘’‚‛′´ʼ＇", "'")
+    | dict.fromkeys("“”„‟″«»＂", '"')
+    | dict.fromkeys("‐‑−", "-")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\ufe0f", None)
+    | dict.fromkeys("\u2028\u2029\x85\x0b\x0c\r", "\n")
+    | {"🅰": "A", "🅱": "B", "、": ",", "،": ",", "؛": ";", "؟": "?", "。": ". ", "।": ". ", "۔": ". ", "⇒": "→"}
+)
+
+_HEAD, _TAIL, _WINDOW = 2_000, 14_000, 150
+_ANNOUNCING = (
+    *("nswer", "NSWER", "boxed{", "####", "ntwort", "épons", "espuesta", "isposta", "esposta"),
+    *("твет", "答", "정답", "उत्तर"),
+)
+
+_HIDDEN_BLOCK = re.compile(r"<(thinking|reasoning|thought|scratchpad)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_STRUCK = re.compile(r"~~[^~\n]{0,200}~~|<(?:s|del|strike)>[^<\n]{0,200}</(?:s|del|strike)>")
+_CHECKED, _UNCHECKED = re.compile(r"\[[xX]\]|☑|☒"), re.compile(r"\[ ?\](?= )|☐")
+_ARRAY = re.compile(r"\[[^\[\]]{0,300}\]")
+_STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|bf|rm|emph)\s*\{([^{}]*)\}")
+_RULE = re.compile(r"^[-*_=]{3,}[ \t]*$", re.MULTILINE)
+_BOXED = re.compile(r"\\(?:boxed|fbox|framebox)\b\s*(?:\{([^{}]*)\}|\{?)")
+# Pictures, without the signs that say right or wrong.
+_PICTURE = re.compile(
+    "[\U0001f300-\U0001f7df\U0001f7ec-\U0001faff\u2600-\u2610\u2612-\u2704\u2706-\u2712\u2715\u2719-\u274b"
+    "\u274d\u274f-\u2755\u2757-\u2775]"
+)
+_FRAMED = re.compile(
+    rf"[<\[]\|?(?:{FRAMES})\|?[>\]]|^\s*\#{{4,}}(?=\s)|[\"'](?:\w{{1,20}}[ _-])?(?:{FRAMES})[\"']\s*[:=]",
+    re.IGNORECASE | re.MULTILINE,
+)
+_TAG = re.compile(r"[<\[]/\w{1,30}[>\]]|</?(?:[bipsu]|[A-Za-z][\w-]{1,30})\s{0,3}/?>")
+_MARKUP = re.compile(
+    r"[*`$]+|\\[()\[\],;!]|(?<![^\W_])_+|_+(?![^\W_])|\\(?:quad|qquad|left|right)\b|\\[a-z]{0,3}space\b"
+)
+_LINE_START = re.compile(
+    r"^[ \t]*(?:>+[ \t]*)?(?:[-•+‣–—][ \t]+)?(?:\#{1,3}[ \t]+)?(?:\d{1,2}[.)][ \t]+(?=\S))?", re.MULTILINE
+)
+
+
+def fold(text: str) -> str:
+    """Fold what no writer means to tell apart: Unicode forms, quotes, dashes and spaces."""
+    text = unicodedata.normalize("NFKC", text.translate(_SAME)).translate(_SAME)
+    return re.sub(r"[^\S\n]+", " ", text)
+
+
+def strip_markup(text: str) -> str:
+    """Take Markdown, HTML and LaTeX away from a folded text; what frames an answer becomes FRAME."""
+    text = _STRUCK.sub(" ", html.unescape(text))
+    text = _CHECKED.sub("✓", _UNCHECKED.sub("✗", text))
+    text = _ARRAY.sub(lambda found: found[0].replace("\n", " "), text)
+    for _ in range(2):  # \boxed{\text{\bf B}}
+        text = _STYLE.sub(r"\1", text)
+    text = _BOXED.sub(rf"{FRAME}\1, ", _RULE.sub("", text))
+    text = _FRAMED.sub(FRAME, _PICTURE.sub(" ", text))
+    text = _TAG.sub(lambda found: "\n" if found[0][1] == "/" or found[0].startswith("<br") else " ", text)
+    text = _LINE_START.sub("", _MARKUP.sub("", text)).replace("|", " - ")
+    return re.sub(r" *\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip(' \n"')
+
+
+def drop_reasoning(text: str) -> str:
+    """A reply without its reasoning; empty if it ends within the reasoning."""
+    if "<" not in text:
+        return text
+    return _HIDDEN_BLOCK.sub("\n", split_reasoning(text).answer)
+
+
+def shorten(text: str) -> str:
+    """The parts of a very long reply that are read: its head, its tail, and what stands around words for an answer.
+
+    So a reply costs no more than some milliseconds, however long it is.
+    """
+    if len(text) <= _HEAD + _TAIL:
+        return text
+    stop = len(text) - _TAIL
+    found: list[int] = []
+    for word in _ANNOUNCING:
+        at = stop
+        for _ in range(3):
+            if (at := text.rfind(word, _HEAD, at)) < 0:
+                break
+            found.append(at)
+    windows = [text[max(_HEAD, at - _WINDOW) : min(stop, at + _WINDOW)] for at in sorted(found)]
+    return "\n".join([text[:_HEAD], *windows, text[stop:]])

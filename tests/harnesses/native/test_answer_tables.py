@@ -1,0 +1,118 @@
+"""Tables of replies, as models write them, each with the right reading; the same replies in other wrappings; time."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_chosen_options
+
+OPTIONS = ["Paris", "London", "Rome", "Berlin"]
+"""The options of a row of the table that has none of its own."""
+WRAPPINGS = (
+    *("Sure! {}", "Okay.\n{}", "Let me think about this.\n\n{}", "The United Kingdom is a country in Europe.\n\n{}"),
+    *(
+        "{}\n\nI hope this helps!",
+        "{}\n\nThank you for the question.",
+        "{} 😊",
+        "   {}   ",
+        "\n\n{}\n\n",
+        "---\n{}\n---",
+    ),
+    *("> {}", "```\n{}\n```", "- {}", "* {}", "<p>{}</p>", "<div>{}</div>", "<response>{}</response>"),
+    *("\u200b{}\u200b", "\ufeff{}", "<think>Perhaps A? Or C.</think>\n{}"),
+)
+WRAPPINGS_OF_A_LINE = ("**{}**", "*{}*", "_{}_", "## {}", '"{}"', "({})")
+REWRITINGS = (
+    lambda reply: reply.replace("\n", "\r\n"),
+    lambda reply: reply.replace("\n", "\n\n"),
+    lambda reply: reply.replace(" ", "\u00a0"),
+    lambda reply: reply.replace(" ", "  "),
+    lambda reply: reply.replace("'", "’"),
+    lambda reply: reply.replace(":", "：").replace("(", "（").replace(")", "）"),
+)
+
+
+def read_table(name: str) -> list[dict[str, Any]]:
+    """The rows of a table beside this file."""
+    return [json.loads(line) for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()]
+
+
+CHOICES = read_table("choice_replies.jsonl")
+
+
+def read_choice(row: dict[str, Any], reply: str) -> object:
+    """What is read from a reply, as the table writes it: a letter, none, or a list for `scorer = choices`."""
+    options = row.get("options", OPTIONS)
+    if isinstance(row["chosen"], list):
+        return [LETTERS[index] for index in sorted(find_chosen_options(reply, options))]
+    index = find_chosen_option(reply, options)
+    return None if index is None else LETTERS[index]
+
+
+def test_every_reply_of_the_table_is_read_right() -> None:
+    """Each of the phrasings, in some thirty languages, names the option that a person reads, or none."""
+    assert len(CHOICES) > 1000
+    wrong = [
+        (row["reply"], row["chosen"], found)
+        for row in CHOICES
+        if (found := read_choice(row, row["reply"])) != row["chosen"]
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_wrapping_changes_a_reading(seed: int) -> None:
+    """Words before and after, Markdown, HTML, other quotes, spaces and line ends change no reading."""
+    chance = random.Random(seed)
+    wrong = []
+    for row in CHOICES:
+        reply = row["reply"]
+        if not reply.strip() or isinstance(row["chosen"], list):
+            continue
+        wrappings = WRAPPINGS if "\n" in reply else WRAPPINGS + WRAPPINGS_OF_A_LINE
+        for wrapped in (chance.choice(wrappings).replace("{}", reply, 1), chance.choice(REWRITINGS)(reply)):
+            if (found := read_choice(row, wrapped)) != row["chosen"]:
+                wrong.append((wrapped, row["chosen"], found))
+    assert wrong == []
+
+
+HOSTILE = (
+    "the answer is maybe ",
+    "A ",
+    "a ",
+    "Option A, ",
+    "答案A",
+    "Answer:",
+    "**A** ",
+    "A\n",
+    "\\boxed{",
+    "<answer>",
+    "A?No.",
+)
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_the_time_is_bounded(piece: str) -> None:
+    """A reply of 2 MB costs no more than one of 40 kB, but for some passes over its characters."""
+
+    def measure(size: int) -> float:
+        reply = piece * (size // len(piece))
+        started = time.process_time()
+        find_chosen_options(reply, OPTIONS)
+        return time.process_time() - started
+
+    measure(1000)
+    short = min(measure(40_000) for _ in range(3))
+    assert measure(2_000_000) < 50 * short + 0.5
+
+
+def test_an_answer_in_the_middle_of_a_long_reply_is_read() -> None:
+    """Words that announce an answer are looked for in all of a reply."""
+    filler = "The weather in the city was fine that day. " * 3000
+    assert find_chosen_option(f"{filler}\nThe answer is B.\n{filler}", OPTIONS) == 1
