@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
-from evalmake.harnesses.samples import count_unanswered_requests
+from evalmake.harnesses.samples import count_unanswered_requests, find_bad_score
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, define_key
 from evalmake.project.matrix import Evaluation
+from evalmake.scoring.sample_counts import SAMPLES
 
 _WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
 _HINTS = {126: f" (cannot be executed: {_WORKDIR_HINT})", 127: f" (not found: {_WORKDIR_HINT})"}
@@ -70,6 +71,8 @@ class CommandHarness:
         assert isinstance(settings, CommandHarness.Settings)
         metric = evaluation.benchmark.block.metric
         outcome = _read_metrics(outputs, settings.metrics, metric)
+        if not outcome.error and (wrong := find_bad_score(outputs / SAMPLES)):
+            return Outcome(error=wrong)
         counts, cause = count_unanswered_requests(outputs)
         return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
 

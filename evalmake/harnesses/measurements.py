@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from evalmake.harnesses.scores_file import parse_json
 from evalmake.scoring.intervals import mean_se
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -75,9 +75,11 @@ def _average(values: Values) -> Mapping[str, Any]:
 def _read_json_path(file: Path, path: str) -> Mapping[str, Any] | float | str:
     """The number at a.b[0].c, or a map with its `value`."""
     try:
-        found: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return f"{file.name} is missing or is not JSON"
+        found: Any = parse_json(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{file.name} is missing"
+    except (OSError, ValueError) as error:
+        return f"{file.name} is not JSON: {error}"
     for step in path.replace("[", ".").replace("]", "").split("."):
         try:
             found = found[int(step)] if isinstance(found, list) else found[step]
@@ -87,7 +89,7 @@ def _read_json_path(file: Path, path: str) -> Mapping[str, Any] | float | str:
         return found
     if isinstance(found, bool) or not isinstance(found, int | float):
         return f"{file.name} has no number at `{path}`"
-    return float(found)
+    return found
 
 
 def _read_junit(file: Path) -> Values | str:
@@ -115,8 +117,10 @@ def _read_column(file: Path, name: str) -> Values | str:
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             table = csv.DictReader(stream, delimiter=_DELIMITERS[file.suffix.lower()])
-            if name not in (columns := table.fieldnames or ()):
-                return f"{file.name} has no column `{name}`; it has {', '.join(columns) or 'none'}"
+            columns = list(table.fieldnames or ())
+            if columns.count(name) != 1:
+                lack = "two columns" if name in columns else "no column"
+                return f"{file.name} has {lack} `{name}`; it has {', '.join(columns) or 'none'}"
             cells = [(row[name] or "").strip() for row in table]
     except (OSError, UnicodeDecodeError, csv.Error):
         return f"{file.name} is missing or is not a table of text"

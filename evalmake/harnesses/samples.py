@@ -107,6 +107,24 @@ def is_nearly_equal(one: float, other: float) -> bool:
     return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
+def find_bad_score(path: Path) -> str:
+    """What is wrong with the first score of a file of samples that is no number; empty if there is none.
+
+    A line that is no row is left out, since a program may write a form of its own.
+    """
+    for number, line in enumerate(_read_lines(path), 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        scores = row.get("scores") if isinstance(row, dict) else None
+        for metric, value in scores.items() if isinstance(scores, dict) else ():
+            if value is not None and not (isinstance(value, int | float) and abs(value) < math.inf):
+                shown = json.dumps(value)[:40]
+                return f"{path.name}:{number}: {metric} is {shown}, not a number: leave out what was not scored"
+    return ""
+
+
 class GatewayRequests:
     """The gateway's records of an evaluation's requests, matched with samples by prompt.
 

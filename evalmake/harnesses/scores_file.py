@@ -18,7 +18,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     "unscored", "clusters"}}, "usage"}. Short form: {NAME: number, ...} or {NAME: {"value", "stderr", "n"}}.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Outcome(error=f"the harness wrote no {path.name}")
     except (OSError, ValueError) as error:
@@ -32,52 +32,104 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     return parse_scores(given, metric or data.get("metric"), data.get("usage"))
 
 
+def parse_json(text: str) -> Any:
+    """Parse JSON; ValueError also for a key that occurs twice, of which one would be lost, and for deep nesting."""
+
+    def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(key for key, _ in pairs if sum(key == other for other, _ in pairs) > 1)
+            raise ValueError(f"the key `{twice}` occurs twice")
+        return found
+
+    try:
+        return json.loads(text, object_pairs_hook=build_object)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def parse_scores(given: Any, metric: object, usage: Any) -> Outcome:
     """Parse a map of names to numbers or maps."""
-    usage = usage if isinstance(usage, dict) else {}
     scores = []
-    for name, value in given.items():
-        if name in ("status", "metric", "usage"):
-            continue
-        score = _parse_score(name, value)
-        if isinstance(score, str):
-            return Outcome(error=score)
-        scores.append(score)
+    try:
+        for name, value in given.items():
+            if name not in ("status", "metric", "usage"):
+                scores.append(_parse_score(name, value))
+        counts = _parse_usage(usage)
+    except ValueError as error:
+        return Outcome(error=str(error))
     if not scores:
         return Outcome(error="the harness reported no score")
     headline = metric if isinstance(metric, str) and metric else scores[0].metric
     if headline not in {score.metric for score in scores}:
         known = ", ".join(score.metric for score in scores)
         return Outcome(error=f"the harness reported no `{headline}`; it reported {known}")
-    return Outcome(tuple(scores), headline, {k: v for k, v in usage.items() if _is_number(v)})
+    return Outcome(tuple(scores), headline, counts)
 
 
-def _parse_score(name: str, value: Any) -> Score | str:
-    if _is_number(value):
-        value = {"value": value}
-    if not isinstance(value, dict) or not (_is_number(value.get("value")) or value.get("value") is None):
-        return f"the score `{name}` is {json.dumps(value)[:40]}, not a number"
-    number = value.get("value")
-    if number is not None and not math.isfinite(number):
-        return f"the score `{name}` is {number}, not a number"
-    count = value.get("scored", value.get("n")) or 0
-    if not _is_number(count) or not _is_number(value.get("unscored", 0)):
-        return f"the counts of the score `{name}` are not numbers"
-    rest = {k: value[k] for k in ("stderr", "low", "high") if _is_number(value.get(k))}
-    if not_finite := [k for k, number in rest.items() if not math.isfinite(number)]:
-        return f"the {not_finite[0]} of the score `{name}` is {rest[not_finite[0]]}, not a number"
+def _parse_usage(usage: Any) -> dict[str, float]:
+    """The numbers among the usage; ValueError for one that counts nothing."""
+    found = {name: count for name, count in usage.items() if _is_number(count)} if isinstance(usage, dict) else {}
+    for name, count in found.items():
+        if _to_float(count) is None or count < 0:
+            raise ValueError(f"the usage `{name}` is {_show(count)}, not a count")
+    return found
+
+
+def _parse_score(name: str, value: Any) -> Score:
+    """Parse one score; ValueError says what is wrong with it."""
     if not name.isprintable():
-        return f"the name of a score is not printable: {name!a}"
-    clusters = value.get("clusters") if _is_number(value.get("clusters")) else None
-    return Score(
-        name,
-        number,
-        scored=int(count),
-        unscored=int(value.get("unscored", 0)),
-        clusters=int(clusters) if clusters and clusters >= 1 else None,
-        **rest,
-    )
+        raise ValueError(f"the name of a score is not printable: {name!a}")
+    entry = value if isinstance(value, dict) else {"value": value}
+    if not isinstance(value, dict) and not _is_number(value):
+        raise ValueError(f"the score `{name}` is {_show(value)}, not a number")
+    numbers = {key: _parse_number(name, key, entry.get(key)) for key in ("value", "stderr", "low", "high")}
+    stderr, low, high = numbers["stderr"], numbers["low"], numbers["high"]
+    if stderr is not None and stderr < 0:
+        raise ValueError(f"the stderr of the score `{name}` is {_show(stderr)}, below 0")
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"the low of the score `{name}` is {_show(low)}, above its high, {_show(high)}")
+    scored = _parse_count(name, "scored" if "scored" in entry else "n", entry)
+    clusters = _parse_count(name, "clusters", entry)
+    if clusters > scored:
+        raise ValueError(f"the score `{name}` has {clusters} clusters and {scored} samples")
+    unscored = _parse_count(name, "unscored", entry)
+    return Score(name, numbers["value"], stderr, low, high, scored, unscored, clusters=clusters or None)
+
+
+def _parse_number(name: str, key: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    number = _to_float(value) if _is_number(value) else None
+    if number is None:
+        of = "" if key == "value" else f"{key} of the "
+        raise ValueError(f"the {of}score `{name}` is {_show(value)}, not a number")
+    return number
+
+
+def _parse_count(name: str, key: str, entry: dict[str, Any]) -> int:
+    """A count of samples; 0 where there is none."""
+    value = entry.get(key)
+    if value is None:
+        return 0
+    if not _is_number(value) or _to_float(value) is None or value < 0 or value != int(value):
+        raise ValueError(f"`{key}` of the score `{name}` is {_show(value)}, not a count")
+    return int(value)
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _to_float(value: float) -> float | None:
+    """The number; None for NaN, infinity and integers too large for a float."""
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."

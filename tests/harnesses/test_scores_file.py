@@ -1,0 +1,127 @@
+"""What a program may write as scores, and what is said of what it may not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evalmake.harnesses.samples import find_bad_score
+from evalmake.harnesses.scores_file import read_scores
+from evalmake.scoring.score import Score
+from tests.support.workspaces import Bench
+
+EVALFILE = """
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+benchmark b {
+    harness = command
+    files   = file("job.sh")
+    run     = "sh data/job.sh"
+}
+eval e {
+    model     = m
+    benchmark = b
+    require accuracy >= 80%
+}
+"""
+
+
+def read(tmp_path: Path, text: str) -> tuple[Score, ...] | str:
+    """The scores in a file with this text, or what is wrong with it."""
+    path = tmp_path / "scores.json"
+    path.write_text(text)
+    found = read_scores(path, None)
+    return found.error or found.scores
+
+
+def test_scores_in_both_forms(tmp_path: Path) -> None:
+    """A number alone, and a map with all that may be known."""
+    assert read(tmp_path, '{"accuracy": 1, "f1": {"value": null, "unscored": 3}}') == (
+        Score("accuracy", 1.0),
+        Score("f1", None, unscored=3),
+    )
+    whole = {"value": 0.8, "stderr": 0.04, "low": 0.7, "high": 0.9, "n": 100, "unscored": 2, "clusters": 10}
+    assert read(tmp_path, json.dumps({"scores": {"accuracy": whole}, "usage": {"requests": 5, "note": "x"}})) == (
+        Score("accuracy", 0.8, 0.04, 0.7, 0.9, 100, 2, clusters=10),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"accuracy": NaN}', "the score `accuracy` is NaN, not a number"),
+        ('{"accuracy": 1e999}', "the score `accuracy` is Infinity, not a number"),
+        ('{"accuracy": "0.8"}', 'the score `accuracy` is "0.8", not a number'),
+        ('{"accuracy": true}', "the score `accuracy` is true, not a number"),
+        ('{"accuracy": {"value": [1]}}', "the score `accuracy` is [1], not a number"),
+        ('{"accuracy": {"value": 0.8, "stderr": NaN}}', "the stderr of the score `accuracy` is NaN, not a number"),
+        ('{"accuracy": {"value": 0.8, "stderr": "0.1"}}', 'the stderr of the score `accuracy` is "0.1", not a number'),
+        ('{"accuracy": {"value": 0.8, "stderr": -0.1}}', "the stderr of the score `accuracy` is -0.1, below 0"),
+        (
+            '{"accuracy": {"value": 0.8, "low": 0.9, "high": 0.7}}',
+            "the low of the score `accuracy` is 0.9, above its high, 0.7",
+        ),
+        ('{"accuracy": {"value": 0.8, "n": -5}}', "`n` of the score `accuracy` is -5, not a count"),
+        ('{"accuracy": {"value": 0.8, "n": 2.5}}', "`n` of the score `accuracy` is 2.5, not a count"),
+        ('{"accuracy": {"value": 0.8, "scored": NaN}}', "`scored` of the score `accuracy` is NaN, not a count"),
+        ('{"accuracy": {"value": 0.8, "unscored": -1}}', "`unscored` of the score `accuracy` is -1, not a count"),
+        ('{"accuracy": {"value": 0.8, "n": true}}', "`n` of the score `accuracy` is true, not a count"),
+        ('{"accuracy": {"value": 0.8, "n": 5, "clusters": 9}}', "the score `accuracy` has 9 clusters and 5 samples"),
+        ('{"accuracy": 0.8, "usage": {"requests": NaN}}', "the usage `requests` is NaN, not a count"),
+        ('{"accuracy": 0.8, "usage": {"requests": -1}}', "the usage `requests` is -1, not a count"),
+        ('{"accuracy": 0.8, "accuracy": 0.9}', "scores.json is not JSON: the key `accuracy` occurs twice"),
+        ("[" * 100_000, "scores.json is not JSON: it is nested too deeply"),
+        ('{"accuracy": 0.8, "usage": {"requests": 1' + "0" * 400 + "}}", "the usage `requests` is 1000"),
+        ("[0.8]", "scores.json is not an object of scores"),
+        ("{}", "the harness reported no score"),
+    ],
+)
+def test_what_is_no_score_is_named(tmp_path: Path, text: str, words: str) -> None:
+    """The message names the record and the value."""
+    found = read(tmp_path, text)
+    assert isinstance(found, str)
+    assert found.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"id": "2", "scores": {"accuracy": NaN}}', "s.jsonl:2: accuracy is NaN, not a number"),
+        ('{"id": "2", "scores": {"accuracy": -1e999}}', "s.jsonl:2: accuracy is -Infinity, not a number"),
+        ('{"id": "2", "scores": {"accuracy": "yes"}}', 's.jsonl:2: accuracy is "yes", not a number'),
+        ('{"id": "2", "scores": {"accuracy": null}}', ""),
+        ('{"id": "2", "scores": {"accuracy": true}}', ""),
+        ('{"scores": 5}', ""),
+        ("a note of its own", ""),
+    ],
+)
+def test_a_sample_that_is_no_number_is_named(tmp_path: Path, line: str, words: str) -> None:
+    """The message names the line of the file; a form of the program's own is left alone."""
+    path = tmp_path / "s.jsonl"
+    path.write_text('{"id": "1", "scores": {"accuracy": 1.0}}\n' + line + "\n")
+    assert find_bad_score(path).startswith(words)
+    assert bool(find_bad_score(path)) == bool(words)
+
+
+def test_a_failed_evaluation_s_gate_is_listed(bench: Bench) -> None:
+    """A program that counts NaN requests fails with one line, and its gate is not judged, with the reason."""
+    bench.evalfile(EVALFILE)
+    (bench.root / "job.sh").write_text(
+        """echo '{"accuracy": 0.9, "usage": {"requests": NaN}}' > "$EVALMAKE_OUT/scores.json"\n"""
+    )
+    done = bench.run()
+    assert done.status == 2
+    assert "Traceback" not in done.err
+    assert "the usage `requests` is NaN, not a count" in done.err
+    assert "e: not judged: e has no result (failed: the usage `requests` is NaN, not a count)" in done.err
+    assert "0 gates met, 1 not judged" in done.out
+
+
+def test_a_score_on_another_scale_meets_no_gate(bench: Bench) -> None:
+    """73.5 is not judged by a bound of 80 %, and exit status 2 says so."""
+    bench.evalfile(EVALFILE)
+    (bench.root / "job.sh").write_text("""echo '{"accuracy": 93.5}' > "$EVALMAKE_OUT/scores.json"\n""")
+    done = bench.run()
+    assert done.status == 2
+    assert "accuracy is 93.500, and the bound 80% is a share from 0 to 1" in done.err
