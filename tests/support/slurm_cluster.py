@@ -57,7 +57,7 @@ CONF = {
 WATCHED = {"TaskPlugin": "task/cgroup", "JobAcctGatherParams": "UsePss"}
 _STATE_FLAGS = ("COMPLETING", "CONFIGURING", "REQUEUED")  # they stand for the state in what people see
 LIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING")
-CGROUPS = Path("/sys/fs/cgroup/memory")
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 def lacking() -> str:
@@ -70,7 +70,11 @@ def lacking() -> str:
 
 def no_cgroups() -> str:
     """Why the kernel cannot watch over a job's memory here; empty where it can."""
-    return "" if CGROUPS.is_dir() else f"there is no {CGROUPS}"
+    if (CGROUPS / "memory").is_dir():  # version 1
+        return ""
+    controllers = CGROUPS / "cgroup.subtree_control"  # version 2
+    given = controllers.read_text().split() if controllers.exists() else []
+    return "" if "memory" in given else f"{CGROUPS} gives no control over memory"
 
 
 class Cluster:
@@ -152,7 +156,7 @@ class Cluster:
         self.conf.write_text("\n".join(lines) + "\n")
         gpus = "".join(f"Name=gpu File=/dev/{name}\n" for name in ("null", "zero"))
         (self.folder / "gres.conf").write_text(gpus)
-        (self.folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\nConstrainRAMSpace=yes\n")
+        (self.folder / "cgroup.conf").write_text("CgroupPlugin=autodetect\nIgnoreSystemd=yes\nConstrainRAMSpace=yes\n")
 
     # its life
 
@@ -187,8 +191,9 @@ class Cluster:
         """End a node and the jobs on it, as by a loss of power."""
         self.daemons[node].stop(signal.SIGKILL)
         kill(descendants(within(self.folder / "spool" / node)))
-        for place in CGROUPS.parent.glob(f"*/slurm_{node}"):
-            until(lambda place=place: _removed(place))  # type: ignore[misc]
+        for name in (f"slurm_{node}", f"{node}_slurmstepd.scope"):  # of version 1, of version 2
+            for place in CGROUPS.glob(f"*/{name}"):
+                until(lambda place=place: _removed(place))  # type: ignore[misc]
 
     def revive(self, node: str) -> None:
         """Start a node and wait until it takes jobs."""

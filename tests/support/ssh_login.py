@@ -98,7 +98,7 @@ class Login:
         """End every session, as the node would if it failed; what they began may go on."""
         assert self.sshd.process is not None
         _, *sessions = descendants([self.sshd.process.pid])
-        kill([pid for pid in sessions if _name(pid) == "sshd"])
+        kill([pid for pid in sessions if _name(pid).startswith("sshd")])
 
     @contextlib.contextmanager
     def small(self, size: str) -> Iterator[None]:

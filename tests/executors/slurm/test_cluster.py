@@ -66,7 +66,8 @@ def test_memory(cluster: Cluster) -> None:
     """A job that takes more memory than it may is killed, and its output says so."""
     id = cluster.submit(GREEDY, "--mem=50")
     job = cluster.ended(id, "FAILED")
-    assert (job["state_reason"], job["exit_code"]) == ("JobLaunchFailure", 9)
+    assert job["state_reason"] in ("JobLaunchFailure", "RaisedSignal")  # Slurm 22.05, Slurm 24.11
+    assert job["exit_code"] == 9
     assert "exceeded memory limit" in (cluster.folder / "run" / f"{id}.out").read_text()
 
 
@@ -152,7 +153,7 @@ def test_controller_away(fresh: Cluster) -> None:
     id = fresh.submit(f"until test -e {fresh.folder}/run/go; do sleep 0.05; done; exit 5")
     fresh.ended(id, "RUNNING")
     fresh.stop_controller()
-    with pytest.raises(AssertionError, match="Failed while looking for jobs"):
+    with pytest.raises(AssertionError, match="Failed while looking for jobs|Unable to contact slurm controller"):
         fresh.jobs()
     (fresh.folder / "run" / "go").touch()
     fresh.start_controller()
