@@ -134,8 +134,8 @@ class SlurmCommands:
     def _has_accounting(self) -> bool:
         if self._accounting is None:
             text = "scontrol show config | grep -i '^AccountingStorageType' || true"
-            printed = self._run(text).lower()
-            self._accounting = bool(printed) and "none" not in printed
+            kind = re.search(r"accounting_storage/(\w+)", self._run(text))  # `(null)` since Slurm 24.11
+            self._accounting = kind is not None and kind[1] != "none"
         return self._accounting
 
     def _run(self, text: str) -> str:

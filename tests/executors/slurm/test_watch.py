@@ -230,6 +230,16 @@ def test_scancel(said: str, denied: str | None, tmp_path: Path, monkeypatch: pyt
             commands.cancel(["5", "6"])
 
 
+@pytest.mark.parametrize("kind", ["accounting_storage/none", "(null)"])
+def test_no_accounting(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster without accounting is not asked for it, whatever its version of Slurm calls that."""
+    for name, text in {"scontrol": f"echo 'AccountingStorageType   = {kind}'", "sacct": "exit 1"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert SlurmCommands(Shell(None)).query_accounting(["5"]) == {}
+
+
 def test_forwarded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A port that went with the connection is made again under its old number."""
 
