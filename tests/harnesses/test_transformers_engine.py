@@ -20,7 +20,7 @@ EVALFILE = """\
 
     deployment tiny {
         engine   = transformers
-        packages = ["torch==2.13.0+cpu", "transformers[serving]==5.23.0"]
+        packages = ["torch==2.13.0", "transformers[serving]==5.23.0"]
         weights  = glob("acme/tiny/*")
         args     = { device = "cpu", dtype = "float32", default-seed = 0 }
     }
@@ -71,7 +71,7 @@ def test_the_program_is_looked_for_first(workspace: Bench) -> None:
     """Without packages, and with none of them the server, the line to add is told and nothing starts."""
     workspace.edit('"transformers[serving]==5.23.0"', "")
     told = 'help: add to them: packages = ["transformers[serving]==5.23.0", "torch==2.13.0"]'
-    workspace.edit('"torch==2.13.0+cpu", ', '"six==1.17.0"')
+    workspace.edit('"torch==2.13.0", ', '"six==1.17.0"')
     ended = workspace.run()
     assert ended.status == 2
     assert "error: tiny runs transformers, which is not installed [missing-harness]" in ended.err

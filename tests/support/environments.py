@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 from evalmake.run.environments.environment import Environment
 
-# Of that version the package index has only builds for CUDA, so this can be none of those.
-TRANSFORMERS = ("torch==2.13.0+cpu", "transformers[serving]==5.23.0")
+# pip takes a build for processors alone if it is told of one; the package index's comes with 3 GB for CUDA.
+TRANSFORMERS = ("torch==2.13.0", "transformers[serving]==5.23.0")
 LM_EVAL = ("lm-eval[api]==0.4.13",)
 INSPECT = ("inspect-ai==0.3.285", "openai==3.54.0")
 SIMPLE_EVALS = ("nemo-evaluator==0.2.8", "nvidia-simple-evals==26.3")
@@ -44,6 +44,19 @@ def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
             _compile(environment, packages)
             trimmed.touch()
     return environment, failed
+
+
+def build_for(python: str, packages: tuple[str, ...], folder: Path) -> Path:
+    """Return a folder with an environment of another Python; the first caller builds it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_suffix(".tests")):
+        if not (folder / "complete").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([python, "-m", "venv", folder], check=True)
+            subprocess.run([folder / "bin/pip", "install", "-q", *packages], check=True)
+            _drop_tasks(folder)
+            (folder / "complete").touch()
+    return folder
 
 
 def _drop_tasks(folder: Path) -> None:

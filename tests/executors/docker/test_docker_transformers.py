@@ -34,7 +34,7 @@ defaults deployment {{
     args    = {{ device = "cpu", dtype = "float32", default-seed = 0 }}
 }}
 deployment bare {{
-    packages = ["torch==2.13.0+cpu", "transformers[serving]==5.23.0"]
+    packages = ["torch==2.13.0", "transformers[serving]==5.23.0"]
     executor = local
 }}
 deployment boxed {{

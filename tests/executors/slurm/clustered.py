@@ -7,8 +7,11 @@ import subprocess
 from pathlib import Path
 
 import evalmake
+from evalmake.run.environments.environment import Environment
 from tests.support import inside
 from tests.support.daemons import until
+from tests.support.debian import HOME
+from tests.support.environments import build_for
 from tests.support.slurm_cluster import LIVE, Cluster
 from tests.support.ssh_login import HOST, Login
 from tests.support.workspaces import Bench
@@ -109,6 +112,15 @@ def far_python(folder: Path) -> Path:
     subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
     made.chmod(0o755)
     return made
+
+
+def node_packages(environment: Environment) -> Path:
+    """An environment's packages for the nodes' Python, installed anew where that is another version than this one."""
+    version = node_version()
+    installed = f"lib/python{version}/site-packages"
+    if (environment.folder / installed).exists():
+        return environment.folder / installed
+    return build_for(PYTHON, environment.packages, HOME / f"nodes-{version}" / environment.name) / installed
 
 
 def node_version() -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.run.environments.environment import Environment
-from tests.executors.slurm.clustered import ROOM, Clustered, model
-from tests.support.daemons import needed
+from tests.executors.slurm.clustered import ROOM, Clustered, model, node_packages
 from tests.support.mock_servers import count_requests
 from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
 from tests.support.sums import put_lm_eval
@@ -29,7 +28,6 @@ eval asked {{
     {ROOM}
 }}
 """
-INSTALLED = "lib/python3.11/site-packages"
 SOME = ("asked/*/1", "asked/*/2")
 
 
@@ -149,10 +147,8 @@ def test_packages(near: Clustered, lm_eval: Environment, environments: Path, ser
 @pytest.mark.timeout(600)
 def test_harness_behind_ssh(far: Clustered, lm_eval: Environment, serve: Callable[..., str]) -> None:
     """A harness that the cluster's own Python has runs there, and needs no `packages`."""
-    if not (lm_eval.folder / INSTALLED).exists():
-        needed("Python 3.11", "nodes have it, and what is installed here is for another")
     put_lm_eval(far.root / "tasks", "arithmetic.yaml")
-    far.python = with_packages(far, lm_eval.folder / INSTALLED)
+    far.python = with_packages(far, node_packages(lm_eval))
     asked = HARNESS.replace('packages = ["lm-eval[api]==0.4.13"]\n', "")
     far.evalfile(far.executor(), model(serve(skill=1.0)), asked)
     ended = far.run()

@@ -153,7 +153,7 @@ def test_controller_away(fresh: Cluster) -> None:
     id = fresh.submit(f"until test -e {fresh.folder}/run/go; do sleep 0.05; done; exit 5")
     fresh.ended(id, "RUNNING")
     fresh.stop_controller()
-    with pytest.raises(AssertionError, match="Failed while looking for jobs|Unable to contact slurm controller"):
+    with pytest.raises(AssertionError, match=r"Failed while looking for jobs|Unable to contact slurm controller"):
         fresh.jobs()
     (fresh.folder / "run" / "go").touch()
     fresh.start_controller()

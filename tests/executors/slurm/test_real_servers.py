@@ -18,7 +18,7 @@ PROCESS = "executor cluster { backend = process, slots = 2, env = { HF_HUB_OFFLI
 EVALFILE = """\
 deployment tiny {
     engine    = transformers
-    packages  = ["torch==2.13.0+cpu", "transformers[serving]==5.23.0"]
+    packages  = ["torch==2.13.0", "transformers[serving]==5.23.0"]
     weights   = glob("acme/tiny/*")
     args      = { device = "cpu", dtype = "float32", default-seed = 0 }
     executor  = cluster
