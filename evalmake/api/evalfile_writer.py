@@ -125,35 +125,35 @@ class _Writer:
     arguments: dict[tuple[str, str], str] = field(default_factory=dict)
     _names: dict[str, str] = field(default_factory=dict)
 
-    def declare(self, declared: Declaration, argument: str) -> str:
+    def declare(self, declaration: Declaration, argument: str) -> str:
         """Write a block, unless the same was written before; return its name."""
-        known = repr(declared)
+        known = repr(declaration)
         if known not in self._names:
-            body = [self._write_statement(declared, key, argument) for key in declared.keys]
-            name = self._names[known] = self._choose_name(declared)
-            self.arguments[declared.kind, name] = argument
-            self.blocks.append("\n".join([f"{declared.kind} {name} {{", *body, "}"]))
+            body = [self._write_statement(declaration, key, argument) for key in declaration.keys]
+            name = self._names[known] = self._choose_name(declaration)
+            self.arguments[declaration.kind, name] = argument
+            self.blocks.append("\n".join([f"{declaration.kind} {name} {{", *body, "}"]))
         return self._names[known]
 
-    def _write_statement(self, declared: Declaration, key: str, argument: str) -> str:
-        value = declared.keys[key]
+    def _write_statement(self, declaration: Declaration, key: str, argument: str) -> str:
+        value = declaration.keys[key]
         whole = f"{argument}.{key}" if argument else key
-        if declared.kind == "eval" and key == "require":
+        if declaration.kind == "eval" and key == "require":
             texts = [value] if isinstance(value, str) else list(_check_list(value, whole))
             return "\n".join(f"require {text}" for text in texts)
         if not NAME.fullmatch(key) or key in _NO_KEYS:
-            raise make_error("unknown-key", f"`{whole}`: {_with_article(declared.kind)} has no key `{key}`")
-        place = _Place(whole, self._find_block(declared, key), key)
+            raise make_error("unknown-key", f"`{whole}`: {_with_article(declaration.kind)} has no key `{key}`")
+        place = _Place(whole, self._find_block(declaration, key), key)
         return f"{key} = {format_value(self._convert(value, place))}"
 
-    def _find_block(self, declared: Declaration, key: str) -> type[Block] | None:
+    def _find_block(self, declaration: Declaration, key: str) -> type[Block] | None:
         """The schema that has the key: the kind's, or that of the plugin it names."""
-        own = KINDS[declared.kind]
-        if key in own.model_fields or declared.kind not in PLUGIN_KINDS:
+        own = KINDS[declaration.kind]
+        if key in own.model_fields or declaration.kind not in PLUGIN_KINDS:
             return own if key in own.model_fields else None
-        chooser, group, _ = PLUGIN_KINDS[declared.kind]
+        chooser, group, _ = PLUGIN_KINDS[declaration.kind]
         try:
-            settings: type[Block] = self.plugins.get(group, str(declared.keys.get(chooser))).Settings
+            settings: type[Block] = self.plugins.get(group, str(declaration.keys.get(chooser))).Settings
         except KeyError:
             return None
         return settings if key in settings.model_fields else None
@@ -213,15 +213,15 @@ class _Writer:
         shown = os.path.relpath(absolute, self.folder) if inside else absolute
         return _Call("glob" if several else "file", shown)
 
-    def _choose_name(self, declared: Declaration) -> str:
+    def _choose_name(self, declaration: Declaration) -> str:
         """A name that no other block has, after the declaration's content."""
-        hints = (declared.keys[key] for key in _NAMED_BY[declared.kind] if key in declared.keys)
+        hints = (declaration.keys[key] for key in _NAMED_BY[declaration.kind] if key in declaration.keys)
         words = (_slug(self._names.get(repr(h), "") or str(h)) for h in hints)
         word = next(filter(None, words), "")
         if not NAME.fullmatch(word) or word in _RESERVED:
-            word = f"{declared.kind}-{word}".rstrip("-")
+            word = f"{declaration.kind}-{word}".rstrip("-")
         name, count = word, 1
-        while (declared.kind, name) in self.arguments:
+        while (declaration.kind, name) in self.arguments:
             count += 1
             name = f"{word}-{count}"
         return name

@@ -160,7 +160,7 @@ class _Resolver:
     def _packages(self, each: UnpinnedInput, again: bool) -> tuple[str, ...]:
         environments = self.workspace.environments()
         if again:
-            return environments.resolve_again(each.declared, self.emit)
-        environments.resolve_unknown([each.declared], self.emit)
-        environment = environments.environment_of(each.declared)
+            return environments.resolve_again(each.declaration, self.emit)
+        environments.resolve_unknown([each.declaration], self.emit)
+        environment = environments.environment_of(each.declaration)
         return tuple(environment.listing_text.splitlines()) if environment else ()

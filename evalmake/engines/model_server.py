@@ -52,9 +52,9 @@ class ModelServer:
     """Whether it can load a given revision of a model."""
 
     @classmethod
-    def check_deployment(cls, deployment: Declaration, found: Diagnostics) -> None:
+    def check_deployment(cls, deployment: Declaration, diagnostics: Diagnostics) -> None:
         """Check that the server can load the deployment's weights."""
-        check_weights(deployment, found, cls.weight_schemes, cls.takes_revision)
+        check_weights(deployment, diagnostics, cls.weight_schemes, cls.takes_revision)
 
 
 def revision_flags(weights: Weights) -> tuple[str, ...]:

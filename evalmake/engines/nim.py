@@ -46,11 +46,11 @@ class NimEngine:
     needs: ClassVar[str] = ""
 
     @staticmethod
-    def check_deployment(deployment: Declaration, found: Diagnostics) -> None:
+    def check_deployment(deployment: Declaration, diagnostics: Diagnostics) -> None:
         """Check that there is an image. It has a model of its own, unless the deployment names weights."""
         block, about = deployment.block, f"deployment {deployment.name}"
         if not block.image:
-            found.error(
+            diagnostics.error(
                 "missing-key",
                 f"{about} has no `image`",
                 deployment.span,
@@ -58,7 +58,7 @@ class NimEngine:
                 help=["a NIM is an image, as nvcr.io/nim/meta/llama-3.1-8b-instruct with its tag"],
             )
         if block.weights:
-            check_weights(deployment, found, ("hf",), takes_revision=False)
+            check_weights(deployment, diagnostics, ("hf",), takes_revision=False)
 
     def serve(self, deployment: Declaration) -> ServerCommand:
         """The image's own start, with the model under its deployment's name and a cache on this host."""

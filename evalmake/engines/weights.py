@@ -68,12 +68,12 @@ def weights_folder(deployment: Declaration) -> Path:
 
 
 def check_weights(
-    deployment: Declaration, found: Diagnostics, schemes: tuple[str, ...], takes_revision: bool = True
+    deployment: Declaration, diagnostics: Diagnostics, schemes: tuple[str, ...], takes_revision: bool = True
 ) -> None:
     """Check that a deployment names weights, in a way that its engine can load."""
     block, about = deployment.block, f"deployment {deployment.name}"
     if not block.weights:
-        found.error(
+        diagnostics.error(
             "missing-key",
             f"{about} has no `weights`",
             deployment.span,
@@ -84,7 +84,7 @@ def check_weights(
     span = deployment.fields.spans["weights",].value
     kind = weights_scheme(block.weights)
     if kind and kind not in schemes:
-        found.error(
+        diagnostics.error(
             "bad-value",
             f"engine `{block.engine}` cannot fetch weights from {kind}://",
             span,
@@ -93,7 +93,7 @@ def check_weights(
         )
     elif unnamed := _find_unnamed_files(deployment):
         more = ", ..." if len(unnamed) > 3 else ""
-        found.error(
+        diagnostics.error(
             "bad-value",
             f"the server would see more than the weights that {about} names",
             span,
@@ -102,7 +102,7 @@ def check_weights(
             help=["name all that is in the folder, or keep the weights in one of their own"],
         )
     elif kind == "hf" and "@" in block.weights and not takes_revision:
-        found.error(
+        diagnostics.error(
             "bad-value",
             f"engine `{block.engine}` cannot load a given revision",
             span,

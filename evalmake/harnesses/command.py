@@ -77,14 +77,14 @@ class CommandHarness:
         return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
 
     @staticmethod
-    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that each metric's location can exist."""
         settings, spans = benchmark.settings, benchmark.fields.spans
         assert isinstance(settings, CommandHarness.Settings)
         for name, location in (settings.metrics or {}).items():
             if wrong := find_location_mistake(location):
                 span = spans.get(("metrics", name)) or spans["metrics",]
-                found.error(
+                diagnostics.error(
                     "bad-value",
                     f"metric `{name}`: {wrong}",
                     span.value,
@@ -92,7 +92,7 @@ class CommandHarness:
                 )
         metric = benchmark.block.metric
         if metric and settings.metrics and metric not in settings.metrics:
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 f"`metric`: `metrics` has no `{metric}`",
                 spans["metric",].value,
@@ -101,7 +101,7 @@ class CommandHarness:
             )
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics) -> None:
         """Check that `metrics`, where there are any, have the metric of each requirement."""
         settings = cell.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
@@ -109,7 +109,7 @@ class CommandHarness:
         for gate in cell.gates if metrics else ():
             if gate.metric not in metrics:
                 meant = closest_name(gate.metric, metrics)
-                found.error(
+                diagnostics.error(
                     "bad-value",
                     f"the `metrics` of `{cell.benchmark.name}` have no `{gate.metric}`",
                     gate.span,

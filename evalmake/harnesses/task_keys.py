@@ -6,11 +6,11 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.project.declarations import Declaration
 
 
-def require_task(benchmark: Declaration, help: str, found: Diagnostics) -> bool:
-    """Whether the benchmark names a task; add an error with `help` to `found` if it does not."""
+def require_task(benchmark: Declaration, help: str, diagnostics: Diagnostics) -> bool:
+    """Whether the benchmark names a task; add an error with `help` to `diagnostics` if it does not."""
     if benchmark.block.task:
         return True
-    found.error(
+    diagnostics.error(
         "missing-key",
         f"the {benchmark.plugin} harness needs `task`",
         benchmark.parsed.name_span if benchmark.parsed else benchmark.span,
@@ -20,11 +20,11 @@ def require_task(benchmark: Declaration, help: str, found: Diagnostics) -> bool:
     return False
 
 
-def refuse_fewshot(benchmark: Declaration, reason: str, help: str, found: Diagnostics) -> None:
-    """Add an error to `found` if the benchmark sets `fewshot`, which its harness cannot pass on."""
+def refuse_fewshot(benchmark: Declaration, reason: str, help: str, diagnostics: Diagnostics) -> None:
+    """Add an error to `diagnostics` if the benchmark sets `fewshot`, which its harness cannot pass on."""
     if benchmark.block.fewshot is None:
         return
-    found.error(
+    diagnostics.error(
         "bad-value",
         f"`fewshot`: {reason}",
         benchmark.fields.spans["fewshot",].value,

@@ -262,8 +262,8 @@ class ChecksUse(Protocol):
     """An executor that needs more settings for some uses than for others."""
 
     @staticmethod
-    def check_use(executor: Declaration, serves: bool, found: Diagnostics) -> None:
-        """Add to `found` what the block `executor` lacks to run deployments (`serves`), or else evaluations.
+    def check_use(executor: Declaration, serves: bool, diagnostics: Diagnostics) -> None:
+        """Add to `diagnostics` what the block `executor` lacks to run deployments (`serves`), or else evaluations.
 
         evalmake calls it on the class, before anything starts.
         """

@@ -11,22 +11,22 @@ from evalmake.preflight.context import GraphContext, distinct_cells
 from evalmake.project.matrix import Evaluation
 
 
-def check_cells(context: GraphContext, found: Diagnostics) -> None:
+def check_cells(context: GraphContext, diagnostics: Diagnostics) -> None:
     """A plugin's `check_cell` sees each pairing once, whatever the number of its seeds."""
     for node in distinct_cells(context.graph.nodes.values()):
         cell = node.evaluation
         harness = context.plugins.get("harnesses", cell.benchmark.plugin)
         if isinstance(harness, ChecksEvaluation):
-            harness.check_cell(cell, context.project.models, found)
+            harness.check_cell(cell, context.project.models, diagnostics)
         if isinstance(harness, HasShareMetrics):
-            _check_bounds(cell, harness.share_metrics(cell.benchmark), found)
+            _check_bounds(cell, harness.share_metrics(cell.benchmark), diagnostics)
 
 
-def _check_bounds(cell: Evaluation, shares: Collection[str], found: Diagnostics) -> None:
+def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagnostics) -> None:
     """A share is at most 1: a bound of 70 means percent."""
     for gate in cell.gates:
         if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 f"`{gate.metric}` is a share from 0 to 1, but {gate.bound:g} is greater",
                 gate.span,

@@ -21,7 +21,7 @@ _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the err
 _SHOWN = 5
 
 
-def check_data_files(context: BuildContext, found: Diagnostics) -> None:
+def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
     """A plugin's `check_data` reads the files of each benchmark that would run."""
     for node in first_of_each(context.nodes, lambda n: (n.evaluation.benchmark.name, n.evaluation.model.block.api)):
         benchmark = node.evaluation.benchmark
@@ -34,11 +34,11 @@ def check_data_files(context: BuildContext, found: Diagnostics) -> None:
             results = harness.check_data(node.evaluation)
             notes = [one for one in results if isinstance(one, DataNote)]
             if errors := [one for one in results if isinstance(one, DataError)]:
-                _report(benchmark, errors, found)
+                _report(benchmark, errors, diagnostics)
             else:
                 _write_notes(mark, notes)
         for note in notes:
-            _report_note(benchmark, note, found)
+            _report_note(benchmark, note, diagnostics)
 
 
 def _size(benchmark: Declaration) -> int:
@@ -66,21 +66,21 @@ def _write_notes(mark: Path, notes: list[DataNote]) -> None:
         write_atomic(mark, json.dumps(notes).encode())
 
 
-def _report_note(benchmark: Declaration, note: DataNote, found: Diagnostics) -> None:
+def _report_note(benchmark: Declaration, note: DataNote, diagnostics: Diagnostics) -> None:
     place = benchmark.fields.spans.get((note.key,))
     about = f"benchmark {benchmark.name}"
     span = place.value if place else benchmark.span
-    found.append(make_diagnostic("doubtful-data", note.message, span, about=about, severity=Severity.WARNING))
+    diagnostics.append(make_diagnostic("doubtful-data", note.message, span, about=about, severity=Severity.WARNING))
 
 
-def _report(benchmark: Declaration, errors: list[DataError], found: Diagnostics) -> None:
+def _report(benchmark: Declaration, errors: list[DataError], diagnostics: Diagnostics) -> None:
     """One error for each key: a prompt that fits no record is one mistake, however many records there are."""
     for key in dict.fromkeys(error.key for error in errors):
         messages = [error.message for error in errors if error.key == key]
         helps = [error.help for error in errors if error.key == key and error.help]
         place = benchmark.fields.spans.get((key,))
         rest = len(messages) - _SHOWN
-        found.error(
+        diagnostics.error(
             "bad-data",
             messages[0],
             place.value if place else benchmark.span,

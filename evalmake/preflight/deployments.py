@@ -8,7 +8,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.run.job_builder import split_secrets
 
 
-def check_server_programs(context: BuildContext, found: Diagnostics) -> None:
+def check_server_programs(context: BuildContext, diagnostics: Diagnostics) -> None:
     """An engine's program must be on the server's PATH, or among its packages."""
     for deployment in _servers_on_this_host(context):
         executor = context.project.executors[deployment.block.executor]
@@ -16,10 +16,10 @@ def check_server_programs(context: BuildContext, found: Diagnostics) -> None:
         engine = context.plugins.get("engines", deployment.plugin)
         missing = context.environments.missing_program(deployment, engine, env.get("PATH"))
         if missing is not None:
-            found.append(missing)
+            diagnostics.append(missing)
 
 
-def check_weights(context: BuildContext, found: Diagnostics) -> None:
+def check_weights(context: BuildContext, diagnostics: Diagnostics) -> None:
     """The folder or file of the weights must exist."""
     for deployment in _servers_on_this_host(context):
         if context.plugins.get("engines", deployment.plugin).needs:
@@ -27,7 +27,7 @@ def check_weights(context: BuildContext, found: Diagnostics) -> None:
         mounts = context.job_builder.server_command(deployment).mounts.values()
         missing = [m.source for m in mounts if not m.writable and not m.source.exists()]
         if missing:
-            found.error(
+            diagnostics.error(
                 "missing-file",
                 f"the weights of deployment {deployment.name} do not exist: {missing[0]}",
                 deployment.fields.spans["weights",].value,

@@ -7,7 +7,7 @@ from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, first_of_each
 
 
-def check_detached_jobs(context: BuildContext, found: Diagnostics) -> None:
+def check_detached_jobs(context: BuildContext, diagnostics: Diagnostics) -> None:
     """A detached job brings its own gateway, and uses no server that evalmake must watch."""
     if not context.detach:
         return
@@ -15,7 +15,7 @@ def check_detached_jobs(context: BuildContext, found: Diagnostics) -> None:
     refused = ((node, reason) for node, reason in reasons if reason is not None)
     for node, (why, help) in first_of_each(refused, lambda pair: pair[0].evaluation.eval):
         cell = node.evaluation
-        found.error("not-available", f"eval `{cell.eval}` cannot be detached: {why}", cell.span, help=[help])
+        diagnostics.error("not-available", f"eval `{cell.eval}` cannot be detached: {why}", cell.span, help=[help])
 
 
 def _why_not(context: BuildContext, node: Node) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.references import find_judge
 
 
-def check_loopback_endpoints(context: GraphContext, found: Diagnostics) -> None:
+def check_loopback_endpoints(context: GraphContext, diagnostics: Diagnostics) -> None:
     """For a remote job, `localhost` is its own node, where no model listens."""
     nodes = [node for node in _with_own_gateway(context) if _is_remote(context, node.executor)]
     pairs = ((node, model) for node in nodes for model in _models(context, node))
@@ -19,7 +19,7 @@ def check_loopback_endpoints(context: GraphContext, found: Diagnostics) -> None:
         if not _is_loopback(model.block.endpoint):
             continue
         executor = context.project.executors[node.executor]
-        found.error(
+        diagnostics.error(
             "executor-lacks",
             f"evaluations on `{executor.name}` ({executor.plugin}) call their models from there, "
             f"but the endpoint of `{model.name}` is on this host",
@@ -29,7 +29,7 @@ def check_loopback_endpoints(context: GraphContext, found: Diagnostics) -> None:
         )
 
 
-def check_server_reach(context: GraphContext, found: Diagnostics) -> None:
+def check_server_reach(context: GraphContext, diagnostics: Diagnostics) -> None:
     """A server is on the job's own executor, or on one whose servers have public addresses."""
     pairs = ((node, name) for node in _with_own_gateway(context) for name in node.services)
     for node, name in first_of_each(pairs, lambda pair: (pair[0].evaluation.eval, pair[0].executor, pair[1])):
@@ -37,7 +37,7 @@ def check_server_reach(context: GraphContext, found: Diagnostics) -> None:
         other = context.project.executors[deployment.block.executor]
         if other is executor or _is_remote(context, other.name):
             continue
-        found.error(
+        diagnostics.error(
             "executor-lacks",
             f"evaluations on `{executor.name}` ({executor.plugin}) reach only servers on it, "
             f"but deployment `{name}` is on `{other.name}` ({other.plugin})",

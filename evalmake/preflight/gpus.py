@@ -11,7 +11,7 @@ from evalmake.preflight.context import BuildContext, distinct_cells, first_of_ea
 from evalmake.project.project import Project
 
 
-def check_gpus(context: BuildContext, found: Diagnostics) -> None:
+def check_gpus(context: BuildContext, diagnostics: Diagnostics) -> None:
     """Executors that do not count their GPUs (clusters) are never short of them."""
     needs = (
         (node, executor, count)
@@ -22,7 +22,7 @@ def check_gpus(context: BuildContext, found: Diagnostics) -> None:
     for node, executor, count in first_of_each(needs, lambda need: (need[0].services, *need[1:])):
         devices = context.executor(executor).gpus()
         if devices is not None and count > len(devices):
-            _report(context, node, executor, count, len(devices), found)
+            _report(context, node, executor, count, len(devices), diagnostics)
 
 
 def _gpus_needed(node: Node, project: Project) -> Counter[str]:
@@ -35,8 +35,10 @@ def _gpus_needed(node: Node, project: Project) -> Counter[str]:
     return found
 
 
-def _report(context: BuildContext, node: Node, executor: str, count: int, available: int, found: Diagnostics) -> None:
-    found.error(
+def _report(
+    context: BuildContext, node: Node, executor: str, count: int, available: int, diagnostics: Diagnostics
+) -> None:
+    diagnostics.error(
         "executor-lacks",
         f"executor `{executor}` has {_count(available)}, and {node.name} needs {count} at once",
         context.project.executors[executor].span,

@@ -10,18 +10,18 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.pinned_inputs import packages_of
 
 
-def check_evaluation_images(context: GraphContext, found: Diagnostics) -> None:
+def check_evaluation_images(context: GraphContext, diagnostics: Diagnostics) -> None:
     """`process` runs no image, `docker` nothing else; `packages` do not reach into an executor's image."""
     for node in first_of_each(context.graph.nodes.values(), lambda n: (n.evaluation.benchmark.name, n.executor)):
         benchmark, executor = node.evaluation.benchmark, context.project.executors[node.executor]
         capabilities, about = context.capabilities(executor), f"eval {node.evaluation.eval}"
         image = job_image(benchmark, executor)
         if image and not _runs_images(executor, capabilities):
-            _report_image(benchmark, executor, capabilities, about, found)
+            _report_image(benchmark, executor, capabilities, about, diagnostics)
         elif not (image or capabilities.without_image):
-            _report_no_image(benchmark, executor, about, found)
+            _report_no_image(benchmark, executor, about, diagnostics)
         elif image and packages_of(benchmark) and not benchmark.block.image:
-            found.error(
+            diagnostics.error(
                 "executor-lacks",
                 f"executor `{executor.name}` ({executor.plugin}) runs images, "
                 "and `packages` are installed on this host",
@@ -36,15 +36,15 @@ def check_evaluation_images(context: GraphContext, found: Diagnostics) -> None:
             )
 
 
-def check_server_images(context: GraphContext, found: Diagnostics) -> None:
+def check_server_images(context: GraphContext, diagnostics: Diagnostics) -> None:
     """The same for deployments."""
     for deployment in context.servers():
         executor = context.project.executors[deployment.block.executor]
         capabilities, about = context.capabilities(executor), f"deployment {deployment.name}"
         if not (deployment.block.image or capabilities.without_image):
-            _report_no_image(deployment, executor, about, found)
+            _report_no_image(deployment, executor, about, diagnostics)
         if deployment.block.image and not _runs_images(executor, capabilities):
-            _report_image(deployment, executor, capabilities, about, found)
+            _report_image(deployment, executor, capabilities, about, diagnostics)
 
 
 def _runs_images(executor: Declaration, capabilities: Capabilities) -> bool:
@@ -53,29 +53,30 @@ def _runs_images(executor: Declaration, capabilities: Capabilities) -> bool:
 
 
 def _report_image(
-    declared: Declaration, executor: Declaration, capabilities: Capabilities, about: str, found: Diagnostics
+    declaration: Declaration, executor: Declaration, capabilities: Capabilities, about: str, diagnostics: Diagnostics
 ) -> None:
-    source = declared if declared.block.image else executor
-    user = "eval" if declared.kind == "benchmark" else declared.kind
+    source = declaration if declaration.block.image else executor
+    user = "eval" if declaration.kind == "benchmark" else declaration.kind
     help = f"give the {user} an executor with `backend = docker`, `slurm` or `lepton`"
     if capabilities.images:
         help = f"name the program that runs images there: add `container = pyxis` to `{executor.name}`"
-    found.error(
+    diagnostics.error(
         "executor-lacks",
         f"executor `{executor.name}` ({executor.plugin}) cannot run an image",
         source.fields.spans["image",].value,
-        f"this {declared.kind} runs in one",
+        f"this {declaration.kind} runs in one",
         about=about,
         help=[help],
     )
 
 
-def _report_no_image(declared: Declaration, executor: Declaration, about: str, found: Diagnostics) -> None:
-    also = " or to the executor" if declared.kind == "benchmark" else ""
-    found.error(
+def _report_no_image(declaration: Declaration, executor: Declaration, about: str, diagnostics: Diagnostics) -> None:
+    also = " or to the executor" if declaration.kind == "benchmark" else ""
+    subject = f"{declaration.kind} `{declaration.name}`"
+    diagnostics.error(
         "missing-image",
-        f"executor `{executor.name}` ({executor.plugin}) runs images, but {declared.kind} `{declared.name}` has none",
-        declared.span,
+        f"executor `{executor.name}` ({executor.plugin}) runs images, but {subject} has none",
+        declaration.span,
         about=about,
         help=[f"add `image` to it{also}, or name an executor with `backend = process`"],
     )

@@ -12,7 +12,7 @@ from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.validation import validate
 
 
-def check_interceptors(context: GraphContext, found: Diagnostics) -> None:
+def check_interceptors(context: GraphContext, diagnostics: Diagnostics) -> None:
     """Models (judges included), benchmarks and evals each have an adapter of their own."""
     models = [context.project.models[name] for name in context.graph.sources]
     adapters = [(model.block, model.fields, f"model {model.name}") for model in models]
@@ -22,7 +22,7 @@ def check_interceptors(context: GraphContext, found: Diagnostics) -> None:
         adapters.append((cell.variant.block, cell.variant.fields, f"eval {cell.eval}"))
     for block, fields, about in first_of_each(adapters, lambda adapter: id(adapter[0])):
         if block.adapter.plugins:
-            _check_plugins(block.adapter.plugins, fields, about, context.plugins, found)
+            _check_plugins(block.adapter.plugins, fields, about, context.plugins, diagnostics)
 
 
 def _check_plugins(
@@ -30,7 +30,7 @@ def _check_plugins(
     fields: Fields,
     about: str,
     plugins: PluginRegistry,
-    found: Diagnostics,
+    diagnostics: Diagnostics,
 ) -> None:
     key = ("adapter", "plugins")
     for name, settings in plugin_settings.items():
@@ -40,7 +40,7 @@ def _check_plugins(
         except KeyError:
             names = plugins.names("interceptors")
             guess = closest_name(name, names)
-            found.error(
+            diagnostics.error(
                 "unknown-plugin",
                 f"no interceptor is named `{name}`",
                 place.key,
@@ -54,14 +54,14 @@ def _check_plugins(
                 plugin.Settings,
                 settings,
                 fields,
-                found,
+                diagnostics,
                 about,
                 place.value,
                 what=f"the `{name}` interceptor",
                 prefix=(*key, name),
             )
         elif settings:
-            found.error(
+            diagnostics.error(
                 "unknown-key",
                 f"the interceptor `{name}` has no settings",
                 place.value,

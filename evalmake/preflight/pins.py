@@ -9,12 +9,12 @@ from evalmake.project.pinned_inputs import UnpinnedInput, unpinned_inputs_of
 from evalmake.project.project import Project
 
 
-def check_locked_inputs(context: GraphContext, found: Diagnostics) -> None:
+def check_locked_inputs(context: GraphContext, diagnostics: Diagnostics) -> None:
     """Nothing that a target uses could mean something else tomorrow."""
     if not context.locked:
         return
     for each in unpinned_inputs_in_graph(context.project, context.graph):
-        found.error(
+        diagnostics.error(
             "not-locked",
             f"{each.title} {each.is_or_are} not in {context.project.lock.path.name}",
             each.span,

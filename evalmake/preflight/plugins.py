@@ -8,23 +8,23 @@ from evalmake.planner.placement import has_own_python
 from evalmake.preflight.context import BuildContext, first_of_each
 
 
-def check_plugins(context: BuildContext, found: Diagnostics) -> None:
+def check_plugins(context: BuildContext, diagnostics: Diagnostics) -> None:
     """A plugin says in `needs` (an executor in `capabilities.unavailable`) why it cannot work here."""
     benchmarks = [node.evaluation.benchmark for node in context.nodes]
     for benchmark in first_of_each(benchmarks, lambda one: one.plugin):
         needs = context.plugins.get("harnesses", benchmark.plugin).needs
-        _report(needs, "harness", benchmark.plugin, benchmark.span, found)
+        _report(needs, "harness", benchmark.plugin, benchmark.span, diagnostics)
     servers = context.servers(context.nodes)
     for deployment in first_of_each(servers, lambda one: one.plugin):
         needs = context.plugins.get("engines", deployment.plugin).needs
-        _report(needs, "engine", deployment.plugin, deployment.span, found)
+        _report(needs, "engine", deployment.plugin, deployment.span, diagnostics)
     names = [*(node.executor for node in context.nodes), *(one.block.executor for one in servers)]
     for name in dict.fromkeys(names):
         executor = context.project.executors[name]
-        _report(context.capabilities(executor).unavailable, "executor", name, executor.span, found)
+        _report(context.capabilities(executor).unavailable, "executor", name, executor.span, diagnostics)
 
 
-def check_harness_programs(context: BuildContext, found: Diagnostics) -> None:
+def check_harness_programs(context: BuildContext, diagnostics: Diagnostics) -> None:
     """A harness's program is installed beside evalmake or among the benchmark's packages.
 
     An executor with a Python of its own is not looked into.
@@ -36,9 +36,9 @@ def check_harness_programs(context: BuildContext, found: Diagnostics) -> None:
         harness = context.plugins.get("harnesses", benchmark.plugin)
         missing = context.environments.missing_program(benchmark, harness)
         if missing is not None:
-            found.append(missing)
+            diagnostics.append(missing)
 
 
-def _report(needs: str, kind: str, name: str, span: Span, found: Diagnostics) -> None:
+def _report(needs: str, kind: str, name: str, span: Span, diagnostics: Diagnostics) -> None:
     if needs:
-        found.error("not-available", f"{kind} `{name}`: {needs}", span)
+        diagnostics.error("not-available", f"{kind} `{name}`: {needs}", span)

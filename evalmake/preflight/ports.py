@@ -7,7 +7,7 @@ from evalmake.preflight.context import GraphContext
 from evalmake.project.declarations import Declaration
 
 
-def check_ports(context: GraphContext, found: Diagnostics) -> None:
+def check_ports(context: GraphContext, diagnostics: Diagnostics) -> None:
     """A fixed port belongs to one server, unless each job has its own network."""
     first: dict[tuple[str, int], Declaration] = {}
     order = list(context.project.deployments)
@@ -16,15 +16,15 @@ def check_ports(context: GraphContext, found: Diagnostics) -> None:
         if not port or context.capabilities(executor).private_network:
             continue
         if deployment.block.replicas > 1:
-            _report_replicas(deployment, found)
+            _report_replicas(deployment, diagnostics)
         other = first.setdefault((executor.name, port), deployment)
         if other is not deployment:
-            _report_same_port(other, deployment, found)
+            _report_same_port(other, deployment, diagnostics)
 
 
-def _report_replicas(deployment: Declaration, found: Diagnostics) -> None:
+def _report_replicas(deployment: Declaration, diagnostics: Diagnostics) -> None:
     block, spans = deployment.block, deployment.fields.spans
-    found.error(
+    diagnostics.error(
         "same-port",
         f"the {block.replicas} servers of `{deployment.name}` have the same port {block.port}",
         spans["port",].value,
@@ -36,8 +36,8 @@ def _report_replicas(deployment: Declaration, found: Diagnostics) -> None:
     )
 
 
-def _report_same_port(other: Declaration, deployment: Declaration, found: Diagnostics) -> None:
-    found.error(
+def _report_same_port(other: Declaration, deployment: Declaration, diagnostics: Diagnostics) -> None:
+    diagnostics.error(
         "same-port",
         f"deployments `{other.name}` and `{deployment.name}` have the same port {deployment.block.port}",
         deployment.fields.spans["port",].value,

@@ -12,7 +12,7 @@ from evalmake.project.declarations import Declaration
 _SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
 
 
-def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
+def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
     """No report overwrites an input, or another report: one that is not chosen counts, too."""
     project = context.project
     evalfiles = {file.path for file in project.files.files}
@@ -22,7 +22,7 @@ def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
         path = Path(os.path.abspath(project.folder / str(report.block.path)))
         other = first.setdefault(path, report)
         if path in inputs:
-            found.error(
+            diagnostics.error(
                 "same-path",
                 f"{report.block.path} is an input",
                 report.fields.spans["path",].value,
@@ -31,7 +31,7 @@ def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
                 help=["give the report another path"],
             )
         elif other is not report:
-            found.error(
+            diagnostics.error(
                 "same-path",
                 f"two reports write {report.block.path}",
                 report.fields.spans["path",].value,
@@ -41,7 +41,7 @@ def check_report_paths(context: GraphContext, found: Diagnostics) -> None:
             )
 
 
-def check_report_baselines(context: GraphContext, found: Diagnostics) -> None:
+def check_report_baselines(context: GraphContext, diagnostics: Diagnostics) -> None:
     """A report compares with one of its own rows, which only an override may take out."""
     for name, node in context.graph.reports.items():
         block = node.declaration.block
@@ -51,7 +51,7 @@ def check_report_baselines(context: GraphContext, found: Diagnostics) -> None:
         cells = [one.evaluation for one in node.nodes]
         names = {cell.eval if rows == "eval" else getattr(cell, rows).name for cell in cells}
         if baseline not in names:
-            found.error(
+            diagnostics.error(
                 "unknown-word",
                 f"`compare` cannot be `{baseline}`: the report has no such row",
                 node.declaration.fields.spans["compare",].value,
@@ -60,13 +60,15 @@ def check_report_baselines(context: GraphContext, found: Diagnostics) -> None:
             )
 
 
-def check_report_formats(context: BuildContext, found: Diagnostics) -> None:
+def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> None:
     """An exporter says in `needs` why it cannot write here; nothing can sign."""
     for report in context.reports:
         spans = report.fields.spans
         needs = getattr(context.plugins.get("exporters", report.plugin), "needs", "")
         if needs:
             place = spans.get(("format",))
-            found.error("not-available", f"report `{report.name}`: {needs}", place.value if place else report.span)
+            diagnostics.error(
+                "not-available", f"report `{report.name}`: {needs}", place.value if place else report.span
+            )
         if report.block.sign:
-            found.error("not-available", f"report `{report.name}`: {_SIGN}", spans["sign",].value)
+            diagnostics.error("not-available", f"report `{report.name}`: {_SIGN}", spans["sign",].value)

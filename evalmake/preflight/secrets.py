@@ -15,11 +15,11 @@ from evalmake.project.references import find_judge
 from evalmake.run.secrets import KEYRING_SERVICE
 
 
-def check_secrets(context: BuildContext, found: Diagnostics) -> None:
+def check_secrets(context: BuildContext, diagnostics: Diagnostics) -> None:
     """Each secret is in the environment or in the keyring."""
     needed = required_secrets(context.project, context.nodes)
     for name in context.secrets.missing_names(needed):
-        found.error(
+        diagnostics.error(
             "missing-secret",
             f"the secret `{name}` is neither in the environment nor in the keyring",
             needed[name],
@@ -67,10 +67,10 @@ def _secrets_of_executor(executor: Declaration) -> dict[str, Span]:
     return found
 
 
-def _secrets_in_map(declared: Declaration, field: str) -> dict[str, Span]:
-    spans = declared.fields.spans
+def _secrets_in_map(declaration: Declaration, field: str) -> dict[str, Span]:
+    spans = declaration.fields.spans
     return {
         value.name: spans.get((field, key), spans[field,]).value
-        for key, value in getattr(declared.block, field).items()
+        for key, value in getattr(declaration.block, field).items()
         if isinstance(value, SecretRef)
     }

@@ -71,10 +71,10 @@ class Inheritance:
         self.diagnostics = diagnostics
         self._evaluated: dict[tuple[int, str, frozenset[str]], tuple[Any, ValueOrigin, dict[str, ValueOrigin]]] = {}
 
-    def layers(self, declared: ParsedDeclaration) -> list[Layer] | None:
+    def layers(self, declaration: ParsedDeclaration) -> list[Layer] | None:
         """The layers of a declaration, farthest first; `None` after a bad `from`."""
-        kind = declared.node.kind.text
-        chain = [declared]
+        kind = declaration.node.kind.text
+        chain = [declaration]
         while parent := chain[-1].node.parent:
             child = chain[-1]
             above = self.parsed.get((kind, parent.text))
@@ -98,19 +98,19 @@ class Inheritance:
         for link in _distinct_files(chain):
             blocks += self.defaults.get((id(link), kind), ())
         for link_ in reversed(chain):
-            origin = "own" if link_ is declared else f"from {link_.node.name.text}"
+            origin = "own" if link_ is declaration else f"from {link_.node.name.text}"
             blocks.append(Layer(link_.file, link_.node.body, origin))
         return blocks
 
-    def resolve(self, declared: ParsedDeclaration) -> MergedLayers | None:
-        """Merge all layers of `declared`; `None` after an error."""
-        blocks = self.layers(declared)
+    def resolve(self, declaration: ParsedDeclaration) -> MergedLayers | None:
+        """Merge all layers of `declaration`; `None` after an error."""
+        blocks = self.layers(declaration)
         if blocks is None:
             return None
         merged, before = MergedLayers(), len(self.diagnostics)
-        axes = frozenset(AXIS_KEYS) if declared.node.kind.text == "eval" else frozenset()
+        axes = frozenset(AXIS_KEYS) if declaration.node.kind.text == "eval" else frozenset()
         for block in blocks:
-            self.apply_layer(merged, block, axes, declared.node.kind.text == "eval")
+            self.apply_layer(merged, block, axes, declaration.node.kind.text == "eval")
         return merged if len(self.diagnostics) == before else None
 
     def apply_layer(self, merged: MergedLayers, block: Layer, axes: frozenset[str], is_eval: bool) -> None:

@@ -86,8 +86,8 @@ def _load_declarations(
     parsed, defaults = _collect_declarations(files.files, diagnostics)
     aliases = _collect_aliases(files.files, parsed, reserved, diagnostics)
     inheritance = Inheritance(parsed, defaults, scope, diagnostics)
-    declared: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
-    declared["executor"]["local"] = _built_in_executor(plugins)
+    by_kind: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+    by_kind["executor"]["local"] = _built_in_executor(plugins)
     for (kind, name), block in parsed.items():
         if name.startswith("_"):
             continue
@@ -100,18 +100,18 @@ def _load_declarations(
             else check_declaration(block, merged, plugins, diagnostics)
         )
         if checked is not None:
-            declared[kind][name] = checked
+            by_kind[kind][name] = checked
     diagnostics.check()
     project = Project(
         path,
         files,
         settings[0],
-        declared["executor"],
-        declared["deployment"],
-        declared["model"],
-        declared["benchmark"],
-        declared["eval"],
-        declared["report"],
+        by_kind["executor"],
+        by_kind["deployment"],
+        by_kind["model"],
+        by_kind["benchmark"],
+        by_kind["eval"],
+        by_kind["report"],
         aliases,
         given,
         external,

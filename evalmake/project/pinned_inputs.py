@@ -32,12 +32,12 @@ class UnpinnedInput:
     text: str
     written: str
     span: Span
-    declared: Declaration
+    declaration: Declaration
 
     @property
     def about(self) -> str:
         """The declaration that names it, as `benchmark gsm8k`."""
-        return f"{self.declared.kind} {self.declared.name}"
+        return f"{self.declaration.kind} {self.declaration.name}"
 
     @property
     def title(self) -> str:
@@ -69,31 +69,31 @@ def find_unpinned_inputs(project: Project) -> Iterator[UnpinnedInput]:
 def _declarations_with_inputs(project: Project) -> tuple[Declaration, ...]:
     """The declarations that may name an input."""
     kinds = (project.deployments, project.benchmarks, project.executors)
-    return tuple(declared for kind in kinds for declared in kind.values())
+    return tuple(declaration for kind in kinds for declaration in kind.values())
 
 
-def unpinned_inputs_of(declared: Declaration) -> Iterator[UnpinnedInput]:
+def unpinned_inputs_of(declaration: Declaration) -> Iterator[UnpinnedInput]:
     """The unpinned inputs of one deployment, benchmark or executor."""
-    block, spans = declared.block, declared.fields.spans
+    block, spans = declaration.block, declaration.fields.spans
     for key, good in _PINNED_FORMS.items():
-        text = getattr(_block_with_input(declared), key, None)
+        text = getattr(_block_with_input(declaration), key, None)
         known = key != "image" and getattr(block, "digest", None)
         if isinstance(text, str) and not known and not good.search(text):
-            yield UnpinnedInput(key, text, text, spans[key,].value, declared)
-    packages = packages_of(declared)
+            yield UnpinnedInput(key, text, text, spans[key,].value, declaration)
+    packages = packages_of(declaration)
     if packages and not block.image:
         name, written = name_package_set(packages), " ".join(packages)
-        yield UnpinnedInput("packages", name, written, spans["packages",].value, declared)
+        yield UnpinnedInput("packages", name, written, spans["packages",].value, declaration)
 
 
-def _block_with_input(declared: Declaration) -> Any:
+def _block_with_input(declaration: Declaration) -> Any:
     """The block that holds the image and the weights: an executor's image is a key of its backend."""
-    return declared.settings if declared.kind == "executor" else declared.block
+    return declaration.settings if declaration.kind == "executor" else declaration.block
 
 
-def packages_of(declared: Declaration) -> tuple[str, ...]:
+def packages_of(declaration: Declaration) -> tuple[str, ...]:
     """The packages of a benchmark, or of a deployment whose engine installs its server."""
-    owner = declared.block if declared.kind == "benchmark" else declared.settings
+    owner = declaration.block if declaration.kind == "benchmark" else declaration.settings
     found: tuple[str, ...] | None = getattr(owner, "packages", None)
     return found or ()
 
@@ -101,18 +101,18 @@ def packages_of(declared: Declaration) -> tuple[str, ...]:
 def apply_lock(project: Project) -> None:
     """Replace tags and branches by the lock's digests and commits."""
     lock = project.lock
-    for declared in _declarations_with_inputs(project):
-        for each in list(unpinned_inputs_of(declared)):
+    for declaration in _declarations_with_inputs(project):
+        for each in list(unpinned_inputs_of(declaration)):
             if each.sort in _PINNED_FORMS and (pin := lock.pins.get(each.text)) is not None:
-                _replace_value(declared, each.sort, pin.applied(each.text), f"from {lock.path.name}")
+                _replace_value(declaration, each.sort, pin.applied(each.text), f"from {lock.path.name}")
 
 
-def _replace_value(declared: Declaration, key: str, value: str, origin: str) -> None:
+def _replace_value(declaration: Declaration, key: str, value: str, origin: str) -> None:
     """Replace a value of a declaration, with another file as its origin."""
-    written = declared.fields.spans[key,]._replace(origin=origin)
-    declared.fields.put(key, value, written, {})
-    copy = _block_with_input(declared).model_copy(update={key: value})
-    if declared.kind == "executor":
-        declared.settings = copy
+    written = declaration.fields.spans[key,]._replace(origin=origin)
+    declaration.fields.put(key, value, written, {})
+    copy = _block_with_input(declaration).model_copy(update={key: value})
+    if declaration.kind == "executor":
+        declaration.settings = copy
     else:
-        declared.block = copy
+        declaration.block = copy

@@ -44,7 +44,7 @@ class JobBuilder:
     project: Project
     plugins: PluginRegistry
     root: Path
-    environment_of: Callable[[Declaration], Environment | None] = lambda declared: None
+    environment_of: Callable[[Declaration], Environment | None] = lambda declaration: None
     hashes: FileHashes = field(default_factory=FileHashes)
 
     def job_folder(self, job_id: str) -> Path:
@@ -57,8 +57,8 @@ class JobBuilder:
 
     def slots(self, executor: str) -> int:
         """How many jobs an executor runs at a time: its `slots`, else one for each CPU."""
-        declared: int | None = self.project.executors[executor].block.slots
-        return declared or os.cpu_count() or 1
+        slots: int | None = self.project.executors[executor].block.slots
+        return slots or os.cpu_count() or 1
 
     # Evaluations --------------------------------------------------------------------------------
 
@@ -123,9 +123,9 @@ class JobBuilder:
 
     def server_specs(self, name: str, action: str) -> tuple[ServerSpec, ...]:
         """The servers of a deployment, one for each replica; `action` is the digest of what they are."""
-        declared = self.project.deployments[name]
-        block = declared.block
-        command = self.server_command(declared)
+        declaration = self.project.deployments[name]
+        block = declaration.block
+        command = self.server_command(declaration)
         return tuple(
             ServerSpec(
                 name=replica,
@@ -136,22 +136,22 @@ class JobBuilder:
                 executor=block.executor,
                 command=command,
                 ready=block.ready.seconds,
-                declared=declared,
-                build_job=lambda job_id: self._build_server_job(declared, command, job_id),
+                declaration=declaration,
+                build_job=lambda job_id: self._build_server_job(declaration, command, job_id),
                 gpus=block.resources.gpus or 0,
                 key_name=self.server_key_name(block.executor),
             )
-            for replica, title in replicas(declared, self._capabilities(block.executor)).items()
+            for replica, title in replicas(declaration, self._capabilities(block.executor)).items()
         )
 
-    def _build_server_job(self, declared: Declaration, command: ServerCommand, job_id: str) -> Job:
+    def _build_server_job(self, declaration: Declaration, command: ServerCommand, job_id: str) -> Job:
         """A server's job for one start; creates the folders that it mounts to write to."""
-        block = declared.block
+        block = declaration.block
         executor = self.project.executors[block.executor]
         plain, secrets = split_secrets(block.env)
         executor_plain, executor_secrets = split_secrets(executor.block.env)
         env = {**executor_plain, **plain}
-        if (environment := self.environment_of(declared)) is not None:
+        if (environment := self.environment_of(declaration)) is not None:
             env |= environment.job_variables(env.get("PATH"))
         command = assign_port(command)
         for mount in command.mounts.values():
@@ -159,7 +159,7 @@ class JobBuilder:
                 mount.source.mkdir(parents=True, exist_ok=True)
         return Job(
             id=job_id,
-            name=declared.name,
+            name=declaration.name,
             argv=command.argv,
             workdir=self.job_folder(job_id),
             files=command.files,

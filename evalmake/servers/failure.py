@@ -15,18 +15,18 @@ _KILLED, _NOT_FOUND = 137, 127  # exit statuses
 
 def failure_diagnostic(server: Server, max_starts: int) -> Diagnostic:
     """The error for a server that failed in all its starts."""
-    spec, declared = server.spec, server.spec.declared
+    spec, declaration = server.spec, server.spec.declaration
     notes = ["\n".join(["the last lines of its log were", *server.log_tail])] if server.log_tail else []
     where = f" on executor {spec.executor}" if spec.is_deployment else ""
     log = f"; the whole log: evalmake logs {spec.name}" if spec.is_deployment and server.log_tail else ""
     notes.append(f"attempt {server.starts} of {max_starts}{where}{log}")
     notes.append(_describe_users(sorted(server.users)))
     key, label, advice = _advise(server) if spec.is_deployment else ("", "", "")
-    place = declared.fields.spans.get((key,))
+    place = declaration.fields.spans.get((key,))
     return make_diagnostic(
         "service-failed",
         f"{spec.title} {server.failure}",
-        declared.span,
+        declaration.span,
         also=[(place.value, label)] if place else (),
         notes=notes,
         help=[advice] if advice else [],
@@ -41,7 +41,7 @@ def _describe_users(users: list[str]) -> str:
 def _advise(server: Server) -> tuple[str, str, str]:
     """The key of the deployment to look at, the label to put there, and the advice."""
     spec, status = server.spec, server.end.status if server.end else None
-    program, in_image = spec.command.argv[0], bool(spec.declared.block.image)
+    program, in_image = spec.command.argv[0], bool(spec.declaration.block.image)
     if server.port_taken:
         return "port", "this port", _PORT_ADVICE
     if status == _KILLED:

@@ -208,8 +208,8 @@ class ServerLifecycle:
 
     def _is_kept(self, server: Server) -> bool:
         """Whether the executor keeps servers for later builds (its setting `keep`)."""
-        declared = self._job_builder.project.executors.get(server.spec.executor)
-        return declared is not None and bool(getattr(declared.settings, "keep", False))
+        declaration = self._job_builder.project.executors.get(server.spec.executor)
+        return declaration is not None and bool(getattr(declaration.settings, "keep", False))
 
     def _cancel(self, server: Server) -> None:
         with contextlib.suppress(OSError):

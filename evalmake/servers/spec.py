@@ -33,7 +33,7 @@ class ServerSpec:
     executor: str
     command: ServerCommand
     ready: float  # seconds that it may take to be ready
-    declared: Declaration
+    declaration: Declaration
     build_job: Callable[[str], Job]
     """Its job, by the job's id."""
     gpus: int = 0

@@ -61,7 +61,7 @@ class LeptonExecutor:
         return self._reveal(name)
 
     @staticmethod
-    def check_use(executor: Declaration, serves: bool, found: Diagnostics) -> None:
+    def check_use(executor: Declaration, serves: bool, diagnostics: Diagnostics) -> None:
         """Report the settings that are missing to run deployments, or evaluations."""
         needed = {"shape": "the type of its machines, as Lepton lists them"}
         if serves:
@@ -72,7 +72,7 @@ class LeptonExecutor:
         use = "deployments" if serves else "evaluations"
         for name, meaning in needed.items():
             if getattr(executor.settings, name) is None:
-                found.error(
+                diagnostics.error(
                     "missing-key",
                     f"executor `{executor.name}` (lepton) needs `{name}` to run {use}",
                     executor.span,

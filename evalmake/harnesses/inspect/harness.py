@@ -126,18 +126,18 @@ class InspectHarness:
         return read_run(outputs, status, metric, settings.cluster)
 
     @staticmethod
-    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that a task is named and that its file is among the benchmark's files."""
         block, spans = benchmark.block, benchmark.fields.spans
         about = f"benchmark {benchmark.name}"
         help_ = 'add the task, such as `task = "inspect_evals/humaneval"` or `task = "my_task.py@my_task"`'
-        if not require_task(benchmark, help_, found):
+        if not require_task(benchmark, help_, diagnostics):
             return
         name = _task_file(block.task)
         given = [f.name for f in (block.files.files if block.files else ())]
         if name is not None and name not in given:
             same_name = [one for one in given if Path(one).name == Path(name).name]
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 f"`task`: `{name}` is not among the benchmark's files",
                 spans["task",].value,
@@ -146,17 +146,17 @@ class InspectHarness:
                 help=[f"did you mean `{same_name[0]}`?" if same_name else f'add it: `files = file("{name}")`'],
             )
         elif name is not None and "@" in block.task:
-            _check_task_name(benchmark, name, block.task.partition("@")[2], found)
+            _check_task_name(benchmark, name, block.task.partition("@")[2], diagnostics)
         help_ = "give it to the task, if the task takes it: `task_args = { fewshot = 5 }`"
-        refuse_fewshot(benchmark, "Inspect leaves examples to the task", help_, found)
+        refuse_fewshot(benchmark, "Inspect leaves examples to the task", help_, diagnostics)
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics) -> None:
         """Check that the model serves chats and that the reply is not streamed."""
         judge = _settings_of(cell.benchmark).judge
         for model in (cell.model, *([models[judge]] if judge else [])):
             if model.block.api not in ("chat", "vlm"):
-                found.error(
+                diagnostics.error(
                     "bad-value",
                     f"the inspect harness sends chat requests, and model `{model.name}` does not serve chats",
                     model.fields.spans["api",].value,
@@ -164,7 +164,7 @@ class InspectHarness:
                     also=[(cell.benchmark.span, "this benchmark runs in the inspect harness")],
                 )
         if cell.params.get("stream"):
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 "`params`: `stream` is not for the inspect harness",
                 cell.span,
@@ -184,7 +184,7 @@ def _task_file(task: str) -> str | None:
     return name if name.endswith(".py") else None
 
 
-def _check_task_name(benchmark: Declaration, file: str, task: str, found: Diagnostics) -> None:
+def _check_task_name(benchmark: Declaration, file: str, task: str, diagnostics: Diagnostics) -> None:
     """Check that `file` defines the task, without running it; a file that cannot be parsed is left to Inspect."""
     path = next(given.path for given in benchmark.block.files.files if given.name == file)
     try:
@@ -196,7 +196,7 @@ def _check_task_name(benchmark: Declaration, file: str, task: str, found: Diagno
     renamed = any(isinstance(call, ast.Call) for node in tree.body for call in getattr(node, "decorator_list", ()))
     if task in names or renamed or not tasks:  # `@task(name=...)`, or tasks that are made at run time
         return
-    found.error(
+    diagnostics.error(
         "bad-value",
         f"`task`: `{file}` has no task `{task}`",
         benchmark.fields.spans["task",].value,

@@ -122,13 +122,13 @@ class LmEvalHarness:
         return read_results(outputs, block.task, block.metric)
 
     @staticmethod
-    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that one task is named, and that a task file is among the benchmark's files."""
         task, about = benchmark.block.task, f"benchmark {benchmark.name}"
-        if not require_task(benchmark, 'add the task, such as `task = "gsm8k"`', found):
+        if not require_task(benchmark, 'add the task, such as `task = "gsm8k"`', diagnostics):
             return
         if "," in task:
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 "`task`: a benchmark is one task, or one group of tasks",
                 benchmark.fields.spans["task",].value,
@@ -136,7 +136,7 @@ class LmEvalHarness:
                 help=["write a benchmark for each"],
             )
         elif task.endswith((".yaml", ".yml")):
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 "`task`: this is a file, and lm-eval takes the name of a task",
                 benchmark.fields.spans["task",].value,
@@ -145,10 +145,10 @@ class LmEvalHarness:
             )
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics) -> None:
         """Check that the model returns text, one whole reply for each request."""
         if cell.model.block.api == "embeddings":
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 f"lm-eval needs text, and model `{cell.model.name}` returns embeddings",
                 cell.model.fields.spans["api",].value,
@@ -157,7 +157,7 @@ class LmEvalHarness:
             )
         for name, why in _UNSUPPORTED_PARAMS.items():
             if cell.params.get(name) not in (None, False, 1):
-                found.error(
+                diagnostics.error(
                     "bad-value",
                     f"`params`: `{name}` cannot be sent: {why}",
                     cell.span,

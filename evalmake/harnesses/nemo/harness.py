@@ -152,19 +152,19 @@ class NemoHarness:
         return read_run(outputs, status, evaluation.benchmark.block.metric, meant)
 
     @staticmethod
-    def check_benchmark(benchmark: Declaration, found: Diagnostics) -> None:
+    def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that a task is named and that every key has a counterpart in `run_eval`."""
-        require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', found)
+        require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', diagnostics)
         reason = "each of NVIDIA's harnesses has its own name for it"
-        refuse_fewshot(benchmark, reason, "give it to the harness: `extra = { num_fewshot = 5 }`", found)
+        refuse_fewshot(benchmark, reason, "give it to the harness: `extra = { num_fewshot = 5 }`", diagnostics)
 
     @staticmethod
-    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagnostics) -> None:
+    def check_cell(cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics) -> None:
         """Check that the model serves the task's API and that `run_eval` can send the parameters."""
         about, endpoint = f"eval {cell.eval}", _endpoint_kind(cell.benchmark, cell.model)
         if cell.model.block.api not in _APIS_OF_ENDPOINT[endpoint]:
             api, served = cell.model.fields.spans.get(("api",)), cell.model.block.api
-            found.error(
+            diagnostics.error(
                 "bad-value",
                 f"the task needs {endpoint}, and model `{cell.model.name}` serves {served}",
                 api.value if api else cell.model.span,
@@ -175,7 +175,7 @@ class NemoHarness:
         for key in cell.params:
             if key not in _RENAMED_PARAMS:
                 known = ", ".join(sorted(set(_RENAMED_PARAMS) - {"max_new_tokens"}))
-                found.error(
+                diagnostics.error(
                     "bad-value",
                     f"`params`: the nemo harness cannot send `{key}`",
                     cell.span,

@@ -31,10 +31,10 @@ class Environments:
         self.lock = lock
         self.root = Path(os.environ.get(FOLDER_VARIABLE) or store / "environments").absolute()
 
-    def environment_of(self, declared: Declaration) -> Environment | None:
+    def environment_of(self, declaration: Declaration) -> Environment | None:
         """Its environment; None where it names no packages, or an image that has them."""
-        packages = packages_of(declared)
-        if not packages or declared.block.image:
+        packages = packages_of(declaration)
+        if not packages or declaration.block.image:
             return None
         unpinned = Environment(packages, self.root)
         pin = self.lock.pins.get(name_package_set(packages))
@@ -42,33 +42,33 @@ class Environments:
             return unpinned
         return Environment(packages, self.root, pinned)
 
-    def resolved_versions(self, declared: Declaration, plugin: object) -> dict[str, str]:
+    def resolved_versions(self, declaration: Declaration, plugin: object) -> dict[str, str]:
         """The versions that it runs with, as far as they are known: its environment's, or the installed program's."""
-        if (environment := self.environment_of(declared)) is not None:
+        if (environment := self.environment_of(declaration)) is not None:
             return environment.versions
         program = plugin.program if isinstance(plugin, HasProgram) else None
-        if program is None or program.command or declared.block.image:
+        if program is None or program.command or declaration.block.image:
             return {}
         try:
             return {program.distribution: version(program.distribution)}
         except PackageNotFoundError:
             return {}
 
-    def watched_inputs(self, declared: Iterable[Declaration]) -> tuple[set[str], dict[str, str | None]]:
+    def watched_inputs(self, declaration: Iterable[Declaration]) -> tuple[set[str], dict[str, str | None]]:
         """The files, and the variables with their values, that resolved versions depend on."""
-        listings = {str(e.listing_path) for one in declared if (e := self.environment_of(one)) is not None}
+        listings = {str(e.listing_path) for one in declaration if (e := self.environment_of(one)) is not None}
         return listings, {FOLDER_VARIABLE: os.environ.get(FOLDER_VARIABLE)} if listings else {}
 
-    def resolve_unknown(self, declared: Iterable[Declaration], emit: Emit) -> bool:
+    def resolve_unknown(self, declaration: Iterable[Declaration], emit: Emit) -> bool:
         """Build the environments that never were, to learn the versions of their packages; whether there were any."""
-        unknown = [one for one in declared if (e := self.environment_of(one)) is not None and not e.listing_text]
+        unknown = [one for one in declaration if (e := self.environment_of(one)) is not None and not e.listing_text]
         self.build(unknown, emit)
         return bool(unknown)
 
-    def build(self, declared: Iterable[Declaration], emit: Emit) -> None:
+    def build(self, declaration: Iterable[Declaration], emit: Emit) -> None:
         """Build the environments that are not ready; EvalmakeError with those that failed."""
         failed: dict[str, Diagnostic] = {}
-        for one in declared:
+        for one in declaration:
             environment = self.environment_of(one)
             if environment is None or environment.digest in failed or environment.is_ready:
                 continue
@@ -77,23 +77,23 @@ class Environments:
         if failed:
             raise EvalmakeError(failed.values())
 
-    def resolve_again(self, declared: Declaration, emit: Emit) -> tuple[str, ...]:
+    def resolve_again(self, declaration: Declaration, emit: Emit) -> tuple[str, ...]:
         """What its packages would resolve to now; the existing environment stays as it is."""
         self.root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
-            trial = Environment(packages_of(declared), Path(folder))
+            trial = Environment(packages_of(declaration), Path(folder))
             if reason := trial.build(emit):
-                raise EvalmakeError([_build_failure(declared, trial, reason)])
+                raise EvalmakeError([_build_failure(declaration, trial, reason)])
             return tuple(trial.listing_text.splitlines())
 
-    def missing_program(self, declared: Declaration, plugin: object, path: str | None = None) -> Diagnostic | None:
+    def missing_program(self, declaration: Declaration, plugin: object, path: str | None = None) -> Diagnostic | None:
         """The error where the program of a harness or engine is neither among its packages nor installed.
 
         `path` is where to look for an engine's program.
         """
         program = plugin.program if isinstance(plugin, HasProgram) else None
-        environment = self.environment_of(declared)
-        if program is None or declared.block.image:
+        environment = self.environment_of(declaration)
+        if program is None or declaration.block.image:
             return None
         if environment is None and _is_installed(program, path):
             return None
@@ -105,11 +105,11 @@ class Environments:
         needed = ", ".join(f'"{one}"' for one in (program.requirement, *program.others))
         return make_diagnostic(
             "missing-harness",
-            f"{declared.name} runs {program.distribution}, which is not installed",
-            _packages_span(declared) if environment else declared.span,
+            f"{declaration.name} runs {program.distribution}, which is not installed",
+            _packages_span(declaration) if environment else declaration.span,
             label,
-            about=f"{declared.kind} {declared.name}",
-            help=[f"add to {'them' if environment else f'the {declared.kind}'}: packages = [{needed}]"],
+            about=f"{declaration.kind} {declaration.name}",
+            help=[f"add to {'them' if environment else f'the {declaration.kind}'}: packages = [{needed}]"],
         )
 
 
@@ -120,7 +120,7 @@ def _is_installed(program: Program, path: str | None) -> bool:
     return find_spec(program.module) is not None
 
 
-def _build_failure(declared: Declaration, environment: Environment, reason: str) -> Diagnostic:
+def _build_failure(declaration: Declaration, environment: Environment, reason: str) -> Diagnostic:
     lines = read_text(environment.log_path).splitlines()[-_LOG_LINES:]
     help_ = [f"the whole log: {environment.log_path}"]
     if environment.pinned:
@@ -129,14 +129,14 @@ def _build_failure(declared: Declaration, environment: Environment, reason: str)
         help_.append(f"to resolve the packages again, remove {environment.listing_path}")
     return make_diagnostic(
         "environment-failed",
-        f"the packages of {declared.name} could not be installed: {reason}",
-        _packages_span(declared),
-        about=f"{declared.kind} {declared.name}",
+        f"the packages of {declaration.name} could not be installed: {reason}",
+        _packages_span(declaration),
+        about=f"{declaration.kind} {declaration.name}",
         notes=["\n".join(["the last lines of its log were", *lines])] if lines else [],
         help=help_,
     )
 
 
-def _packages_span(declared: Declaration) -> Span:
-    span: Span = declared.fields.spans["packages",].value
+def _packages_span(declaration: Declaration) -> Span:
+    span: Span = declaration.fields.spans["packages",].value
     return span

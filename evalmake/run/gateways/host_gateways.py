@@ -204,7 +204,7 @@ class HostGateways:
             executor=GATEWAYS,
             command=command,
             ready=_START_TIMEOUT,
-            declared=model,
+            declaration=model,
             build_job=build_job,
         )
 

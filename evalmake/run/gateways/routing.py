@@ -54,10 +54,10 @@ class GatewayRouting:
         routes = self._sidecars.create_routes(node)
         task.tokens = tuple(route.token for route in routes.values())
         job = self._job_builder.build_evaluation_job(node, task.job_id, routes)
-        declared = self._job_builder.project.executors[task.executor]
-        shares_files = sees_host_files(declared) and not executor.capabilities.remote
+        declaration = self._job_builder.project.executors[task.executor]
+        shares_files = sees_host_files(declaration) and not executor.capabilities.remote
         hosts = self._colocation_hosts(node, addresses)
-        slots = declared.block.slots or self._colocation_slots(node, hosts)
+        slots = declaration.block.slots or self._colocation_slots(node, hosts)
         job = replace(job, limits=self._sidecars.concurrency_limits(node, self.cell_count, slots))
         job = self._sidecars.attach(job, node, addresses, routes, shares_files, self.cell_count)
         jobs_at_once = min(job.limits.values(), default=self.cell_count)
