@@ -1,4 +1,4 @@
-"""The results on record: for the end of a build, for reports and for `show`."""
+"""Collects results from the store, for the end of a build, for reports and for `show`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def collect_results(
     compare: str = "",
     read_items: Callable[[str, int], Sequence[Item] | None] = lambda action, attempt: None,
 ) -> ResultSet:
-    """The results of `nodes` that are on record, as a report takes them; `ran` are the cells that this build ran."""
+    """Return the stored results of `nodes` as a report shows them. `ran` names the cells that this build ran."""
     known = [(node, histories.get(node.name)) for node in nodes]
     results = [_result(node, history, ran, bool(compare)) for node, history in known if _has_result(history)]
     missing = [node.name for node, history in known if not _has_result(history)]

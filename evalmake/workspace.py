@@ -1,4 +1,4 @@
-"""An Evalfile that is loaded, with its plugins and the folders of its state: what every command starts from."""
+"""A workspace: a loaded Evalfile, its plugins, and the folders of its state. Every command starts from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the command line or Python asks for."""
+    """What the command line or Python requests."""
 
     file: Path
     words: Words
@@ -142,7 +142,7 @@ class Workspace:
         return graph
 
     def other_targets(self, chosen: Collection[str]) -> Container[str]:
-        """The targets that a build leaves alone: all others of the Evalfile.
+        """Return the targets that a build does not touch: all others of the Evalfile.
 
         An Evalfile made by `evaluate` names only what it runs, so any other name may be a target.
         """
@@ -163,7 +163,7 @@ class Workspace:
 
     @property
     def evalfile_key(self) -> str:
-        """What the store calls this Evalfile: its path from the store, which holds when both move together."""
+        """The key of this Evalfile in the store: its path relative to the store, so that both can move together."""
         return os.path.relpath(self.project.path.absolute(), self.store_folder.absolute())
 
     def report_key(self, report: Declaration) -> str:

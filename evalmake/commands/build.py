@@ -1,4 +1,4 @@
-"""`evalmake build`, the default command: plan, run, and print what came of it.
+"""`evalmake build`, the default command: plan, run, and print the result.
 
 Only the flags are here, as `evalmake --help` prints them and may load nothing but click.
 """

@@ -1,4 +1,4 @@
-"""The body of `evalmake build`: a request from words and flags, the build, and its output."""
+"""The body of `evalmake build`: make a request from words and flags, build it, and print the result."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[Bui
 
 
 def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
-    """The plan, with what it needs; under -v also what executors would be asked to create."""
+    """Print the plan and what it needs; with -v, also what executors would create."""
     from evalmake import __version__
     from evalmake.planner.saved_plan import plan_to_json
     from evalmake.preflight.catalog_requirements import missing_catalog_requirements
@@ -110,7 +110,7 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
 
 
 def _print_previews(outcome: BuildOutcome) -> None:
-    """What executors would be asked to create, where they can tell."""
+    """Print what executors would create, if they can show it."""
     from evalmake.run.job_builder import JobBuilder
     from evalmake.run.job_previews import preview_jobs
 
@@ -124,7 +124,7 @@ def _print_previews(outcome: BuildOutcome) -> None:
 
 
 def _print_unmet_requirements(outcome: BuildOutcome) -> None:
-    """What the catalog says that benchmarks need and this project lacks: they would probably fail."""
+    """Print what benchmarks need according to the catalog, and this project lacks. They would probably fail."""
     from evalmake.preflight.catalog_requirements import missing_catalog_requirements
 
     unmet = missing_catalog_requirements(outcome.workspace.project, outcome.plan.stale)

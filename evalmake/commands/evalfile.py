@@ -14,7 +14,7 @@ from evalmake.workspace import Workspace, find_evalfile
 
 
 def locate_evalfile(file: Path | None) -> Path:
-    """The Evalfile that was named, else the nearest one; says so when it lies above."""
+    """Return the given Evalfile, or else the nearest one; print its path if it is in a folder above."""
     if file is not None:
         return file
     found = find_evalfile(Path.cwd())
@@ -37,7 +37,7 @@ def open_workspace(file: Path | None) -> Workspace:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Hold the lock of a workspace or store, as a build does; says for whom it waits."""
+    """Hold the lock of a workspace or store, as a build does. Print which process it waits for."""
     from evalmake.store.lock import build_lock
 
     with build_lock(folder, lambda holder: click.echo(f"waiting for {holder}", err=True)):

@@ -30,7 +30,7 @@ def command(file: Path | None, files: Sequence[str], check: bool) -> int:
 
 
 def _format(path: Path, check: bool) -> bool:
-    """Rewrite a file, or print a diff; whether it was not formatted."""
+    """Format a file, or print the diff. Return whether the format changed anything."""
     from difflib import unified_diff
 
     text = _read(path)

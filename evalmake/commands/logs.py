@@ -104,7 +104,7 @@ def _print_running_log(
 
 
 def _redactor(workspace: Workspace) -> Callable[[bytes], bytes]:
-    """What takes the values of the project's secrets out of a line."""
+    """Return a function that redacts the project's secrets in a line."""
     from evalmake.run.secrets import Secrets
     from evalmake.terminal.declarations import secret_names
 

@@ -1,4 +1,4 @@
-"""What a build that had nothing to do rested on, given to the fast path."""
+"""Remembers the files that a build with nothing to do depends on, for the fast path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalmake.workspace import Workspace
 
 
 def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str, start: int) -> None:
-    """Let the fast path repeat this output until something that it rested on changes."""
+    """Let the fast path repeat this output until something that it depends on changes."""
     workspace = outcome.workspace
     if any(True for _ in Journal(workspace.root / "journal").entries()):
         return  # jobs are out: the next build collects them
@@ -36,7 +36,7 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
 
 
 def _project_files(workspace: Workspace) -> set[str]:
-    """Every file, absent file and folder that loading and planning looked at."""
+    """Return every file and folder that loading and planning read, and the files that they found missing."""
     project = workspace.project
     files = {str(path) for path in project.external.hashes.seen}
     files |= {str(file.path) for file in project.files.files}

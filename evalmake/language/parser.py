@@ -164,7 +164,7 @@ def load_parser() -> Lark:
     """Load the parser, from its cached tables if there are any."""
     from lark import Lark
 
-    from evalmake.language.tree_builder import Builder
+    from evalmake.language.tree_builder import TreeBuilder
 
     cache_file = _find_cache_file()
     return Lark(
@@ -172,7 +172,7 @@ def load_parser() -> Lark:
         parser="lalr",
         start=["start", "override"],
         keep_all_tokens=True,
-        transformer=Builder(),
+        transformer=TreeBuilder(),
         cache=str(cache_file) if cache_file else False,
     )
 

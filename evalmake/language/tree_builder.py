@@ -32,7 +32,7 @@ def _drop_tokens(children: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(child for child in children if type(child) is not Token)
 
 
-class Builder:
+class TreeBuilder:
     """One method for each rule, with the rule's name; the children include every token."""
 
     def start(self, children: Children) -> tuple[tree.Item, ...]:
@@ -131,9 +131,9 @@ class Builder:
         return tree.Use(str(children[0]), *_find_ends(children[0]))
 
 
-def _build_is_test(self: Builder, children: Children) -> tree.Test:
+def _build_is_test(self: TreeBuilder, children: Children) -> tree.Test:
     key, _, value = children
     return tree.Test(key, value, False, key.start, value.end)
 
 
-setattr(Builder, "is", _build_is_test)  # `is` is a keyword of Python, so no method can have the name
+setattr(TreeBuilder, "is", _build_is_test)  # `is` is a keyword of Python, so no method can have the name

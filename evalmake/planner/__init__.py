@@ -1,1 +1,1 @@
-"""What must be done, and what came of it: pure functions and immutable data."""
+"""The graph, the plan and the decision what is stale: pure functions and immutable data."""

@@ -1,4 +1,4 @@
-"""The identity of a report: the walk of all that its bytes rest on."""
+"""The identity of a report: the walk of everything that determines its content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan as JSON: what `-n -o FILE` saves, a reviewer signs, and `--plan FILE` carries out."""
+"""A plan as JSON: `-n -o FILE` saves it, a reviewer approves it, and `--plan FILE` runs it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def plan_to_json(plan: Plan, evalfile: str, version: str) -> dict[str, Any]:
 
 
 def read_saved_plan(path: Path) -> Any:
-    """The JSON of a saved plan, its form not yet checked; EvalmakeError if it cannot be read."""
+    """Return the JSON of a saved plan, before any check; EvalmakeError if the file cannot be read."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -48,7 +48,7 @@ def read_saved_plan(path: Path) -> Any:
 
 
 def words_of_saved_plan(words: Words, saved: Any) -> Words:
-    """`words`, with the plan's own targets or overrides where the command line names none."""
+    """Return `words`. Take targets or overrides from the plan if the command line has none."""
     try:
         overrides = [f"{name}={text}" for name, text in saved["overrides"].items()]
         targets = [e["name"] for e in (*saved["evaluations"], *saved["reports"])]
@@ -59,7 +59,7 @@ def words_of_saved_plan(words: Words, saved: Any) -> Words:
 
 
 def check_saved_plan(plan: Plan, saved: Any, name: str) -> None:
-    """EvalmakeError if `plan` would run anything that the saved one does not; less is fine."""
+    """Raise EvalmakeError if `plan` would run anything that the saved plan does not. It may run less."""
     try:
         before = {e["name"]: (e["action"], bool(e["run"])) for e in saved["evaluations"]}
         digest = saved["digest"]

@@ -1,1 +1,1 @@
-"""What an Evalfile declares: files to typed declarations to the cells of their matrices."""
+"""What an Evalfile declares: from its files to typed declarations, and to the cells of each matrix."""

@@ -1,4 +1,4 @@
-"""Reads the axes, `when`, `skip` and `require` of an eval, and checks them."""
+"""Reads and checks the axes, `when`, `skip` and `require` of an eval."""
 
 from __future__ import annotations
 

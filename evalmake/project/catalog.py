@@ -118,7 +118,7 @@ def _image_name(entry: Entry) -> str:
 
 
 def suggest_benchmarks(name: str) -> list[str]:
-    """Help for an undeclared benchmark that the catalog has, or has under a similar name."""
+    """Return help if the catalog has an undeclared benchmark, or one with a similar name."""
     known = read_entries()
     if name in known:
         return [f"the catalog has it: {known[name].include}"]
@@ -154,7 +154,7 @@ def _index_by_task() -> Mapping[tuple[str, str], Entry]:
 
 
 def _find_texts(value: Any) -> list[str]:
-    """Every text in a value, however deep."""
+    """Yield every text in a value, at any depth."""
     if isinstance(value, Mapping):
         return [text for item in value.values() for text in _find_texts(item)]
     return [value] if isinstance(value, str) else []

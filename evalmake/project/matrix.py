@@ -24,7 +24,7 @@ from evalmake.project.validation import validate
 
 @dataclass(slots=True)
 class Variant:
-    """What cells have in common that match the same `when`s."""
+    """What all cells share that match the same `when` conditions."""
 
     eval: EvalDeclaration
     block: Eval
@@ -77,7 +77,7 @@ class Evaluation:
 
     @property
     def gates(self) -> tuple[Gate, ...]:
-        """The requirements that its results are compared with."""
+        """The gates of the evaluation."""
         return self.variant.gates
 
     @property
@@ -87,7 +87,7 @@ class Evaluation:
 
     @property
     def placement(self) -> Placement:
-        """Where and how it runs."""
+        """Where and how the evaluation runs."""
         block = self.variant.block
         return Placement(
             block.executor,

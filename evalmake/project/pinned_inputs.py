@@ -36,29 +36,29 @@ class UnpinnedInput:
 
     @property
     def about(self) -> str:
-        """The declaration that names it, as `benchmark gsm8k`."""
+        """The declaration that names it, such as `benchmark gsm8k`."""
         return f"{self.declaration.kind} {self.declaration.name}"
 
     @property
     def title(self) -> str:
-        """Its name in messages: ``the image `acme/evals:1` ``."""
+        """What messages call it, such as ``the image `acme/evals:1` ``."""
         return f"the {self.sort} `{self.written}`"
 
     @property
     def is_or_are(self) -> str:
-        """The verb for its sort."""
+        """The verb that agrees with the title."""
         return "is" if self.sort in ("image", "dataset") else "are"
 
     @property
     def resolvable(self) -> bool:
-        """Whether `evalmake pin` can resolve it; a local path it cannot."""
+        """Whether `evalmake pin` can resolve it. A local path cannot be resolved."""
         if self.sort == "image":
             return not self.text.startswith(("/", "."))
         return self.sort == "packages" or self.text.startswith(HUB)
 
 
 def find_unpinned_inputs(project: Project) -> Iterator[UnpinnedInput]:
-    """Every input that the Evalfile does not pin, in the order of declarations."""
+    """Return every input that the Evalfile does not pin, in the order of the declarations."""
     asked = {name for eval in project.evals.values() for name, _ in names_given(eval, "benchmark")}
     for block in _declarations_with_inputs(project):
         if block.span.source.name.startswith(PREFIX) and block.name not in asked:
@@ -87,7 +87,7 @@ def unpinned_inputs_of(declaration: Declaration) -> Iterator[UnpinnedInput]:
 
 
 def _block_with_input(declaration: Declaration) -> Any:
-    """The block that holds the image and the weights: an executor's image is a key of its backend."""
+    """Return the block with `image` and `weights`. The image of an executor is a key of its backend."""
     return declaration.settings if declaration.kind == "executor" else declaration.block
 
 

@@ -1,4 +1,4 @@
-"""The installed plugins, as the layers below the command line see them."""
+"""The interface to the installed plugins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks what `settings` demands: a version of evalmake, pinned inputs, folders with replies."""
+"""Checks the demands of the `settings` block: the version of evalmake, pinned inputs, folders of cached replies."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def _check_baseline(
 
 
 def names_given(declaration: EvalDeclaration, key: str) -> list[tuple[str, Span]]:
-    """The names that an eval gives `key`, in axes, values and `when`s, with their spans."""
+    """Return the names that an eval sets for `key` in values, axes and `when` blocks, with their spans."""
     for axis in declaration.axes:
         if axis.key == key:
             return [(str(v), s) for v, s in zip(axis.values, axis.spans, strict=True)]

@@ -86,7 +86,7 @@ def value_errors(block: type[BaseModel], key: str, value: object) -> set[str]:
 
 
 def refusal(block: type[BaseModel], key: str) -> str:
-    """Why `block` takes no value for `key`, in the words of its error."""
+    """Return the message of the error if `key` of `block` accepts no value."""
     try:
         block.model_validate({key: 0})
     except ValidationError as error:

@@ -1,1 +1,1 @@
-"""Doing what a plan says."""
+"""Runs a plan: jobs, gateways, environments and recovery."""

@@ -1,4 +1,4 @@
-"""How a build went."""
+"""The result of a build's evaluations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from evalmake.language.diagnostic import Diagnostic, Severity
 
 @dataclass(slots=True)
 class BuildResult:
-    """The evaluations that succeeded and failed, and the problems to report."""
+    """The evaluations that succeeded and those that failed, and the problems to report."""
 
     succeeded: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What happens in a build, as data; `terminal.progress` puts it into words."""
+"""The events of a build, as data. `terminal.progress` turns them into sentences."""
 
 from __future__ import annotations
 

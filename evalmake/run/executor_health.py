@@ -13,7 +13,7 @@ _QUEUE_NOTICE_PAUSE = 5.0  # seconds; reasons in a queue change more often than 
 
 
 class ExecutorHealth:
-    """What is known of each executor. Each change is announced once."""
+    """Tracks whether executors answer. Announces each change once."""
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit

@@ -1,4 +1,4 @@
-"""Which job holds which GPUs of each executor."""
+"""Allocates the GPUs of each executor to jobs."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class GpuAllocation:
             self._held[holder] = (executor, tuple(devices))
 
     def lend(self, holder: str) -> None:
-        """Note that jobs that this build leaves alone use what `holder` has."""
+        """Note that jobs outside this build use the GPUs of `holder`."""
         self._lent.add(holder)
 
     def share_lent(self) -> None:
-        """Treat lent GPUs as free: nothing in this build would ever free them."""
+        """Treat lent GPUs as free, because nothing in this build would ever free them."""
         for holder in self._lent:
             self.free(holder)
 

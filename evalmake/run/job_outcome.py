@@ -39,7 +39,7 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
 
 
 def find_outputs(folder: Path) -> list[tuple[str, Path]]:
-    """What a job left, by relative name: its log, the files below `out/`, the usage that its gateways noted."""
+    """Return the outputs of a job by relative name: log, files below `out/`, and the usage that gateways counted."""
     found = [("log", folder / "log")] if (folder / "log").exists() else []
     found += _list_files(folder / "out")
     for name in USAGE_FOLDERS.values():
@@ -66,7 +66,7 @@ def _redact_outputs(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> 
 
 
 def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: Path) -> Outcome:
-    """What the harness makes of the outputs; or why there is nothing to judge."""
+    """Let the harness read the outputs; or return why there are none."""
     if task.cancel_reason or state.status is None:
         return Outcome(error=task.cancel_reason or state.detail or "the job is gone and left no result")
     cell = task.node.evaluation

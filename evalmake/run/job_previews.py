@@ -1,4 +1,4 @@
-"""Previews: what executors would be asked to create for a plan. Nothing is created."""
+"""Previews of the jobs and servers that executors would create for a plan. Nothing is created."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def preview_jobs(
 
 
 def _preview_job(job_builder: JobBuilder, gateways: HostGateways, node: Node, attempt: int) -> Job:
-    """As much of an evaluation's job as is known before its models are served."""
+    """Build the job of an evaluation as far as it is known before its models are served."""
     id = f"{node.action.digest[7:19]}.{attempt}"
     executor = job_builder.project.executors[node.executor]
     _, secrets = split_secrets(executor.block.env)

@@ -57,7 +57,7 @@ def _poll(build: Build, entry: JournalEntry) -> Phase:
 
 
 def _leave_alone(build: Build, entry: JournalEntry) -> None:
-    """Let a job go on; it keeps its GPUs as long as there are others."""
+    """Let a job go on. It keeps its GPUs as long as others are free."""
     build.servers.gpus.claim(entry.id, entry.executor, entry.gpus)
     build.servers.gpus.lend(entry.id)
 
@@ -86,7 +86,7 @@ def _has_current_secrets(build: Build, entry: JournalEntry) -> bool:
 
 
 def _take_over_job(build: Build, entry: JournalEntry) -> bool:
-    """Give a job to the waiting task that wants it; False where none does."""
+    """Give a job to the waiting task that matches it; False if there is none."""
     task = next((t for t in build.waiting if t.node.action.digest == entry.action), None)
     if task is None or _is_recorded(build, entry):
         return False
@@ -109,7 +109,7 @@ def _is_recorded(build: Build, entry: JournalEntry) -> bool:
 
 
 def _end_job(build: Build, entry: JournalEntry) -> None:
-    """End a job that nobody wants any more, or that never began.
+    """End a job that this build does not need, or that never started.
 
     Its folder is looked for in this workspace, not where the journal says: the journal may have been
     copied with its workspace. A job that is unreachable stays in the journal for the next build.

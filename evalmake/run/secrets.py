@@ -26,7 +26,7 @@ class Secrets:
         self.keyring_error = ""
 
     def missing_names(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` that have no value."""
+        """Return the names that have no value."""
         return [name for name in names if not self._find_value(name)]
 
     def value_of(self, name: str) -> str:

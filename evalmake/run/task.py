@@ -1,4 +1,4 @@
-"""A task: one evaluation's way through this build.
+"""A task: one evaluation in this build, from the queue to its last attempt.
 
 Four words, each with one meaning: a *node* is an evaluation in the graph of the plan; a *task* is that
 node in this build, from the queue to its last attempt; an *attempt* is one try of a task, with a number
@@ -129,7 +129,7 @@ class Task:
 
 
 def read_progress(folder: Path, usage: Mapping[str, Any]) -> tuple[int, int, int]:
-    """How far a job is: samples done, in all, not scored; else the requests that its gateway has counted."""
+    """Return samples done, in total and unscored; without them, the requests that the gateway has counted."""
     try:
         data = json.loads((folder / "progress.json").read_text())
         return int(data["done"]), int(data["total"]), int(data["errors"])

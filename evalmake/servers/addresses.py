@@ -1,4 +1,4 @@
-"""Where servers are reached."""
+"""The addresses of servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room for servers: free GPUs, and the `slots` of executors."""
+"""Checks whether servers can start now: free GPUs, and the `slots` of executors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a server: its start, its way to ready, its loss and restart, its stop."""
+"""The life of a server: start, readiness, loss and restart, stop."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class ServerLifecycle:
     # Watch --------------------------------------------------------------------------------------
 
     def check_starting(self, server: Server) -> None:
-        """Look after a server that starts: is it ready, lost, or too slow?"""
+        """Check a starting server: it may be ready, lost or too slow."""
         job = self._executor(server).poll(server.job_id)
         if job.phase in (Phase.QUEUED, Phase.UNREACHABLE):
             server.starting_since = time.time()  # the time to get ready has not begun
@@ -165,7 +165,7 @@ class ServerLifecycle:
         self._notices.announce_state(server, server.address.url)
 
     def check_ready(self, server: Server) -> None:
-        """Look whether the job of a ready server still runs."""
+        """Check that the job of a ready server still runs."""
         job = self._executor(server).poll(server.job_id)
         if job.is_over:
             server.end = job

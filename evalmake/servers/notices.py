@@ -1,4 +1,4 @@
-"""What people see of servers: changes of state, and how far a slow start is."""
+"""Events about servers for people: changes of state, and the progress of a slow start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a build: scores with intervals, gates, what ran and what was reused."""
+"""The summary after a build: scores with intervals, gates, what ran and what was reused."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _count_gates(outcome: BuildOutcome, met: bool) -> str:
 
 
 def collect_problems(outcome: BuildOutcome) -> list[Diagnostic]:
-    """What went wrong, then a diagnostic for each gate that is not met or not judged."""
+    """Return the problems, then a diagnostic for each gate that is not met or not judged."""
     return [*outcome.problems, *collect_gate_problems(outcome.gates)]
 
 

@@ -1,4 +1,4 @@
-"""What `evalmake why` prints: the reasons why a target is stale, or when its result was made."""
+"""What `evalmake why` prints: the reasons why a target is stale, or the time of its result."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from evalmake.workspace import Workspace
 
 
 def render_decision(workspace: Workspace, decision: Decision, store: Store) -> str:
-    """Every reason of one target, with the value before and after, and where it is written now."""
+    """Return every reason for one target: the value before and after, and where the Evalfile sets it."""
     if not decision.stale:
         head = decision.head
         assert head is not None
@@ -49,7 +49,7 @@ def render_report_decision(decision: ReportDecision, path: str) -> str:
 
 
 def _render_unchanged(decision: Decision, changes: Sequence[Reason]) -> str:
-    """How many values of each part of the identity are as before."""
+    """Return how many values of each part of the identity are unchanged."""
     changed = {reason.subject for reason in changes}
     counts = []
     for name, part in decision.action.parts:

@@ -1,4 +1,4 @@
-"""Finds what earlier builds created, and removes what nobody wants any more: its folder here is gone."""
+"""Finds what earlier builds created, and removes what has no folder here any more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from evalmake.executors.lepton.volume import Volume
 
 @dataclass(slots=True)
 class Leftovers:
-    """What nobody wants any more: jobs and secrets of Lepton, and folders on the volume."""
+    """What no build needs any more: jobs and secrets of Lepton, and folders on the volume."""
 
     jobs: set[str] = field(default_factory=set)
     secrets: set[str] = field(default_factory=set)

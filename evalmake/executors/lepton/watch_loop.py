@@ -25,7 +25,7 @@ _CREATED_AT_ONCE = 8
 
 
 class LeptonWatch(WatchLoop[PreparedResource]):
-    """What is known of a workspace's jobs and endpoints."""
+    """The known states of a workspace's jobs and endpoints."""
 
     def __init__(self, api: Api, volume: Volume | None, root: Path, longest_pause: float, keep: bool) -> None:
         super().__init__(_SHORTEST_PAUSE, longest_pause)

@@ -48,7 +48,7 @@ P = TypeVar("P", bound=Prepared)
 
 
 class WatchLoop(ABC, Generic[P]):
-    """What is known of the jobs of one executor, and the thread that keeps it true."""
+    """The known states of one executor's jobs, and the thread that updates them."""
 
     def __init__(self, shortest_pause: float, longest_pause: float) -> None:
         """Pauses are seconds between two looks."""

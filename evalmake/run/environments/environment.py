@@ -72,7 +72,7 @@ class Environment:
 
     @property
     def listing_text(self) -> str:
-        """What is pinned, else what was resolved; empty where it never was."""
+        """The pinned listing, or else the resolved one; empty if it was never resolved."""
         return self.pinned or read_text(self.listing_path)
 
     @property
@@ -97,7 +97,7 @@ class Environment:
         return self.folder / ".complete"
 
     def build(self, emit: Emit) -> str:
-        """Build it unless it is ready; why that failed, or ""."""
+        """Build the environment unless it is ready. Return why that failed, or ""."""
         from subprocess import SubprocessError
 
         try:

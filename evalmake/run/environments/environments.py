@@ -60,7 +60,7 @@ class Environments:
         return listings, {FOLDER_VARIABLE: os.environ.get(FOLDER_VARIABLE)} if listings else {}
 
     def resolve_unknown(self, declaration: Iterable[Declaration], emit: Emit) -> bool:
-        """Build the environments that never were, to learn the versions of their packages; whether there were any."""
+        """Build environments that were never built, to learn their versions. Return whether there were any."""
         unknown = [one for one in declaration if (e := self.environment_of(one)) is not None and not e.listing_text]
         self.build(unknown, emit)
         return bool(unknown)
@@ -78,7 +78,7 @@ class Environments:
             raise EvalmakeError(failed.values())
 
     def resolve_again(self, declaration: Declaration, emit: Emit) -> tuple[str, ...]:
-        """What its packages would resolve to now; the existing environment stays as it is."""
+        """Resolve its packages again, without changing the existing environment, and return the result."""
         self.root.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self.root, prefix="anew-") as folder:
             trial = Environment(packages_of(declaration), Path(folder))

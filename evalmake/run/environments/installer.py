@@ -113,7 +113,7 @@ def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
 
 
 def describe_step(log: Path) -> str:
-    """What an installer does now, by the last line of its log: `downloading torch-2.6.0.whl`."""
+    """Describe the current step from the last line of the log: `downloading torch-2.6.0.whl`."""
     lines = last_lines(read_tail(log))
     line = lines[-1].strip() if lines else ""
     for verb, pattern in _STEPS:

@@ -47,12 +47,12 @@ class Build:
         return bool(self.result.failed) and not self.keep_going
 
     def release_servers(self, task: Task) -> None:
-        """Note that a task is done with its servers."""
+        """Note that a task no longer needs its servers."""
         for name in task.server_names:
             self.servers.release(name, task.node.name)
 
     def discard_job(self, task: Task) -> None:
-        """Remove all traces of a job that never ran."""
+        """Remove the folder and the journal entry of a job that never ran."""
         self.routing.close_sessions(task)
         self.remove_job_folder(task)
         self.journal.remove(task.job_id)
@@ -70,7 +70,7 @@ class Build:
         self.release_servers(task)
 
     def drop_waiting(self) -> None:
-        """Give up the tasks that wait."""
+        """Drop all waiting tasks."""
         for task in self.waiting:
             self.release_servers(task)
         self.waiting.clear()

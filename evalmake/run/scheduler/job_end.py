@@ -1,4 +1,4 @@
-"""The end of a job: fetch its outputs, judge it, put the attempt into the store, and retry where that may help."""
+"""The end of a job: fetch its outputs, judge them, record the attempt, and retry if that may help."""
 
 from __future__ import annotations
 

@@ -19,14 +19,14 @@ _TERMINATED = 143  # the exit status of a process that SIGTERM ended
 
 
 class JobWatch:
-    """Waits for the running jobs of a build and looks after them."""
+    """Waits for the running jobs of a build, and checks them."""
 
     def __init__(self, build: Build, queue: Queue, job_ends: JobEnds) -> None:
         self._build = build
         self._queue = queue
         self._job_ends = job_ends
         self.holds_jobs = False
-        """Whether an executor still holds a submitted job back in this process."""
+        """Whether an executor has not passed a submitted job on yet."""
 
     def wait(self) -> None:
         """Sleep until a job ends, a signal comes, or it is time to look again."""
@@ -70,7 +70,7 @@ class JobWatch:
             self._build.health.mark_reachable(task.executor)
 
     def _check_running(self, task: Task, state: JobState) -> None:
-        """Look at a job that is not over; set `cancel_reason` where it must not go on."""
+        """Check a running job, and set `cancel_reason` if it must end."""
         elapsed = time.time() - task.submitted_at
         if state.phase is Phase.QUEUED:
             task.queued_seconds = elapsed
@@ -83,7 +83,7 @@ class JobWatch:
             self._check_gateways(task)
 
     def _check_gateways(self, task: Task) -> None:
-        """See that a job's gateways live, know its servers, and what they have counted."""
+        """Check that a job's gateways run and know its servers, and read what they counted."""
         build = self._build
         folder = build.job_builder.job_folder(task.job_id)
         gateway_jobs = task.gateway_jobs
