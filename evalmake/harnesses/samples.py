@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -131,20 +131,26 @@ class GatewayRequests:
     Records of equal prompts are returned in the order in which they were sent.
     """
 
-    def __init__(self, path: Path) -> None:
-        """`path` is the gateway's requests.jsonl; without that file nothing matches."""
+    def __init__(self, path: Path, token_prompts: Iterable[tuple[str, str]] = ()) -> None:
+        """`path` is the gateway's requests.jsonl; without that file nothing matches.
+
+        `token_prompts` are pairs of digests: of a text, and of a prompt of token ids that was sent for it.
+        """
+        self._sent_as: dict[str, set[str]] = defaultdict(set)
+        for text, prompt in token_prompts:
+            self._sent_as[text].add(prompt)
         self._rows: dict[str, deque[Mapping[str, Any]]] = defaultdict(deque)
         for line in _read_lines(path):
             try:
                 row = json.loads(line)
-                if 200 <= row["status"] < 300:
+                if 200 <= row["status"] < 300 and not str(row.get("path")).endswith("tokenize"):
                     self._rows[row["prompt"]].append(row)
             except (ValueError, TypeError, KeyError):
                 continue
 
     def match(self, prompts: Iterable[str]) -> dict[str, Any]:
         """Return fields of a Row for these prompts: sums, and the last finish reason."""
-        found = [row for prompt in prompts if (row := self._pop(prompt))]
+        found = [row for prompt in prompts for row in self._pop(prompt)]
         if not found:
             return {}
         used = {
@@ -155,18 +161,25 @@ class GatewayRequests:
         }
         return {key: value for key, value in used.items() if value is not None}
 
-    def _pop(self, prompt: str) -> Mapping[str, Any] | None:
-        """Remove and return the first record of a prompt; some clients send it as a list of one."""
-        for text in (prompt, json.dumps([prompt], ensure_ascii=False)):
-            rows = self._rows.get(xxh3_64_hexdigest(text.encode("utf-8", "replace")))
-            if rows:
-                return rows.popleft()
-        return None
+    def _pop(self, prompt: str) -> Iterator[Mapping[str, Any]]:
+        """Remove and yield the first record of a prompt; some clients send it as a list of one, or as token ids."""
+        text, listed = (_digest_text(form) for form in (prompt, json.dumps([prompt], ensure_ascii=False)))
+        for digest in (text, listed):
+            if rows := self._rows.get(digest):
+                yield rows.popleft()
+                return
+        for digest in sorted(self._sent_as.get(text, ())):
+            if rows := self._rows.get(digest):
+                yield rows.popleft()
 
 
-def read_gateway_requests(outputs: Path) -> GatewayRequests:
+def _digest_text(text: str) -> str:
+    return xxh3_64_hexdigest(text.encode("utf-8", "replace"))
+
+
+def read_gateway_requests(outputs: Path, token_prompts: Iterable[tuple[str, str]] = ()) -> GatewayRequests:
     """Read the gateway's records, which lie next to a job's `outputs`."""
-    return GatewayRequests(outputs.parent / "gateway" / "requests.jsonl")
+    return GatewayRequests(outputs.parent / "gateway" / "requests.jsonl", token_prompts)
 
 
 def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], str]:

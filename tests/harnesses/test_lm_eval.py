@@ -38,6 +38,7 @@ EVALFILE = """\
     }
     benchmark arithmetic {
         task    = "ev_arithmetic"
+        metric  = "exact_match.strict-match"
         fewshot = 2
         params  = { temperature = 0.00001, max_tokens = 16, top_p = 0.9 }
     }
@@ -120,7 +121,7 @@ def test_what_makes_it_stale(workspace: Bench) -> None:
         return workspace.run("-n", "--json").out.strip()
 
     before = json.loads(plan())["digest"]
-    for same in ("request_timeout = 9", "concurrency = 3", "coverage = 0.5"):
+    for same in ("request_timeout = 9", "concurrency = 3"):
         workspace.edit('task = "ev_choice"', f'task = "ev_choice", {same}')
         assert json.loads(plan())["digest"] == before, same
         workspace.edit(f", {same}", "")

@@ -22,15 +22,31 @@ import json, os, sys
 from lm_eval import utils
 with open(sys.argv[sys.argv.index("--config") + 1]) as file:
     config = json.load(file)
+from lm_eval.models.api_models import Request, TemplateAPI
 given = utils.RemoteTokenizer("http://x", 300, True, None, None)
+warm, cold = Request("a", {"temperature": 0.5}), Request("b", {"temperature": 0})
 print(json.dumps({
     "config": config, "token": given[-1], "folder": os.getcwd(), "key": os.environ["OPENAI_API_KEY"],
+    "seeds": TemplateAPI().generate_until([warm, warm, warm, cold, cold]),
     "links": [name for name in os.listdir(".") if os.path.islink(name)],
 }))
 """
 UTILS = """\
 def RemoteTokenizer(base_url, timeout=30, verify=True, ca=None, auth_token=None):
     return [base_url, timeout, verify, ca, auth_token]
+"""
+API_MODELS = """\
+class Request:
+    def __init__(self, *arguments):
+        self.arguments = arguments
+
+class TemplateAPI:
+    _seed = 3
+
+    def generate_until(self, requests):
+        return [request.arguments[1].get("seed", self._seed) for request in requests]
+
+    amodel_call = loglikelihood_rolling = None
 """
 
 
@@ -72,6 +88,9 @@ def started(root: Path, url: str, model: str, **arguments: object) -> dict[str, 
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(STAND_IN)
     (package / "utils.py").write_text(UTILS)
+    (package / "models").mkdir()
+    (package / "models" / "__init__.py").touch()
+    (package / "models" / "api_models.py").write_text(API_MODELS)
     (root / "packages" / "yaml.py").write_text("from json import dumps as safe_dump\n")
     (root / "kept").write_text("task: t\n")
     (root / "tasks").mkdir()
@@ -91,6 +110,7 @@ def started(root: Path, url: str, model: str, **arguments: object) -> dict[str, 
             "EVALMAKE_MODEL_URL": url,
             "EVALMAKE_MODEL_NAME": "m",
             "EVALMAKE_API_KEY": "key-1",
+            "EVALMAKE_SEED_STEP": "100",
         },
     )
     found: dict[str, Any] = json.loads(done.stdout)
@@ -133,3 +153,8 @@ def test_what_was_said_is_kept(tmp_path: Path, server: str) -> None:
     said = {"tokenizer": "gpt2", "tokenizer_backend": "huggingface", "max_length": 99}
     given = started(tmp_path, f"{server}/vllm/v1", "local-completions", **said)
     assert given["config"]["model_args"].items() >= said.items()
+
+
+def test_each_repetition_has_a_seed(tmp_path: Path, server: str) -> None:
+    """The first keeps the eval's seed, each later one has its own; greedy requests all keep it."""
+    assert started(tmp_path, f"{server}/vllm/v1", "local-chat-completions")["seeds"] == [3, 103, 203, 3, 3]

@@ -86,8 +86,58 @@ def test_filters_are_metrics(run: Run) -> None:
     assert [s.metric for s in outcome.scores] == ["acc.strict-match", "acc"]
     assert outcome.metric == "acc"
     assert [row["scores"] for row in run.rows()] == [{"acc.strict-match": v, "acc": v} for v in (1, 0, 1)]
-    assert run.read().metric == "acc.strict-match", "the first, where none is asked for"
-    assert "reported no `f1`; it reported acc.strict-match, acc" in run.read(metric="f1").error
+    assert run.read().metric == "", "no filter stands for the others"
+    assert run.read(metric="f1").metric == "f1"
+
+
+def test_what_stands_for_a_task(run: Run) -> None:
+    """The only metric does, or the accuracy among others; no perplexity does, and no member of a group."""
+    run.task("sums", 1, 0, 1)
+    entry = run.results["results"]["sums"]
+    entry["brier,none"] = 0.5
+    assert run.read().metric == "acc"
+    run.results["results"]["sums"] = {"word_perplexity,none": 20.0, "byte_perplexity,none": 2.0}
+    assert run.read().metric == ""
+    del run.results["results"]["sums"]["byte_perplexity,none"]
+    assert run.read().metric == "word_perplexity"
+    run.task("more", 1, 0, 1)
+    assert run.read("both").metric == ""
+    assert run.read("more").metric == "acc"
+
+
+def test_a_member_without_the_metric_is_not_unscored(run: Run) -> None:
+    """A group's metric is over the members that report it."""
+    run.task("add", 1, 0, 1, 1)
+    run.task("take", 0, 1)
+    run.results["results"]["take"] = {"other,none": 0.5}
+    run.results["group_subtasks"] = {"sums": ["add", "take"]}
+    run.results["results"]["sums"] = {"acc,none": 0.75}
+    (score, *_) = run.read().scores
+    assert (score.metric, score.scored, score.unscored) == ("acc", 4, 0)
+
+
+def test_likelihoods_are_no_replies(run: Run) -> None:
+    """A perplexity has no reply, and the tokens of its prompts of token ids; its requests have no end to tell."""
+    run.task("sums", 1, 0)
+    run.results["configs"] = {"sums": {"output_type": "loglikelihood_rolling"}}
+    lines = [_sample(at, at) for at in range(2)]
+    for line in lines:
+        line |= {"arguments": {"gen_args_0": {"arg_0": f"text {line['doc_id']}"}}, "resps": [["-36.7"]]}
+    run.samples("sums", lines)
+    sent = {text: xxh3_64_hexdigest(json.dumps([[at]]).encode()) for at, text in enumerate(("text 0", "text 1"))}
+    digests = [f"{xxh3_64_hexdigest(text.encode())} {prompt}\n" for text, prompt in sent.items()]
+    (run.outputs / "token-prompts.txt").write_text("".join(digests))
+    notes = run.outputs.parent / "gateway" / "requests.jsonl"
+    notes.parent.mkdir()
+    row = {"status": 200, "prompt": sent["text 1"], "path": "/v1/completions", "tokens_in": 9, "finish": "length"}
+    asked = {"status": 200, "prompt": xxh3_64_hexdigest(b"text 0"), "path": "/tokenize", "tokens_in": 5}
+    notes.write_text(f"{json.dumps(row)}\n{json.dumps(asked)}\n")
+    run.read()
+    assert [(row["reply"], row["tokens_in"], row["finish_reason"]) for row in run.rows()] == [
+        (None, None, None),
+        (None, 9, None),
+    ]
+    assert not (run.outputs / "token-prompts.txt").exists()
 
 
 def test_a_group_is_its_items(run: Run) -> None:
@@ -126,10 +176,12 @@ def test_what_only_lm_eval_can_add_up(run: Run) -> None:
 
 
 def test_nan_is_no_score(run: Run) -> None:
-    """A value that is not a number is a failure, and no zero."""
+    """A headline that is not a number is a failure, and no zero; another metric is not scored."""
     run.task("sums", 1, 0)
+    run.results["results"]["sums"]["f1,none"] = math.nan
+    assert {score.metric: score.value for score in run.read().scores} == {"acc": 0.5, "f1": None}
     run.results["results"]["sums"]["acc,none"] = math.nan
-    assert run.read() == Outcome(error="the score `acc` of sums is nan, not a number")
+    assert run.read() == Outcome(error="the score `acc` of sums is not a finite number")
 
 
 def test_fewer_samples_than_asked(run: Run) -> None:
@@ -144,12 +196,12 @@ def test_fewer_samples_than_asked(run: Run) -> None:
 def test_no_files(run: Run) -> None:
     """A good exit status without results, or without samples, is a failure."""
     none = read_results(run.outputs, "sums", None)
-    assert none.error == "lm-eval exited with status 0 and left no result files"
+    assert none.error == "lm-eval exited with status 0, but wrote no result files"
     run.task("sums", 1, 0)
     next(run.folder.glob("samples_*")).unlink()
     assert run.read().error == "lm-eval left no samples of sums"
     (run.folder / "results_2.json").write_text("{}")
-    assert "left 2 result files" in run.read().error
+    assert "wrote 2 result files" in run.read().error
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"results": {}}', '{"results": 1, "n-samples": {}}'])
@@ -176,10 +228,15 @@ def test_samples_have_their_requests(run: Run) -> None:
 
 
 def test_a_choice_has_a_request_for_each_option(run: Run) -> None:
-    """By likelihood, an item's reply is the likeliest option, its latency that of all of them."""
+    """By likelihood, an item's reply is the likeliest option, its latency that of all of them.
+
+    An option's likelihood without the question is no answer.
+    """
     run.task("sums", 1, 0)
-    options = {f"gen_args_{at}": {"arg_0": "2+2=", "arg_1": f" {at + 3}"} for at in range(2)}
-    logs = [[["-3.5", "False"]], [["-0.5", "True"]]]
+    run.results["configs"] = {"sums": {"output_type": "multiple_choice"}}
+    texts = [("2+2=", " 3"), ("2+2=", " 4"), ("", " 3"), ("", " 4")]
+    options = {f"gen_args_{at}": {"arg_0": context, "arg_1": more} for at, (context, more) in enumerate(texts)}
+    logs = [[["-3.5", "False"]], [["-0.5", "True"]], [["-0.1", "False"]], [["-0.2", "True"]]]
     run.samples("sums", [{**_sample(at, at), "arguments": options, "resps": logs} for at in range(2)])
     notes = run.outputs.parent / "gateway" / "requests.jsonl"
     notes.parent.mkdir()
@@ -221,6 +278,8 @@ def test_what_lm_eval_passes_over(tmp_path: Path, log: str, said: str) -> None:
         ("ERROR Exception:TimeoutError(), (no outputs), retrying.", "did not answer in time"),
         ("AssertionError: Tokenizer is required for loglikelihood tasks to", "set `tokenizer`"),
         ("ModuleNotFoundError: No module named 'transformers'", "Python module transformers"),
+        ("AssertionError: Error: number of fewshot samples requested exceeds the 8 that are available.\n", "only 8"),
+        ("IndexError: Invalid key: 0 is out of bounds for size 0\n", "data set is empty"),
         ("Traceback (most recent call last):\nKeyError: 'x'\n", "KeyError: 'x'"),
     ],
 )

@@ -42,6 +42,8 @@ def main() -> None:
         sys.path += sorted({str(path.parent.absolute()) for path in Path().rglob("*.py")})
     if step := int(os.environ.get("EVALMAKE_SEED_STEP", "0")):
         _seed_repetitions(step)
+    if config["model_args"].get("tokenizer_backend", "none") != "none":
+        _record_token_prompts(Path(config["output_path"]).parent / "token-prompts.txt")
     sys.argv = ["lm_eval", "run", "--config", str(path)]
     runpy.run_module("lm_eval", run_name="__main__", alter_sys=True)
 
@@ -120,6 +122,36 @@ def _add_to_seed(request: Any, seed: int, amount: int) -> Any:
     changed = copy.copy(request)
     changed.arguments = (context, {**parameters, "seed": (parameters.get("seed", seed) + amount) % 2**31}, *more)
     return changed
+
+
+def _record_token_prompts(path: Path) -> None:
+    """Write down which text each prompt of token ids stands for, as digests: the gateway knows a request by its prompt.
+
+    A line is `TEXT PROMPT`. A text for a perplexity may be several prompts.
+    """
+    client: Any = importlib.import_module("lm_eval.models.api_models").TemplateAPI
+    digest = importlib.import_module("xxhash").xxh3_64_hexdigest
+    ask, roll = client.amodel_call, client.loglikelihood_rolling
+    whole_text = ""
+
+    async def amodel_call(self: Any, **named: Any) -> Any:
+        prompt = self.create_message(named["messages"])
+        if prompt and isinstance(prompt[0], list):
+            context, *more = (named.get("cache_keys") or [None])[0] or (whole_text,)
+            text = context + "".join(part for part in more if isinstance(part, str))
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{digest(text.encode('utf-8', 'replace'))} {digest(json.dumps(prompt).encode())}\n")
+        return await ask(self, **named)
+
+    def loglikelihood_rolling(self: Any, requests: list[Any], *more: Any, **named: Any) -> Any:
+        nonlocal whole_text
+        found = []
+        for request in requests:  # lm-eval asks for one text after another in any case
+            (whole_text,) = request.args
+            found += roll(self, [request], *more, **named)
+        return found
+
+    client.amodel_call, client.loglikelihood_rolling = amodel_call, loglikelihood_rolling
 
 
 def _replace_links_with_files(folder: Path) -> None:

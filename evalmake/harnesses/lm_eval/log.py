@@ -29,6 +29,14 @@ _REASONS = (
         r"API request failed! Status code: (\d+), Response text: (.*?)(?:\. Retrying\.\.\.)?\n",
         "the model answered status {}: {}",
     ),
+    (
+        r"number of fewshot samples requested exceeds the (\d+) that are available",
+        "the task has only {} examples to show: lower `fewshot`",
+    ),
+    (
+        r"Invalid key: 0 is out of bounds for size 0|SchemaInferenceError",
+        "the task's data set is empty: it has no items to ask",
+    ),
     (r"Exception:TimeoutError\(\)", "the model did not answer in time (`request_timeout`, 300 s without it)"),
 )
 

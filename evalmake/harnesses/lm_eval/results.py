@@ -24,6 +24,8 @@ from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
+_MAIN_METRICS = ("acc", "exact_match", "pass@1", "pass_at_1")
+
 
 class UnusableResults(Exception):
     """The results cannot be used; the message says why."""
@@ -42,9 +44,14 @@ def read_results(outputs: Path, task: str, metric: str | None) -> Outcome:
     try:
         path = _find_results_file(outputs / "lm-eval")
         results = json.loads(path.read_text(encoding="utf-8"))
-        samples = _read_samples(path, results, read_gateway_requests(outputs))
+        requests = read_gateway_requests(outputs, _take_token_prompts(outputs / "token-prompts.txt"))
+        samples = _read_samples(path, results, requests)
         scores = tuple(_read_scores(results, task, samples))
-        headline = _choose_headline(scores, metric)
+        if not scores:
+            raise UnusableResults("lm-eval reported no score")
+        headline = metric or _find_headline(results, task)
+        if any(score.metric == headline and score.value is None and score.scored for score in scores):
+            raise UnusableResults(f"the score `{headline}` of {task} is not a finite number")
     except UnusableResults as error:
         return Outcome(error=str(error))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -60,6 +67,16 @@ def _find_results_file(folder: Path) -> Path:
     return found[0]
 
 
+def _take_token_prompts(path: Path) -> list[tuple[str, str]]:
+    """The pairs that the job wrote down; the file is of no use afterwards."""
+    try:
+        pairs = [tuple(line.split()) for line in path.read_text(encoding="utf-8").splitlines()]
+    except FileNotFoundError:
+        return []
+    path.unlink()
+    return [(pair[0], pair[1]) for pair in pairs if len(pair) == 2]
+
+
 # Samples ------------------------------------------------------------------------------------------
 
 
@@ -72,12 +89,13 @@ def _read_samples(path: Path, results: Mapping[str, Any], requests: GatewayReque
         if not file.exists():
             raise UnusableResults(f"lm-eval left no samples of {task}")
         lines = file.read_text(encoding="utf-8").split("\n")
-        found[task] = _build_rows(task, [json.loads(line) for line in lines if line], requests)
+        kind = results.get("configs", {}).get(task, {}).get("output_type", "generate_until")
+        found[task] = _build_rows(task, kind, [json.loads(line) for line in lines if line], requests)
     return found
 
 
-def _build_rows(task: str, samples: Sequence[Mapping[str, Any]], requests: GatewayRequests) -> list[Row]:
-    """Build one row for each item; lm-eval writes one for each item and filter."""
+def _build_rows(task: str, kind: str, samples: Sequence[Mapping[str, Any]], requests: GatewayRequests) -> list[Row]:
+    """Build one row for each item; lm-eval writes one for each item and filter. `kind` is its output type."""
     rows: dict[int, Row] = {}
     for sample in samples:
         scores = {
@@ -86,25 +104,23 @@ def _build_rows(task: str, samples: Sequence[Mapping[str, Any]], requests: Gatew
             if _is_finite(sample[metric])
         }
         if (row := rows.get(sample["doc_id"])) is None:
-            row = _build_row(f"{task}/{sample['doc_id']}", sample, requests)
+            row = _build_row(f"{task}/{sample['doc_id']}", kind, sample, requests)
         rows[sample["doc_id"]] = replace(row, scores={**row.scores, **scores})
     return list(rows.values())
 
 
-def _build_row(id: str, sample: Mapping[str, Any], requests: GatewayRequests) -> Row:
-    requests_sent, replies = list(sample["arguments"].values()), sample["resps"]
-    by_likelihood = isinstance(requests_sent[0].get("arg_1"), str)
-    prompts = [_prompt_text(one) for one in requests_sent]
-    if not by_likelihood:
+def _build_row(id: str, kind: str, sample: Mapping[str, Any], requests: GatewayRequests) -> Row:
+    """The row of an item, without its scores. Where likelihoods are compared, nothing was replied that could end."""
+    sent, replies = list(sample["arguments"].values()), sample["resps"]
+    prompts = [_prompt_text(one) for one in sent]
+    generates = kind == "generate_until"
+    if generates:
         prompts = [prompt for prompt, answers in zip(prompts, replies, strict=True) for _ in answers]
-    return Row(
-        id,
-        sample["doc_hash"],
-        {},
-        target=sample["target"],
-        reply=_likeliest_option(requests_sent, replies) if by_likelihood else str(replies[0][0]),
-        **requests.match(prompts),
-    )
+    used = requests.match(prompts)
+    if not generates:
+        used.pop("finish_reason", None)
+    reply = str(replies[0][0]) if generates else _likeliest_option(sent, replies) if kind == "multiple_choice" else None
+    return Row(id, sample["doc_hash"], {}, target=sample["target"], reply=reply, **used)
 
 
 def _prompt_text(requests_sent: Mapping[str, Any]) -> str:
@@ -116,28 +132,40 @@ def _prompt_text(requests_sent: Mapping[str, Any]) -> str:
     return prompt + more if isinstance(more, str) else str(prompt)
 
 
-def _likeliest_option(requests_sent: Sequence[Mapping[str, Any]], replies: Sequence[Any]) -> str:
-    logs = [float(answers[0][0]) for answers in replies]
-    return str(requests_sent[logs.index(max(logs))]["arg_1"]).strip()
+def _likeliest_option(sent: Sequence[Mapping[str, Any]], replies: Sequence[Any]) -> str:
+    """The text of the option with the greatest likelihood.
+
+    Some metrics ask for each option without the question, too; these requests have an empty context. Of options that
+    are contexts of one continuation (as Winogrande's), it is the context.
+    """
+    asked = [(one["arg_0"], one["arg_1"], float(answers[0][0])) for one, answers in zip(sent, replies, strict=True)]
+    options = [option for option in asked if option[0]] or asked
+    context, continuation, _ = max(options, key=lambda option: option[2])
+    is_context = len(options) > 1 and len({option[1] for option in options}) == 1
+    return str(context if is_context else continuation).strip()
 
 
 # Scores -------------------------------------------------------------------------------------------
 
 
 def _read_scores(results: Mapping[str, Any], task: str, samples: Mapping[str, list[Row]]) -> Iterator[Score]:
-    """Yield the task's own scores first, then its members'."""
+    """Yield the task's own scores first, then its members'. A group has the items of the members with the metric."""
     entries = results["results"]
     for name in sorted(entries, key=lambda name: name != task):
         tasks = list(_leaf_tasks(name, results, samples))
-        rows = [row for leaf in tasks for row in samples[leaf]]
-        lost = sum(int(results["n-samples"][leaf]["effective"]) for leaf in tasks) - len(rows)
-        for metric, value, stderr in _read_reported(name, entries[name]):
+        for metric, value, stderr in _read_reported(entries[name]):
+            reporting = {leaf for leaf in tasks if any(one.metric == metric for one in _read_reported(entries[leaf]))}
+            members = [leaf for leaf in tasks if leaf in (reporting or tasks)]
+            rows = [row for leaf in members for row in samples[leaf]]
+            lost = sum(int(results["n-samples"][leaf]["effective"]) for leaf in members) - len(rows)
             score = _build_score(rows, metric, value, stderr)
             score = replace(score, unscored=score.unscored + max(0, lost))
             yield score if name == task else replace(score, metric=f"{name}.{metric}")
 
 
 def _build_score(rows: list[Row], metric: str, value: float, stderr: float | None) -> Score:
+    if not math.isfinite(value):
+        return Score(metric, None, scored=len(rows))
     if any(metric in row.scores for row in rows):
         return score_from_samples(rows, metric, stderr, value)
     # Samples of BLEU or perplexity are not numbers: only lm-eval can aggregate them.
@@ -152,13 +180,11 @@ def _leaf_tasks(name: str, results: Mapping[str, Any], samples: Mapping[str, lis
         yield from _leaf_tasks(member, results, samples)
 
 
-def _read_reported(name: str, entry: Mapping[str, Any]) -> Iterator[Reported]:
+def _read_reported(entry: Mapping[str, Any]) -> Iterator[Reported]:
     for key, value in entry.items():
         metric, comma, filter = key.partition(",")
-        if not comma or metric.endswith("_stderr"):
+        if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
             continue
-        if not _is_finite(value):
-            raise UnusableResults(f"the score `{_metric_name(metric, filter)}` of {name} is {value}, not a number")
         stderr: Any = entry.get(f"{metric}_stderr,{filter}")
         known = float(stderr) if _is_finite(stderr) else None
         yield Reported(_metric_name(metric, filter), float(value), known)
@@ -172,10 +198,17 @@ def _is_finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _choose_headline(scores: Sequence[Score], metric: str | None) -> str:
-    names = [score.metric for score in scores]
-    if not names:
-        raise UnusableResults("lm-eval reported no score")
-    if metric and metric not in names:
-        raise UnusableResults(f"lm-eval reported no `{metric}`; it reported {', '.join(names[:20])}")
-    return metric or names[0]
+def _find_headline(results: Mapping[str, Any], task: str) -> str:
+    """The metric that stands for the task; empty if none does by itself.
+
+    It is the only one, or the only one of `_MAIN_METRICS`. Of several filters, or of the members of a group without an
+    aggregate, none stands for the others: the first one would be another when a filter or a task is added.
+    """
+    entries = results["results"]
+    named = {name: [reported.metric for reported in _read_reported(entry)] for name, entry in entries.items()}
+    own = named.get(task, [])
+    if not own:
+        own = [f"{name}.{metric}" for name, metrics in named.items() for metric in metrics]
+        return own[0] if len(own) == 1 else ""
+    main = [metric for metric in own if metric.split(".")[0] in _MAIN_METRICS]
+    return own[0] if len(own) == 1 else main[0] if len(main) == 1 else ""

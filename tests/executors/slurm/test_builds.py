@@ -121,6 +121,7 @@ benchmark arithmetic {{
     files    = glob("tasks/*")
     offline  = true
     task     = "ev_arithmetic"
+    metric   = "exact_match.strict-match"
 }}
 eval generated {{
     model     = subject
