@@ -40,8 +40,8 @@ def grid(bench: Bench) -> Bench:
     return bench
 
 
-def test_load_tells_what_there_is(grid: Bench) -> None:
-    """The targets with their cells; what cannot be loaded is not."""
+def test_load_lists_targets_and_cells(grid: Bench) -> None:
+    """`load` returns the targets with their cells, and raises an error for an Evalfile that cannot be loaded."""
     project = evalmake.load()
     assert project.path == grid.root / "Evalfile"
     assert project.evals == {"grid": ("grid/1", "grid/2")}
@@ -55,7 +55,7 @@ def test_load_tells_what_there_is(grid: Bench) -> None:
 
 
 def test_plan_and_build(grid: Bench, capfd: pytest.CaptureFixture[str]) -> None:
-    """What must run and why, then results by path, then an empty plan; nothing is printed."""
+    """`plan` says what must run and why; `build` returns results by path, prints nothing and leaves nothing to do."""
     project = evalmake.load()
     plan = evalmake.plan(project)
     assert (list(plan.stale), plan.fresh, plan.reports) == (["grid/1", "grid/2"], (), ("card",))
@@ -79,7 +79,7 @@ def test_plan_and_build(grid: Bench, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_targets_and_overrides(grid: Bench) -> None:
-    """A target by itself or several; numbers, lists and texts override, and are kept in mind."""
+    """A target can be one name or several, and numbers, lists and texts override variables."""
     project = evalmake.load("Evalfile", {"LIMIT": 2, "SKILLS": [0.5, "a"]})
     assert project.overrides == ("LIMIT=2", 'SKILLS=[0.5, "a"]')
     (result,) = evalmake.build(project, "quick")
@@ -91,8 +91,8 @@ def test_targets_and_overrides(grid: Bench) -> None:
     ]
 
 
-def test_a_changed_evalfile_is_read_anew(grid: Bench) -> None:
-    """A plan is of what lies on disk now, and says what changed."""
+def test_plan_reads_a_changed_evalfile_again(grid: Bench) -> None:
+    """Each plan reads the Evalfile again, and says what has changed."""
     project = evalmake.load()
     evalmake.build(project)
     grid.edit("limit     = LIMIT", "limit     = 3")
@@ -110,13 +110,13 @@ def test_a_changed_evalfile_is_read_anew(grid: Bench) -> None:
     ],
 )
 def test_overrides_are_checked(overrides: dict[str, int | str], code: str, grid: Bench) -> None:
-    """An override of the wrong type, or of no variable, is told like any other mistake."""
+    """An override of the wrong type or of an unknown variable raises the error of the command line."""
     with pytest.raises(evalmake.EvalmakeError, match=rf"\[{code}\]"):
         evalmake.load("Evalfile", overrides)
 
 
-def test_what_there_is_not_is_told(grid: Bench) -> None:
-    """No such file, no such target."""
+def test_missing_files_and_targets_raise_errors(grid: Bench) -> None:
+    """A missing Evalfile and an unknown target raise errors."""
     with pytest.raises(evalmake.EvalmakeError, match="missing-file"):
         evalmake.load("Evalfil")
     with pytest.raises(evalmake.EvalmakeError, match="unknown-target"):
@@ -125,8 +125,8 @@ def test_what_there_is_not_is_told(grid: Bench) -> None:
         evalmake.plan(evalmake.load(), ["gird"])
 
 
-def test_a_failure_is_raised_and_the_rest_kept(bench: Bench) -> None:
-    """With `keep_going` what can succeed does, and is on record; what failed is raised."""
+def test_build_raises_a_failure_and_keeps_other_results(bench: Bench) -> None:
+    """With `keep_going`, other evaluations run to their end and are recorded, and the failure is raised."""
     bench.evalfile(
         """\
         model nobody {

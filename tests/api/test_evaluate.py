@@ -34,8 +34,8 @@ EVALFILE = """\
 """
 
 
-def test_a_result_has_all_that_was_measured(ask: Ask, bench: Bench) -> None:
-    """Value, error and interval by metric; usage, samples and log; and an Evalfile of the same."""
+def test_a_result_has_scores_usage_samples_and_log(ask: Ask, bench: Bench) -> None:
+    """A result has value, error and interval of each metric, usage, samples, log, and its Evalfile."""
     result = ask()
     score = result.scores["accuracy"]
     assert (result.metric, result.value) == ("accuracy", score.value)
@@ -51,8 +51,8 @@ def test_a_result_has_all_that_was_measured(ask: Ask, bench: Bench) -> None:
     bench.clean()
 
 
-def test_nothing_is_printed_unless_asked(ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
-    """Silence by default; with `progress=True` the command line's view on stderr."""
+def test_evaluate_prints_only_with_progress(ask: Ask, capfd: pytest.CaptureFixture[str]) -> None:
+    """`evaluate` prints nothing; with `progress=True` it prints the progress of the command line to stderr."""
     ask()
     assert capfd.readouterr() == ("", "")
     ask(always=True, progress=True)
@@ -61,8 +61,8 @@ def test_nothing_is_printed_unless_asked(ask: Ask, capfd: pytest.CaptureFixture[
     assert "sums: accuracy" in said.err
 
 
-def test_the_second_call_runs_nothing(ask: Ask) -> None:
-    """It returns an equal result that says it was on record, and no event tells of a start."""
+def test_a_second_call_reuses_the_result(ask: Ask) -> None:
+    """A second call returns an equal result marked as reused, and starts no job."""
     first, events = ask(), list[evalmake.Event]()
     second = ask(progress=events.append)
     assert first == second
@@ -72,15 +72,15 @@ def test_the_second_call_runs_nothing(ask: Ask) -> None:
 
 
 def test_always_adds_an_attempt(ask: Ask) -> None:
-    """A new attempt is another result of the same identity."""
+    """With `always`, a new attempt gives another result of the same identity."""
     first, second = ask(), ask(always=True)
     assert (first.digest, first.attempt + 1) == (second.digest, second.attempt)
     assert first != second
 
 
 @pytest.mark.parametrize("first", ["python", "evalfile"])
-def test_an_evalfile_shares_the_result(first: str, ask: Ask, bench: Bench) -> None:
-    """Whoever measures first, the other finds the result on record: the identities are one."""
+def test_evaluate_and_evalfile_share_results(first: str, ask: Ask, bench: Bench) -> None:
+    """`evaluate` reuses the result of the same evaluation in an Evalfile, and the other way round."""
     bench.evalfile(EVALFILE, SUMS)
     if first == "python":
         ask()
@@ -91,16 +91,16 @@ def test_an_evalfile_shares_the_result(first: str, ask: Ask, bench: Bench) -> No
     assert len(bench.attempts()) == 1
 
 
-def test_a_result_can_be_checked_in(ask: Ask, bench: Bench) -> None:
-    """Its Evalfile, laid out as `fmt` would, says the same: nothing is left to run."""
+def test_the_evalfile_of_a_result_has_the_same_identity(ask: Ask, bench: Bench) -> None:
+    """The Evalfile of a result is formatted, and has nothing left to run."""
     result = ask(limit=5, timeout="90s", require="accuracy >= 0%", retries=1)
     (bench.root / "Evalfile").write_text(result.evalfile)
     assert bench.run("fmt", "--check").status == 0
     assert bench.run().out == "nothing to do: 1 evaluation up to date\n"
 
 
-def test_requirements_are_judged(ask: Ask) -> None:
-    """One that is not met is told, and takes nothing from the result."""
+def test_an_unmet_requirement_keeps_the_result(ask: Ask) -> None:
+    """A result whose requirement is not met says so, and is otherwise complete."""
     result = ask(require=["accuracy >= 1%", "accuracy > 100%"])
     assert [gate.met for gate in result.gates] == [True, False]
     assert not result.passed
@@ -108,8 +108,8 @@ def test_requirements_are_judged(ask: Ask) -> None:
     assert result == ask()
 
 
-def test_a_requirement_of_no_such_metric_is_an_error(program: Ask) -> None:
-    """What cannot be judged does not pass; the measurement is on record all the same."""
+def test_a_requirement_on_an_unknown_metric_raises_an_error(program: Ask) -> None:
+    """A requirement that cannot be judged raises an error, but the result is recorded."""
     with pytest.raises(evalmake.EvalmakeError) as caught:
         program(SCORE, require="acuracy >= 50%")
     assert "the metrics are accuracy [gate-unjudged]" in str(caught.value)
@@ -117,7 +117,7 @@ def test_a_requirement_of_no_such_metric_is_an_error(program: Ask) -> None:
 
 
 def test_a_failure_is_raised_with_its_log(program: Ask) -> None:
-    """The exception says what failed and what was printed last; nothing looks like a result."""
+    """The exception names the failed evaluation and shows the end of its log."""
     with pytest.raises(evalmake.EvalmakeError) as caught:
         program("echo one of three >&2\nexit 3\n")
     said = str(caught.value)
@@ -126,8 +126,8 @@ def test_a_failure_is_raised_with_its_log(program: Ask) -> None:
     assert "evalmake logs" not in said
 
 
-def test_a_failed_attempt_hides_behind_no_earlier_one(program: Ask, bench: Bench) -> None:
-    """Where a further attempt was asked for and failed, the earlier result is not passed off as it."""
+def test_a_failed_further_attempt_raises_an_error(program: Ask, bench: Bench) -> None:
+    """If a further attempt fails, the earlier result is not returned in its place."""
     once = f"mkdir {bench.root}/once\n{SCORE}"
     assert program(once).value == 0.5
     with pytest.raises(evalmake.EvalmakeError, match="exit status 1"):
@@ -135,8 +135,8 @@ def test_a_failed_attempt_hides_behind_no_earlier_one(program: Ask, bench: Bench
     assert program(once).attempt == 1
 
 
-def test_what_was_not_scored_has_no_value(program: Ask) -> None:
-    """A metric that the harness gives no number for is none, and asking for the value raises."""
+def test_an_unscored_metric_has_no_value(program: Ask) -> None:
+    """The value of a metric without a number is None, and `value` of the result raises an error."""
     result = program("""echo '{"accuracy": {"value": null, "n": 0}}' > $EVALMAKE_OUT/scores.json\n""")
     assert result.scores["accuracy"].value is None
     with pytest.raises(evalmake.EvalmakeError, match="`accuracy` has no value"):
@@ -144,13 +144,13 @@ def test_what_was_not_scored_has_no_value(program: Ask) -> None:
     assert "not scored" in str(result)
 
 
-def test_a_harness_without_samples_leaves_none(program: Ask) -> None:
-    """Rows are empty where a harness gives only scores."""
+def test_samples_are_empty_without_a_samples_file(program: Ask) -> None:
+    """A result has no samples if its harness writes only scores."""
     assert program(SCORE).samples() == []
 
 
-def test_damage_is_told(ask: Ask, bench: Bench) -> None:
-    """Samples that are not what they were are an error, not an empty list."""
+def test_damaged_samples_raise_an_error(ask: Ask, bench: Bench) -> None:
+    """Samples that changed in the store raise an error."""
     result = ask()
     (attempt,) = bench.attempts()
     (samples,) = (o.sha256 for o in attempt.outputs if o.name == "samples.jsonl")
@@ -160,8 +160,8 @@ def test_damage_is_told(ask: Ask, bench: Bench) -> None:
         result.samples()
 
 
-def test_a_judge_is_a_model_like_any(bench: Bench, ask: Ask) -> None:
-    """A declaration may stand where an Evalfile has a name; what it needs is declared with it."""
+def test_a_declaration_can_replace_a_name(bench: Bench, ask: Ask) -> None:
+    """A declaration can stand where an Evalfile has a name, such as the judge of a benchmark."""
     reader = evalmake.Model(deployment=evalmake.Deployment(engine="mock", args={"skill": 1.0}))
     judged = evalmake.Benchmark(
         harness="native",
@@ -178,8 +178,8 @@ def test_a_judge_is_a_model_like_any(bench: Bench, ask: Ask) -> None:
     assert result.scores[result.metric].scored == 3
 
 
-def test_a_key_reaches_the_job_and_nothing_else(program: Ask, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret is named in the Evalfile, and its value is nowhere below the workspace."""
+def test_a_secret_reaches_only_the_job(program: Ask, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A secret reaches the job; the workspace contains its name, but not its value."""
     monkeypatch.setenv("A_KEY", "sesame-open-9")
     hosted = evalmake.Model(
         endpoint="http://127.0.0.1:9/v1",
@@ -199,8 +199,8 @@ def test_a_key_reaches_the_job_and_nothing_else(program: Ask, bench: Bench, monk
     assert "the argument is `model.api_key`" in str(caught.value)
 
 
-def test_a_result_reads_well_in_a_notebook(program: Ask) -> None:
-    """One line in words, a table in HTML whose texts are escaped, and it survives a pickle."""
+def test_a_result_has_text_html_and_pickle(program: Ask) -> None:
+    """A result prints as one line, shows an HTML table with escaped texts, and can be pickled."""
     result = program("""echo '{"a<b": 0.5}' > $EVALMAKE_OUT/scores.json\n""", require='"a<b" > 0.7')
     assert repr(result).startswith("command: a<b 0.500, ran ")
     assert "\ncommand: NOT met: a<b is 0.500, not above 0.70" in str(result)
@@ -210,16 +210,16 @@ def test_a_result_reads_well_in_a_notebook(program: Ask) -> None:
     assert pickle.loads(pickle.dumps(result)) == result
 
 
-def test_another_process_finds_it(ask: Ask, bench: Bench) -> None:
-    """The result is on disk: a command line sees the scores of Python's evaluation."""
+def test_the_command_line_finds_results_of_python(ask: Ask, bench: Bench) -> None:
+    """The command line shows the scores of an evaluation from Python."""
     result = ask()
     (bench.root / "Evalfile").write_text(result.evalfile)
     said = json.loads(end(bench.start("--json")).out)
     assert said["results"][0]["scores"][0]["value"] == result.value
 
 
-def test_a_warning_is_pythons(ask: Ask, bench: Bench) -> None:
-    """What takes nothing from a result is a warning, which a program can turn off."""
+def test_a_warning_is_a_python_warning(ask: Ask, bench: Bench) -> None:
+    """A problem that does not affect the result is a Python warning, which a program can turn off."""
     folder = bench.root / ".evalmake/store/replies"
     folder.mkdir(parents=True)
     (folder / "cache.db").write_text("no database" * 1000)

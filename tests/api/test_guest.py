@@ -73,10 +73,10 @@ def python(bench: Bench) -> Callable[..., subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_ends_the_evaluation_alone(
+def test_an_interrupt_ends_only_the_evaluation(
     name: str, bench: Bench, python: Callable[[str], subprocess.Popen[str]]
 ) -> None:
-    """However often it is pressed, jobs end, the program goes on, and the next call runs it anew."""
+    """Ctrl-C ends the jobs but not the program, and the next call runs the evaluation again."""
     done = end(python(INTERRUPTED.replace("{signal}", name)))
     assert done.status == 0, done.text
     assert done.out.startswith("interrupted\ncommand: accuracy 0.500, ran ")
@@ -84,8 +84,8 @@ def test_an_interrupt_ends_the_evaluation_alone(
     assert (bench.left(), bench.journal()) == ([], [])
 
 
-def test_a_call_takes_over_what_a_killed_one_left(bench: Bench, python: Callable[[str], subprocess.Popen[str]]) -> None:
-    """A kernel that died loses no running job: the same call finds it again."""
+def test_a_call_takes_over_jobs_of_a_killed_call(bench: Bench, python: Callable[[str], subprocess.Popen[str]]) -> None:
+    """After a kernel was killed, the same call takes over its running job."""
     program = INTERRUPTED.replace("{signal}", "SIGINT").replace("ask(hurry)", "ask()")
     dying = python(program)
     wait_for((bench.root / "started").exists)
@@ -99,8 +99,8 @@ def test_a_call_takes_over_what_a_killed_one_left(bench: Bench, python: Callable
     assert (bench.left(), bench.journal()) == ([], [])
 
 
-def test_jobs_of_an_evalfile_are_left_alone(bench: Bench, program: Ask) -> None:
-    """A call beside what a killed command line left running ends none of it."""
+def test_evaluate_leaves_jobs_of_an_evalfile_alone(bench: Bench, program: Ask) -> None:
+    """A call does not end jobs that a killed command line left running."""
     (bench.root / "run.sh").write_text(waiting(bench.root))
     bench.evalfile(
         """\
@@ -132,16 +132,16 @@ def test_jobs_of_an_evalfile_are_left_alone(bench: Bench, program: Ask) -> None:
     bench.clean()
 
 
-def test_other_threads_may_call(ask: Ask) -> None:
-    """In threads, where no signal can be caught, all goes as in the first; what is one runs once."""
+def test_threads_can_evaluate(ask: Ask) -> None:
+    """Calls from other threads work as in the main thread, and the same evaluation runs once."""
     with ThreadPoolExecutor(3) as pool:
         results = list(pool.map(lambda at: ask(limit=5), range(3)))
     assert results[0] == results[1] == results[2]
     assert sorted(result.reused for result in results) == [False, True, True]
 
 
-def test_workspaces_do_not_meet(bench: Bench, program: Ask) -> None:
-    """Calls in several threads, each with a workspace of its own, run side by side."""
+def test_workspaces_are_independent(bench: Bench, program: Ask) -> None:
+    """Calls in several threads, each with its own workspace, run at the same time."""
     barrier = threading.Barrier(2)
 
     def meet(event: evalmake.Event) -> None:
@@ -153,8 +153,8 @@ def test_workspaces_do_not_meet(bench: Bench, program: Ask) -> None:
     assert [result.reused for result in results] == [False, False]
 
 
-def test_an_exception_of_the_callers_ends_it(bench: Bench, program: Ask) -> None:
-    """What `progress` raises comes out, and no job goes on behind the caller's back."""
+def test_an_exception_in_progress_ends_the_evaluation(bench: Bench, program: Ask) -> None:
+    """An exception in `progress` reaches the caller, and no job is left running."""
 
     def refuse(event: evalmake.Event) -> None:
         if type(event).__name__ == "AttemptStarted":
@@ -168,8 +168,8 @@ def test_an_exception_of_the_callers_ends_it(bench: Bench, program: Ask) -> None
 
 
 @pytest.mark.parametrize("collects", [True, False])
-def test_the_process_stays_as_it_was(collects: bool, ask: Ask) -> None:
-    """The collector, signal handlers, threads, descriptors and the working folder, call after call."""
+def test_the_process_is_unchanged(collects: bool, ask: Ask) -> None:
+    """Calls leave the collector, signal handlers, threads, descriptors and the working folder unchanged."""
 
     def state() -> tuple[object, ...]:
         handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]

@@ -64,8 +64,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_is_told_where_it_was_made(what: str, bench: Bench) -> None:
-    """Each has its code, shows the line, and names the argument; nothing is left behind."""
+def test_a_mistake_names_its_argument(what: str, bench: Bench) -> None:
+    """A mistake has a code, shows the line and names the argument; nothing is written."""
     keys, code, argument = MISTAKES[what]
     bench.sums()
     with pytest.raises(evalmake.EvalmakeError) as caught:
@@ -78,7 +78,7 @@ def test_a_mistake_is_told_where_it_was_made(what: str, bench: Bench) -> None:
     assert bench.attempts() == []
 
 
-def test_all_that_is_wrong_is_told_at_once(bench: Bench) -> None:
+def test_all_mistakes_are_reported_together(bench: Bench) -> None:
     """Two mistakes are two diagnostics, as on the command line."""
     bench.sums()
     with pytest.raises(evalmake.EvalmakeError) as caught:
@@ -87,8 +87,8 @@ def test_all_that_is_wrong_is_told_at_once(bench: Bench) -> None:
     assert "2 errors; for more about one: evalmake explain unknown-key" in str(caught.value)
 
 
-def test_the_traceback_is_the_callers(bench: Bench) -> None:
-    """A person sees the call that was wrong, not the machinery that noticed."""
+def test_the_traceback_shows_the_call(bench: Bench) -> None:
+    """The traceback ends at the call, without frames of evalmake."""
     with pytest.raises(evalmake.EvalmakeError) as caught:
         evalmake.evaluate(mock(), native(files="none.jsonl"))
     assert len(caught.traceback) < 5
@@ -96,8 +96,8 @@ def test_the_traceback_is_the_callers(bench: Bench) -> None:
     assert caught.value.__suppress_context__
 
 
-def test_a_key_given_as_a_text_is_not_repeated(bench: Bench) -> None:
-    """What may be the secret itself is in no message: it says how to name one."""
+def test_a_key_given_as_text_is_not_printed(bench: Bench) -> None:
+    """The message for an API key given as text does not contain the text."""
     with pytest.raises(evalmake.EvalmakeError) as caught:
         evalmake.evaluate(model(api_key="sesame-open-9"), native())
     said = str(caught.value)

@@ -58,7 +58,7 @@ def fail_in_a_worker(folder: str) -> None:
 
 
 def test_an_error_can_be_pickled(tmp_path: Path) -> None:
-    """Diagnostics and text are the same after it."""
+    """Diagnostics and text survive pickling."""
     with pytest.raises(evalmake.EvalmakeError) as raised:
         fail_in_a_worker(str(tmp_path))
     copy = pickle.loads(pickle.dumps(raised.value))
@@ -68,16 +68,16 @@ def test_an_error_can_be_pickled(tmp_path: Path) -> None:
     assert "endpont" in str(copy)
 
 
-def test_an_error_leaves_a_pool_of_processes_whole(tmp_path: Path) -> None:
-    """The pool raises the error where its result is asked for, and works on."""
+def test_a_process_pool_raises_the_error(tmp_path: Path) -> None:
+    """A process pool raises the error of a call, and keeps working."""
     with ProcessPoolExecutor(1) as pool:
         for _ in range(2):
             with pytest.raises(evalmake.EvalmakeError, match="endpont"):
                 pool.submit(fail_in_a_worker, str(tmp_path)).result(timeout=120)
 
 
-def test_a_notebook_shows_the_callers_frames_only(tmp_path: Path) -> None:
-    """Jupyter asks the error itself for its traceback."""
+def test_a_notebook_shows_only_frames_of_the_caller(tmp_path: Path) -> None:
+    """Jupyter shows the traceback that the error itself returns."""
     with pytest.raises(evalmake.EvalmakeError) as raised:
         fail_in_a_worker(str(tmp_path))
     shown = "\n".join(raised.value._render_traceback_())
@@ -86,21 +86,21 @@ def test_a_notebook_shows_the_callers_frames_only(tmp_path: Path) -> None:
     assert shown.endswith(f"EvalmakeError: {raised.value}")
 
 
-def test_names_are_in_results(results: evalmake.Results) -> None:
-    """`name in results` where `results[name]` works; a result is in them, too."""
+def test_results_contain_names(results: evalmake.Results) -> None:
+    """`name in results` is true if `results[name]` works; a result is in them, too."""
     assert "grid/1" in results
     assert results["grid/1"] in results
     assert "grid/3" not in results
     assert 1 not in results
 
 
-def test_a_result_is_a_number(results: evalmake.Results) -> None:
+def test_a_result_converts_to_float(results: evalmake.Results) -> None:
     """`float(result)` is the headline score."""
     assert [float(result) for result in results] == [0.5, 0.5]
 
 
-def test_a_frame(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row for each metric of each result, given to pandas."""
+def test_to_frame(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`to_frame` gives pandas a row for each metric of each result."""
     pandas = ModuleType("pandas")
     pandas.DataFrame = lambda rows: rows  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "pandas", pandas)
@@ -110,15 +110,15 @@ def test_a_frame(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> 
     assert (rows[1]["metric"], rows[1]["headline"], rows[1]["value"]) == ("accuracy", True, 0.5)
 
 
-def test_a_frame_without_pandas(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message says what to install."""
+def test_to_frame_without_pandas(results: evalmake.Results, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without pandas, the message says how to install it."""
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="pip install pandas"):
         results.to_frame()
 
 
 def test_flat_samples(ask: Ask) -> None:
-    """Each row says of which evaluation it is, and holds no maps."""
+    """With `flat`, each sample names its evaluation and contains no maps."""
     result = ask(limit=3)
     plain, flat = result.samples(), result.samples(flat=True)
     assert [row["id"] for row in plain] == [row["id"] for row in flat]
@@ -137,8 +137,8 @@ def html(shown: Any) -> str:
     return str(page)
 
 
-def test_pages_of_a_notebook(results: evalmake.Results) -> None:
-    """A score, a project and a plan have a table each."""
+def test_notebook_tables(results: evalmake.Results) -> None:
+    """A score, a project and a plan each have an HTML table."""
     assert "<td>accuracy</td><td>0.500</td>" in html(results["grid/1"].scores["accuracy"])
     project = evalmake.load("Evalfile")
     assert "<td>eval</td><td>grid</td><td>2 cells</td>" in html(project)

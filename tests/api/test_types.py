@@ -80,13 +80,13 @@ def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("typed")
 
 
-def test_a_program_is_typed(checked: Path) -> None:
-    """Everything has a type, none of them `Any`: a strict program needs no help."""
+def test_a_strict_program_passes_mypy(checked: Path) -> None:
+    """A program passes strict mypy, and no type of it is `Any`."""
     assert mypy(checked, PROGRAM).startswith("Success: no issues found")
 
 
-def test_mistakes_are_found_before_the_program_runs(checked: Path) -> None:
-    """A key that there is not, one that is missing, a wrong type, a wrong name: one error each."""
+def test_mypy_finds_mistakes(checked: Path) -> None:
+    """mypy reports an unknown key, a missing key, a wrong type and a wrong name, one error each."""
     said = mypy(checked, MISTAKEN)
     assert [line.split(":")[1] for line in said.splitlines() if ": error:" in line] == [
         "3",
@@ -97,8 +97,8 @@ def test_mistakes_are_found_before_the_program_runs(checked: Path) -> None:
     ], said
 
 
-def test_the_types_are_of_all_that_is_offered() -> None:
-    """Each public name is in the stub, can be had, is told by `dir`, and an unknown one cannot be."""
+def test_the_stub_has_all_public_names() -> None:
+    """Each public name is in the stub, can be imported and is listed by `dir`; an unknown name cannot be imported."""
     stub = ast.parse((ROOT / "evalmake/__init__.pyi").read_text())
     named = {a.asname for s in stub.body if isinstance(s, ast.ImportFrom) for a in s.names}
     assert named == set(evalmake.__all__) <= set(dir(evalmake))
@@ -115,7 +115,7 @@ USER = """\
 """
 
 
-def test_types_are_seen_through_an_editable_install(tmp_path: Path) -> None:
+def test_types_are_visible_after_an_editable_install(tmp_path: Path) -> None:
     """After `pip install -e .` in a fresh environment, `mypy user.py` knows the type of a result."""
     checkout = tmp_path / "checkout"
     ignore = shutil.ignore_patterns("__pycache__")
@@ -131,8 +131,8 @@ def test_types_are_seen_through_an_editable_install(tmp_path: Path) -> None:
     assert 'user.py:4: error: Incompatible types in assignment (expression has type "Result"' in done.stdout
 
 
-def test_types_are_shipped() -> None:
-    """The wheel has the marker and the stub."""
+def test_the_wheel_has_types() -> None:
+    """The wheel contains the `py.typed` marker and the stub."""
     shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     assert shipped["package-data"]["evalmake"] == ["py.typed", "*.pyi"]
     assert "evalmake.*" in shipped["packages"]["find"]["include"]
@@ -149,8 +149,8 @@ def test_types_are_shipped() -> None:
         ("eval", evalmake.evaluate, {"require", "workspace", "always", "progress"}),
     ],
 )
-def test_the_keys_are_the_evalfiles(kind: str, function: object, more: set[str]) -> None:
-    """Every key of a kind is an argument, and no argument is anything else."""
+def test_arguments_are_the_keys_of_the_kind(kind: str, function: object, more: set[str]) -> None:
+    """The arguments of a declaration are exactly the keys of its kind."""
     assert callable(function)
     parameters = inspect.signature(function).parameters.values()
     named = {p.name for p in parameters if p.kind is not p.VAR_KEYWORD}

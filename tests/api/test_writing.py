@@ -48,23 +48,23 @@ def same(ours: object, theirs: object) -> bool:
 
 @settings(deadline=None, max_examples=200)
 @given(st.dictionaries(KEYS, VALUES, max_size=4))
-def test_parameters_come_back(params: dict[str, Any]) -> None:
-    """Texts with any character, numbers to the last bit, lists and maps however deep."""
+def test_written_parameters_read_back(params: dict[str, Any]) -> None:
+    """Parameters read back as they were: texts with any character, exact numbers, nested lists and maps."""
     (declared,) = loaded(Path.cwd(), params=params).evals.values()
     assert same(declared.fields.values["params"], params)
 
 
 @settings(deadline=None, max_examples=200)
 @given(TEXTS)
-def test_a_prompt_comes_back(prompt: str) -> None:
-    """A text that its key takes as one is never read as a name, a duration or a path."""
+def test_a_written_prompt_reads_back(prompt: str) -> None:
+    """A text for a key that takes text is never read as a name, a duration or a path."""
     (benchmark,) = loaded(Path.cwd(), benchmark=evalmake.Benchmark(harness="command", run=prompt)).benchmarks.values()
     assert benchmark.settings is not None
     assert benchmark.settings.run == prompt  # type: ignore[attr-defined]
 
 
-def test_a_text_is_what_its_key_takes(tmp_path: Path) -> None:
-    """A name, a duration, a size, a share, or a text that looks like one of them."""
+def test_a_text_has_the_type_of_its_key(tmp_path: Path) -> None:
+    """A text becomes a name, a duration, a size, a share or a text, as its key requires."""
     project = loaded(
         tmp_path,
         model=evalmake.Model(
@@ -89,7 +89,7 @@ def test_a_text_is_what_its_key_takes(tmp_path: Path) -> None:
     assert project.executors["process"].block.slots == 3
 
 
-def test_secrets_are_names(tmp_path: Path) -> None:
+def test_secrets_are_written_by_name(tmp_path: Path) -> None:
     """A secret is written by its name, in keys and in maps."""
     model = evalmake.Model(
         endpoint="http://127.0.0.1:9/v1",
@@ -102,8 +102,8 @@ def test_secrets_are_names(tmp_path: Path) -> None:
     assert declared.block.headers == {"X-Key": SecretRef("B"), "X-Team": "evals"}
 
 
-def test_paths_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path is relative to where Python works, a pattern means several, and data stay data."""
+def test_paths_are_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is relative to Python's working folder, and a pattern means several files."""
     here, there = tmp_path / "here", tmp_path / "there"
     for folder in (here / "data", there):
         folder.mkdir(parents=True)
@@ -134,8 +134,8 @@ def test_paths_are_those_of_the_caller(tmp_path: Path, monkeypatch: pytest.Monke
         ("Modèle été", "mod-le-t"),
     ],
 )
-def test_models_are_named_after_what_they_are(name: str, declared: str, tmp_path: Path) -> None:
-    """A name of the Evalfile's is made of the name at the endpoint."""
+def test_models_are_named_after_the_endpoint_model(name: str, declared: str, tmp_path: Path) -> None:
+    """The name of a model in the Evalfile is made from its name at the endpoint."""
     model = evalmake.Model(endpoint="http://127.0.0.1:9/v1", name=name)
     assert list(loaded(tmp_path, model=model).models) == [declared]
 
@@ -144,14 +144,14 @@ def test_models_are_named_after_what_they_are(name: str, declared: str, tmp_path
     ("task", "declared"),
     [("inspect_evals/humaneval", "humaneval"), ("list", "benchmark-list"), ("build.sh", "benchmark-build")],
 )
-def test_no_evaluation_is_called_as_a_command(task: str, declared: str, tmp_path: Path) -> None:
-    """An eval has its benchmark's name, which is no command of evalmake's."""
+def test_no_evaluation_has_the_name_of_a_command(task: str, declared: str, tmp_path: Path) -> None:
+    """An eval is named after its benchmark, unless that is the name of a command."""
     benchmark = evalmake.Benchmark(harness="command", run="true", task=task)
     assert list(loaded(tmp_path, benchmark=benchmark).evals) == [declared]
 
 
-def test_what_is_declared_twice_is_written_once(tmp_path: Path) -> None:
-    """Equal declarations are one; different ones of one name are told apart."""
+def test_equal_declarations_are_written_once(tmp_path: Path) -> None:
+    """Equal declarations are written once; different declarations of the same name get different names."""
 
     def judged(skill: float) -> Project:
         (tmp_path / "a.jsonl").write_text('{"q": 1}\n')
@@ -173,7 +173,7 @@ def test_what_is_declared_twice_is_written_once(tmp_path: Path) -> None:
     assert list(judged(1.0).deployments) == ["mock", "mock-2"]
 
 
-def test_a_name_is_what_the_grammar_says() -> None:
-    """What is written without quotes is read as a name."""
+def test_written_names_match_the_grammar() -> None:
+    """What is written without quotes is a name in the grammar."""
     grammar = (Path(evalmake.__file__).parent / "grammar/evalfile.lark").read_text()
     assert f"\nNAME:     /{NAME.pattern}/\n" in grammar

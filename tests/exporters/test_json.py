@@ -24,8 +24,8 @@ def exported(results: ResultSet, path: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
-def test_the_document(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
+def test_the_json_document(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """The file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "results.json"
     JsonExporter().export(request.getfixturevalue(name), path)
     check_golden(GOLDEN / f"{name}.json", path.read_text("utf-8"))
@@ -40,13 +40,13 @@ def test_floats_are_exact(single: ResultSet, tmp_path: Path) -> None:
     assert document["results"][0]["scores"][0]["stderr"] == 1 / 3
 
 
-def test_reuse_leaves_the_bytes_as_they_are(matrix: ResultSet, tmp_path: Path) -> None:
+def test_reuse_writes_the_same_document(matrix: ResultSet, tmp_path: Path) -> None:
     """A build that only reuses results writes the same document."""
     again = replace(matrix, results=tuple(replace(r, reused=True) for r in matrix.results))
     assert exported(matrix, tmp_path / "a.json") == exported(again, tmp_path / "b.json")
 
 
-def test_there_is_nothing_to_set() -> None:
+def test_unknown_keys_are_errors() -> None:
     """An unknown key in the report's block is an error."""
     with pytest.raises(ValidationError, match="extra_forbidden"):
         JsonExporter.Settings.model_validate({"indent": 2})

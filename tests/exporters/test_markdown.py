@@ -17,14 +17,14 @@ GOLDEN = Path(__file__).with_name("golden")
 
 @pytest.mark.parametrize("name", ["matrix", "single", "compared", "nothing"])
 def test_the_scorecard(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """The whole file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
+    """The file is as a person approved it (UPDATE_GOLDEN=1 rewrites it)."""
     path = tmp_path / "reports" / "scorecard.md"
     MarkdownExporter().export(request.getfixturevalue(name), path)
     check_golden(GOLDEN / f"{name}.md", path.read_text("utf-8"))
 
 
-def test_nothing_volatile_is_told(matrix: ResultSet, tmp_path: Path) -> None:
-    """Reuse, durations and the hour of a run leave the bytes as they are."""
+def test_the_scorecard_has_no_volatile_values(matrix: ResultSet, tmp_path: Path) -> None:
+    """Reuse, durations and the time of a run do not change the bytes."""
     again = tuple(
         replace(r, reused=not r.reused, seconds=r.seconds + 1, started=r.started[:10] + "T23:59:59Z")
         for r in matrix.results
@@ -35,14 +35,14 @@ def test_nothing_volatile_is_told(matrix: ResultSet, tmp_path: Path) -> None:
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_there_is_nothing_to_set() -> None:
+def test_unknown_keys_are_errors() -> None:
     """An unknown key in the report's block is an error."""
     with pytest.raises(ValidationError, match="extra_forbidden"):
         MarkdownExporter.Settings.model_validate({"colour": "red"})
 
 
-def test_what_a_harness_reported_stands_beside_ours(matrix: ResultSet, tmp_path: Path) -> None:
-    """Its standard error has a column where any harness gave one, marked where it is not ours."""
+def test_the_standard_error_of_the_harness_has_a_column(matrix: ResultSet, tmp_path: Path) -> None:
+    """The standard error that a harness reports has its own column, with a mark if it differs from ours."""
     (first, *_), bleu = matrix.results, matrix.results[3]
     alike = replace(first.scores[0], reported=first.scores[0].stderr)
     other = replace(bleu.scores[0], reported=0.25)
