@@ -60,7 +60,7 @@ def modules(folder: Path, *argv: str, status: int = 0) -> set[str]:
 
 
 def test_an_up_to_date_build_loads_next_to_nothing(folder: Path) -> None:
-    """The null build is the standard library, xxhash, and three modules of ours."""
+    """A build with nothing to do loads only the standard library, xxhash and three modules of evalmake."""
     for _ in range(2):  # the first runs, the second remembers that nothing was to be done
         modules(folder)
     found = modules(folder)
@@ -74,7 +74,7 @@ def test_an_up_to_date_build_loads_next_to_nothing(folder: Path) -> None:
 
 
 def test_importing_evalmake_loads_nothing() -> None:
-    """`import evalmake` is one small file; the rest is loaded when a name of it is asked for."""
+    """`import evalmake` loads one small file; the rest is loaded when a name is first used."""
     program = """
 import sys
 before = set(sys.modules)
@@ -91,12 +91,12 @@ assert not {"lark", "networkx", "httpx", "docker", "aiohttp", "rich", "click"} &
 
 
 def test_help_loads_no_more_than_click(folder: Path) -> None:
-    """`--help` needs words, not a language."""
+    """`--help` loads click, but not the language."""
     assert third_party(folder, "--help") <= {"click", "xxhash"}
 
 
 def test_a_plan_loads_no_client_of_anything(folder: Path) -> None:
-    """`-n` talks to nobody, parses only what is new, and draws no graph."""
+    """`-n` loads no network client, no parser for unchanged files, and no graph library."""
     third_party(folder, "-n")
     found = third_party(folder, "-n")
     assert not found & {
@@ -113,7 +113,7 @@ def test_a_plan_loads_no_client_of_anything(folder: Path) -> None:
 
 
 def test_gateways_beside_a_command_load_when_they_are_asked(tmp_path: Path) -> None:
-    """A job of a cluster that asks nothing pays for no gateway."""
+    """A job on a cluster that sends no request loads no gateway."""
     (tmp_path / "sidecar.json").write_text(
         '[{"settings": "", "session": "s", "port": 0, "variable": "URL", "secrets": []}]'
     )

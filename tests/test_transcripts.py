@@ -1,4 +1,4 @@
-"""What pages show of command lines is what is said when their situation is staged."""
+"""The pages of diagnostic codes show what evalmake prints: each test creates the situation and compares."""
 
 from __future__ import annotations
 
@@ -276,13 +276,13 @@ def settled(text: str) -> str:
 
 
 def test_every_transcript_is_staged() -> None:
-    """A page either shows an Evalfile that causes its code, or its situation is staged here."""
+    """Each page shows an Evalfile that causes its code, or a test here creates its situation."""
     assert set(STAGES) == {code for code, page in PAGES.items() if CAUSES not in page}
 
 
 @pytest.mark.parametrize("code", STAGES)
 def test_says_what_the_page_shows(code: str, stage: Callable[[str], Project]) -> None:
-    """A first transcript shows all that is said to be wrong (UPDATE_GOLDEN=1 rewrites it)."""
+    """The first transcript of a page shows exactly what evalmake prints (UPDATE_GOLDEN=1 rewrites it)."""
     project = stage(code)
     said = first_diagnostic(project.run(*command(code), status=None).stderr)
     said = said.replace(str(project.root), "/home/me/evals")
@@ -296,7 +296,7 @@ def test_says_what_the_page_shows(code: str, stage: Callable[[str], Project]) ->
 
 @pytest.mark.parametrize("code", [code for code in STAGES if mends(code)])
 def test_mends_as_the_page_says(code: str, stage: Callable[[str], Project], monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first transcript, the commands that a page ends in do what they are to do."""
+    """After the first transcript, the commands at the end of a page solve the problem."""
     project = stage(code)
     project.run(*command(code), status=None)
     for line in mends(code):

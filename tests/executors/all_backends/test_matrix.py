@@ -10,5 +10,5 @@ PAGE = ROOT / "evalmake" / "manual" / "what-works-where.md"
 
 
 def test_page(project: Project) -> None:
-    """The page says what evalmake says of each plan (UPDATE_GOLDEN=1 rewrites it)."""
+    """The manual's page shows the messages for each combination (UPDATE_GOLDEN=1 rewrites it)."""
     check_golden(PAGE, rendered(project))

@@ -67,7 +67,7 @@ def declared(service: str, name: str, urls: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("where", BACKENDS)
 def test_runs(places: Places, tmp_path: Path, where: str) -> None:
-    """All that may be asked from an executor is asked, and answers as it should."""
+    """Every method of each executor behaves as its interface says."""
     services = works(BACKENDS[where])
     names = {f"m{at}": service for at, service in enumerate(services)}
     with (

@@ -38,7 +38,7 @@ report card {{
 
 
 def test_same_everywhere(places: Places, tmp_path: Path) -> None:
-    """Processes, containers, jobs of a cluster and of Lepton: one digest of the plan, the same scores."""
+    """Processes, containers, Slurm and Lepton give the same plan digest and the same scores."""
     digests, scores, saved = set(), [], tmp_path / "plan.json"
     for where, backend in BACKENDS.items():
         bench = places.bench(tmp_path / where, ASKED, SUMS)

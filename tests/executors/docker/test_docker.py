@@ -54,7 +54,7 @@ class TestDockerExecutor(ExecutorContract):
 
 
 def test_little_can_be_done_as_root(docker: Made, root: Path, engine: Dockerd) -> None:
-    """Root in a container has few capabilities and gets no others; it is not the first process."""
+    """Root in a container has few capabilities, cannot gain others, and is not the first process."""
     executor = docker()
     executor.submit(job(root, "cat /proc/self/status > out/status; cat /proc/1/comm > out/init"), {})
     settings = inspected(engine, executor)["HostConfig"]
@@ -67,7 +67,7 @@ def test_little_can_be_done_as_root(docker: Made, root: Path, engine: Dockerd) -
 
 
 def test_user_of_the_image(docker: Made, root: Path, engine: Dockerd) -> None:
-    """Whoever runs a job can write where it runs; what comes out is ours, whatever its mode was."""
+    """The user of the image can write in the job's folder; copied outputs belong to us, whatever their mode was."""
     executor = docker(user="4242:4242")
     text = "id -u > out/id; echo x > ~/here; cat here; mkdir out/deep; echo x > out/deep/x; chmod 0 out/deep/x out/deep"
     executor.submit(job(root, text), {})
@@ -110,7 +110,7 @@ def test_nothing_of_this_host_can_be_written(
 
 
 def test_mount_that_is_not_there(docker: Made, root: Path, tmp_path: Path, engine: Dockerd) -> None:
-    """A folder that does not exist is refused, not made; no container is left."""
+    """A mount of a folder that does not exist is refused; the folder is not created, and no container is left."""
     executor = docker(mounts=[f"{tmp_path}/typo:/data"])
     with pytest.raises(OSError, match=r"executor box: cannot create a container: .*typo"):
         executor.submit(job(root, "true"), {})
@@ -119,7 +119,7 @@ def test_mount_that_is_not_there(docker: Made, root: Path, tmp_path: Path, engin
 
 
 def test_limits(docker: Made, root: Path) -> None:
-    """Memory, processors and shared memory are as asked; what needs more memory is told so."""
+    """Memory, processors and shared memory have their limits; a job that exceeds its memory is told so."""
     executor = docker(shm=Size(96 * 2**20))
     text = "df -m /dev/shm | tail -1 > out/shm; python3 -c 'x = bytearray(10**9)'"
     executor.submit(job(root, text, memory=64 * 2**20, cpus=0.5), {})
@@ -132,7 +132,7 @@ def test_limits(docker: Made, root: Path) -> None:
 
 
 def test_refused_resources(docker: Made, root: Path, engine: Dockerd) -> None:
-    """What the engine has not is refused with the reason, and nothing is left."""
+    """Resources that the engine lacks are refused with the reason, and nothing is left."""
     executor = docker()
     with pytest.raises(OSError, match=r"executor box: .*CPUs"):
         executor.submit(job(root, "true", cpus=1000), {})
@@ -142,7 +142,7 @@ def test_refused_resources(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_gpus(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A job is given those GPUs that are its own, or as many as it asks for where none are counted."""
+    """A job gets the GPUs that evalmake chose, or a number of GPUs if evalmake does not count them."""
     made = docker(gpus=4)
     assert (made.gpus(), docker(gpus="1,a").gpus(), docker().gpus()) == (
         tuple("0123"),
@@ -162,7 +162,7 @@ def test_gpus(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_secrets_are_with_the_job_alone(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A secret is in no configuration, no file of the engine's, and on no command line."""
+    """A secret is in no container configuration, no file of the engine, and no command line."""
     secret = "sesame-street-42'\"\nand a second line"
     executor = docker()
     executor.submit(job(root, 'printf %s "$TOKEN" | sha256sum > out/sum; sleep 1000'), {"TOKEN": secret})
@@ -192,7 +192,7 @@ def command_lines() -> Iterator[bytes]:
 
 
 def test_log_is_followed(docker: Made, root: Path, tmp_path: Path) -> None:
-    """What a job prints is in its folder while it runs, and all of it in the end."""
+    """The log of a job is in its folder while it runs, and complete at the end."""
     executor = docker(mounts=[f"{tmp_path}:{tmp_path}"])
     text = f"echo begun; while ! test -e {tmp_path}/go; do sleep 0.05; done; echo done"
     executor.submit(job(root, text), {})
@@ -214,7 +214,7 @@ def test_descriptor_wakes(docker: Made, root: Path) -> None:
 
 
 def test_stubborn_job(docker: Made, root: Path, engine: Dockerd) -> None:
-    """What ignores TERM is killed after the grace; what it had written is brought."""
+    """A job that ignores SIGTERM is killed after the grace period, and its outputs are copied."""
     executor = docker()
     text = "trap '' TERM; echo x > out/up; while :; do sleep 0.1; done"
     executor.submit(job(root, text), {})
@@ -234,7 +234,7 @@ def _exists(engine: Dockerd, executor: DockerExecutor, name: str) -> bool:
 
 
 def test_polite_job_that_was_cancelled(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A job that ends well because it was cancelled has not succeeded."""
+    """A cancelled job that exits with status 0 has not succeeded."""
     executor = docker()
     text = "trap 'exit 0' TERM; echo x > out/up; while :; do sleep 0.1; done"
     executor.submit(job(root, text), {})
@@ -244,7 +244,7 @@ def test_polite_job_that_was_cancelled(docker: Made, root: Path, engine: Dockerd
 
 
 def test_killed_from_without(docker: Made, root: Path, engine: Dockerd) -> None:
-    """What the engine was told to kill is lost; what kills itself has failed by that."""
+    """A container that the engine was told to kill is lost; one that kills itself has failed."""
     executor = docker()
     executor.submit(job(root, "sleep 1000; true"), {})
     engine.api().kill(inspected(engine, executor)["Id"])
@@ -254,7 +254,7 @@ def test_killed_from_without(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_removed_by_others(docker: Made, root: Path, engine: Dockerd) -> None:
-    """Of a container that somebody has removed nothing is known, and nothing is wrong with that."""
+    """A container that somebody removed is unknown, without an error."""
     executor = docker()
     executor.submit(job(root, "sleep 1000"), {})
     engine.api().remove_container(inspected(engine, executor)["Id"], force=True)
@@ -265,7 +265,7 @@ def test_removed_by_others(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A container that was made and not started, as by a kill between, is no job; it can be removed."""
+    """A container that was created but never started, because of a kill, is no job and can be removed."""
     executor = docker()
     name = f"evalmake-{executor.workspace}-job.1"
     labels = {
@@ -281,7 +281,7 @@ def test_never_begun(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_late_request_of_one_that_was_killed(docker: Made, root: Path, engine: Dockerd) -> None:
-    """A container that comes into being by a job's name as it is to be made gives way to the job's."""
+    """A container that appears under the name of a new job is replaced by that job's container."""
     name = f"evalmake-{docker().workspace}-job.1"
     with gate_engine(engine.url, "POST /[^/]+/containers/create") as (gate, url):
         executor = docker(host=url)
@@ -296,7 +296,7 @@ def test_late_request_of_one_that_was_killed(docker: Made, root: Path, engine: D
 
 
 def test_ended_by_several_at_once(docker: Made, root: Path, engine: Dockerd) -> None:
-    """Whoever else removes a job's container, to end the job is no mistake, and then it is gone."""
+    """Cancelling works while somebody else removes the container, and the container is gone afterwards."""
     executors = [docker() for _ in range(6)]
     for at in range(4):
         id = f"job.{at}"
@@ -307,7 +307,7 @@ def test_ended_by_several_at_once(docker: Made, root: Path, engine: Dockerd) -> 
 
 
 def test_facts(docker: Made, root: Path, engine: Dockerd) -> None:
-    """How a job ended says in which image: by the name that was asked for, and by its id."""
+    """The state of an ended job names its image, by the requested name and by its id."""
     executor = docker()
     executor.submit(job(root, "exit 3"), {})
     facts = finished(executor, root / "job.1").facts
@@ -316,7 +316,7 @@ def test_facts(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_sweep(docker: Made, root: Path, engine: Dockerd) -> None:
-    """All of a workspace is removed, running or not, and nothing of another's."""
+    """`sweep` removes every container of its workspace, running or not, and none of another."""
     mine, other = docker(), Based("box", docker().settings, root.parent / "other")
     mine.submit(job(root, "sleep 1000"), {})
     mine.submit(job(root, "true", "job.2"), {})
@@ -329,7 +329,7 @@ def test_sweep(docker: Made, root: Path, engine: Dockerd) -> None:
 
 
 def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
-    """Jobs that begin together share one closed network, and nothing is left of its rules."""
+    """Jobs that start at the same time share one closed network, and no firewall rule is left."""
     network = docker(network="gateway").network
     assert network is not None
     with ThreadPoolExecutor(4) as pool:
@@ -344,7 +344,7 @@ def test_network_that_many_need_at_once(docker: Made, engine: Dockerd) -> None:
 def test_outputs_for_which_there_is_no_room(
     docker: Made, root: Path, engine: Dockerd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be copied here is an error, and its container goes all the same."""
+    """Outputs that cannot be copied are an error, and their container is removed all the same."""
     executor = docker()
     executor.submit(job(root, "true"), {})
     ended(executor)

@@ -21,7 +21,7 @@ def running(bench: Contained) -> list[str]:
 
 
 def test_harness_and_server_in_images(contained: Contained) -> None:
-    """Both run in containers, the record says of what images, and nothing is left of either."""
+    """Harness and server run in containers, the record names their images, and nothing is left of them."""
     contained.asks()
     ended = contained.run("-v")
 
@@ -43,7 +43,7 @@ def test_harness_and_server_in_images(contained: Contained) -> None:
 
 
 def test_mock_and_native_in_an_image(contained: Contained) -> None:
-    """The mock engine serves and the native harness asks in an image that has evalmake."""
+    """The mock engine and the native harness run in an image that contains evalmake."""
     more = f'mounts = ["{PACKAGE}:/src/evalmake", "{packages()}:/packages"]'
     more += '\n    env = { PYTHONPATH = "/src:/packages" }'
     contained.evalfile(
@@ -72,7 +72,7 @@ def test_mock_and_native_in_an_image(contained: Contained) -> None:
 
 
 def test_kill_and_adoption(contained: Contained) -> None:
-    """A killed build's containers go on, are found again, and run once."""
+    """The containers of a killed build go on, are found again, and run once."""
     contained.asks(WAITING + SCORED, eval="seed in 1..2")
     process = contained.start()
     wait_for(lambda: running(contained) == ["running"] * 3)
@@ -91,7 +91,7 @@ def test_kill_and_adoption(contained: Contained) -> None:
 
 
 def test_clean(contained: Contained) -> None:
-    """What a killed build left is ended by `clean`, which says what it was; then there is nothing."""
+    """`clean` ends what a killed build left and says what it removed; a second `clean` finds nothing."""
     contained.asks(WAITING, more="network = gateway")
     process = contained.start()
     wait_for(lambda: running(contained) == ["running"] * 2)
@@ -117,7 +117,7 @@ def test_clean(contained: Contained) -> None:
 
 
 def test_interrupt(contained: Contained) -> None:
-    """Ctrl-C ends the containers, and what they had written is on record."""
+    """Ctrl-C ends the containers, and records their outputs."""
     contained.asks('leave("early.json", 1)\nprint("begun", flush=True)\n' + WAITING)
     process = contained.start()
     logs = contained.root / ".evalmake" / "work"
@@ -196,7 +196,7 @@ leave("scores.json", {"asked": 1.0})
 
 
 def test_closed_network(contained: Contained) -> None:
-    """With `network = gateway` there is the gateway: no server, no other port of this host, no world."""
+    """With `network = gateway`, a job reaches only the gateway: no server, no other port of this host, no internet."""
     contained.asks(PROBING, more="network = gateway", eval="seed in 1..2")
     with socket.create_server(("0.0.0.0", 0)) as stranger:
         others = {
@@ -224,7 +224,7 @@ def test_closed_network(contained: Contained) -> None:
 
 
 def test_open_network(contained: Contained) -> None:
-    """The same questions find this host's ports where the network is open: they can be answered."""
+    """With an open network, the same probes reach the ports of this host, so they can detect a leak."""
     contained.asks(PROBING)
     with socket.create_server(("0.0.0.0", 0)) as stranger:
         others = {"hosts": [], "port": stranger.getsockname()[1], "elsewhere": []}
@@ -237,7 +237,7 @@ def test_open_network(contained: Contained) -> None:
 
 
 def test_network_that_cannot_be_closed(contained: Contained, tmp_path: Any) -> None:
-    """Without iptables a closed network is refused, not pretended; nothing is left."""
+    """Without iptables a closed network is refused, and nothing is left."""
     contained.asks(more="network = gateway", model='endpoint = "http://127.0.0.1:9/v1", name = "m"')
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "sh").symlink_to("/bin/sh")

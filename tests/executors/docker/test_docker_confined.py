@@ -86,7 +86,7 @@ leave("seen.json", {"changed": changed, "found": found})
 
 @pytest.mark.parametrize("network", ["open", "gateway"])
 def test_harm(contained: Contained, network: str) -> None:
-    """Nothing of the host or of another job is written or seen, on an open or a closed network."""
+    """A hostile job can neither read nor write anything of the host or of another job, on either network."""
     upstream = Upstream(lambda seen: [http_reply(chat_completion("you said hello"))])
     contained.asks(
         SEEKING + SCORED,

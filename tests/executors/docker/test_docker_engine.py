@@ -31,7 +31,7 @@ def box(root: Path, host: str) -> Based:
     [("none", "no such file or directory"), ("dead", "connection refused"), ("file", "connection refused")],
 )
 def test_engine_that_is_not_there(root: Path, tmp_path: Path, name: str, why: str) -> None:
-    """Jobs cannot be started, and how they stand cannot be said: not that they are over."""
+    """Without an engine, jobs cannot start, and the state of running jobs is unreachable, not ended."""
     import socket
 
     place = tmp_path / name
@@ -52,7 +52,7 @@ def test_engine_that_is_not_there(root: Path, tmp_path: Path, name: str, why: st
 
 
 def test_engine_that_says_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that takes a connection and does not answer is out of reach too, after a while."""
+    """An engine that accepts connections but does not reply becomes unreachable after a timeout."""
     import socket
 
     monkeypatch.setattr("evalmake.executors.docker.engine._TIMEOUT", 0.2)
@@ -62,7 +62,7 @@ def test_engine_that_says_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_tls(engine: Dockerd, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine over TCP is known by its certificate, and knows us by ours; secrets pass."""
+    """An engine over TCP and evalmake check each other's certificates, and secrets reach jobs."""
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
     monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates()))
     executor = box(root, f"tcp://127.0.0.1:{tcp_port()}")
@@ -125,7 +125,7 @@ def test_ssh(engine: Dockerd, root: Path, ssh: str) -> None:
 
 
 def test_ssh_that_is_refused(root: Path, ssh: str, tmp_path: Path) -> None:
-    """What ssh says is told, where it does not connect; no socket is left."""
+    """If ssh cannot connect, the error has its message, and no socket is left."""
     (tmp_path / "ssh" / "authorized").write_text("")
     executor = box(root, f"ssh://root@{ssh}")
     assert executor.poll("job.1").detail == (
@@ -135,7 +135,7 @@ def test_ssh_that_is_refused(root: Path, ssh: str, tmp_path: Path) -> None:
 
 
 def test_far_away(root: Path, docker: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On another host no server is started, as nothing would reach it; inputs are all copied there."""
+    """On an engine of another host no server can start, because nothing would reach it; all inputs are copied."""
     executor = docker()
     monkeypatch.setattr(Engine, "remote_host", "engine.example")
     with pytest.raises(OSError, match=r"a job would listen on engine\.example only"):
@@ -150,7 +150,7 @@ def test_far_away(root: Path, docker: Made, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_where_this_host_is(docker: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the near end of the engine's bridge, and for an engine elsewhere the way to it."""
+    """The address of this host is on the engine's bridge, or faces the host of a remote engine."""
     executor = docker()
     assert executor.host_address() == ADDRESS
     monkeypatch.setattr(Engine, "remote_host", "127.0.0.9")
@@ -182,7 +182,7 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.T
 
 
 def test_only_files_come_out(tmp_path: Path) -> None:
-    """Links, devices and names that lead elsewhere stay where they are; what was there before goes."""
+    """Only regular files are copied: no links, devices or paths outside; old files are replaced."""
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "before").touch()
     chunks = packed(
@@ -205,7 +205,7 @@ def test_only_files_come_out(tmp_path: Path) -> None:
 
 
 def test_copy_that_breaks_off(tmp_path: Path) -> None:
-    """Half of what there is is taken for nothing, and asked for again."""
+    """A copy that breaks off is discarded and tried again."""
     pieces = list(packed(entry("out", tarfile.DIRTYPE), entry("out/file"), entry("out/more")))
     with pytest.raises(ConnectionError, match="broke off"):
         unpack(iter(pieces[:2]), tmp_path / "out")
@@ -224,6 +224,6 @@ def test_copy_that_breaks_off(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_make_no_sense(key: str, value: object, said: str) -> None:
-    """What no engine can be told is refused as an Evalfile is loaded."""
+    """Settings that no engine accepts are refused when the Evalfile is loaded."""
     with pytest.raises(ValueError, match=said):
         DockerExecutor.Settings.model_validate({key: value})

@@ -24,7 +24,7 @@ def pushed(engine: Dockerd, name: str, text: str) -> str:
 
 
 def test_missing_image_is_pulled(docker: Made, root: Path, engine: Dockerd, hub: Registry) -> None:
-    """It is pulled beside; what ran is known by its digest."""
+    """A missing image is pulled in a thread, and the record has its digest."""
     digest = pushed(engine, f"{hub.host}/acme/pulled:1", "one")
     executor = docker()
     executor.submit(job(root, "exit 3", image=f"{hub.host}/acme/pulled:1"), {})
@@ -34,7 +34,7 @@ def test_missing_image_is_pulled(docker: Made, root: Path, engine: Dockerd, hub:
 
 
 def test_pulling_is_told(docker: Made, engine: Dockerd, hub: Registry) -> None:
-    """How many layers of an image are there is told whenever that changes."""
+    """Each change in the number of pulled layers is reported."""
     name, told = f"{hub.host}/acme/told:1", []
     pushed(engine, name, "layers")
     docker().images.pull(name, told.append)
@@ -43,7 +43,7 @@ def test_pulling_is_told(docker: Made, engine: Dockerd, hub: Registry) -> None:
 
 
 def test_always_and_never(docker: Made, root: Path, engine: Dockerd, hub: Registry) -> None:
-    """`always` runs what the tag is now, `missing` and `never` what the engine has."""
+    """`always` runs what the tag means now; `missing` and `never` run the image that the engine has."""
     name = f"{hub.host}/acme/moving:1"
     first = pushed(engine, name, "first")
     never = docker(pull="never")

@@ -51,7 +51,7 @@ def once(bench: Contained, seeds: int) -> None:
 
 
 def test_while_containers_run(contained: Contained) -> None:
-    """What runs is taken over by the next build, and by the one after that; nothing begins twice."""
+    """Running containers are taken over by the next build, and again by the one after it; none starts twice."""
     contained.asks(COUNTED + 'wait("/shared/go")\n' + SCORED, eval="seed in 1..2")
     (contained.shared / "server.py").write_text(SERVER_COUNTED)
     for _ in range(2):
@@ -87,7 +87,7 @@ REMOVE_NETWORK = "DELETE /[^/]+/networks/"
     ],
 )
 def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> None:
-    """Killed as it was to ask its engine for one thing, a build is finished by the next."""
+    """If a build is killed before any of its requests to the engine, the next build finishes the work."""
     contained.asks(COUNTED + SCORED, more="network = gateway", eval="seed in 1..1")
     (contained.shared / "server.py").write_text(SERVER_COUNTED)
     with gate_engine(contained.engine.url, asked, ahead) as (gate, url):
@@ -103,7 +103,7 @@ def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> N
 
 
 def test_at_any_moment(contained: Contained) -> None:
-    """Kills at random moments of builds of six evaluations lose nothing and double nothing."""
+    """Builds that are killed at random moments lose no result and run nothing twice."""
     dice, kills, builds = Dice(), 0, 0
     while kills < TRIALS:
         builds += 1  # a build may end before its first kill, so kills do not count builds

@@ -50,7 +50,7 @@ def pushed(engine: Dockerd, lm_eval: Environment, shared_hub: str) -> tuple[str,
 
 
 def test_it_scores_as_it_does_here(contained: Contained, pushed: tuple[str, str], environments: Path) -> None:
-    """Scores and samples are equal: as root on an open network, as somebody unknown on a closed one."""
+    """Scores and samples equal those on this host: as root on an open network, as an unknown user on a closed one."""
     put_lm_eval(contained.root / "tasks", "arithmetic.yaml", "choice.yaml")
     contained.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
     name, digest = pushed

@@ -55,7 +55,7 @@ eval asked {{
 
 @pytest.mark.parametrize(("user", "id"), [("root", 0), ("nobody", 65534)])
 def test_contract(contained: Contained, user: str, id: int) -> None:
-    """The harness runs where and as whom its image says; results are had from /results too."""
+    """The harness runs in the folder and as the user of its image, and results in /results are found, too."""
     own = {"user": user, "workdir": "/opt/toy", "entrypoint": ["/no/such/program"]}
     files = {"/usr/local/bin/nemo-evaluator": PROGRAM, "/opt/toy/toy.json": '{"question": "hello"}'}
     contained.evalfile(

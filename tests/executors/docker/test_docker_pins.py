@@ -51,7 +51,7 @@ def tags(contained: Contained, shared_hub: str, move: Move) -> list[str]:
 
 
 def test_a_moved_tag(contained: Contained, move: Move, tags: list[str]) -> None:
-    """What was pinned runs, whatever the tag says now; a pin moves on request, and its users run again."""
+    """The pinned image runs even if the tag has moved; after an update of the pin, evaluations run again."""
     assert contained.run("pin").status == 0
     before = pinned(contained, tags[0])
     now = [move(tag, 2) for tag in tags]

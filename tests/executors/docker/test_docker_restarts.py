@@ -60,7 +60,7 @@ def begun(bench: Contained) -> bool:
 
 
 def test_engine_that_leaves_containers_running(own: Own) -> None:
-    """While the engine is away, its jobs are waited for; they have gone on, and are run once."""
+    """A build waits for jobs while the engine restarts; the jobs go on, and run once."""
     bench = own("--live-restore")
     bench.asks(WAITING + SCORED, more="network = gateway")
     process = bench.start()
@@ -79,7 +79,7 @@ def test_engine_that_leaves_containers_running(own: Own) -> None:
 
 
 def test_engine_that_ends_its_containers(own: Own) -> None:
-    """What ended with the engine is run again, at no cost to its retries; so is the server."""
+    """Jobs and servers that ended with the engine run again, without using up retries."""
     bench = own()
     bench.asks(WAITING + SCORED, more="network = gateway")
     process = bench.start()
@@ -101,7 +101,7 @@ def test_engine_that_ends_its_containers(own: Own) -> None:
 
 
 def test_engine_that_is_away_as_a_build_ends(own: Own) -> None:
-    """What could not be ended is on record, and ended by the next build."""
+    """Containers that could not be ended stay in the journal, and the next build ends them."""
     bench = own("--live-restore")
     bench.asks(WAITING + SCORED, more="network = gateway", eval="timeout = 3s")
     process = bench.start()
@@ -176,7 +176,7 @@ ABSENT = """\
 
 
 def test_engine_that_is_absent(tmp_path: Path) -> None:
-    """It is asked a few times, and the message says that it is not there; the rest is done."""
+    """After a few tries the message says that the engine does not answer; other evaluations run."""
     bench = Bench(tmp_path)
     bench.evalfile(ABSENT)
     ended = bench.run("-k")

@@ -122,7 +122,7 @@ def test_started_once(served: Contained) -> None:
 
 
 def test_killed_while_it_is_asked(served: Contained) -> None:
-    """It is started once more, the evaluations wait for it, and it is told how the first ended."""
+    """A killed server starts again, its evaluations wait for it, and the output says how the first one ended."""
     process = served.start()
     wait_for((served.shared / "middle").exists)
     kill_server(served)
@@ -208,7 +208,7 @@ TOLD_OF = {
 
 
 def test_what_is_told_of_servers_that_fail(contained: Contained) -> None:
-    """Each is tried three times; why, its last words and what may help are told of each."""
+    """Each failing server is tried three times; the error has the reason, the end of its log, and help."""
     text = FAILING.format(host=contained.engine.url, base=BASE)
     models = "".join(f"model {name} {{ deployment = {name} }}\n" for name in TOLD_OF)
     asked = f"eval asked {{\n    model in [{', '.join(TOLD_OF)}]\n    benchmark = sums\n}}\n"

@@ -62,7 +62,7 @@ def endpoint(*command: str, **component: Any) -> dict[str, Any]:
 
 
 def test_token(service: Lepton) -> None:
-    """Whoever has no token is told nothing."""
+    """Requests without the token are refused."""
     assert ask(service, "GET", "/jobs", token="another") == 401
 
 
@@ -79,7 +79,7 @@ def test_token(service: Lepton) -> None:
     ],
 )
 def test_bodies(service: Lepton, wrong: Any) -> None:
-    """A body that the client's own types do not take, or that names what there is not, is refused."""
+    """A body that Lepton's own client types reject, or that names unknown resources, is refused."""
     assert ask(service, "POST", "/jobs", wrong) == 400
     assert service.state()["made"]["jobs"] == 0
 
@@ -156,7 +156,7 @@ def test_endpoint(service: Lepton) -> None:
 
 
 def test_faults(service: Lepton) -> None:
-    """A request is spoiled as often as was told, before or after it is carried out."""
+    """A fault affects the given number of requests, before or after they are carried out."""
     service.fault("POST", "/jobs", status=429, retry_after=7)
     service.fault("POST", "/jobs", "drop", after=True)
     assert ask(service, "POST", "/jobs", JOB) == 429

@@ -61,7 +61,7 @@ def test_name_and_place(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_unknown_places(make: Made, root: Path) -> None:
-    """A node group, a volume or a shape that there is not is refused before anything is made, with those there are."""
+    """An unknown node group, volume or shape is refused before anything is created; the error lists the known ones."""
     with pytest.raises(OSError, match="no node group is named none; there are: reserved, shared"):
         make(node_group="none").submit(job(root, "true"), {})
     with pytest.raises(OSError, match="no volume is named other; there are: shared"):
@@ -71,7 +71,7 @@ def test_unknown_places(make: Made, root: Path) -> None:
 
 
 def test_wrong_token(make: Made, root: Path, service: Lepton) -> None:
-    """A token that is not taken is told as that."""
+    """The error for a refused token says so."""
     service.tell(token="another")
     with pytest.raises(OSError, match="does not accept the token"):
         make().submit(job(root, "true"), {})
@@ -95,7 +95,7 @@ def test_quota(make: Made, root: Path, service: Lepton) -> None:
 @pytest.mark.parametrize("kind", ["status", "drop"])
 @pytest.mark.parametrize("after", [False, True])
 def test_made_once(make: Made, root: Path, service: Lepton, kind: str, after: bool) -> None:
-    """A job whose making got no answer is looked for before it is made again."""
+    """If the reply to a creation is lost, evalmake looks for the job before it creates it again."""
     service.fault("POST", "/jobs", kind, after=after)
     executor = make()
     executor.submit(job(root, "exit 4"), {})
@@ -105,7 +105,7 @@ def test_made_once(make: Made, root: Path, service: Lepton, kind: str, after: bo
 
 
 def test_busy(make: Made, root: Path, service: Lepton) -> None:
-    """Where the API is asked too often, it is left alone for as long as it asks."""
+    """After a 429, evalmake waits as long as the API asks."""
     executor = make()
     executor.submit(job(root, "true"), {})
     service.fault("*", "/jobs", status=429, retry_after=1, times=3)
@@ -113,7 +113,7 @@ def test_busy(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_away(make: Made, root: Path, service: Lepton) -> None:
-    """While there is no answer, nothing is known; what was submitted is made once there is one."""
+    """While the API does not answer, states are unreachable; submitted jobs are created when it answers again."""
     executor = make()
     executor.submit(job(root, "true"), {})
     service.fault("*", ".*", times=12)
@@ -125,7 +125,7 @@ def test_away(make: Made, root: Path, service: Lepton) -> None:
 
 @pytest.mark.parametrize(("reason", "status"), [("Preempted", None), ("OOMKilled", 137), ("ImagePullBackOff", 1)])
 def test_reasons(make: Made, root: Path, service: Lepton, reason: str, status: int | None) -> None:
-    """What Lepton tells of a job that did not come to its end decides whether it was the job's fault."""
+    """The reason that Lepton gives for an unfinished job decides whether the failure counts as a retry."""
     executor = make()
     executor.submit(job(root, "sleep 600; true"), {})
     running(executor)
@@ -213,7 +213,7 @@ def test_endpoint_found_again(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_endpoint_changed(make: Made, root: Path, service: Lepton) -> None:
-    """One that is there and is another than what is wanted is replaced."""
+    """An existing endpoint of another server is replaced."""
     first = make()
     first.submit(served(root), {})
     ready(first)
@@ -238,7 +238,7 @@ def test_endpoint_kept(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_endpoint_that_crashes(make: Made, root: Path, service: Lepton) -> None:
-    """One whose replicas end again and again is over."""
+    """An endpoint whose replicas keep crashing has failed."""
     executor = make()
     executor.submit(replace(served(root), argv=("sh", "-c", "echo why; exit 3")), {})
     until(lambda: executor.poll("served.s1").phase is Phase.ENDED)
@@ -249,7 +249,7 @@ def test_endpoint_that_crashes(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_endpoint_that_loads(make: Made, root: Path, service: Lepton) -> None:
-    """What one prints before it is ready is here already."""
+    """The log of an endpoint is copied while it loads."""
     executor = make()
     executor.submit(replace(served(root), argv=("sh", "-c", "echo loading; exec sleep 600")), {})
     log = root / "served.s1" / "log"
@@ -265,7 +265,7 @@ def test_endpoint_that_loads(make: Made, root: Path, service: Lepton) -> None:
 
 
 def test_old_workspace(make: Made, root: Path, service: Lepton) -> None:
-    """A workspace that has no new endpoints cannot serve, and is told so."""
+    """A workspace without endpoints of the new API cannot serve models, and the error says so."""
     service.tell(new_api=False)
     executor = make()
     executor.submit(served(root), {})
@@ -312,7 +312,7 @@ def test_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_weights(make: Made, root: Path, service: Lepton, tmp_path: Path) -> None:
-    """Weights that lie on the volume are mounted from it; those of this host cannot be had there."""
+    """Weights on the volume are mounted; weights of this host are refused."""
     executor = make()
     (service.volume / "weights").mkdir()
     mounts = {"/mnt/models": Mount(service.volume / "weights")}

@@ -108,7 +108,7 @@ def test_preempted(root: Path, service: Lepton) -> None:
 
 
 def test_wrong_places(root: Path, service: Lepton) -> None:
-    """What an executor lacks is told before anything starts; what there is not, as the first job is."""
+    """Missing settings are reported before anything starts; unknown resources with the first job."""
     bench = bench_on(root, service, 1)
     bench.edit("shape      = ", "priority   = ")
     said = bench.run("-n").err
@@ -120,7 +120,7 @@ def test_wrong_places(root: Path, service: Lepton) -> None:
 
 
 def test_server_of_this_host(root: Path, service: Lepton) -> None:
-    """A server that only this host reaches is of no use to jobs there, which is told of a plan."""
+    """`-n` reports a server that only this host reaches, because jobs on Lepton cannot use it."""
     bench = bench_on(root, service, 1)
     bench.edit("    executor = far\n    args", "    args")
     bench.edit('    image    = "acme/mock@sha256:0123"\n', "")

@@ -38,7 +38,7 @@ def waited(service: Lepton) -> list[float]:
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after(api: Api, service: Lepton, status: int, date: str, until: str) -> None:
-    """It is left alone for as long as it asks, by its own clock, however wrong that is."""
+    """evalmake waits as long as `Retry-After` says, by the clock of the server."""
     service.fault("GET", JOBS, status=status, retry_after=until, date=date)
     assert api.jobs() == []
     [wait] = waited(service)
@@ -47,14 +47,14 @@ def test_retry_after(api: Api, service: Lepton, status: int, date: str, until: s
 
 @pytest.mark.parametrize(("kind", "calls"), [("drop", 3), ("status", 3), ("slow", 1)])
 def test_asked_again(api: Api, service: Lepton, kind: str, calls: int) -> None:
-    """A connection that broke and an error of the server's are tried again; one that is slow is waited for."""
+    """A broken connection and a server error are tried again; a slow reply is awaited."""
     service.fault("GET", JOBS, kind, times=2, seconds=1)
     assert api.jobs() == []
     assert len(service.calls()) == calls
 
 
 def test_given_up(api: Api, service: Lepton) -> None:
-    """What fails every time is told in the API's own words, after some tries."""
+    """A request that fails every time ends, after some tries, with the message of the API."""
     service.fault("GET", JOBS, status=500, times=TRIES, message="the database is gone")
     with pytest.raises(ConnectionError, match=r"executor far: Lepton at .* failed: GET /jobs: the database"):
         api.jobs()
@@ -71,7 +71,7 @@ def test_given_up(api: Api, service: Lepton) -> None:
     ],
 )
 def test_refused(api: Api, service: Lepton, status: int, message: str, said: str) -> None:
-    """A refusal is told at once, and what for."""
+    """A refusal is reported at once, with its reason."""
     service.fault("GET", JOBS, status=status, message=message)
     with pytest.raises(OSError, match=said) as told:
         api.jobs()
@@ -82,14 +82,14 @@ def test_refused(api: Api, service: Lepton, status: int, message: str, said: str
 @pytest.mark.parametrize("ask", [Api.jobs, Api.secrets, lambda api: api.check_shape("cpu.small", "job")])
 @pytest.mark.parametrize("page", ["<html>Log in</html>", {"error": "none of ours"}, None])
 def test_not_lepton(api: Api, service: Lepton, ask: Callable[[Api], object], page: object) -> None:
-    """What answers all requests with something else, as a proxy may with its page, is told as that."""
+    """A server that is not Lepton, such as a proxy with a login page, is reported as such."""
     service.fault("GET", ".*", "page", page=page, times=TRIES)
     with pytest.raises(OSError, match=r"from `workspace` or `url`.* are not those of Lepton"):
         ask(api)
 
 
 def test_pages(api: Api, service: Lepton) -> None:
-    """All pages are read, and jobs of others are none of ours."""
+    """All pages are read, and jobs of other users are ignored."""
     service.tell(page=2, wait=3600)
     spec = {
         "resource_shape": "cpu.small",
