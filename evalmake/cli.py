@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from evalmake.commands.completion import DEFAULT_COMMAND
+
+if TYPE_CHECKING:
+    from evalmake.language.diagnostic import Diagnostic
 
 _WITH_VALUE = {"-f", "--file", "-C", "--directory", "-j", "--jobs", "-o", "--output", "--plan"}
 _HELP = {"-h", "--help"}
@@ -31,7 +35,7 @@ _EXAMPLES = (
     ("evalmake init", "write a first Evalfile"),
 )
 _STATUSES = (
-    ("0", "everything is up to date, and every gate is met"),
+    ("0", "everything is up to date, and every gate is met; with -q, gates do not count"),
     ("1", "a gate is not met; with -q or --check, something is out of date"),
     ("2", "an error, a failed evaluation, or a gate that cannot be judged"),
     ("130", "interrupted"),
@@ -107,6 +111,21 @@ def main() -> None:
     """Make for evaluations of language models."""
 
 
+def _describe_usage_error(error: click.UsageError) -> Diagnostic:
+    """A wrong option or argument as a diagnostic like any other."""
+    from evalmake.language.diagnostic import make_diagnostic
+
+    words = [word for word in (error.ctx.command_path.split() if error.ctx else ["evalmake"]) if word != "build"]
+    helps = [f"`{' '.join(words)} -h` shows its options"]
+    if isinstance(error, click.NoSuchOption):
+        message = f"there is no option `{error.option_name}`"
+        helps = [*(f"did you mean `{name}`?" for name in list(error.possibilities or ())[:1]), *helps]
+    else:
+        message = error.format_message().rstrip(".")
+        message = message[:1].lower() + message[1:]
+    return make_diagnostic("usage", message, help=helps)
+
+
 def run(argv: list[str]) -> int:
     """Run a command line; the one place where errors become messages and an exit status."""
     from evalmake.language.diagnostic import EvalmakeError
@@ -118,6 +137,11 @@ def run(argv: list[str]) -> int:
         from evalmake.terminal.colour_and_tty import print_diagnostics
 
         print_diagnostics(error.diagnostics, argv)
+        return 2
+    except click.UsageError as error:
+        from evalmake.terminal.colour_and_tty import print_diagnostics
+
+        print_diagnostics([_describe_usage_error(error)], argv)
         return 2
     except click.ClickException as error:
         error.show()

@@ -221,6 +221,7 @@ STAGES: dict[str, Stage] = {
     "store-damaged": garbage,
     "store-failed": also(".evalmake/store/cache.db/file", ""),
     "unknown-code": PLAIN,
+    "usage": PLAIN,
     "unused-key": also("data/sums.jsonl", DATA, edited("command", "native", RUN, UNUSED_RUBRIC)),
 }
 

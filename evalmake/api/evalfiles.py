@@ -18,8 +18,10 @@ from evalmake.language.values import format_value
 from evalmake.planner.staleness import Reason
 from evalmake.project.command_words import Words
 from evalmake.terminal import targets as target_list
+from evalmake.terminal.diagnostics import render
 from evalmake.terminal.outcome import render_outcome
 from evalmake.terminal.plan import render_plan, render_reasons
+from evalmake.terminal.requirements import find_requirements
 from evalmake.workspace import Request, Workspace
 
 _MOST_ROWS = 100  # of a plan in a notebook
@@ -57,6 +59,7 @@ class Plan:
     fresh: tuple[str, ...]
     reports: tuple[str, ...]  # those to be written
     text: str
+    problems: tuple[str, ...] = ()  # why a build of this plan would fail at once, and warnings
 
     @property
     def is_empty(self) -> bool:
@@ -64,7 +67,7 @@ class Plan:
         return not self.stale and not self.reports
 
     def __str__(self) -> str:
-        return self.text
+        return "\n\n".join([self.text, *self.problems])
 
     __repr__ = __str__
 
@@ -73,6 +76,7 @@ class Plan:
         rows += [(name, "write", "") for name in self.reports]
         notes = [f"and {len(rows) - _MOST_ROWS} more"] if len(rows) > _MOST_ROWS else []
         notes.append(f"{len(self.stale)} to run, {len(self.fresh)} up to date, {len(self.reports)} reports to write")
+        notes += self.problems
         return render_table(("target", "", "why"), rows[:_MOST_ROWS], notes)
 
 
@@ -110,7 +114,8 @@ def plan(project: Project, targets: str | Sequence[str] = ()) -> Plan:
         {decision.name: decision.reasons for decision in decisions if decision.stale},
         tuple(decision.name for decision in decisions if not decision.stale),
         tuple(report.name for report in outcome.plan.reports.values() if report.must_write),
-        render_plan(outcome.plan, outcome.estimate),
+        render_plan(outcome.plan, outcome.estimate, find_requirements(outcome.workspace.project, outcome.plan)),
+        tuple(render([problem]) for problem in outcome.problems),
     )
 
 

@@ -22,7 +22,9 @@ from evalmake.commands.declaration import PATH, declare, words_argument
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
 @click.option("-B", "--always-make", "always", is_flag=True, help="Run every target again, as one more attempt.")
 @click.option("--detach", is_flag=True, help="Submit jobs and return; a later `evalmake` collects the results.")
-@click.option("-q", "--question", is_flag=True, help="Print nothing; exit with status 1 if anything is out of date.")
+@click.option(
+    "-q", "--question", is_flag=True, help="Print nothing; exit with status 1 if anything is out of date, else 0."
+)
 @click.option("-s", "--silent", is_flag=True, help="Print only what is wrong.")
 @click.option("-v", "--verbose", is_flag=True, help="Print more; with nothing to do, print the scores again.")
 @click.option("--json", "as_json", is_flag=True, help="Print errors and results as JSON.")

@@ -90,20 +90,14 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
     """Print the plan and what it needs; with -v, also what executors would create."""
     from evalmake import __version__
     from evalmake.planner.saved_plan import plan_to_json
-    from evalmake.preflight.catalog_requirements import missing_catalog_requirements
-    from evalmake.preflight.pins import unpinned_inputs_in_graph
-    from evalmake.preflight.secrets import required_secrets
-    from evalmake.run.secrets import Secrets
+    from evalmake.terminal.requirements import find_requirements
 
     workspace, plan = outcome.workspace, outcome.plan
     if as_json:
         evalfile = str(workspace.project.path)
         click.echo(json.dumps(plan_to_json(plan, evalfile, __version__)))
         return
-    unpinned = [each.written for each in unpinned_inputs_in_graph(workspace.project, plan.graph)]
-    unset = Secrets().missing_names(required_secrets(workspace.project, plan.stale))
-    unmet = missing_catalog_requirements(workspace.project, plan.stale)
-    requirements = render_requirements(unpinned, unset, unmet)
+    requirements = find_requirements(workspace.project, plan)
     click.echo(render_plan(plan, outcome.estimate, requirements, terminal_columns()))
     if verbose:
         _print_previews(outcome)

@@ -54,6 +54,9 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "bad-comparison": tuple(
         _BLOCK + text
         for text in (
+            "require = 5",
+            "require >= 5",
+            "require: 5",
             "require a => 5",
             "require a =< 5",
             "require a = 5",

@@ -24,7 +24,13 @@ _DECLARATION = re.compile(
 def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
     """The error for `source`, with one diagnostic: the most specific that applies."""
     at = ErrorPosition.of(source, error)
-    for mistake in (_explain_unterminated_text, _explain_recipe, _explain_unclosed_block, _explain_brackets):
+    for mistake in (
+        _explain_foreign_comment,
+        _explain_unterminated_text,
+        _explain_recipe,
+        _explain_unclosed_block,
+        _explain_brackets,
+    ):
         if found := mistake(at):
             return EvalmakeError([found])
     for code in _learn_codes(parser).get(_error_key(error), ()):
@@ -58,7 +64,37 @@ def _learn_codes(parser: Lark) -> dict[tuple[int, str], list[str]]:
 def _explain_unexpected(at: ErrorPosition) -> Diagnostic:
     ends = at.token == "_NL"
     message = "this line is not complete" if ends else f"{at.shown} was not expected here"
-    return make_diagnostic("syntax", message, at.span, f"expected {describe_expected_tokens(at)}")
+    expected = f"expected {describe_expected_tokens(at)}"
+    return make_diagnostic("syntax", message, at.span, expected, help=_suggest_by_habit(at))
+
+
+def _suggest_by_habit(at: ErrorPosition) -> list[str]:
+    """What to write for what other languages have here."""
+    before = at.line[: at.start - at.line_start]
+    if re.match(r"\s*(if|unless|else|elif)\b", at.line):
+        return ["a condition is `when AXIS = VALUE { ... }`, and `skip AXIS = VALUE` leaves cells out"]
+    if re.match(r"\s*for\b", at.line):
+        return ["an axis makes one cell for each value: `model in [a, b]`"]
+    if re.search(r"\b(when|skip|and)\s*$", before) and at.word.isupper():
+        return ["a condition compares an axis of the eval, such as `model`; a variable is none"]
+    if at.word == "between":
+        return ["write two requirements: `require METRIC >= 0.3` and `require METRIC <= 0.5`"]
+    if at.source.text.startswith(".", at.start) and re.search(r"[A-Z0-9_]$", before):
+        return ["an entry of a map cannot be taken out; give it a variable of its own"]
+    return []
+
+
+def _explain_foreign_comment(at: ErrorPosition) -> Diagnostic | None:
+    """Explain a comment of another language, at the beginning of a line or after white space."""
+    start = at.line_start + len(at.line) - len(at.line.lstrip())
+    found = re.match(r"//|/\*|--|;", at.source.text[start:])
+    if not found:
+        start = at.start
+        found = re.match(r"//|/\*|;", at.source.text[start:]) if at.source.text[start - 1 : start].isspace() else None
+    if not found:
+        return None
+    span = at.source.span(start, start + len(found[0]))
+    return make_diagnostic("syntax", f"`{found[0]}` begins no comment", span, help=["a comment begins with `#`"])
 
 
 def _explain_unterminated_text(at: ErrorPosition) -> Diagnostic | None:
@@ -162,8 +198,14 @@ def _explain_unknown_kind(at: ErrorPosition) -> Diagnostic | None:
         "unknown-kind",
         f"there is no kind `{word}`",
         at.source.span(span.start, span.start + len(word)),
-        help=[f"did you mean `{meant}`?"] if meant else [f"the kinds are {', '.join(KINDS)}"],
+        help=_suggest_kind(word, meant),
     )
+
+
+def _suggest_kind(word: str, meant: str | None) -> list[str]:
+    if word in ("require", "when", "skip"):
+        return [f"`{word}` stands in the block of an eval"]
+    return [f"did you mean `{meant}`?"] if meant else [f"the kinds are {', '.join(KINDS)}"]
 
 
 def _explain_variable_case(at: ErrorPosition) -> Diagnostic | None:
@@ -181,7 +223,7 @@ def _explain_variable_case(at: ErrorPosition) -> Diagnostic | None:
 
 def _explain_assignment(at: ErrorPosition) -> Diagnostic | None:
     found = re.search(r"[?:+!=]=|\?", at.line[max(0, at.start - at.line_start - 1) :])
-    if not found:
+    if not found or _stands_in_comparison(at):
         return None
     start = at.line_start + max(0, at.start - at.line_start - 1) + found.start()
     knob = "every UPPER_CASE name can be overridden on the command line"
@@ -285,7 +327,18 @@ def _explain_missing_comma(at: ErrorPosition) -> Diagnostic | None:
     )
 
 
+def _stands_in_comparison(at: ErrorPosition) -> bool:
+    return bool(re.search(r"\b(when|skip|require)\b", at.line[: at.start - at.line_start]))
+
+
 def _explain_comparison(at: ErrorPosition) -> Diagnostic | None:
+    if at.previous.text == "require":
+        return make_diagnostic(
+            "bad-comparison",
+            "a requirement begins with the name of a metric",
+            at.span,
+            help=["write `require METRIC >= 0.8`, or `<=`, `==`, `>`, `<`"],
+        )
     start = at.start - (at.source.text[at.start - 1] == "=")  # `==` is two tokens
     found = re.match(r"[=<>!≥≤≠~]+", at.source.text[start:])
     condition = re.search(r"\b(when|skip)\b", at.line[: at.start - at.line_start])
@@ -293,12 +346,13 @@ def _explain_comparison(at: ErrorPosition) -> Diagnostic | None:
         return None
     meant = {"=>": ">=", "=<": "<=", "=": "==", "≥": ">=", "≤": "<="}.get(found[0])
     if condition:
-        meant = "="
+        meant = "=" if found[0] != "!=" else None
+    others = "name the values that you want, with `in [a, b]`" if condition else "the comparisons are >= <= == > <"
     return make_diagnostic(
         "bad-comparison",
         f"there is no comparison `{found[0]}`" if not condition else "a condition compares with `=` or `in`",
         at.source.span(start, start + len(found[0])),
-        help=[f"did you mean `{meant}`?"] if meant else ["the comparisons are >= <= == > <"],
+        help=[f"did you mean `{meant}`?"] if meant else [others],
     )
 
 

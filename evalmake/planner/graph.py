@@ -15,6 +15,7 @@ from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
+from evalmake.project.request_parameters import find_overruled_names
 from evalmake.scoring.demands import Demands
 
 if TYPE_CHECKING:
@@ -133,11 +134,14 @@ class GraphBuilder:
         block = cell.variant.block
         variant: object = cell.name if block.params and _has_template(block.params) else id(cell.variant)
         benchmark = cell.benchmark.name if cell.benchmark.block.params else ""
-        key = (variant, benchmark, cell.seed, cell.limit)
+        overruled = find_overruled_names(cell)
+        key = (variant, benchmark, cell.seed, cell.limit, overruled)
         if key not in self._cell_settings:
             adapter = self._adapter_identity(block.adapter)
-            settings = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
-            self._cell_settings[key] = Part.of(settings | ({"adapter": adapter} if adapter else {}))
+            settings: dict[str, Any] = {"seed": cell.seed, "limit": cell.limit, "params": dict(cell.params)}
+            settings |= {"adapter": adapter} if adapter else {}
+            settings |= {"overrules": overruled} if overruled else {}  # earlier versions let the adapter win
+            self._cell_settings[key] = Part.of(settings)
         return self._cell_settings[key]
 
     def _deployments_of(self, model: Declaration, judges: tuple[str, ...]) -> tuple[str, ...]:

@@ -378,6 +378,7 @@ def read_gates(
                 "wrong-type",
                 f"a requirement compares with a number, but this is {describe_type(bound)}",
                 file.span(node.value),
+                help=["a report compares rows with one of them: `compare = NAME`"] if isinstance(bound, Symbol) else [],
             )
             continue
         metric = node.metric.text.strip("\"'")

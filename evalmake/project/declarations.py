@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
 from evalmake.project.fields import Fields
+from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block
@@ -104,9 +105,8 @@ def check_declaration(
     else:
         for key in plugin_values:
             what = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
-            report_unknown_key(
-                diagnostics, key, fields.spans[key,].key, sorted(block.model_fields), what, about, topic=kind
-            )
+            names, hints = sorted(block.model_fields), suggest_form(kind, key)
+            report_unknown_key(diagnostics, key, fields.spans[key,].key, names, what, about, hints=hints, topic=kind)
     if typed is None or len(diagnostics) > before:
         return None
     if kind == "report":
@@ -237,7 +237,11 @@ def _check_plugin_settings(
         what=f"the `{name}` {noun}",
         topic=f"{name} {kind}",
         also=[(span, f"settings are those of this {noun}")],
-        hints=lambda key: _suggest_maps(key, fields) or _suggest_owner(group, noun, key, plugins, plugin.Settings),
+        hints=lambda key: (
+            suggest_form(kind, key)
+            or _suggest_maps(key, fields)
+            or _suggest_owner(group, noun, key, plugins, plugin.Settings)
+        ),
     )
 
 
@@ -259,8 +263,11 @@ def _suggest_owner(group: str, noun: str, key: str, plugins: PluginRegistry, com
         return []
     if group == "harnesses" and key in _ADAPTER_KEYS:
         return [f"write `adapter = {{ {_ADAPTER_KEYS[key]} }}`"]
-    others = [n for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
-    return [f"`{key}` belongs to the `{others[0]}` {noun}"] if others else []
+    others = [f"`{n}`" for n in plugins.names(group) if key in plugins.get(group, n).Settings.model_fields]
+    if len(others) > 1:
+        plural = f"{noun}es" if noun.endswith("s") else f"{noun}s"
+        return [f"`{key}` belongs to the {', '.join(others[:-1])} and {others[-1]} {plural}"]
+    return [f"`{key}` belongs to the {others[0]} {noun}"] if others else []
 
 
 def _check_endpoint(

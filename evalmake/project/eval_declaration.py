@@ -11,19 +11,10 @@ from evalmake.language.values import Symbol, Template, format_value
 from evalmake.project.axes import Axis, Condition, Gate, read_axes, read_conditions, read_gates
 from evalmake.project.declarations import read_doc_comment
 from evalmake.project.fields import Fields
+from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
 from evalmake.project.schema import AXIS_KEYS, KINDS
 from evalmake.project.validation import report_unknown_key
-
-_REQUEST_PARAMETERS = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "max_tokens",
-    "stop",
-    "frequency_penalty",
-    "presence_penalty",
-)
 
 
 @dataclass(slots=True)
@@ -55,11 +46,8 @@ def check_eval(
     names = sorted(KINDS["eval"].model_fields)
     for key in merged.fields.values:
         if key not in KINDS["eval"].model_fields:
-            hint = f"`{key}` is a parameter of requests: `params = {{ {key} = ... }}`"
-            hints = [hint] if key in _REQUEST_PARAMETERS else []
-            report_unknown_key(
-                diagnostics, key, merged.fields.spans[key,].key, names, "an eval", about, hints=hints, topic="eval"
-            )
+            span, hints = merged.fields.spans[key,].key, suggest_form("eval", key)
+            report_unknown_key(diagnostics, key, span, names, "an eval", about, hints=hints, topic="eval")
     _refuse_lists(merged.fields, diagnostics, about)
     axes = read_axes(merged, inheritance, diagnostics, about)
     _check_templates(merged, {axis.key for axis in axes}, diagnostics, about)

@@ -93,6 +93,9 @@ def _read_include(
         found.unpinned.append(at)
     shipped = text.startswith(catalog.PREFIX)
     path = catalog.catalog_path(text) if shipped else Path(os.path.normpath(file.path.parent / text))
+    if "://" in text:
+        help_ = ["copy or clone the file, and include it from there"]
+        raise make_error("missing-file", f"an include is a file, and `{text}` is a URL", at, help=help_)
     matches = list(_find_matches(path, found)) if is_glob(text) else [path]
     if shipped and not item.maybe and not any(match.exists() for match in matches):
         raise _missing_catalog_error(text.removeprefix(catalog.PREFIX), at)

@@ -177,7 +177,10 @@ def _section(
         part = bool(extra.get("identity")) if identity is None else identity and name not in outside
         kind = str(extra.get("type") or describe_annotation(info.annotation, info.metadata))
         example = (info.examples or [""])[0]
-        keys.append(Key(name, kind, _describe_default(info, extra), part, info.description or "", example))
+        about = info.description or ""
+        if name in _MAPS and topic in KINDS:
+            about += f" `evalmake help {topic}.{name}` lists its keys."
+        keys.append(Key(name, kind, _describe_default(info, extra), part, about, example))
     about = inspect.cleandoc(block.__doc__ or "").partition("\n\n")[0].replace("\n", " ")
     return Section(topic, title or topic, about, tuple(keys), tuple(refused))
 
@@ -238,6 +241,8 @@ def _inner_block(annotation: Any) -> type[Block] | None:
 
 def _plural(words: str) -> str:
     """`whole number, at least 1` in a list: `whole numbers, at least 1`."""
+    if words.startswith(("map of ", "list of ")):
+        return words.replace(" of ", "s of ", 1)
     noun, comma, bounds = words.partition(",")
     return f"{noun if '`' in noun or noun.startswith('one of') else noun + 's'}{comma}{bounds}".replace(
         "any values", "values"

@@ -52,7 +52,7 @@ class Resources(Block):
 
 
 class Adapter(Block):
-    """What the gateway does to requests and replies; an eval's adapter wins over a benchmark's, that over a model's."""
+    """What the gateway does to requests and replies; an eval's adapter beats a benchmark's, and that a model's."""
 
     system: str | None = define_key(
         None, "The system message that every conversation gets.", '"Answer briefly."', identity=True
@@ -66,7 +66,10 @@ class Adapter(Block):
         validate_default=False,
     )
     params: Parameters | None = define_key(
-        None, "Request parameters that the gateway adds.", "{ top_k = 20 }", identity=True
+        None,
+        "Request parameters that the gateway adds, unless `params` of a declaration with a later word have them.",
+        "{ top_k = 20 }",
+        identity=True,
     )
     drop: Texts | None = define_key(
         None, "Request parameters that the gateway removes, at any depth.", '["logit_bias"]', identity=True

@@ -78,6 +78,9 @@ def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: S
         chosen.evaluations.update((cell.name, cell) for cell in cells[word])
     elif word in project.reports:
         chosen.reports[word] = project.reports[word]
+    elif len(parts := expand_names(word)) > 1:
+        for part in parts:
+            _add_target(project, cells, part, span, chosen, within)
     else:
         found = match_cells(word, (c for group in cells.values() for c in group))
         if not found:
@@ -86,7 +89,13 @@ def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: S
 
 
 def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
-    """The cells whose path is `word` or matches it as a pattern; `*` does not cross a `/`."""
+    """The cells whose path is `word` or matches it as a pattern; `*` does not cross a `/`.
+
+    A pattern is also what `-n` prints for several cells: `grid/{a,b}/1..3`.
+    """
+    if len(names := expand_names(word)) > 1:
+        known = list(cells)
+        return list(dict.fromkeys(cell for name in names for cell in match_cells(name, known)))
     if not re.search(r"[*?\[]", word):
         return [cell for cell in cells if cell.name == word]
     parts = [re.compile(translate(part)) for part in word.split("/")]
@@ -96,6 +105,24 @@ def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
         if len(segments := cell.name.split("/")) == len(parts)
         and all(p.match(s) for p, s in zip(parts, segments, strict=True))
     ]
+
+
+def expand_names(word: str) -> list[str]:
+    """The names that braces and ranges of numbers stand for: `e/{a,b}` and `e/1..3`; else the word itself."""
+    if braces := re.search(r"\{([^{}]*)\}", word):
+        inner = [one.strip() for one in braces[1].split(",")]
+        words = [word[: braces.start()] + one + word[braces.end() :] for one in inner]
+    elif (numbers := re.search(r"(?<![^/])(\d{1,9})\.\.(\d{1,9})(?![^/])", word)) and _is_short_range(numbers):
+        span = range(int(numbers[1]), int(numbers[2]) + 1)
+        words = [f"{word[: numbers.start()]}{number}{word[numbers.end() :]}" for number in span]
+    else:
+        return [word]
+    return [name for one in words for name in expand_names(one)]
+
+
+def _is_short_range(numbers: re.Match[str]) -> bool:
+    """Whether a range goes up, and to no more cells than an Evalfile could have."""
+    return 0 <= int(numbers[2]) - int(numbers[1]) < 100_000
 
 
 def _check_aliases(project: Project, cells: Cells) -> None:

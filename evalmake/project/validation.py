@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
-from evalmake.language.values import Symbol, describe_type, format_value
+from evalmake.language.values import Files, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
+from evalmake.project.foreign_keys import find_own_name, suggest_form
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -141,7 +142,7 @@ def _report_error(
             at,
             about=about,
             notes=[f"it can be {', '.join(words)}"],
-            help=[f"did you mean `{meant}`?"] if meant else [],
+            help=[f"did you mean `{meant}`?"] if meant else _suggest_copies(value),
         )
     elif kind == "quoted_word":
         diagnostics.error(
@@ -161,6 +162,11 @@ def _report_error(
         )
     else:
         _report_wrong_type(item, key, at, diagnostics, about)
+
+
+def _suggest_copies(value: object) -> list[str]:
+    """Help for a list where one word is expected."""
+    return ["it takes one of them: write a declaration for each"] if isinstance(value, tuple | list) else []
 
 
 def _wanted_class(item: Any) -> str:
@@ -225,6 +231,10 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
     text = value if isinstance(value, str) else ""
     if wanted == "a text" and isinstance(value, Symbol):
         return [f"write `{format_value(value.text)}`"]
+    if wanted == "a text" and isinstance(value, Files):
+        return ['write the text here, between """ and """, or in an UPPER_CASE variable of an included file']
+    if wanted == "a map" and value is None:
+        return ["leave it out"]
     if wanted == "a list" and isinstance(value, str | Symbol):
         return [f"write `[{format_value(value)}]`"]
     if wanted.startswith("`file") and isinstance(value, tuple):
@@ -277,7 +287,9 @@ def report_unknown_key(
     topic: str = "",
 ) -> None:
     """Report that `what` has no key `key`, which keys it has, and where to read about them."""
-    meant = closest_name(key, names)
+    kind = topic.rpartition(" ")[2]
+    own = find_own_name(kind, key)
+    meant = own if own in names else None if suggest_form(kind, key) else closest_name(key, names)
     noun = "setting" if also else "key"
     diagnostics.error(
         "unknown-key",

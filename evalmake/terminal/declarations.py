@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
@@ -14,6 +14,7 @@ from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
+from evalmake.project.request_parameters import SentParameter, list_sent_parameters
 from evalmake.project.targets import match_cells
 from evalmake.terminal.display_path import display_path
 from evalmake.workspace import Workspace
@@ -27,12 +28,18 @@ def render_declaration(workspace: Workspace, target: str, as_json: bool) -> str:
     """One declaration, `KIND NAME` or a unique name; or the cells that a path or pattern means."""
     project = workspace.project
     cells = match_cells(target, (cell for group in workspace.cells.values() for cell in group))
-    if cells and "/" in target:
+    if cells and ("/" in target or cells[1:] or _is_single_cell(project, target)):
         return "\n\n".join(_render_cell(project, cell, as_json) for cell in cells)
     texts = list(_render_named(project, target, as_json))
     if not texts:
         raise _unknown_target(workspace, target)
     return "\n\n".join(texts)
+
+
+def _is_single_cell(project: Project, target: str) -> bool:
+    """Whether a name is that of an eval without axes, and of nothing else."""
+    declared = target in project.evals and not project.evals[target].axes
+    return declared and not any(target in project.of(kind) for kind in KINDS)
 
 
 def _render_named(project: Project, target: str, as_json: bool) -> Iterable[str]:
@@ -69,15 +76,65 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
 
 
 def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
-    """A cell's own values, then its model, its deployment and its benchmark."""
+    """A cell's own values, what its requests hold, then its model, its deployment and its benchmark."""
     title = f"{cell.name}  (model {cell.model.name}, benchmark {cell.benchmark.name}, seed {cell.seed})"
     deployment = cell.model.block.deployment
     declared: list[tuple[str, Declaration]] = [(f"model {cell.model.name}", cell.model)]
     declared += [(f"deployment {deployment}", project.deployments[deployment])] if deployment else []
     declared += [(f"benchmark {cell.benchmark.name}", cell.benchmark)]
-    parts = [_render_fields(title, cell.variant.fields, cell.span.location, "", as_json)]
+    declaration = cell.variant.eval
+    own = _render_fields(title, cell.variant.fields, cell.span.location, declaration.doc, as_json)
+    parts = [own if as_json or declaration.axes else own + _render_matrix(declaration)]
+    parts.append(_render_rows(f"requests of {cell.name}", _list_request_rows(cell), cell.span.location, "", as_json))
     parts += [_render_fields(name, each.fields, each.span.location, "", as_json) for name, each in declared]
     return "\n".join(parts)
+
+
+class _Row(NamedTuple):
+    """A value: its name, its text, where it is written, and what else is to say of it."""
+
+    key: str
+    value: str
+    place: str
+    note: str
+
+
+def _list_request_rows(cell: Evaluation) -> list[_Row]:
+    """What evalmake sends with each request of a cell: model, system message and parameters, each with its origin."""
+    model = cell.model
+    name = model.block.name or model.block.deployment
+    at = model.fields.spans.get(("name",)) or model.fields.spans["deployment",]
+    rows = [_Row("model", format_value(name), at.value.location, f"model {model.name}")]
+    rows += _find_system_message(cell)
+    sent = list_sent_parameters(cell)
+    if not any(one.name == "seed" for one in sent):
+        rows.append(_Row("seed", str(cell.seed), "", "default"))
+    return rows + [_describe_parameter(one) for one in sent]
+
+
+def _find_system_message(cell: Evaluation) -> list[_Row]:
+    """The system message of the adapter that has the last word, if one has any."""
+    owners = (
+        (f"eval {cell.eval}", cell.variant.block, cell.variant.fields),
+        (f"benchmark {cell.benchmark.name}", cell.benchmark.block, cell.benchmark.fields),
+        (f"model {cell.model.name}", cell.model.block, cell.model.fields),
+    )
+    for owner, block, fields in owners:
+        if (text := block.adapter.system) is not None:
+            at = fields.spans.get(("adapter", "system")) or fields.spans["adapter",]
+            return [_Row("system", format_value(text), at.value.location, f"adapter of {owner}")]
+    return []
+
+
+def _describe_parameter(sent: SentParameter) -> _Row:
+    winner = sent.winner
+    note = winner.owner if winner.key == "params" else f"adapter of {winner.owner}"
+    others = [f"{format_value(one.value)} of {one.owner}" for one in sent.overruled if one.value != winner.value]
+    note += f", over {' and '.join(others)}" if others else ""
+    place = winner.span.location if winner.span else ""
+    if sent.dropped_by:
+        return _Row(sent.name, "(dropped)", place, f"{note}, by the adapter of {sent.dropped_by}")
+    return _Row(sent.name, format_value(sent.value), place, note)
 
 
 def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bool) -> str:
@@ -89,16 +146,21 @@ def _render_fields(title: str, fields: Fields, place: str, doc: str, as_json: bo
             continue
         for step in path[1:]:
             value = value[step] if isinstance(value, dict) else value
-        rows.append((".".join(path), _render_value(value, written.value), written.value.location, written.origin))
+        text = _render_value(value, written.value)
+        rows.append(_Row(".".join(path), text, written.value.location, written.origin))
+    return _render_rows(title, rows, place, doc, as_json)
+
+
+def _render_rows(title: str, rows: Sequence[_Row], place: str, doc: str, as_json: bool) -> str:
     if as_json:
-        values = {key: {"value": text, "at": at, "origin": origin} for key, text, at, origin in rows}
+        values = {row.key: {"value": row.value, "at": row.place, "origin": row.note} for row in rows}
         return json.dumps({"name": title, "at": place, "values": values}, ensure_ascii=False)
-    key_width = max((len(row[0]) for row in rows), default=0)
-    width = min(max((len(row[1]) for row in rows), default=0), _WIDEST_VALUE)
+    key_width = max((len(row.key) for row in rows), default=0)
+    width = min(max((len(row.value) for row in rows), default=0), _WIDEST_VALUE)
     lines = [f"{title}  {place}"] + [f"    # {line}" for line in doc.splitlines()]
     for key, text, at, origin in rows:
-        suffix = "" if origin == "own" else f", {origin}"
-        lines.append(f"    {key:<{key_width}} = {text:<{width}}  {at}{suffix}")
+        origins = [part for part in (at, "" if origin == "own" else origin) if part]
+        lines.append(f"    {key:<{key_width}} = {text:<{width}}  {', '.join(origins)}".rstrip())
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def render_code_list() -> str:
 def _first_sentence(page: str) -> str:
     """The first sentence below the title, without Markdown's backquotes."""
     paragraph = " ".join(page.split("\n\n")[1].split())
-    return re.split(r"(?<=[.:;]) (?=[A-Z`])", paragraph)[0].replace("`", "")
+    return re.split(r"(?<=[.]) (?=[A-Z`])", paragraph)[0].replace("`", "")
 
 
 def _shorten(text: str, width: int) -> str:

@@ -88,15 +88,16 @@ def _render_names(names: Sequence[str]) -> str:
     """`grid/a/gsm8k/1..3` for neighbours, `.../{1,3,9}` for others."""
     if len(names) == 1:
         return names[0]
-    stem = names[0].rpartition("/")[0]
+    stem, slash, _ = names[0].rpartition("/")
+    stem += slash
     lasts = [name.rpartition("/")[2] for name in names]
     if all(last.isdigit() for last in lasts):
         numbers = [int(last) for last in lasts]
         if numbers == list(range(numbers[0], numbers[-1] + 1)):
-            return f"{stem}/{numbers[0]}..{numbers[-1]}"
+            return f"{stem}{numbers[0]}..{numbers[-1]}"
     if len(lasts) <= _MOST_NAMES:
-        return f"{stem}/{{{','.join(lasts)}}}"
-    return f"{stem}/{{{','.join(lasts[: _MOST_NAMES - 1])},... {len(lasts)} in all}}"
+        return f"{stem}{{{','.join(lasts)}}}"
+    return f"{stem}{{{','.join(lasts[: _MOST_NAMES - 1])},... {len(lasts)} in all}}"
 
 
 def _symbol(reasons: Sequence[Reason]) -> str:

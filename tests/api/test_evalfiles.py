@@ -54,6 +54,22 @@ def test_load_lists_targets_and_cells(grid: Bench) -> None:
     assert " --> Evalfile:6:16, in deployment stand-in\n" in str(caught.value)
 
 
+def test_a_plan_has_what_a_build_would_fail_by(grid: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The problems and notes of `-n` are in the plan and in its text."""
+    monkeypatch.delenv("ACME_KEY", raising=False)
+    (grid.root / "sums.jsonl").write_text('{"question": "1 + 1?"}\n')
+    grid.edit(
+        "model stand-in {",
+        'model other {\n endpoint = "http://a/v1"\n name = "a"\n api_key = secret("ACME_KEY")\n}\nmodel stand-in {',
+    )
+    grid.edit("model     = stand-in", "model     = other")
+    plan = evalmake.plan(evalmake.load())
+    (problem,) = plan.problems
+    assert problem.startswith("error: sums.jsonl:1: the record has no field 'answer'")
+    assert problem in str(plan)
+    assert "unset: ACME_KEY" in plan.text
+
+
 def test_plan_and_build(grid: Bench, capfd: pytest.CaptureFixture[str]) -> None:
     """`plan` says what must run and why; `build` returns results by path, prints nothing and leaves nothing to do."""
     project = evalmake.load()

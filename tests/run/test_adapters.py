@@ -32,6 +32,20 @@ def test_interceptors_from_model_benchmark_and_eval(bench: Bench) -> None:
     assert attempt.usage["reasoned"] == 1
 
 
+def test_params_of_an_eval_beat_the_adapter_of_a_model(bench: Bench) -> None:
+    """What is sent is the eval's value, though the gateway has another from the model; a result before is stale."""
+    upstream = Upstream(numbered_replies(lambda at: "7"))
+    bench.evalfile(
+        model(upstream.url, "adapter = { params = { max_tokens = 10, top_k = 5 } }"),
+        SUMS,
+        ASKED.replace("model ", "params = { max_tokens = 30 }\n model "),
+    )
+    bench.sums(1)
+    assert bench.run().status == 0
+    (body,) = upstream.bodies
+    assert (body["max_tokens"], body["top_k"]) == (30, 5)
+
+
 def test_a_changed_adapter(bench: Bench, tmp_path: Path) -> None:
     """A change that affects requests or scores makes an evaluation stale; timeouts, logs and the cache do not."""
     with mock_server({"skill": 1.0}, tmp_path / "mock-port") as mock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -58,6 +59,29 @@ def test_each_command_has_a_file() -> None:
         command = import_module(f"evalmake.commands.{entry.name}").command
         assert isinstance(command, click.Command)
         assert (command.name, command.get_short_help_str(200)) == (entry.name, entry.summary)
+
+
+MATRIX = """\
+model a {
+    endpoint = "http://a/v1"
+    name     = "a"
+}
+model b from a {}
+benchmark x {
+    harness = command
+    run     = "true"
+}
+eval grid {
+    model in [a, b]
+    benchmark = x
+    seed in 1..3
+}
+eval one {
+    model     = a
+    benchmark = x
+}
+eval two from one { limit = 1 }
+"""
 
 
 @pytest.mark.parametrize("name", COMMAND_NAMES)
@@ -122,6 +146,51 @@ def test_completion_where_nothing_is_to_do(project: Project) -> None:
     for _ in range(3):
         subprocess.run([sys.executable, "-m", "evalmake"], cwd=project.root, check=True, capture_output=True)
     assert set(complete(project, "evalmake l")) == {"list", "logs"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "help_"),
+    [
+        (["--dryrun"], "there is no option `--dryrun`", "help: did you mean `--dry-run`?"),
+        (["show"], "missing argument 'TARGET'", "help: `evalmake show -h` shows its options"),
+        (["-j", "0"], "invalid value for '-j'", "help: `evalmake -h` shows its options"),
+    ],
+)
+def test_usage_errors_look_like_others(project: Project, words: list[str], message: str, help_: str) -> None:
+    """A wrong option is a diagnostic with a code and a help, also as JSON."""
+    said = project.run(*words, status=2).stderr
+    assert said.startswith(f"error: {message}")
+    assert "[usage]\n" in said
+    assert help_ in said
+    assert json.loads(project.run(*words, "--json", status=2).stderr)["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("words", "cells"),
+    [
+        (["grid/{a,b}/1"], ["grid/a/1", "grid/b/1"]),
+        (["grid/a/1..3"], ["grid/a/1", "grid/a/2", "grid/a/3"]),
+        (["grid/{a,b}/2..3"], ["grid/a/2", "grid/a/3", "grid/b/2", "grid/b/3"]),
+        (["grid/*/{1,3}"], ["grid/a/1", "grid/b/1", "grid/a/3", "grid/b/3"]),
+        (["{one,two}"], ["one", "two"]),
+    ],
+)
+def test_printed_names_are_targets(project: Project, words: list[str], cells: list[str]) -> None:
+    """What `-n` prints for several cells can be pasted, and means just these."""
+    project.write("Evalfile", MATRIX)
+    shown = json.loads(project.run("-n", "--json", *words).stdout)
+    assert {one["name"] for one in shown["evaluations"]} == set(cells)
+    first = project.run("-n", *words).stdout.splitlines()
+    pasted = [line.split()[1] for line in first if line.startswith("  + ")]
+    again = json.loads(project.run("-n", "--json", *pasted).stdout)
+    assert {one["name"] for one in again["evaluations"]} == set(cells)
+    assert project.run("show", words[0]).stdout.count("requests of ") == len(cells)
+
+
+def test_a_part_that_names_nothing(project: Project) -> None:
+    """A name in braces that is no target is an error."""
+    project.write("Evalfile", MATRIX)
+    assert "no target is named `grid/c/1`" in project.run("-n", "grid/{a,c}/1", status=2).stderr
 
 
 def test_completion_without_an_evalfile(project: Project) -> None:

@@ -42,6 +42,14 @@ _NO_USE = {
     "digest": "the native harness reads `files`, and takes their digests itself",
     "packages": "the native harness runs in evalmake's own Python; install them there",
 }
+_REFUSED_PARAMS = {
+    "stream": "the native harness reads whole replies: `stream` cannot be set",
+    "n": "the native harness scores one reply to each request: `n` would pay for replies that nothing looks at",
+    "model": "`model` would ask another model than the one that the score is shown for",
+    "messages": "`messages` is what the native harness makes of `prompt`, `system` and `examples`",
+    "prompt": "`prompt` is a key of the benchmark, not a request parameter",
+}
+_CURES = {"n": "to ask each question again, add seeds: `seed in 1..4`"}
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
 
@@ -146,8 +154,11 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
     if block.metric and known and block.metric not in known:
         reported = " and ".join(f"`{metric}`" for metric in known)
         yield BadValue("metric", f"the scorer `{scorer}` reports no `{block.metric}`", f"it reports {reported}")
-    if block.params.get("stream"):
-        yield BadValue("params", "the native harness reads whole replies: `stream` cannot be set", "leave it out")
+    for name, why in find_refused_params(block.params).items():
+        yield BadValue("params", why, _CURES.get(name, "leave it out"))
+    if block.image and (field := re.search(r"\{[^{}]+\}", block.image)):
+        message = f"this is the name of a container image, and `{field[0]}` is a field of a record"
+        yield BadValue("image", message, "the native harness sends text only")
 
 
 def _find_filter_mistake(where: str) -> str:
@@ -193,13 +204,13 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
                 about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
             )
-    if cell.params.get("stream") and not cell.benchmark.block.params.get("stream"):
+    for name, why in find_refused_params(cell.variant.block.params).items():
         found.error(
             "bad-value",
-            "`params`: the native harness reads whole replies: `stream` cannot be set",
-            _span_of_stream(cell),
+            f"`params`: {why}",
+            _span_of_param(cell, name),
             about=about,
-            help=["leave it out"],
+            help=[_CURES.get(name, "leave it out")],
         )
     scorer = scorer_of(cell.benchmark.settings)
     known = metrics_of_scorer(scorer)
@@ -223,6 +234,13 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
             )
 
 
-def _span_of_stream(cell: Evaluation) -> Span:
+def find_refused_params(params: Mapping[str, Any]) -> dict[str, str]:
+    """The request parameters that would have no effect or a wrong one, each with the reason."""
+    given = {name for name, value in params.items() if value is not None and value is not False}
+    given -= {"n"} if params.get("n") == 1 else set()
+    return {name: why for name, why in _REFUSED_PARAMS.items() if name in given}
+
+
+def _span_of_param(cell: Evaluation, name: str) -> Span:
     spans = cell.variant.fields.spans
-    return (spans.get(("params", "stream")) or spans["params",]).value
+    return (spans.get(("params", name)) or spans["params",]).value

@@ -25,6 +25,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
+from evalmake.project.request_parameters import find_gateway_parameters, find_seed_place
 from evalmake.project.schema import merge_adapters
 from evalmake.run.job_builder import JobBuilder
 from evalmake.servers.addresses import ServerAddresses
@@ -66,7 +67,12 @@ class SessionBuilder:
         adapters = [model.block.adapter]
         if role == "model":
             adapters += [cell.benchmark.block.adapter, cell.variant.block.adapter]
-        adapter = {name: _to_json(value) for name, value in merge_adapters(*adapters).items()}
+        merged = merge_adapters(*adapters)
+        if role == "model" and "params" in merged:
+            parameters = find_gateway_parameters(cell)
+            merged["params"] = parameters.added
+            merged["drop"] = (*merged.get("drop", ()), *parameters.removed)
+        adapter = {name: _to_json(value) for name, value in merged.items()}
         upstreams = [model.block.endpoint]
         if deployment:
             upstreams = [one.url_from_jobs if from_jobs else one.url for one in addresses[deployment]]
@@ -144,8 +150,7 @@ def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
 def _declared_parameters(cell: Evaluation) -> dict[str, Any]:
     """The request parameters that the Evalfile declares; the seed only if it is written there."""
     declared = dict(cell.params)
-    written = ("seed",) in cell.variant.fields.spans or any(key == "seed" for key, _ in cell.axes)
-    return {"seed": cell.seed, **declared} if written else declared
+    return {"seed": cell.seed, **declared} if find_seed_place(cell) else declared
 
 
 def _cache_source(model_digest: str, adapter: Mapping[str, Any]) -> str:

@@ -1,0 +1,100 @@
+"""Keys as other tools call them: what to write here instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_REQUEST_PARAMETERS = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "max_tokens",
+    "max_new_tokens",
+    "max_completion_tokens",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+)
+_NAMES: Mapping[str, Mapping[str, str]] = {
+    "model": {
+        "base_url": "endpoint",
+        "url": "endpoint",
+        "api_base": "endpoint",
+        "host": "endpoint",
+        "server": "endpoint",
+        "model": "name",
+        "model_name": "name",
+        "model_id": "name",
+        "key": "api_key",
+        "token": "api_key",
+        "rpm": "rate",
+        "rate_limit": "rate",
+        "parallel": "concurrency",
+        "max_concurrency": "concurrency",
+    },
+    "benchmark": {
+        "data": "files",
+        "data_files": "files",
+        "num_fewshot": "fewshot",
+        "n_shot": "fewshot",
+        "shots": "fewshot",
+        "template": "prompt",
+        "input": "prompt",
+        "question": "prompt",
+        "system_prompt": "system",
+        "system_message": "system",
+        "expected": "target",
+        "answer": "target",
+        "reference": "target",
+        "options": "choices",
+        "metrics": "metric",
+        "filter": "where",
+        "subset": "where",
+        "split": "where",
+        "regex": "pattern",
+        "grader": "judge",
+    },
+    "eval": {
+        "n": "limit",
+        "num_samples": "limit",
+        "max_samples": "limit",
+        "limit_samples": "limit",
+        "backend": "executor",
+        "max_retries": "retries",
+    },
+}
+"""Kind -> a key of another tool -> the key here."""
+_FORMS: Mapping[str, Mapping[str, str]] = {
+    "model": {
+        "system": 'write `adapter = { system = "..." }`',
+        "system_prompt": 'write `adapter = { system = "..." }`',
+    },
+    "benchmark": {"threshold": "a bound belongs in an eval: `require METRIC >= 0.8`"},
+    "eval": {
+        "models": "an axis makes a cell for each model: `model in [a, b]`",
+        "tasks": "an axis makes a cell for each benchmark: `benchmark in [a, b]`",
+        "benchmarks": "an axis makes a cell for each benchmark: `benchmark in [a, b]`",
+        "seeds": "an axis makes a cell for each seed: `seed in 1..3`",
+        "epochs": "to ask each question again, add seeds: `seed in 1..3`",
+        "repeats": "to ask each question again, add seeds: `seed in 1..3`",
+        "threshold": "a bound is a requirement: `require METRIC >= 0.8`",
+        "gate": "a bound is a requirement: `require METRIC >= 0.8`",
+        "parallel": "`evalmake -j N`, or `slots` of the executor, bounds what runs at a time",
+        "env": "the `env` of the executor is that of its jobs",
+        "tags": "an alias names several targets: `nightly: a b`",
+    },
+}
+"""Kind -> a key of another tool -> what to write here."""
+
+
+def find_own_name(kind: str, key: str) -> str | None:
+    """The key of `kind` that another tool calls `key`."""
+    return _NAMES.get(kind, {}).get(key)
+
+
+def suggest_form(kind: str, key: str) -> list[str]:
+    """Help for a key of another tool that has no counterpart of its own."""
+    if key in _REQUEST_PARAMETERS:
+        inner = f"params = {{ {key} = ... }}"
+        return [f"`{key}` is a parameter of requests: `{f'adapter = {{ {inner} }}' if kind == 'model' else inner}`"]
+    return [form] if (form := _FORMS.get(kind, {}).get(key)) else []

@@ -1,0 +1,109 @@
+"""One order of precedence for request parameters: the eval's word beats the benchmark's, and that the model's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from evalmake.project.matrix import Evaluation
+from evalmake.project.request_parameters import find_gateway_parameters, find_overruled_names, list_sent_parameters
+from evalmake.workspace import Workspace
+from tests.support.projects import Project
+
+EVALFILE = """\
+model m {{
+    endpoint = "http://127.0.0.1:1/v1"
+    name     = "m"
+    {model}
+}}
+
+benchmark b {{
+    harness = command
+    run     = "true"
+    {benchmark}
+}}
+
+eval e {{
+    model     = m
+    benchmark = b
+    {eval}
+}}
+"""
+
+
+def cell(project: Project, model: str = "", benchmark: str = "", eval: str = "") -> Evaluation:
+    """The only cell of an Evalfile with these lines in its declarations."""
+    project.write("Evalfile", EVALFILE.format(model=model, benchmark=benchmark, eval=eval))
+    return Workspace.open(project.root / "Evalfile").cells["e"][0]
+
+
+def adapter(params: str, more: str = "") -> str:
+    """An adapter with these parameters."""
+    return f"adapter = {{ params = {{ {params} }}{more} }}"
+
+
+CASES: list[tuple[dict[str, str], dict[str, Any], dict[str, Any]]] = [
+    # declarations; what the gateway adds; what is sent
+    ({"model": adapter("t = 1"), "eval": "params = { t = 3 }"}, {}, {"t": 3}),
+    ({"model": adapter("t = 1"), "benchmark": "params = { t = 2 }"}, {}, {"t": 2}),
+    ({"benchmark": adapter("t = 2"), "eval": "params = { t = 3 }"}, {}, {"t": 3}),
+    ({"model": adapter("t = 1"), "benchmark": "params = { u = 2 }"}, {"t": 1}, {"t": 1, "u": 2}),
+    ({"benchmark": "params = { t = 2 }\n" + adapter("t = 4")}, {"t": 4}, {"t": 4}),
+    ({"eval": "params = { t = 3 }\n" + adapter("t = 5")}, {"t": 5}, {"t": 5}),
+    (
+        {"model": adapter("k = { a = 1, b = 1 }"), "eval": "params = { k = { b = 2 } }"},
+        {"k": {"a": 1}},
+        {"k": {"a": 1, "b": 2}},
+    ),
+    ({"model": adapter("seed = 1"), "eval": "seed = 7"}, {}, {"seed": 7}),
+    ({"model": adapter("seed = 1"), "eval": "seed in [7]"}, {}, {"seed": 7}),
+    ({"model": adapter("seed = 1")}, {"seed": 1}, {"seed": 1}),
+    ({"model": adapter("new = 1", ', rename = { old = "new" }'), "eval": "params = { old = 3 }"}, {}, {"new": 3}),
+    ({"model": adapter("t = 1"), "eval": adapter("t = none")}, {}, {}),
+]
+
+
+@pytest.mark.parametrize(("declared", "added", "sent"), CASES)
+def test_the_later_word_counts(
+    declared: dict[str, str], added: dict[str, Any], sent: dict[str, Any], project: Project
+) -> None:
+    """The gateway adds nothing that would replace what a declaration with a later word says."""
+    one = cell(project, **declared)
+    assert find_gateway_parameters(one).added == added
+    assert {each.name: each.value for each in list_sent_parameters(one)} == sent
+
+
+def test_none_takes_a_parameter_away(project: Project) -> None:
+    """`none` in an eval's adapter removes what the benchmark's `params` send."""
+    one = cell(project, benchmark="params = { t = 2 }", eval=adapter("t = none"))
+    assert find_gateway_parameters(one).removed == ("t",)
+    assert list_sent_parameters(one) == []
+
+
+def test_only_a_changed_meaning_is_a_new_identity(project: Project) -> None:
+    """A result is stale where an adapter won before; everywhere else the identity stays."""
+    assert find_overruled_names(cell(project, model=adapter("t = 1, u = 1"), eval="params = { t = 3 }")) == ("t",)
+    assert find_overruled_names(cell(project, model=adapter("t = 1"), eval="params = { u = 3 }")) == ()
+    assert find_overruled_names(cell(project, model=adapter("t = 1"), eval=adapter("t = 3"))) == ()
+
+
+def test_show_says_what_is_sent(project: Project) -> None:
+    """`show` of a cell, also of an eval without axes, has each value that is sent, and whose word it is."""
+    cell(
+        project,
+        model=adapter("t = 1, top_k = 4", ', drop = ["stop"], system = "Be brief."'),
+        benchmark='params = { t = 2, stop = ["x"] }',
+        eval="params = { t = 3 }\nrequire accuracy >= 0.5",
+    )
+    said = project.run("show", "e").stdout
+    for line in (
+        'model  = "m"          Evalfile:3, model m',
+        'system = "Be brief."  Evalfile:4, adapter of model m',
+        "seed   = 0            default",
+        "stop   = (dropped)    Evalfile:10, benchmark b, by the adapter of model m",
+        "t      = 3            Evalfile:16, eval e, over 1 of model m and 2 of benchmark b",
+        "top_k  = 4            Evalfile:4, adapter of model m",
+        "require accuracy >= 0.5  Evalfile:17",
+    ):
+        assert f"    {line}\n" in said
