@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, log_error
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.settings import GatewaySettings
@@ -25,6 +26,7 @@ def main() -> int:
     try:
         settings = GatewaySettings.read(options.settings)
         RequestRewrite(settings, os.environ)  # fails for a secret that is not set
+        Network(settings, os.environ)  # fails for certificates that are none
     except (OSError, ValueError, TypeError, LookupError) as error:
         log_error(error)
         return 2

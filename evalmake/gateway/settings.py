@@ -45,6 +45,12 @@ class GatewaySettings(JsonSettings):
     rate: str | None = None
     """`60/m`: the number of requests in any second, minute, hour or day."""
     concurrency: int | None = None
+    ca: str = ""
+    """Certificates to trust beside the system's, in PEM form."""
+    verify: bool = True
+    """Whether to check the certificates of servers."""
+    own_servers: bool = False
+    """Whether evalmake started the servers: plain HTTP to them goes through no proxy."""
     key_variable: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     secret_headers: Mapping[str, str] = field(default_factory=dict)

@@ -6,9 +6,10 @@ from urllib.parse import urlsplit
 
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.planner.graph import Node
-from evalmake.preflight.context import GraphContext, distinct_cells, first_of_each
+from evalmake.preflight.context import BuildContext, GraphContext, distinct_cells, first_of_each
 from evalmake.project.declarations import Declaration
 from evalmake.project.references import find_judge
+from evalmake.run.gateways.certificates import read_certificates
 
 
 def check_loopback_endpoints(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -45,6 +46,22 @@ def check_server_reach(context: GraphContext, diagnostics: Diagnostics) -> None:
             about=f"eval {node.evaluation.eval}",
             help=[f"give the deployment `executor = {executor.name}`, or the eval `executor = {other.name}`"],
         )
+
+
+def check_certificates(context: BuildContext, found: Diagnostics) -> None:
+    """A model's `ca` can be read, and holds certificates."""
+    names = {model.name: model for node in context.nodes for model in _models(context, node)}
+    for model in names.values():
+        place = model.fields.spans.get(("ca",))
+        if place is None:
+            continue
+        try:
+            read_certificates(model, context.job_builder.root.parent)
+        except OSError as error:
+            about = f"model {model.name}"
+            found.error("missing-file", f"`ca` cannot be read: {error.strerror}", place.value, about=about)
+        except ValueError as error:
+            found.error("bad-value", f"`ca` is no use: {error}", place.value, about=f"model {model.name}")
 
 
 def _with_own_gateway(context: GraphContext) -> list[Node]:

@@ -18,7 +18,7 @@ from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.deployments import check_server_programs, check_weights
 from evalmake.preflight.detach import check_detached_jobs
-from evalmake.preflight.endpoints import check_loopback_endpoints, check_server_reach
+from evalmake.preflight.endpoints import check_certificates, check_loopback_endpoints, check_server_reach
 from evalmake.preflight.executor_use import check_executor_use
 from evalmake.preflight.gpus import check_gpus
 from evalmake.preflight.host_files import check_host_files
@@ -54,6 +54,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_harness_programs,  # the programs of harnesses are installed
     check_server_programs,  # the programs of engines are installed
     check_weights,  # weights on this host exist
+    check_certificates,  # certificates of endpoints can be read
     check_data_files,  # local data files can be read, and fit the prompt, as their harness says
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value

@@ -223,7 +223,10 @@ class Model(Block):
         unset="the name of its deployment",
     )
     endpoint: Endpoint | None = define_key(
-        None, "The base URL of the API; a model has this or `deployment`.", '"http://127.0.0.1:8000/v1"', identity=True
+        None,
+        "The base URL of the API, with its query if it has one; a model has this or `deployment`.",
+        '"http://127.0.0.1:8000/v1"',
+        identity=True,
     )
     deployment: Annotated[Word, Reference("deployment")] | None = define_key(
         None, "The deployment that serves the model; a model has this or `endpoint`.", "llama", identity=True
@@ -246,6 +249,15 @@ class Model(Block):
         '{ "X-Route" = "blue" }',
         identity=True,
         type=_HEADERS,
+    )
+    ca: str | Files | None = define_key(
+        None,
+        "A PEM file of certificates to trust beside the system's; a path is relative to the Evalfile.",
+        'file("corporate-ca.pem")',
+        unset="the system's certificates alone",
+    )
+    verify: bool = define_key(
+        True, "Whether the gateway checks the certificate of the endpoint; `false` trusts anyone in between.", "false"
     )
     concurrency: Count | None = define_key(
         None, "How many requests the model gets at the same time.", "16", unset="the harness decides"

@@ -124,7 +124,7 @@ class _Sent(ProgressPosts):
     """Records what it would send, with its time; sending takes `delay` seconds."""
 
     def __init__(self, delay: float = 0.0) -> None:
-        super().__init__(SharedState(None, cast(Any, None), cast(Any, None)))
+        super().__init__(SharedState(None, cast(Any, None), cast(Any, None), cast(Any, None)))
         self.delay = delay
         self.sent: list[tuple[float, dict[str, Any]]] = []
 

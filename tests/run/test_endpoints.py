@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from tests.run.request_evalfiles import ASKED, model
+from tests.support.certificates import behind_tls, make_certificate
+from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
 from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
@@ -161,3 +166,53 @@ def test_bad_data(bench: Bench, line: str, reason: str) -> None:
     assert reason in message
     assert "sums.jsonl:3" in message
     assert bench.scores() == {}
+
+
+@pytest.fixture
+def certificate(bench: Bench) -> Path:
+    """A self-signed certificate for localhost, with its key, beside the Evalfile."""
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes the certificate")
+    return make_certificate(bench.root / "ca.pem")
+
+
+@pytest.mark.parametrize("key", ['ca = file("ca.pem")', 'ca = "ca.pem"', "verify = false"])
+def test_a_certificate_that_only_you_trust(bench: Bench, certificate: Path, key: str) -> None:
+    """`ca` names the certificates to trust, and `verify = false` trusts any; neither is part of the identity."""
+    upstream = Upstream([http_reply(chat_completion("3"))])
+    bench.evalfile(model(behind_tls(certificate, upstream), key), SUMS, ASKED)
+    bench.sums(1)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert bench.scores() == {"asked": [1.0]}
+    bench.edit(key, "")
+    assert "nothing to do" in bench.run().out
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ('ca = "no.pem"', "`ca` cannot be read: No such file or directory"),
+        ('ca = file("Evalfile")', "`ca` is no use: it holds no certificate in PEM form"),
+    ],
+)
+def test_a_certificate_that_is_none(bench: Bench, key: str, why: str) -> None:
+    """A plan and a build say what is wrong with `ca`, and where, before anything starts."""
+    bench.evalfile(model("https://localhost:9/v1", key), SUMS, ASKED)
+    bench.sums(1)
+    for words in ((), ("-n",)):
+        ended = bench.run(*words)
+        assert ended.status == 2
+        assert why in ended.err
+        assert key in ended.err
+
+
+def test_an_endpoint_without_its_version(bench: Bench) -> None:
+    """The error about a 404 from an endpoint without `/v1` says what to write."""
+    upstream = Upstream([http_reply({"detail": "Not Found"}, 404)])
+    url = upstream.url.removesuffix("/v1")
+    bench.evalfile(model(url), SUMS, ASKED)
+    bench.sums(1)
+    ended = bench.run()
+    assert ended.status == 2
+    assert f'the endpoint has no `/v1`: most servers want endpoint = "{url}/v1"' in ended.err

@@ -64,7 +64,7 @@ class Upstream:
 
     def _listen(self, context: ssl.SSLContext | None) -> int:
         listening = asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**26, ssl=context)
-        server = asyncio.run_coroutine_threadsafe(listening, _server_loop()).result(30)
+        server = asyncio.run_coroutine_threadsafe(listening, server_loop()).result(30)
         port: int = server.sockets[0].getsockname()[1]
         return port
 
@@ -127,7 +127,7 @@ async def _read_request(reader: asyncio.StreamReader, connection: int) -> Receiv
 _started: list[asyncio.AbstractEventLoop] = []
 
 
-def _server_loop() -> asyncio.AbstractEventLoop:
+def server_loop() -> asyncio.AbstractEventLoop:
     """The loop that all servers of this process share, in a thread of its own."""
     if not _started:
         _started.append(asyncio.new_event_loop())

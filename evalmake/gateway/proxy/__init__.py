@@ -15,4 +15,8 @@ logprob_probe.py       the test of its log-probabilities
 usage.py               the record: a row for each request, and the sums
 progress_posts.py      the counts, posted to the user's address
 harness_connection.py, upstream_connection.py    HTTP/1.1 on both sides
+connection_pool.py     the connections to one server: TLS, proxies
+server_url.py, http_proxy.py    the server's address, and the proxy before it
+reply_fault.py         what is wrong with a reply, also one that says 200
+unpacking.py           replies that are packed
 """

@@ -296,6 +296,9 @@ class Exchange:
         """Note what the reply's status means for the evaluation as a whole; `stream` is the body of a stream."""
         usage, breaker = self.session.usage, self.session.breaker
         message = f"{self.upstream.address}: {describe_reply(reply, stream)}" if reply.status >= 400 else ""
+        if reply.status == 404 and self.harness_key is not None and (hint := self.upstream.hint_at_version()):
+            message = f"{message}; {hint}"
+            breaker.stop(message)
         if reply.status in TRANSIENT:
             breaker.record_failure(message)
             usage.add_count("failed")

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.exchange import Exchange
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
@@ -30,12 +31,13 @@ class Gateway:
     """The gateway of one model, for all evaluations whose sessions are in its folder."""
 
     def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
-        """Raises LookupError if a secret is missing in `environ`."""
+        """Raises LookupError if a secret is missing in `environ`, ValueError for certificates that are none."""
         self._loop = asyncio.get_running_loop()
         rewrite = RequestRewrite(settings, environ)
+        network = Network(settings, environ)
         cache, trouble = _open_cache(settings)
         limits = RequestLimits(settings.rate, settings.concurrency, self._loop.time)
-        self.shared = SharedState(cache, limits, rewrite, trouble)
+        self.shared = SharedState(cache, limits, rewrite, network, trouble)
         self.sessions = SessionRegistry(Path(settings.sessions), rewrite.redact)
         self.progress = ProgressPosts(self.shared)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+from evalmake.gateway.proxy.connection_pool import ConnectionPool, Network
 from evalmake.gateway.proxy.logprob_probe import ProbeResult
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
-from evalmake.gateway.proxy.upstream_connection import ConnectionPool
 from evalmake.gateway.reply_cache.cache import ReplyCache
 
 
@@ -15,7 +15,12 @@ class SharedState:
     """The cache, the limits, the key, the connections, and the requests that others wait for."""
 
     def __init__(
-        self, cache: ReplyCache | None, limits: RequestLimits, request_rewrite: RequestRewrite, cache_trouble: str = ""
+        self,
+        cache: ReplyCache | None,
+        limits: RequestLimits,
+        request_rewrite: RequestRewrite,
+        network: Network,
+        cache_trouble: str = "",
     ) -> None:
         self.cache = cache
         self.limits = limits
@@ -25,6 +30,7 @@ class SharedState:
         """Cache key -> the end of the one exchange that asks the model; its result: see `Exchange`."""
         self.probes: dict[tuple[str, str, str], asyncio.Task[ProbeResult]] = {}
         """(server, model, kind) -> its probe, running or done."""
+        self._network = network
         self._pools: dict[str, ConnectionPool] = {}
         self._cache_trouble = cache_trouble
 
@@ -37,5 +43,5 @@ class SharedState:
         """The connections to the server with the fewest open requests."""
         for url in urls:
             if url not in self._pools:
-                self._pools[url] = ConnectionPool(url, self.loop)
+                self._pools[url] = ConnectionPool(url, self._network, self.loop)
         return min((self._pools[url] for url in urls), key=lambda pool: pool.busy)

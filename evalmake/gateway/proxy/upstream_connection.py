@@ -1,4 +1,4 @@
-"""The model's side: pooled HTTP/1.1 connections, one request at a time on each."""
+"""The model's side: one HTTP/1.1 connection, with one request at a time on it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import os
 import ssl
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any, Protocol, cast
 
 import httptools
 
 from evalmake.gateway.proxy.unpacking import PACKED, Unpacker
 from evalmake.http_protocol.messages import Headers, find_header
 
-_CONNECT_TIMEOUT = 15.0
 _LONGEST_QUEUE = 64  # pieces of a stream that wait for a slow harness
 _NOT_PARSED = object()
 
@@ -132,10 +130,20 @@ class UpstreamReply:
             self._waiter.set_result(None)
 
 
+class ConnectionOwner(Protocol):
+    """Who keeps connections."""
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keep a connection for the next request."""
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Drop a connection that is closed."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One connection to a model's server."""
 
-    def __init__(self, pool: ConnectionPool, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pool: ConnectionOwner, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.used = False
         """Whether it has carried a whole reply."""
@@ -210,7 +218,7 @@ class UpstreamConnection(asyncio.Protocol):
         if reply is not None and not self._length_known and error is None:
             self._complete()  # a body that ends with the connection (RFC 9112, 6.3)
         else:
-            reason = f": {_error_text(error)}" if isinstance(error, OSError) else ""
+            reason = f": {error_text(error)}" if isinstance(error, OSError) else ""
             self._fail(UpstreamError("broken", f"the connection was closed{reason}"))
 
     # The parser calls these
@@ -304,89 +312,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._timer = None
 
 
-class ConnectionPool:
-    """The connections to one server."""
-
-    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
-        parts = urlsplit(url)
-        self.secure = parts.scheme == "https"
-        self.host = parts.hostname or ""
-        self.port = parts.port or (443 if self.secure else 80)
-        self.base = parts.path.rstrip("/")
-        self.netloc = parts.netloc.rpartition("@")[2].encode()
-        self.url = url
-        self.busy = 0
-        """Requests without a whole reply."""
-        self._loop = loop
-        self._idle: list[UpstreamConnection] = []
-        self._context = ssl.create_default_context() if self.secure else None
-
-    def upstream_path(self, rest: bytes) -> bytes:
-        """The server's path for what follows the session's prefix: `/v1/models`, `/tokenize`.
-
-        A base URL ends in `/v1`, or in what stands for it there. Other paths are next to it, not below.
-        """
-        base = self.base.encode()
-        if rest == b"/v1" or rest.startswith((b"/v1/", b"/v1?")):
-            return base + rest[3:]
-        return base.removesuffix(b"/v1") + (rest or b"/")
-
-    async def send(self, data: bytes, timeout: float, bodiless: bool = False) -> UpstreamReply:
-        """Send a request over an idle connection or a new one; raises UpstreamError."""
-        self.busy += 1
-        try:
-            reply = await self._send(data, timeout, bodiless)
-        except BaseException:
-            self._count_end()
-            raise
-        if reply.stream and not reply.done:
-            reply.on_end = self._count_end
-        else:
-            self._count_end()
-        return reply
-
-    async def _send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
-        """Send; once more over a new connection where the server had closed the idle one meanwhile."""
-        connection = await self._connect(fresh=False)
-        used = connection.used
-        try:
-            return await connection.send(data, timeout, bodiless)
-        except UpstreamError as error:
-            if not used or error.reply_started or error.kind != "broken":
-                raise
-        return await (await self._connect(fresh=True)).send(data, timeout, bodiless)
-
-    def _count_end(self) -> None:
-        self.busy -= 1
-
-    def release(self, connection: UpstreamConnection) -> None:
-        """Keep a connection for the next request."""
-        self._idle.append(connection)
-
-    def forget(self, connection: UpstreamConnection) -> None:
-        """Drop a connection that is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    async def _connect(self, fresh: bool) -> UpstreamConnection:
-        """An idle connection, or a new one if there is none or a `fresh` one is wanted."""
-        while self._idle and not fresh:
-            connection = self._idle.pop()
-            if not connection.is_closing:
-                return connection
-        try:
-            async with asyncio.timeout(_CONNECT_TIMEOUT):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self, self._loop), self.host, self.port, ssl=self._context
-                )
-        except TimeoutError:
-            raise UpstreamError("connect", f"no connection within {_CONNECT_TIMEOUT:g} s") from None
-        except OSError as error:
-            raise UpstreamError("connect", f"cannot connect: {_error_text(error)}") from None
-        return connection
-
-
-def _error_text(error: OSError) -> str:
+def error_text(error: OSError) -> str:
     """The system's text for an error: asyncio's repeats the address. Unknown names and TLS have texts of their own."""
     if error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError):
         return os.strerror(error.errno)

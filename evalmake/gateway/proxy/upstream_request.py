@@ -7,11 +7,13 @@ from time import perf_counter
 from typing import NoReturn
 
 from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
+from evalmake.gateway.proxy.connection_pool import ConnectionPool
 from evalmake.gateway.proxy.rate_limits import LONGEST_WAIT, WaitTooLong
 from evalmake.gateway.proxy.request_rewrite import request_head
+from evalmake.gateway.proxy.server_url import ServerUrl
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
-from evalmake.gateway.proxy.upstream_connection import ConnectionPool, UpstreamError, UpstreamReply
+from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.http_protocol.messages import Request
 
 _EXCERPT = 200  # characters of a reply that a message quotes
@@ -40,7 +42,11 @@ class UpstreamRequest:
     @property
     def address(self) -> str:
         """The URL that the request goes to, for messages."""
-        return self._url.rstrip("/") + self.path.removeprefix("/v1")
+        return ServerUrl.parse(self._url).url_of(self.path)
+
+    def hint_at_version(self) -> str:
+        """What may be wrong with the server's address, if it does not know the path; else empty."""
+        return ServerUrl.parse(self._url).hint_at_version()
 
     async def send_once(self, payload: bytes) -> tuple[UpstreamReply, bytes | None]:
         """Wait for a place and send; returns the reply, with a stream's first piece. `release` must follow.
@@ -65,8 +71,8 @@ class UpstreamRequest:
         headers = rewrite.forwarded_headers(request.headers, session.token)
         for interceptor in session.interceptors:
             headers = interceptor.rewrite_headers(headers)
-        headers = [*rewrite.headers, *headers]
-        head = request_head(request, pool.upstream_path(self._rest), pool.netloc, headers, len(payload))
+        headers = [*rewrite.headers, *pool.headers, *headers]
+        head = request_head(request, pool.target(self._rest), pool.netloc, headers, len(payload))
         reply = await pool.send(head + payload, session.adapter.timeout, request.method == b"HEAD")
         reply.headers = rewrite.redact_headers(reply.headers)
         if (redacted := rewrite.redact_bytes(reply.body)) is not reply.body:

@@ -20,6 +20,7 @@ from evalmake.planner.graph import Node
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.executor import Executor, Job
 from evalmake.project.declarations import Declaration
+from evalmake.run.gateways.certificates import read_certificates
 from evalmake.run.gateways.sessions import (
     USAGE_FOLDERS,
     SessionBuilder,
@@ -159,6 +160,9 @@ class HostGateways:
             read_only_caches=list(cache.read_only_caches) if cache else [],
             rate=block.rate,
             concurrency=block.concurrency,
+            ca=read_certificates(model, self.job_builder.root.parent),
+            verify=block.verify,
+            own_servers=bool(block.deployment),
             key_variable=f"{prefix}KEY" if key_name else None,
             headers=plain,
             secret_headers=header_variables,

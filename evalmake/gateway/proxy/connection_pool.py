@@ -1,0 +1,155 @@
+"""The connections to one server of a model: kept for further requests, over TLS and through a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+
+from evalmake.gateway.proxy.http_proxy import HttpProxy, ProxyError, find_proxy, open_tunnel
+from evalmake.gateway.proxy.server_url import ServerUrl
+from evalmake.gateway.proxy.upstream_connection import UpstreamConnection, UpstreamError, UpstreamReply, error_text
+from evalmake.gateway.settings import GatewaySettings
+from evalmake.http_protocol.messages import Headers
+
+_CONNECT_TIMEOUT = 15.0
+
+
+class Network:
+    """How all servers of a model are reached: the certificates to trust, and the proxies of the environment."""
+
+    def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
+        """Raises ValueError where the settings have no valid certificate."""
+        self._settings = settings
+        self._environ = environ
+        if settings.ca:
+            self.tls_context()
+
+    def tls_context(self) -> ssl.SSLContext:
+        """The checks of a TLS connection."""
+        context = ssl.create_default_context()
+        if self._settings.ca:
+            try:
+                context.load_verify_locations(cadata=self._settings.ca)
+            except ssl.SSLError as error:
+                raise ValueError(f"`ca` holds no certificate in PEM form: {error_text(error)}") from None
+        if not self._settings.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def find_proxy(self, server: ServerUrl) -> HttpProxy | None:
+        """The proxy for a server, if there is one; raises ProxyError."""
+        return find_proxy(server, self._environ, self._settings.own_servers)
+
+
+class ConnectionPool:
+    """The connections to one server."""
+
+    def __init__(self, url: str, network: Network, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = url
+        self.server = ServerUrl.parse(url)
+        self.busy = 0
+        """Requests without a whole reply."""
+        self.headers: Headers = []
+        """Those that the proxy of a plain request asks for."""
+        self._loop = loop
+        self._idle: list[UpstreamConnection] = []
+        self._context = network.tls_context() if self.server.secure else None
+        self._proxy: HttpProxy | None = None
+        self._proxy_error = ""
+        try:
+            self._proxy = network.find_proxy(self.server)
+        except ProxyError as error:
+            self._proxy_error = str(error)
+        if self._proxy and not self.server.secure:
+            self.headers = self._proxy.credentials
+
+    @property
+    def netloc(self) -> bytes:
+        """Host and port, as the server's address has them."""
+        return self.server.netloc.encode()
+
+    def target(self, rest: bytes) -> bytes:
+        """The target of a request's line. A proxy wants whole URLs (RFC 9112, 3.2.2)."""
+        target = self.server.target(rest)
+        return self.server.origin.encode() + target if self._proxy and not self.server.secure else target
+
+    async def send(self, data: bytes, timeout: float, bodiless: bool = False) -> UpstreamReply:
+        """Send a request over an idle connection or a new one; raises UpstreamError."""
+        self.busy += 1
+        try:
+            reply = await self._send(data, timeout, bodiless)
+        except BaseException:
+            self._count_end()
+            raise
+        if reply.stream and not reply.done:
+            reply.on_end = self._count_end
+        else:
+            self._count_end()
+        return reply
+
+    async def _send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
+        """Send; once more over a new connection where the server had closed the idle one meanwhile."""
+        connection = await self._connect(fresh=False)
+        used = connection.used
+        try:
+            return await connection.send(data, timeout, bodiless)
+        except UpstreamError as error:
+            if not used or error.reply_started or error.kind != "broken":
+                raise
+        return await (await self._connect(fresh=True)).send(data, timeout, bodiless)
+
+    def _count_end(self) -> None:
+        self.busy -= 1
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keep a connection for the next request."""
+        self._idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Drop a connection that is closed."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    async def _connect(self, fresh: bool) -> UpstreamConnection:
+        """An idle connection, or a new one if there is none or a `fresh` one is wanted."""
+        while self._idle and not fresh:
+            connection = self._idle.pop()
+            if not connection.is_closing:
+                return connection
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                return await self._open_connection()
+        except TimeoutError:
+            raise UpstreamError("connect", f"no connection within {_CONNECT_TIMEOUT:g} s") from None
+        except ssl.SSLCertVerificationError as error:
+            raise UpstreamError(
+                "connect", f"cannot connect: {error_text(error)} (`ca` of the model names the certificates to trust)"
+            ) from None
+        except ProxyError as error:
+            raise UpstreamError("connect", f"cannot connect: {error}") from None
+        except OSError as error:
+            to_proxy = f" to the proxy {self._proxy}" if self._proxy else ""
+            raise UpstreamError("connect", f"cannot connect{to_proxy}: {error_text(error)}") from None
+
+    async def _open_connection(self) -> UpstreamConnection:
+        if self._proxy_error:
+            raise ProxyError(self._proxy_error)
+        server = self.server
+        if self._proxy and server.secure:
+            tunnel = await open_tunnel(self._proxy, server, self._loop)
+            try:
+                _, connection = await self._loop.create_connection(
+                    self._new_connection, sock=tunnel, ssl=self._context, server_hostname=server.host
+                )
+            except BaseException:
+                tunnel.close()
+                raise
+            return connection
+        host, port = (self._proxy.host, self._proxy.port) if self._proxy else (server.host, server.port)
+        _, connection = await self._loop.create_connection(self._new_connection, host, port, ssl=self._context)
+        return connection
+
+    def _new_connection(self) -> UpstreamConnection:
+        return UpstreamConnection(self, self._loop)
