@@ -1,7 +1,8 @@
 """Workspaces of DGX Cloud Lepton over HTTP, each in a process that is forked on command.
 
 Every body is checked by the types of NVIDIA's own `leptonai` package, in whose environment this runs.
-What it is asked to do differently comes by `POST /_control`; `GET /_calls` tells what it was asked.
+`POST /_control` changes its behaviour, and `GET /_calls` returns the requests so far. This file is
+the whole HTTP side, a method for each route; the jobs and endpoints behind it are in `lepton_emulator_work`.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def executor_on(api: Broken, root: Path) -> LeptonExecutor:
 
 
 def test_away_is_no_end(tmp_path: Path) -> None:
-    """While nobody answers, a job is neither ended nor fetched."""
+    """While Lepton does not answer, a job is neither cancelled nor fetched."""
     executor = executor_on(Broken(ConnectionError("cannot reach it")), tmp_path)
     with pytest.raises(ConnectionError, match="cannot reach it"):
         executor.cancel("job.1")
@@ -47,7 +47,7 @@ def test_away_is_no_end(tmp_path: Path) -> None:
 
 
 def test_broken_thread(tmp_path: Path) -> None:
-    """Whatever goes wrong in the thread is told, and keeps nobody waiting."""
+    """An error in the thread is reported, and nobody waits for ever."""
     executor = executor_on(Broken(ValueError("spoilt")), tmp_path)
     watch = executor.watch
     watch._recovered = True

@@ -45,7 +45,7 @@ def by_process(bench: Clustered) -> dict[str, list[float | None]]:
 
 @pytest.mark.parametrize(("place", "seeds"), [("near", 20), ("far", 4), ("accounted", 4)])
 def test_cells(place: str, seeds: int, request: pytest.FixtureRequest, serve: Callable[..., str]) -> None:
-    """Cells go out in one call, are scored as by processes, and leave nothing; what was answered is kept."""
+    """Cells are submitted in one call, score as with processes, and leave nothing but cached replies."""
     bench: Clustered = request.getfixturevalue(place)
     good, poor = serve(skill=0.9), serve(skill=0.3)
     bench.sums(12)
@@ -135,7 +135,7 @@ eval generated {{
 
 @pytest.mark.timeout(600)  # the environment may have to be installed
 def test_packages(near: Clustered, lm_eval: Environment, environments: Path, serve: Callable[..., str]) -> None:
-    """A harness runs on a node from its environment here."""
+    """A harness on a node runs in the environment that this host installed."""
     put_lm_eval(near.root / "tasks", "arithmetic.yaml")
     near.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
     near.evalfile(near.executor(), model(serve(skill=1.0)), HARNESS)
@@ -171,7 +171,7 @@ def with_packages(far: Clustered, packages: Path) -> Path:
 
 
 def test_defaults_of_a_users_environment(near: Clustered, serve: Callable[..., str]) -> None:
-    """What a user's shell says to Slurm's commands by default neither overrules scripts nor hides jobs."""
+    """Defaults for Slurm's commands in a user's environment neither overrule scripts nor hide jobs."""
     near.env |= {
         "SBATCH_JOB_NAME": "mine",
         "SQUEUE_PARTITION": "elsewhere",
@@ -189,7 +189,7 @@ def test_defaults_of_a_users_environment(near: Clustered, serve: Callable[..., s
 
 
 def test_python_that_is_not_there(near: Clustered) -> None:
-    """A job on a node without the executor's Python says so, and which it was."""
+    """A job on a node without the executor's Python fails with the name of that Python."""
     near.sums(3)
     cells = CELLS.replace("in [good, poor]", "= good").replace("SEEDS", "1")
     executor = near.executor('python = "/no/python"')

@@ -108,7 +108,7 @@ def arguments() -> str:
 
 
 def test_while_it_runs_and_after(bench: Clustered, upstream: Upstream, tmp_path: Path) -> None:
-    """The model hears the key and the job the token; nothing else that is written or shown has either."""
+    """The model gets its key and the job its token; neither is in any other file or output."""
     process = bench.start()
     until(lambda: upstream.received or process.poll() is not None)
     until(lambda: list(bench.jobs("RUNNING")) or process.poll() is not None)
@@ -158,7 +158,7 @@ def test_cancelled_while_it_waits(bench: Clustered) -> None:
 
 
 def test_far_files_are_the_users(far: Clustered) -> None:
-    """What is copied there is for the user alone, whatever modes it had here."""
+    """Only the user can read copied files on the cluster, whatever their modes were here."""
     assert far.far is not None
     far.job("sleep 600\n")
     far.evalfile(far.executor(), EVALFILE.replace("URL", "http://127.0.0.1:9/v1"))

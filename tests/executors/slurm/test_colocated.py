@@ -128,7 +128,7 @@ def test_killed_at_any_moment(work: Trial) -> None:
 
 
 def test_allocation_cancelled(work: Trial) -> None:
-    """What runs in an allocation that ends is run again in the next one, which costs no retries."""
+    """Evaluations in an allocation that ends run again in the next one, without using up retries."""
     colocated(work, held(work) + SCORE)
     process = work.start()
     until(lambda: work.begun().total() == 3, work.jobs)
@@ -146,7 +146,7 @@ def test_allocation_cancelled(work: Trial) -> None:
 
 
 def test_cancel(here: Trial) -> None:
-    """One target is ended by its name, running or waiting; the others and their server go on."""
+    """Cancelling a target ends it, running or waiting; the others and their server go on."""
     here.cluster.wrappers.forget()
     colocated(here, held(here) + SCORE)
     process = here.start()
@@ -171,7 +171,7 @@ def test_cancel(here: Trial) -> None:
 
 
 def test_ended_while_away(work: Trial) -> None:
-    """Of an allocation that ended while no evalmake ran, what was done is collected, the rest is run again."""
+    """After an allocation ended while no evalmake ran, finished results are collected and the rest runs again."""
     colocated(work, f"test $EVALMAKE_SEED -le 2 || {held(work)}{SCORE}")
     process = work.start()
     until(lambda: work.begun().total() == 5, work.jobs)
@@ -201,7 +201,7 @@ for at in range(5):
 
 
 def test_time_limit(here: Trial) -> None:
-    """An evaluation whose allocation's time is over goes on in the next one from what it was answered."""
+    """An evaluation whose allocation reached its time limit continues in the next one with cached replies."""
     (here.root / "ask.py").write_text(ASKING.replace("OPEN", str(here.open)))
     colocated(here, f"python3 data/ask.py || exit\n{SCORE}")
     here.edit('file("job.sh")', 'glob("*.[sp]*")')
@@ -218,7 +218,7 @@ def test_time_limit(here: Trial) -> None:
 
 
 def test_replicas(here: Trial) -> None:
-    """The servers of a deployment that are ready take turns."""
+    """Evaluations are distributed over the ready servers of a deployment."""
     colocated(here, held(here) + SCORE, replicas=2)
     process = here.start()
     until(lambda: here.begun().total() > 0, here.jobs)  # maybe before the second is ready
@@ -240,7 +240,7 @@ def ports(work: Trial) -> list[Path]:
 
 
 def test_begun_without(here: Trial) -> None:
-    """A server that an earlier build began without `colocate` is asked by jobs of their own."""
+    """If an earlier build started the server without `colocate`, evaluations run in jobs of their own."""
     here.cluster.wrappers.forget()
     colocated(here, held(here) + SCORE)
     here.edit("colocate = true", "colocate = false")

@@ -159,7 +159,7 @@ def boxed(either: Clustered, box: Callable[[Clustered], Boxed]) -> Boxed:
 
 
 def test_evaluation(boxed: Boxed) -> None:
-    """It is scored as anywhere, its secret is not the engine's to show, its files are the job's user's."""
+    """An evaluation in a container gets its score; the engine does not show its secret, and the user owns its files."""
     boxed.job(WAITS)
     process = boxed.bench.start()
     shown = boxed.running()
@@ -178,7 +178,7 @@ def test_evaluation(boxed: Boxed) -> None:
 
 
 def test_cancelled(boxed: Boxed) -> None:
-    """What Slurm ends has ended in its container too, though it does not listen."""
+    """A container ends when Slurm cancels its job, even if it ignores SIGTERM."""
     boxed.job(DEAF)
     process = boxed.bench.start()
     boxed.began()
@@ -188,7 +188,7 @@ def test_cancelled(boxed: Boxed) -> None:
 
 
 def test_time_limit(boxed: Boxed) -> None:
-    """So has what reached its limit of time."""
+    """A container ends when its job reaches the time limit."""
     boxed.job(DEAF)
     process = boxed.bench.start()
     boxed.began()
@@ -200,7 +200,7 @@ def test_time_limit(boxed: Boxed) -> None:
 
 
 def test_server(boxed: Boxed) -> None:
-    """A server in a container answers jobs that are in none, and ends with its job."""
+    """A server in a container serves jobs without containers, and ends with its job."""
     (boxed.open / "server.py").write_text(chat_server(ADDS_NUMBERS))
     port = 61_000 + os.getpid() % 1000
     boxed.bench.sums(3)
@@ -212,7 +212,7 @@ def test_server(boxed: Boxed) -> None:
 
 
 def test_the_same_twice(near: Clustered, far: Clustered, box: Callable[[Clustered], Boxed]) -> None:
-    """Two people's jobs that are the same have containers of their own on a node."""
+    """The same job of two users has two containers on a node."""
     both = box(near), box(far)
     for one in both:
         one.job(WAITS)

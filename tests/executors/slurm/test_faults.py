@@ -95,7 +95,7 @@ def test_cancelled_by_hand(near: Trial) -> None:
 
 
 def test_node_down(near: Trial) -> None:
-    """A job whose node is lost is run again, and that costs none of its retries."""
+    """A job whose node is lost runs again, without using up retries."""
     near.cells(2, go(near) + SCORE)
     process = near.start()
     first, _ = running(near, 2)
@@ -114,7 +114,7 @@ def test_node_down(near: Trial) -> None:
 
 
 def test_time_limit(near: Trial, tmp_path: Path) -> None:
-    """A job whose time is over goes on, in its next try, from what it was answered."""
+    """A job that reached its time limit continues in its next attempt with cached replies."""
     (near.root / "ask.py").write_text(ASK.format(open=near.open))
     with mock_server({}, tmp_path / "port") as url:
         near.cells(1, "python3 ../ask.py 5 || exit\n" + SCORE, retries=1, url=f"{url}/v1")
@@ -133,7 +133,7 @@ def test_time_limit(near: Trial, tmp_path: Path) -> None:
 
 
 def test_memory(near: Trial) -> None:
-    """A job that takes more memory than it may fails, and is told what to raise."""
+    """A job that exceeds its memory fails, and the error says which limit to raise."""
     near.cells(1, GREEDY)
     ended = near.run()
     assert ended.status == 2
@@ -142,7 +142,7 @@ def test_memory(near: Trial) -> None:
 
 
 def test_memory_by_the_kernel() -> None:
-    """Where the kernel ends it, that is told, too."""
+    """If the kernel kills a job for its memory, the error says so, too."""
     needed("Slurm", lacking())
     needed("memory cgroups", no_cgroups())
     with cluster(nodes=1, cgroups=True) as watched, trial(watched) as work:
@@ -153,7 +153,7 @@ def test_memory_by_the_kernel() -> None:
 
 
 def test_controller_away() -> None:
-    """While the controller is away jobs go on and are waited for; that is said once, and its end."""
+    """While the controller does not answer, jobs go on and the build waits; both changes are reported once."""
     needed("Slurm", lacking())
     with cluster(nodes=1) as fresh, trial(fresh) as work:
         work.cells(3, go(work) + SCORE)
@@ -179,7 +179,7 @@ def test_controller_away() -> None:
 
 
 def test_refused(near: Trial) -> None:
-    """What sbatch refuses fails with sbatch's words, without another try."""
+    """A job that sbatch refuses fails with its message, without another try."""
     near.cells(2, SCORE, more='partition = "nowhere"')
     near.cluster.wrappers.forget()
     ended = near.run()
@@ -206,7 +206,7 @@ def test_job_limit() -> None:
 
 
 def test_squeue_fails(near: Trial) -> None:
-    """While squeue fails nothing is taken for lost."""
+    """While squeue fails, no job counts as lost."""
     near.cells(2, go(near) + SCORE)
     process = near.start()
     running(near, 2)
@@ -235,7 +235,7 @@ def forget_all(hasty: Cluster) -> None:
 
 @pytest.mark.parametrize("accounting", [False, True])
 def test_forgotten_by_squeue(accounting: bool) -> None:
-    """A job that squeue shows no more is told by its folder; else by accounting, or it is run again."""
+    """The state of a job that squeue no longer shows comes from its folder or accounting; else the job runs again."""
     needed("Slurm", lacking())
     with cluster(nodes=1, accounting=accounting, MinJobAge="3") as hasty, trial(hasty) as work:
         stays = f"test $EVALMAKE_SEED = 1 && {ONCE.format(open=work.open)}"
@@ -261,7 +261,7 @@ def test_forgotten_by_squeue(accounting: bool) -> None:
 
 
 def test_accounting_away(accounting_cluster: Cluster) -> None:
-    """Without its accounting for a while a cluster runs jobs as ever."""
+    """While accounting does not answer, jobs run as usual."""
     assert accounting_cluster.accounting is not None
     slurmdbd, port = (
         accounting_cluster.accounting.slurmdbd,
@@ -280,7 +280,7 @@ def test_accounting_away(accounting_cluster: Cluster) -> None:
 
 
 def test_ssh_cut_in_a_copy(far: Trial) -> None:
-    """A connection that breaks while inputs, or outputs, are copied is made anew; nothing runs twice."""
+    """A connection that breaks during a copy is opened again, and nothing runs twice."""
     assert far.login is not None
     proxy = far.login.proxy
     blob = far.root / "blob.dat"
@@ -307,7 +307,7 @@ def test_ssh_cut_in_a_copy(far: Trial) -> None:
 
 
 def test_ssh_refused(far: Trial) -> None:
-    """A login node that cannot be reached is told, and after some tries the evaluations have failed."""
+    """An unreachable login node is reported, and after some tries the evaluations fail."""
     assert far.login is not None
     far.cells(1, SCORE)
     far.login.proxy.refusing = True
@@ -321,7 +321,7 @@ def test_ssh_refused(far: Trial) -> None:
 
 
 def test_ssh_refused_for_a_while(far: Trial) -> None:
-    """One that can be reached again soon is waited for."""
+    """A build waits for a login node that is unreachable for a short time."""
     assert far.login is not None
     far.cells(1, SCORE)
     far.login.proxy.refusing = True
@@ -336,7 +336,7 @@ def test_ssh_refused_for_a_while(far: Trial) -> None:
 
 
 def test_ssh_hangs(far: Trial) -> None:
-    """A connection that is silent for a while is waited for."""
+    """A build waits for a connection that is silent for a while."""
     assert far.login is not None
     far.cells(2, go(far) + SCORE)
     process = far.start()
@@ -353,7 +353,7 @@ def test_ssh_hangs(far: Trial) -> None:
 
 
 def test_far_disk_full_at_copy(far: Trial) -> None:
-    """What does not fit on the disk there is refused with the words of that host; then it does fit."""
+    """If the disk of the cluster is full, submission fails with its message; with space, the next build succeeds."""
     assert far.login is not None
     (far.root / "blob.dat").write_bytes(b"x" * 3_000_000)
     far.cells(1, SCORE, more=f'work = "{far.login.work}"')
@@ -368,7 +368,7 @@ def test_far_disk_full_at_copy(far: Trial) -> None:
 
 
 def test_far_disk_full_in_a_job(far: Trial) -> None:
-    """A job that fills the disk there has failed, and its log says why."""
+    """A job that fills the disk of the cluster fails, and its log says why."""
     assert far.login is not None
     far.cells(1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE, more=f'work = "{far.login.work}"')
     with far.login.small("2m"):

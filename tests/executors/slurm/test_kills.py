@@ -51,7 +51,7 @@ def test_killed_at_any_moment(work: Trial) -> None:
 
 
 def test_killed_after_sbatch(work: Trial) -> None:
-    """Where Slurm has taken the jobs and nobody heard of it, they are found again."""
+    """Jobs that Slurm accepted just before a kill are found again by the next build."""
     wrappers = work.cluster.wrappers
     wrappers.forget()
     with wrappers.losing("sbatch", "sbatch: error: Socket timed out"), wrappers.slow("squeue", 600):
@@ -63,7 +63,7 @@ def test_killed_after_sbatch(work: Trial) -> None:
 
 
 def test_killed_before_sbatch(work: Trial) -> None:
-    """Where sbatch is still on its way when the next build has begun, what both submit runs once."""
+    """If sbatch of a killed build is still running when the next build submits, each job runs once."""
     wrappers = work.cluster.wrappers
     wrappers.forget()
     with wrappers.slow("sbatch", 600):
@@ -78,7 +78,7 @@ def test_killed_before_sbatch(work: Trial) -> None:
 
 
 def test_reply_lost(work: Trial) -> None:
-    """Where the reply of sbatch is lost, the build that heard so goes on with the jobs, once each."""
+    """If the reply of sbatch is lost, the build finds the jobs, and each runs once."""
     wrappers = work.cluster.wrappers
     with wrappers.losing("sbatch", "sbatch: error: Unable to contact slurm controller"):
         ended = work.run()

@@ -45,7 +45,7 @@ def said(project: Project, *texts: str, words: tuple[str, ...] = ()) -> str:
 
 @pytest.mark.parametrize("harness", ["benchmark", "deployment"])
 def test_packages_behind_ssh(harness: str, project: Project) -> None:
-    """What is installed here is not there: an image, or the executor's own Python, is asked for."""
+    """Packages of this host do not exist on the cluster: the message suggests an image or the executor's Python."""
     if harness == "benchmark":
         told = said(project, FAR, HOSTED, INSTALLED, ASKED)
     else:
@@ -58,7 +58,7 @@ def test_packages_behind_ssh(harness: str, project: Project) -> None:
 
 
 def test_weights_behind_ssh(project: Project) -> None:
-    """Weights that are files here are not there."""
+    """Weights of this host are refused for a cluster behind ssh."""
     project.write("acme/config.json", "{}")
     told = said(project, FAR, served("cluster", 'weights = glob("acme/*")'), SCRIPTED, ASKED)
     assert "and the weights are among them [executor-lacks]" in told
@@ -66,7 +66,7 @@ def test_weights_behind_ssh(project: Project) -> None:
 
 @pytest.mark.parametrize("executor", ["local", "other"])
 def test_server_elsewhere(executor: str, project: Project) -> None:
-    """A job on a cluster could not reach a server of this host, or of another cluster."""
+    """A job on a cluster with a server on this host or on another cluster is refused."""
     places = "executor local { backend = process }\nexecutor other { backend = slurm }\n"
     told = said(project, NEAR, places, served(executor), SCRIPTED, ASKED)
     assert "evaluations on `cluster` (slurm) reach only servers on it" in told
@@ -103,7 +103,7 @@ def test_harness_of_the_executors_python(project: Project) -> None:
     ],
 )
 def test_detached(texts: tuple[str, ...], why: str, project: Project) -> None:
-    """Jobs that need evalmake while they run are not left to themselves."""
+    """`--detach` is refused for jobs that need evalmake while they run."""
     told = said(project, *texts, SCRIPTED, ASKED, words=("--detach",))
     assert "eval `asked` cannot be detached: " in told
     assert why in told

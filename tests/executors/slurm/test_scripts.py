@@ -61,7 +61,7 @@ def scripts(job: Job, there: str, settings: Settings, secrets: tuple[str, ...]) 
 @pytest.mark.parametrize("kind", ["evaluation", "deployment"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_scripts(runtime: str, kind: str, tmp_path: Path) -> None:
-    """They are those on record (UPDATE_GOLDEN=1 writes them), and neither bash nor shellcheck complains."""
+    """Scripts equal the golden files (UPDATE_GOLDEN=1 writes them), and bash and shellcheck accept them."""
     settings = Settings(
         container=runtime,
         account="evals",
@@ -119,7 +119,7 @@ def test_several_nodes(runtime: str, tmp_path: Path) -> None:
 
 
 def test_words_stay_words(tmp_path: Path) -> None:
-    """Whatever stands in a value, the job is given exactly that."""
+    """A job gets every word and value unchanged, whatever characters it contains."""
     odd = "a 'b' \"c\" $HOME `date` \\ ; ü\nline"
     job = Job(
         "x.1",

@@ -25,7 +25,7 @@ eval asked {{
 
 
 def test_server(either: Clustered) -> None:
-    """It is started once, asked by all, ended after the last, and what it said is kept."""
+    """A server starts once, serves all evaluations, ends after the last, and its log is kept."""
     either.sums(6)
     either.evalfile(either.executor(), EVALFILE, SUMS)
     ended = either.run("-v")

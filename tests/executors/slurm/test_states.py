@@ -86,7 +86,7 @@ def test_ended_without_a_word(word: str) -> None:
 
 
 def test_details() -> None:
-    """What Slurm tells of limits, nodes and users is said."""
+    """The sentence on an end has the limits, nodes and users that Slurm reports."""
     assert "its time limit of 00:30:00:" in state_of(SlurmJob("1", "TIMEOUT", limit="00:30:00")).detail
     assert "out of memory of 2G:" in state_of(SlurmJob("1", "OUT_OF_MEMORY", memory="2G")).detail
     lost = state_of(SlurmJob("1", "NODE_FAIL", node="n7"))
@@ -218,5 +218,5 @@ def test_directives_of_ours(text: str) -> None:
     ["--exclusive", "-p gpu", "--nodelist=n1", "--wait-all-nodes=1", "--cluster-constraint=x"],
 )
 def test_directives_of_theirs(text: str) -> None:
-    """All others are handed on."""
+    """All other options of sbatch are passed on."""
     assert Settings(directives=(text,)).directives == (text,)

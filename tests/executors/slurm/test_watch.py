@@ -46,7 +46,7 @@ def out(executor: SlurmExecutor, id: str) -> bool:
 
 
 def test_away_is_no_end(make: Make) -> None:
-    """While nobody answers, a job is neither ended nor fetched; then it is ended."""
+    """While the cluster does not answer, a job is neither cancelled nor fetched; afterwards it is cancelled."""
     slurm = FakeSlurm()
     first = make(slurm)
     [id] = submitted(first, 1)
@@ -80,7 +80,7 @@ def test_folder_gone(count: int, make: Make) -> None:
 
 
 def test_unwilling_next_time(make: Make) -> None:
-    """What Slurm will not end then stays on record, and is no trouble to what is submitted."""
+    """A job that Slurm refuses to cancel stays in the journal, and does not disturb other submissions."""
     slurm = FakeSlurm()
     first = make(slurm)
     [id] = submitted(first, 1)
