@@ -12,7 +12,7 @@ from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
-from evalmake.scoring.numbers import format_estimate
+from evalmake.scoring.numbers import format_estimate, format_percent
 from evalmake.scoring.result_set import GateResult, ResultSet, Scalar
 from evalmake.scoring.result_set import Result as Recorded
 from evalmake.scoring.sample_counts import SAMPLES
@@ -34,10 +34,12 @@ class Score:
     scored: int  # number of samples; 0 beside a value: the harness did not count them
     unscored: int
     notes: tuple[str, ...] = ()  # what a reader of the number must know
+    confidence: float = 0.95  # of the interval
 
     def __str__(self) -> str:
         low, high = self.interval or (None, None)
-        return f"{self.metric} {format_estimate(self.value, low, high)}"
+        own = f" at {format_percent(self.confidence)}" if self.interval and self.confidence != 0.95 else ""
+        return f"{self.metric} {format_estimate(self.value, low, high)}{own}"
 
     def _repr_html_(self) -> str:
         return render_table(_SCORE_COLUMNS, [_score_row(self)], [])
@@ -176,7 +178,8 @@ class Results:
 
     def _repr_html_(self) -> str:
         rows = [(result.name, *_score_row(result.scores[result.metric])) for result in self.results]
-        notes = [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
+        notes = [f"{result.name}: {note}" for result in self.results for note in result.scores[result.metric].notes]
+        notes += [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
         return render_table(("evaluation", *_SCORE_COLUMNS), rows, notes)
 
 
@@ -189,7 +192,14 @@ def convert_result(
         found = results.average(score.metric, [recorded])
         interval = None if found.low is None or found.high is None else (found.low, found.high)
         scores[score.metric] = Score(
-            score.metric, score.value, found.stderr, interval, score.scored, score.unscored, found.notes
+            score.metric,
+            score.value,
+            found.stderr,
+            interval,
+            score.scored,
+            score.unscored,
+            found.notes,
+            results.confidence_of([recorded]),
         )
     return Result(
         recorded.name,

@@ -25,6 +25,7 @@ from evalmake.scoring.result_set import (
     RowComparison,
     Score,
     ScoreTable,
+    SeedAverage,
     TableCell,
     machine_seconds,
 )
@@ -56,7 +57,10 @@ TESTS: dict[Test, str] = {
         "rule of three: no item differs. The share of items that differ is below 1 - α^(1/n), and so is the difference."
     ),
     "t": "t: other scores of the same items, such as means over seeds; Student's t of the item differences.",
-    "clustered t": "clustered t: the same, of items in clusters.",
+    "clustered t": (
+        "clustered t: other scores of the same items, in clusters; rows that repeat a question are one. Student's t of"
+        " the item differences, with a cluster-robust error."
+    ),
     "Newcombe": "Newcombe: shares of different items, not paired; p is the α at which the interval touches 0.",
     "Welch": "Welch: other means of different items, not paired; Welch's t.",
 }
@@ -129,10 +133,13 @@ def _render_scores(results: ResultSet, table: ScoreTable) -> str:
 
 
 def _render_cell(cell: TableCell | None, results: ResultSet) -> str:
-    if cell is None:
-        return "–"
-    own = f" at {format_percent(cell.confidence)}" if cell.confidence != results.confidence else ""
-    return f"{cell.average}{own * (cell.average.low is not None)}"
+    return "–" if cell is None else _render_average(cell.average, cell.confidence, results)
+
+
+def _render_average(average: SeedAverage, confidence: float, results: ResultSet) -> str:
+    """ "0.83 [0.79, 0.87]", and the confidence where it is not the one of the report."""
+    own = average.low is not None and confidence != results.confidence
+    return f"{average} at {format_percent(confidence)}" if own else str(average)
 
 
 def _render_score_notes(table: ScoreTable) -> str:
@@ -227,7 +234,7 @@ def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
     if not table.others:
         return ""
     head = [results.rows, results.column, "metric", "value"]
-    return _render_table([head, *([c.row, c.column, c.metric, str(c.average)] for c in table.others)])
+    return _render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])
 
 
 def _render_runs(results: ResultSet) -> str:
@@ -237,7 +244,7 @@ def _render_runs(results: ResultSet) -> str:
         [
             result.name,
             score.metric,
-            str(results.average(score.metric, [result])),
+            _render_average(results.average(score.metric, [result]), results.confidence_of([result]), results),
             *_count_samples(score),
             *[_render_reported_error(score)] * told,
         ]

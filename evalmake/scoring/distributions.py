@@ -85,18 +85,6 @@ def beta_cdf(x: float, a: float, b: float, complement: float | None = None) -> f
     return math.exp(log_front) * _beta_fraction(x, a, b) / a
 
 
-def beta_ppf(p: float, a: float, b: float) -> float:
-    """The quantile of Beta(a, b), 0 < p < 1: `beta_cdf` bisected down to neighbouring floats."""
-    check_probability(p)
-    low, high = 0.0, 1.0
-    while (middle := (low + high) / 2) not in (low, high):
-        if beta_cdf(middle, a, b) < p:
-            low = middle
-        else:
-            high = middle
-    return middle
-
-
 def _beta_fraction(x: float, a: float, b: float) -> float:
     """1/(1+ d1/(1+ d2/(1+ ...))), by the modified Lentz method (Numerical Recipes 6.4)."""
     tiny = 1e-300

@@ -2,7 +2,8 @@
 
 `python -m tests.benchmarks gateway` compares the gateway with other proxies instead (gateway.py),
 `python -m tests.benchmarks containers` the ways to run evaluations in containers (containers.py), and
-`python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py).
+`python -m tests.benchmarks slurm` many jobs on a Slurm with as many calls of sbatch (slurm.py), and
+`python -m tests.benchmarks statistics` coverage and width of intervals with other methods (statistics.py).
 
 The same graph for each (graphs.py): N cells over N/10 config files, one model file, one report.
 Every figure is of whole processes: least / median wall time, and the most memory one of them took.
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks import containers, gateway, graphs, servers, slurm
+from tests.benchmarks import containers, gateway, graphs, servers, slurm, statistics
 from tests.benchmarks.measure import Timing, timed
 
 
@@ -99,6 +100,8 @@ def _options() -> argparse.Namespace:
     containers.add_options(boxes)
     jobs = others.add_parser("slurm", description=slurm.__doc__, help="count calls of Slurm")
     slurm.add_options(jobs)
+    intervals = others.add_parser("statistics", description=statistics.__doc__, help="simulate intervals")
+    statistics.add_options(intervals)
     return parser.parse_args()
 
 

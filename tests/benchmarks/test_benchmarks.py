@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from tests.benchmarks.statistics_methods import clopper_pearson, jeffreys
 from tests.support.daemons import needed
 from tests.support.docker_engine import Dockerd
 from tests.support.slurm_cluster import lacking
 
 ROOT = Path(__file__).parents[2]
+VECTORS: dict[str, Any] = json.loads((ROOT / "tests/scoring/statistics_vectors.json").read_text())
 PROXIES = (
     "direct",
     "aiohttp, bare",
@@ -58,6 +64,25 @@ def test_containers_are_measured_where_the_launcher_cannot_be_installed(tmp_path
     how = ["1 evaluations", "2 evaluations, in turn", "2 evaluations, at once"]
     ways = ["docker run", "evalmake"]
     assert [row[:40].rstrip() for row in rows] == [f"{one:<24}{way}" for one in how for way in ways]
+
+
+def test_intervals_are_simulated() -> None:
+    """Each kind of scores has its rows and its bars; two runs with one seed print the same."""
+    lines = measured("statistics", "--runs", "5", "--seed", "3")
+    assert lines == measured("statistics", "--runs", "5", "--seed", "3")
+    titles = ["one run of 0/1 scores", "3 seeds of 0/1 scores", "0/1 scores in clusters", "other scores from 0 to 1"]
+    assert [line for line in lines if line in titles] == titles
+    for bar in ("least coverage: ", "mean coverage: ", "width / narrowest of "):
+        assert sum(line.startswith(bar) and ", aim " in line for line in lines) <= len(titles)
+    assert "interval and p disagree: 0 times" in lines
+
+
+@pytest.mark.parametrize("row", VECTORS["proportion_ci"], ids=lambda row: f"{row['k']}/{row['n']}")
+def test_the_methods_beside_agree_with_their_tables(row: dict[str, Any]) -> None:
+    """Clopper-Pearson and Jeffreys, with which Wilson is compared, agree with the vectors."""
+    k, n = row["k"], row["n"]
+    assert clopper_pearson(k, n) == pytest.approx(row["clopper_pearson"], rel=1e-9, abs=1e-9)
+    assert jeffreys(k, n) == pytest.approx(row["jeffreys"], rel=1e-9, abs=1e-9)
 
 
 def test_many_jobs_are_counted() -> None:
