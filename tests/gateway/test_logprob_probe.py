@@ -10,6 +10,7 @@ import pytest
 from evalmake.gateway.proxy import logprob_probe
 from tests.gateway.completion_server import (
     ECHO,
+    Completion,
     Fault,
     complete_prompts,
     correct_reply,
@@ -81,6 +82,41 @@ def glued_at_first(prompt: str) -> bool:
     return prompt.startswith(("The weather", "She opened"))
 
 
+def with_offsets(*, shift: int = 0, start: str = "", in_bytes: bool = False) -> Fault:
+    """A server that tells offsets: shifted, counted with a start token, or in bytes."""
+
+    def change(told: dict[str, Any], _: object) -> dict[str, Any]:
+        names, values = told["tokens"], told["token_logprobs"]
+        if start:
+            names, values = [start, *names], [None, -3.0, *values[1:]]
+        sizes = [len(name.encode()) if in_bytes else len(name) for name in names]
+        offsets = [sum(sizes[:at]) + shift for at in range(len(names))]
+        return {"tokens": names, "token_logprobs": values, "text_offset": offsets}
+
+    return with_logprobs(change)
+
+
+def in_vocabulary(fault: Fault) -> Fault:
+    """The same server, which writes tokens as its vocabulary does."""
+
+    def change(completion: Completion) -> dict[str, Any]:
+        body = fault(completion)
+        told = body["choices"][0]["logprobs"]
+        told["tokens"] = [name.replace(" ", "Ġ") for name in told["tokens"]]
+        return body
+
+    return change
+
+
+def without_start(told: dict[str, Any], _: object) -> dict[str, Any]:
+    """A start token whose length the offsets leave out."""
+    names = ["<|begin_of_text|>", *told["tokens"]]
+    offsets = [0, *(len("".join(told["tokens"][:at])) for at in range(len(told["tokens"])))]
+    return {"tokens": names, "token_logprobs": [None, -3.0, *told["token_logprobs"][1:]], "text_offset": offsets}
+
+
+BOS = "<|begin_of_text|>"
+
 GOOD: dict[str, tuple[Script, str]] = {
     "right": (complete_prompts(), "ok"),
     "no usage": (complete_prompts(without_usage(correct_reply)), "ok"),
@@ -88,6 +124,22 @@ GOOD: dict[str, tuple[Script, str]] = {
     "the same without usage": (complete_prompts(without_usage(with_start_token)), "ok"),
     "tokens as in the vocabulary": (complete_prompts(with_vocabulary_marks), "ok"),
     "some words are glued": (complete_prompts(glued=glued_at_first), "ok"),
+    "offsets": (complete_prompts(with_offsets()), "ok"),
+    "offsets of vocabulary tokens": (complete_prompts(in_vocabulary(with_offsets())), "ok"),
+    "offsets without the start token": (complete_prompts(with_logprobs(without_start)), "ok"),
+    "offsets with the start token": (
+        complete_prompts(without_usage(with_offsets(start=BOS))),
+        "ok; its text offsets count the beginning-of-text token",
+    ),
+    "offsets in bytes": (complete_prompts(with_offsets(in_bytes=True)), "ok; its text offsets count bytes"),
+    "offsets in bytes with the start token": (
+        complete_prompts(without_usage(with_offsets(start=BOS, in_bytes=True))),
+        "ok; its text offsets count the beginning-of-text token and bytes",
+    ),
+    "wrong offsets of tokens that spell the prompt": (
+        complete_prompts(with_offsets(shift=3)),
+        "ok; its text offsets do not fit the prompt",
+    ),
     "half precision": (complete_prompts(coarse(0.125)), "ok, to within 0.0"),
     "words come back in pieces": (
         complete_prompts(with_logprobs(in_pieces)),
@@ -124,6 +176,10 @@ BAD: dict[str, tuple[Script, str]] = {
     "shifted": (complete_prompts(with_logprobs(shifted)), NOT_ITS_OWN),
     "no values": (complete_prompts(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
     "coarse": (complete_prompts(coarse(6.0)), NOT_ITS_OWN),
+    "wrong offsets": (
+        complete_prompts(in_vocabulary(with_offsets(shift=3))),
+        "returns text offsets that do not fit the prompt, and tokens that do not spell it",
+    ),
 }
 
 

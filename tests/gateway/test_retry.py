@@ -102,47 +102,6 @@ def test_what_will_not_get_better_is_not_tried_again(gateway: Gateway, status: i
     assert len(upstream.received) == 1
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        ({"code": 400, "message": "too long"}, 400),
-        ({"code": "404", "message": "no such model"}, 404),
-        ({"type": "invalid_request_error", "message": "too long"}, 400),
-        ({"code": "context_length_exceeded", "type": "x"}, 400),
-    ],
-)
-def test_an_error_under_200_has_the_status_that_it_names(gateway: Gateway, error: Any, status: int) -> None:
-    """Where that is a client error, the harness gets it at once, with that status."""
-    upstream = Upstream([http_reply({"error": error})])
-    answer = gateway.open_evaluation(upstream).post()
-    assert (answer.status, answer.json) == (status, {"error": error})
-    assert len(upstream.received) == 1
-
-
-def test_a_refused_key_under_200(gateway: Gateway) -> None:
-    """An error 401 under status 200 stops the evaluation as a status 401 does."""
-    upstream = Upstream([http_reply({"error": {"code": 401, "message": "No auth"}})])
-    evaluation = gateway.open_evaluation(upstream)
-    evaluation.post()
-    assert "HTTP 200, with an error 401: " in evaluation.close()["fatal"]
-
-
-def test_an_error_at_the_beginning_of_a_stream(gateway: Gateway) -> None:
-    """A stream whose first event is an error is asked for again, before the harness got a byte."""
-    events = chunked_reply(b'data: {"error": {"message": "overloaded", "code": 529}}\n\n', DONE)
-    upstream = Upstream([]).use_scripts(events, chunked_reply(chat_event("7", "stop"), DONE))
-    assert gateway.open_evaluation(upstream, retry=1).post(stream=True).body == chat_event("7", "stop") + DONE
-
-
-def test_null_content_that_stays(gateway: Gateway) -> None:
-    """After all tries, the harness gets the reply without content, and no failure is counted."""
-    upstream = Upstream([http_reply(chat_completion(None))])
-    evaluation = gateway.open_evaluation(upstream, retry=1)
-    answers = [evaluation.post() for _ in range(4)]
-    assert [(answer.status, answer.json) for answer in answers] == [(200, chat_completion(None))] * 4
-    assert "failed" not in evaluation.close()
-
-
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_pause_beyond_the_limit(start_gateway: Callable[..., Gateway], status: int) -> None:
     """A server that asks for an hour is not asked again: the evaluation ends with that reason."""

@@ -12,6 +12,7 @@ stream_rewrite.py      a streamed reply as the harness gets it
 declared_parameters.py what requests carry against their evaluation's declaration
 endpoint_probe.py      what an endpoint cannot do
 logprob_probe.py       the test of its log-probabilities
+text_offsets.py        and of where its tokens stand in a text
 usage.py               the record: a row for each request, and the sums
 progress_posts.py      the counts, posted to the user's address
 harness_connection.py, upstream_connection.py    HTTP/1.1 on both sides

@@ -3,21 +3,22 @@
 The probe asks for a greedy token after a short prompt, with its log-probability. It then sends prompt and token
 as a prompt to echo: at the token's place the same number must stand, and the numbers must reach to the end. Two of
 at most three such tokens decide, because servers in half precision return numbers in steps, and a wrong number may
-be near the right one by chance.
+be near the right one by chance. The probe also checks where in the text the tokens are said to stand (`text_offset`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.gateway.proxy.server_sent_events import Body, objects_in
+from evalmake.gateway.proxy.text_offsets import describe_offsets
 
 _PROMPTS = (
-    "The weather in the mountains can change very",
-    "She opened the old letter and began to",
+    "The weather in the Pyrénées can change very",  # bytes and characters differ
+    "She opened the door of the old café and began to",
     "Three of the colours in the picture are red,",
     "In the middle of the night there was a sound:",
     "Dear Anna,\n",
@@ -93,14 +94,15 @@ def run_probe(address: str, body: Body) -> Generator[Body, Body, ProbeResult]:
     new_tokens = 0 if body.get("max_tokens") == 0 else 1
     near: list[float] = []
     far: list[str] = []
-    unclear = ""
+    unclear = offsets = ""
     for prompt in _PROMPTS:
         try:
             reply = yield {**base, "prompt": prompt, "max_tokens": 1, "echo": False}
             token = _read_generated_token(reply)
             longer = prompt + token.text
             reply = yield {**base, "prompt": longer, "max_tokens": new_tokens, "echo": True}
-            logprob = _find_echoed_logprob(reply, token, longer, new_tokens)
+            place, logprob = _find_echoed_logprob(reply, token, longer, new_tokens)
+            offsets = offsets or _check_offsets(reply, place, prompt, longer)
         except _Unfit as unfit:
             return ProbeResult(f"the endpoint {address} {unfit}", unfit=True)
         except _Unclear as reason:
@@ -113,7 +115,8 @@ def run_probe(address: str, body: Body) -> Generator[Body, Body, ProbeResult]:
             far.append(_describe_difference(logprob, token))
         if len(near) == _DECISIVE or len(far) == _DECISIVE:
             break
-    return _decide(address, near, far, unclear)
+    result = _decide(address, near, far, unclear)
+    return replace(result, fact=f"{result.fact}; its text offsets {offsets}") if offsets and near else result
 
 
 def _decide(address: str, near: list[float], far: list[str], unclear: str) -> ProbeResult:
@@ -146,8 +149,20 @@ def _read_generated_token(reply: Body) -> _Token:
     return _Token(text, names[0], values[0], _read_usage(reply, "prompt_tokens"))
 
 
-def _find_echoed_logprob(reply: Body, token: _Token, prompt: str, new_tokens: int) -> float | None:
-    """The log-probability at the token's place in the echoed prompt."""
+def _check_offsets(reply: Body, place: int, prompt: str, longer: str) -> str:
+    """What the record says of the offsets; raises _Unfit where neither they nor the tokens' texts fit the prompt."""
+    choice = _first_choice(reply)
+    names, _ = _read_logprobs(choice, "`logprobs` beside `echo`")
+    found = describe_offsets(choice["logprobs"], place, prompt, names)
+    if found is not None:
+        return found
+    if not _join_to(names[: place + 1], longer):
+        raise _Unfit("returns text offsets that do not fit the prompt, and tokens that do not spell it")
+    return "do not fit the prompt"
+
+
+def _find_echoed_logprob(reply: Body, token: _Token, prompt: str, new_tokens: int) -> tuple[int, float | None]:
+    """The token's place in the echoed prompt, and the log-probability there."""
     choice = _first_choice(reply)
     names, values = _read_logprobs(choice, "`logprobs` beside `echo`")
     text, generated_tokens = str(choice.get("text") or ""), _read_usage(reply, "completion_tokens")
@@ -161,7 +176,7 @@ def _find_echoed_logprob(reply: Body, token: _Token, prompt: str, new_tokens: in
         for generated in (new_tokens, generated_tokens):  # some servers generate one even if asked for none
             place = len(names) - 1 - generated
             if place > 0 and names[place] == token.name:
-                return values[place]
+                return place, values[place]
     raise _Unclear("none of its own tokens comes back as one token")
 
 
