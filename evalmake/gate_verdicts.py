@@ -15,6 +15,7 @@ from evalmake.project.matrix import Evaluation
 from evalmake.results import make_item_reader
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.item import Item
+from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.seed_average import Run
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
@@ -138,6 +139,7 @@ def _runs_by_seed(cells: Iterable[Evaluation], histories: Histories, read_items:
             history.scores,
             partial(read_items, history.action, history.success),
             cell.benchmark.block.harness,
+            history.usage.get(REPEATED) == 0,
         )
         for cell, history in known
         if history and history.success is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeGuard
 
@@ -17,6 +17,9 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.store.store import Store
+
+_KEPT = 32
+"""So many evaluations' items are held in memory at a time."""
 
 
 def collect_results(
@@ -95,10 +98,10 @@ def _describe_settings(node: Node) -> dict[str, str]:
 def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | None]:
     """Return a function from action and attempt to the items, or None if the harness left none.
 
-    Each file is read once, and the store only while it is read.
+    The last few are kept, as rows are compared with one baseline. The store is open only while it is read.
     """
 
-    @cache
+    @lru_cache(maxsize=_KEPT)
     def read(action: str, attempt: int) -> tuple[Item, ...] | None:
         with Store.open(folder) as store:
             record = store.attempt(action, attempt)

@@ -10,6 +10,7 @@ from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.item import Item
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
+from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, SeedAverage, average_seeds
 
@@ -137,7 +138,8 @@ class ResultSet:
         return results[0].confidence or self.confidence
 
     def _run(self, result: Result) -> Run:
-        return Run(result.scores, partial(self.read_items, result), result.harness)
+        distinct = result.usage.get(REPEATED) == 0
+        return Run(result.scores, partial(self.read_items, result), result.harness, distinct)
 
     def with_comparisons(self) -> ResultSet:
         """With every row's headline score against that of the row `compare`, column by column.

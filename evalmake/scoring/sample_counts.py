@@ -11,6 +11,8 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
 
 SAMPLES = "samples.jsonl"
+REPEATED = "items_repeated"
+"""In the usage: how many items have the content of an earlier one."""
 _UNSCORED = "left unscored by the scorer"
 _FINISHES = {
     "length": "replies_truncated",
@@ -88,7 +90,7 @@ class SampleCounts:
         content = _content_digest(row)
         if not content or row.get("repetition", 1) != 1:
             return
-        self.counts["items_repeated"] += content in self._items
+        self.counts[REPEATED] += content in self._items
         self._items.add(content)
 
 

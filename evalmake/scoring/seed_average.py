@@ -46,6 +46,7 @@ class Run:
     scores: tuple[Score, ...]
     read_items: ItemReader = no_items
     harness: str = ""
+    distinct: bool = False  # whether it is known that no question repeats: then k of n tells all of 0/1 scores
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -125,9 +126,12 @@ class Pool:
 def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
     """Take the runs together that have a value of the metric; None if none has one."""
     known = [(run, score) for run in runs if (score := run.score(metric)) and score.value is not None]
-    items = [one for run, _ in known if (one := run.items(metric)) is not None]
     if not known:
         return None
+    if len(known) == 1 and known[0][0].distinct and _is_plain_share(known[0][1]):
+        score = known[0][1]
+        return _pool_summaries([score], mean_se([score.value or 0.0]), score.scored, "")
+    items = [one for run, _ in known if (one := run.items(metric)) is not None]
     values = [score.value for _, score in known if score.value is not None]
     samples = min(score.scored for _, score in known)
     if len(items) < len(known):
@@ -183,6 +187,11 @@ def _pool_summaries(scores: Sequence[Score], means: Estimate, samples: int, harn
     notes = (f"as reported by {harness}",) if harness and known else ()
     spread = None if means.stderr is None else means.stderr * math.sqrt(means.n)
     return Pool(mean, stderr if known else None, df, len(scores), samples, spread, interval, harness, notes)
+
+
+def _is_plain_share(score: Score) -> bool:
+    """Whether a summary is of zeros and ones without clusters, so that its items need not be read."""
+    return score.clusters is None and is_binary(score.value or 0.0, score.stderr or 0.0, score.scored)
 
 
 def _has_error(score: Score) -> bool:

@@ -158,6 +158,19 @@ def test_seeds_that_agree_on_every_item_count_as_one() -> None:
     assert (average(*runs).low, average(*runs).high) == wilson(20, 20)
 
 
+def test_items_are_not_read_where_the_summary_tells_all() -> None:
+    """One run of 0/1 scores of which no question repeats needs no samples; with clusters or seeds it does."""
+
+    def read() -> list[Item]:
+        raise AssertionError("the items were read")
+
+    run = Run((binary(7, 10),), read, "native", distinct=True)
+    assert (average(run).low, average(run).high, average(run).notes) == (*wilson(7, 10), ())
+    for runs in ([run, run], [Run((clustered(0.5, 0.1, 10, 5),), read, distinct=True)]):
+        with pytest.raises(AssertionError, match="were read"):
+            average(*runs)
+
+
 def test_few_clusters_are_told() -> None:
     """The number of clusters stands beside the score, with a warning below thirty."""
     few = average(of_items([1, 0, 1, 1, 0, 1], clusters="aabbcc"))
