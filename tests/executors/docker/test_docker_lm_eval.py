@@ -28,9 +28,9 @@ model completes     {{ api = completions }}
 defaults benchmark {{ harness = lm-eval, files = glob("tasks/*"), offline = true }}
 defaults eval      {{ seed = 7, limit = 12 }}
 
-benchmark any-sums      {{ task = "ev_arithmetic", fewshot = 2, metric = "exact_match.strict-match" }}
-benchmark sums          from any-sums {{ packages = ["lm-eval[api]==0.4.13"] }}
-benchmark sums-in-image from any-sums {{ image = "{image}" }}
+benchmark _sums          {{ task = "ev_arithmetic", fewshot = 2, metric = "exact_match.strict-match" }}
+benchmark sums          from _sums {{ packages = ["lm-eval[api]==0.4.13"] }}
+benchmark sums-in-image from _sums {{ image = "{image}" }}
 eval sums               {{ model = talks, benchmark = sums, executor = here }}
 eval sums-in-image      {{ model = talks, benchmark = sums-in-image, executor = open }}
 
