@@ -14,7 +14,7 @@ from evalmake.language.values import SecretRef, Symbol, describe_type, format_va
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance, Layer, MergedLayers
 from evalmake.project.schema import AXIS_KEYS, Eval
-from evalmake.project.validation import report_unknown_key
+from evalmake.project.validation import COUNT_HELP, describe_share, report_unknown_key
 
 AxisValue = str | int | float | bool
 _MINIMUM = {"seed": 0, "limit": 1}
@@ -179,9 +179,10 @@ def _check_values(
             what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
             diagnostics.error(
                 "wrong-type",
-                f"the axis `{key}` takes {what}, but this is {describe_type(value)}",
+                f"the axis `{key}` takes {what}, but this is {describe_share(value) or describe_type(value)}",
                 span,
                 about=about,
+                help=[COUNT_HELP] if key == "limit" and describe_share(value) else [],
             )
         elif isinstance(value, int) and value < (least := _MINIMUM[key]):
             diagnostics.error("bad-value", f"`{key}` is {value}: it must be at least {least}", span, about=about)

@@ -302,7 +302,7 @@ class Benchmark(Block):
         Adapter(), "What the gateway does to this benchmark's requests.", '{ drop = ["stop"] }', identity=True
     )
     metric: str | None = define_key(
-        None, "The metric that reports show first.", '"exact_match"', unset="the harness's first metric"
+        None, "The metric that reports show first.", '"exact_match"', unset="the harness's only or main metric"
     )
     coverage: Real = define_key(
         1.0,

@@ -39,6 +39,8 @@ _WANTED_BY_CLASS = {
     "Adapter": "a map",
 }
 
+COUNT_HELP = "write how many items to ask, such as 100"
+
 Hints = Callable[[str], Sequence[str]]
 
 
@@ -216,14 +218,21 @@ def _report_wrong_type(item: Any, key: str, at: Span, diagnostics: Diagnostics, 
         )
     else:
         wanted = _WANTED_BY_ERROR.get(kind) or _WANTED_BY_CLASS.get(_wanted_class(item), "a value of another type")
-        given = format_value(value) if kind.startswith("int") and isinstance(value, float) else describe_type(value)
+        given = describe_type(value)
+        if kind.startswith("int") and isinstance(value, float):
+            given = describe_share(value) or format_value(value)
         diagnostics.error(
             "wrong-type",
             f"`{key}` takes {wanted}, but this is {given}",
             at,
             about=about,
-            help=_suggest_value(wanted, value),
+            help=[COUNT_HELP] if key == "limit" and describe_share(value) else _suggest_value(wanted, value),
         )
+
+
+def describe_share(value: object) -> str:
+    """`10%, a share`, if the value may have been written as a percentage; else empty."""
+    return f"{value * 100:g}%, a share" if isinstance(value, float) and 0 < value < 1 else ""
 
 
 def _suggest_value(wanted: str, value: object) -> list[str]:

@@ -132,6 +132,8 @@ class AttemptEnded:
     seconds: float
     detail: str
     retrying: bool
+    earlier_metric: str = ""
+    """The headline metric of the last result, if that was another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,13 @@ class Store:
     def _baseline_key(self, kind: str, name: str) -> str:
         return f"last/{kind}:{self._evalfile}:{name}"
 
+    def last_headline(self, name: str) -> str:
+        """The headline metric of the last successful attempt of a cell of this Evalfile; empty without one."""
+        return self._cache.get(self._headline_key(name)) or ""
+
+    def _headline_key(self, name: str) -> str:
+        return f"headline/{self._evalfile}:{name}"
+
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part: its values by path."""
         text = self._cache.get(f"part/{digest}")
@@ -186,6 +193,8 @@ class Store:
             kind = "succeeded" if result.status == "succeeded" else "tried"
             identity = records.pairs_to_text(result.identity)
             self._cache.set(self._baseline_key(kind, result.name), identity, tag="last")
+            if result.status == "succeeded" and result.metric:
+                self._cache.set(self._headline_key(result.name), result.metric, tag="headline")
             key = f"record/{action.digest}/{number}"
             self._cache.set(key, records.record_to_text(result), tag="record")
             head = _next_head(before, result)

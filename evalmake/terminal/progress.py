@@ -217,7 +217,8 @@ def _crop(text: str) -> str:
 def _describe_end(event: AttemptEnded) -> str:
     if event.status == "succeeded":
         headline = next((s for s in event.scores if s.metric == event.metric), None)
-        return f"{event.name}: {render_score(headline)} in {render_duration(event.seconds)}"
+        earlier = f"; the headline of its last result was {event.earlier_metric}" if event.earlier_metric else ""
+        return f"{event.name}: {render_score(headline)} in {render_duration(event.seconds)}{earlier}"
     retry = "; trying again" if event.retrying else ""
     return f"{event.name}: {event.status}: {event.detail}{retry}"
 

@@ -81,12 +81,15 @@ class JobEnds:
         retrying = bool(error) and claim_retry(build, task, lost)
         was_stopped = build.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
+        earlier = self._find_earlier_headline(task, outcome)
+        if earlier:
+            outcome = replace(outcome, facts={**outcome.facts, "earlier_metric": earlier})
         self._record(task, status if outcome.error else "succeeded", outcome, state.facts)
         if forget:
             build.journal.remove(task.job_id)
         del build.running[task.job_id]
         seconds = time.time() - task.submitted_at
-        build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, error, retrying))
+        build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, error, retrying, earlier))
         if retrying:
             schedule_retry(build, task)
             return
@@ -96,6 +99,11 @@ class JobEnds:
             build.result.failed.append(name)
             build.result.problems.append(task.failure_diagnostic(error, cure))
         build.release_servers(task)
+
+    def _find_earlier_headline(self, task: Task, outcome: Outcome) -> str:
+        """The headline of the cell's last result, if it is another one and the Evalfile names none."""
+        earlier = self._build.store.last_headline(task.node.name)
+        return earlier if not task.node.demands.metric and outcome.metric and outcome.metric != earlier else ""
 
     def _is_worth_keeping(self, task: Task, outcome: Outcome) -> bool:
         """Whether a result that falls short becomes the one on record: another eval may demand less.
