@@ -26,7 +26,7 @@ AZURE = "https://x.example/openai/deployments/d"
         (
             f"{AZURE}/chat/completions?api-version=2",
             "/v1/chat/completions?x=1",
-            "/openai/deployments/d/chat/completions?api-version=2&x=1",
+            "/openai/deployments/d/chat/completions?x=1&api-version=2",
         ),
         ("http://h/v1?key=a%20b", "/v1", "/v1?key=a%20b"),
     ],
@@ -64,7 +64,7 @@ def test_a_query_reaches_the_model(gateway: Gateway) -> None:
     evaluation.request("GET", "/v1/models?limit=1")
     assert [seen.target for seen in upstream.received] == [
         b"/openai/deployments/d/chat/completions?api-version=2",
-        b"/openai/deployments/d/models?api-version=2&limit=1",
+        b"/openai/deployments/d/models?limit=1&api-version=2",
     ]
 
 

@@ -41,21 +41,21 @@ class ServerUrl(NamedTuple):
 
         Paths outside `/v1` are next to it, not below. Every request carries the address's own query.
         """
-        path, _, query = rest.partition(b"?")
-        queries = b"&".join(filter(None, (self.query.encode(), query)))
-        return self._path(path.decode("latin-1")).encode("latin-1", "replace") + (b"?" + queries if queries else b"")
+        base = self.base.encode()
+        if rest == b"/v1" or rest.startswith((b"/v1/", b"/v1?")):
+            target = base + rest[3:]
+        else:
+            target = base.removesuffix(b"/v1") + (rest or b"/")
+        if not self.query:
+            return target
+        return target + (b"&" if b"?" in target else b"?") + self.query.encode()
 
     def url_of(self, path: str) -> str:
         """The URL of a request's path, without a query, for messages."""
-        return self.origin + self._path(path)
+        return self.origin + self._replace(query="").target(path.encode()).decode("utf-8", "replace")
 
     def hint_at_version(self) -> str:
         """What to write where the server does not know the path, because its address has no `/v1`; else empty."""
         if self.query or _VERSION.search(self.base):
             return ""
         return f'the endpoint has no `/v1`: most servers want endpoint = "{self.origin}{self.base}/v1"'
-
-    def _path(self, path: str) -> str:
-        if path == "/v1" or path.startswith("/v1/"):
-            return self.base + path[3:]
-        return self.base.removesuffix("/v1") + (path or "/")
