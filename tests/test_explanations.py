@@ -50,6 +50,13 @@ def test_pages_have_one_form(code: str, project: Project) -> None:
     assert page.strip() in project.run("explain", code).stdout
 
 
+def test_the_list_has_whole_sentences(project: Project) -> None:
+    """A line of the list ends with its sentence, not at a colon, or shows that it was cut."""
+    lines = project.run("explain").stdout.partition("\n\n")[0].splitlines()
+    assert len(lines) == len(PAGES)
+    assert all(line.endswith((".", "...")) for line in lines)
+
+
 @pytest.mark.parametrize("code", sorted(code for code, page in PAGES.items() if CAUSES in page))
 def test_causes_and_mends(code: str, project: Project) -> None:
     """The first Evalfile gives exactly that code when it is planned, the second plans."""

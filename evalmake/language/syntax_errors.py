@@ -269,6 +269,7 @@ def _explain_bad_name(at: ErrorPosition) -> Diagnostic | None:
         at.source.span(start, start + len(text)),
         f"write `{better}`" if valid and better != text else "",
         notes=["a name begins with a lower-case letter; digits, `_`, `-` and `.` may follow"],
+        help=["a name is written out: it holds no variables"] if at.source.text.startswith("${", start + 1) else [],
     )
 
 

@@ -33,6 +33,10 @@ def bind_variables(files: Sequence[LoadedFile], diagnostics: Diagnostics) -> dic
                     file.span(item.name),
                     "declared again here",
                     also=[(Span(first.source, first.node.name.start, first.node.name.end), "first declared here")],
+                    help=[
+                        f"for one run, `evalmake {name}=VALUE` overrides it;"
+                        f' for one machine, `{name} = env("{name}", ...)` reads its environment'
+                    ],
                 )
             else:
                 bindings[name] = Binding(file.source, item)

@@ -107,6 +107,15 @@ def test_errors_name_topics_that_exist() -> None:
     assert all(find_sections(topic, PLUGINS) for topic in topics)
 
 
+def test_maps_are_named_in_english_and_lead_on() -> None:
+    """A map of maps is one, and the key of a map names the page of its keys."""
+    plugins = InstalledPlugins()
+    pages = to_text(find_sections("keys", plugins))
+    assert "valuess" not in pages
+    assert "map of maps of values" in pages
+    assert "evalmake help eval.adapter lists its keys" in to_text(find_sections("eval", plugins))
+
+
 def test_unknown_topics_have_no_page() -> None:
     """A word that is no topic finds nothing, whatever it resembles."""
     for topic in ("", "slurm", "modle", "slurm model", "report.adapter", "eval.params", "slurm executor x"):

@@ -193,6 +193,18 @@ def test_a_part_that_names_nothing(project: Project) -> None:
     assert "no target is named `grid/c/1`" in project.run("-n", "grid/{a,c}/1", status=2).stderr
 
 
+def test_question_asks_for_work_and_not_for_gates(project: Project) -> None:
+    """As in Make, `-q` has status 0 where nothing is to do, also with a gate that is not met; the help says so."""
+    project.write("job.sh", "echo '{\"accuracy\": 0.1}' > $EVALMAKE_OUT/scores.json\n")
+    text = EVALFILE.replace('"true"', '"sh ../../../job.sh"')
+    project.write("Evalfile", text.replace("benchmark = b\n", "benchmark = b\n    require accuracy >= 50%\n"))
+    project.run("-q", status=1)
+    project.run(status=1)
+    project.run("-q", status=0)
+    project.run(status=1)
+    assert "with -q, gates do not count" in " ".join(project.run("-h").stdout.split())
+
+
 def test_completion_without_an_evalfile(project: Project) -> None:
     """Commands are offered all the same, and nothing is printed."""
     assert set(complete(project, "evalmake l")) == {"list", "logs"}
