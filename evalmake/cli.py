@@ -116,14 +116,16 @@ def _describe_usage_error(error: click.UsageError) -> Diagnostic:
     from evalmake.language.diagnostic import make_diagnostic
 
     words = [word for word in (error.ctx.command_path.split() if error.ctx else ["evalmake"]) if word != "build"]
-    helps = [f"`{' '.join(words)} -h` shows its options"]
+    helps, notes = [f"`{' '.join(words)} -h` shows its options"], []
     if isinstance(error, click.NoSuchOption):
         message = f"there is no option `{error.option_name}`"
         helps = [*(f"did you mean `{name}`?" for name in list(error.possibilities or ())[:1]), *helps]
     else:
         message = error.format_message().rstrip(".")
         message = message[:1].lower() + message[1:]
-    return make_diagnostic("usage", message, help=helps)
+        usage = " ".join(error.ctx.get_usage().split()).replace("evalmake build", "evalmake") if error.ctx else ""
+        notes = [usage[:1].lower() + usage[1:]] if usage else []
+    return make_diagnostic("usage", message, notes=notes, help=helps)
 
 
 def run(argv: list[str]) -> int:

@@ -77,6 +77,11 @@ class CommandHarness:
         return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
 
     @staticmethod
+    def unused_keys(benchmark: Declaration) -> dict[str, str]:
+        """What the program is not told."""
+        return {key: "the command is not told of it; write it into `run`" for key in ("task", "fewshot")}
+
+    @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that each metric's location can exist."""
         settings, spans = benchmark.settings, benchmark.fields.spans

@@ -169,7 +169,7 @@ def test_a_harness_may_be_called_as_its_image_is(project: Project) -> None:
 @pytest.mark.parametrize("argv", [["show"], ["show", "a", "b"], ["a", "b"]])
 def test_how_it_is_used(project: Project, argv: list[str]) -> None:
     """One pattern, or `show` and one name."""
-    assert "Usage: evalmake catalog [OPTIONS] [PATTERN | show NAME]" in project.run("catalog", *argv, status=2).stderr
+    assert "usage: evalmake catalog [OPTIONS] [PATTERN | show NAME]" in project.run("catalog", *argv, status=2).stderr
 
 
 def test_a_list_parses_nothing(tmp_path: Path) -> None:

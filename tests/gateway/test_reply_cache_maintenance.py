@@ -165,7 +165,7 @@ def test_seeds_are_told(place: Place) -> None:
 def test_words_that_make_no_sense(place: Place, words: list[str]) -> None:
     """Wrong options are answered by the usage, and nothing is done."""
     place.filled(1)
-    assert "Usage: evalmake replies" in place.run("replies", *words, status=2)
+    assert "usage: evalmake replies" in place.run("replies", *words, status=2)
     assert place.told()["replies"] == 1
     assert not (place.root / "there").exists()
 
