@@ -12,7 +12,7 @@ from evalmake.planner.graph import ReportNode
 from evalmake.planner.plan import Plan
 from evalmake.planner.report_identity import METHODS, report_identity
 from evalmake.planner.staleness import Reason, find_valid_records
-from evalmake.results import collect_results, make_item_reader
+from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.scoring.gates import GateResult
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.store import Store
@@ -117,5 +117,6 @@ def _results(workspace: Workspace, content: ReportContent, store: Store, plan: s
         workspace.project.settings.confidence,
         block.compare or "",
         make_item_reader(store.folder),
+        make_fact_reader(store),
     )
     return results.with_comparisons() if block.compare else results

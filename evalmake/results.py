@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TypeGuard
@@ -34,10 +35,15 @@ def collect_results(
     confidence: float | None = None,
     compare: str = "",
     read_items: Callable[[str, int], Sequence[Item] | None] = lambda action, attempt: None,
+    read_facts: Callable[[ActionHistory], Mapping[str, str]] = lambda history: {},
 ) -> ResultSet:
     """Return the stored results of `nodes` as a report shows them. `ran` names the cells that this build ran."""
     known = [(node, histories.get(node.name)) for node in nodes]
-    results = [_result(node, history, ran, bool(compare)) for node, history in known if _has_result(history)]
+    results = [
+        replace(_result(node, history, ran, bool(compare)), facts=read_facts(history))
+        for node, history in known
+        if _has_result(history)
+    ]
     missing = [node.name for node, history in known if not _has_result(history)]
     return ResultSet(
         title,
@@ -93,6 +99,16 @@ def _describe_settings(node: Node) -> dict[str, str]:
         if (path.startswith(("api", "adapter.")) if name == "model" else path not in ("", "seed"))
     }
     return {path: describe_text(text) for path, text in pairs.items() if not is_container_size(text)}
+
+
+def make_fact_reader(store: Store) -> Callable[[ActionHistory], Mapping[str, str]]:
+    """A function from a history to the facts of the attempt that counts."""
+
+    def read(history: ActionHistory) -> Mapping[str, str]:
+        record = store.attempt(history.action, history.success or 0)
+        return record.facts if record else {}
+
+    return read
 
 
 def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | None]:

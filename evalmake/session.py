@@ -27,7 +27,7 @@ from evalmake.planning import (
 )
 from evalmake.project.command_words import Words
 from evalmake.reports import write_reports
-from evalmake.results import collect_results, make_item_reader
+from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.scoring.result_set import ResultSet
 from evalmake.store.lock import build_lock
 from evalmake.store.store import Store
@@ -160,6 +160,7 @@ def _conclude(outcome: BuildOutcome, store: Store) -> None:
         gates,
         confidence=confidence,
         read_items=make_item_reader(store.folder),
+        read_facts=make_fact_reader(store),
     )
     if outcome.status == OK and not outcome.detached and any(not gate.met for gate in gates):
         outcome.status = FAILED if any(gate.met is None for gate in gates) else UNMET

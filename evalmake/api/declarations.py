@@ -141,6 +141,8 @@ class Benchmark(Declaration):
         params: Map | None = None,
         adapter: Map | None = None,
         metric: str | None = None,
+        coverage: float | None = None,
+        truncated: float | None = None,
         **settings: Value,
     ) -> None:
         super().__init__(
@@ -155,6 +157,8 @@ class Benchmark(Declaration):
             params=params,
             adapter=adapter,
             metric=metric,
+            coverage=coverage,
+            truncated=truncated,
             **settings,
         )
 

@@ -12,6 +12,7 @@ from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import ActionResult
+from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate, format_percent
 from evalmake.scoring.result_set import GateResult, ResultSet, Scalar
 from evalmake.scoring.result_set import Result as Recorded
@@ -33,7 +34,7 @@ class Score:
     interval: tuple[float, float] | None
     scored: int  # number of samples; 0 beside a value: the harness did not count them
     unscored: int
-    notes: tuple[str, ...] = ()  # what a reader of the number must know
+    notes: tuple[Note, ...] = ()  # what a reader of the number must know
     confidence: float = 0.95  # of the interval
 
     def __str__(self) -> str:
@@ -85,6 +86,11 @@ class Result:
         """The headline score's confidence interval; None if it cannot be estimated."""
         return self.scores[self.metric].interval
 
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What the headline score does not show: truncated replies, samples without a score, another model, ..."""
+        return self.scores[self.metric].notes
+
     def __float__(self) -> float:
         """The headline score, as `value`."""
         return self.value
@@ -119,13 +125,14 @@ class Result:
 
     def __str__(self) -> str:
         parts = [f"{self.name}: {self.scores[self.metric]}", *_describe_run(self)]
-        return "\n".join([", ".join(parts), *(f"{g.address}: {_describe_gate(g)}" for g in self.gates)])
+        gates = [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
+        return "\n".join([", ".join(parts), *_describe_notes(self), *gates])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         rows = [_score_row(score) for score in self.scores.values()]
-        notes = [", ".join([self.name, *_describe_run(self)]), *map(_describe_gate, self.gates)]
+        notes = [", ".join([self.name, *_describe_run(self)]), *_describe_notes(self), *map(_describe_gate, self.gates)]
         return render_table(_SCORE_COLUMNS, rows, notes)
 
 
@@ -178,7 +185,7 @@ class Results:
 
     def _repr_html_(self) -> str:
         rows = [(result.name, *_score_row(result.scores[result.metric])) for result in self.results]
-        notes = [f"{result.name}: {note}" for result in self.results for note in result.scores[result.metric].notes]
+        notes = [f"{result.name}: {line}" for result in self.results for line in _describe_notes(result)]
         notes += [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
         return render_table(("evaluation", *_SCORE_COLUMNS), rows, notes)
 
@@ -236,8 +243,13 @@ def _describe_run(result: Result) -> list[str]:
     scored = result.scores[result.metric]
     parts = [f"{scored.scored} samples"] if scored.scored else []
     parts += [f"{scored.unscored} not scored"] if scored.unscored else []
-    parts += scored.notes
     return [*parts, "reused" if result.reused else f"ran {render_duration(result.seconds)}"]
+
+
+def _describe_notes(result: Result) -> list[str]:
+    """The notes in one line, if there are any; how many samples are not scored stands beside the score."""
+    texts = [note.text for note in result.notes if note.code != "unscored"]
+    return [f"note: {'; '.join(texts)}"] if texts else []
 
 
 def _describe_gate(gate: GateResult) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
+from evalmake.scoring.notes import find_notes
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
 VERSION = 2
@@ -64,6 +65,7 @@ def _cell_to_json(cell: TableCell) -> dict[str, Any]:
         "metric": cell.metric,
         "confidence": cell.confidence,
         **_fields_to_json(cell.average),
+        "notes": [asdict(note) for note in cell.average.notes],
     }
 
 
@@ -107,7 +109,8 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
 
 def _result_to_json(result: Result) -> dict[str, Any]:
     flat = _fields_to_json(result)
-    del flat["reused"], flat["settings"]
+    del flat["reused"], flat["settings"], flat["facts"]
+    flat["notes"] = [asdict(note) for note in find_notes([result])]
     flat["axes"] = dict(result.axes)
     flat["scores"] = [_fields_to_json(score) for score in result.scores]
     flat["usage"] = dict(sorted(result.usage.items()))

@@ -145,7 +145,7 @@ def _render_average(average: SeedAverage, confidence: float, results: ResultSet)
 def _render_score_notes(table: ScoreTable) -> str:
     """What a reader of a headline score must know of it."""
     return "\n".join(
-        f"- `{cell.row}`, {_escape(cell.column)}: {_escape('; '.join(cell.average.notes))}."
+        f"- `{cell.row}`, {_escape(cell.column)}: {_escape('; '.join(note.text for note in cell.average.notes))}."
         for cell in table.cells.values()
         if cell.average.notes
     )

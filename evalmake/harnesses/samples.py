@@ -157,7 +157,7 @@ class GatewayRequests:
             "tokens_in": _sum_field(found, "tokens_in"),
             "tokens_out": _sum_field(found, "tokens_out"),
             "latency": _sum_field(found, "seconds"),
-            "finish_reason": found[-1].get("finish"),
+            "finish_reason": None if found[-1].get("one_token") else found[-1].get("finish"),
         }
         return {key: value for key, value in used.items() if value is not None}
 

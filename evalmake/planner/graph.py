@@ -34,6 +34,7 @@ _OUTSIDE_IDENTITY = (
     "client_errors",
     "log",
     "progress_url",
+    "requests",
     "retry",
     "timeout",
 )

@@ -126,6 +126,12 @@ class Adapter(Block):
     )
     retry: Natural | None = define_key(None, "How often the gateway tries a request again.", "2", unset="5")
     timeout: Duration | None = define_key(None, "How long the model may be silent in one request.", "5m", unset="10m")
+    requests: Annotated[Literal["any"] | None, BeforeValidator(to_word)] = define_key(
+        None,
+        "With `any`, an evaluation that sent its model no request is valid, too.",
+        "any",
+        unset="at least one, where the harness always asks the model",
+    )
     progress_url: Endpoint | None = define_key(
         None, "The address to which the gateway posts progress.", '"https://acme.com/progress"'
     )

@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.plugin_api.executor import JobState
-from evalmake.plugin_api.harness import Outcome
+from evalmake.plugin_api.harness import HasProgram, Outcome
+from evalmake.project.schema import merge_adapters
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
 from evalmake.scoring.sample_counts import SAMPLES, SampleCounts
 
+_REPLY_COUNTS = {
+    "truncated": "replies_truncated",
+    "finish_content_filter": "replies_refused",
+    "empty_content": "replies_empty",
+    "null_content": "replies_null",
+    "calls_without_text": "replies_calling_tools",
+}
 _SIGNALLED = 128  # from here on, an exit status is a signal's
 
 
@@ -35,7 +43,9 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
         message = str(error) or type(error).__name__
         outcome = Outcome(error=f"its outputs cannot be understood: {message.splitlines()[0]}")
     outcome = _add_gateway_usage(outcome, task, folder, secrets)
-    return outcome if outcome.error else _add_sample_counts(outcome, folder / "out" / SAMPLES)
+    if problem := outcome.error or _find_silence(job_builder, task, outcome.usage):
+        return replace(outcome, error=problem)
+    return _add_sample_counts(outcome, folder / "out" / SAMPLES)
 
 
 def find_outputs(folder: Path) -> list[tuple[str, Path]]:
@@ -83,8 +93,8 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
     error = outcome.error
     for role in USAGE_FOLDERS:
         counted = read_usage(folder, role)
-        if role == "model" and not counted:
-            usage["requests"] = 0  # nothing reached the gateway, whatever the harness says
+        if role == "model":
+            usage["requests"] = 0  # if nothing reached the gateway, whatever the harness says
         usage |= _to_numbers(counted, "" if role == "model" else f"{role}_")
         task.last_model_error = str(counted.get("last_error") or task.last_model_error)
         task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
@@ -95,23 +105,43 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
     return replace(outcome, usage=usage, facts=facts, error=error)
 
 
+def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
+    """The error of software that scored a model without a request to it, unless the adapter allows that."""
+    cell = task.node.evaluation
+    harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
+    if usage.get("requests") or not isinstance(harness, HasProgram):
+        return ""
+    adapter = merge_adapters(cell.model.block.adapter, cell.benchmark.block.adapter, cell.variant.block.adapter)
+    if adapter.get("requests") == "any":
+        return ""
+    return (
+        "it sent its model no request: its harness has a cache of its own, or asked another server"
+        " (`adapter = { requests = any }` accepts that)"
+    )
+
+
 def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str, str]:
-    """Who answered, as the replies say it, and which model was asked for."""
-    facts = {kind: list(counted[kind]) for kind in ("models", "fingerprints") if counted.get(kind)}
-    texts = {kind: json.dumps(sorted(map(str, names)), ensure_ascii=False) for kind, names in facts.items()}
-    return {**texts, **({"asked": asked} if asked else {})}
+    """Names that replies and requests carry, as JSON lists, and the model that was asked."""
+    names = {kind: list(_read_map(counted, kind)) for kind in ("models", "fingerprints")}
+    names |= {f"undeclared_{name}": list(values) for name, values in _read_map(counted, "undeclared").items()}
+    names |= {"asked": [asked] if asked else []}
+    return {kind: json.dumps(sorted(found), ensure_ascii=False) for kind, found in names.items() if found}
 
 
 def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
-    """The outcome with what became of its replies: by its samples if it left any, else as its gateway counted."""
-    if not samples.is_file():
-        replies = sum(count for kind, count in outcome.usage.items() if kind.startswith("finish_"))
-        cut = outcome.usage.get("truncated", 0)
-        return replace(outcome, usage={**outcome.usage, "replies": replies, "replies_truncated": cut})
-    with samples.open("rb") as lines:
-        found = SampleCounts.of(lines)
-    facts = {**outcome.facts, "replies": found.reply_digest} if found.reply_digest else outcome.facts
-    return replace(outcome, usage={**outcome.usage, **found.counts}, facts=facts, cause=outcome.cause or found.cause)
+    """The outcome with what became of its replies: of its samples if they hold any, else of all that were sent."""
+    found = SampleCounts()
+    if samples.is_file():
+        with samples.open("rb") as lines:
+            found = SampleCounts.of(lines)
+    counts = found.counts if found.counts["replies"] else {**found.counts, **_count_replies(outcome.usage)}
+    return replace(outcome, usage={**outcome.usage, **counts}, cause=outcome.cause or found.cause)
+
+
+def _count_replies(usage: Mapping[str, float]) -> dict[str, float]:
+    """What became of all replies that the gateway saw, by the names that `SampleCounts` has for it."""
+    counts = {name: usage[kind] for kind, name in _REPLY_COUNTS.items() if kind in usage}
+    return {"replies": sum(count for kind, count in usage.items() if kind.startswith("finish_")), **counts}
 
 
 def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:

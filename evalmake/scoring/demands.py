@@ -91,7 +91,7 @@ def _scored_share(score: Score) -> float:
 def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None:
     total = score.scored + score.unscored
     fact = f"{score.scored} of {total} samples were scored"
-    if score.value is None:  # no share is small enough for a score of nothing
+    if score.value is None and total:  # no share is small enough for a score of nothing
         return _describe_share(coverage or 1.0, 0.0, "scored", fact, cause)
     return _judge_share(coverage, score.scored, total, "scored", fact, cause)
 

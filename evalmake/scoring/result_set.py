@@ -9,6 +9,7 @@ from functools import partial
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.item import Item
+from evalmake.scoring.notes import find_notes
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
 from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.score import Score
@@ -60,6 +61,7 @@ class Result:
     harness: str = ""
     confidence: float | None = None  # of the eval, where it asks for one of its own
     settings: Mapping[str, str] = field(default_factory=dict)  # limit, sampling, prompt, adapter, as text
+    facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -130,8 +132,10 @@ class ResultSet:
     row_comparisons: tuple[RowComparison, ...] = ()
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
-        """The average of a metric over results that differ only in their seed."""
-        return average_seeds(metric, map(self._run, results), self.confidence_of(results))
+        """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
+        found = average_seeds(metric, map(self._run, results), self.confidence_of(results))
+        told = find_notes(results) if metric == results[0].metric else ()
+        return replace(found, notes=(*found.notes, *told))
 
     def confidence_of(self, results: Sequence[Result]) -> float:
         """The confidence of the interval of these results: the one of their eval, or else of the project."""

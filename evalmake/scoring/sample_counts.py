@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xxhash import xxh3_64_hexdigest, xxh3_64_intdigest
+from xxhash import xxh3_64_hexdigest
+
+from evalmake.model_reply.token_limit import asks_for_one_token
 
 SAMPLES = "samples.jsonl"
 REPEATED = "items_repeated"
@@ -30,7 +32,6 @@ class SampleCounts:
     counts: Counter[str] = field(default_factory=Counter)
     _causes: Counter[str] = field(default_factory=Counter)
     _items: set[str] = field(default_factory=set)
-    _replies: int = 0
 
     @classmethod
     def of(cls, lines: Iterable[bytes]) -> SampleCounts:
@@ -53,15 +54,6 @@ class SampleCounts:
         reason, count = self._causes.most_common(1)[0]
         return f"the most common reason ({count}): {reason}"
 
-    @property
-    def reply_digest(self) -> str:
-        """A digest of all replies, whatever their order; empty if a sample has none.
-
-        Two seeds with equal digests are one run, not two.
-        """
-        whole = 0 < self.counts["samples"] == self.counts["replies"]
-        return xxh3_64_hexdigest(str(self._replies).encode()) if whole else ""
-
     def _add(self, row: Mapping[str, Any]) -> None:
         self.counts["samples"] += 1
         if row.get("error") is not None:
@@ -76,11 +68,10 @@ class SampleCounts:
         if not isinstance(reply, str):
             return
         self.counts["replies"] += 1
-        self._replies += xxh3_64_intdigest(f"{row['id']}\0{row.get('repetition')}\0{reply}".encode(errors="replace"))
         finish = _FINISHES.get(str(row.get("finish_reason")))
         if finish and not (finish == "replies_truncated" and asks_for_one_token(request)):
             self.counts[finish] += 1
-        if not reply.strip():
+        if not reply.strip() and finish in (None, "replies_truncated"):
             self.counts["replies_empty"] += 1
         if isinstance(request, dict) and isinstance(n := request.get("n"), int) and n > 1:
             self.counts["replies_unused"] += n - 1
@@ -102,11 +93,3 @@ def _content_digest(row: Mapping[str, Any]) -> str:
     messages = request.get("messages")
     asked = messages[-1] if isinstance(messages, list) and messages else request.get("prompt")
     return xxh3_64_hexdigest(json.dumps([asked, row.get("target")], sort_keys=True).encode())
-
-
-def asks_for_one_token(request: object) -> bool:
-    """Whether a request wants a single token or none, so that its reply always ends at the limit."""
-    if not isinstance(request, dict):
-        return False
-    limit = request.get("max_completion_tokens", request.get("max_tokens"))
-    return isinstance(limit, int) and limit <= 1

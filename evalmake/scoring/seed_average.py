@@ -28,6 +28,7 @@ from evalmake.scoring.intervals import (
     wilson,
 )
 from evalmake.scoring.item import Item, ItemMean, average_items, find_repeated_runs
+from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate
 from evalmake.scoring.score import Score
 
@@ -79,7 +80,7 @@ class SeedAverage:
     spread: float | None = None  # the standard deviation of the runs' values
     basis: Basis = "none"
     reported_by: str = ""  # the harness, if only its own summary is known
-    notes: tuple[str, ...] = ()  # what a reader of the number must know
+    notes: tuple[Note, ...] = ()  # what a reader of the number must know
 
     def __str__(self) -> str:
         """ "0.83 [0.79, 0.87]", with as many decimals as the interval deserves."""
@@ -120,7 +121,7 @@ class Pool:
     spread: float | None
     interval: Callable[[float], tuple[Interval | None, Basis]]
     reported_by: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
@@ -153,15 +154,16 @@ def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
     )
 
 
-def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[str]:
+def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[Note]:
     if repeated:
-        same = f"all {runs} seeds gave the same replies" if repeated == runs - 1 else f"{repeated} of {runs} seeds"
-        yield f"{same}: counted as one run" if repeated == runs - 1 else f"{same} gave the replies of another seed"
+        whole = f"all {runs} seeds gave the same replies: counted as one run"
+        part = f"{repeated} of {runs} seeds gave the replies of another seed"
+        yield Note("seeds", whole if repeated == runs - 1 else part)
     if found.distinct < found.items:
-        yield f"{found.items} items, {found.distinct} of them distinct"
+        yield Note("duplicates", f"{found.items} items, {found.distinct} of them distinct")
     if found.clustered:
         few = ": few, so the interval is itself uncertain" if found.groups < FEW_CLUSTERS else ""
-        yield f"{found.groups} clusters{few}"
+        yield Note("clusters", f"{found.groups} clusters{few}")
 
 
 def _pool_summaries(scores: Sequence[Score], means: Estimate, samples: int, harness: str) -> Pool:
@@ -184,7 +186,7 @@ def _pool_summaries(scores: Sequence[Score], means: Estimate, samples: int, harn
             return wilson(mean * n, n, confidence), "proportion"
         return t_interval(mean, stderr, df, confidence), "runs" if basis == "runs" else "mean"
 
-    notes = (f"as reported by {harness}",) if harness and known else ()
+    notes = (Note("reported", f"as reported by {harness}"),) if harness and known else ()
     spread = None if means.stderr is None else means.stderr * math.sqrt(means.n)
     return Pool(mean, stderr if known else None, df, len(scores), samples, spread, interval, harness, notes)
 

@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.axes import Gate
+from evalmake.scoring.notes import find_notes
 from evalmake.scoring.numbers import format_interval, format_number, format_percent
 from evalmake.scoring.result_set import ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
@@ -25,7 +26,7 @@ def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
     done_before = outcome.plan.is_empty and not outcome.ran and not outcome.written
     parts = []
     if outcome.results and outcome.results.results and (verbose or not done_before):
-        parts.append(render_scores(outcome.results))
+        parts.append("\n".join([render_scores(outcome.results), *_render_notes(outcome.results)]))
     if done_before:
         parts.append(render_nothing_to_do(outcome).rstrip("\n"))
     else:
@@ -92,7 +93,7 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
 
 
 def render_scores(results: ResultSet) -> str:
-    """A table with a line for each (row, column) pair: the pooled headline score, its interval and its notes."""
+    """A table with a line for each (row, column) pair: the pooled headline score and its interval."""
     cells = results.table().cells
     confidences = {cell.confidence for cell in cells.values()} or {results.confidence}
     head = f"{format_percent(min(confidences))} interval" if len(confidences) == 1 else "interval"
@@ -106,8 +107,17 @@ def render_scores(results: ResultSet) -> str:
             interval += f" at {format_percent(cell.confidence)}" if len(confidences) > 1 else ""
         runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
         runs += " (the interval is of the runs only)" if pooled.basis == "runs" else ""
-        rows.append((row, column, cell.metric, value, interval, "; ".join([runs, *pooled.notes])))
+        rows.append((row, column, cell.metric, value, interval, runs))
     return "\n".join(align_columns(rows))
+
+
+def _render_notes(results: ResultSet) -> list[str]:
+    """A line for each (row, column) pair whose score needs notes."""
+    return [
+        f"note: {cell.row}, {cell.column}: {'; '.join(note.text for note in cell.average.notes)}"
+        for cell in results.table().cells.values()
+        if cell.average.notes
+    ]
 
 
 def _render_summary(outcome: BuildOutcome) -> list[str]:
@@ -153,6 +163,7 @@ def to_json(outcome: BuildOutcome) -> dict[str, Any]:
                 "name": result.name,
                 "metric": result.metric,
                 "scores": [asdict(score) for score in result.scores],
+                "notes": [asdict(note) for note in find_notes([result])],
                 "reused": result.reused,
             }
             for result in (results.results if results else ())

@@ -75,6 +75,7 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "tool_calls": 2,
         "calls_without_text": 1,
         "null_content": 1,
+        "truncated": 1,
         "statuses": {"200": 7, "404": 1},
         "finish": {"stop": 3, "tool_calls": 1, "length": 1, "None": 1},
         "models": {},

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalmake.scoring.intervals import mean_se, t_interval, wilson
+from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_number, format_percent
 from evalmake.scoring.result_set import Item, Run, Score, SeedAverage, average_seeds
 
@@ -81,7 +82,11 @@ def test_a_summary_is_told_to_be_the_harness_s() -> None:
     """Where only a mean and an error are known, the harness is named, and no n is pretended."""
     found = average_seeds("accuracy", [Run((score(31.25, 0.5),), harness="lm-eval")])
     assert (found.low, found.high) == pytest.approx(t_interval(31.25, 0.5, math.inf))
-    assert (found.reported_by, found.notes, found.samples) == ("lm-eval", ("as reported by lm-eval",), 0)
+    assert (found.reported_by, found.notes, found.samples) == (
+        "lm-eval",
+        (Note("reported", "as reported by lm-eval"),),
+        0,
+    )
     assert average(of_items([1, 0, 1])).notes == ()
 
 
@@ -147,9 +152,9 @@ def test_identical_seeds_are_one_run() -> None:
     """Seeds that the endpoint ignored have the interval of one run, and that is said."""
     one, three = average(of_items([1, 1, 0, 1])), average(*[of_items([1, 1, 0, 1])] * 3)
     assert (three.mean, three.low, three.high, three.runs) == (one.mean, one.low, one.high, 1)
-    assert three.notes == ("all 3 seeds gave the same replies: counted as one run",)
+    assert three.notes == (Note("seeds", "all 3 seeds gave the same replies: counted as one run"),)
     two = average(*[of_items([1, 1, 0, 1])] * 2, of_items([1, 0, 0, 1], "other"))
-    assert (two.runs, two.notes) == (2, ("1 of 3 seeds gave the replies of another seed",))
+    assert (two.runs, two.notes) == (2, (Note("seeds", "1 of 3 seeds gave the replies of another seed"),))
 
 
 def test_seeds_that_agree_on_every_item_count_as_one() -> None:
@@ -174,16 +179,16 @@ def test_items_are_not_read_where_the_summary_tells_all() -> None:
 def test_few_clusters_are_told() -> None:
     """The number of clusters stands beside the score, with a warning below thirty."""
     few = average(of_items([1, 0, 1, 1, 0, 1], clusters="aabbcc"))
-    assert few.notes == ("3 clusters: few, so the interval is itself uncertain",)
+    assert few.notes == (Note("clusters", "3 clusters: few, so the interval is itself uncertain"),)
     letters = "".join(chr(100 + at) for at in range(30)) * 2
-    assert average(of_items([1.0, 0.0] * 30, clusters=letters)).notes == ("30 clusters",)
+    assert average(of_items([1.0, 0.0] * 30, clusters=letters)).notes == (Note("clusters", "30 clusters"),)
 
 
 def test_repeated_questions_are_told() -> None:
     """Rows that repeat a question are counted as one, and their number is told."""
     items = [Item(str(at), f"hash {at % 4}", {"accuracy": float(at % 2)}) for at in range(8)]
     found = average(Run((Score("accuracy", 0.5, 0.1, scored=8),), lambda: items))
-    assert found.notes == ("8 items, 4 of them distinct",)
+    assert found.notes == (Note("duplicates", "8 items, 4 of them distinct"),)
 
 
 @given(

@@ -31,6 +31,7 @@ from evalmake.gateway.reply_cache.cache import CachedReply
 from evalmake.gateway.reply_cache.completeness import is_complete
 from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
 from evalmake.http_protocol.messages import Headers, Request, find_header
+from evalmake.model_reply.token_limit import asks_for_one_token
 
 _JSON: Headers = [(b"content-type", b"application/json")]
 _NO_RETRY: Headers = [(b"x-should-retry", b"false")]
@@ -349,6 +350,7 @@ class Exchange:
         row: dict[str, object] = {"n": session.requests, "path": self.path, "status": status}
         if self.body is not None:
             row["prompt"] = prompt_digest(self.body)
+            row |= {"one_token": True} if asks_for_one_token(self.body) else {}
         if self.harness_key is not None:
             row["question"], row["occurrence"] = self.harness_key.digest, self.repetition
         row |= {

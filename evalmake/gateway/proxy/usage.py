@@ -95,10 +95,10 @@ class UsageRecord:
             self.slowest = max(self.slowest, seconds)
             self.first_piece += first if isinstance(first, float) else seconds
         if reply is not None:
-            row |= self._add_reply(reply)
+            row |= self._add_reply(reply, row.get("one_token") is True)
         self.append_row("requests", row)
 
-    def _add_reply(self, reply: Mapping[str, Any]) -> dict[str, object]:
+    def _add_reply(self, reply: Mapping[str, Any], one_token: bool) -> dict[str, object]:
         """Add a reply to the sums; returns its part of the row."""
         _count_name(self.models, reply.get("model"))
         _count_name(self.fingerprints, reply.get("system_fingerprint"))
@@ -116,6 +116,7 @@ class UsageRecord:
         for choice in choices:
             self._add_choice(choice)
         self.finish_reasons.update(reasons)
+        self.counts["truncated"] += 0 if one_token else reasons.count("length")
         return {**used, "finish": ",".join(reasons)} if reasons else used
 
     def _add_choice(self, choice: Mapping[str, Any]) -> None:

@@ -72,6 +72,7 @@ class SessionBuilder:
             parameters = find_gateway_parameters(cell)
             merged["params"] = parameters.added
             merged["drop"] = (*merged.get("drop", ()), *parameters.removed)
+        merged.pop("requests", None)  # it judges the outcome, and changes no request
         adapter = {name: _to_json(value) for name, value in merged.items()}
         upstreams = [model.block.endpoint]
         if deployment:

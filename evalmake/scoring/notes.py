@@ -1,0 +1,119 @@
+"""Notes beside a score: what became of the replies and requests behind it that the number does not show.
+
+Everything comes from the counts and facts of the record (`sample_counts`, the gateway's usage), so a note costs no
+look at the samples. A count that is zero, or that an earlier evalmake did not make, says nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Protocol
+
+from evalmake.scoring.demands import ScoredResult
+
+_UNDECLARED = "undeclared_"
+_MOST_NAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to know of a score; `code` is stable, for programs."""
+
+    code: str
+    text: str
+
+
+class NotedResult(ScoredResult, Protocol):
+    """A result with the facts of its record."""
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Texts by name; those about replies are JSON."""
+
+
+def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
+    """The notes on one score: of results that differ only in their seed."""
+    usage = Counter[str]()
+    for result in results:
+        usage.update({kind: int(count) for kind, count in result.usage.items() if isfinite(count)})
+    return tuple(
+        Note(code, text)
+        for code, text in (
+            *_describe_samples(results, usage),
+            *_describe_replies(usage),
+            *_describe_requests(results, usage),
+            *_describe_models(results),
+        )
+    )
+
+
+def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> Iterator[tuple[str, str]]:
+    headlines = [score for result in results for score in result.scores if score.metric == result.metric]
+    unscored = sum(score.unscored for score in headlines)
+    total = unscored + sum(score.scored for score in headlines)
+    if unscored:
+        yield "unscored", f"{unscored} of {total} samples not scored"
+    if usage["samples_failed"] > unscored:
+        yield "errors", f"{usage['samples_failed']} samples ended in an error and were scored"
+
+
+def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
+    whole = usage["replies"]
+    if cut := usage["replies_truncated"]:
+        inside = usage["cut_in_reasoning"]
+        where = f", {min(inside, cut)} of them in their reasoning" if inside else ""
+        yield "truncated", f"{cut} of {whole} replies cut off by the token limit{where}"
+    if usage["replies_empty"]:
+        yield "empty", f"{usage['replies_empty']} of {whole} replies empty"
+    if usage["replies_null"]:
+        yield "null", f"{usage['replies_null']} of {whole} replies without content"
+    if refused := usage["replies_refused"] + usage["refusals"]:
+        yield "refused", f"{refused} of {whole} replies refused"
+    if usage["replies_calling_tools"]:
+        yield "tool-calls", f"{usage['replies_calling_tools']} of {whole} replies call a tool where text was expected"
+    if usage["replies_unused"]:
+        yield "choices", f"{usage['replies_unused']} more replies not scored: of `n`, the first one is"
+
+
+def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> Iterator[tuple[str, str]]:
+    silent = sum(result.usage.get("requests") == 0 for result in results)
+    if silent:
+        which = "no request" if silent == len(results) else f"in {silent} of {len(results)} runs, no request"
+        yield "no-requests", f"{which} reached the model"
+    for kind, count in sorted(usage.items()):
+        if kind.startswith(_UNDECLARED) and count:
+            name = kind.removeprefix(_UNDECLARED)
+            values = _read_names(results, kind)
+            yield "undeclared", f"{count} requests had another {name} than declared{_list_names(values)}"
+
+
+def _describe_models(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    models, asked = _read_names(results, "models"), _read_names(results, "asked")
+    if len(models) > 1:
+        yield "models", f"{len(models)} models answered{_list_names(models)}"
+    elif models and asked and not any(_is_same_model(models[0], name) for name in asked):
+        yield "model", f"{models[0]} answered, {asked[0]} was asked"
+    fingerprints = _read_names(results, "fingerprints")
+    if len(fingerprints) > 1:
+        yield "fingerprints", f"{len(fingerprints)} system fingerprints{_list_names(fingerprints)}"
+
+
+def _is_same_model(answered: str, asked: str) -> bool:
+    """Whether a name may be another form of the same: `gpt-4o` is `gpt-4o-2024-08-06`, `org/name` is `name`."""
+    one, other = (name.casefold().rpartition("/")[2] for name in (answered, asked))
+    return one in other or other in one
+
+
+def _read_names(results: Sequence[NotedResult], fact: str) -> list[str]:
+    """The names that a fact of the results lists, each once."""
+    texts = [result.facts[fact] for result in results if fact in result.facts]
+    return sorted({str(name) for text in texts for name in json.loads(text)})
+
+
+def _list_names(names: Sequence[str]) -> str:
+    shown = [*names[:_MOST_NAMES], *(["..."] if len(names) > _MOST_NAMES else [])]
+    return f" ({', '.join(shown)})" if names else ""

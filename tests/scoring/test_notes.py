@@ -1,0 +1,124 @@
+"""Notes beside a score, from the counts and facts of its record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from evalmake.scoring.notes import find_notes
+from evalmake.scoring.sample_counts import SampleCounts
+from evalmake.scoring.score import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A result on record."""
+
+    usage: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    scores: tuple[Score, ...] = (Score("acc", 0.5, scored=10),)
+    metric: str = "acc"
+
+
+def texts(*results: Found) -> dict[str, str]:
+    """The notes by code."""
+    return {note.code: note.text for note in find_notes(results)}
+
+
+def test_nothing_to_say_is_said_by_nothing() -> None:
+    """A score with whole replies of one model has no note; nor has a result that counted nothing."""
+    counted = {"requests": 10.0, "samples": 10.0, "replies": 10.0, "finish_stop": 10.0, "models": 1.0}
+    assert find_notes([Found(counted, {"models": '["m"]', "asked": '["m"]'}), Found()]) == ()
+
+
+@pytest.mark.parametrize(
+    ("usage", "code", "text"),
+    [
+        ({"replies_truncated": 3}, "truncated", "3 of 10 replies cut off by the token limit"),
+        (
+            {"replies_truncated": 3, "cut_in_reasoning": 2},
+            "truncated",
+            "3 of 10 replies cut off by the token limit, 2 of them in their reasoning",
+        ),
+        ({"replies_empty": 1}, "empty", "1 of 10 replies empty"),
+        ({"replies_null": 2}, "null", "2 of 10 replies without content"),
+        ({"replies_refused": 2, "refusals": 1}, "refused", "3 of 10 replies refused"),
+        ({"replies_calling_tools": 4}, "tool-calls", "4 of 10 replies call a tool where text was expected"),
+        ({"replies_unused": 30}, "choices", "30 more replies not scored: of `n`, the first one is"),
+        ({"samples_failed": 2}, "errors", "2 samples ended in an error and were scored"),
+        ({"requests": 0}, "no-requests", "no request reached the model"),
+        ({"undeclared_seed": 10}, "undeclared", "10 requests had another seed than declared"),
+    ],
+)
+def test_what_is_counted_is_told(usage: dict[str, float], code: str, text: str) -> None:
+    """Each count that is not zero has its note, with a stable code."""
+    assert texts(Found({"requests": 10, "replies": 10, **usage})) == {code: text}
+
+
+def test_seeds_are_told_together() -> None:
+    """The counts of the seeds of one score are added, and their models are compared."""
+    one = Found({"replies": 10, "replies_empty": 1}, {"models": '["a"]', "asked": '["a"]'})
+    two = Found({"replies": 10, "replies_empty": 2}, {"models": '["b"]', "asked": '["a"]'})
+    assert texts(one, two) == {"empty": "3 of 20 replies empty", "models": "2 models answered (a, b)"}
+
+
+def test_unscored_samples() -> None:
+    """Samples without the headline metric are counted; those of other metrics are not."""
+    scores = (Score("acc", 0.5, scored=8, unscored=2), Score("f1", 0.5, scored=1, unscored=9))
+    assert texts(Found(scores=scores)) == {"unscored": "2 of 10 samples not scored"}
+
+
+@pytest.mark.parametrize(
+    ("answered", "asked", "told"),
+    [
+        ("gpt-4o-2024-08-06", "gpt-4o", False),
+        ("name-7b", "org/Name-7B", False),
+        ("tiny", "large", True),
+    ],
+)
+def test_a_swapped_model_is_told(answered: str, asked: str, told: bool) -> None:
+    """Another name than the one that was asked is told, and another form of the same name is not."""
+    found = texts(Found({}, {"models": json.dumps([answered]), "asked": json.dumps([asked])}))
+    assert found == ({"model": f"{answered} answered, {asked} was asked"} if told else {})
+
+
+def test_many_fingerprints_are_not_all_listed() -> None:
+    """Three names are enough for a line."""
+    found = texts(Found({}, {"fingerprints": json.dumps(list("abcde"))}))
+    assert found == {"fingerprints": "5 system fingerprints (a, b, c, ...)"}
+
+
+def test_counting_samples() -> None:
+    """Rows are counted by their replies and questions; one token that was asked for is not cut off."""
+    rows = [
+        {"id": "0", "reply": "x", "scores": {"acc": 1}, "finish_reason": "length"},
+        {
+            "id": "1",
+            "reply": "A",
+            "scores": {"acc": 1},
+            "finish_reason": "length",
+            "request": {"max_tokens": 1, "prompt": "?"},
+        },
+        {"id": "2", "reply": " ", "scores": {"acc": 0}, "finish_reason": "length"},
+        {"id": "3", "reply": "", "scores": {"acc": 0}, "finish_reason": "content_filter"},
+        {"id": "4", "reply": "", "scores": {"acc": 0}, "finish_reason": "tool_calls"},
+        {"id": "5", "reply": "a", "scores": {"acc": 0}, "request": {"n": 3, "prompt": "?"}},
+        {"id": "6", "reply": None, "scores": {}, "error": "HTTP 500"},
+        {"id": "7", "reply": "b", "scores": {}},
+        {"id": "8", "reply": None, "scores": {}, "error": "HTTP 500"},
+    ]
+    found = SampleCounts.of([b"no row\n", b"[1]\n", *(json.dumps(row).encode() for row in rows)])
+    assert found.counts == {
+        "samples": 9,
+        "samples_failed": 2,
+        "replies": 7,
+        "replies_truncated": 2,
+        "replies_empty": 1,
+        "replies_refused": 1,
+        "replies_calling_tools": 1,
+        "replies_unused": 2,
+        "items_repeated": 1,
+    }
+    assert found.cause == "the most common reason (2): HTTP 500"
