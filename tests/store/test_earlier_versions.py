@@ -1,12 +1,14 @@
-"""Stores that earlier versions wrote: each opens, and no result in it runs again."""
+"""Stores that earlier versions wrote: each opens, and a result runs again only if its scorer has changed."""
 
 from __future__ import annotations
 
+import json
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from evalmake import build, load
 from tests.support.workspaces import Bench
 
 STORES = sorted((Path(__file__).parent / "stores").glob("*.tar.gz"))
@@ -20,8 +22,31 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def test_nothing_is_to_do(bench: Bench) -> None:
-    """Every result and report of an earlier version still counts, and its store is whole."""
+CHANGED = ("scorer number", "scorer judge")
+"""The parts of the harness that have changed since 0.1.0, of those that the workspace uses."""
+
+
+def test_only_what_is_scored_anew_is_stale(bench: Bench) -> None:
+    """A result of an earlier version still counts, unless its scorer has changed, and that is the only reason."""
+    plan = json.loads(bench.run("-n", "--json").out)
+    reasons = {one["name"]: [reason["subject"] for reason in one["reasons"]] for one in plan["evaluations"]}
+    assert {name for name, found in reasons.items() if not found} == {"lines"}
+    assert {tuple(found) for found in reasons.values() if found} == {
+        (f"benchmark.behaviours.{part}",) for part in CHANGED
+    }
+    assert "scorer number: behaviour 1 -> 2" in bench.run("-n").out
+
+
+def test_scoring_anew_asks_the_model_nothing(bench: Bench) -> None:
+    """The replies that the earlier version cached are scored again, and then nothing is to do."""
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert "5 ran, 1 reused" in ended.out
+    project = load(bench.root / "Evalfile", {})
+    for name in ("arithmetic", "verdicts"):
+        for result in build(project, name):
+            assert result.usage["cached"] == result.usage["requests"]
+            assert result.usage.get("judge_sent", 0) == 0
     ended = bench.run()
     assert (ended.status, ended.out) == (0, "nothing to do: 6 evaluations up to date\n"), ended.text
     bench.clean()
@@ -29,6 +54,7 @@ def test_nothing_is_to_do(bench: Bench) -> None:
 
 def test_a_change_runs_its_own_cells_only(bench: Bench) -> None:
     """With one more seed, the results of the earlier version are reused and only the new cells run."""
+    assert bench.run().status == 0
     bench.edit("seed      in 1..2", "seed      in 1..3")
     ended = bench.run()
     assert ended.status == 0, ended.text

@@ -77,6 +77,9 @@ _REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOj]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
+_CUE_WORD = _pattern("[AF]")
+_DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
+_SUBJECT = re.compile(r"^w?I[fO]*$")
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 _CUE = _pattern(rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$")
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
@@ -91,6 +94,7 @@ _COLON_BEFORE = _pattern(r":[f(O]*$")
 _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
 _CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
 _CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
+_ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]*|[scx]f*:)\n")
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 
@@ -98,8 +102,7 @@ _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 def read_claims(outline: str, count: int) -> Reading:
     """Read an outline of a reply to a question with `count` options."""
     reading = Reading()
-    outline = re.sub(r"([AF][fI:,vAO-]*|[scx]f*:)\n".replace("F", FRAME), r"\1", outline)
-    lines = outline.split("\n")
+    lines = _join_lines(outline).split("\n")
     listed = _find_listed(lines)
     first = next((number for number, line in enumerate(lines) if re.search(MARK, line)), None)
     for number, line in enumerate(lines):
@@ -114,48 +117,93 @@ def read_claims(outline: str, count: int) -> Reading:
     return reading
 
 
+def read_clauses(outline: str) -> Reading:
+    """Read an outline in which nothing but words tells an answer: no lists, no lines of their own."""
+    reading = Reading()
+    for line in _join_lines(outline).split("\n"):
+        for clause, end in _split(line):
+            _read_clause(clause, end, True, reading)
+    return reading
+
+
+def _join_lines(outline: str) -> str:
+    """Join a line that announces the answer with the next one."""
+    return _ANNOUNCING_LINE.sub(r"\1", outline)
+
+
 def _split(line: str) -> Iterator[tuple[str, str]]:
     for found in _CLAUSE.finditer(line):
         if found[0]:
             yield found[1], found[2]
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Options that are named together in a clause, and the words around them."""
+
+    text: str
+    lead: str
+    """The clause before the group."""
+    before: str
+    """Between the group before and this one."""
+    after: str
+    """Between this group and the next."""
+    followed: bool
+    """Whether another group follows."""
+    asked: bool
+    """Whether the clause is a question."""
+
+    @property
+    def options(self) -> frozenset[int]:
+        """The indices of the options."""
+        return frozenset(map(option_of, re.findall(MARK, self.text)))
+
+
 def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
     """Read the options in a clause, in order."""
-    groups = [part for group in _GROUP.finditer(clause) for part in _split_repeated(clause, group)]
+    groups = _find_groups(clause, end)
     if not groups and _CORRECTION.search(clause):
         reading.doubted = reading.claim is not None
     cue_open = False
-    for number, (start, stop) in enumerate(groups):
-        group = clause[start:stop]
-        before = clause[groups[number - 1][1] if number else 0 : start]
-        after = clause[stop : groups[number + 1][0] if number + 1 < len(groups) else len(clause)]
-        if _CORRECTED.search(before):
+    for group in groups:
+        if _CORRECTED.search(group.before):
             reading.doubted = reading.claim is not None
-        options, rest = _split_rejected(group, before, after, number + 1 < len(groups))
-        if rest:
-            reading.reject(rest)
+        options = _keep_standing(group)
+        if options != group.options:
+            reading.reject(group.options - options)
         if not options:
-            cue_open = cue_open or bool(_pattern("[AF]").search(before))
+            cue_open = cue_open or bool(_CUE_WORD.search(group.before))
             continue
-        reading.mentioned += [mark for mark in re.findall(MARK, group) if _is_mention(mark, before, options)]
-        strength = _measure(before, after, cue_open, clause, start, end)
-        if (
-            strength is None
-            and not listed
-            and len(groups) == 1
-            and _BARE_CLAUSE.match(before)
-            and _BARE_CLAUSE.match(after)
-        ):
+        reading.mentioned += [mark for mark in re.findall(MARK, group.text) if _is_mention(mark, group, options)]
+        strength = _measure(group, cue_open)
+        if strength is None and not listed and len(groups) == 1 and _is_bare(group):
             strength = Strength.CONCLUDED
-        cue_open = (cue_open or "A" in before) and (strength is None or strength == Strength.REPORTED)
+        cue_open = (cue_open or bool(_CUE_WORD.search(group.before))) and not (
+            strength and strength > Strength.REPORTED
+        )
         if strength is not None:
-            if (_PLAINLY_AFFIRMED.search(after) or before == "v") and strength != Strength.REPORTED:
+            if (_PLAINLY_AFFIRMED.search(group.after) or group.before == "v") and strength != Strength.REPORTED:
                 reading.affirmed |= options
-            reading.add(Claim(options, strength, re.search("[|p]", group) is not None and len(options) > 1))
+            reading.add(_make_claim(group.text, options, strength))
 
 
-def _split_repeated(clause: str, group: re.Match[str]) -> Iterator[tuple[int, int]]:
+def _find_groups(clause: str, end: str) -> list[_Group]:
+    bounds = [part for found in _GROUP.finditer(clause) for part in _split_repeated(found)]
+    edges = [0, *(stop for _, stop in bounds)], [*(start for start, _ in bounds), len(clause)]
+    return [
+        _Group(
+            text=clause[start:stop],
+            lead=clause[:start],
+            before=clause[edges[0][number] : start],
+            after=clause[stop : edges[1][number + 1]],
+            followed=number + 1 < len(bounds),
+            asked=end == "?",
+        )
+        for number, (start, stop) in enumerate(bounds)
+    ]
+
+
+def _split_repeated(group: re.Match[str]) -> Iterator[tuple[int, int]]:
     """The bounds of a group; of two, where it begins again: "of A, B and C, B is right"."""
     seen: set[int] = set()
     start = group.start()
@@ -168,54 +216,54 @@ def _split_repeated(clause: str, group: re.Match[str]) -> Iterator[tuple[int, in
     yield start, group.end()
 
 
-def _is_mention(mark: str, before: str, options: frozenset[int]) -> bool:
+def _is_bare(group: _Group) -> bool:
+    return bool(_BARE_CLAUSE.match(group.before) and _BARE_CLAUSE.match(group.after))
+
+
+def _is_mention(mark: str, group: _Group, options: frozenset[int]) -> bool:
     """Whether a mark is of these options, and no part of a name ("vitamin C")."""
-    return option_of(mark) in options and not (before.endswith("w") and re.match(LETTER_MARK, mark))
+    return option_of(mark) in options and not (group.before.endswith("w") and re.match(LETTER_MARK, mark))
 
 
-def _split_rejected(group: str, before: str, after: str, more: bool) -> tuple[frozenset[int], frozenset[int]]:
-    """The options of a group that stand, and those that the words around them reject."""
-    marks = re.findall(MARK, group)
-    options = frozenset(map(option_of, marks))
-    nothing: frozenset[int] = frozenset()
-    denied_before = _DENIED_BEFORE.search(before)
-    if denied_before and re.match("[fI]*w?x", after):
-        return options, nothing  # "all except B are wrong"
-    if _AFFIRMED_AFTER.search(after) and not denied_before:
-        return options, nothing
-    if denied_before or _REJECTED_BEFORE.search(before):
-        if len(marks) == 2 and "," in group and not re.search(r"[&|]", group):
-            return frozenset({option_of(marks[1])}), frozenset({option_of(marks[0])})  # "not A, B"
-        return nothing, options
-    denied = _REJECTED_AFTER.search(after)
-    if denied and not (more and re.search(r"^[-,b:(]*[nx][fIO:(]*$", after)):  # in "B, not A" the word belongs to A
-        first = option_of(marks[0])
-        if len(options) > 1 and re.match(f"{MARK}-?,", group) and re.search(r"[&]", group) and _CUE.search(before):
-            return frozenset({first}), options - {first}  # "Answer: B, A and C are wrong"
-        return nothing, options
-    return options, nothing
+def _keep_standing(group: _Group) -> frozenset[int]:
+    """The options of a group that the words around them do not reject."""
+    first, *others = re.findall(MARK, group.text)
+    denied_before = _DENIED_BEFORE.search(group.before)
+    if denied_before and re.match("[fI]*w?x", group.after):
+        return group.options  # "all except B are wrong"
+    if _AFFIRMED_AFTER.search(group.after) and not denied_before:
+        return group.options
+    if denied_before or _REJECTED_BEFORE.search(group.before):
+        only_second = len(others) == 1 and "," in group.text and not re.search("[&|]", group.text)
+        return frozenset(map(option_of, others)) if only_second else frozenset()  # "not A, B"
+    denied = _REJECTED_AFTER.search(group.after)
+    if not denied or (group.followed and _DENIES_NEXT.match(group.after)):
+        return group.options
+    if re.match(f"{MARK}-?,", group.text) and "&" in group.text and _CUE.search(group.before):
+        return frozenset({option_of(first)})  # "Answer: B, A and C are wrong"
+    return frozenset()
 
 
-def _measure(before: str, after: str, cue_open: bool, clause: str, at: int, end: str) -> Strength | None:
+def _measure(group: _Group, cue_open: bool) -> Strength | None:
     """The strength of the claim that the words around a group make; None if they claim nothing."""
+    before, after = group.before, group.after
+    if group.followed and _SUBJECT.match(after):
+        return None  # "for x = 5 the answer is 42"
     cue = _CUE.search(before)
+    affirmed = _AFFIRMED_AFTER.search(after)
     if cue and cue[1]:
-        return None if re.match(r"-?[Iw]", after) and not _AFFIRMED_AFTER.search(after) else Strength.FRAMED
+        return None if re.match("-?[Iw]", after) and not affirmed else Strength.FRAMED
+    announced = cue and not _WRONG_CUE.search(before) and (not _BARE_CUE.search(before) or _OPEN_END.search(after))
     found = None
-    if _DENIED_BEFORE.search(before):
-        found = Strength.ANNOUNCED  # it stands, so what denies it is denied itself
-    elif (
-        _AFFIRMED_AFTER.search(after)
-        or (cue and not _WRONG_CUE.search(before) and (not _BARE_CUE.search(before) or _OPEN_END.search(after)))
-        or (cue_open and _NEXT_IN_CUE.search(before))
-    ):
+    denied_twice = _DENIED_BEFORE.search(before)  # as it stands, though it is denied
+    if announced or affirmed or denied_twice or (cue_open and _NEXT_IN_CUE.search(before)):
         found = Strength.ANNOUNCED
     elif (_CONCLUDED.search(before) and _OPEN_END.search(after)) or (
         _COLON_BEFORE.search(before) and after in ("", "-")
     ):
         found = Strength.CONCLUDED
-    conditional = "h" in clause[:at] or (found == Strength.ANNOUNCED and not cue and "h" in after)
-    return Strength.REPORTED if found and (conditional or end == "?") else found
+    conditional = "h" in group.lead or (found == Strength.ANNOUNCED and not cue and "h" in after)
+    return Strength.REPORTED if found and (conditional or group.asked) else found
 
 
 def _find_listed(lines: Sequence[str]) -> dict[int, int]:
@@ -236,12 +284,12 @@ def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Cla
     after = line[group.end() :]
     if not re.match(r"$|[-.,:(j&]|s$", after) or _REJECTED_AFTER.search(after):
         return None
-    claim = _make_claim(group[0])
+    options = frozenset(map(option_of, re.findall(MARK, group[0])))
     others = [option for number, option in listed.items() if number > first]
-    goes_through = claim.options == {0} and others[:1] == [1] and lines[first] not in (group[0], group[0] + ".")
+    goes_through = options == {0} and others[:1] == [1] and lines[first] not in (group[0], group[0] + ".")
     if others and (goes_through or all(map(_BARE_LINE.match, lines[first:]))):
         return None  # the reply goes through the options one by one
-    return claim
+    return _make_claim(group[0], options, Strength.ANNOUNCED)
 
 
 def _read_line(line: str) -> Claim | None:
@@ -251,12 +299,12 @@ def _read_line(line: str) -> Claim | None:
         return None
     if not re.match(r"^[-fIv:,.]*$", line[group.end() :]):
         return None
-    return _make_claim(group[0], Strength.CONCLUDED if "+" in group[0] else Strength.ANNOUNCED)
+    options = frozenset(map(option_of, re.findall(MARK, group[0])))
+    return _make_claim(group[0], options, Strength.CONCLUDED if "+" in group[0] else Strength.ANNOUNCED)
 
 
-def _make_claim(group: str, strength: Strength = Strength.ANNOUNCED) -> Claim:
-    options = frozenset(map(option_of, re.findall(MARK, group)))
-    return Claim(options, strength, re.search("[|p]", group) is not None and len(options) > 1)
+def _make_claim(group: str, options: frozenset[int], strength: Strength) -> Claim:
+    return Claim(options, strength, len(options) > 1 and re.search("[|p]", group) is not None)
 
 
 def _judge_list(lines: Sequence[str], listed: dict[int, int], count: int, reading: Reading) -> None:

@@ -1,50 +1,69 @@
-"""Reads numbers as people and models write them: commas, currency, percent, fractions, powers of ten."""
+"""The number that a reply gives as its answer, and the one that a record calls right."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
+
+from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clauses
+from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
+from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
+from evalmake.harnesses.native.reply_text import drop_reasoning, fold, shorten, strip_markup
 
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
 
-_NUMBER = re.compile(
-    r"""
-    (?<![A-Za-z\d]) (?<!\d\.)                   # not inside a word or another number
-    (?P<sign>[-+−]?) (?:[$€£¥]\s?)?
-    (?:
-        \\[dt]?frac\{(?P<top>\d+)\}\{(?P<bottom>0*[1-9]\d*)\}
-      | (?<!/) (?:(?P<whole>\d+)[ ])? (?P<over>\d+)\s?/\s?(?P<under>0*[1-9]\d*) (?![\d/])
-      | (?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d) | \d+) (?:\.\d+)? | (?<!\.)\.\d+)
-        (?:[eE](?P<exponent>[-+]?\d{1,4})(?!\d))?
-        (?:\s*(?:×|x|\*|\\times|\\cdot)\s*10\^\{?(?P<power>[-−+]?\d{1,4})(?!\d)\}?)?
-    )
-    (?P<percent>\s?\\?%)?
-    """,
-    re.VERBOSE | re.ASCII,
-)
+_MOST = 250  # numbers that have marks of their own: the last ones
+_MARK = "[\ue100-\ue1ff]"
+# "6 × 7 = 42" is 42; units may stand between.
+_UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
+_CALCULATION = re.compile(rf"{_MARK}(?:{_UNIT}[-+*/×÷·][ $(]{{0,3}}{_MARK}[)]?)+{_UNIT}{_EQUALS}")
+_CHAIN = re.compile(rf"{_MARK}[ \w$%]{{0,12}}{_EQUALS}")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """An exact number, whether a percent sign followed it, and how it was written."""
+def find_number(reply: str) -> Quantity | None:
+    """The number that a reply gives; None if it gives none, or several.
 
-    value: Fraction
-    percent: bool
-    text: str
+    Rules are tried in this order, and the first that applies decides: the last \\boxed{}; the claim that
+    stands ("the answer is 42", see `answer_claims`); a number alone in the first line that has one; the last
+    number that nothing rejects.
+    """
+    reply = shorten(drop_reasoning(reply))
+    boxed = _find_boxed(reply)
+    if boxed is not None:
+        return _read_single(normalize_numbers(boxed))
+    text, numbers = _mark_numbers(normalize_numbers(reply))
+    outline = encode(strip_markup(fold(text)))
+    reading = read_clauses(outline)
+    claim = reading.claim
+    if claim is not None and claim.strength >= Strength.ANNOUNCED:
+        found = [numbers[index].quantity for index in sorted(claim.options)]
+        return found[0] if _agree(found) and not (claim.open and len(found) > 1) else None
+    first = next((line for line in outline.split("\n") if re.search(_MARK, line)), "")
+    if alone := _BARE_LINE.fullmatch(first):
+        return numbers[option_of(alone[1])].quantity
+    return _find_last(numbers, reading)
 
 
-def find_last_number(text: str) -> Quantity | None:
-    """Return the last number in a text; None if there is none."""
-    for found in reversed(list(_NUMBER.finditer(text))):
-        try:
-            value = _parse_magnitude(found)
-        except ValueError:  # thousands of digits
-            continue
-        negative = found["sign"] in ("-", "−")
-        return Quantity(-value if negative else value, bool(found["percent"]), found[0].strip())
-    return None
+def read_target(text: str) -> Quantity:
+    """The number of a target, read by the rules for replies; ValueError if it holds none or several."""
+    boxed = _find_boxed(text)
+    normal = normalize_numbers(text if boxed is None else boxed)
+    marked, numbers = _mark_numbers(normal)
+    claim = read_clauses(encode(strip_markup(fold(marked)))).claim
+    found = [one.quantity for one in numbers]
+    if claim is not None and claim.strength >= Strength.ANNOUNCED:
+        found = [numbers[index].quantity for index in claim.options]
+    if None in found or not found:
+        raise ValueError("holds no plain number; for other mathematics there is `scorer = math`")
+    if not _agree(found):
+        shown = " and ".join(one.text for one in found[:3] if one)
+        raise ValueError(f"holds several numbers ({shown}); write one")
+    assert found[0] is not None
+    return found[0]
 
 
 def are_equal(one: Quantity, other: Quantity) -> bool:
@@ -55,20 +74,53 @@ def are_equal(one: Quantity, other: Quantity) -> bool:
     return _is_close(one.value, other.value) or _is_close(_as_share(one), _as_share(other))
 
 
+def _find_boxed(text: str) -> str | None:
+    """The content of the last \\boxed{...}; None without one."""
+    found = list(_BOXED.finditer(text))
+    if not found:
+        return None
+    start, depth = found[-1].end(), 1
+    for brace in re.finditer(r"[{}]", text[start:]):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return text[start : start + brace.start()]
+    return text[start:]
+
+
+def _read_single(text: str) -> Quantity | None:
+    """The number of a text that is nothing but an answer: one number, or an equation's right side."""
+    if re.search(r"\d\s*!", text):
+        return None  # 5! is 120
+    found = [one.quantity for one in find_numbers(re.split("[=≈]", text)[-1])]
+    return found[0] if _agree(found) else None
+
+
+def _agree(found: Sequence[Quantity | None]) -> bool:
+    """Whether there is a number, and no other."""
+    values = {(one.value, one.percent) if one else None for one in found}
+    return len(values) == 1 and None not in values
+
+
+def _mark_numbers(text: str) -> tuple[str, list[Found]]:
+    """The text with a mark for each number, and the numbers of the marks; calculations become their result."""
+    found = list(find_numbers(text))[-_MOST:]
+    parts, end = [], 0
+    for index, one in enumerate(found):
+        parts += [text[end : one.match.start()], f" {mark_of(index)} "]
+        end = one.match.end()
+    marked = "".join([*parts, text[end:]])
+    return _CHAIN.sub("", _CALCULATION.sub("", marked)), found
+
+
+def _find_last(numbers: Sequence[Found], reading: Reading) -> Quantity | None:
+    for index in reversed(range(len(numbers))):
+        if index not in reading.rejected and (quantity := numbers[index].quantity):
+            return quantity
+    return None
+
+
 def _as_share(quantity: Quantity) -> Fraction:
     return quantity.value / 100 if quantity.percent else quantity.value
-
-
-def _parse_magnitude(found: re.Match[str]) -> Fraction:
-    if found["top"]:
-        return Fraction(int(found["top"]), int(found["bottom"]))
-    if found["over"]:
-        return int(found["whole"] or 0) + Fraction(int(found["over"]), int(found["under"]))
-    digits = found["digits"].replace(",", "")
-    power = int(found["exponent"] or 0) + int((found["power"] or "0").replace("−", "-"))
-    if not power and "." not in digits:
-        return Fraction(int(digits))
-    return Fraction(f"{digits}e{power}")
 
 
 def _is_close(one: Fraction, other: Fraction) -> bool:

@@ -11,7 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, ORDINAL_ROWS, ROLES, WORDS
-from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
+from evalmake.harnesses.native.reply_text import (
+    FRAME,
+    UNSPACED,
+    UNSPACED_RANGE,
+    drop_reasoning,
+    fold,
+    is_part,
+    shorten,
+    strip_markup,
+)
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -34,6 +43,16 @@ def outline(reply: str, options: Sequence[str]) -> str:
     return _LIST.sub(
         lambda found: "w" if len({*map(option_of, re.findall(MARK, found[0]))}) == len(options) else found[0], text
     )
+
+
+def encode(text: str) -> str:
+    """The outline of a text in which marks stand already."""
+    return _Encoder(text, {}).encode()
+
+
+def mark_of(index: int) -> str:
+    """A mark for what is found by its text."""
+    return chr(_BY_TEXT + index)
 
 
 def option_of(mark: str) -> int:
@@ -68,34 +87,16 @@ def _mark_texts(text: str, options: Sequence[str]) -> str:
 def _mark_text(text: str, option: str, mark: str) -> str:
     def replace(found: re.Match[str]) -> str:
         before, after = text[max(0, found.start() - 2) : found.start()], text[found.end() : found.end() + 2]
-        return found[0] if _is_part(before, option, after) else mark
+        return found[0] if is_part(before, option, after) else mark
 
     return re.sub(re.escape(option), replace, text, flags=re.IGNORECASE)
 
 
-def _is_part(before: str, option: str, after: str) -> bool:
-    """Whether a text is only a part of a word or number: "art" of "part", "4" of "4.5" and of "-4"."""
-    if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
-        return True
-    if option[-1].isdigit() and after[:1] and after[:1] in ".,/" and after[1:].isdigit():
-        return True
-    if not option[0].isdigit() or not before:
-        return False
-    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not before[:-1].isalnum())
-
-
-def _continues(one: str, other: str) -> bool:
-    """Whether two neighbours are of one word; scripts without spaces have no such words."""
-    return one.isalnum() and other.isalnum() and not (_UNSPACED.match(one) or _UNSPACED.match(other))
-
-
 # --- words to roles
 
-_UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3131-\u318e\u3400-\u9fff\uac00-\ud7af"
-_UNSPACED = re.compile(f"[{_UNSPACED_RANGE}]")
-_LETTER = f"[^\\W\\d_{_UNSPACED_RANGE}]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff]"
+_LETTER = f"[^\\W\\d_{UNSPACED_RANGE}]|[\u0300-\u036f\u064b-\u065f\u0900-\u0dff]"
 _TOKEN = re.compile(
-    rf"(?P<mark>{MARK}|{FRAME})|(?P<word>(?:{_LETTER})+(?:'(?:{_LETTER})+)*)|(?P<run>[{_UNSPACED_RANGE}]+)"
+    rf"(?P<mark>{MARK}|{FRAME})|(?P<word>(?:{_LETTER})+(?:'(?:{_LETTER})+)*)|(?P<run>[{UNSPACED_RANGE}]+)"
     r"|(?P<number>\d[\d.,]*(?<=\d)\w*)|(?P<sign>[-=]+>|\.{3}|…|\S|\n)"
 )
 _SIGNS = (
@@ -134,7 +135,7 @@ def _phrases() -> tuple[dict[str, str], dict[str, list[tuple[tuple[str, ...], st
         for role, listed in roles.items():
             for phrase in listed.casefold().split("|"):
                 first, *rest = phrase.split()
-                if _UNSPACED.match(phrase):
+                if UNSPACED.match(phrase):
                     unspaced.setdefault(phrase[0], []).append((phrase.replace(" ", ""), ROLES[role]))
                 elif rest:
                     phrases.setdefault(first, []).append((tuple(rest), ROLES[role]))

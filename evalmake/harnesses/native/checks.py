@@ -33,7 +33,8 @@ _SCORERS_OF_KEY = {
     "function": ("python",),
     "judge": ("judge",),
     "rubric": ("judge",),
-    "ignore_case": ("exact", "contains", "regex"),
+    "judge_format": ("judge",),
+    "normalize": ("exact", "contains", "regex"),
 }
 """Keys that only some scorers use."""
 _NO_USE = {

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import WrapValidator
+from pydantic import BeforeValidator, WrapValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.native.__main__ import NONE_SCORED
@@ -23,9 +23,23 @@ from evalmake.project.matrix import Evaluation
 Scorer = Literal["exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
 
+def _read_name(value: object) -> object:
+    return value.text if isinstance(value, Symbol) else value
+
+
+def _read_names(value: object) -> object:
+    return tuple(map(_read_name, value)) if isinstance(value, list | tuple) else value
+
+
+Normalize = Annotated[
+    tuple[Literal["case", "space", "punctuation", "unicode", "articles"], ...], BeforeValidator(_read_names)
+]
+JudgeFormat = Annotated[Literal["text", "json"], BeforeValidator(_read_name)]
+
+
 def _read_scorer(value: object, check_name: Callable[[object], Any]) -> Any:
     """A name of a scorer, or a text that says in which field of a record the name is."""
-    name = value.text if isinstance(value, Symbol) else value
+    name = _read_name(value)
     return name if isinstance(name, str) and is_template(name) else check_name(name)
 
 
@@ -66,6 +80,12 @@ class NativeHarness:
         scorer_file: Files | None = define_key(None, "The Python file of `scorer = python`.", 'file("score.py")')
         function: str | None = define_key(None, "The function in `scorer_file`.", '"score_steps"', unset="score")
         judge: ModelName | None = define_key(None, "The model that grades the replies.", "grader")
+        judge_format: JudgeFormat | None = define_key(
+            None,
+            "How the judge writes its verdict: a line of `text`, or `json`, by a schema where the endpoint has those.",
+            "json",
+            unset="text",
+        )
         rubric: str | None = define_key(
             None,
             "The instructions for the judge, who also sees the question, the target and the reply; it may hold fields.",
@@ -74,7 +94,13 @@ class NativeHarness:
         examples: Files | None = define_key(
             None, "Records for the worked examples that `fewshot` counts.", 'file("data/examples.jsonl")'
         )
-        ignore_case: bool = define_key(True, "Whether upper and lower case are alike for the scorer.", "false")
+        normalize: Normalize | None = define_key(
+            None,
+            "What is alike for the scorer: `case`, `space`, `punctuation`, `unicode` (NFKC) and `articles` (English).",
+            "[case, space, punctuation]",
+            type="a list of names",
+            unset="case and space",
+        )
         id: str | None = define_key(
             None, "The field that identifies a record in comparisons.", '"question_id"', unset="a digest of the record"
         )
@@ -90,9 +116,14 @@ class NativeHarness:
 
     @staticmethod
     def identity(benchmark: Declaration) -> dict[str, Any]:
-        """The behaviour numbers of the scorers and other parts that a benchmark uses."""
-        assert isinstance(benchmark.settings, NativeHarness.Settings)
-        return {"behaviours": find_behaviours(benchmark.settings)}
+        """The behaviour numbers of the parts that a benchmark uses, and what its keys do not say."""
+        settings = benchmark.settings
+        assert isinstance(settings, NativeHarness.Settings)
+        found: dict[str, Any] = {"behaviours": find_behaviours(settings)}
+        if settings.normalize == ():
+            found["normalize"] = "nothing"  # an empty list counts as left out
+        # The key that version 0.1.0 had; with its default, results of scorers that have not changed stay valid.
+        return found | {"ignore_case": settings.normalize is None or "case" in settings.normalize}
 
     @staticmethod
     def share_metrics(benchmark: Declaration) -> tuple[str, ...]:

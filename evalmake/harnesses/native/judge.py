@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from evalmake.harnesses.native.client import Client, Reply
-from evalmake.harnesses.native.errors import EndpointError
+from evalmake.harnesses.native.errors import EndpointError, RequestError
+from evalmake.harnesses.native.judge_grade import VERDICT_SCHEMA, parse_grade, parse_json_grade
 from evalmake.harnesses.native.prompts import Body, Item
 from evalmake.harnesses.native.scorers import Verdict
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.template import as_text
-
-_GRADE_LINE = re.compile(r"^[\s*_`#>]*GRADE[\s*_`]*[:=]\s*(.+)$", re.IGNORECASE | re.MULTILINE)
-_GRADES = {"CORRECT": 1.0, "INCORRECT": 0.0}
-_ASK_AGAIN = "That has no grade that can be read. Reply with one line only: GRADE: x"
 
 _DEFAULT_RUBRIC = "The reply is right if it says the same as the expected answer."
 _PROMPT = """You are grading a reply to a question.
@@ -31,15 +29,51 @@ _PROMPT = """You are grading a reply to a question.
 [Rubric]
 {rubric}
 
-Think it through briefly. Then end with a line `GRADE: x`, where x is CORRECT, INCORRECT or a \
-number from 0 (wrong) to 1 (right)."""
+{ending}"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a verdict is asked for and read; `request` has the fields that make an endpoint keep to it."""
+
+    ending: str
+    again: str
+    parse: Callable[[str], float | None]
+    request: dict[str, Any]
+
+
+_FORMATS = {
+    "text": _Format(
+        ending="Think it through briefly. Then end with a line `GRADE: x`, where x is CORRECT, INCORRECT or a "
+        "number from 0 (wrong) to 1 (right).",
+        again="That has no grade that can be read. Reply with one line only: GRADE: x",
+        parse=parse_grade,
+        request={},
+    ),
+    "json": _Format(
+        ending='Reply with a JSON object only: {"reason": "a short reason", "grade": x}, where x is a number from 0 '
+        "(wrong) to 1 (right).",
+        again='That is no verdict. Reply with a JSON object only: {"reason": "a short reason", "grade": x}',
+        parse=parse_json_grade,
+        request={
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "verdict", "strict": True, "schema": VERDICT_SCHEMA},
+            }
+        },
+    ),
+}
+_REFUSED = (400, 415, 422, 501)
+"""The statuses by which an endpoint says that it does not know a field of the request."""
 
 
 class Judge:
     """Scores replies with a model; its words are in the verdicts, its tokens in `usage`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, format: str) -> None:
         self.client = client
+        self.format = _FORMATS[format]
+        self.fields = self.format.request if client.endpoint.api != "completions" else {}
         self.tokens_in = self.tokens_out = 0
 
     @property
@@ -61,42 +95,43 @@ class Judge:
             target=as_text(item.target) or "(none is given)",
             reply=reply or "(empty)",
             rubric=item.rubric or _DEFAULT_RUBRIC,
+            ending=self.format.ending,
         )
         answer = reply.strip()
         turns = [{"role": "user", "content": prompt}]
         said = ""
         for _ in range(2):
-            said = (await self._ask(turns)).text
-            value = parse_grade(said)
+            verdict = await self._ask(turns)
+            said = verdict.text
+            # A verdict that was cut off may have been about to change its grade.
+            value = None if verdict.finish_reason == "length" else self.format.parse(said)
             if value is not None:
                 return Verdict({"accuracy": value}, answer, judge=said)
             turns += [
                 {"role": "assistant", "content": said},
-                {"role": "user", "content": _ASK_AGAIN},
+                {"role": "user", "content": self.format.again},
             ]
         return Verdict(answer=answer, judge=said)
 
     async def _ask(self, turns: list[dict[str, str]]) -> Reply:
         try:
-            reply = await self.client.ask(_build_body(self.client.endpoint, turns))
+            reply = await self._post(_build_body(self.client.endpoint, turns))
         except EndpointError as error:
             raise EndpointError(f"judge: {error}") from None
         self.tokens_in += reply.tokens_in or 0
         self.tokens_out += reply.tokens_out or 0
         return reply
 
-
-def parse_grade(text: str) -> float | None:
-    """The grade, 0 to 1, in the last `GRADE: x` line; None if it cannot be read."""
-    found = _GRADE_LINE.findall(text)
-    word = found[-1].strip(" \t\r*_`.") if found else ""
-    if word.upper() in _GRADES:
-        return _GRADES[word.upper()]
-    try:
-        value = float(word)
-    except ValueError:
-        return None
-    return value if 0 <= value <= 1 else None
+    async def _post(self, body: Body) -> Reply:
+        """Post a request; from an endpoint that refuses the schema, the verdict is asked for in words alone."""
+        try:
+            return await self.client.ask(body | self.fields)
+        except RequestError as error:
+            if not self.fields or error.status not in _REFUSED:
+                raise
+        reply = await self.client.ask(body)
+        self.fields = {}
+        return reply
 
 
 def _build_body(endpoint: Endpoint, turns: list[dict[str, str]]) -> Body:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native.answer_letter import LETTERS, find_right_options
-from evalmake.harnesses.native.answer_number import find_last_number
+from evalmake.harnesses.native.answer_number import read_target
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
@@ -315,8 +315,11 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
     texts = [as_text(one) for one in accepted]
     if not texts or not all(one.strip() for one in texts):
         raise RecordError("target", "the target is empty")
-    if scorer == "number" and not all(find_last_number(one) for one in texts):
-        raise RecordError("target", f"the target '{as_text(target)[:60]}' holds no number")
+    for text in texts if scorer == "number" else ():
+        try:
+            read_target(text)
+        except ValueError as error:
+            raise RecordError("target", f"the target '{text[:60]}' {error}") from None
 
 
 def _build_prompt(task: Task, scorer: str, data: dict[str, Any], options: tuple[str, ...]) -> str:

@@ -114,7 +114,7 @@ class Run:
         judge, scorers = None, dict(self.plan.scorers)
         if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
             peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
-            judge = Judge(peer)
+            judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score
         return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
-from evalmake.harnesses.native.answer_number import are_equal, find_last_number
+from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.task_file import Task
+from evalmake.harnesses.native.text_folding import contains_words, make_folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,37 +61,35 @@ def extract_answer(pattern: re.Pattern[str] | None, reply: str) -> str:
 
 
 def make_exact(task: Task) -> PureScorer:
-    """The reply equals an accepted answer, without surrounding white space (and case)."""
-    fold = _case_folding(task)
+    """The reply equals an accepted answer, but for what `normalize` lists."""
+    fold = make_folding(task.normalize)
 
     def score(item: Item, reply: str) -> Verdict:
-        answer = reply.strip()
-        return _accuracy_verdict(answer, fold(answer) in {fold(one.strip()) for one in item.targets})
+        return _accuracy_verdict(reply.strip(), fold(reply) in map(fold, item.targets))
 
     return score
 
 
 def make_contains(task: Task) -> PureScorer:
-    """An accepted answer occurs in the reply."""
-    fold = _case_folding(task)
+    """An accepted answer occurs in the reply, as whole words."""
+    fold = make_folding(task.normalize)
 
     def score(item: Item, reply: str) -> Verdict:
         text = fold(reply)
-        found = next((one for one in item.targets if fold(one.strip()) in text), None)
+        found = next((one for one in item.targets if contains_words(text, fold(one))), None)
         return _accuracy_verdict(found, found is not None)
 
     return score
 
 
 def make_number(task: Task) -> PureScorer:
-    """The last number of the reply equals that of an accepted answer."""
+    """The number that the reply gives equals an accepted answer."""
 
     def score(item: Item, reply: str) -> Verdict:
-        answer = find_last_number(reply)
+        answer = find_number(reply)
         if answer is None:
             return _accuracy_verdict(None, False)
-        accepted = [quantity for one in item.targets if (quantity := find_last_number(one))]
-        return _accuracy_verdict(answer.text, any(are_equal(answer, quantity) for quantity in accepted))
+        return _accuracy_verdict(answer.text, any(are_equal(answer, read_target(one)) for one in item.targets))
 
     return score
 
@@ -118,7 +117,7 @@ def make_choices(task: Task) -> PureScorer:
 
 def make_regex(task: Task) -> PureScorer:
     """The reply matches the pattern; with a target, the captured text is an accepted answer."""
-    fold, pattern = _case_folding(task), task.pattern
+    fold, pattern = make_folding(task.normalize), task.pattern
     assert pattern is not None, "read_task checks it"
 
     def score(item: Item, reply: str) -> Verdict:
@@ -126,7 +125,7 @@ def make_regex(task: Task) -> PureScorer:
         if found is None:
             return _accuracy_verdict(None, False)
         answer = _captured_text(found).strip()
-        accepted = {fold(one.strip()) for one in item.targets}
+        accepted = set(map(fold, item.targets))
         return _accuracy_verdict(answer, task.target is None or fold(answer) in accepted)
 
     return score
@@ -168,10 +167,6 @@ def compute_token_f1(reply: str, target: str) -> float:
 def _tokenize(text: str) -> list[str]:
     text = text.lower().translate(str.maketrans("", "", string.punctuation))
     return re.sub(r"\b(a|an|the)\b", " ", text).split()
-
-
-def _case_folding(task: Task) -> Callable[[str], str]:
-    return str.casefold if task.ignore_case else str
 
 
 def _accuracy_verdict(answer: str | None, right: bool) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
+from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
 
 SCORERS = ("exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge")
 LETTERED = ("choice", "choices")
@@ -40,7 +41,8 @@ class Task:
     rubric: Template | None
     examples: tuple[str | Mapping[str, object], ...]
     fewshot: int | None
-    ignore_case: bool
+    normalize: tuple[str, ...]
+    judge_format: str
     id: str | None
     cluster: str | None
     paths: Mapping[str, str]
@@ -123,7 +125,8 @@ class _Reader:
             rubric=self.template("rubric"),
             examples=self.examples(),
             fewshot=self.whole("fewshot"),
-            ignore_case=self.flag("ignore_case", True),
+            normalize=self.names("normalize", NORMALIZATIONS, DEFAULT),
+            judge_format=self.one_of("judge_format", ("text", "json")),
             id=self.text("id"),
             cluster=self.text("cluster"),
             paths=self.paths(),
@@ -250,14 +253,22 @@ class _Reader:
         self.wrong("examples: expected a list of records or file names")
         return ()
 
-    def flag(self, key: str, default: bool) -> bool:
-        """Read a boolean."""
+    def names(self, key: str, known: Sequence[str], default: tuple[str, ...]) -> tuple[str, ...]:
+        """Read a list of names."""
         value = self.data.get(key)
-        if isinstance(value, bool):
-            return value
-        if value is not None:
-            self.wrong(f"{key}: expected true or false")
+        if value is None:
+            return default
+        if isinstance(value, list) and all(one in known for one in value):
+            return tuple(value)
+        self.wrong(f"{key}: expected a list of {', '.join(known)}")
         return default
+
+    def one_of(self, key: str, known: Sequence[str]) -> str:
+        """Read a name; the default is the first."""
+        value = self.text(key) or known[0]
+        if value not in known:
+            self.wrong(f"{key}: expected {' or '.join(known)}")
+        return value
 
     def whole(self, key: str, default: int | None = None) -> int | None:
         """Read an integer, 0 or more."""

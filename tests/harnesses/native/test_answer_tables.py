@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_chosen_options
+from evalmake.harnesses.native.answer_number import find_number
+
+Reader = Callable[[dict[str, Any], str], object]
 
 OPTIONS = ["Paris", "London", "Rome", "Berlin"]
 """The options of a row of the table that has none of its own."""
@@ -43,7 +48,7 @@ def read_table(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()]
 
 
-CHOICES = read_table("choice_replies.jsonl")
+CHOICES, NUMBERS = read_table("choice_replies.jsonl"), read_table("number_replies.jsonl")
 
 
 def read_choice(row: dict[str, Any], reply: str) -> object:
@@ -55,30 +60,47 @@ def read_choice(row: dict[str, Any], reply: str) -> object:
     return None if index is None else LETTERS[index]
 
 
-def test_every_reply_of_the_table_is_read_right() -> None:
-    """Each of the phrasings, in some thirty languages, names the option that a person reads, or none."""
+def read_number(row: dict[str, Any], reply: str) -> object:
+    """What is read from a reply as a number, as the table writes it."""
+    found = find_number(reply)
+    return None if found is None else found.value
+
+
+def expected(row: dict[str, Any]) -> object:
+    """The right reading of a row."""
+    return row["chosen"] if "chosen" in row else row["number"] and Fraction(row["number"])
+
+
+TABLES = pytest.mark.parametrize(
+    ("table", "read"), [(CHOICES, read_choice), (NUMBERS, read_number)], ids=["choice", "number"]
+)
+
+
+@TABLES
+def test_every_reply_of_the_table_is_read_right(table: list[dict[str, Any]], read: Reader) -> None:
+    """Each of the phrasings, in some thirty languages, names the option or number that a person reads, or none."""
     assert len(CHOICES) > 1000
-    wrong = [
-        (row["reply"], row["chosen"], found)
-        for row in CHOICES
-        if (found := read_choice(row, row["reply"])) != row["chosen"]
-    ]
+    assert len(NUMBERS) > 300
+    wrong = [(row["reply"], found) for row in table if (found := read(row, row["reply"])) != expected(row)]
     assert wrong == []
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_no_wrapping_changes_a_reading(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(3))
+@TABLES
+def test_no_wrapping_changes_a_reading(table: list[dict[str, Any]], read: Reader, seed: int) -> None:
     """Words before and after, Markdown, HTML, other quotes, spaces and line ends change no reading."""
     chance = random.Random(seed)
     wrong = []
-    for row in CHOICES:
+    for row in table:
         reply = row["reply"]
-        if not reply.strip() or isinstance(row["chosen"], list):
+        if not reply.strip() or isinstance(expected(row), list):
             continue
         wrappings = WRAPPINGS if "\n" in reply else WRAPPINGS + WRAPPINGS_OF_A_LINE
+        if "," in reply:  # (3,14) are two numbers
+            wrappings = tuple(one for one in wrappings if one != "({})")
         for wrapped in (chance.choice(wrappings).replace("{}", reply, 1), chance.choice(REWRITINGS)(reply)):
-            if (found := read_choice(row, wrapped)) != row["chosen"]:
-                wrong.append((wrapped, row["chosen"], found))
+            if (found := read(row, wrapped)) != expected(row):
+                wrong.append((wrapped, found))
     assert wrong == []
 
 
@@ -105,6 +127,7 @@ def test_the_time_is_bounded(piece: str) -> None:
         reply = piece * (size // len(piece))
         started = time.process_time()
         find_chosen_options(reply, OPTIONS)
+        find_number(reply)
         return time.process_time() - started
 
     measure(1000)

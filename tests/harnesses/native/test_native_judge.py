@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from tests.harnesses.native.harness_bench import Body, Native, Reply, question, refusal
+from evalmake.harnesses.native.judge_grade import parse_grade, parse_json_grade
+from tests.harnesses.native.harness_bench import Body, Native, Reply, completion, question, refusal
 
 
 @pytest.fixture
@@ -85,3 +89,62 @@ def test_a_judge_must_be_there(native: Native) -> None:
     """The scorer judge without a judge is the user's mistake."""
     run = native(scorer="judge")
     assert (run.status, run.err) == (2, "error: the scorer 'judge' needs EVALMAKE_JUDGE_URL\n")
+
+
+def test_every_verdict_of_the_table_is_read_right() -> None:
+    """The grade is that of the last line that is a verdict: not a quoted one, one of reasoning, or half of one."""
+    lines = (Path(__file__).parent / "judge_replies.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) > 70
+    assert [(row["reply"], found) for row in rows if (found := parse_grade(row["reply"])) != row["grade"]] == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "grade"),
+    [
+        ('{"reason": "same", "grade": 1}', 1),
+        ('```json\n{"grade": 0.5}\n```', 0.5),
+        ('{"grade": "CORRECT"}', 1),
+        ('{"grade": true}', None),
+        ('{"grade": 2}', None),
+        ('{"grade": NaN}', None),
+        ("[1]", None),
+        ("GRADE: 1", None),
+    ],
+)
+def test_a_verdict_in_json(reply: str, grade: float | None) -> None:
+    """A structured verdict is a JSON object with a grade from 0 to 1, and nothing else."""
+    assert parse_json_grade(reply) == grade
+
+
+def test_a_verdict_that_was_cut_off_is_none(judged: Native) -> None:
+    """A judge that reached its limit may have been about to change its grade, so the sample is unscored."""
+    asked, judged.server.answer = judging(completion("GRADE: CORRECT\nbut", "length"))  # type: ignore[assignment]
+    run = judged(scorer="judge")
+    assert len(asked) == 2
+    assert run.samples[0]["scores"] == {}
+
+
+def test_a_structured_verdict_is_asked_for_by_schema(judged: Native) -> None:
+    """With `judge_format = json`, the request has a JSON schema, and the reply is read as JSON."""
+    asked, judged.server.answer = judging('{"reason": "half", "grade": 0.5}')  # type: ignore[assignment]
+    run = judged(scorer="judge", judge_format="json")
+    assert run.headline["value"] == 0.5
+    assert asked[0]["response_format"]["json_schema"]["schema"]["required"] == ["reason", "grade"]
+
+
+def test_an_endpoint_without_schemas_is_asked_in_words(judged: Native) -> None:
+    """An endpoint that refuses the schema gets the same question without it, and is not offered it again."""
+    asked: list[Body] = []
+
+    def answer(body: Body) -> Reply:
+        if body["model"] == "model":
+            return "my reply"
+        asked.append(body)
+        return refusal(400, "no response_format") if "response_format" in body else '{"reason": "", "grade": 1}'
+
+    judged.server.answer = answer
+    judged.env["EVALMAKE_CONCURRENCY"] = "1"
+    run = judged([{"q": "1", "a": "1"}, {"q": "2", "a": "2"}], scorer="judge", judge_format="json")
+    assert run.headline["value"] == 1
+    assert ["response_format" in body for body in asked] == [True, False, False]

@@ -137,7 +137,8 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"fewshot": 2, "examples": [{"q": "x", "a": "1"}]}, "fewshot is 2, but there are only 1 examples"),
     ({"examples": [{"q": "x"}]}, "examples: item 1: the record has no field 'a'; it has q"),
     ({"fewshot": -1}, "task.json: fewshot: expected a whole number from 0 up"),
-    ({"ignore_case": "no"}, "task.json: ignore_case: expected true or false"),
+    ({"normalize": ["no"]}, "task.json: normalize: expected a list of case, space, punctuation, unicode, articles"),
+    ({"judge_format": "xml"}, "task.json: judge_format: expected text or json"),
     ({"files": []}, "task.json: files: expected a list of file names"),
     ({"files": ["gone.csv"]}, "gone.csv: No such file or directory"),
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evalmake.harnesses.native.judge import parse_grade
 from evalmake.harnesses.native.scorers import compute_token_f1
+from evalmake.harnesses.native.text_folding import contains_words, make_folding
 from tests.harnesses.native.harness_bench import Native
 
 COLOURS = {"choices": "{o}", "scorer": "choice"}
@@ -15,7 +15,7 @@ COLOURS = {"choices": "{o}", "scorer": "choice"}
     ("task", "answer", "reply", "score", "found"),
     [
         ({"scorer": "exact"}, "Paris", " paris\n", 1, "paris"),
-        ({"scorer": "exact", "ignore_case": False}, "Paris", "paris", 0, "paris"),
+        ({"scorer": "exact", "normalize": ["space"]}, "Paris", "paris", 0, "paris"),
         ({"scorer": "exact"}, ["Paris", "Lutetia"], "Lutetia", 1, "Lutetia"),
         ({"scorer": "exact"}, "Paris", "Paris.", 0, "Paris."),
         ({"scorer": "exact"}, 4, "4", 1, "4"),
@@ -25,7 +25,7 @@ COLOURS = {"choices": "{o}", "scorer": "choice"}
         ({"scorer": "number"}, 0.5, "50%", 1, "50%"),
         ({"scorer": "number"}, "7", "no idea", 0, None),
         ({"scorer": "contains"}, "Paris", "It is paris, of course", 1, "Paris"),
-        ({"scorer": "contains", "ignore_case": False}, "Paris", "paris", 0, None),
+        ({"scorer": "contains", "normalize": []}, "Paris", "paris", 0, None),
         ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It is Paris", 1, "Paris"),
         ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It was Paris", 0, None),
         ({"scorer": "regex", "pattern": r"is (\w+)"}, "paris", "It is Rome", 0, "Rome"),
@@ -121,19 +121,49 @@ def test_a_python_scorer_may_leave_unscored(native: Native) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("normalize", "one", "other", "same"),
     [
-        ("Good.\nGRADE: CORRECT", 1.0),
-        ("GRADE: incorrect", 0.0),
-        ("**GRADE: 0.75**", 0.75),
-        ("**Grade:** 1", 1.0),
-        ("GRADE: 0.2\nno, wait\nGRADE: 0.4.", 0.4),
-        ("GRADE: 7", None),
-        ("GRADE: nan", None),
-        ("CORRECT", None),
-        ("", None),
+        ((), "Paris", "paris", False),
+        ((), "caf\u00e9", "cafe\u0301", True),
+        ((), "a\u00a0b", " a b ", True),
+        ((), "don’t", "don't", True),
+        ((), "“a”", '"a"', True),
+        ((), "a  b", "a b", False),
+        (("space",), "a \n b", "a b", True),
+        (("case",), "Straße", "STRASSE", True),
+        (("punctuation",), "Paris.", "Paris", True),
+        (("punctuation",), "well-known", "well known", True),
+        (("punctuation",), "-3.5", "3.5", False),
+        (("punctuation",), "3.5", "35", False),
+        (("punctuation",), "1,000", "1000", False),
+        (("unicode",), "ﬁve ²", "five 2", True),
+        (("articles",), "the cat", "cat", True),
+        (("articles",), "theatre", "atre", False),
     ],
 )
-def test_grades(text: str, value: float | None) -> None:
-    """The last GRADE line counts: a word, or a number from 0 to 1."""
-    assert parse_grade(text) == value
+def test_normalizations(normalize: tuple[str, ...], one: str, other: str, same: bool) -> None:
+    """Each normalization folds what its name says, and no number changes; some folding is always done."""
+    fold = make_folding(normalize)
+    assert (fold(one) == fold(other)) is same
+
+
+@pytest.mark.parametrize(
+    ("reply", "target", "found"),
+    [
+        ("It is 4.", "4", True),
+        ("It is 42.", "4", False),
+        ("It is 4.5", "4", False),
+        ("It is 1,400", "400", False),
+        ("It is -4", "4", False),
+        ("pages 3-4", "4", True),
+        ("a part", "art", False),
+        ("the art of", "art", True),
+        ("答えは東京です", "東京", True),
+        ("서울입니다", "서울", True),
+        ("Paris's", "Paris", True),
+        ("C++ it is", "C++", True),
+    ],
+)
+def test_whole_words_are_contained(reply: str, target: str, found: bool) -> None:
+    """A target is found as words, not inside a word or a number; scripts without spaces have no such words."""
+    assert contains_words(reply, target) is found

@@ -1,0 +1,170 @@
+"""The forms in which people and models write numbers: digits, groups, signs, LaTeX, fractions, powers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+_SIGNS = str.maketrans(
+    dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000\t", " ")
+    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u200e\u200f", None)
+    | dict.fromkeys("−–‒－﹣", "-")
+    | dict.fromkeys("’‘ʼ′＇", "'")
+    | dict(zip("⁄∕／٬٫，．％٪＋＝（）", "///,.,.%%+=()", strict=True))
+)
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_LATEX = (
+    (re.compile(r"\{,\}"), ","),
+    (re.compile(r"\\[,;:! ]|\\thinspace(?![A-Za-z])|(?<=\d)~(?=\d)"), " "),
+    (re.compile(r"\\([%$#&])"), r"\1"),
+    (re.compile(r"\\(?:left|right|displaystyle|limits)(?![A-Za-z])"), ""),
+    (re.compile(r"\\(?:text(?:bf|it|rm|sf)?|math(?:rm|bf|sf|it)|mbox|operatorname)\s*\{([^{}]*)\}"), r" \1 "),
+    (re.compile(r"\\(?:times|cdot|ast)(?![A-Za-z])"), "*"),
+    (re.compile(r"\\(?:approx|simeq|equiv)(?![A-Za-z])"), "="),
+    (re.compile(r"\\pm(?![A-Za-z])"), "±"),
+    (re.compile(r"\\pi(?![A-Za-z])"), "π"),
+    (re.compile(r"\\sqrt(?![A-Za-z])"), "√"),
+    (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|\\degree\b|°"), " deg "),
+    (re.compile(r"(?<=\d)\s*(?=\\[dtc]?frac)"), " "),
+    (re.compile(r"\\[dtc]?frac\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}\s*\{\s*([-+]?)\s*([\d.,]+)\s*\}"), r"\1\3\2/\4"),
+    (re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)"), r"\1/\2"),
+    (re.compile(r"\^\s*\{\s*([-+]?\d+)\s*\}"), r"^\1"),
+    (re.compile(r"(?<=[A-Za-z)])_\{[^{}]*\}|(?<=\b[A-Za-z])_\w\b"), ""),
+    (re.compile(r"\^\s+(?=[-+\d])"), "^"),
+)
+_SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
+_VULGAR = re.compile(r"(?:(?<=\d) ?)?[¼-¾⅐-⅞↉]")
+_OTHER_DIGIT = re.compile(r"[^\x00-\x7f\W]")
+# Stars that are no signs of a product or power: **42**, but 3 * 4 and 2**10.
+_EMPHASIS = re.compile(
+    r"(?<![\d)\s*])\*+(?=\S)|(?<=\s)\*{2,}(?=[^\s*])|(?<=[^\s*])\*+(?![\d(\s*])|(?<=[^\s*])\*{2,}(?=\s)"
+)
+_UNDERSCORES = re.compile(r"(?<!\w)_+|_+(?!\w)")
+_UNIT_EXPONENT = re.compile(r"(?<=[A-Za-zµΩμ])\^\(?[-+]?\d+\)?")
+_BULLET = re.compile(r"^[ ]*(?:[-*•][ ]+(?=\S))?(?:\d{1,2}[.)][ ]+(?=[\w*$\\(]))?", re.MULTILINE)
+
+_SCALE_WORDS = {
+    3: "thousand tausend mille mil mila тысяч тысячи",
+    4: "万 萬 만",
+    5: "lakh लाख",
+    6: "million millions millionen mio millón millones milione milioni milhão milhões миллион миллиона миллионов млн",
+    7: "crore करोड़",
+    8: "亿 億 억",
+    9: "billion billions milliarde milliarden mrd milliard milliards miliardi bilhões миллиардов млрд",
+    12: "trillion trillions",
+}
+_SCALES = {word: power for power, words in _SCALE_WORDS.items() for word in words.split()}
+_MINUS_WORDS = r"(?<![^\W_])(?:minus|negative|moins|menos|meno|минус|سالب|ऋण)\s|(?:负|負|マイナス|마이너스)\s?"
+_PERCENT_WORDS = r"percent|per\ cent|pct|prozent|pour\ cent|por\ ciento|per\ cento|por\ cento|процент\w*"
+
+_NUMBER = re.compile(
+    rf"""
+    (?<![A-Za-z\d_^]) (?<!\d\.) (?<![A-Za-z]-)              # not inside a word, a name (GPT-4) or another number
+    (?P<open>(?<=[√±])|(?<=[√±][ {{(]))?
+    (?P<minus>{_MINUS_WORDS})?
+    (?P<sign>(?:(?<![A-Za-z0-9_)\]%.])[-+](?:(?<=[=(:\[]\s[-+])\s)?)?)
+    (?:(?:US|AU|CA)?[$€£¥₹₩]\s?(?P<inner>-)?)?
+    (?:
+        (?<!/) (?:(?P<whole>\d+)[ ]{{1,2}})? (?P<over>\d+(?:\.\d+)?)\s?/\s?(?P<under>\d*[1-9]\d*(?:\.\d+)?) (?![\d/])
+      | (?P<digits>
+            \d{{1,3}}(?:,\d{{3}})+(?!\d)(?:\.\d+)?          # 70,000.5
+          | \d{{1,2}}(?:,\d{{2}})+,\d{{3}}(?!\d)(?:\.\d+)?  # 1,50,000, as in India
+          | \d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d+)?      # 70 000
+          | \d{{1,3}}(?:'\d{{3}})+(?!\d)(?:\.\d+)?          # 70'000
+          | \d{{1,3}}(?:_\d{{3}})+(?!\d)
+          | (?P<dotted>\d{{1,3}}(?:\.\d{{3}})+,\d+|\d{{1,3}}(?:\.\d{{3}}){{2,}}(?!\d))  # 1.234,5 and 1.234.567
+          | (?<![,(\[{{])(?P<comma>\d+,\d{{1,2}}|0,\d+|\d+,\d{{4,}})(?![\d.])(?!,\d)    # 3,14
+          | \d+(?:\.\d+)? | (?<!\.)\.\d+
+        )
+        (?:[eE](?P<exponent>[-+]?\d{{1,4}})(?![\dA-Za-z]))?
+    )
+    (?:(?:\^|\*\*)\(?(?P<power>[-+]?\d{{1,4}})(?!\d)\)?)?
+    (?:\s*[×xX*·⋅]\s*10\s*(?:\^|\*\*)\(?(?P<tens>[-+]?\d{{1,4}})(?!\d)\)?)?
+    (?:\s?(?P<scale>{"|".join(sorted(_SCALES, key=len, reverse=True))})(?![A-Za-zÀ-ÿа-я]))?
+    (?P<percent>\s?%|\s(?:{_PERCENT_WORDS})\b)?
+    (?P<symbol>(?=\s?[*·]?\s?[π√]))?
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An exact number, whether a percent sign followed it, and how it was written."""
+
+    value: Fraction
+    percent: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A number in a normalized text: where it stands. `quantity` reads it."""
+
+    match: re.Match[str]
+
+    @property
+    def quantity(self) -> Quantity | None:
+        """The number; None if it is part of an expression (2π), or has thousands of digits."""
+        found = self.match
+        if found["symbol"] is not None or found["open"] is not None:
+            return None
+        try:
+            value = _parse_magnitude(found)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return None
+        negative = (found["sign"].strip() == "-") ^ bool(found["inner"]) ^ bool(found["minus"])
+        text = " ".join(found[0].split())
+        return Quantity(-value if negative else value, bool(found["percent"]), text)
+
+
+def normalize_numbers(text: str) -> str:
+    """Bring the forms of numbers to ASCII: other digits, spaces, signs, superscripts, fractions, LaTeX, markup."""
+    text = re.sub(" {2,}", " ", text.translate(_SIGNS))
+    text = _SUPERSCRIPT.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text)
+    text = _VULGAR.sub(_spell_fraction, text)
+    text = _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0], found[0])), text)
+    for pattern, plain in _LATEX:
+        text = pattern.sub(plain, text)
+    text = _UNDERSCORES.sub("", _EMPHASIS.sub("", text))
+    return _UNIT_EXPONENT.sub("", _BULLET.sub("", text))
+
+
+def _spell_fraction(found: re.Match[str]) -> str:
+    after_number = found.string[max(0, found.start() - 1) : found.start()].isdigit()
+    return " " * after_number + unicodedata.normalize("NFKC", found[0].strip()).replace("⁄", "/")
+
+
+def find_numbers(text: str) -> Iterator[Found]:
+    """The numbers in a normalized text, in order."""
+    return map(Found, _NUMBER.finditer(text))
+
+
+def _parse_magnitude(found: re.Match[str]) -> Fraction:
+    if found["over"]:
+        value = int(found["whole"] or 0) + Fraction(found["over"]) / Fraction(found["under"])
+    else:
+        digits = found["digits"]
+        if found["dotted"]:
+            digits = digits.replace(".", "").replace(",", ".")
+        elif found["comma"]:
+            digits = digits.replace(",", ".")
+        elif " " in digits:  # a comma after spaces is one of decimals
+            digits = digits.replace(" ", "").replace(",", ".")
+        digits = re.sub("[,'_]", "", digits)
+        value = Fraction(f"{digits}e{found['exponent'] or 0}")
+    if found["power"]:
+        value = _raise(value, int(found["power"]))
+    if found["tens"]:
+        value *= Fraction(10) ** int(found["tens"])
+    return value * 10 ** _SCALES[found["scale"].casefold()] if found["scale"] else value
+
+
+def _raise(value: Fraction, power: int) -> Fraction:
+    """A power, unless it has many thousands of digits."""
+    if value.numerator.bit_length() * abs(power) > 100_000 or value.denominator.bit_length() * abs(power) > 100_000:
+        raise ValueError("too large")
+    return value**power

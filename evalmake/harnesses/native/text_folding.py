@@ -1,0 +1,68 @@
+"""Folds texts before they are compared: what `normalize` lists, and what no writer means to tell apart."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator
+
+from evalmake.harnesses.native.reply_text import is_part
+
+NORMALIZATIONS = ("case", "space", "punctuation", "unicode", "articles")
+DEFAULT = ("case", "space")
+
+Folding = Callable[[str], str]
+
+_ALWAYS = str.maketrans(
+    dict.fromkeys("‘’‚‛′ʼ＇", "'")
+    | dict.fromkeys("“”„‟″«»＂", '"')
+    | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " ")
+    | dict.fromkeys("\u200b\u2060\ufeff\u00ad\u200e\u200f", None)
+    | dict.fromkeys("‐‑", "-")
+)
+_MARK = re.compile(r"[^\w\s]|_")
+_ARTICLE = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
+
+
+def make_folding(names: Collection[str]) -> Folding:
+    """The folding of these normalizations. NFC, the kinds of spaces and quotes, and the ends are always folded."""
+
+    def fold(text: str) -> str:
+        text = unicodedata.normalize("NFKC" if "unicode" in names else "NFC", text.translate(_ALWAYS))
+        if "case" in names:
+            text = text.casefold()
+        if "punctuation" in names:
+            text = _MARK.sub(_drop_mark, text)
+        if "articles" in names:
+            text = _ARTICLE.sub(" ", text)
+        if {"space", "punctuation", "articles"} & set(names):
+            text = " ".join(text.split())
+        return text.strip()
+
+    return fold
+
+
+def contains_words(text: str, words: str) -> bool:
+    """Whether words stand in a text as whole words: "4" is not in "42", "art" not in "part"."""
+    return any(
+        not is_part(text[max(0, at - 2) : at], words, text[at + len(words) : at + len(words) + 2])
+        for at in _find_all(text, words)
+    )
+
+
+def _find_all(text: str, words: str) -> Iterator[int]:
+    at = text.find(words)
+    while at >= 0:
+        yield at
+        at = text.find(words, at + 1)
+
+
+def _drop_mark(found: re.Match[str]) -> str:
+    """What stays of a punctuation mark: it belongs to a number (-3.5), or divides words (well-known)."""
+    text, at, mark = found.string, found.start(), found[0]
+    before, after = text[max(0, at - 1) : at], text[at + 1 : at + 2]
+    if after.isdigit() and (before.isdigit() or (mark in "-−" and not before.isalnum())):
+        return mark
+    if unicodedata.category(mark)[0] not in "PS":
+        return mark
+    return " " if mark in "-–—/_" else ""
