@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evalmake.gate_verdicts import Histories, judge_gates
@@ -119,4 +119,5 @@ def _results(workspace: Workspace, content: ReportContent, store: Store, plan: s
         make_item_reader(store.folder),
         make_fact_reader(store),
     )
+    results = replace(results, average_columns=block.average)
     return results.with_comparisons() if block.compare else results

@@ -45,6 +45,7 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "rows": results.rows,
         "column": results.column,
         "table": [_cell_to_json(cell) for cell in table.cells.values()],
+        "averages": [_cell_to_json(cell) for cell in table.averages.values()],
         "other_metrics": [_cell_to_json(cell) for cell in table.others],
         "compare": results.compare or None,
         "comparisons": [_comparison_to_json(comparison) for comparison in results.row_comparisons],

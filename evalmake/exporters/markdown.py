@@ -47,6 +47,10 @@ BASES: dict[Basis, str] = {
     ),
     "none": "A score without an interval: nothing tells how far it may be off.",
 }
+AVERAGE = (
+    "The average counts each column the same. Its interval squares and adds those of the columns, which are given, not"
+    " drawn. A row has none if it lacks a column, or if a score is not from 0 to 1 and so on a scale of its own."
+)
 PAIRED = (
     "A difference is the row minus the baseline, over the items that both have. An item's scores are averaged over its"
     ' runs first. Interval and p are of one procedure, named in the column "test".'
@@ -128,8 +132,12 @@ def _count_replies(results: Sequence[Result]) -> list[str]:
 
 
 def _render_scores(results: ResultSet, table: ScoreTable) -> str:
+    head = [results.rows, *table.columns, *["average"] * bool(table.averages)]
     body = [[row] + [_render_cell(table.cells.get((row, c)), results) for c in table.columns] for row in table.rows]
-    return _render_table([[results.rows, *table.columns], *map(list, body)])
+    for line in body if table.averages else ():
+        cell = table.averages[line[0]]
+        line.append("–" if cell.average.mean is None else _render_cell(cell, results))
+    return _render_table([head, *body])
 
 
 def _render_cell(cell: TableCell | None, results: ResultSet) -> str:
@@ -305,6 +313,8 @@ def _explain_intervals(results: ResultSet, table: ScoreTable) -> str:
     lines += [text for basis, text in BASES.items() if basis in used]
     if any(value.reported_by for value in pooled):
         lines.append('"as reported by": the harness left no samples, so mean and error are its own.')
+    if table.averages:
+        lines.append(AVERAGE)
     if any(one.difference for one in results.row_comparisons):
         lines.append(PAIRED)
         lines += [text for test, text in TESTS.items() if test in tests]

@@ -26,6 +26,7 @@ def report_identity(
         "column": block.column,
         "settings": chosen,
         **({"compare": block.compare} if block.compare else {}),
+        **({"average": True} if block.average else {}),
         "results": digest((node.name, _attempt_of(node, histories.get(node.name))) for node in report.nodes),
         "gates": list(gates),
     }

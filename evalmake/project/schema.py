@@ -369,6 +369,9 @@ class Report(Block):
     compare: Word | None = define_key(
         None, "The row that every other row is compared with.", "baseline", type="name of a row"
     )
+    average: bool = define_key(
+        False, "Whether each row also has the average of its columns, each counting the same.", "true"
+    )
     sign: SecretRef | None = define_key(None, "The key that signs it.", 'secret("AUDIT_SIGNING_KEY")', unset="unsigned")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from evalmake.scoring.column_average import average_columns
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.item import Item
@@ -109,6 +110,11 @@ class ScoreTable:
     columns: tuple[str, ...]
     cells: Mapping[tuple[str, str], TableCell]
     others: tuple[TableCell, ...]  # every metric but the headline one, in the same order
+    averages: Mapping[str, TableCell]  # of each row over its columns, if wanted
+
+
+AVERAGE = "average"
+"""The name of the column of averages over the columns."""
 
 
 def read_no_items(result: Result) -> None:
@@ -130,6 +136,7 @@ class ResultSet:
     compare: str = ""  # the row that the others are compared with, by its name
     read_items: Callable[[Result], Sequence[Item] | None] = read_no_items
     row_comparisons: tuple[RowComparison, ...] = ()
+    average_columns: bool = False  # whether each row has the average of its columns
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
@@ -196,7 +203,19 @@ class ResultSet:
             names = dict.fromkeys(score.metric for result in results for score in result.scores)
             others += [self._cell(row, column, m, results) for m in names if m != headline]
         rows, columns = (tuple(dict.fromkeys(pair[i] for pair in groups)) for i in (0, 1))
-        return ScoreTable(rows, columns, cells, tuple(others))
+        return ScoreTable(rows, columns, cells, tuple(others), self._average_rows(rows, columns, cells))
+
+    def _average_rows(
+        self, rows: Sequence[str], columns: Sequence[str], cells: Mapping[tuple[str, str], TableCell]
+    ) -> dict[str, TableCell]:
+        """The average of each row over all columns; one without a value for a row that lacks a column."""
+        averages = {}
+        for row in rows if self.average_columns else ():
+            found = [cells[row, column] for column in columns if (row, column) in cells]
+            alike = len(found) == len(columns) and len({cell.confidence for cell in found}) == 1
+            average = average_columns([cell.average for cell in found]) if alike else SeedAverage(None)
+            averages[row] = TableCell(row, AVERAGE, AVERAGE, average, found[0].confidence)
+        return averages
 
     def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
         return TableCell(row, column, metric, self.average(metric, results), self.confidence_of(results))

@@ -57,3 +57,17 @@ def test_the_standard_error_of_the_harness_has_a_column(matrix: ResultSet, tmp_p
         "0.25 (not ours)",
         "–",
     ]
+
+
+def test_a_row_has_the_average_of_its_columns_if_wanted(matrix: ResultSet, tmp_path: Path) -> None:
+    """`average = true` adds a column; a row that lacks a column or a score has a dash."""
+    path = tmp_path / "r.md"
+    two = [r for r in matrix.results if (r.model, r.benchmark) in {("qwen", "gsm8k"), ("master", "gsm8k")}]
+    more = [replace(r, benchmark="math", name=f"{r.name}/math") for r in two if r.model == "qwen"]
+    MarkdownExporter().export(replace(matrix, results=(*two, *more), average_columns=True), path)
+    table = [line for line in path.read_text("utf-8").splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    assert cells[0] == ["model", "gsm8k", "math", "average"]
+    assert cells[2] == ["qwen", "0.69 [0.64, 0.73]", "0.69 [0.64, 0.73]", "0.69 [0.66, 0.71]"]
+    assert (cells[3][0], cells[3][2:]) == ("master", ["–", "–"])
+    assert "The average counts each column the same." in path.read_text("utf-8")
