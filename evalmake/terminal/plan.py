@@ -28,7 +28,7 @@ def render_plan(
     columns: int | None = None,
 ) -> str:
     """The preview that `-n` prints, wrapped to `columns`; `requirements` are lines from `render_requirements`."""
-    rows = [(_symbol(decision.reasons), _render_names(names), why) for decision, names, why in _group(plan)]
+    rows = [(_symbol(decision.reasons), _render_names(names, plan), why) for decision, names, why in _group(plan)]
     width = max((len(name) for _, name, _ in rows), default=0)
     fresh = sum(not decision.stale for decision in plan.decisions.values())
     lines = [wrap_row(f"  {symbol} {name:<{width}}   ", why, columns) for symbol, name, why in rows]
@@ -84,8 +84,8 @@ def _group(plan: Plan) -> Iterable[tuple[Decision, list[str], str]]:
     return groups.values()
 
 
-def _render_names(names: Sequence[str]) -> str:
-    """`grid/a/gsm8k/1..3` for neighbours, `.../{1,3,9}` for others."""
+def _render_names(names: Sequence[str], plan: Plan) -> str:
+    """`grid/a/gsm8k/1..3` for neighbours, `.../*` for all of many, `.../{1,3,9}` for others: all are targets."""
     if len(names) == 1:
         return names[0]
     stem, slash, _ = names[0].rpartition("/")
@@ -97,6 +97,9 @@ def _render_names(names: Sequence[str]) -> str:
             return f"{stem}{numbers[0]}..{numbers[-1]}"
     if len(lasts) <= _MOST_NAMES:
         return f"{stem}{{{','.join(lasts)}}}"
+    axes = plan.graph.nodes[names[0]].evaluation.variant.eval.axes
+    if axes and len(lasts) == len(axes[-1].values):
+        return f"{stem}*"
     return f"{stem}{{{','.join(lasts[: _MOST_NAMES - 1])},... {len(lasts)} in all}}"
 
 

@@ -115,6 +115,17 @@ def test_a_prompt_without_a_field(field: str, help_: str, project: Project) -> N
     assert f"help: {help_}\n" in said
 
 
+def test_a_system_message_of_doubled_braces(project: Project) -> None:
+    """A system message may be the same for all records, but not by a field in doubled braces."""
+    project.write("data/sums.jsonl", GOOD)
+    project.write("Evalfile", EVALFILE.replace("    target ", '    system = "You are careful."\n    target '))
+    project.run("-n")
+    project.write("Evalfile", EVALFILE.replace("    target ", '    system = "Know {{ answer }}."\n    target '))
+    said = project.run("-n", status=2).stderr
+    assert "no field of the record is in the system 'Know { answer }.'; the record has question, answer" in said
+    assert "help: write `{answer}`: doubled braces stand for braces" in said
+
+
 def test_a_misspelt_field_has_a_suggestion(project: Project) -> None:
     """The help names the field that was probably meant."""
     project.write("Evalfile", EVALFILE.replace("{question}", "{qestion}"))
@@ -163,8 +174,8 @@ NOTES = [
     ),
     (
         GOOD,
-        'system = "You know {{question}}."',
-        "`{{question}}` is the text `{question}`; the field of that name is `{question}`",
+        'system = "You know {{question}}, and {answer}."',
+        "`{{question}}` is sent as these letters in braces; the field is `{question}`",
     ),
 ]
 

@@ -187,6 +187,17 @@ def test_printed_names_are_targets(project: Project, words: list[str], cells: li
     assert project.run("show", words[0]).stdout.count("requests of ") == len(cells)
 
 
+def test_many_names_are_a_pattern(project: Project) -> None:
+    """All values of a long axis are shown as `*`, which is a target too."""
+    names = [f"m{number}" for number in range(12)]
+    models = "".join(f"model {name} from a {{}}\n" for name in names)
+    project.write("Evalfile", f"{MATRIX}{models}eval long {{\n model in [{', '.join(names)}]\n benchmark = x\n}}\n")
+    assert "  + long/*   never run\n" in project.run("-n", "long").stdout
+    assert "  + long/*   never run\n" in project.run("-n", "long/*").stdout
+    some = project.run("-n", *(f"long/{name}" for name in names[1:])).stdout
+    assert "  + long/{m1,m2,m3,m4,m5,m6,m7,... 11 in all}   never run\n" in some
+
+
 def test_a_part_that_names_nothing(project: Project) -> None:
     """A name in braces that is no target is an error."""
     project.write("Evalfile", MATRIX)

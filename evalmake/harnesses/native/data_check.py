@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
 from evalmake.harnesses.native.task_file import Task, make_task
-from evalmake.harnesses.native.template import Template, has_field
+from evalmake.harnesses.native.template import Template, find_doubled_fields
 from evalmake.plugin_api.harness import DataError, DataNote
 
 
@@ -77,8 +76,5 @@ def _find_doubled_braces(task: Task, items: Sequence[Item]) -> Iterator[DataNote
     """A note on each text in which a field has the doubled braces of other template languages."""
     for key in ("prompt", "system", "rubric"):
         template: Template | None = getattr(task, key)
-        for name in re.findall(r"\{\s*([\w.]+)\s*\}", template.literal if template else ""):
-            if items and has_field(items[0].record.data, name):
-                yield DataNote(
-                    key, f"`{{{{{name}}}}}` is the text `{{{name}}}`; the field of that name is `{{{name}}}`"
-                )
+        for name in find_doubled_fields(template, items[0].record.data) if template and items else ():
+            yield DataNote(key, f"`{{{{{name}}}}}` is sent as these letters in braces; the field is `{{{name}}}`")

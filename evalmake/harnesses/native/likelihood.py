@@ -37,12 +37,17 @@ class OptionLogprobs:
 
 
 class Likelihood:
-    """Gets the options' log-probabilities; remembers that an endpoint refused `max_tokens` 0."""
+    """Gets the options' log-probabilities; remembers that an endpoint refused `max_tokens` 0.
+
+    An endpoint that never gave log-probabilities cannot: the run ends. After that a reply without them is one that
+    went wrong: its sample has an error.
+    """
 
     def __init__(self, client: Client, seed: int | None) -> None:
         self.client = client
         self.seed = seed
         self.max_tokens = 0
+        self.gives_logprobs = False
 
     def body(self, item: Item, shown: Sequence[Example]) -> Body:
         """Build one body that lists all prompts; `measure` sends them one by one."""
@@ -55,12 +60,20 @@ class Likelihood:
         """Get the log-probability of the text from character `start` on in each prompt of a body."""
         answers = [await self._post(body, text) for text in body["prompt"]]
         return OptionLogprobs(
-            logprobs=[
-                sum_logprobs(answer.choice, text, start) for answer, text in zip(answers, body["prompt"], strict=True)
-            ],
+            logprobs=[self._sum(answer, text, start) for answer, text in zip(answers, body["prompt"], strict=True)],
             tokens_in=sum(answer.tokens("prompt_tokens") or 0 for answer in answers),
             latency=sum(answer.latency for answer in answers),
         )
+
+    def _sum(self, answer: ParsedReply, text: str, start: int) -> float:
+        try:
+            logprob = sum_logprobs(answer.choice, text, start)
+        except EndpointError as error:
+            if self.gives_logprobs:
+                raise RequestError(str(error)) from None
+            raise
+        self.gives_logprobs = True
+        return logprob
 
     async def _post(self, body: Body, text: str) -> ParsedReply:
         """Post one prompt; an endpoint that refuses `max_tokens` 0 generates one token."""

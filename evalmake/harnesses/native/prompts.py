@@ -15,7 +15,7 @@ from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
-from evalmake.harnesses.native.template import Template, as_text, blame_key, has_field, lookup
+from evalmake.harnesses.native.template import Template, as_text, blame_key, find_doubled_fields, has_field, lookup
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +167,16 @@ def _answer_text(item: Item) -> str:
 
 
 def _refuse_constant_templates(task: Task, first: Sequence[Record]) -> None:
-    """TaskError if all records would have the same prompt, target or options: no field stands in them."""
+    """TaskError if all records would have the same prompt, target or options: no field stands in them.
+
+    A system message and a rubric may be the same for all, but not if they have fields in doubled braces only.
+    """
     mistakes = []
-    for key in ("prompt", "target", "choices"):
+    for key in ("prompt", "target", "choices", "system", "rubric"):
         template = getattr(task, key)
         for record in first if isinstance(template, Template) and not template.fields else ():
+            if key in ("system", "rubric") and not find_doubled_fields(template, record.data):
+                continue
             names = ", ".join(record.data) or "none"
             message = f"no field of the record is in the {key} '{template.literal[:60]}'; the record has {names}"
             mistakes.append(RecordError(key, message, _suggest_field(template, record)).at(record.where))
@@ -183,10 +188,10 @@ def _suggest_field(template: Template, record: Record) -> str:
     """How to write the field that a template without one probably means."""
     text = template.literal.strip()
     for name in record.data:
-        if text.replace(" ", "") == f"{{{name}}}":
-            return f"write `{{{name}}}`: doubled braces stand for braces"
         if text == name:
             return f"write `{{{name}}}`"
+    for name in find_doubled_fields(template, record.data):
+        return f"write `{{{name}}}`: doubled braces stand for braces"
     return f"a field is written in braces, as `{{{next(iter(record.data), 'question')}}}`"
 
 

@@ -77,7 +77,8 @@ def filter_records(records: Sequence[Record], comparisons: Sequence[Comparison])
     for one in comparisons:
         if not any(_has_field(record, one.field) for record in records):
             first = records[0]
-            raise TaskError(RecordError("where", str(MissingFieldError(one.field, first.data))).at(first.where))
+            missing = MissingFieldError(one.field, first.data)
+            raise TaskError(RecordError("where", str(missing), missing.help).at(first.where))
     chosen, mistakes = [], []
     for record in records:
         try:

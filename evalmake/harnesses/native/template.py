@@ -20,8 +20,16 @@ class MissingFieldError(LookupError):
     def __init__(self, path: str, record: Mapping[str, object]) -> None:
         super().__init__(f"the record has no field '{path}'; it has {', '.join(record) or 'none'}")
         self.path = path
-        meant = closest_name(path.strip("{}"), record)
-        self.help = f"did you mean `{meant}`?" if meant else ""
+        self.help = _suggest_path(path, record)
+
+
+def _suggest_path(path: str, record: Mapping[str, object]) -> str:
+    """What was probably meant by a path that leads to no field."""
+    if path.startswith("%"):
+        return "a template has fields only: no conditions, no loops"
+    words = re.findall(r"[\w-]+", path)
+    meant = closest_name(path, record) or next((name for name in record if name in words), None)
+    return f"did you mean `{meant}`?" if meant else ""
 
 
 @contextmanager
@@ -108,6 +116,12 @@ def lookup(record: Mapping[str, object], path: str) -> object:
         else:
             raise MissingFieldError(path, record)
     return value
+
+
+def find_doubled_fields(template: Template, record: Mapping[str, object]) -> list[str]:
+    """The fields of a record that a template has in the doubled braces of other template languages."""
+    names = re.findall(r"\{\s*([\w.-]+)\s*\}", template.literal)
+    return [name for name in names if has_field(record, name)]
 
 
 def has_field(record: Mapping[str, object], path: str) -> bool:

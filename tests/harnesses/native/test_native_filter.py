@@ -88,7 +88,7 @@ def test_only_matching_records_are_asked(native: Native) -> None:
     """Other records need not fit the prompt, and those that match keep their place as id."""
     run = native(DATA, where="kind = numeric")
     assert run.err == ""
-    assert [question(body) for body in native.server.bodies] == ["1?", "3?"]
+    assert sorted(question(body) for body in native.server.bodies) == ["1?", "3?"]
     assert [sample["id"] for sample in run.samples] == ["0", "2"]
 
 
@@ -96,7 +96,8 @@ def test_examples_are_filtered_too(native: Native) -> None:
     """Of mixed examples, those of the same sort are shown, and `fewshot` counts these."""
     other = {"q": "e?", "a": "9", "kind": "numeric", "level": 1}
     native(DATA, where="kind = numeric", examples=[DATA[1], other])
-    assert [turn["content"] for turn in native.server.bodies[0]["messages"]] == ["e?", "9", "1?"]
+    shown = [[turn["content"] for turn in body["messages"]] for body in native.server.bodies]
+    assert sorted(shown) == [["e?", "9", "1?"], ["e?", "9", "3?"]]
     run = native(DATA, where="kind = numeric", examples=[DATA[1], other], fewshot=2)
     assert run.err == "error: fewshot is 2, but there are only 1 examples\n"
 

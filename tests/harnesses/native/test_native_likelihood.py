@@ -197,6 +197,18 @@ def test_log_probabilities_that_do_not_fit(facts: Body, message: str) -> None:
         sum_logprobs({"logprobs": facts}, "a b c", 3)
 
 
+@pytest.mark.parametrize("logprobs", [None, {"tokens": [], "token_logprobs": []}])
+def test_a_reply_that_lacks_what_others_have(likely: Native, logprobs: Body | None) -> None:
+    """Once an endpoint gave log-probabilities, a reply without them is an error of its sample only."""
+    echo = likely.server.answer
+    likely.env["EVALMAKE_CONCURRENCY"] = "1"
+    bare = {"choices": [{"text": "", "logprobs": logprobs}]}
+    likely.server.answer = lambda body: bare if "Oslo" in body["prompt"] else echo(body)
+    run = likely([RECORD, RECORD | {"q": "Capital of Norway?", "o": ["Rome", "Oslo"]}], choices="{o}")
+    assert run.samples[0]["scores"]["accuracy"] == 1.0
+    assert run.samples[1]["error"].startswith("the reply has no log-probabilities of the prompt")
+
+
 def test_a_missing_logprob_errs_the_item(likely: Native) -> None:
     """An item with an option that was not measured has an error and no score."""
     likely.server.answer = echoing(lambda token: None if token == " Paris" else -0.5)
