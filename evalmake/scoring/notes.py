@@ -47,6 +47,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
             *_describe_replies(usage),
             *_describe_requests(results, usage),
             *_describe_models(results),
+            *_describe_earlier(results),
         )
     )
 
@@ -89,6 +90,14 @@ def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> I
             name = kind.removeprefix(_UNDECLARED)
             values = _read_names(results, kind)
             yield "undeclared", f"{count} requests had another {name} than declared{_list_names(values)}"
+    if usage["reseeded"]:
+        yield "reseeded", f"{usage['reseeded']} requests are repetitions with seeds of their own"
+
+
+def _describe_earlier(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    earlier = sorted({result.facts["earlier_metric"] for result in results if "earlier_metric" in result.facts})
+    if earlier:
+        yield "headline", f"the headline of the last result was {' and '.join(earlier)}"
 
 
 def _describe_models(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:

@@ -163,12 +163,13 @@ DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "to
 def test_parameters_against_their_declaration(gateway: Gateway, sent: dict[str, Any], found: dict[str, Any]) -> None:
     """Values of requests that contradict the declared ones are counted, before adapters change them."""
     upstream = Upstream([http_reply(chat_completion("7"))])
-    evaluation = gateway.open_evaluation(
-        upstream, settings={"declared": DECLARED, "seed_step": 15_485_863}, params={"temperature": 0.1}
-    )
+    settings = {"declared": DECLARED, "seed": "3", "seed_step": 15_485_863}
+    evaluation = gateway.open_evaluation(upstream, settings=settings, params={"temperature": 0.1})
     evaluation.post_repeatedly(2, **sent)
     evaluation.post("/v1/embeddings", input="x")
-    assert evaluation.close()["undeclared"] == found
+    sums = evaluation.close()
+    assert sums["undeclared"] == found
+    assert sums.get("reseeded", 0) == (2 if sent.get("seed") not in (3, 5, None) else 0)
 
 
 def test_what_answered(gateway: Gateway) -> None:

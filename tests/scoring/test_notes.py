@@ -50,11 +50,17 @@ def test_nothing_to_say_is_said_by_nothing() -> None:
         ({"samples_failed": 2}, "errors", "2 samples ended in an error and were scored"),
         ({"requests": 0}, "no-requests", "no request reached the model"),
         ({"undeclared_seed": 10}, "undeclared", "10 requests had another seed than declared"),
+        ({"reseeded": 6}, "reseeded", "6 requests are repetitions with seeds of their own"),
     ],
 )
 def test_what_is_counted_is_told(usage: dict[str, float], code: str, text: str) -> None:
     """Each count that is not zero has its note, with a stable code."""
     assert texts(Found({"requests": 10, "replies": 10, **usage})) == {code: text}
+
+
+def test_another_headline_is_told() -> None:
+    """A rerun whose headline is another metric than the last result's says which that was."""
+    assert texts(Found(facts={"earlier_metric": "f1"})) == {"headline": "the headline of the last result was f1"}
 
 
 def test_seeds_are_told_together() -> None:

@@ -45,10 +45,15 @@ def find_undeclared_values(
 def _is_declared(name: str, sent: Any, declared: Any, seed_step: int) -> bool:
     if name == "stop":
         return bool(_to_list(sent) == _to_list(declared))
-    if name == "seed" and seed_step and isinstance(sent, int) and isinstance(declared, int):
-        inverse = int(pow(seed_step, -1, _SEEDS))  # the step is odd
-        return (sent - declared) * inverse % _SEEDS < _MOST_REPETITIONS
-    return bool(sent == declared)
+    return bool(sent == declared) or (name == "seed" and is_repetition_seed(sent, declared, seed_step))
+
+
+def is_repetition_seed(sent: Any, seed: Any, seed_step: int) -> bool:
+    """Whether a harness that adds `seed_step` for each repetition sent the seed of one after the first."""
+    if not (seed_step and isinstance(sent, int) and isinstance(seed, int)):
+        return False
+    inverse = int(pow(seed_step, -1, _SEEDS))  # the step is odd
+    return 0 < (sent - seed) * inverse % _SEEDS < _MOST_REPETITIONS
 
 
 def _to_list(value: Any) -> Any:

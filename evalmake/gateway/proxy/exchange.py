@@ -12,7 +12,7 @@ from typing import Any
 
 from evalmake.gateway.interceptors.interceptor import Body
 from evalmake.gateway.proxy.circuit_breaker import EvaluationStopped
-from evalmake.gateway.proxy.declared_parameters import find_undeclared_values
+from evalmake.gateway.proxy.declared_parameters import find_undeclared_values, is_repetition_seed
 from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endpoint
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
@@ -76,6 +76,8 @@ class Exchange:
         self.cache_key = ""
         self.first_piece: float | None = None
         self.began = perf_counter()
+        self._reseeded = False
+        """Whether the request is a repetition with a seed of its own."""
         self._answered = False
         """Whether the harness got a model's reply that counts as a sample."""
         self._in_cache = False
@@ -131,6 +133,8 @@ class Exchange:
         if self.body is None or not self.path.endswith(_GENERATING_PATHS) or relies_on_echo(self.path, self.body):
             return
         settings = self.session.settings
+        seed = int(settings.seed) if settings.seed.isdecimal() else None
+        self._reseeded = is_repetition_seed(self.body.get("seed"), seed, settings.seed_step)
         for parameter, value in find_undeclared_values(settings.declared, self.body, settings.seed_step):
             self.session.usage.record_undeclared(parameter, value)
 
@@ -149,6 +153,7 @@ class Exchange:
         self.harness_key = key
         self.repetition = session.take_repetition(key)
         if self.repetition and session.adapter.reseed and isinstance(self.body.get("seed"), int):
+            self._reseeded = True
             self.body["seed"] = (self.body["seed"] + self.repetition * _RESEED_STEP) % 2**31
             self.payload = body_to_bytes(self.body)
             key = build_request_key(target, self.body)
@@ -361,6 +366,8 @@ class Exchange:
         if self.first_piece is not None:
             row["first"] = round(self.first_piece, 6)
         usage.record_request(row, parsed)
+        if self._reseeded:
+            usage.add_count("reseeded")
         if session.logged < session.adapter.log:
             session.logged += 1
             pair = {"n": session.requests, "request": log_excerpt(self.payload), "reply": log_excerpt(body)}
