@@ -40,6 +40,11 @@ def redact_secret(data: bytes, secret: str, mark: bytes) -> bytes:
     return data
 
 
+def holds_secret(data: bytes, secret: str) -> bool:
+    """Whether the letters of a secret stand in `data`, wherever that is."""
+    return any(form in data for form, _ in _forms(secret))
+
+
 def redact_header(value: bytes, secret: str, mark: bytes) -> bytes:
     """The value of a header with `mark` in place of a secret, which may be the whole value."""
     forms = [form for form, _ in _forms(secret)]

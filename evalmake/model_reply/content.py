@@ -52,16 +52,17 @@ def read_answer(choice: Mapping[str, Any]) -> str | None:
     A model that refused, only reasoned, called a tool, or was cut off before its first word has replied: with no text.
     """
     message = choice.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         message = {}
-    text = read_text(message.get("content") if message else choice.get("text"))
+    content = message.get("content") if message else choice.get("text")
+    text = content if isinstance(content, str) else read_text(content)
     return "" if text is None and _is_empty_by_model(choice, message) else text
 
 
 def read_refusal(choice: Mapping[str, Any]) -> str:
     """The text of a refusal in place of content; empty if there is none."""
     message = choice.get("message")
-    if not isinstance(message, Mapping) or read_text(message.get("content")):
+    if not isinstance(message, dict) or read_text(message.get("content")):
         return ""
     refusal = message.get("refusal")
     return refusal if isinstance(refusal, str) else ""

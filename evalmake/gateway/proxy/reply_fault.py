@@ -49,8 +49,8 @@ def find_fault(reply: UpstreamReply, piece: bytes | None, path: str, expects_jso
         return Fault(describe_reply(reply, piece), forwarded=True)
     if reply.status != 200 or not expects_json:
         return None
-    packed = find_header(reply.headers, b"content-encoding").strip().lower()
-    if packed not in (b"", b"identity"):
+    packed = find_header(reply.headers, b"content-encoding")
+    if packed and packed.strip().lower() != b"identity":
         return Fault(f"the reply is packed as `{packed.decode('latin-1')}`, which nobody asked for")
     return None if reply.stream else _find_fault_of_whole(reply, path)
 
@@ -85,12 +85,12 @@ def _read_beginning(reply: UpstreamReply, piece: bytes | None) -> object:
 
 def _find_status(parsed: object) -> int:
     """The status of a reply that says 200: that of its error, if it has one."""
-    if not isinstance(parsed, Mapping):
+    if not isinstance(parsed, dict):
         return 200
     error = parsed if parsed.get("object") == "error" else parsed.get("error")
-    if not error or not isinstance(error, Mapping | str):
+    if not error or not isinstance(error, dict | str):
         return 200
-    return _status_of_error(error) if isinstance(error, Mapping) else _BAD_GATEWAY
+    return _status_of_error(error) if isinstance(error, dict) else _BAD_GATEWAY
 
 
 def _status_of_error(error: Mapping[str, Any]) -> int:

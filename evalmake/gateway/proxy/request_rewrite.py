@@ -9,7 +9,7 @@ from typing import Any
 from evalmake.gateway.proxy.forwarded_headers import NOT_FORWARDED, end_to_end_headers
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.messages import Headers, Request
-from evalmake.redaction import redact_header, redact_secret
+from evalmake.redaction import holds_secret, redact_header, redact_secret
 
 _MARK = b"***"
 _REPLACED = frozenset({b"host", b"authorization", b"accept-encoding", b"expect"})
@@ -49,8 +49,10 @@ class RequestRewrite:
 
     def redact_headers(self, headers: Headers) -> Headers:
         """A reply's headers without secrets."""
+        values = b"\n".join([value for _, value in headers])
         for secret in self._secrets:
-            headers = [(name, redact_header(value, secret, _MARK)) for name, value in headers]
+            if holds_secret(values, secret):
+                headers = [(name, redact_header(value, secret, _MARK)) for name, value in headers]
         return headers
 
 

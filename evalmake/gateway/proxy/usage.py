@@ -123,18 +123,20 @@ class UsageRecord:
         """Count what a score does not show: calls, refusals, and text that is missing, empty or cut."""
         message = choice.get("message")
         calls = objects_in(message.get("tool_calls")) if isinstance(message, dict) else []
+        text = read_answer(choice)
+        if text and not text.isspace() and not calls and choice.get("finish_reason") != "length":
+            return  # most are so, and each request pays for what follows
         self.counts["tool_calls"] += len(calls)
         if read_refusal(choice):
             self.counts["refusals"] += 1
         elif calls:
-            self.counts["calls_without_text"] += not read_answer(choice)
+            self.counts["calls_without_text"] += not text
         elif isinstance(message, dict) and message.get("content", "") is None:
             self.counts["null_content"] += 1
-        else:
-            text = read_answer(choice)
-            self.counts["empty_content"] += text is not None and not text.strip()
-            if text and choice.get("finish_reason") == "length" and not split_reasoning(text, cut=True).is_finished:
-                self.counts["cut_in_reasoning"] += 1
+        elif text is not None and not text.strip():
+            self.counts["empty_content"] += 1
+        elif text and not split_reasoning(text, cut=True).is_finished:
+            self.counts["cut_in_reasoning"] += 1
 
     def summarize(self, gateway_state: Mapping[str, object]) -> dict[str, object]:
         """The sums, as in `usage.json`; `gateway_state` is the same for all evaluations of the model.
