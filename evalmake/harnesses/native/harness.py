@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, WrapValidator
 
 from evalmake.harnesses.native import checks
 from evalmake.harnesses.native.__main__ import NONE_SCORED
+from evalmake.harnesses.native.answer_math import find_version
 from evalmake.harnesses.native.behaviours import find_behaviours
 from evalmake.harnesses.native.template import is_template
 from evalmake.harnesses.scores_file import read_scores
@@ -20,7 +21,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, ModelName, Texts, define_key
 from evalmake.project.matrix import Evaluation
 
-Scorer = Literal["exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
+Scorer = Literal["exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge"]
 
 
 def _read_name(value: object) -> object:
@@ -120,6 +121,9 @@ class NativeHarness:
         settings = benchmark.settings
         assert isinstance(settings, NativeHarness.Settings)
         found: dict[str, Any] = {"behaviours": find_behaviours(settings)}
+        scorer = checks.scorer_of(settings)
+        if scorer == "math" or is_template(scorer):
+            found["math-verify"] = find_version()
         if settings.normalize == ():
             found["normalize"] = "nothing"  # an empty list counts as left out
         # The key that version 0.1.0 had; with its default, results of scorers that have not changed stay valid.

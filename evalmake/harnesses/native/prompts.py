@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evalmake.harnesses.native import answer_math
 from evalmake.harnesses.native.answer_letter import LETTERS, find_right_options
 from evalmake.harnesses.native.answer_number import read_target
 from evalmake.harnesses.native.dataset import Record, read_files
@@ -320,6 +321,11 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
     texts = [as_text(one) for one in accepted]
     if not texts or not all(one.strip() for one in texts):
         raise RecordError("target", "the target is empty")
+    if scorer == "math" and answer_math.find_version() is None:
+        raise TaskError(Mistake(f"the scorer 'math' needs {answer_math.PACKAGE}", "scorer", answer_math.CURE))
+    for text in texts if scorer == "math" else ():
+        if not answer_math.is_readable(text):
+            raise RecordError("target", f"the target '{text[:60]}' holds no mathematics")
     for text in texts if scorer == "number" else ():
         try:
             read_target(text)

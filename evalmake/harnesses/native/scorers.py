@@ -14,10 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from evalmake.harnesses.native import answer_math
 from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
 from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Item
+from evalmake.harnesses.native.reply_text import drop_reasoning, shorten
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import contains_words, make_folding
 
@@ -44,12 +46,20 @@ def make_scorer(task: Task, name: str) -> Scorer:
     """Make a scorer of a task (not a judge); TaskError if the user's cannot be loaded."""
     if name == "python":
         return _make_user_scorer(task)
+    if name == "math":
+        return _score_math
     pure = PURE_SCORERS[name](task)
 
     async def score(item: Item, reply: str) -> Verdict:
         return pure(item, reply)
 
     return score
+
+
+async def _score_math(item: Item, reply: str) -> Verdict:
+    """The reply says the same as an accepted answer, as mathematics."""
+    right, answer = await answer_math.is_equal(item.targets, shorten(drop_reasoning(reply)))
+    return _accuracy_verdict(answer, right)
 
 
 def extract_answer(pattern: re.Pattern[str] | None, reply: str) -> str:

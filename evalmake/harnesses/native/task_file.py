@@ -14,7 +14,7 @@ from evalmake.harnesses.native.record_filter import Comparison, parse_filter
 from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
 from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
 
-SCORERS = ("exact", "number", "choice", "choices", "contains", "regex", "f1", "python", "judge")
+SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge")
 LETTERED = ("choice", "choices")
 """The scorers of questions whose options have letters."""
 TARGETLESS = ("regex", "python", "judge")

@@ -80,7 +80,7 @@ def test_combinations(tmp_path: Path) -> None:
         expected = refused_at_run(declared, tmp_path)
         assert refused_at_load(declared) == expected, json.dumps(keys, default=str)
         refused += expected
-    assert 0 < refused < 9 * 2 ** len(optional)
+    assert 0 < refused < (len(SCORERS) + 1) * 2 ** len(optional)
 
 
 @pytest.mark.parametrize(

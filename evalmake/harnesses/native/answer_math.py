@@ -1,0 +1,70 @@
+"""Mathematics beyond numbers, by the package `math-verify`: the only module that imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import re
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+PACKAGE = "math-verify"
+CURE = "pip install 'evalmake[math]'"
+_SECONDS = 5
+
+
+def find_version() -> str | None:
+    """The version that is installed in this Python; None if there is none."""
+    try:
+        return version(PACKAGE)
+    except PackageNotFoundError:
+        return None
+
+
+def is_readable(target: str) -> bool:
+    """Whether a target holds mathematics."""
+    return bool(_parse(target, None))
+
+
+async def is_equal(targets: Sequence[str], reply: str) -> tuple[bool, str | None]:
+    """Whether a reply says the same as a target, and what was read in it.
+
+    It runs in a process of its own: the package limits its time by signals, which only a main thread receives,
+    and the event loop goes on meanwhile.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_pool(), _compare, tuple(targets), reply)
+
+
+@cache
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _compare(targets: Sequence[str], reply: str) -> tuple[bool, str | None]:
+    from math_verify import verify
+
+    answer = _parse(reply, _SECONDS)
+    right = any(verify(_parse(target, _SECONDS), answer, timeout_seconds=_SECONDS) for target in targets)
+    return bool(answer) and right, str(answer[-1]) if answer else None
+
+
+def _parse(text: str, seconds: int | None) -> list[object]:
+    """The expressions in a text."""
+    from math_verify import parse
+
+    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
+    found: list[object] = parse(f"${text}$" if _is_bare_formula(text) else text, parsing_timeout=seconds)
+    return found
+
+
+def _is_bare_formula(text: str) -> bool:
+    """Whether a text is a formula without the delimiters of LaTeX: targets are often written so."""
+    if "\n" in text.strip() or any(sign in text for sign in ("$", r"\boxed", r"\(", r"\[")):
+        return False
+    is_number = re.fullmatch(r"[-+\d.,/%\s]*", text) is not None
+    return (
+        not is_number and re.search(r"[^\W\d_]{2,}", re.sub(r"\\(?:(?:begin|end)\{\w+\}|[a-zA-Z]+)", " ", text)) is None
+    )

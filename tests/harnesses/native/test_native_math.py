@@ -1,0 +1,37 @@
+"""`scorer = math`, by the package math-verify."""
+
+from __future__ import annotations
+
+import pytest
+
+from evalmake.harnesses.native import answer_math
+from tests.harnesses.native.harness_bench import Native
+
+
+@pytest.mark.parametrize(
+    ("target", "reply", "score"),
+    [
+        (r"\frac{\sqrt{3}}{2}", r"The answer is $\frac{\sqrt{3}}{2}$.", 1),
+        (r"\frac{\sqrt{3}}{2}", r"\boxed{\frac{\sqrt{3}}{3}}", 0),
+        ("$x^2+2x+1$", r"\boxed{(x+1)^2}", 1),
+        (r"2\pi", r"So it is \boxed{2\pi}.", 1),
+        ("(1,2)", r"\boxed{(1, 2)}", 1),
+        ("1/2", "0.5", 1),
+        ("1/2", "no idea", 0),
+    ],
+)
+def test_mathematics_is_compared(native: Native, target: str, reply: str, score: int) -> None:
+    """Expressions that mean the same are equal, however they are written."""
+    pytest.importorskip("math_verify")
+    native.server.answer = lambda body: reply
+    run = native([{"q": "?", "a": target}], scorer="math")
+    assert run.status == 0, run.err
+    assert run.samples[0]["scores"] == {"accuracy": score}
+
+
+def test_the_package_must_be_installed(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package, nothing is asked, and the message says what to install."""
+    monkeypatch.setattr(answer_math, "find_version", lambda: None)
+    run = native(scorer="math")
+    assert run.status == 2
+    assert "the scorer 'math' needs math-verify" in run.err
