@@ -16,7 +16,7 @@ from evalmake.planner.digest import describe_text, is_container_size
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
-from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.scoring.sample_counts import SAMPLES, digest_question
 from evalmake.store.store import Store
 
 _KEPT = 32
@@ -144,6 +144,7 @@ def _parse_item(line: bytes) -> Item | None:
             scores,
             None if cluster is None else str(cluster),
             None if reply is None else xxh3_64_hexdigest(str(reply).encode(errors="replace")),
+            digest_question(row),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -7,7 +7,7 @@ run s, the value is the mean of the M_s, and what item i adds to it is
     u_i = mean over the runs of (y_is - M_s) n / n_s          (0 where the run has no score of it)
 
 so that SE^2 = G/(G-1) sum_g (sum_{i in g} u_i)^2 / n^2, the cluster-robust variance of Liang and Zeger (1986)
-with its small-sample factor. A group g is a declared cluster, or else the items of one content (rows that
+with its small-sample factor. A group g is a declared cluster, or else the items that ask the same (rows that
 repeat a question are no new questions), or else a single item. For single items and no gaps this is
 sd(m_i) / sqrt(n), with m_i the mean of item i over its runs (Miller, arXiv 2411.00640, sections 3.1 and 4.2).
 """
@@ -25,13 +25,14 @@ Key = tuple[str, str]
 
 
 class Item(NamedTuple):
-    """One request of an item: its id, the hash of its content, its scores by metric, its cluster, its reply."""
+    """One request of an item: its id, the hash of its content, its scores by metric, and what else is known of it."""
 
     id: str
     content: str
     scores: Mapping[str, float]
     cluster: str | None = None
     reply: str | None = None  # or a hash of it
+    question: str = ""  # a hash of what was asked, if known: the same for copies of a record that differ in their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class ItemMean:
     mean: float
     stderr: float | None  # None for a single group
     items: int
-    distinct: int  # items that differ in content
+    distinct: int  # items that ask something else
     answers: int  # scores, over runs and repetitions
     groups: int  # independent ones: clusters, or distinct items
     clustered: bool  # whether clusters were declared
@@ -56,6 +57,12 @@ class Answers:
 
     values: list[float]
     cluster: str | None
+    question: str
+
+    @property
+    def group(self) -> Hashable:
+        """What it is drawn with: the others of its cluster, or else those that ask the same."""
+        return ("question", self.question) if self.cluster is None else ("cluster", self.cluster)
 
 
 def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, Answers]:
@@ -63,7 +70,8 @@ def collect_answers(runs: Iterable[Sequence[Item]], metric: str) -> dict[Key, An
     found: dict[Key, Answers] = {}
     for items in runs:
         for item in items:
-            answers = found.setdefault((item.id, item.content), Answers([], item.cluster))
+            question = item.question or item.content or item.id
+            answers = found.setdefault((item.id, item.content), Answers([], item.cluster, question))
             if metric in item.scores:
                 answers.values.append(item.scores[metric])
     return found
@@ -76,37 +84,29 @@ def average_items(runs: Sequence[Sequence[Item]], metric: str) -> ItemMean | Non
         return None
     means = [{key: _mean(one.values) for key, one in table.items()} for table in tables]
     run_means = [_mean(list(table.values())) for table in means]
-    clusters = {key: one.cluster for table in tables for key, one in table.items()}
-    n = len(clusters)
-    influences = dict.fromkeys(clusters, 0.0)
+    asked = {key: one for table in tables for key, one in table.items()}
+    n = len(asked)
+    influences = dict.fromkeys(asked, 0.0)
     for table, run_mean in zip(means, run_means, strict=True):
         weight = n / len(table) / len(tables)
         for key, value in table.items():
             influences[key] += (value - run_mean) * weight
-    groups = group_items(clusters)
+    groups = [one.group for one in asked.values()]
     scores = [value for table in tables for one in table.values() for value in one.values]
-    error = grouped_error([influences[key] for key in clusters], groups)
+    error = grouped_error(list(influences.values()), groups)
     return ItemMean(
         mean=_mean(run_means),
         # Equal scores differ from their mean by rounding only.
         stderr=error if error is None or error > 1e-14 * max(map(abs, scores)) else 0.0,
         items=n,
-        distinct=len({key[1] or key[0] for key in clusters}),
+        distinct=len({one.question for one in asked.values()}),
         answers=len(scores),
         groups=len(set(groups)),
-        clustered=any(cluster is not None for cluster in clusters.values()),
+        clustered=any(one.cluster is not None for one in asked.values()),
         lowest=min(scores),
         highest=max(scores),
         binary=all(score in (0, 1) for score in scores),
     )
-
-
-def group_items(clusters: Mapping[Key, str | None]) -> list[Hashable]:
-    """The group of each item: its cluster, or else its content; an item without a cluster is one of its own."""
-    return [
-        ("cluster", cluster) if cluster is not None else ("content", content or id)
-        for (id, content), cluster in clusters.items()
-    ]
 
 
 def grouped_error(influences: Sequence[float], groups: Sequence[Hashable]) -> float | None:

@@ -23,7 +23,7 @@ from evalmake.scoring.comparisons import (
     paired_proportions,
     unpaired_difference,
 )
-from evalmake.scoring.item import Answers, Key, collect_answers, group_items
+from evalmake.scoring.item import Answers, Key, collect_answers
 from evalmake.scoring.seed_average import Pool, Run, pool_runs
 
 
@@ -90,7 +90,7 @@ def _compare_items(
 ) -> Difference:
     """Tango's interval and test of 0/1 scores asked once, else t on the differences of the items."""
     a, b = ([math.fsum(side[key].values) / len(side[key].values) for key in common] for side in (ours, theirs))
-    groups = group_items({key: ours[key].cluster for key in common})
+    groups = [ours[key].group for key in common]
     if len(set(groups)) == len(common) and all(value in (0, 1) for value in (*a, *b)):
         a_only = sum(x > y for x, y in zip(a, b, strict=True))
         b_only = sum(x < y for x, y in zip(a, b, strict=True))

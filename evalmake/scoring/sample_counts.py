@@ -78,14 +78,14 @@ class SampleCounts:
 
     def _add_item(self, row: Mapping[str, Any]) -> None:
         """Count an item that has the content of an earlier one, whatever its id."""
-        content = _content_digest(row)
+        content = digest_question(row)
         if not content or row.get("repetition", 1) != 1:
             return
         self.counts[REPEATED] += content in self._items
         self._items.add(content)
 
 
-def _content_digest(row: Mapping[str, Any]) -> str:
+def digest_question(row: Mapping[str, Any]) -> str:
     """A digest of the question and its target, where the row holds the request; else of the whole item."""
     request = row.get("request")
     if not isinstance(request, dict):

@@ -80,6 +80,14 @@ def test_rows_that_repeat_a_question_are_no_new_questions() -> None:
     assert (found.mean, found.stderr) == (exactly(once.mean), exactly(once.stderr))
 
 
+def test_copies_of_a_question_may_have_ids_of_their_own() -> None:
+    """Records that differ in an id ask the same question all the same, where it is known what was asked."""
+    copies = [Item(f"{at}", f"hash {at}", {"m": float(at % 2)}, question=f"{at % 4}") for at in range(8)]
+    found = average_items([copies], "m")
+    assert found is not None
+    assert (found.items, found.distinct, found.groups) == (8, 4, 4)
+
+
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_the_error_is_that_of_the_item_means(runs: list[list[float]]) -> None:
     """Without gaps and clusters SE is sd(m_i) / sqrt(n)."""
