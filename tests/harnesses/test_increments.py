@@ -179,6 +179,7 @@ def test_lm_eval_repeats(bench: Bench, url: str) -> None:
     write(bench, url, LM_EVAL.replace("limit     = LIMIT", asked))
     one = build(bench)["generated"]
     assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (30, 30)
+    assert one.usage["reseeded"] == 27
     task.write_text(task.read_text().replace("(-?[0-9]+)", "(-?[0-9])"))
     two = build(bench)["generated"]
     assert count_requests(url) == 30
@@ -202,6 +203,7 @@ def test_inspect(bench: Bench, url: str) -> None:
     write(bench, url, INSPECT)
     one = build(bench)
     assert (read_stats(url)["requests"], read_stats(url)["distinct_bodies"]) == (72, 72)
+    assert {attempt.usage["reseeded"] for attempt in one.values()} == {12}
     task = bench.root / "arith.py"
     task.write_text(task.read_text().replace("match(numeric=True)", 'match("exact")'))
     two = build(bench, "asked/2")

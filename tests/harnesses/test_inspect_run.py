@@ -96,7 +96,10 @@ def test_an_endpoint_that_fails_is_no_zero(bench: Bench, serve: Serve) -> None:
 
 
 def test_another_model_grades(bench: Bench, serve: Serve) -> None:
-    """`judge` is Inspect's grader: it is asked at its own address."""
+    """`judge` is Inspect's grader: it is asked at its own address.
+
+    A solver's own temperature and seed beat the declared ones, which is counted and told beside the score.
+    """
     url, judge = serve(name="m"), serve(name="grader")
     put_inspect(bench.root, "arith.py")
     text = EVALFILE.replace("URL", url).replace("arith.py@arith", "arith.py@graded")
@@ -105,3 +108,7 @@ def test_another_model_grades(bench: Bench, serve: Serve) -> None:
     ended = bench.run()
     assert ended.status == 0, ended.text
     assert (count_requests(url), count_requests(judge)) == (12, 12)
+    (attempt,) = bench.attempts()
+    found = {name: count for name, count in attempt.usage.items() if "undeclared" in name}
+    assert found == {"undeclared_temperature": 12, "undeclared_seed": 12}
+    assert "12 requests had another seed than declared (5)" in ended.out

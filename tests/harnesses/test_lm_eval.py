@@ -91,6 +91,7 @@ def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, ser
         for score in attempts[name].scores:
             assert score.reported == told[score.metric][1]
             assert not score.disagreement
+    assert not [name for attempt in attempts.values() for name in attempt.usage if "undeclared" in name]
     values = [score.value for score in attempts["generated"].scores]
     assert 0.4 < (values[0] or 0) < 1, "not a score that any mistake would give"
     assert values[0] != values[1]
@@ -99,6 +100,7 @@ def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, ser
     assert "nothing to do" in workspace.run().out
     assert read_stats(url) == before
 
+    assert all(row["tokens_in"] > 0 and row["finish_reason"] is None for row in workspace.samples(attempts["chosen"]))
     rows, others = (workspace.samples(attempts[name]) for name in ("generated", "chosen"))
     assert [row["id"] for row in rows] == [f"ev_arithmetic/{at}" for at in range(12)]
     assert rows[0]["target"] == "18"

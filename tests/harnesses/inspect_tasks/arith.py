@@ -24,5 +24,5 @@ def arith(hint="Answer."):
 
 @task
 def graded():
-    """The same, graded by a model."""
-    return Task(dataset=_questions(), solver=generate(), scorer=model_graded_qa())
+    """The same, graded by a model; the solver has parameters of its own."""
+    return Task(dataset=_questions(), solver=generate(temperature=0.6, seed=5), scorer=model_graded_qa())
