@@ -29,8 +29,9 @@ from tests.support.debian import HOME, IMAGE_RELEASE
 BASE = f"evalmake-test/base:{IMAGE_RELEASE}"
 BRIDGE, ADDRESS = "evalmake-test", "10.213.255.1"
 PROGRAMS = ("dockerd", "containerd", "docker-init", "iptables", "ip", "docker-registry")
-_CLIENT = "basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n"
-_SERVER = "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
+_KEYS = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+_CLIENT = f"{_KEYS}basicConstraints=CA:FALSE\nextendedKeyUsage=clientAuth\n"
+_SERVER = f"{_KEYS}subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth\n"
 
 
 def lacking() -> str:
@@ -182,7 +183,7 @@ def _alone() -> Iterator[None]:
 
 def certificates() -> Path:
     """A folder with `ca`, `server`, `cert` (a client's) and their keys, made once."""
-    folder = HOME / "tls"
+    folder = HOME / "certificates"
     if folder.exists():
         return folder
     made = Path(tempfile.mkdtemp(dir=HOME))
@@ -191,7 +192,8 @@ def certificates() -> Path:
         subprocess.run(["openssl", *words], cwd=made, check=True, capture_output=True)
 
     new = ("-newkey", "rsa:2048", "-nodes", "-days", "3650")
-    openssl("req", "-x509", *new, "-subj", "/CN=ca", "-keyout", "ca-key.pem", "-out", "ca.pem")
+    usage = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # which Python wants since 3.13
+    openssl("req", "-x509", *new, *usage, "-subj", "/CN=ca", "-keyout", "ca-key.pem", "-out", "ca.pem")
     for name, key, extensions in (
         ("server", "server-key", _SERVER),
         ("cert", "key", _CLIENT),
