@@ -37,6 +37,10 @@ class GatewayRoute:
     token: str
 
 
+_REMOVALS = 3
+"""Whoever runs a job may write its status while its folder is removed: a new file, and then that under another name."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobBuilder:
     """Builds the jobs of a workspace. `root` is its `.evalmake`."""
@@ -53,7 +57,10 @@ class JobBuilder:
 
     def remove_job_folder(self, job_id: str) -> None:
         """Remove the folder of a job, if there is one."""
-        shutil.rmtree(self.job_folder(job_id), ignore_errors=True)
+        for _ in range(_REMOVALS):
+            shutil.rmtree(self.job_folder(job_id), ignore_errors=True)
+            if not self.job_folder(job_id).exists():
+                return
 
     def slots(self, executor: str) -> int:
         """How many jobs an executor runs at a time: its `slots`, else one for each CPU."""
