@@ -51,6 +51,7 @@ def check_eval(
     _refuse_lists(merged.fields, diagnostics, about)
     axes = read_axes(merged, inheritance, diagnostics, about)
     _check_templates(merged, {axis.key for axis in axes}, diagnostics, about)
+    _refuse_second_seed(merged.fields, any(axis.key == "seed" for axis in axes), diagnostics, about)
     if len(diagnostics) > before:
         return None
     whens = read_conditions(merged, axes, inheritance, diagnostics, about)
@@ -70,6 +71,19 @@ def check_eval(
         parsed,
         inheritance,
     )
+
+
+def _refuse_second_seed(fields: Fields, has_axis: bool, diagnostics: Diagnostics, about: str) -> None:
+    """Refuse `params = { seed = 1 }` beside a seed of the eval: all runs would send the same one."""
+    params = fields.values.get("params")
+    if isinstance(params, dict) and "seed" in params and (has_axis or "seed" in fields.values):
+        diagnostics.error(
+            "bad-value",
+            "`params`: the eval has a `seed` of its own, which this one would replace in every run",
+            (fields.spans.get(("params", "seed")) or fields.spans["params",]).value,
+            about=about,
+            help=["leave it out of `params`"],
+        )
 
 
 def _refuse_lists(fields: Fields, diagnostics: Diagnostics, about: str) -> None:

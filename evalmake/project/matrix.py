@@ -69,11 +69,19 @@ class Evaluation:
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """Its request parameters: the eval's win over the benchmark's."""
-        values: Mapping[str, Any] = fill_templates(
-            {**self.benchmark.block.params, **self.variant.block.params}, dict(self.axes)
-        )
+        """Its request parameters: the eval's win over the benchmark's, and so does the eval's seed."""
+        inherited = dict(self.benchmark.block.params)
+        if "seed" in inherited and self.seed_span:
+            del inherited["seed"]
+        values: Mapping[str, Any] = fill_templates({**inherited, **self.variant.block.params}, dict(self.axes))
         return {key: value for key, value in values.items() if value is not None}
+
+    @property
+    def seed_span(self) -> Span | None:
+        """Where its eval sets the seed, as an axis or as a value; None if it does not."""
+        axis = next((axis.span for axis in self.variant.eval.axes if axis.key == "seed"), None)
+        written = self.variant.fields.spans.get(("seed",))
+        return axis or (written.value if written else None)
 
     @property
     def gates(self) -> tuple[Gate, ...]:

@@ -104,17 +104,10 @@ def _list_declared(cell: Evaluation) -> Iterator[DeclaredParameter]:
     yield from _list_of(owner, "params", fill_templates(benchmark.block.params, axes), benchmark.fields)
     yield from _list_of(owner, "adapter.params", benchmark.block.adapter.params, benchmark.fields)
     owner = f"eval {cell.eval}"
-    if place := find_seed_place(cell):
-        yield DeclaredParameter("seed", cell.seed, owner, "params", place, "own")
+    if cell.seed_span:
+        yield DeclaredParameter("seed", cell.seed, owner, "params", cell.seed_span, "own")
     yield from _list_of(owner, "params", fill_templates(variant.block.params, axes), variant.fields)
     yield from _list_of(owner, "adapter.params", variant.block.adapter.params, variant.fields)
-
-
-def find_seed_place(cell: Evaluation) -> Span | None:
-    """Where the eval sets the seed, as a value or as an axis; None if it does not."""
-    axis = next((axis.span for axis in cell.variant.eval.axes if axis.key == "seed"), None)
-    written = cell.variant.fields.spans.get(("seed",))
-    return axis or (written.value if written else None)
 
 
 def _list_of(owner: str, key: str, values: Mapping[str, Any] | None, fields: Fields) -> Iterator[DeclaredParameter]:

@@ -62,14 +62,14 @@ def test_data_files_are_read_and_not_remembered(tmp_path: Path) -> None:
 
 def test_parameters_go_by_inspects_names(tmp_path: Path) -> None:
     """What Inspect has no word for is put into the request as it is."""
-    params = 'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5, seed = 1 }'
+    params = 'params = { temperature = 0.5, max_tokens = 9, stop = "X", n = 2, top_k = 5 }'
     made = command(tmp_path, 'task = "p/t"', params)
     assert json.loads(made.files["generate.json"]) == {
         "temperature": 0.5,
         "max_tokens": 9,
         "stop_seqs": ["X"],
         "num_choices": 2,
-        "seed": 1,
+        "seed": 7,
         "extra_body": {"top_k": 5},
     }
     made = command(tmp_path, 'task = "p/t"', "params = {}")

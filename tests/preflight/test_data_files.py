@@ -170,7 +170,13 @@ NOTES = [
     (
         GOOD,
         'examples = file("shots.jsonl")',
-        "1 of 1 questions are also worked examples: data/sums.jsonl:1; no question is shown its own answer",
+        "1 of 1 questions are also worked examples: data/sums.jsonl:1; no question is shown its own answer,"
+        " and gets one example fewer",
+    ),
+    (
+        GOOD,
+        'choices = ["2", "{answer}", "3"]\n    scorer = choice',
+        "1 of 1 records have the same option twice: data/sums.jsonl:1",
     ),
     (
         GOOD,
@@ -180,7 +186,9 @@ NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("data", "line", "message"), NOTES, ids=["copies", "contradiction", "examples", "braces"])
+@pytest.mark.parametrize(
+    ("data", "line", "message"), NOTES, ids=["copies", "contradiction", "examples", "options", "braces"]
+)
 def test_doubtful_data_are_told(data: str, line: str, message: str, project: Project) -> None:
     """`-n` warns of data that can be used but may mislead, also when the files are not read again."""
     project.write("Evalfile", EVALFILE.replace("    target ", f"    {line}\n    target "))

@@ -74,6 +74,26 @@ def test_the_later_word_counts(
     assert {each.name: each.value for each in list_sent_parameters(one)} == sent
 
 
+def test_a_seed_stands_in_one_place(project: Project) -> None:
+    """An eval's seed beats the benchmark's `params`, and cannot be beside a seed in its own."""
+    assert dict(cell(project, benchmark="params = { seed = 2 }", eval="seed = 7").params) == {}
+    assert dict(cell(project, benchmark="params = { seed = 2 }").params) == {"seed": 2}
+    project.write("Evalfile", EVALFILE.format(model="", benchmark="", eval="seed in 1..3\nparams = { seed = 1 }"))
+    said = project.run("-n", status=2).stderr
+    assert "`params`: the eval has a `seed` of its own, which this one would replace in every run [bad-value]" in said
+
+
+@pytest.mark.parametrize("where", ["model", "benchmark", "eval"])
+def test_what_the_native_harness_cannot_send(where: str, project: Project) -> None:
+    """A parameter that would ask another model, or pay for replies that nothing scores, is refused wherever it is."""
+    text = EVALFILE.replace('run     = "true"', 'files = file("d.jsonl")\n prompt = "{{q}}"\n target = "{{a}}"')
+    text = text.replace("harness = command", "harness = native")
+    project.write("d.jsonl", '{"q": "x", "a": "y"}\n')
+    for line in (adapter("n = 4"), adapter('model = "other"')):
+        project.write("Evalfile", text.format(**{"model": "", "benchmark": "", "eval": "", where: line}))
+        assert "`adapter.params`: " in project.run("-n", status=2).stderr
+
+
 def test_none_takes_a_parameter_away(project: Project) -> None:
     """`none` in an eval's adapter removes what the benchmark's `params` send."""
     one = cell(project, benchmark="params = { t = 2 }", eval=adapter("t = none"))

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from evalmake.harnesses.native.template import is_template
 from evalmake.language.diagnostic import Diagnostics, closest_name
-from evalmake.language.source import Span
 from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
+from evalmake.project.request_parameters import list_sent_parameters
 
 _DATA_SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _LIKELIHOOD_METRIC = "accuracy_norm"
@@ -205,14 +205,12 @@ def check_cell(cell: Evaluation, models: Mapping[str, Declaration], found: Diagn
                 about=about,
                 also=[(cell.benchmark.span, "this benchmark runs in the native harness")],
             )
-    for name, why in find_refused_params(cell.variant.block.params).items():
-        found.error(
-            "bad-value",
-            f"`params`: {why}",
-            _span_of_param(cell, name),
-            about=about,
-            help=[_CURES.get(name, "leave it out")],
-        )
+    for sent in list_sent_parameters(cell):
+        winner = sent.winner
+        why = find_refused_params({sent.name: sent.value}).get(sent.name)
+        if why and not (winner.key == "params" and winner.owner.startswith("benchmark")):  # `check_benchmark` has these
+            help_ = [_CURES.get(sent.name, "leave it out")]
+            found.error("bad-value", f"`{winner.key}`: {why}", winner.span or cell.span, about=about, help=help_)
     scorer = scorer_of(cell.benchmark.settings)
     known = metrics_of_scorer(scorer)
     if cell.model.block.api != "completions":
@@ -240,8 +238,3 @@ def find_refused_params(params: Mapping[str, Any]) -> dict[str, str]:
     given = {name for name, value in params.items() if value is not None and value is not False}
     given -= {"n"} if params.get("n") == 1 else set()
     return {name: why for name, why in _REFUSED_PARAMS.items() if name in given}
-
-
-def _span_of_param(cell: Evaluation, name: str) -> Span:
-    spans = cell.variant.fields.spans
-    return (spans.get(("params", name)) or spans["params",]).value

@@ -33,7 +33,8 @@ def check_data(data: Mapping[str, Any], api: str) -> list[DataError | DataNote]:
         errors += _convert_mistakes(error, "files")
     return [*errors] or [
         *_find_repeats(items),
-        *_find_shown_questions(items, examples),
+        *_find_equal_options(items),
+        *_find_shown_questions(task, items, examples),
         *_find_doubled_braces(task, items),
     ]
 
@@ -55,6 +56,14 @@ def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:
     yield DataNote("files", text)
 
 
+def _find_equal_options(items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on items in which two options are the same text, of which only one counts as right."""
+    equal = [item for item in items if len(set(item.options)) < len(item.options)]
+    if equal:
+        text = f"{len(equal)} of {len(items)} records have the same option twice: {equal[0].record.where}"
+        yield DataNote("choices", text)
+
+
 def _places(pairs: Sequence[tuple[Item, Item]], joint: str) -> str:
     return f"{pairs[0][0].record.where} {joint} {pairs[0][1].record.where}"
 
@@ -63,13 +72,15 @@ def _answer(item: Item) -> object:
     return [item.options[index] for index in sorted(item.right)] or item.target
 
 
-def _find_shown_questions(items: Sequence[Item], examples: Sequence[Example]) -> Iterator[DataNote]:
+def _find_shown_questions(task: Task, items: Sequence[Item], examples: Sequence[Example]) -> Iterator[DataNote]:
     """A note on questions that are worked examples, too."""
     known = {example.question for example in examples} | {example.content for example in examples}
     shown = [item for item in items if known & {item.question, item.content}]
     if shown:
         text = f"{len(shown)} of {len(items)} questions are also worked examples: {shown[0].record.where}"
-        yield DataNote("examples", f"{text}; no question is shown its own answer")
+        fewer = len(examples) if task.fewshot is None else task.fewshot
+        rest = ", and gets one example fewer" if len(examples) <= fewer else ""
+        yield DataNote("examples", f"{text}; no question is shown its own answer{rest}")
 
 
 def _find_doubled_braces(task: Task, items: Sequence[Item]) -> Iterator[DataNote]:

@@ -25,7 +25,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
-from evalmake.project.request_parameters import find_gateway_parameters, find_seed_place
+from evalmake.project.request_parameters import find_gateway_parameters
 from evalmake.project.schema import merge_adapters
 from evalmake.run.job_builder import JobBuilder
 from evalmake.servers.addresses import ServerAddresses
@@ -151,7 +151,7 @@ def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
 def _declared_parameters(cell: Evaluation) -> dict[str, Any]:
     """The request parameters that the Evalfile declares; the seed only if it is written there."""
     declared = dict(cell.params)
-    return {"seed": cell.seed, **declared} if find_seed_place(cell) else declared
+    return {"seed": cell.seed, **declared} if cell.seed_span else declared
 
 
 def _cache_source(model_digest: str, adapter: Mapping[str, Any]) -> str:
