@@ -1,0 +1,69 @@
+"""An evaluation of other software that sent its model no request."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from evalmake.language.values import Symbol
+from evalmake.plugin_api.executor import JobState, Phase
+from evalmake.plugin_api.harness import Outcome, Program
+from evalmake.project.schema import Adapter
+from evalmake.run.job_outcome import judge_job
+from evalmake.scoring.score import Score
+
+
+class Software:
+    """A harness that runs other software, and always finds a score."""
+
+    program = Program("software", "software==1")
+
+    def outcome(self, evaluation: object, outputs: Path, status: int) -> Outcome:
+        """A score of ten samples."""
+        return Outcome((Score("accuracy", 1.0, scored=10),), "accuracy", {"requests": 10})
+
+
+def judge(folder: Path, harness: type[Software], adapter: Adapter, requests: int) -> Outcome:
+    """The outcome of a job that sent so many requests."""
+    (folder / "gateway").mkdir(exist_ok=True)
+    (folder / "gateway" / "usage.json").write_text(json.dumps({"requests": requests} if requests else {}))
+    declared = SimpleNamespace(block=SimpleNamespace(harness="h", adapter=adapter, name="m"))
+    cell = SimpleNamespace(model=declared, benchmark=declared, variant=declared)
+    task: Any = SimpleNamespace(
+        job_id="j",
+        tokens=(),
+        cancel_reason="",
+        node=SimpleNamespace(evaluation=cell),
+        last_model_error="",
+        cache_error="",
+    )
+    builder: Any = SimpleNamespace(
+        job_folder=lambda job: folder, plugins=SimpleNamespace(get=lambda group, name: harness)
+    )
+    secrets: Any = SimpleNamespace(redact=lambda data, tokens: data, redact_text=str)
+    return judge_job(builder, secrets, task, JobState(Phase.ENDED, 0))
+
+
+@pytest.mark.parametrize(
+    ("harness", "adapter", "requests", "refused"),
+    [
+        (Software, Adapter(), 0, True),
+        (Software, Adapter(), 10, False),
+        (Software, Adapter(requests=Symbol("any")), 0, False),
+    ],
+)
+def test_a_cache_of_its_own(
+    tmp_path: Path, harness: type[Software], adapter: Adapter, requests: int, refused: bool
+) -> None:
+    """Software that asked nobody has no valid score, whatever it counts itself, unless the adapter accepts that."""
+    outcome = judge(tmp_path, harness, adapter, requests)
+    assert bool(outcome.error) == refused
+    if refused:
+        assert outcome.error.startswith("it sent its model no request")
+        assert "adapter = { requests = any }" in outcome.error
+    else:
+        assert outcome.usage["requests"] == requests
