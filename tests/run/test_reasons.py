@@ -52,7 +52,7 @@ EVALFILE = """
     benchmark scripted {
         harness = command
         files   = file("job.sh")
-        run     = "sh data/job.sh"
+        run     = "sh data/job.sh", coverage = 75%
     }
 
     eval asked {
@@ -84,7 +84,7 @@ JOB = """
     test ! -e ../../../slow || touch ../../../started
     test ! -e ../../../slow || sleep 1000
     head -c 100000 /dev/zero > $EVALMAKE_OUT/samples.bin
-    echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json
+    echo '{"accuracy": {"value": 0.5, "n": 3, "unscored": 1}}' > $EVALMAKE_OUT/scores.json
 """
 
 
@@ -214,6 +214,7 @@ CASES = {
     "file-added": Case(write("data/more.jsonl", ONE)),
     "output-missing": Case(lose_outputs, kind="output-missing", why="tried/1"),
     "too-old": Case(edit('"hosted-7b"', '"hosted-7b"\nmax_age = 0s'), kind="too-old", why="tried/1"),
+    "fell-short": Case(edit("coverage = 75%", "coverage = 90%"), kind="fell-short", why="tried/1"),
     "failed": Case(failed, kind="failed", why="tried/1"),
     "failed-then-edited": Case(failed_then_edited, why="tried/1"),
     "failed-undone-then-edited": Case(failed_undone_then_edited, why="tried/1"),
