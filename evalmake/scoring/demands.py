@@ -13,6 +13,7 @@ from typing import Protocol
 
 from evalmake.scoring.score import Score
 
+_MOST_LISTED = 30  # metrics
 _ROUNDING = 1e-9  # 0.07 * 100 is a little more than 7
 
 
@@ -59,7 +60,9 @@ def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> S
     metric = demands.metric or result.metric
     score = next((score for score in result.scores if score.metric == metric), None)
     if score is None:
-        known = ", ".join(score.metric for score in result.scores)
+        known = ", ".join(score.metric for score in result.scores[:_MOST_LISTED])
+        if len(result.scores) > _MOST_LISTED:
+            known += f" and {len(result.scores) - _MOST_LISTED} more"
         if not metric:
             lacks = f"none of its metrics stands for the others; it reported {known}"
             return Shortfall(f"metric: {lacks}", lacks, "set the benchmark's `metric` to one of these")

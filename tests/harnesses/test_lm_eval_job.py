@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -153,6 +154,19 @@ def test_what_was_said_is_kept(tmp_path: Path, server: str) -> None:
     said = {"tokenizer": "gpt2", "tokenizer_backend": "huggingface", "max_length": 99}
     given = started(tmp_path, f"{server}/vllm/v1", "local-completions", **said)
     assert given["config"]["model_args"].items() >= said.items()
+
+
+def test_helpers_are_found_in_one_folder_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module beside a task's functions can be imported; of two with one name, neither is taken for the other."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "beside_a_task.py").write_text(f"FOLDER = {name!r}\n")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, job.TaskModules([str(tmp_path / "a"), str(tmp_path / "b")])])
+    with pytest.raises(ImportError, match="several folders of the task files have a Python module beside_a_task"):
+        importlib.import_module("beside_a_task")
+    (tmp_path / "a" / "beside_a_task.py").unlink()
+    assert importlib.import_module("beside_a_task").FOLDER == "b"
+    del sys.modules["beside_a_task"]
 
 
 def test_each_repetition_has_a_seed(tmp_path: Path, server: str) -> None:

@@ -19,6 +19,7 @@ import shutil
 import sys
 import urllib.request
 from collections import Counter
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +39,29 @@ def main() -> None:
     if TASKS.is_dir():
         _replace_links_with_files(TASKS)
         os.chdir(TASKS)  # a task file names files relative to its own folder
-        # Last on the path: a helper's name must not hide a library of lm-eval's.
-        sys.path += sorted({str(path.parent.absolute()) for path in Path().rglob("*.py")})
+        sys.meta_path.append(TaskModules(sorted({str(path.parent.absolute()) for path in Path().rglob("*.py")})))
     if step := int(os.environ.get("EVALMAKE_SEED_STEP", "0")):
         _seed_repetitions(step)
     if config["model_args"].get("tokenizer_backend", "none") != "none":
         _record_token_prompts(Path(config["output_path"]).parent / "token-prompts.txt")
     sys.argv = ["lm_eval", "run", "--config", str(path)]
     runpy.run_module("lm_eval", run_name="__main__", alter_sys=True)
+
+
+class TaskModules:
+    """Finds modules beside a task's functions, after all others: no helper hides a library of lm-eval's."""
+
+    def __init__(self, folders: list[str]) -> None:
+        self._folders = folders
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """The module's spec; ImportError if two folders have one, as Python keeps one module of a name."""
+        if path is not None:
+            return None
+        found = [spec for folder in self._folders if (spec := PathFinder.find_spec(name, [folder]))]
+        if len(found) > 1:
+            raise ImportError(f"several folders of the task files have a Python module {name}: rename one of them")
+        return found[0] if found else None
 
 
 def _complete_model_args(arguments: dict[str, Any], by_likelihood: bool, key: str) -> None:
