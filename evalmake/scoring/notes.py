@@ -14,7 +14,6 @@ from math import isfinite
 from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
-from evalmake.scoring.sample_counts import REPEATED
 
 _UNDECLARED = "undeclared_"
 _MOST_NAMES = 3
@@ -59,8 +58,6 @@ def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> It
     total = unscored + sum(score.scored for score in headlines)
     if unscored:
         yield "unscored", f"{unscored} of {total} samples not scored"
-    if repeated := max(int(result.usage.get(REPEATED, 0)) for result in results):
-        yield "duplicates", f"{repeated} items repeat the question of another"
     if usage["samples_failed"] > unscored:
         yield "errors", f"{usage['samples_failed']} samples ended in an error and were scored"
 

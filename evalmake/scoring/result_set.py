@@ -141,10 +141,8 @@ class ResultSet:
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
         found = average_seeds(metric, map(self._run, results), self.confidence_of(results))
-        if metric != results[0].metric:
-            return found
-        known = {note.code for note in found.notes}
-        return replace(found, notes=(*found.notes, *(n for n in find_notes(results) if n.code not in known)))
+        told = find_notes(results) if metric == results[0].metric else ()
+        return replace(found, notes=(*found.notes, *told))
 
     def confidence_of(self, results: Sequence[Result]) -> float:
         """The confidence of the interval of these results: the one of their eval, or else of the project."""
