@@ -71,3 +71,23 @@ def test_a_row_has_the_average_of_its_columns_if_wanted(matrix: ResultSet, tmp_p
     assert cells[2] == ["qwen", "0.69 [0.64, 0.73]", "0.69 [0.64, 0.73]", "0.69 [0.66, 0.71]"]
     assert (cells[3][0], cells[3][2:]) == ("master", ["–", "–"])
     assert "The average counts each column the same." in path.read_text("utf-8")
+
+
+def test_a_comparison_says_what_else_differs_and_both_p_values(compared: ResultSet, tmp_path: Path) -> None:
+    """A verdict that the adjustment turned names both numbers; settings that differ stand beside the row."""
+    better, *others = compared.row_comparisons
+    assert better.difference is not None
+    turned = replace(
+        better,
+        difference=replace(better.difference, p=0.031),
+        p_holm=0.062,
+        compared=2,
+        significant=False,
+        lost_to_adjustment=True,
+        differences=("limit 10 against 30",),
+    )
+    path = tmp_path / "r.md"
+    MarkdownExporter().export(replace(compared, row_comparisons=(turned, *others)), path)
+    text = path.read_text("utf-8")
+    assert "these differ: limit 10 against 30." in text
+    assert "alone it would be significant, p = 0.0310; among 2 comparisons it is not, p (Holm) = 0.0620." in text
