@@ -297,3 +297,14 @@ def test_the_first_cause_is_told(tmp_path: Path) -> None:
             sample["error"]["message"] = "CancelledError('Cancelled via cancel scope 7f by <Task pending>')"
 
     assert "Error code: 500" in read(tmp_path, "error", change=cancel)[0].error
+
+
+def test_no_answer_at_all_is_a_failure(tmp_path: Path) -> None:
+    """Inspect calls it a success without scores, if no error of a sample ends the run; the cause is told."""
+
+    def succeed(log: Any) -> None:
+        log.update(status="success", results={"total_samples": 4, "completed_samples": 0, "scores": []})
+
+    outcome, _ = read(tmp_path, "error", change=succeed)
+    assert outcome.error.endswith("; 0 of 4 samples were answered")
+    assert "Error code: 500" in outcome.error

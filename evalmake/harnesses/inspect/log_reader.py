@@ -82,7 +82,7 @@ def _build_outcome(log: Json, outputs: Path, status: int, metric: str | None, cl
     if error := _describe_failure(log, rows) or (f"exit status {status}" if status else ""):
         return Outcome(error=error)
     if not metrics:
-        return Outcome(error="the task reported no score")
+        return Outcome(error="the task reported no score: it has no scorer, or its scorers have no metrics")
     name = metric or find_headline(log, metrics)
     total = max(results["total_samples"], len(rows))
     headlines = [known for known in metrics if known.name == name] or metrics
@@ -109,7 +109,7 @@ def _describe_failure(log: Json, rows: Sequence[Row]) -> str:
     answered = sum(row.error is None for row in rows)
     reached = f"{answered} of {total} samples were answered"
     match log["status"]:
-        case "success":
+        case "success" if not rows or any(row.error is None or row.scores for row in rows):
             return ""
         case "cancelled":
             return f"Inspect was cancelled: {reached}"
