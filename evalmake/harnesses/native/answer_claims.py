@@ -72,9 +72,9 @@ _CLAUSE = re.compile(r"([^.?]{0,300})([.?]|$|)")
 _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the answer
 _LINKED = "[I:s][fO(,|-]*"
 
-_DENIED_BEFORE = _pattern(r"n[fIO(v]*$")
+_DENIED_BEFORE = _pattern(r"n[fIO(vc]*$")
 _REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
-_REJECTED_AFTER = _pattern(r"^[-:(]*[fIOj]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
+_REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
 _CUE_WORD = _pattern("[AF]")
@@ -109,7 +109,7 @@ def read_claims(outline: str, count: int) -> Reading:
         if number == first and (claim := _read_start(number, lines, listed)):
             reading.add(claim)
         for clause, end in _split(line):
-            _read_clause(clause, end, bool({number, number + 1} & listed.keys()), reading)
+            _read_clause(clause, end, len(listed) > 1 and bool({number, number + 1} & listed.keys()), reading)
         if number != first and not {number - 1, number + 1} & listed.keys() and (claim := _read_line(line)):
             reading.add(claim)
     if reading.claim is None and len(listed) > 1:

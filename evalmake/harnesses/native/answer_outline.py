@@ -225,10 +225,10 @@ class _Encoder:
     def _is_label(self, at: int, token: str, start: int, end: int) -> bool:
         """Whether a single letter names an option, and is no word: the rules are tried in this order."""
         before, after = self.text[max(0, start - 2) : start], self.text[end : end + 2]
-        if self._is_in_name(before, after):
+        if self._is_in_name(before, self.text[end : end + 3]):
             return False
         if before[-1:] and before[-1:] in _OPENING and after[:1] and after[:1] in _CLOSING:
-            return not (before[:1].isascii() and before[:1].islower())  # (b), but not "student(s)"
+            return not (token.islower() and before[:1].isascii() and before[:1].islower())  # (b), not "student(s)"
         if after[:1] == ")" or (self._begins_line(start) and re.match(r"\s?[.:)\]](?!\w)", self.text[end : end + 3])):
             return True  # "b) "; "b. " begins a line
         if token.isascii() and token.isupper():
@@ -251,11 +251,13 @@ class _Encoder:
         """Whether the neighbours of a letter make it a part of a name or word: U.S.A, N/A, B-side, I'm, C++."""
         if before[1:] in (".", "/", "-") and before[:1].isalnum():
             return not (before[1:] == "/" and before[:1].upper() in self.letters)
-        if after[:1] in (".", "-") and after[1:].isalnum():
+        if after[:1] == "-" and after[1:2].isalnum():
+            return True
+        if after[:1] == "." and after[1:2].isalnum() and not after[2:].isalpha():
             return True
         if before[-1:] == "'":
             return after[:1] != "'"
-        return after[:1] in ("+", "#") and not after[1:].isalnum()
+        return after[:1] in ("+", "#") and not after[1:2].isalnum()
 
     def _is_no_article(self, at: int, token: str, start: int, end: int) -> bool:
         """Whether a capital that is also a word ("A dog", "I think") stands as a letter."""
@@ -268,7 +270,7 @@ class _Encoder:
         following = self._next_role(at)
         if token == "I":
             return following in ("I", "|", "&") and self.tokens[at + 1][1] != "am"
-        if following in ("I", "j", "|", "&", "n", "b", "k"):
+        if following in ("I", "j", "g", "|", "&", "n", "b", "k"):
             return self.tokens[at + 1][1] != "no"
         before = self.text[max(0, start - 2) : start]
         return (before[:1].isalnum() and before[-1:] == " " and following != "w") or self._role_before() in ("c", "O")

@@ -18,7 +18,8 @@ ROLES = {
     "so": "s",  # announces a conclusion: "so B", "it's B"
     "choose": "c",
     "maybe": "p",
-    "because": "j",  # may follow an answer and belongs to no noun: "A because", "A has"
+    "because": "j",
+    "glue": "g",  # may follow a letter, but no article: "A has"
     "or": "|",
     "and": "&",
     "but": "b",
@@ -32,53 +33,59 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one",
         "option": "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters",
-        "is": "is|are|was|be|being|equals|would be|should be|must be|has to be|will be|to be|seems|seems to be|"
-        "appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
+        "is": "is|are|was|be|being|equals|would be|should be|must be|has to be|will be|to be|seems|"
+        "seems to be|appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
         "not": "not|isn't|isnt|aren't|wasn't|never|neither|nor|cannot|can't|cannot be|can't be|couldn't|"
-        "couldn't be|doesn't|don't|didn't|won't|wouldn't|shouldn't|rather than|instead of|as opposed to|"
-        "unlike|except|without|other than|all but|anything but|excluding|ain't|no|not be|over",
-        "wrong": "wrong|incorrect|incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|eliminate|"
-        "eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|discarded|reject|"
-        "rejected|rejecting|trap|distractor|distractors|out|mistake|error|misleading|implausible|"
-        "impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|inappropriate|unsupported|"
-        "misconception|contradicts|cross out|crossed out|nope|so is|so are",
-        "right": "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|fits|"
-        "matches|works|most accurate|most appropriate|winner|preferred|most suitable|indeed correct",
-        "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|which is|"
-        "consequently|accordingly|that leaves|leaves|leaving|leaves us with|leaving us with|leaves only|"
-        "leaving only|that leaves us with|points to|leads to|gives|ergo|in conclusion|must be|has to be|"
-        "overall|finally|in summary|to conclude|it must be|it has to be|it should be|it would be|"
-        "definitely|probably|clearly|most probably|obviously|certainly|surely|hence it is|i mean|rather|"
-        "instead",
-        "choose": "choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|going with|"
-        "went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|say|settle on|"
-        "answer with|lean towards|lean toward|leaning towards|bet on|i'd say|i choose|i pick|i select|"
-        "i'd pick|i'd choose|i'd go with|i will go with|i'll go with|i would go with|i would say|"
-        "my guess|my pick|i meant|meant|i think|i believe|stick with|sticking with|mark|tick|switch to|"
-        "change to|change my answer to",
-        "because": "because|since|as|for|due to|given|which|that|who|whose|where|when|while|with|from|in|on|at|of|"
-        "by|to|has|have|had|does|did|do|can|could|will|would|may|might|must|should|says|states|means|"
-        "describes|represents|refers|shows|it|this|we|they|he|she|than|whereas|though|although|here|"
-        "again|after|before|per",
+        "couldn't be|doesn't|don't|didn't|won't|wouldn't|shouldn't|rather than|instead of|"
+        "as opposed to|unlike|except|without|other than|all but|anything but|excluding|ain't|no|"
+        "not be|over",
+        "wrong": "wrong|incorrect|incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|"
+        "eliminate|eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|"
+        "discarded|reject|rejected|rejecting|trap|distractor|distractors|out|mistake|error|"
+        "misleading|implausible|impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|"
+        "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope|so is|"
+        "so are",
+        "right": "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
+        "fits|matches|works|most accurate|most appropriate|winner|preferred|most suitable|"
+        "indeed correct",
+        "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|"
+        "which is|consequently|accordingly|that leaves|leaves|leaving|leaves us with|"
+        "leaving us with|leaves only|leaving only|that leaves us with|points to|leads to|gives|"
+        "ergo|in conclusion|must be|has to be|overall|finally|in summary|to conclude|it must be|"
+        "it has to be|it should be|it would be|definitely|probably|clearly|most probably|"
+        "obviously|certainly|surely|hence it is|instead|gives us|then",
+        "choose": "choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
+        "going with|went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|"
+        "say|settle on|answer with|lean towards|lean toward|leaning towards|bet on|i'd say|"
+        "i choose|i pick|i select|i'd pick|i'd choose|i'd go with|i will go with|i'll go with|"
+        "i would go with|i would say|my guess|my pick|i think|i believe|stick with|sticking with|"
+        "mark|tick|switch to|change to|change my answer to|conclude",
+        "because": "than|to|because|since|as|for|due to|given|which|that|who|whose|with|whereas|though|although",
         "or": "or|or maybe|or perhaps|or possibly|or else|and/or",
         "and": "and|as well as|plus|also|together with|along with|and also",
         "but": "but|however|yet|nevertheless|still|whereas",
-        "perhaps": "if|unless|people|students|someone|some might|some may|some would|some say|some argue|many would|"
-        "many think|many might|others say|others think|might think|may think|could be|may be|might be|"
-        "might have been|would have been|tempting|tempted|often confused|commonly|common mistake|"
-        "confused with|could think|might say|might seem|might appear|at first|initially|first glance|"
-        "suppose|assume|assuming|seemingly|one might|you might|you may|one could|you could|whether|"
-        "had it|had the|were it|were the|often|only when|only if",
-        "wait": "wait|actually|correction|sorry|hold on|scratch that|on second thought|on second thoughts|oops|"
-        "hmm|on reflection|let me reconsider|let me re-check|let me recheck|let me double-check|"
-        "let me double check|let me correct|reconsidering|i made a mistake|i made an error|i was wrong|"
-        "that's wrong|apologies|my mistake|my bad|strike that|revised|revising|update|edit|upon review|"
-        "on closer inspection|i take that back|in fact",
+        "perhaps": "if|unless|people|students|someone|some might|some may|some would|some say|some argue|"
+        "many would|many think|many might|others say|others think|might think|may think|could be|"
+        "may be|might be|might have been|would have been|tempting|tempted|often confused|"
+        "commonly|common mistake|confused with|could think|might say|might seem|might appear|"
+        "at first|initially|first glance|suppose|assume|assuming|seemingly|one might|you might|"
+        "you may|one could|you could|whether|had it|had the|were it|were the|often|only when|"
+        "only if|initial answer|first answer|original answer|previous answer|my first guess|"
+        "initial guess",
+        "wait": "wait|actually|correction|sorry|hold on|scratch that|on second thought|"
+        "on second thoughts|oops|hmm|on reflection|let me reconsider|let me re-check|"
+        "let me recheck|let me double-check|let me double check|let me correct|reconsidering|"
+        "i made a mistake|i made an error|i was wrong|that's wrong|apologies|my mistake|my bad|"
+        "strike that|revised|revising|update|edit|upon review|on closer inspection|"
+        "i take that back|in fact|i mean|i meant|meant|or rather|rather",
         "filler": "the|a|an|my|our|your|option number|either|just|simply|exactly|only|indeed|choice letter|"
-        "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|therefore|"
-        "absolutely|alright|one of|all of",
+        "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|"
+        "therefore|absolutely|alright|one of|all of",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
+        "glue": "where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
+        "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
+        "they|he|she|here|again|after|before|per",
     },
     "de": {
         "answer": "antwort|antworten|lösung|lösungen|ergebnis|antwortet|endergebnis|richtige|richtig ist|"

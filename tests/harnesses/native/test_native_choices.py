@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_right_option
+from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_right_option, find_right_options
+from tests.harnesses.native.harness_bench import Native
 
 CITIES = ("London", "Paris", "New York", "York")
 
@@ -103,3 +104,24 @@ def test_every_letter_of_ten_is_found(index: int, form: str) -> None:
 def test_no_reply_breaks_the_search(reply: str, options: list[str]) -> None:
     """The result is always an index of an option, or none."""
     assert find_chosen_option(reply, options) in {None, *range(len(options))}
+
+
+def test_several_right_options() -> None:
+    """A target that is a list names several options, each by text, letter or index; an unknown one is an error."""
+    assert find_right_options(["Paris", "c", 3], CITIES, CITIES) == {1, 2, 3}
+    assert find_right_options("Paris", CITIES, CITIES) == {1}
+    with pytest.raises(ValueError, match="the target 'E' is none of the 4 options"):
+        find_right_options(["A", "E"], CITIES, CITIES)
+    with pytest.raises(ValueError, match="the target is empty"):
+        find_right_options([], CITIES, CITIES)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "reply", "score"),
+    [("choice", "B", 1), ("choice", "C", 1), ("choice", "B and C", 0), ("choices", "B and C", 1), ("choices", "B", 0)],
+)
+def test_any_or_all_of_several_options(native: Native, scorer: str, reply: str, score: int) -> None:
+    """Of several right options, `choice` accepts any one, and `choices` demands all."""
+    native.server.answer = lambda body: reply
+    run = native([{"q": "?", "o": CITIES, "a": ["B", "C"]}], scorer=scorer, choices="{o}")
+    assert run.samples[0]["scores"] == {"accuracy": score}

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_number import are_equal, find_number
+from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
+from tests.harnesses.native.harness_bench import Native
 
 
 @pytest.mark.parametrize(
@@ -114,3 +115,19 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     """Reading never fails."""
     found = find_number(text)
     assert found is None or found.text
+
+
+@pytest.mark.parametrize(
+    "target", ["3 or 5", "3-5", "12/05/2020", "3:4", "(1,2)", "5 + 3 = 8", r"2\pi", "none", "±5", ""]
+)
+def test_an_ambiguous_target_is_refused(target: str) -> None:
+    """A target that holds no plain number, or several, could make no reply right, or a wrong one."""
+    with pytest.raises(ValueError, match=r"holds (no plain number|several numbers)"):
+        read_target(target)
+
+
+def test_the_record_of_an_ambiguous_target_is_named(native: Native) -> None:
+    """The message has file and line of the record, and nothing is asked."""
+    run = native([{"q": "1", "a": "70 000"}, {"q": "2", "a": "3 or 5"}], scorer="number")
+    message = "the target '3 or 5' holds several numbers (3 and 5); write one"
+    assert (run.status, run.err) == (2, f"error: data.jsonl:2: {message}\n")

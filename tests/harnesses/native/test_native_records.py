@@ -27,7 +27,7 @@ def test_each_record_has_its_scorer(native: Native) -> None:
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"s": "numeric"}, "data.jsonl:2: there is no scorer 'numeric'; there are exact, number, choice"),
+        ({"s": "numeric"}, "data.jsonl:2: there is no scorer 'numeric'; there are exact, number, math, choice"),
         ({"s": None}, "data.jsonl:2: there is no scorer ''; there are exact"),
         ({"s": "regex"}, "data.jsonl:2: the scorer 'regex' needs a pattern"),
         ({"s": "choice"}, "data.jsonl:2: the record has no field 'o'; it has q, a, s"),
