@@ -65,7 +65,7 @@ class HasUnusedKeys(Protocol):
 
 @runtime_checkable
 class HasPlacement(Protocol):
-    """A harness with keys that cannot change its scores, as `coverage`: they are not part of the identity."""
+    """A harness with keys that cannot change its scores, as `concurrency`: they are not part of the identity."""
 
     placement: ClassVar[tuple[str, ...]]
 
