@@ -16,7 +16,7 @@ COUNT = 24
 EVALFILE = """\
 deployment server {{
     engine    = mock
-    args      = {{ skill = 0.8, latency = 0.1 }}
+    args      = {{ skill = 0.8, latency = 0.4 }}
     executor  = cluster
     resources = {{ cpus = 1, memory = 300MiB }}
     {more}
