@@ -24,6 +24,9 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 
 
+_OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
+
+
 def find_number(reply: str) -> Quantity | None:
     """The number that a reply gives; None if it gives none, or several.
 
@@ -43,6 +46,8 @@ def find_number(reply: str) -> Quantity | None:
         found = [numbers[index].quantity for index in sorted(claim.options)]
         return found[0] if _agree(found) and not (claim.open and len(found) > 1) else None
     first = next((line for line in outline.split("\n") if re.search(_MARK, line)), "")
+    if _OPEN.fullmatch(first):
+        return None
     if alone := _BARE_LINE.fullmatch(first):
         return numbers[option_of(alone[1])].quantity
     return _find_last(numbers, reading)

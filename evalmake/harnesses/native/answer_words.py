@@ -83,7 +83,7 @@ WORDS: dict[str, dict[str, str]] = {
         "therefore|absolutely|alright|one of|all of",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
-        "glue": "where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
+        "glue": "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
         "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
         "they|he|she|here|again|after|before|per",
     },

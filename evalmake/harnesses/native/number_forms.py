@@ -43,7 +43,7 @@ _EMPHASIS = re.compile(
     r"(?<![\d)\s*])\*+(?=\S)|(?<=\s)\*{2,}(?=[^\s*])|(?<=[^\s*])\*+(?![\d(\s*])|(?<=[^\s*])\*{2,}(?=\s)"
 )
 _UNDERSCORES = re.compile(r"(?<!\w)_+|_+(?!\w)")
-_UNIT_EXPONENT = re.compile(r"(?<=[A-Za-zµΩμ])\^\(?[-+]?\d+\)?")
+_UNIT_EXPONENT = re.compile(r"(?<=[A-Za-zµΩμ]) ?\^\(?[-+]?\d+\)?")
 _BULLET = re.compile(r"^[ ]*(?:[-*•][ ]+(?=\S))?(?:\d{1,2}[.)][ ]+(?=[\w*$\\(]))?", re.MULTILINE)
 
 _SCALE_WORDS = {
