@@ -152,8 +152,8 @@ def test_seeds_are_told(place: Place) -> None:
     before = contents(place.root / "seed")
     lines = place.run("replies").splitlines()
     assert lines[0].startswith("0 replies, ")
-    assert lines[1].startswith("seed seed: 3 replies, ")
-    assert lines[2:] == ["seed torn: cannot be read: file is not a database"]
+    assert lines[1].startswith("read-only cache seed: 3 replies, ")
+    assert lines[2:] == ["read-only cache torn: cannot be read: file is not a database"]
     seeds = [(seed["folder"], seed["replies"]) for seed in place.told()["seeds"]]
     assert seeds == [("seed", 3), ("torn", 0)]
     assert contents(place.root / "seed") == before

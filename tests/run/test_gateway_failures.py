@@ -123,7 +123,7 @@ def test_always_takes_over_nothing_that_replays(bench: Bench) -> None:
     assert bench.run().status == 0
     (bench.root / "go").unlink()
     (bench.root / "up").unlink()
-    bench.edit("harness = command", 'harness = command\n        task = "x"')
+    bench.job(CARELESS + "# changed\n", "job.py")
     killed(bench)
     (bench.root / "up").unlink()
     process = bench.start("-B")
@@ -147,7 +147,7 @@ def _careless(bench: Bench, script: Script | list[Step], *then: Script, job: str
     bench.job(job, "job.py")
     ended = bench.run()
     assert ended.status == 2
-    assert right(bench) == {}
+    assert "nothing to do" not in bench.run("-n").out  # a result that falls short is none
     return ended.err
 
 

@@ -88,7 +88,7 @@ def test_altered_output_is_found(built: Bench) -> None:
     changed.write_bytes(bytes(changed.stat().st_size))
     ended = built.run("verify")
     assert ended.status == 2
-    assert "the content is missing or is not what it was" in ended.out
+    assert "the content is missing or damaged" in ended.out
     assert "removed from tried/" in ended.out
     assert ended.out.splitlines()[-1].endswith("entries verified, 1 do not match")
     assert "is missing from the store or damaged" in built.run("-n").out

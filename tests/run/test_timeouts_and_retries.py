@@ -125,7 +125,7 @@ def test_slots_and_jobs(bench: Bench, slots: int, jobs: int, most: int) -> None:
         ("", "the harness wrote no scores.json"),
         ("{", "scores.json is not JSON"),
         ("{}", "the harness reported no score"),
-        ('{"accuracy": NaN}', "the score `accuracy` is nan, not a number"),
+        ('{"accuracy": NaN}', "the score `accuracy` is NaN, not a number"),
         ('{"accuracy": "good"}', 'the score `accuracy` is "good", not a number'),
         ('{"accuracy": 1, "status": "partial"}', "the harness reports status partial"),
     ],

@@ -18,7 +18,7 @@ GOOD = "echo '{\"accuracy\": 1}' > $EVALMAKE_OUT/scores.json"
     ("script", "said"),
     [
         ('echo \'{"a": {"value": 1, "stderr": NaN}}\' > $EVALMAKE_OUT/scores.json', "not a number"),
-        ('echo \'{"a": {"value": 1, "n": "many"}}\' > $EVALMAKE_OUT/scores.json', "not numbers"),
+        ('echo \'{"a": {"value": 1, "n": "many"}}\' > $EVALMAKE_OUT/scores.json', "not a count"),
         ("echo '{\"a\\\\ud800\": 1}' > $EVALMAKE_OUT/scores.json", "not printable"),
     ],
 )
