@@ -17,10 +17,10 @@ from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endp
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.logprob_probe import relies_on_echo
-from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT
+from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT, parse_reply
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
 from evalmake.gateway.proxy.retry import fetch_reply
-from evalmake.gateway.proxy.server_sent_events import assemble_reply
+from evalmake.gateway.proxy.server_sent_events import assemble_reply, has_ended
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
@@ -221,7 +221,7 @@ class Exchange:
     # The reply
 
     def _forward_whole(self, reply: UpstreamReply) -> None:
-        parsed = _parse_reply(reply) if self.body is not None else None
+        parsed = parse_reply(reply) if self.body is not None else None
         self._record_outcome(reply)
         if reason := self._find_unfitness(reply, parsed):
             self.session.breaker.stop(reason)
@@ -262,7 +262,7 @@ class Exchange:
             await self._forward_pieces(reply, piece, pieces)
             whole = b"".join(pieces)
             parsed = assemble_reply(whole)
-            if reply.status == 200 and self.path.endswith(PATHS_WITH_CHOICES) and not _has_ended(whole, parsed):
+            if reply.status == 200 and self.path.endswith(PATHS_WITH_CHOICES) and not has_ended(whole, parsed):
                 raise UpstreamError("broken", "the stream broke off: it has no finish reason", True)
         except UpstreamError as error:
             self.session.usage.add_count("broken")
@@ -393,17 +393,3 @@ class Exchange:
 
 def _is_success(reply: UpstreamReply, parsed: Body | None) -> bool:
     return reply.status == 200 and not (parsed and parsed.get("error"))
-
-
-def _has_ended(stream: bytes, parsed: Body) -> bool:
-    """Whether a stream of choices came to its end. Some servers send no `[DONE]`, some no finish reasons."""
-    reasons = [choice.get("finish_reason") for choice in parsed["choices"]]
-    return b"[DONE]" in stream[-64:] or bool(parsed.get("error")) or (bool(reasons) and all(reasons))
-
-
-def _parse_reply(reply: UpstreamReply) -> Body | None:
-    try:
-        parsed = reply.json()
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None

@@ -38,6 +38,15 @@ class Fault(NamedTuple):
     forwarded: bool = False
 
 
+def parse_reply(reply: UpstreamReply) -> dict[str, Any] | None:
+    """The JSON object of a whole reply; None if it is none."""
+    try:
+        parsed = reply.json()
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
 def find_fault(reply: UpstreamReply, piece: bytes | None, path: str, expects_json: bool) -> Fault | None:
     """What is wrong with a reply, which may be a stream with a first piece; None if it is final.
 

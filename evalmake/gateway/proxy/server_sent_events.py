@@ -77,6 +77,12 @@ def assemble_reply(data: bytes) -> Body:
     return {**reply, "choices": list(choices.values())}
 
 
+def has_ended(stream: bytes, parsed: Body) -> bool:
+    """Whether a stream of choices came to its end. Some servers send no `[DONE]`, some no finish reasons."""
+    reasons = [choice.get("finish_reason") for choice in parsed["choices"]]
+    return b"[DONE]" in stream[-64:] or bool(parsed.get("error")) or (bool(reasons) and all(reasons))
+
+
 def objects_in(value: object) -> list[Body]:
     """The objects of a list; none if the value is no list."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
