@@ -37,7 +37,7 @@ EVALFILE = """\
         name       = "acme/tiny"
     }
 
-    defaults benchmark { params = { temperature = 0, max_tokens = 12 } }
+    defaults benchmark { params = { temperature = 0, max_tokens = 12 }, truncated = 100% }
 
     benchmark digits-lm-eval {
         harness  = lm-eval

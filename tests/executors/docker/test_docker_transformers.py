@@ -44,7 +44,7 @@ deployment boxed {{
 model bare  {{ deployment = bare }}
 model boxed {{ deployment = boxed }}
 
-defaults benchmark {{ params = {{ temperature = 0, max_tokens = 12 }} }}
+defaults benchmark {{ params = {{ temperature = 0, max_tokens = 12 }}, truncated = 100% }}
 benchmark digits {{
     harness  = lm-eval
     packages = ["lm-eval[api]==0.4.13"]

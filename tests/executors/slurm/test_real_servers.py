@@ -26,7 +26,7 @@ deployment tiny {
 }
 model tiny { deployment = tiny }
 
-defaults benchmark { params = { temperature = 0, max_tokens = 12 } }
+defaults benchmark { params = { temperature = 0, max_tokens = 12 }, truncated = 100% }
 benchmark digits {
     harness  = lm-eval
     packages = ["lm-eval[api]==0.4.13"]
