@@ -67,31 +67,44 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("m", MARK).replace("F", FRAME))
 
 
+# Options named together: "A", "A or B", "A, B and (C)".
 _GROUP = _pattern(r"m(?:-?[,(]?[&|p+]{0,3},?[fOF(]{0,3}m|,f?m)*")
+# A sentence, or a part of a very long one, so that no pattern sees more than some hundred letters.
 _CLAUSE = re.compile(r"([^.?]{0,300})([.?]|$|)")
 _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the answer
+# Or anything that ends in a link: "the answer to the first question is".
 _LINKED = "[I:s][fO(,|-]*"
 
+# Before a group: "not the option ...", "wrong answer: ...".
 _DENIED_BEFORE = _pattern(r"n[fIO(vc]*$")
 _REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
+# After a group: "is wrong", "isn't ...", "- no", Japanese and Korean "... is not".
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
+# After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
 _CUE_WORD = _pattern("[AF]")
 _DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
+# A group that a sentence speaks of: "for x = 5 is ...".
 _SUBJECT = re.compile(r"^w?I[fO]*$")
+# "A common wrong answer is", "not the answer".
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
+# What announces an answer: a frame, "the answer is", "the right option", "the option is", a check mark.
 _CUE = _pattern(rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$")
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
+# After a rejected group in a clause with a cue: "(the answer is not A) but".
 _NEXT_IN_CUE = _pattern(rf"^[-,b&|(fN]*[fIOs:(]*$|{_LINKED}$")
 _CONCLUDED = _pattern(
     r"[sp][f:,IO(sp-]*$|c[f:,IO(cs-]*$|^[kb,f]*s.*[I:][fO]*$"  # "so B", "I choose B", "so the capital is B"
     r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$"  # "wait, B", "no, B", "not A: B"
     r"|^f*I[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
 )
+# After a group that ends a statement, and does not begin one about the option.
 _OPEN_END = re.compile(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
+# In any language, what ends "...: B" is an answer; and so is a clause of nothing but fillers and an option.
 _COLON_BEFORE = _pattern(r":[f(O]*$")
 _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
+# "Wait", "no,": in a clause of its own; and before a group.
 _CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
 _CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
 _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]*|[scx]f*:)\n")
