@@ -28,7 +28,7 @@ defaults benchmark {
     run     = "cd $EVALMAKE_OUT; printf %070000d > large; echo '{\\"accuracy\\": 1.0}' > scores.json"
 }
 
-benchmark one { files = file("one.txt"), task = "${LEVEL}" }
+benchmark one { files = file("one.txt"), params = { level = "${LEVEL}" } }
 benchmark many { files = glob("data/*.txt") }
 
 eval e {
