@@ -52,6 +52,7 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
         "subset": "where",
         "split": "where",
         "regex": "pattern",
+        "ignore_case": "normalize",
         "grader": "judge",
     },
     "eval": {

@@ -15,12 +15,14 @@ from evalmake.harnesses.native.template import is_template
 SCORERS: Mapping[str, int] = {
     "exact": 2,  # 2: kinds of spaces and quotes, and Unicode's forms of a character, are alike
     "contains": 2,  # 2: whole words; as for exact
-    "regex": 2,  # 2: as for exact, where it has a target
+    "regex": 2,  # 2: as for exact
+    "f1": 2,
+    "python": 2,
     "judge": 2,  # 2: the last line that is a verdict, outside quotations; none of a reply that was cut off
     "number": 2,  # 2: groups, powers, fractions, other digits; the answer instead of the last number
     "choice": 2,  # 2: an explanation after the answer does not overrule it; negations, corrections, languages
 }
-"""Scorer -> its behaviour number, where that is not 1."""
+"""Scorer -> its behaviour number. 2, for all: a reply that ends inside its reasoning is an empty answer."""
 EXAMPLES = 2
 """2: an example is not shown before the same question, also where ids, splits or spaces differ."""
 RUBRIC = 2
@@ -31,8 +33,6 @@ def find_behaviours(settings: Any) -> dict[str, int]:
     """The behaviour numbers of the parts that a benchmark uses, by key and value; 1 is left out."""
     scorer = scorer_of(settings)
     used = [name for name in SCORERS if name == scorer or is_template(scorer)]
-    if scorer == "regex" and settings.target is None:
-        used = []
     found = {f"scorer {name}": SCORERS[name] for name in used}
     if settings.examples is not None:
         found["examples"] = EXAMPLES
