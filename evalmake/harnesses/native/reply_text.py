@@ -77,10 +77,17 @@ def strip_markup(text: str) -> str:
     return re.sub(r" *\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip(' \n"')
 
 
+_OPENING = re.compile(r"<think", re.IGNORECASE)
+_MENTIONED_END = re.compile(r"[^\W\d_][^\S\n]+</think>[^\S\n]+[a-z]")
+"""A closing tag that a sentence speaks of, as in `I closed my </think> tag`."""
+
+
 def drop_reasoning(text: str) -> str:
     """A reply without its reasoning; empty if it ends within the reasoning."""
     if "<" not in text:
         return text
+    if _MENTIONED_END.search(text) and not _OPENING.search(text):
+        return _HIDDEN_BLOCK.sub("\n", text)  # of a reply whose reasoning the gateway has taken away
     return _HIDDEN_BLOCK.sub("\n", split_reasoning(text).answer)
 
 
