@@ -83,6 +83,7 @@ _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,
 # After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
+_PAIR_DENIED = _pattern("(m),f?(m)N")  # Turkish "C, A değil": C, not A
 _CUE_WORD = _pattern("[AF]")
 _DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
 # A group that a sentence speaks of: "for x = 5 is ...".
@@ -217,7 +218,10 @@ def _find_groups(clause: str, end: str) -> list[_Group]:
 
 
 def _split_repeated(group: re.Match[str]) -> Iterator[tuple[int, int]]:
-    """The bounds of a group; of two, where it begins again: "of A, B and C, B is right"."""
+    """The bounds of a group; of two, where it begins again ("of A, B and C, B is right") or ends in a denial."""
+    if (pair := _PAIR_DENIED.fullmatch(group.string, group.start())) is not None:
+        yield from (pair.span(1), pair.span(2))
+        return
     seen: set[int] = set()
     start = group.start()
     for found in re.finditer(f",?({MARK})", group[0]):

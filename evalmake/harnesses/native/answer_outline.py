@@ -270,7 +270,7 @@ class _Encoder:
         following = self._next_role(at)
         if token == "I":
             return following in ("I", "|", "&") and self.tokens[at + 1][1] != "am"
-        if following in ("I", "j", "g", "|", "&", "n", "b", "k"):
+        if following in ("I", "j", "g", "|", "&", "n", "N", "b", "k"):
             return self.tokens[at + 1][1] != "no"
         before = self.text[max(0, start - 2) : start]
         return (before[:1].isalnum() and before[-1:] == " " and following != "w") or self._role_before() in ("c", "O")
