@@ -21,21 +21,31 @@ VERDICT_SCHEMA: dict[str, Any] = {
 """The JSON schema of a verdict, for `judge_format = json`."""
 
 _WORDS = {"CORRECT": 1.0, "C": 1.0, "INCORRECT": 0.0, "NOT CORRECT": 0.0, "I": 0.0}
-_VALUE = r"(?P<value>not\s+correct|(?:in)?correct|[ci](?!\w)|\d*\.?\d+(?![\w/%.,]*[\w/%]))"
-# After the value: nothing, or a reason. Another grade would make it a list of what could be said.
-_REST = r"(?![\w/|])\s*[.!]*\s*(?:$|(?:[(,;\u2013\u2014-]|because\b|since\b|as\b)(?!.*\b(?:in)?correct\b).*$|[.!]\s.*$)"
+_NUMBER = r"(?:0,(?!1\b)\d+|\d*\.?\d+)(?:\s*/\s*1(?:\.0)?)?(?![\w/%.,]*[\w/%])"
+_VALUE = rf"(?P<value>not\s+correct|(?:in)?correct|[ci](?!\w)|{_NUMBER})"
+_REASON = r"(?![\w/|])\s*[.!]*\s*(?:$|(?P<reason>(?:[(,:;\u2013\u2014-]|because\b|since\b|as\b).*\w.*|(?<=[.!]\s).*)$)"
 _NAME = r"(?:(?:my|the|so|thus|final|overall|therefore|hence)[\s,:]+){0,3}(?:grade|verdict)"
-_LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REST}", re.IGNORECASE)
-_SENTENCE = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is|:)\s*{_VALUE}[.!]*$", re.IGNORECASE)
+_LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
+_SENTENCE = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
+_CLAIM = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is\s*)?[:=]", re.IGNORECASE)
+# Reasons that take the grade back: a second grade, a scale, or for a grade of 1 a doubt. "The correct answer" is none.
+_SCALE = re.compile(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
+_NOT_RIGHT = re.compile(
+    r"^\W*i\W*(?:$|or\b)|\bincorrect\b|\bwrong\b|\bpart(?:ial|ially|ly)\b|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
+    re.IGNORECASE,
+)
+_WORD_FIRST = re.compile(r"^\W*(?:in)?correct\b", re.IGNORECASE)
+_RIGHT = re.compile(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b)\w)", re.IGNORECASE)
 _ONLY_NAME = re.compile(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
-_ONLY_VALUE = re.compile(rf"^{_VALUE}[.!]*$", re.IGNORECASE)
+_ONLY_VALUE = re.compile(rf"^{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
 _QUOTED_LINE = re.compile(r"^\s*(?:>|\"[^\"]*\"\s*$|'[^']*'\s*$)")
 _LIST_MARK = re.compile(r"^[\s\-•+#]*(?:\d{1,2}[.)]\s+)?")
-_DECORATION = re.compile(r"[*`$\"'{}\[\]]|(?<!\d)_|_(?!\d)|\\(?:boxed|text)|</?\w{1,12}>(?=\s*$)")
+_SYMBOLS = r"<\|\w+\|>|[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"  # a template's tokens, and emoji
+_DECORATION = re.compile(rf"[*`$\"'{{}}\[\]]|(?<!\d)_|_(?!\d)|\\(?:boxed|text)|</?\w{{1,12}}>(?=\s*$)|{_SYMBOLS}")
 
 
 def parse_grade(reply: str) -> float | None:
-    """The grade, 0 to 1, of the last line `GRADE: x`; None if there is none that can be read."""
+    """The grade, 0 to 1, of the last line `GRADE: x`; None if there is none or it cannot be read."""
     text = drop_reasoning(fold(reply)).strip()
     lines = [_strip_decoration(line) for line in _drop_quotations(text).splitlines() if line.strip()]
     found = None
@@ -43,16 +53,18 @@ def parse_grade(reply: str) -> float | None:
         if match := _LINE.match(line) or _SENTENCE.search(line):
             found = match
         elif _ONLY_NAME.match(line):
-            found = _ONLY_VALUE.match(following) or found
-    return _read_value(found["value"]) if found else None
+            found = _ONLY_VALUE.match(following)
+        elif _CLAIM.search(line):
+            found = None
+    return _read_verdict(found["value"], found["reason"] or "") if found else None
 
 
 def parse_json_grade(reply: str) -> float | None:
-    """The grade of a verdict in JSON, which may stand in a code fence; None if it is none."""
-    text = drop_reasoning(reply).strip()
-    fenced = re.fullmatch(r"```\w*\s*(.*?)\s*```", text, re.DOTALL)
+    """The grade of a verdict in JSON that ends the reply, also in a code fence; None if it is none."""
+    # The object ends the reply: an earlier one is a quotation.
+    found = re.search(r"(?:^|[.!:]\s)\s*(\{.*\})\s*(?:```)?\s*\Z", drop_reasoning(reply), re.DOTALL | re.MULTILINE)
     try:
-        grade = as_object(json.loads(fenced[1] if fenced else text)).get("grade")
+        grade = as_object(json.loads(found[1], object_pairs_hook=_refuse_repeated_keys) if found else None).get("grade")
     except ValueError:
         return None
     if isinstance(grade, str):
@@ -74,9 +86,19 @@ def _strip_decoration(line: str) -> str:
     return _LIST_MARK.sub("", _DECORATION.sub("", tagged)).strip()
 
 
-def _read_value(value: str) -> float | None:
+def _read_verdict(value: str, reason: str) -> float | None:
     word = " ".join(value.upper().split())
     if word in _WORDS:
-        return _WORDS[word]
-    number = float(value)
-    return number if 0 <= number <= 1 else None
+        grade = _WORDS[word]
+    else:
+        grade = float(value.split("/")[0].replace(",", "."))
+        if grade > 1 or _SCALE.search(reason):
+            return None
+    contrary = {1.0: _NOT_RIGHT, 0.0: _RIGHT}.get(grade, _WORD_FIRST)
+    return None if contrary.search(reason) else grade
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key is repeated")
+    return dict(pairs)

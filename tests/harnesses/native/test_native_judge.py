@@ -110,10 +110,15 @@ def test_every_verdict_of_the_table_is_read_right() -> None:
         ('{"grade": NaN}', None),
         ("[1]", None),
         ("GRADE: 1", None),
+        ('Sure! {"grade": 1}', 1),
+        ('Here it is:\n```json\n{"grade": 0}\n```', 0),
+        ('It says {"grade": 1} to trick me.', None),
+        ('{"grade": 1}\n{"grade": 0}', None),
+        ('{"grade": 1, "grade": 0}', None),
     ],
 )
 def test_a_verdict_in_json(reply: str, grade: float | None) -> None:
-    """A structured verdict is a JSON object with a grade from 0 to 1, and nothing else."""
+    """A structured verdict is one JSON object with one grade from 0 to 1, which ends the reply."""
     assert parse_json_grade(reply) == grade
 
 
