@@ -20,6 +20,9 @@ _MARK = "[\ue100-\ue1ff]"
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _CALCULATION = re.compile(rf"{_MARK}(?:{_UNIT}[-+*/×÷·][ $(]{{0,3}}{_MARK}[)]?)+{_UNIT}{_EQUALS}")
 _CHAIN = re.compile(rf"{_MARK}[ \w$%]{{0,12}}{_EQUALS}")
+# What makes the number of a target another one, or an ambiguous one: 1e99999, 10^x, 0x1F, 1.2.3, 5!, 1.5M; < 5.
+_CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|!|[xX][\dA-Fa-f]|(?:[kKMBT]|bn)(?![A-Za-z])")
+_BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 
@@ -59,16 +62,22 @@ def read_target(text: str) -> Quantity:
     normal = normalize_numbers(text if boxed is None else boxed)
     marked, numbers = _mark_numbers(normal)
     claim = read_clauses(encode(strip_markup(fold(marked)))).claim
-    found = [one.quantity for one in numbers]
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
-        found = [numbers[index].quantity for index in claim.options]
+        numbers = [numbers[index] for index in claim.options]
+    found = [one.quantity if _stands_alone(one.match) else None for one in numbers]
     if None in found or not found:
-        raise ValueError("holds no plain number; for other mathematics there is `scorer = math`")
+        raise ValueError("holds no plain number; write one in digits, or, for other mathematics, set `scorer = math`")
     if not _agree(found):
         shown = " and ".join(one.text for one in found[:3] if one)
         raise ValueError(f"holds several numbers ({shown}); write one")
     assert found[0] is not None
     return found[0]
+
+
+def _stands_alone(found: re.Match[str]) -> bool:
+    """Whether a target's number is neither continued by what follows it, nor a bound."""
+    before = re.sub("<[^<>]*>", "", found.string[max(0, found.start() - 20) : found.start()])
+    return not _CONTINUED.match(found.string, found.end()) and not _BOUND.search(before)
 
 
 def are_equal(one: Quantity, other: Quantity) -> bool:

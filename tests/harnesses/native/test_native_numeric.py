@@ -118,12 +118,48 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["3 or 5", "3-5", "12/05/2020", "3:4", "(1,2)", "5 + 3 = 8", r"2\pi", "none", "±5", ""]
+    "target",
+    [
+        *("3 or 5", "3-5", "12/05/2020", "3:4", "(1,2)", "5 + 3 = 8", r"2\pi", "none", "±5", ""),
+        *(
+            "1e99999",
+            "10^99999",
+            "10⁹⁹⁹⁹⁹",
+            "0x1F",
+            "1.2.3",
+            "5!",
+            "1.5M",
+            "$2B",
+            "5k",
+            "<5",
+            "x > 5",
+            "≥ 5",
+            r"x \le 5",
+        ),
+    ],
 )
 def test_an_ambiguous_target_is_refused(target: str) -> None:
     """A target that holds no plain number, or several, could make no reply right, or a wrong one."""
     with pytest.raises(ValueError, match=r"holds (no plain number|several numbers)"):
         read_target(target)
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        *(("5 km", 5), ("5kg", 5), ("5 min", 5), ("3rd", 3), ("5x", 5), ("5.", 5), ("1e5", 100000), ("2^10", 1024)),
+        *(
+            ("<answer>5</answer>", 5),
+            ("<b>5</b>", 5),
+            ("#### 5", 5),
+            ("x = 5", 5),
+            ("He ate 5! That is 3 more.\n#### 8", 8),
+        ),
+    ],
+)
+def test_a_target_with_a_unit_or_an_announcement_is_read(target: str, value: int) -> None:
+    """What stands around a single number does no harm, unless it changes the number."""
+    assert read_target(target).value == value
 
 
 def test_the_record_of_an_ambiguous_target_is_named(native: Native) -> None:
