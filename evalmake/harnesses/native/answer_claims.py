@@ -77,11 +77,13 @@ _LINKED = "[I:s][fO(,|-]*"
 
 # Before a group: "not the option ...", "wrong answer: ...".
 _DENIED_BEFORE = _pattern(r"n[fIO(vc]*$")
+_REJECTED_LIST = _pattern(r"x[fAwO]{0,3}:[f(]*$")  # "Incorrect: A, B"
 _REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
 # After a group: "is wrong", "isn't ...", "- no", Japanese and Korean "... is not".
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
 # After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
+_QUALIFIED = re.compile(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
 _PAIR_DENIED = _pattern("(m),f?(m)N")  # Turkish "C, A değil": C, not A
 _CUE_WORD = _pattern("[AF]")
@@ -91,7 +93,9 @@ _SUBJECT = re.compile(r"^w?I[fO]*$")
 # "A common wrong answer is", "not the answer".
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 # What announces an answer: a frame, "the answer is", "the right option", "the option is", a check mark.
-_CUE = _pattern(rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$")
+_CUE = _pattern(
+    rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$|^s,?fxwI$"
+)  # the last: "so the false one is"
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
 # After a rejected group in a clause with a cue: "(the answer is not A) but".
 _NEXT_IN_CUE = _pattern(rf"^[-,b&|(fN]*[fIOs:(]*$|{_LINKED}$")
@@ -198,6 +202,8 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
         if strength is not None:
             if (_PLAINLY_AFFIRMED.search(group.after) or group.before == "v") and strength != Strength.REPORTED:
                 reading.affirmed |= options
+            elif strength == Strength.ANNOUNCED and _CUE.search(group.before):
+                reading.affirmed.clear()  # "A and C are true, but the answer is C"
             reading.add(_make_claim(group.text, options, strength))
 
 
@@ -250,6 +256,8 @@ def _keep_standing(group: _Group) -> frozenset[int]:
         return group.options  # "all except B are wrong"
     if _AFFIRMED_AFTER.search(group.after) and not denied_before:
         return group.options
+    if _REJECTED_LIST.search(group.before):
+        return frozenset()
     if denied_before or _REJECTED_BEFORE.search(group.before):
         only_second = len(others) == 1 and "," in group.text and not re.search("[&|]", group.text)
         return frozenset(map(option_of, others)) if only_second else frozenset()  # "not A, B"
@@ -279,7 +287,11 @@ def _measure(group: _Group, cue_open: bool) -> Strength | None:
         _COLON_BEFORE.search(before) and after in ("", "-")
     ):
         found = Strength.CONCLUDED
-    conditional = "h" in group.lead or (found == Strength.ANNOUNCED and not cue and "h" in after)
+    conditional = (
+        "h" in group.lead
+        or (not cue and _QUALIFIED.search(after))
+        or (found == Strength.ANNOUNCED and not cue and "h" in after)
+    )
     return Strength.REPORTED if found and (conditional or group.asked) else found
 
 

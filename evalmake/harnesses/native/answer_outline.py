@@ -235,6 +235,8 @@ class _Encoder:
             return token not in _ARTICLES or self._is_no_article(at, token, start, end)
         if self._role_before() == "." and self._ends_here(end):
             return True  # a sentence of its own
+        if self.roles[-2:] == ["I", "f"] and self._ends_here(end):
+            return True  # "la respuesta es la a"
         announced = self._role_before() in ("O", "A", "I", ":", "s", "c", ".", FRAME, "") or self._begins_line(start)
         if not announced:
             return False

@@ -31,8 +31,10 @@ ROLES = {
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
-        "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one",
-        "option": "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters",
+        "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one|"
+        "answer's",
+        "option": "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters|"
+        "statements",
         "is": "is|are|was|be|being|equals|would be|should be|must be|has to be|will be|to be|seems|"
         "seems to be|appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
         "not": "not|isn't|isnt|aren't|wasn't|never|neither|nor|cannot|can't|cannot be|can't be|couldn't|"
@@ -53,7 +55,7 @@ WORDS: dict[str, dict[str, str]] = {
         "leaving us with|leaves only|leaving only|that leaves us with|points to|leads to|gives|"
         "ergo|in conclusion|must be|has to be|overall|finally|in summary|to conclude|it must be|"
         "it has to be|it should be|it would be|definitely|probably|clearly|most probably|"
-        "obviously|certainly|surely|hence it is|instead|gives us|then",
+        "obviously|certainly|surely|hence it is|instead|gives us|then|as it stands",
         "choose": "choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
         "going with|went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|"
         "say|settle on|answer with|lean towards|lean toward|leaning towards|bet on|i'd say|"
@@ -71,7 +73,7 @@ WORDS: dict[str, dict[str, str]] = {
         "at first|initially|first glance|suppose|assume|assuming|seemingly|one might|you might|"
         "you may|one could|you could|whether|had it|had the|were it|were the|often|only when|"
         "only if|initial answer|first answer|original answer|previous answer|my first guess|"
-        "initial guess",
+        "initial guess|previous version|earlier version",
         "wait": "wait|actually|correction|sorry|hold on|scratch that|on second thought|"
         "on second thoughts|oops|hmm|on reflection|let me reconsider|let me re-check|"
         "let me recheck|let me double-check|let me double check|let me correct|reconsidering|"
