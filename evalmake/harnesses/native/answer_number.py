@@ -19,15 +19,25 @@ _MARK = "[\ue100-\ue1ff]"
 # "6 × 7 = 42" is 42; units may stand between.
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _CALCULATION = re.compile(rf"{_MARK}(?:{_UNIT}[-+*/×÷·][ $(]{{0,3}}{_MARK}[)]?)+{_UNIT}{_EQUALS}")
-_CHAIN = re.compile(rf"{_MARK}[ \w$%]{{0,12}}{_EQUALS}")
+_CHAIN = re.compile(rf"{_MARK}(?:(?! or )[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one, or an ambiguous one: 1e99999, 10^x, 0x1F, 1.2.3, 5!, 1.5M; < 5.
 _CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|!|[xX][\dA-Fa-f]|(?:[kKMBT]|bn)(?![A-Za-z])")
 _BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
+_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant)", re.IGNORECASE)
+_CITATION = re.compile(
+    r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
+    r"(?:\[\d{1,2}(?:, ?\d{1,2}){0,5}\])+(?=[\s.,;]|$)"
+)
+_JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?:)")
+_ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
+# After a number, what makes it one of several: 10:30, 20 to 25, 20 cm x 30 cm.
+_GOES_ON = re.compile(r"[:：]\d|(?: ?[A-Za-z]{1,3})? ?(?:[x×]|to) ?\d")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 
 
 _OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
+_SOLUTIONS = re.compile(rf"w:{_MARK},?[|]w:{_MARK}[.,]*$")  # "x = 3 or x = 5"
 
 
 def find_number(reply: str) -> Quantity | None:
@@ -41,15 +51,17 @@ def find_number(reply: str) -> Quantity | None:
     boxed = _find_boxed(reply)
     if boxed is not None:
         return _read_single(normalize_numbers(boxed))
-    text, numbers = _mark_numbers(normalize_numbers(reply))
+    text, numbers = _mark_numbers(_drop_asides(normalize_numbers(reply)))
     outline = encode(strip_markup(fold(text)))
     reading = read_clauses(outline)
     claim = reading.claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
-        found = [numbers[index].quantity for index in sorted(claim.options)]
-        return found[0] if _agree(found) and not (claim.open and len(found) > 1) else None
-    first = next((line for line in outline.split("\n") if re.search(_MARK, line)), "")
-    if _OPEN.fullmatch(first):
+        claimed = [numbers[index] for index in sorted(claim.options)]
+        found = [one.quantity for one in claimed]
+        return found[0] if _agree(found) and not any(map(_goes_on, claimed)) else None
+    lines = [line for line in outline.split("\n") if re.search(_MARK, line)] or [""]
+    first = lines[0]
+    if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
     if alone := _BARE_LINE.fullmatch(first):
         return numbers[option_of(alone[1])].quantity
@@ -124,6 +136,19 @@ def _mark_numbers(text: str) -> tuple[str, list[Found]]:
         end = one.match.end()
     marked = "".join([*parts, text[end:]])
     return _CHAIN.sub("", _CALCULATION.sub("", marked)), found
+
+
+def _drop_asides(text: str) -> str:
+    """The text without numbers that are no answers ("to 2 decimal places", citations), each JSON pair on a line."""
+    text = _JSON_PAIR.sub("\n", text)
+    if "nswer" not in text:
+        text = text.replace('"result":', '"answer":')
+    return _ROUNDED.sub(r"\1", _CITATION.sub(r"\1", _PRECISION.sub("to ", text)))
+
+
+def _goes_on(found: Found) -> bool:
+    """Whether a number is only the first part of a time, a range or dimensions."""
+    return _GOES_ON.match(found.match.string, found.match.end()) is not None
 
 
 def _find_last(numbers: Sequence[Found], reading: Reading) -> Quantity | None:
