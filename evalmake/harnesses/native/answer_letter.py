@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 
-from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
+from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import LETTERS as LETTERS
 from evalmake.harnesses.native.answer_outline import fold_option, outline
+from evalmake.harnesses.native.reply_text import drop_reasoning
+
+_NEXT_QUESTION = re.compile(r"\n[^\S\n]*[#*_]*[^\S\n]?Question(?:\s+\d+)?[\s*_]*[:：]")
+_REFUSAL = re.compile(
+    r"\bI(?:['’]m|\s+am)?\s+(?:cannot|can['’]t|won['’]t|unable\s+to)\s+(?:assist|comply|help(?!\s+but))\b"
+)
 
 
 def find_right_option(target: object, values: Sequence[object], options: Sequence[str]) -> int | None:
@@ -65,6 +73,7 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     option's text; the claim that stands (see `answer_claims`); the one option that nothing rejects,
     where all others are rejected; what others are said to believe; the only option that is mentioned.
     """
+    reply = _cut_next_question(drop_reasoning(reply), options)
     if (whole := _match_whole_text(reply, options)) is not None:
         return frozenset({whole})
     reading = read_claims(outline(reply, options), len(options))
@@ -72,6 +81,8 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
         if reading.claim.options <= reading.affirmed:
             return frozenset(reading.affirmed)  # "A is right. C is right."
         return frozenset() if reading.claim.open else reading.claim.options
+    if _REFUSAL.search(reply):
+        return frozenset()  # what a refusal mentions is no choice
     left = set(range(len(options))) - reading.rejected
     if len(left) == 1:
         return frozenset(left)
@@ -79,6 +90,15 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     if reading.reported is not None and not reading.reported.open:
         return reading.reported.options
     return mentioned if len(mentioned) == 1 else frozenset()
+
+
+def _cut_next_question(reply: str, options: Sequence[str]) -> str:
+    """A reply up to the question that a base model asks itself after its answer."""
+    for found in islice(_NEXT_QUESTION.finditer(reply), 2):  # the first may repeat the question that was asked
+        claim = read_claims(outline(reply[: found.start()], options), len(options)).claim
+        if claim is not None and claim.strength >= Strength.ANNOUNCED:
+            return reply[: found.start()]
+    return reply
 
 
 def _match_whole_text(reply: str, options: Sequence[str]) -> int | None:

@@ -116,6 +116,8 @@ HOSTILE = (
     "\\boxed{",
     "<answer>",
     "A?No.",
+    "\nB\nQuestion: ",
+    "\n",
 )
 
 
