@@ -146,7 +146,7 @@ def test_models_are_named_after_the_endpoint_model(name: str, declared: str, tmp
 )
 def test_no_evaluation_has_the_name_of_a_command(task: str, declared: str, tmp_path: Path) -> None:
     """An eval is named after its benchmark, unless that is the name of a command."""
-    benchmark = evalmake.Benchmark(harness="command", run="true", task=task)
+    benchmark = evalmake.Benchmark(harness="inspect", packages=["inspect-ai==0.3.285"], task=task)
     assert list(loaded(tmp_path, benchmark=benchmark).evals) == [declared]
 
 

@@ -42,7 +42,7 @@ def workspace(bench: Bench, transformers: Environment, write_tiny_model: Callabl
     write_tiny_model(bench.root / "acme" / "tiny")
     bench.env["HF_HOME"] = str(bench.root / "hf")
     bench.sums(4)
-    bench.evalfile(EVALFILE, SUMS)
+    bench.evalfile(EVALFILE, SUMS.replace("scorer  =", "truncated = 100%\n        scorer  ="))
     return bench
 
 

@@ -20,7 +20,6 @@ from evalmake.executors.remote.folder_layout import INPUTS, QUEUE, REPLIES, SECR
 from evalmake.executors.remote.shell import CommandFailed, Shell
 from evalmake.executors.secret_exports import export_lines
 from evalmake.executors.tar_archive import unpack
-from evalmake.language.atomic_write import write_atomic
 from evalmake.plugin_api.executor import Job
 
 _SMALL = 512  # KiB: a larger file is copied only when its job is over
@@ -198,7 +197,11 @@ class JobFolders:
         is_collected = not job_folder.exists()  # another build was faster
         if is_collected or not path.parent.resolve().is_relative_to(self.root.resolve()):
             return
-        write_atomic(path, content)  # two builds may follow one job
+        path.parent.mkdir(exist_ok=True)
+        handle, unfinished = tempfile.mkstemp(dir=path.parent)  # two builds may follow one job; for its user alone
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
 
     # On the cluster -------------------------------------------------------------------------------
 

@@ -124,7 +124,7 @@ def test_server_of_this_host(root: Path, service: Lepton) -> None:
     bench = bench_on(root, service, 1)
     bench.edit("    executor = far\n    args", "    args")
     bench.edit('    image    = "acme/mock@sha256:0123"\n', "")
-    assert "and deployment `stand-in` is on `local` (process)" in bench.run("-n").err
+    assert "but deployment `stand-in` is on `local` (process)" in bench.run("-n").err
 
 
 def test_preview(root: Path, service: Lepton) -> None:

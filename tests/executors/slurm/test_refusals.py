@@ -52,7 +52,7 @@ def test_packages_behind_ssh(harness: str, project: Project) -> None:
         more = 'weights = "/models/acme"\n    packages = ["vllm==0.11.0"]'
         told = said(project, FAR, served("cluster", more), SCRIPTED, ASKED)
     assert "executor `cluster` (slurm) does not see this host's files" in told
-    assert "and `packages` are installed here [executor-lacks]" in told
+    assert "but `packages` are installed here [executor-lacks]" in told
     assert "help: use an `image` that contains them" in told
     assert "help: or install them for the executor's `python`, and leave out `packages`" in told
 
@@ -61,7 +61,7 @@ def test_weights_behind_ssh(project: Project) -> None:
     """Weights of this host are refused for a cluster behind ssh."""
     project.write("acme/config.json", "{}")
     told = said(project, FAR, served("cluster", 'weights = glob("acme/*")'), SCRIPTED, ASKED)
-    assert "and the weights are among them [executor-lacks]" in told
+    assert "such as the weights [executor-lacks]" in told
 
 
 @pytest.mark.parametrize("executor", ["local", "other"])
@@ -78,7 +78,7 @@ def test_several_nodes(project: Project) -> None:
     nodes = NEAR.replace("slurm", "slurm, nodes = 2")
     server = served("cluster", "").replace("vllm", "mock")
     told = said(project, nodes, server, SCRIPTED, ASKED)
-    assert "executor `cluster` gives 2 nodes, and the `mock` engine serves on one [executor-lacks]" in told
+    assert "executor `cluster` gives 2 nodes, but the `mock` engine uses only one [executor-lacks]" in told
     podman = nodes.replace("nodes = 2", "nodes = 2, container = podman")
     told = said(project, podman, served("cluster"), SCRIPTED, ASKED)
     assert "podman runs images on one node only: remove `nodes`, or use another container runtime [bad-value]" in told
