@@ -27,13 +27,16 @@ _REASON = r"(?![\w/|])\s*[.!]*\s*(?:$|(?P<reason>(?:[(,:;\u2013\u2014-]|because\
 _NAME = r"(?:(?:my|the|so|thus|final|overall|therefore|hence)[\s,:]+){0,3}(?:grade|verdict)"
 _LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
 _SENTENCE = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
-_CLAIM = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is\s*)?[:=]", re.IGNORECASE)
+_CLAIM = re.compile(
+    rf"(?:^|[.!?]\s+){_NAME}\s*(?:(?:is\s*)?[:=]|is\s+(?:\w+\s+)?(?:\.?\d|(?:in)?correct\b))", re.IGNORECASE
+)
 # Reasons that take the grade back: a second grade, a scale, or for a grade of 1 a doubt. "The correct answer" is none.
 _SCALE = re.compile(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
 _NOT_RIGHT = re.compile(
     r"^\W*i\W*(?:$|or\b)|\bincorrect\b|\bwrong\b|\bpart(?:ial|ially|ly)\b|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
     re.IGNORECASE,
 )
+_DOUBT = re.compile(r"\bgrade\s*[:=]|^\W*(?:maybe|perhaps|probably|i\s+(?:guess|think))\W*$", re.IGNORECASE)
 _WORD_FIRST = re.compile(r"^\W*(?:in)?correct\b", re.IGNORECASE)
 _RIGHT = re.compile(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b)\w)", re.IGNORECASE)
 _ONLY_NAME = re.compile(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
@@ -95,7 +98,7 @@ def _read_verdict(value: str, reason: str) -> float | None:
         if grade > 1 or _SCALE.search(reason):
             return None
     contrary = {1.0: _NOT_RIGHT, 0.0: _RIGHT}.get(grade, _WORD_FIRST)
-    return None if contrary.search(reason) else grade
+    return None if contrary.search(reason) or _DOUBT.search(reason) else grade
 
 
 def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
