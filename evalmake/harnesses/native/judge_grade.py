@@ -21,7 +21,7 @@ VERDICT_SCHEMA: dict[str, Any] = {
 """The JSON schema of a verdict, for `judge_format = json`."""
 
 _WORDS = {"CORRECT": 1.0, "C": 1.0, "INCORRECT": 0.0, "NOT CORRECT": 0.0, "I": 0.0}
-_NUMBER = r"(?:0,(?!1\b)\d+|\d*\.?\d+)(?:\s*/\s*1(?:\.0)?)?(?![\w/%.,]*[\w/%])"
+_NUMBER = r"(?:0,(?!1\b)\d+|\d{0,9}\.?\d{1,20})(?:\s*/\s*1(?:\.0)?)?(?![\w/%.,]*[\w/%])"
 _VALUE = rf"(?P<value>not\s+correct|(?:in)?correct|[ci](?!\w)|{_NUMBER})"
 _REASON = r"(?![\w/|])\s*[.!]*\s*(?:$|(?P<reason>(?:[(,:;\u2013\u2014-]|because\b|since\b|as\b).*\w.*|(?<=[.!]\s).*)$)"
 _NAME = r"(?:(?:my|the|so|thus|final|overall|therefore|hence)[\s,:]+){0,3}(?:grade|verdict)"
