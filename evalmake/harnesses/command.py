@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
-from evalmake.harnesses.samples import count_unanswered_requests, find_bad_score
+from evalmake.harnesses.samples import count_items, count_unanswered_requests, find_bad_score
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, Outcome
@@ -74,7 +74,8 @@ class CommandHarness:
         if not outcome.error and (wrong := find_bad_score(outputs / SAMPLES)):
             return Outcome(error=wrong)
         counts, cause = count_unanswered_requests(outputs)
-        return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
+        scores = count_items(outcome.scores, outputs / SAMPLES)
+        return replace(outcome, scores=scores, usage={**outcome.usage, **counts}, cause=cause)
 
     @staticmethod
     def unused_keys(benchmark: Declaration) -> dict[str, str]:

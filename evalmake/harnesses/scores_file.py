@@ -90,6 +90,8 @@ def _parse_score(name: str, value: Any) -> Score:
     if low is not None and high is not None and low > high:
         raise ValueError(f"the low of the score `{name}` is {_show(low)}, above its high, {_show(high)}")
     scored = _parse_count(name, "scored" if "scored" in entry else "n", entry)
+    if numbers["value"] is not None and scored == 0 and (entry.get("scored", entry.get("n")) is not None):
+        raise ValueError(f"the score `{name}` is {_show(numbers['value'])}, of 0 samples")
     clusters = _parse_count(name, "clusters", entry)
     if clusters > scored:
         raise ValueError(f"the score `{name}` has {clusters} clusters and {scored} samples")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.samples import find_bad_score
+from evalmake.harnesses.samples import count_items, find_bad_score
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.score import Score
 from tests.support.workspaces import Bench
@@ -63,6 +63,7 @@ def test_scores_in_both_forms(tmp_path: Path) -> None:
             "the low of the score `accuracy` is 0.9, above its high, 0.7",
         ),
         ('{"accuracy": {"value": 0.8, "n": -5}}', "`n` of the score `accuracy` is -5, not a count"),
+        ('{"accuracy": {"value": 0.8, "n": 0}}', "the score `accuracy` is 0.8, of 0 samples"),
         ('{"accuracy": {"value": 0.8, "n": 2.5}}', "`n` of the score `accuracy` is 2.5, not a count"),
         ('{"accuracy": {"value": 0.8, "scored": NaN}}', "`scored` of the score `accuracy` is NaN, not a count"),
         ('{"accuracy": {"value": 0.8, "unscored": -1}}', "`unscored` of the score `accuracy` is -1, not a count"),
@@ -102,6 +103,28 @@ def test_a_sample_that_is_no_number_is_named(tmp_path: Path, line: str, words: s
     path.write_text('{"id": "1", "scores": {"accuracy": 1.0}}\n' + line + "\n")
     assert find_bad_score(path).startswith(words)
     assert bool(find_bad_score(path)) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("given", "rows", "counts"),
+    [
+        (Score("a", 0.9), [{"a": 1}, {"a": 0.5}, {}], (2, 1)),
+        (Score("a", 0.9), [{"a": 1}, {"a": None}], (1, 1)),
+        (Score("a", 0.0), [{}, {}], (0, 2)),
+        (Score("bleu", 31.0), [{"a": 1}, {}], (0, 0)),
+        (Score("a", 0.9, scored=7), [{"a": 1}, {}], (7, 0)),
+        (Score("a", 0.9), [], (0, 0)),
+    ],
+)
+def test_rows_are_counted_where_the_program_counts_none(
+    tmp_path: Path, given: Score, rows: list[dict[str, float]], counts: tuple[int, int]
+) -> None:
+    """Items without a score in the rows are unscored, unless the program says counts itself or has another metric."""
+    path = tmp_path / "s.jsonl"
+    lines = [json.dumps({"id": str(number), "scores": row}) for number, row in enumerate(rows)]
+    path.write_text("".join(f"{line}\n" for line in [*lines, "a note of its own"]))
+    (score,) = count_items([given], path)
+    assert (score.scored, score.unscored) == counts
 
 
 def test_a_failed_evaluation_s_gate_is_listed(bench: Bench) -> None:

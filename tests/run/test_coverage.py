@@ -147,6 +147,29 @@ def test_only_the_headline_metric_counts(bench: Bench) -> None:
     assert bench.run().status == 0
 
 
+def test_rows_without_a_score_are_unscored(bench: Bench) -> None:
+    """A program that counts nothing is judged by its rows: one without a score counts against the coverage."""
+    bench.evalfile("""
+        model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+        benchmark b {
+            harness = command
+            files   = file("job.sh")
+            run     = "sh data/job.sh"
+        }
+        eval e { model = m, benchmark = b, require a >= 60% }
+    """)
+    bench.job("""
+        echo '{"a": 1}' > $EVALMAKE_OUT/scores.json
+        for id in 1 2 3; do echo '{"id": "'$id'", "scores": {"a": 1}}'; done > $EVALMAKE_OUT/samples.jsonl
+        echo '{"id": "4", "scores": {}, "error": "boom"}' >> $EVALMAKE_OUT/samples.jsonl
+    """)
+    ended = bench.run()
+    assert ended.status == 2
+    assert "e failed: 3 of 4 samples were scored, and 100% must be" in ended.err
+    bench.edit("harness = command", "harness = command\n coverage = 75%")
+    assert "note: m, b: 1 of 4 samples not scored" in bench.run("-v").out
+
+
 def test_truncated_replies_are_judged_alike(asked: Bench, server: Server) -> None:
     """More truncated replies than the share are a failure that says how to cure it; another share re-judges."""
     server.answer = lambda body: {
