@@ -112,7 +112,7 @@ _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
 # "Wait", "no,": in a clause of its own; and before a group.
 _CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
 _CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
-_ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]*|[scx]f*:)\n")
+_ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounded: a line of thousands of words
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 

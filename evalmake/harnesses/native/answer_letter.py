@@ -1,4 +1,4 @@
-"""Multiple choice: the options that a record calls right, and those that a reply chose."""
+"""Multiple choice: the options that a reply chose."""
 
 from __future__ import annotations
 
@@ -7,57 +7,14 @@ from collections.abc import Sequence
 from itertools import islice
 
 from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
-from evalmake.harnesses.native.answer_outline import LETTERS as LETTERS
 from evalmake.harnesses.native.answer_outline import fold_option, outline
 from evalmake.harnesses.native.reply_text import drop_reasoning
+from evalmake.harnesses.native.right_options import LETTERS
 
 _NEXT_QUESTION = re.compile(r"\n[^\S\n]*[#*_]*[^\S\n]?Question(?:\s+\d+)?[\s*_]*[:：]")
 _REFUSAL = re.compile(
     r"\bI(?:['’]m|\s+am)?\s+(?:cannot|can['’]t|won['’]t|unable\s+to)\s+(?:assist|comply|help(?!\s+but))\b"
 )
-
-
-def find_right_option(target: object, values: Sequence[object], options: Sequence[str]) -> int | None:
-    """The index of the right option; None if the target names no option.
-
-    A target equal to an option is that option. Otherwise a number is an index from 0, and text is a
-    letter or the digits of an index. ValueError if a number is one option's index and another's text.
-    """
-    for index, option in enumerate(values):
-        if type(target) is type(option) and target == option:
-            return index
-    if isinstance(target, bool):  # options may be written "true", "True" or TRUE
-        texts = [option.strip().casefold() for option in options]
-        return texts.index(str(target).casefold()) if str(target).casefold() in texts else None
-    if isinstance(target, int):
-        index = options.index(str(target)) if str(target) in options else target
-        if index != target and 0 <= target < len(options):
-            raise ValueError(
-                f"the target {target} is option {target} (from 0) and also the text of option {index}: "
-                "write it as the options are written"
-            )
-        return index if 0 <= index < len(options) else None
-    text = str(target).strip()
-    if text in options:
-        return options.index(text)
-    if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
-        return LETTERS.index(text.upper())
-    return int(text) if text.isdecimal() and int(text) < len(options) else None
-
-
-def find_right_options(target: object, values: Sequence[object], options: Sequence[str]) -> frozenset[int]:
-    """The indices of the right options; a target that is a list, and no option itself, names several.
-
-    ValueError for a target that names no option, or that could be either of two.
-    """
-    several = target if isinstance(target, list) and target not in values else [target]
-    found = [find_right_option(one, values, options) for one in several]
-    for one, index in zip(several, found, strict=True):
-        if index is None:
-            raise ValueError(f"the target '{str(one)[:60]}' is none of the {len(options)} options")
-    if not found:
-        raise ValueError("the target is empty")
-    return frozenset(index for index in found if index is not None)
 
 
 def find_chosen_option(reply: str, options: Sequence[str]) -> int | None:

@@ -11,18 +11,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, ORDINAL_ROWS, ROLES, WORDS
-from evalmake.harnesses.native.reply_text import (
-    FRAME,
-    UNSPACED,
-    UNSPACED_RANGE,
-    drop_reasoning,
-    fold,
-    is_part,
-    shorten,
-    strip_markup,
-)
-
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
+from evalmake.harnesses.native.right_options import LETTERS
+from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
 
 # Characters for private use stand for what was found: an option by its letter, or by its text.
 _BY_LETTER, _BY_TEXT = 0xE000, 0xE100

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evalmake.harnesses.native import answer_math
-from evalmake.harnesses.native.answer_letter import LETTERS, find_right_options
-from evalmake.harnesses.native.answer_number import read_target
 from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.record_filter import filter_records
+from evalmake.harnesses.native.right_options import LETTERS, find_right_options
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
@@ -326,7 +325,15 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
     for text in texts if scorer == "math" else ():
         if not answer_math.is_readable(text):
             raise RecordError("target", f"the target '{text[:60]}' holds no mathematics")
-    for text in texts if scorer == "number" else ():
+    if scorer == "number":
+        _check_numbers(texts)
+
+
+def _check_numbers(texts: Sequence[str]) -> None:
+    """RecordError for a target that holds no number, or several."""
+    from evalmake.harnesses.native.answer_number import read_target  # its patterns take time to compile
+
+    for text in texts:
         try:
             read_target(text)
         except ValueError as error:

@@ -7,18 +7,15 @@ import re
 import unicodedata
 
 from evalmake.harnesses.native.answer_words import FRAMES
+from evalmake.harnesses.native.text_folding import QUOTES
 from evalmake.model_reply.reasoning_tags import split_reasoning
 
 FRAME = "\ue200"
 """Stands before what a reply frames as its answer: in \\boxed{}, a tag, a JSON key, or after ####."""
 
-UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3131-\u318e\u3400-\u9fff\uac00-\ud7af"
-UNSPACED = re.compile(f"[{UNSPACED_RANGE}]")
-"""The scripts that write words without spaces; and Korean, whose particles are written together with words."""
-
 _SAME = str.maketrans(
-    dict.fromkeys("‘’‚‛′´ʼ＇", "'")
-    | dict.fromkeys("“”„‟″«»＂", '"')
+    QUOTES
+    | dict.fromkeys("´", "'")
     | dict.fromkeys("‐‑−", "-")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\ufe0f", None)
     | dict.fromkeys("\u2028\u2029\x85\x0b\x0c\r", "\n")
@@ -44,7 +41,7 @@ _PICTURE = re.compile(
     "\u274d\u274f-\u2755\u2757-\u2775]"
 )
 _FRAMED = re.compile(
-    rf"[<\[]\|?(?:{FRAMES})\|?[>\]]|^\s*\#{{4,}}(?=[\s\ue100-\ue1ff])"
+    rf"[<\[]\|?(?:{FRAMES})\|?[>\]]|^[^\S\n]*\#{{4,}}(?=[\s\ue100-\ue1ff])"
     rf"|[\"'](?:\w{{1,20}}[ _-])?(?:{FRAMES})[\"']\s*[:=]",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -108,19 +105,3 @@ def shorten(text: str) -> str:
             found.append(at)
     windows = [text[max(_HEAD, at - _WINDOW) : min(stop, at + _WINDOW)] for at in sorted(found)]
     return "\n".join([text[:_HEAD], *windows, text[stop:]])
-
-
-def is_part(before: str, option: str, after: str) -> bool:
-    """Whether a text is only a part of a word or number: "art" of "part", "4" of "4.5" and of "-4"."""
-    if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
-        return True
-    if option[-1].isdigit() and after[:1] and after[:1] in ".,/" and after[1:].isdigit():
-        return True
-    if not option[0].isdigit() or not before:
-        return False
-    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not before[:-1].isalnum())
-
-
-def _continues(one: str, other: str) -> bool:
-    """Whether two neighbours are of one word; scripts without spaces have no such words."""
-    return one.isalnum() and other.isalnum() and not (UNSPACED.match(one) or UNSPACED.match(other))

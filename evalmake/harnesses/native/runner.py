@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
@@ -14,7 +14,6 @@ from evalmake.harnesses.native.dataset import read_files, sample_records
 from evalmake.harnesses.native.errors import EndpointError, TaskError
 from evalmake.harnesses.native.item_request import ItemRequester
 from evalmake.harnesses.native.json_io import dumps, write_atomic
-from evalmake.harnesses.native.judge import Judge
 from evalmake.harnesses.native.prompts import Example, Item
 from evalmake.harnesses.native.sample_log import Progress, SampleLog
 from evalmake.harnesses.native.scorers import Scorer, make_scorer
@@ -22,6 +21,9 @@ from evalmake.harnesses.native.settings import Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
+
+if TYPE_CHECKING:
+    from evalmake.harnesses.native.judge import Judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,8 @@ class Run:
         client = await stack.enter_async_context(Client(settings.model, settings.concurrency))
         judge, scorers = None, dict(self.plan.scorers)
         if settings.judge is not None and any(item.scorer == "judge" for item in self.plan.items):
+            from evalmake.harnesses.native.judge import Judge
+
             peer = await stack.enter_async_context(Client(settings.judge, settings.concurrency))
             judge = Judge(peer, task.judge_format)
             scorers["judge"] = judge.score

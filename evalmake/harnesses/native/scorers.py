@@ -1,4 +1,7 @@
-"""Scorers: functions from an item and a reply to a verdict; built in, or the user's own."""
+"""Scorers: functions from an item and a reply to a verdict; built in, or the user's own.
+
+The modules that read answers are imported by the scorer that needs them: their patterns take time to compile.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.harnesses.native import answer_math
-from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
-from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Item
-from evalmake.harnesses.native.reply_text import drop_reasoning, shorten
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import contains_words, make_folding
 
@@ -58,6 +58,8 @@ def make_scorer(task: Task, name: str) -> Scorer:
 
 async def _score_math(item: Item, reply: str) -> Verdict:
     """The reply says the same as an accepted answer, as mathematics."""
+    from evalmake.harnesses.native.reply_text import drop_reasoning, shorten
+
     right, answer = await answer_math.is_equal(item.targets, shorten(drop_reasoning(reply)))
     return _accuracy_verdict(answer, right)
 
@@ -94,6 +96,7 @@ def make_contains(task: Task) -> PureScorer:
 
 def make_number(task: Task) -> PureScorer:
     """The number that the reply gives equals an accepted answer."""
+    from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
 
     def score(item: Item, reply: str) -> Verdict:
         answer = find_number(reply)
@@ -106,6 +109,7 @@ def make_number(task: Task) -> PureScorer:
 
 def make_choice(task: Task) -> PureScorer:
     """The reply chooses one option, and it is right."""
+    from evalmake.harnesses.native.answer_letter import find_chosen_option
 
     def score(item: Item, reply: str) -> Verdict:
         index = find_chosen_option(reply, item.options)
@@ -116,6 +120,7 @@ def make_choice(task: Task) -> PureScorer:
 
 def make_choices(task: Task) -> PureScorer:
     """The reply chooses all right options and no other."""
+    from evalmake.harnesses.native.answer_letter import find_chosen_options
 
     def score(item: Item, reply: str) -> Verdict:
         chosen = find_chosen_options(reply, item.options)

@@ -6,16 +6,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
 
-from evalmake.harnesses.native.reply_text import is_part
-
 NORMALIZATIONS = ("case", "space", "punctuation", "unicode", "articles")
 DEFAULT = ("case", "space")
 
 Folding = Callable[[str], str]
 
+UNSPACED_RANGE = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3131-\u318e\u3400-\u9fff\uac00-\ud7af"
+UNSPACED = re.compile(f"[{UNSPACED_RANGE}]")
+"""The scripts that write words without spaces; and Korean, whose particles are written together with words."""
+
+QUOTES = dict.fromkeys("‘’‚‛′ʼ＇", "'") | dict.fromkeys("“”„‟″«»＂", '"')
+"""Typographic quotation marks, and what stands for each."""
+
 _ALWAYS = str.maketrans(
-    dict.fromkeys("‘’‚‛′ʼ＇", "'")
-    | dict.fromkeys("“”„‟″«»＂", '"')
+    QUOTES
     | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " ")
     | dict.fromkeys("\u200b\u2060\ufeff\u00ad\u200e\u200f", None)
     | dict.fromkeys("‐‑", "-")
@@ -48,6 +52,22 @@ def contains_words(text: str, words: str) -> bool:
         not is_part(text[max(0, at - 2) : at], words, text[at + len(words) : at + len(words) + 2])
         for at in _find_all(text, words)
     )
+
+
+def is_part(before: str, option: str, after: str) -> bool:
+    """Whether a text is only a part of a word or number: "art" of "part", "4" of "4.5" and of "-4"."""
+    if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
+        return True
+    if option[-1].isdigit() and after[:1] and after[:1] in ".,/" and after[1:].isdigit():
+        return True
+    if not option[0].isdigit() or not before:
+        return False
+    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not before[:-1].isalnum())
+
+
+def _continues(one: str, other: str) -> bool:
+    """Whether two neighbours are of one word; scripts without spaces have no such words."""
+    return one.isalnum() and other.isalnum() and not (UNSPACED.match(one) or UNSPACED.match(other))
 
 
 def _find_all(text: str, words: str) -> Iterator[int]:

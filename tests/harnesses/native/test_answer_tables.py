@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_chosen_options
+from evalmake.harnesses.native.answer_letter import find_chosen_option, find_chosen_options
 from evalmake.harnesses.native.answer_number import find_number
+from evalmake.harnesses.native.right_options import LETTERS
 
 Reader = Callable[[dict[str, Any], str], object]
 
@@ -110,6 +111,7 @@ HOSTILE = (
     "a ",
     "Option A, ",
     "答案A",
+    "答",
     "Answer:",
     "**A** ",
     "A\n",

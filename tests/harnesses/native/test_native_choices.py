@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.harnesses.native.answer_letter import LETTERS, find_chosen_option, find_right_option, find_right_options
+from evalmake.harnesses.native.answer_letter import find_chosen_option
+from evalmake.harnesses.native.right_options import LETTERS, find_right_option, find_right_options
 from tests.harnesses.native.harness_bench import Native
 
 CITIES = ("London", "Paris", "New York", "York")
