@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support")
+pytest.register_assert_rewrite("tests.support", "tests.executors")  # their asserts show the values, too
 from evalmake.run.environments.environments import Environment  # noqa: E402
 from tests.support.daemons import needed  # noqa: E402
 from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build  # noqa: E402

@@ -173,7 +173,10 @@ class JobFolders:
             self._replace_here(name, content)
 
     def fetch(self, ids: Collection[str]) -> None:
-        """Copy whole folders of jobs here, as far as they exist; each arrives whole or not at all."""
+        """Copy whole folders of jobs here, as far as they exist. A kill may leave some in part, but none missing.
+
+        The next build finds a job by its folder, and copies it again unless it has an end record.
+        """
         if self.is_shared or not ids:
             return
         above, _, last = self.remote_root.rpartition("/")
@@ -186,9 +189,9 @@ class JobFolders:
         )
         with self._fetching:
             unpack(self.shell.stream(text), arrived)
-            for folder in list(arrived.iterdir()):
-                shutil.rmtree(self.root / folder.name, ignore_errors=True)
-                folder.rename(self.root / folder.name)
+            for folder in arrived.iterdir():
+                if (self.root / folder.name).exists():  # otherwise it has been collected
+                    _replace_content(self.root / folder.name, folder)
             shutil.rmtree(arrived)
 
     def _replace_here(self, name: str, content: bytes) -> None:
@@ -241,6 +244,22 @@ def _make_folder(job: Job, is_shared: bool) -> None:
         (job.workdir / QUEUE).mkdir()
     if is_shared:
         place_inputs(job.workdir, job.inputs)
+
+
+def _replace_content(folder: Path, new: Path) -> None:
+    """Replace what is in a folder by what is in a new one. The folder itself stays there."""
+    for path in list(folder.iterdir()):
+        _remove(path)
+    for path in list(new.iterdir()):
+        _remove(folder / path.name)  # another build may follow the job, and show how far it is
+        path.rename(folder / path.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _secret_files(job: Job, secrets: Mapping[str, str]) -> dict[str, bytes]:

@@ -142,7 +142,9 @@ class Trial(Bench):
         ended = self.run()
         assert ended.status == 0, ended.text
         assert self.scores() == scores
-        assert self.begun() == Counter(range(1, len(scores) + 1))
+        begun = self.begun()
+        attempts = [(one.name, one.attempt, one.status, one.detail) for one in self.attempts()]
+        assert begun == Counter(range(1, len(scores) + 1)), f"begun, by seed: {dict(begun)}; attempts: {attempts}"
         assert Counter(one.status for one in self.attempts()) == {"succeeded": len(scores)}
         self.clean()
 
