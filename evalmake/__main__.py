@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import sys
 
+from evalmake.interrupts import exit_at_once, set_handlers
+
 
 def main() -> None:
     """Run evalmake on `sys.argv` and exit with its status."""
-    argv = sys.argv[1:]
-    from evalmake import fastpath
+    set_handlers(exit_at_once)
+    sys.exit(_run(sys.argv[1:]))
 
+
+def _run(argv: list[str]) -> int:
+    from evalmake import fastpath
+    from evalmake.standard_streams import OutputFailed, open_standard_streams, print_result
+
+    open_standard_streams()
     if (verdict := fastpath.recall(argv)) is not None:
         sys.stderr.write(verdict.coloured_stderr if fastpath.use_colour() else verdict.stderr)
-        sys.stdout.write(verdict.stdout)
-        sys.exit(verdict.status)
+        try:
+            print_result(verdict.stdout)
+            return verdict.status
+        except OutputFailed:
+            pass  # the command line says why
     import gc
 
     # Planning creates many objects and no cycles; a build turns the collector on again.
     gc.disable()
     from evalmake.cli import run
 
-    sys.exit(run(argv))
+    return run(argv)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,14 @@ import click
 
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from evalmake.commands.completion import DEFAULT_COMMAND
+from evalmake.interrupts import INTERRUPTED, RaisedInterrupts
+from evalmake.standard_streams import READER_GONE, OutputFailed, drop_output
 
 if TYPE_CHECKING:
     from evalmake.language.diagnostic import Diagnostic
 
 _WITH_VALUE = {"-f", "--file", "-C", "--directory", "-j", "--jobs", "-o", "--output", "--plan"}
+FAILED = 2
 _HELP = {"-h", "--help"}
 _USAGE = """\
 Make for evaluations of language models.
@@ -38,7 +41,8 @@ _STATUSES = (
     ("0", "everything is up to date, and every gate is met; with -q, gates do not count"),
     ("1", "a gate is not met; with -q or --check, something is out of date"),
     ("2", "an error, a failed evaluation, or a gate that cannot be judged"),
-    ("130", "interrupted"),
+    ("130", "interrupted by a signal"),
+    ("141", "nobody reads the output of a command any more; a build goes on, and ends with its own status"),
 )
 _READ_ON = (
     ("evalmake help", "list the topics of the manual"),
@@ -130,27 +134,41 @@ def _describe_usage_error(error: click.UsageError) -> Diagnostic:
 
 def run(argv: list[str]) -> int:
     """Run a command line; the one place where errors become messages and an exit status."""
+    try:
+        with RaisedInterrupts():
+            status = _run_command(argv)
+            sys.stdout.flush()
+        return status
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        drop_output()
+        return READER_GONE
+    except OutputFailed as error:
+        drop_output()
+        click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
+        return FAILED
+    except Exception:  # a defect: Python's own status for it, 1, means that a gate is not met
+        import traceback
+
+        traceback.print_exc()
+        return FAILED
+
+
+def _run_command(argv: list[str]) -> int:
     from evalmake.language.diagnostic import EvalmakeError
 
     try:
-        status = main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=argv)
-        return int(status or 0)
+        return int(main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=argv) or 0)
     except EvalmakeError as error:
         from evalmake.terminal.colour_and_tty import print_diagnostics
 
         print_diagnostics(error.diagnostics, argv)
-        return 2
     except click.UsageError as error:
         from evalmake.terminal.colour_and_tty import print_diagnostics
 
         print_diagnostics([_describe_usage_error(error)], argv)
-        return 2
     except click.ClickException as error:
         error.show()
-        return 2
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
+    return FAILED

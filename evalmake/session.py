@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalmake import __version__
 from evalmake.execution import run_stale
 from evalmake.gate_verdicts import JudgedGate, judge_gates
+from evalmake.interrupts import INTERRUPTED
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostic
 from evalmake.planner.graph import Graph
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from evalmake.run.build_result import BuildResult
     from evalmake.run.events import Emit
 
-OK, UNMET, FAILED, INTERRUPTED = 0, 1, 2, 130
+OK, UNMET, FAILED = 0, 1, 2
 
 
 @dataclass(slots=True)

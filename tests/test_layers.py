@@ -19,6 +19,8 @@ LAYERS = (
         "command_registry",
         "language",
         "fastpath",
+        "interrupts",
+        "standard_streams",
         "explanations",
         "manual",
         "grammar",

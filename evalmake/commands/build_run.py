@@ -15,6 +15,7 @@ from evalmake.commands.evalfile import locate_evalfile
 from evalmake.commands.null_build import remember_null_build
 from evalmake.project.command_words import Words
 from evalmake.session import BuildOutcome, build
+from evalmake.standard_streams import print_result
 from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
 from evalmake.terminal.outcome import collect_problems, render_nothing_to_do, render_outcome, to_json
 from evalmake.terminal.plan import render_plan, render_requirements
@@ -41,9 +42,9 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     if problems:
         print_diagnostics(problems, argv)
     if request.json:
-        click.echo(json.dumps(to_json(outcome), ensure_ascii=False))
+        print_result(json.dumps(to_json(outcome), ensure_ascii=False) + "\n")
     elif not quiet:
-        click.echo(render_outcome(outcome, verbose), nl=False)
+        print_result(render_outcome(outcome, verbose))
     if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not verbose:
         remember_null_build(outcome, argv, "" if quiet else render_nothing_to_do(outcome), start)
     return outcome.status

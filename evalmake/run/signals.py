@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from evalmake.interrupts import restore_handlers, set_handlers
+
 is_embedded: ContextVar[bool] = ContextVar("is_embedded", default=False)
 """Whether evalmake runs inside another program, whose process it must not end."""
 
@@ -24,16 +26,11 @@ class Signals:
 
     def __enter__(self) -> Signals:
         self._read_end, self._write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            try:
-                self._previous[number] = signal.signal(number, self._handle)
-            except ValueError:  # not in the main thread: the caller's handlers stay
-                break
+        self._previous = set_handlers(self._handle)
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        restore_handlers(self._previous)
         os.close(self._read_end)
         os.close(self._write_end)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 from evalmake.language.diagnostic import Diagnostic
 from evalmake.plugin_api.executor import Executor
@@ -176,6 +177,7 @@ class ServerPool:
                 self._lifecycle.stop(server)
 
     def stop_all(self) -> None:
-        """Stop every server."""
-        for server in self.servers.values():
-            self._lifecycle.stop(server)
+        """Stop every server, also where stopping one of them meets a defect."""
+        with ExitStack() as stops:
+            for server in self.servers.values():
+                stops.callback(self._lifecycle.stop, server)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TextIO
 
 from evalmake.run.events import (
@@ -39,9 +42,35 @@ _LOG_LINE = 100  # characters of a log line
 def open_view(quiet: bool, verbose: bool, stream: TextIO | None = None) -> Any:
     """The view that fits the stream (default: stderr): live on a terminal, lines elsewhere, or none."""
     out = stream or sys.stderr
-    if quiet:
+    if quiet or out is None:
         return SilentView()
-    return LiveView(out, verbose) if out.isatty() else LineView(out, verbose)
+    return GuardedView(LiveView(out, verbose) if out.isatty() else LineView(out, verbose))
+
+
+class GuardedView:
+    """A view whose errors do not end the build. After the first, no progress is shown; that of a defect is printed."""
+
+    def __init__(self, view: LiveView | LineView) -> None:
+        self._view: LiveView | LineView | SilentView = view
+
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        self._guard(lambda: self._view(event))
+
+    def close(self) -> None:
+        """Close the view."""
+        self._guard(self._view.close)
+
+    def _guard(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as error:
+            broken, self._view = self._view, SilentView()
+            with suppress(Exception):
+                broken.close()
+            if not isinstance(error, OSError):  # else nobody could read it
+                traceback.print_exception(error)
+                print("the progress cannot be shown any more; the build goes on", file=sys.stderr)
 
 
 class SilentView:

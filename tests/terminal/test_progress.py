@@ -56,7 +56,7 @@ def test_slow_start_in_lines(clock: list[float]) -> None:
 def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     """The table has a row for the server, with how long it has been starting and what it says."""
     out = Terminal()
-    view = progress.open_view(False, False, out)
+    view = progress.LiveView(out, False)
     view(ServerPending("llama", "loading [bold]"))
     clock[0] = 75.0
     view(ServerPending("llama", "loading [bold] 3 of 4"))
@@ -95,7 +95,7 @@ def test_slow_installation_in_lines(clock: list[float]) -> None:
 def test_slow_installation_on_a_terminal(clock: list[float]) -> None:
     """The table has a row for an installation, until it is over."""
     out = Terminal()
-    view = progress.open_view(False, False, out)
+    view = progress.LiveView(out, False)
     clock[0] = 75.0
     view(EnvironmentProgressed("lm-eval", "downloading torch", 75.0))
     view.live.refresh()

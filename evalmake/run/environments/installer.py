@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from evalmake.run.log_tail import last_lines, read_tail
 
 _REPORT_PAUSE = 2.0  # seconds between two looks at what the installer does
+_GRACE = 3.0  # seconds between SIGINT and SIGKILL
 _FOREIGN_VARIABLES = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
 _SHOWN_PACKAGES = 3
 _STEPS = (
@@ -68,6 +71,7 @@ def install(folder: Path, requirements: Iterable[str], no_deps: bool, log: Path,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                start_new_session=True,
             )
             status = _wait(process, lambda: report(describe_step(log), time.monotonic() - began))
             if status:
@@ -108,8 +112,17 @@ def _wait(process: subprocess.Popen[bytes], report: Callable[[], None]) -> int:
                 except subprocess.TimeoutExpired:
                     report()
         except BaseException:
-            process.kill()
+            _end_group(process)
             raise
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End an installer and what it started, such as a compiler; it may remove its temporary files first."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
 
 
 def describe_step(log: Path) -> str:

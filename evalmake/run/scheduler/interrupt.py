@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from evalmake import interrupts
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.run.events import BuildInterrupted
 from evalmake.run.scheduler.build import Build
@@ -11,7 +10,6 @@ from evalmake.run.scheduler.job_end import JobEnds
 from evalmake.run.signals import kill_process_groups
 
 _INTERRUPTED = JobState(Phase.ENDED, 143, "interrupted")
-EXIT_STATUS = 130
 
 
 def interrupt_build(build: Build, job_ends: JobEnds) -> None:
@@ -28,4 +26,4 @@ def exit_at_once(build: Build) -> None:
     """Kill every process group and exit; the next build cleans up by the journal."""
     servers = build.servers.job_ids(tuple(build.servers.groups)).values()
     kill_process_groups(build.job_builder.job_folder(id) / "pid" for id in (*build.running, *servers))
-    os._exit(EXIT_STATUS)
+    interrupts.exit_at_once()

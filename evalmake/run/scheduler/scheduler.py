@@ -8,6 +8,7 @@ in the store. A kill between any two lines therefore loses nothing and runs noth
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
+from contextlib import ExitStack
 
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor
@@ -78,17 +79,16 @@ class Scheduler:
         """Run `nodes`. First take over the jobs that an interrupted build left behind."""
         build = self.build
         self._add_tasks(nodes)
-        with build.signals:
+        with build.signals, ExitStack() as ends:
+            for executor in build.executors.values():
+                ends.callback(executor.close)
+            ends.callback(build.servers.stop_all)
             try:
                 recover_jobs(build)
                 self._loop()
             except BaseException:
                 self._job_ends.cancel(build.running.values())  # the next build finds them in the journal
                 raise
-            finally:
-                build.servers.stop_all()
-                for executor in build.executors.values():
-                    executor.close()
         return build.result
 
     def _add_tasks(self, nodes: list[Node]) -> None:

@@ -1,0 +1,65 @@
+"""What INT, TERM and HUP do: they end evalmake, and first what it started.
+
+A signal that was ignored when evalmake started stays ignored, as `nohup` and the shell's `&` want it.
+
+This module runs before everything else and imports next to nothing: keep it so (`tests/test_imports.py`). Hence
+`_signal`, the part of Python's `signal` that is always loaded: the rest of that module loads `enum` and `re`.
+"""
+
+from __future__ import annotations
+
+import _signal  # type: ignore[import-not-found]
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+INTERRUPTED = 130
+"""The exit status of everything that a signal ended."""
+_NUMBERS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+_SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
+
+
+def set_handlers(handler: Callable[[int, Any], None]) -> dict[int, Any]:
+    """Let INT, TERM and HUP call `handler`, unless they are ignored; return the handlers before, by signal."""
+    previous: dict[int, Any] = {}
+    for number in _NUMBERS:
+        if (before := _signal.getsignal(number)) == _signal.SIG_IGN:
+            continue
+        try:
+            _signal.signal(number, handler)
+        except ValueError:  # not in the main thread: the caller's handlers stay
+            break
+        previous[number] = before
+    return previous
+
+
+def restore_handlers(previous: Mapping[int, Any]) -> None:
+    """Undo `set_handlers`."""
+    for number, handler in previous.items():
+        _signal.signal(number, handler)
+
+
+class RaisedInterrupts:
+    """Within it, the first signal raises KeyboardInterrupt, so that what was started is ended; the next exits."""
+
+    def __enter__(self) -> None:
+        self._count = 0
+        self._previous = set_handlers(self._handle)
+
+    def __exit__(self, *_: object) -> None:
+        restore_handlers(self._previous)
+
+    def _handle(self, number: int, frame: Any) -> None:
+        self._count += 1
+        if self._count > 1:
+            exit_at_once(number)
+        raise KeyboardInterrupt
+
+
+def exit_at_once(number: int = 0, frame: Any = None) -> None:
+    """Exit now, with no traceback: nothing was started, or everything is killed already."""
+    message = b"interrupted\n" if number else b""
+    try:
+        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + message)
+    finally:
+        os._exit(INTERRUPTED)
