@@ -2,7 +2,7 @@
 
 One reader serves whole replies and streams, so both give the same answer. It reads a tag in any case and with
 attributes, blocks in each other, and several blocks. A model whose chat template opens the first block writes only
-its end. A tag in quotation marks is a mention and no tag.
+its end. A tag in quotation marks is a mention and no tag; so are two in a sentence that speaks of them.
 """
 
 from __future__ import annotations
@@ -10,62 +10,134 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
-TAGS = ("<think>", "</think>")
+Tags = tuple[str, ...]
+"""What opens and what closes a block of reasoning; and what else of a model's special tokens is no text."""
+
+KNOWN_TAGS: tuple[Tags, ...] = (
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),  # Mistral
+    ("<seed:think>", "</seed:think>"),  # ByteDance Seed
+    ("◁think▷", "◁/think▷"),  # Kimi
+    ("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"),  # OpenThinker
+    ("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"),  # Cohere
+    # OpenAI's harmony, whole and without its special tokens
+    ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>", "<|start|>assistant", "<|end|>", "<|return|>"),
+    ("<|channel|>analysis<|message|>", "assistantfinal"),
+)
+"""The first tag in a text tells which of them the text uses; the others are then text."""
+
 BEHAVIOUR = 2
 """Raise it when texts are split in another way: it is part of the identity of results with `strip_reasoning`."""
 _LONGEST_ATTRIBUTES = 200
+_AFTER = 2
+"""As many characters after a tag tell whether it is a mention."""
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "(": ")", "[": "]"}
 _BEFORE_A_QUOTE = "([{*`"
+# In "the <think> and </think> tags", "(no <think> or </think>)", "`<think>...</think>`".
+_BETWEEN_MENTIONS = re.compile(r"\s*(?:and|or|to|und|oder|et|ou|y|o|e|и|или|[,/&和与與或と])\s*", re.IGNORECASE)
+_AFTER_A_MENTION = re.compile(r"[ \t][a-z]|[.,;:!?)\]}`\"'”’»*](?:[\s.,;:)*]|$)")
+_LONGEST_MENTION = 60
 
 
 class _Kind(Enum):
     TEXT = "text"
     OPEN = "open"
     CLOSE = "close"
+    OTHER = "other"
+    """A special token that is no text."""
 
 
 class _Token(NamedTuple):
     kind: _Kind
     text: str
+    after: str = ""
+    """What follows a tag."""
+
+
+class _Patterns(NamedTuple):
+    """What finds the tags of several models, and their beginnings."""
+
+    tag: re.Pattern[str]
+    begun: re.Pattern[str]
+    first: re.Pattern[str]
+    literals: tuple[str, ...]
+
+    def may_find(self, text: str) -> bool:
+        """Whether a text may have a tag: much faster than to look for one."""
+        low = text.lower()
+        return any(tag.rstrip(">") in low for tag in self.literals)
+
+
+@cache
+def _compile(known: tuple[Tags, ...]) -> _Patterns:
+    literals = tuple(dict.fromkeys(tag.lower() for tags in known for tag in tags))
+    groups = []
+    for number, (opening, closing, *others) in enumerate(known):
+        kinds = {
+            "open": _tag_pattern(opening),
+            "close": _tag_pattern(closing),
+            "other": "|".join(map(re.escape, others)),
+        }
+        groups += [f"(?P<{kind}_{number}>{pattern})" for kind, pattern in kinds.items() if pattern]
+    first = "".join(sorted({re.escape(tag[0]) for tag in literals}))
+    return _Patterns(
+        re.compile("|".join(groups), re.IGNORECASE | re.ASCII),
+        re.compile("|".join(filter(None, map(_begun_pattern, literals))) or r"(?!)", re.IGNORECASE),
+        re.compile(f"[{first}]", re.IGNORECASE),
+        literals,
+    )
 
 
 class TagReader:
     """Splits a text, given in pieces, into tags and what is between them."""
 
-    def __init__(self, tags: tuple[str, str]) -> None:
-        self._literals = tuple(tag.lower() for tag in tags)
-        patterns = [_tag_pattern(tag) for tag in tags]
-        self._tag = re.compile(f"(?P<open>{patterns[0]})|(?P<close>{patterns[1]})", re.IGNORECASE | re.ASCII)
-        self._beginning = re.compile("|".join(filter(None, map(_begun_pattern, tags))) or r"(?!)", re.IGNORECASE)
-        self._first = re.compile("|".join({re.escape(tag[0]) for tag in tags}), re.IGNORECASE)
-        self._longest = max(map(len, tags)) + _LONGEST_ATTRIBUTES + 2
+    def __init__(self, known: tuple[Tags, ...]) -> None:
+        self.tags = known[0]
+        """The tags that the text uses, as far as they are known."""
+        self._known = known
+        self._chosen: str | None = None
+        """The number of the tags that the text uses; None before the first tag."""
+        self._patterns = _compile(known)
+        self._longest = max(map(len, self._patterns.literals)) + _LONGEST_ATTRIBUTES + _AFTER
         self._rest = ""
         self._last_two = ""
 
     def feed(self, piece: str, is_last: bool = False) -> Iterator[_Token]:
-        """The tokens that are certain now. What may be the beginning of a tag waits for the next piece."""
+        """The tokens that are certain now. A tag, or what may begin one, waits for the characters after it."""
         data = self._rest + piece
         self._rest = ""
         start = 0
-        for found in self._tag.finditer(data):
+        for found in self._patterns.tag.finditer(data):
             begin = found.start()
             before = data[begin - 2 : begin] if begin >= 2 else (self._last_two + data[:begin])[-2:]
-            after = data[found.end() : found.end() + 1]
-            if not after and not is_last and _may_quote(before):
+            after = data[found.end() : found.end() + _AFTER]
+            if len(after) < _AFTER and not is_last:
                 self._rest = data[begin:]
                 data = data[:begin]
                 break
-            if _is_quoted(before, after):
+            kind = _Kind.TEXT if _is_quoted(before, after) else self._find_kind(found)
+            if kind is _Kind.TEXT:
                 continue
             yield from self._text(data[start:begin])
-            yield _Token(_Kind.OPEN if found["open"] else _Kind.CLOSE, found.group())
+            if kind is not _Kind.OTHER:
+                yield _Token(kind, found.group(), after)
             self._last_two = found.group()[-2:]
             start = found.end()
         if not is_last and not self._rest:
             data, self._rest = self._cut_beginning(data, start)
         yield from self._text(data[start:])
+
+    def _find_kind(self, found: re.Match[str]) -> _Kind:
+        """The kind of a tag: text if it is not of the tags that this text uses."""
+        name, _, number = str(found.lastgroup).partition("_")
+        kind = _Kind(name)
+        if self._chosen is None and kind is not _Kind.OTHER:
+            self._chosen = number
+            self.tags = self._known[int(number)]
+        return kind if number == self._chosen else _Kind.TEXT
 
     def _text(self, text: str) -> Iterator[_Token]:
         if text:
@@ -74,7 +146,7 @@ class TagReader:
 
     def _cut_beginning(self, data: str, start: int) -> tuple[str, str]:
         """The text, and what at its end may be the beginning of a tag."""
-        for found in self._first.finditer(data, max(start, len(data) - self._longest)):
+        for found in self._patterns.first.finditer(data, max(start, len(data) - self._longest)):
             place = found.start()
             if self._may_begin(data[place:]):
                 return data[:place], data[place:]
@@ -82,7 +154,7 @@ class TagReader:
 
     def _may_begin(self, text: str) -> bool:
         low = text.lower()
-        return any(tag.startswith(low) for tag in self._literals) or bool(self._beginning.fullmatch(text))
+        return any(tag.startswith(low) for tag in self._patterns.literals) or bool(self._patterns.begun.fullmatch(text))
 
 
 def _tag_pattern(tag: str) -> str:
@@ -103,13 +175,12 @@ def _begun_pattern(tag: str) -> str:
     return rf"<{name[1]}{re.escape(name[2])}\s{attributes}{{0,{_LONGEST_ATTRIBUTES}}}"
 
 
-def _may_quote(before: str) -> bool:
-    """Whether a quotation begins at the end of `before`. One that ends there has a letter before it."""
-    return before[-1:] in _QUOTES and (len(before) < 2 or before[0].isspace() or before[0] in _BEFORE_A_QUOTE)
-
-
 def _is_quoted(before: str, after: str) -> bool:
-    return _may_quote(before) and after == _QUOTES[before[-1]]
+    """Whether a tag is alone in quotation marks. A mark that ends another quotation has a letter before it."""
+    if not before or not after or _QUOTES.get(before[-1]) != after[0]:
+        return False
+    # Scripts without spaces have a letter before a quotation, too.
+    return len(before) < 2 or before[0].isspace() or before[0] in _BEFORE_A_QUOTE or not before[0].isascii()
 
 
 class _Phase(Enum):
@@ -122,17 +193,18 @@ class _Phase(Enum):
 class ReasoningSplitter:
     """Splits one text into reasoning and answer. `feed` it in pieces, then `finish` it."""
 
-    def __init__(self, tags: tuple[str, str] = TAGS) -> None:
+    def __init__(self, known: tuple[Tags, ...] = KNOWN_TAGS) -> None:
         self.reasoning: list[str] = []
         """The blocks."""
         self.is_finished = True
         """False where the text ended inside a block."""
-        self._reader = TagReader(tags)
-        self._toggles = tags[0].lower() == tags[1].lower()
+        self._reader = TagReader(known)
         self._phase = _Phase.START
         self._head: list[str] = []
         """The text before the first tag."""
         self._head_may_be_reasoning = False
+        self._head_is_open = True
+        """Whether no block has closed before the open one."""
         self._block: list[_Token] = []
         """The open block with its opening tag."""
         self._depth = 0
@@ -185,20 +257,44 @@ class ReasoningSplitter:
             self._head_may_be_reasoning = self._may_be_mention
         else:
             self._may_be_mention = self._line_has_text
+        self._head_is_open = self._phase is _Phase.START
         self._block, self._depth, self._last_close = [token], 1, 0
         self._phase = _Phase.BLOCK
         return ""
 
     def _continue_block(self, token: _Token) -> str:
         self._block.append(token)
-        if token.kind is _Kind.OPEN and not self._toggles:
-            self._depth += 1
+        if token.kind is _Kind.OPEN and not self._toggles():
+            self._depth += not token.text.startswith("<|")  # special tokens begin blocks after each other
         elif token.kind is not _Kind.TEXT:
             self._depth -= 1
             self._last_close = len(self._block)
             if self._depth == 0:
-                return self._close_block()
+                return self._restore_mention() if self._is_mention(token.after) else self._close_block()
         return ""
+
+    def _toggles(self) -> bool:
+        """Whether one tag both opens and closes a block."""
+        opening, closing, *_ = self._reader.tags
+        return opening.lower() == closing.lower()
+
+    def _is_mention(self, after: str) -> bool:
+        """Whether the tags of a block that has just closed are two that a sentence speaks of."""
+        inside = "".join(token.text for token in self._block[1:-1])
+        if _BETWEEN_MENTIONS.fullmatch(inside):
+            return True
+        is_short = len(inside) <= _LONGEST_MENTION and "\n" not in inside
+        return self._may_be_mention and is_short and bool(_AFTER_A_MENTION.match(after))
+
+    def _restore_mention(self) -> str:
+        """Take a block for text after all."""
+        text, self._block = "".join(token.text for token in self._block), []
+        if self._head_is_open:
+            self._head.append(text)
+            self._phase = _Phase.START
+            return ""
+        self._phase = _Phase.ANSWER
+        return self._send(text)
 
     def _close_block(self) -> str:
         self.reasoning.append(_text_of(self._block))
@@ -258,8 +354,10 @@ class SplitText(NamedTuple):
     is_finished: bool
 
 
-def split_reasoning(text: str, cut: bool = False, tags: tuple[str, str] = TAGS) -> SplitText:
+def split_reasoning(text: str, cut: bool = False, known: tuple[Tags, ...] = KNOWN_TAGS) -> SplitText:
     """Split a whole text; `cut` tells whether it was cut off at a token limit."""
-    splitter = ReasoningSplitter(tags)
+    if not _compile(known).may_find(text):
+        return SplitText("", text, is_finished=True)
+    splitter = ReasoningSplitter(known)
     answer = splitter.feed(text) + splitter.finish(cut)
     return SplitText("\n".join(splitter.reasoning), answer, splitter.is_finished)

@@ -59,7 +59,9 @@ def test_streams_tell_what_whole_replies_do(
 
 _PIECES = (
     *("<think>", "</think>", "<THINK>", "</Think>", "<think a=1>", "`<think>`", '"</think>"', "<thi", "nk>", "</", "`"),
-    *("7", " ", "\n", "It is ", "(", ")"),
+    *("7", " ", "\n", "It is ", "(", ")", " and ", " tags.", "[THINK]", "[/THINK]", "<seed:think>", "</seed:think>"),
+    *("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>", "assistantfinal"),
+    *("<|channel|>analysis<|message|>", "<|channel|>final<|message|>", "<|start|>assistant", "<|end|>", "<|return|>"),
 )
 _FIELDS = st.dictionaries(
     st.sampled_from(["reasoning_content", "reasoning", "thinking"]), st.text("hm", min_size=1, max_size=3), max_size=1

@@ -12,24 +12,24 @@ from typing import ClassVar
 
 from evalmake.gateway.interceptors.interceptor import Body, EvaluationRecord, EventRewriter, Interceptor
 from evalmake.model_reply.content import REASONING_FIELDS, has_reasoning, read_part_reasoning, read_reasoning, read_text
-from evalmake.model_reply.reasoning_tags import BEHAVIOUR, TAGS, ReasoningSplitter
+from evalmake.model_reply.reasoning_tags import BEHAVIOUR, KNOWN_TAGS, ReasoningSplitter, Tags
 
 _TEXT_PARTS = ("text", "output_text")
 
 
 class ReasoningFilter(Interceptor):
-    """Removes what lies between `tags`, and the reasoning parts and fields."""
+    """Removes what lies between `tags` (`true`: those of known models), and the reasoning parts and fields."""
 
     rewrites_replies = True
     behaviour: ClassVar[int] = BEHAVIOUR
 
     def __init__(self, tags: bool | list[str]) -> None:
-        self.tags = TAGS if isinstance(tags, bool) else (tags[0], tags[1])
+        self.known: tuple[Tags, ...] = KNOWN_TAGS if isinstance(tags, bool) else (tuple(tags),)
 
     def rewrite_reply(self, body: Body, record: EvaluationRecord) -> Body:
         """Remove the reasoning from a whole reply."""
         for choice in _choices(body):
-            state = _ChoiceState(self.tags)
+            state = _ChoiceState(self.known)
             part, key = _text_place(choice)
             has_reasoned = has_reasoning(part)
             text = state.take_part(part, key)
@@ -42,14 +42,14 @@ class ReasoningFilter(Interceptor):
 
     def new_event_rewriter(self, record: EvaluationRecord) -> EventRewriter:
         """Remove it from a stream: hold a choice's text back until it is known to be no reasoning."""
-        return _StreamFilter(self.tags, record)
+        return _StreamFilter(self.known, record)
 
 
 class _ChoiceState:
     """How far the reply of one choice has come."""
 
-    def __init__(self, tags: tuple[str, str]) -> None:
-        self.splitter = ReasoningSplitter(tags)
+    def __init__(self, known: tuple[Tags, ...]) -> None:
+        self.splitter = ReasoningSplitter(known)
         self.fields: list[str] = []
         """Pieces of the reasoning fields and parts."""
         self.answered = False
@@ -98,7 +98,7 @@ class _StreamFilter(EventRewriter):
     missing, so before that nobody knows which it is.
     """
 
-    tags: tuple[str, str]
+    known: tuple[Tags, ...]
     record: EvaluationRecord
     choices: dict[int, _ChoiceState] = field(default_factory=dict)
     envelope: Body = field(default_factory=dict)
@@ -111,7 +111,7 @@ class _StreamFilter(EventRewriter):
             index = choice.get("index", 0)
             index = index if isinstance(index, int) else 0
             if index not in self.choices:
-                self.choices[index] = _ChoiceState(self.tags)
+                self.choices[index] = _ChoiceState(self.known)
             state = self.choices[index]
             part, key = _text_place(choice)
             text = state.take_part(part, key)

@@ -81,8 +81,6 @@ _MENTIONED_END = re.compile(r"[^\W\d_][^\S\n]+</think>[^\S\n]+[a-z]")
 
 def drop_reasoning(text: str) -> str:
     """A reply without its reasoning; empty if it ends within the reasoning."""
-    if "<" not in text:
-        return text
     if _MENTIONED_END.search(text) and not _OPENING.search(text):
         return _HIDDEN_BLOCK.sub("\n", text)  # of a reply whose reasoning the gateway has taken away
     return _HIDDEN_BLOCK.sub("\n", split_reasoning(text).answer)

@@ -79,7 +79,7 @@ TABLES = pytest.mark.parametrize(
 
 @TABLES
 def test_every_reply_of_the_table_is_read_right(table: list[dict[str, Any]], read: Reader) -> None:
-    """Each of the phrasings, in some thirty languages, names the option or number that a person reads, or none."""
+    """Each of the phrasings, in 28 languages, names the option or number that a person reads, or none."""
     assert len(CHOICES) > 1000
     assert len(NUMBERS) > 300
     wrong = [(row["reply"], found) for row in table if (found := read(row, row["reply"])) != expected(row)]
