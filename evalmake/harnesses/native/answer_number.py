@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clauses
 from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
+from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
-from evalmake.harnesses.native.reply_text import drop_reasoning, fold, shorten, strip_markup
+from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
 
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
@@ -19,25 +21,34 @@ _MARK = "[\ue100-\ue1ff]"
 # "6 × 7 = 42" is 42; units may stand between.
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _CALCULATION = re.compile(rf"{_MARK}(?:{_UNIT}[-+*/×÷·][ $(]{{0,3}}{_MARK}[)]?)+{_UNIT}{_EQUALS}")
-_CHAIN = re.compile(rf"{_MARK}(?:(?! or )[ \w$%]){{0,12}}{_EQUALS}")
-# What makes the number of a target another one, or an ambiguous one: 1e99999, 10^x, 0x1F, 1.2.3, 5!, 1.5M; < 5.
-_CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|!|[xX][\dA-Fa-f]|(?:[kKMBT]|bn)(?![A-Za-z])")
+_CHAIN = re.compile(rf"{_MARK}(?:(?! or | and )[ \w$%]){{0,12}}{_EQUALS}")
+# What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
+_CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
 _BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
-_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant)", re.IGNORECASE)
-_CITATION = re.compile(
-    r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
-    r"(?:\[\d{1,2}(?:, ?\d{1,2}){0,5}\])+(?=[\s.,;]|$)"
-)
-_JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?:)")
-_ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
 # After a number, what makes it one of several: 10:30, 20 to 25, 20 cm x 30 cm.
 _GOES_ON = re.compile(r"[:：]\d|(?: ?[A-Za-z]{1,3})? ?(?:[x×]|to) ?\d")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
-
-
+_FRAMED_UNIT = re.compile(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answer>42 apples</answer>
 _OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
-_SOLUTIONS = re.compile(rf"w:{_MARK},?[|]w:{_MARK}[.,]*$")  # "x = 3 or x = 5"
+_SOLUTIONS = re.compile(rf"[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
+_FACTORIAL = re.compile(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
+# A sentence may end in several numbers, or in one that only adds to the one that it tells.
+_WORDS = r"(?: [^\W\d\ue000-\ue1ff]{1,20}){1,3}"
+_TOTAL = " (?:altogether|in total|in all|overall|total|left)\\b"
+_END = r"[^\w\ue100-\ue1ff]*$"
+_AND = r"(?:,|,? (?:and|&|und|et|y|e|и))"
+_SEVERAL = re.compile(
+    rf"{_MARK}(?! in | on | at )({_WORDS}){_AND}(?: the| a)? {_MARK}(?!{_TOTAL})({_WORDS}){_END}"
+)  # "5 red and 7 green"
+_BOTH = re.compile(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
+_ADDITION = re.compile(  # "12 eggs for 4 cakes", "15 of the 20 students"
+    rf"(?<!\bin )(?<!\bfor )(?<!\bafter )(?<!\bof )(?<!\bthan )({_MARK})(?! ?[-x×*/+=])[^=:\ue100-\ue1ff]{{0,60}}? "
+    rf"(?:after|within|per|for|in|out of|of the|of these)(?: the| all| every| each| these)? "
+    rf"{_MARK}(?! (?:dollars|euros|cents|pounds))(?:{_WORDS})?{_END}"
+)
+_TAG = re.compile("<[^<>]{0,40}>")
+_FROM = re.compile(r"\bfrom $")
 
 
 def find_number(reply: str) -> Quantity | None:
@@ -50,22 +61,26 @@ def find_number(reply: str) -> Quantity | None:
     reply = shorten(drop_reasoning(reply))
     boxed = _find_boxed(reply)
     if boxed is not None:
-        return _read_single(normalize_numbers(boxed))
-    text, numbers = _mark_numbers(_drop_asides(normalize_numbers(reply)))
-    outline = encode(strip_markup(fold(text)))
+        return _read_single(drop_asides(normalize_numbers(boxed)))
+    text, numbers = _mark_numbers(drop_asides(normalize_numbers(reply)))
+    outline = _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
     reading = read_clauses(outline)
     claim = reading.claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
         claimed = [numbers[index] for index in sorted(claim.options)]
         found = [one.quantity for one in claimed]
-        return found[0] if _agree(found) and not any(map(_goes_on, claimed)) else None
+        several = any(map(_goes_on, claimed)) or _SEVERAL.match(_sentence_from(text, min(claim.options)))
+        return found[0] if _agree(found) and not several else None
     lines = [line for line in outline.split("\n") if re.search(_MARK, line)] or [""]
     first = lines[0]
     if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
     if alone := _BARE_LINE.fullmatch(first):
         return numbers[option_of(alone[1])].quantity
-    return _find_last(numbers, reading)
+    last = _find_last(numbers, reading)
+    if last is None or _is_one_of_several(text, numbers, last):
+        return None
+    return numbers[_find_main(text, numbers, last)].quantity
 
 
 def read_target(text: str) -> Quantity:
@@ -89,15 +104,20 @@ def read_target(text: str) -> Quantity:
 def _stands_alone(found: re.Match[str]) -> bool:
     """Whether a target's number is neither continued by what follows it, nor a bound."""
     before = re.sub("<[^<>]*>", "", found.string[max(0, found.start() - 20) : found.start()])
-    return not _CONTINUED.match(found.string, found.end()) and not _BOUND.search(before)
+    continued = _CONTINUED.match(found.string, found.end()) or _FACTORIAL.fullmatch(found.string)
+    return not continued and not _BOUND.search(before)
 
 
 def are_equal(one: Quantity, other: Quantity) -> bool:
     """Whether two numbers are equal: whole numbers exactly, others within TOLERANCE.
 
-    If only one has a percent sign, 50 % equals both 50 and 0.5, because data sets write either.
+    If only one has a percent sign, 50 % equals both 50 and 0.5, because data sets write either. A number
+    that can be read in two ways equals either.
     """
-    return _is_close(one.value, other.value) or _is_close(_as_share(one), _as_share(other))
+    pairs = [(one.value, other.value), (_as_share(one), _as_share(other))]
+    pairs += [(one.other, other.value)] if one.other is not None else []
+    pairs += [(one.value, other.other)] if other.other is not None else []
+    return any(_is_close(*pair) for pair in pairs)
 
 
 def _find_boxed(text: str) -> str | None:
@@ -115,10 +135,13 @@ def _find_boxed(text: str) -> str | None:
 
 def _read_single(text: str) -> Quantity | None:
     """The number of a text that is nothing but an answer: one number, or an equation's right side."""
-    if re.search(r"\d\s*!", text):
-        return None  # 5! is 120
-    found = [one.quantity for one in find_numbers(re.split("[=≈]", text)[-1])]
-    return found[0] if _agree(found) else None
+    text = re.split("[=≈]", text)[-1]
+    found = [one.quantity for one in find_numbers(text)]
+    if not _agree(found) or found[0] is None:
+        return None
+    if _FACTORIAL.fullmatch(text) and found[0].other:
+        return replace(found[0], value=found[0].other, other=found[0].value)
+    return found[0]
 
 
 def _agree(found: Sequence[Quantity | None]) -> bool:
@@ -138,24 +161,50 @@ def _mark_numbers(text: str) -> tuple[str, list[Found]]:
     return _CHAIN.sub("", _CALCULATION.sub("", marked)), found
 
 
-def _drop_asides(text: str) -> str:
-    """The text without numbers that are no answers ("to 2 decimal places", citations), each JSON pair on a line."""
-    text = _JSON_PAIR.sub("\n", text)
-    if "nswer" not in text:
-        text = text.replace('"result":', '"answer":')
-    return _ROUNDED.sub(r"\1", _CITATION.sub(r"\1", _PRECISION.sub("to ", text)))
-
-
 def _goes_on(found: Found) -> bool:
     """Whether a number is only the first part of a time, a range or dimensions."""
     return _GOES_ON.match(found.match.string, found.match.end()) is not None
 
 
-def _find_last(numbers: Sequence[Found], reading: Reading) -> Quantity | None:
-    for index in reversed(range(len(numbers))):
-        if index not in reading.rejected and (quantity := numbers[index].quantity):
-            return quantity
-    return None
+def _find_last(numbers: Sequence[Found], reading: Reading) -> int | None:
+    """The index of the last number that nothing rejects, and that is no part of an expression."""
+    return next(
+        (index for index in reversed(range(len(numbers))) if index not in reading.rejected and numbers[index].quantity),
+        None,
+    )
+
+
+def _is_one_of_several(text: str, numbers: Sequence[Found], last: int) -> bool:
+    """Whether the reply ends in several numbers, of which none is told apart."""
+    sentence = _end_of_sentence(text, last)
+    several = _SEVERAL.search(sentence)
+    if _BOTH.search(sentence) or (several and several[1] != several[2]):
+        return True
+    before = numbers[last - 1] if last else None  # 3:4, 10 to 15
+    return before is not None and _goes_on(before) and not _FROM.search(before.match.string, 0, before.match.start())
+
+
+def _find_main(text: str, numbers: Sequence[Found], last: int) -> int:
+    """The number that the last sentence tells."""
+    added = _ADDITION.search(_end_of_sentence(text, last))
+    return option_of(added[1]) if added and not numbers[last].match["money"] else last
+
+
+def _sentence_from(text: str, index: int) -> str:
+    """The rest of a sentence from a number's mark on."""
+    at = text.find(mark_of(index))
+    return _clean(re.split(r"\n|[.?!] ", text[at : at + 200])[0])
+
+
+def _end_of_sentence(text: str, index: int) -> str:
+    """The sentence of a number's mark, or the end of a long one."""
+    at = text.find(mark_of(index))
+    start = max(at - 300, 0, *(text.rfind(end, 0, at) + 1 for end in (". ", "\n", "? ", "! ")))
+    return _clean(text[start : at + 200].partition("\n")[0])
+
+
+def _clean(sentence: str) -> str:
+    return " ".join(_TAG.sub(" ", sentence).split())
 
 
 def _as_share(quantity: Quantity) -> Fraction:

@@ -1,5 +1,6 @@
 """The words by which replies give, deny and correct an answer: a table by language and role, as data.
 
+It is one table, so its length follows from its 28 languages, and no code stands in it.
 Phrases are separated by `|`, in lower case. A phrase of several words is one unit: "go with". Words of
 scripts without spaces (and Korean, whose particles are written together) match inside a run of text.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -57,6 +58,9 @@ _SCALE_WORDS = {
     12: "trillion trillions",
 }
 _SCALES = {word: power for power, words in _SCALE_WORDS.items() for word in words.split()}
+_LARGEST_FACTORIAL = 20
+_SUFFIXES = {"k": 3, "K": 3, "M": 6, "m": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
+_GROUPING_MONEY = r"€|₫|₺|(?:euros?|eur|tl|đồng|dong|vnd|reais|pesos|zł|kč|kr|lei|ft)\b"
 _MINUS_WORDS = r"(?<![^\W_])(?:minus|negative|moins|menos|meno|минус|سالب|ऋण)\s|(?:负|負|マイナス|마이너스)\s?"
 _PERCENT_WORDS = r"percent|per\ cent|pct|prozent|pour\ cent|por\ ciento|per\ cento|por\ cento|процент\w*"
 
@@ -66,7 +70,7 @@ _NUMBER = re.compile(
     (?P<open>(?<=[√±])|(?<=[√±][ {{(]))?
     (?P<minus>{_MINUS_WORDS})?
     (?P<sign>(?:(?<![A-Za-z0-9_)\]%.])[-+](?:(?<=[=(:\[]\s[-+])\s)?)?)
-    (?:(?:US|AU|CA)?[$€£¥₹₩]\s?(?P<inner>-)?)?
+    (?P<money>(?:(?:US|AU|CA|R)?[$€£¥₹₩₫₺]|Rp\.?)\s?(?P<inner>-)?)?
     (?:
         (?<!/) (?:(?P<whole>\d+)[ ]{{1,2}})? (?P<over>\d+(?:\.\d+)?)\s?/\s?(?P<under>\d*[1-9]\d*(?:\.\d+)?) (?![\d/])
       | (?P<digits>
@@ -75,7 +79,11 @@ _NUMBER = re.compile(
           | \d{{1,3}}(?:[ ]\d{{3}})+(?!\d)(?:[.,]\d+)?      # 70 000
           | \d{{1,3}}(?:'\d{{3}})+(?!\d)(?:\.\d+)?          # 70'000
           | \d{{1,3}}(?:_\d{{3}})+(?!\d)
-          | (?P<dotted>\d{{1,3}}(?:\.\d{{3}})+,\d+|\d{{1,3}}(?:\.\d{{3}}){{2,}}(?!\d))  # 1.234,5 and 1.234.567
+          | (?P<dotted>
+                \d{{1,3}}(?:\.\d{{3}})+,\d+ | \d{{1,3}}(?:\.\d{{3}}){{2,}}(?!\d)      # 1.234,5 and 1.234.567
+              | (?:(?<=[€₫₺])|(?<=[€₫₺]\ )|(?<=\bR\$)|(?<=\bR\$\ )|(?<=\bRp)|(?<=\bRp\ )) [1-9]\d{{0,2}}\.\d{{3}}(?!\d)
+              | [1-9]\d{{0,2}}\.\d{{3}}(?=\s?(?:{_GROUPING_MONEY}))                   # 1.500 euros: no money has mills
+            )
           | (?<![,(\[{{])(?P<comma>\d+,\d{{1,2}}|0,\d+|\d+,\d{{4,}})(?!\d|[.,]\d)       # 3,14
           | \d+(?:\.\d+)? | (?<!\.)\.\d+
         )
@@ -84,8 +92,10 @@ _NUMBER = re.compile(
     (?:(?:\^|\*\*)\(?(?P<power>[-+]?\d{{1,4}})(?!\d)\)?)?
     (?:\s*[×xX*·⋅]\s*10\s*(?:\^|\*\*)\(?(?P<tens>[-+]?\d{{1,4}})(?!\d)\)?)?
     (?:\s?(?P<scale>{"|".join(sorted(_SCALES, key=len, reverse=True))})(?![A-Za-zÀ-ÿа-я]))?
+    (?P<suffix>(?:(?-i:bn|mn|[kKMBT])|(?(money)m|(?!)))(?![A-Za-z\d]))?
     (?P<percent>\s?%|\s(?:{_PERCENT_WORDS})\b)?
     (?P<symbol>(?=\s?[*·]?\s?[π√]))?
+    (?P<factorial>(?=!(?![!=\w])))?
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -98,6 +108,8 @@ class Quantity:
     value: Fraction
     percent: bool
     text: str
+    other: Fraction | None = None
+    """The number in another reading: 300K may be kelvins, and 5! an exclamation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +130,8 @@ class Found:
             return None
         negative = (found["sign"].strip() == "-") ^ bool(found["inner"]) ^ bool(found["minus"])
         text = " ".join(found[0].split())
-        return Quantity(-value if negative else value, bool(found["percent"]), text)
+        value, other = _read_ending(found, -value if negative else value)
+        return Quantity(value, bool(found["percent"]), text, other)
 
 
 def normalize_numbers(text: str) -> str:
@@ -161,6 +174,16 @@ def _parse_magnitude(found: re.Match[str]) -> Fraction:
     if found["tens"]:
         value *= Fraction(10) ** int(found["tens"])
     return value * 10 ** _SCALES[found["scale"].casefold()] if found["scale"] else value
+
+
+def _read_ending(found: re.Match[str], value: Fraction) -> tuple[Fraction, Fraction | None]:
+    """The readings of a number by what is written after it: a letter may be a scale or a unit, "!" a factorial."""
+    suffix = found["suffix"]
+    if suffix:
+        return value * 10 ** _SUFFIXES[suffix], None if found["money"] or len(suffix) > 1 else value
+    if found["factorial"] is not None and value.denominator == 1 and 0 <= value <= _LARGEST_FACTORIAL:
+        return value, Fraction(math.factorial(int(value)))
+    return value, None
 
 
 def _raise(value: Fraction, power: int) -> Fraction:

@@ -82,10 +82,22 @@ def test_no_number_is_none(text: str) -> None:
         ("5%", "0.5", False),
         ("0", "0.0000001", False),
         ("-2", "2", False),
+        ("300K", "300", True),
+        ("300K", "300,000", True),
+        ("300K", "300M", False),
+        ("$300K", "300", False),
+        ("5!", "120", True),
+        ("5!", "5", True),
+        ("5!", "60", False),
+        ("1.500 euros", "1500", True),
+        ("1.500 euros", "1.5", False),
     ],
 )
 def test_equality(one: str, other: str, same: bool) -> None:
-    """Whole numbers agree exactly, others to six digits; a percent sign on one side is bridged."""
+    """Whole numbers agree exactly, others to six digits; a percent sign on one side is bridged.
+
+    What can be read in two ways, as a letter that is a scale or a unit, equals either.
+    """
     left, right = find_number(one), find_number(other)
     assert left is not None
     assert right is not None
@@ -128,9 +140,8 @@ def test_no_text_breaks_the_reader(text: str) -> None:
             "0x1F",
             "1.2.3",
             "5!",
-            "1.5M",
-            "$2B",
-            "5k",
+            "5 red and 7 green",
+            "330 m (1,083 ft)",
             "<5",
             "x > 5",
             "≥ 5",
@@ -154,6 +165,11 @@ def test_an_ambiguous_target_is_refused(target: str) -> None:
             ("#### 5", 5),
             ("x = 5", 5),
             ("He ate 5! That is 3 more.\n#### 8", 8),
+            ("42!", 42),
+            ("$2B", 2 * 10**9),
+            ("300K", 300_000),
+            ("5T", 5 * 10**12),
+            ("1.500 euros", 1500),
         ),
     ],
 )

@@ -1,0 +1,36 @@
+"""Numbers of a reply that are no answers: a conversion in brackets, a citation, a precision, a breakdown."""
+
+from __future__ import annotations
+
+import re
+
+_JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?[:：])")
+_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant)", re.IGNORECASE)
+_CITATION = re.compile(
+    r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
+    r"(?:\[\d{1,2}(?:, ?\d{1,2}){0,5}\])+(?=[\s.,;]|$)"
+)
+_ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
+# "330 m (1,083 ft)", "12 apples (she had 15)"; but not "5 * 8 (= 40)", and no calculation.
+_BRACKET = re.compile(
+    r"(\d(?: ?[%€£¥°])?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,3}) {1,2}"
+    r"(?:\((?=[^()\n]{0,160}\d)(?:[^()\n=]|(?<=[A-Za-z])=|(?<=[A-Za-z] )=){1,160}\)|\[\d[\d.,]{0,12} [^\W\d]{1,12}\])"
+)
+# "330 metres, i.e. 1,083 feet"
+_RESTATED = re.compile(
+    r"(\d ([^\W\d]{1,12}))(?:,? i\.e\.,?|,? that is,?|, or(?: about)?) \d[\d.,]{0,12} (?!\2\b)[^\W\d]{1,12}(?!\w)"
+)
+# "12 balls: 5 red and 7 green."
+_BREAKDOWN = re.compile(
+    r"(\d(?: [^\W\d]{1,20}){1,3}): (?=\d)(?:\d[\d.,]{0,12}(?: [^\W\d]{1,20}){1,3}(?:, and |, | and )){1,6}"
+    r"\d[\d.,]{0,12}(?: [^\W\d]{1,20}){1,3}(?=[^\w\n]{0,20}(?:\n|$))"
+)
+
+
+def drop_asides(text: str) -> str:
+    """A normalized text without such numbers, and each pair of its JSON on a line."""
+    text = _JSON_PAIR.sub("\n", text)
+    if "nswer" not in text:
+        text = text.replace('"result":', '"answer":')
+    text = _CITATION.sub(r"\1", _PRECISION.sub("to ", text))
+    return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", _BRACKET.sub(r"\1", _ROUNDED.sub(r"\1", text))))
