@@ -40,7 +40,7 @@ def run_stale(
     executors = workspace.executors()
     emit(BuildStarted(len(nodes), len(plan.decisions) - len(plan.stale)))
     hosts = host_addresses({executors[node.executor] for node in nodes})
-    since = time.time() if request.always else 0.0
+    oldest_replies = _request_reruns(request, plan, store)
     scheduler = Scheduler(
         job_builder,
         executors,
@@ -50,7 +50,7 @@ def run_stale(
         request.jobs,
         request.keep_going,
         {name: action.digest for name, action in plan.graph.services.items()},
-        HostGateways(job_builder, workspace.reply_cache_settings(), plan.graph.sources, since, hosts),
+        HostGateways(job_builder, workspace.reply_cache_settings(), plan.graph.sources, oldest_replies, hosts),
         workspace.other_targets(plan.graph.nodes),
         request.detach,
     )
@@ -58,10 +58,32 @@ def run_stale(
         result = scheduler.run(nodes)
     except OSError as error:
         raise store_failed(workspace.root, error) from None
+    if result.interrupted:
+        wanted = (node.action.digest for node in nodes)
+        result.withdrawn = store.withdraw_reruns(wanted)
     shortfalls = _find_shared_shortfalls(plan, {*result.succeeded, *result.failed}, store)
     result.failed += shortfalls
     result.problems += shortfalls.values()
     return result
+
+
+def _request_reruns(request: Request, plan: Plan, store: Store) -> dict[str, float]:
+    """Note which results the build makes anew, so that no failure makes it forgotten.
+
+    Return by action the oldest cached reply that it may use, where that matters. A result that falls short is not
+    made anew but completed: for evals that demand less of it, it goes on to count.
+    """
+    now = time.time()
+    wanted, oldest = {}, {}
+    for node in plan.stale:
+        head, digest = plan.decisions[node.name].head, node.action.digest
+        before = head.rerun if head else None
+        oldest[digest] = now if request.always else before or 0.0
+        counts = head is not None and head.success is not None and not find_record_shortfall(node.demands, head)
+        if counts and (request.always or before is None):
+            wanted[digest] = oldest[digest]
+    store.request_reruns(wanted)
+    return oldest
 
 
 def _find_shared_shortfalls(plan: Plan, names: set[str], store: Store) -> dict[str, Diagnostic]:

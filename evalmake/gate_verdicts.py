@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeGuard
 
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.planner.graph import GraphBuilder, Node
-from evalmake.planner.staleness import ActionHistory, find_record_shortfall, find_valid_records
+from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
 from evalmake.results import make_item_reader
@@ -57,23 +56,8 @@ def judge_gates(workspace: Workspace, nodes: Sequence[Node], histories: Historie
     known = {**histories, **find_valid_records(others, store)}
     cells, other_cells = [n.evaluation for n in nodes], [n.evaluation for n in others]
     read = make_item_reader(workspace.store_folder)
-    lacks = {node.name: _describe_lack(node, store) for node in nodes if not _has_result(known.get(node.name))}
+    lacks = {node.name: find_lack(node.demands, store.history(node.action.digest)) for node in nodes}
     return judge_cells(cells, known, workspace.project.settings.confidence, read, other_cells, lacks)
-
-
-def _has_result(history: ActionHistory | None) -> TypeGuard[ActionHistory]:
-    return history is not None and history.success is not None
-
-
-def _describe_lack(node: Node, store: Store) -> str:
-    """Why a cell has no valid result; empty if it never ran."""
-    history = store.history(node.action.digest)
-    if history is None:
-        return ""
-    if history.success is None:
-        return f"{history.last}: {history.detail}".rstrip(": ")
-    shortfall = find_record_shortfall(node.demands, history)
-    return shortfall.reason if shortfall else ""
 
 
 def judge_cells(
@@ -118,16 +102,11 @@ def _describe_lacking(cells: Sequence[Evaluation], lacks: Mapping[str, str]) -> 
     return f"not judged: {cells[0].name} has no result{f' ({reason})' if reason else ''}{more}"
 
 
-def address_without_seed(cell: Evaluation) -> str:
-    """A cell's path without its seed."""
-    return "/".join([cell.eval, *(str(v) for key, v in cell.axes if key != "seed")])
-
-
 def _group_by_gate(cells: Iterable[Evaluation]) -> dict[tuple[Gate, str], list[Evaluation]]:
     groups: dict[tuple[Gate, str], list[Evaluation]] = {}
     for cell in cells:
         for gate in cell.gates:
-            groups.setdefault((gate, address_without_seed(cell)), []).append(cell)
+            groups.setdefault((gate, cell.address), []).append(cell)
     return groups
 
 
@@ -158,6 +137,6 @@ def _other_seeds(workspace: Workspace, nodes: Sequence[Node]) -> list[Node]:
     ]
     if not cells:
         return []
-    wanted = {address_without_seed(cell) for cell in gated}
+    wanted = {cell.address for cell in gated}
     builder = GraphBuilder(workspace.project, workspace.plugins, workspace.environments().resolved_versions)
-    return [builder.node(cell) for cell in cells if address_without_seed(cell) in wanted]
+    return [builder.node(cell) for cell in cells if cell.address in wanted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -39,8 +40,14 @@ def collect_results(
 ) -> ResultSet:
     """Return the stored results of `nodes` as a report shows them. `ran` names the cells that this build ran."""
     known = [(node, histories.get(node.name)) for node in nodes]
+    seeds = Counter(node.evaluation.address for node in nodes)
+    found = Counter(node.evaluation.address for node, history in known if _has_result(history))
     results = [
-        replace(_result(node, history, ran, bool(compare)), facts=read_facts(history))
+        replace(
+            _result(node, history, ran, bool(compare)),
+            facts=read_facts(history),
+            seeds=(found[node.evaluation.address], seeds[node.evaluation.address]),
+        )
         for node, history in known
         if _has_result(history)
     ]

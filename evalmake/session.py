@@ -55,6 +55,7 @@ class BuildOutcome:
     written: list[Path] = field(default_factory=list)
     interrupted: bool = False
     detached: int = 0
+    withdrawn: int = 0
     estimate: dict[str, ActionHistory] = field(default_factory=dict)
 
     def add_result(self, result: BuildResult) -> None:
@@ -62,6 +63,7 @@ class BuildOutcome:
         self.ran = frozenset(result.succeeded)
         self.problems += result.problems
         self.interrupted, self.detached = result.interrupted, result.detached
+        self.withdrawn = result.withdrawn
         self.status = INTERRUPTED if result.interrupted else FAILED if result.failed else OK
 
 

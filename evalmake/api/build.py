@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from evalmake import fastpath, session
 from evalmake.api.results import Result, convert_result
-from evalmake.gate_verdicts import address_without_seed
 from evalmake.language.diagnostic import Diagnostic, Severity
 from evalmake.run.events import Emit, Event
 from evalmake.run.signals import is_embedded
@@ -59,7 +58,7 @@ def collect_results(outcome: BuildOutcome) -> tuple[Result, ...]:
     results = []
     for recorded in outcome.results.results:
         cell = outcome.plan.graph.nodes[recorded.name].evaluation
-        gates = tuple(g for g in outcome.results.gates if g.address == address_without_seed(cell))
+        gates = tuple(g for g in outcome.results.gates if g.address == cell.address)
         results.append(convert_result(outcome.results, recorded, gates, text, workspace.store_folder))
     return tuple(results)
 

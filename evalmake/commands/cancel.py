@@ -38,6 +38,9 @@ def cancel_jobs(workspace: Workspace, words: Sequence[str]) -> int:
             if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
         ]
         errors = run_concurrently(lambda entry: _cancel(workspace, executors, journal, entry), entries)
+        done = [entry for entry, error in zip(entries, errors, strict=True) if not error]
+        with workspace.store() as store:
+            store.withdraw_reruns(entry.action for entry in done)
     _report(workspace, entries, errors)
     if not entries:
         click.echo("no jobs to cancel")

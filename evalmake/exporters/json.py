@@ -110,7 +110,7 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
 
 def _result_to_json(result: Result) -> dict[str, Any]:
     flat = _fields_to_json(result)
-    del flat["reused"], flat["settings"], flat["facts"]
+    del flat["reused"], flat["settings"], flat["facts"], flat["seeds"]
     flat["notes"] = [asdict(note) for note in find_notes([result])]
     flat["axes"] = dict(result.axes)
     flat["scores"] = [_fields_to_json(score) for score in result.scores]

@@ -30,6 +30,11 @@ class ActionHistory:
     seconds: float = 0.0
     usage: Mapping[str, float] = field(default_factory=dict)
     accepted: str = ""
+    rerun: float | None = None
+    """Set while a rerun of the result is wanted: the oldest cached reply that it may use, in seconds since the epoch.
+
+    A success ends it, and so does its withdrawal. Until then, the result on record counts for nothing.
+    """
 
 
 class Records(Protocol):
@@ -55,7 +60,7 @@ class Records(Protocol):
 class Reason:
     """A reason why a target must run."""
 
-    kind: str  # never-run changed upstream output-missing failed cancelled forced too-old fell-short
+    kind: str  # never-run changed upstream output-missing failed cancelled forced rerun too-old fell-short
     subject: str
     before: str | None = None
     now: str | None = None
@@ -75,6 +80,11 @@ class Decision:
         """Whether the target must run."""
         return bool(self.reasons)
 
+    @property
+    def awaits_rerun(self) -> bool:
+        """Whether there is a result that does not count, because a rerun of it was wanted and has not succeeded."""
+        return self.head is not None and self.head.rerun is not None
+
 
 def decide_staleness(
     name: str,
@@ -90,6 +100,8 @@ def decide_staleness(
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
     if head is not None and head.success is not None:
+        if head.rerun is not None:
+            return Decision(name, action, head, (Reason("rerun", describe_rerun(head)),))
         broken = records.find_damage(head)
         if broken:
             return Decision(name, action, head, (Reason("output-missing", broken),))
@@ -103,6 +115,23 @@ def decide_staleness(
     return Decision(name, action, None, _find_reasons(name, action, records))
 
 
+def describe_rerun(head: ActionHistory) -> str:
+    """How the rerun went that is wanted of a result."""
+    return f"its rerun failed: {head.detail}" if head.last == "failed" else "its rerun is not finished"
+
+
+def find_lack(demands: Demands, head: ActionHistory | None) -> str:
+    """Why what is on record is no valid result for these demands; empty if it is one, or if nothing ever ran."""
+    if head is None:
+        return ""
+    if head.success is None:
+        return f"{head.last}: {head.detail}".rstrip(": ")
+    if head.rerun is not None:
+        return describe_rerun(head)
+    shortfall = find_record_shortfall(demands, head)
+    return shortfall.reason if shortfall else ""
+
+
 def find_record_shortfall(demands: Demands, head: ActionHistory) -> Shortfall | None:
     """Return what the result of `head` lacks for these demands; None if it is valid, or if there is no result."""
     cause = head.detail if head.last == "succeeded" else ""
@@ -112,7 +141,7 @@ def find_record_shortfall(demands: Demands, head: ActionHistory) -> Shortfall | 
 def find_valid_records(nodes: Iterable[Node], records: Records) -> dict[str, ActionHistory | None]:
     """Return the history of each node by its name; None where its result is not valid for the evaluation."""
     heads = ((node, records.history(node.action.digest)) for node in nodes)
-    return {node.name: head if head and not find_record_shortfall(node.demands, head) else None for node, head in heads}
+    return {node.name: None if find_lack(node.demands, head) else head for node, head in heads}
 
 
 def _find_reasons(name: str, action: Action, records: Records) -> tuple[Reason, ...]:

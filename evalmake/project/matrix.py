@@ -62,6 +62,11 @@ class Evaluation:
         return self.variant.eval.name
 
     @property
+    def address(self) -> str:
+        """Its path without its seed, which all seeds of a cell share."""
+        return "/".join([self.eval, *(str(value) for key, value in self.axes if key != "seed")])
+
+    @property
     def axes(self) -> tuple[tuple[str, AxisValue], ...]:
         """Its axes, each with its value."""
         keys = (axis.key for axis in self.variant.eval.axes)

@@ -15,6 +15,7 @@ class BuildResult:
     failed: list[str] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
     interrupted: bool = False
+    withdrawn: int = 0  # reruns that Ctrl-C took back: the results on record count again
     detached: int = 0  # submitted jobs that go on without evalmake
 
     def warn_of_cache(self, reason: str) -> None:

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
+from evalmake.scoring.sample_counts import SAME_ID
 
 _UNDECLARED = "undeclared_"
 _MOST_NAMES = 3
@@ -34,6 +35,10 @@ class NotedResult(ScoredResult, Protocol):
     def facts(self) -> Mapping[str, str]:
         """Texts by name; those about replies are JSON."""
 
+    @property
+    def seeds(self) -> tuple[int, int]:
+        """Of its cell: how many seeds have a result, of how many."""
+
 
 def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
     """The notes on one score: of results that differ only in their seed."""
@@ -43,6 +48,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
     return tuple(
         Note(code, text)
         for code, text in (
+            *_describe_seeds(results),
             *_describe_samples(results, usage),
             *_describe_replies(usage),
             *_describe_requests(results, usage),
@@ -50,6 +56,12 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
             *_describe_earlier(results),
         )
     )
+
+
+def _describe_seeds(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    found, total = results[0].seeds
+    if found < total:
+        yield "missing-seeds", f"{found} of {total} seeds have a result, and only these count"
 
 
 def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> Iterator[tuple[str, str]]:
@@ -60,6 +72,8 @@ def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> It
         yield "unscored", f"{unscored} of {total} samples not scored"
     if usage["samples_failed"] > unscored:
         yield "errors", f"{usage['samples_failed']} samples ended in an error and were scored"
+    if usage[SAME_ID]:
+        yield "ids", f"{usage[SAME_ID]} samples have the id of an earlier one: counted as repetitions of one item"
 
 
 def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:

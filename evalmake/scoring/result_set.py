@@ -63,6 +63,7 @@ class Result:
     confidence: float | None = None  # of the eval, where it asks for one of its own
     settings: Mapping[str, str] = field(default_factory=dict)  # limit, sampling, prompt, adapter, as text
     facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
+    seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""

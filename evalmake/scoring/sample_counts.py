@@ -15,6 +15,8 @@ from evalmake.model_reply.token_limit import asks_for_one_token
 SAMPLES = "samples.jsonl"
 REPEATED = "items_repeated"
 """In the usage: how many items have the content of an earlier one."""
+SAME_ID = "ids_repeated"
+"""In the usage: how many samples have id, repetition and metric of an earlier one."""
 _UNSCORED = "left unscored by the scorer"
 _FINISHES = {
     "length": "replies_truncated",
@@ -32,6 +34,7 @@ class SampleCounts:
     counts: Counter[str] = field(default_factory=Counter)
     _causes: Counter[str] = field(default_factory=Counter)
     _items: set[str] = field(default_factory=set)
+    _scored_ids: set[tuple[str, str, str]] = field(default_factory=set)
 
     @classmethod
     def of(cls, lines: Iterable[bytes]) -> SampleCounts:
@@ -61,6 +64,7 @@ class SampleCounts:
         if row.get("error") is not None or not row.get("scores"):
             self._causes[str(row.get("error") or _UNSCORED)] += 1
         self._add_reply(row)
+        self._add_id(row)
         self._add_item(row)
 
     def _add_reply(self, row: Mapping[str, Any]) -> None:
@@ -75,6 +79,14 @@ class SampleCounts:
             self.counts["replies_empty"] += 1
         if isinstance(request, dict) and isinstance(n := request.get("n"), int) and n > 1:
             self.counts["replies_unused"] += n - 1
+
+    def _add_id(self, row: Mapping[str, Any]) -> None:
+        """Count a sample that is taken for a repetition of an earlier one, and does not say that it is one."""
+        scores = row.get("scores")
+        ids = {(str(row["id"]), str(row.get("repetition", 1)), str(name)) for name in scores or ()}
+        if not ids.isdisjoint(self._scored_ids):
+            self.counts[SAME_ID] += 1
+        self._scored_ids |= ids
 
     def _add_item(self, row: Mapping[str, Any]) -> None:
         """Count an item that has the content of an earlier one, whatever its id."""

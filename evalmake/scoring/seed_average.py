@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from evalmake.scoring.intervals import (
@@ -135,8 +135,10 @@ def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
     items = [one for run, _ in known if (one := run.items(metric)) is not None]
     values = [score.value for _, score in known if score.value is not None]
     samples = min(score.scored for _, score in known)
+    unlike = _describe_unlike_runs(items, [score for _, score in known])
     if len(items) < len(known):
-        return _pool_summaries([score for _, score in known], mean_se(values), samples, known[0][0].harness)
+        pool = _pool_summaries([score for _, score in known], mean_se(values), samples, known[0][0].harness)
+        return replace(pool, notes=(*unlike, *pool.notes))
     spread = math.sqrt(sample_variance(values, values[0])) if len(values) > 1 else None
     repeated = find_repeated_runs(items)
     identical = len(items) > 1 and len(repeated) == len(items) - 1
@@ -150,8 +152,19 @@ def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
         samples,
         spread,
         partial(item_interval, found),
-        notes=tuple(_describe_items(found, len(items), len(repeated))),
+        notes=(*unlike, *_describe_items(found, len(items), len(repeated))),
     )
+
+
+def _describe_unlike_runs(items: Sequence[Sequence[Item]], scores: Sequence[Score]) -> list[Note]:
+    """A note on runs that did not ask the same: by their items if all left these, else by their counts."""
+    if len(items) == len(scores):
+        asked = [{(item.id, item.content) for item in run} for run in items]
+        common, every = set.intersection(*asked), set.union(*asked)
+        text = f"the seeds did not ask the same items: {len(common)} of {len(every)} are common to all"
+        return [Note("items", text)] if common != every else []
+    counts = {score.scored + score.unscored for score in scores if score.scored}
+    return [Note("items", f"the seeds have {min(counts)} to {max(counts)} samples")] if len(counts) > 1 else []
 
 
 def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[Note]:
@@ -160,7 +173,7 @@ def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[Note]
         part = f"{repeated} of {runs} seeds gave the replies of another seed"
         yield Note("seeds", whole if repeated == runs - 1 else part)
     if found.distinct < found.items:
-        yield Note("duplicates", f"{found.items} items, {found.distinct} of them distinct")
+        yield Note("duplicates", f"{found.items} items, {found.distinct} of them distinct: each copy weighs as one")
     if found.clustered:
         few = ": few, so the interval is itself uncertain" if found.groups < FEW_CLUSTERS else ""
         yield Note("clusters", f"{found.groups} clusters{few}")

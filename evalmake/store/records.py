@@ -59,6 +59,7 @@ def history_to_text(head: ActionHistory) -> str:
             head.seconds,
             dict(head.usage),
             head.accepted,
+            head.rerun,
         ]
     )
 

@@ -198,11 +198,41 @@ class Store:
             key = f"record/{action.digest}/{number}"
             self._cache.set(key, records.record_to_text(result), tag="record")
             head = _next_head(before, result)
-            self._cache.set(f"head/{action.digest}", records.history_to_text(head), tag="head")
+            self._set_head(head)
             self.mark_changed()
+        return head
+
+    def request_reruns(self, oldest_replies: Mapping[str, float]) -> None:
+        """Note that the results of these actions are to be made anew: each counts for nothing until that is done.
+
+        `oldest_replies` says from when on cached replies may be used, in seconds since the epoch.
+        """
+        with self._changing(oldest_replies) as heads:
+            for head in heads:
+                if head.success is not None:
+                    self._set_head(replace(head, last="succeeded", detail="", rerun=oldest_replies[head.action]))
+
+    def withdraw_reruns(self, actions: Iterable[str]) -> int:
+        """Let the results count again whose rerun has not ended; return how many. A rerun that failed stays told."""
+        with self._changing(actions) as heads:
+            unfinished = [head for head in heads if head.rerun is not None and head.last != "failed"]
+            for head in unfinished:
+                self._set_head(replace(head, rerun=None))
+        return len(unfinished)
+
+    @contextlib.contextmanager
+    def _changing(self, actions: Iterable[str]) -> Iterator[list[ActionHistory]]:
+        """A transaction on the histories of these actions, those that there are."""
+        names = [*actions]
+        with self._writing() if names else contextlib.nullcontext():
+            yield [head for action in names if (head := self._head_now(action)) is not None]
+            if names:
+                self.mark_changed()
+
+    def _set_head(self, head: ActionHistory) -> None:
+        self._cache.set(f"head/{head.action}", records.history_to_text(head), tag="head")
         if self._heads is not None:
             self._heads[head.action] = head
-        return head
 
     def mark_valid(self, actions: Mapping[str, Action]) -> None:
         """Make the results of these actions the baselines of their cells, by name.

@@ -125,10 +125,16 @@ def _render_summary(outcome: BuildOutcome) -> list[str]:
     lines = [text] if (text := _count_gates(outcome, met=True)) else []
     lines += [text] if (text := _count_evaluations(outcome)) else []
     lines += _render_machine_time(outcome)
+    if outcome.withdrawn:
+        lines.append(f"{_count_reruns(outcome.withdrawn)} withdrawn: the earlier results count again")
     if outcome.detached:
         lines.append(f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them")
     lines += [f"wrote {display_path(path)}" for path in outcome.written]
     return lines
+
+
+def _count_reruns(count: int) -> str:
+    return f"{count} rerun{'s' * (count != 1)}"
 
 
 def _count_evaluations(outcome: BuildOutcome) -> str:

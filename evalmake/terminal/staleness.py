@@ -22,6 +22,8 @@ def render_decision(workspace: Workspace, decision: Decision, store: Store) -> s
         assert head is not None
         accepted = f", accepted because {head.accepted}" if head.accepted else ""
         return f"{decision.name} is up to date: attempt {head.success} of {_moment(head.finished)}{accepted}"
+    if decision.awaits_rerun:
+        return f"{decision.name} is stale: {render_reasons(decision.reasons)}\n{_render_earlier(decision)}"
     changes = [reason for reason in decision.reasons if reason.kind == "changed"]
     if not changes:
         return f"{decision.name} is stale: {render_reasons(decision.reasons)}"
@@ -37,6 +39,14 @@ def render_decision(workspace: Workspace, decision: Decision, store: Store) -> s
         ]
     )
     return "\n".join([title, *lines, _render_unchanged(decision, changes)])
+
+
+def _render_earlier(decision: Decision) -> str:
+    """The result that counts for nothing while its rerun is wanted, and how it counts again."""
+    head = decision.head
+    assert head is not None
+    made = f"attempt {head.success} of {_moment(head.finished)} does not count until a run succeeds"
+    return f'{made}, or `evalmake accept {decision.name} --because "..."` withdraws the rerun'
 
 
 def render_report_decision(decision: ReportDecision, path: str) -> str:

@@ -219,7 +219,7 @@ CASES = {
     "failed-then-edited": Case(failed_then_edited, why="tried/1"),
     "failed-undone-then-edited": Case(failed_undone_then_edited, why="tried/1"),
     "built-undone-then-edited": Case(built_undone_then_edited, why="tried/1"),
-    "failed-after-success": Case(failed_after_success, kind="", why="tried/1"),
+    "failed-after-success": Case(failed_after_success, kind="rerun", why="tried/1"),
     "cancelled": Case(cancelled, kind="cancelled", why="tried/1"),
     "forced": Case(lambda bench: None, kind="forced", why="tried/1", words=("-B", "tried")),
     "several": Case(

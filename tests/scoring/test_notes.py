@@ -20,6 +20,7 @@ class Found:
     facts: dict[str, str] = field(default_factory=dict)
     scores: tuple[Score, ...] = (Score("acc", 0.5, scored=10),)
     metric: str = "acc"
+    seeds: tuple[int, int] = (1, 1)
 
 
 def texts(*results: Found) -> dict[str, str]:
@@ -31,6 +32,25 @@ def test_nothing_to_say_is_said_by_nothing() -> None:
     """A score with whole replies of one model has no note; nor has a result that counted nothing."""
     counted = {"requests": 10.0, "samples": 10.0, "replies": 10.0, "finish_stop": 10.0, "models": 1.0}
     assert find_notes([Found(counted, {"models": '["m"]', "asked": '["m"]'}), Found()]) == ()
+
+
+def test_seeds_without_a_result() -> None:
+    """A score says how many of its cell's seeds it is of, unless it is of all."""
+    assert texts(Found(seeds=(2, 3)), Found(seeds=(2, 3))) == {
+        "missing-seeds": "2 of 3 seeds have a result, and only these count"
+    }
+    assert texts(Found(seeds=(3, 3))) == {}
+
+
+def test_equal_ids_are_counted() -> None:
+    """A sample with id and metric of an earlier one is counted, unless it is another repetition or metric."""
+
+    def count(*rows: dict[str, object]) -> int:
+        lines = [json.dumps({"id": "a", "scores": {"acc": 1}, **row}).encode() for row in rows]
+        return SampleCounts.of(lines).counts["ids_repeated"]
+
+    assert count({}, {}, {"id": "b"}, {}) == 2
+    assert count({"repetition": 1}, {"repetition": 2}, {"scores": {"f1": 1}}, {"scores": {}}, {"scores": None}) == 0
 
 
 @pytest.mark.parametrize(
@@ -48,6 +68,7 @@ def test_nothing_to_say_is_said_by_nothing() -> None:
         ({"replies_calling_tools": 4}, "tool-calls", "4 of 10 replies call a tool where text was expected"),
         ({"replies_unused": 30}, "choices", "30 more replies not scored: of `n`, the first one is"),
         ({"samples_failed": 2}, "errors", "2 samples ended in an error and were scored"),
+        ({"ids_repeated": 3}, "ids", "3 samples have the id of an earlier one: counted as repetitions of one item"),
         ({"requests": 0}, "no-requests", "no request reached the model"),
         ({"undeclared_seed": 10}, "undeclared", "10 requests had another seed than declared"),
         ({"reseeded": 6}, "reseeded", "6 requests are repetitions with seeds of their own"),

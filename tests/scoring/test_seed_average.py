@@ -184,11 +184,27 @@ def test_few_clusters_are_told() -> None:
     assert average(of_items([1.0, 0.0] * 30, clusters=letters)).notes == (Note("clusters", "30 clusters"),)
 
 
+def test_seeds_that_asked_other_items_are_told() -> None:
+    """Runs of other items have a note with the number that all asked; runs without items, one with their counts."""
+
+    def asking(ids: str) -> Run:
+        return Run((Score("accuracy", 0.5, 0.1, scored=4),), lambda: [one(id, at % 2) for at, id in enumerate(ids)])
+
+    def one(id: str, value: float) -> Item:
+        return Item(id, f"hash {id}", {"accuracy": value})
+
+    text = "the seeds did not ask the same items: 2 of 6 are common to all"
+    assert Note("items", text) in average(asking("abcd"), asking("cdef")).notes
+    assert average(asking("abcd"), asking("badc")).notes == ()
+    counted = average(score(0.5, 0.1, 90), score(0.6, 0.1, 100))
+    assert Note("items", "the seeds have 90 to 100 samples") in counted.notes
+
+
 def test_repeated_questions_are_told() -> None:
     """Rows that repeat a question are counted as one, and their number is told."""
     items = [Item(str(at), f"hash {at % 4}", {"accuracy": float(at % 2)}) for at in range(8)]
     found = average(Run((Score("accuracy", 0.5, 0.1, scored=8),), lambda: items))
-    assert found.notes == (Note("duplicates", "8 items, 4 of them distinct"),)
+    assert found.notes == (Note("duplicates", "8 items, 4 of them distinct: each copy weighs as one"),)
 
 
 @given(

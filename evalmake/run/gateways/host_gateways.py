@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
@@ -56,13 +57,13 @@ class HostGateways:
         job_builder: JobBuilder,
         cache: ReplyCacheSettings | None,
         model_digests: Mapping[str, str],
-        not_before: float = 0.0,
+        oldest_replies: Mapping[str, float] = MappingProxyType({}),
         hosts: Iterable[str] = ("127.0.0.1",),
     ) -> None:
-        """`model_digests` and `not_before`: see `SessionBuilder`. `hosts`: this host's addresses for jobs."""
+        """`model_digests` and `oldest_replies`: see `SessionBuilder`. `hosts`: this host's addresses for jobs."""
         self.job_builder = job_builder
         self.cache = cache
-        self.sessions = SessionBuilder(job_builder, model_digests, not_before)
+        self.sessions = SessionBuilder(job_builder, model_digests, oldest_replies)
         self._hosts = sorted({"127.0.0.1", *hosts})
         self._specs: dict[str, ServerSpec] = {}
 
@@ -126,7 +127,7 @@ class HostGateways:
 
     def can_recover(self, node: Node, server_jobs: Mapping[str, str]) -> bool:
         """Whether a job of an earlier build may use the same replies as one of this build."""
-        return all(map(self.sessions.matches, self._session_files(node, server_jobs).values()))
+        return self.sessions.match(node, self._session_files(node, server_jobs).values())
 
     def session_tokens(self, node: Node, server_jobs: Mapping[str, str]) -> tuple[str, ...]:
         """The tokens of a job that an earlier build submitted."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,12 @@ _PORTS = range(20_000, 30_000)  # below the ports that kernels give to outgoing 
 class SessionBuilder:
     """Builds sessions. `model_digests`: by model, the digest of what answers for it.
 
-    Cached replies from before `not_before`, in seconds since the epoch, are not used.
+    `oldest_replies`: by action, from when on cached replies may be used, in seconds since the epoch.
     """
 
     job_builder: JobBuilder
     model_digests: Mapping[str, str]
-    not_before: float = 0.0
+    oldest_replies: Mapping[str, float]
 
     def build_session(
         self,
@@ -88,21 +88,26 @@ class SessionBuilder:
             model=_cache_source(self.model_digests[model.name], adapter),
             restart_timeout=ready.seconds if ready else 0.0,
             seed=str(cell.seed),
-            not_before=self.not_before,
+            not_before=self._oldest_reply(node),
             max_age=max_age.seconds if max_age else None,
             adapter=adapter,
             declared=_declared_parameters(cell) if role == "model" else {},
             seed_step=find_seed_step(cell) if repeats else 0,
         )
 
-    def matches(self, session: Path) -> bool:
-        """Whether a session of an earlier build lets its job use the same replies as one of this build.
+    def match(self, node: Node, sessions: Iterable[Path]) -> bool:
+        """Whether the sessions of an earlier build let its job use the same replies as one of this build.
 
         A session that cannot be read matches: its job fails by that, and says so itself.
         """
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            return not self.not_before or bool(SessionSettings.read(session).not_before)
+        for session in sessions if self._oldest_reply(node) else ():
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                if not SessionSettings.read(session).not_before:
+                    return False
         return True
+
+    def _oldest_reply(self, node: Node) -> float:
+        return self.oldest_replies.get(node.action.digest, 0.0)
 
 
 def models_of(project: Project, node: Node) -> list[tuple[str, Declaration]]:

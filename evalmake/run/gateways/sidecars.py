@@ -124,7 +124,7 @@ class SidecarGateways:
     def can_recover(self, node: Node, job_id: str) -> bool:
         """Whether a job of an earlier build may use the same replies as one of this build."""
         files = [self._session_file(job_id, node, role) for role, _ in self._gateways.models_of(node)]
-        return all(map(self._gateways.sessions.matches, files))
+        return self._gateways.sessions.match(node, files)
 
     def session_tokens(self, node: Node, job_id: str) -> tuple[str, ...]:
         """The tokens of a job that an earlier build submitted."""
