@@ -45,6 +45,17 @@ def holds_secret(data: bytes, secret: str) -> bool:
     return any(form in data for form, _ in _forms(secret))
 
 
+def length_of_beginning(data: bytes, secret: str) -> int:
+    """How many bytes at the end of `data` may begin a secret, whose rest is still to come."""
+    longest = 0
+    for form, _ in _forms(secret):
+        at = data.find(form[:1], max(0, len(data) - len(form) + 1))
+        while at >= 0 and not form.startswith(data[at:]):
+            at = data.find(form[:1], at + 1)
+        longest = max(longest, len(data) - at if at >= 0 else 0)
+    return longest
+
+
 def redact_header(value: bytes, secret: str, mark: bytes) -> bytes:
     """The value of a header with `mark` in place of a secret, which may be the whole value."""
     forms = [form for form, _ in _forms(secret)]

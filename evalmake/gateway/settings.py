@@ -78,6 +78,8 @@ class AdapterSettings(JsonSettings):
     retry: int = 5
     timeout: float = 600.0
     """Seconds of silence after which a request fails."""
+    max_reply: int = 256 * 2**20
+    """Bytes of a reply or a stream; a larger one fails."""
     client_errors: bool | list[int] = False
     """Stop the evaluation at the first 4xx reply. A list names the statuses that do not stop it."""
     progress_url: str | None = None

@@ -33,6 +33,7 @@ _OUTSIDE_IDENTITY = (
     "cache_truncated",
     "client_errors",
     "log",
+    "max_reply",
     "progress_url",
     "requests",
     "retry",

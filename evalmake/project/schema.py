@@ -126,6 +126,9 @@ class Adapter(Block):
     )
     retry: Natural | None = define_key(None, "How often the gateway tries a request again.", "2", unset="5")
     timeout: Duration | None = define_key(None, "How long the model may be silent in one request.", "5m", unset="10m")
+    max_reply: Size | None = define_key(
+        None, "How large a reply or a stream may be; a larger one fails.", "1GiB", unset="256MiB"
+    )
     requests: Annotated[Literal["any"] | None, BeforeValidator(to_word)] = define_key(
         None,
         "With `any`, an evaluation that sent its model no request is valid, too.",

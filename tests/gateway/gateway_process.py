@@ -50,6 +50,14 @@ def start_module(module: str, folder: Path, *arguments: str, **environment: str)
     return process, int(port_file.read_text())
 
 
+def resident_bytes(process: int) -> int:
+    """The memory that a process has."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
 class HarnessReply(NamedTuple):
     """The reply that the harness got; header names in lower case."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.gateway.proxy.harness_connection import LARGEST_BODY
-from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, start_module, wait_until
+from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, resident_bytes, start_module, wait_until
 from tests.support.scripted_upstream import (
     DONE,
     ConnectionEnd,
@@ -227,14 +227,6 @@ def test_a_client_that_leaves(gateway: Gateway) -> None:
         assert "failed" not in evaluation.close()
 
 
-def _resident(process: int) -> int:
-    """The bytes of memory that a process has."""
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
-
-
 def _steady(upstream: Upstream) -> None:
     """Wait until the server cannot write any more."""
     before = -1
@@ -254,14 +246,14 @@ def test_a_slow_reader(start_gateway: Callable[..., Gateway]) -> None:
     upstream = Upstream(chunked_reply(*[piece] * number, DONE))
     evaluation = gateway.open_evaluation(upstream, timeout=0.5)
     gateway.open_evaluation(Upstream(echo)).post()
-    before = _resident(gateway.process.pid)
+    before = resident_bytes(gateway.process.pid)
     with evaluation.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
         connection.sendall(evaluation.request_bytes(b'{"stream": true}', more="Connection: close\r\n"))
         wait_until(lambda: upstream.written, "it began")
         _steady(upstream)
         assert upstream.written < 70_000_000
-        assert _resident(gateway.process.pid) - before < 70_000_000
+        assert resident_bytes(gateway.process.pid) - before < 70_000_000
         time.sleep(0.6)
         response = read_reply(connection)
         size = 0

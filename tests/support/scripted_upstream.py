@@ -50,6 +50,8 @@ class Upstream:
     def __init__(self, script: Script | Sequence[Step]) -> None:
         self.received: list[ReceivedRequest] = []
         self.connections = 0
+        self.closed = 0
+        """Connections that are over."""
         self.abandoned = 0
         """Connections that the other side closed during a script."""
         self.written = 0
@@ -88,6 +90,7 @@ class Upstream:
                 script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
                 for step in script(seen) if callable(script) else script:
                     await self._do(step, reader, writer)
+        self.closed += 1
         writer.close()
 
     async def _do(self, step: Step, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

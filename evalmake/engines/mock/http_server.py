@@ -27,6 +27,7 @@ class ClientConnection(ServerConnection):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the responses that wait."""
+        super().connection_lost(error)
         if self._timer is not None:
             self._timer.cancel()
         for _, request, _ in self._waiting:
@@ -76,7 +77,7 @@ class ClientConnection(ServerConnection):
         """Answer what never became a request, and close."""
         response = self._service.error_response(ApiError(status, message))
         self._transport.write(render_response(response, False, True))
-        self._transport.close()
+        self.linger()
 
 
 def render_response(response: ApiResponse, keep_alive: bool, chunked: bool) -> bytes:

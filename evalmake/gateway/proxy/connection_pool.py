@@ -8,11 +8,21 @@ from collections.abc import Mapping
 
 from evalmake.gateway.proxy.http_proxy import HttpProxy, ProxyError, find_proxy, open_tunnel
 from evalmake.gateway.proxy.server_url import ServerUrl
-from evalmake.gateway.proxy.upstream_connection import UpstreamConnection, UpstreamError, UpstreamReply, error_text
+from evalmake.gateway.proxy.upstream_connection import (
+    LARGEST_REPLY,
+    UpstreamConnection,
+    UpstreamError,
+    UpstreamReply,
+    error_text,
+)
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.messages import Headers
 
 _CONNECT_TIMEOUT = 15.0
+MOST_IDLE = 256
+"""Connections to one server that wait for a request."""
+LONGEST_IDLE = 60.0
+"""Seconds that a connection waits for one."""
 
 
 class Network:
@@ -54,7 +64,9 @@ class ConnectionPool:
         self.headers: Headers = []
         """Those that the proxy of a plain request asks for."""
         self._loop = loop
-        self._idle: list[UpstreamConnection] = []
+        self._idle: dict[UpstreamConnection, float] = {}
+        """Since when each is idle, the oldest first."""
+        self._aging: asyncio.TimerHandle | None = None
         self._context = network.tls_context() if self.server.secure else None
         self._proxy: HttpProxy | None = None
         self._proxy_error = ""
@@ -75,11 +87,13 @@ class ConnectionPool:
         target = self.server.target(rest)
         return self.server.origin.encode() + target if self._proxy and not self.server.secure else target
 
-    async def send(self, data: bytes, timeout: float, bodiless: bool = False) -> UpstreamReply:
+    async def send(
+        self, data: bytes, timeout: float, bodiless: bool = False, largest: int = LARGEST_REPLY
+    ) -> UpstreamReply:
         """Send a request over an idle connection or a new one; raises UpstreamError."""
         self.busy += 1
         try:
-            reply = await self._send(data, timeout, bodiless)
+            reply = await self._send(data, timeout, bodiless, largest)
         except BaseException:
             self._count_end()
             raise
@@ -89,33 +103,49 @@ class ConnectionPool:
             self._count_end()
         return reply
 
-    async def _send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
+    async def _send(self, data: bytes, timeout: float, bodiless: bool, largest: int) -> UpstreamReply:
         """Send; once more over a new connection where the server had closed the idle one meanwhile."""
         connection = await self._connect(fresh=False)
         used = connection.used
         try:
-            return await connection.send(data, timeout, bodiless)
+            return await connection.send(data, timeout, bodiless, largest)
         except UpstreamError as error:
             if not used or error.reply_started or error.kind != "broken":
                 raise
-        return await (await self._connect(fresh=True)).send(data, timeout, bodiless)
+        return await (await self._connect(fresh=True)).send(data, timeout, bodiless, largest)
 
     def _count_end(self) -> None:
         self.busy -= 1
 
     def release(self, connection: UpstreamConnection) -> None:
-        """Keep a connection for the next request."""
-        self._idle.append(connection)
+        """Keep a connection for the next request, as long as few are kept; the oldest ones go first."""
+        self._idle[connection] = self._loop.time()
+        if len(self._idle) > MOST_IDLE:
+            self._close_oldest()
+        if self._aging is None:
+            self._aging = self._loop.call_later(LONGEST_IDLE, self._close_aged)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """Drop a connection that is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
+
+    def _close_oldest(self) -> None:
+        connection = next(iter(self._idle))
+        del self._idle[connection]
+        connection.close()
+
+    def _close_aged(self) -> None:
+        """Close what nobody used for long; look again when the next one may be that old."""
+        now = self._loop.time()
+        while self._idle and next(iter(self._idle.values())) <= now - LONGEST_IDLE:
+            self._close_oldest()
+        left = next(iter(self._idle.values())) + LONGEST_IDLE - now if self._idle else None
+        self._aging = None if left is None else self._loop.call_later(left, self._close_aged)
 
     async def _connect(self, fresh: bool) -> UpstreamConnection:
         """An idle connection, or a new one if there is none or a `fresh` one is wanted."""
         while self._idle and not fresh:
-            connection = self._idle.pop()
+            connection, _ = self._idle.popitem()  # the newest: the others may grow old
             if not connection.is_closing:
                 return connection
         try:

@@ -20,9 +20,10 @@ from evalmake.gateway.proxy.logprob_probe import relies_on_echo
 from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT, parse_reply
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
 from evalmake.gateway.proxy.retry import fetch_reply
-from evalmake.gateway.proxy.server_sent_events import assemble_reply, has_ended
+from evalmake.gateway.proxy.server_sent_events import ReplyAssembler, has_ended
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
+from evalmake.gateway.proxy.stream_redaction import StreamRedaction
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
@@ -41,6 +42,7 @@ _CLIENT_CLOSED_REQUEST = 499
 _GENERATING_PATHS = (*PATHS_WITH_CHOICES, "/responses")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 _RESEED_STEP = 1_000_003
+_REPLAYED_AT_ONCE = 2**18
 
 
 class Exchange:
@@ -104,6 +106,8 @@ class Exchange:
                 self.session.usage.add_count("abandoned")
                 self._record(_CLIENT_CLOSED_REQUEST, None, b"")
             raise
+        except RecursionError:
+            self._fail(502, f"{self.upstream.address}: its JSON is nested too deeply")
         except Exception as error:  # of an interceptor, or of ours
             traceback.print_exc(file=sys.stderr)
             self._fail(500, f"the gateway failed: {type(error).__name__}: {error}")
@@ -183,15 +187,27 @@ class Exchange:
     async def _replay(self, cached: CachedReply) -> None:
         headers = [(b"content-type", cached.content_type), (b"x-evalmake-cache", b"hit")]
         if cached.content_type.startswith(b"text/event-stream"):
-            parsed = assemble_reply(cached.body)
-            rewrite = self._new_stream_rewrite()
-            self.connection.start_stream(200, headers)
-            await self.connection.send_piece(rewrite.rewrite_whole(cached.body) if rewrite else cached.body)
-            self.connection.end_stream()
+            parsed = await self._replay_stream(cached.body, headers)
         else:
             parsed = json.loads(cached.body)
             self.connection.send_reply(200, headers, self._rewrite_reply(cached.body, parsed))
         self._record(200, parsed, cached.body, cached_seconds=cached.seconds)
+
+    async def _replay_stream(self, body: bytes, headers: Headers) -> Body:
+        """Send a stream again, in pieces, so that others get their turn; returns what it adds up to."""
+        rewrite, assembler = self._new_stream_rewrite(), ReplyAssembler()
+        self.connection.start_stream(200, headers)
+        for start in range(0, len(body), _REPLAYED_AT_ONCE):
+            piece = body[start : start + _REPLAYED_AT_ONCE]
+            assembler.feed(piece)
+            for part in rewrite.feed(piece) if rewrite else (piece,):
+                await self.connection.send_piece(part)
+            if len(body) > _REPLAYED_AT_ONCE:
+                await asyncio.sleep(0)
+        for part in rewrite.finish() if rewrite else ():
+            await self.connection.send_piece(part)
+        self.connection.end_stream()
+        return assembler.finish()
 
     # From the model
 
@@ -258,13 +274,14 @@ class Exchange:
         self.first_piece = perf_counter() - self.began
         self.connection.start_stream(reply.status, end_to_end_headers(reply.headers))
         pieces: list[bytes] = []
+        redaction = StreamRedaction(self.shared.request_rewrite)
         try:
-            await self._forward_pieces(reply, piece, pieces)
-            whole = b"".join(pieces)
-            parsed = assemble_reply(whole)
+            await self._forward_pieces(reply, piece, pieces, redaction)
+            whole, parsed = b"".join(pieces), redaction.assembled()
             if reply.status == 200 and self.path.endswith(PATHS_WITH_CHOICES) and not has_ended(whole, parsed):
                 raise UpstreamError("broken", "the stream broke off: it has no finish reason", True)
         except UpstreamError as error:
+            reply.discard()
             self.session.usage.add_count("broken")
             self._fail(502, f"{self.upstream.address}: {error}", b"".join(pieces))
             return
@@ -272,16 +289,21 @@ class Exchange:
             reply.discard()
             raise
         self.connection.end_stream()
+        reply.redacted = redaction.redacted
         self._end_stream(reply, whole, parsed)
 
-    async def _forward_pieces(self, reply: UpstreamReply, piece: bytes | None, pieces: list[bytes]) -> None:
-        """Send each piece on, and collect what the model sent in `pieces`."""
+    async def _forward_pieces(
+        self, reply: UpstreamReply, piece: bytes | None, pieces: list[bytes], redaction: StreamRedaction
+    ) -> None:
+        """Send each piece on, and collect what the model sent in `pieces`, without secrets."""
         rewrite = self._new_stream_rewrite() if reply.status == 200 else None
-        while piece is not None:
-            piece = self.shared.request_rewrite.redact_bytes(piece)
-            pieces.append(piece)
-            for part in rewrite.feed(piece) if rewrite else (piece,):
+        while True:
+            safe = redaction.finish() if piece is None else redaction.feed(piece)
+            pieces.append(safe)
+            for part in rewrite.feed(safe) if rewrite else (safe,):
                 await self.connection.send_piece(part)
+            if piece is None:
+                break
             piece = await reply.next_piece()
         for part in rewrite.finish() if rewrite else ():
             await self.connection.send_piece(part)
@@ -289,10 +311,9 @@ class Exchange:
     def _end_stream(self, reply: UpstreamReply, whole: bytes, parsed: Body) -> None:
         """Judge, store and record a stream that was forwarded."""
         self._record_outcome(reply, whole)
-        has_secret = self.shared.request_rewrite.redact_bytes(whole) != whole  # one that two pieces shared
         if reason := self._find_unfitness(reply, parsed):
             self.session.breaker.stop(reason)
-        elif not has_secret:
+        else:
             self._answered = _is_success(reply, parsed)
             if self._is_cacheable(reply, parsed):
                 self._store(reply, whole)

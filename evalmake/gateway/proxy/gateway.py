@@ -10,10 +10,11 @@ from pathlib import Path
 
 from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.exchange import Exchange
-from evalmake.gateway.proxy.harness_connection import HarnessConnection
+from evalmake.gateway.proxy.harness_connection import HarnessConnection, error_body
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
+from evalmake.gateway.proxy.request_target import normalize_target
 from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
@@ -24,6 +25,9 @@ FLUSH_INTERVAL = 0.5
 """Seconds between writes of rows and sums."""
 BACKLOG = 1024
 _PREFIX = b"/t/"
+_HEALTH = b"/health"
+_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
+"""Not CONNECT, which asks for a tunnel, and not TRACE, whose reply repeats the key."""
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
@@ -43,27 +47,39 @@ class Gateway:
 
     def new_connection(self) -> HarnessConnection:
         """The protocol of a new connection."""
-        return HarnessConnection(self.handle_request, self._loop)
+        return HarnessConnection(self.handle_request, self.find_refusal, self._loop)
+
+    def find_refusal(self, head: Request) -> tuple[int, str] | None:
+        """Why a request is refused by its head alone, before a byte of its body is kept; None if it is not."""
+        if head.method not in _METHODS:
+            return 405, "the gateway does not forward this method"
+        if not head.target.startswith(_PREFIX):
+            return None if head.target == _HEALTH else (404, "there is nothing here")
+        key, rest = _split_target(head.target)
+        if self._admit(key, head) is None:
+            return 401, "the token is not this evaluation's"
+        if normalize_target(rest) is None:
+            return 400, "the path has segments that servers read in several ways: write it without `..`, `%` and `\\`"
+        return None
 
     async def handle_request(self, request: Request, connection: HarnessConnection) -> None:
         """Answer one request: `/health`, or `/t/KEY/...` of an evaluation."""
-        target = request.target
-        if not target.startswith(_PREFIX):
-            is_health = target == b"/health"
-            text = b'{"status": "ok"}' if is_health else _error_body("there is nothing here")
-            connection.send_reply(200 if is_health else 404, _JSON, text)
+        if request.target == _HEALTH:
+            connection.send_reply(200, _JSON, b'{"status": "ok"}')
             return
-        key, slash, rest = target[len(_PREFIX) :].partition(b"/")
-        name = key.decode("latin-1")
-        session = self.sessions.admit(name, find_header(request.headers, b"authorization"))
-        if session is None:
-            connection.send_reply(401, _JSON, _error_body("the token is not this evaluation's"))
-        elif slash + rest == b"/close":
-            written = self.end_session(name, session)
+        key, rest = _split_target(request.target)
+        session, target = self._admit(key, request), normalize_target(rest)
+        if session is None or target is None:  # its token ended while an earlier request was answered
+            connection.send_reply(401, _JSON, error_body("the token is not this evaluation's"))
+        elif target == b"/close":
+            written = self.end_session(key, session)
             summary = session.usage.summarize(self.shared.summarize())
             connection.send_reply(200 if written else 500, _JSON, json.dumps(summary).encode())
         else:
-            await Exchange(self.shared, session, request, slash + rest, connection).run()
+            await Exchange(self.shared, session, request, target, connection).run()
+
+    def _admit(self, key: str, request: Request) -> AdmittedSession | None:
+        return self.sessions.admit(key, find_header(request.headers, b"authorization"))
 
     def write_records(self) -> None:
         """Write every evaluation's rows and sums, and post their progress."""
@@ -120,5 +136,7 @@ def _open_cache(settings: GatewaySettings) -> tuple[ReplyCache | None, str]:
         return None, f"{settings.cache}: {error}"
 
 
-def _error_body(message: str) -> bytes:
-    return json.dumps({"error": {"message": message, "type": "evalmake_gateway"}}).encode()
+def _split_target(target: bytes) -> tuple[str, bytes]:
+    """The evaluation's key, and what follows it."""
+    key, slash, rest = target[len(_PREFIX) :].partition(b"/")
+    return key.decode("latin-1"), slash + rest

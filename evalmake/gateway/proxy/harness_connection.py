@@ -3,16 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 from evalmake.http_protocol.messages import LAST_CHUNK, Headers, Request, chunk, response_head
 from evalmake.http_protocol.server_connection import ServerConnection
 
 LARGEST_BODY = 256 * 2**20
+_MOST_WAITING = 8
+"""Requests that wait behind others of their connection; the kernel keeps the rest, and makes the harness wait."""
 _BODILESS = (204, 304)
+_JSON = (b"content-type", b"application/json")
 
 Handler = Callable[[Request, "HarnessConnection"], Awaitable[None]]
+HeadCheck = Callable[[Request], tuple[int, str] | None]
+
+
+class _Refusal(NamedTuple):
+    """The answer to what never became a request."""
+
+    status: int
+    message: str
+
+
+def error_body(message: str) -> bytes:
+    """The JSON of an error of the gateway's own."""
+    return json.dumps({"error": {"message": message, "type": "evalmake_gateway", "code": None}}).encode()
 
 
 class HarnessConnection(ServerConnection):
@@ -20,10 +40,13 @@ class HarnessConnection(ServerConnection):
 
     largest_body = LARGEST_BODY
 
-    def __init__(self, handler: Handler, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, handler: Handler, check_head: HeadCheck, loop: asyncio.AbstractEventLoop) -> None:
+        """`check_head` sees a request without its body, and says why it is refused, if it is."""
         super().__init__(loop)
         self._handler = handler
-        self._waiting: deque[Request] = deque()
+        self._check_head = check_head
+        self._waiting: deque[Request | _Refusal] = deque()
+        self._reading_paused = False
         self._task: asyncio.Task[None] | None = None
         self._current: Request | None = None
         self._writable: asyncio.Future[None] | None = None
@@ -34,6 +57,7 @@ class HarnessConnection(ServerConnection):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The harness is gone: stop working for it."""
+        super().connection_lost(error)
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
@@ -55,29 +79,61 @@ class HarnessConnection(ServerConnection):
         """Whether a request is being handled."""
         return self._current is not None
 
+    def find_refusal(self, head: Request) -> tuple[int, str] | None:
+        """Why the gateway reads no more of a request."""
+        return self._check_head(head)
+
     def receive_request(self, request: Request) -> None:
         """Handle the request, or queue it."""
-        self._waiting.append(request)
+        self._queue(request)
+
+    def refuse(self, status: int, message: str) -> None:
+        """Answer what never became a request, after those that did, and close."""
+        self._queue(_Refusal(status, message))
+
+    def _queue(self, item: Request | _Refusal) -> None:
+        self._waiting.append(item)
         if self._task is None:
             self._task = self._loop.create_task(self._handle_requests())
+        elif len(self._waiting) >= _MOST_WAITING and not self._transport.is_closing():
+            self._reading_paused = True
+            self._transport.pause_reading()
 
     async def _handle_requests(self) -> None:
         try:
             while self._waiting and not self._transport.is_closing():
-                self._current = self._waiting.popleft()
-                self.reply_started = False
-                await self._handler(self._current, self)
-                if not self._current.keep_alive:
-                    self._transport.close()
+                item = self._waiting.popleft()
+                if isinstance(item, _Refusal):
+                    self._send_refusal(item)
+                    return
+                await self._handle(item)
+                self._read_on()
         finally:
             self._task = self._current = None
 
-    def refuse(self, status: int, message: str) -> None:
-        """Answer what never became a request, and close."""
-        body = message.encode()
-        headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
-        self._transport.write(response_head(status, headers, False) + body)
-        self._transport.close()
+    async def _handle(self, request: Request) -> None:
+        self._current = request
+        self.reply_started = False
+        try:
+            await self._handler(request, self)
+        except Exception:  # ours: whoever waits must not wait forever
+            traceback.print_exc(file=sys.stderr)
+            if not self.reply_started:
+                self.send_reply(500, [_JSON], error_body("the gateway failed; its log says why"))
+            self._transport.close()
+        if not request.keep_alive:
+            self._transport.close()
+
+    def _read_on(self) -> None:
+        if self._reading_paused and len(self._waiting) < _MOST_WAITING and not self._transport.is_closing():
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _send_refusal(self, refusal: _Refusal) -> None:
+        body = error_body(refusal.message)
+        head = response_head(refusal.status, [_JSON, (b"content-length", b"%d" % len(body))], False)
+        self._transport.write(head + body)
+        self.linger()
 
     # Replies to the current request
 

@@ -29,7 +29,7 @@ class RequestRewrite:
         if key and not any(name.lower() == "authorization" for name in values):
             values["Authorization"] = f"Bearer {key}"
         self.headers: Headers = [(n.encode(), v.strip().encode()) for n, v in values.items()]
-        self._secrets = sorted({text for text in (key, *secrets.values()) if text}, key=len, reverse=True)
+        self.secrets = sorted({text for text in (key, *secrets.values()) if text}, key=len, reverse=True)
         self._dropped = NOT_FORWARDED | _REPLACED | {name.lower() for name, _ in self.headers}
 
     def forwarded_headers(self, headers: Headers, token: bytes) -> Headers:
@@ -43,16 +43,20 @@ class RequestRewrite:
 
     def redact_bytes(self, data: bytes) -> bytes:
         """The same for a reply; returns the same object if it holds no secret."""
-        for secret in self._secrets:
+        for secret in self.secrets:
             data = redact_secret(data, secret, _MARK)
         return data
 
     def redact_headers(self, headers: Headers) -> Headers:
-        """A reply's headers without secrets."""
-        values = b"\n".join([value for _, value in headers])
-        for secret in self._secrets:
-            if holds_secret(values, secret):
-                headers = [(name, redact_header(value, secret, _MARK)) for name, value in headers]
+        """A reply's headers without secrets; one that has a secret for a name is dropped."""
+        texts = b"\n".join([text for header in headers for text in header])
+        for secret in self.secrets:
+            if holds_secret(texts, secret):
+                headers = [
+                    (name, redact_header(value, secret, _MARK))
+                    for name, value in headers
+                    if redact_header(name, secret, _MARK) == name
+                ]
         return headers
 
 

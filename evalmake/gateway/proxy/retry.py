@@ -34,6 +34,8 @@ async def fetch_reply(
         try:
             reply, piece = await request.send_once(payload)
         except UpstreamError as error:
+            if error.kind == "too large":  # and would be so again
+                raise
             retries_left -= not request.may_await_restart(error)
             if retries_left < 0:
                 raise

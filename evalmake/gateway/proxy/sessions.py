@@ -20,6 +20,9 @@ from evalmake.gateway.proxy.usage import UsageRecord
 from evalmake.gateway.reply_cache.key import RequestKey
 from evalmake.gateway.settings import AdapterSettings, SessionSettings
 
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{,199}")
+"""What may name a session: also a file's name, which systems limit to 255 bytes."""
+
 
 class AdmittedSession:
     """One evaluation at work: its settings, interceptors, usage, and the repetitions of its requests."""
@@ -104,7 +107,7 @@ class SessionRegistry:
         if found is not None and found.accepts(authorization):
             return found
         path = self.folder / f"{key}.json"
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", key) or not path.exists():
+        if not _KEY.fullmatch(key) or not path.exists():
             return None
         try:
             settings = SessionSettings.read(path)

@@ -20,10 +20,6 @@ class StreamRewrite:
         self._rewriters = [interceptor.new_event_rewriter(record) for interceptor in interceptors]
         self._flushed = False
 
-    def rewrite_whole(self, data: bytes) -> bytes:
-        """Rewrite a whole stream at once."""
-        return b"".join([*self.feed(data), *self.finish()])
-
     def feed(self, piece: bytes) -> list[bytes]:
         """What to send for a piece of the stream."""
         return self._rewrite(self._splitter.feed(piece))

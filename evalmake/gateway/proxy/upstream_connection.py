@@ -15,6 +15,11 @@ import httptools
 from evalmake.gateway.proxy.unpacking import PACKED, Unpacker
 from evalmake.http_protocol.messages import Headers, find_header
 
+LARGEST_HEAD = 64 * 2**10
+"""Bytes of a reply's status line and headers, and of the interim replies before it."""
+LARGEST_REPLY = 256 * 2**20
+"""Bytes of a reply or a stream, unpacked, unless an adapter's `max_reply` says otherwise."""
+_MOST_FRAMING = 8  # bytes of chunk heads for each byte of a body
 _LONGEST_QUEUE = 64  # pieces of a stream that wait for a slow harness
 _NOT_PARSED = object()
 
@@ -24,7 +29,7 @@ class UpstreamError(Exception):
 
     def __init__(self, kind: str, message: str, reply_started: bool = False) -> None:
         super().__init__(message)
-        self.kind = kind  # connect | broken | timeout
+        self.kind = kind  # connect | broken | timeout | too large | secret
         self.reply_started = reply_started
 
 
@@ -35,6 +40,7 @@ class UpstreamReply:
         "_connection",
         "_parsed",
         "_pieces",
+        "_size",
         "_unpacker",
         "_waiter",
         "body",
@@ -64,6 +70,7 @@ class UpstreamReply:
         self._connection = connection
         self._parsed: Any = _NOT_PARSED
         self._pieces: deque[bytes] = deque()
+        self._size = 0
         self._unpacker: Unpacker | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -82,15 +89,24 @@ class UpstreamReply:
     def json(self) -> Any:
         """The JSON of a whole body, parsed once; raises ValueError if it is none."""
         if self._parsed is _NOT_PARSED:
-            self._parsed = json.loads(self.body)
+            try:
+                self._parsed = json.loads(self.body)
+            except RecursionError:
+                raise ValueError("the JSON is nested too deeply") from None
         return self._parsed
 
-    def feed(self, piece: bytes) -> None:
-        """Add a piece that came. A stream stops reading while too many wait. Raises ValueError; see `Unpacker`."""
+    def feed(self, piece: bytes, largest: int) -> None:
+        """Add a piece that came. A stream stops reading while too many wait.
+
+        Raises ValueError for what cannot be unpacked, and UpstreamError beyond `largest` bytes.
+        """
         if self._unpacker is not None:
-            piece = self._unpacker.feed(piece)
+            piece = self._unpacker.feed(piece, largest - self._size)
         if not piece:
             return
+        self._size += len(piece)
+        if self._size > largest:
+            raise too_large(largest)
         self._pieces.append(piece)
         if self.stream:
             self._wake_reader()
@@ -159,18 +175,23 @@ class UpstreamConnection(asyncio.Protocol):
         self._last_received = 0.0
         self._paused = False
         self._bodiless = False
+        self._largest = LARGEST_REPLY
+        self._head_size = 0
+        self._size = 0
+        self._framing = 0  # bytes that came since the request, less the body's
 
-    async def send(self, data: bytes, timeout: float, bodiless: bool) -> UpstreamReply:
+    async def send(self, data: bytes, timeout: float, bodiless: bool, largest: int) -> UpstreamReply:
         """Send a request; returns its reply when it is whole, or when a stream has begun.
 
-        `timeout` is the longest silence in seconds. A `bodiless` reply has no body (HEAD).
+        `timeout` is the longest silence in seconds. A `bodiless` reply has no body (HEAD). `largest`: its bytes.
         """
         if self.is_closing:
             raise UpstreamError("broken", "the connection was closed")
         ready: asyncio.Future[UpstreamReply] = self.loop.create_future()
         self._reply_ready = ready
         self._headers = []
-        self._timeout, self._bodiless = timeout, bodiless
+        self._timeout, self._bodiless, self._largest = timeout, bodiless, largest
+        self._head_size = self._framing = self._size = 0
         self._last_received = self.loop.time()
         self._timer = self.loop.call_later(timeout, self._check_timeout)
         self._transport.write(data)
@@ -208,8 +229,11 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(UpstreamError("broken", f"the reply is not HTTP: {error}"))
-            self._transport.abort()
+            self._break_off(UpstreamError("broken", f"the reply is not HTTP: {error}"))
+            return
+        self._framing += len(data)
+        if self._framing > LARGEST_HEAD + _MOST_FRAMING * self._size and self._reply_ready is not None:
+            self._break_off(_head_too_large())
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the reply: the server closed the connection, or we did."""
@@ -224,8 +248,10 @@ class UpstreamConnection(asyncio.Protocol):
     # The parser calls these
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Add one header."""
-        self._headers.append((name, value))
+        """Add one header. Trailers, behind the body, are dropped: no check has seen them."""
+        if self._reply is None:
+            self._headers.append((name, value))
+            self._head_size += len(name) + len(value) + 4
 
     def on_headers_complete(self) -> None:
         """Start the reply."""
@@ -234,6 +260,9 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if self._reply_ready is None:  # there is no request that it could answer
             self.close()
+            return
+        if self._head_size > LARGEST_HEAD:
+            self._break_off(_head_too_large())
             return
         content_type = find_header(self._headers, b"content-type").lower()
         stream = content_type.startswith(b"text/event-stream") and not self._bodiless
@@ -250,11 +279,14 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, piece: bytes) -> None:
         """Add a piece of the body."""
         if self._reply is not None:
+            self._size += len(piece)
+            self._framing -= len(piece)
             try:
-                self._reply.feed(piece)
+                self._reply.feed(piece, self._largest)
             except ValueError as error:
-                self._fail(UpstreamError("broken", str(error)))
-                self._transport.abort()
+                self._break_off(UpstreamError("broken", str(error)))
+            except UpstreamError as error:
+                self._break_off(error)
 
     def on_message_complete(self) -> None:
         """Complete the reply, or forget the headers of a 100 Continue."""
@@ -268,8 +300,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             self._reply.check_unpacked()
         except ValueError as error:
-            self._fail(UpstreamError("broken", str(error)))
-            self._transport.abort()
+            self._break_off(UpstreamError("broken", str(error)))
             return
         reply, self._reply = self._reply, None
         ready, self._reply_ready = self._reply_ready, None
@@ -283,6 +314,10 @@ class UpstreamConnection(asyncio.Protocol):
             self._pool.release(self)
         else:
             self._transport.close()
+
+    def _break_off(self, error: UpstreamError) -> None:
+        self._fail(error)
+        self._transport.abort()
 
     def _fail(self, error: UpstreamError) -> None:
         reply, self._reply = self._reply, None
@@ -303,13 +338,22 @@ class UpstreamConnection(asyncio.Protocol):
         if left > 0:
             self._timer = self.loop.call_later(left, self._check_timeout)
             return
-        self._fail(UpstreamError("timeout", f"nothing came for {self._timeout:g} s"))
-        self._transport.abort()
+        self._break_off(UpstreamError("timeout", f"nothing came for {self._timeout:g} s"))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def too_large(largest: int) -> UpstreamError:
+    """The error of a reply that is larger than it may be."""
+    limit = f"{largest / 2**20:.4g} MiB" if largest >= 2**20 else f"{largest} bytes"
+    return UpstreamError("too large", f"the reply is larger than {limit} (`max_reply` of the adapter)")
+
+
+def _head_too_large() -> UpstreamError:
+    return UpstreamError("too large", f"the reply's headers are larger than {LARGEST_HEAD // 1024} KiB")
 
 
 def error_text(error: OSError) -> str:

@@ -73,7 +73,8 @@ class UpstreamRequest:
             headers = interceptor.rewrite_headers(headers)
         headers = [*rewrite.headers, *pool.headers, *headers]
         head = request_head(request, pool.target(self._rest), pool.netloc, headers, len(payload))
-        reply = await pool.send(head + payload, session.adapter.timeout, request.method == b"HEAD")
+        adapter = session.adapter
+        reply = await pool.send(head + payload, adapter.timeout, request.method == b"HEAD", adapter.max_reply)
         reply.headers = rewrite.redact_headers(reply.headers)
         if (redacted := rewrite.redact_bytes(reply.body)) is not reply.body:
             reply.body, reply.redacted = redacted, True

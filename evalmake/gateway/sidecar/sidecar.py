@@ -26,6 +26,7 @@ from evalmake.gateway.sidecar.settings import SidecarGateway
 _GRACE = 10.0  # seconds between TERM and KILL
 _CLOSE_TIMEOUT = 30.0  # seconds that gateways have to write what is left
 _BACKLOG = 1024
+_LOOK_UP = 0.5  # seconds
 Command = subprocess.Popen[bytes]
 GATEWAY_FAILED = 70
 """The exit status when a gateway stopped the evaluation, or failed."""
@@ -49,7 +50,7 @@ def run_command(gateways: Sequence[SidecarGateway], argv: Sequence[str]) -> int:
             return COMMAND_NOT_FOUND
         thread = _GatewayThread(gateways, ports, environ, secret_names, command)
         thread.start()
-        status = command.wait()
+        status = _wait(command)
         failed = thread.close()
     if failed:
         return GATEWAY_FAILED
@@ -134,6 +135,13 @@ def _forwarded_signals() -> Iterator[Callable[[Command], Command]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _wait(command: Command) -> int:
+    """Wait for the command's end. Look up now and then: a signal that comes just before a wait is handled after it."""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return command.wait(_LOOK_UP)
 
 
 def _send_signal(command: Command, number: int) -> None:

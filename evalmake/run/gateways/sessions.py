@@ -17,7 +17,7 @@ from typing import Any
 from xxhash import xxh3_64_intdigest
 
 from evalmake.gateway.settings import SessionSettings
-from evalmake.language.values import Duration
+from evalmake.language.values import Duration, Size
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import RepeatsSamples, find_seed_step
@@ -168,4 +168,6 @@ def _cache_source(model_digest: str, adapter: Mapping[str, Any]) -> str:
 def _to_json(value: Any) -> Any:
     if isinstance(value, Duration):
         return value.seconds
+    if isinstance(value, Size):
+        return value.bytes
     return list(value) if isinstance(value, tuple) else value
