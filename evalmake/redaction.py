@@ -16,8 +16,8 @@ from functools import lru_cache
 _SHORTEST_STRONG = 8  # characters
 _SHORTEST_OF_ONE_KIND = 16  # characters, of letters or digits alone
 _ENOUGH_BITS = 24.0
-_NAMES = rb"\b[\w-]*(?:authorization|api[-_]?key|token)"
-_BEFORE = rb"(\b(?:bearer|basic|token)\s+|" + _NAMES + rb"[\"']?\s*[:=]\s*[\"']?)"
+_NAMES = rb"\b[\w-]{0,64}(?:authorization|api[-_]?key|token)"
+_BEFORE = rb"(\b(?:bearer|basic|token)\s{1,64}|" + _NAMES + rb"[\"']?\s{0,64}[:=]\s{0,64}[\"']?)"
 _KEY_PREFIX = re.compile(r"(sk|pk|hf|gsk|xai|ghp|nvapi)[-_]", re.IGNORECASE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from evalmake.commands.declaration import declare, words_argument
 from evalmake.commands.evalfile import exclusive, open_executors, open_workspace
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Executor
 from evalmake.project.command_words import Words
 from evalmake.store.journal import Journal, JournalEntry
@@ -55,7 +55,7 @@ def _cancel(workspace: Workspace, executors: Mapping[str, Executor], journal: Jo
         executors[entry.executor].fetch(entry.id, folder)
     except OSError as error:
         return str(error)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_tree(folder)
     journal.remove(entry.id)
     return ""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
 
 from evalmake.commands.declaration import declare
 from evalmake.commands.evalfile import exclusive, open_workspace
+from evalmake.language.file_tree import remove_tree
 
 
 @declare("clean")
@@ -32,7 +32,7 @@ def command(file: Path | None) -> int:
                 click.echo(f"removed {description}" + (f" of {names[id]}" if id in names else ""))
             count += len(removed)
             for entry in [entry for entry in journal.entries() if entry.executor == executor_name]:
-                shutil.rmtree(workspace.root / "work" / entry.id, ignore_errors=True)
+                remove_tree(workspace.root / "work" / entry.id)
                 journal.remove(entry.id)
     problems.check()
     click.echo(f"{count} removed" if count else "nothing to clean")

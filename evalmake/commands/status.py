@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 from evalmake.commands.declaration import declare, json_option
 from evalmake.commands.evalfile import open_executors, open_workspace
 from evalmake.plugin_api.executor import Executor, Phase
+from evalmake.run.task import read_progress
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.terminal import job_status
 from evalmake.terminal.job_status import KINDS, JobStatus, natural_order
@@ -52,8 +52,5 @@ def list_jobs(workspace: Workspace, executors: Mapping[str, Executor]) -> list[J
 
 def _read_progress(workspace: Workspace, entry: JournalEntry) -> str:
     """`12/40` samples, where the harness reports it."""
-    try:
-        progress = json.loads((workspace.root / "work" / entry.id / "progress.json").read_bytes())
-        return f"{int(progress['done'])}/{int(progress['total'])}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    done, total, _ = read_progress(workspace.root / "work" / entry.id, {})
+    return f"{done}/{total}" if total else ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from evalmake.executors.exit_status import describe_exit_status
 from evalmake.executors.gpu_devices import Gpus, find_gpus
 from evalmake.executors.job_inputs import place_inputs, write_files
 from evalmake.executors.passed_environment import PASSED_ON
+from evalmake.language.file_tree import read_plain_file, remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
 
@@ -52,7 +52,7 @@ class ProcessExecutor:
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Start `job` in its folder; OSError if the folder or the process cannot be made."""
-        shutil.rmtree(job.workdir, ignore_errors=True)
+        remove_tree(job.workdir)
         (job.workdir / "out").mkdir(parents=True)
         write_files(job.workdir, job.files)
         place_inputs(job.workdir, job.inputs)
@@ -176,7 +176,7 @@ class ProcessExecutor:
         """Return the pid of the shell whose current folder is `folder`, if it runs."""
         path = os.path.realpath(folder)
         with contextlib.suppress(OSError, ValueError):
-            pid = int((folder / "pid").read_text())
+            pid = int(read_plain_file(folder / "pid", 100))
             return pid if _has_cwd(pid, path) else None
         if not folder.exists():
             return None
@@ -193,7 +193,7 @@ class ProcessExecutor:
 
 def _read_status(folder: Path) -> int | None:
     try:
-        return int((folder / "status").read_text())
+        return int(read_plain_file(folder / "status", 100))
     except (OSError, ValueError):
         return None
 

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
+from evalmake.language.file_tree import remove_tree
+
 
 def pack(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: Mapping[str, Path]) -> IO[bytes]:
     """Return a tar of `folder` with these folders, texts and inputs, to be unpacked at `/`.
@@ -60,7 +62,7 @@ def pack(folder: str, folders: Iterable[str], files: Mapping[str, str], inputs: 
 def unpack(chunks: Iterator[bytes], into: Path) -> None:
     """Replace `into` by the files of a tar, without the first part of their names."""
     unpacked = into.with_name(f".{into.name}.unpacked")
-    shutil.rmtree(unpacked, ignore_errors=True)
+    remove_tree(unpacked)
     unpacked.mkdir(parents=True)
     try:
         with tarfile.open(fileobj=cast(IO[bytes], _Reader(chunks)), mode="r|") as tar:
@@ -68,7 +70,7 @@ def unpack(chunks: Iterator[bytes], into: Path) -> None:
                 _unpack(tar, entry, unpacked)
     except tarfile.TarError as error:
         raise ConnectionError(f"the copy broke off: {error}") from None
-    shutil.rmtree(into, ignore_errors=True)
+    remove_tree(into)
     unpacked.rename(into)
 
 

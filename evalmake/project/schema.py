@@ -164,6 +164,12 @@ class Settings(Block):
     replies: CacheSize | None = define_key(
         Size(20 * 2**30, "20GiB"), "How large the reply cache may grow; `none` caches nothing.", "5GiB"
     )
+    outputs: Size = define_key(
+        Size(2**30, "1GiB"), "How large the outputs of one attempt may be; a job with more fails.", "5GiB"
+    )
+    log: Size = define_key(
+        Size(50 * 2**20, "50MiB"), "How large the log of one job may be; a job with more is ended, and fails.", "200MiB"
+    )
     seeds: Texts = define_key((), "Folders with reply caches that are read and never written.", '["../shared"]')
 
 

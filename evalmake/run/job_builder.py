@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from evalmake.language.diagnostic import make_error
 from evalmake.language.file_hashes import FileHashes, hash_file
+from evalmake.language.file_tree import remove_tree
 from evalmake.language.values import File, Files, SecretRef
 from evalmake.planner.graph import Node
 from evalmake.planner.placement import job_image, shares_allocations
@@ -58,7 +59,7 @@ class JobBuilder:
     def remove_job_folder(self, job_id: str) -> None:
         """Remove the folder of a job, if there is one."""
         for _ in range(_REMOVALS):
-            shutil.rmtree(self.job_folder(job_id), ignore_errors=True)
+            remove_tree(self.job_folder(job_id))
             if not self.job_folder(job_id).exists():
                 return
 

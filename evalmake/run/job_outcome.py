@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, Outcome
 from evalmake.project.schema import merge_adapters
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
+from evalmake.run.job_outputs import OUT, OutputsRefused, check_outputs, cut_log, redact_outputs
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
 from evalmake.scoring.sample_counts import SAMPLES, SampleCounts
@@ -26,6 +26,7 @@ _REPLY_COUNTS = {
     "null_content": "replies_null",
     "calls_without_text": "replies_calling_tools",
 }
+_KEPT_LOG = 2**20  # bytes of the log of a job whose outputs are not stored
 _SIGNALLED = 128  # from here on, an exit status is a signal's
 
 
@@ -33,10 +34,14 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
     """The outcome of a job. Outputs that cannot be read or understood are a failure."""
     folder = job_builder.job_folder(task.job_id)
     try:
-        _redact_outputs(folder, secrets, task.tokens)
-    except OSError as error:
-        shutil.rmtree(folder / "out", ignore_errors=True)
-        return Outcome(error=f"its outputs cannot be read: {error}")
+        check_outputs(folder, job_builder.project.settings)
+        redact_outputs(folder, secrets, task.tokens)
+    except (OSError, OutputsRefused) as error:
+        remove_tree(folder / OUT)
+        cut_log(folder, _KEPT_LOG)
+        redact_outputs(folder, secrets, task.tokens)
+        reason = f"its outputs cannot be read: {error}" if isinstance(error, OSError) else str(error)
+        return _add_gateway_usage(Outcome(error=reason), task, folder, secrets)
     try:
         outcome = _ask_harness(job_builder, task, state, folder)
     except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
@@ -46,33 +51,6 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
     if problem := outcome.error or _find_silence(job_builder, task, outcome.usage):
         return replace(outcome, error=problem)
     return _add_sample_counts(outcome, folder / "out" / SAMPLES)
-
-
-def find_outputs(folder: Path) -> list[tuple[str, Path]]:
-    """Return the outputs of a job by relative name: log, files below `out/`, and the usage that gateways counted."""
-    found = [("log", folder / "log")] if (folder / "log").exists() else []
-    found += _list_files(folder / "out")
-    for name in USAGE_FOLDERS.values():
-        found += [(f"{name}/{file}", path) for file, path in _list_files(folder / name)]
-    return [(name, path) for name, path in found if os.access(path, os.R_OK)]
-
-
-def _list_files(folder: Path) -> list[tuple[str, Path]]:
-    paths = sorted(folder.rglob("*")) if folder.is_dir() else []
-    return [
-        (str(path.relative_to(folder)).encode("utf-8", "backslashreplace").decode(), path)
-        for path in paths
-        if path.is_file() and not path.is_symlink()
-    ]
-
-
-def _redact_outputs(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> None:
-    """Redact secrets in all outputs, before anything reads or stores them."""
-    for _, path in find_outputs(folder):
-        data = path.read_bytes()
-        if (redacted := secrets.redact(data, tokens)) != data:
-            path.unlink()  # it may be read-only
-            path.write_bytes(redacted)
 
 
 def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: Path) -> Outcome:

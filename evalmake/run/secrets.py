@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
+from typing import IO
 
 from evalmake.redaction import redact_secret
 
 KEYRING_SERVICE = "evalmake"
 """The service under which the keyring holds secrets; the user is the secret's name."""
+_CHUNK = 2**20  # bytes
+_CONTEXT = 512  # bytes around an everyday word that say whether it is a secret
 
 
 class Secrets:
@@ -79,6 +83,25 @@ class Secrets:
         for name, value in longest_first:
             data = redact_secret(data, value, f"[secret {name}]".encode())
         return data
+
+    def redact_stream(self, source: IO[bytes], tokens: Iterable[str] = ()) -> Iterator[tuple[bytes, bytes]]:
+        """Yield a file piece by piece, as it is and redacted; no secret is cut in two."""
+        tokens, rest = tuple(tokens), b""
+        margin = 2 * max(map(len, (*tokens, *map(json.dumps, self._given_out.values()))), default=0) + _CONTEXT
+        while chunk := source.read(_CHUNK):
+            rest += chunk
+            cut = self._find_cut(rest, margin, tokens)
+            yield rest[:cut], self.redact(rest[:cut], tokens)
+            rest = rest[cut:]
+        yield rest, self.redact(rest, tokens)
+
+    def _find_cut(self, data: bytes, margin: int, tokens: tuple[str, ...]) -> int:
+        """The last place, but for a margin, where a cut changes nothing of what is redacted; 0 where there is none."""
+        for cut in range(len(data) - margin, max(margin, len(data) - 3 * margin), -1):
+            before, after = data[cut - margin : cut], data[cut : cut + margin]
+            if self.redact(before + after, tokens) == self.redact(before, tokens) + self.redact(after, tokens):
+                return cut
+        return 0
 
     def redact_text(self, text: str) -> str:
         """`text` with the name in place of each value that was given out."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.language.file_tree import read_plain_file
 from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
@@ -23,6 +24,7 @@ from evalmake.plugin_api.harness import Outcome
 from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import ServerSpec
 
+_LARGEST_PROGRESS = 2**16  # bytes
 _MAX_SILENCE = 900.0  # seconds to wait for the outputs of a job that is over: a login node may reboot
 
 
@@ -131,9 +133,9 @@ class Task:
 def read_progress(folder: Path, usage: Mapping[str, Any]) -> tuple[int, int, int]:
     """Return samples done, in total and unscored; without them, the requests that the gateway has counted."""
     try:
-        data = json.loads((folder / "progress.json").read_text())
+        data = json.loads(read_plain_file(folder / "progress.json", _LARGEST_PROGRESS))
         return int(data["done"]), int(data["total"]), int(data["errors"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return int(usage.get("requests", 0)), 0, int(usage.get("failed", 0))
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 
 from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.file_tree import remove_tree
 from evalmake.language.values import Duration
 from evalmake.plugin_api.executor import Executor, Phase
 from evalmake.run.gpu_allocation import GpuAllocation
 from evalmake.run.job_builder import JobBuilder
-from evalmake.run.log_tail import last_lines
+from evalmake.run.log_tail import last_lines, read_tail
 from evalmake.run.secrets import Secrets
 from evalmake.servers.failure import describe_end, describe_seconds
 from evalmake.servers.notices import ServerNotices
@@ -227,7 +227,7 @@ class ServerLifecycle:
             reached = False
         server.log_tail = self._keep_log(server)
         if reached:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             self._journal.remove(server.job_id)
 
     def _keep_log(self, server: Server) -> tuple[str, ...]:
@@ -235,10 +235,10 @@ class ServerLifecycle:
         target = self._job_builder.root / "logs" / f"{server.spec.name}.log"
         lines: tuple[str, ...] = ()
         with contextlib.suppress(OSError):
-            log = self._secrets.redact((self._job_builder.job_folder(server.job_id) / "log").read_bytes())
-            lines = last_lines(log)
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(log)
+            with (self._job_builder.job_folder(server.job_id) / "log").open("rb") as log, target.open("wb") as kept:
+                kept.writelines(after for _, after in self._secrets.redact_stream(log))
+            lines = last_lines(read_tail(target))
         return lines
 
     def _executor(self, server: Server) -> Executor:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from evalmake.language.file_tree import read_plain_file
 from evalmake.plugin_api.executor import Executor
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets
 from evalmake.servers.addresses import ServerAddress
 from evalmake.servers.server import Server
 
+_LARGEST_PORT_FILE = 100  # bytes
 NO_ANSWER = "no answer"
 _LOCAL_TIMEOUT, _REMOTE_TIMEOUT = 0.5, 5.0  # seconds; the scheduler waits while a probe runs
 
@@ -61,7 +63,7 @@ class ReadinessProbe:
 def read_port(path: Path) -> int | None:
     """The port in a server's port file; None until the server has written it."""
     try:
-        return int(path.read_text())
+        return int(read_plain_file(path, _LARGEST_PORT_FILE))
     except (OSError, ValueError):
         return None
 

@@ -13,9 +13,9 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.planner.action import Action, ActionResult, Artifact
@@ -23,6 +23,7 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.store import records
 
 _ENDLESS = 1 << 60
+_LARGEST_IN_MEMORY = 1 << 22
 _DAMAGED = ("not a database", "malformed", "no such table", "no such column")
 
 
@@ -281,12 +282,29 @@ class Store:
 
     def _put(self, name: str, data: Path | bytes) -> Artifact:
         """Store an output, unless it is there and whole."""
-        content = data.read_bytes() if isinstance(data, Path) else data
-        digest = sha256(content).hexdigest()
-        if self.blob(digest) is None:
-            self._cache.set(f"blob/{digest}", content, tag="blob")
+        if isinstance(data, Path) and data.stat().st_size > _LARGEST_IN_MEMORY:
+            with data.open("rb") as file:
+                digest, size = file_digest(file, "sha256").hexdigest(), file.tell()
+                file.seek(0)
+                self._put_blob(digest, file)
+        else:
+            content = data.read_bytes() if isinstance(data, Path) else data
+            digest, size = sha256(content).hexdigest(), len(content)
+            self._put_blob(digest, content)
+        return Artifact(name, digest, size)
+
+    def _put_blob(self, digest: str, content: bytes | IO[bytes]) -> None:
+        if not self._holds_blob(digest):
+            self._cache.set(f"blob/{digest}", content, read=not isinstance(content, bytes), tag="blob")
         self._blobs = None
-        return Artifact(name, digest, len(content))
+
+    def _holds_blob(self, digest: str) -> bool:
+        """Whether a blob is in the store and whole."""
+        found = self._cache.get(f"blob/{digest}", read=True)
+        if found is None or isinstance(found, bytes):
+            return found is not None and sha256(found).hexdigest() == digest
+        with found:
+            return file_digest(found, "sha256").hexdigest() == digest
 
     def _head_now(self, action: str) -> ActionHistory | None:
         text = self._cache.get(f"head/{action}")

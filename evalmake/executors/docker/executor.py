@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import threading
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from evalmake.executors.gpu_devices import find_gpus
 from evalmake.executors.remote.wakeup import Wakeup
 from evalmake.executors.secret_exports import export_lines
 from evalmake.executors.tar_archive import pack, unpack
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 
 _GRACE = 5  # seconds between SIGTERM and SIGKILL
@@ -74,7 +74,7 @@ class DockerExecutor:
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Start `job`; if its image must be pulled, a thread pulls it and then starts the job."""
-        shutil.rmtree(job.workdir, ignore_errors=True)
+        remove_tree(job.workdir)
         job.workdir.mkdir(parents=True)
         if job.image is None:
             raise OSError(self.engine.message(f"it runs images, and {job.name} names no `image`"))

@@ -8,7 +8,6 @@ takes a while, and the scheduler is answered from what it saw last.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,6 +26,7 @@ from evalmake.executors.lepton.volume import Volume
 from evalmake.executors.lepton.watch_loop import LeptonWatch
 from evalmake.executors.remote.watch_loop import require_answer
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.declarations import Declaration
 
@@ -86,7 +86,7 @@ class LeptonExecutor:
             raise OSError(self.client.message(f"Lepton runs images, and {job.name} names no `image`"))
         body = self.body(job, secrets)
         if body.is_endpoint:
-            shutil.rmtree(job.workdir, ignore_errors=True)
+            remove_tree(job.workdir)
             job.workdir.mkdir(parents=True)
         elif self.volume is not None:
             folder = self.volume.remote_folder(job.id)

@@ -6,7 +6,6 @@ import contextlib
 import io
 import os
 import shlex
-import shutil
 import tarfile
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from evalmake.executors.remote.folder_layout import INPUTS, QUEUE, REPLIES, SECR
 from evalmake.executors.remote.shell import CommandFailed, Shell
 from evalmake.executors.secret_exports import export_lines
 from evalmake.executors.tar_archive import unpack
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Job
 
 _SMALL = 512  # KiB: a larger file is copied only when its job is over
@@ -192,7 +192,7 @@ class JobFolders:
             for folder in arrived.iterdir():
                 if (self.root / folder.name).exists():  # otherwise it has been collected
                     _replace_content(self.root / folder.name, folder)
-            shutil.rmtree(arrived)
+            remove_tree(arrived)
 
     def _replace_here(self, name: str, content: bytes) -> None:
         path = self.root / name
@@ -237,7 +237,7 @@ class JobFolders:
 
 def _make_folder(job: Job, is_shared: bool) -> None:
     """Make a job's folder, with its inputs if nodes see this host's files; other users see nothing in it."""
-    shutil.rmtree(job.workdir, ignore_errors=True)
+    remove_tree(job.workdir)
     job.workdir.mkdir(0o700, parents=True)
     (job.workdir / "out").mkdir()
     if job.colocation_slots is not None:
@@ -257,7 +257,7 @@ def _replace_content(folder: Path, new: Path) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
     else:
         path.unlink(missing_ok=True)
 

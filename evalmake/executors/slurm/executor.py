@@ -23,6 +23,7 @@ from evalmake.executors.slurm.job_script import directives, job_script
 from evalmake.executors.slurm.port_forwards import PortForwards
 from evalmake.executors.slurm.prepared_batch import PreparedJob
 from evalmake.executors.slurm.watch_loop import SlurmWatch
+from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 
 
@@ -112,7 +113,7 @@ class SlurmExecutor:
         self.cluster.commands.cancel_batches(found)
         self.cluster.folders.remove_all()
         for folder in self.root.glob("slurm-*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
         return sorted((id, f"job {id} of Slurm, {name}") for name, ids in found.items() for id in ids)
 
     def close(self) -> None:

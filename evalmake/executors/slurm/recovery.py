@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import shutil
 from collections.abc import Collection
 
 from evalmake.executors.slurm.batch import Batch, latest_ids, read_batches
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.executors.slurm.colocation import cancel_colocated, is_submitted
+from evalmake.language.file_tree import remove_tree
 
 
 def find_earlier_batches(cluster: Cluster) -> tuple[list[Batch], list[Batch]]:
@@ -77,4 +77,4 @@ def remove_batch(cluster: Cluster, batch: Batch) -> None:
     name = batch.folder.name
     with contextlib.suppress(OSError):
         cluster.folders.remove([*latest_ids(cluster.root, batch), name, f".new-{name}"])
-    shutil.rmtree(batch.folder, ignore_errors=True)
+    remove_tree(batch.folder)

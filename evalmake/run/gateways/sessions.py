@@ -17,6 +17,7 @@ from typing import Any
 from xxhash import xxh3_64_intdigest
 
 from evalmake.gateway.settings import SessionSettings
+from evalmake.language.file_tree import read_plain_file
 from evalmake.language.values import Duration, Size
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
@@ -32,6 +33,7 @@ from evalmake.servers.addresses import ServerAddresses
 
 USAGE_FOLDERS = {"model": "gateway", "judge": "gateway-judge"}
 """By role: the folder, in a job's own, of what the gateway of that model noted."""
+_LARGEST_USAGE = 2**24  # bytes
 _HEADER_KEYS = ("headers", "drop_headers", "plugins")  # the keys of an adapter that may change headers
 _PORTS = range(20_000, 30_000)  # below the ports that kernels give to outgoing connections
 
@@ -147,8 +149,8 @@ def write_session(path: Path, text: str) -> None:
 def read_usage(folder: Path, role: str = "model") -> dict[str, Any]:
     """What a gateway counted so far for the job in `folder`; empty where the job has sent no request."""
     try:
-        found = json.loads((folder / USAGE_FOLDERS[role] / "usage.json").read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(read_plain_file(folder / USAGE_FOLDERS[role] / "usage.json", _LARGEST_USAGE))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -12,7 +12,8 @@ from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.concurrency import run_concurrently
 from evalmake.run.events import AttemptEnded
-from evalmake.run.job_outcome import find_outputs, judge_job
+from evalmake.run.job_outcome import judge_job
+from evalmake.run.job_outputs import find_outputs
 from evalmake.run.machine_time import add_machine_time
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.retry import claim_retry, schedule_retry

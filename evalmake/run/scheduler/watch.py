@@ -7,6 +7,7 @@ import time
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.run.events import AttemptProgressed
 from evalmake.run.gateways.sessions import read_usage
+from evalmake.run.job_outputs import OutputsRefused, check_log
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.job_end import GATEWAY_DIED, JobEnds
 from evalmake.run.scheduler.queue import Queue
@@ -81,6 +82,7 @@ class JobWatch:
             task.cancel_reason = f"{failed.spec.title} failed"
         elif state.phase is not Phase.QUEUED:
             self._check_gateways(task)
+            self._check_log(task)
 
     def _check_gateways(self, task: Task) -> None:
         """Check that a job's gateways run and know its servers, and read what they counted."""
@@ -98,3 +100,11 @@ class JobWatch:
         if (progress := read_progress(folder, usage)) != task.progress:
             task.progress = progress
             build.emit(AttemptProgressed(task.node.name, *progress))
+
+    def _check_log(self, task: Task) -> None:
+        """End a job that fills the disk with its log."""
+        job_builder = self._build.job_builder
+        try:
+            check_log(job_builder.job_folder(task.job_id), job_builder.project.settings)
+        except OutputsRefused as error:
+            task.cancel_reason = task.cancel_reason or str(error)
