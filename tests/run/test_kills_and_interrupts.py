@@ -10,11 +10,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Journal, JournalEntry
-from tests.support.kill_trials import TRIALS, Dice, run_until
+from tests.support.kill_trials import kill_builds
 from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, read_until, started_in, wait_for
 
@@ -38,24 +36,24 @@ MATRIX = """\
     eval many {
         model     = stand-in
         benchmark = counted
-        seed      in 1..24
+        seed      in 1..8
     }
     eval asked {
         model     = stand-in
         benchmark = sums
-        seed      in 1..6
+        seed      in 1..4
     }
 """
-
+CELLS = 12
 
 JOB = """\
-    sleep 0.8
+    sleep 0.5
     echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
 """
 
 
 def matrix(root: Path) -> Bench:
-    """A workspace of thirty cells."""
+    """A workspace of a dozen cells."""
     root.mkdir()
     bench = Bench(root)
     bench.evalfile(MATRIX, SUMS)
@@ -64,29 +62,21 @@ def matrix(root: Path) -> Bench:
     return bench
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float | None]]:
-    """The scores of an undisturbed build."""
-    bench = matrix(tmp_path_factory.mktemp("calm") / "work")
-    assert bench.run("SLOTS=16").status == 0
-    return bench.scores()
-
-
-def test_kill_at_any_moment(bench: Bench, undisturbed: dict[str, list[float | None]]) -> None:
+def test_kill_at_any_moment(bench: Bench) -> None:
     """Kills of builds lose no result, double none, and leave no process behind."""
-    dice = Dice()
-    kills, builds = 0, 0
-    while kills < TRIALS:
-        builds += 1  # a build may end before its first kill, so kills do not count builds
-        work = matrix(bench.root / f"build-{builds}")
-        while (ended := run_until(work, dice.draw_seconds(0.1, 1.5))) is None:
-            kills += 1
-        assert ended.status == 0, ended.text
-        assert work.scores() == undisturbed
+    scores: list[dict[str, list[float | None]]] = []
+
+    def begin() -> Bench:
+        return matrix(bench.root / f"build-{len(scores)}")
+
+    def check(work: Bench) -> None:
+        scores.append(work.scores())
+        assert scores[-1] == scores[0], "they are those of a build that was not disturbed"
         successes = Counter(a.action for a in work.attempts() if a.status == "succeeded")
-        assert len(successes) == 30
-        assert set(successes.values()) == {1}
+        assert list(successes.values()) == [1] * CELLS
         work.clean()
+
+    kill_builds(begin, check)
 
 
 def test_two_at_once(bench: Bench) -> None:
@@ -101,7 +91,7 @@ def test_two_at_once(bench: Bench) -> None:
     told, late = end(first), end(second)
 
     assert (told.status, late.status) == (0, 0), told.text + late.text
-    assert "nothing to do: 30 evaluations up to date" in late.out
+    assert f"nothing to do: {CELLS} evaluations up to date" in late.out
     assert {a.attempt for a in work.attempts()} == {1}
     work.clean()
 
@@ -212,7 +202,7 @@ def test_killed_in_a_linked_folder(bench: Bench) -> None:
     work = matrix(bench.root / "real")
     link = bench.root / "link"
     link.symlink_to(work.root)
-    work.job(JOB.replace("0.8", "5"))
+    work.job(JOB.replace("0.5", "5"))
     linked = Bench(link, env=bench.env | {"PWD": str(link)})
     process = linked.start("many", "-f", str(link / "Evalfile"))
     wait_for(lambda: len(linked.journal()) >= 4)
@@ -233,7 +223,7 @@ def test_killed_then_unwanted(bench: Bench) -> None:
     wait_for(lambda: len(work.journal()) >= 4)
     process.kill()
     process.communicate()
-    work.edit("seed      in 1..24", "seed      in 31..32")
+    work.edit("seed      in 1..8", "seed      in 31..32")
     work.edit("slots   = SLOTS", "slots   = 16")
     assert work.left()
     ended = work.run("many")

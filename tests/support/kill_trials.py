@@ -6,60 +6,64 @@ with a failure; $EVALMAKE_TRIALS_SEED repeats its moments.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import subprocess
-import sys
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from tests.support.workspaces import Bench, Ended, end
 
 TRIALS = int(os.environ.get("EVALMAKE_TRIALS") or 8)
-_QUICK = 0.15  # seconds that evalmake takes to start on a machine that does nothing else
-_MOST = 4.0
+_EARLIEST = 0.05  # of the length of a build: before that, Python itself starts
+B = TypeVar("B", bound=Bench)
 
 
-class Dice:
-    """Draws the moments of kills."""
-
-    def __init__(self) -> None:
-        seed = int(os.environ.get("EVALMAKE_TRIALS_SEED") or random.SystemRandom().randrange(10**6))
-        print(f"kills at random moments: EVALMAKE_TRIALS_SEED={seed}")
-        self.random = random.Random(seed)
-        self._slowness = _measure_slowness()
-
-    def draw_seconds(self, least: float, most: float) -> float:
-        """Return seconds between two bounds of an idle machine, more where this one is slower."""
-        return self.random.uniform(least, most) * self._slowness
+def wait_a_while(process: subprocess.Popen[str], length: float, dice: random.Random) -> None:
+    """Wait until a build ends, at most for some part of the time that a build takes."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(dice.uniform(_EARLIEST, 1) * length)
 
 
-def _measure_slowness() -> float:
-    """Return how many times longer than on an idle machine evalmake takes to start: 1 to 4."""
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "evalmake", "--version"], check=True, capture_output=True)
-    return min(max(1.0, (time.monotonic() - began) / _QUICK), _MOST)
+def kill_builds(
+    begin: Callable[[], B],
+    check: Callable[[B], None],
+    wait: Callable[[subprocess.Popen[str], float, random.Random], None] = wait_a_while,
+) -> None:
+    """Kill builds at random moments, which `wait` draws, and `check` each workspace when its build came to an end.
 
-
-def run_until(bench: Bench, seconds: float) -> Ended | None:
-    """Start a build; return how it ended, or None if it ran longer than some seconds and was killed."""
-    process = bench.start()
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return None
-    return end(process)
-
-
-def kill_builds(bench: Bench, dice: Dice, least: float, most: float, check: Callable[[], None]) -> None:
-    """Kill builds until there were enough; `check` whenever one came to its end, and prepare for more."""
-    kills = 0
+    `begin` returns a new workspace. Builds that nothing disturbs tell how long one takes now: the first one, and
+    those that were faster than their kill. So the moments suit any machine, and all that a build does.
+    """
+    dice, kills = _seeded_dice(), 0
+    bench, began = begin(), time.monotonic()
+    ended: Ended | None = bench.run()
+    length, undisturbed = time.monotonic() - began, True
     while kills < TRIALS:
-        ended = run_until(bench, dice.draw_seconds(least, most))
-        if ended is None:
-            kills += 1
+        if ended is not None:
+            _check_end(ended, bench, check)
+            bench, undisturbed = begin(), True
+        process, began = bench.start(), time.monotonic()
+        wait(process, length, dice)
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+            kills, ended, undisturbed = kills + 1, None, False
             continue
-        assert ended.status == 0, ended.text
-        check()
+        ended = end(process)
+        if undisturbed:
+            length = time.monotonic() - began
+    _check_end(bench.run(), bench, check)
+
+
+def _seeded_dice() -> random.Random:
+    seed = int(os.environ.get("EVALMAKE_TRIALS_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"kills at random moments: EVALMAKE_TRIALS_SEED={seed}")
+    return random.Random(seed)
+
+
+def _check_end(ended: Ended, bench: B, check: Callable[[B], None]) -> None:
+    assert ended.status == 0, ended.text
+    check(bench)

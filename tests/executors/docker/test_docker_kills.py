@@ -10,7 +10,7 @@ import pytest
 
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, SERVER, Contained
-from tests.support.kill_trials import TRIALS, Dice, run_until
+from tests.support.kill_trials import kill_builds
 from tests.support.registries import Registry
 from tests.support.request_gate import gate_engine, gate_registry
 from tests.support.workspaces import wait_for
@@ -104,18 +104,19 @@ def test_instead_of_a_request(contained: Contained, asked: str, ahead: int) -> N
 
 def test_at_any_moment(contained: Contained) -> None:
     """Builds that are killed at random moments lose no result and run nothing twice."""
-    dice, kills, builds = Dice(), 0, 0
-    while kills < TRIALS:
-        builds += 1  # a build may end before its first kill, so kills do not count builds
-        work = Contained(contained.root / f"build-{builds}" / "work", contained.engine)
-        work.asks(COUNTED + "time.sleep(1)\n" + SCORED, more="network = gateway", eval="seed in 1..6")
+    begun: list[Contained] = []
+
+    def begin() -> Contained:
+        work = Contained(contained.root / f"build-{len(begun)}" / "work", contained.engine)
+        begun.append(work)
+        work.asks(COUNTED + "time.sleep(0.5)\n" + SCORED, more="network = gateway", eval="seed in 1..3")
         (work.shared / "server.py").write_text(SERVER_COUNTED)
-        try:
-            while (ended := run_until(work, dice.draw_seconds(0.3, 2.5))) is None:
-                kills += 1
-            assert ended.status == 0, ended.text
-            once(work, 6)
-        finally:
+        return work
+
+    try:
+        kill_builds(begin, lambda work: once(work, 3))
+    finally:
+        for work in begun:
             work.sweep()
 
 

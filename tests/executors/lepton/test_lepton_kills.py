@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import random
 import subprocess
 from collections import Counter
 from pathlib import Path
 
 from tests.executors.lepton.rented import bench_on, nothing_left
-from tests.support.kill_trials import TRIALS, Dice
+from tests.support.kill_trials import kill_builds, wait_a_while
 from tests.support.lepton_service import Lepton
 from tests.support.workspaces import Bench, end, kill, wait_for
 
-CELLS = 6
+CELLS = 4
 
 
 def killed(build: subprocess.Popen[str]) -> bool:
@@ -38,25 +38,24 @@ def done(bench: Bench, service: Lepton, rounds: int) -> None:
 
 def test_killed_at_any_moment(root: Path, service: Lepton) -> None:
     """However often a build is killed, between any two requests or at any time, the next goes on with what is there."""
-    dice, kills, rounds = Dice(), 0, 1
-    service.tell(wait=1.5)
+    service.tell(wait=0.5)
     bench = bench_on(root, service, CELLS)
-    while kills < TRIALS:
-        build = bench.start()
-        if dice.random.random() < 0.5:
-            calls = len(service.calls()) + dice.random.randrange(1, 30)
-            wait_for(lambda: len(service.calls()) >= calls or build.poll() is not None)  # noqa: B023
-        else:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                build.wait(dice.draw_seconds(0.3, 3))
-        if killed(build):
-            kills += 1
-            continue
-        done(bench, service, rounds)  # it was faster: other cells are for the kills that are left
-        first = CELLS * rounds
-        bench.edit(f"in {first - CELLS + 1}..{first}", f"in {first + 1}..{first + CELLS}")
-        rounds += 1
-    done(bench, service, rounds)
+    rounds = 0
+
+    def begin() -> Bench:
+        nonlocal rounds
+        first, rounds = CELLS * rounds, rounds + 1
+        if first:  # there are results: other cells are for the kills that are left
+            bench.edit(f"in {first - CELLS + 1}..{first}", f"in {first + 1}..{first + CELLS}")
+        return bench
+
+    def wait(build: subprocess.Popen[str], length: float, dice: random.Random) -> None:
+        if dice.random() < 0.5:
+            return wait_a_while(build, length, dice)
+        calls = len(service.calls()) + dice.randrange(1, 30)
+        wait_for(lambda: len(service.calls()) >= calls or build.poll() is not None)
+
+    kill_builds(begin, lambda bench: done(bench, service, rounds), wait)
 
 
 def test_killed_while_asking(root: Path, service: Lepton) -> None:

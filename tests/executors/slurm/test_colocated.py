@@ -11,7 +11,7 @@ import pytest
 from tests.executors.slurm.clustered import Clustered
 from tests.executors.slurm.trials import NOBODY, Trial, trial
 from tests.support.daemons import until
-from tests.support.kill_trials import Dice, kill_builds
+from tests.support.kill_trials import kill_builds
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
 from tests.support.workspaces import SCORE, SUMS, Bench, end
@@ -78,15 +78,19 @@ deployment server {
 }
 """
 SLOW = "sleep 0.$EVALMAKE_SEED\n"
-HALVES = {f"tried/{at}": [0.5] for at in range(1, CELLS + 1)}
 
 
-def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0) -> None:
+def halves(cells: int) -> dict[str, list[float]]:
+    """The scores of so many cells that leave `SCORE`."""
+    return {f"tried/{at}": [0.5] for at in range(1, cells + 1)}
+
+
+def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0, cells: int = CELLS) -> None:
     """Let its cells run a script in the allocation of the server that they might ask.
 
     They are no part of that: its variables are not theirs.
     """
-    work.cells(CELLS, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
+    work.cells(cells, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
     work.edit(f'endpoint = "{NOBODY}"\n    name     = "nobody"', "deployment = server")
     work.edit("    slots   = SLOTS\n", f"    slots = {slots}\n" if slots else "")
     with (work.root / "Evalfile").open("a") as file:
@@ -117,14 +121,8 @@ def held(work: Trial) -> str:
 
 def test_killed_at_any_moment(work: Trial) -> None:
     """However often builds are killed, each evaluation runs once, and the allocation is not left."""
-    colocated(work)
-
-    def check() -> None:
-        work.assert_each_runs_once(HALVES)
-        work.forget()
-
-    kill_builds(work, Dice(), 0.5, 6, check)
-    work.assert_each_runs_once(HALVES)
+    colocated(work, cells=4)
+    kill_builds(work.forget, lambda work: work.assert_each_runs_once(halves(4)))
 
 
 def test_allocation_cancelled(work: Trial) -> None:
@@ -138,7 +136,7 @@ def test_allocation_cancelled(work: Trial) -> None:
     (work.open / "go").touch()
     ended = end(process)
     assert ended.status == 0, ended.text
-    assert work.scores() == HALVES
+    assert work.scores() == halves(CELLS)
     lost = [one.detail for one in work.attempts() if one.status != "succeeded"]
     assert len(lost) == CELLS
     assert all(one.startswith("ended with the job of its server: CANCELLED") for one in lost), lost
@@ -164,7 +162,7 @@ def test_cancel(here: Trial) -> None:
     (here.open / "go").touch()
     ended = here.run()
     assert ended.status == 0, ended.text
-    assert here.scores() == HALVES
+    assert here.scores() == halves(CELLS)
     assert here.begun() == Counter(range(1, CELLS + 1)) + Counter([first])
     assert len(here.cluster.wrappers.calls("sbatch")) == 1
     here.clean()
@@ -182,7 +180,7 @@ def test_ended_while_away(work: Trial) -> None:
     (work.open / "go").touch()
     ended = work.run()
     assert ended.status == 0, ended.text
-    assert work.scores() == HALVES
+    assert work.scores() == halves(CELLS)
     assert [work.begun()[seed] for seed in (1, 2)] == [1, 1]
     work.clean()
 

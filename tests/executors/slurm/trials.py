@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib.metadata import requires
 from pathlib import Path
 from textwrap import dedent
+from typing import Self
 
 import evalmake
 from evalmake.executors.slurm import SlurmExecutor
@@ -132,10 +133,11 @@ class Trial(Bench):
         places = self.login.home.glob(".evalmake/jobs/*/*")
         return sorted(place.name for place in places if place.name not in kept)
 
-    def forget(self) -> None:
+    def forget(self) -> Self:
         """Begin anew: nothing is on record, and nothing ran."""
         shutil.rmtree(self.root / ".evalmake", ignore_errors=True)
         self.ran.write_text("")
+        return self
 
     def assert_each_runs_once(self, scores: dict[str, list[float]]) -> None:
         """Assert that the next build ends with these scores, that each cell ran once, and that nothing is left."""
