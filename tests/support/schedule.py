@@ -1,8 +1,8 @@
 """The order of tests and the number of workers: as soon as possible done on machines with few processors.
 
-Many tests wait for clusters, time-outs and ends of processes, so there are three workers a processor, and
-the tests that take longest come first. How long they take is recorded in `durations.json`, which
-`pytest -n auto --record-durations` writes anew.
+Many tests wait for clusters, time-outs and ends of processes, so there are four workers a processor, and
+the tests that take longest come first. How long they take is recorded in `durations.json`.
+`pytest -n auto --record-durations` records all tests anew, and `pytest --record-durations FOLDER` those of a folder.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+from tests.support.repository import ROOT
 
 RECORDED = Path(__file__).with_name("durations.json")
 SHORTEST = 2.0  # seconds: what takes less is not recorded, and keeps its place at the end
@@ -26,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers for `-n auto`."""
     processors = len(os.sched_getaffinity(0))
-    return min(3 * processors, processors + 8)
+    return min(4 * processors, processors + 12)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,7 +55,18 @@ class Recorder:
         self.seconds[report.nodeid] += report.duration
 
     def pytest_sessionfinish(self) -> None:
-        """Write those that are long, the longest first."""
-        ordered = sorted(self.seconds.items(), key=lambda entry: -entry[1])
-        long = {test: round(seconds, 1) for test, seconds in ordered if seconds >= SHORTEST}
-        RECORDED.write_text(json.dumps(long, indent=0) + "\n")
+        """Write those that are long, the longest first; tests of other files keep what is recorded."""
+        recorded: dict[str, float] = json.loads(RECORDED.read_text())
+        files = {_file_of(test) for test in self.seconds}
+        kept = {
+            test: seconds
+            for test, seconds in recorded.items()
+            if _file_of(test) not in files and (ROOT / _file_of(test)).exists()
+        }
+        new = {test: round(seconds, 1) for test, seconds in self.seconds.items() if seconds >= SHORTEST}
+        ordered = dict(sorted((kept | new).items(), key=lambda entry: -entry[1]))
+        RECORDED.write_text(json.dumps(ordered, indent=0) + "\n")
+
+
+def _file_of(test: str) -> str:
+    return test.partition("::")[0]
