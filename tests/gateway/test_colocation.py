@@ -116,6 +116,17 @@ def test_limit(host: Host) -> None:
     wait_for(lambda: "c" in host.ended())
 
 
+def test_batches_in_their_order(host: Host) -> None:
+    """Of batches that are found together, the jobs of the first start first, whatever the batches are called."""
+    host.add("first", batch="b")
+    host.add("second", batch="a")
+    for at, batch in enumerate("ba"):
+        os.utime(host.root / "server" / "queue" / batch, (at, at))
+    host.start(at_once=1)
+    wait_for(lambda: host.began() != set())
+    assert host.began() == {"first"}
+
+
 def test_cancelled(host: Host) -> None:
     """A job is cancelled by its batch and id; the same id in a later batch is another job."""
     host.start(at_once=1)

@@ -149,13 +149,19 @@ class Colocation:
     def _read_queue(self) -> set[str]:
         """Read new files of the queue; returns the jobs to cancel."""
         names = set(os.listdir(self.folder / QUEUE))
-        for name in sorted(names - self._read_files):
+        for name in sorted(names - self._read_files, key=self._written_at):  # first come, first served
             if not name.startswith(".") and not name.endswith(CANCEL_SUFFIX):
                 limit, *ids = (self.folder / QUEUE / name).read_text().split()
                 for id in ids:
                     self.waiting[f"{name}.{id}"] = self.folder.parent / id, int(limit)
             self._read_files.add(name)
         return {name.removesuffix(CANCEL_SUFFIX) for name in names if name.endswith(CANCEL_SUFFIX)}
+
+    def _written_at(self, name: str) -> int:
+        try:
+            return (self.folder / QUEUE / name).stat().st_mtime_ns
+        except FileNotFoundError:  # it has its name by now, and is read in the next round
+            return 0
 
     def _start_job(self, job: str, folder: Path) -> None:
         """Start a job, unless it was started before or its folder is gone."""

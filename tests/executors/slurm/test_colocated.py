@@ -172,7 +172,7 @@ def test_ended_while_away(work: Trial) -> None:
     """After an allocation ended while no evalmake ran, finished results are collected and the rest runs again."""
     colocated(work, f"test $EVALMAKE_SEED -le 2 || {held(work)}{SCORE}")
     process = work.start()
-    until(lambda: work.begun().total() == 5, work.jobs)
+    until(lambda: work.begun().total() == 5, lambda: (work.begun(), work.jobs()))
     process.kill()
     process.communicate()
     work.cluster.scancel(*work.jobs())
