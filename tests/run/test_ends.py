@@ -13,7 +13,7 @@ import pytest
 
 from evalmake.run.events import BuildStarted
 from evalmake.terminal import progress
-from tests.support.kill_trials import TRIALS, Dice
+from tests.support.kill_trials import TRIALS, seeded_dice
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, wait_for
 
 SMALL = """\
@@ -61,13 +61,13 @@ def small(root: Path) -> Bench:
 
 def test_ends_at_random_moments(bench: Bench) -> None:
     """Signals and a full stderr at any moment leave no process, change no score, and give the right status."""
-    calm = small(bench.root / "calm")
+    calm, began = small(bench.root / "calm"), time.monotonic()
     assert calm.run().status == 0
-    dice = Dice()
+    length, dice = time.monotonic() - began, seeded_dice()
     for trial in range(TRIALS):
         way = WAYS[trial % len(WAYS)]
         work = small(bench.root / f"{trial}-{way}")
-        moment = dice.draw_seconds(0.05, 2.5)
+        moment = dice.uniform(0.02, 1) * length
         status, err = end_by(work, way, moment)
         print(f"{way} after {moment:.2f}s: {status}")
         assert "Traceback" not in err, err

@@ -21,6 +21,13 @@ _EARLIEST = 0.05  # of the length of a build: before that, Python itself starts
 B = TypeVar("B", bound=Bench)
 
 
+def seeded_dice() -> random.Random:
+    """Return what draws the moments of kills."""
+    seed = int(os.environ.get("EVALMAKE_TRIALS_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"kills at random moments: EVALMAKE_TRIALS_SEED={seed}")
+    return random.Random(seed)
+
+
 def wait_a_while(process: subprocess.Popen[str], length: float, dice: random.Random) -> None:
     """Wait until a build ends, at most for some part of the time that a build takes."""
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -37,7 +44,7 @@ def kill_builds(
     `begin` returns a new workspace. Builds that nothing disturbs tell how long one takes now: the first one, and
     those that were faster than their kill. So the moments suit any machine, and all that a build does.
     """
-    dice, kills = _seeded_dice(), 0
+    dice, kills = seeded_dice(), 0
     bench, began = begin(), time.monotonic()
     ended: Ended | None = bench.run()
     length, undisturbed = time.monotonic() - began, True
@@ -56,12 +63,6 @@ def kill_builds(
         if undisturbed:
             length = time.monotonic() - began
     _check_end(bench.run(), bench, check)
-
-
-def _seeded_dice() -> random.Random:
-    seed = int(os.environ.get("EVALMAKE_TRIALS_SEED") or random.SystemRandom().randrange(10**6))
-    print(f"kills at random moments: EVALMAKE_TRIALS_SEED={seed}")
-    return random.Random(seed)
 
 
 def _check_end(ended: Ended, bench: B, check: Callable[[B], None]) -> None:
