@@ -62,6 +62,7 @@ ADDRESSES = {
     "keyring": ("run.secrets",),
     "pydantic": (
         "project.schema",
+        "project.adapter",
         "project.key_types",
         "project.declarations",
         "project.loader",

@@ -26,12 +26,12 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics
+from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import ChecksBenchmark as ChecksBenchmark
 from evalmake.project.declarations import Declaration
 from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import merge_adapters
 from evalmake.scoring.score import Score
 
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from evalmake.language.diagnostic import closest_name
 from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, format_value
+from evalmake.project.adapter import Adapter
 from evalmake.project.declarations import HasPlacement
 from evalmake.project.key_types import Block, Reference
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Adapter, Resources, Settings
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources, Settings
 from evalmake.project.validation import refusal
 
 ALL = "keys"

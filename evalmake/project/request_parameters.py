@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from evalmake.language.source import Span
+from evalmake.project.adapter import merge_adapters
 from evalmake.project.fields import Fields
 from evalmake.project.matrix import Evaluation
-from evalmake.project.schema import fill_templates, merge_adapters
+from evalmake.project.schema import fill_templates
 
 
 @dataclass(frozen=True, slots=True)

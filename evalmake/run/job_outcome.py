@@ -11,7 +11,7 @@ from typing import Any
 from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, Outcome
-from evalmake.project.schema import merge_adapters
+from evalmake.project.adapter import merge_adapters
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.job_outputs import OUT, OutputsRefused, check_outputs, cut_log, redact_outputs

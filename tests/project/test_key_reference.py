@@ -15,9 +15,10 @@ from evalmake.language.source import Source
 from evalmake.language.values import Symbol
 from evalmake.planner.graph import build_graph
 from evalmake.plugins import InstalledPlugins
+from evalmake.project.adapter import Adapter
 from evalmake.project.key_reference import ALL, Key, Section, find_sections, list_topics, to_markdown, to_text
 from evalmake.project.key_types import Block
-from evalmake.project.schema import KINDS, PLUGIN_KINDS, Adapter, Resources, Settings
+from evalmake.project.schema import KINDS, PLUGIN_KINDS, Resources, Settings
 from evalmake.project.validation import value_errors
 from evalmake.workspace import Workspace
 

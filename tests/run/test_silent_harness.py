@@ -12,7 +12,7 @@ import pytest
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.plugin_api.harness import Outcome, Program
-from evalmake.project.schema import Adapter
+from evalmake.project.adapter import Adapter
 from evalmake.run.job_outcome import judge_job
 from evalmake.scoring.score import Score
 

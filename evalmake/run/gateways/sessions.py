@@ -22,12 +22,12 @@ from evalmake.language.values import Duration, Size
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import RepeatsSamples, find_seed_step
+from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.references import find_judge
 from evalmake.project.request_parameters import find_gateway_parameters
-from evalmake.project.schema import merge_adapters
 from evalmake.run.job_builder import JobBuilder
 from evalmake.servers.addresses import ServerAddresses
 
