@@ -17,7 +17,7 @@ from evalmake.language.diagnostic import Diagnostic
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
 from evalmake.planner.saved_plan import check_saved_plan, plan_to_json, read_saved_plan, words_of_saved_plan
-from evalmake.planner.staleness import ActionHistory, find_valid_records
+from evalmake.planner.staleness import ActionHistory, describe_shortfalls, find_valid_records
 from evalmake.planning import (
     check_before_build,
     declarations_with_packages,
@@ -57,6 +57,8 @@ class BuildOutcome:
     detached: int = 0
     withdrawn: int = 0
     estimate: dict[str, ActionHistory] = field(default_factory=dict)
+    revalidated: dict[str, str] = field(default_factory=dict)
+    """Results that became valid without a run, because less is demanded of them: why they were not valid before."""
 
     def add_result(self, result: BuildResult) -> None:
         """Note how the evaluations went."""
@@ -85,7 +87,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         if saved is not None:
             check_saved_plan(plan, saved, str(request.plan))
         store.mark_valid({d.name: d.action for d in plan.decisions.values() if not d.stale})
-        outcome = BuildOutcome(OK, workspace, plan)
+        outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         show_plan(outcome)
         jobs_are_left = workspace.has_jobs_left()
         if jobs_are_left or not plan.is_empty:
@@ -102,7 +104,7 @@ def _preview(
     """Plan without running: `-n`, `-q` and `-o`. If the build would fail at once, show its errors and exit with 2."""
     with workspace.store() as store:
         plan = make_plan(workspace, graph, store, request.always)
-        outcome = BuildOutcome(OK, workspace, plan)
+        outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         if request.question:
             outcome.status = OK if plan.is_empty else UNMET
             return outcome
@@ -133,6 +135,11 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
     return workspace.graph(words.targets, request.locked)
 
 
+def _find_revalidated(plan: Plan, store: Store) -> dict[str, str]:
+    short = store.shortfalls()
+    return {name: short[name] for name, decision in plan.decisions.items() if name in short and not decision.stale}
+
+
 def _tell_busy(emit: Emit, holder: str) -> None:
     from evalmake.run.events import StoreBusy
 
@@ -144,6 +151,7 @@ def _conclude(outcome: BuildOutcome, store: Store) -> None:
     workspace, plan = outcome.workspace, outcome.plan
     nodes = list(plan.graph.nodes.values())
     histories = find_valid_records(nodes, store)
+    store.record_shortfalls(describe_shortfalls(nodes, store))
     outcome.gates = judge_gates(workspace, nodes, histories, store)
     if not (outcome.interrupted or outcome.detached):
         outcome.written, problems = write_reports(workspace, plan, store, outcome.ran)

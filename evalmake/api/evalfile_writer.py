@@ -40,7 +40,7 @@ _LITERALS: Mapping[str, Callable[[str], object]] = {
     "DURATION": Duration.parse,
     "SIZE": Size.parse,
     "DIGEST": Digest,
-    "PERCENT": lambda text: float(text[:-1]) / 100,
+    "PERCENT": lambda text: float(f"{text[:-1]}e-2"),
 }
 
 

@@ -17,7 +17,13 @@ from evalmake.project.command_words import Words
 from evalmake.session import BuildOutcome, build
 from evalmake.standard_streams import print_result
 from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
-from evalmake.terminal.outcome import collect_problems, render_nothing_to_do, render_outcome, to_json
+from evalmake.terminal.outcome import (
+    collect_problems,
+    render_nothing_to_do,
+    render_outcome,
+    render_revalidated,
+    to_json,
+)
 from evalmake.terminal.plan import render_plan, render_requirements
 from evalmake.terminal.progress import open_view
 from evalmake.workspace import Request
@@ -45,7 +51,8 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
         print_result(json.dumps(to_json(outcome), ensure_ascii=False) + "\n")
     elif not quiet:
         print_result(render_outcome(outcome, verbose))
-    if outcome.plan.is_empty and not outcome.ran and not request.json and not request.plan and not verbose:
+    told_once = request.json or request.plan or verbose or outcome.revalidated
+    if outcome.plan.is_empty and not outcome.ran and not told_once:
         remember_null_build(outcome, argv, "" if quiet else render_nothing_to_do(outcome), start)
     return outcome.status
 
@@ -99,7 +106,9 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
         click.echo(json.dumps(plan_to_json(plan, evalfile, __version__)))
         return
     requirements = find_requirements(workspace.project, plan)
-    click.echo(render_plan(plan, outcome.estimate, requirements, terminal_columns()))
+    click.echo(
+        "\n".join([*render_revalidated(outcome), render_plan(plan, outcome.estimate, requirements, terminal_columns())])
+    )
     if verbose:
         _print_previews(outcome)
 

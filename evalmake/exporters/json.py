@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
-from evalmake.scoring.notes import find_notes
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
 VERSION = 2
@@ -50,7 +49,7 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "compare": results.compare or None,
         "comparisons": [_comparison_to_json(comparison) for comparison in results.row_comparisons],
         "gates": [_gate_to_json(gate) for gate in results.gates],
-        "results": [_result_to_json(result) for result in results.results],
+        "results": [_result_to_json(result, results) for result in results.results],
         "missing": list(results.missing),
     }
 
@@ -108,11 +107,12 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
     return flat
 
 
-def _result_to_json(result: Result) -> dict[str, Any]:
+def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
     flat = _fields_to_json(result)
     del flat["reused"], flat["settings"], flat["facts"], flat["seeds"]
-    flat["notes"] = [asdict(note) for note in find_notes([result])]
+    flat["notes"] = [asdict(note) for note in results.average(result.metric, [result]).notes]
+    flat["confidence"] = results.confidence_of([result])
     flat["axes"] = dict(result.axes)
-    flat["scores"] = [_fields_to_json(score) for score in result.scores]
+    flat["scores"] = [_fields_to_json(score) for score in results.estimate_scores(result)]
     flat["usage"] = dict(sorted(result.usage.items()))
     return flat

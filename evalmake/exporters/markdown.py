@@ -42,10 +42,10 @@ BASES: dict[Basis, str] = {
     ),
     "mean": "Other scores have Student's t interval, mean ± t·SE.",
     "runs": (
-        '"(runs only)": the harness reported no standard error. The interval is Student\'s t over the runs. It covers'
-        " the spread of the runs, and not the choice of items."
+        '"(runs only)": the harness reported no standard error. The interval is of the runs, with Student\'s t. It'
+        " covers their spread, and not the choice of items."
     ),
-    "none": "A score without an interval: nothing tells how far it may be off.",
+    "none": "A score without an interval: nothing tells how far it may be off. A note below its table says why.",
 }
 AVERAGE = (
     "The average counts each column the same. Its interval squares and adds those of the columns, which are given, not"
@@ -65,7 +65,9 @@ TESTS: dict[Test, str] = {
         "clustered t: other scores of the same items, in clusters; rows that repeat a question are one. Student's t of"
         " the item differences, with a cluster-robust error."
     ),
-    "Newcombe": "Newcombe: shares of different items, not paired; p is the α at which the interval touches 0.",
+    "Newcombe": (
+        "Newcombe: scores from 0 to 1 of different items, not paired; p is the α at which the interval touches 0."
+    ),
     "Welch": "Welch: other means of different items, not paired; Welch's t.",
 }
 HOLM = (
@@ -242,7 +244,13 @@ def _render_other_metrics(results: ResultSet, table: ScoreTable) -> str:
     if not table.others:
         return ""
     head = [results.rows, results.column, "metric", "value"]
-    return _render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])
+    lines = [_render_table([head, *([c.row, c.column, c.metric, _render_cell(c, results)] for c in table.others)])]
+    notes = [
+        f"- `{cell.row}`, {_escape(cell.column)}, {_escape(cell.metric)}: no interval: {_escape(cell.average.lack)}."
+        for cell in table.others
+        if cell.average.lack
+    ]
+    return "\n\n".join([*lines, "\n".join(notes)] if notes else lines)
 
 
 def _render_runs(results: ResultSet) -> str:

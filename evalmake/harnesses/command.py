@@ -1,8 +1,8 @@
 """The `command` harness: any program that reads $EVALMAKE_... and writes its scores to a file.
 
 The program writes below $EVALMAKE_OUT. Without `metrics`, its scores are in `scores.json`, as
-{"accuracy": 0.81} or {"accuracy": {"value": 0.81, "stderr": 0.02, "n": 400}}. `metrics` reads them
-from files of other forms:
+{"accuracy": 0.81} or {"accuracy": {"value": 0.81, "stderr": 0.02, "n": 400}}. Of several scores, the
+benchmark's `metric` names the headline. `metrics` reads them from files of other forms:
 
     metrics = {
         accuracy  = "summary.json:results.gsm8k[0].acc"   # a number, or a map as above
@@ -19,19 +19,22 @@ has answered: the program may count the others as wrong. A file `samples.jsonl` 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from evalmake.harnesses.measurements import find_location_mistake, read_measurement
-from evalmake.harnesses.samples import count_items, count_unanswered_requests, find_bad_score
+from evalmake.harnesses.program_samples import ProgramSamples
+from evalmake.harnesses.samples import count_unanswered_requests
 from evalmake.harnesses.scores_file import parse_scores, read_scores
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, define_key
 from evalmake.project.matrix import Evaluation
+from evalmake.scoring.notes import CONTRADICTIONS
 from evalmake.scoring.sample_counts import SAMPLES
 
 _WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
@@ -71,11 +74,14 @@ class CommandHarness:
         assert isinstance(settings, CommandHarness.Settings)
         metric = evaluation.benchmark.block.metric
         outcome = _read_metrics(outputs, settings.metrics, metric)
-        if not outcome.error and (wrong := find_bad_score(outputs / SAMPLES)):
-            return Outcome(error=wrong)
+        samples = ProgramSamples.read(outputs / SAMPLES)
+        if not outcome.error and samples.mistake:
+            return Outcome(error=samples.mistake)
         counts, cause = count_unanswered_requests(outputs)
-        scores = count_items(outcome.scores, outputs / SAMPLES)
-        return replace(outcome, scores=scores, usage={**outcome.usage, **counts}, cause=cause)
+        scores = tuple(map(samples.complete, outcome.scores))
+        contradictions = list(samples.find_contradictions(scores))
+        facts = {CONTRADICTIONS: json.dumps(contradictions)} if contradictions else {}
+        return replace(outcome, scores=scores, usage={**outcome.usage, **counts}, facts=facts, cause=cause)
 
     @staticmethod
     def unused_keys(benchmark: Declaration) -> dict[str, str]:
@@ -97,6 +103,14 @@ class CommandHarness:
                     about=f"benchmark {benchmark.name}",
                 )
         metric = benchmark.block.metric
+        if settings.metrics and len(settings.metrics) > 1 and not metric:
+            diagnostics.error(
+                "missing-key",
+                f"`metrics` has {len(settings.metrics)} metrics: `metric` must say which one stands for the benchmark",
+                spans["metrics",].value,
+                about=f"benchmark {benchmark.name}",
+                help=[f'write `metric = "{next(iter(settings.metrics))}"`, or another of them'],
+            )
         if metric and settings.metrics and metric not in settings.metrics:
             diagnostics.error(
                 "bad-value",

@@ -20,7 +20,7 @@ import json
 import math
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,50 +105,6 @@ def score_from_samples(
 def is_nearly_equal(one: float, other: float) -> bool:
     """Whether two numbers differ by no more than rounding."""
     return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-
-
-def find_bad_score(path: Path) -> str:
-    """What is wrong with the first score of a file of samples that is no number; empty if there is none."""
-    for number, _, scores in _read_scored_rows(path):
-        for metric, value in scores.items():
-            if value is not None and not (isinstance(value, int | float) and abs(value) < math.inf):
-                shown = json.dumps(value)[:40]
-                return f"{path.name}:{number}: {metric} is {shown}, not a number: leave out what was not scored"
-    return ""
-
-
-def count_items(scores: Iterable[Score], path: Path) -> tuple[Score, ...]:
-    """The scores of a program, with the counts of items in its file of samples where it gave none itself.
-
-    A metric that no row has, while rows have others, is no mean of them and keeps its lack of counts.
-    """
-    rows = [(id, found) for _, id, found in _read_scored_rows(path)]
-    ids = {id for id, _ in rows}
-    items: dict[str, set[str]] = defaultdict(set)
-    for id, found in rows:
-        for metric, value in found.items():
-            if value is not None:
-                items[metric].add(id)
-
-    def count(score: Score) -> Score:
-        if score.scored or score.unscored or not ids or (items and score.metric not in items):
-            return score
-        scored = len(items[score.metric])
-        return replace(score, scored=scored, unscored=len(ids) - scored)
-
-    return tuple(map(count, scores))
-
-
-def _read_scored_rows(path: Path) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """The line, id and scores of each row; a line that is none is left out: a program may write a form of its own."""
-    for number, line in enumerate(_read_lines(path), 1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        scores = row.get("scores") if isinstance(row, dict) else None
-        if isinstance(scores, dict):
-            yield number, str(row.get("id", number)), scores
 
 
 class GatewayRequests:

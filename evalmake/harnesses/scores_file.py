@@ -7,8 +7,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+from evalmake.language.diagnostic import closest_name
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.result_set import Score
+
+KEYS = ("value", "stderr", "low", "high", "n", "scored", "unscored", "clusters")
+"""What the map of one score may hold; `n` is `scored`."""
+_FRAME = ("status", "metric", "scores", "usage")
+_COUNTS = ("n", "stderr", "scored", "unscored")
+"""Keys of a score that are no names of metrics."""
 
 
 def read_scores(path: Path, metric: str | None) -> Outcome:
@@ -16,6 +23,7 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
 
     Long form: {"status", "metric", "scores": {NAME: {"value", "stderr", "low", "high", "scored",
     "unscored", "clusters"}}, "usage"}. Short form: {NAME: number, ...} or {NAME: {"value", "stderr", "n"}}.
+    Of several scores without `metric`, none is the headline.
     """
     try:
         data = parse_json(path.read_text(encoding="utf-8"))
@@ -28,8 +36,26 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     status = data.get("status", "success")
     if status not in ("success", "succeeded", "unscored"):
         return Outcome(error=f"the harness reports status {status}")
-    given = data.get("scores") if isinstance(data.get("scores"), dict) else data
+    given = data["scores"] if isinstance(data.get("scores"), dict) else data
+    if wrong := _find_stray_key(data, given):
+        return Outcome(error=f"{path.name}: {wrong}")
     return parse_scores(given, metric or data.get("metric"), data.get("usage"))
+
+
+def _find_stray_key(data: dict[str, Any], given: dict[str, Any]) -> str:
+    """What is wrong with a key of the file, or of one of its scores, that would be read as something else."""
+    for key in data if given is not data else ():
+        if key not in _FRAME:
+            return f"`{key}` stands beside `scores`: put it into `scores` if it is one"
+    for name, value in given.items():
+        if name in _COUNTS:
+            return f'`{name}` is no score, but of one: write {{"METRIC": {{"value": ..., "{name}": {_show(value)}}}}}'
+        for key in value if isinstance(value, dict) and name != "usage" else ():
+            if key not in KEYS:
+                meant = closest_name(key.lower(), KEYS)
+                hint = f"did you mean `{meant}`?" if meant else f"it may have {', '.join(KEYS)}"
+                return f"the score `{name}` has the unknown key `{key}`: {hint}"
+    return ""
 
 
 def parse_json(text: str) -> Any:
@@ -60,8 +86,9 @@ def parse_scores(given: Any, metric: object, usage: Any) -> Outcome:
         return Outcome(error=str(error))
     if not scores:
         return Outcome(error="the harness reported no score")
-    headline = metric if isinstance(metric, str) and metric else scores[0].metric
-    if headline not in {score.metric for score in scores}:
+    alone = scores[0].metric if len(scores) == 1 else ""
+    headline = metric if isinstance(metric, str) and metric else alone
+    if headline and headline not in {score.metric for score in scores}:
         known = ", ".join(score.metric for score in scores)
         return Outcome(error=f"the harness reported no `{headline}`; it reported {known}")
     return Outcome(tuple(scores), headline, counts)
@@ -90,6 +117,8 @@ def _parse_score(name: str, value: Any) -> Score:
     if low is not None and high is not None and low > high:
         raise ValueError(f"the low of the score `{name}` is {_show(low)}, above its high, {_show(high)}")
     scored = _parse_count(name, "scored" if "scored" in entry else "n", entry)
+    if "n" in entry and scored != _parse_count(name, "n", entry):
+        raise ValueError(f"the score `{name}` has `scored` {scored} and `n` {_show(entry['n'])}, which are the same")
     if numbers["value"] is not None and scored == 0 and (entry.get("scored", entry.get("n")) is not None):
         raise ValueError(f"the score `{name}` is {_show(numbers['value'])}, of 0 samples")
     clusters = _parse_count(name, "clusters", entry)

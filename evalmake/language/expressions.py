@@ -167,7 +167,7 @@ class Evaluator:
             case "SIZE":
                 return Size.parse(text)
             case "PERCENT":
-                return float(text[:-1]) / 100
+                return float(f"{text[:-1]}e-2")  # the nearest number: 99.99 / 100 is a little less than 0.9999
             case "DIGEST":
                 return self._evaluate_digest(node)
         return {"TRUE": True, "FALSE": False, "NONE": None}[node.kind]

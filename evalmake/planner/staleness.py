@@ -144,6 +144,13 @@ def find_valid_records(nodes: Iterable[Node], records: Records) -> dict[str, Act
     return {node.name: None if find_lack(node.demands, head) else head for node, head in heads}
 
 
+def describe_shortfalls(nodes: Iterable[Node], records: Records) -> dict[str, str]:
+    """Return why the result of each node is not valid; empty where it is, or where there is none."""
+    heads = ((node, records.history(node.action.digest)) for node in nodes)
+    found = {node.name: find_record_shortfall(node.demands, head) for node, head in heads if head}
+    return {name: shortfall.reason if shortfall else "" for name, shortfall in found.items()}
+
+
 def _find_reasons(name: str, action: Action, records: Records) -> tuple[Reason, ...]:
     before = records.baseline(name)
     if before is None:

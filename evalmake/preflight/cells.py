@@ -9,6 +9,7 @@ from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import ChecksEvaluation, HasShareMetrics
 from evalmake.preflight.context import GraphContext, distinct_cells
 from evalmake.project.matrix import Evaluation
+from evalmake.scoring.numbers import format_given
 
 
 def check_cells(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -28,8 +29,8 @@ def _check_bounds(cell: Evaluation, shares: Collection[str], diagnostics: Diagno
         if gate.bound > 1 and re.split(r"[.,]", gate.metric)[0] in shares:
             diagnostics.error(
                 "bad-value",
-                f"`{gate.metric}` is a share from 0 to 1, but {gate.bound:g} is greater",
+                f"`{gate.metric}` is a share from 0 to 1, but {format_given(gate.bound)} is greater",
                 gate.span,
                 about=f"eval {cell.eval}",
-                help=[f"write `{gate.op} {gate.bound:g}%` or `{gate.op} {gate.bound / 100:g}`"],
+                help=[f"write `{gate.op} {format_given(gate.bound)}%` or `{gate.op} {format_given(gate.bound / 100)}`"],
             )

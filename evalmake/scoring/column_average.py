@@ -26,7 +26,7 @@ def average_columns(cells: Sequence[SeedAverage]) -> SeedAverage:
     lows = [one - cell.low for one, cell in zip(means, cells, strict=True) if cell.low is not None]
     highs = [cell.high - one for one, cell in zip(means, cells, strict=True) if cell.high is not None]
     if len(lows) < count or len(highs) < count:
-        return SeedAverage(mean, stderr)
+        return SeedAverage(mean, stderr, lack="not every column has an interval")
     low, high = mean - math.hypot(*lows) / count, mean + math.hypot(*highs) / count
     basis = cells[0].basis if len({cell.basis for cell in cells}) == 1 else "mean"
     return SeedAverage(mean, stderr, low, high, basis=basis)

@@ -73,9 +73,9 @@ def paired_means(
 ) -> Difference:
     """The mean of item differences: Student's t, of G groups of items with G - 1 degrees of freedom.
 
-    (Miller, arXiv 2411.00640, section 4.2; clusters by Liang and Zeger 1986.)  If no item differs and scores
-    are `bounded` to [0, 1], the rule of three bounds the difference.  If all differ by the same, nothing
-    tells how far that may be off.
+    (Miller, arXiv 2411.00640, section 4.2; clusters by Liang and Zeger 1986.)  Differences of scores that are
+    `bounded` to [0, 1] stay in [-1, 1]; if no item differs, the rule of three bounds them.  If all differ by the
+    same, nothing tells how far that may be off.
     """
     mean, n, count = mean_se(differences).mean or 0.0, len(differences), len(set(groups))
     stderr = grouped_error([difference - mean for difference in differences], groups)
@@ -87,7 +87,8 @@ def paired_means(
     if stderr is None or stderr <= noise:
         return Difference(mean, None if stderr is None else 0.0, None, None, n, "none")
     p = 2 * t_cdf(-abs(mean) / stderr, count - 1)
-    interval = t_interval(mean, stderr, count - 1, confidence)
+    low, high = t_interval(mean, stderr, count - 1, confidence)
+    interval = (max(-1.0, low), min(1.0, high)) if bounded else (low, high)
     return Difference(mean, stderr, interval, p, n, "t" if count == n else "clustered t")
 
 
@@ -102,17 +103,17 @@ class Side:
     stderr: float | None
     df: float
     n: int
-    proportion: bool
+    is_share: bool  # of scores from 0 to 1
     interval: Callable[[float], Interval | None]
 
 
 def unpaired_difference(a: Side, b: Side, confidence: float = 0.95) -> Difference | None:
     """a - b of unrelated items; None if an error is not known.
 
-    Proportions have Newcombe's interval (1998, method 10), from the intervals of both sides, and the p of
-    its own inversion: the alpha at which it touches 0.  Other means have Welch's t (1947).
+    Shares have Newcombe's interval (1998, method 10), from the intervals of both sides (Zou and Donner 2008), and
+    the p of its own inversion: the alpha at which it touches 0.  Other means have Welch's t (1947).
     """
-    if a.proportion and b.proportion:
+    if a.is_share and b.is_share:
         return _newcombe(a, b, confidence)
     if a.stderr is None or b.stderr is None or not a.stderr + b.stderr:
         return None

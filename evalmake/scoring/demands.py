@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from evalmake.scoring.numbers import format_percent
 from evalmake.scoring.score import Score
 
 _MOST_LISTED = 30  # metrics
@@ -94,8 +95,16 @@ def _scored_share(score: Score) -> float:
 def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None:
     total = score.scored + score.unscored
     fact = f"{score.scored} of {total} samples were scored"
-    if score.value is None and total:  # no share is small enough for a score of nothing
-        return _describe_share(coverage or 1.0, 0.0, "scored", fact, cause)
+    if score.value is None and (score.scored or not total):
+        lacks = f"`{score.metric}` has no value"
+        return Shortfall(f"metric: {lacks}", lacks, "set the benchmark's `metric` to one that has; its log may say why")
+    if score.value is None and coverage == 0:  # no share is small enough for a score of nothing
+        message = f"{fact}, and at least one must be"
+        return Shortfall(
+            "coverage: 0% scored, at least one sample demanded",
+            f"{message}; {cause}" if cause else message,
+            "run again, which asks only for what is missing",
+        )
     return _judge_share(coverage, score.scored, total, "scored", fact, cause)
 
 
@@ -114,9 +123,10 @@ def _judge_share(coverage: float, done: int, total: int, verb: str, fact: str, c
 
 def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: str) -> Shortfall:
     percent = math.floor(share * 1000) / 10  # 99.96% must not read as 100%
-    message = f"{fact}, and {coverage * 100:g}% must be"
+    demanded = format_percent(coverage)
+    message = f"{fact}, and {demanded} must be"
     return Shortfall(
-        f"coverage: {percent:g}% {verb}, {coverage * 100:g}% demanded",
+        f"coverage: {percent:g}% {verb}, {demanded} demanded",
         f"{message}; {cause}" if cause else message,
         "run again, which asks only for what is missing; or lower the benchmark's `coverage`",
     )
@@ -128,7 +138,7 @@ def _judge_truncation(most: float, usage: Mapping[str, float]) -> Shortfall | No
         return None
     share = math.ceil(cut / total * 1000) / 10
     return Shortfall(
-        f"truncated: {share:g}% of replies were cut off, {most * 100:g}% may be",
-        f"{cut} of {total} replies were cut off by the token limit, and at most {most * 100:g}% may be",
+        f"truncated: {share:g}% of replies were cut off, {format_percent(most)} may be",
+        f"{cut} of {total} replies were cut off by the token limit, and at most {format_percent(most)} may be",
         "raise `max_tokens` in `params`; or raise the benchmark's `truncated`",
     )

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evalmake.scoring.intervals import Interval
-from evalmake.scoring.metric_scale import describe_scale_mismatch, fill_unscored, find_bounds
-from evalmake.scoring.numbers import format_number, format_percent, format_short
+from evalmake.scoring.metric_scale import describe_scale_mismatch, fill_unscored, find_bounds, may_be_percentage
+from evalmake.scoring.numbers import format_given, format_number, format_percent, format_short
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run, average_seeds
 
@@ -57,7 +57,8 @@ class GateResult:
         values = ", ".join("none" if value is None else format_short(value) for _, value in self.parts)
         seeds = f"mean of {len(self.parts)} seeds" if len(self.parts) > 1 else "one seed"
         counts = [str(count) for count in self.samples]
-        samples = f"{counts[0]} samples" if len(set(counts)) == 1 else f"{', '.join(counts)} samples"
+        noun = "sample" if set(counts) == {"1"} else "samples"
+        samples = f"{counts[0] if len(set(counts)) == 1 else ', '.join(counts)} {noun}"
         if len(counts) > 1 and len(set(counts)) == 1:
             samples += " each"
         return f"{seeds}: {values}; {samples}" if any(self.samples) else f"{seeds}: {values}"
@@ -102,11 +103,12 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
     known = [run for _, run in sorted(runs.items())]
     verdict = _decide(named, known)
     if verdict is None:
-        lack = f"has no interval, and {format_percent(asked.confidence or 0)} confidence is asked for"
-        return replace(result, message=f"{asked.metric} {lack}")
+        asked_for = f"{format_percent(asked.confidence or 0)} confidence is asked for"
+        lack = average_seeds(named.metric, known).lack
+        return replace(result, message=f"{asked.metric} has no interval ({lack}), and {asked_for}")
     result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
     doubt = describe_scale_mismatch(named.metric, asked.op, asked.bound, asked.is_share, known)
-    doubt = doubt or _describe_unscored(named, known, verdict)
+    doubt = doubt or _describe_percentage(named, known, verdict) or _describe_unscored(named, known, verdict)
     return replace(result, met=None if doubt else verdict.met, message=doubt or _describe_verdict(asked, verdict))
 
 
@@ -159,6 +161,20 @@ def _confident_interval(
         return value, value
     found = average_seeds(metric, runs, level)
     return None if found.low is None or found.high is None else (found.low, found.high)
+
+
+def _describe_percentage(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+    """The message if the bound may be a percentage, and the verdict would then be another; else empty."""
+    if asked.is_share or not may_be_percentage(asked.bound, asked.metric, runs):
+        return ""
+    other = _decide(replace(asked, bound=asked.bound / 100), runs)
+    if other is None or other.met == verdict.met:
+        return ""
+    bound, gate = format_given(asked.bound), f"require {asked.metric} {asked.op}"
+    return (
+        f"{asked.metric} is {format_number(verdict.value)}, and the bound {bound} may be a percentage: if the metric"
+        f" goes to 1, write `{gate} {bound}%`; if it can be greater, `{gate} {format_percent(asked.bound)}`"
+    )
 
 
 def _describe_unscored(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
@@ -222,7 +238,7 @@ def _describe_verdict(asked: Requirement, verdict: _Verdict) -> str:
 
 
 def _format_bound(bound: float) -> str:
-    return f"{bound:.2f}" if float(f"{bound:.2f}") == bound else repr(bound)
+    return f"{bound:.2f}" if math.isclose(round(bound, 2), bound, rel_tol=TOLERANCE) else format_given(bound)
 
 
 def _digits(op: str, bound: float, numbers: Sequence[float]) -> int:

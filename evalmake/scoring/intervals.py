@@ -23,6 +23,8 @@ Basis = Literal["proportion", "bounded", "mean", "runs", "none"]
 """What an interval is: Wilson's of 0/1 scores, of other scores in [0, 1], Student's t of items or of runs."""
 EDGE = 0.1
 """How much of an observation `bounded_interval` adds at 0, and again at 1, to the variance."""
+ROUNDED_UP = 4 / 3
+"""A standard error that was rounded to one digit may be so many times too large: 0.15 is written as 0.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,26 @@ def is_binary(mean: float, stderr: float, n: int) -> bool:
     return any(math.isclose(stderr**2, most / count, rel_tol=1e-6, abs_tol=1e-15) for count in (n - 1, n))
 
 
+def fits_share(mean: float, stderr: float, n: int) -> bool:
+    """Whether a summary can be that of n scores from 0 to 1; 0 says that n is not known.
+
+    Such scores do not vary more than zeros and ones of their mean (Bhatia and Davis 2000), but for rounding.
+    """
+    if not 0 <= mean <= 1 or (n == 0 and mean in (0, 1)):
+        return False
+    size = max(n, 2)
+    middle = (size * mean + EDGE) / (size + 2 * EDGE)
+    return stderr <= ROUNDED_UP * math.sqrt(middle * (1 - middle) / (size - 1))
+
+
 # --- Intervals ---------------------------------------------------------------------------------------
 
 
 def item_interval(found: ItemMean, confidence: float) -> tuple[Interval | None, Basis]:
     """The interval of a mean over items, and what it is; none where nothing tells how far it may be off."""
     if found.binary:
-        return proportion_interval(found, confidence), "proportion"
+        interval = proportion_interval(found, confidence)
+        return interval, "proportion" if interval else "none"
     if found.stderr is None:
         return None, "none"
     if found.lowest >= 0 and found.highest <= 1:
@@ -86,6 +101,16 @@ def item_interval(found: ItemMean, confidence: float) -> tuple[Interval | None, 
     if found.stderr == 0:
         return None, "none"  # equal scores prove no certainty
     return t_interval(found.mean, found.stderr, found.groups - 1, confidence), "mean"
+
+
+def explain_lack(found: ItemMean) -> str:
+    """Why there is no interval of a mean over items; empty if there is one."""
+    if found.groups > 1:
+        bounded = found.lowest >= 0 and found.highest <= 1
+        return "" if bounded or found.stderr else "all scores are equal"
+    if found.clustered:
+        return "one cluster tells nothing of others"
+    return "" if found.binary else "one question tells nothing of others"
 
 
 def proportion_interval(found: ItemMean, confidence: float) -> Interval | None:
@@ -122,6 +147,12 @@ def bounded_interval(mean: float, stderr: float, n: int, confidence: float) -> I
     variance = (squares - size * middle**2) / (size - 1)
     effective = n * middle * (1 - middle) / variance
     return wilson(mean * effective, effective, confidence, n - 1)
+
+
+def share_interval(mean: float, stderr: float, confidence: float, df: float = math.inf) -> Interval:
+    """Wilson's interval of a share of which only the error is known: at m (1 - m) / SE^2 zeros and ones."""
+    size = mean * (1 - mean) / stderr**2
+    return wilson(mean * size, size, confidence, df)
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95, df: float = math.inf) -> Interval:

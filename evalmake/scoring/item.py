@@ -128,10 +128,15 @@ def clustered_se(values: Sequence[float], clusters: Sequence[Hashable]) -> float
 
 
 def find_repeated_runs(runs: Sequence[Sequence[Item]]) -> list[int]:
-    """The runs, by their place, that gave the same replies and scores as an earlier one."""
+    """The runs, by their place, that gave the same replies and scores as an earlier one.
+
+    Where no reply is on record, equal scores do not tell that replies were equal.
+    """
     seen: set[Hashable] = set()
     repeated = []
     for place, items in enumerate(runs):
+        if all(item.reply is None for item in items):
+            continue
         marks = Counter((item.id, item.content, item.reply, frozenset(item.scores.items())) for item in items)
         mark = frozenset(marks.items())
         if mark in seen:

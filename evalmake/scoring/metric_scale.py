@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evalmake.scoring.intervals import Interval, is_binary
+from evalmake.scoring.intervals import Interval, fits_share, is_binary
 from evalmake.scoring.item import Item, average_items
-from evalmake.scoring.numbers import format_number, format_percent
+from evalmake.scoring.numbers import format_given, format_number, format_percent
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run
 
@@ -20,12 +20,13 @@ def describe_scale_mismatch(metric: str, op: str, bound: float, is_share: bool, 
     """The message if the bound is a share and the metric is not, or not in all samples; empty if they fit.
 
     73.5 is above 80%, and says nothing.  A bound of 0.8 that is no percentage can be meant for a ratio, as of
-    run times: then only numbers from 2 on are doubted, and only where they would meet the gate.
+    run times: then only numbers from 2 on are doubted, and only where they would meet the gate.  500% is 5 on
+    whatever scale.
     """
-    if is_share:
+    if is_share and bound <= 1:
         least, most, written = *_SHARE, format_percent(bound)
     elif 0 < bound < 1 and op in (">=", ">"):
-        least, most, written = -math.inf, math.nextafter(_NO_SHARE, 0), f"{bound:g}"
+        least, most, written = -math.inf, math.nextafter(_NO_SHARE, 0), format_given(bound)
     else:
         return ""
     for run in runs:
@@ -46,11 +47,25 @@ def _is_share_by_summary(score: Score) -> bool:
 
 
 def _describe(found: str, metric: str, op: str, bound: float, written: str) -> str:
-    scaled = f"{bound * 100:g}"
     return (
         f"{found}, and the bound {written} is a share from 0 to 1: if the metric goes to 100, write"
-        f" `require {metric} {op} {scaled}`"
+        f" `require {metric} {op} {format_given(bound * 100)}`"
     )
+
+
+def may_be_percentage(bound: float, metric: str, runs: Sequence[Run]) -> bool:
+    """Whether a bound that was not written as a percentage may be one: 80 where all scores are from 0 to 1."""
+    return _NO_SHARE <= bound <= 100 and all(_may_be_share(run, metric) for run in runs)
+
+
+def _may_be_share(run: Run, metric: str) -> bool:
+    score = run.score(metric)
+    if score is None or score.value is None or not 0 <= score.value <= 1:
+        return False
+    values = [item.scores[metric] for item in run.read_items() or () if metric in item.scores]
+    if values:
+        return min(values) >= 0 and max(values) <= 1
+    return score.stderr is None or fits_share(score.value, score.stderr, score.clusters or score.scored)
 
 
 def find_bounds(metric: str, runs: Sequence[Run]) -> Interval | None:

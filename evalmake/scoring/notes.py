@@ -16,6 +16,8 @@ from typing import Protocol
 from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.sample_counts import SAME_ID
 
+CONTRADICTIONS = "contradictions"
+"""The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
 _UNDECLARED = "undeclared_"
 _MOST_NAMES = 3
 
@@ -49,6 +51,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
         Note(code, text)
         for code, text in (
             *_describe_seeds(results),
+            *_describe_contradictions(results),
             *_describe_samples(results, usage),
             *_describe_replies(usage),
             *_describe_requests(results, usage),
@@ -71,9 +74,11 @@ def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> It
     if unscored:
         yield "unscored", f"{unscored} of {total} samples not scored"
     if usage["samples_failed"] > unscored:
-        yield "errors", f"{usage['samples_failed']} samples ended in an error and were scored"
+        alone, several = "sample ended in an error and was scored", "samples ended in an error and were scored"
+        yield "errors", _count(usage["samples_failed"], alone, several)
     if usage[SAME_ID]:
-        yield "ids", f"{usage[SAME_ID]} samples have the id of an earlier one: counted as repetitions of one item"
+        have = _count(usage[SAME_ID], "sample has", "samples have")
+        yield "ids", f"{have} the id of an earlier one: counted as repetitions of one item"
 
 
 def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
@@ -91,7 +96,8 @@ def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
     if usage["replies_calling_tools"]:
         yield "tool-calls", f"{usage['replies_calling_tools']} of {whole} replies call a tool where text was expected"
     if usage["replies_unused"]:
-        yield "choices", f"{usage['replies_unused']} more replies not scored: of `n`, the first one is"
+        unused = _count(usage["replies_unused"], "more reply", "more replies")
+        yield "choices", f"{unused} not scored: of `n`, the first one is"
 
 
 def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> Iterator[tuple[str, str]]:
@@ -103,9 +109,11 @@ def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> I
         if kind.startswith(_UNDECLARED) and count:
             name = kind.removeprefix(_UNDECLARED)
             values = _read_names(results, kind)
-            yield "undeclared", f"{count} requests had another {name} than declared{_list_names(values)}"
+            requests = _count(count, "request", "requests")
+            yield "undeclared", f"{requests} had another {name} than declared{_list_names(values)}"
     if usage["reseeded"]:
-        yield "reseeded", f"{usage['reseeded']} requests are repetitions with seeds of their own"
+        alone = "request is a repetition with a seed of its own"
+        yield "reseeded", _count(usage["reseeded"], alone, "requests are repetitions with seeds of their own")
 
 
 def _describe_earlier(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
@@ -123,6 +131,15 @@ def _describe_models(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]
     fingerprints = _read_names(results, "fingerprints")
     if len(fingerprints) > 1:
         yield "fingerprints", f"{len(fingerprints)} system fingerprints{_list_names(fingerprints)}"
+
+
+def _describe_contradictions(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    for text in _read_names(results, CONTRADICTIONS):
+        yield "contradiction", text
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _is_same_model(answered: str, asked: str) -> bool:

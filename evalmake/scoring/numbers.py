@@ -45,6 +45,11 @@ def count_decimals(half: float) -> int:
     return min(4, max(2, math.ceil(-math.log10(half)))) if half > 0 else 2
 
 
+def format_given(number: float) -> str:
+    """A number as somebody wrote it: 80 is "80", and 0.1 + 0.2 is "0.3"."""
+    return f"{number:.12g}"
+
+
 def format_percent(share: float) -> str:
     """A share as it was asked for: "95%", "99.5%", "99.99%"."""
     return f"{share * 100:.10g}%"

@@ -145,6 +145,14 @@ class ResultSet:
         told = find_notes(results) if metric == results[0].metric else ()
         return replace(found, notes=(*found.notes, *told))
 
+    def estimate_scores(self, result: Result) -> tuple[Score, ...]:
+        """The scores of one result with the standard errors and intervals that its tables have."""
+        return tuple(self._estimate(score, result) for score in result.scores)
+
+    def _estimate(self, score: Score, result: Result) -> Score:
+        found = self.average(score.metric, [result])
+        return replace(score, stderr=found.stderr, low=found.low, high=found.high)
+
     def confidence_of(self, results: Sequence[Result]) -> float:
         """The confidence of the interval of these results: the one of their eval, or else of the project."""
         return results[0].confidence or self.confidence

@@ -108,8 +108,8 @@ def _compare_unpaired(
 
 
 def _side(pool: Pool, confidence: float) -> Side:
-    proportion = pool.interval(confidence)[1] == "proportion"
-    return Side(pool.mean, pool.stderr, pool.df, pool.samples, proportion, lambda level: pool.interval(level)[0])
+    is_share = pool.interval(confidence)[1] in ("proportion", "bounded")
+    return Side(pool.mean, pool.stderr, pool.df, pool.samples, is_share, lambda level: pool.interval(level)[0])
 
 
 def judge_comparisons(comparisons: Sequence[RowComparison], confidence: float) -> tuple[RowComparison, ...]:

@@ -6,24 +6,27 @@ only its summary, nothing tells how much the runs agree on an item.  Then
     SE^2 = the mean of the runs' SE^2,
 
 which takes no credit for asking again and so is never too small on average: the variance of one run,
-(omega^2 + sigma^2)/n, bounds that of the mean of S runs, omega^2/n + sigma^2/(nS).
+(omega^2 + sigma^2)/n, bounds that of the mean of S runs, omega^2/n + sigma^2/(nS).  Means that can be of scores
+from 0 to 1 are taken for such: their interval stays there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from evalmake.scoring.intervals import (
     Basis,
-    Estimate,
     Interval,
+    bounded_interval,
+    explain_lack,
+    fits_share,
     is_binary,
     item_interval,
     mean_se,
-    sample_variance,
+    share_interval,
     t_interval,
     wilson,
 )
@@ -68,7 +71,7 @@ class SeedAverage:
 
     `basis` says what the interval is: "proportion" and "bounded" (Wilson's) and "mean" (Student's t) cover
     the choice of items; "runs" covers only the spread of the runs, as no error over items was reported;
-    "none" is no interval at all.
+    "none" is no interval at all, and `lack` says why.
     """
 
     mean: float | None
@@ -81,6 +84,7 @@ class SeedAverage:
     basis: Basis = "none"
     reported_by: str = ""  # the harness, if only its own summary is known
     notes: tuple[Note, ...] = ()  # what a reader of the number must know
+    lack: str = ""  # why there is no interval
 
     def __str__(self) -> str:
         """ "0.83 [0.79, 0.87]", with as many decimals as the interval deserves."""
@@ -105,8 +109,18 @@ def average_seeds(metric: str, runs: Iterable[Run], confidence: float = 0.95) ->
         found.spread,
         basis,
         found.reported_by,
-        found.notes,
+        (*found.notes, *_describe_interval(found, interval, basis)),
+        found.lack,
     )
+
+
+def _describe_interval(found: Pool, interval: Interval | None, basis: Basis) -> Iterator[Note]:
+    """Why there is no interval, or why one leaves 0 to 1 around a mean that does not."""
+    if found.lack:
+        yield Note("no-interval", f"no interval: {found.lack}")
+    told = interval if basis == "mean" and found.reported_by and 0 <= found.mean <= 1 else None
+    if told and (told[0] < 0 or told[1] > 1):
+        yield Note("scale", "the standard error is too large for scores from 0 to 1, so the interval leaves them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +136,7 @@ class Pool:
     interval: Callable[[float], tuple[Interval | None, Basis]]
     reported_by: str = ""
     notes: tuple[Note, ...] = ()
+    lack: str = ""  # why there is no interval
 
 
 def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
@@ -131,15 +146,13 @@ def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
         return None
     if len(known) == 1 and known[0][0].distinct and _is_plain_share(known[0][1]):
         score = known[0][1]
-        return _pool_summaries([score], mean_se([score.value or 0.0]), score.scored, "")
+        return _pool_summaries([score], "")
     items = [one for run, _ in known if (one := run.items(metric)) is not None]
-    values = [score.value for _, score in known if score.value is not None]
-    samples = min(score.scored for _, score in known)
-    unlike = _describe_unlike_runs(items, [score for _, score in known])
+    scores = [score for _, score in known]
+    unlike = _describe_unlike_runs(items, scores)
     if len(items) < len(known):
-        pool = _pool_summaries([score for _, score in known], mean_se(values), samples, known[0][0].harness)
+        pool = _pool_summaries(scores, known[0][0].harness)
         return replace(pool, notes=(*unlike, *pool.notes))
-    spread = math.sqrt(sample_variance(values, values[0])) if len(values) > 1 else None
     repeated = find_repeated_runs(items)
     identical = len(items) > 1 and len(repeated) == len(items) - 1
     found = average_items(items[:1] if identical else items, metric)
@@ -149,10 +162,11 @@ def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
         found.stderr,
         found.groups - 1,
         len(items) - len(repeated),
-        samples,
-        spread,
+        _count_samples(scores),
+        _measure_spread(scores),
         partial(item_interval, found),
         notes=(*unlike, *_describe_items(found, len(items), len(repeated))),
+        lack=explain_lack(found),
     )
 
 
@@ -174,34 +188,80 @@ def _describe_items(found: ItemMean, runs: int, repeated: int) -> Iterable[Note]
         yield Note("seeds", whole if repeated == runs - 1 else part)
     if found.distinct < found.items:
         yield Note("duplicates", f"{found.items} items, {found.distinct} of them distinct: each copy weighs as one")
-    if found.clustered:
+    if found.clustered and found.groups > 1:
         few = ": few, so the interval is itself uncertain" if found.groups < FEW_CLUSTERS else ""
         yield Note("clusters", f"{found.groups} clusters{few}")
 
 
-def _pool_summaries(scores: Sequence[Score], means: Estimate, samples: int, harness: str) -> Pool:
+def _count_samples(scores: Sequence[Score]) -> int:
+    return min(score.scored for score in scores)
+
+
+def _measure_spread(scores: Sequence[Score]) -> float | None:
+    """The standard deviation of the runs' values."""
+    error = mean_se(score.value or 0.0 for score in scores).stderr
+    return None if error is None else error * math.sqrt(len(scores))
+
+
+def _pool_summaries(scores: Sequence[Score], harness: str) -> Pool:
     """The pool where a harness left only summaries."""
-    mean, between = means.mean or 0.0, means.stderr or 0.0
-    variances = [(score.stderr or 0.0) ** 2 for score in scores if _has_error(score)]
-    units = [score.clusters or score.scored for score in scores]
-    n = min(units)
-    stderr, df, basis = math.sqrt(math.fsum(variances) / len(scores)), n - 1 if n else math.inf, "mean"
-    if len(variances) < len(scores):
-        stderr, df, basis = between, len(scores) - 1, "runs"
-    elif all(is_binary(one.value or 0.0, one.stderr or 0.0, unit) for one, unit in zip(scores, units, strict=True)):
-        basis = "proportion"
-    known = stderr > 0 or basis == "proportion"  # scores that do not vary prove no certainty
+    means = mean_se(score.value or 0.0 for score in scores)
+    mean, n = means.mean or 0.0, min(map(_count_units, scores))
+    basis = _find_basis(scores)
+    variances = [(score.stderr or 0.0) ** 2 for score in scores]
+    stderr = (means.stderr or 0.0) if basis == "runs" else math.sqrt(math.fsum(variances) / len(scores))
+    lack = "" if stderr > 0 or basis == "proportion" else _explain_lack(scores, harness)
+    df = len(scores) - 1 if basis == "runs" else n - 1 if n else math.inf
 
     def interval(confidence: float) -> tuple[Interval | None, Basis]:
-        if not known:
+        if lack:
             return None, "none"
         if basis == "proportion":
-            return wilson(mean * n, n, confidence), "proportion"
-        return t_interval(mean, stderr, df, confidence), "runs" if basis == "runs" else "mean"
+            return wilson(mean * n, n, confidence), basis
+        if basis == "bounded" and n:
+            return bounded_interval(mean, stderr, n, confidence), basis
+        if basis == "bounded" or (basis == "runs" and all(0 <= (score.value or 0.0) <= 1 for score in scores)):
+            return share_interval(mean, stderr, confidence, df), basis
+        return t_interval(mean, stderr, df, confidence), basis
 
-    notes = (Note("reported", f"as reported by {harness}"),) if harness and known else ()
-    spread = None if means.stderr is None else means.stderr * math.sqrt(means.n)
-    return Pool(mean, stderr if known else None, df, len(scores), samples, spread, interval, harness, notes)
+    return Pool(
+        mean,
+        None if lack else stderr,
+        df,
+        len(scores),
+        _count_samples(scores),
+        _measure_spread(scores),
+        interval,
+        harness,
+        (Note("reported", f"as reported by {harness}"),) if harness and not lack else (),
+        lack,
+    )
+
+
+def _find_basis(scores: Sequence[Score]) -> Basis:
+    """What the interval of summaries is of: of the runs alone where one has no standard error."""
+    if not all(map(_has_error, scores)):
+        return "runs"
+    found = [(score.value or 0.0, score.stderr or 0.0, _count_units(score)) for score in scores]
+    if all(is_binary(*one) for one in found):
+        return "proportion"
+    return "bounded" if all(fits_share(*one) for one in found) else "mean"
+
+
+def _explain_lack(scores: Sequence[Score], harness: str) -> str:
+    """Why summaries give no interval."""
+    if all(map(_has_error, scores)):
+        return "a standard error of 0 proves no certainty"
+    if any(score.clusters == 1 for score in scores):
+        return "one cluster tells nothing of others"
+    if any(score.scored == 1 for score in scores):
+        return "one sample tells nothing of others"
+    lack = f"{harness or 'the harness'} reports no standard error"
+    return f"{lack}, and the seeds do not differ" if len(scores) > 1 else lack
+
+
+def _count_units(score: Score) -> int:
+    return score.clusters or score.scored
 
 
 def _is_plain_share(score: Score) -> bool:

@@ -115,6 +115,30 @@ class Store:
     def _headline_key(self, name: str) -> str:
         return f"headline/{self._evalfile}:{name}"
 
+    def shortfalls(self) -> dict[str, str]:
+        """Why results of this Evalfile were not valid when they were last judged, by the names of their cells."""
+        start = self._shortfall_key("")
+        return {
+            key[len(start) :]: self._cache.get(key) for key in self.keys_of_kind("shortfall") if key.startswith(start)
+        }
+
+    def record_shortfalls(self, reasons: Mapping[str, str]) -> None:
+        """Record why results are not valid; those with an empty reason are."""
+        known = self.shortfalls()
+        changed = {name: reason for name, reason in reasons.items() if reason != known.get(name, "")}
+        if not changed:
+            return
+        with self._writing():
+            for name, reason in changed.items():
+                key = self._shortfall_key(name)
+                if reason:
+                    self._cache.set(key, reason, tag="shortfall")
+                else:
+                    self._cache.delete(key)
+
+    def _shortfall_key(self, name: str) -> str:
+        return f"shortfall/{self._evalfile}:{name}"
+
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part: its values by path."""
         text = self._cache.get(f"part/{digest}")

@@ -16,6 +16,7 @@ from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.project.request_parameters import SentParameter, list_sent_parameters
 from evalmake.project.targets import match_cells
+from evalmake.scoring.numbers import format_given
 from evalmake.terminal.display_path import display_path
 from evalmake.workspace import Workspace
 
@@ -70,7 +71,7 @@ def _render_matrix(declaration: EvalDeclaration) -> str:
     rows += [(f"when {when.text}", when.span) for when in declaration.whens]
     for condition, gates in [("", declaration.gates), *((when.text, when.gates) for when in declaration.whens)]:
         suffix = f" when {condition}" if condition else ""
-        rows += [(f"require {gate.metric} {gate.op} {gate.bound:g}{suffix}", gate.span) for gate in gates]
+        rows += [(f"require {gate.metric} {gate.op} {format_given(gate.bound)}{suffix}", gate.span) for gate in gates]
     width = min(max((len(text) for text, _ in rows), default=0), _WIDEST_STATEMENT)
     return "".join(f"\n    {text:<{width}}  {span.location}" for text, span in rows)
 

@@ -10,15 +10,14 @@ from typing import Any
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.axes import Gate
-from evalmake.scoring.notes import find_notes
-from evalmake.scoring.numbers import format_interval, format_number, format_percent
-from evalmake.scoring.result_set import ResultSet, machine_seconds
+from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent
+from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
 from evalmake.terminal.display_path import display_path
 from evalmake.terminal.plan import render_duration
 from evalmake.terminal.tables import align_columns
 
-_MOST_CELLS = 10  # that the block of one gate names
+_MOST_CELLS = 10  # that the block of one gate names, or a list of verdicts
 
 
 def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
@@ -28,9 +27,9 @@ def render_outcome(outcome: BuildOutcome, verbose: bool = False) -> str:
     if outcome.results and outcome.results.results and (verbose or not done_before):
         parts.append("\n".join([render_scores(outcome.results), *_render_notes(outcome.results)]))
     if done_before:
-        parts.append(render_nothing_to_do(outcome).rstrip("\n"))
+        parts.append("\n".join([*render_revalidated(outcome), render_nothing_to_do(outcome).rstrip("\n")]))
     else:
-        parts.append("\n".join(_render_summary(outcome)))
+        parts.append("\n".join([*render_revalidated(outcome), *_render_summary(outcome)]))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -40,6 +39,13 @@ def render_nothing_to_do(outcome: BuildOutcome) -> str:
     text = f"nothing to do: {count} evaluation{'s' * (count != 1)} up to date"
     failing = _count_gates(outcome, met=False)
     return f"{text}; {failing}\n" if failing else f"{text}\n"
+
+
+def render_revalidated(outcome: BuildOutcome) -> list[str]:
+    """A line for each result that is valid without a run, because less is demanded of it than before."""
+    found = list(outcome.revalidated.items())
+    lines = [f"judged anew: {name} is valid now; before, {reason}" for name, reason in found[:_MOST_CELLS]]
+    return lines + [f"judged anew: and {len(found) - _MOST_CELLS} more"] * (len(found) > _MOST_CELLS)
 
 
 def _count_gates(outcome: BuildOutcome, met: bool) -> str:
@@ -77,7 +83,7 @@ def _merge_verdicts(verdicts: Sequence[JudgedGate], total: int) -> Diagnostic:
     """One diagnostic for the cells in which one gate has the same verdict."""
     first = verdicts[0]
     judged = first.result.met is not None
-    gate = f"{first.gate.metric} {first.gate.op} {first.gate.bound:g}"
+    gate = f"{first.gate.metric} {first.gate.op} {format_given(first.gate.bound)}"
     notes = [f"{verdict.result.address}: {verdict.result.message}" for verdict in verdicts[:_MOST_CELLS]]
     if len(verdicts) > _MOST_CELLS:
         notes.append(f"and {len(verdicts) - _MOST_CELLS} more")
@@ -164,17 +170,19 @@ def to_json(outcome: BuildOutcome) -> dict[str, Any]:
         "status": outcome.status,
         "plan": outcome.plan.digest,
         "ran": sorted(outcome.ran),
-        "results": [
-            {
-                "name": result.name,
-                "metric": result.metric,
-                "scores": [asdict(score) for score in result.scores],
-                "notes": [asdict(note) for note in find_notes([result])],
-                "reused": result.reused,
-            }
-            for result in (results.results if results else ())
-        ],
+        "results": [_result_to_json(result, results) for result in results.results] if results else [],
         "missing": list(results.missing) if results else [],
         "gates": [asdict(verdict.result) for verdict in outcome.gates],
         "written": [str(path) for path in outcome.written],
+    }
+
+
+def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "metric": result.metric,
+        "confidence": results.confidence_of([result]),
+        "scores": [asdict(score) for score in results.estimate_scores(result)],
+        "notes": [asdict(note) for note in results.average(result.metric, [result]).notes],
+        "reused": result.reused,
     }

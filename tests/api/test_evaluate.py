@@ -137,12 +137,13 @@ def test_a_failed_further_attempt_raises_an_error(program: Ask, bench: Bench) ->
 
 
 def test_an_unscored_metric_has_no_value(program: Ask) -> None:
-    """The value of a metric without a number is None, and `value` of the result raises an error."""
-    result = program("""echo '{"accuracy": {"value": null, "n": 0}}' > $EVALMAKE_OUT/scores.json\n""")
-    assert result.scores["accuracy"].value is None
-    with pytest.raises(evalmake.EvalmakeError, match="`accuracy` has no value"):
-        print(result.value)
-    assert "not scored" in str(result)
+    """The value of a metric without a number is None; an evaluation whose headline has none fails."""
+    scores = """{"metric": "METRIC", "scores": {"accuracy": 0.5, "f1": {"value": null, "n": 0}}}"""
+    write = f"echo '{scores}' > $EVALMAKE_OUT/scores.json\n"
+    result = program(write.replace("METRIC", "accuracy"))
+    assert (result.value, result.scores["f1"].value, str(result.scores["f1"])) == (0.5, None, "f1 not scored")
+    with pytest.raises(evalmake.EvalmakeError, match="`f1` has no value"):
+        program(write.replace("METRIC", "f1"))
 
 
 def test_samples_are_empty_without_a_samples_file(program: Ask) -> None:

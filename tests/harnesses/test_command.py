@@ -126,9 +126,12 @@ def test_a_place_that_makes_no_sense_is_known_before(where: str, words: str) -> 
 
 
 def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
-    """Values, standard errors and counts come into the record."""
+    """Values, standard errors and counts come into the record; of several, the benchmark names the headline."""
     bench.job(f"cat > $EVALMAKE_OUT/j.xml <<'X'\n{JUNIT}X\nprintf 'n\\n1\\n3\\n' > $EVALMAKE_OUT/t.csv\n")
     bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml", length = "t.csv:n"'))
+    undecided = bench.run("-n")
+    assert "`metrics` has 2 metrics: `metric` must say which one stands for the benchmark" in undecided.err
+    bench.edit("harness = command", 'harness = command\n    metric = "length"')
     ended = bench.run()
     assert ended.status == 0, ended.text
     (attempt,) = bench.attempts()
@@ -136,7 +139,7 @@ def test_a_benchmark_is_scored_by_what_its_program_wrote(bench: Bench) -> None:
         ("passed", 0.667, 3),
         ("length", 2.0, 2),
     ]
-    assert attempt.metric == "passed"
+    assert attempt.metric == "length"
 
 
 def test_a_gate_on_no_metric_is_refused_before_the_run(bench: Bench) -> None:

@@ -7,24 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.samples import count_items, find_bad_score
+from evalmake.harnesses.program_samples import ProgramSamples
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.score import Score
+from tests.support.programs import PROGRAM
 from tests.support.workspaces import Bench
-
-EVALFILE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
-benchmark b {
-    harness = command
-    files   = file("job.sh")
-    run     = "sh data/job.sh"
-}
-eval e {
-    model     = m
-    benchmark = b
-    require accuracy >= 80%
-}
-"""
 
 
 def read(tmp_path: Path, text: str) -> tuple[Score, ...] | str:
@@ -74,6 +61,24 @@ def test_scores_in_both_forms(tmp_path: Path) -> None:
         ('{"accuracy": 0.8, "accuracy": 0.9}', "scores.json is not JSON: the key `accuracy` occurs twice"),
         ("[" * 100_000, "scores.json is not JSON: it is nested too deeply"),
         ('{"accuracy": 0.8, "usage": {"requests": 1' + "0" * 400 + "}}", "the usage `requests` is 1000"),
+        (
+            '{"accuracy": {"value": 0.8, "N": 9}}',
+            "scores.json: the score `accuracy` has the unknown key `N`: did you mean `n`?",
+        ),
+        (
+            '{"accuracy": {"value": 0.8, "std": 0.1}}',
+            "scores.json: the score `accuracy` has the unknown key `std`: it may have value, stderr, low, high, n",
+        ),
+        ('{"scores": {"a": {"value": 1, "m": 1}}}', "scores.json: the score `a` has the unknown key `m`"),
+        ('{"scores": {"a": 1}, "b": 2}', "scores.json: `b` stands beside `scores`"),
+        (
+            '{"accuracy": 0.8, "n": 9}',
+            'scores.json: `n` is no score, but of one: write {"METRIC": {"value": ..., "n": 9}}',
+        ),
+        (
+            '{"accuracy": {"value": 0.8, "scored": 7, "n": 9}}',
+            "the score `accuracy` has `scored` 7 and `n` 9, which are the same",
+        ),
         ("[0.8]", "scores.json is not an object of scores"),
         ("{}", "the harness reported no score"),
     ],
@@ -101,8 +106,17 @@ def test_a_sample_that_is_no_number_is_named(tmp_path: Path, line: str, words: s
     """The message names the line of the file; a form of the program's own is left alone."""
     path = tmp_path / "s.jsonl"
     path.write_text('{"id": "1", "scores": {"accuracy": 1.0}}\n' + line + "\n")
-    assert find_bad_score(path).startswith(words)
-    assert bool(find_bad_score(path)) == bool(words)
+    found = ProgramSamples.read(path).mistake
+    assert found.startswith(words)
+    assert bool(found) == bool(words)
+
+
+def write_rows(tmp_path: Path, rows: list[dict[str, float | None]]) -> ProgramSamples:
+    """Samples with these scores, and a line that is none."""
+    path = tmp_path / "s.jsonl"
+    lines = [json.dumps({"id": str(number), "scores": row}) for number, row in enumerate(rows)]
+    path.write_text("".join(f"{line}\n" for line in [*lines, "a note of its own"]))
+    return ProgramSamples.read(path)
 
 
 @pytest.mark.parametrize(
@@ -112,24 +126,72 @@ def test_a_sample_that_is_no_number_is_named(tmp_path: Path, line: str, words: s
         (Score("a", 0.9), [{"a": 1}, {"a": None}], (1, 1)),
         (Score("a", 0.0), [{}, {}], (0, 2)),
         (Score("bleu", 31.0), [{"a": 1}, {}], (0, 0)),
+        (Score("a", 0.9, scored=1), [{"a": 1}, {}], (1, 1)),
         (Score("a", 0.9, scored=7), [{"a": 1}, {}], (7, 0)),
         (Score("a", 0.9), [], (0, 0)),
     ],
 )
 def test_rows_are_counted_where_the_program_counts_none(
-    tmp_path: Path, given: Score, rows: list[dict[str, float]], counts: tuple[int, int]
+    tmp_path: Path, given: Score, rows: list[dict[str, float | None]], counts: tuple[int, int]
 ) -> None:
-    """Items without a score in the rows are unscored, unless the program says counts itself or has another metric."""
-    path = tmp_path / "s.jsonl"
-    lines = [json.dumps({"id": str(number), "scores": row}) for number, row in enumerate(rows)]
-    path.write_text("".join(f"{line}\n" for line in [*lines, "a note of its own"]))
-    (score,) = count_items([given], path)
+    """Items without a score in the rows are unscored, unless the program counts otherwise or has another metric."""
+    score = write_rows(tmp_path, rows).complete(given)
     assert (score.scored, score.unscored) == counts
+
+
+@pytest.mark.parametrize(
+    ("value", "mean"), [(0.67, 2 / 3), (0.6667, 2 / 3), (0.66, 0.66), (0.7, 0.7), (1.0, 1.0), (None, None)]
+)
+def test_a_rounded_mean_is_the_mean_of_the_rows(tmp_path: Path, value: float | None, mean: float | None) -> None:
+    """A program may round its mean to two or more decimals; the items tell the rest."""
+    assert write_rows(tmp_path, [{"a": 1}, {"a": 1}, {"a": 0}]).complete(Score("a", value)).value == mean
+
+
+@pytest.mark.parametrize(
+    ("given", "sentences"),
+    [
+        (Score("a", 2 / 3, scored=3), []),
+        (Score("a", 0.9, scored=3), ["a is 0.9 by the program, and the mean of its samples is 0.667"]),
+        (Score("a", 66.7, scored=3), ["a is 66.7 by the program, and the mean of its samples is 0.667"]),
+        (Score("a", 2 / 3, scored=100), ["a has 100 samples by the program, and samples.jsonl has 3"]),
+        (Score("bleu", 31.0, scored=9), []),
+    ],
+)
+def test_scores_that_contradict_their_samples(tmp_path: Path, given: Score, sentences: list[str]) -> None:
+    """A value or a count that is not that of the rows is told in a sentence each."""
+    samples = write_rows(tmp_path, [{"a": 1}, {"a": 1}, {"a": 0}])
+    assert list(samples.find_contradictions([given])) == sentences
+
+
+def test_a_contradiction_stands_beside_the_score(bench: Bench) -> None:
+    """The table has a note where the program's mean is not that of its samples."""
+    bench.evalfile(PROGRAM)
+    bench.job("""
+        echo '{"accuracy": {"value": 0.9, "n": 2}}' > $EVALMAKE_OUT/scores.json
+        for id in 1 2; do echo '{"id": "'$id'", "item": "'$id'", "scores": {"accuracy": 0.5}}'; done \\
+            > $EVALMAKE_OUT/samples.jsonl
+    """)
+    ended = bench.run()
+    assert "accuracy is 0.9 by the program, and the mean of its samples is 0.500" in ended.out, ended.text
+
+
+def test_of_several_scores_none_is_the_headline(bench: Bench) -> None:
+    """The order of keys names no headline: the benchmark does, and then the stored result is judged without a run."""
+    bench.evalfile(PROGRAM)
+    bench.job("""echo '{"loss": 0.3, "accuracy": 0.9}' > $EVALMAKE_OUT/scores.json""")
+    ended = bench.run()
+    assert ended.status == 2
+    assert "none of its metrics stands for the others; it reported loss, accuracy" in ended.err
+    assert "help: set the benchmark's `metric` to one of these" in ended.err
+    bench.edit("harness = command", 'harness = command\n    metric = "accuracy"')
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert len(bench.attempts()) == 1
 
 
 def test_a_failed_evaluation_s_gate_is_listed(bench: Bench) -> None:
     """A program that counts NaN requests fails with one line, and its gate is not judged, with the reason."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(PROGRAM)
     (bench.root / "job.sh").write_text(
         """echo '{"accuracy": 0.9, "usage": {"requests": NaN}}' > "$EVALMAKE_OUT/scores.json"\n"""
     )
@@ -139,12 +201,3 @@ def test_a_failed_evaluation_s_gate_is_listed(bench: Bench) -> None:
     assert "the usage `requests` is NaN, not a count" in done.err
     assert "e: not judged: e has no result (failed: the usage `requests` is NaN, not a count)" in done.err
     assert "0 gates met, 1 not judged" in done.out
-
-
-def test_a_score_on_another_scale_meets_no_gate(bench: Bench) -> None:
-    """73.5 is not judged by a bound of 80 %, and exit status 2 says so."""
-    bench.evalfile(EVALFILE)
-    (bench.root / "job.sh").write_text("""echo '{"accuracy": 93.5}' > "$EVALMAKE_OUT/scores.json"\n""")
-    done = bench.run()
-    assert done.status == 2
-    assert "accuracy is 93.500, and the bound 80% is a share from 0 to 1" in done.err

@@ -8,7 +8,7 @@ EVALFILE = """\
 model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 benchmark b {
     harness = command
-    run     = '''echo '{"old": 0.5}' > $EVALMAKE_OUT/scores.json'''
+    run     = '''echo '{"metric": "old", "scores": {"old": 0.5}}' > $EVALMAKE_OUT/scores.json'''
 }
 eval e { model = m, benchmark = b }
 """
@@ -20,7 +20,7 @@ def test_another_headline_is_told(bench: Bench) -> None:
     first = bench.run()
     assert first.status == 0, first.text
     assert "headline" not in first.text
-    bench.edit('"old": 0.5', '"new": 0.7, "old": 0.5')
+    bench.edit('"old", "scores": {', '"new", "scores": {"new": 0.7, ')
     again = bench.run()
     assert "e: new 0.700 in" in again.text
     assert "; the headline of its last result was old" in again.text

@@ -46,8 +46,26 @@ def test_no_score_is_never_enough() -> None:
     """A coverage of 0 allows any share of samples to be missing, but a number there must be."""
     found = find_shortfall(Demands(0.0), scored(0, 4))
     assert found is not None
-    assert "0 of 4 samples were scored" in found.message
+    assert found.message == "0 of 4 samples were scored, and at least one must be"
+    assert found.reason == "coverage: 0% scored, at least one sample demanded"
+    assert "lower" not in found.cure
     assert find_shortfall(Demands(0.0), scored(1, 3)) is None
+
+
+@pytest.mark.parametrize("score", [Score("acc", None), Score("acc", None, scored=4)])
+def test_a_metric_without_a_value_is_no_result(score: Score) -> None:
+    """What has no value although samples were scored, or none were counted, is said to have none."""
+    found = find_shortfall(Demands(0.5), Found((score,)))
+    assert found is not None
+    assert found.message == "`acc` has no value"
+
+
+@pytest.mark.parametrize(("coverage", "text"), [(0.9999999, "99.99999%"), (0.07, "7%"), (0.29, "29%")])
+def test_a_coverage_reads_as_it_was_asked_for(coverage: float, text: str) -> None:
+    """99.99999 % is not 100 %."""
+    found = find_shortfall(Demands(coverage), scored(0, 4))
+    assert found is not None
+    assert found.message == f"0 of 4 samples were scored, and {text} must be"
 
 
 def test_a_harness_that_does_not_count_is_believed() -> None:

@@ -148,7 +148,7 @@ def test_confidence_without_an_interval_is_unjudged() -> None:
     found = judge(">=", 0.7, score(0.9), confidence=0.95)
     assert (found.met, found.message) == (
         None,
-        "accuracy has no interval, and 95% confidence is asked for",
+        "accuracy has no interval (the harness reports no standard error), and 95% confidence is asked for",
     )
 
 
@@ -259,3 +259,55 @@ def test_a_bound_that_could_be_a_ratio() -> None:
     assert judge(">=", 0.8, score(73.5)).met is None
     assert judge(">=", 0.8, of_items([85.0] + [0.0] * 99)).met is None
     assert judge(">=", 80, score(73.5)).met is False
+
+
+@pytest.mark.parametrize(
+    ("op", "bound", "run"),
+    [
+        (">=", 80, score(0.9)),
+        (">=", 80, of_items([1.0] * 9 + [0.0])),
+        ("<=", 5, score(0.9)),
+        ("<", 5, score(0.9, 0.03, 100)),
+        ("<=", 5, of_items([0.9, 0.8])),
+        ("==", 100, score(1.0)),
+    ],
+)
+def test_a_bound_that_may_be_a_percentage(op: str, bound: float, run: Score | Run) -> None:
+    """80 is no bound of a share: a gate that 80% would turn is not judged, whichever way, and says what to write."""
+    found = judge(op, bound, run)
+    assert found.met is None
+    assert f"and the bound {bound} may be a percentage: if the metric goes to 1, write" in found.message
+    assert (
+        f"`require accuracy {op} {bound}%`; if it can be greater, `require accuracy {op} {bound}00%`" in found.message
+    )
+
+
+@pytest.mark.parametrize(
+    ("op", "bound", "run", "met"),
+    [
+        (">=", 80, score(0.7), False),  # not met as 80% either
+        ("<=", 5, score(0.04), True),
+        ("<=", 3, score(0.0), True),  # no failures at all
+        ("<=", 1.5, score(0.9), True),
+        ("<=", 500, score(0.9), True),  # milliseconds
+        ("<=", 5, of_items([0.9, 1.3, 0.2]), True),  # seconds
+        ("<=", 5, score(0.9, 0.3, 100), True),  # varies more than shares can
+    ],
+)
+def test_a_bound_that_is_no_percentage_or_turns_nothing(op: str, bound: float, run: Score | Run, met: bool) -> None:
+    """Nothing is doubted where the scores leave 0 to 1, or where a percentage has the same verdict."""
+    assert judge(op, bound, run).met is met
+
+
+def test_a_percentage_above_100_says_the_scale() -> None:
+    """500% is 5 on whatever scale: it judges seconds below 1, and points."""
+    assert judge("<=", 5, score(0.9), is_share=True).met is True
+    assert judge("<=", 5, score(7.5), is_share=True).met is False
+
+
+@pytest.mark.parametrize(
+    ("bound", "text"), [(0.9999, "0.9999"), (99.99 / 100, "0.9999"), (0.1 + 0.2, "0.30"), (1 / 3, "0.333333333333")]
+)
+def test_bounds_are_rounded_for_people(bound: float, text: str) -> None:
+    """A bound reads as it was written, without the noise of floats."""
+    assert judge(">=", bound, score(0.2)).message == f"accuracy is 0.200, below {text}"

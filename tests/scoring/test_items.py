@@ -99,10 +99,14 @@ def test_the_error_is_that_of_the_item_means(runs: list[list[float]]) -> None:
 
 def test_runs_that_repeat_another_are_found() -> None:
     """A run with the same replies and scores repeats another, in any order; another reply makes it a run of its own."""
-    first, other = run([1, 0, 1]), run([1, 1, 1])
+    first, other = ([item._replace(reply="x") for item in run(scores)] for scores in ([1, 0, 1], [1, 1, 1]))
     assert find_repeated_runs([first, other, first[::-1]]) == [2]
-    replies = [[item._replace(reply=text) for item in first] for text in ("x", "y", "x")]
-    assert find_repeated_runs(replies) == [2]
+    assert find_repeated_runs([first, [item._replace(reply="y") for item in first], first]) == [2]
+
+
+def test_runs_without_replies_repeat_nothing() -> None:
+    """Equal scores alone do not tell that the replies were equal."""
+    assert find_repeated_runs([run([1, 0, 1])] * 3) == []
 
 
 def test_whole_runs_with_different_seeds() -> None:

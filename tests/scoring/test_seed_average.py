@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evalmake.scoring.intervals import mean_se, t_interval, wilson
+from evalmake.scoring.intervals import mean_se, share_interval, t_interval, wilson
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_number, format_percent
 from evalmake.scoring.result_set import Item, Run, Score, SeedAverage, average_seeds
@@ -102,10 +102,12 @@ def test_without_item_errors_only_the_runs_speak() -> None:
     """Several runs without an error give the spread of the runs, and say so; one gives nothing."""
     runs = [score(v) for v in (0.712, 0.698, 0.725, 0.701, 0.709)]
     found = average(*runs)
-    assert (found.low, found.high) == pytest.approx((0.6958301645037237, 0.7221698354962776))
+    assert (found.low, found.high) == pytest.approx(share_interval(0.709, found.stderr or 0, 0.95, 4))
     assert found.basis == "runs"
-    assert average(runs[0]) == SeedAverage(0.712, runs=1)
+    assert (average(runs[0]).mean, average(runs[0]).basis) == (0.712, "none")
     assert average(*runs[:2], score(0.7, 0.01, 100)).basis == "runs"
+    points = average(*[score(v) for v in (31.0, 31.5, 33.25)])
+    assert (points.low, points.high) == pytest.approx(t_interval(points.mean or 0, points.stderr or 0, 2))
 
 
 @pytest.mark.parametrize(
@@ -123,6 +125,74 @@ def test_scores_that_do_not_vary_prove_no_certainty(certain: Score) -> None:
     for runs in ([certain], [certain] * 3):
         found = average(*runs)
         assert (found.low, found.high, found.basis) == (None, None, "none")
+
+
+@pytest.mark.parametrize(
+    ("runs", "reason"),
+    [
+        ([score(0.7)], "lm-eval reports no standard error"),
+        ([score(0.7), score(0.7)], "lm-eval reports no standard error, and the seeds do not differ"),
+        ([score(0.37, 0.0, 100)], "a standard error of 0 proves no certainty"),
+        ([score(0.37, 0.1, 1)], "one sample tells nothing of others"),
+        ([clustered(0.5, 0.1, 9, 1)], "one cluster tells nothing of others"),
+        ([of_items([1, 0, 1], clusters="aaa")], "one cluster tells nothing of others"),
+        ([of_items([0.5])], "one question tells nothing of others"),
+        ([of_items([2.0, 2.0])], "all scores are equal"),
+    ],
+)
+def test_it_is_told_why_there_is_no_interval(runs: list[Score | Run], reason: str) -> None:
+    """A score without an interval has one note, which gives the reason."""
+    found = average_seeds("accuracy", [one if isinstance(one, Run) else Run((one,), harness="lm-eval") for one in runs])
+    assert (found.low, found.high, found.basis, found.lack) == (None, None, "none", reason)
+    assert found.notes == (Note("no-interval", f"no interval: {reason}"),)
+
+
+@pytest.mark.parametrize(
+    "summaries",
+    [
+        [(0.98, 0.019, 50)],
+        [(0.98, 0.02, 45)],  # rounded
+        [(0.98, 0.019, 0)],
+        [(0.02, 0.01, 30), (0.04, 0.02, 30)],
+        [(1.0, 0.003, 100)],
+        [(0.97, None, 0), (0.99, None, 0), (1.0, None, 0)],
+    ],
+)
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.9999])
+def test_the_interval_of_a_share_stays_inside(
+    summaries: list[tuple[float, float | None, int]], confidence: float
+) -> None:
+    """A mean that a harness reports alone, and that can be of scores from 0 to 1, has an interval from 0 to 1."""
+    found = average(*[score(*one) for one in summaries], confidence=confidence)
+    assert found.mean is not None
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low < found.mean <= found.high <= 1
+    assert found.basis in ("bounded", "runs")
+
+
+def test_a_summary_of_a_share_is_as_its_items() -> None:
+    """Mean, standard error and number give the interval that the items themselves give."""
+    values = [0.2, 0.9, 1.0, 0.75, 1.0, 0.5, 1.0, 1.0, 0.9, 1.0]
+    found = mean_se(values)
+    told = average(score(found.mean or 0, found.stderr, 10))
+    items = average(of_items(values))
+    assert (told.low, told.high) == pytest.approx((items.low, items.high))
+
+
+@pytest.mark.parametrize("summary", [(0.98, 0.05, 50), (0.1, 0.14, 40), (1.0, 0.01, 100), (1.0, 0.01, 0)])
+def test_a_metric_on_a_scale_of_its_own_may_leave_0_to_1(summary: tuple[float, float, int]) -> None:
+    """A correlation or a ratio varies more than scores from 0 to 1 can: it has Student's t, and a note says so."""
+    found = average_seeds("accuracy", [Run((score(*summary),), harness="command")])
+    assert found.basis == "mean"
+    assert found.notes[1] == Note(
+        "scale", "the standard error is too large for scores from 0 to 1, so the interval leaves them"
+    )
+
+
+def test_the_spread_is_that_of_the_seeds() -> None:
+    """The standard deviation of the seeds' values, with items or without."""
+    assert average(*[of_items([v] * 4, str(v)) for v in (0.69, 0.68, 0.67)]).spread == pytest.approx(0.01)
 
 
 def test_runs_without_a_value_are_left_out() -> None:

@@ -1,0 +1,102 @@
+"""The `samples.jsonl` that a program wrote itself, beside the scores that it reports."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evalmake.scoring.numbers import format_given, format_number
+from evalmake.scoring.score import Score
+
+_FEWEST_DECIMALS = 2
+"""A score with fewer is not taken for a rounded mean: 1.0 is not 0.96."""
+
+
+@dataclass(slots=True)
+class ProgramSamples:
+    """The scores of each item, and the first one that is no number.
+
+    A program may write rows of a form of its own: what is none of these is left out.
+    """
+
+    ids: set[str] = field(default_factory=set)
+    values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    """Metric -> the id of an item -> its scores."""
+    mistake: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> ProgramSamples:
+        """The samples in a file; none where there is no file."""
+        found = cls()
+        for number, id, scores in _read_scored_rows(path):
+            found.ids.add(id)
+            for metric, value in scores.items():
+                if value is None:
+                    continue
+                if not (isinstance(value, int | float) and abs(value) < math.inf):
+                    place = f"{path.name}:{number}: {metric} is {json.dumps(value)[:40]}"
+                    found.mistake = found.mistake or f"{place}, not a number: leave out what was not scored"
+                    continue
+                found.values[metric][id].append(float(value))
+        return found
+
+    def complete(self, score: Score) -> Score:
+        """The score with the counts of items where the program gives none, and with the mean that it rounded.
+
+        A metric that no row has, while rows have others, is no mean of them and keeps its lack of counts.
+        """
+        if not self.ids or (self.values and score.metric not in self.values):
+            return score
+        scored = len(self.values[score.metric])
+        if not score.unscored and score.scored in (0, scored):
+            score = replace(score, scored=scored, unscored=len(self.ids) - scored)
+        mean = self._mean(score.metric)
+        return replace(score, value=mean) if mean is not None and _is_rounded(score.value, mean) else score
+
+    def find_contradictions(self, scores: Iterable[Score]) -> Iterator[str]:
+        """A sentence for each score whose value or count is not that of its items."""
+        for score in scores:
+            items, mean = self.values.get(score.metric), self._mean(score.metric)
+            if not items or mean is None:
+                continue
+            if score.value is not None and not math.isclose(score.value, mean, rel_tol=1e-6, abs_tol=1e-6):
+                told = f"{score.metric} is {format_given(score.value)} by the program"
+                yield f"{told}, and the mean of its samples is {format_number(mean)}"
+            answers = sum(map(len, items.values()))
+            if score.scored not in (len(items), answers):
+                counted = f"{score.metric} has {score.scored} samples by the program"
+                yield f"{counted}, and samples.jsonl has {len(items)}"
+
+    def _mean(self, metric: str) -> float | None:
+        """The mean over items of the means of their scores."""
+        items = [math.fsum(values) / len(values) for values in self.values.get(metric, {}).values()]
+        return math.fsum(items) / len(items) if items else None
+
+
+def _is_rounded(value: float | None, mean: float) -> bool:
+    """Whether a value is the mean, written with so many decimals."""
+    if value is None:
+        return False
+    decimals = len(repr(value).partition(".")[2])
+    return decimals >= _FEWEST_DECIMALS and abs(value - mean) <= 0.5000001 * 10.0**-decimals
+
+
+def _read_scored_rows(path: Path) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
+    """The line, id and scores of each row."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        scores = row.get("scores") if isinstance(row, dict) else None
+        if isinstance(scores, dict):
+            yield number, str(row.get("id", number)), scores
