@@ -111,8 +111,11 @@ _COLON_BEFORE = _pattern(r":[f(O]*$")
 _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
 # "Wait", "no,": in a clause of its own; and before a group.
 _CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
+_CORRECTION_AFTER = re.compile(r"[,-](?:k[,f]*)+n$|[,-]k[,f]*k")  # "A... Wait, actually, no."
 _CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
 _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounded: a line of thousands of words
+# A reply that was cut off before it came to the second option: "Option A is".
+_CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 
@@ -205,6 +208,8 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
             elif strength == Strength.ANNOUNCED and _CUE.search(group.before):
                 reading.affirmed.clear()  # "A and C are true, but the answer is C"
             reading.add(_make_claim(group.text, options, strength))
+    if groups and _CORRECTION_AFTER.search(groups[-1].after):
+        reading.doubted = reading.claim is not None
 
 
 def _find_groups(clause: str, end: str) -> list[_Group]:
@@ -349,7 +354,9 @@ def _judge_list(lines: Sequence[str], listed: dict[int, int], count: int, readin
         reading.claim = Claim(frozenset(reading.affirmed), Strength.CONCLUDED)
 
 
-def find_only_mention(marks: Sequence[str]) -> frozenset[int]:
+def find_only_mention(marks: Sequence[str], outline: str) -> frozenset[int]:
     """The options that a reply without any claim mentions: by their texts, else by their letters."""
+    if set(map(option_of, marks)) == {0} and _CUT_AT_FIRST.search(outline):
+        return frozenset()
     texts = frozenset(option_of(mark) for mark in marks if re.match(TEXT_MARK, mark))
     return texts or frozenset(map(option_of, marks))

@@ -8,13 +8,18 @@ from itertools import islice
 
 from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, outline
+from evalmake.harnesses.native.answer_words import REFUSALS
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS
+from evalmake.harnesses.native.text_folding import UNSPACED
 
 _NEXT_QUESTION = re.compile(r"\n[^\S\n]*[#*_]*[^\S\n]?Question(?:\s+\d+)?[\s*_]*[:：]")
 _REFUSAL = re.compile(
-    r"\bI(?:['’]m|\s+am)?\s+(?:cannot|can['’]t|won['’]t|unable\s+to)\s+(?:assist|comply|help(?!\s+but))\b"
+    "|".join(one if UNSPACED.search(one) else rf"(?<![^\W_])(?:{one})" for one in REFUSALS.values()), re.IGNORECASE
 )
+_REFUSING = re.compile(r"[^.!?,;:\n。！？，]*")
+_FIRST = 2_000
+"""Characters in which a refusal stands."""
 
 
 def find_chosen_option(reply: str, options: Sequence[str]) -> int | None:
@@ -33,20 +38,32 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     reply = _cut_next_question(drop_reasoning(reply), options)
     if (whole := _match_whole_text(reply, options)) is not None:
         return frozenset({whole})
-    reading = read_claims(outline(reply, options), len(options))
+    answer = _drop_refusal(reply)
+    found = outline(answer, options)
+    reading = read_claims(found, len(options))
     if reading.claim is not None:
         if reading.claim.options <= reading.affirmed:
             return frozenset(reading.affirmed)  # "A is right. C is right."
         return frozenset() if reading.claim.open else reading.claim.options
-    if _REFUSAL.search(reply):
+    if answer != reply:
         return frozenset()  # what a refusal mentions is no choice
     left = set(range(len(options))) - reading.rejected
     if len(left) == 1:
         return frozenset(left)
-    mentioned = find_only_mention(reading.mentioned)
+    mentioned = find_only_mention(reading.mentioned, found)
     if reading.reported is not None and not reading.reported.open:
         return reading.reported.options
     return mentioned if len(mentioned) == 1 else frozenset()
+
+
+def _drop_refusal(reply: str) -> str:
+    """A reply without the part of a sentence that refuses to answer."""
+    found = _REFUSAL.search(reply[:_FIRST].replace("’", "'"))
+    if found is None:
+        return reply
+    start = 1 + max(reply.rfind(sign, 0, found.start()) for sign in ".!?,;:\n。！？，")
+    rest = _REFUSING.match(reply, found.end())
+    return reply[:start] + reply[rest.end() if rest else found.end() :]
 
 
 def _cut_next_question(reply: str, options: Sequence[str]) -> str:

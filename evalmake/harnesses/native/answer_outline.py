@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, ORDINAL_ROWS, ROLES, WORDS
+from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
@@ -111,6 +111,7 @@ _SIGNS = (
     | dict.fromkeys("✗✘❌✖🚫👎🔴×", "x")
 )
 _OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
+_NAMED = frozenset(NAMED.split("|"))
 _ARTICLES = "AEIOY"  # letters that are words of some language
 _BETWEEN = {"of": "|", "a": "&", "i": "&"}  # Dutch "or", Czech and Polish "and": between two letters only
 _STRICT = HOMOGLYPHS | {char: LETTERS[i] for row in LETTER_ROWS for i, char in enumerate(row)}
@@ -216,7 +217,7 @@ class _Encoder:
     def _is_label(self, at: int, token: str, start: int, end: int) -> bool:
         """Whether a single letter names an option, and is no word: the rules are tried in this order."""
         before, after = self.text[max(0, start - 2) : start], self.text[end : end + 2]
-        if self._is_in_name(before, self.text[end : end + 3]):
+        if self._is_in_name(before, self.text[end : end + 3]) or self._follows_name(at):
             return False
         if before[-1:] and before[-1:] in _OPENING and after[:1] and after[:1] in _CLOSING:
             return not (token.islower() and before[:1].isascii() and before[:1].islower())  # (b), not "student(s)"
@@ -252,13 +253,23 @@ class _Encoder:
             return after[:1] != "'"
         return after[:1] in ("+", "#") and not after[1:2].isalnum()
 
+    def _follows_name(self, at: int) -> bool:
+        """Whether a letter goes on with a name: "Plan B", "groups A and B"."""
+        first = at
+        while first >= 2 and at - first < 6 and self.tokens[first - 1][1] in ("and", "or", "&"):
+            first -= 2
+        return first > 0 and self.tokens[first - 1][1].casefold() in _NAMED
+
     def _is_no_article(self, at: int, token: str, start: int, end: int) -> bool:
         """Whether a capital that is also a word ("A dog", "I think") stands as a letter."""
         if self._next_kind(at) == "run" and self.tokens[at + 1][2] == end:
             return True
         if self._ends_here(end) or self.text[end : end + 2].strip()[:1] in tuple(",:-(/&+"):
             return True
-        if self._next_kind(at) == "mark" or self._names_letter(at + 1):
+        if self._next_kind(at) == "mark":  # "A nucleus" names the option "nucleus", whatever its letter
+            mark = self.tokens[at + 1][1]
+            return not re.match(TEXT_MARK, mark) or option_of(mark) == option_of(self.letters[token])
+        if self._names_letter(at + 1):
             return True
         following = self._next_role(at)
         if token == "I":

@@ -559,7 +559,7 @@ WORDS: dict[str, dict[str, str]] = {
         "so": "应为|應為|应该是|應該是|应该选|應該選|应是|所以|因此|故|综上|綜上|于是|那么|故选|故選|而是|因而|"
         "这是|它是|可能是|显然|就选",
         "choose": "选择|選擇|选|選|选出|我认为|我認為|我觉得|我覺得",
-        "because": "因为|因為|由于|由於|的|表示|描述|理由|指",
+        "because": "解析|分析|解释|解釋|因为|因為|由于|由於|的|表示|描述|理由|指",
         "or": "或|或者|或是|还是|還是|抑或",
         "and": "和|与|與|及|以及|并且|跟|、",
         "but": "但|但是|而|不过|然而",
@@ -581,7 +581,7 @@ WORDS: dict[str, dict[str, str]] = {
         "right": "正しい|正しく|適切|最も適切|適当|当てはまる|該当する|正確",
         "so": "したがって|よって|従って|つまり|ゆえに|だから|それゆえ|以上より|ですから|それは|おそらく",
         "choose": "選びます|選ぶ|選択します|選んだ|と思います|を選",
-        "because": "なぜなら|から|ので|ため|理由は|という|の",
+        "because": "解説|なぜなら|から|ので|ため|理由は|という|の",
         "or": "または|もしくは|あるいは|か",
         "and": "と|および|及び|そして|も|、",
         "but": "しかし|でも|ですが|だが",
@@ -612,6 +612,55 @@ WORDS: dict[str, dict[str, str]] = {
         "maybe": "아마도",
     },
 }
+
+NAMED = (
+    "plan|plans|vitamin|vitamins|vitamina|vitamine|vitamines|vitaminas|витамин|витамины|team|teams|equipo|"
+    "équipe|équipes|squadra|equipe|команда|команды|group|groups|gruppe|grupo|groupe|gruppo|группа|группы|"
+    "hepatitis|hépatite|epatite|hepatite|гепатит|influenza|type|types|typ|tipo|тип|class|classes|klasse|"
+    "clase|classe|класс|grade|grades|person|persons|persona|personne|company|companies|firm|firms|empresa|"
+    "компания|schedule|appendix|figure|fig|table|section|series|chain|phase|stage|zone|region|area|player|"
+    "players|student|students|patient|patients|city|town|country|bank|machine|factory|car|train|tank|box|bag|"
+    "urn|jar|container|block|object|particle|sample|substance|liquid|metal|compound|species|strain|gene|"
+    "allele|protein|enzyme|receptor|layer|wire|circuit|resistor|node|vertex|side|angle|event|matrix|"
+    "treatment|drug|product|brand|store|farm|project|fund|stock|bond|portfolio|district|curve|graph|circle|"
+    "triangle|square|planet|star|point|points|punto|пункты|cell|cells|protocol|exhibit|annex|plano|план|"
+    "планы"
+)
+"""Words before a letter that is part of a name, and no option: "Plan B", "hepatitis B"."""
+
+REFUSALS: dict[str, str] = {
+    "en": r"i(?:'m|\s+am)?\s+(?:cannot|can't|won't|unable\s+to|not\s+able\s+to)\s+"
+    r"(?:assist|comply|answer|respond|help(?!\s+but))\b|i\s+(?:must\s+)?(?:decline|refuse)\s+to\b",
+    "de": r"\b(?:kann|darf|möchte|werde)\s+(?:\w+\s+){0,4}nicht\s+(?:\w+\s+){0,2}(?:beantworten|antworten|\w*helfen)\b",
+    "fr": r"ne\s+(?:peux|puis|suis)\s+pas\s+(?:en\s+mesure\s+de\s+)?(?:\w{1,4}[\s']+)?(?:répondre|aider|assister)\b",
+    "es": r"no\s+(?:puedo|podría|es\s+posible)\s+(?:responder|contestar|ayudar)",
+    "it": r"non\s+(?:posso|sono\s+in\s+grado\s+di)\s+(?:rispondere|aiutar)",
+    "pt": r"não\s+(?:posso|consigo)\s+(?:\w{1,3}\s+)?(?:responder|ajudar)",
+    "nl": r"kan\s+(?:\w+\s+){0,4}niet\s+(?:\w+\s+){0,2}(?:beantwoorden|antwoorden|helpen)\b",
+    "sv": r"kan\s+(?:\w+\s+){0,3}(?:inte|ikke)\s+(?:\w+\s+){0,2}(?:be)?(?:svar[ae]|hjälpa|hjælpe|hjelpe)\b",
+    "pl": r"nie\s+(?:mogę|jestem\s+w\s+stanie)\s+(?:\w+\s+)?(?:odpowiedzieć|pomóc)",
+    "cs": r"nemohu\s+(?:\w+\s+){0,3}(?:odpovědět|pomoci)",
+    "ro": r"nu\s+(?:vă\s+|te\s+)?pot\s+(?:să\s+)?(?:răspund|ajut)",
+    "tr": r"(?:yanıtla|cevapla)yam(?:am|ıyorum)|(?:cevap\s+ver|yardımcı\s+ol)[ea]m(?:[ea]m|iyorum|ıyorum)",
+    "ru": r"не\s+(?:могу|буду)\s+(?:\w+\s+)?(?:ответить|отвечать|помочь)",
+    "uk": r"не\s+можу\s+(?:\w+\s+)?(?:відповісти|відповідати|допомогти)",
+    "el": r"δεν\s+μπορώ\s+να\s+(?:\w+\s+)?(?:απαντήσω|βοηθήσω)",
+    "hu": r"nem\s+tudok\s+(?:\w+\s+){0,3}(?:válaszolni|segíteni)",
+    "fi": r"en\s+voi\s+(?:\w+\s+)?(?:vastata|auttaa)",
+    "id": r"tidak\s+(?:bisa|dapat)\s+(?:menjawab|membantu)",
+    "vi": r"không\s+thể\s+(?:trả\s+lời|giúp|hỗ\s+trợ)",
+    "ar": r"لا\s+(?:أستطيع|يمكنني)\s+(?:الإجابة|المساعدة|مساعدتك)",
+    "fa": r"نمی[\u200c ]?توانم\s+(?:\S+\s+){0,5}(?:پاسخ|کمک)",
+    "he": r"(?:לא\s+יכולה?|איני\s+יכולה?)\s+(?:לענות|לעזור)",
+    "hi": r"(?:उत्तर|जवाब|मदद|सहायता)\s+नहीं\s+(?:दे|कर)\s+सक",
+    "bn": r"উত্তর\s+দিতে\s+পার\S{0,4}\s+না",
+    "th": r"ไม่สามารถ(?:ตอบ|ช่วย)",
+    "zh": r"(?:不能|无法|無法|不便|不会|不會)(?:回答|协助|協助|帮助|幫助|提供(?:帮助|幫助|协助|協助))",
+    "ja": r"(?:回答|お?答え|お手伝い|お応え)(?:する|い?た?し|ること)?(?:こと)?[がは]?"
+    r"(?:でき(?:ません|かね|ない)|しかね|かね)",
+    "ko": r"(?:답변|대답|답|도움|도와)\S{0,6}(?:\s\S{1,4})?\s?수\s?(?:가\s)?없",
+}
+"""How replies refuse to answer: patterns of lower-case text."""
 
 HOMOGLYPHS = dict(zip("АВСЕБДΑΒΕΓΔ", "ABCEBDABECD", strict=True))
 """Cyrillic and Greek letters that stand for a Latin letter, by their look or their place."""

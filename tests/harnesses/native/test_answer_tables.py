@@ -119,6 +119,8 @@ HOSTILE = (
     "<answer>",
     "A?No.",
     "\nB\nQuestion: ",
+    "plan A and B or ",
+    "I cannot answer ",
     "330 m (1,083 ft) ",
     "5 red and 7 green, ",
     "12 eggs for 4 cakes ",
