@@ -14,6 +14,7 @@ from evalmake import fastpath
 from evalmake.commands.evalfile import locate_evalfile
 from evalmake.commands.null_build import remember_null_build
 from evalmake.project.command_words import Words
+from evalmake.run.descriptors import raise_descriptor_limit
 from evalmake.session import BuildOutcome, build
 from evalmake.standard_streams import print_result
 from evalmake.terminal.colour_and_tty import print_diagnostics, terminal_columns
@@ -35,6 +36,7 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     request = _make_request(words, flags, argv)
     verbose = flags["verbose"]
     quiet = flags["silent"] or request.question
+    raise_descriptor_limit()
     view = open_view(quiet, verbose)
     try:
         outcome = build(request, view, _plan_printer(request, quiet, verbose))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -183,8 +184,13 @@ class ProcessExecutor:
         return next((pid for pid in _list_pids() if _has_cwd(pid, path) and _is_group_leader(pid)), None)
 
     def _watch(self, id: str, pid: int) -> None:
+        """Get a descriptor that tells the end of a job, while there are many: without one, the job is polled."""
         with contextlib.suppress(OSError, AttributeError):
-            self._watched[id] = os.pidfd_open(pid)
+            handle = os.pidfd_open(pid)
+            if handle < resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2:
+                self._watched[id] = handle
+            else:
+                os.close(handle)
 
     def _unwatch(self, id: str) -> None:
         if (handle := self._watched.pop(id, None)) is not None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+from evalmake.run.descriptors import affordable_threads
+
 T = TypeVar("T")
 _THREADS = 16
 
@@ -15,5 +17,5 @@ def run_concurrently(call: Callable[..., T], *argument_lists: Iterable[Any]) -> 
     calls = list(zip(*argument_lists, strict=True))
     if len(calls) < 2:
         return [call(*arguments) for arguments in calls]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(affordable_threads(_THREADS)) as pool:
         return list(pool.map(lambda arguments: call(*arguments), calls))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from evalmake.plugin_api.executor import Executor, Phase
@@ -93,8 +92,9 @@ def _take_over_job(build: Build, entry: JournalEntry) -> bool:
     server_jobs = build.servers.job_ids(task.server_names)
     if not build.routing.can_recover(task.node, entry.id, server_jobs):
         return False
-    task.job_id, task.submitted_at, task.executor = entry.id, entry.started, entry.executor
-    task.queued_seconds = time.time() - entry.started  # how long it queued is unknown: its timeout counts from now
+    task.job_id, task.executor = entry.id, entry.executor
+    task.start_clocks(entry.started)
+    task.queued_seconds = task.elapsed_seconds  # how long it queued is unknown: its timeout counts from now
     task.server_jobs = server_jobs
     task.tokens = build.routing.session_tokens(task.node, entry.id, server_jobs)
     build.servers.gpus.claim(task.job_id, entry.executor, entry.gpus)

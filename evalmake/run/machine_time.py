@@ -45,7 +45,10 @@ def add_machine_time(
 
 
 def _take_unrecorded_time(folder: Path, submitted_at: float) -> float:
-    """The seconds of a server that no record has yet; they count as recorded from now on."""
+    """The seconds of a server that no record has yet; they count as recorded from now on.
+
+    Builds that follow each other share the server, so this is the time of day, and a clock that is set shows.
+    """
     now, file, since = time.time(), folder / _RECORDED_UNTIL, submitted_at
     with contextlib.suppress(OSError, ValueError):
         since = max(since, float(file.read_text()))

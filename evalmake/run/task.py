@@ -38,12 +38,13 @@ class Task:
     retries_used: int = 0  # of the evaluation's `retries`
     blameless_failures: int = 0  # attempts that failed through no fault of the job's
     submit_tries: int = 0  # submissions in a row for which the executor was unreachable
-    not_before: float = 0.0  # the pause before the next attempt ends here
+    not_before: float = 0.0  # the pause before the next attempt ends here, on the monotonic clock
 
     # The current attempt:
     attempt: int = 0
     job_id: str = ""
-    submitted_at: float = 0.0
+    submitted_at: float = 0.0  # seconds since the epoch, for the journal
+    _started_at: float = 0.0  # the same moment on the monotonic clock, which is never set
     queued_seconds: float = 0.0  # of the time since then
     server_jobs: dict[str, str] = field(default_factory=dict)  # by server: the jobs that served it at its start
     addresses: ServerAddresses = field(default_factory=dict)  # of its servers now, as its gateways know them
@@ -58,18 +59,30 @@ class Task:
         """Set everything that belongs to one attempt."""
         self.attempt = number
         self.job_id = f"{self.node.action.digest[7:19]}.{number}"
-        self.submitted_at, self.queued_seconds, self.unreachable_since = time.time(), 0.0, 0.0
+        self.start_clocks()
+        self.queued_seconds, self.unreachable_since = 0.0, 0.0
         self.cancel_reason, self.last_model_error = "", ""
         self.server_jobs, self.addresses = server_jobs, addresses
 
+    def start_clocks(self, submitted_at: float | None = None) -> None:
+        """Count the time of the attempt from now, or from when an earlier build submitted it."""
+        now = time.time()
+        self.submitted_at = now if submitted_at is None else submitted_at
+        self._started_at = time.monotonic() - max(0.0, now - self.submitted_at)
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """How long ago the attempt was submitted."""
+        return time.monotonic() - self._started_at
+
     def mark_outputs_unreachable(self) -> None:
         """Note that the outputs cannot be fetched now."""
-        self.unreachable_since = self.unreachable_since or time.time()
+        self.unreachable_since = self.unreachable_since or time.monotonic()
 
     @property
     def outputs_given_up(self) -> bool:
         """Whether the outputs have been unreachable for too long to wait on."""
-        return self.unreachable_since > 0 and time.time() - self.unreachable_since > _MAX_SILENCE
+        return self.unreachable_since > 0 and time.monotonic() - self.unreachable_since > _MAX_SILENCE
 
     @property
     def server_names(self) -> tuple[str, ...]:
@@ -94,7 +107,7 @@ class Task:
 
     def build_result(self, status: str, outcome: Outcome, facts: Mapping[str, str]) -> ActionResult:
         """The record of an attempt that is over; the store adds its number and its outputs."""
-        now = time.time()
+        now, seconds = time.time(), self.elapsed_seconds
         return ActionResult(
             action=self.node.action.digest,
             name=self.node.name,
@@ -105,9 +118,9 @@ class Task:
             scores=outcome.scores if status == "succeeded" else (),
             metric=outcome.metric,
             usage=outcome.usage,
-            started=_to_iso(self.submitted_at),
+            started=_to_iso(now - seconds),
             finished=_to_iso(now),
-            seconds=round(now - self.submitted_at, 3),
+            seconds=round(seconds, 3),
             executor=self.executor,
             job=self.job_id,
             detail=outcome.error or outcome.cause,

@@ -56,13 +56,13 @@ class ServerLifecycle:
 
     def start(self, server: Server) -> None:
         """Submit a server's job, unless its pause before a restart still runs."""
-        if time.time() < server.not_before:
+        if time.monotonic() < server.not_before:
             return
         change_state(server, State.STARTING)
         server.lent, server.end = False, None
         server.starts += 1
         server.job_id = f"{server.spec.action[-12:]}.s{time.time_ns():x}"
-        server.submitted_at = server.starting_since = time.time()
+        server.submitted_at, server.starting_since = time.time(), time.monotonic()
         holder = self._find_port_holder(server)
         server.port_taken = bool(holder)
         if holder:
@@ -98,7 +98,7 @@ class ServerLifecycle:
             return False
         self._clean_up(server)
         server.starts -= 1
-        server.not_before = time.time() + _UNREACHABLE_PAUSE
+        server.not_before = time.monotonic() + _UNREACHABLE_PAUSE
         change_state(server, State.RESTARTING)
         return True
 
@@ -119,7 +119,7 @@ class ServerLifecycle:
         if (server.spec.action, server.spec.executor) != (entry.action, entry.executor):
             return False
         change_state(server, State.STARTING)
-        server.job_id, server.starting_since = entry.id, time.time()
+        server.job_id, server.starting_since = entry.id, time.monotonic()
         server.starts, server.submitted_at = 1, entry.started
         self._gpus.claim(entry.name, entry.executor, entry.gpus)
         return True
@@ -130,8 +130,8 @@ class ServerLifecycle:
         """Check a starting server: it may be ready, lost or too slow."""
         job = self._executor(server).poll(server.job_id)
         if job.phase in (Phase.QUEUED, Phase.UNREACHABLE):
-            server.starting_since = time.time()  # the time to get ready has not begun
-        elapsed = time.time() - server.starting_since
+            server.starting_since = time.monotonic()  # the time to get ready has not begun
+        elapsed = time.monotonic() - server.starting_since
         if job.phase is Phase.REFUSED:
             self._lose(server, f"could not be started: {job.detail}")
             return
@@ -141,9 +141,9 @@ class ServerLifecycle:
             self._lose(server, f"stopped before it was ready, after {after}: {describe_end(job)}")
             return
         # A fast server is probed often; one that loads for minutes only once a second, for its log's sake.
-        if time.time() - server.last_probe < min(_MAX_PROBE_PAUSE, elapsed / 50):
+        if time.monotonic() - server.last_probe < min(_MAX_PROBE_PAUSE, elapsed / 50):
             return
-        server.last_probe = time.time()
+        server.last_probe = time.monotonic()
         trouble = job.detail
         if job.phase is Phase.RUNNING:
             found = self._readiness.probe(server)
@@ -184,7 +184,7 @@ class ServerLifecycle:
             server.blameless_losses += 1
             server.starts -= server.blameless_losses <= _MAX_BLAMELESS_LOSSES
         self._clean_up(server)
-        server.not_before = time.time() + _RESTART_PAUSE * 2 ** max(0, server.starts - 1)
+        server.not_before = time.monotonic() + _RESTART_PAUSE * 2 ** max(0, server.starts - 1)
         if server.starts < MAX_STARTS:
             change_state(server, State.RESTARTING)
             return

@@ -33,9 +33,9 @@ class ServerNotices:
 
     def announce_pending(self, server: Server, job: JobState) -> None:
         """Say once a second what a server that is not ready does: the last line of its log, or its place in a queue."""
-        if not server.spec.is_deployment or time.time() < server.last_notice + _NOTICE_PAUSE:
+        if not server.spec.is_deployment or time.monotonic() < server.last_notice + _NOTICE_PAUSE:
             return
-        server.last_notice = time.time()
+        server.last_notice = time.monotonic()
         doing = self._last_log_line(server) if job.phase is Phase.RUNNING else job.detail
         in_queue = job.phase is Phase.QUEUED and self._executors[server.spec.executor].capabilities.own_queue
         self._emit(ServerPending(server.spec.name, doing, in_queue))

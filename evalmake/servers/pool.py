@@ -78,7 +78,7 @@ class ServerPool:
 
     def is_pending(self) -> bool:
         """Whether a server starts, or waits until it may start again."""
-        now = time.time()
+        now = time.monotonic()
         return any(
             server.state is State.STARTING
             or (server.state is State.RESTARTING and server.users and server.not_before > now)

@@ -15,13 +15,13 @@ _NO_ADDRESS = ServerAddress("", "")
 
 @dataclass(slots=True)
 class Server:
-    """A server in this build. Only `change_state` sets `state`."""
+    """A server in this build. Only `change_state` sets `state`. Moments are on the monotonic clock, but for one."""
 
     spec: ServerSpec
     users: set[str] = field(default_factory=set)  # the evaluations that need it and are not done
     state: State = State.WANTED
     job_id: str = ""
-    submitted_at: float = 0.0  # when its job was submitted, maybe by an earlier build
+    submitted_at: float = 0.0  # when its job was submitted, maybe by an earlier build; seconds since the epoch
     starting_since: float = 0.0  # from here on `ready` counts; time in a queue does not
     address: ServerAddress = _NO_ADDRESS
     facts: Mapping[str, str] = field(default_factory=dict)  # what its executor says of where it runs

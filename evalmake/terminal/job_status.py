@@ -66,7 +66,7 @@ def to_table(jobs: Sequence[JobStatus]) -> str:
                 job.entry.executor,
                 job.phase,
                 job.progress,
-                _render_age(now - job.entry.started),
+                _render_age(max(0.0, now - job.entry.started)),
                 job.detail,
             )
             for job in jobs

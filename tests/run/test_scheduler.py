@@ -124,7 +124,7 @@ def test_overdue_jobs_end_together(bench: Bench) -> None:
         def emit(event: Event) -> None:
             if isinstance(event, AttemptStarted) and len(scheduler.build.running) == 3:
                 for task in scheduler.build.running.values():
-                    task.submitted_at = 0.0
+                    task.start_clocks(0.0)
 
         gateways = HostGateways(job_builder, None, plan.graph.sources)
         scheduler = Scheduler(job_builder, executors, store, emit, Secrets({}), None, True, {}, gateways)

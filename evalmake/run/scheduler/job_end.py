@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -89,7 +88,7 @@ class JobEnds:
         if forget:
             build.journal.remove(task.job_id)
         del build.running[task.job_id]
-        seconds = time.time() - task.submitted_at
+        seconds = task.elapsed_seconds
         build.emit(AttemptEnded(name, status, outcome.scores, outcome.metric, seconds, error, retrying, earlier))
         if retrying:
             schedule_retry(build, task)

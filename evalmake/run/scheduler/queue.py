@@ -10,6 +10,7 @@ from dataclasses import replace
 from evalmake.language.diagnostic import EvalmakeError, make_diagnostic
 from evalmake.plugin_api.executor import Job
 from evalmake.run.concurrency import run_concurrently
+from evalmake.run.descriptors import is_exhausted
 from evalmake.run.events import AttemptEnded, AttemptStarted
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.retry import submit_pause
@@ -17,6 +18,8 @@ from evalmake.run.task import Task
 from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import ServerSpec
 from evalmake.store.journal import JournalEntry
+
+_ROOM_PAUSE = 0.5  # seconds
 
 
 class Queue:
@@ -37,7 +40,7 @@ class Queue:
             self._start_what_fits(crowd=True)
 
     def _is_stalled(self) -> bool:
-        build, now = self._build, time.time()
+        build, now = self._build, time.monotonic()
         paused = any(task.not_before > now for task in build.waiting)
         return not (build.running or build.servers.is_pending() or paused)
 
@@ -50,7 +53,7 @@ class Queue:
                 break
             if build.max_jobs is not None and len(build.running) + len(ready) >= build.max_jobs:
                 break
-            if task.not_before > time.time() or busy[task.executor] >= build.routing.slots(task.executor):
+            if task.not_before > time.monotonic() or busy[task.executor] >= build.routing.slots(task.executor):
                 continue
             if (failed := build.servers.failed_server(task.server_names)) is not None:
                 self._fail_for_server(task, failed.spec)
@@ -106,7 +109,7 @@ class Queue:
         build = self._build
 
         def submit(task: Task, job: Job) -> EvalmakeError | OSError | None:
-            task.submitted_at = time.time()
+            task.start_clocks()
             try:
                 build.executors[task.executor].submit(job, build.secrets.resolve(job.secrets))
             except (EvalmakeError, OSError) as error:
@@ -127,6 +130,8 @@ class Queue:
             self._build.fail_without_attempt(task, *error.diagnostics)
         elif isinstance(error, ConnectionError):
             self._postpone(task, str(error))
+        elif is_exhausted(error) and self._build.running:
+            self._wait_for_room(task)
         else:
             self.refuse(task, str(error))
 
@@ -138,9 +143,15 @@ class Queue:
             self.refuse(task, reason)
             return
         build.discard_job(task)
-        task.not_before = time.time() + submit_pause(task.submit_tries)
+        task.not_before = time.monotonic() + submit_pause(task.submit_tries)
         task.submit_tries += 1
         build.waiting.insert(0, task)
+
+    def _wait_for_room(self, task: Task) -> None:
+        """Try again in a moment to start a job for which this machine had no room: others will end."""
+        self._build.discard_job(task)
+        task.not_before = time.monotonic() + _ROOM_PAUSE
+        self._build.waiting.insert(0, task)
 
     def refuse(self, task: Task, reason: str) -> None:
         """Fail a task whose job could not be started."""

@@ -34,6 +34,6 @@ def claim_retry(build: Build, task: Task, lost: bool) -> bool:
 def schedule_retry(build: Build, task: Task) -> None:
     """Put a task first in the queue again: at once after a loss, else after a pause."""
     pause = _FIRST_PAUSE * 2 ** (task.retries_used - 1) if task.retries_used else 0.0
-    task.not_before = time.time() + pause
+    task.not_before = time.monotonic() + pause
     task.executor = task.node.executor  # a recovered job may have run on another
     build.waiting.insert(0, task)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.run.events import AttemptProgressed
 from evalmake.run.gateways.sessions import read_usage
@@ -72,7 +70,7 @@ class JobWatch:
 
     def _check_running(self, task: Task, state: JobState) -> None:
         """Check a running job, and set `cancel_reason` if it must end."""
-        elapsed = time.time() - task.submitted_at
+        elapsed = task.elapsed_seconds
         if state.phase is Phase.QUEUED:
             task.queued_seconds = elapsed
             self._build.health.count_queued(task.executor, state.detail)
