@@ -195,6 +195,7 @@ STAGES: dict[str, Stage] = {
         "data/sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n{"prompt": "1 + 2?", "answer": 3}\n', NATIVE
     ),
     "doubtful-data": also("data/sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n' * 2, NATIVE),
+    "unknown-parameter": edited("    limit     = LIMIT\n", "    limit     = LIMIT\n    params    = { depth = 3 }\n"),
     "executor-failed": edited("eval grid", f"{BOX}eval grid"),
     "exists": PLAIN,
     "gate-not-met": edited("limit     = LIMIT", "limit     = LIMIT\n    require accuracy >= 70%"),

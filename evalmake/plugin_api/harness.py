@@ -112,7 +112,7 @@ class ChecksData(Protocol):
     def check_data(evaluation: Evaluation) -> Sequence[DataError | DataNote]:
         """Return what the run would refuse, and what is worth a note.
 
-        evalmake calls it on the class, once for each content of the files.
+        evalmake calls it on the class, once for each content of the files and each limit.
         """
 
 

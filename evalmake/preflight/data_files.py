@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Hashable
 from pathlib import Path
 
 from evalmake import __version__
@@ -16,6 +17,7 @@ from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import ChecksData, DataError, DataNote
 from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.project.declarations import Declaration
+from evalmake.project.matrix import Evaluation
 
 _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the errors of more, as `-n` must be fast
 _SHOWN = 5
@@ -23,7 +25,7 @@ _SHOWN = 5
 
 def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
     """A plugin's `check_data` reads the files of each benchmark that would run."""
-    for node in first_of_each(context.nodes, lambda n: (n.evaluation.benchmark.name, n.evaluation.model.block.api)):
+    for node in first_of_each(context.nodes, _distinguish):
         benchmark = node.evaluation.benchmark
         harness = context.plugins.get("harnesses", benchmark.plugin)
         if not isinstance(harness, ChecksData) or _size(benchmark) > _LARGEST:
@@ -38,7 +40,13 @@ def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
             else:
                 _write_notes(mark, notes)
         for note in notes:
-            _report_note(benchmark, note, diagnostics)
+            _report_note(node.evaluation, note, diagnostics)
+
+
+def _distinguish(node: Node) -> Hashable:
+    """What a check of data depends on, besides the content of the files."""
+    cell = node.evaluation
+    return cell.benchmark.name, cell.model.block.api, cell.limit
 
 
 def _size(benchmark: Declaration) -> int:
@@ -49,7 +57,8 @@ def _size(benchmark: Declaration) -> int:
 def _mark(context: BuildContext, node: Node) -> Path:
     """The file that exists once this benchmark passed: its part of the identity has the hashes of its files."""
     digest = dict(node.action.parts)["benchmark"].digest.partition(":")[2]
-    return context.cache / "checked-data" / f"{digest}-{node.evaluation.model.block.api}-{__version__}"
+    cell = node.evaluation
+    return context.cache / "checked-data" / f"{digest}-{cell.model.block.api}-{cell.limit}-{__version__}"
 
 
 def _read_notes(mark: Path) -> list[DataNote] | None:
@@ -66,10 +75,12 @@ def _write_notes(mark: Path, notes: list[DataNote]) -> None:
         write_atomic(mark, json.dumps(notes).encode())
 
 
-def _report_note(benchmark: Declaration, note: DataNote, diagnostics: Diagnostics) -> None:
-    place = benchmark.fields.spans.get((note.key,))
-    about = f"benchmark {benchmark.name}"
-    span = place.value if place else benchmark.span
+def _report_note(cell: Evaluation, note: DataNote, diagnostics: Diagnostics) -> None:
+    """A warning at the key of the benchmark, or else of the eval, that the note is on."""
+    about, span = f"benchmark {cell.benchmark.name}", cell.benchmark.span
+    for owner, fields in ((f"eval {cell.eval}", cell.variant.fields), (about, cell.benchmark.fields)):
+        if place := fields.spans.get((note.key,)):
+            about, span = owner, place.value
     diagnostics.append(make_diagnostic("doubtful-data", note.message, span, about=about, severity=Severity.WARNING))
 
 

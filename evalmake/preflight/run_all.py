@@ -24,6 +24,7 @@ from evalmake.preflight.gpus import check_gpus
 from evalmake.preflight.host_files import check_host_files
 from evalmake.preflight.images import check_evaluation_images, check_server_images
 from evalmake.preflight.interceptors import check_interceptors
+from evalmake.preflight.parameter_names import check_parameter_names, note_unknown_parameters
 from evalmake.preflight.pins import check_locked_inputs
 from evalmake.preflight.plugins import check_harness_programs, check_plugins
 from evalmake.preflight.ports import check_ports
@@ -44,6 +45,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_loopback_endpoints,  # no job elsewhere calls `localhost`
     check_server_reach,  # jobs with their own gateway reach the servers they use
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
+    check_parameter_names,  # no request parameter is misspelt
     check_interceptors,  # interceptors exist and accept their settings
 )
 
@@ -56,6 +58,7 @@ BUILD_CHECKS: tuple[Callable[[BuildContext, Diagnostics], None], ...] = (
     check_weights,  # weights on this host exist
     check_certificates,  # certificates of endpoints can be read
     check_data_files,  # local data files can be read, and fit the prompt, as their harness says
+    note_unknown_parameters,  # request parameters that evalmake does not know are told
     check_gpus,  # no evaluation needs more GPUs than there are
     check_secrets,  # every secret has a value
 )

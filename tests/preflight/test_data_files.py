@@ -56,7 +56,7 @@ def test_choices_that_do_not_fit(project: Project) -> None:
     project.write("Evalfile", EVALFILE.replace("target ", 'choices  = ["{a}", "{b}"]\n    target '))
     project.write("data/sums.jsonl", '{"question": "1 + 1?", "answer": "5", "a": "2", "b": "3"}\n')
     said = project.run("-n", status=2).stderr
-    assert "error: data/sums.jsonl:1: the target '5' is none of the 2 options [bad-data]\n" in said
+    assert "error: data/sums.jsonl:1: the target '5' is none of the 2 options: '2', '3' [bad-data]\n" in said
     assert "--> Evalfile:11:16, in benchmark sums\n" in said
 
 
@@ -183,11 +183,29 @@ NOTES = [
         'system = "You know {{question}}, and {answer}."',
         "`{{question}}` is sent as these letters in braces; the field is `{question}`",
     ),
+    (
+        '{"question": "?", "answer": "A", "o": ["A) Paris", "B) Rome"]}\n',
+        'choices = "{o}"\n    scorer = choice',
+        "1 of 1 records have options with letters of their own:"
+        " data/sums.jsonl:1 has 'A) Paris', which is sent as 'A) A) Paris'",
+    ),
+    (
+        "".join(GOOD.replace("1 + 1", f"{at} + 1") for at in range(5)),
+        "",
+        "all 5 records have the same right answer, '2'",
+    ),
+    (
+        "".join(f'{{"question": "{at}?", "answer": {at}, "o": [{at}, -1]}}\n' for at in range(5)),
+        'choices = "{o}"\n    scorer = choice',
+        "all 5 records have the same right option, 'A'",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
-    ("data", "line", "message"), NOTES, ids=["copies", "contradiction", "examples", "options", "braces"]
+    ("data", "line", "message"),
+    NOTES,
+    ids=["copies", "contradiction", "examples", "options", "braces", "letters", "targets", "letter"],
 )
 def test_doubtful_data_are_told(data: str, line: str, message: str, project: Project) -> None:
     """`-n` warns of data that can be used but may mislead, also when the files are not read again."""
@@ -198,6 +216,17 @@ def test_doubtful_data_are_told(data: str, line: str, message: str, project: Pro
         ran = project.run("-n")
         assert f"warning: {message} [doubtful-data]\n" in ran.stderr
         assert "1 to run on local" in ran.stdout
+
+
+def test_a_limit_above_the_records_is_told(project: Project) -> None:
+    """`-n` says at the limit that it limits nothing, for each limit anew."""
+    project.write("data/sums.jsonl", GOOD + GOOD.replace("1 + 1", "1 + 2"))
+    for limit, told in ((3, True), (2, False), (4, True)):
+        project.write("Evalfile", EVALFILE.replace("benchmark = sums", f"benchmark = sums\n    limit     = {limit}"))
+        said = project.run("-n").stderr
+        warning = f"warning: the limit is {limit}, and there are 2 records: all of them are asked [doubtful-data]"
+        assert (warning in said) == told
+        assert ("--> Evalfile:16:17, in eval e" in said) == told
 
 
 def test_a_build_warns_too(project: Project) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.native.template import is_template
+from evalmake.harnesses.native.template import find_field_in_pattern, is_template
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.values import Files
 from evalmake.project.declarations import Declaration
@@ -51,6 +51,7 @@ _REFUSED_PARAMS = {
     "prompt": "`prompt` is a key of the benchmark, not a request parameter",
 }
 _CURES = {"n": "to ask each question again, add seeds: `seed in 1..4`"}
+_COMPARE = "compare what the pattern captures with a field by `target`; braces themselves are `\\{` and `\\}`"
 _ADD_TARGET = 'add the right answer, as `target = "{answer}"`'
 
 
@@ -140,6 +141,8 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
             re.compile(getattr(settings, key) or "")
         except re.error as error:
             yield BadValue(key, f"it is not a regular expression: {error}")
+        if name := find_field_in_pattern(getattr(settings, key) or ""):
+            yield BadValue(key, f"no field is filled into a regular expression, and it has `{name}`", _COMPARE)
     if settings.where is not None and (mistake := _find_filter_mistake(settings.where)):
         yield BadValue("where", mistake)
     if isinstance(settings.choices, tuple) and not 2 <= len(settings.choices) <= 26:

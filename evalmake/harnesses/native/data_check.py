@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ from typing import Any
 from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
+from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.task_file import Task, make_task
-from evalmake.harnesses.native.template import Template, find_doubled_fields
+from evalmake.harnesses.native.template import Template, as_text, find_doubled_fields
 from evalmake.plugin_api.harness import DataError, DataNote
 
+_FEW = 5  # items, below which equal answers are no wonder
 
-def check_data(data: Mapping[str, Any], api: str) -> list[DataError | DataNote]:
+
+def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> list[DataError | DataNote]:
     """The errors in the files of a task, each with the key of the benchmark that it contradicts; without any, notes."""
     try:
         task = make_task("task", Path(), dict(data))
@@ -32,8 +36,11 @@ def check_data(data: Mapping[str, Any], api: str) -> list[DataError | DataNote]:
     except TaskError as error:
         errors += _convert_mistakes(error, "files")
     return [*errors] or [
+        *_find_high_limit(items, limit),
         *_find_repeats(items),
         *_find_equal_options(items),
+        *_find_lettered_options(items),
+        *_find_equal_targets(items),
         *_find_shown_questions(task, items, examples),
         *_find_doubled_braces(task, items),
     ]
@@ -41,6 +48,12 @@ def check_data(data: Mapping[str, Any], api: str) -> list[DataError | DataNote]:
 
 def _convert_mistakes(error: TaskError, key: str) -> list[DataError]:
     return [DataError(one.key or key, one.message, one.help) for one in error.mistakes]
+
+
+def _find_high_limit(items: Sequence[Item], limit: int | None) -> Iterator[DataNote]:
+    """A note on a limit that is above the number of items, and so limits nothing."""
+    if limit is not None and limit > len(items):
+        yield DataNote("limit", f"the limit is {limit}, and there are {len(items)} records: all of them are asked")
 
 
 def _find_repeats(items: Sequence[Item]) -> Iterator[DataNote]:
@@ -62,6 +75,34 @@ def _find_equal_options(items: Sequence[Item]) -> Iterator[DataNote]:
     if equal:
         text = f"{len(equal)} of {len(items)} records have the same option twice: {equal[0].record.where}"
         yield DataNote("choices", text)
+
+
+def _find_lettered_options(items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on items whose options begin with letters of their own, to which the prompt adds others."""
+    lettered = [item for item in items if item.options and all(map(_has_letter, item.options, LETTERS))]
+    if lettered:
+        first = lettered[0].options[0][:40]
+        text = f"{len(lettered)} of {len(items)} records have options with letters of their own: "
+        yield DataNote("choices", f"{text}{lettered[0].record.where} has '{first}', which is sent as 'A) {first}'")
+
+
+def _has_letter(option: str, letter: str) -> bool:
+    """Whether an option begins as "A) ", "(A) ", "A. " or "A: " do."""
+    return re.match(rf"\(?{letter}[).:]\s", option.strip(), re.IGNORECASE) is not None
+
+
+def _find_equal_targets(items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note if all items expect the same answer, which a model could learn from nothing."""
+    for kind, answers in (("right answer", [_answer(item) for item in items]), ("right option", _letters(items))):
+        if len(items) >= _FEW and answers and all(answer == answers[0] for answer in answers) and answers[0]:
+            first = answers[0]
+            shown = ", ".join(map(as_text, first if isinstance(first, list) else [first]))[:40]
+            yield DataNote("target", f"all {len(items)} records have the same {kind}, '{shown}'")
+            return
+
+
+def _letters(items: Sequence[Item]) -> list[str]:
+    return ["".join(LETTERS[index] for index in sorted(item.right)) for item in items]
 
 
 def _places(pairs: Sequence[tuple[Item, Item]], joint: str) -> str:

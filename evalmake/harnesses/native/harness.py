@@ -155,7 +155,7 @@ class NativeHarness:
         from evalmake.harnesses.native.data_check import check_data
 
         task = _make_task(evaluation, lambda file, folder: str(file.path))
-        return check_data(json.loads(json.dumps(task)), evaluation.model.block.api)
+        return check_data(json.loads(json.dumps(task)), evaluation.model.block.api, evaluation.limit)
 
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read `scores.json`; on failure, the first `error:` line of its log."""

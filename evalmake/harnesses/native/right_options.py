@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The letters of options, in their order."""
+_MOST_SHOWN = 5  # options in a message
+_SHOWN = 40  # characters of each
 
 
 def find_right_option(target: object, values: Sequence[object], options: Sequence[str]) -> int | None:
@@ -45,7 +47,9 @@ def find_right_options(target: object, values: Sequence[object], options: Sequen
     found = [find_right_option(one, values, options) for one in several]
     for one, index in zip(several, found, strict=True):
         if index is None:
-            raise ValueError(f"the target '{str(one)[:60]}' is none of the {len(options)} options")
+            shown = ", ".join(repr(option[:_SHOWN]) for option in options[:_MOST_SHOWN])
+            more = f" and {len(options) - _MOST_SHOWN} more" if len(options) > _MOST_SHOWN else ""
+            raise ValueError(f"the target '{str(one)[:60]}' is none of the {len(options)} options: {shown}{more}")
     if not found:
         raise ValueError("the target is empty")
     return frozenset(index for index in found if index is not None)

@@ -11,7 +11,7 @@ from typing import Any
 from evalmake.harnesses.native.errors import RecordError, TaskError
 from evalmake.harnesses.native.json_io import strict_loads
 from evalmake.harnesses.native.record_filter import Comparison, parse_filter
-from evalmake.harnesses.native.template import Template, as_text, blame_key, is_template, parse
+from evalmake.harnesses.native.template import Template, as_text, blame_key, find_field_in_pattern, is_template, parse
 from evalmake.harnesses.native.text_folding import DEFAULT, NORMALIZATIONS
 
 SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", "f1", "python", "judge")
@@ -183,6 +183,8 @@ class _Reader:
     def regex(self, key: str) -> re.Pattern[str] | None:
         """Read an optional regular expression."""
         value = self.text(key)
+        if field := find_field_in_pattern(value or ""):
+            self.wrong(f"{key}: no field is filled into a regular expression, and it has '{field}'")
         try:
             return None if value is None else re.compile(value)
         except re.error as error:

@@ -98,6 +98,12 @@ def parse(text: str, what: str) -> Template:
     return Template((*parts, literal) if literal else tuple(parts))
 
 
+def find_field_in_pattern(pattern: str) -> str:
+    """The first field in braces of a regular expression, where no field is filled in; empty if there is none."""
+    found = re.search(r"(?<!\\)(?<!\\N)\{[A-Za-z_][\w.]*\}", pattern)
+    return found[0] if found else ""
+
+
 def is_template(scorer: str) -> bool:
     """Whether `scorer` is no name, but says where a record has the name of its own."""
     return "{" in scorer or "}" in scorer

@@ -110,6 +110,10 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         {"scorer": "regex", "pattern": "("},
         "task.json: pattern: not a regular expression: missing ), unterminated subpattern at position 0",
     ),
+    (
+        {"scorer": "regex", "pattern": "is {answer}"},
+        "task.json: pattern: no field is filled into a regular expression, and it has '{answer}'",
+    ),
     ({"extract": "["}, "task.json: extract: not a regular expression: unterminated character set at position 0"),
     ({"scorer": "choice"}, "task.json: the scorer 'choice' needs choices"),
     ({"scorer": "python"}, "task.json: the scorer 'python' needs a scorer_file"),
@@ -119,7 +123,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"scorer": "python", "scorer_file": "raises.py"}, "raises.py: ZeroDivisionError: division by zero"),
     ({"choices": "{q}"}, "data.jsonl:1: choices: expected a list, and it is '6*7?'"),
     ({"choices": ["{q}"]}, "data.jsonl:1: choices: 1 options; there can be 2 to 26"),
-    ({"choices": ["x", "y"]}, "data.jsonl:1: the target '42' is none of the 2 options"),
+    ({"choices": ["x", "y"]}, "data.jsonl:1: the target '42' is none of the 2 options: 'x', 'y'"),
     ({"scorer": "number", "target": "{q.x}"}, "data.jsonl:1: the record has no field 'q.x'; it has q, a"),
     ({"scorer": "number", "target": "x{q.x}"}, "data.jsonl:1: the record has no field 'q.x'; it has q, a"),
     (
