@@ -12,7 +12,8 @@ from evalmake.language.diagnostic import Diagnostic, make_diagnostic
 from evalmake.planner.plan import Plan
 from evalmake.planner.staleness import find_record_shortfall
 from evalmake.planning import declarations_with_packages, distinct_actions
-from evalmake.store.store import Store, store_failed
+from evalmake.store.failure import store_failed
+from evalmake.store.store import Store
 from evalmake.workspace import Request, Workspace
 
 if TYPE_CHECKING:

@@ -109,11 +109,10 @@ def _describe_settings(node: Node) -> dict[str, str]:
 
 
 def make_fact_reader(store: Store) -> Callable[[ActionHistory], Mapping[str, str]]:
-    """A function from a history to the facts of the attempt that counts."""
+    """A function from a history to the facts of the result that counts, whose record must prove it."""
 
     def read(history: ActionHistory) -> Mapping[str, str]:
-        record = store.attempt(history.action, history.success or 0)
-        return record.facts if record else {}
+        return store.proved_result(history).facts
 
     return read
 
@@ -126,10 +125,9 @@ def make_item_reader(folder: Path) -> Callable[[str, int], tuple[Item, ...] | No
 
     @lru_cache(maxsize=_KEPT)
     def read(action: str, attempt: int) -> tuple[Item, ...] | None:
-        with Store.open(folder) as store:
+        with Store.read(folder) as store:
             record = store.attempt(action, attempt)
-            names = {output.name: output.sha256 for output in record.outputs} if record else {}
-            data = store.blob(names[SAMPLES]) if SAMPLES in names else None
+            data = store.output(record, SAMPLES) if record else None
         if data is None:
             return None
         return tuple(item for line in data.split(b"\n") if (item := _parse_item(line)) is not None)

@@ -84,6 +84,10 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         workspace.store() as store,
     ):
         plan = make_plan(workspace, graph, store, request.always)
+        if plan.stale:
+            store.database.check_writable()
+        if store.database.is_writable:
+            store.save_rebuilt_histories()
         if saved is not None:
             check_saved_plan(plan, saved, str(request.plan))
         store.mark_valid({d.name: d.action for d in plan.decisions.values() if not d.stale})
@@ -102,7 +106,7 @@ def _preview(
     request: Request, workspace: Workspace, graph: Graph, show_plan: Callable[[BuildOutcome], None]
 ) -> BuildOutcome:
     """Plan without running: `-n`, `-q` and `-o`. If the build would fail at once, show its errors and exit with 2."""
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         plan = make_plan(workspace, graph, store, request.always)
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         if request.question:
@@ -129,7 +133,7 @@ def _resolve_packages(request: Request, workspace: Workspace, words: Words, grap
     found = [environments.environment_of(declaration) for declaration in declarations]
     if all(environment is None or environment.listing_text for environment in found):
         return graph
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         check_before_build(workspace, make_plan(workspace, graph, store, request.always), request.detach)
     environments.resolve_unknown(declarations, emit)
     return workspace.graph(words.targets, request.locked)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evalmake.command_registry import COMMAND_NAMES
+from evalmake.disk_database import is_only_readable
 from evalmake.language.source import Source
 from evalmake.planner.graph import Graph, build_graph
 from evalmake.plugins import InstalledPlugins
@@ -81,8 +82,14 @@ class Workspace:
         return cls(project, plugins, cells, root, folder, source is not None)
 
     def store(self) -> Store:
-        """The store, opened."""
+        """The store, opened for writing; for reading where this user may not write to it."""
+        if is_only_readable(self.store_folder):
+            return self.read_store()
         return Store.open(self.store_folder, self.evalfile_key)
+
+    def read_store(self) -> Store:
+        """The store, opened for reading: nothing is written to it, and it need not exist."""
+        return Store.read(self.store_folder, self.evalfile_key)
 
     @property
     def reply_cache_folder(self) -> Path:

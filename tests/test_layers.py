@@ -17,6 +17,7 @@ LAYERS = (
     (
         "evalmake",
         "command_registry",
+        "disk_database",
         "language",
         "fastpath",
         "interrupts",
@@ -46,7 +47,7 @@ LEAVES = LAYERS[6]
 ADDRESSES = {
     "lark": ("language.parser", "language.tree_builder", "language.syntax_errors", "language.error_position"),
     "networkx": ("planner.graph",),
-    "diskcache": ("store.store", "gateway.reply_cache"),
+    "diskcache": ("store.database", "gateway.reply_cache"),
     "click": ("cli", "commands"),
     "docker": ("executors.docker",),
     "requests": ("executors.docker",),

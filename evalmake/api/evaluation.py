@@ -12,7 +12,7 @@ from evalmake.api.build import Progress, collect_failures, collect_results, run_
 from evalmake.api.declarations import Benchmark, Eval, Executor, Map, Model
 from evalmake.api.errors import rendered_errors
 from evalmake.api.evalfile_writer import write_evalfile
-from evalmake.api.results import Result, read_output
+from evalmake.api.results import Result
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.plugins import InstalledPlugins
 from evalmake.project.command_words import Words
@@ -87,8 +87,8 @@ def _add_log(diagnostic: Diagnostic, outcome: BuildOutcome) -> Diagnostic:
 def _read_log_tail(outcome: BuildOutcome) -> list[str]:
     """The last lines that the last attempt printed."""
     (node,) = outcome.plan.graph.nodes.values()
-    with outcome.workspace.store() as store:
+    with outcome.workspace.read_store() as store:
         head = store.history(node.action.digest)
         attempt = store.attempt(head.action, head.attempts) if head else None
-        text = (read_output(store, attempt, "log") or b"").decode(errors="replace")
+        text = ((store.output(attempt, "log") if attempt else None) or b"").decode(errors="replace")
     return text.splitlines()[-_TAIL:]

@@ -11,7 +11,6 @@ from typing import Any
 from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
-from evalmake.planner.action import ActionResult
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate, format_percent
 from evalmake.scoring.result_set import GateResult, ResultSet, Scalar
@@ -120,8 +119,9 @@ class Result:
         return (self._read_output("log") or b"").decode(errors="replace")
 
     def _read_output(self, name: str) -> bytes | None:
-        with rendered_errors(), Store.open(self.store) as store:
-            return read_output(store, store.attempt(self.digest, self.attempt), name)
+        with rendered_errors(), Store.read(self.store) as store:
+            attempt = store.attempt(self.digest, self.attempt)
+            return store.output(attempt, name) if attempt else None
 
     def __str__(self) -> str:
         parts = [f"{self.name}: {self.scores[self.metric]}", *_describe_run(self)]
@@ -226,17 +226,6 @@ def convert_result(
         evalfile,
         store,
     )
-
-
-def read_output(store: Store, attempt: ActionResult | None, name: str) -> bytes | None:
-    """An output of an attempt, None if it left none of that name; EvalmakeError if it is damaged."""
-    digests = {kept.name: kept.sha256 for kept in attempt.outputs} if attempt else {}
-    if name not in digests:
-        return None
-    data = store.blob(digests[name])
-    if data is None:
-        raise make_error("store-damaged", f"the store at {store.folder} is damaged: {name} is not whole")
-    return data
 
 
 def _describe_run(result: Result) -> list[str]:

@@ -122,7 +122,7 @@ def _print_previews(outcome: BuildOutcome) -> None:
 
     workspace, plan = outcome.workspace, outcome.plan
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root)
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         heads = {node.name: store.history(node.action.digest) for node in plan.stale}
     nodes = [(node, (head.attempts if (head := heads[node.name]) else 0) + 1) for node in plan.stale]
     for name, request in preview_jobs(job_builder, workspace.executors(), plan.graph, nodes):

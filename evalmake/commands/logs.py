@@ -39,7 +39,7 @@ def command(file: Path | None, target: str, follow: bool) -> int:
         _print_server_logs(workspace, servers)
         return 0
     graph = workspace.graph(Words.of([target], "logs").targets)
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         for node in graph.nodes.values():
             _print_stored_log(store, node, with_title=len(graph.nodes) > 1)
     return 0
@@ -126,7 +126,7 @@ def _print_stored_log(store: Store, node: Node, with_title: bool) -> None:
     if attempt is None:
         click.echo(f"{node.name} has not run")
         return
-    data = store.blob(attempt.log) if attempt.log else b""
+    data = store.output(attempt, "log")
     click.echo((data or b"").decode(errors="replace"), nl=False)
     moment = attempt.finished[:19].replace("T", " ")
     click.echo(f"-- attempt {attempt.attempt}, {attempt.status} {moment} {attempt.detail}".rstrip())

@@ -26,7 +26,7 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
     listings, more_variables = workspace.environments().watched_inputs(installed)
     files |= listings
     variables |= more_variables
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         files |= store.large_files(node.action.digest for node in outcome.plan.graph.nodes.values())
     database = str(workspace.store_folder / "cache.db")
     problems = collect_problems(outcome)

@@ -18,11 +18,19 @@ def command(file: Path | None) -> int:
 
     workspace = open_workspace(file)
     with exclusive(workspace.store_folder), workspace.store() as store:
-        count, problems = verify_store(store)
+        found = verify_store(store)
         store.mark_changed()
+    problems = found.wrong
     if damage := maintenance.check_integrity(workspace.reply_cache_folder):
         problems.append(f"the reply cache, which evaluations do without: {damage}")
     for problem in problems:
         click.echo(problem)
-    click.echo(f"{count} entries verified, " + (f"{len(problems)} do not match" if problems else "all match"))
+    if found.unsealed:
+        click.echo(_describe_unsealed(found.unsealed))
+    click.echo(f"{found.count} entries verified, " + (f"{len(problems)} do not match" if problems else "all match"))
     return 2 if problems else 0
+
+
+def _describe_unsealed(count: int) -> str:
+    records = "1 record was" if count == 1 else f"{count} records were"
+    return f"{records} written by evalmake 0.1, which kept no digest of them: an earlier change of them is not noticed"

@@ -23,7 +23,7 @@ def command(file: Path | None, words: Sequence[str]) -> int:
     parsed = Words.of(words, "why")
     workspace = Workspace.open(locate_evalfile(file), parsed.overrides)
     graph = workspace.graph(parsed.targets)
-    with workspace.store() as store:
+    with workspace.read_store() as store:
         plan = make_plan(workspace, graph, store)
         texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]
     for name, decision in plan.reports.items():

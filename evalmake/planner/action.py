@@ -61,3 +61,4 @@ class ActionResult:
     detail: str = ""
     log: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
+    previous: str = ""  # sha256 of the record of the attempt before it, as it is stored

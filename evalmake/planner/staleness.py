@@ -35,6 +35,7 @@ class ActionHistory:
 
     A success ends it, and so does its withdrawal. Until then, the result on record counts for nothing.
     """
+    record: str = ""  # sha256 of the record of the last attempt, as it is stored
 
 
 class Records(Protocol):
@@ -53,7 +54,7 @@ class Records(Protocol):
         """Return the walk of a part."""
 
     def find_damage(self, head: ActionHistory) -> str | None:
-        """Return the first output that is missing or has the wrong content, or None."""
+        """Return what is damaged of a result: its record, or the first output that is not whole; else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +100,11 @@ def decide_staleness(
     head = records.history(action.digest)
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
+    if head is not None and (broken := records.find_damage(head)):
+        return Decision(name, action, head, (Reason("output-missing", broken),))
     if head is not None and head.success is not None:
         if head.rerun is not None:
             return Decision(name, action, head, (Reason("rerun", describe_rerun(head)),))
-        broken = records.find_damage(head)
-        if broken:
-            return Decision(name, action, head, (Reason("output-missing", broken),))
         if max_age is not None and age(head.finished) > max_age:
             return Decision(name, action, head, (Reason("too-old", "max_age", head.finished),))
         if shortfall := find_record_shortfall(demands, head):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evalmake.store.store import Store
@@ -18,7 +17,7 @@ class Garbage:
 
 def find_garbage(store: Store) -> list[Garbage]:
     """The blobs and parts that no attempt or baseline refers to, and files that a kill left behind."""
-    blobs, parts = set(_used_blobs(store)), set(_used_parts(store))
+    blobs, parts = _find_used(store)
     found = [key for key in store.keys_of_kind("blob") if key.removeprefix("blob/") not in blobs]
     found += [key for key in store.keys_of_kind("part") if key.removeprefix("part/") not in parts]
     sizes = [(key, store.entry_size(key)) for key in found]
@@ -33,15 +32,14 @@ def collect_garbage(store: Store) -> list[Garbage]:
     return found
 
 
-def _used_blobs(store: Store) -> Iterator[str]:
-    for action in store.histories():
-        for attempt in store.attempts(action):
-            yield from (output.sha256 for output in attempt.outputs)
-
-
-def _used_parts(store: Store) -> Iterator[str]:
-    for action in store.histories():
-        for attempt in store.attempts(action):
-            yield from attempt.identity.values()
-    for _, parts in store.baselines():
-        yield from parts.values()
+def _find_used(store: Store) -> tuple[set[str], set[str]]:
+    """The blobs and parts of every record and baseline; UnreadableRecord where a record cannot be read."""
+    store.histories()  # refuses what a newer evalmake wrote
+    blobs: set[str] = set()
+    parts: set[str] = set()
+    for attempt in store.all_attempts():
+        blobs.update(output.sha256 for output in attempt.outputs)
+        parts.update(attempt.identity.values())
+    for _, baseline in store.baselines():
+        parts.update(baseline.values())
+    return blobs, parts

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from evalmake.store.store import store_failed
+from evalmake.store.failure import store_failed
 
 
 @contextlib.contextmanager
 def build_lock(folder: Path, on_wait: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the lock on a store; yields whether another process had it first. `on_wait` hears which."""
-    with hold_lock(folder / "lock", on_wait) as (_, waited):
+    """Hold the lock on a store; yields whether another process had it first. `on_wait` hears which.
+
+    Who may not write to the store cannot disturb a build, and reads without a lock if even that file is withheld.
+    """
+    handle = _open_lock(folder / "lock", only_read=True)
+    if handle is None:
+        yield False
+        return
+    with _hold(handle, on_wait) as waited:
         yield waited
 
 
@@ -25,11 +33,28 @@ def hold_lock(path: Path, on_wait: Callable[[str], None]) -> Iterator[tuple[int,
 
     A child process that inherits the descriptor holds the lock, too, as long as it lives.
     """
+    handle = _open_lock(path)
+    assert handle is not None
+    with _hold(handle, on_wait) as waited:
+        yield handle, waited
+
+
+def _open_lock(path: Path, only_read: bool = False) -> int | None:
+    """Open the file of a lock, or create it. With `only_read`, open it for reading where that is all one may do."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise store_failed(path.parent, error) from None
+        if not only_read or error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise store_failed(path.parent, error) from None
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+
+
+@contextlib.contextmanager
+def _hold(handle: int, on_wait: Callable[[str], None]) -> Iterator[bool]:
     waited = False
     try:
         try:
@@ -39,9 +64,9 @@ def hold_lock(path: Path, on_wait: Callable[[str], None]) -> Iterator[tuple[int,
             on_wait(os.pread(handle, 200, 0).decode(errors="replace").strip())
             fcntl.flock(handle, fcntl.LOCK_EX)
         holder = f"process {os.getpid()} on {socket.gethostname()}\n".encode()
-        with contextlib.suppress(OSError):  # a full disk: the lock works without its holder's name
+        with contextlib.suppress(OSError):  # a full or read-only disk: the lock works without its holder's name
             os.pwrite(handle, holder, 0)
             os.ftruncate(handle, len(holder))
-        yield handle, waited
+        yield waited
     finally:
         os.close(handle)

@@ -1,9 +1,11 @@
-"""The store, on diskcache: outputs (blobs) by sha256, attempts by action, parts of identities by digest.
+"""The store of results: outputs (blobs) by sha256, attempts by action, parts of identities by digest.
 
-It is append-only. A commit is one transaction: outputs, attempt, and the action's history. So a kill at
-any moment leaves either all of it or nothing. diskcache evicts by default; here it never may. All
-histories are read by one SELECT on diskcache's own table (`Cache`, unchanged since its version 3): one
-query for ten thousand results instead of ten thousand.
+It is append-only. A commit is one transaction: outputs, attempt, and the action's history. So a kill at any moment
+leaves either all of it or nothing.
+
+What proves what: an attempt's record names its outputs by their sha256, and the record before it. The history of an
+action names its last record. A history only saves reading records: one that is damaged is made from them again.
+All histories are read by one query instead of ten thousand.
 """
 
 from __future__ import annotations
@@ -13,53 +15,46 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
 
-from evalmake.language.diagnostic import EvalmakeError, make_error
-from evalmake.planner.action import Action, ActionResult, Artifact
+from evalmake.language.diagnostic import make_error
+from evalmake.planner.action import Action, ActionResult
+from evalmake.planner.digest import digest as digest_of_walk
 from evalmake.planner.staleness import ActionHistory
 from evalmake.store import records
-
-_ENDLESS = 1 << 60
-_LARGEST_IN_MEMORY = 1 << 22
-_DAMAGED = ("not a database", "malformed", "no such table", "no such column")
+from evalmake.store.blobs import Blobs
+from evalmake.store.database import Database
+from evalmake.store.failure import store_failed
+from evalmake.store.history import extend_history, is_proved_by
 
 
 class Store:
-    """All attempts and their outputs. Open it with `Store.open`; close it, or use it in a `with`.
+    """All attempts and their outputs. Open it with `Store.open` or `Store.read`; close it, or use it in a `with`.
 
     `evalfile` says which Evalfile this process builds. Several can share a store and have cells of the
     same name, so baselines are kept apart by it.
     """
 
-    def __init__(self, folder: Path, cache: Any, evalfile: str = "") -> None:
-        self.folder = folder
+    def __init__(self, database: Database, evalfile: str = "") -> None:
+        self.folder = database.folder
+        self.database = database
+        self.blobs = Blobs(database)
         self._evalfile = evalfile
-        self._cache = cache
         self._heads: dict[str, ActionHistory] | None = None
-        self._blobs: dict[str, tuple[str | None, int]] | None = None
+        self._rebuilt: set[str] = set()
+        self._damaged: dict[str, str] = {}
+        self._whole_parts: set[str] = set()
 
     @classmethod
     def open(cls, folder: Path, evalfile: str = "") -> Store:
         """Open or create the store in `folder`; EvalmakeError where that fails."""
-        from diskcache import Cache
+        return cls(Database.open(folder), evalfile)
 
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            cache = Cache(
-                str(folder),
-                eviction_policy="none",
-                size_limit=_ENDLESS,
-                cull_limit=0,
-                tag_index=1,
-                disk_min_file_size=1 << 16,
-                timeout=60,
-            )
-        except (OSError, sqlite3.Error) as error:
-            raise store_failed(folder, error) from None
-        return cls(folder, cache, evalfile)
+    @classmethod
+    def read(cls, folder: Path, evalfile: str = "") -> Store:
+        """Open the store in `folder` for reading, which writes nothing; one that does not exist is empty."""
+        return cls(Database.open_for_reading(folder), evalfile)
 
     def __enter__(self) -> Store:
         return self
@@ -72,21 +67,48 @@ class Store:
 
     def close(self) -> None:
         """Close the database."""
-        self._cache.close()
+        self.database.close()
 
     # Reading ------------------------------------------------------------------------------------
 
     def histories(self) -> dict[str, ActionHistory]:
         """The history of every action, read once."""
         if self._heads is None:
-            rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'head'")
-            texts = [(key[5:], text or self._cache.get(key)) for key, text in rows]
-            self._heads = records.histories_from_texts(texts)
+            rows = self.database.rows("SELECT key, value FROM Cache WHERE tag = 'head'")
+            known = [(key, text) for key, text in rows if isinstance(key, str) and key.startswith("head/")]
+            texts = [(key[5:], text if isinstance(text, str) else self.database.text(key) or "") for key, text in known]
+            self._heads, doubtful = records.histories_from_texts(texts)
+            for action in doubtful:
+                self._heads |= {action: head} if (head := self._rebuild_history(action)) else {}
         return self._heads
 
     def history(self, action: str) -> ActionHistory | None:
         """The history of an action."""
         return self.histories().get(action)
+
+    def _rebuild_history(self, action: str) -> ActionHistory | None:
+        """The history of an action, made from its records; without a result where one of them is damaged."""
+        self._rebuilt.add(action)
+        try:
+            return self.history_of_records(action)
+        except records.NewerRecord:
+            raise
+        except records.UnreadableRecord as error:
+            self._damaged[action] = f"its record is damaged: {error}"
+            return ActionHistory(action, max(self.attempt_numbers(action)), "failed", self._damaged[action], None)
+
+    def history_of_records(self, action: str) -> ActionHistory | None:
+        """What the records of an action come to; UnreadableRecord where one of them is damaged."""
+        head: ActionHistory | None = None
+        for record in self.attempts(action):
+            head = extend_history(head, record, self.record_digest(action, record.attempt))
+        return head
+
+    def distrust_history(self, action: str) -> None:
+        """Make the history of an action from its records, whatever is stored; `save_rebuilt_histories` writes it."""
+        self.histories().pop(action, None)
+        if (head := self._rebuild_history(action)) is not None:
+            self.histories()[action] = head
 
     def baseline(self, name: str) -> Mapping[str, str] | None:
         """The parts of the result that was last valid for a cell of this Evalfile, to say what has changed since.
@@ -95,108 +117,128 @@ class Store:
         for each name, whatever its end and its Evalfile.
         """
         for key in (self._baseline_key("succeeded", name), self._baseline_key("tried", name), f"last/{name}"):
-            text = self._cache.get(key)
-            if text is not None:
-                return records.pairs_from_text(text)
+            if (found := self.walk(key)) is not None:
+                return found
         return None
+
+    def walk(self, key: str) -> Mapping[str, str] | None:
+        """The walk that is stored under a key; None where there is none, or where it is damaged."""
+        text = self.database.text(key)
+        try:
+            return records.pairs_from_text(key, text) if text is not None else None
+        except records.NewerRecord:
+            raise
+        except records.UnreadableRecord:
+            return None
 
     def baselines(self) -> Iterator[tuple[str, Mapping[str, str]]]:
         """Every baseline of every Evalfile, by its key: the parts that they name must stay."""
         for key in self.keys_of_kind("last"):
-            yield key, records.pairs_from_text(self._cache.get(key))
+            yield key, self.walk(key) or {}
 
     def _baseline_key(self, kind: str, name: str) -> str:
         return f"last/{kind}:{self._evalfile}:{name}"
 
     def last_headline(self, name: str) -> str:
         """The headline metric of the last successful attempt of a cell of this Evalfile; empty without one."""
-        return self._cache.get(self._headline_key(name)) or ""
+        return (self.walk(self._headline_key(name)) or {}).get("metric", "")
 
     def _headline_key(self, name: str) -> str:
         return f"headline/{self._evalfile}:{name}"
 
     def shortfalls(self) -> dict[str, str]:
         """Why results of this Evalfile were not valid when they were last judged, by the names of their cells."""
-        start = self._shortfall_key("")
-        return {
-            key[len(start) :]: self._cache.get(key) for key in self.keys_of_kind("shortfall") if key.startswith(start)
-        }
+        return dict(self.walk(self._shortfalls_key) or {})
 
     def record_shortfalls(self, reasons: Mapping[str, str]) -> None:
         """Record why results are not valid; those with an empty reason are."""
         known = self.shortfalls()
-        changed = {name: reason for name, reason in reasons.items() if reason != known.get(name, "")}
-        if not changed:
-            return
-        with self._writing():
-            for name, reason in changed.items():
-                key = self._shortfall_key(name)
-                if reason:
-                    self._cache.set(key, reason, tag="shortfall")
-                else:
-                    self._cache.delete(key)
+        now = {name: reason for name, reason in {**known, **reasons}.items() if reason}
+        if now != known and self.database.is_writable:
+            with self.database.transaction():
+                self._put_walk(self._shortfalls_key, now)
 
-    def _shortfall_key(self, name: str) -> str:
-        return f"shortfall/{self._evalfile}:{name}"
+    @property
+    def _shortfalls_key(self) -> str:
+        return f"shortfall/{self._evalfile}"
 
     def part(self, digest: str) -> Mapping[str, str] | None:
-        """The walk of a part: its values by path."""
-        text = self._cache.get(f"part/{digest}")
-        return records.pairs_from_text(text) if text is not None else None
+        """The walk of a part: its values by path; None where it is missing or damaged."""
+        found = self.walk(f"part/{digest}")
+        return found if found is not None and digest_of_walk(found.items()) == digest else None
 
     def attempt(self, action: str, number: int) -> ActionResult | None:
-        """The record of one attempt."""
-        text = self._cache.get(f"record/{action}/{number}")
-        return records.record_from_text(text) if text is not None else None
+        """The record of one attempt; UnreadableRecord where it is damaged."""
+        text = self.database.text(f"record/{action}/{number}")
+        return records.record_from_text(action, number, text) if text is not None else None
+
+    def attempt_numbers(self, action: str) -> list[int]:
+        """The numbers of the attempts of an action that have a record, in order."""
+        start = f"record/{action}/"
+        keys = self.database.rows("SELECT key FROM Cache WHERE key >= ? AND key < ?", (start, f"record/{action}0"))
+        numbers = [str(key)[len(start) :] for (key,) in keys]
+        return sorted(int(number) for number in numbers if number.isascii() and number.isdigit())
 
     def attempts(self, action: str) -> Iterator[ActionResult]:
-        """Every attempt of an action, oldest first."""
-        head = self.history(action)
-        for number in range(1, (head.attempts if head else 0) + 1):
+        """Every attempt of an action, oldest first; UnreadableRecord where one is damaged."""
+        for number in self.attempt_numbers(action):
             found = self.attempt(action, number)
             if found is not None:
                 yield found
 
-    def blob(self, digest: str) -> bytes | None:
-        """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
-        data = self._cache.get(f"blob/{digest}")
-        if not isinstance(data, bytes) or sha256(data).hexdigest() != digest:
+    def all_attempts(self) -> Iterator[ActionResult]:
+        """Every attempt on record; UnreadableRecord where one is damaged."""
+        for key in self.keys_of_kind("record"):
+            action, _, number = key.removeprefix("record/").rpartition("/")
+            if not number.isdigit() or (found := self.attempt(action, int(number))) is None:
+                raise records.UnreadableRecord(f"{key[:60]} is no record")
+            yield found
+
+    def record_digest(self, action: str, number: int) -> str:
+        """The sha256 of a record as it is stored; empty without one."""
+        text = self.database.text(f"record/{action}/{number}")
+        return sha256(text.encode("utf-8", "surrogatepass")).hexdigest() if text is not None else ""
+
+    def proved_result(self, head: ActionHistory) -> ActionResult:
+        """The record of the result that counts; UnreadableRecord where it does not say what the history says."""
+        record = self.attempt(head.action, head.success or 0)
+        if record is None or not is_proved_by(head, record):
+            name = record.name if record else head.action[:19]
+            raise records.UnreadableRecord(f"the result of {name} is not the one on record")
+        return record
+
+    def output(self, record: ActionResult, name: str) -> bytes | None:
+        """An output of an attempt; None where it left none, UnreadableRecord where it is missing or damaged."""
+        digests = {output.name: output.sha256 for output in record.outputs}
+        if name not in digests:
             return None
+        data = self.blob(digests[name])
+        if data is None:
+            raise records.UnreadableRecord(f"{name} of {record.name} is missing or damaged")
         return data
 
+    def blob(self, digest: str) -> bytes | None:
+        """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
+        return self.blobs.read(digest)
+
     def find_damage(self, head: ActionHistory) -> str | None:
-        """The first output of an action that is missing or cut off. `verify` looks into the contents."""
-        places = self._blob_files()
+        """What is damaged: a record, or the first output that is missing or cut off. `verify` looks into contents."""
+        if head.action in self._damaged:
+            return self._damaged[head.action]
         for blob in head.blobs:
-            if blob not in places or not self._is_whole(*places[blob]):
+            if not self.blobs.seems_whole(blob):
                 return f"blob sha256:{blob[:12]} is missing from the store or damaged"
         return None
 
     def large_files(self, actions: Iterable[str]) -> set[str]:
         """The files of outputs of `actions`; only those too large for the database have one."""
-        places, heads = self._blob_files(), self.histories()
+        heads = self.histories()
         blobs = {blob for action in actions if action in heads for blob in heads[action].blobs}
-        names = (places[blob][0] for blob in blobs if blob in places)
-        return {str(self.folder / name) for name in names if name}
-
-    def _blob_files(self) -> dict[str, tuple[str | None, int]]:
-        """The file of each blob, if it has one, and its size in bytes; read once."""
-        if self._blobs is None:
-            rows = self._rows("SELECT key, filename, size FROM Cache WHERE tag = 'blob'")
-            self._blobs = {key[5:]: (filename, size) for key, filename, size in rows}
-        return self._blobs
-
-    def _is_whole(self, filename: str | None, size: int) -> bool:
-        """Whether the file of a blob, if it has one, has the right length."""
-        try:
-            return filename is None or os.stat(self.folder / filename).st_size == size
-        except OSError:
-            return False
+        return {path for blob in blobs if (path := self.blobs.path(blob))}
 
     def report_identity(self, name: str) -> Mapping[str, str] | None:
         """What a report was last written from: the walk of its identity, and the sha256 of its file."""
-        text = self._cache.get(f"report/{name}")
-        return records.pairs_from_text(text) if text is not None else None
+        return self.walk(f"report/{name}")
 
     # Writing ------------------------------------------------------------------------------------
 
@@ -205,26 +247,27 @@ class Store:
 
         `files` are the outputs by name. A success becomes the action's result.
         """
-        with self._writing():
-            before = self._head_now(action.digest)
-            number = (before.attempts if before else 0) + 1
-            outputs = tuple(self._put(name, data) for name, data in sorted(files.items()))
+        with self.database.transaction():
+            before = self._history_now(action.digest)
+            last = max(self.attempt_numbers(action.digest), default=0)
+            outputs = tuple(self.blobs.put(name, data) for name, data in sorted(files.items()))
             log = next((o.sha256 for o in outputs if o.name == "log"), "")
-            result = replace(result, attempt=number, outputs=outputs, log=log)
+            previous = self.record_digest(action.digest, last)
+            result = replace(result, attempt=last + 1, outputs=outputs, log=log, previous=previous)
             for _, part in action.parts:
-                if f"part/{part.digest}" not in self._cache:
-                    text = records.pairs_to_text(dict(part.pairs))
-                    self._cache.set(f"part/{part.digest}", text, tag="part")
+                if part.digest not in self._whole_parts and self.part(part.digest) is None:
+                    self._put_walk(f"part/{part.digest}", dict(part.pairs))
+            self._whole_parts.update(part.digest for _, part in action.parts)
             kind = "succeeded" if result.status == "succeeded" else "tried"
-            identity = records.pairs_to_text(result.identity)
-            self._cache.set(self._baseline_key(kind, result.name), identity, tag="last")
+            self._put_walk(self._baseline_key(kind, result.name), result.identity)
             if result.status == "succeeded" and result.metric:
-                self._cache.set(self._headline_key(result.name), result.metric, tag="headline")
-            key = f"record/{action.digest}/{number}"
-            self._cache.set(key, records.record_to_text(result), tag="record")
-            head = _next_head(before, result)
+                self._put_walk(self._headline_key(result.name), {"metric": result.metric})
+            key = f"record/{action.digest}/{result.attempt}"
+            self.database.put(key, records.record_to_text(result), "record")
+            head = extend_history(before, result, self.record_digest(action.digest, result.attempt))
             self._set_head(head)
             self.mark_changed()
+        self._damaged.pop(action.digest, None)
         return head
 
     def request_reruns(self, oldest_replies: Mapping[str, float]) -> None:
@@ -249,15 +292,38 @@ class Store:
     def _changing(self, actions: Iterable[str]) -> Iterator[list[ActionHistory]]:
         """A transaction on the histories of these actions, those that there are."""
         names = [*actions]
-        with self._writing() if names else contextlib.nullcontext():
-            yield [head for action in names if (head := self._head_now(action)) is not None]
+        with self.database.transaction() if names else contextlib.nullcontext():
+            yield [head for action in names if (head := self._history_now(action)) is not None]
             if names:
                 self.mark_changed()
 
     def _set_head(self, head: ActionHistory) -> None:
-        self._cache.set(f"head/{head.action}", records.history_to_text(head), tag="head")
+        self.database.put(f"head/{head.action}", records.history_to_text(head), "head")
         if self._heads is not None:
             self._heads[head.action] = head
+
+    def _history_now(self, action: str) -> ActionHistory | None:
+        """The history of an action within a transaction, whatever was read before."""
+        text = self.database.text(f"head/{action}")
+        if text is None:
+            return None
+        return records.histories_from_texts([(action, text)])[0].get(action) or self._rebuild_history(action)
+
+    def _put_walk(self, key: str, pairs: Mapping[str, str]) -> None:
+        self.database.put(key, records.pairs_to_text(key, pairs), key.partition("/")[0])
+
+    def save_rebuilt_histories(self) -> list[str]:
+        """Write the histories that had to be made from the records, as those of evalmake 0.1 have; their actions."""
+        self.histories()
+        rebuilt = sorted(self._rebuilt - set(self._damaged))
+        self._rebuilt -= set(rebuilt)
+        with self.database.transaction() if rebuilt else contextlib.nullcontext():
+            for action in rebuilt:
+                if (head := self.history(action)) is not None:
+                    self.database.put(f"head/{action}", records.history_to_text(head), "head")
+                else:
+                    self.database.delete(f"head/{action}")
+        return rebuilt
 
     def mark_valid(self, actions: Mapping[str, Action]) -> None:
         """Make the results of these actions the baselines of their cells, by name.
@@ -265,29 +331,25 @@ class Store:
         A result can become valid again without an attempt: somebody undid a change. What changes next is
         then compared with that result, not with the one of the change that was undone.
         """
-        rows = self._rows("SELECT key, value FROM Cache WHERE tag = 'last'")
-        known = dict(rows)
-        changed = {}
-        for name, action in actions.items():
-            text = records.pairs_to_text({part: walk.digest for part, walk in action.parts})
-            key = self._baseline_key("succeeded", name)
-            if known.get(key) != text:
-                changed[key] = text
-        if changed:
-            with self._writing():
-                for key, text in changed.items():
-                    self._cache.set(key, text, tag="last")
+        known: dict[str, object] = dict(self.database.rows("SELECT key, value FROM Cache WHERE tag = 'last'"))
+        keys = {self._baseline_key("succeeded", name): action for name, action in actions.items()}
+        walks = {key: {part: walk.digest for part, walk in action.parts} for key, action in keys.items()}
+        changed = {key: walk for key, walk in walks.items() if known.get(key) != records.pairs_to_text(key, walk)}
+        if changed and self.database.is_writable:
+            with self.database.transaction():
+                for key, walk in changed.items():
+                    self._put_walk(key, walk)
 
     def record_report(self, name: str, identity: Mapping[str, str]) -> None:
-        """Record what a report was written from."""
-        with self._writing():
-            self._cache.set(f"report/{name}", records.pairs_to_text(identity), tag="report")
-            self.mark_changed()
+        """Record what a report was written from; in a store that can only be read, it stays out of date."""
+        if self.database.is_writable:
+            with self.database.transaction():
+                self._put_walk(f"report/{name}", identity)
+                self.mark_changed()
 
     def accept_result(self, name: str, action: Action, old: ActionHistory, because: str) -> ActionHistory:
         """Let the result of `old` count for `action`, too, for this reason. Both records stay."""
-        before = self.attempt(old.action, old.success or 1)
-        assert before is not None
+        before = self.proved_result(old)
         identity = {part_name: part.digest for part_name, part in action.parts}
         facts = {**before.facts, "accepted-from": old.action, "accepted-because": because}
         result = replace(before, action=action.digest, name=name, identity=identity, facts=facts)
@@ -299,128 +361,34 @@ class Store:
 
     def mark_changed(self) -> None:
         """Tell the fast path that the store has changed: by a new file, as the clocks of files are coarse."""
+        if not self.database.is_writable:
+            return
         marker = self.folder / "generation"
         temporary = self.folder / f".generation.{os.getpid()}"
         temporary.write_text(f"{os.getpid()} {os.times().elapsed}")
         os.replace(temporary, marker)
 
-    def _put(self, name: str, data: Path | bytes) -> Artifact:
-        """Store an output, unless it is there and whole."""
-        if isinstance(data, Path) and data.stat().st_size > _LARGEST_IN_MEMORY:
-            with data.open("rb") as file:
-                digest, size = file_digest(file, "sha256").hexdigest(), file.tell()
-                file.seek(0)
-                self._put_blob(digest, file)
-        else:
-            content = data.read_bytes() if isinstance(data, Path) else data
-            digest, size = sha256(content).hexdigest(), len(content)
-            self._put_blob(digest, content)
-        return Artifact(name, digest, size)
-
-    def _put_blob(self, digest: str, content: bytes | IO[bytes]) -> None:
-        if not self._holds_blob(digest):
-            self._cache.set(f"blob/{digest}", content, read=not isinstance(content, bytes), tag="blob")
-        self._blobs = None
-
-    def _holds_blob(self, digest: str) -> bool:
-        """Whether a blob is in the store and whole."""
-        found = self._cache.get(f"blob/{digest}", read=True)
-        if found is None or isinstance(found, bytes):
-            return found is not None and sha256(found).hexdigest() == digest
-        with found:
-            return file_digest(found, "sha256").hexdigest() == digest
-
-    def _head_now(self, action: str) -> ActionHistory | None:
-        text = self._cache.get(f"head/{action}")
-        return records.history_from_text(action, text) if text is not None else None
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """A transaction; a full disk and the like become an EvalmakeError."""
-        from diskcache import Timeout
-
-        try:
-            with self._cache.transact():
-                yield
-        except (OSError, sqlite3.Error, Timeout) as error:
-            raise store_failed(self.folder, error) from None
-
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = self._cache._sql(query).fetchall()
-        return rows
-
     # Upkeep --------------------------------------------------------------------------------------
 
-    def keys_of_kind(self, tag: str) -> list[str]:
+    def keys_of_kind(self, kind: str) -> list[str]:
         """The keys of one kind: blob, part, record, head, last or report."""
-        return [row[0] for row in self._cache._sql("SELECT key FROM Cache WHERE tag = ?", (tag,))]
+        query = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
+        return [str(key) for (key,) in self.database.rows(query, (f"{kind}/", f"{kind}0"))]
 
     def remove_entry(self, key: str) -> None:
         """Remove one entry, or a file that `find_orphan_files` named."""
-        with self._writing():
+        with self.database.transaction():
             if key.startswith("file/"):
                 (self.folder / key[5:]).unlink(missing_ok=True)
-            self._cache.delete(key)
+            self.database.delete(key)
 
     def entry_size(self, key: str) -> int:
         """The size of an entry in bytes."""
-        query = "SELECT size, length(value) FROM Cache WHERE key = ?"
-        row = self._cache._sql(query, (key,)).fetchone()
-        return int((row and (row[0] or row[1])) or 0)
+        rows = self.database.rows("SELECT size, length(value) FROM Cache WHERE key = ?", (key,))
+        return int((rows and (rows[0][0] or rows[0][1])) or 0)
 
     def find_orphan_files(self) -> list[tuple[str, int]]:
         """Files that no row names, left by a kill: `file/NAME` and sizes in bytes."""
-        known = {row[0] for row in self._rows("SELECT filename FROM Cache")}
+        known = {row[0] for row in self.database.rows("SELECT filename FROM Cache")}
         files = [(str(p.relative_to(self.folder)), p) for p in self.folder.glob("??/??/*.val")]
         return [(f"file/{name}", p.stat().st_size) for name, p in files if name not in known]
-
-    def check_database(self) -> list[str]:
-        """What sqlite finds wrong with its database."""
-        rows = self._cache._sql("PRAGMA integrity_check").fetchall()
-        return [str(row[0]) for row in rows if row[0] != "ok"]
-
-
-def _next_head(before: ActionHistory | None, result: ActionResult) -> ActionHistory:
-    succeeded = result.status == "succeeded"
-    if before is not None and not succeeded:
-        return replace(before, attempts=result.attempt, last=result.status, detail=result.detail)
-    return ActionHistory(
-        result.action,
-        result.attempt,
-        result.status,
-        result.detail,
-        result.attempt if succeeded else None,
-        tuple(output.sha256 for output in result.outputs) if succeeded else (),
-        result.scores,
-        result.metric,
-        result.started,
-        result.finished,
-        result.seconds,
-        result.usage,
-        result.facts.get("accepted-because", ""),
-    )
-
-
-def store_failed(folder: Path, error: Exception) -> EvalmakeError:
-    """The error for a disk or database that refuses, or holds what cannot be read."""
-    error = _cause(error)
-    reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, records.NewerRecord):
-        message = f"the store at {folder} was written by a newer evalmake"
-        return make_error("newer-store", message, help=["upgrade evalmake, or use another store"])
-    if isinstance(error, records.UnreadableRecord) or any(sign in reason for sign in _DAMAGED):
-        message = f"the store at {folder} is damaged: {reason}"
-        return make_error("store-damaged", message, help=["move it away: evalmake then creates a new one"])
-    hint = "check the permissions of the folder, or set another one with `settings { store }`"
-    if "full" in reason or "No space" in reason:
-        hint = "free some space, then run again: finished evaluations are kept"
-    return make_error("store-failed", f"cannot write to {folder}: {reason}", help=[hint])
-
-
-def _cause(error: BaseException) -> Exception:
-    """The first error of a chain: the later ones, of the roll-back and of diskcache, say less."""
-    found = error
-    while isinstance(found.__context__, OSError | sqlite3.Error):
-        found = found.__context__
-    assert isinstance(found, Exception)
-    return found

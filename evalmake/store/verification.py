@@ -1,49 +1,142 @@
-"""Verification, for `evalmake verify`: does all stored data match its digest?"""
+"""Verification, for `evalmake verify`: does all stored data match its digests, and every score its samples?
+
+Each step hands on what is wrong in words. Where the store can be written to, what is damaged is removed, so that
+what used it runs again.
+"""
 
 from __future__ import annotations
 
-from evalmake.planner.digest import digest
+import sqlite3
+from dataclasses import dataclass, field
+
+from evalmake.planner.action import ActionResult
+from evalmake.scoring.sample_counts import SAMPLES
+from evalmake.store import records
+from evalmake.store.history import agree
+from evalmake.store.sample_means import find_contradiction
 from evalmake.store.store import Store
 
 _SHOWN_USERS = 3
 
 
-def verify_store(store: Store) -> tuple[int, list[str]]:
-    """Hash every blob and part again; how many there are, and what is wrong.
+@dataclass(slots=True)
+class Verification:
+    """How many entries were checked, what is wrong, and how many records have no seal."""
 
-    A damaged blob is worthless. It is removed, so that what used it runs again. Outputs that only a
-    superseded attempt has lost are not reported.
-    """
-    wrong = [f"the database: {text}" for text in store.check_database()]
+    count: int = 0
+    wrong: list[str] = field(default_factory=list)
+    unsealed: int = 0
+
+
+def verify_store(store: Store) -> Verification:
+    """Check every blob, part, record and history. Outputs that only a superseded attempt has lost are not reported."""
+    found = Verification()
+    found.wrong += [f"the database: {text}" for text in _check_database(store)]
+    attempts = _verify_records(store, found)
+    blobs = _verify_blobs(store, found, attempts)
+    _verify_walks(store, found)
+    _verify_histories(store, found)
+    for attempt in attempts:
+        head = store.history(attempt.action)
+        if head is None or head.success != attempt.attempt:
+            continue
+        lost = [output.sha256 for output in attempt.outputs if output.sha256 not in blobs]
+        found.wrong += [f"{_title(attempt)}: its output sha256:{blob} is missing" for blob in lost]
+        samples = next((output.sha256 for output in attempt.outputs if output.name == SAMPLES), "")
+        if contradiction := find_contradiction(attempt.scores, store.blob(samples)):
+            found.wrong.append(f"{_title(attempt)}: {contradiction}")
+    return found
+
+
+def _check_database(store: Store) -> list[str]:
+    """What SQLite finds wrong with its database, and rows that stand under the wrong kind."""
+    try:
+        rows = store.database.rows("PRAGMA integrity_check")
+    except sqlite3.Error as error:
+        return [str(error)]
+    wrong = [str(text) for (text,) in rows if text != "ok"]
+    strays = store.database.rows("SELECT key FROM Cache WHERE typeof(key) != 'text' OR key NOT LIKE tag || '/%'")
+    for (key,) in strays:
+        wrong.append(f"the row {str(key)[:60]} is not what evalmake wrote")
+        _remove(store, key)
+    return wrong
+
+
+def _verify_records(store: Store, found: Verification) -> list[ActionResult]:
+    """Every record that is whole. Each names the one before it, so none can be replaced."""
+    whole = []
+    for key in store.keys_of_kind("record"):
+        found.count += 1
+        action, _, number = key.removeprefix("record/").rpartition("/")
+        try:
+            attempt = store.attempt(action, int(number))
+            assert attempt is not None
+        except records.NewerRecord:
+            raise
+        except (records.UnreadableRecord, ValueError, AssertionError):
+            found.wrong.append(f"{key}: the record is not what evalmake wrote; it was removed")
+            _remove(store, key)
+            _remove(store, f"head/{action}")
+            continue
+        whole.append(attempt)
+        text = store.database.text(key) or ""
+        found.unsealed += not records.is_sealed(text)
+        before = store.record_digest(action, attempt.attempt - 1)
+        if records.is_sealed(text) and before and attempt.previous != before:
+            found.wrong.append(f"{_title(attempt)}: the record before it was replaced")
+    return whole
+
+
+def _verify_blobs(store: Store, found: Verification, attempts: list[ActionResult]) -> set[str]:
+    """Hash every blob; the digests of those that there are or were."""
     blobs = [key.removeprefix("blob/") for key in store.keys_of_kind("blob")]
-    parts = [key.removeprefix("part/") for key in store.keys_of_kind("part")]
+    found.count += len(blobs)
     for blob in blobs:
-        if store.blob(blob) is None:
-            wrong.append(f"blob sha256:{blob}: {_describe_damage(store, blob)}")
-            store.remove_entry(f"blob/{blob}")
-    for part in parts:
-        walk = store.part(part)
-        if walk is None or digest(walk.items()) != part:
-            wrong.append(f"part {part}: its text is not what it was")
-    known = set(blobs)
-    for user, blob, is_result in _outputs(store):
-        if blob not in known and is_result:
-            wrong.append(f"{user}: its output sha256:{blob} is missing")
-    return len(blobs) + len(parts), wrong
+        if not store.blobs.is_whole(blob):
+            users = _describe_users(attempts, blob)
+            found.wrong.append(f"blob sha256:{blob}: the content is missing or damaged; it was removed from {users}")
+            _remove(store, f"blob/{blob}")
+    return set(blobs)
 
 
-def _describe_damage(store: Store, blob: str) -> str:
-    users = sorted({user for user, output, _ in _outputs(store) if output == blob})
+def _describe_users(attempts: list[ActionResult], blob: str) -> str:
+    users = sorted({_title(one) for one in attempts for output in one.outputs if output.sha256 == blob})
     more = len(users) - _SHOWN_USERS
-    shown = ", ".join(users[:_SHOWN_USERS]) + (f" and {more} more" if more > 0 else "")
-    return f"the content is missing or damaged; it was removed from {shown or 'nothing'}"
+    return ", ".join(users[:_SHOWN_USERS]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
 
-def _outputs(store: Store) -> list[tuple[str, str, bool]]:
-    """Every output: its attempt in words, its blob, and whether the attempt is its action's result."""
-    return [
-        (f"{attempt.name} (attempt {attempt.attempt})", output.sha256, attempt.attempt == history.success)
-        for action, history in store.histories().items()
-        for attempt in store.attempts(action)
-        for output in attempt.outputs
-    ]
+def _verify_walks(store: Store, found: Verification) -> None:
+    """Parts of identities, and what explains why something is out of date."""
+    for part in store.keys_of_kind("part"):
+        found.count += 1
+        if store.part(part.removeprefix("part/")) is None:
+            found.wrong.append(f"{part.replace('/', ' ', 1)}: its text is not what it was")
+    for kind in ("last", "headline", "report", "shortfall"):
+        for key in store.keys_of_kind(kind):
+            if store.walk(key) is None:
+                found.wrong.append(f"{key}: its text is not what it was; it was removed")
+                _remove(store, key)
+
+
+def _verify_histories(store: Store, found: Verification) -> None:
+    """Compare every history with the records that it comes from."""
+    for key in store.keys_of_kind("head"):
+        action, text = key.removeprefix("head/"), store.database.text(key) or ""
+        stored = records.histories_from_texts([(action, text)])[0].get(action)
+        made = store.history_of_records(action)
+        if stored is not None and made is not None and agree(stored, made):
+            continue
+        store.distrust_history(action)
+        if records.is_sealed(text):
+            found.wrong.append(f"the history of {action[:19]} is not what its records say; it was written again")
+    if store.database.is_writable:
+        store.save_rebuilt_histories()
+
+
+def _remove(store: Store, key: str) -> None:
+    if store.database.is_writable:
+        store.remove_entry(key)
+
+
+def _title(attempt: ActionResult) -> str:
+    return f"{attempt.name} (attempt {attempt.attempt})"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import BEHAVIOURS, describe_change
 from evalmake.planner.plan import ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
+from evalmake.store.records import UnreadableRecord
 from evalmake.store.store import Store
 from evalmake.terminal.plan import render_reasons
 from evalmake.terminal.tables import align_columns
@@ -98,7 +100,7 @@ def find_last_success(store: Store, name: str) -> ActionHistory | None:
     for action, head in store.histories().items():
         if head.success is None:
             continue
-        record = store.attempt(action, head.success)
+        record = _read_attempt(store, action, head.success)
         if record is None or record.name != name:
             continue
         if record.identity == baseline:
@@ -106,6 +108,14 @@ def find_last_success(store: Store, name: str) -> ActionHistory | None:
         if found is None or head.finished > found.finished:
             found = head
     return found
+
+
+def _read_attempt(store: Store, action: str, number: int) -> ActionResult | None:
+    """The record of an attempt; None where it is damaged: then it is the last success of nothing."""
+    try:
+        return store.attempt(action, number)
+    except UnreadableRecord:
+        return None
 
 
 def _find_cell(workspace: Workspace, name: str) -> Evaluation | None:

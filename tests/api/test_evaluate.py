@@ -157,7 +157,7 @@ def test_damaged_samples_raise_an_error(ask: Ask, bench: Bench) -> None:
     (attempt,) = bench.attempts()
     (samples,) = (o.sha256 for o in attempt.outputs if o.name == "samples.jsonl")
     with bench.store() as store:
-        store._cache.set(f"blob/{samples}", b"{}", tag="blob")
+        store.database.put(f"blob/{samples}", b"{}", "blob")
     with pytest.raises(evalmake.EvalmakeError, match="store-damaged"):
         result.samples()
 

@@ -97,7 +97,7 @@ def _commit_all() -> None:
     now = "2026-01-01T00:00:00+00:00"
     blank = ActionResult("", "", 0, "succeeded", {}, (), (score,), "accuracy", {}, now, now, 0.01, "local", "benchmark")
     files: dict[str, Path | bytes] = {"log": b"", "scores.json": b'{"accuracy": 1.0}\n'}
-    with workspace.store() as store, store._writing():
+    with workspace.store() as store, store.database.transaction():
         for node in nodes:
             identity = {name: part.digest for name, part in node.action.parts}
             result = replace(blank, action=node.action.digest, name=node.name, identity=identity)

@@ -162,7 +162,7 @@ def test_database_that_cannot_be_opened(built: Bench) -> None:
     (store / "cache.db").mkdir()
     ended = built.run("-n")
     assert ended.status == 2
-    assert f"cannot write to {store}: unable to open database file [store-failed]" in ended.err
+    assert f"cannot use {store}: {store}/cache.db is no file [store-failed]" in ended.err
 
 
 def test_reverted_edit_reuses_old_results(built: Bench) -> None:

@@ -15,9 +15,11 @@ import pytest
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import Part
+from evalmake.planner.staleness import ActionHistory
 from evalmake.scoring.score import Score
 from evalmake.store import records
 from evalmake.store.garbage_collection import collect_garbage, find_garbage
+from evalmake.store.history import extend_history
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.store.store import Store
 from evalmake.store.verification import verify_store
@@ -123,7 +125,7 @@ def test_commit_is_atomic(store: Store, monkeypatch: pytest.MonkeyPatch, point: 
             store.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
     again = reopened(store)
     assert {tag: again.keys_of_kind(tag) for tag in before} == before
-    assert verify_store(again) == (2, [])
+    assert (verify_store(again).count, verify_store(again).wrong) == (3, [])
     again.commit(two, result(two), {"log": b"second", "samples.jsonl": LARGE})
     assert reopened(again).history(two.digest) is not None
 
@@ -167,7 +169,7 @@ def test_full_disk(small_disk: Path, size: int) -> None:
     subprocess.run(["mount", "-o", "remount,size=9M", str(small_disk)], check=True)
     with Store.open(small_disk / "store") as again:
         assert set(again.histories()) == {one.digest for one in kept}
-        assert verify_store(again)[1] == []
+        assert verify_store(again).wrong == []
         collect_garbage(again)
         assert again.find_orphan_files() == []
         one = action(1000)
@@ -179,11 +181,11 @@ def test_damaged_file(store: Store) -> None:
     one = action()
     store.commit(one, result(one), {"samples.jsonl": LARGE})
     blob_file(store).write_bytes(LARGE[:-1] + b"x")
-    [wrong] = verify_store(store)[1]
+    [wrong] = verify_store(store).wrong
     assert wrong.endswith("is missing or damaged; it was removed from e/1 (attempt 1)")
 
     store.commit(one, result(one), {"samples.jsonl": LARGE})
-    assert verify_store(store)[1] == []
+    assert verify_store(store).wrong == []
 
 
 def test_damaged_row(store: Store) -> None:
@@ -193,10 +195,10 @@ def test_damaged_row(store: Store) -> None:
     store.close()
     with sqlite3.connect(store.folder / "cache.db") as database:
         database.execute("UPDATE Cache SET value = x'00' WHERE tag = 'blob'")
-        text = records.pairs_to_text({"seed": "2"})
+        text = records.pairs_to_text("part/x", {"seed": "2"})
         database.execute("UPDATE Cache SET value = ? WHERE tag = 'part'", (text,))
     database.close()
-    wrong = verify_store(Store.open(store.folder))[1]
+    wrong = verify_store(Store.open(store.folder)).wrong
     assert [line.partition(" ")[0] for line in wrong] == ["blob", "part"]
 
 
@@ -223,7 +225,7 @@ def test_lost_row_at_planning(store: Store) -> None:
     store.remove_entry(key)
     again = reopened(store)
     assert again.find_damage(head) is not None
-    assert verify_store(again)[1] == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
+    assert verify_store(again).wrong == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
 
 
 def test_garbage(store: Store) -> None:
@@ -233,7 +235,8 @@ def test_garbage(store: Store) -> None:
     assert find_garbage(store) == []
     folder = blob_file(store).parent
     (folder / "ab12.val").write_bytes(b"torn")
-    store._cache.set("blob/" + "0" * 64, b"nobody's", tag="blob")
+    with store.database.transaction():
+        store.database.put("blob/" + "0" * 64, b"nobody's", "blob")
 
     found = find_garbage(store)
     assert [(item.key, item.size) for item in found] == [
@@ -243,19 +246,17 @@ def test_garbage(store: Store) -> None:
     assert find_garbage(store) == found
     assert collect_garbage(store) == found
     assert find_garbage(store) == []
-    assert verify_store(store) == (3, [])
+    assert (verify_store(store).count, verify_store(store).wrong) == (4, [])
 
 
 def test_scores_keep_their_clusters(store: Store) -> None:
-    """A history keeps the number of clusters; one that was written without it has none."""
+    """Records and histories keep the number of clusters."""
     made = replace(result(action()), scores=(Score("accuracy", 0.5, 0.1, scored=10, clusters=4),))
-    assert records.record_from_text(records.record_to_text(made)).scores == made.scores
     head = store.commit(action(), made, {})
-    text = records.history_to_text(head)
-    assert records.history_from_text(head.action, text).scores == made.scores
-    row = json.loads(text)
-    row[6] = [score[:8] for score in row[6]]
-    assert records.history_from_text(head.action, json.dumps(row)).scores[0].clusters is None
+    assert head.scores == made.scores
+    [attempt] = reopened(store).attempts(head.action)
+    assert attempt.scores == made.scores
+    assert reopened(store).history(head.action) == head
 
 
 def test_newer_records(store: Store) -> None:
@@ -263,25 +264,34 @@ def test_newer_records(store: Store) -> None:
     one = action()
     head = store.commit(one, result(one), {})
     row = json.loads(records.history_to_text(head))
-    store._cache.set(f"head/{one.digest}", json.dumps([99, *row[1:]]), tag="head")
-    with (
-        pytest.raises(EvalmakeError, match="was written by a newer evalmake"),
-        reopened(store) as again,
-    ):
+    put(store, f"head/{one.digest}", json.dumps([99, *row[1:]], separators=(",", ":")))
+    with pytest.raises(EvalmakeError, match="was written by a newer evalmake"), reopened(store) as again:
         again.histories()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "[1]", "null", "[1,2,3,4,5,6,7]", '"x"'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[1]", "null", "[1,2,3,4,5,6,7]", '"x"', '{"v":2}', '{"v":1}', "[2,1]"]
+)
 def test_unreadable_records(store: Store, text: str) -> None:
-    """A record that cannot be read is reported as damage."""
+    """A history that cannot be read is made from its records; a record that cannot be read makes its action stale."""
     one = action()
-    store.commit(one, result(one), {})
-    store._cache.set(f"head/{one.digest}", text, tag="head")
-    store._cache.set(f"record/{one.digest}/1", text, tag="record")
-    with pytest.raises(EvalmakeError, match="is damaged"), reopened(store) as again:
-        again.histories()
+    head = store.commit(one, result(one), {})
+    put(store, f"head/{one.digest}", text)
+    assert reopened(store).history(one.digest) == head
+    put(store, f"record/{one.digest}/1", text)
+    with Store.open(store.folder) as again:
+        damaged = again.history(one.digest)
+        assert damaged is not None
+        assert damaged.success is None
+        assert "its record is damaged" in (again.find_damage(damaged) or "")
     with pytest.raises(EvalmakeError, match="is damaged"), Store.open(store.folder) as again:
         again.attempt(one.digest, 1)
+
+
+def put(store: Store, key: str, text: str) -> None:
+    """Store any text under a key."""
+    with store.database.transaction():
+        store.database.put(key, text, key.partition("/")[0])
 
 
 def test_damaged_database(store: Store) -> None:
@@ -352,7 +362,8 @@ def test_baselines_of_version_0_1(tmp_path: Path) -> None:
         one = action()
         store.commit(one, result(one), {})
     with sqlite3.connect(tmp_path / "store" / "cache.db") as database:
-        database.execute("UPDATE Cache SET key = 'last/e/1' WHERE tag = 'last'")
+        text = json.dumps({"v": 1, "walk": parts_of(1)}, separators=(",", ":"))
+        database.execute("UPDATE Cache SET key = 'last/e/1', value = ? WHERE tag = 'last'", (text,))
     database.close()
     with Store.open(tmp_path / "store", "Evalfile") as store:
         assert store.baseline("e/1") == parts_of(1)
@@ -361,3 +372,124 @@ def test_baselines_of_version_0_1(tmp_path: Path) -> None:
 def parts_of(seed: int) -> dict[str, str]:
     """The parts of the action of a seed."""
     return {name: part.digest for name, part in action(seed).parts}
+
+
+SAMPLES_TEXT = b"".join(
+    json.dumps({"id": str(at), "item": str(at), "scores": {"accuracy": float(at % 2)}}).encode() + b"\n"
+    for at in range(10)
+)
+HALF = Score("accuracy", 0.5, 0.5 / 3, scored=10)
+
+
+def commit_half(store: Store) -> ActionHistory:
+    """An attempt whose score is the mean of its samples, one half."""
+    one = action()
+    return store.commit(one, replace(result(one), scores=(HALF,)), {"samples.jsonl": SAMPLES_TEXT})
+
+
+def test_a_changed_history_changes_no_score(store: Store) -> None:
+    """One UPDATE of a history's row has no effect: it is made from its records again, and `verify` says so."""
+    head = commit_half(store)
+    update(store, "head", "0.5,", "0.968,")
+    with Store.open(store.folder) as again:
+        assert again.history(head.action) == head
+        assert again.save_rebuilt_histories() == [head.action]
+    update(store, "head", "0.5,", "0.968,")
+    with Store.open(store.folder) as again:
+        [wrong] = verify_store(again).wrong
+        assert wrong.endswith("is not what its records say; it was written again")
+        assert verify_store(again).wrong == []
+    with Store.read(store.folder) as again:
+        assert again.history(head.action) == head
+
+
+def test_a_history_sealed_anew_is_not_the_result(store: Store) -> None:
+    """A history that somebody changed and sealed is not what its record says, which reading and `verify` notice."""
+    head = commit_half(store)
+    forged = replace(head, scores=(replace(HALF, value=0.968),))
+    put(store, f"head/{head.action}", records.history_to_text(forged))
+    with Store.open(store.folder) as again:
+        assert again.history(head.action) == forged
+        with pytest.raises(records.UnreadableRecord, match="the result of e/1 is not the one on record"):
+            again.proved_result(forged)
+        assert len(verify_store(again).wrong) == 1
+        assert again.history(head.action) == head
+
+
+@pytest.mark.parametrize("sealed", [False, True])
+def test_a_changed_record(store: Store, sealed: bool) -> None:
+    """A changed record makes its action stale; one that was sealed anew is not the mean of its samples."""
+    head = commit_half(store)
+    if sealed:
+        record = store.proved_result(head)
+        forged = replace(record, scores=(replace(HALF, value=0.968),))
+        put(store, f"record/{head.action}/1", records.record_to_text(forged))
+        put(store, f"head/{head.action}", records.history_to_text(extend_history(None, forged, "")))
+        with Store.open(store.folder) as again:
+            wrong = verify_store(again).wrong
+        assert "e/1 (attempt 1): accuracy is 0.968 on record, and 0.5 by its samples" in wrong
+        return
+    update(store, "record", ":0.5,", ":0.968,")
+    update(store, "head", "0.5,", "0.968,")
+    with Store.open(store.folder) as again:
+        damaged = again.history(head.action)
+        assert damaged is not None
+        assert (damaged.success, damaged.scores) == (None, ())
+        assert any("it was removed" in line for line in verify_store(again).wrong)
+        assert verify_store(again).wrong == []
+    with Store.open(store.folder) as again:
+        assert again.history(head.action) is None
+        assert commit_half(again).attempts == 1
+
+
+def test_records_form_a_chain(store: Store) -> None:
+    """Each record names the one before it, so `verify` notices one that was replaced by another that is whole."""
+    commit_half(store)
+    commit_half(store)
+    one = action()
+    [first, second] = store.attempts(one.digest)
+    assert (first.previous, second.previous) == ("", store.record_digest(one.digest, 1))
+    put(store, f"record/{one.digest}/1", records.record_to_text(replace(first, executor="elsewhere")))
+    assert verify_store(store).wrong == ["e/1 (attempt 2): the record before it was replaced"]
+
+
+def test_no_attempt_is_replaced(store: Store) -> None:
+    """Where the history of an action is lost, the next attempt still gets a number of its own."""
+    head = commit_half(store)
+    store.remove_entry(f"head/{head.action}")
+    with Store.open(store.folder) as again:
+        assert again.history(head.action) is None
+        assert commit_half(again).attempts == 2
+        assert [attempt.attempt for attempt in again.attempts(head.action)] == [1, 2]
+
+
+def test_settings_of_the_database(store: Store) -> None:
+    """Damaged settings of the database are written anew, and evict nothing."""
+    head = commit_half(store)
+    store.close()
+    for change in ("key = 'disk_min_fxle_size' WHERE key = 'disk_min_file_size'", "value = 'x'", "value = x'ff'"):
+        with sqlite3.connect(store.folder / "cache.db") as database:
+            database.execute(f"UPDATE Settings SET {change}")
+        database.close()
+        with Store.open(store.folder) as again:
+            assert again.history(head.action) == head
+            head = commit_half(again)
+
+
+def test_reading_creates_nothing(tmp_path: Path) -> None:
+    """A store that does not exist is empty for whoever reads it, and stays absent."""
+    with Store.read(tmp_path / "store") as store:
+        assert store.histories() == {}
+        assert store.baseline("e/1") is None
+        with pytest.raises(EvalmakeError, match="cannot use"):
+            store.commit(action(), result(action()), {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def update(store: Store, tag: str, old: str, new: str) -> None:
+    """Replace a text in every row of a kind, as somebody at the database could."""
+    store.close()
+    with sqlite3.connect(store.folder / "cache.db") as database:
+        query = "UPDATE Cache SET value = replace(value, ?, ?) WHERE tag = ?"
+        assert database.execute(query, (old, new, tag)).rowcount == 1
+    database.close()

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalmake.disk_database import DATABASE, connect_read_only
 from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache
-from evalmake.gateway.reply_cache.read_only import DATABASE, ReadOnlyCache, connect_read_only
+from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
 from evalmake.language.diagnostic import make_error
 
 _UNLIMITED = 1 << 60

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
-DATABASE = "cache.db"
+from evalmake.disk_database import DATABASE as DATABASE
+from evalmake.disk_database import connect_for_reading, connect_read_only
 
 
 class ReadOnlyCache:
@@ -20,7 +20,7 @@ class ReadOnlyCache:
         `in_use`: a gateway may start to write at any time, so sqlite may create its files next to the database.
         """
         self.folder = folder
-        self.connection = _connect(folder, "mode=rw") if in_use else connect_read_only(folder)
+        self.connection = connect_for_reading(folder) if in_use else connect_read_only(folder)
         self.connection.execute("SELECT count(*) FROM Settings").fetchone()
 
     def get(self, key: str) -> bytes | None:
@@ -36,19 +36,3 @@ class ReadOnlyCache:
     def close(self) -> None:
         """Close the database."""
         self.connection.close()
-
-
-def connect_read_only(folder: Path) -> sqlite3.Connection:
-    """Open the database in a folder without writing anything; raises sqlite3.Error if there is none."""
-    in_use = folder.joinpath(f"{DATABASE}-wal").exists()
-    try:
-        return _connect(folder, "mode=ro" if in_use else "mode=ro&immutable=1")
-    except sqlite3.OperationalError:  # the folder is not writable, so nobody else writes either
-        return _connect(folder, "mode=ro&immutable=1")
-
-
-def _connect(folder: Path, options: str) -> sqlite3.Connection:
-    address = f"{(folder / DATABASE).absolute().as_uri()}?{options}"
-    connection = sqlite3.connect(address, uri=True, check_same_thread=False)
-    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    return connection

@@ -1,0 +1,122 @@
+"""SQLite databases of `diskcache`: how they are opened for reading, and why one cannot be opened.
+
+`diskcache` writes its settings into every database that it opens. What only reads opens it here, so it works on a
+read-only disk, in a folder of somebody else, and on a full disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+DATABASE = "cache.db"
+_TIMEOUT = 60.0  # seconds to wait for somebody who writes
+_LONGEST_PATH = 500  # bytes: SQLite takes 512, and adds `-journal`
+
+
+def is_only_readable(folder: Path) -> bool:
+    """Whether there is a database in `folder` that this user may not write to."""
+    files = (folder, folder / DATABASE)
+    return all(map(os.path.exists, files)) and not all(os.access(file, os.W_OK) for file in files)
+
+
+def connect_for_reading(folder: Path) -> sqlite3.Connection:
+    """Open the database in a folder that a build may be writing to; raises sqlite3.Error if there is none.
+
+    SQLite may then create its files next to the database, which is what keeps readers and writers apart. Where
+    this user cannot write, nothing is created.
+    """
+    if not is_only_readable(folder):
+        try:
+            return _connect(folder, "mode=rw")
+        except sqlite3.OperationalError:  # a full disk
+            return connect_read_only(folder)
+    return connect_read_only(folder)
+
+
+def connect_read_only(folder: Path) -> sqlite3.Connection:
+    """Open the database in a folder without writing anything; raises sqlite3.Error if there is none."""
+    in_use = folder.joinpath(f"{DATABASE}-wal").exists()
+    try:
+        return _connect(folder, "mode=ro" if in_use else "mode=ro&immutable=1")
+    except sqlite3.OperationalError:  # the folder is not writable, so nobody else writes either
+        return _connect(folder, "mode=ro&immutable=1")
+
+
+def _connect(folder: Path, options: str) -> sqlite3.Connection:
+    address = f"{(folder / DATABASE).absolute().as_uri()}?{options}"
+    connection = sqlite3.connect(address, _TIMEOUT, uri=True, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def explain_failure(folder: Path, reason: str) -> tuple[str, str]:
+    """Why the database in `folder` cannot be used, and what to do. SQLite's own words often say neither."""
+    length = len(os.fsencode(str(folder.absolute() / DATABASE)))
+    place = _existing_part(folder)
+    if length > _LONGEST_PATH:
+        return f"its path has {length} bytes, and SQLite takes {_LONGEST_PATH}", "use a shorter path"
+    if "full" in reason or "No space" in reason or "quota" in reason or _is_full(place):
+        return reason, "free some space, then run again: finished evaluations are kept"
+    if _is_read_only(place):
+        return "the file system is read-only", _help_reading()
+    if "too many open files" in reason.lower() or not _can_open_files():
+        return "too many files are open", "raise the limit: `ulimit -n 4096`"
+    if not (file := folder / DATABASE).is_file() and file.exists():
+        return f"{file} is no file", "move it away: evalmake then creates a new one"
+    if not place.is_dir():
+        return f"{place} is not a folder", "move it away, or set another folder with `settings { store }`"
+    if locked := _find_unwritable(place, folder):
+        return f"this user may not write to {locked}", _help_reading()
+    return reason, "check the permissions of the folder, or set another one with `settings { store }`"
+
+
+def _help_reading() -> str:
+    return (
+        "`-n`, `why`, `logs` and `verify` only read; to build, set another folder with `settings { store }`,"
+        " or let its owner share it: `settings { shared = group }`"
+    )
+
+
+def _existing_part(folder: Path) -> Path:
+    """The folder, or else the nearest one above it that exists."""
+    found = folder.absolute()
+    while not os.path.lexists(found) and found != found.parent:
+        found = found.parent
+    return found
+
+
+def _is_full(place: Path) -> bool:
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return False
+    return found.f_blocks > 0 and (found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0))
+
+
+def _is_read_only(place: Path) -> bool:
+    try:
+        return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def _can_open_files() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        return False
+    return True
+
+
+def _find_unwritable(place: Path, folder: Path) -> Path | None:
+    """The folder, or a file in it that builds write to, which this user may not write to."""
+    files = [folder / name for name in (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", "lock")]
+    if not os.access(place, os.W_OK | os.X_OK):
+        return place
+    return next((file for file in files if os.path.exists(file) and not os.access(file, os.W_OK)), None)

@@ -1,0 +1,82 @@
+"""The outputs of attempts in a store, by the sha256 of their content."""
+
+from __future__ import annotations
+
+import os
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import IO
+
+from evalmake.planner.action import Artifact
+from evalmake.store.database import Database
+
+_LARGEST_IN_MEMORY = 1 << 22
+
+
+class Blobs:
+    """The blobs of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._places: dict[str, tuple[str | None, int]] | None = None
+
+    def read(self, digest: str) -> bytes | None:
+        """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
+        data = self._database.data(f"blob/{digest}")
+        return data if data is not None and sha256(data).hexdigest() == digest else None
+
+    def path(self, digest: str) -> str | None:
+        """The file of a blob; only one that is too large for the database has one."""
+        name, _ = self._read_places().get(digest, (None, 0))
+        return str(self._database.folder / name) if name else None
+
+    def seems_whole(self, digest: str) -> bool:
+        """Whether a blob is there, and not cut off. The content is not read."""
+        place = self._read_places().get(digest)
+        return place is not None and self._has_size(*place)
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether a blob is there and has the right content."""
+        path = self.path(digest)
+        if path is None:
+            return self.read(digest) is not None
+        try:
+            with open(path, "rb") as file:
+                return file_digest(file, "sha256").hexdigest() == digest
+        except (OSError, ValueError):
+            return False
+
+    def put(self, name: str, data: Path | bytes) -> Artifact:
+        """Store an output, unless it is there and whole; call it within a transaction."""
+        if isinstance(data, Path) and data.stat().st_size > _LARGEST_IN_MEMORY:
+            with data.open("rb") as file:
+                digest, size = file_digest(file, "sha256").hexdigest(), file.tell()
+                file.seek(0)
+                self._put_content(digest, file)
+        else:
+            content = data.read_bytes() if isinstance(data, Path) else data
+            digest, size = sha256(content).hexdigest(), len(content)
+            self._put_content(digest, content)
+        return Artifact(name, digest, size)
+
+    def _put_content(self, digest: str, content: bytes | IO[bytes]) -> None:
+        rows = self._database.rows(
+            "SELECT filename, size FROM Cache WHERE key = ? AND tag = 'blob'", (f"blob/{digest}",)
+        )
+        if not (any(self._has_size(*row) for row in rows) and self.is_whole(digest)):
+            self._database.put(f"blob/{digest}", content, "blob")
+        self._places = None
+
+    def _read_places(self) -> dict[str, tuple[str | None, int]]:
+        """The file of each blob, if it has one, and its size in bytes; read once."""
+        if self._places is None:
+            rows = self._database.rows("SELECT key, filename, size FROM Cache WHERE tag = 'blob'")
+            self._places = {str(key)[5:]: (filename and str(filename), size) for key, filename, size in rows}
+        return self._places
+
+    def _has_size(self, filename: str | None, size: int) -> bool:
+        """Whether the file of a blob, if it has one, has the right length."""
+        try:
+            return filename is None or os.stat(self._database.folder / filename).st_size == size
+        except (OSError, ValueError, TypeError):
+            return False

@@ -1,0 +1,150 @@
+"""The database of a store: a table of texts and bytes by key, written by diskcache and read by plain SQL.
+
+diskcache evicts by default; here it never may. It trusts the settings that it finds in the database, so all are
+given. It may unpickle what it reads, so it never reads. Its table (`Cache`) is unchanged since its version 3.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from evalmake.disk_database import DATABASE, connect_for_reading
+from evalmake.store.failure import store_failed
+
+_ENDLESS = 1 << 60
+_FILE_FROM = 1 << 16  # bytes: a larger value has a file of its own
+_EMPTY = "CREATE TABLE Cache (key, raw, tag, size, filename, value)"
+Row = tuple[Any, ...]
+
+
+class Database:
+    """The table in `folder`; `writer` is its diskcache, where it is open for writing."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, writer: Any = None) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._writer = writer
+
+    @classmethod
+    def open(cls, folder: Path) -> Database:
+        """Open or create it; EvalmakeError where that fails."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # SQLite gives its other files the mode of this one, and would make it 0644 whatever the umask.
+            os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT, 0o666))
+            try:
+                writer = _open_writer(folder)
+            except Exception:  # settings that are damaged raise anything
+                _delete_settings(folder)
+                writer = _open_writer(folder)
+        except Exception as error:
+            raise store_failed(folder, error) from None
+        return cls(folder, writer._con, writer)
+
+    @classmethod
+    def open_for_reading(cls, folder: Path) -> Database:
+        """Open it and write nothing; one that does not exist is empty. EvalmakeError where it cannot be read."""
+        if not os.path.lexists(folder / DATABASE):
+            connection = sqlite3.connect(":memory:")
+            connection.execute(_EMPTY)
+            return cls(folder, connection)
+        try:
+            return cls(folder, connect_for_reading(folder))
+        except (OSError, sqlite3.Error) as error:
+            raise store_failed(folder, error) from None
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it is open for writing."""
+        return self._writer is not None
+
+    def check_writable(self) -> None:
+        """EvalmakeError with the reason where it is open for reading only."""
+        self._writing_only()
+
+    def close(self) -> None:
+        """Close it."""
+        (self._connection if self._writer is None else self._writer).close()
+
+    def rows(self, query: str, arguments: tuple[object, ...] = ()) -> list[Row]:
+        """The rows of a query; bytes that are no text are replaced, as no seal fits them."""
+        connection = self._connection if self._writer is None else self._writer._con
+        try:
+            return connection.execute(query, arguments).fetchall()
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
+        connection.text_factory = lambda data: data.decode("utf-8", "replace")
+        return connection.execute(query, arguments).fetchall()
+
+    def text(self, key: str) -> str | None:
+        """The text under a key; None where there is none, "" where it is lost or no text."""
+        value = self._value(key)
+        if isinstance(value, bytes):
+            return value.decode("utf-8", "replace")
+        return value
+
+    def data(self, key: str) -> bytes | None:
+        """The bytes under a key; None where there are none."""
+        value = self._value(key)
+        return value if isinstance(value, bytes) else None
+
+    def _value(self, key: str) -> str | bytes | None:
+        for value, name in self.rows("SELECT value, filename FROM Cache WHERE key = ? AND raw = 1", (key,)):
+            if name is None:
+                return value if isinstance(value, str | bytes) else ""
+            try:
+                return (self.folder / str(name)).read_bytes()
+            except (OSError, ValueError):
+                return ""
+        return None
+
+    def put(self, key: str, value: str | bytes | IO[bytes], tag: str) -> None:
+        """Write a value, or the content of a file; call it within a transaction."""
+        self._writing_only().set(key, value, read=not isinstance(value, str | bytes), tag=tag)
+
+    def delete(self, key: str) -> None:
+        """Delete what is under a key."""
+        self._writing_only().delete(key)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A transaction, all or nothing; a full disk and the like become an EvalmakeError."""
+        from diskcache import Timeout
+
+        try:
+            with self._writing_only().transact():
+                yield
+        except (OSError, sqlite3.Error, Timeout) as error:
+            raise store_failed(self.folder, error) from None
+
+    def _writing_only(self) -> Any:
+        if self._writer is None:
+            raise store_failed(self.folder, PermissionError(0, "it is open for reading only"))
+        return self._writer
+
+
+def _open_writer(folder: Path) -> Any:
+    from diskcache import DEFAULT_SETTINGS, Cache
+
+    settings = {
+        **DEFAULT_SETTINGS,
+        "eviction_policy": "none",
+        "size_limit": _ENDLESS,
+        "cull_limit": 0,
+        "tag_index": 1,
+        "disk_min_file_size": _FILE_FROM,
+    }
+    return Cache(str(folder), timeout=60, **settings)
+
+
+def _delete_settings(folder: Path) -> None:
+    """Delete the settings, which diskcache then writes anew. What is wrong with the database itself stays."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.execute("DELETE FROM Settings")
+        connection.commit()
