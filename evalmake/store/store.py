@@ -181,9 +181,9 @@ class Store:
 
     def attempts(self, action: str) -> Iterator[ActionResult]:
         """Every attempt of an action, oldest first; UnreadableRecord where one is damaged."""
+        self.histories()  # refuses a store that a newer evalmake wrote to
         for number in self.attempt_numbers(action):
-            found = self.attempt(action, number)
-            if found is not None:
+            if (found := self.attempt(action, number)) is not None:
                 yield found
 
     def all_attempts(self) -> Iterator[ActionResult]:
