@@ -37,11 +37,11 @@ class Blobs:
 
     def is_whole(self, digest: str) -> bool:
         """Whether a blob is there and has the right content."""
-        path = self.path(digest)
-        if path is None:
-            return self.read(digest) is not None
+        row = self._find_row(digest)
+        if row is None or not row[0]:
+            return row is not None and self.read(digest) is not None
         try:
-            with open(path, "rb") as file:
+            with open(self._database.folder / row[0], "rb") as file:
                 return file_digest(file, "sha256").hexdigest() == digest
         except (OSError, ValueError):
             return False
@@ -60,12 +60,17 @@ class Blobs:
         return Artifact(name, digest, size)
 
     def _put_content(self, digest: str, content: bytes | IO[bytes]) -> None:
-        rows = self._database.rows(
-            "SELECT filename, size FROM Cache WHERE key = ? AND tag = 'blob'", (f"blob/{digest}",)
-        )
-        if not (any(self._has_size(*row) for row in rows) and self.is_whole(digest)):
+        row = self._find_row(digest)
+        if row is None or not (self._has_size(*row) and self.is_whole(digest)):
             self._database.put(f"blob/{digest}", content, "blob")
         self._places = None
+
+    def _find_row(self, digest: str) -> tuple[str | None, int] | None:
+        """The file of a blob, if it has one, and its size, as they are now."""
+        query = "SELECT filename, size FROM Cache WHERE key = ? AND tag = 'blob'"
+        for filename, size in self._database.rows(query, (f"blob/{digest}",)):
+            return filename and str(filename), size
+        return None
 
     def _read_places(self) -> dict[str, tuple[str | None, int]]:
         """The file of each blob, if it has one, and its size in bytes; read once."""
