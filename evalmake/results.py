@@ -40,11 +40,12 @@ def collect_results(
 ) -> ResultSet:
     """Return the stored results of `nodes` as a report shows them. `ran` names the cells that this build ran."""
     known = [(node, histories.get(node.name)) for node in nodes]
+    comparable = bool(compare) or len({node.evaluation.model.name for node in nodes}) > 1
     seeds = Counter(node.evaluation.address for node in nodes)
     found = Counter(node.evaluation.address for node, history in known if _has_result(history))
     results = [
         replace(
-            _result(node, history, ran, bool(compare)),
+            _result(node, history, ran, comparable),
             facts=read_facts(history),
             seeds=(found[node.evaluation.address], seeds[node.evaluation.address]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -10,7 +10,7 @@ from evalmake.scoring.column_average import average_columns
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
 from evalmake.scoring.item import Item
-from evalmake.scoring.notes import find_notes
+from evalmake.scoring.notes import Note, find_notes
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
 from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.score import Score
@@ -114,6 +114,7 @@ class ScoreTable:
     averages: Mapping[str, TableCell]  # of each row over its columns, if wanted
 
 
+_MOST_SETTINGS = 4  # that a note names
 AVERAGE = "average"
 """The name of the column of averages over the columns."""
 
@@ -205,10 +206,13 @@ class ResultSet:
         axis, the eval, the metric), the row is divided: "qwen2.5-7b (temperature=0.7)".
         """
         groups = self._groups()
+        unlike = {} if self.compare or self.rows != "model" else find_unlike_rows(groups)
         cells, others = {}, []
         for (row, column), results in groups.items():
             headline = results[0].metric
-            cells[row, column] = self._cell(row, column, headline, results)
+            cell = self._cell(row, column, headline, results)
+            told = replace(cell.average, notes=(*cell.average.notes, *unlike.get((row, column), ())))
+            cells[row, column] = replace(cell, average=told)
             names = dict.fromkeys(score.metric for result in results for score in result.scores)
             others += [self._cell(row, column, m, results) for m in names if m != headline]
         rows, columns = (tuple(dict.fromkeys(pair[i] for pair in groups)) for i in (0, 1))
@@ -256,6 +260,46 @@ class ResultSet:
             if any(len(values) > 1 for values in seen.values()):
                 known.append(name)
         return known[1:]
+
+
+def find_unlike_rows(groups: Mapping[tuple[str, str], Sequence[Result]]) -> dict[tuple[str, str], list[Note]]:
+    """A note for each entry of a table whose limit, sampling or prompt is not that of the rows beside it.
+
+    Rows of another benchmark, or with another value of an axis, are unlike by their names and say it there.
+    """
+    alike: dict[Hashable, list[tuple[str, str]]] = {}
+    for place, results in groups.items():
+        named = [pair for pair in results[0].axes if pair[0] not in ("model", "seed")]
+        alike.setdefault((place[1], results[0].benchmark, *named), []).append(place)
+    found: dict[tuple[str, str], list[Note]] = {}
+    for places in alike.values():
+        every = [_settings_of_row(groups[place]) for place in places]
+        for place, own in zip(places, every, strict=True):
+            if differing := _list_unlike(own, [other for other in every if other is not own]):
+                found[place] = [Note("unlike", f"unlike other rows: {', '.join(differing)}")]
+    return found
+
+
+def _settings_of_row(results: Sequence[Result]) -> dict[str, str]:
+    """What was asked of a model; of its own declaration only the parameters, as it may need its own adapter."""
+    settings = results[0].settings
+    return {
+        name: text
+        for name, text in settings.items()
+        if not name.startswith("the model's ") or name.startswith("the model's adapter.params")
+    }
+
+
+def _list_unlike(own: Mapping[str, str], others: Sequence[Mapping[str, str]]) -> list[str]:
+    """The settings in which a row differs from any other: "limit 10 (others 30)"."""
+    texts = []
+    for name in dict.fromkeys(name for settings in (own, *others) for name in settings):
+        mine = own.get(name, "none")
+        theirs = sorted({other.get(name, "none") for other in others} - {mine})
+        if theirs:
+            texts.append(f"{name} {mine} (others {', '.join(theirs)})")
+    more = [f"{len(texts) - _MOST_SETTINGS} more"] if len(texts) > _MOST_SETTINGS else []
+    return texts[:_MOST_SETTINGS] + more
 
 
 def find_differences(ours: Sequence[Result], theirs: Sequence[Result]) -> tuple[str, ...]:

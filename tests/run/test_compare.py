@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.workspaces import SUMS, Bench
+from tests.support.workspaces import SCORE, SUMS, Bench
 
 EVALFILE = f"""\
     LIMIT = 30
@@ -85,3 +85,23 @@ def test_a_baseline_that_an_override_takes_out(bench: Bench) -> None:
     bench.sums(30)
     assert bench.run("MODELS=[high]").status == 0
     assert comparisons(bench)["sums"]["note"] == "low has no result that is otherwise alike"
+
+
+def test_models_that_were_asked_otherwise_are_told(bench: Bench) -> None:
+    """Two models in one table, of evals with another limit and temperature: each row says so after the build."""
+    bench.evalfile("""
+        model a { endpoint = "http://127.0.0.1:9/v1", name = "a" }
+        model b { endpoint = "http://127.0.0.1:9/v1", name = "b" }
+        benchmark scripted {
+            harness = command
+            files   = file("job.sh")
+            run     = "sh data/job.sh"
+        }
+        eval short { model = a, benchmark = scripted, limit = 10, params = { temperature = 0.7 } }
+        eval whole { model = b, benchmark = scripted, limit = 30 }
+    """)
+    bench.job(SCORE)
+    ended = bench.run()
+    assert ended.status == 0, ended.text
+    assert "unlike other rows: limit 10 (others 30), params.temperature 0.7 (others none)" in ended.out
+    assert "unlike other rows: limit 30 (others 10), params.temperature none (others 0.7)" in ended.out

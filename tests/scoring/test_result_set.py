@@ -92,3 +92,24 @@ def test_the_interval_of_a_cell_is_at_the_confidence_of_its_eval() -> None:
     cells = [table.cells[row, "a"] for row in "xy"]
     assert [cell.confidence for cell in cells] == [0.995, 0.95]
     assert [(cell.average.low, cell.average.high) for cell in cells] == [wilson(3, 4, 0.995), wilson(3, 4, 0.95)]
+
+
+def test_rows_that_were_asked_otherwise_are_told() -> None:
+    """Models of one column whose limit or sampling differ have a note each; an axis or a benchmark tells it by name."""
+    plain = result("e", "x", "a", 1, 0.5)
+    short = replace(result("f", "y", "a", 1, 0.7), settings={"limit": "10", "the model's api": "chat"})
+
+    def notes(*results: Result, **options: str) -> dict[str, list[str]]:
+        table = ResultSet("t", results, (), (), "plan", **options).table()  # type: ignore[arg-type]
+        return {
+            row: [n.text for n in cell.average.notes if n.code == "unlike"] for (row, _), cell in table.cells.items()
+        }
+
+    assert notes(replace(plain, settings={"limit": "30"}), short) == {
+        "x": ["unlike other rows: limit 30 (others 10)"],
+        "y": ["unlike other rows: limit 10 (others 30)"],
+    }
+    assert notes(replace(plain, settings={"limit": "10"}), short) == {"x": [], "y": []}
+    hot = replace(result("e", "y", "a", 1, 0.5, temperature=1.0), settings={"params.temperature": "1.0"})
+    assert notes(replace(plain, settings={"limit": "10"}), hot) == {"x": [], "y": []}
+    assert notes(replace(plain, settings={"limit": "30"}), short, compare="x") == {"x": [], "y": []}
