@@ -38,13 +38,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Measure and print."""
     sys.path[:0] = [str(TESTS), str(TESTS / "slurm")]
-    from tests.executors.slurm.trials import trial
+    from tests.executors.slurm.counted_cells import counted_cells
     from tests.support.slurm_cluster import cluster
     from tests.support.workspaces import SCORE
 
     with cluster() as running:
-        with trial(running) as work:
-            work.cells(options.jobs, SCORE)
+        with counted_cells(running) as work:
+            work.write_cells(options.jobs, SCORE)
             spent = _forgotten(running)
             process = work.start(f"SLOTS={options.slots}")
             _, said = process.communicate()

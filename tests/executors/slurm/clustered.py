@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
-import evalmake
-from evalmake.run.environments.environment import Environment
-from tests.support import inside
+from tests.executors.slurm.node_python import node_python
 from tests.support.daemons import until
-from tests.support.debian import HOME
-from tests.support.environments import build_for
 from tests.support.slurm_cluster import LIVE, Cluster
 from tests.support.ssh_login import HOST, Login
 from tests.support.workspaces import Bench
 
-PYTHON = "/usr/bin/python3"
-NEEDED = ("aiohttp", "diskcache", "httptools", "pydantic", "uvloop", "xxhash")
 EXECUTOR = """\
 executor cluster {{
     backend = slurm
@@ -36,21 +28,22 @@ ROOM = "resources = { memory = 400MiB }"
 
 
 class Clustered(Bench):
-    """`far` is the login node by which its jobs go out; without it they go out from here."""
+    """Its jobs go out by `login`, a login node; without one they go out from here."""
 
-    def __init__(self, root: Path, cluster: Cluster, far: Login | None = None, python: Path | None = None) -> None:
+    def __init__(self, root: Path, cluster: Cluster, login: Login | None = None) -> None:
         super().__init__(root)
         root.mkdir()
-        self.cluster, self.far, self.python = cluster, far, python
+        self.cluster, self.login = cluster, login
+        self.python = node_python(cluster.folder / "python") if login else None
         self.env |= cluster.env
-        if far is not None:
-            self.env["PATH"] = f"{far.bin}:{self.env['PATH']}"
+        if login:
+            self.env["PATH"] = f"{login.bin}:{self.env['PATH']}"
         self.submitted_before = len(cluster.wrappers.calls("sbatch"))
 
     def executor(self, more: str = "") -> str:
         """The text of `executor cluster`, with more settings."""
-        if self.far is not None:
-            more += f'\n    host = "{HOST}"\n    work = "{self.far.work}"\n'
+        if self.login is not None:
+            more += f'\n    host = "{HOST}"\n    work = "{self.login.work}"\n'
             more += f'    python = "{self.python}"'
         return EXECUTOR.format(more=more)
 
@@ -73,13 +66,13 @@ class Clustered(Bench):
 
     def work(self) -> Path:
         """The folder of the workspace's jobs, as nodes see it."""
-        if self.far is None:
+        if self.login is None:
             return self.root / ".evalmake" / "work"
-        return self.far.work / self.prefix().removeprefix("evalmake-").strip("-")
+        return self.login.work / self.prefix().removeprefix("evalmake-").strip("-")
 
     def there(self) -> list[str]:
         """What lies in the folder of jobs behind ssh."""
-        return sorted(path.name for path in self.work().glob("*")) if self.far else []
+        return sorted(path.name for path in self.work().glob("*")) if self.login else []
 
     def clean(self) -> None:
         """Assert that nothing runs or lies about, here, there or in the queue."""
@@ -97,33 +90,3 @@ class Clustered(Bench):
 def model(url: str, name: str = "subject") -> str:
     """A model that a server at a root URL stands for."""
     return ASKED.format(name=name, url=url)
-
-
-def far_python(folder: Path) -> Path:
-    """A Python in a new folder that every user may run, with the very evalmake that is tested."""
-    folder.mkdir()
-    source = Path(evalmake.__file__).parent
-    shutil.copytree(source, folder / "src" / "evalmake", ignore=shutil.ignore_patterns("__pycache__"))
-    made = folder / "python"
-    packages = inside.install("nodes", node_version(), NEEDED)
-    made.write_text(
-        f'#!/bin/sh\nexport PYTHONPATH={folder}/src:{packages} PYTHONDONTWRITEBYTECODE=1\nexec {PYTHON} "$@"\n'
-    )
-    subprocess.run(["chmod", "-R", "a+rX", folder], check=True)
-    made.chmod(0o755)
-    return made
-
-
-def node_packages(environment: Environment) -> Path:
-    """An environment's packages for the nodes' Python, installed anew where that is another version than this one."""
-    version = node_version()
-    installed = f"lib/python{version}/site-packages"
-    if (environment.folder / installed).exists():
-        return environment.folder / installed
-    return build_for(PYTHON, environment.packages, HOME / f"nodes-{version}" / environment.name) / installed
-
-
-def node_version() -> str:
-    """The version of the nodes' Python, which is this system's: `3.11`."""
-    argv = [PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()

@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.slurm.clustered import Clustered, far_python
+from tests.executors.slurm.clustered import Clustered
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
 from tests.support.workspaces import end_processes
-
-
-@pytest.fixture(scope="session")
-def python(cluster: Cluster) -> Path:
-    """A Python that a user of the cluster may run, and that has evalmake."""
-    return far_python(cluster.folder / "python")
 
 
 def end_all(made: Clustered, folder: Path) -> None:
@@ -42,9 +36,9 @@ def accounted(tmp_path: Path, accounting_cluster: Cluster) -> Iterator[Clustered
 
 
 @pytest.fixture
-def far(tmp_path: Path, cluster: Cluster, login: Login, python: Path) -> Iterator[Clustered]:
+def far(tmp_path: Path, cluster: Cluster, login: Login) -> Iterator[Clustered]:
     """A workspace that the nodes do not see."""
-    made = Clustered(tmp_path / "far", cluster, login, python)
+    made = Clustered(tmp_path / "far", cluster, login)
     yield made
     end_all(made, tmp_path)
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from evalmake.run.environments.environment import Environment
-from tests.executors.slurm.clustered import ROOM, Clustered, model, node_packages
+from tests.executors.slurm.clustered import ROOM, Clustered, model
+from tests.executors.slurm.node_python import node_packages
 from tests.support.mock_servers import count_requests
 from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
 from tests.support.sums import put_lm_eval

@@ -82,7 +82,7 @@ def go(bench: Clustered, tmp_path: Path) -> None:
 def places(bench: Clustered) -> list[Path]:
     """Where files of the workspace, of its jobs there, and of Slurm itself are."""
     found = [bench.root, bench.cluster.folder / "log", bench.cluster.folder / "calls"]
-    return [*found, bench.far.work, bench.far.home] if bench.far else found
+    return [*found, bench.login.work, bench.login.home] if bench.login else found
 
 
 def told(places: list[Path]) -> Iterator[Path]:
@@ -159,14 +159,14 @@ def test_cancelled_while_it_waits(bench: Clustered) -> None:
 
 def test_far_files_are_the_users(far: Clustered) -> None:
     """Only the user can read copied files on the cluster, whatever their modes were here."""
-    assert far.far is not None
+    assert far.login is not None
     far.job("sleep 600\n")
     far.evalfile(far.executor(), EVALFILE.replace("URL", "http://127.0.0.1:9/v1"))
     far.env["MODEL_KEY"] = KEY
     assert far.run("--detach").status == 0
     place = far.work()
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
-    assert place.stat().st_uid == far.far.uid != os.getuid()
+    assert place.stat().st_uid == far.login.uid != os.getuid()
     assert far.run("clean").status == 0
     assert far.jobs() == []
     assert far.there() == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.executors.slurm.clustered import Clustered
-from tests.executors.slurm.trials import NOBODY, Trial, trial
+from tests.executors.slurm.counted_cells import NOBODY, CountedCells, counted_cells
 from tests.support.daemons import until
 from tests.support.kill_trials import kill_builds
 from tests.support.slurm_cluster import Cluster
@@ -85,12 +85,14 @@ def halves(cells: int) -> dict[str, list[float]]:
     return {f"tried/{at}": [0.5] for at in range(1, cells + 1)}
 
 
-def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0, cells: int = CELLS) -> None:
+def colocated(
+    work: CountedCells, script: str = SLOW + SCORE, replicas: int = 1, slots: int = 0, cells: int = CELLS
+) -> None:
     """Let its cells run a script in the allocation of the server that they might ask.
 
     They are no part of that: its variables are not theirs.
     """
-    work.cells(cells, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
+    work.write_cells(cells, f'test -z "$OF_THE_SERVER" || exit\n{script}', more="colocate = true")
     work.edit(f'endpoint = "{NOBODY}"\n    name     = "nobody"', "deployment = server")
     work.edit("    slots   = SLOTS\n", f"    slots = {slots}\n" if slots else "")
     with (work.root / "Evalfile").open("a") as file:
@@ -98,34 +100,34 @@ def colocated(work: Trial, script: str = SLOW + SCORE, replicas: int = 1, slots:
 
 
 @pytest.fixture
-def here(cluster: Cluster) -> Iterator[Trial]:
+def here(cluster: Cluster) -> Iterator[CountedCells]:
     """A workspace that the nodes see."""
-    with trial(cluster) as made:
+    with counted_cells(cluster) as made:
         yield made
 
 
 @pytest.fixture(params=["near", "far"])
-def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Trial]:
+def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[CountedCells]:
     """A workspace on a host that the nodes see, and by a login node."""
     login: Login | None = None
     if request.param == "far":
         login = request.getfixturevalue("login")
-    with trial(cluster, login) as made:
+    with counted_cells(cluster, login) as made:
         yield made
 
 
-def held(work: Trial) -> str:
+def held(work: CountedCells) -> str:
     """What holds a script until the file `go` is there."""
     return f"until test -e {work.open}/go; do sleep 0.05; done\n"
 
 
-def test_killed_at_any_moment(work: Trial) -> None:
+def test_killed_at_any_moment(work: CountedCells) -> None:
     """However often builds are killed, each evaluation runs once, and the allocation is not left."""
     colocated(work, cells=4)
     kill_builds(work.forget, lambda work: work.assert_each_runs_once(halves(4)))
 
 
-def test_allocation_cancelled(work: Trial) -> None:
+def test_allocation_cancelled(work: CountedCells) -> None:
     """Evaluations in an allocation that ends run again in the next one, without using up retries."""
     colocated(work, held(work) + SCORE)
     process = work.start()
@@ -143,7 +145,7 @@ def test_allocation_cancelled(work: Trial) -> None:
     work.clean()
 
 
-def test_cancel(here: Trial) -> None:
+def test_cancel(here: CountedCells) -> None:
     """Cancelling a target ends it, running or waiting; the others and their server go on."""
     here.cluster.wrappers.forget()
     colocated(here, held(here) + SCORE)
@@ -168,7 +170,7 @@ def test_cancel(here: Trial) -> None:
     here.clean()
 
 
-def test_ended_while_away(work: Trial) -> None:
+def test_ended_while_away(work: CountedCells) -> None:
     """After an allocation ended while no evalmake ran, finished results are collected and the rest runs again."""
     colocated(work, f"test $EVALMAKE_SEED -le 2 || {held(work)}{SCORE}")
     process = work.start()
@@ -198,7 +200,7 @@ for at in range(5):
 """
 
 
-def test_time_limit(here: Trial) -> None:
+def test_time_limit(here: CountedCells) -> None:
     """An evaluation whose allocation reached its time limit continues in the next one with cached replies."""
     (here.root / "ask.py").write_text(ASKING.replace("OPEN", str(here.open)))
     colocated(here, f"python3 data/ask.py || exit\n{SCORE}")
@@ -215,7 +217,7 @@ def test_time_limit(here: Trial) -> None:
     here.clean()
 
 
-def test_replicas(here: Trial) -> None:
+def test_replicas(here: CountedCells) -> None:
     """Evaluations are distributed over the ready servers of a deployment."""
     colocated(here, held(here) + SCORE, replicas=2)
     process = here.start()
@@ -232,12 +234,12 @@ def test_replicas(here: Trial) -> None:
     here.clean()
 
 
-def ports(work: Trial) -> list[Path]:
+def ports(work: CountedCells) -> list[Path]:
     """Those of its servers that listen."""
     return list((work.root / ".evalmake" / "work").glob("*.s*/port"))
 
 
-def test_begun_without(here: Trial) -> None:
+def test_begun_without(here: CountedCells) -> None:
     """If an earlier build started the server without `colocate`, evaluations run in jobs of their own."""
     here.cluster.wrappers.forget()
     colocated(here, held(here) + SCORE)

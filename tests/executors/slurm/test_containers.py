@@ -165,7 +165,7 @@ def test_evaluation(boxed: Boxed) -> None:
     shown = boxed.running()
     assert SECRET not in json.dumps(shown)
     assert shown["HostConfig"]["Memory"] == 400 * 2**20
-    far = boxed.bench.far
+    far = boxed.bench.login
     assert shown["Config"]["User"] == (f"{far.uid}:{far.gid}" if far else "0:0")
     (boxed.open / "go").touch()
     ended = end(process)

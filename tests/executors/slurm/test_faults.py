@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.executors.slurm.trials import Trial, trial
+from tests.executors.slurm.counted_cells import CountedCells, counted_cells
 from tests.support.daemons import needed, until
 from tests.support.docker_engine import listens
 from tests.support.mock_servers import count_requests, mock_server
@@ -37,49 +37,49 @@ for at in range(int(sys.argv[1])):
 
 
 @pytest.fixture
-def near(cluster: Cluster) -> Iterator[Trial]:
+def near(cluster: Cluster) -> Iterator[CountedCells]:
     """A workspace that the nodes see."""
-    with trial(cluster) as made:
+    with counted_cells(cluster) as made:
         yield made
 
 
 @pytest.fixture
-def far(cluster: Cluster, login: Login) -> Iterator[Trial]:
+def far(cluster: Cluster, login: Login) -> Iterator[CountedCells]:
     """A workspace by a login node, whose connection is good again afterwards."""
-    with trial(cluster, login) as made:
+    with counted_cells(cluster, login) as made:
         yield made
         login.proxy.flow()
 
 
-def running(work: Trial, count: int) -> list[str]:
+def running(work: CountedCells, count: int) -> list[str]:
     """Wait until the scripts of so many jobs have begun; the jobs that run."""
     until(lambda: len(work.begun()) >= count, work.jobs)
     return work.jobs("RUNNING")
 
 
-def go(work: Trial) -> str:
+def go(work: CountedCells) -> str:
     """What holds a script until `let_go`."""
     return f"until test -e {work.open}/go; do sleep 0.05; done\n"
 
 
-def let_go(work: Trial) -> None:
+def let_go(work: CountedCells) -> None:
     """Let scripts end."""
     (work.open / "go").touch()
 
 
-def halves(work: Trial, count: int) -> None:
+def halves(work: CountedCells, count: int) -> None:
     """Assert that each cell has its score."""
     assert work.scores() == {name: [0.5] for name in [f"tried/{at}" for at in range(1, count + 1)] if count > 1} | (
         {"tried/1": [0.5]} if count == 1 else {}
     )
 
 
-def test_cancelled_by_hand(near: Trial) -> None:
+def test_cancelled_by_hand(near: CountedCells) -> None:
     """A running job that somebody cancels has failed by that; of one that waited nothing may be left to tell.
 
     Slurm forgets at once a job of an array that never began, where it keeps no accounts.
     """
-    near.cells(4, go(near) + SCORE, memory=3000)
+    near.write_cells(4, go(near) + SCORE, memory=3000)
     process = near.start()
     running(near, 2)
     near.cluster.scancel(f"{near.array()}_0", f"{near.array()}_3")
@@ -94,9 +94,9 @@ def test_cancelled_by_hand(near: Trial) -> None:
     near.clean()
 
 
-def test_node_down(near: Trial) -> None:
+def test_node_down(near: CountedCells) -> None:
     """A job whose node is lost runs again, without using up retries."""
-    near.cells(2, go(near) + SCORE)
+    near.write_cells(2, go(near) + SCORE)
     process = near.start()
     first, _ = running(near, 2)
     node = near.cluster.jobs()[first]["nodes"]
@@ -113,11 +113,11 @@ def test_node_down(near: Trial) -> None:
     near.clean()
 
 
-def test_time_limit(near: Trial, tmp_path: Path) -> None:
+def test_time_limit(near: CountedCells, tmp_path: Path) -> None:
     """A job that reached its time limit continues in its next attempt with cached replies."""
     (near.root / "ask.py").write_text(ASK.format(open=near.open))
     with mock_server({}, tmp_path / "port") as url:
-        near.cells(1, "python3 ../ask.py 5 || exit\n" + SCORE, retries=1, url=f"{url}/v1")
+        near.write_cells(1, "python3 ../ask.py 5 || exit\n" + SCORE, retries=1, url=f"{url}/v1")
         near.edit('file("job.sh")', 'glob("*.[sp]*")')
         near.job((near.root / "job.sh").read_text().replace("../ask.py", "data/ask.py"))
         process = near.start()
@@ -132,9 +132,9 @@ def test_time_limit(near: Trial, tmp_path: Path) -> None:
     near.clean()
 
 
-def test_memory(near: Trial) -> None:
+def test_memory(near: CountedCells) -> None:
     """A job that exceeds its memory fails, and the error says which limit to raise."""
-    near.cells(1, GREEDY)
+    near.write_cells(1, GREEDY)
     ended = near.run()
     assert ended.status == 2
     assert "OUT_OF_MEMORY: it ran out of memory: raise `resources.memory`" in ended.text
@@ -145,8 +145,8 @@ def test_memory_by_the_kernel() -> None:
     """If the kernel kills a job for its memory, the error says so, too."""
     needed("Slurm", lacking())
     needed("memory cgroups", no_cgroups())
-    with cluster(nodes=1, cgroups=True) as watched, trial(watched) as work:
-        work.cells(1, GREEDY)
+    with cluster(nodes=1, cgroups=True) as watched, counted_cells(watched) as work:
+        work.write_cells(1, GREEDY)
         ended = work.run()
         assert "OUT_OF_MEMORY: it ran out of memory" in ended.text
         work.clean()
@@ -155,8 +155,8 @@ def test_memory_by_the_kernel() -> None:
 def test_controller_away() -> None:
     """While the controller does not answer, jobs go on and the build waits; both changes are reported once."""
     needed("Slurm", lacking())
-    with cluster(nodes=1) as fresh, trial(fresh) as work:
-        work.cells(3, go(work) + SCORE)
+    with cluster(nodes=1) as fresh, counted_cells(fresh) as work:
+        work.write_cells(3, go(work) + SCORE)
         process = work.start()
         running(work, 3)
         fresh.stop_controller()
@@ -178,9 +178,9 @@ def test_controller_away() -> None:
         work.clean()
 
 
-def test_refused(near: Trial) -> None:
+def test_refused(near: CountedCells) -> None:
     """A job that sbatch refuses fails with its message, without another try."""
-    near.cells(2, SCORE, more='partition = "nowhere"')
+    near.write_cells(2, SCORE, more='partition = "nowhere"')
     near.cluster.wrappers.forget()
     ended = near.run()
     assert ended.status == 2
@@ -196,8 +196,8 @@ def test_job_limit() -> None:
         for one in (("account", "all"), ("user", "root", "account=all")):
             strict.run("sacctmgr", "-i", "add", *one)
         strict.run("sacctmgr", "-i", "modify", "qos", "normal", "set", "MaxSubmitJobsPerUser=2")
-        with trial(strict) as work:
-            work.cells(5, SCORE, more="array = 1")
+        with counted_cells(strict) as work:
+            work.write_cells(5, SCORE, more="array = 1")
             ended = work.run()
             assert ended.status == 0, ended.text
             halves(work, 5)
@@ -205,9 +205,9 @@ def test_job_limit() -> None:
             work.clean()
 
 
-def test_squeue_fails(near: Trial) -> None:
+def test_squeue_fails(near: CountedCells) -> None:
     """While squeue fails, no job counts as lost."""
-    near.cells(2, go(near) + SCORE)
+    near.write_cells(2, go(near) + SCORE)
     process = near.start()
     running(near, 2)
     with near.cluster.wrappers.failing("squeue", "slurm_load_jobs error: Socket timed out"):
@@ -237,9 +237,9 @@ def forget_all(hasty: Cluster) -> None:
 def test_forgotten_by_squeue(accounting: bool) -> None:
     """The state of a job that squeue no longer shows comes from its folder or accounting; else the job runs again."""
     needed("Slurm", lacking())
-    with cluster(nodes=1, accounting=accounting, MinJobAge="3") as hasty, trial(hasty) as work:
+    with cluster(nodes=1, accounting=accounting, MinJobAge="3") as hasty, counted_cells(hasty) as work:
         stays = f"test $EVALMAKE_SEED = 1 && {ONCE.format(open=work.open)}"
-        work.cells(2, stays + SCORE)
+        work.write_cells(2, stays + SCORE)
         assert end(work.start("--detach")).status == 0
         running(work, 2)
         until(lambda: len(work.jobs()) == 1, hasty.jobs)
@@ -267,8 +267,8 @@ def test_accounting_away(accounting_cluster: Cluster) -> None:
         accounting_cluster.accounting.slurmdbd,
         accounting_cluster.accounting.port,
     )
-    with trial(accounting_cluster) as work:
-        work.cells(2, SCORE)
+    with counted_cells(accounting_cluster) as work:
+        work.write_cells(2, SCORE)
         slurmdbd.stop()
         try:
             ended = work.run()
@@ -279,13 +279,13 @@ def test_accounting_away(accounting_cluster: Cluster) -> None:
         work.clean()
 
 
-def test_ssh_cut_in_a_copy(far: Trial) -> None:
+def test_ssh_cut_in_a_copy(far: CountedCells) -> None:
     """A connection that breaks during a copy is opened again, and nothing runs twice."""
     assert far.login is not None
     proxy = far.login.proxy
     blob = far.root / "blob.dat"
     blob.write_bytes(b"x" * 3_000_000)
-    far.cells(2, go(far) + f"head -c 2000000 /dev/urandom > $EVALMAKE_OUT/big\n{SCORE}")
+    far.write_cells(2, go(far) + f"head -c 2000000 /dev/urandom > $EVALMAKE_OUT/big\n{SCORE}")
     far.edit('file("job.sh")', 'glob("*.[sd]*")')
     proxy.rate = 1_000_000
     process = far.start()
@@ -306,10 +306,10 @@ def test_ssh_cut_in_a_copy(far: Trial) -> None:
     far.clean()
 
 
-def test_ssh_refused(far: Trial) -> None:
+def test_ssh_refused(far: CountedCells) -> None:
     """An unreachable login node is reported, and after some tries the evaluations fail."""
     assert far.login is not None
-    far.cells(1, SCORE)
+    far.write_cells(1, SCORE)
     far.login.proxy.refusing = True
     ended = far.run()
     assert ended.status == 2
@@ -320,10 +320,10 @@ def test_ssh_refused(far: Trial) -> None:
     far.clean()
 
 
-def test_ssh_refused_for_a_while(far: Trial) -> None:
+def test_ssh_refused_for_a_while(far: CountedCells) -> None:
     """A build waits for a login node that is unreachable for a short time."""
     assert far.login is not None
-    far.cells(1, SCORE)
+    far.write_cells(1, SCORE)
     far.login.proxy.refusing = True
     before = far.login.proxy.connections
     process = far.start()
@@ -335,10 +335,10 @@ def test_ssh_refused_for_a_while(far: Trial) -> None:
     far.clean()
 
 
-def test_ssh_hangs(far: Trial) -> None:
+def test_ssh_hangs(far: CountedCells) -> None:
     """A build waits for a connection that is silent for a while."""
     assert far.login is not None
-    far.cells(2, go(far) + SCORE)
+    far.write_cells(2, go(far) + SCORE)
     process = far.start()
     running(far, 2)
     far.login.proxy.hang()
@@ -352,11 +352,11 @@ def test_ssh_hangs(far: Trial) -> None:
     far.clean()
 
 
-def test_far_disk_full_at_copy(far: Trial) -> None:
+def test_far_disk_full_at_copy(far: CountedCells) -> None:
     """If the disk of the cluster is full, submission fails with its message; with space, the next build succeeds."""
     assert far.login is not None
     (far.root / "blob.dat").write_bytes(b"x" * 3_000_000)
-    far.cells(1, SCORE, more=f'work = "{far.login.work}"')
+    far.write_cells(1, SCORE, more=f'work = "{far.login.work}"')
     far.edit('file("job.sh")', 'glob("*.[sd]*")')
     with far.login.small("1m"):
         ended = far.run()
@@ -367,10 +367,12 @@ def test_far_disk_full_at_copy(far: Trial) -> None:
     far.clean()
 
 
-def test_far_disk_full_in_a_job(far: Trial) -> None:
+def test_far_disk_full_in_a_job(far: CountedCells) -> None:
     """A job that fills the disk of the cluster fails, and its log says why."""
     assert far.login is not None
-    far.cells(1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE, more=f'work = "{far.login.work}"')
+    far.write_cells(
+        1, "head -c 5000000 /dev/zero > $EVALMAKE_OUT/big || exit 3\n" + SCORE, more=f'work = "{far.login.work}"'
+    )
     with far.login.small("2m"):
         ended = far.run()
         assert ended.status == 2, ended.text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.executors.slurm.trials import Trial, trial
+from tests.executors.slurm.counted_cells import CountedCells, counted_cells
 from tests.support.daemons import until
 from tests.support.kill_trials import kill_builds
 from tests.support.slurm_cluster import Cluster
@@ -23,13 +23,13 @@ SCORES = {f"tried/{at}": [at / 10] for at in range(1, CELLS + 1)}
 
 
 @pytest.fixture(params=["near", "far"])
-def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[Trial]:
+def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[CountedCells]:
     """A workspace of some cells, on a host that the nodes see, and by a login node."""
     login: Login | None = None
     if request.param == "far":
         login = request.getfixturevalue("login")
-    with trial(cluster, login) as made:
-        made.cells(CELLS, JOB)
+    with counted_cells(cluster, login) as made:
+        made.write_cells(CELLS, JOB)
         yield made
 
 
@@ -39,13 +39,13 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def test_killed_at_any_moment(work: Trial) -> None:
+def test_killed_at_any_moment(work: CountedCells) -> None:
     """However often builds are killed, each job runs once."""
 
     kill_builds(work.forget, lambda work: work.assert_each_runs_once(SCORES))
 
 
-def test_killed_after_sbatch(work: Trial) -> None:
+def test_killed_after_sbatch(work: CountedCells) -> None:
     """Jobs that Slurm accepted just before a kill are found again by the next build."""
     wrappers = work.cluster.wrappers
     wrappers.forget()
@@ -57,7 +57,7 @@ def test_killed_after_sbatch(work: Trial) -> None:
     assert len(wrappers.calls("sbatch")) == 1
 
 
-def test_killed_before_sbatch(work: Trial) -> None:
+def test_killed_before_sbatch(work: CountedCells) -> None:
     """If sbatch of a killed build is still running when the next build submits, each job runs once."""
     wrappers = work.cluster.wrappers
     wrappers.forget()
@@ -72,7 +72,7 @@ def test_killed_before_sbatch(work: Trial) -> None:
     work.assert_each_runs_once(SCORES)
 
 
-def test_reply_lost(work: Trial) -> None:
+def test_reply_lost(work: CountedCells) -> None:
     """If the reply of sbatch is lost, the build finds the jobs, and each runs once."""
     wrappers = work.cluster.wrappers
     with wrappers.losing("sbatch", "sbatch: error: Unable to contact slurm controller"):
@@ -81,9 +81,9 @@ def test_reply_lost(work: Trial) -> None:
     work.assert_each_runs_once(SCORES)
 
 
-def test_two_at_once(work: Trial) -> None:
+def test_two_at_once(work: CountedCells) -> None:
     """A second build waits for the first, and has nothing to do."""
-    work.cells(CELLS, f"until test -e {work.open}/go; do sleep 0.05; done\n{JOB}")
+    work.write_cells(CELLS, f"until test -e {work.open}/go; do sleep 0.05; done\n{JOB}")
     first = work.start()
     until(work.jobs)
     second = work.start()

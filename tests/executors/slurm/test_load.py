@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 
-from tests.executors.slurm.trials import trial
+from tests.executors.slurm.counted_cells import counted_cells
 from tests.support.slurm_cluster import Cluster
 from tests.support.workspaces import SCORE
 
@@ -14,8 +14,8 @@ CELLS = 100
 
 def test_few_calls(cluster: Cluster) -> None:
     """A hundred jobs are one call of sbatch, and one squeue each time that the cluster is looked at."""
-    with trial(cluster) as work:
-        work.cells(CELLS, SCORE)
+    with counted_cells(cluster) as work:
+        work.write_cells(CELLS, SCORE)
         cluster.wrappers.forget()
         start = time.monotonic()
         ended = work.run("SLOTS=16")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evalmake.executors.slurm import array_slots
 from evalmake.executors.slurm.batch import Batch
-from tests.executors.slurm.trials import Trial, trial
+from tests.executors.slurm.counted_cells import CountedCells, counted_cells
 from tests.support.daemons import until
 from tests.support.slurm_cluster import Cluster
 from tests.support.workspaces import SCORE
@@ -67,18 +67,18 @@ def test_alone_it_has_all() -> None:
     assert list(array_slots.divide_slots([4, 4, 4], [{"": 2}] * 3, {})) == [1, 1, 0]
 
 
-def noted(work: Trial, array: int, more: str = "") -> Path:
+def noted(work: CountedCells, array: int, more: str = "") -> Path:
     """Cells that note when they begin and end, and of which one fails at first."""
     marks = work.open / "marks"
     marks.touch()
     marks.chmod(0o666)
-    work.cells(9, NOTED.format(noted=marks, score=SCORE), more=f"array = {array}\n    {more}", retries=1)
+    work.write_cells(9, NOTED.format(noted=marks, score=SCORE), more=f"array = {array}\n    {more}", retries=1)
     return marks
 
 
 def test_more_arrays_than_slots(cluster: Cluster) -> None:
     """No more run at once than there are slots, though each array has one at least, and one is tried again."""
-    with trial(cluster) as work:
+    with counted_cells(cluster) as work:
         marks = noted(work, 2)
         ended = work.run("SLOTS=2")
         assert ended.status == 0, ended.text
@@ -89,8 +89,8 @@ def test_more_arrays_than_slots(cluster: Cluster) -> None:
 
 def test_arrays_have_what_others_leave(cluster: Cluster) -> None:
     """An array whose share was small gets that of one that is over."""
-    with trial(cluster) as work:
-        work.cells(
+    with counted_cells(cluster) as work:
+        work.write_cells(
             6,
             f"""\
             test "$EVALMAKE_SEED" -le 3 || until test "$(wc -l < {work.ran})" = 6; do sleep 0.1; done
@@ -104,7 +104,7 @@ def test_arrays_have_what_others_leave(cluster: Cluster) -> None:
 
 def test_a_build_that_is_killed(cluster: Cluster) -> None:
     """The next build knows what runs of an earlier one's arrays, and keeps the limits beside it."""
-    with trial(cluster) as work:
+    with counted_cells(cluster) as work:
         marks = noted(work, 2)
         process = work.start("SLOTS=2")
         until(lambda: len(marks.read_text().split()) > 2 or process.poll() is not None)

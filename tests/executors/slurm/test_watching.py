@@ -129,13 +129,13 @@ def test_out_of_reach(far: Clustered, tmp_path: Path) -> None:
     waiting = Waiting(far, tmp_path.name)
     assert far.run("--detach").status == 0
     waiting.all_run()
-    assert far.far is not None
-    far.far.proxy.refusing = True
+    assert far.login is not None
+    far.login.proxy.refusing = True
     try:
         listed = json.loads(far.run("status", "--json").out)
         said = far.run("cancel")
     finally:
-        far.far.proxy.flow()
+        far.login.proxy.flow()
     assert {one["state"] for one in listed} == {"unreachable"}
     assert all("host login cannot be reached" in one["detail"] for one in listed)
     assert (said.status, said.out) == (2, "")
