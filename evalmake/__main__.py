@@ -31,7 +31,7 @@ def _run(argv: list[str]) -> int:
     gc.disable()
     from evalmake.cli import run
 
-    return run(argv)
+    return run(argv, owns_process=True)
 
 
 if __name__ == "__main__":

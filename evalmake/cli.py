@@ -132,11 +132,14 @@ def _describe_usage_error(error: click.UsageError) -> Diagnostic:
     return make_diagnostic("usage", message, notes=notes, help=helps)
 
 
-def run(argv: list[str]) -> int:
-    """Run a command line; the one place where errors become messages and an exit status."""
+def run(argv: list[str], owns_process: bool = False) -> int:
+    """Run a command line; the one place where errors become messages and an exit status.
+
+    `owns_process`: this process is evalmake's alone, so that it may hide its environment.
+    """
     try:
         with RaisedInterrupts():
-            status = _run_command(argv)
+            status = _run_command(argv, owns_process)
             sys.stdout.flush()
         return status
     except (click.Abort, KeyboardInterrupt):
@@ -156,11 +159,11 @@ def run(argv: list[str]) -> int:
         return FAILED
 
 
-def _run_command(argv: list[str]) -> int:
+def _run_command(argv: list[str], owns_process: bool) -> int:
     from evalmake.language.diagnostic import EvalmakeError
 
     try:
-        return int(main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=argv) or 0)
+        return int(main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=(argv, owns_process)) or 0)
     except EvalmakeError as error:
         from evalmake.terminal.colour_and_tty import print_diagnostics
 

@@ -16,7 +16,7 @@ from evalmake.preflight.secrets import required_secrets
 from evalmake.project.declarations import Declaration
 from evalmake.reports import report_reasons
 from evalmake.run.job_builder import JobBuilder
-from evalmake.run.secrets import Secrets
+from evalmake.run.secrets import Secrets, hide_environment
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
@@ -75,6 +75,11 @@ def check_before_build(workspace: Workspace, plan: Plan, detach: bool) -> tuple[
     secrets = context.secrets  # not a new one, which would ask the keyring again
     secrets.resolve({name: name for name in required_secrets(workspace.project, plan.stale)})
     return secrets, problems
+
+
+def hide_secrets(workspace: Workspace, graph: Graph) -> None:
+    """Take the secrets of all evaluations out of this process's environment, before a job can look at it."""
+    hide_environment(required_secrets(workspace.project, graph.nodes.values()))
 
 
 def is_error(problem: Diagnostic) -> bool:

@@ -23,9 +23,11 @@ from evalmake.planning import (
     declarations_with_packages,
     estimate_from_history,
     find_problems,
+    hide_secrets,
     is_error,
     make_plan,
 )
+from evalmake.process_secrecy import forbid_inspection
 from evalmake.project.command_words import Words
 from evalmake.reports import write_reports
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
@@ -77,6 +79,8 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
     graph = workspace.graph(words.targets, request.locked)
     if request.dry_run or request.question:
         return _preview(request, workspace, graph, show_plan)
+    if request.owns_process:
+        forbid_inspection()  # jobs of an earlier build may run
     graph = _resolve_packages(request, workspace, words, graph, emit)
     with (
         build_lock(workspace.root, lambda holder: _tell_busy(emit, holder)),  # jobs and journal, whatever the store
@@ -96,6 +100,8 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         jobs_are_left = workspace.has_jobs_left()
         if jobs_are_left or not plan.is_empty:
             secrets, outcome.problems = check_before_build(workspace, plan, request.detach)
+            if request.owns_process:
+                hide_secrets(workspace, graph)
         if jobs_are_left or plan.stale:
             outcome.add_result(run_stale(request, workspace, plan, store, emit, secrets))
         _conclude(outcome, store)

@@ -48,6 +48,7 @@ class Request:
     json: bool = False
     locked: bool = False
     detach: bool = False
+    owns_process: bool = False  # see `cli.run`
     argv: tuple[str, ...] = ()
     source: Source | None = None  # the text to read in place of `file`
 

@@ -28,6 +28,7 @@ LAYERS = (
         "catalog",
         "http_protocol",
         "model_reply",
+        "process_secrecy",
         "redaction",
     ),
     ("pins",),

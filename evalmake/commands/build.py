@@ -34,4 +34,4 @@ def command(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
     """Run what is out of date; the exit status."""
     from evalmake.commands.build_run import run_build
 
-    return run_build(words, flags, ctx.obj)
+    return run_build(words, flags, *ctx.obj)

@@ -6,6 +6,7 @@ import gc
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -30,10 +31,10 @@ from evalmake.terminal.progress import open_view
 from evalmake.workspace import Request
 
 
-def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str]) -> int:
+def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str], owns_process: bool) -> int:
     """Plan and run; the exit status."""
     start = time.time_ns()
-    request = _make_request(words, flags, argv)
+    request = replace(_make_request(words, flags, argv), owns_process=owns_process)
     verbose = flags["verbose"]
     quiet = flags["silent"] or request.question
     raise_descriptor_limit()

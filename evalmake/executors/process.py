@@ -3,15 +3,18 @@
 A job is a small shell in its own session and folder. It writes its pid, runs the command and renames `status`
 into place, so it does not depend on evalmake. After a crash, the next evalmake finds it by its current folder
 (/proc/PID/cwd), never by its pid alone: another process may have that pid by now. Whatever a job starts
-inherits $EVALMAKE_WORKDIR. evalmake finds it by that (/proc/PID/environ), even outside the process group.
+inherits $EVALMAKE_WORKDIR. evalmake finds it by that (/proc/PID/environ), even outside the process group, or by
+its command line where a gateway hides its environment.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,19 +61,21 @@ class ProcessExecutor:
         write_files(job.workdir, job.files)
         place_inputs(job.workdir, job.inputs)
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-        environment |= {**job.env, **secrets, _MARK: os.path.realpath(job.workdir)}
+        in_environment = {} if job.secrets_from_input else secrets
+        environment |= {**job.env, **in_environment, _MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.gpu_ids)
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
-            cwd=job.workdir,
-            env=environment,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with _open_input(secrets if job.secrets_from_input else {}) as given:
+            child = subprocess.Popen(
+                ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
+                cwd=job.workdir,
+                env=environment,
+                start_new_session=True,
+                stdin=given,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         self._children[job.id] = child
         self._watch(job.id, child.pid)
 
@@ -197,6 +202,18 @@ class ProcessExecutor:
             os.close(handle)
 
 
+@contextlib.contextmanager
+def _open_input(secrets: Mapping[str, str]) -> Iterator[int]:
+    """A standard input that has the secrets: a socket, as /proc/PID/fd opens files and pipes to others, not sockets."""
+    if not secrets:
+        yield subprocess.DEVNULL
+        return
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(json.dumps(dict(secrets)).encode())
+        yield theirs.fileno()
+
+
 def _read_status(folder: Path) -> int | None:
     try:
         return int(read_plain_file(folder / "status", 100))
@@ -229,7 +246,19 @@ def _find_processes(folder: Path) -> list[int]:
 
 
 def _read_environments() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the environment of every process that may be read."""
+    """Yield the environment of every process that may be read.
+
+    A gateway's may not: it has the mark of the folder of its settings, which its command line names.
+    """
     for pid in _list_pids():
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            yield pid, file.read().split(b"\0")
+        with contextlib.suppress(OSError):
+            try:
+                yield pid, _read_words(pid, "environ")
+            except PermissionError:
+                named = [os.path.dirname(word) for word in _read_words(pid, "cmdline") if word.startswith(b"/")]
+                yield pid, [b"%b=%b" % (_MARK.encode(), folder) for folder in named]
+
+
+def _read_words(pid: int, name: str) -> list[bytes]:
+    with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
+        return file.read().split(b"\0")

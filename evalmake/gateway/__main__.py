@@ -6,14 +6,17 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, log_error
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
+from evalmake.gateway.secret_input import read_secrets
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.serving import new_event_loop, stop_on_signal, write_port_file
+from evalmake.process_secrecy import erase_environment, forbid_inspection
 
 _TRIES = 5
 
@@ -23,16 +26,19 @@ def main() -> int:
     options = _parse_options()
     os.umask(0o077)
     sys.setswitchinterval(0.0005)  # the cache's threads release the interpreter at once
+    forbid_inspection()
     try:
         settings = GatewaySettings.read(options.settings)
-        RequestRewrite(settings, os.environ)  # fails for a secret that is not set
-        Network(settings, os.environ)  # fails for certificates that are none
+        secrets = read_secrets() if options.secrets_from_input else _take_secrets(settings)
+        environ = {**os.environ, **secrets}
+        RequestRewrite(settings, environ)  # fails for a secret that is not set
+        Network(settings, environ)  # fails for certificates that are none
     except (OSError, ValueError, TypeError, LookupError) as error:
         log_error(error)
         return 2
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(_serve(settings, options.host or ["127.0.0.1"], options.port, options.port_file))
+            runner.run(_serve(settings, secrets, options))
     except OSError as error:
         log_error(error)
         return 1
@@ -45,18 +51,27 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--host", action="append", help="address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="the preferred port; another one if it is in use")
     parser.add_argument("--port-file", type=Path, help="where to write the port once listening")
+    parser.add_argument("--secrets-from-input", action="store_true", help="read secrets as JSON from standard input")
     return parser.parse_args()
 
 
-async def _serve(settings: GatewaySettings, hosts: list[str], port: int, port_file: Path | None) -> None:
+def _take_secrets(settings: GatewaySettings) -> dict[str, str]:
+    """The secrets in the environment, which is erased where they were."""
+    names = {*settings.secret_headers.values(), settings.key_variable or ""} & os.environ.keys()
+    erase_environment(names)
+    return {name: os.environ.pop(name) for name in names}
+
+
+async def _serve(settings: GatewaySettings, secrets: Mapping[str, str], options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     stop = stop_on_signal(loop)
-    gateway = Gateway(settings, os.environ)
+    gateway = Gateway(settings, {**os.environ, **secrets}, secrets)
 
-    servers = await _listen(gateway, hosts, port)
+    hosts = options.host or ["127.0.0.1"]
+    servers = await _listen(gateway, hosts, options.port)
     bound = servers[0].sockets[0].getsockname()[1]
-    if port_file is not None:
-        write_port_file(port_file, bound)
+    if options.port_file is not None:
+        write_port_file(options.port_file, bound)
     print(f"listening on http://{hosts[0]}:{bound}", flush=True)
     writing = loop.create_task(_write_records_forever(gateway))
     await stop.wait()

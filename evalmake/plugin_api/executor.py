@@ -137,6 +137,9 @@ class Job:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     """Variable -> name of its secret. `submit` is given the values."""
+    secrets_from_input: bool = False
+    """Whether its command reads the secrets as JSON from standard input: only gateways do, which are processes of
+    this host."""
     image: str | None = None
     port: int | None = None
     """The port that a server listens on; see `Executor.url_from_host`."""

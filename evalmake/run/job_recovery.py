@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from evalmake.plugin_api.executor import Executor, Phase
 from evalmake.run.events import JobRecovered
+from evalmake.run.gateways.host_gateways import has_secrets
 from evalmake.run.scheduler.build import Build
 from evalmake.store.journal import JournalEntry
 
@@ -68,20 +67,12 @@ def _take_over_server(build: Build, entry: JournalEntry, phase: Phase) -> bool:
 
 
 def _has_current_secrets(build: Build, entry: JournalEntry) -> bool:
-    """Whether a running gateway has the keys that a new one would get.
-
-    Keys are nowhere but in its environment, so they are compared there.
-    """
+    """Whether a running gateway has the keys that a new one would get."""
     server = build.servers.servers.get(entry.name)
     if server is None:
         return False
     wanted = build.secrets.resolve(server.spec.build_job(entry.id).secrets)
-    try:
-        pid = int((build.job_builder.job_folder(entry.id) / "pid").read_text())
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return False
-    return all(f"{name}={value}".encode() in environment for name, value in wanted.items())
+    return has_secrets(build.job_builder.job_folder(entry.id), wanted)
 
 
 def _take_over_job(build: Build, entry: JournalEntry) -> bool:

@@ -8,12 +8,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import IO
 
-from evalmake.redaction import redact_secret
+from evalmake.process_secrecy import erase_environment, forbid_inspection
+from evalmake.redaction import is_guessable, redact_secret
 
 KEYRING_SERVICE = "evalmake"
 """The service under which the keyring holds secrets; the user is the secret's name."""
 _CHUNK = 2**20  # bytes
 _CONTEXT = 512  # bytes around an everyday word that say whether it is a secret
+
+
+_hidden: dict[str, str] = {}
+"""Values that `hide_environment` took out of this process's environment; they are as global as that."""
+
+
+def hide_environment(names: Iterable[str]) -> None:
+    """Take secrets out of this process's environment, and keep jobs from reading its memory.
+
+    Programs that it starts from then on do not inherit them. Variables with the same values go, too.
+    """
+    found = {name: os.environ[name] for name in names if os.environ.get(name)}
+    strong = [value for value in found.values() if not is_guessable(value)]
+    found |= {name: value for name, value in os.environ.items() if any(secret in value for secret in strong)}
+    for name in found:
+        del os.environ[name]
+    _hidden.update(found)
+    erase_environment(found)
+    forbid_inspection()
 
 
 class Secrets:
@@ -42,7 +62,7 @@ class Secrets:
 
     def _find_value(self, name: str) -> str:
         """The value of a secret, empty if it has none."""
-        value = self._environment.get(name)
+        value = self._environment.get(name) or (_hidden.get(name) if self._environment is os.environ else None)
         if value:
             return value
         if name not in self._from_keyring:

@@ -6,10 +6,12 @@ import os
 import select
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evalmake.executors import process
 from evalmake.executors.process import ProcessExecutor
 from evalmake.plugin_api.executor import Executor, JobState, Phase
 from evalmake.testing import FakeExecutor
@@ -46,6 +48,38 @@ class TestProcessExecutor(ExecutorContract):
             time.sleep(0.01)
         executor.cancel("job.1")
         assert started_in(root) == []
+
+    def test_hidden_environment(self, make: Make, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A process that hides its environment is found and ended by the folder that its command line names."""
+
+        def read_words(pid: int, name: str) -> list[bytes]:
+            if name == "environ":
+                raise PermissionError
+            return Path(f"/proc/{pid}/{name}").read_bytes().split(b"\0")
+
+        executor = make()
+        settings = os.path.realpath(root / "job.1" / "settings.json")
+        words = ("sleep 1000 & exec sleep 1000", settings)
+        executor.submit(replace(job(root, ""), argv=("/bin/sh", "-c", *words)), {})
+        monkeypatch.setattr(process, "_read_words", read_words)
+        identity = job(root, "").id
+        folder = root / identity
+        assert not process._find_processes(root / "another")
+        deadline = time.monotonic() + 30
+        while not process._find_processes(folder) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        executor.cancel(identity)
+        assert not process._find_processes(folder)
+
+    def test_secrets_from_input(self, make: Make, root: Path) -> None:
+        """A job that reads its secrets from its input has none in its environment."""
+        executor = make()
+        command = "cat > out/input; env > out/env; cat /proc/$PPID/environ > out/shell"
+        executor.submit(replace(job(root, command), secrets_from_input=True), {"A_KEY": "0123-secret"})
+        assert ended(executor).status == 0
+        out = root / job(root, "").id / "out"
+        assert (out / "input").read_text() == '{"A_KEY": "0123-secret"}'
+        assert "0123" not in (out / "env").read_text() + (out / "shell").read_text()
 
     def test_killed_shell(self, make: Make, root: Path) -> None:
         """A job whose shell was killed while nobody watched has ended with no status, never with 0."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from hmac import compare_digest
 from pathlib import Path
 
 from evalmake.gateway.proxy.connection_pool import Network
@@ -18,6 +19,7 @@ from evalmake.gateway.proxy.request_target import normalize_target
 from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
+from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PATH, prove_secrets
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.http_protocol.messages import Headers, Request, find_header
 
@@ -26,6 +28,7 @@ FLUSH_INTERVAL = 0.5
 BACKLOG = 1024
 _PREFIX = b"/t/"
 _HEALTH = b"/health"
+_SECRETS = SECRETS_PATH.encode()
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
 """Not CONNECT, which asks for a tunnel, and not TRACE, whose reply repeats the key."""
 _JSON: Headers = [(b"content-type", b"application/json")]
@@ -34,8 +37,14 @@ _JSON: Headers = [(b"content-type", b"application/json")]
 class Gateway:
     """The gateway of one model, for all evaluations whose sessions are in its folder."""
 
-    def __init__(self, settings: GatewaySettings, environ: Mapping[str, str]) -> None:
-        """Raises LookupError if a secret is missing in `environ`, ValueError for certificates that are none."""
+    def __init__(
+        self, settings: GatewaySettings, environ: Mapping[str, str], secrets: Mapping[str, str] | None = None
+    ) -> None:
+        """`secrets` are those of `environ` that a later build must prove to have.
+
+        Raises LookupError if a secret is missing in `environ`, ValueError for certificates that are none.
+        """
+        self._secrets = secrets
         self._loop = asyncio.get_running_loop()
         rewrite = RequestRewrite(settings, environ)
         network = Network(settings, environ)
@@ -54,7 +63,7 @@ class Gateway:
         if head.method not in _METHODS:
             return 405, "the gateway does not forward this method"
         if not head.target.startswith(_PREFIX):
-            return None if head.target == _HEALTH else (404, "there is nothing here")
+            return None if head.target in (_HEALTH, _SECRETS) else (404, "there is nothing here")
         key, rest = _split_target(head.target)
         if self._admit(key, head) is None:
             return 401, "the token is not this evaluation's"
@@ -63,9 +72,12 @@ class Gateway:
         return None
 
     async def handle_request(self, request: Request, connection: HarnessConnection) -> None:
-        """Answer one request: `/health`, or `/t/KEY/...` of an evaluation."""
+        """Answer one request: `/health`, `/secrets` of a later build, or `/t/KEY/...` of an evaluation."""
         if request.target == _HEALTH:
             connection.send_reply(200, _JSON, b'{"status": "ok"}')
+            return
+        if request.target == _SECRETS:
+            connection.send_reply(204 if self._has_same_secrets(request) else 403, [], b"")
             return
         key, rest = _split_target(request.target)
         session, target = self._admit(key, request), normalize_target(rest)
@@ -77,6 +89,13 @@ class Gateway:
             connection.send_reply(200 if written else 500, _JSON, json.dumps(summary).encode())
         else:
             await Exchange(self.shared, session, request, target, connection).run()
+
+    def _has_same_secrets(self, request: Request) -> bool:
+        """Whether who asks has this gateway's secrets."""
+        nonce, proof = (find_header(request.headers, name.encode()) for name in (NONCE_HEADER, PROOF_HEADER))
+        if self._secrets is None or not nonce:
+            return False
+        return compare_digest(prove_secrets(self._secrets, nonce.decode("latin-1")).encode(), proof)
 
     def _admit(self, key: str, request: Request) -> AdmittedSession | None:
         return self.sessions.admit(key, find_header(request.headers, b"authorization"))

@@ -22,6 +22,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from evalmake.gateway.sidecar.settings import SidecarGateway
+from evalmake.process_secrecy import erase_environment
 
 _GRACE = 10.0  # seconds between TERM and KILL
 _CLOSE_TIMEOUT = 30.0  # seconds that gateways have to write what is left
@@ -37,6 +38,7 @@ COMMAND_NOT_FOUND = 127
 def run_command(gateways: Sequence[SidecarGateway], argv: Sequence[str]) -> int:
     """Run the command next to its gateways; returns the exit status."""
     environ, secret_names = dict(os.environ), {name for gateway in gateways for name in gateway.secrets}
+    erase_environment(secret_names)
     for name in secret_names:
         os.environ.pop(name, None)
     ports = [_open_port(gateway.port) for gateway in gateways]

@@ -1,6 +1,7 @@
 """Gateways on this host: one for each model, shared by all jobs that send requests to it.
 
-A model's key is in its gateway's environment and nowhere else.
+A model's key is in its gateway's memory and nowhere else: not in an environment, which all of a user's processes may
+read.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PATH, prove_secrets
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
@@ -37,6 +40,7 @@ from evalmake.servers.spec import GATEWAYS, ServerSpec
 
 _VARIABLES = "EVALMAKE_GATEWAY_"
 _START_TIMEOUT = 60.0  # seconds
+_PROOF_TIMEOUT = 20.0
 _CLOSE_TIMEOUT = 90.0  # seconds: a busy gateway that counts as dead costs a whole evaluation
 
 
@@ -121,7 +125,8 @@ class HostGateways:
         try:
             token = SessionSettings.read(path).token
             port = int((gateway_folder / "port").read_text())
-            return _post(port, f"/t/{path.stem}/close", token) == 200
+            headers = {"Authorization": f"Bearer {token}"}
+            return _request("POST", port, f"/t/{path.stem}/close", headers, _CLOSE_TIMEOUT) == 200
         except (OSError, ValueError, TypeError, http.client.HTTPException):
             return False
 
@@ -188,7 +193,7 @@ class HostGateways:
     def _build_spec(self, model: Declaration) -> ServerSpec:
         settings, variables = self.gateway_settings(model)
         port = stable_port(f"{self.job_builder.root.absolute()}\0{model.name}".encode())
-        argv = ["{python}", "-P", "-m", "evalmake.gateway", "settings.json", "--port-file", "port"]
+        argv = ["{python}", "-P", "-m", "evalmake.gateway", "--secrets-from-input", "--port-file", "port"]
         argv += ["--port", str(port), *(word for host in self._hosts for word in ("--host", host))]
         command = ServerCommand(tuple(argv), base="")
 
@@ -196,7 +201,9 @@ class HostGateways:
             folder = self.job_builder.job_folder(id)
             with_sessions = replace(settings, sessions=str(folder / "sessions"))
             files = {"settings.json": with_sessions.to_json(), "sessions/.keep": ""}
-            return Job(id, f"gateway of {model.name}", command.argv, folder, files, secrets=variables)
+            words = (*command.argv, os.path.realpath(folder / "settings.json"))  # where the process executor looks
+            name = f"gateway of {model.name}"
+            return Job(id, name, words, folder, files, secrets=variables, secrets_from_input=True)
 
         identity = {"settings": json.loads(settings.to_json()), "secrets": variables, "argv": argv}
         name = f"gateway {model.name}"
@@ -214,6 +221,17 @@ class HostGateways:
         )
 
 
+def has_secrets(gateway_folder: Path, values: Mapping[str, str]) -> bool:
+    """Whether the gateway that runs in a folder has just these secrets."""
+    nonce = secrets.token_hex(16)
+    headers = {NONCE_HEADER: nonce, PROOF_HEADER: prove_secrets(values, nonce)}
+    try:
+        port = int((gateway_folder / "port").read_text())
+        return _request("GET", port, SECRETS_PATH, headers, _PROOF_TIMEOUT) == 204
+    except (OSError, ValueError, http.client.HTTPException):
+        return False
+
+
 def host_addresses(executors: Iterable[Executor]) -> set[str]:
     """The addresses by which jobs reach this host; an executor that is unreachable adds none."""
     found = set()
@@ -223,10 +241,10 @@ def host_addresses(executors: Iterable[Executor]) -> set[str]:
     return found
 
 
-def _post(port: int, path: str, token: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_CLOSE_TIMEOUT)
+def _request(method: str, port: int, path: str, headers: Mapping[str, str], timeout: float) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        connection.request("POST", path, headers={"Authorization": f"Bearer {token}"})
+        connection.request(method, path, headers=dict(headers))
         reply = connection.getresponse()
         reply.read()
         return reply.status
