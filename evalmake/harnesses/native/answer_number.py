@@ -11,7 +11,7 @@ from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clau
 from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
-from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
+from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 
 TOLERANCE = Fraction(1, 10**6)
 """Relative to the larger magnitude."""
@@ -58,7 +58,7 @@ def find_number(reply: str) -> Quantity | None:
     stands ("the answer is 42", see `answer_claims`); a number alone in the first line that has one; the last
     number that nothing rejects.
     """
-    reply = shorten(drop_reasoning(reply))
+    reply = drop_reserved(shorten(drop_reasoning(reply)))
     boxed = _find_boxed(reply)
     if boxed is not None:
         return _read_single(drop_asides(normalize_numbers(boxed)))
@@ -75,7 +75,9 @@ def find_number(reply: str) -> Quantity | None:
     first = lines[0]
     if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
-    if alone := _BARE_LINE.fullmatch(first):
+    alone = _BARE_LINE.fullmatch(first)
+    is_step = alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1])  # "3 + 4 = 7", then "7 * 2 = 14"
+    if alone and not is_step:
         return numbers[option_of(alone[1])].quantity
     last = _find_last(numbers, reading)
     if last is None or _is_one_of_several(text, numbers, last):
@@ -85,6 +87,7 @@ def find_number(reply: str) -> Quantity | None:
 
 def read_target(text: str) -> Quantity:
     """The number of a target, read by the rules for replies; ValueError if it holds none or several."""
+    text = drop_reserved(text)
     boxed = _find_boxed(text)
     normal = normalize_numbers(text if boxed is None else boxed)
     marked, numbers = _mark_numbers(normal)

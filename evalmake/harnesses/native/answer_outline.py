@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
-from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, fold, shorten, strip_markup
+from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
 
@@ -22,7 +22,7 @@ LETTER_MARK, TEXT_MARK, MARK = "[\ue000-\ue0ff]", "[\ue100-\ue1ff]", "[\ue000-\u
 
 def outline(reply: str, options: Sequence[str]) -> str:
     """The outline of a reply to a question with these options."""
-    text = strip_markup(fold(_mark_ordinals(shorten(drop_reasoning(reply)), len(options))))
+    text = strip_markup(fold(_mark_ordinals(drop_reserved(shorten(drop_reasoning(reply))), len(options))))
     marks = {letter: chr(_BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
     for index, option in enumerate(options):
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four

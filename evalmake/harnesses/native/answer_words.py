@@ -34,7 +34,8 @@ WORDS: dict[str, dict[str, str]] = {
     "en": {
         "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one|"
         "answer's",
-        "option": "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters|"
+        "option": "graph|curve|diagram|figure|"
+        "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters|"
         "statements",
         "is": "is|are|was|be|being|equals|would be|should be|must be|has to be|will be|to be|seems|"
         "seems to be|appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
@@ -618,12 +619,12 @@ NAMED = (
     "équipe|équipes|squadra|equipe|команда|команды|group|groups|gruppe|grupo|groupe|gruppo|группа|группы|"
     "hepatitis|hépatite|epatite|hepatite|гепатит|influenza|type|types|typ|tipo|тип|class|classes|klasse|"
     "clase|classe|класс|grade|grades|person|persons|persona|personne|company|companies|firm|firms|empresa|"
-    "компания|schedule|appendix|figure|fig|table|section|series|chain|phase|stage|zone|region|area|player|"
-    "players|student|students|patient|patients|city|town|country|bank|machine|factory|car|train|tank|box|bag|"
+    "компания|schedule|appendix|section|series|chain|phase|stage|zone|region|area|player|"
+    "players|student|students|patient|patients|city|town|country|bank|machine|factory|car|train|tank|bag|"
     "urn|jar|container|block|object|particle|sample|substance|liquid|metal|compound|species|strain|gene|"
     "allele|protein|enzyme|receptor|layer|wire|circuit|resistor|node|vertex|side|angle|event|matrix|"
-    "treatment|drug|product|brand|store|farm|project|fund|stock|bond|portfolio|district|curve|graph|circle|"
-    "triangle|square|planet|star|point|points|punto|пункты|cell|cells|protocol|exhibit|annex|plano|план|"
+    "treatment|drug|product|brand|store|farm|project|fund|stock|bond|portfolio|district|circle|"
+    "triangle|square|planet|star|point|points|punto|пункты|cell|cells|protocol|annex|plano|план|"
     "планы"
 )
 """Words before a letter that is part of a name, and no option: "Plan B", "hepatitis B"."""
@@ -658,7 +659,7 @@ REFUSALS: dict[str, str] = {
     "zh": r"(?:不能|无法|無法|不便|不会|不會)(?:回答|协助|協助|帮助|幫助|提供(?:帮助|幫助|协助|協助))",
     "ja": r"(?:回答|お?答え|お手伝い|お応え)(?:する|い?た?し|ること)?(?:こと)?[がは]?"
     r"(?:でき(?:ません|かね|ない)|しかね|かね)",
-    "ko": r"(?:답변|대답|답|도움|도와)\S{0,6}(?:\s\S{1,4})?\s?수\s?(?:가\s)?없",
+    "ko": r"(?:답변|대답|답할|도움|도와)\S{0,6}(?:\s\S{1,4})?\s?수\s?(?:가\s)?없",
 }
 """How replies refuse to answer: patterns of lower-case text."""
 

@@ -11,11 +11,15 @@ _CITATION = re.compile(
     r"(?:\[\d{1,2}(?:, ?\d{1,2}){0,5}\])+(?=[\s.,;]|$)"
 )
 _ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
+_ODDS = re.compile(
+    r"(\b(?:probability|chances?|odds|likelihood)\b[^.\n\d]{0,60})(\d{1,9}) (?:in|out of) (\d{1,9})(?![\d.,]\d)"
+)
 # "330 m (1,083 ft)", "12 apples (she had 15)"; but not "5 * 8 (= 40)", and no calculation.
 _BRACKET = re.compile(
-    r"(\d(?: ?[%€£¥°])?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,3}) {1,2}"
+    r"(\d(?: ?[%€£¥°]|[^\W\d]{1,12})?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,3})(?: {1,2}|(?<=[^\x00-\x7f]))"
     r"(?:\((?=[^()\n]{0,160}\d)(?:[^()\n=]|(?<=[A-Za-z])=|(?<=[A-Za-z] )=){1,160}\)|\[\d[\d.,]{0,12} [^\W\d]{1,12}\])"
 )
+_CHECK = re.compile(r"\((?:check|verification|note)\b[^()\n]{0,200}\)", re.IGNORECASE)
 # "330 metres, i.e. 1,083 feet"
 _RESTATED = re.compile(
     r"(\d ([^\W\d]{1,12}))(?:,? i\.e\.,?|,? that is,?|, or(?: about)?) \d[\d.,]{0,12} (?!\2\b)[^\W\d]{1,12}(?!\w)"
@@ -32,5 +36,6 @@ def drop_asides(text: str) -> str:
     text = _JSON_PAIR.sub("\n", text)
     if "nswer" not in text:
         text = text.replace('"result":', '"answer":')
-    text = _CITATION.sub(r"\1", _PRECISION.sub("to ", text))
+    text = _ODDS.sub(r"\1\2/\3", text)
+    text = _CITATION.sub(r"\1", _CHECK.sub("", _PRECISION.sub("to ", text)))
     return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", _BRACKET.sub(r"\1", _ROUNDED.sub(r"\1", text))))

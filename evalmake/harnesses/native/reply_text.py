@@ -13,6 +13,8 @@ from evalmake.model_reply.reasoning_tags import split_reasoning
 FRAME = "\ue200"
 """Stands before what a reply frames as its answer: in \\boxed{}, a tag, a JSON key, or after ####."""
 
+_RESERVED = dict.fromkeys(range(0xE000, 0xE201))
+
 _SAME = str.maketrans(
     QUOTES
     | dict.fromkeys("´", "'")
@@ -84,6 +86,11 @@ def drop_reasoning(text: str) -> str:
     if _MENTIONED_END.search(text) and not _OPENING.search(text):
         return _HIDDEN_BLOCK.sub("\n", text)  # of a reply whose reasoning the gateway has taken away
     return _HIDDEN_BLOCK.sub("\n", split_reasoning(text).answer)
+
+
+def drop_reserved(text: str) -> str:
+    """A text without the characters for private use that stand for what the readers of answers find."""
+    return text.translate(_RESERVED)
 
 
 def shorten(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalmake.harnesses.native.answer_letter import find_chosen_option
@@ -101,6 +101,7 @@ def test_every_letter_of_ten_is_found(index: int, form: str) -> None:
     assert find_chosen_option(form.format(LETTERS[index]), options) == index
 
 
+@example("The answer is \ue102", ["", ""])
 @given(st.text(), st.lists(st.text(), min_size=2, max_size=5))
 def test_no_reply_breaks_the_search(reply: str, options: list[str]) -> None:
     """The result is always an index of an option, or none."""

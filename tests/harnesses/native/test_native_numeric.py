@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evalmake.harnesses.native.answer_number import are_equal, find_number, read_target
@@ -122,6 +122,7 @@ def test_any_float_is_read_back(number: float, form: str) -> None:
     assert found.value == Fraction(text)
 
 
+@example("The answer is \ue105")
 @given(st.text())
 def test_no_text_breaks_the_reader(text: str) -> None:
     """Reading never fails."""
