@@ -6,11 +6,12 @@ The modules that run jobs are imported here and only when something must run: a 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from evalmake.language.diagnostic import Diagnostic, make_diagnostic
+from evalmake.language.diagnostic import make_diagnostic
 from evalmake.planner.plan import Plan
-from evalmake.planner.staleness import find_record_shortfall
+from evalmake.planner.staleness import find_lack, find_record_shortfall
 from evalmake.planning import declarations_with_packages, distinct_actions
 from evalmake.store.failure import store_failed
 from evalmake.store.store import Store
@@ -39,7 +40,8 @@ def run_stale(
     check_task_names(declarations, workspace.plugins, environments)
     job_builder = JobBuilder(workspace.project, workspace.plugins, workspace.root, environments.environment_of)
     executors = workspace.executors()
-    emit(BuildStarted(len(nodes), len(plan.decisions) - len(plan.stale)))
+    shares = Counter(node.action.digest for node in plan.stale)
+    emit(BuildStarted(len(plan.stale), {node.name: shares[node.action.digest] for node in nodes}))
     hosts = host_addresses({executors[node.executor] for node in nodes})
     oldest_replies = _request_reruns(request, plan, store)
     scheduler = Scheduler(
@@ -62,9 +64,7 @@ def run_stale(
     if result.interrupted:
         wanted = (node.action.digest for node in nodes)
         result.withdrawn = store.withdraw_reruns(wanted)
-    shortfalls = _find_shared_shortfalls(plan, {*result.succeeded, *result.failed}, store)
-    result.failed += shortfalls
-    result.problems += shortfalls.values()
+    _add_shared_results(plan, result, store)
     return result
 
 
@@ -87,16 +87,23 @@ def _request_reruns(request: Request, plan: Plan, store: Store) -> dict[str, flo
     return oldest
 
 
-def _find_shared_shortfalls(plan: Plan, names: set[str], store: Store) -> dict[str, Diagnostic]:
-    """Return an error for each evaluation that shares a new result with one of `names`, but demands more of it."""
-    new = {plan.graph.nodes[name].action.digest for name in names}
-    problems = {}
+def _add_shared_results(plan: Plan, result: BuildResult, store: Store) -> None:
+    """Note how the evaluations went that share a result with one that ran: each counts, and by its own demands."""
+    digests = {node.name: node.action.digest for node in plan.stale}
+    ended = {digests[name] for name in (*result.succeeded, *result.failed)}
+    detached = {digests[name] for name in result.detached}
     for node in plan.stale:
         head = store.history(node.action.digest)
-        if node.name in names or node.action.digest not in new or head is None:
+        if node.name in (*result.succeeded, *result.failed, *result.detached):
             continue
-        if shortfall := find_record_shortfall(node.demands, head):
+        if node.action.digest in detached:
+            result.detached.append(node.name)
+        elif node.action.digest not in ended or head is None:
+            continue
+        elif shortfall := find_record_shortfall(node.demands, head):
             message = f"{node.name} failed: {shortfall.message}"
             span, cure = node.evaluation.span, [shortfall.cure]
-            problems[node.name] = make_diagnostic("evaluation-failed", message, span, help=cure)
-    return problems
+            result.failed.append(node.name)
+            result.problems.append(make_diagnostic("evaluation-failed", message, span, help=cure))
+        elif not find_lack(node.demands, head):
+            result.succeeded.append(node.name)

@@ -66,7 +66,7 @@ class BuildOutcome:
         """Note how the evaluations went."""
         self.ran = frozenset(result.succeeded)
         self.problems += result.problems
-        self.interrupted, self.detached = result.interrupted, result.detached
+        self.interrupted, self.detached = result.interrupted, len(result.detached)
         self.withdrawn = result.withdrawn
         self.status = INTERRUPTED if result.interrupted else FAILED if result.failed else OK
 

@@ -27,6 +27,7 @@ from evalmake.scoring.result_set import (
     ScoreTable,
     SeedAverage,
     TableCell,
+    distinct_runs,
     machine_seconds,
 )
 
@@ -127,7 +128,7 @@ def _render_summary(results: ResultSet) -> str:
 def _count_replies(results: Sequence[Result]) -> list[str]:
     """How many replies the models gave, and how many had been given before."""
     kinds = ("requests", "judge_requests", "cached", "judge_cached")
-    asked, judged, *cached = (int(sum(r.usage.get(kind, 0) for r in results)) for kind in kinds)
+    asked, judged, *cached = (int(sum(r.usage.get(kind, 0) for r in distinct_runs(results))) for kind in kinds)
     if not asked + judged:
         return []
     return [f"{_count(asked + judged, 'request')}, {sum(cached)} of them answered from the cache"]

@@ -16,7 +16,7 @@ class BuildResult:
     problems: list[Diagnostic] = field(default_factory=list)
     interrupted: bool = False
     withdrawn: int = 0  # reruns that Ctrl-C took back: the results on record count again
-    detached: int = 0  # submitted jobs that go on without evalmake
+    detached: list[str] = field(default_factory=list)  # those whose jobs go on without evalmake
 
     def warn_of_cache(self, reason: str) -> None:
         """Warn once that replies are not cached: that costs time and money, but changes no score."""

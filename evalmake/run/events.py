@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evalmake.scoring.result_set import Score
@@ -41,10 +41,10 @@ class EnvironmentEnded:
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """A build begins, with so many evaluations to run and so many to reuse."""
+    """A build begins with so many evaluations to run; `shares` says of how many of them each job is."""
 
     to_run: int
-    to_reuse: int
+    shares: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

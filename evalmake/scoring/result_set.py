@@ -32,6 +32,7 @@ __all__ = [
     "SeedAverage",
     "TableCell",
     "average_seeds",
+    "distinct_runs",
     "judge_gate",
     "machine_seconds",
 ]
@@ -81,10 +82,15 @@ SECONDS_ON = "seconds_on_"
 """Before a machine's shape, of usage: how long one of that shape was had."""
 
 
+def distinct_runs(results: Iterable[Result]) -> list[Result]:
+    """One result of each run: evaluations that share one were asked, and paid for, once."""
+    return list({(result.action, result.attempt): result for result in results}.values())
+
+
 def machine_seconds(results: Iterable[Result]) -> dict[str, float]:
     """How long machines were had for these, in seconds, by their shapes, where these are known."""
     took: dict[str, float] = {}
-    for result in results:
+    for result in distinct_runs(results):
         for kind, seconds in result.usage.items():
             if kind.startswith(SECONDS_ON):
                 shape = kind.removeprefix(SECONDS_ON)

@@ -146,7 +146,7 @@ def _count_reruns(count: int) -> str:
 def _count_evaluations(outcome: BuildOutcome) -> str:
     """`3 ran, 1 did not finish, 5 reused`."""
     stale = outcome.plan.stale
-    unfinished = len({node.action.digest for node in stale}) - len(outcome.ran) - outcome.detached
+    unfinished = len(stale) - len(outcome.ran) - outcome.detached
     reused = len(outcome.plan.decisions) - len(stale)
     # A detached build that only submitted has run nothing, and need not say so.
     ran_shown = outcome.ran or unfinished > 0 or reused or not outcome.detached

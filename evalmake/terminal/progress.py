@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TextIO
 
@@ -91,15 +91,16 @@ class LineView:
         self.verbose = verbose
         self.start = time.monotonic()
         self.total = self.done = 0
+        self.shares: Mapping[str, int] = {}  # by evaluation that runs: how many its result is for
         self.last_lines: dict[str, float] = {}  # the time of the last line about each slow server or installation
 
     def __call__(self, event: Event) -> None:
         """Print the event, unless it is not worth a line."""
         now = time.monotonic()
         if isinstance(event, BuildStarted):
-            self.total = event.to_run
+            self.total, self.shares = event.to_run, event.shares
         if isinstance(event, AttemptEnded) and not event.retrying:
-            self.done += 1
+            self.done += self.shares.get(event.name, 1)
         if isinstance(event, ServerPending | EnvironmentProgressed):
             began, pause = now, _SERVER_LINE_EVERY
             if isinstance(event, EnvironmentProgressed):
@@ -130,6 +131,7 @@ class LiveView:
         self.rows: dict[str, tuple[float, int, int, int]] = {}
         self.pending: dict[str, tuple[float, str, str]] = {}  # by title: since when, its state, what it does
         self.total = self.done = 0
+        self.shares: Mapping[str, int] = {}  # by evaluation that runs: how many its result is for
         self.start = time.monotonic()
         self.live = RichLive(
             console=self.console, refresh_per_second=8, transient=True, get_renderable=self._render_table
@@ -142,7 +144,7 @@ class LiveView:
             self.live.start()
         match event:
             case BuildStarted():
-                self.total = event.to_run
+                self.total, self.shares = event.to_run, event.shares
             case AttemptStarted():
                 self.rows[event.name] = (time.monotonic(), 0, 0, 0)
             case ServerPending():
@@ -161,7 +163,7 @@ class LiveView:
                 self.rows[event.name] = (start, event.done, event.total, event.errors)
             case AttemptEnded():
                 self.rows.pop(event.name, None)
-                self.done += not event.retrying
+                self.done += 0 if event.retrying else self.shares.get(event.name, 1)
         in_table = isinstance(event, AttemptStarted | ServerPending | EnvironmentProgressed)
         if not in_table and (text := describe_event(event, self.verbose)):
             self.console.print(text, markup=False)

@@ -185,7 +185,7 @@ def test_a_defect_of_the_display(capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setattr(progress, "describe_event", lambda event, verbose: 1 / 0)
     view = progress.open_view(quiet=False, verbose=False)
     for _ in range(3):
-        view(BuildStarted(1, 0))
+        view(BuildStarted(1, {}))
     view.close()
     err = capsys.readouterr().err
     assert err.count("ZeroDivisionError") == 1

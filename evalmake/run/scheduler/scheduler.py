@@ -112,7 +112,7 @@ class Scheduler:
             if build.signals.count and not build.result.interrupted:
                 interrupt_build(build, self._job_ends)
             elif self._detach and not build.waiting and not self._watch.holds_jobs:
-                build.result.detached = len(build.running)
+                build.result.detached += [task.node.name for task in build.running.values()]
                 break
 
     def _exit_at_once(self) -> None:
