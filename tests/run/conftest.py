@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.mock_servers import mock_server
 from tests.support.workspaces import Bench, end_processes
 
 
@@ -16,3 +17,10 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
     yield made
     end_processes(made, tmp_path)
+
+
+@pytest.fixture
+def mock(tmp_path: Path) -> Iterator[str]:
+    """A mock server that knows all the answers."""
+    with mock_server({"skill": 1.0}, tmp_path / "mock-port") as url:
+        yield url
