@@ -6,6 +6,7 @@ read-only disk, in a folder of somebody else, and on a full disk.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -53,6 +54,13 @@ def _connect(folder: Path, options: str) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def delete_settings(folder: Path) -> None:
+    """Delete the settings, which `diskcache` then writes anew. What is wrong with the database itself stays."""
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
+        connection.execute("DELETE FROM Settings")
+        connection.commit()
 
 
 def explain_failure(folder: Path, reason: str) -> tuple[str, str]:

@@ -22,7 +22,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import xxhash
 
-_FORM = "evalmake verdict 3"
+from evalmake.seal import seal, unseal
+
+_FORM = "evalmake verdict 4"
 _TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # ns
 _COMPLETION = "_EVALMAKE_COMPLETE"  # set by the shell's completion, which passes no words in argv
 
@@ -71,8 +73,9 @@ def recall(argv: Sequence[str]) -> Verdict | None:
     if path is None or _COMPLETION in os.environ:
         return None
     try:
-        with open(path, encoding="utf-8") as stream:
-            form, fingerprint, status, store, variables, *texts_and_paths = stream.read().split("\0")
+        with open(path, "rb") as stream:
+            text = (unseal(os.path.basename(path), stream.read()) or b"").decode()
+        form, fingerprint, status, store, variables, *texts_and_paths = text.split("\0")
     except (OSError, ValueError):
         return None
     names = variables.split("\n") if variables else []
@@ -105,11 +108,14 @@ def remember(
     data = [_FORM, fingerprint, str(verdict.status), store, "\n".join(names), *texts, *files]
     if any("\0" in item for item in data):
         return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "w", encoding="utf-8") as stream:
-        stream.write("\0".join(data))
-    os.replace(temporary, path)
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(temporary, "wb") as stream:
+            stream.write(seal(os.path.basename(path), "\0".join(data).encode()))
+        os.replace(temporary, path)
+    except OSError:  # a read-only or full disk: the next build plans in full
+        return
 
 
 def forget(folder: str) -> None:

@@ -18,6 +18,7 @@ LAYERS = (
         "evalmake",
         "command_registry",
         "disk_database",
+        "seal",
         "language",
         "fastpath",
         "interrupts",

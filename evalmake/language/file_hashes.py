@@ -8,9 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
+from evalmake.seal import seal, unseal
 
 _REMEMBER_FROM = 64 * 1024
 _SETTLE_NS = 2_000_000_000
+_NAME = "hashes"
 
 
 def hash_bytes(data: bytes) -> str:
@@ -31,10 +33,7 @@ class FileHashes:
         self._changed = False
         self.seen: set[Path] = set()
         if table and table.exists():
-            try:
-                self._known = json.loads(table.read_text())
-            except (OSError, ValueError):
-                self._known = {}
+            self._known = _read_table(table)
 
     def of(self, path: Path) -> str:
         """Hex sha256 of the file at `path`; OSError when it cannot be read."""
@@ -58,9 +57,18 @@ class FileHashes:
         """Write the table; if that fails, the next run hashes again."""
         if self._table and self._changed:
             try:
-                write_atomic(self._table, json.dumps(self._known).encode())
+                write_atomic(self._table, seal(_NAME, json.dumps(self._known).encode()))
             except OSError:
                 return
+
+
+def _read_table(path: Path) -> dict[str, list[object]]:
+    """The table as it was written; empty where it is damaged: a wrong hash would be another experiment."""
+    try:
+        content = unseal(_NAME, path.read_bytes())
+        return dict(json.loads(content)) if content is not None else {}
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def hash_file(path: Path) -> str:

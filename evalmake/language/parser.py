@@ -7,7 +7,7 @@ import os
 import pickle
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +17,7 @@ from evalmake.language import tree
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Source
+from evalmake.seal import seal, unseal
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -59,14 +60,16 @@ def load_tree(source: Source, cache_dir: Path | None) -> tree.Tree:
     key = xxhash.xxh3_128_hexdigest(source.text.encode() + _grammar_version().encode())
     path = cache_dir / f"{key}.tree"
     try:
-        return _Unpickler.read(path.read_bytes())
+        if (content := unseal(key, path.read_bytes())) is not None:
+            return _Unpickler.read(content)
     except OSError:
         pass
-    except Exception:  # a damaged pickle may raise anything; the file is parsed again
-        path.unlink(missing_ok=True)
+    except Exception:  # a pickle of somebody else's may raise anything; the file is parsed again
+        with suppress(OSError):
+            path.unlink()
     parsed = parse(source)
     try:
-        write_atomic(path, pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL))
+        write_atomic(path, seal(key, pickle.dumps(parsed, pickle.HIGHEST_PROTOCOL)))
     except OSError:
         return parsed
     return parsed

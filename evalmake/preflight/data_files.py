@@ -18,6 +18,7 @@ from evalmake.plugin_api.harness import ChecksData, DataError, DataNote
 from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
+from evalmake.seal import seal, unseal
 
 _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the errors of more, as `-n` must be fast
 _SHOWN = 5
@@ -64,7 +65,8 @@ def _mark(context: BuildContext, node: Node) -> Path:
 def _read_notes(mark: Path) -> list[DataNote] | None:
     """The notes on a content that passed; None if it was not checked."""
     try:
-        return [DataNote(*note) for note in json.loads(mark.read_text())]
+        content = unseal(mark.name, mark.read_bytes())
+        return [DataNote(*note) for note in json.loads(content)] if content is not None else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -72,7 +74,7 @@ def _read_notes(mark: Path) -> list[DataNote] | None:
 def _write_notes(mark: Path, notes: list[DataNote]) -> None:
     with contextlib.suppress(OSError):  # a folder that cannot be written to costs time, no more
         mark.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(mark, json.dumps(notes).encode())
+        write_atomic(mark, seal(mark.name, json.dumps(notes).encode()))
 
 
 def _report_note(cell: Evaluation, note: DataNote, diagnostics: Diagnostics) -> None:

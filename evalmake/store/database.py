@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from evalmake.disk_database import DATABASE, connect_for_reading
+from evalmake.disk_database import DATABASE, connect_for_reading, delete_settings
 from evalmake.store.failure import store_failed
 
 _ENDLESS = 1 << 60
@@ -40,7 +40,7 @@ class Database:
             try:
                 writer = _open_writer(folder)
             except Exception:  # settings that are damaged raise anything
-                _delete_settings(folder)
+                delete_settings(folder)
                 writer = _open_writer(folder)
         except Exception as error:
             raise store_failed(folder, error) from None
@@ -141,10 +141,3 @@ def _open_writer(folder: Path) -> Any:
         "disk_min_file_size": _FILE_FROM,
     }
     return Cache(str(folder), timeout=60, **settings)
-
-
-def _delete_settings(folder: Path) -> None:
-    """Delete the settings, which diskcache then writes anew. What is wrong with the database itself stays."""
-    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:
-        connection.execute("DELETE FROM Settings")
-        connection.commit()

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from diskcache import Cache
 
+from evalmake.gateway.reply_cache.cache import FORMAT, read_content
+from evalmake.seal import seal
 from tests.gateway.gateway_process import Gateway, wait_until
 from tests.support.scripted_upstream import Upstream, chat_completion, http_reply, numbered_replies
 
@@ -153,3 +155,13 @@ def test_a_damaged_reply_is_no_reply(start_gateway: Callable[..., Gateway]) -> N
     gateway.start()
     assert [evaluation.post(**body).cached for body in bodies].count(True) == 1
     assert len(upstream.received) == 9
+
+
+def test_a_damaged_reply_is_not_replayed() -> None:
+    """A reply counts under its own key only, and not once a byte has changed; evalmake 0.1 did not seal replies."""
+    data = FORMAT + seal("key", b"content")
+    assert read_content("key", data) == b"content"
+    assert read_content("other", data) is None
+    assert read_content("key", data.replace(b"tent", b"sent")) is None
+    assert read_content("key", b"1\ncontent") == b"content"
+    assert read_content("key", b"3\ncontent") is None

@@ -189,6 +189,8 @@ def test_another_resolution_is_another_identity(bench: Bench, packages: Path) ->
     assert "1 ran" in done.out
     assert sorted(attempt.scores[0].value or 0 for attempt in bench.attempts()) == [0.25, 0.75]
     listing.write_text("thing==1.2\n")
+    assert "nothing to do" in bench.run().out, "it was changed by hand"
+    listing.with_suffix(".sha256").unlink()
     assert "benchmark.resolved.thing: 1.1 -> 1.2" in bench.run("-n").out
 
 

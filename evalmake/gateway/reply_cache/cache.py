@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evalmake.disk_database import delete_settings
 from evalmake.gateway.reply_cache.key import RequestKey
 from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
+from evalmake.seal import seal, unseal
 
-FORMAT = b"1"
+FORMAT, _UNSEALED = b"2\n", b"1\n"
+"""How a reply begins; evalmake 0.1 did not seal replies."""
 EVICTION_POLICY = "least-recently-stored"
 
 _Lookup = tuple[str, asyncio.Future[bytes | None]]
@@ -37,9 +40,19 @@ class CachedReply:
 
 def open_disk_cache(folder: Path, size: int) -> Any:
     """Open the cache in `folder`, or create it. Beyond `size` bytes it deletes the oldest replies."""
-    from diskcache import Cache
+    from diskcache import DEFAULT_SETTINGS, Cache
 
-    return Cache(str(folder), eviction_policy=EVICTION_POLICY, size_limit=size, timeout=60, disk_min_file_size=1 << 16)
+    settings = {
+        **DEFAULT_SETTINGS,
+        "eviction_policy": EVICTION_POLICY,
+        "size_limit": size,
+        "disk_min_file_size": 1 << 16,
+    }
+    try:
+        return Cache(str(folder), timeout=60, **settings)
+    except (TypeError, ValueError, AttributeError, LookupError):  # from damaged settings
+        delete_settings(folder)
+        return Cache(str(folder), timeout=60, **settings)
 
 
 class ReplyCache:
@@ -69,15 +82,15 @@ class ReplyCache:
             if len(self._lookups) == 1:  # lookups of the same turn of the loop go to the thread as one batch
                 self._loop.call_soon(self._submit_lookups)
             data = await found
-        return _unpack(data, request, not_before) if data is not None else None
+        return _unpack(key, data, request, not_before) if data is not None else None
 
     def put(self, key: str, request: RequestKey, content_type: bytes, body: bytes, seconds: float) -> None:
         """Store a reply: `get` finds it at once, the disk has it soon."""
         if self._closing:
             return
         head = json.dumps([round(time.time(), 3), round(seconds, 6), content_type.decode("latin-1")])
-        parts = (FORMAT, head.encode(), b"%d" % len(request.text), request.text + body)
-        self._unwritten[key] = b"\n".join(parts)
+        parts = (head.encode(), b"%d" % len(request.text), request.text + body)
+        self._unwritten[key] = FORMAT + seal(key, b"\n".join(parts))
         self._submit_write()
 
     async def close(self) -> None:
@@ -146,12 +159,19 @@ def _set_results(results: list[tuple[asyncio.Future[bytes | None], bytes | None]
             found.set_result(data)
 
 
-def _unpack(data: bytes, request: RequestKey, not_before: float) -> CachedReply | None:
-    """The stored reply; None for another request's, an old one, or an unknown format."""
+def read_content(key: str, data: bytes) -> bytes | None:
+    """What was cached under a key; None where it is damaged, or has an unknown format."""
+    if data[:2] == _UNSEALED:
+        return data[2:]
+    return unseal(key, data[2:]) if data[:2] == FORMAT else None
+
+
+def _unpack(key: str, data: bytes, request: RequestKey, not_before: float) -> CachedReply | None:
+    """The stored reply; None for another request's, an old or damaged one, or an unknown format."""
     try:
-        form, head, length, rest = data.split(b"\n", 3)
+        head, length, rest = (read_content(key, data) or b"").split(b"\n", 2)
         size = int(length)
-        if form != FORMAT or rest[:size] != request.text:
+        if rest[:size] != request.text:
             return None
         stored, seconds, content_type = json.loads(head)
     except (ValueError, TypeError):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalmake.disk_database import DATABASE, connect_read_only
-from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache
+from evalmake.disk_database import DATABASE, connect_read_only, is_only_readable
+from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache, read_content
 from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
 from evalmake.language.diagnostic import make_error
 
@@ -54,15 +54,36 @@ def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
 
 
 def check_integrity(folder: Path) -> str:
-    """What sqlite finds wrong when it reads the whole cache; empty if it is whole or does not exist."""
+    """What is wrong with the cache; empty if it is whole or does not exist. Damaged replies are removed."""
     if not (folder / DATABASE).exists():
         return ""
     try:
         with closing(ReadOnlyCache(folder, in_use=True)) as cache:
             (first,) = cache.connection.execute("PRAGMA integrity_check(1)").fetchone()
-            return "" if first == "ok" else str(first)
-    except sqlite3.Error as error:
+            if first != "ok":
+                return str(first)
+            damaged = list(_find_damaged_replies(cache))
+    except (sqlite3.Error, OSError) as error:
         return str(error)
+    if not damaged:
+        return ""
+    if is_only_readable(folder):
+        return f"{len(damaged)} replies are not what was cached"
+    with _translated_errors(folder, _HELP_CLEAR), open_disk_cache(folder, _UNLIMITED) as writer:
+        for key in damaged:
+            writer.delete(key)
+    return f"{len(damaged)} replies were not what was cached; they were removed"
+
+
+def _find_damaged_replies(cache: ReadOnlyCache) -> Iterator[str]:
+    """The keys of replies whose seal is wrong, or whose file is gone."""
+    for (key,) in cache.connection.execute("SELECT key FROM Cache WHERE raw = 1").fetchall():
+        try:
+            data = cache.get(key)
+        except OSError:
+            data = None
+        if data is None or read_content(key, data) is None:
+            yield key
 
 
 def _count_bytes(execute: Any) -> int:

@@ -1,6 +1,7 @@
 """One virtual environment: built once, shared by all benchmarks and deployments that name its packages.
 
     environments/<digest>/      the environment; `.complete` is written last and holds the listing
+    environments/<digest>.sha256  the digest of the listing
     environments/<digest>.txt   the listing: what was resolved, a requirement a line, sorted
     environments/<digest>.lock  held while it is built, by the installer, too
     environments/<digest>.log   the installer's output
@@ -73,7 +74,19 @@ class Environment:
     @property
     def listing_text(self) -> str:
         """The pinned listing, or else the resolved one; empty if it was never resolved."""
-        return self.pinned or read_text(self.listing_path)
+        return self.pinned or self._read_resolved()
+
+    def _read_resolved(self) -> str:
+        """The resolved listing, where two of three agree: the listing, that of the complete environment, its digest."""
+        listing, complete = _read_listing(self.listing_path), _read_listing(self._complete_mark)
+        digest = read_text(self._path_with(".sha256")).strip()
+        if not digest or listing == complete or not self.listing_path.exists():  # evalmake 0.1 kept no digest
+            return listing
+        return next((text for text in (listing, complete) if _digest_listing(text) == digest), "")
+
+    def _write_resolved(self, listing: str) -> None:
+        write_atomic(self._path_with(".sha256"), f"{_digest_listing(listing)}\n".encode())
+        write_atomic(self.listing_path, listing.encode())
 
     @property
     def versions(self) -> dict[str, str]:
@@ -85,7 +98,7 @@ class Environment:
     def is_ready(self) -> bool:
         """Whether it is built and is what its listing says."""
         text = self.listing_text
-        return bool(text) and read_text(self._complete_mark) == text and self.python.exists()
+        return bool(text) and _read_listing(self._complete_mark) == text and self.python.exists()
 
     def job_variables(self, path: str | None) -> dict[str, str]:
         """The variables of a job that runs in it: its programs come before those of `path`, else of this process."""
@@ -109,8 +122,8 @@ class Environment:
     def _build(self, lock: int, emit: Emit) -> str:
         from evalmake.run.environments.installer import list_distributions
 
-        if not self.listing_text and self.python.exists() and (listing := read_text(self._complete_mark)):
-            write_atomic(self.listing_path, listing.encode())  # only the listing was lost
+        if not self.listing_text and self.python.exists() and (listing := _read_listing(self._complete_mark)):
+            self._write_resolved(listing)  # only the listing was lost
             return ""
         wanted = self.listing_text.splitlines()
         if status := self._install(wanted, lock, emit):
@@ -119,7 +132,7 @@ class Environment:
         if wanted and found.splitlines() != wanted:
             source = "the lock" if self.pinned else self.listing_path
             return f"the installed packages are not those that {source} lists"
-        write_atomic(self.listing_path, found.encode())
+        self._write_resolved(found)
         write_atomic(self._complete_mark, found.encode())
         return ""
 
@@ -145,6 +158,16 @@ class Environment:
 def read_text(path: Path) -> str:
     """A file's text; empty where it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def _read_listing(path: Path) -> str:
+    """The listing in a file; empty where it is none."""
+    text = read_text(path)
+    return text if all("==" in line or " @ " in line for line in text.splitlines()) else ""
+
+
+def _digest_listing(listing: str) -> str:
+    return sha256(listing.encode("utf-8", "surrogatepass")).hexdigest()

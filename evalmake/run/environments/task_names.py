@@ -11,8 +11,9 @@ from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.plugin_api.harness import HasProgram
 from evalmake.project.declarations import Declaration
 from evalmake.project.plugin_registry import PluginRegistry
-from evalmake.run.environments.environment import Environment, read_text
+from evalmake.run.environments.environment import Environment
 from evalmake.run.environments.environments import Environments
+from evalmake.seal import seal, unseal
 
 _TIMEOUT = 300  # seconds; lm-eval takes ten to read its 14 000 tasks, and a machine may be busy
 
@@ -49,10 +50,13 @@ def read_task_names(environment: Environment, program: str) -> frozenset[str]:
     They are kept in the environment's folder, which is removed when the environment changes.
     """
     path = environment.folder / ".tasks"
-    if not (text := read_text(path)):
-        text = _run_program(environment.python, program)
-        if text:
-            write_atomic(path, text.encode())
+    try:
+        known = unseal(path.name, path.read_bytes()) or b""
+    except OSError:
+        known = b""
+    text = known.decode() or _run_program(environment.python, program)
+    if text and not known:
+        write_atomic(path, seal(path.name, text.encode()))
     return frozenset(text.splitlines())
 
 
