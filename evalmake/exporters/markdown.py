@@ -43,8 +43,8 @@ BASES: dict[Basis, str] = {
     ),
     "mean": "Other scores have Student's t interval, mean ± t·SE.",
     "runs": (
-        '"(runs only)": the harness reported no standard error. The interval is of the runs, with Student\'s t. It'
-        " covers their spread, and not the choice of items."
+        '"(runs only)": the harness reported no standard error. The interval is Student\'s t over the runs, cut'
+        " off at 0 and 1 for values from 0 to 1. It covers the spread of the runs, and not the choice of items."
     ),
     "none": "A score without an interval: nothing tells how far it may be off. A note below its table says why.",
 }

@@ -149,10 +149,10 @@ def bounded_interval(mean: float, stderr: float, n: int, confidence: float) -> I
     return wilson(mean * effective, effective, confidence, n - 1)
 
 
-def share_interval(mean: float, stderr: float, confidence: float, df: float = math.inf) -> Interval:
+def share_interval(mean: float, stderr: float, confidence: float) -> Interval:
     """Wilson's interval of a share of which only the error is known: at m (1 - m) / SE^2 zeros and ones."""
     size = mean * (1 - mean) / stderr**2
-    return wilson(mean * size, size, confidence, df)
+    return wilson(mean * size, size, confidence)
 
 
 def wilson(successes: float, n: float, confidence: float = 0.95, df: float = math.inf) -> Interval:

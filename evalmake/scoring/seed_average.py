@@ -220,9 +220,12 @@ def _pool_summaries(scores: Sequence[Score], harness: str) -> Pool:
             return wilson(mean * n, n, confidence), basis
         if basis == "bounded" and n:
             return bounded_interval(mean, stderr, n, confidence), basis
-        if basis == "bounded" or (basis == "runs" and all(0 <= (score.value or 0.0) <= 1 for score in scores)):
-            return share_interval(mean, stderr, confidence, df), basis
-        return t_interval(mean, stderr, df, confidence), basis
+        if basis == "bounded":
+            return share_interval(mean, stderr, confidence), basis
+        low, high = t_interval(mean, stderr, df, confidence)
+        if basis == "runs" and all(0 <= (score.value or 0.0) <= 1 for score in scores):
+            low, high = max(0.0, low), min(1.0, high)
+        return (low, high), basis
 
     return Pool(
         mean,

@@ -27,7 +27,7 @@ from evalmake.run.events import (
     ServerStateChanged,
     StoreBusy,
 )
-from evalmake.scoring.numbers import format_interval, format_number
+from evalmake.scoring.numbers import format_number
 from evalmake.scoring.result_set import Score
 from evalmake.servers.state import State
 from evalmake.terminal.diagnostics import clean
@@ -255,11 +255,9 @@ def _describe_end(event: AttemptEnded) -> str:
 
 
 def render_score(score: Score | None) -> str:
-    """`accuracy 0.830 [0.745, 0.891]`, and how many samples have no score."""
+    """`accuracy 0.830`, and how many samples have no score. The table at the end has the interval."""
     if score is None or score.value is None:
         return "no score"
     text = f"{score.metric} {format_number(score.value)}"
-    if score.low is not None and score.high is not None:
-        text += f" {format_interval(score.low, score.high)}"
     text += f", {score.unscored} not scored" if score.unscored else ""
     return text + (f"; {score.disagreement}" if score.disagreement else "")

@@ -16,8 +16,10 @@ from functools import lru_cache
 from random import Random
 
 from evalmake.scoring.comparisons import paired_proportions
-from evalmake.scoring.intervals import Interval, bounded_interval, item_interval, mean_se, wilson
+from evalmake.scoring.intervals import Interval, bounded_interval, item_interval, mean_se, t_interval, wilson
 from evalmake.scoring.item import ItemMean
+from evalmake.scoring.score import Score
+from evalmake.scoring.seed_average import Run, average_seeds
 from tests.benchmarks import statistics_methods as methods
 
 LEAST, MEAN, FEW_CLUSTERS, WIDTH = 92.0, (94.5, 97.0), (94.5, 98.5), 1.15
@@ -65,6 +67,7 @@ def measure(options: argparse.Namespace) -> int:
         "3 seeds of 0/1 scores": (_seeds(draw, options.runs), MEAN),
         "0/1 scores in clusters": (_clusters(draw, options.runs), FEW_CLUSTERS),
         "other scores from 0 to 1": (_bounded(draw, options.runs), MEAN),
+        "means of several seeds, nothing else known": (_seed_means(draw, options.runs), FEW_CLUSTERS),
     }
     for title, (simulated, bar) in groups.items():
         print(f"\n{title}\n", flush=True)
@@ -151,6 +154,22 @@ def _bounded(draw: Random, runs: int) -> Iterator[Cell]:
                     if run < runs // 20:
                         cell.add("BCa", methods.bca(scores, draw, 399))
                         cell.add("betting", methods.betting(scores))
+                yield cell
+
+
+def _seed_means(draw: Random, runs: int) -> Iterator[Cell]:
+    """The means of 0/1 scores alone; seeds that agree have no interval."""
+    for seeds in (3, 5):
+        for n in (50, 200):
+            for p in (0.05, 0.5, 0.9, 0.98):
+                cell = Cell(f"{seeds} seeds, n = {n}", p)
+                for _ in range(runs):
+                    values = [sum(draw.random() < p for _ in range(n)) / n for _ in range(seeds)]
+                    found = average_seeds("m", [Run((Score("m", value),)) for value in values])
+                    if found.low is None or found.high is None:
+                        continue
+                    cell.add(OURS, (found.low, found.high))
+                    cell.add("t", t_interval(found.mean or 0.0, found.stderr or 0.0, seeds - 1))
                 yield cell
 
 

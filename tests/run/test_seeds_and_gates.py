@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from tests.support.programs import PROGRAM
 from tests.support.workspaces import Bench
 
 EVALFILE = """
@@ -95,3 +96,26 @@ def test_a_confidence_reads_as_it_was_asked_for(bench: Bench) -> None:
     assert done.status == 1
     assert "99.5% interval" in done.out
     assert "its lower bound at 99.5% confidence (one-sided) is 0.4" in done.err
+
+
+def test_a_percentage_is_the_number_it_says(bench: Bench) -> None:
+    """99.99% is 0.9999, not the float below it: 0.9999 meets it, and it is printed so."""
+    bench.evalfile(PROGRAM.replace("80%", "99.99%"))
+    bench.job("""echo '{"accuracy": 0.9999}' > $EVALMAKE_OUT/scores.json""")
+    assert bench.run().status == 0
+    bench.job("""echo '{"accuracy": 0.9998}' > $EVALMAKE_OUT/scores.json""")
+    assert "accuracy is 0.9998, below 0.9999" in bench.run().err
+    assert bench.run("--json").status == 1
+
+
+def test_one_interval_everywhere(bench: Bench) -> None:
+    """Table and --json have the same interval, and progress has none, whatever bounds the program wrote."""
+    bench.evalfile(PROGRAM)
+    score = '{"value": 0.98, "stderr": 0.019, "n": 50, "low": 0.943, "high": 1.017}'
+    bench.job(f"""echo '{{"accuracy": {score}}}' > $EVALMAKE_OUT/scores.json""")
+    ended = bench.run()
+    assert "[0.897, 0.996]" in ended.out
+    assert "1.017" not in ended.text
+    (result,) = json.loads(bench.run("--json").out)["results"]
+    (told,) = result["scores"]
+    assert (round(told["low"], 3), round(told["high"], 3), result["confidence"]) == (0.897, 0.996, 0.95)
