@@ -1,4 +1,4 @@
-"""The fixture that tests of whole builds share."""
+"""Fixtures that tests of whole builds share."""
 
 from __future__ import annotations
 
