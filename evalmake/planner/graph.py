@@ -10,6 +10,7 @@ from evalmake.language.values import SecretRef, Template
 from evalmake.model_reply import reasoning_tags
 from evalmake.planner.action import Action
 from evalmake.planner.digest import Part
+from evalmake.planner.image_files import identify_image
 from evalmake.plugin_api.harness import AddsToIdentity
 from evalmake.project.declarations import Declaration, HasPlacement
 from evalmake.project.key_types import find_reference_keys
@@ -176,7 +177,7 @@ class GraphBuilder:
         return _without_empty(
             {
                 "engine": f"{block.engine}/{engine.behaviour}",
-                "image": block.image,
+                "image": self._image_identity(block.image),
                 "weights": block.weights,
                 "digest": block.digest,
                 "args": block.args,
@@ -205,7 +206,7 @@ class GraphBuilder:
             placement = harness.placement if isinstance(harness, HasPlacement) else ()
             identity = {
                 "harness": f"{block.harness}/{harness.behaviour}",
-                "image": block.image,
+                "image": self._image_identity(block.image),
                 "packages": tuple(sorted(block.packages or ())),
                 "resolved": self.find_versions(benchmark, harness),
                 "task": block.task,
@@ -220,6 +221,9 @@ class GraphBuilder:
                 identity |= harness.identity(benchmark)
             self._benchmarks[benchmark.name] = Part.of(_without_empty(identity)), judges
         return self._benchmarks[benchmark.name]
+
+    def _image_identity(self, image: str | None) -> object:
+        return identify_image(image, self.project.path.parent, self.project.external)
 
     def _adapter_identity(self, adapter: Any) -> dict[str, Any]:
         """Return the keys of an adapter that count. An empty list counts: it removes the list of the model."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Iterable
 from pathlib import PurePosixPath
@@ -22,7 +23,27 @@ _GPUS = {
 }
 """The GPUs that Slurm gave the job. An engine by itself would give all."""
 _USER = {"docker": '--user "$(id -u):$(id -g)"', "podman": "--userns=keep-id"}
+INHERITING = ("pyxis", "apptainer")
+"""The runtimes whose containers get the environment of their node."""
+_OF_THE_NODE = (
+    "CURL_CA_BUNDLE",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TEMP",
+    "TMP",
+    "TMPDIR",
+)
+"""They name files and folders that an image lacks, or has in other places."""
+_OF_RUNTIMES = ("APPTAINER", "ENROOT", "PMI", "PYXIS", "SINGULARITY", "SLURM", "SRUN")
+"""What the names of their own variables begin with."""
+_HIDE = ("env", '"${hidden[@]/#/-u}"')
 _WIDTH = 100  # of lines in scripts
+_TAG = re.compile(r":[^:/]*$")
 _GRACE = 5  # seconds between SIGTERM and SIGKILL
 
 
@@ -40,7 +61,7 @@ def container_words(
     binds = [f"{source}:{target}:{mode}" for source, target, mode in _mounts(job, folder, settings)]
     names, secrets = list(names), list(secrets)
     if runtime == "pyxis":
-        return srun_words(job, settings) + [
+        return [*_HIDE, *srun_words(job, settings)] + [
             shlex.quote(word)
             for word in (
                 f"--container-image={_pyxis(image)}",
@@ -55,10 +76,12 @@ def container_words(
             "apptainer",
             "exec",
             "--no-home",
+            "--home",
+            folder,
             *(["--nv"] if job.gpus else []),
             *_each("--bind", binds),
         ]
-        return [shlex.quote(word) for word in (*words, "--pwd", folder, _apptainer(image))]
+        return [*_HIDE, *(shlex.quote(word) for word in (*words, "--pwd", folder, _apptainer(image)))]
     words = ["run", "--rm", "--init", "--cidfile", _ID_FILE, "--label", f"evalmake={job.id}"]
     words += ["--network", "host"]
     if runtime == "docker":  # Slurm limits the processes of its own jobs only
@@ -70,6 +93,31 @@ def container_words(
     words += ["-c", f'. ./{SECRETS} && rm -f {SECRETS} && exec "$@"', "sh"] if secrets else []
     expanded = [_USER[runtime], *([_GPUS[runtime]] if job.gpus else [])]
     return [runtime, *map(shlex.quote, words[:1]), *expanded, *map(shlex.quote, words[1:])]
+
+
+def note_variables(job: Job, settings: Settings) -> list[str]:
+    """Return the line before the executor's own lines that notes what is exported; see `hide_variables`."""
+    return ["exported=$(compgen -e)"] if job.image and settings.container in INHERITING else []
+
+
+def hide_variables(job: Job, settings: Settings, names: Iterable[str]) -> list[str]:
+    """Return the lines that list what a container must not inherit: what its node needs, and has exported since.
+
+    `names` are the job's own variables, which it gets. What configures the runtime stays, too.
+    """
+    if not job.image or settings.container not in INHERITING:
+        return []
+    own = sorted(names)
+    fixed = " ".join(name for name in _OF_THE_NODE if name not in own)
+    lines = [
+        "# A container has certificates, libraries and folders of its own, not its node's.",
+        f"hidden=({fixed})",
+        f"kept='^({'|'.join([*_OF_RUNTIMES, *(f'{name}$' for name in own)])})'",
+        'mapfile -t -O "${#hidden[@]}" hidden < <(compgen -e | grep -vxF "$exported" | grep -vE "$kept")',
+    ]
+    if settings.container == "pyxis":
+        lines.append("export ENROOT_LOGIN_SHELL=no  # a login shell would replace the image's PATH")
+    return lines
 
 
 def run_in_engine(words: list[str], job: Job, settings: Settings) -> list[str]:
@@ -133,13 +181,23 @@ def _each(option: str, values: Iterable[str]) -> list[str]:
 
 
 def _pyxis(image: str) -> str:
-    """Return the name of an image for enroot, which separates the registry by `#`; files keep their path."""
+    """Return the name of an image for enroot, which separates the registry by `#`; files keep their path.
+
+    Not all versions of enroot read `NAME@DIGEST`; all take a digest where the tag stands.
+    """
     if image.startswith(("/", "./", "docker://")):
         return image
+    image = _without_tag(image).replace("@", ":")
     first, slash, rest = image.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
     return f"docker://{first}#{rest}" if is_host else f"docker://{image}"
 
 
 def _apptainer(image: str) -> str:
-    return image if image.startswith(("/", "./")) or "://" in image else f"docker://{image}"
+    return image if image.startswith(("/", "./")) or "://" in image else f"docker://{_without_tag(image)}"
+
+
+def _without_tag(image: str) -> str:
+    """Return an image without its tag if it has a digest, too: the digest counts, and runtimes refuse both."""
+    name, at, digest = image.partition("@")
+    return f"{_TAG.sub('', name)}@{digest}" if at else image

@@ -19,12 +19,15 @@ from evalmake.executors.remote.folder_layout import QUEUE
 from evalmake.executors.remote.watch_loop import require_answer
 from evalmake.executors.slurm import settings
 from evalmake.executors.slurm.cluster import Cluster
+from evalmake.executors.slurm.containers import INHERITING
 from evalmake.executors.slurm.job_script import directives, job_script
 from evalmake.executors.slurm.port_forwards import PortForwards
 from evalmake.executors.slurm.prepared_batch import PreparedJob
 from evalmake.executors.slurm.watch_loop import SlurmWatch
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
+from evalmake.project.declarations import Declaration
 
 
 class SlurmExecutor:
@@ -41,6 +44,26 @@ class SlurmExecutor:
         self._addresses: dict[str, str] = {}  # of nodes
         self._forwards = PortForwards(self.cluster.shell)
         self._unended: set[str] = set()  # jobs without an end record here
+
+    @staticmethod
+    def check_use(executor: Declaration, serves: bool, diagnostics: Diagnostics) -> None:
+        """Report folders that containers cannot be given: runtimes separate paths by commas and colons."""
+        found = executor.settings
+        assert isinstance(found, settings.Settings)
+        container = found.container
+        if container == "none":
+            return
+        separators = ",:" if container in INHERITING else ":"
+        paths = [found.work] if found.host else [executor.span.source.folder]
+        for path in (*paths, *(part for mount in found.mounts for part in mount.split(":"))):
+            if path and (mark := next((one for one in separators if one in path), "")):
+                diagnostics.error(
+                    "bad-value",
+                    f"{container} cannot give `{path}` to a container: `{mark}` separates paths",
+                    executor.span,
+                    about=f"executor {executor.name}",
+                    help=["use a folder without commas and colons in its path"],
+                )
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Write the folder of `job`, and submit it with the other jobs that come now."""

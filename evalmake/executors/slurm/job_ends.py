@@ -9,9 +9,11 @@ from evalmake.executors.exit_status import describe_exit_status
 from evalmake.executors.remote.job_folders import FolderState
 from evalmake.executors.remote.watch_loop import LOST_AFTER
 from evalmake.executors.slurm.cluster import Cluster
+from evalmake.executors.slurm.container_failures import explain_container_end
 from evalmake.executors.slurm.job_states import SlurmJob, refine_state, state_of
 from evalmake.plugin_api.executor import JobState, Phase
 
+_LOG_TAIL = 16384  # bytes
 _UNKNOWN = "it is gone from Slurm's queue, and its folder does not say how it ended"
 
 
@@ -76,7 +78,7 @@ class JobEnds:
         facts |= {"node": seen.node} if seen and seen.node else {}
         if folder.status is not None:
             state = JobState(Phase.ENDED, folder.status, describe_exit_status(folder.status), facts)
-            return self._refine(id, state) if folder.status == 137 else state
+            return self._refine(id, state) if folder.status == 137 else self._explain_container(id, state)
         is_twin = folder.cluster_job not in ("", slurm_id)  # submitted twice, as the first reply was lost
         twin = queue.get(folder.cluster_job) if is_twin else None
         if twin is not None and state_of(twin).phase is not Phase.ENDED:
@@ -86,6 +88,13 @@ class JobEnds:
         if seen is not None and seen.state != "COMPLETED":
             return self.explain(id, state_of(seen, nodes), cancelled)
         return None
+
+    def _explain_container(self, id: str, state: JobState) -> JobState:
+        """Return the state with what a container's runtime says in the job's log, where jobs run in images."""
+        if not state.status or (runtime := self._cluster.settings.container) == "none":
+            return state
+        log = self._cluster.folders.read_tail(id, "log", _LOG_TAIL)
+        return explain_container_end(state, runtime, log.decode(errors="replace"))
 
     def _refine(self, id: str, state: JobState) -> JobState:
         return refine_state(state, self._read_output(id).decode(errors="replace"))

@@ -11,7 +11,15 @@ import shlex
 from collections.abc import Iterable
 
 from evalmake.executors.remote.folder_layout import SECRETS, SIDECAR_SECRETS, STARTED
-from evalmake.executors.slurm.containers import ENGINES, container_words, fold_command, hub_cache, run_in_engine
+from evalmake.executors.slurm.containers import (
+    ENGINES,
+    container_words,
+    fold_command,
+    hide_variables,
+    hub_cache,
+    note_variables,
+    run_in_engine,
+)
 from evalmake.executors.slurm.multi_node import NODE_VARIABLES, count_nodes, export_nodes, launch_on_all_nodes
 from evalmake.executors.slurm.settings import Settings
 from evalmake.plugin_api.executor import Job, Sidecar
@@ -102,8 +110,10 @@ def job_script(job: Job, folder: str, settings: Settings, python: str, secrets: 
         f"cd {shlex.quote(folder)} || exit 97",
         f"mkdir {STARTED} 2>/dev/null || exit 0  # another job of Slurm runs it already",
         f'echo "{_SLURM_ID}" > {STARTED}/by',
+        *note_variables(job, settings),
         *(f"module load {shlex.quote(module)} >> log 2>&1" for module in settings.modules),
         *settings.prologue,
+        *hide_variables(job, settings, {*names, *job_secrets}),
         *([f"mkdir -p {shlex.quote(cache)}"] if container and (cache := hub_cache(job, folder, settings)) else []),
         "",
         *(f"export {name}={shlex.quote(value)}" for name, value in sorted(env.items())),

@@ -39,6 +39,10 @@ _FAILED = {
     "OUT_OF_MEMORY": "it ran out of memory{memory}: raise `resources.memory`",
 }
 _STATUS = {"TIMEOUT": 143, "DEADLINE": 143, "OUT_OF_MEMORY": 137}
+OUT_OF_MEMORY = JobState(
+    Phase.ENDED, _STATUS["OUT_OF_MEMORY"], f"OUT_OF_MEMORY: {_FAILED['OUT_OF_MEMORY'].format(memory='')}"
+)
+"""The end of a job that needed more memory than it had, where Slurm does not say how much that is."""
 _NODE_REASONS = ("ReqNodeNotAvail", "Nodes required for job are DOWN")
 """Reasons to wait that the states of the nodes explain further."""
 _NO_NODES: Mapping[str, str] = MappingProxyType({})
@@ -121,8 +125,7 @@ def refine_state(state: JobState, output: str) -> JobState:
     over = [line for line in output.splitlines() if any(words in line.lower() for words in _MEMORY_MESSAGES)]
     if state.phase is not Phase.ENDED or state.detail.startswith("OUT_OF_MEMORY") or not over:
         return state
-    detail = f"OUT_OF_MEMORY: {_FAILED['OUT_OF_MEMORY'].format(memory='')}"
-    return JobState(Phase.ENDED, _STATUS["OUT_OF_MEMORY"], detail, state.facts)
+    return JobState(Phase.ENDED, OUT_OF_MEMORY.status, OUT_OF_MEMORY.detail, state.facts)
 
 
 def describe_wait(seen: SlurmJob, nodes: Mapping[str, str] = _NO_NODES) -> str:

@@ -109,3 +109,18 @@ def test_detached(texts: tuple[str, ...], why: str, project: Project) -> None:
     assert why in told
     assert "[not-available]" in told
     assert "help: leave out --detach" in told
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ('container = apptainer, work = "/scratch/a,b"', "apptainer cannot give `/scratch/a,b` to a container: `,`"),
+        ('container = docker, work = "/scratch/a:b"', "docker cannot give `/scratch/a:b` to a container: `:`"),
+        ('container = pyxis, mounts = ["/data,old:/data"]', "pyxis cannot give `/data,old` to a container: `,`"),
+    ],
+)
+def test_paths_that_no_container_can_be_given(settings: str, part: str, project: Project) -> None:
+    """Commas and colons separate paths in the options of runtimes, so a path with one is refused."""
+    far = f'executor cluster {{ backend = slurm, host = "nowhere.invalid", {settings} }}\n'
+    boxed = 'benchmark scripted { harness = command, run = "true", image = "python:3.12" }\n'
+    assert part in said(project, far, HOSTED, boxed, ASKED)

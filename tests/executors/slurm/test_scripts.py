@@ -143,3 +143,27 @@ def test_hub_behind_ssh() -> None:
     assert "/lustre/me/evalmake/hub:/hub:rw" in text
     assert "mkdir -p /lustre/me/evalmake/hub\n" in text
     assert "/home/me" not in text
+
+
+@pytest.mark.parametrize(("runtime", "program"), [("pyxis", "srun"), ("apptainer", "apptainer")])
+def test_what_a_container_inherits(runtime: str, program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container gets its job's variables and what configures its runtime, and none that belongs to the node."""
+    called = tmp_path / program
+    called.write_text("#!/bin/sh\nexec env\n")
+    called.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/pki/node.pem")
+    monkeypatch.setenv("HF_HOME", "/before")
+    job = Job("x.1", "x", ("true",), tmp_path / "x.1", env={"GREETING": "hello", "TMP": "/own"}, image="python:3")
+    job.workdir.mkdir()
+    exports = ("LD_LIBRARY_PATH=/node", "TMPDIR=/scratch", "GREETING=bye", "OF_THE_SITE=1", "ENROOT_DATA_PATH=/fast")
+    settings = Settings(container=runtime, prologue=tuple(f"export {one}" for one in exports))
+    text = job_script(job, str(job.workdir), settings, "python3", ())
+    done = subprocess.run(["bash"], input=text, text=True, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    inherited = dict(line.split("=", 1) for line in (job.workdir / "log").read_text().splitlines() if "=" in line)
+    assert inherited["GREETING"] == "hello"
+    assert inherited["TMP"] == "/own"
+    assert inherited["HF_HOME"] == "/before"
+    assert inherited["ENROOT_DATA_PATH"] == "/fast"
+    assert not {"SSL_CERT_FILE", "LD_LIBRARY_PATH", "TMPDIR", "OF_THE_SITE"} & inherited.keys()

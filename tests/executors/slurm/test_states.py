@@ -153,18 +153,36 @@ def test_time(time: float | None, timeout: float | None, told: str | None) -> No
         ("registry.example.org/team/image:1", "docker://registry.example.org#team/image:1"),
         ("localhost/image", "docker://localhost#image"),
         ("localhost:5000/image:1", "docker://localhost:5000#image:1"),
-        ("host:5000/a/b@sha256:0f", "docker://host:5000#a/b@sha256:0f"),
+        ("host:5000/a/b@sha256:0f", "docker://host:5000#a/b:sha256:0f"),
+        ("host:5000/a/b:1@sha256:0f", "docker://host:5000#a/b:sha256:0f"),
+        ("python@sha256:0f", "docker://python:sha256:0f"),
         ("/images/one.sqsh", "/images/one.sqsh"),
         ("./one.sqsh", "./one.sqsh"),
         ("docker://registry.example.org#team/image", "docker://registry.example.org#team/image"),
     ],
 )
 def test_images_for_pyxis(image: str, named: str) -> None:
-    """enroot is told the registry apart from the image; files stay as they are."""
+    """enroot is told the registry apart from the image, and a digest where the tag stands; files stay as they are."""
     job = Job("a.1", "a", ("true",), Path("/w"), image=image)
     words = container_words(job, "/there", Settings(container="pyxis"), [], [])
     [option] = [word for word in words if "--container-image=" in word]
     assert option.strip("'").removeprefix("--container-image=") == named
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("python", "docker://python"),
+        ("host:5000/a/b@sha256:0f", "docker://host:5000/a/b@sha256:0f"),
+        ("host:5000/a/b:1@sha256:0f", "docker://host:5000/a/b@sha256:0f"),
+        ("/images/one.sif", "/images/one.sif"),
+        ("oras://host/a", "oras://host/a"),
+    ],
+)
+def test_images_for_apptainer(image: str, named: str) -> None:
+    """Apptainer takes a tag or a digest, but not both."""
+    job = Job("a.1", "a", ("true",), Path("/w"), image=image)
+    assert container_words(job, "/there", Settings(container="apptainer"), [], [])[-1] == named
 
 
 @pytest.mark.parametrize("runtime", ["pyxis", "apptainer", "docker", "podman"])

@@ -3,14 +3,21 @@
 cd /home/me/evals/.evalmake/work/ba9876543210.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+exported=$(compgen -e)
 module load cuda/12.4 >> log 2>&1
 export TMPDIR=/scratch
+# A container has certificates, libraries and folders of its own, not its node's.
+hidden=(CURL_CA_BUNDLE LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE TEMP TMP TMPDIR)
+kept='^(APPTAINER|ENROOT|PMI|PYXIS|SINGULARITY|SLURM|SRUN|EVALMAKE_WORKDIR$|HF_HUB_CACHE$|HUB_TOKEN$)'
+mapfile -t -O "${#hidden[@]}" hidden < <(compgen -e | grep -vxF "$exported" | grep -vE "$kept")
+export ENROOT_LOGIN_SHELL=no  # a login shell would replace the image's PATH
 
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
 . ./.secrets && rm -f .secrets  # only its owner can read it
 
-srun --overlap --nodes=1 --ntasks=1 --unbuffered --container-image=docker://vllm/vllm-openai:v0.11.0 \
+env "${hidden[@]/#/-u}" srun --overlap --nodes=1 --ntasks=1 --unbuffered \
+    --container-image=docker://vllm/vllm-openai:v0.11.0 \
     --container-mounts=/home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw,/lustre/models/llama:/models/llama:ro,/home/me/hub:/hub:rw,/lustre/data:/data:ro \
     --container-workdir=/home/me/evals/.evalmake/work/ba9876543210.1 --no-container-mount-home \
     --container-env=EVALMAKE_WORKDIR,HF_HUB_CACHE,HUB_TOKEN vllm serve /models/llama --port 8000 \

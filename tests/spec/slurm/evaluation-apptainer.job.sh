@@ -3,8 +3,13 @@
 cd /home/me/evals/.evalmake/work/0123456789ab.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+exported=$(compgen -e)
 module load cuda/12.4 >> log 2>&1
 export TMPDIR=/scratch
+# A container has certificates, libraries and folders of its own, not its node's.
+hidden=(CURL_CA_BUNDLE LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE TEMP TMP TMPDIR)
+kept='^(APPTAINER|ENROOT|PMI|PYXIS|SINGULARITY|SLURM|SRUN|EVALMAKE_MODEL_URL$|EVALMAKE_OUT$|EVALMAKE_WORKDIR$|GREETING$|HUB_TOKEN$)'
+mapfile -t -O "${#hidden[@]}" hidden < <(compgen -e | grep -vxF "$exported" | grep -vE "$kept")
 
 export EVALMAKE_OUT=/home/me/evals/.evalmake/work/0123456789ab.1/out
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/0123456789ab.1
@@ -14,7 +19,8 @@ command -v /opt/evalmake/bin/python > /dev/null || { echo 'evalmake: this node h
 . ./.keys && rm -f .keys  # only its owner can read it
 
 /opt/evalmake/bin/python -P -m evalmake.gateway.sidecar \
-    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json apptainer exec --no-home --bind \
+    /home/me/evals/.evalmake/work/0123456789ab.1/sidecar.json env "${hidden[@]/#/-u}" apptainer exec \
+    --no-home --home /home/me/evals/.evalmake/work/0123456789ab.1 --bind \
     /home/me/evals/.evalmake/work/0123456789ab.1:/home/me/evals/.evalmake/work/0123456789ab.1:rw \
     --bind /lustre/data:/data:ro --pwd /home/me/evals/.evalmake/work/0123456789ab.1 \
     docker://registry.acme.com:5000/evals/sums:1 python3 -m evalmake.harnesses.native \

@@ -3,6 +3,11 @@
 cd /home/me/evals/.evalmake/work/ba9876543210.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+exported=$(compgen -e)
+# A container has certificates, libraries and folders of its own, not its node's.
+hidden=(CURL_CA_BUNDLE LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE TEMP TMP TMPDIR)
+kept='^(APPTAINER|ENROOT|PMI|PYXIS|SINGULARITY|SLURM|SRUN|EVALMAKE_HEAD$|EVALMAKE_NODE$|EVALMAKE_NODES$|EVALMAKE_WORKDIR$|HF_HUB_CACHE$|HUB_TOKEN$)'
+mapfile -t -O "${#hidden[@]}" hidden < <(compgen -e | grep -vxF "$exported" | grep -vE "$kept")
 
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
@@ -13,7 +18,8 @@ EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\(
 srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-bad-exit=1 --wait=5 \
     --label /bin/sh -c \
     'export EVALMAKE_NODE="$SLURM_PROCID"; exec "$@" --nnodes "$EVALMAKE_NODES" --node-rank "$EVALMAKE_NODE"' \
-    sh apptainer exec --no-home --nv --bind \
+    sh env "${hidden[@]/#/-u}" apptainer exec --no-home --home \
+    /home/me/evals/.evalmake/work/ba9876543210.1 --nv --bind \
     /home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw \
     --bind /lustre/models/llama:/models/llama:ro --bind /home/me/hub:/hub:rw --pwd \
     /home/me/evals/.evalmake/work/ba9876543210.1 docker://vllm/vllm-openai:v0.11.0 vllm serve \

@@ -3,6 +3,12 @@
 cd /home/me/evals/.evalmake/work/ba9876543210.1 || exit 97
 mkdir started 2>/dev/null || exit 0  # another job of Slurm runs it already
 echo "${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}${SLURM_ARRAY_TASK_ID:+_$SLURM_ARRAY_TASK_ID}" > started/by
+exported=$(compgen -e)
+# A container has certificates, libraries and folders of its own, not its node's.
+hidden=(CURL_CA_BUNDLE LD_LIBRARY_PATH LD_PRELOAD PYTHONHOME PYTHONPATH REQUESTS_CA_BUNDLE SSL_CERT_DIR SSL_CERT_FILE TEMP TMP TMPDIR)
+kept='^(APPTAINER|ENROOT|PMI|PYXIS|SINGULARITY|SLURM|SRUN|EVALMAKE_HEAD$|EVALMAKE_NODE$|EVALMAKE_NODES$|EVALMAKE_WORKDIR$|HF_HUB_CACHE$|HUB_TOKEN$)'
+mapfile -t -O "${#hidden[@]}" hidden < <(compgen -e | grep -vxF "$exported" | grep -vE "$kept")
+export ENROOT_LOGIN_SHELL=no  # a login shell would replace the image's PATH
 
 export EVALMAKE_WORKDIR=/home/me/evals/.evalmake/work/ba9876543210.1
 export HF_HUB_CACHE=/hub
@@ -10,8 +16,8 @@ export EVALMAKE_NODES=2 EVALMAKE_HEAD
 EVALMAKE_HEAD=$(scontrol -o show node "$SLURMD_NODENAME" | sed "s/.* NodeAddr=\([^ ]*\).*/\1/")
 . ./.secrets && rm -f .secrets  # only its owner can read it
 
-srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 --kill-on-bad-exit=1 --wait=5 \
-    --label --container-image=docker://vllm/vllm-openai:v0.11.0 \
+env "${hidden[@]/#/-u}" srun --overlap --nodes=2 --ntasks=2 --unbuffered --ntasks-per-node=1 \
+    --kill-on-bad-exit=1 --wait=5 --label --container-image=docker://vllm/vllm-openai:v0.11.0 \
     --container-mounts=/home/me/evals/.evalmake/work/ba9876543210.1:/home/me/evals/.evalmake/work/ba9876543210.1:rw,/lustre/models/llama:/models/llama:ro,/home/me/hub:/hub:rw \
     --container-workdir=/home/me/evals/.evalmake/work/ba9876543210.1 --no-container-mount-home \
     --container-env=EVALMAKE_HEAD,EVALMAKE_NODE,EVALMAKE_NODES,EVALMAKE_WORKDIR,HF_HUB_CACHE,HUB_TOKEN \

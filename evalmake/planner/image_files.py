@@ -1,0 +1,52 @@
+"""Images that are files: `.sqsh`, `.sif`, or the root folder of a container. Their content counts, not their path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from evalmake.language.expressions import ExternalInputs
+from evalmake.language.values import File, Files
+
+
+def is_image_file(image: str) -> bool:
+    """Whether an image is named by a path."""
+    return image.startswith(("/", "./"))
+
+
+def identify_image(image: str | None, root: Path, external: ExternalInputs) -> str | Files | None:
+    """What an image contributes to an identity: its files, if they can be seen from here; else its name.
+
+    Hashes are remembered by size and times, as those of other files are. `root` is the project's folder.
+    """
+    if image is None or not is_image_file(image):
+        return image
+    path = root / image
+    try:
+        if path.is_file():
+            found: tuple[File, ...] = (File("", external.hashes.of(path), path),)
+        elif path.is_dir():
+            external.globs.add((str(path), "**/*"))
+            found = tuple(File(str(one.relative_to(path)), _digest(one, external), one) for one in _walk(path))
+        else:
+            return image
+    except OSError:
+        return image
+    external.hashes.save()
+    return Files(found, single=path.is_file())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The files and links of a folder, in the order of their names; devices and the like have no content."""
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        for name in sorted([*names, *links]):
+            path = Path(parent) / name
+            if path.is_symlink() or path.is_file():
+                yield path
+
+
+def _digest(path: Path, external: ExternalInputs) -> str:
+    return f"link:{os.readlink(path)}" if path.is_symlink() else external.hashes.of(path)
