@@ -2,9 +2,8 @@
 
 A job is a small shell in its own session and folder. It writes its pid, runs the command and renames `status`
 into place, so it does not depend on evalmake. After a crash, the next evalmake finds it by its current folder
-(/proc/PID/cwd), never by its pid alone: another process may have that pid by now. Whatever a job starts
-inherits $EVALMAKE_WORKDIR. evalmake finds it by that (/proc/PID/environ), even outside the process group, or by
-its command line where a gateway hides its environment.
+(/proc/PID/cwd), never by its pid alone: another process may have that pid by now. `job_processes` finds whatever a
+job starts.
 """
 
 from __future__ import annotations
@@ -25,14 +24,22 @@ from typing import Any, ClassVar
 from evalmake.executors.exit_status import describe_exit_status
 from evalmake.executors.gpu_devices import Gpus, find_gpus
 from evalmake.executors.job_inputs import place_inputs, write_files
+from evalmake.executors.job_processes import (
+    MARK,
+    SHELL,
+    find_processes,
+    find_shell,
+    kill_processes,
+    orphan_adoption,
+    read_environments,
+    send_signal,
+)
 from evalmake.executors.passed_environment import PASSED_ON
 from evalmake.language.file_tree import read_plain_file, remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
 
 _PASSED_ON = (*PASSED_ON, "CUDA_VISIBLE_DEVICES")
-_SHELL = 'echo $$ > pid; "$@" > log 2>&1; echo $? > .status; mv .status status'
-_MARK = "EVALMAKE_WORKDIR"
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -62,19 +69,20 @@ class ProcessExecutor:
         place_inputs(job.workdir, job.inputs)
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
         in_environment = {} if job.secrets_from_input else secrets
-        environment |= {**job.env, **in_environment, _MARK: os.path.realpath(job.workdir)}
+        environment |= {**job.env, **in_environment, MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.gpu_ids)
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         with _open_input(secrets if job.secrets_from_input else {}) as given:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", _SHELL, f"evalmake:{job.id}", *argv],
+                ["/bin/sh", "-c", SHELL, f"evalmake:{job.id}", *argv],
                 cwd=job.workdir,
                 env=environment,
                 start_new_session=True,
                 stdin=given,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                preexec_fn=orphan_adoption(),
             )
         self._children[job.id] = child
         self._watch(job.id, child.pid)
@@ -83,13 +91,13 @@ class ProcessExecutor:
         """Return the state of a job from its folder and the process table."""
         folder = self.root / id
         child = self._children.get(id)
-        running = child.poll() is None if child else self._find_shell(folder) is not None
+        running = child.poll() is None if child else find_shell(folder) is not None
         status = _read_status(folder)
         if status is not None:
             self._unwatch(id)
             return JobState(Phase.ENDED, status, describe_exit_status(status))
         if running:
-            if child is None and id not in self._watched and (pid := self._find_shell(folder)):
+            if child is None and id not in self._watched and (pid := find_shell(folder)):
                 self._watch(id, pid)
             return JobState(Phase.RUNNING)
         self._unwatch(id)
@@ -103,9 +111,9 @@ class ProcessExecutor:
 
     def cancel(self, id: str) -> None:
         """Send SIGTERM to everything that the job started, and SIGKILL to what is left after five seconds."""
-        self._signal(id, signal.SIGTERM)
+        send_signal(find_processes(self.root / id, self._own_shell(id)), signal.SIGTERM)
         deadline = time.monotonic() + _GRACE
-        while time.monotonic() < deadline and _find_processes(self.root / id):
+        while time.monotonic() < deadline and find_processes(self.root / id, self._own_shell(id)):
             time.sleep(0.01)
         self._kill(id)
 
@@ -119,28 +127,18 @@ class ProcessExecutor:
         self._children.pop(id, None)
 
     def _kill(self, id: str) -> None:
-        """Send SIGKILL until nothing of the job is left, and reap its shell."""
-        self._signal(id, signal.SIGKILL)
-        while _find_processes(self.root / id):
-            time.sleep(0.01)
-            self._signal(id, signal.SIGKILL)
+        """Kill everything of the job, and reap its shell."""
+        kill_processes(self.root / id, self._own_shell(id))
         if (child := self._children.get(id)) is not None:
             child.wait()
         if (folder := self.root / id).is_dir():
             (folder / "pid").touch()  # it may have ended before it wrote its pid
         self._unwatch(id)
 
-    def _signal(self, id: str, number: int) -> None:
-        """Send a signal to the whole process group, if its shell still runs, then to each process that is found."""
-        folder = self.root / id
+    def _own_shell(self, id: str) -> int | None:
+        """Return the pid of a job's shell, if this evalmake started it and it runs."""
         child = self._children.get(id)
-        pid = child.pid if child and child.returncode is None else self._find_shell(folder)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if pid is not None:
-                os.killpg(pid, number)
-        for member in _find_processes(folder):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(member, number)
+        return child.pid if child is not None and child.poll() is None else None
 
     def host_address(self) -> str:
         """Return the loopback address: jobs run on this host."""
@@ -164,10 +162,10 @@ class ProcessExecutor:
 
     def sweep(self) -> list[tuple[str, str]]:
         """Kill every process that was started in a folder of this workspace."""
-        mark = f"{_MARK}={os.path.realpath(self.root)}/".encode()
+        mark = f"{MARK}={os.path.realpath(self.root)}/".encode()
         found = {
             word.removeprefix(mark).decode()
-            for _, words in _read_environments()
+            for _, words in read_environments()
             for word in words
             if word.startswith(mark)
         }
@@ -177,16 +175,6 @@ class ProcessExecutor:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
-
-    def _find_shell(self, folder: Path) -> int | None:
-        """Return the pid of the shell whose current folder is `folder`, if it runs."""
-        path = os.path.realpath(folder)
-        with contextlib.suppress(OSError, ValueError):
-            pid = int(read_plain_file(folder / "pid", 100))
-            return pid if _has_cwd(pid, path) else None
-        if not folder.exists():
-            return None
-        return next((pid for pid in _list_pids() if _has_cwd(pid, path) and _is_group_leader(pid)), None)
 
     def _watch(self, id: str, pid: int) -> None:
         """Get a descriptor that tells the end of a job, while there are many: without one, the job is polled."""
@@ -219,46 +207,3 @@ def _read_status(folder: Path) -> int | None:
         return int(read_plain_file(folder / "status", 100))
     except (OSError, ValueError):
         return None
-
-
-def _list_pids() -> Iterator[int]:
-    return (int(name) for name in os.listdir("/proc") if name.isdigit())
-
-
-def _has_cwd(pid: int, folder: str) -> bool:
-    try:
-        return os.readlink(f"/proc/{pid}/cwd") == folder
-    except OSError:
-        return False
-
-
-def _is_group_leader(pid: int) -> bool:
-    try:
-        return os.getpgid(pid) == pid
-    except OSError:
-        return False
-
-
-def _find_processes(folder: Path) -> list[int]:
-    """Return the pids of all living processes that the job in `folder` started; zombies have no environment."""
-    mark = f"{_MARK}={os.path.realpath(folder)}".encode()
-    return [pid for pid, words in _read_environments() if mark in words]
-
-
-def _read_environments() -> Iterator[tuple[int, list[bytes]]]:
-    """Yield the environment of every process that may be read.
-
-    A gateway's may not: it has the mark of the folder of its settings, which its command line names.
-    """
-    for pid in _list_pids():
-        with contextlib.suppress(OSError):
-            try:
-                yield pid, _read_words(pid, "environ")
-            except PermissionError:
-                named = [os.path.dirname(word) for word in _read_words(pid, "cmdline") if word.startswith(b"/")]
-                yield pid, [b"%b=%b" % (_MARK.encode(), folder) for folder in named]
-
-
-def _read_words(pid: int, name: str) -> list[bytes]:
-    with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:
-        return file.read().split(b"\0")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from evalmake.interrupts import restore_handlers, set_handlers
@@ -48,12 +46,3 @@ class Signals:
         if self.count > 1 and not is_embedded.get():
             self._exit_at_once()
         os.write(self._write_end, b"!")
-
-
-def kill_process_groups(pid_files: Iterable[Path]) -> None:
-    """Send KILL to the process groups whose numbers these files hold."""
-    for file in pid_files:
-        try:
-            os.killpg(int(file.read_text()), signal.SIGKILL)
-        except (OSError, ValueError):
-            continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -11,12 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.executors import process
+from evalmake.executors import job_processes
 from evalmake.executors.process import ProcessExecutor
 from evalmake.plugin_api.executor import Executor, JobState, Phase
 from evalmake.testing import FakeExecutor
 from tests.executors.contract import ExecutorContract, Make, ended, job
 from tests.support.workspaces import started_in
+
+
+def command_lines() -> str:
+    """The command lines of all processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return "\n".join(found)
 
 
 class TestProcessExecutor(ExecutorContract):
@@ -61,15 +71,15 @@ class TestProcessExecutor(ExecutorContract):
         settings = os.path.realpath(root / "job.1" / "settings.json")
         words = ("sleep 1000 & exec sleep 1000", settings)
         executor.submit(replace(job(root, ""), argv=("/bin/sh", "-c", *words)), {})
-        monkeypatch.setattr(process, "_read_words", read_words)
+        monkeypatch.setattr(job_processes, "_read_words", read_words)
         identity = job(root, "").id
         folder = root / identity
-        assert not process._find_processes(root / "another")
+        assert not job_processes.find_processes(root / "another")
         deadline = time.monotonic() + 30
-        while not process._find_processes(folder) and time.monotonic() < deadline:
+        while not job_processes.find_processes(folder) and time.monotonic() < deadline:
             time.sleep(0.01)
         executor.cancel(identity)
-        assert not process._find_processes(folder)
+        assert not job_processes.find_processes(folder)
 
     def test_secrets_from_input(self, make: Make, root: Path) -> None:
         """A job that reads its secrets from its input has none in its environment."""
@@ -80,6 +90,33 @@ class TestProcessExecutor(ExecutorContract):
         out = root / job(root, "").id / "out"
         assert (out / "input").read_text() == '{"A_KEY": "0123-secret"}'
         assert "0123" not in (out / "env").read_text() + (out / "shell").read_text()
+
+    @pytest.mark.parametrize("is_cancelled", [True, False])
+    def test_daemons_end(self, make: Make, root: Path, is_cancelled: bool) -> None:
+        """What leaves the session, ignores TERM and clears its environment ends with the job, however that ends."""
+        executor = make()
+        up = root / "up"
+        daemon = f"trap '' TERM; cd /; echo > {up}; while :; do sleep 0.1; done"
+        text = f"""env -i setsid sh -c "{daemon}" > /dev/null 2>&1 < /dev/null &
+            while [ ! -e {up} ]; do sleep 0.01; done; {"sleep 1000" if is_cancelled else "exit 3"}"""
+        executor.submit(job(root, text), {})
+        while not up.exists():
+            time.sleep(0.01)
+        if is_cancelled:
+            make().cancel("job.1")
+        else:
+            assert ended(executor).status == 3
+            executor.fetch("job.1", root / "job.1")
+        assert str(up) not in command_lines()
+
+    def test_a_command_that_ends_well_on_term(self, make: Make, root: Path) -> None:
+        """A job that evalmake ended has not succeeded, even if its command exits with 0 on TERM."""
+        executor = make()
+        executor.submit(job(root, "trap 'exit 0' TERM; echo > out/up; while :; do sleep 0.1; done"), {})
+        while not (root / "job.1" / "out" / "up").exists():
+            time.sleep(0.01)
+        executor.cancel("job.1")
+        assert executor.poll("job.1").status == 143
 
     def test_killed_shell(self, make: Make, root: Path) -> None:
         """A job whose shell was killed while nobody watched has ended with no status, never with 0."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from evalmake import interrupts
+from evalmake.executors.job_processes import kill_processes
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.run.events import BuildInterrupted
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.job_end import JobEnds
-from evalmake.run.signals import kill_process_groups
 
 _INTERRUPTED = JobState(Phase.ENDED, 143, "interrupted")
 
@@ -23,7 +23,8 @@ def interrupt_build(build: Build, job_ends: JobEnds) -> None:
 
 
 def exit_at_once(build: Build) -> None:
-    """Kill every process group and exit; the next build cleans up by the journal."""
+    """Kill all processes of jobs on this machine, and exit; the next build cleans up by the journal."""
     servers = build.servers.job_ids(tuple(build.servers.groups)).values()
-    kill_process_groups(build.job_builder.job_folder(id) / "pid" for id in (*build.running, *servers))
+    for id in (*build.running, *servers):
+        kill_processes(build.job_builder.job_folder(id))
     interrupts.exit_at_once()
