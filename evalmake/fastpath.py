@@ -24,7 +24,7 @@ import xxhash
 
 from evalmake.seal import seal, unseal
 
-_FORM = "evalmake verdict 4"
+_FORM = "evalmake verdict 5"
 _TICK, _COARSE_TICK = 20_000_000, 2_000_000_000  # ns
 _COMPLETION = "_EVALMAKE_COMPLETE"  # set by the shell's completion, which passes no words in argv
 
@@ -128,6 +128,16 @@ def forget(folder: str) -> None:
             continue
 
 
+def package_folders() -> list[str]:
+    """Where Python finds packages: the time of such a folder changes when one is installed, upgraded or removed.
+
+    Two are left out, as other files come and go in them: that of the program or the current one (the first),
+    and the source of an evalmake that is installed editable.
+    """
+    source = os.path.dirname(os.path.dirname(__file__))
+    return [folder for folder in sys.path[1:] if folder != source or folder.endswith("-packages")]
+
+
 def use_colour() -> bool:
     """Whether stderr is a terminal whose user has not declined colours."""
     return sys.stderr.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
@@ -144,17 +154,14 @@ def _may_change_unseen(path: str, start: int) -> bool:
 
 
 def _fingerprint(paths: Sequence[str], store: str, variables: Sequence[str]) -> str:
-    """xxh3-128 over this evalmake, the variables' values, and each path's size, times and inode.
-
-    This evalmake is known by its place and by the folder of installed packages, whose time changes
-    when a plugin is installed, upgraded or removed.
-    """
+    """xxh3-128 over this Python, where it finds packages, the variables' values, and the status of each path."""
     hasher = xxhash.xxh3_128()
-    hasher.update(f"{sys.executable}\0{__file__}\0".encode())
+    python = (sys.executable, sys.version, __file__, *package_folders())
+    hasher.update(os.fsencode("\0".join(python)))
     for name in variables:
         hasher.update(f"{name}={os.environ.get(name)!r}\0".encode())
     stat, update = os.stat, hasher.update
-    for path in (__file__, os.path.dirname(os.path.dirname(xxhash.__file__)), *paths):
+    for path in paths:
         try:
             found = stat(path)
         except OSError:

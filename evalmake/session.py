@@ -16,7 +16,13 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import Diagnostic
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
-from evalmake.planner.saved_plan import check_saved_plan, plan_to_json, read_saved_plan, words_of_saved_plan
+from evalmake.planner.saved_plan import (
+    SavedPlan,
+    check_saved_plan,
+    plan_to_json,
+    read_saved_plan,
+    words_of_saved_plan,
+)
 from evalmake.planner.staleness import ActionHistory, describe_shortfalls, find_valid_records
 from evalmake.planning import (
     check_before_build,
@@ -78,7 +84,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
     workspace = Workspace.open(request.file, words.overrides, request.source)
     graph = workspace.graph(words.targets, request.locked)
     if request.dry_run or request.question:
-        return _preview(request, workspace, graph, show_plan)
+        return _preview(request, workspace, graph, saved, show_plan)
     if request.owns_process:
         forbid_inspection()  # jobs of an earlier build may run
     graph = _resolve_packages(request, workspace, words, graph, emit)
@@ -93,7 +99,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         if store.database.is_writable:
             store.save_rebuilt_histories()
         if saved is not None:
-            check_saved_plan(plan, saved, str(request.plan))
+            check_saved_plan(plan, saved)
         store.mark_valid({d.name: d.action for d in plan.decisions.values() if not d.stale})
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         show_plan(outcome)
@@ -109,11 +115,17 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
 
 
 def _preview(
-    request: Request, workspace: Workspace, graph: Graph, show_plan: Callable[[BuildOutcome], None]
+    request: Request,
+    workspace: Workspace,
+    graph: Graph,
+    saved: SavedPlan | None,
+    show_plan: Callable[[BuildOutcome], None],
 ) -> BuildOutcome:
     """Plan without running: `-n`, `-q` and `-o`. If the build would fail at once, show its errors and exit with 2."""
     with workspace.read_store() as store:
         plan = make_plan(workspace, graph, store, request.always)
+        if saved is not None:
+            check_saved_plan(plan, saved)
         outcome = BuildOutcome(OK, workspace, plan, revalidated=_find_revalidated(plan, store))
         if request.question:
             outcome.status = OK if plan.is_empty else UNMET

@@ -15,11 +15,11 @@ from evalmake.api.declarations import Declaration, Eval
 from evalmake.command_registry import COMMAND_NAMES
 from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_error
+from evalmake.language.file_search import is_pattern
 from evalmake.language.formatter import format_source
 from evalmake.language.parser import parse, parse_override
 from evalmake.language.source import Source, Span
 from evalmake.language.values import NAME, Digest, Duration, Files, SecretRef, Size, Symbol, format_value
-from evalmake.project.includes import is_glob
 from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.schema import KINDS, PLUGIN_KINDS
@@ -209,7 +209,7 @@ class _Writer:
         """A call of `file` or `glob`: relative to the Evalfile if the path lies below its folder, else absolute."""
         absolute = os.path.abspath(path)
         inside = Path(absolute).is_relative_to(self.folder)
-        several = is_glob(path) and not os.path.exists(path)
+        several = is_pattern(path) and not os.path.exists(path)
         shown = os.path.relpath(absolute, self.folder) if inside else absolute
         return _Call("glob" if several else "file", shown)
 

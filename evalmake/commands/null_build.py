@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from evalmake import fastpath
+from evalmake.language.parser import find_grammar
 from evalmake.session import BuildOutcome
 from evalmake.store.journal import Journal
 from evalmake.terminal.diagnostics import render
@@ -21,7 +23,7 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
     if any(model.block.max_age for model in workspace.project.models.values()):
         return  # a result may grow too old without any change
     variables = dict(workspace.project.external.variables_read)
-    files = _project_files(workspace)
+    files = _project_files(workspace) | _program_files()
     installed = [*workspace.project.benchmarks.values(), *workspace.project.deployments.values()]
     listings, more_variables = workspace.environments().watched_inputs(installed)
     files |= listings
@@ -40,12 +42,19 @@ def _project_files(workspace: Workspace) -> set[str]:
     project = workspace.project
     files = {str(path) for path in project.external.hashes.seen}
     files |= {str(file.path) for file in project.files.files}
-    files |= project.files.absent | {str(workspace.report_path(report)) for report in project.reports.values()}
-    for root, pattern in project.external.globs | project.files.globs:
-        recursive = "/" in pattern or "**" in pattern
-        below = Path(root).rglob("*") if recursive else ()
-        files |= {str(path) for path in below if path.is_dir() and not path.is_relative_to(workspace.root)}
-        files.add(root)
+    files |= project.files.watched | project.external.watched
+    files |= {str(workspace.report_path(report)) for report in project.reports.values()}
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
     files.add(str(project.path.with_suffix(".lock").absolute()))
     return files
+
+
+def _program_files() -> set[str]:
+    """Return the folders of packages, and every loaded module that changes in place: `git pull` upgrades those.
+
+    A module in a folder of installed packages is not listed: an upgrade changes the time of the folder.
+    """
+    library = os.path.dirname(os.__file__) + os.sep
+    modules = {file for module in list(sys.modules.values()) if (file := getattr(module, "__file__", None))}
+    in_place = {file for file in modules if not file.startswith(library) and "-packages" + os.sep not in file}
+    return in_place | {find_grammar(), *fastpath.package_folders()}

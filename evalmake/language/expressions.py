@@ -11,8 +11,9 @@ from pathlib import Path
 from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.file_hashes import FileHashes
+from evalmake.language.file_search import find_files, split_pattern
 from evalmake.language.source import Source, Span
-from evalmake.language.text import dedent, split_glob, unquote
+from evalmake.language.text import dedent, unquote
 from evalmake.language.values import (
     Digest,
     Duration,
@@ -34,12 +35,15 @@ _LONGEST_RANGE = 1_000_000
 
 @dataclass
 class ExternalInputs:
-    """The environment and files that an Evalfile can read, and a record of what it has read."""
+    """The environment and files that an Evalfile can read, and a record of what it has read.
+
+    `watched` has the places on which the answer of a `glob()` depends, besides the files found.
+    """
 
     environment: Mapping[str, str]
     hashes: FileHashes
     variables_read: dict[str, str | None] = field(default_factory=dict)
-    globs: set[tuple[str, str]] = field(default_factory=set)
+    watched: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -335,11 +339,13 @@ class Evaluator:
         return Files((File(path.name, digest, path),), single=True)
 
     def _find_files(self, node: tree.Call, pattern: Value) -> Value:
-        from glob import glob
-
-        root, inner = split_glob(self._resolve_path(str(pattern)))
-        self.scope.external.globs.add((str(root), inner))
-        names = sorted(n for n in glob(inner, root_dir=root, recursive=True) if (root / n).is_file())
+        root, inner = split_pattern(str(pattern), self.source.folder)
+        hashes = self.scope.external.hashes
+        try:
+            names = find_files(root, inner, self.scope.external.watched)
+            files = tuple(File(n, hashes.of(root / n), root / n) for n in names)
+        except OSError as error:
+            raise self._unreadable_error(node, str(pattern), root, error) from None
         if not names:
             raise make_error(
                 "missing-file",
@@ -347,11 +353,7 @@ class Evaluator:
                 self.span(node),
                 notes=[f"evalmake looked in {root}"],
             )
-        hashes = self.scope.external.hashes
-        try:
-            return Files(tuple(File(n, hashes.of(root / n), root / n) for n in names))
-        except OSError as error:
-            raise self._unreadable_error(node, str(pattern), root, error) from None
+        return Files(files)
 
     def _resolve_path(self, name: str) -> Path:
         return Path(os.path.normpath(os.path.join(self.source.folder, name)))

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
+from evalmake.language.regular_file import check_regular
 from evalmake.seal import seal, unseal
 
 _REMEMBER_FROM = 64 * 1024
@@ -36,9 +37,9 @@ class FileHashes:
             self._known = _read_table(table)
 
     def of(self, path: Path) -> str:
-        """Hex sha256 of the file at `path`; OSError when it cannot be read."""
+        """Hex sha256 of the regular file at `path`; OSError when it is none, or cannot be read."""
         self.seen.add(path)
-        stat = os.stat(path)
+        stat = check_regular(path)
         if stat.st_size < _REMEMBER_FROM:
             with open(path, "rb") as stream:
                 return hash_bytes(stream.read())

@@ -105,7 +105,7 @@ class _Formatter:
         return self.tree.comments[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
 
     def _has_blank_line(self, start: int, end: int) -> bool:
-        return bool(re.search(r"\n[ \t\r]*\n", self.text[start:end]))
+        return bool(re.search(r"\n[ \t]*\n", self.text[start:end]))
 
     def _align_operators(self, entries: list[_Entry], indent: int) -> None:
         """Align the operators of each run. A value that then does not fit is broken over lines, and ends its run.

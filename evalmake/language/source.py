@@ -7,15 +7,20 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+BYTE_ORDER_MARK = "\ufeff"
 COMMAND_LINE = "command line"  # the name of the source that holds the typed words
 
 
 class Source:
-    """A named text, compared by identity."""
+    """A named text, compared by identity.
+
+    Its lines end with LF, and it has no byte order mark, so that a file means the same on every checkout:
+    git and editors write others (`core.autocrlf`).
+    """
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
-        self.text = text
+        self.text = normalize_text(text)
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -35,7 +40,7 @@ class Source:
         """The text of line `number` (from 1), without its end."""
         start = self._starts[number - 1]
         end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
-        return self.text[start:end].rstrip("\r")
+        return self.text[start:end]
 
     def span(self, start: int, end: int | None = None) -> Span:
         """The span from `start` to `end`, or of one character without `end`."""
@@ -62,3 +67,8 @@ class Span:
     def text(self) -> str:
         """Its text."""
         return self.source.text[self.start : self.end]
+
+
+def normalize_text(text: str) -> str:
+    """`text` without a byte order mark, its lines ended by LF."""
+    return text.removeprefix(BYTE_ORDER_MARK).replace("\r\n", "\n").replace("\r", "\n")

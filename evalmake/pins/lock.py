@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import EvalmakeError, make_error
+from evalmake.language.json_file import read_json
+from evalmake.language.regular_file import check_regular
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 VERSION = 1
+_MAX_BYTES = 64 << 20
+_SHOWN = 120  # characters of a damaged entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,15 @@ class Lock:
         if not path.exists():
             return cls(path)
         try:
-            data = json.loads(path.read_text("utf-8"))
+            check_regular(path)
+            data = read_json(path, _MAX_BYTES)
             if data["version"] != VERSION:
-                raise ValueError
+                raise _unreadable(path, f"it has the version {data['version']!r}, and this evalmake reads {VERSION}")
             return cls(path, {name: _read_pin(entry) for name, entry in data["pins"].items()})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            raise make_error(
-                "bad-lock",
-                f"{path.name} cannot be read as a lock file",
-                help=["restore it from version control"],
-            ) from None
+        except OSError as error:
+            raise _unreadable(path, error.strerror or "it cannot be opened") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise _unreadable(path, str(error) if type(error) is ValueError else "") from None
 
     def write(self) -> None:
         """Write the lock, one line for each value, so that version control shows what moved."""
@@ -79,6 +82,16 @@ class Lock:
             write_atomic(self.path, f"{text}\n".encode())
         except OSError as error:
             raise make_error("pin-failed", f"{self.path.name} cannot be written: {error.strerror}") from None
+
+
+def _unreadable(path: Path, reason: str) -> EvalmakeError:
+    """The error for a lock that is damaged; `reason` may be empty."""
+    return make_error(
+        "bad-lock",
+        f"{path.name} cannot be read as a lock file",
+        notes=[reason] if reason else [],
+        help=["restore it from version control"],
+    )
 
 
 def name_package_set(packages: Iterable[str]) -> str:
@@ -95,15 +108,14 @@ def describe_interpreter() -> str:
 def _read_pin(entry: Mapping[str, Any]) -> Pin:
     """Read one entry; ValueError, KeyError or TypeError if it is damaged."""
     pin = Pin(**{**entry, "packages": tuple(entry.get("packages", ()))})
-    valid = (
-        _DIGEST.fullmatch(pin.digest)
-        if pin.digest
-        else _COMMIT.fullmatch(pin.commit)
-        if pin.commit
-        else pin.packages and all(isinstance(line, str) for line in pin.packages)
+    known = (
+        _DIGEST.fullmatch(pin.digest) if pin.digest else _COMMIT.fullmatch(pin.commit) if pin.commit else pin.packages
     )
-    if not valid or not isinstance(pin.date, str):
-        raise ValueError
+    texts = (pin.date, *pin.packages, *pin.platforms.values())
+    if not known or not all(isinstance(text, str) for text in texts) or not isinstance(pin.local, bool):
+        raise ValueError(f"a pin is damaged: {json.dumps(entry)[:_SHOWN]}")
+    if isinstance(entry.get("packages"), str) or not all(map(_DIGEST.fullmatch, pin.platforms.values())):
+        raise ValueError(f"a pin is damaged: {json.dumps(entry)[:_SHOWN]}")
     return pin
 
 

@@ -54,7 +54,7 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 def digest(pairs: Iterable[tuple[str, str]]) -> str:
     """Return `xxh128:HEX`: the xxh3-128 of the pairs in UTF-8, with the length in characters before each text."""
     whole = "".join([f"{len(path)}:{path}{len(text)}:{text}" for path, text in pairs])
-    return f"xxh128:{xxhash.xxh3_128_hexdigest(whole.encode())}"
+    return f"xxh128:{xxhash.xxh3_128_hexdigest(whole.encode('utf-8', 'surrogatepass'))}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path
 
 from evalmake.language import tree as syntax
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.file_hashes import hash_bytes
-from evalmake.language.parser import load_tree
+from evalmake.language.file_search import find_files, is_pattern, split_pattern
+from evalmake.language.parser import MAX_NESTING, load_tree
+from evalmake.language.regular_file import read_regular
 from evalmake.language.source import Source, Span
 from evalmake.project import catalog
 
@@ -25,7 +26,6 @@ class LoadedFile:
     path: Path
     source: Source
     tree: syntax.Tree
-    sha256: str
     included_at: Span | None
 
     def span(self, node: syntax.Name | syntax.Expr | syntax.Item | syntax.Statement) -> Span:
@@ -35,11 +35,14 @@ class LoadedFile:
 
 @dataclass(slots=True)
 class FileSet:
-    """All files, included ones first, and the places that optional includes and patterns looked at."""
+    """All files, included ones first, and the places that optional includes and patterns looked at.
+
+    `read` has the path of each file that was begun.
+    """
 
     files: list[LoadedFile] = field(default_factory=list)
-    absent: set[str] = field(default_factory=set)
-    globs: set[tuple[str, str]] = field(default_factory=set)
+    read: set[Path] = field(default_factory=set)
+    watched: set[str] = field(default_factory=set)
     unpinned: list[Span] = field(default_factory=list)
 
 
@@ -52,8 +55,7 @@ def read_files(path: Path, cache: Path | None, written: Source | None = None) ->
     if written is None:
         _read_file(path, _shorten(path), None, None, cache, found, [])
     else:
-        sha = hash_bytes(written.text.encode("utf-8", "surrogatepass"))
-        found.files.append(LoadedFile(path.absolute(), written, load_tree(written, None), sha, None))
+        found.files.append(LoadedFile(path.absolute(), written, load_tree(written, None), None))
     return found
 
 
@@ -70,14 +72,21 @@ def _read_file(
     if real in open_files:
         ring = " -> ".join(_shorten(p) for p in [*open_files[open_files.index(real) :], real])
         raise make_error("include-cycle", f"a file includes itself: {ring}", at)
-    if any(file.path == real for file in found.files):
+    if real in found.read:
         return
+    if len(open_files) > MAX_NESTING:
+        raise make_error(
+            "too-deep",
+            f"files include each other more than {MAX_NESTING} deep",
+            at,
+            help=["include them all from one file"],
+        )
+    found.read.add(real)
     data = _read_bytes(path, at)
-    sha = hash_bytes(data)
-    if digest is not None and at is not None:
-        _check_digest(digest, data, sha, name, at)
     source = Source(name, _decode(data, path, at))
-    file = LoadedFile(real, source, load_tree(source, cache), sha, at)
+    if digest is not None and at is not None:
+        _check_digest(digest, data, source, at)
+    file = LoadedFile(real, source, load_tree(source, cache), at)
     for item in file.tree.items:
         if isinstance(item, syntax.Include):
             _read_include(file, item, cache, found, [*open_files, real])
@@ -92,18 +101,20 @@ def _read_include(
     if item.digest is None:
         found.unpinned.append(at)
     shipped = text.startswith(catalog.PREFIX)
-    path = catalog.catalog_path(text) if shipped else Path(os.path.normpath(file.path.parent / text))
+    folder = str(file.path.parent)
+    written = str(catalog.catalog_path(text)) if shipped else text
+    path = Path(os.path.normpath(os.path.join(folder, written)))
     if "://" in text:
         help_ = ["copy or clone the file, and include it from there"]
         raise make_error("missing-file", f"an include is a file, and `{text}` is a URL", at, help=help_)
-    matches = list(_find_matches(path, found)) if is_glob(text) else [path]
+    matches = _find_matches(written, folder, found, at) if is_pattern(text) else [path]
     if shipped and not item.maybe and not any(match.exists() for match in matches):
         raise _missing_catalog_error(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
         raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"evalmake looked for it at {path}"])
     for match in matches:
         if item.maybe and not match.exists():
-            found.absent.add(str(match))
+            found.watched.add(str(match))
             continue
         name = f"{catalog.PREFIX}{match.stem}" if shipped else _shorten(match)
         _read_file(match, name, at, item.digest, cache, found, open_files)
@@ -125,29 +136,26 @@ def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
     )
 
 
-def is_glob(text: str) -> bool:
-    """Whether a path is a pattern."""
-    return any(char in text for char in "*?[")
-
-
-def _find_matches(path: Path, found: FileSet) -> Iterator[Path]:
-    found.globs.add((str(path.parent), path.name))
-    return (Path(name) for name in sorted(glob(str(path), recursive=True)))
+def _find_matches(pattern: str, folder: str, found: FileSet, at: Span) -> list[Path]:
+    root, inner = split_pattern(pattern, folder)
+    try:
+        return [root / name for name in find_files(root, inner, found.watched)]
+    except OSError as error:
+        raise make_error("too-large", f"the pattern `{pattern}` is too wide: {error.strerror}", at) from None
 
 
 def _read_bytes(path: Path, at: Span | None) -> bytes:
     shown = _shorten(path)
     try:
-        if path.is_dir():
-            raise make_error("not-a-file", f"`{shown}` is a folder, not an Evalfile", at)
-        if path.stat().st_size > _MAX_BYTES:
-            raise make_error("too-large", f"`{shown}` is larger than 64 MB", at)
-        return path.read_bytes()
-    except OSError as error:
+        return read_regular(path, _MAX_BYTES)
+    except IsADirectoryError:
+        raise make_error("not-a-file", f"`{shown}` is a folder, not an Evalfile", at) from None
+    except FileNotFoundError:
         where = _suggest_file(path) if at else ["name one with -f, or begin with `evalmake init`"]
-        what = "there is no file" if isinstance(error, FileNotFoundError) else "cannot read"
-        reason = "" if isinstance(error, FileNotFoundError) else f": {error.strerror}"
-        raise make_error("missing-file", f"{what} `{shown}`{reason}", at, help=where) from None
+        raise make_error("missing-file", f"there is no file `{shown}`", at, help=where) from None
+    except OSError as error:
+        code = "too-large" if error.errno == errno.EFBIG else "missing-file"
+        raise make_error(code, f"cannot read `{shown}`: {error.strerror}", at) from None
 
 
 def _suggest_file(path: Path) -> list[str]:
@@ -161,7 +169,7 @@ def _suggest_file(path: Path) -> list[str]:
 
 def _decode(data: bytes, path: Path, at: Span | None) -> str:
     try:
-        return data.decode("utf-8").removeprefix("\ufeff")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         source = Source(_shorten(path), data.decode("utf-8", "replace"))
         start = len(data[: error.start].decode("utf-8"))
@@ -175,7 +183,8 @@ def _decode(data: bytes, path: Path, at: Span | None) -> str:
         ) from None
 
 
-def _check_digest(digest: syntax.Literal, data: bytes, sha: str, name: str, at: Span) -> None:
+def _check_digest(digest: syntax.Literal, data: bytes, source: Source, at: Span) -> None:
+    """Check the digest of an included file, as it lies on the disk or with the line ends that git stores."""
     algorithm, _, digits = digest.text.partition(":")
     span = Span(at.source, digest.start, digest.end)
     wanted = 64 if algorithm == "sha256" else 32
@@ -183,18 +192,23 @@ def _check_digest(digest: syntax.Literal, data: bytes, sha: str, name: str, at: 
         raise make_error(
             "bad-digest", f"a {algorithm} digest has {wanted} digits, but this one has {len(digits)}", span
         )
-    if algorithm == "xxh128":
-        import xxhash
-
-        sha = xxhash.xxh3_128_hexdigest(data)
-    if digits != sha:
+    found = [_hash(algorithm, content) for content in (data, source.text.encode())]
+    if digits not in found:
         raise make_error(
             "digest-mismatch",
-            f"`{name}` differs from the file that was pinned",
+            f"`{source.name}` differs from the file that was pinned",
             span,
-            notes=[f"the file is {algorithm}:{sha}"],
+            notes=[f"the file is {algorithm}:{found[0]}"],
             help=["check what has changed in it, then write the new digest"],
         )
+
+
+def _hash(algorithm: str, data: bytes) -> str:
+    if algorithm == "sha256":
+        return hash_bytes(data)
+    import xxhash
+
+    return xxhash.xxh3_128_hexdigest(data)
 
 
 def _shorten(path: Path) -> str:

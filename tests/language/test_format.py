@@ -33,8 +33,9 @@ def formatted(text: str) -> str:
 
 def meaning(text: str) -> Any:
     """The tree without places, and the words of the comments: what formatting must not change."""
-    parsed = parse(Source("t", text))
-    words = [text[start:end].lstrip("#").strip() for start, end in parsed.comments]
+    source = Source("t", text)
+    parsed = parse(source)
+    words = [source.text[start:end].lstrip("#").strip() for start, end in parsed.comments]
     return _unplaced(parsed.items), words
 
 
