@@ -12,6 +12,7 @@ from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.file_search import find_files, split_pattern
+from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
 from evalmake.language.text import dedent, unquote
 from evalmake.language.values import (
@@ -29,8 +30,10 @@ from evalmake.language.values import (
 
 # `$${` is a literal `${`; any other `${...}` on one line is an interpolation.
 _INTERPOLATION = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$", "0": "\0"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
 _LONGEST_RANGE = 1_000_000
+_LONGEST_TIME, _LARGEST_SIZE = 100 * 365 * 86400, 1 << 62  # seconds, which clocks still take, and bytes
+_LARGEST_VALUE = 16 * 1024 * 1024  # in characters; each item of a list or a map counts 16 more
 
 
 @dataclass
@@ -63,8 +66,10 @@ class Scope:
         self.bindings = bindings
         self.external = external
         self._values: dict[tuple[str, bool], Value] = {}
-        self._in_progress: list[str] = []
-        self.failed: set[str] = set()
+        self._in_progress: dict[str, int] = {}  # how deep the variables are that each has used so far
+        self._depths: dict[str, int] = {}
+        self._extents: dict[int, tuple[int, int, Value]] = {}  # by id, with the value so that it keeps its id
+        self.failed: dict[str, EvalmakeError] = {}
 
     def variable(self, name: str, span: Span, declared: bool = False) -> Value:
         """The value of a variable; `declared` ignores overrides."""
@@ -78,24 +83,82 @@ class Scope:
                 span,
                 help=[hint] if hint else [],
             )
-        if (name, declared) in self._values:
-            return self._values[name, declared]
+        if name in self.failed:
+            raise EvalmakeError(self.failed[name].diagnostics)
+        if (name, declared) not in self._values:
+            self._evaluate(name, binding, span, declared)
+        if self._in_progress:
+            user = next(reversed(self._in_progress))
+            self._in_progress[user] = max(self._in_progress[user], self._depths[name] + 1)
+            if self._in_progress[user] > MAX_NESTING:
+                raise _too_deep_error(span)
+        return self._values[name, declared]
+
+    def _evaluate(self, name: str, binding: Binding, span: Span, declared: bool) -> None:
+        """Evaluate a variable, and note how deep the variables are that it uses."""
         if name in self._in_progress:
-            ring = " -> ".join([*self._in_progress[self._in_progress.index(name) :], name])
+            names = list(self._in_progress)
+            ring = " -> ".join([*names[names.index(name) :], name])
             raise make_error("variable-cycle", f"the variable `{name}` depends on itself: {ring}", span)
-        self._in_progress.append(name)
+        if len(self._in_progress) > MAX_NESTING:
+            raise _too_deep_error(span)
+        self._in_progress[name] = 0
         try:
             if binding.overridden and not declared:
                 value = binding.override
             else:
                 value = Evaluator(self, binding.source, declared=declared)(binding.node.value)
-        except EvalmakeError:
-            self.failed.add(name)
+        except EvalmakeError as error:
+            self.failed[name] = error
             raise
+        except RecursionError:
+            self.failed[name] = _too_deep_error(span)
+            raise self.failed[name] from None
         finally:
-            self._in_progress.pop()
+            depth = self._in_progress.pop(name)
+        self._depths[name] = max(depth, self._depths.get(name, 0))
         self._values[name, declared] = value
-        return value
+
+    def check_extent(self, value: Value, span: Span) -> None:
+        """Refuse a text, list or map that is very large or deep, as variables in variables can make it."""
+        if isinstance(value, str | Template):
+            size, depth = _length(value), 0
+        else:
+            items = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+            extents = [self._extents.get(id(item)) or (_length(item), 0) for item in items]
+            size = sum(16 + extent[0] for extent in extents)
+            depth = 1 + max((extent[1] for extent in extents), default=0)
+            self._extents[id(value)] = (size, depth, value)
+        if depth > MAX_NESTING:
+            raise make_error("too-deep", f"lists and maps in this value are nested more than {MAX_NESTING} deep", span)
+        if size > _LARGEST_VALUE:
+            raise make_error(
+                "too-large",
+                "this value has more than a million items, or 16 million characters",
+                span,
+                help=['write fewer items; a long text belongs into a file: `file("PATH")`'],
+            )
+
+
+def _length(value: object) -> int:
+    """The characters of a text; a range of numbers counts 16 for each, and any other value nothing."""
+    match value:
+        case str():
+            return len(value)
+        case Template():
+            return sum(len(part) for part in value.parts if isinstance(part, str))
+        case tuple():
+            return 16 * len(value)
+    return 0
+
+
+def _too_deep_error(span: Span) -> EvalmakeError:
+    return make_error(
+        "too-deep",
+        f"variables use each other more than {MAX_NESTING} deep",
+        span,
+        help=["give one of them its value directly"],
+    )
 
 
 def _declared_at(binding: Binding) -> str:
@@ -132,7 +195,9 @@ class Evaluator:
             case tree.Range():
                 return self._evaluate_range(node)
             case tree.ListOf():
-                return tuple(self._evaluate_item(item, "a list") for item in node.items)
+                items = tuple(self._evaluate_item(item, "a list") for item in node.items)
+                self.scope.check_extent(items, self.span(node))
+                return items
             case tree.MapOf():
                 return self._evaluate_map(node)
             case tree.Call():
@@ -153,9 +218,9 @@ class Evaluator:
         text = node.text
         match node.kind:
             case "STRING":
-                return self._evaluate_string(node)
+                return self._check_text(self._evaluate_string(node), node)
             case "RAW":
-                return dedent(text[3:-3]) if text.startswith("'''") else text[1:-1]
+                return self._check_text(dedent(text[3:-3]) if text.startswith("'''") else text[1:-1], node)
             case "NUMBER":
                 plain = text.replace("_", "")
                 if re.fullmatch(r"-?\d+", plain):
@@ -167,14 +232,29 @@ class Evaluator:
                     raise make_error("bad-value", "this number is too large", self.span(node))
                 return value
             case "DURATION":
-                return Duration.parse(text)
+                duration = Duration.parse(text)
+                if duration.seconds > _LONGEST_TIME:
+                    raise make_error("bad-value", "a duration of more than a hundred years", self.span(node))
+                return duration
             case "SIZE":
-                return Size.parse(text)
+                size = Size.parse(text) if len(text) <= 100 else None
+                if size is None or size.bytes > _LARGEST_SIZE:
+                    raise make_error("bad-value", "this size is too large", self.span(node))
+                return size
             case "PERCENT":
+                if len(text) > 100:
+                    raise make_error("bad-value", "a percentage of more than 100 digits", self.span(node))
                 return float(f"{text[:-1]}e-2")  # the nearest number: 99.99 / 100 is a little less than 0.9999
             case "DIGEST":
                 return self._evaluate_digest(node)
         return {"TRUE": True, "FALSE": False, "NONE": None}[node.kind]
+
+    def _check_text(self, text: str | Template, node: tree.Literal) -> str | Template:
+        self.scope.check_extent(text, self.span(node))
+        parts = text.parts if isinstance(text, Template) else (text,)
+        if any("\0" in part for part in parts if isinstance(part, str)):
+            raise make_error("bad-escape", "a text cannot contain the character NUL", self.span(node))
+        return text
 
     def _evaluate_digest(self, node: tree.Literal) -> Digest:
         algorithm, _, digits = node.text.partition(":")
@@ -221,9 +301,10 @@ class Evaluator:
                     also=[(self.span(places[key].key), "first given here")],
                 )
             found[key], places[key] = self(pair.value), pair
+        self.scope.check_extent(found, self.span(node))
         return found
 
-    def _evaluate_string(self, node: tree.Literal) -> Value:
+    def _evaluate_string(self, node: tree.Literal) -> str | Template:
         long = node.text.startswith('"""')
         body = dedent(node.text[3:-3]) if long else node.text[1:-1]
         offset = node.start + (3 if long else 1)
@@ -273,7 +354,7 @@ class Evaluator:
             return text
 
         def character(match: re.Match[str]) -> str:
-            if match[1].startswith("u"):
+            if match[1].startswith("u") and len(match[1]) == 5:
                 return chr(int(match[1][1:], 16))
             if match[1] not in _ESCAPES:
                 raise make_error(
@@ -284,7 +365,13 @@ class Evaluator:
                 )
             return _ESCAPES[match[1]]
 
-        return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", character, text, flags=re.S)
+        unescaped = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", character, text, flags=re.S)
+        try:
+            return unescaped.encode("utf-16", "surrogatepass").decode("utf-16")  # two halves make one character
+        except UnicodeDecodeError:
+            message = "`\\ud800` to `\\udfff` are halves of characters, and one stands alone"
+            help_ = ["write the character itself, or both of its halves"]
+            raise make_error("bad-escape", message, self.span(node), help=help_) from None
 
     def _call_function(self, node: tree.Call) -> Value:
         name = node.name.text

@@ -9,6 +9,7 @@ from typing import Any
 from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
 from evalmake.language.expressions import Evaluator, Scope
+from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Span
 from evalmake.project import catalog
 from evalmake.project.fields import Fields, ValueOrigin
@@ -69,6 +70,7 @@ class Inheritance:
         self.defaults = defaults
         self.scope = scope
         self.diagnostics = diagnostics
+        self._has_deep_chain = False
         self._evaluated: dict[tuple[int, str, frozenset[str]], tuple[Any, ValueOrigin, dict[str, ValueOrigin]]] = {}
 
     def layers(self, declaration: ParsedDeclaration) -> list[Layer] | None:
@@ -81,7 +83,7 @@ class Inheritance:
             if above is None:
                 self._report_missing_parent(kind, parent, child)
                 return None
-            if above in chain:
+            if any(above is link for link in chain):
                 if above.node.name.text != min(s.node.name.text for s in chain[chain.index(above) :]):
                     return None  # the cycle is reported once, at its first name
                 ring = " -> ".join(s.node.name.text for s in [*chain[chain.index(above) :], above])
@@ -92,6 +94,9 @@ class Inheritance:
                 )
                 return None
             chain.append(above)
+            if len(chain) > MAX_NESTING:
+                self._report_deep_chain(declaration)
+                return None
         # Farthest first, as a later layer wins: the defaults of every file of the chain, the declaration's own file
         # last; then the blocks, from the farthest parent to the declaration itself.
         blocks: list[Layer] = []
@@ -101,6 +106,17 @@ class Inheritance:
             origin = "own" if link_ is declaration else f"from {link_.node.name.text}"
             blocks.append(Layer(link_.file, link_.node.body, origin))
         return blocks
+
+    def _report_deep_chain(self, declaration: ParsedDeclaration) -> None:
+        """Report the first chain of `from` that is too long; those who inherit from it are no news."""
+        if not self._has_deep_chain and declaration.node.parent is not None:
+            self._has_deep_chain = True
+            self.diagnostics.error(
+                "too-deep",
+                f"declarations inherit from each other more than {MAX_NESTING} deep",
+                declaration.file.span(declaration.node.parent),
+                help=["inherit from one of the first, and repeat the keys that change"],
+            )
 
     def resolve(self, declaration: ParsedDeclaration) -> MergedLayers | None:
         """Merge all layers of `declaration`; `None` after an error."""

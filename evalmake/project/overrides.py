@@ -144,6 +144,8 @@ def evaluate_variables(scope: Scope, diagnostics: Diagnostics) -> None:
             scope.variable(name, Span(binding.source, binding.node.start, binding.node.end))
         except EvalmakeError as error:
             diagnostics.extend(error.diagnostics)
+            if any(one.code == "too-deep" for one in error.diagnostics):
+                return  # a chain that is too long is so in many of its parts
 
 
 @contextmanager

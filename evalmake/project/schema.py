@@ -57,7 +57,9 @@ class Settings(Block):
     store: str | None = define_key(
         None, "The folder of results, relative to the Evalfile.", '"/mnt/team/store"', unset=".evalmake/store"
     )
-    cells: Count = define_key(10_000, "How many cells the matrices may have in all.", "20_000")
+    cells: Count = define_key(
+        10_000, "How many cells the matrices may have in all, at most a million.", "20_000", le=1_000_000
+    )
     pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(to_tuple)] = define_key(
         (), "Inputs that must be pinned, in the file or in the lock.", "[images, weights]"
     )

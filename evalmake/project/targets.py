@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
@@ -20,15 +20,18 @@ _NOT_COMMANDS = {
 }
 """Words that users of other tools type -> what to type here."""
 
+_MOST_NAMES = 100_000
+
 Cells = dict[str, list[Evaluation]]
 
 
 @dataclass(slots=True)
 class Selection:
-    """The evaluations and reports of some targets, each once."""
+    """The evaluations and reports of some targets, each once, and the aliases that were followed."""
 
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     reports: dict[str, Declaration] = field(default_factory=dict)
+    aliases: set[str] = field(default_factory=set)
 
 
 def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Selection:
@@ -38,7 +41,7 @@ def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Sel
     for word, span in words:
         if cells.get(word) == []:
             raise EvalmakeError([no_cells_diagnostic(project.evals[word], span)])
-        _add_target(project, cells, word, span, chosen, [])
+        _add_target(project, cells, word, span, chosen)
     if not words:
         _add_everything(project, cells, chosen)
     return chosen
@@ -50,42 +53,69 @@ def cells_of_report(project: Project, cells: Cells, report: Declaration) -> list
     spans = report.fields.spans
     for number, word in enumerate(report.block.of):
         place = spans.get(("of", str(number))) or spans["of",]
-        _add_target(project, cells, word, place.value, chosen, [])
+        _add_target(project, cells, word, place.value, chosen)
     return list(chosen.evaluations.values())
 
 
 def _add_everything(project: Project, cells: Cells, chosen: Selection) -> None:
     if "all" in project.aliases:
         place = project.aliases["all"].file.span(project.aliases["all"].node.name)
-        _add_target(project, cells, "all", place, chosen, [])
+        _add_target(project, cells, "all", place, chosen)
         return
     for name in project.evals:
         chosen.evaluations.update((cell.name, cell) for cell in cells[name])
     chosen.reports.update(project.reports)
 
 
-def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: Selection, within: list[str]) -> None:
-    if word in project.aliases:
-        alias = project.aliases[word]
+def _add_target(project: Project, cells: Cells, word: str, span: Span, chosen: Selection) -> None:
+    """Add what `word` names. Aliases are followed by a stack, as they may be nested deeper than Python calls."""
+    within: dict[str, None] = {}  # the aliases around, as a set in order
+    pending: list[tuple[str, Iterator[tuple[str, Span]]]] = [("", iter([(word, span)]))]
+    while pending:
+        name, targets = pending[-1]
+        target = next(targets, None)
+        if target is None:
+            pending.pop()
+            within.pop(name, None)
+            continue
+        word, span = target
         if word in within:
-            ring = " -> ".join([*within[within.index(word) :], word])
+            names = list(within)
+            ring = " -> ".join([*names[names.index(word) :], word])
             raise make_error("alias-cycle", f"the alias `{word}` refers to itself: {ring}", span)
-        for target in alias.node.targets:
-            _add_target(project, cells, target.text, alias.file.span(target), chosen, [*within, word])
-    elif word == "all":
+        if word in project.aliases and word not in chosen.aliases:
+            alias = project.aliases[word]
+            chosen.aliases.add(word)
+            within[word] = None
+            pending.append((word, iter([(one.text, alias.file.span(one)) for one in alias.node.targets])))
+        elif word not in project.aliases:
+            _add_declared(project, cells, word, span, chosen)
+
+
+def _add_declared(project: Project, cells: Cells, word: str, span: Span, chosen: Selection) -> None:
+    """Add what a word names that is no alias."""
+    if word == "all":
         _add_everything(project, cells, chosen)
     elif word in cells:
         chosen.evaluations.update((cell.name, cell) for cell in cells[word])
     elif word in project.reports:
         chosen.reports[word] = project.reports[word]
-    elif len(parts := expand_names(word)) > 1:
+    elif len(parts := _expand_word(word, span)) > 1:
         for part in parts:
-            _add_target(project, cells, part, span, chosen, within)
+            _add_target(project, cells, part, span, chosen)
     else:
         found = match_cells(word, (c for group in cells.values() for c in group))
         if not found:
             raise _unknown_target_error(project, cells, word, span)
         chosen.evaluations.update((cell.name, cell) for cell in found)
+
+
+def _expand_word(word: str, span: Span) -> list[str]:
+    try:
+        return expand_names(word)
+    except OverflowError:
+        message = f"`{word}` stands for more than {_MOST_NAMES} names"
+        raise make_error("too-many-cells", message, span, help=["write `*` for all values of an axis"]) from None
 
 
 def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
@@ -108,27 +138,45 @@ def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
 
 
 def expand_names(word: str) -> list[str]:
-    """The names that braces and ranges of numbers stand for: `e/{a,b}` and `e/1..3`; else the word itself."""
+    """The names that braces and ranges of numbers stand for: `e/{a,b}` and `e/1..3`; else the word itself.
+
+    OverflowError if it stands for more names than an Evalfile could have cells.
+    """
+    done: list[str] = []
+    pending = [word]
+    while pending:
+        name = pending.pop()
+        parts = _expand_once(name)
+        if parts == [name]:
+            done.append(name)
+        else:
+            pending += reversed(parts)
+        if len(done) + len(pending) > _MOST_NAMES:
+            raise OverflowError(word)
+    return done
+
+
+def _expand_once(word: str) -> list[str]:
+    """The names that the first braces or range of a word stand for."""
     if braces := re.search(r"\{([^{}]*)\}", word):
         inner = [one.strip() for one in braces[1].split(",")]
-        words = [word[: braces.start()] + one + word[braces.end() :] for one in inner]
-    elif (numbers := re.search(r"(?<![^/])(\d{1,9})\.\.(\d{1,9})(?![^/])", word)) and _is_short_range(numbers):
+        return [word[: braces.start()] + one + word[braces.end() :] for one in inner]
+    if (numbers := re.search(r"(?<![^/])(\d{1,9})\.\.(\d{1,9})(?![^/])", word)) and _is_short_range(numbers):
         span = range(int(numbers[1]), int(numbers[2]) + 1)
-        words = [f"{word[: numbers.start()]}{number}{word[numbers.end() :]}" for number in span]
-    else:
-        return [word]
-    return [name for one in words for name in expand_names(one)]
+        return [f"{word[: numbers.start()]}{number}{word[numbers.end() :]}" for number in span]
+    return [word]
 
 
 def _is_short_range(numbers: re.Match[str]) -> bool:
     """Whether a range goes up, and to no more cells than an Evalfile could have."""
-    return 0 <= int(numbers[2]) - int(numbers[1]) < 100_000
+    return 0 <= int(numbers[2]) - int(numbers[1]) < _MOST_NAMES
 
 
 def _check_aliases(project: Project, cells: Cells) -> None:
     """Check that every alias names something, whether or not the command line uses it."""
+    everything = Selection()
     for name, alias in project.aliases.items():
-        _add_target(project, cells, name, alias.file.span(alias.node.name), Selection(), [])
+        _add_target(project, cells, name, alias.file.span(alias.node.name), everything)
 
 
 def _unknown_target_error(project: Project, cells: Cells, word: str, span: Span) -> Exception:

@@ -93,7 +93,7 @@ def _render_names(names: Sequence[str], plan: Plan) -> str:
     lasts = [name.rpartition("/")[2] for name in names]
     if all(last.isdigit() for last in lasts):
         numbers = [int(last) for last in lasts]
-        if numbers == list(range(numbers[0], numbers[-1] + 1)):
+        if all(number - numbers[0] == place for place, number in enumerate(numbers)):
             return f"{stem}{numbers[0]}..{numbers[-1]}"
     if len(lasts) <= _MOST_NAMES:
         return f"{stem}{{{','.join(lasts)}}}"

@@ -1,0 +1,120 @@
+"""Evalfiles that would take all memory or minutes: a message with its place, or an answer in a moment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from evalmake.language.file_search import find_files
+from tests.support.projects import Project
+
+BLOCKS = 'model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }\nbenchmark b { harness = command, run = "true" }\n'
+EVAL = "eval e { model = m, benchmark = b }\n"
+
+
+def each(count: int, line: Callable[[int], str]) -> str:
+    """`line` for each number from 1, a line each."""
+    return "".join(f"{line(number)}\n" for number in range(1, count + 1))
+
+
+TENFOLD = "A0 = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\n" + each(9, lambda i: f"A{i} = [{', '.join([f'A{i - 1}'] * 10)}]")
+TENFOLD_TEXT = 'A0 = "ten chars."\n' + each(9, lambda i: f'A{i} = "{f"${{A{i - 1}}}" * 10}"')
+DEEP = f"A0 = {'[' * 60}{']' * 60}\n" + each(9, lambda i: f"A{i} = {'[' * 60}A{i - 1}{']' * 60}")
+INPUTS = {
+    "a list that grows tenfold nine times": (TENFOLD, "too-large", "Evalfile:6:6"),
+    "a text that grows tenfold nine times": (TENFOLD_TEXT, "too-large", "Evalfile:8:6"),
+    "a value that is deep through variables": (DEEP, "too-deep", "Evalfile:2:25"),
+    "3 000 variables, the first used last": (
+        each(3000, lambda i: f"A{i} = A{i + 1}") + "A3001 = 1\n",
+        "too-deep",
+        "Evalfile:101:8",
+    ),
+    "3 000 variables, the first used first": (
+        "A0 = 1\n" + each(3000, lambda i: f"A{i} = A{i - 1}"),
+        "too-deep",
+        "Evalfile:102:8",
+    ),
+    "1 000 models that inherit from each other": (
+        "model m0 from m {}\n" + each(1000, lambda i: f"model m{i} from m{i - 1} {{}}"),
+        "too-deep",
+        "Evalfile:100:16",
+    ),
+    "a limit of cells without an end": ("settings { cells = 1000000000000 }\n", "bad-value", "Evalfile:1:20"),
+    "an escape that is cut off": ('A = "\\u12"\n', "bad-escape", "Evalfile:1:5"),
+    "half of a character": ('A = "\\ud800"\n', "bad-escape", "Evalfile:1:5"),
+    "a NUL": ("A = 'a\0b'\n", "bad-escape", "Evalfile:1:5"),
+    "a duration beyond all clocks": (f"A = {'9' * 30}h\n", "bad-value", "Evalfile:1:5"),
+    "a size beyond all numbers": (f"A = {'9' * 400}TB\n", "bad-value", "Evalfile:1:5"),
+    "a percentage beyond all numbers": (f"A = {'9' * 400}%\n", "bad-value", "Evalfile:1:5"),
+    "a device as a file": ('A = file("/dev/zero")\n', "missing-file", "Evalfile:1:5"),
+    "the kernel's words as a file": ('A = file("/proc/self/environ")\n', "missing-file", "Evalfile:1:5"),
+    "the kernel's words as an include": ('include "/proc/self/environ"\n', "missing-file", "Evalfile:1:9"),
+    "a device as an include": ('include "/dev/zero"\n', "missing-file", "Evalfile:1:9"),
+    "a name that is too long": (f'A = file("{"x" * 5000}")\n', "missing-file", "Evalfile:1:5"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_it_is_refused(project: Project, name: str) -> None:
+    """The input is refused with one error at its place, which does not depend on the order of lines."""
+    text, code, place = INPUTS[name]
+    project.write("Evalfile", text + BLOCKS + EVAL)
+    told = project.run("-n", status=2).stderr
+    assert f"[{code}]" in told
+    assert f"--> {place}" in told
+    assert told.count("error: ") == 1
+
+
+def test_far_apart_seeds_are_few(project: Project) -> None:
+    """Two seeds are two cells, whatever is between them."""
+    project.write("Evalfile", BLOCKS + "eval e { model = m, benchmark = b, seed in [1, 100000000] }\n")
+    assert "e/{1,100000000}" in project.run("-n").stdout
+
+
+def test_aliases_may_be_as_many_and_as_deep_as_one_likes(project: Project) -> None:
+    """3 000 aliases of aliases, each named twice, are followed one by one."""
+    aliases = "a0: e e\n" + each(3000, lambda i: f"a{i}: a{i - 1} a{i - 1}")
+    project.write("Evalfile", BLOCKS + EVAL + aliases)
+    assert "1 to run" in project.run("-n", "a3000").stdout
+    project.write("Evalfile", BLOCKS + EVAL + aliases.replace("a0: e e", "a0: a3000"))
+    assert "[alias-cycle]" in project.run("-n", status=2).stderr
+
+
+def test_a_target_that_stands_for_too_much(project: Project) -> None:
+    """Braces and ranges that multiply are refused, not spelled out."""
+    project.write("Evalfile", BLOCKS + EVAL)
+    for word in ("e/1..99999/1..99999", "{a,b}" * 40):
+        assert "[too-many-cells]" in project.run("-n", word, status=2).stderr
+
+
+def test_many_includes(project: Project) -> None:
+    """A folder of includes is read file by file; a chain of more than a hundred is refused at the one too many."""
+    for number in range(200):
+        project.write(f"flat/{number}.evalfile", f"X{number} = 1\n")
+        project.write(f"chain/{number}.evalfile", f'include "{number + 1}.evalfile"\n')
+    project.write("Evalfile", 'include "flat/*.evalfile"\n' + BLOCKS + EVAL)
+    project.run("-n")
+    project.write("Evalfile", 'include "chain/0.evalfile"\n' + BLOCKS + EVAL)
+    told = project.run("-n", status=2).stderr
+    assert "files include each other more than 100 deep" in told
+    assert "--> chain/99.evalfile:1:9" in told
+
+
+def test_links_in_a_circle(project: Project) -> None:
+    """`**` follows a link to a folder once, and not back into a folder that it is in."""
+    project.write("data/a/x.txt", "x")
+    for name, target in {"data/a/up": "..", "data/a/here": ".", "data/self": "self", "data/b": "a"}.items():
+        (project.root / name).symlink_to(target)
+    watched: set[str] = set()
+    assert find_files(project.root, "data/**/*.txt", watched) == ["data/a/x.txt", "data/b/x.txt"]
+    assert str(project.root / "data/self") in watched  # it may lead elsewhere tomorrow
+
+
+def test_a_pipe_is_no_file(project: Project) -> None:
+    """A pipe is refused at once, and nobody waits for its writer."""
+    os.mkfifo(project.root / "pipe")
+    project.write("Evalfile", 'include "pipe"\n')
+    assert "it is a pipe, not a regular file" in project.run("-n", status=2).stderr
+    assert "it is a pipe, not a regular file" in project.run("-n", "-f", "pipe", status=2).stderr
