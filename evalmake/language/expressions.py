@@ -14,7 +14,8 @@ from evalmake.language.file_hashes import FileHashes
 from evalmake.language.file_search import find_files, split_pattern
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
-from evalmake.language.text import dedent, unquote
+from evalmake.language.text import dedent, unescape, unquote
+from evalmake.language.value_limits import ValueExtents, read_duration, read_number, read_percent, read_size
 from evalmake.language.values import (
     Digest,
     Duration,
@@ -30,10 +31,7 @@ from evalmake.language.values import (
 
 # `$${` is a literal `${`; any other `${...}` on one line is an interpolation.
 _INTERPOLATION = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
 _LONGEST_RANGE = 1_000_000
-_LONGEST_TIME, _LARGEST_SIZE = 100 * 365 * 86400, 1 << 62  # seconds, which clocks still take, and bytes
-_LARGEST_VALUE = 16 * 1024 * 1024  # in characters; each item of a list or a map counts 16 more
 
 
 @dataclass
@@ -68,7 +66,7 @@ class Scope:
         self._values: dict[tuple[str, bool], Value] = {}
         self._in_progress: dict[str, int] = {}  # how deep the variables are that each has used so far
         self._depths: dict[str, int] = {}
-        self._extents: dict[int, tuple[int, int, Value]] = {}  # by id, with the value so that it keeps its id
+        self.extents = ValueExtents()
         self.failed: dict[str, EvalmakeError] = {}
 
     def variable(self, name: str, span: Span, declared: bool = False) -> Value:
@@ -119,38 +117,6 @@ class Scope:
         self._depths[name] = max(depth, self._depths.get(name, 0))
         self._values[name, declared] = value
 
-    def check_extent(self, value: Value, span: Span) -> None:
-        """Refuse a text, list or map that is very large or deep, as variables in variables can make it."""
-        if isinstance(value, str | Template):
-            size, depth = _length(value), 0
-        else:
-            items = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
-            extents = [self._extents.get(id(item)) or (_length(item), 0) for item in items]
-            size = sum(16 + extent[0] for extent in extents)
-            depth = 1 + max((extent[1] for extent in extents), default=0)
-            self._extents[id(value)] = (size, depth, value)
-        if depth > MAX_NESTING:
-            raise make_error("too-deep", f"lists and maps in this value are nested more than {MAX_NESTING} deep", span)
-        if size > _LARGEST_VALUE:
-            raise make_error(
-                "too-large",
-                "this value has more than a million items, or 16 million characters",
-                span,
-                help=['write fewer items; a long text belongs into a file: `file("PATH")`'],
-            )
-
-
-def _length(value: object) -> int:
-    """The characters of a text; a range of numbers counts 16 for each, and any other value nothing."""
-    match value:
-        case str():
-            return len(value)
-        case Template():
-            return sum(len(part) for part in value.parts if isinstance(part, str))
-        case tuple():
-            return 16 * len(value)
-    return 0
-
 
 def _too_deep_error(span: Span) -> EvalmakeError:
     return make_error(
@@ -196,7 +162,7 @@ class Evaluator:
                 return self._evaluate_range(node)
             case tree.ListOf():
                 items = tuple(self._evaluate_item(item, "a list") for item in node.items)
-                self.scope.check_extent(items, self.span(node))
+                self.scope.extents.check(items, self.span(node))
                 return items
             case tree.MapOf():
                 return self._evaluate_map(node)
@@ -222,35 +188,19 @@ class Evaluator:
             case "RAW":
                 return self._check_text(dedent(text[3:-3]) if text.startswith("'''") else text[1:-1], node)
             case "NUMBER":
-                plain = text.replace("_", "")
-                if re.fullmatch(r"-?\d+", plain):
-                    if len(plain) > 400:
-                        raise make_error("bad-value", "a number of more than 400 digits", self.span(node))
-                    return int(plain)
-                value = float(plain)
-                if value in (float("inf"), float("-inf")):
-                    raise make_error("bad-value", "this number is too large", self.span(node))
-                return value
+                return read_number(text, self.span(node))
             case "DURATION":
-                duration = Duration.parse(text)
-                if duration.seconds > _LONGEST_TIME:
-                    raise make_error("bad-value", "a duration of more than a hundred years", self.span(node))
-                return duration
+                return read_duration(text, self.span(node))
             case "SIZE":
-                size = Size.parse(text) if len(text) <= 100 else None
-                if size is None or size.bytes > _LARGEST_SIZE:
-                    raise make_error("bad-value", "this size is too large", self.span(node))
-                return size
+                return read_size(text, self.span(node))
             case "PERCENT":
-                if len(text) > 100:
-                    raise make_error("bad-value", "a percentage of more than 100 digits", self.span(node))
-                return float(f"{text[:-1]}e-2")  # the nearest number: 99.99 / 100 is a little less than 0.9999
+                return read_percent(text, self.span(node))
             case "DIGEST":
                 return self._evaluate_digest(node)
         return {"TRUE": True, "FALSE": False, "NONE": None}[node.kind]
 
     def _check_text(self, text: str | Template, node: tree.Literal) -> str | Template:
-        self.scope.check_extent(text, self.span(node))
+        self.scope.extents.check(text, self.span(node))
         parts = text.parts if isinstance(text, Template) else (text,)
         if any("\0" in part for part in parts if isinstance(part, str)):
             raise make_error("bad-escape", "a text cannot contain the character NUL", self.span(node))
@@ -301,7 +251,7 @@ class Evaluator:
                     also=[(self.span(places[key].key), "first given here")],
                 )
             found[key], places[key] = self(pair.value), pair
-        self.scope.check_extent(found, self.span(node))
+        self.scope.extents.check(found, self.span(node))
         return found
 
     def _evaluate_string(self, node: tree.Literal) -> str | Template:
@@ -350,28 +300,11 @@ class Evaluator:
         raise make_error("bad-interpolation", f"`{name}` is {describe_type(value)} and cannot be part of a text", span)
 
     def _unescape(self, text: str, node: tree.Literal) -> str:
-        if "\\" not in text:
-            return text
-
-        def character(match: re.Match[str]) -> str:
-            if match[1].startswith("u") and len(match[1]) == 5:
-                return chr(int(match[1][1:], 16))
-            if match[1] not in _ESCAPES:
-                raise make_error(
-                    "bad-escape",
-                    f"there is no escape `\\{match[1]}`",
-                    self.span(node),
-                    help=[r"the escapes are \n \t \r \" \\ \$ \uXXXX; a 'raw text' has none"],
-                )
-            return _ESCAPES[match[1]]
-
-        unescaped = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", character, text, flags=re.S)
         try:
-            return unescaped.encode("utf-16", "surrogatepass").decode("utf-16")  # two halves make one character
-        except UnicodeDecodeError:
-            message = "`\\ud800` to `\\udfff` are halves of characters, and one stands alone"
-            help_ = ["write the character itself, or both of its halves"]
-            raise make_error("bad-escape", message, self.span(node), help=help_) from None
+            return unescape(text)
+        except ValueError as error:
+            message, help_ = error.args
+            raise make_error("bad-escape", message, self.span(node), help=[help_]) from None
 
     def _call_function(self, node: tree.Call) -> Value:
         name = node.name.text

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\", "$": "$"}
+
 
 def unquote(text: str) -> str:
     if text.startswith(('"""', "'''")):
@@ -17,3 +19,24 @@ def dedent(text: str) -> str:
 
     body = text.removeprefix("\n")
     return re.sub(r"\n[ \t]*$", "\n", textwrap_dedent(body)) if body != text else text
+
+
+def unescape(text: str) -> str:
+    """A text with its escapes resolved; ValueError with a message and help for a wrong one."""
+    if "\\" not in text:
+        return text
+    unescaped = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", _resolve_escape, text, flags=re.S)
+    try:
+        return unescaped.encode("utf-16", "surrogatepass").decode("utf-16")  # two halves make one character
+    except UnicodeDecodeError:
+        message = "`\\ud800` to `\\udfff` are halves of characters, and one stands alone"
+        raise ValueError(message, "write the character itself, or both of its halves") from None
+
+
+def _resolve_escape(match: re.Match[str]) -> str:
+    if len(match[1]) == 5:
+        return chr(int(match[1][1:], 16))
+    if match[1] not in _ESCAPES:
+        help_ = r"the escapes are \n \t \r \" \\ \$ \uXXXX; a 'raw text' has none"
+        raise ValueError(f"there is no escape `\\{match[1]}`", help_)
+    return _ESCAPES[match[1]]

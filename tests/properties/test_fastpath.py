@@ -208,6 +208,7 @@ def world() -> Iterator[World]:
             os.environ.pop("EVALMAKE_TEST_LEVEL", None)
 
 
+@pytest.mark.timeout(0 if STEPS > 200 else 900)
 def test_an_answer_means_that_nothing_is_stale(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever was edited, linked, moved, upgraded or built, `recall` answers only what a plan confirms."""
     seed = int(os.environ.get("EVALMAKE_STEPS_SEED") or random.SystemRandom().randrange(10**6))
