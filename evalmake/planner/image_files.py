@@ -23,12 +23,13 @@ def identify_image(image: str | None, root: Path, external: ExternalInputs) -> s
     if image is None or not is_image_file(image):
         return image
     path = root / image
+    external.watched.add(str(path))  # it may appear, or become something else
     try:
         if path.is_file():
             found: tuple[File, ...] = (File("", external.hashes.of(path), path),)
         elif path.is_dir():
-            external.globs.add((str(path), "**/*"))
-            found = tuple(File(str(one.relative_to(path)), _digest(one, external), one) for one in _walk(path))
+            files = _walk(path, external.watched)
+            found = tuple(File(str(one.relative_to(path)), _digest(one, external), one) for one in files)
         else:
             return image
     except OSError:
@@ -37,9 +38,13 @@ def identify_image(image: str | None, root: Path, external: ExternalInputs) -> s
     return Files(found, single=path.is_file())
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """The files and links of a folder, in the order of their names; devices and the like have no content."""
+def _walk(folder: Path, watched: set[str]) -> Iterator[Path]:
+    """The files and links of a folder, in the order of their names; devices and the like have no content.
+
+    Adds each folder to `watched`.
+    """
     for parent, folders, names in os.walk(folder):
+        watched.add(parent)
         folders.sort()
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         for name in sorted([*names, *links]):
