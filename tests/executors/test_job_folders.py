@@ -24,7 +24,7 @@ class NearShell(Shell):
         super().__init__("login")
 
     def _command(self, text: str) -> list[str]:
-        return ["/bin/sh", "-c", text]
+        return ["/bin/sh", "-c", self._after_echo(text)]
 
 
 class Killed(BaseException):

@@ -2,7 +2,7 @@
 
 OpenSSH's own client reaches the login node, with whatever the user's configuration says: keys, agents, jump
 hosts, second factors. All commands share one connection. If the configuration shares connections already,
-that one is used.
+that one is used. Login shells may print a greeting before each command: it is dropped.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import IO, Any
 
 from evalmake.executors.passed_environment import PASSED_ON
@@ -40,6 +41,7 @@ class Shell:
     def __init__(self, host: str | None, timeout: float = 120.0) -> None:
         self.host = host
         self.timeout = timeout
+        self._marker = f"evalmake-{token_hex(8)}\n".encode()  # begins the output of each command on a host
         self._folder: Path | None = None
         self._argv: list[str] = []
 
@@ -58,7 +60,7 @@ class Shell:
         except subprocess.TimeoutExpired:
             raise ConnectionError(f"{self.place} did not answer within {self.timeout:g}s") from None
         self._check(done.returncode, done.stderr)
-        return bytes(done.stdout)
+        return self._after_marker(done.stdout)
 
     def stream(self, text: str) -> Iterator[bytes]:
         """Run `text`, and yield what it prints as it comes."""
@@ -68,11 +70,20 @@ class Shell:
             )
             assert process.stdout is not None
             try:
+                noise: bytes | None = b"" if self.host else None
                 while chunk := process.stdout.read1(_CHUNK):  # type: ignore[attr-defined]
-                    yield chunk
+                    if noise is not None:
+                        noise += chunk
+                        if self._marker not in noise and len(noise) < _CHUNK:
+                            continue
+                        chunk, noise = self._after_marker(noise), None
+                    if chunk:
+                        yield chunk
                 process.wait()
                 errors.seek(0)
                 self._check(process.returncode, errors.read())
+                if noise is not None:
+                    self._after_marker(noise)
             finally:
                 process.kill()
                 process.wait()
@@ -101,7 +112,19 @@ class Shell:
     def _command(self, text: str) -> list[str]:
         if self.host is None:
             return ["/bin/sh", "-c", text]
-        return [*self._ssh(), "--", self.host, f"exec /bin/sh -c {shlex.quote(text)}"]
+        return [*self._ssh(), "--", self.host, f"exec /bin/sh -c {shlex.quote(self._after_echo(text))}"]
+
+    def _after_echo(self, text: str) -> str:
+        return f"echo {self._marker.decode().strip()}; {text}"
+
+    def _after_marker(self, output: bytes) -> bytes:
+        """Return what a command printed, without what the login shell's own files printed before it began."""
+        if self.host is None:
+            return output
+        _, marker, rest = output.partition(self._marker)
+        if not marker:
+            raise ConnectionError(f"{self.place} ran another program than /bin/sh: its login shell runs its own")
+        return rest
 
     def _ssh(self) -> list[str]:
         """Return the words that call ssh with our options."""

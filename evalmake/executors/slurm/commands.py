@@ -27,6 +27,7 @@ _CONTROLLER_DOWN = (
     "backup controller",
 )
 _LIMIT_REACHED = ("submit limit", "maxsubmitjobs", "temporarily unable", "maximum job array", "max job")
+_ARRAY_TOO_LARGE = "invalid job array spec"
 _ALREADY_ENDED = "invalid job id|already complet"
 _IDS_PER_CALL = 500
 _UNSET_DEFAULTS = (
@@ -38,6 +39,10 @@ _UNSET_DEFAULTS = (
 
 class SubmitLimitReached(OSError):
     """Slurm takes no more jobs of this user for now."""
+
+
+class ArrayTooLarge(SubmitLimitReached):
+    """The cluster takes no array of that size (its `MaxArraySize`), whatever else runs."""
 
 
 class SlurmCommands:
@@ -57,6 +62,8 @@ class SlurmCommands:
             return self._run(text).split(";")[0].strip()
         except CommandFailed as error:
             message = str(error).removeprefix("sbatch: error: ")
+            if _ARRAY_TOO_LARGE in message.lower():
+                raise ArrayTooLarge(message) from None
             if any(words in message.lower() for words in _LIMIT_REACHED):
                 raise SubmitLimitReached(message) from None
             raise CommandFailed(message) from None

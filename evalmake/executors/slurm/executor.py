@@ -172,6 +172,8 @@ class SlurmExecutor:
     def _keep_scripts(self, id: str, into: Path) -> None:
         """Move the scripts that Slurm was given to the outputs, for the record."""
         kept = into / "out" / "slurm"
+        if kept.is_symlink() or kept.parent.is_symlink():  # the job made it one, and what it leads to is not ours
+            return
         kept.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(OSError):
             (into / "job.sh").replace(kept / "job.sh")

@@ -10,7 +10,7 @@ from evalmake.executors.remote.watch_loop import CANCELLED_UNSUBMITTED
 from evalmake.executors.slurm import array_slots, colocation
 from evalmake.executors.slurm.batch import Batch
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.commands import SubmitLimitReached
+from evalmake.executors.slurm.commands import ArrayTooLarge, SubmitLimitReached
 from evalmake.executors.slurm.prepared_batch import PreparedJob, prepare_batch, split_into_batches
 from evalmake.executors.slurm.recovery import find_submission, is_surely_unsubmitted, remove_batch
 from evalmake.plugin_api.executor import JobState, Phase
@@ -59,7 +59,8 @@ class Submission:
             except SubmitLimitReached as error:
                 batch.maybe_submitted = False
                 in_slurm = {other.kind for other in self._count_unfinished() if other.slurm_job}
-                if len(jobs) > 1 and batch.kind not in in_slurm:  # nothing will end and make room
+                is_too_large = isinstance(error, ArrayTooLarge) or batch.kind not in in_slurm
+                if len(jobs) > 1 and is_too_large:  # nothing will end and make room
                     held[:0] = self._halve(batch, jobs)
                     continue
                 why = f"Slurm takes no more now: {error}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from math import inf
 from pathlib import Path
 
 from evalmake.executors.remote.shell import CommandFailed
@@ -22,6 +24,7 @@ from evalmake.plugin_api.executor import JobState, Phase
 
 _SHORTEST_PAUSE = 1.0
 _OUTPUT_TAIL = 4000  # bytes
+_CANCEL_AGAIN = 60.0  # seconds: a job may take long to end, but may also be queued anew
 
 
 class SlurmWatch(WatchLoop[PreparedJob]):
@@ -36,6 +39,7 @@ class SlurmWatch(WatchLoop[PreparedJob]):
         self._submission = Submission(cluster, self._batches, self.changed, self._count_unfinished, self.set_state)
         self._ends = JobEnds(cluster, self.slurm_output)
         self._cancel_failures: dict[str, str] = {}  # jobs that Slurm does not end, and why
+        self._cancelled_at: dict[str, float] = {}  # when Slurm was asked to end a job; on the monotonic clock
         self._file_updates: dict[str, Mapping[str, str]] = {}  # new contents of files of running jobs
 
     # What the executor calls ----------------------------------------------------------------------
@@ -58,6 +62,7 @@ class SlurmWatch(WatchLoop[PreparedJob]):
         with self.changed:
             state = self.forget_state(id)
             self._file_updates.pop(id, None)
+            self._cancelled_at.pop(id, None)
             batch = self._batches.pop(id, None)
             if state and any(other.host_job == id for other in self._batches.values()):
                 self._forgotten_hosts[id] = state
@@ -180,11 +185,17 @@ class SlurmWatch(WatchLoop[PreparedJob]):
 
     def _cancel_in_slurm(self, slurm_ids: Mapping[str, str]) -> None:
         self._cancel_failures = {}
-        if doomed := self.cancelled & slurm_ids.keys():
-            try:
-                self._cluster.commands.cancel([slurm_ids[id] for id in doomed])
-            except CommandFailed as error:
-                self._cancel_failures = dict.fromkeys(doomed, f"Slurm does not end it: {error}")
+        now = time.monotonic()
+        doomed = [
+            id for id in self.cancelled & slurm_ids.keys() if now >= self._cancelled_at.get(id, -inf) + _CANCEL_AGAIN
+        ]
+        if not doomed:
+            return
+        try:
+            self._cluster.commands.cancel([slurm_ids[id] for id in doomed])
+            self._cancelled_at |= dict.fromkeys(doomed, now)
+        except CommandFailed as error:
+            self._cancel_failures = dict.fromkeys(doomed, f"Slurm does not end it: {error}")
 
     def _observe_colocated(self, jobs: Mapping[str, Batch]) -> None:
         """Read the folders of jobs in the allocations of others; the states of those are from before that."""

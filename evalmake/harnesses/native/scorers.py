@@ -19,6 +19,7 @@ from typing import Any
 
 from evalmake.harnesses.native import answer_math
 from evalmake.harnesses.native.errors import TaskError
+from evalmake.harnesses.native.pattern_search import search
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import contains_words, make_folding
@@ -68,7 +69,7 @@ def extract_answer(pattern: re.Pattern[str] | None, reply: str) -> str:
     """Extract the answer: the pattern's group 1, else the whole match; empty without a match."""
     if pattern is None:
         return reply
-    found = pattern.search(reply)
+    found = search(pattern, reply)
     return "" if found is None else _captured_text(found)
 
 
@@ -136,7 +137,7 @@ def make_regex(task: Task) -> PureScorer:
     assert pattern is not None, "read_task checks it"
 
     def score(item: Item, reply: str) -> Verdict:
-        found = pattern.search(reply)
+        found = search(pattern, reply)
         if found is None:
             return _accuracy_verdict(None, False)
         answer = _captured_text(found).strip()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 from evalmake.executors.remote.shell import CommandFailed, Shell
 from evalmake.executors.slurm import SlurmExecutor
-from evalmake.executors.slurm.commands import SlurmCommands
+from evalmake.executors.slurm.commands import ArrayTooLarge, SlurmCommands
+from evalmake.executors.slurm.job_states import SlurmJob
 from evalmake.executors.slurm.port_forwards import PortForwards
 from evalmake.plugin_api.executor import Job, Phase
 from tests.executors.slurm.fake_slurm import FakeSlurm, on_fake, submitted
@@ -274,3 +275,49 @@ def test_forwarded_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert forwards.local_port("n1", 8000) == near
     assert len(shell.asked) == 3
     shell.listening.close()
+
+
+def test_larger_than_an_array(make: Make) -> None:
+    """An array above the `MaxArraySize` of the cluster goes out in parts, although others run."""
+
+    class Small(FakeSlurm):
+        """A cluster that takes arrays of at most three jobs."""
+
+        def submit(self, folder: str) -> str:
+            if len((Path(folder) / "jobs").read_text().split()) > 3:
+                raise ArrayTooLarge("Batch job submission failed: Invalid job array specification")
+            return super().submit(folder)
+
+    slurm = Small()
+    executor = make(slurm)
+    ids = submitted(executor, 20)
+    until(lambda: all(out(executor, id) for id in ids))
+    assert sum(slurm.sizes) == 20
+    assert max(slurm.sizes) <= 3
+
+
+def test_one_scancel(make: Make) -> None:
+    """Slurm is asked once to end a job, however long that takes."""
+
+    class Slow(FakeSlurm):
+        """A cluster on which jobs take four looks to end."""
+
+        cancels = 0
+        looks = 0
+
+        def cancel(self, ids: Iterable[str]) -> None:
+            self.cancels += 1
+
+        def list_jobs(self, names: Collection[str]) -> dict[str, SlurmJob]:
+            self.looks += self.cancels
+            if self.looks > 4:
+                super().cancel(list(self.jobs))
+            return super().list_jobs(names)
+
+    slurm = Slow()
+    executor = make(slurm)
+    [id] = submitted(executor, 1)
+    until(lambda: out(executor, id))
+    executor.cancel(id)
+    assert slurm.looks > 3
+    assert slurm.cancels == 1
