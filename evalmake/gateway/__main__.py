@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway, log
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.secret_input import read_secrets
 from evalmake.gateway.settings import GatewaySettings
-from evalmake.http_protocol.serving import new_event_loop, stop_on_signal, write_port_file
+from evalmake.http_protocol.serving import Listener, new_event_loop, open_port, stop_on_signal, write_port_file
 from evalmake.process_secrecy import erase_environment, forbid_inspection
 
 _TRIES = 5
@@ -68,16 +69,16 @@ async def _serve(settings: GatewaySettings, secrets: Mapping[str, str], options:
     gateway = Gateway(settings, {**os.environ, **secrets}, secrets)
 
     hosts = options.host or ["127.0.0.1"]
-    servers = await _listen(gateway, hosts, options.port)
-    bound = servers[0].sockets[0].getsockname()[1]
+    listeners = [Listener(loop, sock, gateway.new_connection) for sock in _listen(hosts, options.port)]
+    bound = listeners[0].sock.getsockname()[1]
     if options.port_file is not None:
         write_port_file(options.port_file, bound)
     print(f"listening on http://{hosts[0]}:{bound}", flush=True)
     writing = loop.create_task(_write_records_forever(gateway))
     await stop.wait()
     writing.cancel()
-    for server in servers:
-        server.close()
+    for listener in listeners:
+        listener.close()
     await gateway.close()
 
 
@@ -87,7 +88,7 @@ async def _write_records_forever(gateway: Gateway) -> None:
         gateway.write_records()
 
 
-async def _listen(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.Server]:
+def _listen(hosts: list[str], port: int) -> list[socket.socket]:
     """Listen on each host, all on one port: `port` if it is free.
 
     Jobs know the preferred port, so a gateway that starts again takes it again where it can. Otherwise the kernel
@@ -95,25 +96,24 @@ async def _listen(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio
     """
     if port:
         with suppress(OSError):
-            return await _listen_on_port(gateway, hosts, port)
+            return _listen_on_port(hosts, port)
     for _ in range(_TRIES):
         with suppress(OSError):
-            return await _listen_on_port(gateway, hosts, 0)
-    return await _listen_on_port(gateway, hosts, 0)
+            return _listen_on_port(hosts, 0)
+    return _listen_on_port(hosts, 0)
 
 
-async def _listen_on_port(gateway: Gateway, hosts: list[str], port: int) -> list[asyncio.Server]:
-    loop = asyncio.get_running_loop()
-    servers: list[asyncio.Server] = []
+def _listen_on_port(hosts: list[str], port: int) -> list[socket.socket]:
+    opened: list[socket.socket] = []
     try:
         for host in hosts:
-            servers.append(await loop.create_server(gateway.new_connection, host, port, backlog=BACKLOG))
-            port = servers[0].sockets[0].getsockname()[1]
+            opened.append(open_port(host, port, BACKLOG))
+            port = opened[0].getsockname()[1]
     except OSError:
-        for server in servers:
-            server.close()
+        for sock in opened:
+            sock.close()
         raise
-    return servers
+    return opened
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from evalmake.model_reply.reasoning_tags import split_reasoning
 
 _LONGEST_LOGGED = 100_000  # characters of a body that the log of exchanges holds
 _MOST_NAMES = 100
+_LONGEST_NAME = 200  # characters
+_TOO_MANY_TOKENS = 10**12  # such a count is nonsense, and its digits may be without end
 _TOKEN_COUNTS = {
     "tokens_in": ("prompt_tokens",),
     "tokens_out": ("completion_tokens",),
@@ -108,14 +110,15 @@ class UsageRecord:
             amount: Any = usage
             for step in path:
                 amount = amount.get(step) if isinstance(amount, dict) else None
-            if isinstance(amount, int):
+            if type(amount) is int and 0 <= amount < _TOO_MANY_TOKENS:
                 self.counts[name] += amount
                 used[name] = amount
         choices = objects_in(reply.get("choices"))
-        reasons = [str(choice.get("finish_reason")) for choice in choices]
+        reasons = [_name_reason(choice.get("finish_reason")) for choice in choices]
         for choice in choices:
             self._add_choice(choice)
-        self.finish_reasons.update(reasons)
+        for reason in reasons:
+            _count_name(self.finish_reasons, reason)
         self.counts["truncated"] += 0 if one_token else reasons.count("length")
         return {**used, "finish": ",".join(reasons)} if reasons else used
 
@@ -181,9 +184,15 @@ class UsageRecord:
 
 
 def _count_name(counts: Counter[str], name: object) -> None:
-    """Count a name of a reply. A server with a new name in each reply must not fill the memory."""
+    """Count a name of a reply. A server with a new or a long name in each reply must not fill the memory."""
     if isinstance(name, str) and name:
+        name = name[:_LONGEST_NAME]
         counts[name if name in counts or len(counts) < _MOST_NAMES else "..."] += 1
+
+
+def _name_reason(reason: object) -> str:
+    """A finish reason as a name, also where a server sends something else."""
+    return str(reason)[:_LONGEST_NAME] if reason is None or isinstance(reason, str) else f"a {type(reason).__name__}"
 
 
 def prompt_digest(body: Mapping[str, Any]) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from evalmake.gateway.proxy.gateway import BACKLOG, FLUSH_INTERVAL, Gateway
+from evalmake.gateway.proxy.gateway import FLUSH_INTERVAL, Gateway
 from evalmake.gateway.reply_cache.read_only import DATABASE
 from evalmake.gateway.settings import GatewaySettings
 from evalmake.gateway.sidecar.settings import SidecarGateway
-from evalmake.http_protocol.serving import new_event_loop
+from evalmake.http_protocol.serving import Listener, new_event_loop
 
 
 def serve_gateways(
@@ -41,13 +41,10 @@ async def _serve(
 ) -> str:
     loop = asyncio.get_running_loop()
     gateways = [Gateway(one, environ) for one, environ in settings]
-    servers = [
-        await loop.create_server(gateway.new_connection, sock=port, backlog=BACKLOG)
-        for gateway, port in zip(gateways, ports, strict=True)
-    ]
+    listeners = [Listener(loop, port, gateway.new_connection) for gateway, port in zip(gateways, ports, strict=True)]
     reason = await _wait_until_closed(closed, gateways)
-    for server in servers:
-        server.close()
+    for listener in listeners:
+        listener.close()
     for gateway, key in zip(gateways, sessions, strict=True):
         if session := gateway.sessions.admitted.get(key):
             gateway.end_session(key, session)
