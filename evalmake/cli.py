@@ -11,6 +11,7 @@ import click
 
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from evalmake.commands.completion import DEFAULT_COMMAND
+from evalmake.file_modes import narrow_umask
 from evalmake.interrupts import INTERRUPTED, RaisedInterrupts
 from evalmake.standard_streams import READER_GONE, OutputFailed, drop_output
 
@@ -138,7 +139,7 @@ def run(argv: list[str], owns_process: bool = False) -> int:
     `owns_process`: this process is evalmake's alone, so that it may hide its environment.
     """
     try:
-        with RaisedInterrupts():
+        with RaisedInterrupts(), narrow_umask():
             status = _run_command(argv, owns_process)
             sys.stdout.flush()
         return status

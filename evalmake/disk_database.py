@@ -56,6 +56,15 @@ def _connect(folder: Path, options: str) -> sqlite3.Connection:
     return connection
 
 
+def create_database(folder: Path) -> None:
+    """Create an empty database where there is none, with the modes that the umask says.
+
+    SQLite gives its other files the mode of this one, and would make it 0644.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT, 0o666))
+
+
 def delete_settings(folder: Path) -> None:
     """Delete the settings, which `diskcache` then writes anew. What is wrong with the database itself stays."""
     with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(folder / DATABASE)) as connection:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalmake import __version__
 from evalmake.execution import run_stale
+from evalmake.file_modes import narrow_umask
 from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.interrupts import INTERRUPTED
 from evalmake.language.atomic_write import write_atomic
@@ -79,6 +80,11 @@ class BuildOutcome:
 
 def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None]) -> BuildOutcome:
     """Carry out a request. `show_plan` is called with the plan before anything runs."""
+    with narrow_umask():
+        return _build(request, emit, show_plan)
+
+
+def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None]) -> BuildOutcome:
     saved = read_saved_plan(request.plan) if request.plan else None
     words = request.words if saved is None else words_of_saved_plan(request.words, saved)
     workspace = Workspace.open(request.file, words.overrides, request.source)
@@ -87,6 +93,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
         return _preview(request, workspace, graph, saved, show_plan)
     if request.owns_process:
         forbid_inspection()  # jobs of an earlier build may run
+    workspace.share_store()
     graph = _resolve_packages(request, workspace, words, graph, emit)
     with (
         build_lock(workspace.root, lambda holder: _tell_busy(emit, holder)),  # jobs and journal, whatever the store

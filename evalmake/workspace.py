@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from evalmake.command_registry import COMMAND_NAMES
 from evalmake.disk_database import is_only_readable
+from evalmake.file_modes import share_with_group
 from evalmake.language.source import Source
 from evalmake.planner.graph import Graph, build_graph
 from evalmake.plugins import InstalledPlugins
@@ -86,7 +87,13 @@ class Workspace:
         """The store, opened for writing; for reading where this user may not write to it."""
         if is_only_readable(self.store_folder):
             return self.read_store()
+        self.share_store()
         return Store.open(self.store_folder, self.evalfile_key)
+
+    def share_store(self) -> None:
+        """Let the group write to the store, where the settings say so; call it before anything is written there."""
+        if self.project.settings.shared and not is_only_readable(self.store_folder):
+            share_with_group(self.store_folder)
 
     def read_store(self) -> Store:
         """The store, opened for reading: nothing is written to it, and it need not exist."""
@@ -105,7 +112,9 @@ class Workspace:
         if settings.replies is None:
             return None
         read_only_caches = tuple(str(self.project.folder / name) for name in settings.seeds)
-        return ReplyCacheSettings(self.reply_cache_folder, settings.replies.bytes, read_only_caches)
+        return ReplyCacheSettings(
+            self.reply_cache_folder, settings.replies.bytes, read_only_caches, settings.shared == "group"
+        )
 
     def executors(self) -> dict[str, Executor]:
         """All executors by name, and the one that runs gateways."""

@@ -18,6 +18,7 @@ LAYERS = (
         "evalmake",
         "command_registry",
         "disk_database",
+        "file_modes",
         "seal",
         "language",
         "fastpath",

@@ -35,6 +35,7 @@ from evalmake.executors.job_processes import (
     send_signal,
 )
 from evalmake.executors.passed_environment import PASSED_ON
+from evalmake.file_modes import user_umask
 from evalmake.language.file_tree import read_plain_file, remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
@@ -64,7 +65,8 @@ class ProcessExecutor:
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Start `job` in its folder; OSError if the folder or the process cannot be made."""
         remove_tree(job.workdir)
-        (job.workdir / "out").mkdir(parents=True)
+        job.workdir.mkdir(0o700, parents=True)
+        (job.workdir / "out").mkdir()
         write_files(job.workdir, job.files)
         place_inputs(job.workdir, job.inputs)
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
@@ -83,6 +85,7 @@ class ProcessExecutor:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 preexec_fn=orphan_adoption(),
+                umask=user_umask(),
             )
         self._children[job.id] = child
         self._watch(job.id, child.pid)

@@ -37,6 +37,8 @@ def main() -> int:
     except (OSError, ValueError, TypeError, LookupError) as error:
         log_error(error)
         return 2
+    if settings.cache_shared:
+        os.umask(0o007)
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(_serve(settings, secrets, options))

@@ -40,6 +40,8 @@ class GatewaySettings(JsonSettings):
     """The folder of the reply cache."""
     cache_size: int = 20 * 2**30
     """Bytes. Beyond it, the oldest replies are deleted first."""
+    cache_shared: bool = False
+    """Whether the group may use the cache, too."""
     read_only_caches: list[str] = field(default_factory=list)
     """Folders of caches to search, in this order, after the gateway's own."""
     rate: str | None = None

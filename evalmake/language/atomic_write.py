@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 
@@ -16,20 +15,18 @@ def write_atomic(path: Path, data: bytes) -> None:
     failure the old file stays as it was and the temporary one is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    name = path.parent / f".{path.name}.{os.urandom(6).hex()}.tmp"
+    # Not by `tempfile`: its 0600 would hide a report from its readers. Here the umask decides.
+    handle = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, _mode(path))
+        if path.exists():
+            os.chmod(name, path.stat().st_mode & 0o7777)
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
         raise
-
-
-def _mode(path: Path) -> int:
-    """The permissions the file has, or 0644: mkstemp's 0600 would hide a report from its readers."""
-    return path.stat().st_mode & 0o7777 if path.exists() else 0o644

@@ -82,6 +82,9 @@ class Settings(Block):
     log: Size = define_key(
         Size(50 * 2**20, "50MiB"), "How large the log of one job may be; a job with more is ended, and fails.", "200MiB"
     )
+    shared: Annotated[Literal["group"], BeforeValidator(to_word)] | None = define_key(
+        None, "Who else may write to the store: the group of its folder.", "group", unset="nobody"
+    )
     seeds: Texts = define_key((), "Folders with reply caches that are read and never written.", '["../shared"]')
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from evalmake.disk_database import DATABASE, connect_for_reading, delete_settings
+from evalmake.disk_database import DATABASE, connect_for_reading, create_database, delete_settings
 from evalmake.store.failure import store_failed
 
 _ENDLESS = 1 << 60
@@ -34,9 +34,7 @@ class Database:
     def open(cls, folder: Path) -> Database:
         """Open or create it; EvalmakeError where that fails."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # SQLite gives its other files the mode of this one, and would make it 0644 whatever the umask.
-            os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT, 0o666))
+            create_database(folder)
             try:
                 writer = _open_writer(folder)
             except Exception:  # settings that are damaged raise anything

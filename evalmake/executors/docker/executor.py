@@ -75,7 +75,7 @@ class DockerExecutor:
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
         """Start `job`; if its image must be pulled, a thread pulls it and then starts the job."""
         remove_tree(job.workdir)
-        job.workdir.mkdir(parents=True)
+        job.workdir.mkdir(0o700, parents=True)
         if job.image is None:
             raise OSError(self.engine.message(f"it runs images, and {job.name} names no `image`"))
         if job.port and self.engine.remote_host:

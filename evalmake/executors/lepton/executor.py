@@ -87,7 +87,7 @@ class LeptonExecutor:
         body = self.body(job, secrets)
         if body.is_endpoint:
             remove_tree(job.workdir)
-            job.workdir.mkdir(parents=True)
+            job.workdir.mkdir(0o700, parents=True)
         elif self.volume is not None:
             folder = self.volume.remote_folder(job.id)
             self.volume.write(job, job_script(job, folder, self.settings.python), {})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalmake.disk_database import delete_settings
+from evalmake.disk_database import create_database, delete_settings
 from evalmake.gateway.reply_cache.key import RequestKey
 from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
 from evalmake.seal import seal, unseal
@@ -48,6 +48,7 @@ def open_disk_cache(folder: Path, size: int) -> Any:
         "size_limit": size,
         "disk_min_file_size": 1 << 16,
     }
+    create_database(folder)
     try:
         return Cache(str(folder), timeout=60, **settings)
     except (TypeError, ValueError, AttributeError, LookupError):  # from damaged settings

@@ -6,6 +6,7 @@ opens a cache, and a full disk must not keep the summary from the user.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import time
@@ -42,8 +43,12 @@ class CacheSummary:
 
 def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
     """How much the cache in `folder` holds: nothing if there is none."""
-    if not (folder / DATABASE).exists():
+    try:
+        (folder / DATABASE).stat()
+    except FileNotFoundError:
         return CacheSummary()
+    except OSError as error:
+        return CacheSummary(trouble=error.strerror or str(error))
     try:
         with closing(ReadOnlyCache(folder, in_use)) as cache:
             execute = cache.connection.execute
@@ -55,7 +60,7 @@ def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
 
 def check_integrity(folder: Path) -> str:
     """What is wrong with the cache; empty if it is whole or does not exist. Damaged replies are removed."""
-    if not (folder / DATABASE).exists():
+    if not os.path.exists(folder / DATABASE):  # or it is another user's
         return ""
     try:
         with closing(ReadOnlyCache(folder, in_use=True)) as cache:

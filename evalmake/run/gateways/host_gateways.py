@@ -51,6 +51,7 @@ class ReplyCacheSettings:
     folder: Path
     size: int
     read_only_caches: tuple[str, ...] = ()
+    shared: bool = False
 
 
 class HostGateways:
@@ -163,6 +164,7 @@ class HostGateways:
             sessions="",
             cache=str(cache.folder.absolute()) if cache else None,
             cache_size=cache.size if cache else 0,
+            cache_shared=cache.shared if cache else False,
             read_only_caches=list(cache.read_only_caches) if cache else [],
             rate=block.rate,
             concurrency=block.concurrency,
