@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,11 @@ from evalmake.scoring.seed_average import Run
 
 _SHARE: Interval = (0.0, 1.0)
 _NO_SHARE = 2.0  # from here on a number is no share that is off by a little, but on another scale
+_QUANTITY = re.compile(
+    "latency|times?|duration|m?s|secs?|seconds?|minutes?|ttft|tokens?|chars?|words?|length|bytes|bits|costs?|usd|price"
+    "|loss|nll|entropy|perplexity|ppl|counts?|steps?|turns?|calls?|requests?|retries|rounds?|speedup"
+)
+"""A word in the name of a metric that is measured or counted: it has no percentages."""
 
 
 def describe_scale_mismatch(metric: str, op: str, bound: float, is_share: bool, runs: Sequence[Run]) -> str:
@@ -55,6 +61,8 @@ def _describe(found: str, metric: str, op: str, bound: float, written: str) -> s
 
 def may_be_percentage(bound: float, metric: str, runs: Sequence[Run]) -> bool:
     """Whether a bound that was not written as a percentage may be one: 80 where all scores are from 0 to 1."""
+    if any(_QUANTITY.fullmatch(word) for word in re.split("[^a-z]+", metric.lower())):
+        return False
     return _NO_SHARE <= bound <= 100 and all(_may_be_share(run, metric) for run in runs)
 
 

@@ -306,6 +306,16 @@ def test_a_percentage_above_100_says_the_scale() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "doubted"),
+    [("latency", False), ("total_seconds", False), ("loss/mean", False), ("wer", True), ("timeliness", True)],
+)
+def test_a_quantity_has_no_percentages(name: str, doubted: bool) -> None:
+    """A metric that is measured or counted by its name is judged by any bound, without doubt."""
+    found = judge_metric(name, 80, {1: [Score(name, 0.9, 0.01, scored=50)]})
+    assert (found.met is None) is doubted
+
+
+@pytest.mark.parametrize(
     ("bound", "text"), [(0.9999, "0.9999"), (99.99 / 100, "0.9999"), (0.1 + 0.2, "0.30"), (1 / 3, "0.333333333333")]
 )
 def test_bounds_are_rounded_for_people(bound: float, text: str) -> None:
