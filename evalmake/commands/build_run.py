@@ -28,6 +28,7 @@ from evalmake.terminal.outcome import (
 )
 from evalmake.terminal.plan import render_plan, render_requirements
 from evalmake.terminal.progress import open_view
+from evalmake.terminal.safe_text import clean
 from evalmake.workspace import Request
 
 
@@ -53,10 +54,10 @@ def run_build(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence[str
     if request.json:
         print_result(json.dumps(to_json(outcome), ensure_ascii=False) + "\n")
     elif not quiet:
-        print_result(render_outcome(outcome, verbose))
+        print_result(clean(render_outcome(outcome, verbose)))
     told_once = request.json or request.plan or verbose or outcome.revalidated
     if outcome.plan.is_empty and not outcome.ran and not told_once:
-        remember_null_build(outcome, argv, "" if quiet else render_nothing_to_do(outcome), start)
+        remember_null_build(outcome, argv, "" if quiet else clean(render_nothing_to_do(outcome)), start)
     return outcome.status
 
 
@@ -90,7 +91,7 @@ def _plan_printer(request: Request, quiet: bool, verbose: bool) -> Callable[[Bui
             gc.freeze()
             gc.enable()
             if verbose:
-                click.echo(render_plan(outcome.plan), err=True)
+                click.echo(clean(render_plan(outcome.plan)), err=True)
             if not quiet:
                 _print_unmet_requirements(outcome)
 
@@ -110,7 +111,11 @@ def _print_dry_run(outcome: BuildOutcome, as_json: bool, verbose: bool) -> None:
         return
     requirements = find_requirements(workspace.project, plan)
     click.echo(
-        "\n".join([*render_revalidated(outcome), render_plan(plan, outcome.estimate, requirements, terminal_columns())])
+        clean(
+            "\n".join(
+                [*render_revalidated(outcome), render_plan(plan, outcome.estimate, requirements, terminal_columns())]
+            )
+        )
     )
     if verbose:
         _print_previews(outcome)

@@ -10,6 +10,7 @@ from unicodedata import category, east_asian_width
 
 from evalmake.language.diagnostic import Diagnostic, Label
 from evalmake.language.source import COMMAND_LINE
+from evalmake.terminal.safe_text import clean
 
 _TAB = 4
 _LONGEST_LINE = 160  # columns of a source line that is shown whole
@@ -67,11 +68,6 @@ def _label_to_json(label: Label) -> dict[str, Any]:
 def _place(label: dict[str, Any]) -> str:
     name = clean(label["file"])
     return name if name == COMMAND_LINE else f"{name}:{label['line']}:{label['column']}"
-
-
-def clean(text: str) -> str:
-    """The text without characters that control a terminal or are invisible."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _char_width(char: str, column: int) -> int:

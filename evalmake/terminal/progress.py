@@ -30,8 +30,8 @@ from evalmake.run.events import (
 from evalmake.scoring.numbers import format_number
 from evalmake.scoring.result_set import Score
 from evalmake.servers.state import State
-from evalmake.terminal.diagnostics import clean
 from evalmake.terminal.plan import render_duration
+from evalmake.terminal.safe_text import clean
 
 _SERVER_LINE_EVERY = 15.0  # seconds between two lines about a server that starts
 _ENVIRONMENT_LINE_EVERY = 10.0  # seconds between two lines about an installation
@@ -113,7 +113,7 @@ class LineView:
         text = describe_event(event, self.verbose)
         if text:
             count = f"[{self.done}/{self.total}] " if isinstance(event, AttemptEnded) else ""
-            print(f"{render_duration(now - self.start):>6}  {count}{text}", file=self.out, flush=True)
+            print(f"{render_duration(now - self.start):>6}  {count}{clean(text)}", file=self.out, flush=True)
 
     def close(self) -> None:
         """Do nothing: there is nothing to clear."""
@@ -166,7 +166,7 @@ class LiveView:
                 self.done += 0 if event.retrying else self.shares.get(event.name, 1)
         in_table = isinstance(event, AttemptStarted | ServerPending | EnvironmentProgressed)
         if not in_table and (text := describe_event(event, self.verbose)):
-            self.console.print(text, markup=False)
+            self.console.print(clean(text), markup=False)
 
     def _render_table(self) -> Any:
         """A row for each server that starts and each installation, for the first evaluations that run, and a total."""
@@ -178,13 +178,13 @@ class LiveView:
         for title, (since, state, doing) in list(self.pending.items()):
             took = render_duration(now - since)
             detail = Text(_crop(doing), no_wrap=True, overflow="ellipsis")
-            table.add_row(title, state, took, detail, "")
+            table.add_row(Text(clean(title)), state, took, detail, "")
         for name, (start, done, total, errors) in list(self.rows.items())[:_MOST_ROWS]:
             rate = done / (now - start) if done else 0.0
             left = render_duration((total - done) / rate) + " left" if rate and total > done else ""
             failed = f"{errors} errors" if errors else ""
             share = f"{done}/{total}" if total else f"{done} replies" if done else "starting"
-            table.add_row(name, share, f"{rate:.1f}/s" if rate else "", left, failed)
+            table.add_row(Text(clean(name)), share, f"{rate:.1f}/s" if rate else "", left, failed)
         table.add_row(f"{self.done} of {self.total} done", render_duration(now - self.start), "", "", "")
         return table
 
