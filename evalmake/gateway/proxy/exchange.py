@@ -20,10 +20,11 @@ from evalmake.gateway.proxy.logprob_probe import relies_on_echo
 from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT, parse_reply
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
 from evalmake.gateway.proxy.retry import fetch_reply
-from evalmake.gateway.proxy.server_sent_events import ReplyAssembler, has_ended
+from evalmake.gateway.proxy.server_sent_events import has_ended
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.stream_redaction import StreamRedaction
+from evalmake.gateway.proxy.stream_replay import replay_stream
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
@@ -42,7 +43,6 @@ _CLIENT_CLOSED_REQUEST = 499
 _GENERATING_PATHS = (*PATHS_WITH_CHOICES, "/responses")
 _MAY_BEGIN_JSON = (b"{", b" ", b"\n", b"\r", b"\t")
 _RESEED_STEP = 1_000_003
-_REPLAYED_AT_ONCE = 2**18
 
 
 class Exchange:
@@ -187,27 +187,11 @@ class Exchange:
     async def _replay(self, cached: CachedReply) -> None:
         headers = [(b"content-type", cached.content_type), (b"x-evalmake-cache", b"hit")]
         if cached.content_type.startswith(b"text/event-stream"):
-            parsed = await self._replay_stream(cached.body, headers)
+            parsed = await replay_stream(self.connection, cached.body, headers, self._new_stream_rewrite())
         else:
             parsed = json.loads(cached.body)
             self.connection.send_reply(200, headers, self._rewrite_reply(cached.body, parsed))
         self._record(200, parsed, cached.body, cached_seconds=cached.seconds)
-
-    async def _replay_stream(self, body: bytes, headers: Headers) -> Body:
-        """Send a stream again, in pieces, so that others get their turn; returns what it adds up to."""
-        rewrite, assembler = self._new_stream_rewrite(), ReplyAssembler()
-        self.connection.start_stream(200, headers)
-        for start in range(0, len(body), _REPLAYED_AT_ONCE):
-            piece = body[start : start + _REPLAYED_AT_ONCE]
-            assembler.feed(piece)
-            for part in rewrite.feed(piece) if rewrite else (piece,):
-                await self.connection.send_piece(part)
-            if len(body) > _REPLAYED_AT_ONCE:
-                await asyncio.sleep(0)
-        for part in rewrite.finish() if rewrite else ():
-            await self.connection.send_piece(part)
-        self.connection.end_stream()
-        return assembler.finish()
 
     # From the model
 
