@@ -159,7 +159,8 @@ class ServerConnection(asyncio.Protocol):
         if self._parser is None or self._head is None:
             return
         self._completes = True
-        request = self._head._replace(body=b"".join(self._chunks))
+        method, target, headers, _, keep_alive, accepts_chunks = self._head
+        request = Request(method, target, headers, b"".join(self._chunks), keep_alive, accepts_chunks)
         self._forget_message()
         self._is_known = True
         self.receive_request(request)
