@@ -138,14 +138,14 @@ def run(argv: list[str], owns_process: bool = False) -> int:
 
     `owns_process`: this process is evalmake's alone, so that it may hide its environment.
     """
+    interrupts = RaisedInterrupts()
     try:
-        with RaisedInterrupts(), narrow_umask():
-            status = _run_command(argv, owns_process)
+        with interrupts, narrow_umask():
+            status = _run_command(argv, owns_process, interrupts)
             sys.stdout.flush()
         return status
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return _report_interrupt()
     except BrokenPipeError:
         drop_output()
         return READER_GONE
@@ -154,18 +154,27 @@ def run(argv: list[str], owns_process: bool = False) -> int:
         click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
         return FAILED
     except Exception:  # a defect: Python's own status for it, 1, means that a gate is not met
+        if interrupts.count:
+            return _report_interrupt()
         import traceback
 
         traceback.print_exc()
         return FAILED
 
 
-def _run_command(argv: list[str], owns_process: bool) -> int:
+def _report_interrupt() -> int:
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
+
+
+def _run_command(argv: list[str], owns_process: bool, interrupts: RaisedInterrupts) -> int:
     from evalmake.language.diagnostic import EvalmakeError
 
     try:
         return int(main.main(args=argv, prog_name="evalmake", standalone_mode=False, obj=(argv, owns_process)) or 0)
     except EvalmakeError as error:
+        if interrupts.count:
+            raise KeyboardInterrupt from None
         from evalmake.terminal.colour_and_tty import print_diagnostics
 
         print_diagnostics(error.diagnostics, argv)

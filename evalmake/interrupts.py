@@ -40,18 +40,22 @@ def restore_handlers(previous: Mapping[int, Any]) -> None:
 
 
 class RaisedInterrupts:
-    """Within it, the first signal raises KeyboardInterrupt, so that what was started is ended; the next exits."""
+    """Within it, the first signal raises KeyboardInterrupt, so that what was started is ended; the next exits.
+
+    Libraries turn KeyboardInterrupt into errors of their own: `count` tells whether there was a signal.
+    """
+
+    count = 0
 
     def __enter__(self) -> None:
-        self._count = 0
         self._previous = set_handlers(self._handle)
 
     def __exit__(self, *_: object) -> None:
         restore_handlers(self._previous)
 
     def _handle(self, number: int, frame: Any) -> None:
-        self._count += 1
-        if self._count > 1:
+        self.count += 1
+        if self.count > 1:
             exit_at_once(number)
         raise KeyboardInterrupt
 
