@@ -105,10 +105,8 @@ class ServerConnection(asyncio.Protocol):
     # The parser calls these
 
     def on_message_begin(self) -> None:
-        """Start a new request."""
-        self._forget_message()
+        """Start a new request; the one before it is forgotten already."""
         self._in_head = True
-        self._last_progress = self._loop.time()
 
     def on_url(self, url: bytes) -> None:
         """Add a part of the request's target."""
