@@ -13,6 +13,9 @@ import re
 from collections import Counter
 from functools import lru_cache
 
+from xxhash import xxh3_64_hexdigest
+
+_SHORTEST_MASK = 8  # bytes
 _SHORTEST_STRONG = 8  # characters
 _SHORTEST_OF_ONE_KIND = 16  # characters, of letters or digits alone
 _ENOUGH_BITS = 24.0
@@ -38,6 +41,27 @@ def redact_secret(data: bytes, secret: str, mark: bytes) -> bytes:
         if form in data:
             data = in_place.sub(lambda found: found[1] + mark, data) if in_place else data.replace(form, mark)
     return data
+
+
+def mask_secret(data: bytes, secret: str, name: str) -> bytes:
+    """`data` with a mask of the same length in place of a secret, by which `unmask_secret` knows it again."""
+    for form, in_place in _forms(secret):
+        if form in data:
+            mask = _mask(name, len(form))
+            data = in_place.sub(rb"\g<1>" + mask, data) if in_place else data.replace(form, mask)
+    return data
+
+
+def unmask_secret(data: bytes, secret: str, name: str, mark: bytes) -> bytes:
+    """`data` with `mark` in place of the masks of a secret."""
+    for size in {len(form) for form, _ in _forms(secret) if len(form) >= _SHORTEST_MASK}:
+        data = data.replace(_mask(name, size), mark)
+    return data
+
+
+def _mask(name: str, size: int) -> bytes:
+    digits = xxh3_64_hexdigest(name.encode())[:6]
+    return f"[{digits}]".encode().ljust(size, b"*") if size >= _SHORTEST_MASK else b"*" * size
 
 
 def holds_secret(data: bytes, secret: str) -> bool:

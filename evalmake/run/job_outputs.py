@@ -18,6 +18,7 @@ from evalmake.run.gateways.sessions import USAGE_FOLDERS
 from evalmake.run.secrets import Secrets
 
 LOG, OUT = "log", "out"
+_MASK_CHUNK, _MASK_CONTEXT = 2**20, 256  # bytes
 
 
 class OutputsRefused(Exception):
@@ -58,6 +59,36 @@ def check_log(folder: Path, settings: Settings) -> None:
         return
     if size > settings.log.bytes:
         raise OutputsRefused(_describe_excess("log has", size, settings.log, "log"))
+
+
+def mask_log(folder: Path, secrets: Secrets, masked: tuple[int, int]) -> tuple[int, int]:
+    """Write over the secrets in the log of a running job, which only grows.
+
+    `masked` is the file and up to where it is masked already; return the same for the next call. An executor may
+    replace the file by a longer one.
+    """
+    if not secrets.longest:
+        return masked
+    try:
+        handle = os.open(folder / LOG, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return masked
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            return masked
+        until = masked[1] if masked[0] == status.st_ino else 0
+        while until < status.st_size:
+            start = max(0, until - secrets.longest - _MASK_CONTEXT)
+            data = os.pread(handle, _MASK_CHUNK, start)
+            if (without := secrets.mask(data)) != data:
+                os.pwrite(handle, without, start)
+            until = max(until + 1, start + len(data))
+        return status.st_ino, until
+    except OSError:
+        return masked
+    finally:
+        os.close(handle)
 
 
 def cut_log(folder: Path, most: int) -> None:

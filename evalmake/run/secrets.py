@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import IO
 
 from evalmake.process_secrecy import erase_environment, forbid_inspection
-from evalmake.redaction import is_guessable, redact_secret
+from evalmake.redaction import is_guessable, mask_secret, redact_secret, unmask_secret
 
 KEYRING_SERVICE = "evalmake"
 """The service under which the keyring holds secrets; the user is the secret's name."""
@@ -99,10 +99,24 @@ class Secrets:
         """
         for token in tokens:
             data = data.replace(token.encode(), b"[token]")
-        longest_first = sorted(self._given_out.items(), key=lambda item: -len(item[1]))
-        for name, value in longest_first:
-            data = redact_secret(data, value, f"[secret {name}]".encode())
+        for name, value in self._longest_first():
+            mark = f"[secret {name}]".encode()
+            data = unmask_secret(redact_secret(data, value, mark), value, name, mark)
         return data
+
+    def mask(self, data: bytes) -> bytes:
+        """`data` without the values that were given out, and of the same length; `redact` puts the names there."""
+        for name, value in self._longest_first():
+            data = mask_secret(data, value, name)
+        return data
+
+    @property
+    def longest(self) -> int:
+        """The most bytes that a value that was given out takes in a text; 0 where there is none."""
+        return max((len(json.dumps(value)) for value in self._given_out.values()), default=0)
+
+    def _longest_first(self) -> list[tuple[str, str]]:
+        return sorted(self._given_out.items(), key=lambda item: -len(item[1]))
 
     def redact_stream(self, source: IO[bytes], tokens: Iterable[str] = ()) -> Iterator[tuple[bytes, bytes]]:
         """Yield a file piece by piece, as it is and redacted; no secret is cut in two."""

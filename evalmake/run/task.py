@@ -51,6 +51,7 @@ class Task:
     tokens: tuple[str, ...] = ()  # that admit it to its gateways
     progress: tuple[int, int, int] = (0, 0, 0)  # samples done, in all, not scored
     unreachable_since: float = 0.0  # since when its outputs could not be fetched
+    masked_log: tuple[int, int] = (0, 0)  # the file of its log, and up to where secrets in it are hidden
     cancel_reason: str = ""  # why evalmake ends it
     last_model_error: str = ""  # as its gateway saw it
     cache_error: str = ""  # why its replies are not cached
@@ -61,7 +62,7 @@ class Task:
         self.job_id = f"{self.node.action.digest[7:19]}.{number}"
         self.start_clocks()
         self.queued_seconds, self.unreachable_since = 0.0, 0.0
-        self.cancel_reason, self.last_model_error = "", ""
+        self.cancel_reason, self.last_model_error, self.masked_log = "", "", (0, 0)
         self.server_jobs, self.addresses = server_jobs, addresses
 
     def start_clocks(self, submitted_at: float | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.workspaces import SCORE, TRIED, Bench
+from tests.support.workspaces import SCORE, TRIED, Bench, end, wait_for
 
 
 def test_logs(bench: Bench) -> None:
@@ -15,3 +15,21 @@ def test_logs(bench: Bench) -> None:
     assert safe.startswith("\ufffd]0;title\ufffd\n| ::error::pwned\nend-- attempt 1")
     raw = bench.run("logs", "--raw", "tried/1", env=env).out
     assert raw.startswith("\x1b]0;title\x07\n::error::pwned\nend-- attempt 1")
+
+
+def test_secrets_in_the_log_of_a_running_job(bench: Bench) -> None:
+    """The log of a job that still runs holds no secret on disk, and in the end says which one it was."""
+    bench.evalfile(TRIED.replace("1..8", "1..1"))
+    bench.edit("slots   = 4", 'slots   = 4\n        env     = { TOK = secret("TOK") }')
+    go = bench.root / "go"
+    bench.job(f"echo one $TOK two; while ! test -e {go}; do sleep 0.05; done; echo three $TOK four\n{SCORE}")
+    process = bench.start(env={"TOK": "tops3cretvalue99"})
+
+    def logs() -> list[bytes]:
+        return [log.read_bytes() for log in (bench.root / ".evalmake" / "work").glob("*/log")]
+
+    wait_for(lambda: any(b" two\n" in log and b"tops3cretvalue99" not in log for log in logs()))
+    go.touch()
+    assert end(process).status == 0
+    assert bench.run("logs", "tried/1").out.startswith("one [secret TOK] two\nthree [secret TOK] four\n")
+    bench.clean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.run.events import AttemptProgressed
 from evalmake.run.gateways.sessions import read_usage
-from evalmake.run.job_outputs import OutputsRefused, check_log
+from evalmake.run.job_outputs import OutputsRefused, check_log, mask_log
 from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.job_end import GATEWAY_DIED, JobEnds
 from evalmake.run.scheduler.queue import Queue
@@ -100,9 +100,11 @@ class JobWatch:
             build.emit(AttemptProgressed(task.node.name, *progress))
 
     def _check_log(self, task: Task) -> None:
-        """End a job that fills the disk with its log."""
+        """Hide secrets in a job's log, and end a job that fills the disk with it."""
         job_builder = self._build.job_builder
+        folder = job_builder.job_folder(task.job_id)
+        task.masked_log = mask_log(folder, self._build.secrets, task.masked_log)
         try:
-            check_log(job_builder.job_folder(task.job_id), job_builder.project.settings)
+            check_log(folder, job_builder.project.settings)
         except OutputsRefused as error:
             task.cancel_reason = task.cancel_reason or str(error)
