@@ -74,7 +74,7 @@ def recall(argv: Sequence[str]) -> Verdict | None:
         return None
     try:
         with open(path, "rb") as stream:
-            text = (unseal(os.path.basename(path), stream.read()) or b"").decode()
+            text = (unseal(os.path.basename(path), stream.read()) or b"").decode("utf-8", "surrogateescape")
         form, fingerprint, status, store, variables, *texts_and_paths = text.split("\0")
     except (OSError, ValueError):
         return None
@@ -112,7 +112,7 @@ def remember(
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(temporary, "wb") as stream:
-            stream.write(seal(os.path.basename(path), "\0".join(data).encode()))
+            stream.write(seal(os.path.basename(path), "\0".join(data).encode("utf-8", "surrogateescape")))
         os.replace(temporary, path)
     except OSError:  # a read-only or full disk: the next build plans in full
         return

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from evalmake.command_registry import COMMAND_NAMES
 from evalmake.disk_database import is_only_readable
 from evalmake.file_modes import share_with_group
+from evalmake.language.diagnostic import make_error
 from evalmake.language.source import Source
 from evalmake.planner.graph import Graph, build_graph
 from evalmake.plugins import InstalledPlugins
@@ -75,6 +76,7 @@ class Workspace:
     ) -> Workspace:
         """Load the Evalfile and expand its matrix; `locked = False` leaves out what the lock pins."""
         root = file.absolute().parent / ".evalmake"
+        _check_path(root)
         plugins = InstalledPlugins()
         with mention_overrides(overrides):
             project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, source, locked)
@@ -196,6 +198,16 @@ class _AllExcept:
 
     def __contains__(self, name: object) -> bool:
         return name not in self.names
+
+
+def _check_path(folder: Path) -> None:
+    """Refuse a path that is no text: programs, records and reports could not name it."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(folder.parent).decode("utf-8", "backslashreplace")
+        message = f"the path of the project is not UTF-8: {shown}"
+        raise make_error("not-utf8", message, help=["rename the folder"]) from None
 
 
 def find_evalfile(start: Path) -> Path | None:

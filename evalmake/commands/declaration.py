@@ -11,16 +11,17 @@ import click
 
 from evalmake.command_registry import find_command
 from evalmake.commands.completion import complete_targets
+from evalmake.project.boundary import ALLOW_VARIABLE
 
 PATH = click.Path(path_type=Path)
 
 
 def declare(name: str) -> Callable[[Callable[..., int]], click.Command]:
-    """A decorator that makes a function the command `name`, with -f and -C."""
+    """A decorator that makes a function the command `name`, with -f, -C and --allow-path."""
 
     def decorate(function: Callable[..., int]) -> click.Command:
         summary = find_command(name).summary
-        with_options = file_option(directory_option(function))
+        with_options = file_option(directory_option(allow_option(function)))
         return click.command(name, help=summary, short_help=summary)(with_options)
 
     return decorate
@@ -34,6 +35,22 @@ def _change_directory(ctx: click.Context, param: click.Parameter, folder: Path |
         os.chdir(folder)
     except OSError as error:
         raise DirectoryError(f"cannot work in {folder}: {error.strerror}") from None
+
+
+def _allow_paths(ctx: click.Context, param: click.Parameter, folders: tuple[Path, ...]) -> None:
+    """Add folders to those that the environment allows, while this command runs."""
+    before = os.environ.get(ALLOW_VARIABLE)
+    if not folders:
+        return
+    os.environ[ALLOW_VARIABLE] = os.pathsep.join([*([before] if before else []), *map(os.path.abspath, folders)])
+    ctx.call_on_close(lambda: _restore(before))
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(ALLOW_VARIABLE, None)
+    else:
+        os.environ[ALLOW_VARIABLE] = before
 
 
 class DirectoryError(click.ClickException):
@@ -53,6 +70,15 @@ directory_option = click.option(
     expose_value=False,
     callback=_change_directory,
     help="Work in this folder.",
+)
+allow_option = click.option(
+    "--allow-path",
+    type=PATH,
+    multiple=True,
+    expose_value=False,
+    callback=_allow_paths,
+    metavar="FOLDER",
+    help="Let the Evalfile include and show files of this folder, too.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 target_argument = click.argument("target", shell_complete=complete_targets)

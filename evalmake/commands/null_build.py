@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from evalmake import fastpath
 from evalmake.language.parser import find_grammar
+from evalmake.project.boundary import ALLOW_VARIABLE
 from evalmake.session import BuildOutcome
 from evalmake.store.journal import Journal
 from evalmake.terminal.diagnostics import render
@@ -23,6 +24,7 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
     if any(model.block.max_age for model in workspace.project.models.values()):
         return  # a result may grow too old without any change
     variables = dict(workspace.project.external.variables_read)
+    variables[ALLOW_VARIABLE] = os.environ.get(ALLOW_VARIABLE)
     files = _project_files(workspace) | _program_files()
     installed = [*workspace.project.benchmarks.values(), *workspace.project.deployments.values()]
     listings, more_variables = workspace.environments().watched_inputs(installed)

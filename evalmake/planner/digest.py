@@ -37,7 +37,7 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
         case Files():
             yield path, f"files:{len(value.files)}"
             for file in value.files:
-                inner = path if value.single else f"{path}[{file.name}]"
+                inner = path if value.single else f"{path}[{_as_text(file.name)}]"
                 yield f"{inner}.sha256", file.sha256
         case list() | tuple():
             yield path, f"list:{len(value)}"
@@ -49,6 +49,11 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, str]]:
                 yield from walk(value[key], f"{path}.{key}" if path else key)
         case _:
             raise TypeError(f"{path}: a {type(value).__name__} has no digest")
+
+
+def _as_text(name: str) -> str:
+    """The name of a file as text that can be stored; bytes that are no UTF-8 are written as `\\xff`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def digest(pairs: Iterable[tuple[str, str]]) -> str:

@@ -16,6 +16,7 @@ from evalmake.language.diagnostic import Diagnostics, Severity, make_diagnostic
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import ChecksData, DataError, DataNote
 from evalmake.preflight.context import BuildContext, first_of_each
+from evalmake.project.boundary import allow_help
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
 from evalmake.seal import seal, unseal
@@ -33,11 +34,12 @@ def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
             continue
         mark = _mark(context, node)
         notes = _read_notes(mark)
+        outside = _find_outside(context, benchmark)
         if notes is None:
             results = harness.check_data(node.evaluation)
             notes = [one for one in results if isinstance(one, DataNote)]
             if errors := [one for one in results if isinstance(one, DataError)]:
-                _report(benchmark, errors, diagnostics)
+                _report(benchmark, _hide_content(errors, outside), diagnostics)
             else:
                 _write_notes(mark, notes)
         for note in notes:
@@ -48,6 +50,27 @@ def _distinguish(node: Node) -> Hashable:
     """What a check of data depends on, besides the content of the files."""
     cell = node.evaluation
     return cell.benchmark.name, cell.model.block.api, cell.limit
+
+
+def _find_outside(context: BuildContext, benchmark: Declaration) -> Path | None:
+    """A file of the benchmark that is outside the project, so that what is in it is not shown."""
+    files = benchmark.block.files
+    boundary = context.project.files.boundary
+    return next((file.path for file in files.files if not boundary.holds(file.path)), None) if files else None
+
+
+def _hide_content(errors: list[DataError], outside: Path | None) -> list[DataError]:
+    """One error without any content in place of errors of data from outside the project."""
+    if outside is None:
+        return errors
+    message = f"the data do not fit, and {outside} is outside the project, so the reason is not shown"
+    return [DataError(errors[0].key, message, allow_help(outside)[0])]
+
+
+def _hide_notes(notes: list[DataNote], outside: Path) -> list[DataNote]:
+    """One note without any content in place of notes on data from outside the project."""
+    message = f"the data look doubtful, and {outside} is outside the project, so the reason is not shown"
+    return [DataNote(notes[0].key, f"{message}: {allow_help(outside)[0]}")] if notes else []
 
 
 def _size(benchmark: Declaration) -> int:

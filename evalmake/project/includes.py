@@ -15,6 +15,7 @@ from evalmake.language.parser import MAX_NESTING, load_tree
 from evalmake.language.regular_file import read_regular
 from evalmake.language.source import Source, Span
 from evalmake.project import catalog
+from evalmake.project.boundary import Boundary, allow_help, is_evalfile
 
 _MAX_BYTES = 64 << 20
 
@@ -40,6 +41,7 @@ class FileSet:
     `read` has the path of each file that was begun.
     """
 
+    boundary: Boundary
     files: list[LoadedFile] = field(default_factory=list)
     read: set[Path] = field(default_factory=set)
     watched: set[str] = field(default_factory=set)
@@ -51,7 +53,8 @@ def read_files(path: Path, cache: Path | None, written: Source | None = None) ->
 
     `written` is a text that stands for the file: it includes nothing, and is kept nowhere.
     """
-    found = FileSet()
+    found = FileSet(Boundary(path))
+    found.watched |= found.boundary.watched
     if written is None:
         _read_file(path, _shorten(path), None, None, cache, found, [])
     else:
@@ -82,7 +85,12 @@ def _read_file(
             help=["include them all from one file"],
         )
     found.read.add(real)
+    if not (found.boundary.holds(path) or name.startswith(catalog.PREFIX)):
+        raise _outside_error(found.boundary, path, at)
     data = _read_bytes(path, at)
+    if not is_evalfile(path, data):  # and what it is, is not shown
+        help_ = ["if it is one, give it a name that ends in `.evalfile`"]
+        raise make_error("syntax", f"`{name}` is not an Evalfile", at, help=help_)
     source = Source(name, _decode(data, path, at))
     if digest is not None and at is not None:
         _check_digest(digest, data, source, at)
@@ -118,6 +126,17 @@ def _read_include(
             continue
         name = f"{catalog.PREFIX}{match.stem}" if shipped else _shorten(match)
         _read_file(match, name, at, item.digest, cache, found, open_files)
+
+
+def _outside_error(boundary: Boundary, path: Path, at: Span | None) -> EvalmakeError:
+    """The error for an include, or an Evalfile that is a link, which leads out of the project."""
+    return make_error(
+        "outside-project",
+        f"`{_shorten(path)}` is outside the project, so it is not read",
+        at,
+        notes=[f"the project is {boundary.root}"],
+        help=allow_help(path),
+    )
 
 
 def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:

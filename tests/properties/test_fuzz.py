@@ -28,7 +28,7 @@ model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
 
 benchmark b {
     harness = native
-    data    = file("data.jsonl")
+    files   = file("data.jsonl")
     prompt  = "{question} {more.deep}"
     target  = "{answer}"
     scorer  = exact

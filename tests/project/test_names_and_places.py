@@ -1,0 +1,61 @@
+"""Files and folders with odd names: they work, or a message says what to do."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.support.projects import Project
+
+EVALFILE = """
+include "more/*.evalfile"
+
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+
+benchmark b {
+    harness = command
+    files   = glob("data/**/*.txt")
+    run     = "ls -A data | wc -l > $EVALMAKE_OUT/count; echo '{\\"a\\": 1}' > $EVALMAKE_OUT/scores.json"
+}
+
+eval e { model = m, benchmark = b }
+"""
+
+
+@pytest.mark.parametrize("name", ["run [v2]", "a*b?", "{x}", "two words", 'it\'s "quoted"', "$HOME", "日本"])
+def test_a_project_may_have_any_name(project: Project, name: str) -> None:
+    """Patterns are what the Evalfile writes; the names of the folders around it are none."""
+    project.write(f"{name}/Evalfile", EVALFILE)
+    project.write(f"{name}/data/x.txt", "x")
+    project.write(f"{name}/more/more.evalfile", "X = 1\n")
+    os.chdir(project.root / name)
+    project.run("-C", name)
+    assert "up to date" in project.run("-C", name).stdout
+
+
+def test_files_may_have_any_name(project: Project) -> None:
+    """Names with a line break, quotes and bytes that are no UTF-8 are part of the identity, and reach the job."""
+    project.write("Evalfile", EVALFILE.replace('include "more/*.evalfile"', ""))
+    (project.root / "data").mkdir()
+    names = [b"new\nline.txt", b'quote"s.txt', b"\xff\xe9.txt", b"-n.txt"]
+    for name in names:
+        with open(os.path.join(os.fsencode(project.root), b"data", name), "w", encoding="utf-8") as stream:
+            stream.write("x")
+    project.run()
+    assert "up to date" in project.run().stdout
+    with open(os.path.join(os.fsencode(project.root), b"data", names[2]), "w", encoding="utf-8") as stream:
+        stream.write("y")
+    assert r"benchmark.files[\xff\xe9.txt]" in project.run("-n").stdout
+
+
+def test_a_path_that_is_no_text_is_refused(project: Project) -> None:
+    """A project whose path is not UTF-8 is refused, with what to do."""
+    folder = os.path.join(os.fsencode(project.root), b"d\xff")
+    os.mkdir(folder)
+    with open(os.path.join(folder, b"Evalfile"), "w", encoding="utf-8") as stream:
+        stream.write("X = 1\n")
+    refused = project.run("-n", "-C", os.fsdecode(folder), status=2).stderr
+    assert r"the path of the project is not UTF-8: " in refused
+    assert r"d\xff" in refused
+    assert "rename the folder" in refused
