@@ -83,6 +83,7 @@ class Workspace:
             cells = expand_matrix(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
+        _check_path(folder)
         return cls(project, plugins, cells, root, folder, source is not None)
 
     def store(self) -> Store:
@@ -201,13 +202,16 @@ class _AllExcept:
 
 
 def _check_path(folder: Path) -> None:
-    """Refuse a path that is no text: programs, records and reports could not name it."""
+    """Refuse a path that is no text, as reports could not name it, or that diskcache would take for another."""
     try:
         str(folder).encode()
     except UnicodeEncodeError:
         shown = os.fsencode(folder.parent).decode("utf-8", "backslashreplace")
         message = f"the path of the project is not UTF-8: {shown}"
         raise make_error("not-utf8", message, help=["rename the folder"]) from None
+    if os.path.expandvars(folder) != str(folder):
+        message = f"cannot use {folder}: its name has a variable of the environment"
+        raise make_error("store-failed", message, help=["rename the folder"])
 
 
 def find_evalfile(start: Path) -> Path | None:

@@ -23,7 +23,7 @@ eval e { model = m, benchmark = b }
 """
 
 
-@pytest.mark.parametrize("name", ["run [v2]", "a*b?", "{x}", "two words", 'it\'s "quoted"', "$HOME", "日本"])
+@pytest.mark.parametrize("name", ["run [v2]", "a*b?", "{x}", "two words", 'it\'s "quoted"', "$NO_SUCH", "日本"])
 def test_a_project_may_have_any_name(project: Project, name: str) -> None:
     """Patterns are what the Evalfile writes; the names of the folders around it are none."""
     project.write(f"{name}/Evalfile", EVALFILE)
@@ -58,4 +58,12 @@ def test_a_path_that_is_no_text_is_refused(project: Project) -> None:
     refused = project.run("-n", "-C", os.fsdecode(folder), status=2).stderr
     assert r"the path of the project is not UTF-8: " in refused
     assert r"d\xff" in refused
+    assert "rename the folder" in refused
+
+
+def test_a_path_with_a_variable_is_refused(project: Project) -> None:
+    """A folder called `$HOME` is refused: the library of the database would put it elsewhere."""
+    project.write("$HOME/Evalfile", "X = 1\n")
+    refused = project.run("-n", "-C", "$HOME", status=2).stderr
+    assert "its name has a variable of the environment" in refused
     assert "rename the folder" in refused
