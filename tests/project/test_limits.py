@@ -50,8 +50,8 @@ INPUTS = {
     "a percentage beyond all numbers": (f"A = {'9' * 400}%\n", "bad-value", "Evalfile:1:5"),
     "a device as a file": ('A = file("/dev/zero")\n', "missing-file", "Evalfile:1:5"),
     "the kernel's words as a file": ('A = file("/proc/self/environ")\n', "missing-file", "Evalfile:1:5"),
-    "the kernel's words as an include": ('include "/proc/self/environ"\n', "missing-file", "Evalfile:1:9"),
-    "a device as an include": ('include "/dev/zero"\n', "missing-file", "Evalfile:1:9"),
+    "the kernel's words as an include": ('include "/proc/self/environ"\n', "outside-project", "Evalfile:1:9"),
+    "a device as an include": ('include "/dev/zero"\n', "outside-project", "Evalfile:1:9"),
     "a name that is too long": (f'A = file("{"x" * 5000}")\n', "missing-file", "Evalfile:1:5"),
 }
 
