@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import sys
 
-from evalmake.interrupts import exit_at_once, set_handlers
+from evalmake.interrupts import INTERRUPTED, exit_at_once, set_handlers
 
 
 def main() -> None:
     """Run evalmake on `sys.argv` and exit with its status."""
     set_handlers(exit_at_once)
-    sys.exit(_run(sys.argv[1:]))
+    status = _run(sys.argv[1:])
+    if status == INTERRUPTED:
+        _exit_interrupted()
+    sys.exit(status)
+
+
+def _exit_interrupted() -> None:
+    """Exit with the status of an interruption.
+
+    Python would end itself by SIGINT if a KeyboardInterrupt ever passed through `exec`, even if it was handled since.
+    """
+    import atexit
+    import os
+
+    atexit._run_exitfuncs()
+    os._exit(INTERRUPTED)
 
 
 def _run(argv: list[str]) -> int:
