@@ -19,7 +19,8 @@ from evalmake.project.loader import load_project
 from evalmake.project.project import Project
 
 PLUGINS = InstalledPlugins()
-TEXTS = st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]) | st.sampled_from("${}\"'\\\n\r\t\0#, "))
+CHARACTERS = st.characters(min_codepoint=1, max_codepoint=0xFFFF, exclude_categories=["Cs"])  # NUL is refused
+TEXTS = st.text(CHARACTERS | st.sampled_from("${}\"'\\\n\r\t#, "))
 KEYS = st.from_regex(r"[a-z_ÄA-Z0-9 .=,{}\[\]#$-]{1,12}", fullmatch=True)
 VALUES = st.recursive(
     st.booleans() | st.integers() | TEXTS | st.floats(allow_nan=False, allow_infinity=False),
