@@ -11,17 +11,18 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
 
+_Handler = Callable[[int, object], object]
+_Previous = _Handler | int | None
 INTERRUPTED = 130
 """The exit status of everything that a signal ended."""
 _NUMBERS = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 _SHOW_CURSOR = b"\x1b[?25h"  # a live table hides it
 
 
-def set_handlers(handler: Callable[[int, Any], None]) -> dict[int, Any]:
+def set_handlers(handler: _Handler) -> dict[int, _Previous]:
     """Let INT, TERM and HUP call `handler`, unless they are ignored; return the handlers before, by signal."""
-    previous: dict[int, Any] = {}
+    previous: dict[int, _Previous] = {}
     for number in _NUMBERS:
         if (before := _signal.getsignal(number)) == _signal.SIG_IGN:
             continue
@@ -33,7 +34,7 @@ def set_handlers(handler: Callable[[int, Any], None]) -> dict[int, Any]:
     return previous
 
 
-def restore_handlers(previous: Mapping[int, Any]) -> None:
+def restore_handlers(previous: Mapping[int, _Previous]) -> None:
     """Undo `set_handlers`."""
     for number, handler in previous.items():
         _signal.signal(number, handler)
@@ -53,14 +54,14 @@ class RaisedInterrupts:
     def __exit__(self, *_: object) -> None:
         restore_handlers(self._previous)
 
-    def _handle(self, number: int, frame: Any) -> None:
+    def _handle(self, number: int, frame: object) -> None:
         self.count += 1
         if self.count > 1:
             exit_at_once(number)
         raise KeyboardInterrupt
 
 
-def exit_at_once(number: int = 0, frame: Any = None) -> None:
+def exit_at_once(number: int = 0, frame: object = None) -> None:
     """Exit now, with no traceback: nothing was started, or everything is killed already."""
     message = b"interrupted\n" if number else b""
     try:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from io import BufferedWriter, FileIO, TextIOWrapper
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # loading `typing` takes as long as a null build of a hundred evaluations
+    from typing import Any
 
 READER_GONE = 141
 """The exit status of a command whose output nobody reads any more: that of a program which SIGPIPE ended."""
