@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import islice
 
 from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, outline
 from evalmake.harnesses.native.answer_words import REFUSALS
+from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED
 
-_NEXT_QUESTION = re.compile(r"\n[^\S\n]*[#*_]*[^\S\n]?Question(?:\s+\d+)?[\s*_]*[:：]")
 _REFUSAL = re.compile(
     "|".join(one if UNSPACED.search(one) else rf"(?<![^\W_])(?:{one})" for one in REFUSALS.values()), re.IGNORECASE
 )
@@ -35,7 +34,7 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     option's text; the claim that stands (see `answer_claims`); the one option that nothing rejects,
     where all others are rejected; what others are said to believe; the only option that is mentioned.
     """
-    reply = _cut_next_question(drop_reasoning(reply), options)
+    reply = cut_next_question(drop_reasoning(reply), lambda text: _is_announced(text, options))
     if (whole := _match_whole_text(reply, options)) is not None:
         return frozenset({whole})
     answer = _drop_refusal(reply)
@@ -56,6 +55,11 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     return mentioned if len(mentioned) == 1 else frozenset()
 
 
+def _is_announced(text: str, options: Sequence[str]) -> bool:
+    claim = read_claims(outline(text, options), len(options)).claim
+    return claim is not None and claim.strength >= Strength.ANNOUNCED
+
+
 def _drop_refusal(reply: str) -> str:
     """A reply without the part of a sentence that refuses to answer."""
     found = _REFUSAL.search(reply[:_FIRST].replace("’", "'"))
@@ -64,15 +68,6 @@ def _drop_refusal(reply: str) -> str:
     start = 1 + max(reply.rfind(sign, 0, found.start()) for sign in ".!?,;:\n。！？，")
     rest = _REFUSING.match(reply, found.end())
     return reply[:start] + reply[rest.end() if rest else found.end() :]
-
-
-def _cut_next_question(reply: str, options: Sequence[str]) -> str:
-    """A reply up to the question that a base model asks itself after its answer."""
-    for found in islice(_NEXT_QUESTION.finditer(reply), 2):  # the first may repeat the question that was asked
-        claim = read_claims(outline(reply[: found.start()], options), len(options)).claim
-        if claim is not None and claim.strength >= Strength.ANNOUNCED:
-            return reply[: found.start()]
-    return reply
 
 
 def _match_whole_text(reply: str, options: Sequence[str]) -> int | None:

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clauses
 from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
+from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
@@ -33,6 +34,11 @@ _FRAMED_UNIT = re.compile(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answ
 _OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
 _SOLUTIONS = re.compile(rf"[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
 _FACTORIAL = re.compile(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
+# "Let me solve it in 2 steps:", "Step 1", before the question that is solved.
+_INTRODUCTION = re.compile(
+    r"^[*#_ ]*(?:let\b|here\b|i(?:'ll| will)\b|we(?:'ll| will)\b|to solve|first\b|step\b|part\b|\d+[.)])|[:：]\W*$",
+    re.IGNORECASE,
+)
 # A sentence may end in several numbers, or in one that only adds to the one that it tells.
 _WORDS = r"(?: [^\W\d\ue000-\ue1ff]{1,20}){1,3}"
 _TOTAL = " (?:altogether|in total|in all|overall|total|left)\\b"
@@ -58,12 +64,11 @@ def find_number(reply: str) -> Quantity | None:
     stands ("the answer is 42", see `answer_claims`); a number alone in the first line that has one; the last
     number that nothing rejects.
     """
-    reply = drop_reserved(shorten(drop_reasoning(reply)))
+    reply = drop_reserved(shorten(cut_next_question(drop_reasoning(reply), _is_answered)))
     boxed = _find_boxed(reply)
     if boxed is not None:
         return _read_single(drop_asides(normalize_numbers(boxed)))
-    text, numbers = _mark_numbers(drop_asides(normalize_numbers(reply)))
-    outline = _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
+    text, numbers, outline = _outline_numbers(reply)
     reading = read_clauses(outline)
     claim = reading.claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
@@ -71,7 +76,7 @@ def find_number(reply: str) -> Quantity | None:
         found = [one.quantity for one in claimed]
         several = any(map(_goes_on, claimed)) or _SEVERAL.match(_sentence_from(text, min(claim.options)))
         return found[0] if _agree(found) and not several else None
-    lines = [line for line in outline.split("\n") if re.search(_MARK, line)] or [""]
+    lines = _lines_with_numbers(outline)
     first = lines[0]
     if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
@@ -83,6 +88,31 @@ def find_number(reply: str) -> Quantity | None:
     if last is None or _is_one_of_several(text, numbers, last):
         return None
     return numbers[_find_main(text, numbers, last)].quantity
+
+
+def _outline_numbers(reply: str) -> tuple[str, list[Found], str]:
+    """The text with a mark for each number, the numbers of the marks, and the outline."""
+    text, numbers = _mark_numbers(drop_asides(normalize_numbers(reply)))
+    return text, numbers, _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
+
+
+def _lines_with_numbers(outline: str) -> list[str]:
+    return [line for line in outline.split("\n") if re.search(_MARK, line)] or [""]
+
+
+def _is_answered(text: str) -> bool:
+    """Whether a text frames, announces or ends in a number, and does not merely introduce the question."""
+    text = drop_reserved(shorten(text))
+    if _BOXED.search(text):
+        return True
+    *_, outline = _outline_numbers(text)
+    claim = read_clauses(outline).claim
+    if (claim is not None and claim.strength >= Strength.ANNOUNCED) or _BARE_LINE.match(
+        _lines_with_numbers(outline)[0]
+    ):
+        return True
+    last = text.strip().rpartition("\n")[2].strip()
+    return re.search(r"\d", last) is not None and not _INTRODUCTION.search(last)
 
 
 def read_target(text: str) -> Quantity:
