@@ -34,7 +34,7 @@ from evalmake.plugin_api.harness import Command, Outcome
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, define_key
 from evalmake.project.matrix import Evaluation
-from evalmake.scoring.notes import CONTRADICTIONS
+from evalmake.scoring.notes import CONTRADICTIONS, SAMPLE_GAPS
 from evalmake.scoring.sample_counts import SAMPLES
 
 _WORKDIR_HINT = "the command runs in a folder of its own: name the files it needs in `files`, they are in ./data/"
@@ -79,8 +79,11 @@ class CommandHarness:
             return Outcome(error=samples.mistake)
         counts, cause = count_unanswered_requests(outputs)
         scores = tuple(map(samples.complete, outcome.scores))
-        contradictions = list(samples.find_contradictions(scores))
-        facts = {CONTRADICTIONS: json.dumps(contradictions)} if contradictions else {}
+        told = {
+            CONTRADICTIONS: list(samples.find_contradictions(scores)),
+            SAMPLE_GAPS: list(samples.find_gaps(outcome.metric)),
+        }
+        facts = {kind: json.dumps(sentences) for kind, sentences in told.items() if sentences}
         return replace(outcome, scores=scores, usage={**outcome.usage, **counts}, facts=facts, cause=cause)
 
     @staticmethod

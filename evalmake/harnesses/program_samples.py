@@ -21,19 +21,31 @@ _FEWEST_DECIMALS = 2
 class ProgramSamples:
     """The scores of each item, and the first one that is no number.
 
-    A program may write rows of a form of its own: what is none of these is left out.
+    A line that is no sample counts as one without a score beside others that are samples.
     """
 
     ids: set[str] = field(default_factory=set)
     values: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
     """Metric -> the id of an item -> its scores."""
     mistake: str = ""
+    lines: int | None = None
+    """How many lines there are; None where there is no file."""
+    odd_lines: list[str] = field(default_factory=list)
+    """For each line that is no sample: its number, and what is wrong with it."""
 
     @classmethod
     def read(cls, path: Path) -> ProgramSamples:
         """The samples in a file; none where there is no file."""
         found = cls()
-        for number, id, scores in _read_scored_rows(path):
+        for number, line in _read_lines(path):
+            found.lines = (found.lines or 0) + bool(line)
+            row = _parse_row(line) if line else None
+            if row is None:
+                continue
+            if isinstance(row, str):
+                found.odd_lines.append(f"line {number} {row}")
+                continue
+            id, scores = row
             found.ids.add(id)
             for metric, value in scores.items():
                 if value is None:
@@ -54,7 +66,7 @@ class ProgramSamples:
             return score
         scored = len(self.values[score.metric])
         if not score.unscored and score.scored in (0, scored):
-            score = replace(score, scored=scored, unscored=len(self.ids) - scored)
+            score = replace(score, scored=scored, unscored=len(self.ids) + len(self.odd_lines) - scored)
         mean = self._mean(score.metric)
         return replace(score, value=mean) if mean is not None and _is_rounded(score.value, mean) else score
 
@@ -72,6 +84,16 @@ class ProgramSamples:
                 counted = f"{score.metric} has {score.scored} samples by the program"
                 yield f"{counted}, and samples.jsonl has {len(items)}"
 
+    def find_gaps(self, headline: str) -> Iterator[str]:
+        """A sentence for each reason why a score was not compared with its samples, or not with all."""
+        if self.lines == 0:
+            yield "samples.jsonl is empty"
+        elif self.odd_lines:
+            yield f"{len(self.odd_lines)} of {self.lines} lines of samples.jsonl are no samples: {self.odd_lines[0]}"
+        if headline and self.values and headline not in self.values:
+            lacking = f"no row of samples.jsonl has `{headline}` in its `scores`, so it is not compared"
+            yield f"{lacking}: they have {', '.join(sorted(self.values))}"
+
     def _mean(self, metric: str) -> float | None:
         """The mean over items of the means of their scores."""
         items = [math.fsum(values) / len(values) for values in self.values.get(metric, {}).values()]
@@ -86,17 +108,29 @@ def _is_rounded(value: float | None, mean: float) -> bool:
     return decimals >= _FEWEST_DECIMALS and abs(value - mean) <= 0.5000001 * 10.0**-decimals
 
 
-def _read_scored_rows(path: Path) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """The line, id and scores of each row."""
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file, numbered; an empty one for an empty file, and none where there is no file."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return
-    for number, line in enumerate(lines, 1):
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        scores = row.get("scores") if isinstance(row, dict) else None
-        if isinstance(scores, dict):
-            yield number, str(row.get("id", number)), scores
+    for number, line in enumerate(text.split("\n"), 1):
+        yield number, line.strip()
+
+
+def _parse_row(line: str) -> tuple[str, Mapping[str, Any]] | str:
+    """The id and scores of a sample, or what is wrong with a line that is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return "is not JSON"
+    if not isinstance(row, dict):
+        return "is not an object"
+    if row.get("id") is None:
+        return "has no `id`"
+    scores = row.get("scores")
+    if scores is None and row.get("error") is not None:
+        return str(row["id"]), {}
+    if not isinstance(scores, dict):
+        return "has no map `scores`" if scores is not None else 'has no `scores`: write {"id": ..., "scores": {...}}'
+    return str(row["id"]), scores

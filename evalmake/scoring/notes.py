@@ -18,6 +18,8 @@ from evalmake.scoring.sample_counts import SAME_ID
 
 CONTRADICTIONS = "contradictions"
 """The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
+SAMPLE_GAPS = "sample_gaps"
+"""The fact in which a program's samples do not show what its scores are of, as a JSON list of sentences."""
 _UNDECLARED = "undeclared_"
 _MOST_NAMES = 3
 
@@ -136,6 +138,8 @@ def _describe_models(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]
 def _describe_contradictions(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
     for text in _read_names(results, CONTRADICTIONS):
         yield "contradiction", text
+    for text in _read_names(results, SAMPLE_GAPS):
+        yield "samples", text
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -112,10 +112,10 @@ def test_a_sample_that_is_no_number_is_named(tmp_path: Path, line: str, words: s
 
 
 def write_rows(tmp_path: Path, rows: list[dict[str, float | None]]) -> ProgramSamples:
-    """Samples with these scores, and a line that is none."""
+    """Samples with these scores."""
     path = tmp_path / "s.jsonl"
     lines = [json.dumps({"id": str(number), "scores": row}) for number, row in enumerate(rows)]
-    path.write_text("".join(f"{line}\n" for line in [*lines, "a note of its own"]))
+    path.write_text("".join(f"{line}\n" for line in lines))
     return ProgramSamples.read(path)
 
 
@@ -161,6 +161,53 @@ def test_scores_that_contradict_their_samples(tmp_path: Path, given: Score, sent
     """A value or a count that is not that of the rows is told in a sentence each."""
     samples = write_rows(tmp_path, [{"a": 1}, {"a": 1}, {"a": 0}])
     assert list(samples.find_contradictions([given])) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ('{"id": "1", "scores": {"a": 1}}\n\n', []),
+        ('{"id": "1", "scores": {"a": 1}}\n{"id": "2", "error": "HTTP 500"}\n', []),
+        ("", ["samples.jsonl is empty"]),
+        ("{bad\n", ["1 of 1 lines of samples.jsonl are no samples: line 1 is not JSON"]),
+        ("1\n0\n", ["2 of 2 lines of samples.jsonl are no samples: line 1 is not an object"]),
+        ('{"scores": {"a": 1}}\n', ["1 of 1 lines of samples.jsonl are no samples: line 1 has no `id`"]),
+        (
+            '{"id": "1", "a": 1}\n',
+            [
+                "1 of 1 lines of samples.jsonl are no samples:"
+                ' line 1 has no `scores`: write {"id": ..., "scores": {...}}'
+            ],
+        ),
+        ('{"id": "1", "scores": 1}\n', ["1 of 1 lines of samples.jsonl are no samples: line 1 has no map `scores`"]),
+        (
+            '{"id": "1", "scores": {"a": 1}}\n{torn',
+            ["1 of 2 lines of samples.jsonl are no samples: line 2 is not JSON"],
+        ),
+        (
+            '{"id": "1", "scores": {"acc": 1}}\n',
+            ["no row of samples.jsonl has `a` in its `scores`, so it is not compared: they have acc"],
+        ),
+    ],
+)
+def test_samples_that_show_nothing_of_the_score_are_told(tmp_path: Path, text: str, sentences: list[str]) -> None:
+    """Lines that are no samples are counted, with the first, and so are samples without the headline metric."""
+    path = tmp_path / "s.jsonl"
+    path.write_text(text)
+    assert list(ProgramSamples.read(path).find_gaps("a")) == sentences
+    assert list(ProgramSamples.read(tmp_path / "none").find_gaps("a")) == []
+
+
+def test_a_torn_line_is_an_unscored_sample(bench: Bench) -> None:
+    """A line among samples that is none counts against the coverage, and a note says which one it is."""
+    bench.evalfile(PROGRAM.replace("harness = command", "harness = command\n    coverage = 90%"))
+    bench.job("""
+        echo '{"accuracy": 1}' > $EVALMAKE_OUT/scores.json
+        printf '{"id": "1", "scores": {"accuracy": 1}}\\n{"id": "2", "sc' > $EVALMAKE_OUT/samples.jsonl
+    """)
+    ended = bench.run()
+    assert ended.status != 0
+    assert "1 of 2 samples" in ended.text, ended.text
 
 
 def test_a_contradiction_stands_beside_the_score(bench: Bench) -> None:
