@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
-from evalmake.scoring.sample_counts import SAME_ID
+from evalmake.scoring.sample_counts import SAME_ID, TIES
 
 CONTRADICTIONS = "contradictions"
 """The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
@@ -78,6 +78,8 @@ def _describe_samples(results: Sequence[NotedResult], usage: Counter[str]) -> It
     if usage["samples_failed"] > unscored:
         alone, several = "sample ended in an error and was scored", "samples ended in an error and were scored"
         yield "errors", _count(usage["samples_failed"], alone, several)
+    if usage[TIES]:
+        yield "ties", f"{usage[TIES]} of {total} samples have several likeliest options: the first one is scored"
     if usage[SAME_ID]:
         have = _count(usage[SAME_ID], "sample has", "samples have")
         yield "ids", f"{have} the id of an earlier one: counted as repetitions of one item"

@@ -17,6 +17,8 @@ REPEATED = "items_repeated"
 """In the usage: how many items have the content of an earlier one."""
 SAME_ID = "ids_repeated"
 """In the usage: how many samples have id, repetition and metric of an earlier one."""
+TIES = "ties"
+"""In the usage: how many samples have several likeliest options."""
 _UNSCORED = "left unscored by the scorer"
 _FINISHES = {
     "length": "replies_truncated",

@@ -66,6 +66,15 @@ def nothing(told: dict[str, Any], _: object) -> dict[str, Any]:
     return {"token_logprobs": [None] * len(told["tokens"])}
 
 
+def always(value: float) -> Fault:
+    """Every token has the same value, the first one none."""
+
+    def change(told: dict[str, Any], _: object) -> dict[str, Any]:
+        return {"token_logprobs": [None, *[value] * (len(told["tokens"]) - 1)]}
+
+    return with_logprobs(change)
+
+
 def of_chat(told: dict[str, Any], _: object) -> dict[str, Any]:
     """They are told in the form of the other API."""
     return {"tokens": None, "content": [{"token": token} for token in told["tokens"]]}
@@ -74,7 +83,7 @@ def of_chat(told: dict[str, Any], _: object) -> dict[str, Any]:
 def in_pieces(told: dict[str, Any], _: object) -> dict[str, Any]:
     """A prompt's tokens are not those that the model says."""
     halves = [half for token in told["tokens"] for half in (token[:1], token[1:])]
-    return {"tokens": halves, "token_logprobs": [-1.0] * len(halves)}
+    return {"tokens": halves, "token_logprobs": [-1.0 - at for at in range(len(halves))]}
 
 
 def glued_at_first(prompt: str) -> bool:
@@ -175,6 +184,8 @@ BAD: dict[str, tuple[Script, str]] = {
     "one less": (complete_prompts(with_logprobs(one_less)), "log-probabilities for"),
     "shifted": (complete_prompts(with_logprobs(shifted)), NOT_ITS_OWN),
     "no values": (complete_prompts(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
+    "all zero": (complete_prompts(always(0.0)), "returns the log-probability 0 for every token, which says nothing"),
+    "all the same": (complete_prompts(always(-1.0)), "returns the log-probability -1 for every token"),
     "coarse": (complete_prompts(coarse(6.0)), NOT_ITS_OWN),
     "wrong offsets": (
         complete_prompts(in_vocabulary(with_offsets(shift=3))),

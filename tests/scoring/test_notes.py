@@ -42,6 +42,13 @@ def test_seeds_without_a_result() -> None:
     assert texts(Found(seeds=(3, 3))) == {}
 
 
+def test_ties_are_told() -> None:
+    """A score says how many of its samples have several likeliest options."""
+    assert texts(Found({"ties": 3.0})) == {
+        "ties": "3 of 10 samples have several likeliest options: the first one is scored"
+    }
+
+
 def test_equal_ids_are_counted() -> None:
     """A sample with id and metric of an earlier one is counted, unless it is another repetition or metric."""
 

@@ -26,6 +26,8 @@ _PROMPTS = (
 )
 _DECISIVE = 2
 _EXACT = 0.001
+_CONSTANT = 6
+"""So many equal numbers, and no other, are no distribution."""
 _NEAR = 0.2
 """In bfloat16 the numbers that make a probability have steps of 0.125 where they are usual."""
 _REPLACED_FIELDS = frozenset(
@@ -198,7 +200,11 @@ def _read_logprobs(choice: Body, what: str) -> tuple[list[str], list[float | Non
         raise _Unfit("returns log-probabilities without `tokens` and `token_logprobs`")
     if len(tokens) != len(values):
         raise _Unfit(f"returns {len(values)} log-probabilities for {len(tokens)} tokens")
-    return [str(token) for token in tokens], [_to_number(value) for value in values]
+    numbers = [_to_number(value) for value in values]
+    known = [number for number in numbers if number is not None]
+    if len(known) >= _CONSTANT and len(set(known)) == 1:
+        raise _Unfit(f"returns the log-probability {known[0]:.4g} for every token, which says nothing")
+    return [str(token) for token in tokens], numbers
 
 
 def _to_number(value: object) -> float | None:

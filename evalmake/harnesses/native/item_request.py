@@ -9,7 +9,7 @@ from evalmake.harnesses.native import prompts
 from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.errors import RequestError
 from evalmake.harnesses.native.json_io import dumps
-from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, score_options
+from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.pattern_search import PatternTooSlow
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.sample_log import Sample
@@ -77,6 +77,7 @@ class ItemRequester:
             measured = await self.likelihood.measure(body, find_option_start(item, shown))
         except RequestError as error:
             return _build_failed_sample(item, body, error)
+        self.likelihood.ties += has_tie(measured.logprobs)
         facts = {
             "reply": dumps(measured.logprobs).decode(),
             "tokens_in": measured.tokens_in,

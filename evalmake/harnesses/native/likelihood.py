@@ -48,6 +48,8 @@ class Likelihood:
         self.seed = seed
         self.max_tokens = 0
         self.gives_logprobs = False
+        self.ties = 0
+        """How many items have several likeliest options."""
 
     def body(self, item: Item, shown: Sequence[Example]) -> Body:
         """Build one body that lists all prompts; `measure` sends them one by one."""
@@ -143,6 +145,11 @@ def find_option_start(item: Item, shown: Sequence[Example]) -> int:
     Tokenizers join white space to the word after it, so the white space is the option's.
     """
     return len(build_completion_prompt(item, shown).rstrip())
+
+
+def has_tie(logprobs: Sequence[float]) -> bool:
+    """Whether several options are the likeliest: the first one is scored, by its place alone."""
+    return logprobs.count(max(logprobs)) > 1
 
 
 def score_options(item: Item, logprobs: Sequence[float]) -> Verdict:

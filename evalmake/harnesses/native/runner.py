@@ -21,6 +21,7 @@ from evalmake.harnesses.native.settings import Settings
 from evalmake.harnesses.native.summary import Tally
 from evalmake.harnesses.native.task_file import Task
 from evalmake.scoring.numbers import format_estimate
+from evalmake.scoring.sample_counts import TIES
 
 if TYPE_CHECKING:
     from evalmake.harnesses.native.judge import Judge
@@ -99,7 +100,7 @@ class Run:
                 failure = str(errors.exceptions[0])
         self.log.finish()
         self.progress.write()
-        return self._write_scores(failure, requester.client.requests, judge)
+        return self._write_scores(failure, requester, judge)
 
     async def _request_items(self, items: Iterable[Item], requester: ItemRequester) -> None:
         """Request items until the iterator that all workers share is empty."""
@@ -122,12 +123,14 @@ class Run:
             scorers["judge"] = judge.score
         return ItemRequester(task, client, settings.seed, self.plan.examples, scorers), judge
 
-    def _write_scores(self, failure: str | None, requests: int, judge: Judge | None) -> Result:
+    def _write_scores(self, failure: str | None, requester: ItemRequester, judge: Judge | None) -> Result:
         """Compute the scores and write scores.json."""
         message = failure or self.tally.explain_no_score()
         status = "failed" if failure else "unscored" if message else "success"
         metric = self.tally.metric("f1" if all(item.scorer == "f1" for item in self.plan.items) else "accuracy")
-        scores = self.tally.result(status, metric, requests)
+        scores = self.tally.result(status, metric, requester.client.requests)
+        if requester.likelihood.ties:
+            scores["usage"][TIES] = requester.likelihood.ties
         if judge is not None:
             scores["usage"]["judge"] = judge.usage
         write_atomic(self.plan.settings.out / "scores.json", [dumps(scores), b"\n"])

@@ -111,6 +111,15 @@ def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
     assert run.err.startswith("error: the reply has no log-probabilities of the prompt; ")
 
 
+def test_ties_are_counted(likely: Native) -> None:
+    """The usage counts items of which several options are the likeliest."""
+    likely.server.answer = echoing(lambda token: -1.0)
+    run = likely([RECORD | {"o": ["Rome", "Paris"]}, RECORD], choices="{o}")
+    assert run.scores["usage"]["ties"] == 2
+    likely.server.answer = echoing(lambda token: -float(len(token)))
+    assert "ties" not in likely([RECORD], choices="{o}").scores["usage"]
+
+
 def test_trouble_errs_the_item(likely: Native) -> None:
     """One option without an answer makes the item errored: it cannot be compared."""
     echo = likely.server.answer
