@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from evalmake.harnesses.native.answer_outline import LETTER_MARK, MARK, TEXT_MARK, option_of
@@ -32,6 +32,8 @@ class Claim:
     options: frozenset[int]
     strength: Strength
     open: bool = False
+    is_assent: bool = False
+    """Whether only words after the options make the claim ("B is correct"), which an explanation may say, too."""
 
 
 @dataclass(slots=True)
@@ -51,9 +53,15 @@ class Reading:
         """Let a claim stand, unless a stronger one stands already."""
         if claim.strength == Strength.REPORTED:
             self.reported = claim
-        elif self.claim is None or self.doubted or self.claim.open or claim.strength >= self.claim.strength:
+        elif self.claim is None or self.doubted or self.claim.open or not self._stays(claim):
             self.affirmed = set() if self.doubted else self.affirmed
             self.claim, self.doubted = claim, False
+
+    def _stays(self, claim: Claim) -> bool:
+        """Whether the claim that stands overrules a later one: "The answer is C. B is correct in general"."""
+        assert self.claim is not None
+        announced = self.claim.strength >= Strength.ANNOUNCED and not self.claim.is_assent
+        return claim.strength < self.claim.strength or (announced and claim.is_assent)
 
     def reject(self, options: frozenset[int]) -> None:
         """Note rejected options; in a correction, the claim of one is taken back."""
@@ -85,9 +93,15 @@ _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,
 _AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _QUALIFIED = re.compile(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
 _PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
+_EXPLAINING = re.compile(r"j|[,-](?:g|b?s?h)")  # "because", "while": before what a claim is reasoned with
+_CONCEDING = re.compile("[fkb,]*g[fO]*$")  # "While A is correct, C is the answer"
+# "The capital is Rome, which is far from Paris": the second text only describes the first.
+_DESCRIBED = re.compile(rf"[fw]*I{TEXT_MARK},s[fw]*g[^A]*$")
 _PAIR_DENIED = _pattern("(m),f?(m)N")  # Turkish "C, A değil": C, not A
 _CUE_WORD = _pattern("[AF]")
 _DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
+_CONTRAST = re.compile("[,-]b")  # "it would be A if it rained, but ..."
+_IF_ONLY = re.compile("^h.*,b")
 # A group that a sentence speaks of: "for x = 5 is ...".
 _SUBJECT = re.compile(r"^w?I[fO]*$")
 # "A common wrong answer is", "not the answer".
@@ -102,7 +116,7 @@ _NEXT_IN_CUE = _pattern(rf"^[-,b&|(fN]*[fIOs:(]*$|{_LINKED}$")
 _CONCLUDED = _pattern(
     r"[sp][f:,IO(sp-]*$|c[f:,IO(cs-]*$|^[kb,f]*s.*[I:][fO]*$"  # "so B", "I choose B", "so the capital is B"
     r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$"  # "wait, B", "no, B", "not A: B"
-    r"|^f*I[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
+    r"|^f*I+[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
 )
 # After a group that ends a statement, and does not begin one about the option.
 _OPEN_END = re.compile(r"^(?:$|[-,:(jbvkc]|If*v|[fI)]*$|I?s)")
@@ -185,7 +199,9 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
     groups = _find_groups(clause, end)
     if not groups and _CORRECTION.search(clause):
         reading.doubted = reading.claim is not None
-    cue_open = False
+    cue_open = claims = False
+    if _DESCRIBED.match(clause):
+        groups = groups[:1]
     for group in groups:
         if _CORRECTED.search(group.before):
             reading.doubted = reading.claim is not None
@@ -203,11 +219,16 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
             strength and strength > Strength.REPORTED
         )
         if strength is not None:
+            claim = _make_claim(group, options, strength)
+            explains = claims and _EXPLAINING.search(group.before)
+            if claim.is_assent and (explains or (group.followed and _CONCEDING.match(group.lead))):
+                continue  # "C is correct because B is correct for England"
             if (_PLAINLY_AFFIRMED.search(group.after) or group.before == "v") and strength != Strength.REPORTED:
                 reading.affirmed |= options
             elif strength == Strength.ANNOUNCED and _CUE.search(group.before):
                 reading.affirmed.clear()  # "A and C are true, but the answer is C"
-            reading.add(_make_claim(group.text, options, strength))
+            reading.add(claim)
+            claims = claims or strength > Strength.REPORTED
     if groups and _CORRECTION_AFTER.search(groups[-1].after):
         reading.doubted = reading.claim is not None
 
@@ -292,8 +313,11 @@ def _measure(group: _Group, cue_open: bool) -> Strength | None:
         _COLON_BEFORE.search(before) and after in ("", "-")
     ):
         found = Strength.CONCLUDED
+    if group.lead.startswith("h") and before.endswith(",") and after == "":
+        return Strength.REPORTED  # "Unless A is true, C"
     conditional = (
-        "h" in group.lead
+        "h" in _CONTRAST.split(group.lead)[-1]
+        or (group.followed and _IF_ONLY.search(after))
         or (not cue and _QUALIFIED.search(after))
         or (found == Strength.ANNOUNCED and not cue and "h" in after)
     )
@@ -323,7 +347,7 @@ def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Cla
     goes_through = options == {0} and others[:1] == [1] and lines[first] not in (group[0], group[0] + ".")
     if others and (goes_through or all(map(_BARE_LINE.match, lines[first:]))):
         return None  # the reply goes through the options one by one
-    return _make_claim(group[0], options, Strength.ANNOUNCED)
+    return _make_bare_claim(group[0], options, Strength.ANNOUNCED)
 
 
 def _read_line(line: str) -> Claim | None:
@@ -334,10 +358,17 @@ def _read_line(line: str) -> Claim | None:
     if not re.match(r"^[-fIv:,.]*$", line[group.end() :]):
         return None
     options = frozenset(map(option_of, re.findall(MARK, group[0])))
-    return _make_claim(group[0], options, Strength.CONCLUDED if "+" in group[0] else Strength.ANNOUNCED)
+    return _make_bare_claim(group[0], options, Strength.CONCLUDED if "+" in group[0] else Strength.ANNOUNCED)
 
 
-def _make_claim(group: str, options: frozenset[int], strength: Strength) -> Claim:
+def _make_claim(group: _Group, options: frozenset[int], strength: Strength) -> Claim:
+    led = _CUE.search(group.before) or _CONCLUDED.search(group.before) or _DENIED_BEFORE.search(group.before)
+    return replace(
+        _make_bare_claim(group.text, options, strength), is_assent=strength == Strength.ANNOUNCED and not led
+    )
+
+
+def _make_bare_claim(group: str, options: frozenset[int], strength: Strength) -> Claim:
     return Claim(options, strength, len(options) > 1 and re.search("[|p]", group) is not None)
 
 

@@ -27,7 +27,10 @@ def outline(reply: str, options: Sequence[str]) -> str:
     for index, option in enumerate(options):
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
             marks.setdefault(option, chr(_BY_TEXT + index))
-    text = _merge_pairs(_Encoder(_mark_texts(text, options), marks).encode())
+    text = _drop_partial_assent(_merge_pairs(_Encoder(_mark_texts(text, options), marks).encode()))
+    text = _FRAMED.sub(r"\1.", text)
+    if len(options) == 2:
+        text = _ANSWERED.sub(r"\1.", text)
     text = _QUESTION.sub(r"\1-", _BOTH.sub(r"\1&\2", text).replace("2", "f"))
     text = _LISTED.sub(r"\1+", _SEMICOLON.sub(r"\1,", text).replace(";", "."))
     # A list of all options repeats the question.
@@ -38,7 +41,7 @@ def outline(reply: str, options: Sequence[str]) -> str:
 
 def encode(text: str) -> str:
     """The outline of a text in which marks stand already."""
-    return _Encoder(text, {}).encode()
+    return _drop_partial_assent(_Encoder(text, {}).encode())
 
 
 def mark_of(index: int) -> str:
@@ -309,10 +312,18 @@ class _Encoder:
 
 _BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
 _QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
+_FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
+_ANSWERED = re.compile(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
 _SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
 _LISTED = re.compile(rf"^(f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE)  # a line for each option
 _LIST = re.compile(rf"f?{MARK}(?:\+f?{MARK}-?)+")
+_PARTLY = re.compile(rf"((?:I|{MARK})[fI]*)q+f*v[fOv]*A?|((?:I|{MARK})[fI]*w?)v[fOv]*A?q+")
 _PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
+
+
+def _drop_partial_assent(text: str) -> str:
+    """Make words without a meaning of "partially correct" and "right only sometimes"."""
+    return _PARTLY.sub(r"\1\2w", text).replace("q", "w")
 
 
 def _merge_pairs(text: str) -> str:

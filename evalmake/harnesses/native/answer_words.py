@@ -24,6 +24,7 @@ ROLES = {
     "or": "|",
     "and": "&",
     "but": "b",
+    "partly": "q",  # beside "right", takes it back: "partially correct"
     "perhaps": "h",  # the sentence is a condition, or the belief of others
     "wait": "k",  # takes back what was said
     "filler": "f",
@@ -43,6 +44,9 @@ WORDS: dict[str, dict[str, str]] = {
         "couldn't be|doesn't|don't|didn't|won't|wouldn't|shouldn't|rather than|instead of|"
         "as opposed to|unlike|except|without|other than|all but|anything but|excluding|ain't|no|"
         "not be|over",
+        "partly": "partially|partly|technically|sometimes|only sometimes|only for|only in|only partially|only partly|"
+        "in part|in general|in principle|in theory|in some cases|in other cases|in other contexts|for other|"
+        "to a different|for a different|to another|in a different|half",
         "wrong": "wrong|incorrect|incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|"
         "eliminate|eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|"
         "discarded|reject|rejected|rejecting|trap|distractor|distractors|out|mistake|error|"
@@ -97,6 +101,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "option|möglichkeit|auswahl|buchstabe|aussage|variante|wahl|alternative|antwortoption",
         "is": "ist|sind|lautet|wäre|heißt|war|müsste|muss|sein|lauten",
         "not": "nicht|kein|keine|weder|noch|statt|anstatt|nie|niemals",
+        "partly": "für eine andere|für andere|teilweise|teils|zum teil|technisch|bedingt|im allgemeinen|manchmal",
         "wrong": "falsch|falsche|falschen|inkorrekt|unzutreffend|ausgeschlossen|ausschließen|scheidet aus|"
         "unrichtig|verkehrt|fehler|unmöglich|trifft nicht zu|scheiden aus",
         "right": "richtig|richtige|richtigen|korrekt|korrekte|korrekten|wahr|zutreffend|stimmt|passt|ja|beste|"
@@ -121,6 +126,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "option|choix|lettre|proposition|alternative|affirmation",
         "is": "est|sont|serait|était|doit être|etait|sera",
         "not": "n'est pas|n'est|non|pas|ni|aucun|aucune|jamais|plutôt que|au lieu de|non pas|ne sont pas|ne",
+        "partly": "pour une autre|pour un autre|partiellement|en partie|techniquement|en général|parfois",
         "wrong": "faux|fausse|fausses|incorrect|incorrecte|incorrectes|erroné|erronée|mauvaise|mauvais|inexacte|"
         "inexact|à exclure|exclue|exclu|éliminer|éliminée|exclure|erreur",
         "right": "correct|correcte|vrai|vraie|juste|exacte|exact|bonne|bon|oui|meilleure|meilleur|convient",
@@ -143,6 +149,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "opción|opcion|alternativa|letra|inciso|elección|afirmación|opciones",
         "is": "es|son|sería|seria|debe ser|fue|será",
         "not": "no es|no|no son|ni|nunca|en lugar de|en vez de|tampoco|ninguna",
+        "partly": "para otra|para otro|parcialmente|en parte|técnicamente|en general|a veces",
         "wrong": "incorrecta|incorrecto|incorrectas|incorrectos|falsa|falso|errónea|erróneo|equivocada|mal|"
         "descartada|descarta|descartamos|descartar|error|equivocado",
         "right": "correcta|correcto|verdadera|verdadero|cierta|cierto|sí|exacta|mejor|adecuada|válida",
@@ -164,6 +171,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "opzione|alternativa|lettera|scelta|affermazione|opzioni",
         "is": "è|sono|sarebbe|era|dev'essere|deve essere|e'|sarà",
         "not": "non è|non|non sono|né|mai|invece di|anziché|nessuna|piuttosto che",
+        "partly": "parzialmente|in parte|tecnicamente|in generale|talvolta",
         "wrong": "errata|errato|sbagliata|sbagliato|errate|sbagliate|falsa|falso|scorretta|scorretto|scartata|"
         "esclusa|scarto|escludo|errore|escludere",
         "right": "corretta|corretto|giusta|giusto|vera|vero|esatta|esatto|sì|migliore|corrette|giuste",
@@ -186,6 +194,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "opção|opcao|alternativa|letra|escolha|afirmação|item|opções|alternativas",
         "is": "é|são|seria|era|deve ser|foi|será",
         "not": "não é|não|nao|nao é|não são|nem|nunca|em vez de|ao invés de|nenhuma",
+        "partly": "em parte|tecnicamente|em geral|às vezes",
         "wrong": "incorreta|incorreto|errada|errado|incorretas|erradas|falsa|falso|descartada|descarto|"
         "descartamos|erro|eliminada|descartar",
         "right": "correta|correto|certa|certo|verdadeira|verdadeiro|sim|exata|melhor|corretas|adequada",
@@ -319,6 +328,7 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "вариант|варианта|вариантом|опция|буква|пункт|выбор|утверждение|варианты|букву",
         "is": "это|является|будет|есть|являются|был бы|должен быть|гласит|под буквой",
         "not": "не|нет|не является|ни|вместо|никогда|а не|не это|кроме",
+        "partly": "частично|отчасти|технически|иногда",
         "wrong": "неверно|неверный|неверен|неверна|неправильно|неправильный|неправилен|ошибочен|ошибочно|ложно|"
         "исключаем|исключён|исключается|ошибка|неверны|неправильны|не подходит|отпадает|отбрасываем|"
         "неправильна",
@@ -555,9 +565,11 @@ WORDS: dict[str, dict[str, str]] = {
         "option": "选项|選項|字母|选择项",
         "is": "是|为|為|就是|即|等于",
         "not": "不是|并非|並非|不|非|而不是|而非|没有|不能选|不选|不選|不为",
+        "partly": "部分|部分地|有时",
         "wrong": "错误|錯誤|错|錯|不正确|不正確|不对|不對|排除|有误|不符合|不成立|不合适|干扰项",
         "right": "正确|正確|对|對|对的|對的|符合|成立|最佳|最合适|正确的|正確的",
-        "so": "应为|應為|应该是|應該是|应该选|應該選|应是|所以|因此|故|综上|綜上|于是|那么|故选|故選|而是|因而|"
+        "so": "应该选择|應該選擇|"
+        "应为|應為|应该是|應該是|应该选|應該選|应是|所以|因此|故|综上|綜上|于是|那么|故选|故選|而是|因而|"
         "这是|它是|可能是|显然|就选",
         "choose": "选择|選擇|选|選|选出|我认为|我認為|我觉得|我覺得",
         "because": "解析|分析|解释|解釋|因为|因為|由于|由於|的|表示|描述|理由|指",
@@ -577,6 +589,7 @@ WORDS: dict[str, dict[str, str]] = {
         "でした|とする|じゃ",
         "not": "ない|なく|以外",
         "not that": "ではなく|ではない|ではありません|でなく|じゃなく|じゃない|じゃありません",
+        "partly": "部分的に|一部",
         "wrong": "誤り|間違い|不正解|間違って|誤って|不適切|不適当|正しくない|正しくありません|違います|違う|除外|"
         "該当しない",
         "right": "正しい|正しく|適切|最も適切|適当|当てはまる|該当する|正確",
@@ -598,6 +611,7 @@ WORDS: dict[str, dict[str, str]] = {
         "is": "는|은|입니다|이다|이에요|예요|이며|다|이므로|가 됩니다|임|이고",
         "not": "않|대신",
         "not that": "아니라|아닙니다|아니다|아니고|아닌|아니에요",
+        "partly": "부분적으로|일부",
         "wrong": "틀렸|틀린|틀립|오답|잘못|거짓|부적절|제외|옳지 않|맞지 않|올바르지 않|적절하지 않",
         "right": "맞습니다|맞다|맞는|옳은|옳습니다|옳다|올바른|참|정확|적절|가장 적절한|옳",
         "so": "따라서|그러므로|그래서|즉|결국|결론적으로|그것은|이것은|아마",
