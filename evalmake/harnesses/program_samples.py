@@ -12,6 +12,7 @@ from typing import Any
 
 from evalmake.scoring.numbers import format_given, format_number
 from evalmake.scoring.score import Score
+from evalmake.scoring.share_names import describe_impossible_share
 
 _FEWEST_DECIMALS = 2
 """A score with fewer is not taken for a rounded mean: 1.0 is not 0.96."""
@@ -54,6 +55,8 @@ class ProgramSamples:
                     place = f"{path.name}:{number}: {metric} is {json.dumps(value)[:40]}"
                     found.mistake = found.mistake or f"{place}, not a number: leave out what was not scored"
                     continue
+                if wrong := describe_impossible_share(metric, value):
+                    found.mistake = found.mistake or f"{path.name}:{number}: {metric} is {wrong}"
                 found.values[metric][id].append(float(value))
         return found
 

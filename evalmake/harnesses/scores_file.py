@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.language.diagnostic import closest_name
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.result_set import Score
+from evalmake.scoring.share_names import describe_impossible_share
 
 KEYS = ("value", "stderr", "low", "high", "n", "scored", "unscored", "clusters")
 """What the map of one score may hold; `n` is `scored`."""
@@ -111,6 +112,8 @@ def _parse_score(name: str, value: Any) -> Score:
     if not isinstance(value, dict) and not _is_number(value):
         raise ValueError(f"the score `{name}` is {_show(value)}, not a number")
     numbers = {key: _parse_number(name, key, entry.get(key)) for key in ("value", "stderr", "low", "high")}
+    if numbers["value"] is not None and (wrong := describe_impossible_share(name, numbers["value"])):
+        raise ValueError(f"the score `{name}` is {wrong}")
     stderr, low, high = numbers["stderr"], numbers["low"], numbers["high"]
     if stderr is not None and stderr < 0:
         raise ValueError(f"the stderr of the score `{name}` is {_show(stderr)}, below 0")

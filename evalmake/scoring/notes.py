@@ -15,6 +15,7 @@ from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
 from evalmake.scoring.sample_counts import SAME_ID, TIES
+from evalmake.scoring.share_names import describe_percent_scale
 
 CONTRADICTIONS = "contradictions"
 """The fact in which a program's scores and its samples contradict each other, as a JSON list of sentences."""
@@ -54,6 +55,7 @@ def find_notes(results: Sequence[NotedResult]) -> tuple[Note, ...]:
         for code, text in (
             *_describe_seeds(results),
             *_describe_contradictions(results),
+            *_describe_scale(results),
             *_describe_samples(results, usage),
             *_describe_replies(usage),
             *_describe_requests(results, usage),
@@ -142,6 +144,13 @@ def _describe_contradictions(results: Sequence[NotedResult]) -> Iterator[tuple[s
         yield "contradiction", text
     for text in _read_names(results, SAMPLE_GAPS):
         yield "samples", text
+
+
+def _describe_scale(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
+    """A sentence for each metric that is a share by its name, and above 1."""
+    for score in {score.metric: score for result in results for score in result.scores}.values():
+        if text := describe_percent_scale(score.metric, score.value):
+            yield "scale", text
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+_EXACT = 1e15
+"""From here on a float has no decimals, and its digits say nothing."""
+
 
 def format_estimate(mean: float | None, low: float | None, high: float | None) -> str:
     """ "0.83 [0.79, 0.87]": a mean and its interval, with as many decimals as the interval deserves."""
@@ -25,6 +28,8 @@ def format_number(value: float, digits: int = 3, sign: str = "") -> str:
 
     0.725 is 0.73 however it was summed, and 9999/10000 is 0.9999, not 1.000.
     """
+    if abs(value) >= _EXACT:
+        return f"{value:{sign}.4g}"
     nudged = value + math.copysign(1e-12, value) if value else 0.0
     while digits < 15 and any(float(f"{nudged:.{digits}f}") == edge != value for edge in (-1, 0, 1)):
         # What differs by the noise of a float sum is equal.

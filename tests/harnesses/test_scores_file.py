@@ -37,6 +37,8 @@ def test_scores_in_both_forms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
+        ('{"accuracy": -0.5}', "the score `accuracy` is -0.5: by its name it is a share, from 0 to 1 or from 0 to 100"),
+        ('{"pass@1": {"value": 1e308}}', "the score `pass@1` is 1e+308: by its name it is a share"),
         ('{"accuracy": NaN}', "the score `accuracy` is NaN, not a number"),
         ('{"accuracy": 1e999}', "the score `accuracy` is Infinity, not a number"),
         ('{"accuracy": "0.8"}', 'the score `accuracy` is "0.8", not a number'),
@@ -96,6 +98,8 @@ def test_what_is_no_score_is_named(tmp_path: Path, text: str, words: str) -> Non
         ('{"id": "2", "scores": {"accuracy": NaN}}', "s.jsonl:2: accuracy is NaN, not a number"),
         ('{"id": "2", "scores": {"accuracy": -1e999}}', "s.jsonl:2: accuracy is -Infinity, not a number"),
         ('{"id": "2", "scores": {"accuracy": "yes"}}', 's.jsonl:2: accuracy is "yes", not a number'),
+        ('{"id": "2", "scores": {"accuracy": -1}}', "s.jsonl:2: accuracy is -1: by its name it is a share"),
+        ('{"id": "2", "scores": {"accuracy": 83}}', ""),
         ('{"id": "2", "scores": {"accuracy": null}}', ""),
         ('{"id": "2", "scores": {"accuracy": true}}', ""),
         ('{"scores": 5}', ""),

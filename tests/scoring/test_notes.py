@@ -42,6 +42,16 @@ def test_seeds_without_a_result() -> None:
     assert texts(Found(seeds=(3, 3))) == {}
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "acc", "acc_norm", "exact_match,strict-match", "em", "f1", "pass@1"])
+def test_a_share_above_1_is_told(metric: str) -> None:
+    """A score says that it is above 1 if its name is that of a share; other metrics have any scale."""
+    found = Found(scores=(Score(metric, 83.0),), metric=metric)
+    assert texts(found) == {
+        "scale": f"{metric} is 83, and by its name a share from 0 to 1: if it goes to 100, write its bounds so, too"
+    }
+    assert texts(Found(scores=(Score(metric, 1.0), Score("bleu", 31.0), Score("f1_count", 7.0)))) == {}
+
+
 def test_ties_are_told() -> None:
     """A score says how many of its samples have several likeliest options."""
     assert texts(Found({"ties": 3.0})) == {

@@ -23,6 +23,7 @@ from evalmake.harnesses.native.pattern_search import search
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import contains_words, make_folding
+from evalmake.scoring.share_names import is_share_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,14 +248,18 @@ def parse_user_scores(result: object) -> dict[str, float]:
     if result is None:
         return {}
     named = result if isinstance(result, Mapping) else {"accuracy": result}
-    return {str(key): _parse_score(value) for key, value in named.items() if value is not None}
+    return {str(key): _parse_score(str(key), value) for key, value in named.items() if value is not None}
 
 
-def _parse_score(value: object) -> float:
+def _parse_score(metric: str, value: object) -> float:
     try:
         score = float(value)  # type: ignore[arg-type]  # numpy's numbers are not int or float
     except (TypeError, ValueError):
         raise TypeError(f"it returned {value!r}, not a number") from None
     if isinstance(value, str) or not math.isfinite(score):
         raise ValueError(f"it returned {value!r}, not a finite number")
+    if is_share_name(metric) and not 0 <= score <= 1:
+        raise ValueError(
+            f"it returned {value!r} as `{metric}`, not from 0 to 1: return {{'points': ...}} for another scale"
+        )
     return score

@@ -97,6 +97,16 @@ def test_python_scorer(native: Native) -> None:
         ("return 'good'", "grade() failed: TypeError: it returned 'good', not a number"),
         ("return '1'", "grade() failed: ValueError: it returned '1', not a finite number"),
         ("return float('nan')", "grade() failed: ValueError: it returned nan, not a finite number"),
+        (
+            "return 83",
+            "grade() failed: ValueError: it returned 83 as `accuracy`, not from 0 to 1:"
+            " return {'points': ...} for another scale",
+        ),
+        (
+            "return {'pass@1': -1}",
+            "grade() failed: ValueError: it returned -1 as `pass@1`, not from 0 to 1:"
+            " return {'points': ...} for another scale",
+        ),
         ("import sys; sys.exit(0)", "grade() failed: SystemExit: 0"),
     ],
 )
