@@ -25,6 +25,7 @@ from evalmake.preflight.host_files import check_host_files
 from evalmake.preflight.images import check_evaluation_images, check_server_images
 from evalmake.preflight.interceptors import check_interceptors
 from evalmake.preflight.parameter_names import check_parameter_names, note_unknown_parameters
+from evalmake.preflight.parameter_values import check_parameter_values
 from evalmake.preflight.pins import check_locked_inputs
 from evalmake.preflight.plugins import check_harness_programs, check_plugins
 from evalmake.preflight.ports import check_ports
@@ -46,6 +47,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_server_reach,  # jobs with their own gateway reach the servers they use
     check_cells,  # the benchmark fits the model, parameters and gates, as its harness says
     check_parameter_names,  # no request parameter is misspelt
+    check_parameter_values,  # common request parameters have values that the API has
     check_interceptors,  # interceptors exist and accept their settings
 )
 

@@ -133,8 +133,8 @@ def _is_url(text: str) -> bool:
 
 def _check_share(value: object) -> object:
     value = _to_float(value)
-    if isinstance(value, float) and not 0 < value < 1:
-        raise PydanticCustomError("bad_share", "a confidence lies between 0% and 100%, such as 95%")
+    if isinstance(value, float) and not 0.5 < value < 1:
+        raise PydanticCustomError("bad_share", "a confidence lies between 50% and 100%, such as 95%")
     return value
 
 

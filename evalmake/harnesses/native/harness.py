@@ -93,7 +93,9 @@ class NativeHarness:
             '"Right if the reply names {landmark}."',
         )
         examples: Files | None = define_key(
-            None, "Records for the worked examples that `fewshot` counts.", 'file("data/examples.jsonl")'
+            None,
+            "Records for the worked examples that `fewshot` counts; without it, all are shown.",
+            'file("data/examples.jsonl")',
         )
         normalize: Normalize | None = define_key(
             None,

@@ -63,6 +63,14 @@ def test_an_example_is_never_the_question_itself(native: Native) -> None:
     assert [turn["content"] for turn in native.server.bodies[0]["messages"]] == ["1?", "1", "6*7?"]
 
 
+def test_all_examples_are_shown_without_fewshot(native: Native) -> None:
+    """Every example stands in the prompt, but for the question itself."""
+    item = {"q": "2?", "a": "2"}
+    native([item], examples=[{"q": "1?", "a": "1"}, item, {"q": "3?", "a": "3"}])
+    sent = [message["content"] for message in native.server.bodies[0]["messages"]]
+    assert sent == ["1?", "1", "3?", "3", "2?"]
+
+
 def test_a_completions_request(native: Native) -> None:
     """The completions API gets system, examples and prompt as blocks of text."""
     native.env["EVALMAKE_MODEL_API"] = "completions"
