@@ -70,7 +70,8 @@ def test_two_evals_share_a_result_and_each_gets_its_verdict(asked: Bench, server
     ended = asked.run("-k")
     assert ended.status == 2
     assert f"error: full failed: {SHORT}" in ended.err
-    assert "help: run again, which asks only for what is missing; or lower the benchmark's `coverage`" in ended.err
+    cure = "see the request and the server's reply: the same request would fail again"
+    assert f"help: {cure}; or lower the benchmark's `coverage`" in ended.err
     assert "1 gate met" in ended.out
     assert "lenient" in (asked.root / "card.md").read_text()
     assert "1 evaluation without a result: `full`" in (asked.root / "card.md").read_text()

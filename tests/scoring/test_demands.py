@@ -42,6 +42,26 @@ def test_too_few_samples() -> None:
     assert "coverage" in found.cure
 
 
+@pytest.mark.parametrize(
+    ("cause", "cure"),
+    [
+        ("score() failed: KeyError: 'x'", "see the scorer"),
+        ("left unscored by the scorer", "see the scorer"),
+        ("HTTP 400: bad parameter", "see the request"),
+        ("HTTP status 422", "see the request"),
+        ("the content is no text: 7", "see the request"),
+        ("HTTP 429: slower", "run again"),
+        ("HTTP 503: busy", "run again"),
+        ("null content", "run again"),
+    ],
+)
+def test_another_run_is_advised_where_it_can_help(cause: str, cure: str) -> None:
+    """A scorer's mistake and a refused request are the same in the next run; a busy server may not be."""
+    found = find_shortfall(Demands(), scored(3, 1), f"the most common reason (1): {cause}")
+    assert found is not None
+    assert found.cure.startswith(cure)
+
+
 def test_no_score_is_never_enough() -> None:
     """A coverage of 0 allows any share of samples to be missing, but a number there must be."""
     found = find_shortfall(Demands(0.0), scored(0, 4))

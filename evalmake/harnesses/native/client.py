@@ -95,7 +95,7 @@ class Client:
         answer = await self.post(body)
         text = read_answer(answer.choice)
         if text is None:
-            raise RequestError("null content")
+            raise RequestError(self._describe_no_text(answer.choice))
         finish_reason, refusal = answer.choice.get("finish_reason"), read_refusal(answer.choice)
         return Reply(
             text=refusal or text,
@@ -148,6 +148,12 @@ class Client:
         if status == 404 or status < 400:
             return EndpointError(message)
         return RequestError(message, status)
+
+    def _describe_no_text(self, choice: dict[str, Any]) -> str:
+        """Why a choice says nothing: its content is null, missing, or no text."""
+        message = as_object(choice.get("message"))
+        content = message.get("content") if message else choice.get("text")
+        return "null content" if content is None else f"the content is no text: {self._quote(dumps(content))}"
 
     def _quote(self, raw: bytes) -> str:
         """The beginning of a reply on one line, with the key hidden."""
