@@ -11,6 +11,7 @@ from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clau
 from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
+from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 
@@ -74,7 +75,9 @@ def find_number(reply: str) -> Quantity | None:
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
         claimed = [numbers[index] for index in sorted(claim.options)]
         found = [one.quantity for one in claimed]
-        several = any(map(_goes_on, claimed)) or _SEVERAL.match(_sentence_from(text, min(claim.options)))
+        several = any(_goes_on(one) or is_part_of_more(one) for one in claimed) or _SEVERAL.match(
+            _sentence_from(text, min(claim.options))
+        )
         return found[0] if _agree(found) and not several else None
     lines = _lines_with_numbers(outline)
     first = lines[0]
@@ -83,11 +86,15 @@ def find_number(reply: str) -> Quantity | None:
     alone = _BARE_LINE.fullmatch(first)
     is_step = alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1])  # "3 + 4 = 7", then "7 * 2 = 14"
     if alone and not is_step:
-        return numbers[option_of(alone[1])].quantity
+        return _read_whole(numbers[option_of(alone[1])])
     last = _find_last(numbers, reading)
     if last is None or _is_one_of_several(text, numbers, last):
         return None
-    return numbers[_find_main(text, numbers, last)].quantity
+    return _read_whole(numbers[_find_main(text, numbers, last)])
+
+
+def _read_whole(found: Found) -> Quantity | None:
+    return None if is_part_of_more(found) else found.quantity
 
 
 def _outline_numbers(reply: str) -> tuple[str, list[Found], str]:
@@ -124,7 +131,7 @@ def read_target(text: str) -> Quantity:
     claim = read_clauses(encode(strip_markup(fold(marked)))).claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
         numbers = [numbers[index] for index in claim.options]
-    found = [one.quantity if _stands_alone(one.match) else None for one in numbers]
+    found = [one.quantity if _stands_alone(one.match) and not is_part_of_more(one) else None for one in numbers]
     if None in found or not found:
         raise ValueError("holds no plain number; write one in digits, or, for other mathematics, set `scorer = math`")
     if not _agree(found):
@@ -169,7 +176,7 @@ def _find_boxed(text: str) -> str | None:
 def _read_single(text: str) -> Quantity | None:
     """The number of a text that is nothing but an answer: one number, or an equation's right side."""
     text = re.split("[=≈]", text)[-1]
-    found = [one.quantity for one in find_numbers(text)]
+    found = [_read_whole(one) for one in find_numbers(text)]
     if not _agree(found) or found[0] is None:
         return None
     if _FACTORIAL.fullmatch(text) and found[0].other:
@@ -211,7 +218,7 @@ def _is_one_of_several(text: str, numbers: Sequence[Found], last: int) -> bool:
     """Whether the reply ends in several numbers, of which none is told apart."""
     sentence = _end_of_sentence(text, last)
     several = _SEVERAL.search(sentence)
-    if _BOTH.search(sentence) or (several and several[1] != several[2]):
+    if _BOTH.search(sentence) or ends_in_several(sentence) or (several and several[1] != several[2]):
         return True
     before = numbers[last - 1] if last else None  # 3:4, 10 to 15
     return before is not None and _goes_on(before) and not _FROM.search(before.match.string, 0, before.match.start())

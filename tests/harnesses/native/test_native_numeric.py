@@ -19,14 +19,10 @@ from tests.harnesses.native.harness_bench import Native
         ("The answer is 42.", 42),
         ("#### 1,234", 1234),
         ("1,234,567.5 people", Fraction("1234567.5")),
-        ("1, 2, 3", 3),
-        ("1,2,3", 3),
         ("-5", -5),
         ("−5 degrees", -5),
         ("x=-4", -4),
-        ("3-4", 4),
         ("10-4=6", 6),
-        ("pages 3–5", 5),
         ("$1,000", 1000),
         ("-$5", -5),
         ("$-5", -5),
@@ -63,7 +59,7 @@ def test_the_last_number_is_read(text: str, value: Fraction) -> None:
     assert found.value == value
 
 
-@pytest.mark.parametrize("text", ["", "none", "H2O", "v", "9" * 5000])
+@pytest.mark.parametrize("text", ["", "none", "H2O", "v", "9" * 5000, "1, 2, 3", "3-4"])
 def test_no_number_is_none(text: str) -> None:
     """A text without a number, or with an absurd one, has none."""
     assert find_number(text) is None
@@ -177,6 +173,13 @@ def test_an_ambiguous_target_is_refused(target: str) -> None:
 def test_a_target_with_a_unit_or_an_announcement_is_read(target: str, value: int) -> None:
     """What stands around a single number does no harm, unless it changes the number."""
     assert read_target(target).value == value
+
+
+@pytest.mark.parametrize("target", ["x > 42", "less than 42", "3i", "2n+1", "log 10", "sin(30)", "0.1.2", "3, 4"])
+def test_what_is_no_answer_is_no_target(target: str) -> None:
+    """Bounds and parts of expressions are refused as targets, as they are no answers of replies."""
+    with pytest.raises(ValueError, match="holds"):
+        read_target(target)
 
 
 def test_the_record_of_an_ambiguous_target_is_named(native: Native) -> None:
