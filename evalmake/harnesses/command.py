@@ -69,7 +69,7 @@ class CommandHarness:
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read the scores from `metrics`, else from `scores.json`."""
         if status != 0:
-            return Outcome(error=f"exit status {status}{_HINTS.get(status, '')}")
+            return Outcome(error=f"exit status {status}{_HINTS.get(status) or _find_misplaced_file(evaluation)}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
         metric = evaluation.benchmark.block.metric
@@ -140,6 +140,15 @@ class CommandHarness:
                     notes=[f"they have {', '.join(metrics)}"],
                     help=[f"did you mean `{meant}`?"] if meant else [],
                 )
+
+
+def _find_misplaced_file(evaluation: Evaluation) -> str:
+    """A hint if `run` names one of the files as if it lay in the working folder; else ""."""
+    files, settings = evaluation.benchmark.block.files, evaluation.benchmark.settings
+    assert isinstance(settings, CommandHarness.Settings)
+    words = settings.run.split()
+    name = next((file.name for file in files.files if file.name in words), "") if files else ""
+    return f" (`run` names `{name}`, which is in ./data/: write `data/{name}`)" if name else ""
 
 
 def _read_metrics(outputs: Path, metrics: Mapping[str, str] | None, headline: str | None) -> Outcome:

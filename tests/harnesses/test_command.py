@@ -163,3 +163,10 @@ def test_a_wrong_place_is_refused_where_it_is_written(bench: Bench) -> None:
     assert "--> Evalfile:7:" in ended.err
     bench.evalfile(EVALFILE.replace("{ METRICS }", '{ passed = "j.xml" }\n    metric = "pass"'))
     assert "`metric`: `metrics` has no `pass`" in bench.run().err
+
+
+def test_a_file_named_without_its_folder_is_told(bench: Bench) -> None:
+    """A failing `run` that names a file as if it lay in the working folder has a hint where it is."""
+    bench.job("true")
+    bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml"').replace("sh data/job.sh", "sh job.sh"))
+    assert "(`run` names `job.sh`, which is in ./data/: write `data/job.sh`)" in bench.run().err
