@@ -148,8 +148,8 @@ def read_progress(folder: Path, usage: Mapping[str, Any]) -> tuple[int, int, int
     """Return samples done, in total and unscored; without them, the requests that the gateway has counted."""
     try:
         data = json.loads(read_plain_file(folder / "progress.json", _LARGEST_PROGRESS))
-        return int(data["done"]), int(data["total"]), int(data["errors"])
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        return int(data["done"]), int(data["total"]), int(data.get("errors", 0))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return int(usage.get("requests", 0)), 0, int(usage.get("failed", 0))
 
 

@@ -70,7 +70,13 @@ def test_intervals_are_simulated() -> None:
     """Each kind of scores has its rows and its bars; two runs with one seed print the same."""
     lines = measured("statistics", "--runs", "5", "--seed", "3")
     assert lines == measured("statistics", "--runs", "5", "--seed", "3")
-    titles = ["one run of 0/1 scores", "3 seeds of 0/1 scores", "0/1 scores in clusters", "other scores from 0 to 1"]
+    titles = [
+        "one run of 0/1 scores",
+        "3 seeds of 0/1 scores",
+        "0/1 scores in clusters",
+        "other scores from 0 to 1",
+        "means of several seeds, nothing else known",
+    ]
     assert [line for line in lines if line in titles] == titles
     for bar in ("least coverage: ", "mean coverage: ", "width / narrowest of "):
         assert sum(line.startswith(bar) and ", aim " in line for line in lines) <= len(titles)

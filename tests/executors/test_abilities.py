@@ -16,7 +16,7 @@ BUILT_IN: tuple[type[Executor], ...] = (ProcessExecutor, DockerExecutor, SlurmEx
 ABILITIES: dict[type, tuple[type[Executor], ...]] = {
     SupportsPreview: (LeptonExecutor,),
     SupportsFileUpdates: (SlurmExecutor,),
-    ChecksUse: (LeptonExecutor,),
+    ChecksUse: (SlurmExecutor, LeptonExecutor),
     NeedsSecrets: (LeptonExecutor,),
 }
 

@@ -13,7 +13,9 @@ from evalmake.language.values import Symbol
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.plugin_api.harness import Outcome, Program
 from evalmake.project.adapter import Adapter
+from evalmake.project.schema import Settings
 from evalmake.run.job_outcome import judge_job
+from evalmake.run.secrets import Secrets
 from evalmake.scoring.score import Score
 
 
@@ -42,10 +44,11 @@ def judge(folder: Path, harness: type[Software], adapter: Adapter, requests: int
         cache_error="",
     )
     builder: Any = SimpleNamespace(
-        job_folder=lambda job: folder, plugins=SimpleNamespace(get=lambda group, name: harness)
+        job_folder=lambda job: folder,
+        plugins=SimpleNamespace(get=lambda group, name: harness),
+        project=SimpleNamespace(settings=Settings.model_construct()),
     )
-    secrets: Any = SimpleNamespace(redact=lambda data, tokens: data, redact_text=str)
-    return judge_job(builder, secrets, task, JobState(Phase.ENDED, 0))
+    return judge_job(builder, Secrets({}), task, JobState(Phase.ENDED, 0))
 
 
 @pytest.mark.parametrize(

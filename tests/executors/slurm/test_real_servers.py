@@ -82,7 +82,7 @@ def test_transformers(
     near.env["EVALMAKE_ENVIRONMENTS"] = str(environments)
     ended = built(near, write_tiny_model, near.executor("env = { HF_HUB_OFFLINE = 1 }"))
     assert ended.status == 0, ended.text
-    assert near.sbatches() == 2
+    assert near.sbatches() <= 3, "one for the server, and at most one for each evaluation"
     other = Bench(near.root / "other", near.env)
     other.root.mkdir()
     ended = built(other, write_tiny_model, PROCESS)
