@@ -14,12 +14,15 @@ from evalmake.commands.evalfile import exclusive, open_workspace
 def command(file: Path | None) -> int:
     """Hash everything again; status 2 when something does not match."""
     from evalmake.gateway.reply_cache import maintenance
-    from evalmake.store.verification import verify_store
+    from evalmake.store.verification import check_table, verify_store
 
     workspace = open_workspace(file)
-    with exclusive(workspace.store_folder), workspace.store() as store:
-        found = verify_store(store)
-        store.mark_changed()
+    with exclusive(workspace.store_folder):
+        with workspace.read_store() as store:
+            check_table(store)
+        with workspace.store() as store:
+            found = verify_store(store)
+            store.mark_changed()
     problems = found.wrong
     if damage := maintenance.check_integrity(workspace.reply_cache_folder):
         problems.append(f"the reply cache, which evaluations do without: {damage}")

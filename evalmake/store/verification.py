@@ -48,6 +48,11 @@ def verify_store(store: Store) -> Verification:
     return found
 
 
+def check_table(store: Store) -> None:
+    """Raise sqlite3.Error where the table is lost; call it before the store is opened for writing, which creates it."""
+    store.database.rows("SELECT key FROM Cache LIMIT 0")
+
+
 def _check_database(store: Store) -> list[str]:
     """What SQLite finds wrong with its database, and rows that stand under the wrong kind."""
     try:

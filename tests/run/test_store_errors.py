@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,6 +140,16 @@ def test_garbage_for_a_database(built: Bench) -> None:
         assert ended.status == 2
         assert "is damaged: file is not a database [store-damaged]" in ended.err
         assert "help: move it away" in ended.err
+
+
+def test_database_without_its_table(built: Bench) -> None:
+    """A store that has lost all of its rows is damaged for `verify`, too, which does not hide that by a new table."""
+    with contextlib.closing(sqlite3.connect(built.root / ".evalmake" / "store" / "cache.db")) as database:
+        database.execute("DROP TABLE Cache")
+    for words in (["verify"], ["-n"], ["verify"]):
+        ended = built.run(*words)
+        assert ended.status == 2
+        assert "is damaged: no such table: Cache [store-damaged]" in ended.err
 
 
 def test_half_a_database(built: Bench) -> None:
