@@ -22,6 +22,7 @@ _FIRST_BYTES = re.compile(
     rb"(include\b|(settings|defaults|model|deployment|benchmark|eval|executor|report)\s|[A-Z][A-Z0-9_]*\s*=|[a-z][\w.-]*:\s|\Z)"
 )
 _HEAD = 1 << 20
+_SYSTEM_FOLDERS = ("/etc", "/proc", "/sys", "/dev", "/root", "/var", "/run")
 _REPOSITORY_MARKS = (".git", ".hg", ".jj", ".svn")
 
 
@@ -66,6 +67,9 @@ def is_evalfile(path: Path, data: bytes) -> bool:
 
 
 def allow_help(path: Path) -> list[str]:
-    """What to do about a path that lies outside."""
-    folder = os.path.dirname(os.path.realpath(path))
+    """What to do about a path that lies outside. No folder of the system is offered, nor that of no regular file."""
+    real = Path(os.path.realpath(path))
+    folder = real.parent
+    if not real.is_file() or folder == Path("/") or any(real.is_relative_to(system) for system in _SYSTEM_FOLDERS):
+        return ["it leads outside the project, and should not be included"]
     return [f"if you trust it: `evalmake --allow-path {folder}`, or `export {ALLOW_VARIABLE}={folder}`"]

@@ -37,6 +37,17 @@ def elsewhere(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "/proc/self/environ", "/dev/null", "/none/there"])
+def test_no_folder_of_the_system_is_offered(project: Project, target: str) -> None:
+    """The help for a link into the system does not offer to allow its folder."""
+    (project.root / "link.evalfile").symlink_to(target)
+    project.write("Evalfile", 'include "link.evalfile"\n')
+    refused = project.run("-n", status=2).stderr
+    assert "[outside-project]" in refused
+    assert "should not be included" in refused
+    assert "--allow-path" not in refused
+
+
 @pytest.mark.parametrize("name", ["models.evalfile", "passwords", ".env"])
 def test_an_include_stays_in_the_project(project: Project, elsewhere: Path, name: str) -> None:
     """An include that leads out is refused, directly, by `..`, by a pattern and by a link; none of it is shown."""
