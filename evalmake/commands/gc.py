@@ -37,7 +37,7 @@ def _shrink_reply_cache(workspace: Workspace, dry_run: bool) -> str:
     folder, limit = workspace.reply_cache_folder, workspace.project.settings.replies
     holding = maintenance.summarize_cache(folder)
     if holding.trouble:
-        return f"the reply cache cannot be read: {holding.trouble}; `evalmake replies clear` removes it"
+        return f"the reply cache cannot be read: {holding.trouble}; {holding.help}"
     if limit is None or not holding.bytes:
         return ""
     if dry_run:

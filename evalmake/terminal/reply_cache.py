@@ -16,7 +16,7 @@ def to_text(folder: Path, limit: Size | None, cache: CacheSummary, read_only: Ma
     if cache.trouble:
         lines = [
             f"the reply cache at {folder} cannot be read: {cache.trouble}",
-            "evaluations run without it; `evalmake replies clear` deletes it, and the next build creates a new one",
+            f"evaluations run without it; {cache.help}",
         ]
     else:
         lines = [_render_holding(cache, f" of {limit}" if limit else "")]

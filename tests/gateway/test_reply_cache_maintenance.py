@@ -367,7 +367,7 @@ def test_a_damaged_cache(place: Place) -> None:
     (place.replies / "cache.db").write_bytes(b"no database" * 5000)
     assert place.run("replies", status=2).splitlines() == [
         f"the reply cache at {place.replies} cannot be read: file is not a database",
-        "evaluations run without it; `evalmake replies clear` deletes it, and the next build creates a new one",
+        "evaluations run without it; `evalmake replies clear` deletes it, and the next evaluation creates a new one",
     ]
     assert '"trouble": "file is not a database"' in place.run("replies", "--json", status=2)
     assert place.run("gc").startswith("the reply cache cannot be read: file is not a database; ")

@@ -128,8 +128,11 @@ def test_a_store_that_may_only_be_read(folder: Path) -> None:
         ended = run_as(SECOND, second, words)
         if words == ["replies"]:
             assert (ended.status, "Permission denied" in ended.text) == (2, True)
+            assert f"only user {FIRST} may read it" in ended.text
+            assert "replies clear" not in ended.text
         else:
             assert ended.status == 0, (words, ended.text)
+    assert f"only user {FIRST} may read it" in run_as(SECOND, second, ["gc", "--dry-run"]).text
     second.edit("1..2", "1..3")
     ended = run_as(SECOND, second, [])
     assert ended.status == 2

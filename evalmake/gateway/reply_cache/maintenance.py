@@ -39,6 +39,8 @@ class CacheSummary:
     """Seconds since the epoch."""
     trouble: str = ""
     """Why gateways go on without the cache."""
+    help: str = ""
+    """What to do about that."""
 
 
 def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
@@ -48,14 +50,27 @@ def summarize_cache(folder: Path, in_use: bool = True) -> CacheSummary:
     except FileNotFoundError:
         return CacheSummary()
     except OSError as error:
-        return CacheSummary(trouble=error.strerror or str(error))
+        return CacheSummary(trouble=error.strerror or str(error), help=_explain_trouble(folder))
     try:
         with closing(ReadOnlyCache(folder, in_use)) as cache:
             execute = cache.connection.execute
             count, oldest = execute("SELECT count(*), min(store_time) FROM Cache").fetchone()
             return CacheSummary(count, _count_bytes(execute), oldest)
     except sqlite3.Error as error:
-        return CacheSummary(trouble=str(error))
+        return CacheSummary(trouble=str(error), help=_explain_trouble(folder))
+
+
+def _explain_trouble(folder: Path) -> str:
+    """What to do about a cache that cannot be read; that of another user cannot be cleared either."""
+    if os.access(folder, os.R_OK | os.X_OK) and os.access(folder / DATABASE, os.R_OK):
+        return _HELP_CLEAR
+    try:
+        owner = folder.owner()
+    except KeyError:
+        owner = f"user {folder.stat().st_uid}"
+    except OSError:
+        owner = "its owner"
+    return f"only {owner} may read it, or its group with `settings {{ shared = group }}`"
 
 
 def check_integrity(folder: Path) -> str:
