@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,6 +28,7 @@ _REPLY_COUNTS = {
     "calls_without_text": "replies_calling_tools",
 }
 _KEPT_LOG = 2**20  # bytes of the log of a job whose outputs are not stored
+_LONGEST_PATH = 4096  # PATH_MAX of Linux
 _SIGNALLED = 128  # from here on, an exit status is a signal's
 
 
@@ -40,7 +42,7 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
         remove_tree(folder / OUT)
         cut_log(folder, _KEPT_LOG)
         redact_outputs(folder, secrets, task.tokens)
-        reason = f"its outputs cannot be read: {error}" if isinstance(error, OSError) else str(error)
+        reason = _explain_unreadable(error) if isinstance(error, OSError) else str(error)
         return _add_gateway_usage(Outcome(error=reason), task, folder, secrets)
     try:
         outcome = _ask_harness(job_builder, task, state, folder)
@@ -51,6 +53,13 @@ def judge_job(job_builder: JobBuilder, secrets: Secrets, task: Task, state: JobS
     if problem := outcome.error or _find_silence(job_builder, task, outcome.usage):
         return replace(outcome, error=problem)
     return _add_sample_counts(outcome, folder / "out" / SAMPLES)
+
+
+def _explain_unreadable(error: OSError) -> str:
+    """Why outputs cannot be read; without the path where that is what is too long."""
+    if error.errno == errno.ENAMETOOLONG:
+        return f"its outputs go deeper than a path can be ({_LONGEST_PATH} bytes): use fewer folders or shorter names"
+    return f"its outputs cannot be read: {error}"
 
 
 def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: Path) -> Outcome:

@@ -60,6 +60,17 @@ def test_odd_outputs(bench: Bench, script: str, said: str) -> None:
     bench.clean()
 
 
+def test_outputs_deeper_than_a_path(bench: Bench) -> None:
+    """Outputs that no path can name fail with a short reason that leaves their path out."""
+    bench.evalfile(EVALFILE)
+    bench.job(DEEP.replace("1200", "3000"))
+    ended = bench.run(env={"TOK": "tops3cretvalue99"})
+    assert ended.status == 2, ended.text
+    assert "its outputs go deeper than a path can be (4096 bytes)" in ended.err
+    assert "/a/a/a" not in ended.text
+    bench.clean()
+
+
 def test_large_outputs_take_no_memory(bench: Bench) -> None:
     """Where they are allowed, outputs and logs of 400 MB are redacted and stored with 300 MB less of memory."""
     bench.evalfile(EVALFILE.replace("1MiB, log = 100KiB", "1GiB, log = 1GiB"))
