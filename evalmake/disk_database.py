@@ -53,6 +53,9 @@ def _connect(folder: Path, options: str) -> sqlite3.Connection:
     except sqlite3.Error:
         connection.close()
         raise
+    except UnicodeDecodeError:  # SQLite quotes damaged bytes in its message
+        connection.close()
+        raise sqlite3.DatabaseError("database disk image is malformed") from None
     return connection
 
 
