@@ -17,7 +17,7 @@ from http.client import HTTPException
 from typing import Any
 
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
-from evalmake.gateway.proxy.request_target import normalize_target
+from evalmake.gateway.proxy.request_target import is_ambiguous
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import LARGEST_HEAD
 from tests.gateway.gateway_process import Gateway, resident_bytes
@@ -156,16 +156,14 @@ def test_requests() -> None:
 
 
 def test_targets() -> None:
-    """A path that goes upstream has no dot segments, however it is decoded, and does not change when done again."""
+    """A path that goes upstream has no dot segments, however it is decoded."""
     parts = ("/", "..", ".", "%2e", "%2E", "%2f", "%5c", "%25", "2e", "a", ";x", "\\", "v1", "?", "%00", "%")
     for chance in cases():
         for _ in range(100):
             target = ("/" + "".join(chance.choices(parts, k=chance.randrange(8)))).encode()
-            normal = normalize_target(target)
-            if normal is None:
+            if is_ambiguous(target):
                 continue
-            path = normal.partition(b"?")[0]
-            assert normalize_target(normal) == normal
+            path = target.partition(b"?")[0]
             assert b"\\" not in path
             segments = path.lower().replace(b"%2e", b".").replace(b"%2f", b"/").split(b"/")
             assert not {b".", b".."} & set(segments), target

@@ -15,7 +15,7 @@ from evalmake.gateway.proxy.harness_connection import HarnessConnection, error_b
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
-from evalmake.gateway.proxy.request_target import normalize_target
+from evalmake.gateway.proxy.request_target import is_ambiguous, is_served
 from evalmake.gateway.proxy.sessions import AdmittedSession, SessionRegistry
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
@@ -29,8 +29,9 @@ BACKLOG = 1024
 _PREFIX = b"/t/"
 _HEALTH = b"/health"
 _SECRETS = SECRETS_PATH.encode()
-_METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS")
-"""Not CONNECT, which asks for a tunnel, and not TRACE, whose reply repeats the key."""
+_CLOSE = b"/close"
+_METHODS = (b"GET", b"HEAD", b"POST")
+"""What asks a model something. Others ask for tunnels (CONNECT), repeat the key (TRACE), or change the server."""
 _JSON: Headers = [(b"content-type", b"application/json")]
 
 
@@ -61,14 +62,16 @@ class Gateway:
     def find_refusal(self, head: Request) -> tuple[int, str] | None:
         """Why a request is refused by its head alone, before a byte of its body is kept; None if it is not."""
         if head.method not in _METHODS:
-            return 405, "the gateway does not forward this method"
+            return 405, "the gateway does not forward this method: it takes GET, HEAD and POST"
         if not head.target.startswith(_PREFIX):
             return None if head.target in (_HEALTH, _SECRETS) else (404, "there is nothing here")
         key, rest = _split_target(head.target)
         if self._admit(key, head) is None:
             return 401, "the token is not this evaluation's"
-        if normalize_target(rest) is None:
+        if is_ambiguous(rest):
             return 400, "the path has segments that servers read in several ways: write it without `..`, `%` and `\\`"
+        if rest != _CLOSE and not is_served(rest):
+            return 404, "the path is outside the model's endpoint: write it below the base URL, which ends in `/v1`"
         return None
 
     async def handle_request(self, request: Request, connection: HarnessConnection) -> None:
@@ -80,15 +83,15 @@ class Gateway:
             connection.send_reply(204 if self._has_same_secrets(request) else 403, [], b"")
             return
         key, rest = _split_target(request.target)
-        session, target = self._admit(key, request), normalize_target(rest)
-        if session is None or target is None:  # its token ended while an earlier request was answered
+        session = self._admit(key, request)
+        if session is None:  # its token ended while an earlier request was answered
             connection.send_reply(401, _JSON, error_body("the token is not this evaluation's"))
-        elif target == b"/close":
+        elif rest == _CLOSE:
             written = self.end_session(key, session)
             summary = session.usage.summarize(self.shared.summarize())
             connection.send_reply(200 if written else 500, _JSON, json.dumps(summary).encode())
         else:
-            await Exchange(self.shared, session, request, target, connection).run()
+            await Exchange(self.shared, session, request, rest, connection).run()
 
     def _has_same_secrets(self, request: Request) -> bool:
         """Whether who asks has this gateway's secrets."""

@@ -65,7 +65,7 @@ def request_head(request: Request, path: bytes, netloc: bytes, headers: Headers,
     lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (request.method, path, netloc)]
     lines += [b"%b: %b\r\n" % item for item in headers]
     lines.append(b"accept-encoding: identity\r\n")
-    if size or request.method in (b"POST", b"PUT", b"PATCH"):
+    if size or request.method == b"POST":
         lines.append(b"content-length: %d\r\n" % size)
     return b"".join([*lines, b"\r\n"])
 

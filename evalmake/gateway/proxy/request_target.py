@@ -1,7 +1,7 @@
-"""The path of a request as it goes upstream: one that every server reads in the same way.
+"""The path of a request as it may go upstream: below the endpoint, and one that every server reads in the same way.
 
-The model's server sees the key with each request. A path that climbs with `..` would carry it to another application
-of the same host.
+The model's server sees the key with each request. A path that climbs with `..`, or names another application of the
+same host, would carry it there.
 """
 
 from __future__ import annotations
@@ -13,44 +13,31 @@ from urllib.parse import unquote_to_bytes
 _DOTS = (b".", b"..")
 _PLAIN = (string.ascii_letters + string.digits + "-._~/?=&+:,@").encode()
 """Bytes that need no second look, which would cost each request more."""
-_MAY_CLIMB = re.compile(rb"/\.|[%\\#]|[^!-~]|//")
 _NEVER = re.compile(rb"[\\#]|[^!-~]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _MOST_ENCODINGS = 3
+_BASE = b"/v1"
+_BESIDE_BASE = (b"/tokenize", b"/detokenize", b"/tokenizer_info")
+"""What vLLM serves next to `/v1`, and lm-eval asks for."""
 
 
-def normalize_target(target: bytes) -> bytes | None:
-    """A path and its query, without `.` and `..` (RFC 3986, 5.2.4); None where servers may read it differently."""
-    if not target.translate(None, _PLAIN) and b"/." not in target and b"//" not in target:
-        return target
-    path, mark, query = target.partition(b"?")
-    if _NEVER.search(target):
-        return None
-    if not _MAY_CLIMB.search(path):
-        return target
-    path = _remove_dots(path)
-    return None if _hides_dots(path) else path + mark + query
+def is_ambiguous(target: bytes) -> bool:
+    """Whether servers may read a path in different ways: it has dot segments, hidden or not, or is no text."""
+    if not target.translate(None, _PLAIN) and b"/." not in target:
+        return False
+    return bool(_NEVER.search(target)) or _hides_dots(target.partition(b"?")[0])
 
 
-def _remove_dots(path: bytes) -> bytes:
-    """The path without dot segments; `%2e` is a dot. It does not climb above its beginning."""
-    kept: list[bytes] = []
-    segments = path.split(b"/")[1:]
-    plain = [unquote_to_bytes(one) if one.lower().replace(b"%2e", b".") in _DOTS else one for one in segments]
-    for segment in plain:
-        if segment == b"..":
-            kept = kept[:-1]
-        elif segment != b".":
-            kept.append(segment)
-    if plain and plain[-1] in _DOTS:
-        kept.append(b"")
-    return b"/" + b"/".join(kept)
+def is_served(target: bytes) -> bool:
+    """Whether a path is below the endpoint's base, which is `/v1` here, or one of the few next to it."""
+    path = target.partition(b"?")[0]
+    return path == _BASE or path.startswith(_BASE + b"/") or path in _BESIDE_BASE
 
 
 def _hides_dots(path: bytes) -> bool:
-    """Whether a server that decodes the path once more would find dot segments or control characters."""
+    """Whether a server that decodes the path once more would find dot segments, control characters or no UTF-8."""
     for _ in range(_MOST_ENCODINGS):
-        if _has_dots(path) or _CONTROL.search(path):
+        if _has_dots(path) or _CONTROL.search(path) or not _is_utf8(path):
             return True
         decoded = unquote_to_bytes(path)
         if decoded == path:
@@ -62,3 +49,12 @@ def _hides_dots(path: bytes) -> bool:
 def _has_dots(path: bytes) -> bool:
     """Also `..;x`: some servers take what follows the semicolon for a parameter."""
     return any(segment.partition(b";")[0] in _DOTS for segment in re.split(rb"[/\\]", path))
+
+
+def _is_utf8(path: bytes) -> bool:
+    """Overlong forms are none: lenient servers read `%c0%ae` as a dot."""
+    try:
+        path.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

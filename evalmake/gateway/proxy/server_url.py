@@ -39,7 +39,7 @@ class ServerUrl(NamedTuple):
     def target(self, rest: bytes) -> bytes:
         """The server's path and query for what follows the session's prefix: `/v1/models`, `/tokenize`.
 
-        Paths outside `/v1` are next to it, not below. Every request carries the address's own query.
+        The few paths outside `/v1` are next to it, not below. Every request carries the address's own query.
         """
         base = self.base.encode()
         if rest == b"/v1" or rest.startswith((b"/v1/", b"/v1?")):
