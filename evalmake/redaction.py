@@ -12,6 +12,7 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
+from typing import NamedTuple
 
 from xxhash import xxh3_64_hexdigest
 
@@ -21,6 +22,9 @@ _SHORTEST_OF_ONE_KIND = 16  # characters, of letters or digits alone
 _ENOUGH_BITS = 24.0
 _NAMES = rb"\b[\w-]{0,64}(?:authorization|api[-_]?key|token)"
 _BEFORE = rb"(\b(?:bearer|basic|token)\s{1,64}|" + _NAMES + rb"[\"']?\s{0,64}[:=]\s{0,64}[\"']?)"
+_CUT_ESCAPE = re.compile(rb"\\{1,4}(?:u[0-9a-fA-F]{0,3})?\Z")
+_MOST_BACKSLASHES = 4
+_LONGEST_ESCAPE = 9  # bytes: four backslashes, `u`, four digits
 _KEY_PREFIX = re.compile(r"(sk|pk|hf|gsk|xai|ghp|nvapi)[-_]", re.IGNORECASE)
 
 
@@ -40,6 +44,8 @@ def redact_secret(data: bytes, secret: str, mark: bytes) -> bytes:
     for form, in_place in _forms(secret):
         if form in data:
             data = in_place.sub(lambda found: found[1] + mark, data) if in_place else data.replace(form, mark)
+    if escaped := _find_escapable(data, secret):
+        data = escaped.replace(data, mark)
     return data
 
 
@@ -66,7 +72,8 @@ def _mask(name: str, size: int) -> bytes:
 
 def holds_secret(data: bytes, secret: str) -> bool:
     """Whether the letters of a secret stand in `data`, wherever that is."""
-    return any(form in data for form, _ in _forms(secret))
+    escaped = _find_escapable(data, secret)
+    return any(form in data for form, _ in _forms(secret)) or bool(escaped and escaped.whole.search(data))
 
 
 def length_of_beginning(data: bytes, secret: str) -> int:
@@ -77,6 +84,9 @@ def length_of_beginning(data: bytes, secret: str) -> int:
         while at >= 0 and not form.startswith(data[at:]):
             at = data.find(form[:1], at + 1)
         longest = max(longest, len(data) - at if at >= 0 else 0)
+    end = data[-_LONGEST_ESCAPE * len(secret) :]
+    if b"\\" in end and (escaped := _escapes(secret)):
+        longest = max(longest, escaped.length_of_beginning(end))
     return longest
 
 
@@ -98,6 +108,76 @@ def _forms(secret: str) -> tuple[tuple[bytes, re.Pattern[bytes] | None], ...]:
         (form, re.compile(_BEFORE + re.escape(form) + rb"(?![\w-])", re.IGNORECASE) if guessable else None)
         for form in sorted(forms, key=len, reverse=True)
     )
+
+
+class _Escapes(NamedTuple):
+    """A secret whose characters may each be escaped as JSON allows it (`\\u0073`, `\\/`), in JSON within JSON, too."""
+
+    whole: re.Pattern[bytes]
+    characters: tuple[re.Pattern[bytes], ...]
+
+    def replace(self, data: bytes, mark: bytes) -> bytes:
+        """`data` with `mark` in place of the secret; the same object if it does not hold it."""
+        parts, end = [], 0
+        for found in self.whole.finditer(data):
+            parts += [data[end : max(end, _start_of_escape(data, found.start()))], mark]
+            end = found.end()
+        return b"".join([*parts, data[end:]]) if parts else data
+
+    def length_of_beginning(self, data: bytes) -> int:
+        """How many bytes at the end of `data` may begin the secret, with backslashes that may belong to it."""
+        starts = (found.start() for found in self.characters[0].finditer(data))
+        at = next((start for start in starts if self._goes_on(data, start)), len(data))
+        cut = _CUT_ESCAPE.search(data)
+        at = min(at, cut.start() if cut else len(data))
+        before = data[max(0, at - _MOST_BACKSLASHES) : at]
+        return len(data) - at + len(before) - len(before.rstrip(b"\\"))
+
+    def _goes_on(self, data: bytes, at: int) -> bool:
+        """Whether all from `at` to the end is a beginning of the secret."""
+        for character in self.characters:
+            if at == len(data):
+                return True
+            if not (found := character.match(data, at)):
+                return bool(_CUT_ESCAPE.match(data, at))
+            at = found.end()
+        return False
+
+
+def _find_escapable(data: bytes, secret: str) -> _Escapes | None:
+    """The escapes of a secret, if `data` has any that may be its own: most replies are spared the search."""
+    return _escapes(secret) if b"\\u" in data or (b"\\/" in data and "/" in secret) else None
+
+
+@lru_cache(maxsize=256)
+def _escapes(secret: str) -> _Escapes | None:
+    """None for a guessable secret, whose letters are text, and for one that no header could carry."""
+    if not secret.isascii() or is_guessable(secret.strip()):
+        return None
+    first, *others = secret.strip().encode()
+    characters = [_escapable(first, rb"\\"), *(_escapable(byte, rb"\\{1,4}") for byte in others)]
+    return _Escapes(re.compile(b"".join(characters)), tuple(map(re.compile, characters)))
+
+
+def _escapable(byte: int, backslash: bytes) -> bytes:
+    """A pattern for a character, plain or escaped."""
+    plain, code = re.escape(bytes([byte])), b"u(?i:%04x)" % byte
+    short = b"|" + backslash + plain if byte in b'"/\\' else b""
+    return b"(?:" + plain + b"|" + backslash + code + short + b")"
+
+
+def _start_of_escape(data: bytes, start: int) -> int:
+    """Where the escape begins whose last backslash is at `start`: JSON within JSON has two, and once more within, four.
+
+    What stands before is text, so that the mark is not escaped: `\\\\\\u0073` is a backslash and an `s`.
+    """
+    if data[start : start + 1] != b"\\":
+        return start
+    first = start
+    while first and data[first - 1 : first] == b"\\":
+        first -= 1
+    count = start + 1 - first
+    return start + 1 - min(count & -count, _MOST_BACKSLASHES)
 
 
 def _entropy_bits(text: str) -> float:

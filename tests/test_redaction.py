@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 
 import pytest
 
-from evalmake.redaction import is_guessable, redact_header, redact_secret
+from evalmake.redaction import holds_secret, is_guessable, redact_header, redact_secret
 
 WORDS = ["none", "test", "EMPTY", "x", "key", "sk", "dummy", "local", "not-needed", "no-key-required", "placeholder"]
 NUMBERS = ["1", "1234", "12345678", "0000000000000000", "aaaaaaaaaaaaaaaaaaaa", "test1234"]
@@ -43,6 +44,36 @@ def test_strong_secrets_are_hidden_everywhere(secret: str) -> None:
     escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
     assert redact_secret(f"x{secret}y {escaped}".encode(), secret, b"***") == b"x***y ***"
     assert redact_header(f"id={secret}".encode(), secret, b"***") == b"id=***"
+
+
+@pytest.mark.parametrize("secret", [*STRONG, *RANDOM, "abc/DEF+123/xyz=="])
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_escaped_secrets_are_hidden(secret: str, share: float) -> None:
+    """A secret whose characters JSON escapes, some or all, once or twice, is hidden, and the JSON stays valid."""
+    chance = random.Random(secret)
+    plain = [json.dumps(one)[1:-1] for one in secret]
+    codes = [chance.choice((f"\\u{ord(one):04x}", f"\\u{ord(one):04X}")) for one in secret]
+    some = [code if chance.random() < share else one for one, code in zip(plain, codes, strict=True)]
+    text = "".join([*some[:-1], codes[-1]])
+    for before in ("", "é \\n ", "\\\\", "\\\\\\\\"):
+        data = f'{{"a": "{before}{text} \\u00e9"}}'.encode()
+        redacted = redact_secret(data, secret, b"***")
+        assert holds_secret(data, secret)
+        assert secret not in json.loads(redacted)["a"]
+        assert "***" in json.loads(redacted)["a"]
+    twice = json.dumps(json.dumps({"a": f"X{text}"[1:]}).replace("\\\\", "\\")).encode()
+    assert secret not in json.loads(json.loads(redact_secret(twice, secret, b"***")))["a"]
+
+
+def test_escaped_slashes_are_hidden() -> None:
+    """Some servers write each `/` as `\\/`."""
+    assert redact_secret(b'"abc\\/DEF+123\\/xyz=="', "abc/DEF+123/xyz==", b"***") == b'"***"'
+
+
+def test_other_escapes_stay() -> None:
+    """A text in another language, with escapes, is returned as the same object."""
+    text = json.dumps({"content": "Привет, мир: sk-very " * 50}).encode()
+    assert redact_secret(text, "sk-very-secret", b"***") is text
 
 
 def test_nothing_is_no_secret() -> None:

@@ -143,6 +143,16 @@ def test_a_key_in_pieces(size: int) -> None:
     assert b"".join(redact(pieces)) == data.replace(KEY.encode(), b"***")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_an_escaped_key_in_pieces(size: int, step: int) -> None:
+    """However a stream is cut, a key that its JSON escapes is replaced, and other escapes are not changed."""
+    escaped = "".join(f"\\u{ord(one):04x}" if at % step == 0 else one for at, one in enumerate(KEY)).encode()
+    data = b'data: {"a": "\\u0441 \\\\ sk-\\u0030 %b\\n%b"}\n\ndata: \\u00' % (escaped, escaped)
+    pieces = [data[at : at + size] for at in range(0, len(data), size)]
+    assert b"".join(redact(pieces)) == data.replace(escaped, b"***")
+
+
 @pytest.mark.parametrize("size", [1, 3, 8])
 @pytest.mark.parametrize(
     "place", ['{"choices":[{"delta":{"content":%s}}]}', '{"choices":[{"text":%s}]}', '{"delta":%s}']
