@@ -21,6 +21,7 @@ from evalmake.scoring.score import Score
 VERSION = 2
 _BATCH = 2000  # larger batches only take more memory
 _VERSION_PATTERN = re.compile(r'(?:\[|\{"v":)\s*(\d{1,9})[,}\]]')
+_RECORD_KEY = re.compile(r"record/(.+)/([1-9][0-9]{0,8})")
 _OF_LIST, _OF_MAP = len(',""]') + 32, len(',"seal":""}') + 32
 
 
@@ -54,6 +55,14 @@ def record_from_text(action: str, number: int, text: str) -> ActionResult:
 
 def _record_key(action: str, number: int) -> str:
     return f"record/{action}/{number}"
+
+
+def parse_record_key(key: str) -> tuple[str, int]:
+    """The action and the number of the attempt whose record has this key; UnreadableRecord where no attempt's has."""
+    match = _RECORD_KEY.fullmatch(key)
+    if match is None:
+        raise _damaged(key)
+    return match[1], int(match[2])
 
 
 def is_sealed(text: str) -> bool:

@@ -188,11 +188,13 @@ class Store:
 
     def all_attempts(self) -> Iterator[ActionResult]:
         """Every attempt on record; UnreadableRecord where one is damaged."""
-        for key in self.keys_of_kind("record"):
-            action, _, number = key.removeprefix("record/").rpartition("/")
-            if not number.isdigit() or (found := self.attempt(action, int(number))) is None:
-                raise records.UnreadableRecord(f"{key[:60]} is no record")
-            yield found
+        yield from map(self.attempt_of_key, self.keys_of_kind("record"))
+
+    def attempt_of_key(self, key: str) -> ActionResult:
+        """The attempt whose record has this key; UnreadableRecord where it is damaged, or no record."""
+        if (found := self.attempt(*records.parse_record_key(key))) is None:
+            raise records.UnreadableRecord(f"{key[:60]} is no record")
+        return found
 
     def record_digest(self, action: str, number: int) -> str:
         """The sha256 of a record as it is stored; empty without one."""

@@ -72,21 +72,19 @@ def _verify_records(store: Store, found: Verification) -> list[ActionResult]:
     whole = []
     for key in store.keys_of_kind("record"):
         found.count += 1
-        action, _, number = key.removeprefix("record/").rpartition("/")
         try:
-            attempt = store.attempt(action, int(number))
-            assert attempt is not None
+            attempt = store.attempt_of_key(key)
         except records.NewerRecord:
             raise
-        except (records.UnreadableRecord, ValueError, AssertionError):
+        except records.UnreadableRecord:
             found.wrong.append(f"{key}: the record is not what evalmake wrote; it was removed")
             _remove(store, key)
-            _remove(store, f"head/{action}")
+            _remove(store, f"head/{key.removeprefix('record/').rpartition('/')[0]}")
             continue
         whole.append(attempt)
         text = store.database.text(key) or ""
         found.unsealed += not records.is_sealed(text)
-        before = store.record_digest(action, attempt.attempt - 1)
+        before = store.record_digest(attempt.action, attempt.attempt - 1)
         if records.is_sealed(text) and before and attempt.previous != before:
             found.wrong.append(f"{_title(attempt)}: the record before it was replaced")
     return whole
