@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -21,9 +22,10 @@ from tests.support.scripted_upstream import (
 )
 from tests.support.workspaces import Bench
 
-KEY = "sk-canary-4f1b9c2d77e05a13"
-HEADER = "hc-canary-90ab12cd34ef5678"
-GIVEN = "gv-canary-11223344556677aa"
+# Random, because the hunt also meets the processes of tests that run beside it.
+KEY = f"sk-canary-{secrets.token_hex(8)}"
+HEADER = f"hc-canary-{secrets.token_hex(8)}"
+GIVEN = f"gv-canary-{secrets.token_hex(8)}"
 
 EVALFILE = """\
     executor here {{
