@@ -18,11 +18,13 @@ Tags = tuple[str, ...]
 
 KNOWN_TAGS: tuple[Tags, ...] = (
     ("<think>", "</think>"),
+    *((f"<{name}>", f"</{name}>") for name in ("thinking", "thought", "thoughts", "reasoning", "scratchpad")),
     ("[THINK]", "[/THINK]"),  # Mistral
     ("<seed:think>", "</seed:think>"),  # ByteDance Seed
     ("◁think▷", "◁/think▷"),  # Kimi
     ("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>"),  # OpenThinker
     ("<|START_THINKING|>", "<|END_THINKING|>", "<|START_RESPONSE|>", "<|END_RESPONSE|>"),  # Cohere
+    ("<|channel>thought", "<channel|>"),  # Gemma
     # OpenAI's harmony, whole and without its special tokens
     ("<|channel|>analysis<|message|>", "<|channel|>final<|message|>", "<|start|>assistant", "<|end|>", "<|return|>"),
     ("<|channel|>analysis<|message|>", "assistantfinal"),

@@ -39,6 +39,7 @@ PIECES = (
         "|>",
         "assistantfinal",
     ),
+    *("<thinking>", "</thinking>", "<|channel>thought", "<channel|>"),
     *("<|channel|>analysis<|message|>", "<|channel|>final<|message|>", "<|end|>", "<|start|>assistant", "<|return|>"),
 )
 
@@ -116,8 +117,16 @@ TEXTS = [
     ("analysisIt is 7.assistantfinal7", False, "7", True),
     ("<|channel|>final<|message|>7<|return|>", False, "7", True),
     ("It is 7<|end|>", False, "It is 7<|end|>", True),
+    ("<thinking>a</thinking>7", False, "7", True),
+    ("<thinking>a", True, "", False),
+    ("<reasoning>a <think> b</reasoning><answer>7</answer>", False, "<answer>7</answer>", True),
+    ("<thought>a</thought>7", False, "7", True),
+    ("<scratchpad>\na", True, "", False),
+    ("The <reasoning> and </reasoning> tags: 7", False, "The <reasoning> and </reasoning> tags: 7", True),
+    ("<|channel>thought\na<channel|>7", False, "7", True),
+    ("<|channel>thought\na", True, "", False),
     # other tags
-    ("<thinking>a</thinking>7", False, "<thinking>a</thinking>7", True),
+    ("<plan>a</plan>7", False, "<plan>a</plan>7", True),
     ("a < b <thi", False, "a < b <thi", True),
 ]
 

@@ -30,7 +30,9 @@ _ANNOUNCING = (
     *("твет", "答", "정답", "उत्तर"),
 )
 
-_HIDDEN_BLOCK = re.compile(r"<(thinking|reasoning|thought|scratchpad)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+_REASONING = "think(?:ing)?|thoughts?|reasoning|scratchpad"
+_HIDDEN_BLOCK = re.compile(rf"<({_REASONING})>(?:[^<]|<(?!/?\1>))*+</\1>", re.IGNORECASE)
+"""A block in other tags than the first of the reply."""
 _STRUCK = re.compile(r"~~[^~\n]{0,200}~~|<(?:s|del|strike)>[^<\n]{0,200}</(?:s|del|strike)>")
 _CHECKED, _UNCHECKED = re.compile(r"\[[xX]\]|☑|☒"), re.compile(r"\[ ?\](?= )|☐")
 _ARRAY = re.compile(r"\[[^\[\]]{0,300}\]")
@@ -76,8 +78,8 @@ def strip_markup(text: str) -> str:
     return re.sub(r" *\n[ \n]*", "\n", re.sub(r"[^\S\n]+", " ", text)).strip(' \n"')
 
 
-_OPENING = re.compile(r"<think", re.IGNORECASE)
-_MENTIONED_END = re.compile(r"[^\W\d_][^\S\n]+</think>[^\S\n]+[a-z]")
+_OPENING = re.compile(rf"<(?:{_REASONING})", re.IGNORECASE)
+_MENTIONED_END = re.compile(rf"[^\W\d_][^\S\n]+</(?:{_REASONING})>[^\S\n]+[a-z]")
 """A closing tag that a sentence speaks of, as in `I closed my </think> tag`."""
 
 
