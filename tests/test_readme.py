@@ -54,6 +54,7 @@ def _run(command: str, folder: Path) -> str:
 def _python(argv: list[str], folder: Path, statuses: tuple[int, ...] = (0,)) -> str:
     done = subprocess.run([sys.executable, *argv], cwd=folder, capture_output=True, text=True, timeout=120)
     assert done.returncode in statuses, done.stderr
+    assert "warning" not in done.stderr
     return done.stdout
 
 
@@ -64,7 +65,7 @@ def test_it_is_short() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_works(command: str, checkout: Path) -> None:
-    """Each command ends well and prints something, unless it only checks."""
+    """Each command ends well, without a warning, and prints something, unless it only checks."""
     assert _run(command, checkout) or set(command.split()) & set(QUIET)
 
 
