@@ -9,9 +9,10 @@ import sys
 import pytest
 
 from evalmake.workspace import Workspace
+from tests.support.http_replies import chat_completion, http_reply
 from tests.support.projects import Project
 from tests.support.repository import EXAMPLES
-from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Upstream
 
 RIGHT = """Of course:
 ```python

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.support.scripted_upstream import ReceivedRequest, Script, Step, http_reply
+from tests.support.http_replies import http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Script, Step
 
 TEXT = "/v1/completions"
 ECHO: dict[str, Any] = {

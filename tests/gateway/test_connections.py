@@ -15,18 +15,8 @@ import pytest
 
 from evalmake.gateway.proxy.harness_connection import LARGEST_BODY
 from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, resident_bytes, start_module, wait_until
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    ReceivedRequest,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-    numbered_replies,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply, numbered_replies
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream
 
 
 def read_reply(connection: socket.socket) -> http.client.HTTPResponse:

@@ -12,7 +12,8 @@ import pytest
 
 from tests.gateway.completion_server import ECHO, TEXT, complete_prompts, with_choice_fields, without_echo
 from tests.gateway.gateway_process import KEY, Gateway, MockServer, assert_stopped, wait_until
-from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream, http_reply
+from tests.support.http_replies import http_reply
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream
 
 
 def own(upstream: Upstream) -> list[ReceivedRequest]:

@@ -12,14 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.gateway.gateway_process import CHAT, KEY, Gateway
-from tests.support.scripted_upstream import (
-    ConnectionEnd,
-    ReceivedRequest,
-    Upstream,
-    chat_completion,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import chat_completion, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Upstream
 
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 

@@ -21,15 +21,8 @@ from evalmake.gateway.proxy.request_target import is_ambiguous
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import LARGEST_HEAD
 from tests.gateway.gateway_process import Gateway, resident_bytes
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
 SECONDS = float(os.environ.get("EVALMAKE_FUZZ_SECONDS", "4"))
 SEED = int(os.environ.get("EVALMAKE_FUZZ_SEED") or random.randrange(10**6))

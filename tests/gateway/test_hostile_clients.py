@@ -14,7 +14,8 @@ from evalmake.http_protocol import server_connection
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD
 from tests.gateway.gateway_process import CHAT, Gateway, resident_bytes, wait_until
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import Upstream
 
 GOOD = [http_reply(chat_completion("7"))]
 

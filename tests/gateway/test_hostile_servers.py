@@ -20,15 +20,8 @@ from evalmake.gateway.proxy.stream_redaction import StreamRedaction
 from evalmake.gateway.proxy.upstream_connection import LARGEST_HEAD, UpstreamError
 from evalmake.gateway.settings import GatewaySettings
 from tests.gateway.gateway_process import KEY, Gateway, resident_bytes, wait_until
-from tests.support.scripted_upstream import (
-    DONE,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import Step, Upstream
 
 MIB = 2**20
 

@@ -11,7 +11,8 @@ from evalmake.gateway.proxy.http_proxy import ProxyError, find_proxy
 from evalmake.gateway.proxy.server_url import ServerUrl
 from tests.gateway.gateway_process import Gateway
 from tests.support.certificates import behind_tls
-from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import Upstream
 from tests.support.small_proxy import SmallProxy
 
 BOTH = {"https_proxy": "http://p:3128", "HTTP_PROXY": "q:8080"}

@@ -10,16 +10,8 @@ import pytest
 
 from tests.gateway.completion_server import TEXT
 from tests.gateway.gateway_process import CHAT, Gateway, assert_stopped
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Step, Upstream
 
 
 def told(content: str | None, logprobs: object = None, index: int = 0) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.gateway_process import CHAT, Evaluation, Gateway
-from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import Upstream
 
 GOLDEN = Path(__file__).parent / "golden"
 TEXT = "/v1/completions"

@@ -22,7 +22,8 @@ from tests.gateway.completion_server import (
     without_echo,
     without_usage,
 )
-from tests.support.scripted_upstream import ReceivedRequest, Script, http_reply
+from tests.support.http_replies import http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Script
 
 
 def found(script: Script, **more: Any) -> tuple[logprob_probe.ProbeResult, list[dict[str, Any]]]:

@@ -17,7 +17,8 @@ from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.settings import SessionSettings
 from tests.gateway.gateway_process import KEY, Gateway, wait_until
 from tests.gateway.simulated_clock import run_with_simulated_clock
-from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
 GOOD = [http_reply(chat_completion("7"))]
 THERE = [b"HTTP/1.1 204 No Content\r\n\r\n"]

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from evalmake.gateway.proxy.rate_limits import RateLimit, RequestLimits
 from tests.gateway.gateway_process import Gateway, MockServer, wait_until
 from tests.gateway.simulated_clock import run_with_simulated_clock
-from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply, numbered_replies
+from tests.support.http_replies import chat_completion, http_reply, numbered_replies
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
 
 def most_within(times: Sequence[float], window: float) -> int:

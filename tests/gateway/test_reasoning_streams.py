@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evalmake.gateway.interceptors.reasoning import ReasoningFilter
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
-from tests.support.scripted_upstream import DONE, chat_completion, chat_event
+from tests.support.http_replies import DONE, chat_completion, chat_event
 
 
 class _Record:

@@ -13,19 +13,8 @@ import pytest
 
 from evalmake.gateway.reply_cache.key import build_request_key
 from tests.gateway.gateway_process import CHAT, Evaluation, Gateway, MockServer, wait_until
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    ReceivedRequest,
-    Script,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-    numbered_replies,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply, numbered_replies
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Script, Step, Upstream
 
 TEXT = "/v1/completions"
 

@@ -20,8 +20,9 @@ from diskcache import Cache
 
 from evalmake.gateway.reply_cache import maintenance
 from tests.gateway.gateway_process import Evaluation, Gateway, wait_until
+from tests.support.http_replies import numbered_replies
 from tests.support.projects import Project
-from tests.support.scripted_upstream import Upstream, numbered_replies
+from tests.support.scripted_upstream import Upstream
 
 EVALFILE = """
 settings {{ {settings} }}

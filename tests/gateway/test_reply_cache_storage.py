@@ -16,7 +16,8 @@ from diskcache import Cache
 from evalmake.gateway.reply_cache.cache import FORMAT, read_content
 from evalmake.seal import seal
 from tests.gateway.gateway_process import Gateway, wait_until
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply, numbered_replies
+from tests.support.http_replies import chat_completion, http_reply, numbered_replies
+from tests.support.scripted_upstream import Upstream
 
 
 def test_the_size_is_bounded(start_gateway: Callable[..., Gateway]) -> None:

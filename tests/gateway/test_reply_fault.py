@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.gateway.gateway_process import Gateway
-from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import Upstream
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,8 @@ from hypothesis import strategies as st
 from evalmake.gateway.proxy.circuit_breaker import CircuitBreaker
 from evalmake.gateway.proxy.retry import parse_retry_after, pause_seconds
 from tests.gateway.gateway_process import CHAT, KEY, Evaluation, Gateway, MockServer, assert_stopped, wait_until
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Step, Upstream
 
 GOOD = [http_reply(chat_completion("7"))]
 NOW = datetime(2030, 1, 1, 12, 0, 0, tzinfo=UTC)

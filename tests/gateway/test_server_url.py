@@ -6,7 +6,8 @@ import pytest
 
 from evalmake.gateway.proxy.server_url import ServerUrl
 from tests.gateway.gateway_process import Gateway
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import Upstream
 
 AZURE = "https://x.example/openai/deployments/d"
 

@@ -18,7 +18,8 @@ from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from evalmake.gateway.sidecar import sidecar
 from evalmake.gateway.sidecar.settings import SidecarGateway, gateways_to_json
 from tests.gateway.gateway_process import wait_until
-from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream, http_reply, numbered_replies
+from tests.support.http_replies import http_reply, numbered_replies
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Step, Upstream
 
 TOKEN = "token-of-the-job"
 ASK = """\

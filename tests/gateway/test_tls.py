@@ -9,14 +9,8 @@ import pytest
 
 from tests.gateway.gateway_process import Gateway
 from tests.support.certificates import behind_tls
-from tests.support.scripted_upstream import (
-    ConnectionEnd,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
 
 def test_a_trusted_certificate(

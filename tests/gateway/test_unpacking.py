@@ -10,7 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.gateway.gateway_process import Gateway
-from tests.support.scripted_upstream import DONE, Upstream, chat_completion, chat_event, http_reply
+from tests.support.http_replies import DONE, chat_completion, chat_event, http_reply
+from tests.support.scripted_upstream import Upstream
 
 PACKING: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),

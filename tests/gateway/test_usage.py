@@ -13,15 +13,8 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.usage import UsageRecord, prompt_digest
 from tests.gateway.gateway_process import KEY, Gateway, wait_until
-from tests.support.scripted_upstream import (
-    DONE,
-    ConnectionEnd,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
 
 def used(prompt: int, completion: int, **details: Any) -> dict[str, Any]:

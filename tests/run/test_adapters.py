@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.run.request_evalfiles import ASKED, model
+from tests.support.http_replies import numbered_replies
 from tests.support.mock_servers import mock_server, read_stats
-from tests.support.scripted_upstream import Upstream, numbered_replies
+from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SUMS, Bench
 
 

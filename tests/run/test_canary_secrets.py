@@ -9,17 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.scripted_upstream import (
-    DONE,
-    ReceivedRequest,
-    Script,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-)
+from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Script, Step, Upstream
 from tests.support.workspaces import Bench
 
 # Random, because the hunt also meets the processes of tests that run beside it.

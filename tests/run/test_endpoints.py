@@ -12,7 +12,8 @@ import pytest
 
 from tests.run.request_evalfiles import ASKED, model
 from tests.support.certificates import behind_tls, make_certificate
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\

@@ -10,15 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.run.request_evalfiles import ASKED, CARELESS, SAMPLER, SENDS, holders, model, output
-from tests.support.scripted_upstream import (
-    ConnectionEnd,
-    Script,
-    Step,
-    Upstream,
-    chat_completion,
-    http_reply,
-    numbered_replies,
-)
+from tests.support.http_replies import chat_completion, http_reply, numbered_replies
+from tests.support.scripted_upstream import ConnectionEnd, Script, Step, Upstream
 from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 SLOTS = "executor local { backend = process, slots = 4 }\n"

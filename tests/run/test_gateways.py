@@ -8,19 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.run.request_evalfiles import ASKED, KEY, SAMPLER, SENDS, holders, model, output
+from tests.support.http_replies import chat_completion, chat_event, chunked_reply, http_reply, numbered_replies
 from tests.support.mock_servers import mock_server, read_stats
-from tests.support.scripted_upstream import (
-    ConnectionEnd,
-    ReceivedRequest,
-    Script,
-    Step,
-    Upstream,
-    chat_completion,
-    chat_event,
-    chunked_reply,
-    http_reply,
-    numbered_replies,
-)
+from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Script, Step, Upstream
 from tests.support.workspaces import SUMS, Bench, end, wait_for
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Journal, JournalEntry
+from tests.support.http_replies import chat_completion, http_reply
 from tests.support.kill_trials import kill_builds
-from tests.support.scripted_upstream import ConnectionEnd, Upstream, chat_completion, http_reply
+from tests.support.scripted_upstream import ConnectionEnd, Upstream
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, read_until, started_in, wait_for
 
 MATRIX = """\

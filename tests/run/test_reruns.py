@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.support.scripted_upstream import Upstream, http_reply, numbered_replies
+from tests.support.http_replies import http_reply, numbered_replies
+from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SCORE, Bench, end, wait_for
 
 EVALFILE = """\

@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.executors.docker.contained import SCORED, Contained
 from tests.support.docker_engine import ADDRESS, BASE
+from tests.support.http_replies import chat_completion, http_reply
 from tests.support.inside import PACKAGE, packages
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
+from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SUMS, end, wait_for
 
 WAITING = 'wait("/shared/go")\n'

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.executors.docker.contained import SCORED, Contained
-from tests.support.scripted_upstream import Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import Upstream
 
 KEY = "sk-0123456789-only-the-gateway-has-it"
 SEEKING = """\

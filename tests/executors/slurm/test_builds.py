@@ -13,8 +13,9 @@ import pytest
 from evalmake.run.environments.environment import Environment
 from tests.executors.slurm.clustered import ROOM, Clustered, model
 from tests.executors.slurm.node_python import node_packages
+from tests.support.http_replies import chat_completion, http_reply
 from tests.support.mock_servers import count_requests
-from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Upstream
 from tests.support.sums import put_lm_eval
 from tests.support.workspaces import SUMS, Bench
 

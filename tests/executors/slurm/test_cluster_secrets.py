@@ -12,7 +12,8 @@ import pytest
 
 from tests.executors.slurm.clustered import ROOM, Clustered
 from tests.support.daemons import until
-from tests.support.scripted_upstream import ReceivedRequest, Upstream, chat_completion, http_reply
+from tests.support.http_replies import chat_completion, http_reply
+from tests.support.scripted_upstream import ReceivedRequest, Upstream
 from tests.support.workspaces import end
 
 KEY, TOKEN = "sk-of-the-model-0123456789", "hf-of-the-executor-9876543210"
