@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evalmake.gateway.proxy.request_target import ASKABLE_BESIDE_BASE, READABLE_BESIDE_BASE
 from tests.gateway.gateway_process import CHAT, KEY, Gateway
 from tests.support.http_replies import chat_completion, chunked_reply, http_reply
+from tests.support.repository import ROOT
 from tests.support.scripted_upstream import ConnectionEnd, ReceivedRequest, Upstream
 
 few = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
@@ -171,7 +174,8 @@ def test_what_changes_replies_leaves_requests(gateway: Gateway, stream: bytes) -
         ("GET", "/v1", b"/base/v1"),
         ("POST", "/tokenize", b"/base/tokenize"),
         ("GET", "/tokenizer_info", b"/base/tokenizer_info"),
-        ("POST", "/detokenize", b"/base/detokenize"),
+        ("POST", "/v2/rerank", b"/base/v2/rerank"),
+        ("GET", "/metrics?name=x", b"/base/metrics?name=x"),
         ("POST", "/v1/ranking", b"/base/v1/ranking"),
         ("GET", "/v1/unheard-of", b"/base/v1/unheard-of"),
     ],
@@ -182,6 +186,14 @@ def test_every_path_below_the_endpoint_is_forwarded(gateway: Gateway, method: st
     evaluation = gateway.open_evaluation(f"http://127.0.0.1:{upstream.port}/base/v1/")
     assert evaluation.request(method, rest).json == {"ok": True}
     assert [(seen.method, seen.target) for seen in upstream.received] == [(method.encode(), target)]
+
+
+def test_the_manual_lists_the_paths_beside_the_endpoint() -> None:
+    """The manual's table has each path that goes to the server from outside `/v1`, with its method, and no other."""
+    page = (ROOT / "evalmake/manual/gateway-and-cache.md").read_text()
+    rows = re.findall(r"^\| (GET|POST) \| (.+) \|$", page, re.M)
+    listed = {method: {path.encode() for path in re.findall(r"`(/[^`]+)`", paths)} for method, paths in rows}
+    assert listed == {"GET": set(READABLE_BESIDE_BASE), "POST": set(ASKABLE_BESIDE_BASE)}
 
 
 def test_what_belongs_to_a_connection_is_not_passed(gateway: Gateway) -> None:

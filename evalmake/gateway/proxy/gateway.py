@@ -70,8 +70,11 @@ class Gateway:
             return 401, "the token is not this evaluation's"
         if is_ambiguous(rest):
             return 400, "the path has segments that servers read in several ways: write it without `..`, `%` and `\\`"
-        if rest != _CLOSE and not is_served(rest):
-            return 404, "the path is outside the model's endpoint: write it below the base URL, which ends in `/v1`"
+        if rest != _CLOSE and not is_served(head.method, rest):
+            return 404, (
+                "the path is outside the model's endpoint: write it below the base URL, which ends in `/v1`"
+                " (for the few paths beside it: evalmake help gateway-and-cache)"
+            )
         return None
 
     async def handle_request(self, request: Request, connection: HarnessConnection) -> None:

@@ -17,8 +17,14 @@ _NEVER = re.compile(rb"[\\#]|[^!-~]")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _MOST_ENCODINGS = 3
 _BASE = b"/v1"
-_BESIDE_BASE = (b"/tokenize", b"/detokenize", b"/tokenizer_info")
-"""What vLLM serves next to `/v1`, and lm-eval asks for."""
+READABLE_BESIDE_BASE = frozenset(
+    {b"/health", b"/ping", b"/metrics", b"/version", b"/info", b"/get_model_info", b"/tokenizer_info"}
+)
+"""GET: what vLLM, SGLang and TEI tell of themselves next to `/v1`."""
+ASKABLE_BESIDE_BASE = frozenset(
+    {b"/tokenize", b"/detokenize", b"/pooling", b"/embed", b"/classify", b"/score", b"/rerank", b"/v2/rerank"}
+)
+"""POST: what a model of theirs computes there. Nothing that changes a server, such as `/sleep`, is in the two lists."""
 
 
 def is_ambiguous(target: bytes) -> bool:
@@ -28,10 +34,12 @@ def is_ambiguous(target: bytes) -> bool:
     return bool(_NEVER.search(target)) or _hides_dots(target.partition(b"?")[0])
 
 
-def is_served(target: bytes) -> bool:
+def is_served(method: bytes, target: bytes) -> bool:
     """Whether a path is below the endpoint's base, which is `/v1` here, or one of the few next to it."""
     path = target.partition(b"?")[0]
-    return path == _BASE or path.startswith(_BASE + b"/") or path in _BESIDE_BASE
+    if path == _BASE or path.startswith(_BASE + b"/"):
+        return True
+    return path in (ASKABLE_BESIDE_BASE if method == b"POST" else READABLE_BESIDE_BASE)
 
 
 def _hides_dots(path: bytes) -> bool:
