@@ -30,6 +30,7 @@ from evalmake.language.atomic_write import write_atomic
 from evalmake.scoring.intervals import mean_se
 from evalmake.scoring.item import clustered_se
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import describe_cause
 
 _TOLERANCE = 1e-6
 
@@ -184,7 +185,7 @@ def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], str]:
         return counts, ""
     status, count = failed.most_common(1)[0]
     why = "the harness closed the connection" if status == 499 else f"HTTP status {status}"
-    return counts, f"the most common reason ({count}): {why}"
+    return counts, describe_cause(why, count)
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -51,12 +51,14 @@ def read_answer(choice: Mapping[str, Any]) -> str | None:
 
     A model that refused, only reasoned, called a tool, or was cut off before its first word has replied: with no text.
     """
-    message = choice.get("message")
-    if not isinstance(message, dict):
-        message = {}
-    content = message.get("content") if message else choice.get("text")
-    text = content if isinstance(content, str) else read_text(content)
-    return "" if text is None and _is_empty_by_model(choice, message) else text
+    text = read_text(_find_content(choice))
+    return "" if text is None and _is_empty_by_model(choice) else text
+
+
+def describe_no_text(choice: Mapping[str, Any]) -> str:
+    """What a choice without an answer has: null or missing content, or one that is no text."""
+    content = _find_content(choice)
+    return "null content" if content is None else f"{_name_kind(content)} as content, not text"
 
 
 def read_refusal(choice: Mapping[str, Any]) -> str:
@@ -68,8 +70,26 @@ def read_refusal(choice: Mapping[str, Any]) -> str:
     return refusal if isinstance(refusal, str) else ""
 
 
-def _is_empty_by_model(choice: Mapping[str, Any], message: Mapping[str, Any]) -> bool:
+def _find_message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    message = choice.get("message")
+    return message if isinstance(message, dict) else {}
+
+
+def _find_content(choice: Mapping[str, Any]) -> object:
+    """The content of a chat's message, or the text of a completion, whatever it is."""
+    message = _find_message(choice)
+    return message.get("content") if message else choice.get("text")
+
+
+def _name_kind(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "an object" if isinstance(value, Mapping) else "a number"
+
+
+def _is_empty_by_model(choice: Mapping[str, Any]) -> bool:
     """Whether a choice without content is the model's own doing, and not a fault of the server."""
+    message = _find_message(choice)
     return (
         has_reasoning(message)
         or any(message.get(name) for name in _OTHER_REPLIES)

@@ -120,7 +120,7 @@ def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
     found = SampleCounts()
     if samples.is_file():
         with samples.open("rb") as lines:
-            found = SampleCounts.of(lines)
+            found = SampleCounts.of(lines, outcome.metric)
     counts = found.counts if found.counts["replies"] else {**found.counts, **_count_replies(outcome.usage)}
     return replace(outcome, usage={**outcome.usage, **counts}, cause=outcome.cause or found.cause)
 

@@ -7,13 +7,13 @@ that falls short is kept, and is no valid result of the evaluation.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from evalmake.scoring.numbers import format_percent
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import suggest_cure
 
 _MOST_LISTED = 30  # metrics
 _ROUNDING = 1e-9  # 0.07 * 100 is a little more than 7
@@ -55,13 +55,6 @@ class Shortfall:
     message: str
     """The counts, for the end of a run."""
     cure: str
-
-
-_SCORER_FAULT = re.compile(r"\(\d+\): (?:\w+\(\) failed:|left unscored by the scorer)")
-_REQUEST_FAULT = re.compile(
-    r"\(\d+\): (?:HTTP (?:status )?4(?!0[89]|2[59]|99)\d\d|the content is no text|the tokens of the reply do not spell)"
-)
-"""Causes that lie in what was sent or how it was replied to, and not in a moment of the server's."""
 
 
 def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> Shortfall | None:
@@ -111,7 +104,7 @@ def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None
         return Shortfall(
             "coverage: 0% scored, at least one sample demanded",
             f"{message}; {cause}" if cause else message,
-            _suggest_cure(cause),
+            suggest_cure(cause),
         )
     return _judge_share(coverage, score.scored, total, "scored", fact, cause)
 
@@ -136,17 +129,8 @@ def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: 
     return Shortfall(
         f"coverage: {percent:g}% {verb}, {demanded} demanded",
         f"{message}; {cause}" if cause else message,
-        f"{_suggest_cure(cause)}; or lower the benchmark's `coverage`",
+        f"{suggest_cure(cause)}; or lower the benchmark's `coverage`",
     )
-
-
-def _suggest_cure(cause: str) -> str:
-    """What to do about samples without a score: a second run gets the same where a mistake is the cause."""
-    if _SCORER_FAULT.search(cause):
-        return "see the scorer: the replies are cached, and would be scored the same"
-    if _REQUEST_FAULT.search(cause):
-        return "see the request and the server's reply: the same request would fail again"
-    return "run again, which asks only for what is missing"
 
 
 def _judge_truncation(most: float, usage: Mapping[str, float]) -> Shortfall | None:

@@ -11,6 +11,7 @@ from typing import Any
 from xxhash import xxh3_64_hexdigest
 
 from evalmake.model_reply.token_limit import asks_for_one_token
+from evalmake.scoring.unscored_causes import LACKS_METRIC, UNSCORED, describe_cause
 
 SAMPLES = "samples.jsonl"
 REPEATED = "items_repeated"
@@ -19,7 +20,6 @@ SAME_ID = "ids_repeated"
 """In the usage: how many samples have id, repetition and metric of an earlier one."""
 TIES = "ties"
 """In the usage: how many samples have several likeliest options."""
-_UNSCORED = "left unscored by the scorer"
 _FINISHES = {
     "length": "replies_truncated",
     "content_filter": "replies_refused",
@@ -33,15 +33,19 @@ _FINISHES = {
 class SampleCounts:
     """The counts of one evaluation, by the names under which its usage holds them."""
 
+    metric: str = ""
+    """The headline, which each sample should have; without one, any metric will do."""
     counts: Counter[str] = field(default_factory=Counter)
     _causes: Counter[str] = field(default_factory=Counter)
+    _places: dict[str, str] = field(default_factory=dict)
+    """For causes that a sample's own row does not tell: the first sample."""
     _items: set[str] = field(default_factory=set)
     _scored_ids: set[tuple[str, str, str]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, lines: Iterable[bytes]) -> SampleCounts:
+    def of(cls, lines: Iterable[bytes], metric: str = "") -> SampleCounts:
         """Count the rows; a line that is no row is left out, since a program may write a form of its own."""
-        found = cls()
+        found = cls(metric)
         for line in lines:
             try:
                 row = json.loads(line)
@@ -57,17 +61,26 @@ class SampleCounts:
         if not self._causes:
             return ""
         reason, count = self._causes.most_common(1)[0]
-        return f"the most common reason ({count}): {reason}"
+        return describe_cause(f"{reason}{self._places.get(reason, '')}", count)
 
     def _add(self, row: Mapping[str, Any]) -> None:
         self.counts["samples"] += 1
         if row.get("error") is not None:
             self.counts["samples_failed"] += 1
-        if row.get("error") is not None or not row.get("scores"):
-            self._causes[str(row.get("error") or _UNSCORED)] += 1
+        self._add_cause(row)
         self._add_reply(row)
         self._add_id(row)
         self._add_item(row)
+
+    def _add_cause(self, row: Mapping[str, Any]) -> None:
+        """Count why the sample has no score, if it has none."""
+        scores = row.get("scores")
+        if row.get("error") is not None or not scores:
+            self._causes[str(row.get("error") or UNSCORED)] += 1
+        elif self.metric and isinstance(scores, Mapping) and self.metric not in scores:
+            reason = f"{LACKS_METRIC} `{self.metric}` but {', '.join(f'`{name}`' for name in sorted(scores))}"
+            self._causes[reason] += 1
+            self._places.setdefault(reason, f" (first: sample `{row['id']}`)")
 
     def _add_reply(self, row: Mapping[str, Any]) -> None:
         reply, request = row.get("reply"), row.get("request")

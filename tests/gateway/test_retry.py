@@ -67,6 +67,7 @@ FAILURES: dict[str, list[Step]] = {
     "no object": [http_reply([])],
     "null content": [http_reply(chat_completion(None))],
     "null content of one": [http_reply({"choices": [*chat_completion("7")["choices"], {"message": {}}]})],
+    "a number as content": [http_reply({"choices": [{"message": {"content": 7}}]})],
     "a finish reason": [http_reply(chat_completion("", "error"))],
 }
 

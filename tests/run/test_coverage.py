@@ -40,6 +40,21 @@ report card {
     rows = eval
 }
 """
+EVAL_OF_PROGRAM = """\
+model m {
+    endpoint = "http://127.0.0.1:9/v1"
+    name     = "m"
+}
+benchmark b {
+    harness = command
+    run     = 'echo "{\\"a\\": {\\"value\\": 1.0, \\"scored\\": 3, \\"unscored\\": 1}}" > $EVALMAKE_OUT/scores.json'
+    adapter = { requests = any }
+}
+eval e {
+    model     = m
+    benchmark = b
+}
+"""
 SHORT = "5 of 10 samples were scored, and 100% must be; the most common reason (5): HTTP 400"
 
 
@@ -63,6 +78,29 @@ def asked(bench: Bench, server: Server) -> Bench:
 def refuse_even(body: Body) -> Reply:
     """A refusal of even numbers; the number itself for odd ones."""
     return question(body) if int(question(body)) % 2 else refusal(400)
+
+
+def test_a_metric_that_a_scorer_leaves_out_is_named(asked: Bench, server: Server) -> None:
+    """Where a scorer gives some samples another metric, the failure says which one is missing, and in which sample."""
+    server.answer = question
+    scorer = "def score(record, reply, target):\n    return {'b' if reply == '7' else 'a': 1}\n"
+    (asked.root / "score.py").write_text(scorer)
+    python = 'scorer_file = file("score.py")\n    scorer  = python'
+    gate = "require accuracy >= 40%"
+    asked.evalfile(EVALFILE.replace("URL", server.url).replace("scorer  = number", python).replace(gate, ""))
+    ended = asked.run("full")
+    lacking = "the most common reason (1): has no `a` but `b` (first: sample `7`)"
+    assert f"error: full failed: 9 of 10 samples were scored, and 100% must be; {lacking}" in ended.err
+    assert "help: see the scorer: the replies are cached, and would be scored the same" in ended.err
+
+
+def test_no_other_run_is_advised_for_what_a_program_leaves_out(bench: Bench) -> None:
+    """A program that counts samples as unscored itself would do so again: its log may say why."""
+    bench.evalfile(EVAL_OF_PROGRAM)
+    ended = bench.run()
+    assert "3 of 4 samples were scored, and 100% must be" in ended.err
+    assert "help: see in its log why it leaves out samples: no request failed" in ended.err
+    assert "run again" not in ended.err
 
 
 def test_two_evals_share_a_result_and_each_gets_its_verdict(asked: Bench, server: Server) -> None:

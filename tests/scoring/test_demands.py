@@ -49,8 +49,15 @@ def test_too_few_samples() -> None:
         ("left unscored by the scorer", "see the scorer"),
         ("HTTP 400: bad parameter", "see the request"),
         ("HTTP status 422", "see the request"),
-        ("the content is no text: 7", "see the request"),
+        ("judge: HTTP 400: bad parameter", "see the request"),
+        ("BadRequestError: Error code: 400 - {'error': 'max_tokens'}", "see the request"),
+        ("HTTP 302, to https://example.org: (empty)", "see the request"),
+        ("unusable reply: its tokens do not spell the prompt", "see the request"),
+        ("has no `a` but `b` (first: sample `0`)", "see the scorer"),
+        ("the pattern '(a+)+$' took longer than 1s on this reply", "see the scorer"),
         ("HTTP 429: slower", "run again"),
+        ("the harness closed the connection", "run again"),
+        ("http://127.0.0.1:1/v1/chat/completions: HTTP 502: (empty)", "run again"),
         ("HTTP 503: busy", "run again"),
         ("null content", "run again"),
     ],
@@ -60,6 +67,13 @@ def test_another_run_is_advised_where_it_can_help(cause: str, cure: str) -> None
     found = find_shortfall(Demands(), scored(3, 1), f"the most common reason (1): {cause}")
     assert found is not None
     assert found.cure.startswith(cure)
+
+
+def test_no_other_run_is_advised_for_samples_that_a_program_leaves_out() -> None:
+    """Without a failed request, a program that counts samples as unscored would do it again."""
+    found = find_shortfall(Demands(), scored(3, 1))
+    assert found is not None
+    assert found.cure.startswith("see in its log why it leaves out samples: no request failed")
 
 
 def test_no_score_is_never_enough() -> None:

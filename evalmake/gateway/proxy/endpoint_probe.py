@@ -13,7 +13,6 @@ from functools import partial
 
 from evalmake.gateway.proxy import logprob_probe
 from evalmake.gateway.proxy.logprob_probe import ProbeResult
-from evalmake.gateway.proxy.reply_fault import TRANSIENT
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
 from evalmake.gateway.proxy.retry import fetch_reply
 from evalmake.gateway.proxy.server_sent_events import Body, objects_in
@@ -22,6 +21,7 @@ from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.upstream_connection import UpstreamError
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
 from evalmake.http_protocol.messages import Request
+from evalmake.http_protocol.statuses import TRANSIENT
 
 _IDEMPOTENCY_KEY = b"idempotency-key"
 """Under this header a server may answer the harness's request with the reply to the probe."""

@@ -17,7 +17,7 @@ from evalmake.gateway.proxy.endpoint_probe import find_ignored_field, probe_endp
 from evalmake.gateway.proxy.forwarded_headers import end_to_end_headers
 from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.logprob_probe import relies_on_echo
-from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, TRANSIENT, parse_reply
+from evalmake.gateway.proxy.reply_fault import PATHS_WITH_CHOICES, parse_reply
 from evalmake.gateway.proxy.request_rewrite import body_to_bytes
 from evalmake.gateway.proxy.retry import fetch_reply
 from evalmake.gateway.proxy.server_sent_events import has_ended
@@ -33,6 +33,7 @@ from evalmake.gateway.reply_cache.cache import CachedReply
 from evalmake.gateway.reply_cache.completeness import is_complete
 from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
 from evalmake.http_protocol.messages import Headers, Request, find_header
+from evalmake.http_protocol.statuses import TRANSIENT
 from evalmake.model_reply.token_limit import asks_for_one_token
 
 _JSON: Headers = [(b"content-type", b"application/json")]

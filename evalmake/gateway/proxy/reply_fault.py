@@ -10,11 +10,9 @@ from evalmake.gateway.proxy.upstream_connection import UpstreamReply
 from evalmake.gateway.proxy.upstream_request import describe_reply, excerpt
 from evalmake.gateway.reply_cache.completeness import FAILED_FINISH_REASONS
 from evalmake.http_protocol.messages import find_header
-from evalmake.model_reply.content import read_answer
+from evalmake.http_protocol.statuses import TRANSIENT
+from evalmake.model_reply.content import describe_no_text, read_answer
 
-TRANSIENT = frozenset({408, 409, 424, 425, 429, 499, *range(500, 600)} - {501, 505, 511})
-"""Statuses that may be gone at the next try. All of 5xx are, as proxies have many of their own (507, 521, 530), but
-for what the server cannot do."""
 PATHS_WITH_CHOICES = ("/chat/completions", "/completions")
 _BAD_GATEWAY = 502
 _STATUS_FIELDS = ("code", "status", "status_code", "http_code")
@@ -77,9 +75,8 @@ def _find_fault_of_whole(reply: UpstreamReply, path: str) -> Fault | None:
     for choice in choices:
         if (reason := choice.get("finish_reason")) in FAILED_FINISH_REASONS:
             return Fault(f"the reply's finish reason is `{reason}`")
-    if any(read_answer(choice) is None for choice in choices):
-        return Fault("the reply has null content", forwarded=True)
-    return None
+    silent = next((choice for choice in choices if read_answer(choice) is None), None)
+    return None if silent is None else Fault(f"the reply has {describe_no_text(silent)}", forwarded=True)
 
 
 def _read_beginning(reply: UpstreamReply, piece: bytes | None) -> object:

@@ -15,11 +15,11 @@ from typing import Any
 
 import aiohttp
 
-from evalmake.harnesses.native.errors import EndpointError, RequestError
+from evalmake.harnesses.native.errors import EndpointError, RequestError, UnusableReply
 from evalmake.harnesses.native.json_io import as_object, dumps, loads
 from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
-from evalmake.model_reply.content import read_answer, read_refusal
+from evalmake.model_reply.content import describe_no_text, read_answer, read_refusal
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.redaction import redact_secret
 
@@ -95,7 +95,7 @@ class Client:
         answer = await self.post(body)
         text = read_answer(answer.choice)
         if text is None:
-            raise RequestError(self._describe_no_text(answer.choice))
+            raise self._build_content_error(answer.choice)
         finish_reason, refusal = answer.choice.get("finish_reason"), read_refusal(answer.choice)
         return Reply(
             text=refusal or text,
@@ -149,11 +149,11 @@ class Client:
             return EndpointError(message)
         return RequestError(message, status)
 
-    def _describe_no_text(self, choice: dict[str, Any]) -> str:
-        """Why a choice says nothing: its content is null, missing, or no text."""
-        message = as_object(choice.get("message"))
-        content = message.get("content") if message else choice.get("text")
-        return "null content" if content is None else f"the content is no text: {self._quote(dumps(content))}"
+    def _build_content_error(self, choice: dict[str, Any]) -> RequestError:
+        """The error of a choice that says nothing; null may be a moment's failure, and other content is not."""
+        problem = describe_no_text(choice)
+        content = as_object(choice.get("message")).get("content", choice.get("text"))
+        return RequestError(problem) if content is None else UnusableReply(f"{problem}: {self._quote(dumps(content))}")
 
     def _quote(self, raw: bytes) -> str:
         """The beginning of a reply on one line, with the key hidden."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from evalmake.scoring.unscored_causes import UNUSABLE_REPLY
+
 
 class Mistake(NamedTuple):
     """One mistake in a task or its data: what is wrong, the key that it concerns, and what to do."""
@@ -52,3 +54,10 @@ class RequestError(Exception):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class UnusableReply(RequestError):
+    """A reply came whose form is wrong: its sample has an error, and the same request would have the same one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"{UNUSABLE_REPLY}: {message}")

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any
 
 from evalmake.harnesses.native.client import Client, ParsedReply
-from evalmake.harnesses.native.errors import EndpointError, RequestError
+from evalmake.harnesses.native.errors import EndpointError, RequestError, UnusableReply
 from evalmake.harnesses.native.json_io import as_object
 from evalmake.harnesses.native.prompts import Body, Example, Item, build_base_body, build_completion_prompt, join_texts
 from evalmake.harnesses.native.scorers import Verdict
@@ -103,12 +103,12 @@ def sum_logprobs(choice: dict[str, Any], text: str, start: int) -> float:
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise EndpointError(f"{_NO_LOGPROBS}; this one does not name the tokens")
     if len(tokens) != len(logprobs):
-        raise RequestError(f"the reply has {len(tokens)} tokens and {len(logprobs)} log-probabilities")
+        raise UnusableReply(f"it has {len(tokens)} tokens and {len(logprobs)} log-probabilities")
     located = locate_tokens(tokens, text)
     if located is None and _is_without_echo(tokens, text):
         raise EndpointError(_NO_LOGPROBS)
     if located is None:
-        raise RequestError(f"the tokens of the reply do not spell the prompt: they begin {tokens[:6]}")
+        raise UnusableReply(f"its tokens do not spell the prompt: they begin {tokens[:6]}")
     before, places = located
     own = _find_option_tokens(places, len(text[:start].encode("utf-8", "surrogatepass")))
     return sum(_read_logprob(logprobs[before + number], tokens[before + number]) for number in own)
@@ -119,7 +119,9 @@ def _find_option_tokens(places: Starts, start: int) -> Sequence[int]:
     numbers = []
     for number, ((first, last), (end, last_end)) in enumerate(pairwise(places)):
         if (first >= start or end > start) != (last >= start or last_end > start):
-            raise RequestError("it cannot be told which tokens are the option's: the server tells torn characters only")
+            raise UnusableReply(
+                "it cannot be told which tokens are the option's: the server tells torn characters only"
+            )
         if first >= start or end > start:
             numbers.append(number)
     return numbers
@@ -133,9 +135,9 @@ def _is_without_echo(tokens: Sequence[str], text: str) -> bool:
 def _read_logprob(value: object, token: str) -> float:
     """The log-probability of one token; RequestError if it is missing or none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RequestError(f"the reply has no log-probability of the option's token {token!r}: {value!r}")
+        raise UnusableReply(f"it has no log-probability of the option's token {token!r}: {value!r}")
     if not isfinite(value) or value > _HIGHEST_LOGPROB:
-        raise RequestError(f"the log-probability of the option's token {token!r} is {value}, which none can be")
+        raise UnusableReply(f"the log-probability of the option's token {token!r} is {value}, which none can be")
     return float(value)
 
 

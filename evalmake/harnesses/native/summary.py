@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.harnesses.native.sample_log import Sample
-
-UNSCORED = "left unscored by the scorer"
+from evalmake.scoring.unscored_causes import UNSCORED, describe_cause
 
 
 @dataclass(slots=True)
@@ -50,7 +49,7 @@ class Tally:
         if self.scored:
             return None
         reason, count = (self.reasons.most_common(1) or [("no request was sent", 0)])[0]
-        return f"0 of {self.total} samples were scored; the most common reason ({count}): {reason}"
+        return f"0 of {self.total} samples were scored; {describe_cause(reason, count)}"
 
     def result(self, status: str, metric: str, requests: int) -> dict[str, Any]:
         """Build the content of scores.json; `requests` is the number of requests sent."""

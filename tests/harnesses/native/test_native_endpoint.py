@@ -40,8 +40,8 @@ def parts(*content: Body) -> Body:
         ({"object": "error"}, 'a reply without choices: {"object": "error"}'),
         (Raw(text="[]"), "a reply without choices: []"),
         (completion(None), "null content"),
-        (completion(7), "the content is no text: 7"),
-        (completion({"text": "7"}), 'the content is no text: {"text":"7"}'),
+        (completion(7), "unusable reply: a number as content, not text: 7"),
+        (completion({"text": "7"}), 'unusable reply: an object as content, not text: {"text":"7"}'),
         (completion(None, reasoning_content=""), "null content"),
     ],
 )

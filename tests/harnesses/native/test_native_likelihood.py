@@ -223,4 +223,4 @@ def test_a_missing_logprob_errs_the_item(likely: Native) -> None:
     likely.server.answer = echoing(lambda token: None if token == " Paris" else -0.5)
     run = likely([RECORD], choices="{o}")
     assert run.samples[0]["scores"] == {}
-    assert run.samples[0]["error"] == "the reply has no log-probability of the option's token ' Paris': None"
+    assert run.samples[0]["error"] == "unusable reply: it has no log-probability of the option's token ' Paris': None"
