@@ -17,7 +17,8 @@ class InstalledPlugins:
 
     @cached_property
     def _entry_points(self) -> dict[tuple[str, str], EntryPoint]:
-        return {(group, point.name): point for group in GROUPS for point in entry_points(group=f"evalmake.{group}")}
+        points = entry_points()  # each call reads the metadata of every package
+        return {(group, point.name): point for group in GROUPS for point in points.select(group=f"evalmake.{group}")}
 
     def names(self, group: str) -> tuple[str, ...]:
         """The names in a group; imports nothing."""
