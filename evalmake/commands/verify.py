@@ -1,4 +1,4 @@
-"""`evalmake verify`: check every record and blob of the store, and the reply cache."""
+"""`evalmake verify`: check every record and blob of the store, environments, and the reply cache."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def command(file: Path | None) -> int:
         with workspace.store() as store:
             found = verify_store(store)
             store.mark_changed()
-    problems = found.wrong
+    project = workspace.project
+    installed = [*project.benchmarks.values(), *project.deployments.values()]
+    problems = found.wrong + workspace.environments().verify(installed)
     if damage := maintenance.check_integrity(workspace.reply_cache_folder):
         problems.append(f"the reply cache, which evaluations do without: {damage}")
     for problem in problems:

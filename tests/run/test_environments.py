@@ -174,6 +174,57 @@ def test_a_lost_one_is_built_of_the_same_versions(bench: Bench, packages: Path) 
     assert only(bench, ".txt").read_text() == "thing==1.0\n"
 
 
+def module(bench: Bench) -> Path:
+    """The installed module."""
+    (found,) = folder(bench).glob("lib/python*/site-packages/thing.py")
+    return found
+
+
+def test_a_changed_module_is_installed_again(bench: Bench, packages: Path) -> None:
+    """A job never runs in an environment with one byte of a module changed: it is installed again before."""
+    bench.run()
+    module(bench).write_text("VALUE = 0.95\n")
+    done = bench.run("-B")
+    assert "installing thing" in done.err
+    assert {attempt.scores[0].value for attempt in bench.attempts()} == {0.25}
+
+
+@pytest.mark.parametrize("name", ["thing/__init__.py", "sitecustomize.py"])
+def test_a_module_that_nobody_installed(bench: Bench, packages: Path, name: str) -> None:
+    """A file that was put among an environment's packages does not stay there when a job runs."""
+    bench.run()
+    (module(bench).parent / name).parent.mkdir(exist_ok=True)
+    (module(bench).parent / name).write_text("VALUE = 0.95\n")
+    bench.run("-B")
+    assert {attempt.scores[0].value for attempt in bench.attempts()} == {0.25}
+
+
+def test_verify_hashes_environments(bench: Bench, packages: Path) -> None:
+    """`verify` names a module that is not what was installed, whatever its size and time say."""
+    bench.run()
+    assert "all match" in bench.run("verify").out
+    path, before = module(bench), module(bench).stat()
+    path.write_text("VALUE = 0.35\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    checked = bench.run("verify")
+    assert checked.status == 2
+    assert "the environment of thing: lib/python" in checked.out
+    assert "thing.py was changed; the next job has it installed again" in checked.out
+    bench.run("-B")
+    assert {attempt.scores[0].value for attempt in bench.attempts()} == {0.25}
+    assert "all match" in bench.run("verify").out
+
+
+def test_touched_files_are_proved_by_their_hashes(bench: Bench, packages: Path) -> None:
+    """Files with new times, as a backup leaves them, and environments of evalmake 0.1 are hashed, not installed."""
+    bench.run()
+    os.utime(module(bench))
+    assert "installing" not in bench.run("-B").err
+    only(bench, ".seal").unlink()
+    assert "installing" not in bench.run("-B").err
+    assert only(bench, ".seal").exists()
+
+
 def test_another_resolution_is_another_identity(bench: Bench, packages: Path) -> None:
     """Versions are part of the identity: other versions make a result stale, and `-n` names them."""
     bench.run()

@@ -35,13 +35,16 @@ def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
     root.mkdir(parents=True, exist_ok=True)
     with _locked(environment.folder.with_suffix(".tests")):
         trimmed = environment.folder / ".trimmed"
-        if environment.is_ready and trimmed.exists():
+        if trimmed.exists():
+            if not environment.is_ready:
+                environment.write_seal()  # what was trimmed is as whole as the tests need it
             return environment, ""
         with patch.dict(os.environ, PIP_NO_COMPILE="0"):  # pip's word for "yes"
             failed = environment.build(lambda event: None)
         if not failed:
             _drop_tasks(environment.folder)
             _compile(environment, packages)
+            environment.write_seal()
             trimmed.touch()
     return environment, failed
 

@@ -2,6 +2,7 @@
 
     environments/<digest>/      the environment; `.complete` is written last and holds the listing
     environments/<digest>.sha256  the digest of the listing
+    environments/<digest>.seal  what tells that its files are those that were installed
     environments/<digest>.txt   the listing: what was resolved, a requirement a line, sorted
     environments/<digest>.lock  held while it is built, by the installer, too
     environments/<digest>.log   the installer's output
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.pins.lock import describe_interpreter
+from evalmake.run.environments.integrity import find_damage, remove_compiled, seal_files
 from evalmake.run.events import Emit, EnvironmentEnded, EnvironmentProgressed, EnvironmentStarted, StoreBusy
 from evalmake.store.lock import hold_lock
 
@@ -96,9 +98,31 @@ class Environment:
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is built and is what its listing says."""
+        """Whether it is built, is what its listing says, and its files are those that were installed."""
+        try:
+            return self._is_complete and self._read_seal() == seal_files(self.folder)
+        except OSError:
+            return False
+
+    @property
+    def _is_complete(self) -> bool:
         text = self.listing_text
         return bool(text) and _read_listing(self._complete_mark) == text and self.python.exists()
+
+    def find_damage(self) -> str:
+        """How its files differ from those that were installed, if it is built; empty if they do not. Hashes them."""
+        return find_damage(self.folder, self._read_seal()) if self._is_complete else ""
+
+    def distrust(self) -> None:
+        """Have it installed again when it is used next."""
+        self._complete_mark.unlink(missing_ok=True)
+
+    def _read_seal(self) -> str:
+        return read_text(self._path_with(".seal"))
+
+    def write_seal(self) -> None:
+        """Take its files for whole as they are."""
+        write_atomic(self._path_with(".seal"), seal_files(self.folder).encode())
 
     def job_variables(self, path: str | None) -> dict[str, str]:
         """The variables of a job that runs in it: its programs come before those of `path`, else of this process."""
@@ -115,9 +139,17 @@ class Environment:
 
         try:
             with hold_lock(self._path_with(".lock"), lambda holder: emit(StoreBusy(holder))) as (handle, _):
-                return "" if self.is_ready else self._build(handle, emit)
+                return "" if self.is_ready or self._prove_files() else self._build(handle, emit)
         except (OSError, SubprocessError) as error:
             return str(error)
+
+    def _prove_files(self) -> bool:
+        """Whether its files have the right hashes, whatever their times; then it has a new seal."""
+        if not self._is_complete or self.find_damage():
+            return False
+        remove_compiled(self.folder)
+        self.write_seal()
+        return True
 
     def _build(self, lock: int, emit: Emit) -> str:
         from evalmake.run.environments.installer import list_distributions
@@ -133,6 +165,7 @@ class Environment:
             source = "the lock" if self.pinned else self.listing_path
             return f"the installed packages are not those that {source} lists"
         self._write_resolved(found)
+        self.write_seal()
         write_atomic(self._complete_mark, found.encode())
         return ""
 

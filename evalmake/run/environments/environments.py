@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,15 +68,14 @@ class Environments:
 
     def build(self, declaration: Iterable[Declaration], emit: Emit) -> None:
         """Build the environments that are not ready; EvalmakeError with those that failed."""
-        failed: dict[str, Diagnostic] = {}
-        for one in declaration:
-            environment = self.environment_of(one)
-            if environment is None or environment.digest in failed or environment.is_ready:
-                continue
-            if reason := environment.build(emit):
-                failed[environment.digest] = _build_failure(one, environment, reason)
+        users = {e.digest: (one, e) for one in declaration if (e := self.environment_of(one)) is not None}
+        failed = [
+            _build_failure(one, environment, reason)
+            for one, environment in users.values()
+            if not environment.is_ready and (reason := environment.build(emit))
+        ]
         if failed:
-            raise EvalmakeError(failed.values())
+            raise EvalmakeError(failed)
 
     def resolve_again(self, declaration: Declaration, emit: Emit) -> tuple[str, ...]:
         """Resolve its packages again, without changing the existing environment, and return the result."""
@@ -85,6 +85,21 @@ class Environments:
             if reason := trial.build(emit):
                 raise EvalmakeError([_build_failure(declaration, trial, reason)])
             return tuple(trial.listing_text.splitlines())
+
+    def verify(self, declarations: Iterable[Declaration]) -> list[str]:
+        """What is wrong with the files of environments; those are installed again where that is possible."""
+        named = {e.digest: e for one in declarations if (e := self.environment_of(one)) is not None}
+        wrong = []
+        for environment in named.values():
+            try:
+                damage = environment.find_damage()
+            except OSError as error:
+                damage = f"its files cannot be read: {error}"
+            if damage:
+                wrong.append(f"the environment of {environment.name}: {damage}; the next job has it installed again")
+                with suppress(OSError):  # of somebody else's
+                    environment.distrust()
+        return wrong
 
     def missing_program(self, declaration: Declaration, plugin: object, path: str | None = None) -> Diagnostic | None:
         """The error where the program of a harness or engine is neither among its packages nor installed.
