@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -48,10 +48,6 @@ class Fields:
     def copy(self) -> Fields:
         """A copy, to apply more layers to."""
         return Fields(dict(self.values), dict(self.spans))
-
-    def pick(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those of `keys` that have one."""
-        return {key: self.values[key] for key in keys if key in self.values}
 
     def _forget_spans(self, path: tuple[str, ...]) -> None:
         if path in self.spans:

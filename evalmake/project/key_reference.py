@@ -1,6 +1,6 @@
 """The key reference, generated from the schemas: what `evalmake help keys` shows.
 
-`find_sections(topic, plugins)` gives the keys of a topic as data; `to_text` and `to_markdown` print them.
+`find_sections(topic, plugins)` gives the keys of a topic as data; `to_text` prints them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from types import NoneType
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
-from evalmake.language.diagnostic import closest_name
 from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, format_value
 from evalmake.project.adapter import Adapter
 from evalmake.project.declarations import HasPlacement
@@ -64,11 +63,6 @@ def list_topics(plugins: PluginRegistry) -> list[str]:
     return [ALL, *kinds, *_MAPS, *owners, *own]
 
 
-def suggest_topic(topic: str, plugins: PluginRegistry) -> str | None:
-    """The topic that was probably meant."""
-    return closest_name(topic, list_topics(plugins))
-
-
 def find_sections(topic: str, plugins: PluginRegistry) -> tuple[Section, ...]:
     """The sections of a topic, such as `eval`, `model.adapter` or `slurm executor`; empty for an unknown one."""
     words = topic.split()
@@ -109,22 +103,6 @@ def to_text(sections: Iterable[Section]) -> str:
         lines += [f"{name}: not yours to set: {why}" for name, why in section.refused]
         blocks.append("\n".join(lines).rstrip() + "\n")
     return "\n\n".join(blocks).replace("`", "")
-
-
-def to_markdown(sections: Iterable[Section], level: int = 2) -> str:
-    """The sections as Markdown, each under a heading of `level`, with an item for each key."""
-    blocks = []
-    for section in sections:
-        items = [
-            f"- `{key.name}`: {key.description}\n"
-            f"  ({key.type}; {_default(key)}; {'' if key.identity else 'not '}part of the identity)\n"
-            f"  Example: `{key.name} = {key.example}`"
-            for key in section.keys
-        ]
-        items += [f"- `{name}` is not yours to set: {why}" for name, why in section.refused]
-        parts = [f"{'#' * level} {section.title}", section.about, "\n".join(items)]
-        blocks.append("\n\n".join(part for part in parts if part))
-    return "\n\n".join(blocks) + "\n"
 
 
 def _default(key: Key) -> str:
