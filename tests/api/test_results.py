@@ -14,21 +14,10 @@ import pytest
 
 import evalmake
 from evalmake.terminal.diagnostics import to_json
-from tests.support.workspaces import Bench
+from tests.support.workspaces import NOBODY, SCRIPTED, Bench
 
 Ask = Callable[..., evalmake.Result]
 EVALFILE = """\
-model nobody {
-    endpoint = "http://127.0.0.1:9/v1"
-    name     = "nobody"
-}
-
-benchmark scripted {
-    harness = command
-    files   = file("job.sh")
-    run     = "sh data/job.sh"
-}
-
 eval grid {
     model     = nobody
     benchmark = scripted
@@ -47,7 +36,7 @@ JOB = "echo '{\"accuracy\": 0.5}' > $EVALMAKE_OUT/scores.json\n"
 def results(bench: Bench) -> evalmake.Results:
     """The results of two cells."""
     bench.job(JOB)
-    bench.evalfile(EVALFILE)
+    bench.evalfile(NOBODY, SCRIPTED, EVALFILE)
     return evalmake.build(evalmake.load("Evalfile"))
 
 

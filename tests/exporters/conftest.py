@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from evalmake.scoring.result_set import Item, Requirement, Result, ResultSet, Run, Score, judge_gate
+from tests.support.results import make_result
 
 
 def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:
@@ -19,15 +20,8 @@ def binary(metric: str, right: int, scored: int, unscored: int = 0) -> Score:
 
 def run(model: str, benchmark: str, seed: int, *scores: Score, attempts: int = 1) -> Result:
     """One evaluation of the eval `grid`; its headline metric is the first score."""
-    return Result(
-        name=f"grid/{model}/{benchmark}/{seed}",
-        eval="grid",
-        axes=(("model", model), ("benchmark", benchmark), ("seed", seed)),
-        model=model,
-        benchmark=benchmark,
-        seed=seed,
-        metric=scores[0].metric,
-        scores=scores,
+    return replace(
+        make_result({"model": model, "benchmark": benchmark, "seed": seed}, *scores),
         action=f"xxh128:{model}-{benchmark}-{seed}",
         attempt=attempts,
         attempts=attempts,

@@ -21,6 +21,7 @@ from evalmake.gateway.proxy.request_target import is_ambiguous
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import LARGEST_HEAD
 from tests.gateway.gateway_process import Gateway, resident_bytes
+from tests.gateway.written_transport import WrittenTransport
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
 from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
@@ -84,34 +85,6 @@ REQUESTS = (
 )
 
 
-class Transport(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closed
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def pause_reading(self) -> None:
-        pass
-
-    def resume_reading(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
-
-
 async def feed(chance: random.Random, number: int = 3) -> tuple[list[Request], bytes, HarnessConnection]:
     """Some mutated requests in random pieces: what was handled, and the answers."""
     handled: list[Request] = []
@@ -120,7 +93,7 @@ async def feed(chance: random.Random, number: int = 3) -> tuple[list[Request], b
         handled.append(request)
         connection.send_reply(200, [], b"fine")
 
-    transport = Transport()
+    transport = WrittenTransport()
     connection = HarnessConnection(handle, lambda head: None, asyncio.get_running_loop())
     connection.connection_made(transport)
     data = mutate(b"".join(chance.choices(REQUESTS, k=number)), chance)

@@ -14,6 +14,7 @@ from evalmake.http_protocol import server_connection
 from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import BODY_TIMEOUT, HEAD_TIMEOUT, IDLE_TIMEOUT, LARGEST_HEAD
 from tests.gateway.gateway_process import CHAT, Gateway, resident_bytes, wait_until
+from tests.gateway.written_transport import WrittenTransport
 from tests.support.http_replies import chat_completion, http_reply
 from tests.support.scripted_upstream import Upstream
 
@@ -190,27 +191,6 @@ class _Clock(asyncio.SelectorEventLoop):
             await asyncio.sleep(0)
 
 
-class _Transport(asyncio.Transport):
-    """Keeps what is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def can_write_eof(self) -> bool:
-        return False
-
-    def close(self) -> None:
-        self.closed = True
-
-
 HEAD = b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\n"
 
 
@@ -226,7 +206,7 @@ HEAD = b"POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\n"
 )
 def test_silence(data: bytes, seconds: float, status: bytes) -> None:
     """Silence before a head, in it, in a body and between requests ends a connection, each after its own time."""
-    loop, transport = _Clock(), _Transport()
+    loop, transport = _Clock(), WrittenTransport()
 
     async def answer(request: Request, connection: HarnessConnection) -> None:
         connection.send_reply(200, [], b"")
@@ -250,7 +230,7 @@ def test_silence(data: bytes, seconds: float, status: bytes) -> None:
 def test_a_head_by_single_bytes() -> None:
     """A head that comes byte by byte has the same time as one that does not come."""
     assert server_connection.HEAD_TIMEOUT < server_connection.IDLE_TIMEOUT
-    loop, transport = _Clock(), _Transport()
+    loop, transport = _Clock(), WrittenTransport()
 
     async def drip() -> None:
         connection = HarnessConnection(lambda request, one: asyncio.sleep(0), lambda head: None, loop)

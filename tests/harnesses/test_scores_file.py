@@ -10,7 +10,7 @@ import pytest
 from evalmake.harnesses.program_samples import ProgramSamples
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.score import Score
-from tests.support.programs import PROGRAM
+from tests.support.evalfiles import PROGRAM
 from tests.support.workspaces import Bench
 
 

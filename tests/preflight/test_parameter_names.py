@@ -2,65 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from evalmake.preflight.parameter_names import KNOWN
-from tests.support.projects import Project
-
-EVALFILE = """\
-model m {
-    endpoint = "http://127.0.0.1:1/v1"
-    name     = "m"
-}
-
-benchmark sums {
-    harness = native
-    files   = file("sums.jsonl")
-    prompt  = "{question}"
-    target  = "{answer}"
-}
-
-eval e {
-    model     = m
-    benchmark = sums
-    params    = { NAME = 1 }
-}
-"""
-
-
-@pytest.fixture
-def sums(project: Project) -> Project:
-    """A project with one question."""
-    project.write("sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n')
-    return project
 
 
 @pytest.mark.parametrize(
     ("name", "meant"),
     [("temprature", "temperature"), ("max_token", "max_tokens"), ("tempreature", "temperature"), ("top_kk", "top_k")],
 )
-def test_a_misspelt_parameter_is_an_error(name: str, meant: str, sums: Project) -> None:
+def test_a_misspelt_parameter_is_an_error(name: str, meant: str, plan_with: Callable[..., str]) -> None:
     """A name that is one edit from a known one is an error that suggests it, at the parameter."""
-    sums.write("Evalfile", EVALFILE.replace("NAME", name))
-    said = sums.run("-n", status=2).stderr
+    said = plan_with(f"params = {{ {name} = 1 }}", status=2)
     assert f"error: `params`: there is no request parameter `{name}` [bad-value]" in said
-    assert "--> Evalfile:16:" in said
+    assert "--> Evalfile:11:" in said
     assert f"help: did you mean `{meant}`?" in said
 
 
-def test_any_name_may_be_the_servers_own(sums: Project) -> None:
+def test_any_name_may_be_the_servers_own(plan_with: Callable[..., str]) -> None:
     """`adapter.params` sends a name that is near to a known one, and says nothing."""
-    sums.write("Evalfile", EVALFILE.replace("params    = { NAME = 1 }", "adapter   = { params = { temprature = 1 } }"))
-    assert sums.run("-n").stderr == ""
+    assert plan_with("adapter = { params = { temprature = 1 } }") == ""
 
 
-def test_an_unknown_parameter_is_told(sums: Project) -> None:
+def test_an_unknown_parameter_is_told(plan_with: Callable[..., str]) -> None:
     """A name that nobody knows is sent, with a warning; a known name of a server has none."""
-    sums.write("Evalfile", EVALFILE.replace("NAME", "search_depth"))
     told = "warning: `params`: evalmake does not know the request parameter `search_depth`, and sends it as it is"
-    assert told in sums.run("-n").stderr
-    sums.write("Evalfile", EVALFILE.replace("NAME", "min_p"))
-    assert sums.run("-n").stderr == ""
+    assert told in plan_with("params = { search_depth = 1 }")
+    assert plan_with("params = { min_p = 1 }") == ""
 
 
 def test_names_that_are_known_are_no_misspelling() -> None:

@@ -2,36 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
-
-from tests.support.projects import Project
-
-EVALFILE = """\
-model m {
-    endpoint = "http://127.0.0.1:1/v1"
-    name     = "m"
-}
-
-benchmark sums {
-    harness = native
-    files   = file("sums.jsonl")
-    prompt  = "{question}"
-    target  = "{answer}"
-}
-
-eval e {
-    model     = m
-    benchmark = sums
-    params    = { PARAMETER }
-}
-"""
-
-
-@pytest.fixture
-def sums(project: Project) -> Project:
-    """A project with one question."""
-    project.write("sums.jsonl", '{"question": "1 + 1?", "answer": 2}\n')
-    return project
 
 
 @pytest.mark.parametrize(
@@ -45,16 +18,16 @@ def sums(project: Project) -> Project:
         ("top_k = true", "`top_k` is a whole number from 0 up, and this is true", "to send it all the same"),
     ],
 )
-def test_a_value_that_no_server_takes_is_an_error(sums: Project, parameter: str, message: str, help: str) -> None:
+def test_a_value_that_no_server_takes_is_an_error(
+    plan_with: Callable[..., str], parameter: str, message: str, help: str
+) -> None:
     """The message says what the parameter is and what was written, before anything runs."""
-    sums.write("Evalfile", EVALFILE.replace("PARAMETER", parameter))
-    said = sums.run("-n", status=2).stderr
+    said = plan_with(f"params = {{ {parameter} }}", status=2)
     assert f"error: `params`: {message} [bad-value]" in said
     assert help in said
 
 
 @pytest.mark.parametrize("parameter", ["temperature = 0", "max_tokens = -1", "top_p = 1", "presence_penalty = -0.5"])
-def test_values_of_the_api_are_sent(sums: Project, parameter: str) -> None:
+def test_values_of_the_api_are_sent(plan_with: Callable[..., str], parameter: str) -> None:
     """Bounds belong to the range, and -1 is some servers' way to say no limit."""
-    sums.write("Evalfile", EVALFILE.replace("PARAMETER", parameter))
-    assert sums.run("-n").stderr == ""
+    assert plan_with(f"params = {{ {parameter} }}") == ""

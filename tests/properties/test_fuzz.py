@@ -18,24 +18,13 @@ from evalmake.planner.saved_plan import read_saved_plan, words_of_saved_plan
 from evalmake.project.command_words import Words
 from evalmake.terminal.diagnostics import render, to_json
 from tests.properties.test_mutations import TEXTS, folder, mistakes
+from tests.support.evalfiles import QUESTIONS
 from tests.support.fuzz import fuzz_cases, mutate, mutate_json
 from tests.support.projects import Project
 
 __all__ = ["folder"]  # a fixture
 
-NATIVE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
-
-benchmark b {
-    harness = native
-    files   = file("data.jsonl")
-    prompt  = "{question} {more.deep}"
-    target  = "{answer}"
-    scorer  = exact
-}
-
-eval e { model = m, benchmark = b }
-"""
+NATIVE = QUESTIONS.replace("DATA", "data.jsonl").replace("{question}", "{question} {more.deep}")
 ROW = {"question": "2 + 2?", "answer": "4", "more": {"deep": [1, {"a": None}]}, "choices": ["a", "b"]}
 LOCK = {
     "version": 1,

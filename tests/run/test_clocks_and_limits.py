@@ -8,7 +8,7 @@ from datetime import datetime
 
 import pytest
 
-from tests.support.workspaces import SUMS, TRIED, Bench
+from tests.support.workspaces import SCRIPTED, SUMS, TRIED, Bench
 
 JUMPING = """
 import sys, time
@@ -20,14 +20,9 @@ main()
 EVALFILE = """\
     deployment stand-in { engine = mock, ready = 4m }
     model stand-in { deployment = stand-in }
-    benchmark counted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
     eval many {
         model     = stand-in
-        benchmark = counted
+        benchmark = scripted
         timeout   = 4m
         seed      in 1..2
     }
@@ -43,7 +38,7 @@ EVALFILE = """\
 @pytest.mark.parametrize("after", [0.5, 3.0])
 def test_a_clock_that_is_set(bench: Bench, shift: int, after: float) -> None:
     """A clock that jumps by two hours ends no job, delays no server, and shows in no duration."""
-    bench.evalfile(EVALFILE, SUMS)
+    bench.evalfile(EVALFILE, SCRIPTED, SUMS)
     bench.job("sleep 3; echo '{\"accuracy\": 1}' > $EVALMAKE_OUT/scores.json\n")
     bench.sums()
     program = JUMPING.replace("{after}", str(after))

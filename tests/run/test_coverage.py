@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harnesses.native.harness_bench import Body, Reply, Server, question, refusal, serving
-from tests.support.programs import PROGRAM
+from tests.support.evalfiles import PROGRAM
 from tests.support.workspaces import Bench
 
 EVALFILE = """\

@@ -13,60 +13,20 @@ import pytest
 
 from evalmake.run.events import BuildStarted
 from evalmake.terminal import progress
-from tests.support.kill_trials import TRIALS, seeded_dice
-from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, wait_for
+from tests.support.kill_trials import TRIALS, mixed_cells, seeded_dice
+from tests.support.workspaces import SCORE, TRIED, Bench, end, wait_for
 
-SMALL = """\
-    executor local {
-        backend = process
-        slots   = 8
-    }
-    deployment stand-in {
-        engine = mock
-        args   = { skill = 0.6 }
-    }
-    model stand-in { deployment = stand-in }
-    benchmark counted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
-    eval many {
-        model     = stand-in
-        benchmark = counted
-        seed      in 1..6
-    }
-    eval asked {
-        model     = stand-in
-        benchmark = sums
-        seed      in 1..2
-    }
-"""
-JOB = """\
-    sleep 0.5
-    echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
-"""
 WAYS = ("KILL", "TERM", "HUP", "INT", "PIPE", "full")
-
-
-def small(root: Path) -> Bench:
-    """A workspace of eight cells, with a server and a gateway."""
-    root.mkdir()
-    bench = Bench(root)
-    bench.evalfile(SMALL, SUMS)
-    bench.job(JOB)
-    bench.sums()
-    return bench
 
 
 def test_ends_at_random_moments(bench: Bench) -> None:
     """Signals and a full stderr at any moment leave no process, change no score, and give the right status."""
-    calm, began = small(bench.root / "calm"), time.monotonic()
+    calm, began = mixed_cells(bench.root / "calm", 6, 2), time.monotonic()
     assert calm.run().status == 0
     length, dice = time.monotonic() - began, seeded_dice()
     for trial in range(TRIALS):
         way = WAYS[trial % len(WAYS)]
-        work = small(bench.root / f"{trial}-{way}")
+        work = mixed_cells(bench.root / f"{trial}-{way}", 6, 2)
         moment = dice.uniform(0.02, 1) * length
         status, err = end_by(work, way, moment)
         print(f"{way} after {moment:.2f}s: {status}")
@@ -121,7 +81,7 @@ def started_up(pid: int) -> bool:
 @pytest.mark.parametrize("way", ["2>&1 | head -1", "2>&-", ">&- 2>&-", "2>/dev/full", "| true"])
 def test_nobody_reads(bench: Bench, way: str) -> None:
     """A build whose output nobody reads goes on, and its status is its own."""
-    work = small(bench.root / "work")
+    work = mixed_cells(bench.root / "work", 6, 2)
     line = f'"$@" {way}; exit "${{PIPESTATUS[0]}}"'
     argv = ["bash", "-c", line, "bash", sys.executable, "-m", "evalmake"]
     done = subprocess.run(argv, cwd=work.root, stdin=subprocess.DEVNULL, capture_output=True, timeout=240)

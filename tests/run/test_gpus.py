@@ -84,11 +84,17 @@ def steps(ended: Ended) -> list[str]:
     return re.findall(r"deployment (\S+: (?:starting|stopped))", ended.err)
 
 
+def build(bench: Bench, gpus: int) -> Ended:
+    """How a build of two models ends whose servers need two GPUs each, of so many."""
+    bench.evalfile(EVALFILE, SUMS)
+    bench.edit("gpus    = 2", f"gpus    = {gpus}")
+    bench.sums(3)
+    return bench.run()
+
+
 def test_servers_take_turns(bench: Bench) -> None:
     """Two servers that each need both GPUs start once each, the second after the first has stopped."""
-    bench.evalfile(EVALFILE, SUMS)
-    bench.sums(3)
-    ended = bench.run()
+    ended = build(bench, gpus=2)
     assert ended.status == 0, ended.text
     assert steps(ended) == ["one: starting", "one: stopped", "two: starting", "two: stopped"]
     assert len(bench.scores()) == 6
@@ -97,10 +103,7 @@ def test_servers_take_turns(bench: Bench) -> None:
 
 def test_servers_side_by_side(bench: Bench) -> None:
     """Where GPUs suffice for both servers, neither waits for the other."""
-    bench.evalfile(EVALFILE, SUMS)
-    bench.edit("gpus    = 2", "gpus    = 4")
-    bench.sums(3)
-    ended = bench.run()
+    ended = build(bench, gpus=4)
     assert ended.status == 0, ended.text
     assert steps(ended)[:2] == ["one: starting", "two: starting"]
     bench.clean()
@@ -108,10 +111,7 @@ def test_servers_side_by_side(bench: Bench) -> None:
 
 def test_more_than_there_are(bench: Bench) -> None:
     """A server that needs more GPUs than its executor has is an error before anything starts."""
-    bench.evalfile(EVALFILE, SUMS)
-    bench.edit("gpus    = 2", "gpus    = 1")
-    bench.sums(3)
-    ended = bench.run()
+    ended = build(bench, gpus=1)
     assert ended.status == 2
     assert "error: executor `local` has 1 GPU, and e/one/1 needs 2 at once [executor-lacks]" in ended.err
     assert "`one` takes 2" in ended.err

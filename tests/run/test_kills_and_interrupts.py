@@ -13,54 +13,16 @@ from pathlib import Path
 from evalmake.planner.action import ActionResult
 from evalmake.store.journal import Journal, JournalEntry
 from tests.support.http_replies import chat_completion, http_reply
-from tests.support.kill_trials import kill_builds
+from tests.support.kill_trials import kill_builds, mixed_cells
 from tests.support.scripted_upstream import ConnectionEnd, Upstream
 from tests.support.workspaces import SCORE, SUMS, TRIED, Bench, end, kill, read_until, started_in, wait_for
 
-MATRIX = """\
-    SLOTS = 4
-
-    executor local {
-        backend = process
-        slots   = SLOTS
-    }
-    deployment stand-in {
-        engine = mock
-        args   = { skill = 0.6 }
-    }
-    model stand-in { deployment = stand-in }
-    benchmark counted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
-    eval many {
-        model     = stand-in
-        benchmark = counted
-        seed      in 1..8
-    }
-    eval asked {
-        model     = stand-in
-        benchmark = sums
-        seed      in 1..4
-    }
-"""
 CELLS = 12
-
-JOB = """\
-    sleep 0.5
-    echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
-"""
 
 
 def matrix(root: Path) -> Bench:
     """A workspace of a dozen cells."""
-    root.mkdir()
-    bench = Bench(root)
-    bench.evalfile(MATRIX, SUMS)
-    bench.job(JOB)
-    bench.sums()
-    return bench
+    return mixed_cells(root, 8, 4)
 
 
 def test_kill_at_any_moment(bench: Bench) -> None:
@@ -203,7 +165,7 @@ def test_killed_in_a_linked_folder(bench: Bench) -> None:
     work = matrix(bench.root / "real")
     link = bench.root / "link"
     link.symlink_to(work.root)
-    work.job(JOB.replace("0.5", "5"))
+    work.job(f"sleep 5\n{SCORE}")
     linked = Bench(link, env=bench.env | {"PWD": str(link)})
     process = linked.start("many", "-f", str(link / "Evalfile"))
     wait_for(lambda: len(linked.journal()) >= 4)

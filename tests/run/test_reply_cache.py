@@ -11,13 +11,18 @@ from tests.support.scripted_upstream import Upstream
 from tests.support.workspaces import SUMS, Bench
 
 
-def test_ten_samples_stay_ten(bench: Bench) -> None:
-    """Ten equal requests at temperature 1 get ten replies; a second run gets the same ten from the cache."""
+def build_samples(bench: Bench) -> tuple[Upstream, list[str]]:
+    """A model whose every reply is another one, and its replies to ten equal requests of a build."""
     upstream = Upstream(numbered_replies())
     bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
     bench.job(SENDS, "job.py")
     assert bench.run().status == 0
-    first = output(bench, "replies.json")
+    return upstream, output(bench, "replies.json")
+
+
+def test_ten_samples_stay_ten(bench: Bench) -> None:
+    """Ten equal requests at temperature 1 get ten replies; a second run gets the same ten from the cache."""
+    upstream, first = build_samples(bench)
     bench.job(SENDS + "# scored otherwise\n", "job.py")
     assert bench.run().status == 0
 
@@ -32,11 +37,7 @@ def test_ten_samples_stay_ten(bench: Bench) -> None:
 
 def test_always_asks_anew(bench: Bench) -> None:
     """-B adds an attempt with new samples."""
-    upstream = Upstream(numbered_replies())
-    bench.evalfile(model(upstream.url), SAMPLER, ASKED.replace("sums", "sampler"))
-    bench.job(SENDS, "job.py")
-    assert bench.run().status == 0
-    first = output(bench, "replies.json")
+    upstream, first = build_samples(bench)
     assert bench.run("-B").status == 0
 
     assert len(upstream.received) == 20

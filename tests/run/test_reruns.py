@@ -10,15 +10,9 @@ import pytest
 
 from tests.support.http_replies import http_reply, numbered_replies
 from tests.support.scripted_upstream import Upstream
-from tests.support.workspaces import SCORE, Bench, end, wait_for
+from tests.support.workspaces import NOBODY, SCORE, SCRIPTED, SUMS, Bench, end, wait_for
 
 EVALFILE = """\
-    model nobody { endpoint = "http://127.0.0.1:9/v1", name = "nobody" }
-    benchmark scripted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
-    }
     eval tried {
         model     = nobody
         benchmark = scripted
@@ -38,7 +32,7 @@ JOB = f"""\
 @pytest.fixture
 def built(bench: Bench) -> Bench:
     """A workspace in which all is up to date."""
-    bench.evalfile(EVALFILE)
+    bench.evalfile(NOBODY, SCRIPTED, EVALFILE)
     bench.job(JOB)
     ended = bench.run()
     assert ended.status == 0, ended.text
@@ -85,7 +79,7 @@ def test_a_rerun_whose_server_fails_is_told(built: Bench) -> None:
     """A rerun that makes no attempt, since its server does not start, is told all the same."""
     dead = built.root / "dead"
     serve = f"test ! -e {dead} && exec {sys.executable} -m evalmake.engines.mock --port 0 --port-file port"
-    built.edit('endpoint = "http://127.0.0.1:9/v1", name = "nobody"', "deployment = served")
+    built.edit('endpoint = "http://127.0.0.1:9/v1"\n    name     = "nobody"', "deployment = served")
     with (built.root / "Evalfile").open("a") as evalfile:
         evalfile.write(f'deployment served {{ engine = command, run = "{serve}" }}\n')
     ended = built.run()
@@ -136,14 +130,9 @@ def test_a_rerun_that_goes_on_uses_no_earlier_reply(bench: Bench) -> None:
     bench.evalfile(
         f"""\
         model m {{ endpoint = "{upstream.url}", name = "m" }}
-        benchmark sums {{
-            harness = native
-            files   = file("sums.jsonl")
-            prompt  = "{{question}}"
-            target  = "{{answer}}"
-        }}
         eval asked {{ model = m, benchmark = sums }}
-        """
+        """,
+        SUMS,
     )
     bench.sums(3)
     assert bench.run().status == 0

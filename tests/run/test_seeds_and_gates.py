@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from tests.support.programs import PROGRAM
+from tests.support.evalfiles import PROGRAM
 from tests.support.workspaces import Bench
 
 EVALFILE = """

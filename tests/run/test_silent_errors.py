@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.harnesses.native.harness_bench import Body, Server, completion, question, refusal, serving
-from tests.support.programs import PROGRAM
+from tests.support.evalfiles import PROGRAM
 from tests.support.workspaces import Bench, Ended
 
 EVALFILE = """\

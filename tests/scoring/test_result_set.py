@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from evalmake.scoring.intervals import wilson
 from evalmake.scoring.result_set import Item, Result, ResultSet, Scalar, Score
+from tests.support.results import make_result
 
 
 def score(value: float) -> Score:
@@ -15,24 +16,8 @@ def score(value: float) -> Score:
 
 def result(eval: str, model: str, benchmark: str, seed: int, value: float, **axes: Scalar) -> Result:
     """One run with one score; extra axes as given."""
-    cell: dict[str, Scalar] = {"model": model, "benchmark": benchmark, **axes, "seed": seed}
-    return Result(
-        name="/".join(map(str, (eval, *cell.values()))),
-        eval=eval,
-        axes=tuple(cell.items()),
-        model=model,
-        benchmark=benchmark,
-        seed=seed,
-        metric="accuracy",
-        scores=(score(value), Score("f1", value / 2)),
-        action="xxh128:00",
-        attempt=1,
-        attempts=1,
-        reused=False,
-        started="2026-08-21T14:02:00Z",
-        seconds=1.0,
-        usage={},
-    )
+    cell = {"model": model, "benchmark": benchmark, **axes, "seed": seed}
+    return make_result(cell, score(value), Score("f1", value / 2), eval=eval)
 
 
 def means(results: list[Result], **options: str) -> dict[tuple[str, str], float | None]:

@@ -15,6 +15,7 @@ from evalmake.scoring.comparisons import Difference, detectable_difference, holm
 from evalmake.scoring.item import average_items
 from evalmake.scoring.result_set import Item, Result, ResultSet, Run, Score
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
+from tests.support.results import make_result
 
 VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 PAIRED = {row["name"]: row for row in VECTORS["paired"]}
@@ -174,24 +175,7 @@ def test_power_is_of_the_alpha_that_is_used() -> None:
 
 def result(model: str, seed: int, value: float | None, **axes: Any) -> Result:
     """One run of the eval `grid`."""
-    cell = {"model": model, **axes, "seed": seed}
-    return Result(
-        name="/".join(map(str, ("grid", *cell.values()))),
-        eval="grid",
-        axes=tuple(cell.items()),
-        model=model,
-        benchmark="sums",
-        seed=seed,
-        metric="accuracy",
-        scores=(Score("accuracy", value),),
-        action="xxh128:00",
-        attempt=1,
-        attempts=1,
-        reused=False,
-        started="2026-08-21T14:02:00Z",
-        seconds=1.0,
-        usage={},
-    )
+    return make_result({"model": model, **axes, "seed": seed}, Score("accuracy", value))
 
 
 def compare(items_of: Any, *results: Result) -> tuple[RowComparison, ...]:

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from evalmake import cli
-from tests.support.workspaces import SUMS, Bench
+from tests.support.workspaces import NOBODY, SCRIPTED, SUMS, Bench
 
 FLIPS = int(os.environ.get("EVALMAKE_BIT_FLIPS", "24"))
 SEED = int(os.environ.get("EVALMAKE_BIT_FLIPS_SEED", random.SystemRandom().randrange(1 << 20)))
@@ -34,15 +34,6 @@ EVALFILE = """\
     model master {
         deployment = good
         name       = "master"
-    }
-    model nobody {
-        endpoint = "http://127.0.0.1:9/v1"
-        name     = "nobody"
-    }
-    benchmark scripted {
-        harness = command
-        files   = file("job.sh")
-        run     = "sh data/job.sh"
     }
     eval sums {
         model     = master
@@ -75,7 +66,7 @@ class Hang(BaseException):
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of three results, a report and cached replies; the last build was a null build."""
     bench = Bench(tmp_path_factory.mktemp("original"))
-    bench.evalfile(EVALFILE, SUMS)
+    bench.evalfile(EVALFILE, NOBODY, SCRIPTED, SUMS)
     bench.sums(12)
     bench.job(JOB)
     for _ in range(2):

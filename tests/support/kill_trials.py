@@ -12,13 +12,51 @@ import random
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
-from tests.support.workspaces import Bench, Ended, end
+from tests.support.workspaces import SCRIPTED, SUMS, Bench, Ended, end
 
 TRIALS = int(os.environ.get("EVALMAKE_TRIALS") or 8)
 _EARLIEST = 0.05  # of the length of a build: before that, Python itself starts
 B = TypeVar("B", bound=Bench)
+_MIXED = """\
+    SLOTS = 6
+
+    executor local {{
+        backend = process
+        slots   = SLOTS
+    }}
+    deployment stand-in {{
+        engine = mock
+        args   = {{ skill = 0.6 }}
+    }}
+    model stand-in {{ deployment = stand-in }}
+    eval many {{
+        model     = stand-in
+        benchmark = scripted
+        seed      in 1..{scripted}
+    }}
+    eval asked {{
+        model     = stand-in
+        benchmark = sums
+        seed      in 1..{asked}
+    }}
+"""
+_JOB = """\
+    sleep 0.5
+    echo "{\\"accuracy\\": 0.$EVALMAKE_SEED}" > $EVALMAKE_OUT/scores.json
+"""
+
+
+def mixed_cells(root: Path, scripted: int, asked: int) -> Bench:
+    """Make a workspace of so many cells that run a program, and so many that ask a served model."""
+    root.mkdir()
+    bench = Bench(root)
+    bench.evalfile(_MIXED.format(scripted=scripted, asked=asked), SCRIPTED, SUMS)
+    bench.job(_JOB)
+    bench.sums()
+    return bench
 
 
 def seeded_dice() -> random.Random:

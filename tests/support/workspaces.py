@@ -19,27 +19,36 @@ from typing import Any
 from evalmake.planner.action import ActionResult
 from evalmake.store.store import Store
 
-TRIED = """\
-    executor local {
-        backend = process
-        slots   = 4
-    }
+NOBODY = """\
     model nobody {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "nobody"
     }
+"""
+"""A model that no job asks."""
+
+SCRIPTED = """\
     benchmark scripted {
         harness = command
         files   = file("job.sh")
         run     = "sh data/job.sh"
     }
-    eval tried {
+"""
+"""A benchmark that runs `job.sh`, which `Bench.job` writes."""
+
+TRIED = f"""\
+    executor local {{
+        backend = process
+        slots   = 4
+    }}
+{NOBODY}{SCRIPTED}
+    eval tried {{
         model     = nobody
         benchmark = scripted
         seed      in 1..8
-    }
+    }}
 """
-"""Eight cells that run `job.sh`, which `Bench.job` writes."""
+"""Eight cells that run `job.sh`."""
 
 SCORE = """echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json\n"""
 """The line of a `job.sh` that leaves a score."""

@@ -53,6 +53,14 @@ def test_slow_start_in_lines(clock: list[float]) -> None:
     )
 
 
+def draw(view: progress.LiveView, out: Terminal) -> str:
+    """What a view draws anew."""
+    out.seek(0)
+    out.truncate()
+    view.live.refresh()
+    return out.getvalue()
+
+
 def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     """The table has a row for the server, with how long it has been starting and what it says."""
     out = Terminal()
@@ -60,17 +68,14 @@ def test_slow_start_on_a_terminal(clock: list[float]) -> None:
     view(ServerPending("llama", "loading [bold]"))
     clock[0] = 75.0
     view(ServerPending("llama", "loading [bold] 3 of 4"))
-    view.live.refresh()
-    shown = out.getvalue()
+    shown = draw(view, out)
     view(ServerStateChanged("llama", State.READY))
-    out.seek(0)
-    out.truncate()
-    view.live.refresh()
+    left = draw(view, out)
     view.close()
     assert "deployment llama" in shown
     assert "1m15s" in shown
     assert "loading [bold] 3 of 4" in shown
-    assert "loading" not in out.getvalue()
+    assert "loading" not in left
 
 
 def test_slow_installation_in_lines(clock: list[float]) -> None:
@@ -98,17 +103,14 @@ def test_slow_installation_on_a_terminal(clock: list[float]) -> None:
     view = progress.LiveView(out, False)
     clock[0] = 75.0
     view(EnvironmentProgressed("lm-eval", "downloading torch", 75.0))
-    view.live.refresh()
-    shown = out.getvalue()
+    shown = draw(view, out)
     view(EnvironmentEnded("lm-eval"))
-    out.seek(0)
-    out.truncate()
-    view.live.refresh()
+    left = draw(view, out)
     view.close()
     assert "environment of lm-eval" in shown
     assert "1m15s" in shown
     assert "downloading torch" in shown
-    assert "torch" not in out.getvalue()
+    assert "torch" not in left
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from tests.executors.lepton.rented import bench_on, nothing_left
+from tests.executors.waiting_jobs import NAMES, WaitingJobs
 from tests.support.daemons import until
 from tests.support.lepton_service import Lepton
-from tests.support.workspaces import Bench, end
+from tests.support.workspaces import end
 
 SCRIPTED = """\
     model nobody {
@@ -31,36 +31,16 @@ SCRIPTED = """\
         executor  = far
     }
 """
-JOB = """\
-echo began $EVALMAKE_SEED
-echo "$EVALMAKE_SEED" >> RAN
-echo '{"done": 3, "total": 8}' > "$EVALMAKE_PROGRESS"
-until test -e GO; do sleep 0.1; done
-echo went on
-echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json
-"""
-NAMES = ["tried/1", "tried/2", "tried/3"]
 
 
-class Waiting:
-    """A workspace whose three jobs wait for the file `go`; each notes in `ran` that it began."""
+class Waiting(WaitingJobs):
+    """A workspace of Lepton with such jobs."""
 
     def __init__(self, root: Path, service: Lepton) -> None:
-        self.bench: Bench = bench_on(root, service, 1)
+        super().__init__(bench_on(root, service, 1), root.parent)
         self.service = service
         text = (root / "Evalfile").read_text()
         (root / "Evalfile").write_text(text[: text.index("deployment ")] + dedent(SCRIPTED))
-        self.go, self.ran = root.parent / "go", root.parent / "ran"
-        self.bench.job(JOB.replace("GO", str(self.go)).replace("RAN", str(self.ran)))
-
-    def began(self) -> list[str]:
-        """The seeds of the jobs that began."""
-        return sorted(self.ran.read_text().split()) if self.ran.exists() else []
-
-    def states(self) -> list[tuple[str, str, str]]:
-        """What `status --json` tells: names, states, progress."""
-        listed = json.loads(self.bench.run("status", "--json").out)
-        return [(one["name"], one["state"], one["progress"]) for one in listed]
 
 
 @pytest.fixture

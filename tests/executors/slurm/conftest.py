@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.executors.slurm.clustered import Clustered
+from tests.executors.slurm.counted_cells import CountedCells, counted_cells
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import Login
 from tests.support.workspaces import end_processes
@@ -48,3 +49,13 @@ def either(request: pytest.FixtureRequest) -> Clustered:
     """A workspace that the nodes see, and one that they do not."""
     made: Clustered = request.getfixturevalue(request.param)
     return made
+
+
+@pytest.fixture(params=["near", "far"])
+def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[CountedCells]:
+    """A workspace on a host that the nodes see, and by a login node."""
+    login: Login | None = None
+    if request.param == "far":
+        login = request.getfixturevalue("login")
+    with counted_cells(cluster, login) as made:
+        yield made

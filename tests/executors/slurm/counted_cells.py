@@ -14,7 +14,7 @@ from typing import Self
 from tests.executors.slurm.clustered import Clustered
 from tests.support.slurm_cluster import Cluster
 from tests.support.ssh_login import HOST, Login
-from tests.support.workspaces import end_processes
+from tests.support.workspaces import SCRIPTED, end_processes
 
 EVALFILE = """\
 SLOTS = 8
@@ -28,11 +28,6 @@ executor cluster {{
 model nobody {{
     endpoint = "{url}"
     name     = "nobody"
-}}
-benchmark scripted {{
-    harness = command
-    files   = file("job.sh")
-    run     = "sh data/job.sh"
 }}
 eval tried {{
     model     = nobody
@@ -80,7 +75,7 @@ class CountedCells(Clustered):
         if self.login:
             more = f'host = "{HOST}"\n    python = "{self.python}"\n    {more}'
         values = {"cells": count, "more": more, "retries": retries, "url": url, "memory": memory}
-        self.evalfile(EVALFILE.format(**values))
+        self.evalfile(EVALFILE.format(**values), SCRIPTED)
         self.job(f'echo "$EVALMAKE_SEED" >> {self.ran}\n{dedent(script)}')
 
     def begun(self) -> Counter[int]:

@@ -13,7 +13,6 @@ from tests.executors.slurm.counted_cells import NOBODY, CountedCells, counted_ce
 from tests.support.daemons import until
 from tests.support.kill_trials import kill_builds
 from tests.support.slurm_cluster import Cluster
-from tests.support.ssh_login import Login
 from tests.support.workspaces import SCORE, SUMS, Bench, end
 
 COLOCATED = "colocate = true"
@@ -103,16 +102,6 @@ def colocated(
 def here(cluster: Cluster) -> Iterator[CountedCells]:
     """A workspace that the nodes see."""
     with counted_cells(cluster) as made:
-        yield made
-
-
-@pytest.fixture(params=["near", "far"])
-def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[CountedCells]:
-    """A workspace on a host that the nodes see, and by a login node."""
-    login: Login | None = None
-    if request.param == "far":
-        login = request.getfixturevalue("login")
-    with counted_cells(cluster, login) as made:
         yield made
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
-from tests.executors.slurm.counted_cells import CountedCells, counted_cells
+from tests.executors.slurm.counted_cells import CountedCells
 from tests.support.daemons import until
 from tests.support.kill_trials import kill_builds
-from tests.support.slurm_cluster import Cluster
-from tests.support.ssh_login import Login
 from tests.support.workspaces import end, read_until
 
 CELLS = 4
@@ -22,15 +19,11 @@ JOB = """\
 SCORES = {f"tried/{at}": [at / 10] for at in range(1, CELLS + 1)}
 
 
-@pytest.fixture(params=["near", "far"])
-def work(request: pytest.FixtureRequest, cluster: Cluster) -> Iterator[CountedCells]:
-    """A workspace of some cells, on a host that the nodes see, and by a login node."""
-    login: Login | None = None
-    if request.param == "far":
-        login = request.getfixturevalue("login")
-    with counted_cells(cluster, login) as made:
-        made.write_cells(CELLS, JOB)
-        yield made
+@pytest.fixture
+def work(work: CountedCells) -> CountedCells:
+    """A workspace of some cells, near and far."""
+    work.write_cells(CELLS, JOB)
+    return work
 
 
 def kill(process: subprocess.Popen[str]) -> None:

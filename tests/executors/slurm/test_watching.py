@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.executors.slurm.clustered import ROOM, Clustered
+from tests.executors.waiting_jobs import NAMES, WaitingJobs
 from tests.support.daemons import until
-from tests.support.workspaces import end, wait_for
+from tests.support.workspaces import NOBODY, SCRIPTED, end, wait_for
 
-EVALFILE = f"""\
-model nobody {{
-    endpoint = "http://127.0.0.1:9/v1"
-    name     = "nobody"
-}}
-benchmark scripted {{
-    harness = command
-    files   = file("job.sh")
-    run     = "sh data/job.sh"
-}}
+EVAL = f"""\
 eval tried {{
     model     = nobody
     benchmark = scripted
@@ -30,41 +22,24 @@ eval tried {{
     {ROOM}
 }}
 """
-JOB = """\
-echo began $EVALMAKE_SEED
-echo "$EVALMAKE_SEED" >> RAN
-echo '{"done": 3, "total": 8}' > "$EVALMAKE_PROGRESS"
-until test -e GO; do sleep 0.1; done
-echo went on
-echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json
-"""
 
 
-class Waiting:
-    """A workspace whose three jobs wait for the file `go`; each notes in `ran` that it began."""
+class Waiting(WaitingJobs):
+    """A workspace on a cluster with such jobs."""
+
+    bench: Clustered
 
     def __init__(self, bench: Clustered, name: str) -> None:
-        self.bench = bench
         folder = bench.cluster.folder / "run" / name
         folder.mkdir()
         folder.chmod(0o777)
-        self.go, self.ran = folder / "go", folder / "ran"
-        bench.job(JOB.replace("GO", str(self.go)).replace("RAN", str(self.ran)))
-        bench.evalfile(bench.executor(), EVALFILE)
-
-    def began(self) -> list[str]:
-        """The seeds of the jobs that began."""
-        return sorted(self.ran.read_text().split()) if self.ran.exists() else []
+        super().__init__(bench, folder)
+        bench.evalfile(bench.executor(), NOBODY, SCRIPTED, EVAL)
 
     def all_run(self) -> None:
         """Wait until all three have begun, and Slurm and the first look know it."""
         until(lambda: self.began() == ["1", "2", "3"], self.bench.cluster.jobs)
         until(lambda: len(self.bench.jobs("RUNNING")) == 3)
-
-    def states(self) -> list[tuple[str, str, str]]:
-        """What `status --json` tells: names, states, progress."""
-        listed = json.loads(self.bench.run("status", "--json").out)
-        return [(one["name"], one["state"], one["progress"]) for one in listed]
 
 
 @pytest.fixture
@@ -85,10 +60,9 @@ def test_left_and_collected(waiting: Waiting) -> None:
     assert detached.status == 0, detached.text
     assert detached.out == "3 submitted: `evalmake status` shows them, `evalmake` collects them\n"
     waiting.all_run()
-    names = ["tried/1", "tried/2", "tried/3"]
-    until(lambda: waiting.states() == [(name, "running", "3/8") for name in names], waiting.states)
+    until(lambda: waiting.states() == [(name, "running", "3/8") for name in NAMES], waiting.states)
     table = settled(bench.run("status").out)
-    assert table == "".join(f"{name}  cluster  running  3/8 TIME\n" for name in names)
+    assert table == "".join(f"{name}  cluster  running  3/8 TIME\n" for name in NAMES)
 
     followed, log = bench.start("status", "-F"), bench.start("logs", "-F", "tried/2")
     assert log.stdout is not None
@@ -99,7 +73,7 @@ def test_left_and_collected(waiting: Waiting) -> None:
     assert [state for _, state, _ in waiting.states()] == ["ended"] * 3
     collected = bench.run()
     assert collected.status == 0, collected.text
-    assert bench.scores() == {name: [0.5] for name in names}
+    assert bench.scores() == {name: [0.5] for name in NAMES}
     assert waiting.began() == ["1", "2", "3"]
     assert bench.sbatches() == 1
     assert bench.run("logs", "tried/2").out.startswith("began 2\nwent on\n-- attempt 1, succeeded ")
