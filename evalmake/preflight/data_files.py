@@ -19,6 +19,7 @@ from evalmake.preflight.context import BuildContext, first_of_each
 from evalmake.project.boundary import allow_help
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
+from evalmake.run.job_builder import input_files
 from evalmake.seal import seal, unseal
 
 _LARGEST = 64 * 1024**2  # bytes of a benchmark's files; the run reports the errors of more, as `-n` must be fast
@@ -42,7 +43,7 @@ def check_data_files(context: BuildContext, diagnostics: Diagnostics) -> None:
                 _report(benchmark, _hide_content(errors, outside), diagnostics)
             else:
                 _write_notes(mark, notes)
-        for note in notes:
+        for note in _hide_notes(notes, outside):
             _report_note(node.evaluation, note, diagnostics)
 
 
@@ -54,9 +55,8 @@ def _distinguish(node: Node) -> Hashable:
 
 def _find_outside(context: BuildContext, benchmark: Declaration) -> Path | None:
     """A file of the benchmark that is outside the project, so that what is in it is not shown."""
-    files = benchmark.block.files
     boundary = context.project.files.boundary
-    return next((file.path for file in files.files if not boundary.holds(file.path)), None) if files else None
+    return next((file.path for file in input_files(benchmark) if not boundary.holds(file.path)), None)
 
 
 def _hide_content(errors: list[DataError], outside: Path | None) -> list[DataError]:
@@ -67,15 +67,16 @@ def _hide_content(errors: list[DataError], outside: Path | None) -> list[DataErr
     return [DataError(errors[0].key, message, allow_help(outside)[0])]
 
 
-def _hide_notes(notes: list[DataNote], outside: Path) -> list[DataNote]:
+def _hide_notes(notes: list[DataNote], outside: Path | None) -> list[DataNote]:
     """One note without any content in place of notes on data from outside the project."""
+    if outside is None or not notes:
+        return notes
     message = f"the data look doubtful, and {outside} is outside the project, so the reason is not shown"
-    return [DataNote(notes[0].key, f"{message}: {allow_help(outside)[0]}")] if notes else []
+    return [DataNote(notes[0].key, f"{message}: {allow_help(outside)[0]}")]
 
 
 def _size(benchmark: Declaration) -> int:
-    files = benchmark.block.files
-    return sum(file.path.stat().st_size for file in files.files if file.path.exists()) if files else 0
+    return sum(file.path.stat().st_size for file in input_files(benchmark) if file.path.exists())
 
 
 def _mark(context: BuildContext, node: Node) -> Path:

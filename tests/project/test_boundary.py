@@ -7,22 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.evalfiles import QUESTIONS
 from tests.support.projects import Project
 
 SECRET = "hunter2-hunter2"
-EVALFILE = """
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
-
-benchmark b {
-    harness = native
-    files   = file("DATA")
-    prompt  = "{question}"
-    target  = "{answer}"
-    scorer  = exact
-}
-
-eval e { model = m, benchmark = b }
-"""
 
 
 @pytest.fixture
@@ -70,7 +58,7 @@ def test_an_evalfile_that_is_a_link_stays_in_the_project(project: Project, elsew
 
 def test_the_user_allows_folders(project: Project, elsewhere: Path) -> None:
     """The option or the variable allows a folder, for as long as the command runs."""
-    project.write("Evalfile", f'include "{elsewhere}/models.evalfile"\n' + EVALFILE.replace("DATA", "d.jsonl"))
+    project.write("Evalfile", f'include "{elsewhere}/models.evalfile"\n' + QUESTIONS.replace("DATA", "d.jsonl"))
     project.write("d.jsonl", '{"question": "2 + 2?", "answer": "4"}\n')
     project.run("-n", "--allow-path", str(elsewhere))
     project.run("list", "--allow-path", str(elsewhere))
@@ -105,7 +93,7 @@ def test_lines_of_other_files_are_not_shown(project: Project, content: str) -> N
 
 def test_data_may_lie_anywhere_and_are_not_shown(project: Project, elsewhere: Path) -> None:
     """Data outside the project are hashed; what does not fit in them is told without what is in them."""
-    project.write("Evalfile", EVALFILE.replace("DATA", str(elsewhere / "rows.jsonl")))
+    project.write("Evalfile", QUESTIONS.replace("DATA", str(elsewhere / "rows.jsonl")))
     refused = project.run("-n", status=2)
     assert "is outside the project, so the reason is not shown" in refused.stderr
     assert SECRET not in refused.stderr + refused.stdout
@@ -114,11 +102,32 @@ def test_data_may_lie_anywhere_and_are_not_shown(project: Project, elsewhere: Pa
     assert "1 to run" in project.run("-n").stdout
 
 
+def test_doubts_about_data_elsewhere_are_not_shown(project: Project, elsewhere: Path) -> None:
+    """A warning about data outside the project says none of their answers, nor does one that is remembered."""
+    (elsewhere / "rows.jsonl").write_text("".join(f'{{"question": "{at}", "answer": "{SECRET}"}}\n' for at in range(9)))
+    project.write("Evalfile", QUESTIONS.replace("DATA", str(elsewhere / "rows.jsonl")))
+    for _ in range(2):
+        said = project.run("-n").stderr
+        assert "is outside the project, so the reason is not shown" in said
+        assert SECRET not in said
+    assert f"the same right answer, '{SECRET}'" in project.run("-n", "--allow-path", str(elsewhere)).stderr
+
+
+def test_examples_elsewhere_are_not_shown(project: Project, elsewhere: Path) -> None:
+    """Worked examples outside the project are as little shown as questions."""
+    project.write("d.jsonl", '{"question": "2 + 2?", "answer": "4"}\n')
+    examples = f'scorer   = exact\n    examples = file("{elsewhere}/rows.jsonl")'
+    project.write("Evalfile", QUESTIONS.replace("DATA", "d.jsonl").replace("scorer  = exact", examples))
+    refused = project.run("-n", status=2).stderr
+    assert "is outside the project, so the reason is not shown" in refused
+    assert SECRET not in refused
+
+
 def test_a_dry_run_writes_only_below_evalmake(project: Project, elsewhere: Path) -> None:
     """`-n` creates nothing in a store elsewhere, nor beside the Evalfile."""
     project.write("d.jsonl", '{"question": "2 + 2?", "answer": "4"}\n')
     store = elsewhere / "store"
-    project.write("Evalfile", f'settings {{ store = "{store}" }}\n' + EVALFILE.replace("DATA", "d.jsonl"))
+    project.write("Evalfile", f'settings {{ store = "{store}" }}\n' + QUESTIONS.replace("DATA", "d.jsonl"))
     before = sorted(os.listdir(project.root)), sorted(os.listdir(elsewhere))
     for flags in (("-n",), ("-q",), ("-n", "-v"), ("-n", "--json")):
         project.run(*flags, status=None)
