@@ -20,6 +20,8 @@ has answered: the program may count the others as wrong. A file `samples.jsonl` 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +71,7 @@ class CommandHarness:
     def outcome(self, evaluation: Evaluation, outputs: Path, status: int) -> Outcome:
         """Read the scores from `metrics`, else from `scores.json`."""
         if status != 0:
-            return Outcome(error=f"exit status {status}{_HINTS.get(status) or _find_misplaced_file(evaluation)}")
+            return Outcome(error=f"exit status {status}{_find_misplaced_file(evaluation) or _HINTS.get(status, '')}")
         settings = evaluation.benchmark.settings
         assert isinstance(settings, CommandHarness.Settings)
         metric = evaluation.benchmark.block.metric
@@ -143,12 +145,17 @@ class CommandHarness:
 
 
 def _find_misplaced_file(evaluation: Evaluation) -> str:
-    """A hint if `run` names one of the files as if it lay in the working folder; else ""."""
+    """A hint if `run` names one of the files as if it lay in the working folder, or where it lies here; else ""."""
     files, settings = evaluation.benchmark.block.files, evaluation.benchmark.settings
     assert isinstance(settings, CommandHarness.Settings)
-    words = settings.run.split()
-    name = next((file.name for file in files.files if file.name in words), "") if files else ""
-    return f" (`run` names `{name}`, which is in ./data/: write `data/{name}`)" if name else ""
+    root = evaluation.variant.eval.parsed.file.path.parent
+    if not files or re.search(r"\b(cd|pushd)\b", settings.run):
+        return ""
+    for file in files.files:
+        for name in {file.name, os.path.relpath(file.path, root)} - {f"data/{file.name}"}:
+            if found := re.search(rf"(?<![\w./-])(\./)?{re.escape(name)}(?![\w/-]|\.\w)", settings.run):
+                return f" (`run` names `{found[0]}`, which is in ./data/: write `data/{file.name}`)"
+    return ""
 
 
 def _read_metrics(outputs: Path, metrics: Mapping[str, str] | None, headline: str | None) -> Outcome:

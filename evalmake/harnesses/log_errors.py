@@ -10,6 +10,8 @@ _WRAPPERS = (
     "RetryError",
     "Evaluation failed! Please consult the logs below",
 )  # wrappers: the cause is in an earlier line
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_SRUN_ECHO = re.compile(r"srun: error: .*: Exited with exit code \d+$")
 _TAIL_BYTES = 1 << 18  # bytes
 _FOLDED_LINES = 5
 
@@ -19,10 +21,10 @@ def read_last_error(log: Path) -> str:
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+            lines = _COLOUR.sub("", file.read().decode("utf-8", "replace")).splitlines()
     except OSError:
         return ""
-    texts = [line.strip() for line in lines]
+    texts = [text for line in lines if not _SRUN_ECHO.match(text := line.strip())]
     exceptions = [line for line in texts if _EXCEPTION.fullmatch(line)]
     causes = [line for line in exceptions if not any(wrapper in line for wrapper in _WRAPPERS)]
     return (causes or exceptions or [_join_last_paragraph(texts)])[-1]

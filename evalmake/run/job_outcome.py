@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from evalmake.harnesses.log_errors import read_last_error
 from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, Outcome
 from evalmake.project.adapter import merge_adapters
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
-from evalmake.run.job_outputs import OUT, OutputsRefused, check_outputs, cut_log, redact_outputs
+from evalmake.run.job_outputs import LOG, OUT, OutputsRefused, check_outputs, cut_log, is_plain, redact_outputs
 from evalmake.run.secrets import Secrets
 from evalmake.run.task import Task
 from evalmake.scoring.sample_counts import SAMPLES, SampleCounts
@@ -28,6 +29,7 @@ _REPLY_COUNTS = {
     "calls_without_text": "replies_calling_tools",
 }
 _KEPT_LOG = 2**20  # bytes of the log of a job whose outputs are not stored
+_LONGEST_WORDS = 200  # characters of a log in a message
 _LONGEST_PATH = 4096  # PATH_MAX of Linux
 _SIGNALLED = 128  # from here on, an exit status is a signal's
 
@@ -70,8 +72,17 @@ def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: P
     harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
     outcome: Outcome = harness.outcome(cell, folder / "out", state.status)
     if outcome.error and state.detail and state.status > _SIGNALLED:
-        return Outcome(error=state.detail)
-    return outcome
+        outcome = Outcome(error=state.detail)
+    return _add_last_words(outcome, folder / LOG)
+
+
+def _add_last_words(outcome: Outcome, log: Path) -> Outcome:
+    """The outcome with the error in the job's log, where all that is known of a failure is its exit status."""
+    if not outcome.error.startswith("exit status") or not is_plain(log):
+        return outcome
+    words = read_last_error(log)
+    words = words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS].rstrip()}..."
+    return replace(outcome, error=f"{outcome.error}: {words}") if words else outcome
 
 
 def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secrets) -> Outcome:

@@ -27,7 +27,7 @@ class OutputsRefused(Exception):
 
 def find_outputs(folder: Path) -> list[tuple[str, Path]]:
     """Return the outputs of a job by relative name: log, files below `out/`, and the usage that gateways counted."""
-    found = [(LOG, folder / LOG)] if _is_plain(folder / LOG) else []
+    found = [(LOG, folder / LOG)] if is_plain(folder / LOG) else []
     found += _list_files(folder / OUT)
     for name in USAGE_FOLDERS.values():
         found += [(f"{name}/{file}", path) for file, path in _list_files(folder / name)]
@@ -94,7 +94,7 @@ def mask_log(folder: Path, secrets: Secrets, masked: tuple[int, int]) -> tuple[i
 def cut_log(folder: Path, most: int) -> None:
     """Keep the last `most` bytes of a log that is too large: they say what the job did."""
     path = folder / LOG
-    if not _is_plain(path) or path.stat().st_size <= most:
+    if not is_plain(path) or path.stat().st_size <= most:
         return
     with path.open("rb") as file:
         file.seek(-most, os.SEEK_END)
@@ -113,6 +113,14 @@ def redact_outputs(folder: Path, secrets: Secrets, tokens: tuple[str, ...]) -> N
                 _replace(path, (after for _, after in secrets.redact_stream(file, tokens)))
 
 
+def is_plain(path: Path) -> bool:
+    """Whether a path is a file itself, and no link, pipe or folder that a job put there."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _replace(path: Path, pieces: Iterable[bytes]) -> None:
     """Replace a file, which may be read-only and have a second name elsewhere."""
     new = path.with_name(f".{os.getpid()}.redacted")
@@ -126,13 +134,6 @@ def _describe_excess(what: str, size: int, most: Size, key: str) -> str:
     return f"its {what} {size / 2**20:,.0f}MiB, and {most} is allowed: see `settings {{ {key} = ... }}`"
 
 
-def _is_plain(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
 def _list_files(folder: Path) -> list[tuple[str, Path]]:
     return [(name.encode("utf-8", "backslashreplace").decode(), folder / name) for name, _ in list_plain_files(folder)]
 
@@ -143,7 +144,7 @@ def _remove_odd_entries(out: Path) -> None:
     for name, status in list_entries(out):
         path = out / name
         if stat.S_ISREG(status.st_mode) or (
-            _is_plain(real := Path(os.path.realpath(path))) and real.is_relative_to(root)
+            is_plain(real := Path(os.path.realpath(path))) and real.is_relative_to(root)
         ):
             continue
         path.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -169,4 +170,42 @@ def test_a_file_named_without_its_folder_is_told(bench: Bench) -> None:
     """A failing `run` that names a file as if it lay in the working folder has a hint where it is."""
     bench.job("true")
     bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml"').replace("sh data/job.sh", "sh job.sh"))
-    assert "(`run` names `job.sh`, which is in ./data/: write `data/job.sh`)" in bench.run().err
+    told = bench.run().err
+    hint = "(`run` names `job.sh`, which is in ./data/: write `data/job.sh`)"
+    assert re.search(rf"failed: exit status \d+ {re.escape(hint)}: sh: .*job.sh", told), told
+
+
+@pytest.mark.parametrize(
+    ("run", "told"),
+    [
+        ("sh ./job.sh", "names `./job.sh`"),
+        ("sh -c 'sh job.sh'", "names `job.sh`"),
+        ("sh data/job.sh --log job.sh.log", ""),
+        ("cd data && sh job.sh", ""),
+    ],
+)
+def test_where_a_file_is_named(bench: Bench, run: str, told: str) -> None:
+    """A name counts as that of a file wherever a shell would read it so, and not behind `cd`."""
+    bench.job("exit 3")
+    bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml"').replace('"sh data/job.sh"', f'"{run}"'))
+    said = bench.run().err
+    assert ("which is in ./data/" in said) == bool(told), said
+    assert told in said
+
+
+@pytest.mark.parametrize(
+    ("job", "told"),
+    [
+        ("echo fine\necho \"KeyError: 'x'\" >&2\nexit 3", "exit status 3: KeyError: 'x'"),
+        ("printf 'Traceback:\\nKeyError: 1\\n\\nsee the docs\\n' >&2\nexit 3", "exit status 3: KeyError: 1"),
+        ("printf '\\033[31mit is red\\033[0m\\n' >&2\nexit 3", "exit status 3: it is red"),
+        ("printf '%0300d\\n' 0 >&2\nexit 3", f"exit status 3: {'0' * 200}..."),
+        ("exit 3", "exit status 3"),
+    ],
+)
+def test_the_last_words_of_a_failing_program_are_told(bench: Bench, job: str, told: str) -> None:
+    """The failure has the error of the program's log, or its last line, once and short."""
+    bench.job(job)
+    bench.evalfile(EVALFILE.replace("METRICS", 'passed = "j.xml"'))
+    assert f"error: e failed: {told} [evaluation-failed]" in bench.run().err
+    assert f"failed last time: {told}\n" in bench.run("-n").out
