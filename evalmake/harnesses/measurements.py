@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evalmake.harnesses.scores_file import parse_json
+from evalmake.harnesses.scores_file import explain_missing_file, parse_json
+from evalmake.harnesses.table_delimiter import DELIMITERS, describe_other_delimiter
 from evalmake.scoring.intervals import mean_se
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _SCORES = "scores.json"
 Values = Sequence[float | None]  # None: not scored
@@ -30,7 +30,7 @@ class Location(NamedTuple):
 
 def parse_location(text: str) -> Location:
     """Parse `FILE.xml`, `FILE.csv:COLUMN`, `FILE:path`, or a path alone, which is one in scores.json."""
-    if Path(text).suffix.lower() in (".xml", *_DELIMITERS):
+    if Path(text).suffix.lower() in (".xml", *DELIMITERS):
         return Location(text, "")
     file, _, path = text.rpartition(":")
     return Location(file or _SCORES, path)
@@ -39,7 +39,7 @@ def parse_location(text: str) -> Location:
 def find_location_mistake(text: str) -> str:
     """What is wrong with a metric's location, as far as it can be known before the run; else ""."""
     location = parse_location(text)
-    if location.kind in _DELIMITERS and not location.path:
+    if location.kind in DELIMITERS and not location.path:
         return f"`{location.file}` has columns: name one, such as `{location.file}:correct`"
     if location.kind == ".xml" and location.path:
         return f"a JUnit report is counted whole: `{location.file}`"
@@ -49,7 +49,9 @@ def find_location_mistake(text: str) -> str:
 def read_measurement(outputs: Path, text: str) -> Mapping[str, Any] | float | str:
     """The number at a location, or a mean with `stderr`, `scored` and `unscored`; a string says why there is none."""
     location = parse_location(text)
-    if location.kind not in (".xml", *_DELIMITERS):
+    if not (outputs / location.file).exists():
+        return explain_missing_file(outputs, location.file)
+    if location.kind not in (".xml", *DELIMITERS):
         return _read_json_path(outputs / location.file, location.path)
     values = (
         _read_junit(outputs / location.file)
@@ -75,9 +77,7 @@ def _average(values: Values) -> Mapping[str, Any]:
 def _read_json_path(file: Path, path: str) -> Mapping[str, Any] | float | str:
     """The number at a.b[0].c, or a map with its `value`."""
     try:
-        found: Any = parse_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return f"{file.name} is missing"
+        found: Any = parse_json(file.read_bytes())
     except (OSError, ValueError) as error:
         return f"{file.name} is not JSON: {error}"
     for step in path.replace("[", ".").replace("]", "").split("."):
@@ -99,7 +99,7 @@ def _read_junit(file: Path) -> Values | str:
     try:
         root = ElementTree.parse(file).getroot()
     except (OSError, ElementTree.ParseError):
-        return f"{file.name} is missing or is not XML"
+        return f"{file.name} is not XML"
     values: list[float | None] = []
     for case in root.iter():
         if case.tag.rpartition("}")[2] != "testcase":
@@ -116,14 +116,16 @@ def _read_column(file: Path, name: str) -> Values | str:
 
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            table = csv.DictReader(stream, delimiter=_DELIMITERS[file.suffix.lower()])
+            table = csv.DictReader(stream, delimiter=DELIMITERS[file.suffix.lower()])
             columns = list(table.fieldnames or ())
             if columns.count(name) != 1:
                 lack = "two columns" if name in columns else "no column"
-                return f"{file.name} has {lack} `{name}`; it has {', '.join(columns) or 'none'}"
+                known = f"it has {', '.join(columns) or 'none'}"
+                other = describe_other_delimiter(columns, file.suffix.lower())
+                return f"{file.name} has {lack} `{name}`; {other or known}"
             cells = [(row[name] or "").strip() for row in table]
     except (OSError, UnicodeDecodeError, csv.Error):
-        return f"{file.name} is missing or is not a table of text"
+        return f"{file.name} is not a table of text"
     values: list[float | None] = []
     for number, cell in enumerate(cells, 1):
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.language.diagnostic import closest_name
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.result_set import Score
+from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.share_names import describe_impossible_share
 
 KEYS = ("value", "stderr", "low", "high", "n", "scored", "unscored", "clusters")
@@ -27,9 +28,9 @@ def read_scores(path: Path, metric: str | None) -> Outcome:
     Of several scores without `metric`, none is the headline.
     """
     try:
-        data = parse_json(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_bytes())
     except FileNotFoundError:
-        return Outcome(error=f"the harness wrote no {path.name}")
+        return Outcome(error=explain_missing_file(path.parent, path.name))
     except (OSError, ValueError) as error:
         return Outcome(error=f"{path.name} is not JSON: {error}")
     if not isinstance(data, dict):
@@ -59,8 +60,21 @@ def _find_stray_key(data: dict[str, Any], given: dict[str, Any]) -> str:
     return ""
 
 
-def parse_json(text: str) -> Any:
-    """Parse JSON; ValueError also for a key that occurs twice, of which one would be lost, and for deep nesting."""
+def explain_missing_file(outputs: Path, name: str) -> str:
+    """That a program left no file of scores, and what it did instead, as far as that can be seen."""
+    missing = f"the harness wrote no {name}"
+    if (outputs.parent / name).is_file():
+        return f"{missing} into $EVALMAKE_OUT, but one into its working folder"
+    if (outputs / SAMPLES).is_file():
+        return f'{missing}, only {SAMPLES}, which is no score: write the means, as {{"accuracy": 0.81}}'
+    return missing
+
+
+def parse_json(data: bytes) -> Any:
+    """Parse JSON in UTF-8, with or without a byte order mark.
+
+    ValueError also for a key that occurs twice, of which one would be lost, and for deep nesting.
+    """
 
     def build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -70,7 +84,9 @@ def parse_json(text: str) -> Any:
         return found
 
     try:
-        return json.loads(text, object_pairs_hook=build_object)
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=build_object)
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

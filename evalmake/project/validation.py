@@ -242,6 +242,11 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
         return [f"write `{format_value(value.text)}`"]
     if wanted == "a text" and isinstance(value, Files):
         return ['write the text here, between """ and """, or in an UPPER_CASE variable of an included file']
+    if wanted == "a text" and isinstance(value, tuple):
+        alone = len(value) == 1 and isinstance(value[0], str)
+        return [
+            f"write `{format_value(value[0])}`" if alone else 'write one text; between """ and """ it may have lines'
+        ]
     if wanted == "a map" and value is None:
         return ["leave it out"]
     if wanted == "a list" and isinstance(value, str | Symbol):

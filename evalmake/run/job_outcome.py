@@ -99,7 +99,7 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
         if role == "model":
             facts |= _describe_replies(counted, task.node.evaluation.model.block.name)
         if fatal := counted.get("fatal"):
-            error = secrets.redact_text(str(fatal))
+            error, task.refused_by = secrets.redact_text(str(fatal)), role
     return replace(outcome, usage=usage, facts=facts, error=error)
 
 

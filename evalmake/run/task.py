@@ -54,6 +54,7 @@ class Task:
     masked_log: tuple[int, int] = (0, 0)  # the file of its log, and up to where secrets in it are hidden
     cancel_reason: str = ""  # why evalmake ends it
     last_model_error: str = ""  # as its gateway saw it
+    refused_by: str = ""  # the role of the model whose gateway ended it
     cache_error: str = ""  # why its replies are not cached
 
     def begin_attempt(self, number: int, server_jobs: dict[str, str], addresses: ServerAddresses) -> None:
@@ -62,7 +63,7 @@ class Task:
         self.job_id = f"{self.node.action.digest[7:19]}.{number}"
         self.start_clocks()
         self.queued_seconds, self.unreachable_since = 0.0, 0.0
-        self.cancel_reason, self.last_model_error, self.masked_log = "", "", (0, 0)
+        self.cancel_reason, self.last_model_error, self.refused_by, self.masked_log = "", "", "", (0, 0)
         self.server_jobs, self.addresses = server_jobs, addresses
 
     def start_clocks(self, submitted_at: float | None = None) -> None:

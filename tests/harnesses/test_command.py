@@ -72,6 +72,13 @@ def test_a_column_is_its_mean(tmp_path: Path) -> None:
     assert at(tmp_path, "a.tsv", text.replace(",", "\t"), "a.tsv:len")["value"] == 4
 
 
+def test_a_column_that_a_table_does_not_have_is_told(tmp_path: Path) -> None:
+    """With the columns that there are, or with the mark that separates them in its place."""
+    assert at(tmp_path, "a.csv", "id,ok\n1,1\n", "a.csv:good") == "a.csv has no column `good`; it has id, ok"
+    told = "its columns are separated by `;`, and those of a .csv file by commas: write commas"
+    assert at(tmp_path, "a.csv", "id;ok\n1;1\n", "a.csv:ok") == f"a.csv has no column `ok`; {told}"
+
+
 def test_a_row_without_a_number_is_not_scored(tmp_path: Path) -> None:
     """An empty cell, a missing one and NaN are not scored; a word is an error, and so is infinity."""
     text = 'id,ok\n1,1\n2,\n3\n4,nan\n"5",0\n'
@@ -88,7 +95,7 @@ def test_a_row_without_a_number_is_not_scored(tmp_path: Path) -> None:
         ("a.csv", "id,ok\n1,1\n", "a.csv:okay", "no column `okay`; it has id, ok"),
         ("a.csv", "", "a.csv:ok", "no column `ok`; it has none"),
         ("a.csv", "id,ok\n", "a.csv:ok", "a.csv has no rows"),
-        ("a.csv", "", "b.csv:ok", "b.csv is missing"),
+        ("a.csv", "", "b.csv:ok", "the harness wrote no b.csv"),
         ("j.xml", "<testsuites>", "j.xml", "is not XML"),
         ("j.xml", "<testsuites/>", "j.xml", "j.xml has no tests"),
         ("a.json", '{"a": [1, {"b": "x"}]}', "a.json:a[1].b", "no number at `a[1].b`"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.harnesses.measurements import read_measurement
 from evalmake.harnesses.program_samples import ProgramSamples
 from evalmake.harnesses.scores_file import read_scores
 from evalmake.scoring.score import Score
@@ -90,6 +91,33 @@ def test_what_is_no_score_is_named(tmp_path: Path, text: str, words: str) -> Non
     found = read(tmp_path, text)
     assert isinstance(found, str)
     assert found.startswith(words)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_scores(tmp_path: Path) -> None:
+    """Editors and PowerShell write one, and data files may have it, too; other encodings are told."""
+    path = tmp_path / "scores.json"
+    path.write_text('{"accuracy": 0.8}', encoding="utf-8-sig")
+    assert [score.value for score in read_scores(path, None).scores] == [0.8]
+    path.write_text('{"accuracy": 0.8}', encoding="utf-16")
+    assert read_scores(path, None).error == "scores.json is not JSON: it is not UTF-8 text"
+
+
+@pytest.mark.parametrize("metrics", [None, {"a": "scores.json:a"}])
+def test_what_lies_in_place_of_the_scores_is_told(tmp_path: Path, metrics: dict[str, str] | None) -> None:
+    """Samples are no score, and the working folder is not the one for outputs."""
+    (out := tmp_path / "out").mkdir()
+    missing = "the harness wrote no scores.json"
+    assert _read_missing(out, metrics) == missing
+    (out / "samples.jsonl").write_text("{}\n")
+    assert _read_missing(out, metrics).startswith(f"{missing}, only samples.jsonl, which is no score: write the means")
+    (tmp_path / "scores.json").write_text("{}")
+    assert _read_missing(out, metrics) == f"{missing} into $EVALMAKE_OUT, but one into its working folder"
+
+
+def _read_missing(out: Path, metrics: dict[str, str] | None) -> str:
+    found = read_measurement(out, metrics["a"]) if metrics else read_scores(out / "scores.json", None).error
+    assert isinstance(found, str)
+    return found
 
 
 @pytest.mark.parametrize(

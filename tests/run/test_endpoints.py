@@ -48,6 +48,8 @@ class Answers(BaseHTTPRequestHandler):
             return
         status, text = {
             "401": (401, '{"error": "no such key"}'),
+            "403": (403, "not for you"),
+            "302": (302, ""),
             "429": (429, "slow down"),
             "500": (500, "broken"),
             "404": (404, "no such model"),
@@ -55,6 +57,8 @@ class Answers(BaseHTTPRequestHandler):
             "html": (200, "<html>Please sign in</html>"),
         }[kind]
         self.send_response(status)
+        if status == 302:
+            self.send_header("Location", "https://models.example/v1/chat/completions")
         self.end_headers()
         self.wfile.write(text.encode())
 
@@ -109,6 +113,42 @@ def test_unhelpful_endpoint(bench: Bench, server: str, kind: str, how: str, reas
     assert bench.scores() == {}
     assert [a.scores for a in bench.attempts()] == [()]
     bench.clean()
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "error", "cure"),
+    [
+        (
+            "401",
+            "",
+            "HTTP 401: ",
+            'model subject has no `api_key`: write `api_key = secret("NAME")`, and set the variable',
+        ),
+        ("403", "", "HTTP 403: ", "model subject has no `api_key`: write "),
+        (
+            "403",
+            'api_key = secret("KEY")',
+            "HTTP 403: ",
+            "see the secret KEY, which `api_key` of model subject names: ",
+        ),
+        ("302", "", "HTTP 302, to https://models.example/v1/chat/completions: (empty)", "let its `endpoint` be there"),
+    ],
+)
+def test_what_helps_where_a_server_refuses_all(
+    bench: Bench, server: str, kind: str, key: str, error: str, cure: str
+) -> None:
+    """A refused key names `api_key` and whether the model has one, and a redirect where it leads."""
+    endpoint = f'{server}/{kind}/v1"\n        {key}'
+    bench.evalfile(EVALFILE.replace('ENDPOINT"', endpoint), SUMS)
+    bench.env["KEY"] = "a-key-that-nobody-accepts"
+    bench.sums(2)
+    ended = bench.run()
+
+    assert ended.status == 2
+    assert error in ended.err
+    assert cure in next(line for line in ended.err.splitlines() if line.startswith("help: "))
+    assert f"/{kind}/v1/chat/completions: {error}" in ended.err
+    assert "nobody-accepts" not in ended.text
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,7 @@ class Exchange:
     def _record_outcome(self, reply: UpstreamReply, stream: bytes = b"") -> None:
         """Note what the reply's status means for the evaluation as a whole; `stream` is the body of a stream."""
         usage, breaker = self.session.usage, self.session.breaker
-        message = f"{self.upstream.address}: {describe_reply(reply, stream)}" if reply.status >= 400 else ""
+        message = f"{self.upstream.address}: {describe_reply(reply, stream)}" if reply.status >= 300 else ""
         if reply.status == 404 and self.harness_key is not None and (hint := self.upstream.hint_at_version()):
             message = f"{message}; {hint}"
             breaker.stop(message)

@@ -14,7 +14,7 @@ from evalmake.gateway.proxy.server_url import ServerUrl
 from evalmake.gateway.proxy.sessions import AdmittedSession
 from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
-from evalmake.http_protocol.messages import Request
+from evalmake.http_protocol.messages import Request, find_header
 
 _EXCERPT = 200  # characters of a reply that a message quotes
 
@@ -108,6 +108,8 @@ class UpstreamRequest:
 def describe_reply(reply: UpstreamReply, piece: bytes | None = None) -> str:
     """A reply's status and the beginning of its body, or a stream's first piece, in one line."""
     named = f", with an error {reply.status}" if reply.status != reply.sent_status else ""
+    place = find_header(reply.headers, b"location") if 300 <= reply.status < 400 else None
+    named += f", to {excerpt(place)}" if place else ""
     return f"HTTP {reply.sent_status}{named}: {excerpt(piece or reply.body)}"
 
 

@@ -134,17 +134,22 @@ class Client:
                 raise RequestError(f"the reply is not JSON: {self._quote(raw)}") from None
             data = {}
         if response.status != 200:
-            raise self._build_status_error(response.status, as_object(data.get("error")), raw)
+            place = response.headers.get("Location", "") if response.status < 400 else ""
+            raise self._build_status_error(response.status, place, as_object(data.get("error")), raw)
         if not data.get("choices"):
             raise RequestError(f"a reply without choices: {self._quote(raw)}")
         return data
 
-    def _build_status_error(self, status: int, error: dict[str, Any], raw: bytes) -> Exception:
-        """Build the error of a status other than 200: of this sample, or of the whole run."""
+    def _build_status_error(self, status: int, place: str, error: dict[str, Any], raw: bytes) -> Exception:
+        """Build the error of a status other than 200: of this sample, or of the whole run.
+
+        `place` is where a redirect leads; to follow it would carry the key to another server.
+        """
         if error.get("type") == GATEWAY:
             message = str(error.get("message"))
             return RequestError(message, status) if status >= 500 else EndpointError(message)
-        message = f"HTTP {status}: {self._quote(raw)}"
+        moved = f", to {self._quote(place.encode())}" if place else ""
+        message = f"HTTP {status}{moved}: {self._quote(raw)}"
         if status == 404 or status < 400:
             return EndpointError(message)
         return RequestError(message, status)

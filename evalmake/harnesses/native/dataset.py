@@ -13,6 +13,7 @@ from typing import Any
 
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.json_io import find_fault, fingerprint, loads_with_faults, strict_loads
+from evalmake.harnesses.table_delimiter import DELIMITERS, describe_other_delimiter
 
 Row = tuple[str, Any]
 """A record's location (":3" is line 3) and the value read there."""
@@ -84,8 +85,8 @@ def _read_rows(path: Path, name: str) -> Iterator[Row]:
         ".jsonl": _read_json_lines,
         ".ndjson": _read_json_lines,
         ".json": _read_json,
-        ".csv": _read_csv,
-        ".tsv": lambda text: _read_csv(text, "\t"),
+        ".csv": lambda text: _read_csv(text, ".csv"),
+        ".tsv": lambda text: _read_csv(text, ".tsv"),
     }
     if path.suffix == ".parquet":
         return _read_parquet(path, name)
@@ -108,10 +109,27 @@ def _read_text(path: Path, name: str) -> str:
 
 
 def _read_json_lines(text: str) -> Iterator[Row]:
+    if whole := _describe_whole_json(text):
+        yield ":1", _BadRecord(whole)
+        return
     # Not splitlines(): JSON strings may hold U+2028 and other line ends of Unicode.
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             yield f":{number}", _parse_record(line)
+
+
+def _describe_whole_json(text: str) -> str:
+    """What is wrong with a file of JSON Lines that is one list, or one object over several lines; else ""."""
+    first, _, others = text.strip().partition("\n")
+    if not first.startswith("[") and not (first.rstrip() == "{" and others):
+        return ""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    return (
+        f"it is {'one object over several lines' if isinstance(value, dict) else 'a JSON list'}: end its name in .json"
+    )
 
 
 def _parse_record(line: str) -> object:
@@ -145,9 +163,12 @@ def _refuse_faults(value: object) -> object:
     return _BadRecord(f"not JSON: {fault.message}") if fault else value
 
 
-def _read_csv(text: str, delimiter: str = ",") -> Iterator[Row]:
+def _read_csv(text: str, suffix: str) -> Iterator[Row]:
+    if other := describe_other_delimiter(text.split("\n", 2)[:2], suffix):
+        yield ":1", _BadRecord(other)
+        return
     csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=DELIMITERS[suffix], strict=True)
     header: list[str] = []
     try:
         for row in reader:

@@ -11,6 +11,7 @@ from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.concurrency import run_concurrently
 from evalmake.run.events import AttemptEnded
+from evalmake.run.failure_advice import advise
 from evalmake.run.job_outcome import judge_job
 from evalmake.run.job_outputs import find_outputs
 from evalmake.run.machine_time import add_machine_time
@@ -74,7 +75,7 @@ class JobEnds:
         if gateway_died:  # whatever the harness says: it may have scored samples that got no reply
             outcome = replace(outcome, error=GATEWAY_DIED)
         shortfall = None if outcome.error else find_shortfall(task.node.demands, outcome, outcome.cause)
-        error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, "")
+        error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task, outcome))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
         lost = state.status is None or gateway_died
@@ -99,6 +100,10 @@ class JobEnds:
             build.result.failed.append(name)
             build.result.problems.append(task.failure_diagnostic(error, cure))
         build.release_servers(task)
+
+    def _advise(self, task: Task, outcome: Outcome) -> str:
+        """What helps against the error of a job."""
+        return advise(self._build.job_builder.project, task.node, task.refused_by, outcome.error)
 
     def _find_earlier_headline(self, task: Task, outcome: Outcome) -> str:
         """The headline of the cell's last result, if it is another one and the Evalfile names none."""

@@ -74,6 +74,23 @@ BAD = [
     ("s.json", '{"a": [], "b": []}', "s.json: expected a list of objects, or an object with one"),
     ("s.json", '[{"a": 1}, 2]', "s.json: item 2: a record is an object"),
     ("s.csv", "a,b\n1,2\n3\n", "s.csv:3: 1 fields, but the header has 2"),
+    (
+        "s.csv",
+        "a;b\n1,5;2\n",
+        "s.csv:1: its columns are separated by `;`, and those of a .csv file by commas: write commas",
+    ),
+    (
+        "s.csv",
+        "a\tb\n1\t2\n",
+        "s.csv:1: its columns are separated by tabs, and those of a .csv file by commas: end its name in .tsv",
+    ),
+    (
+        "s.tsv",
+        "a,b\n1,2\n",
+        "s.tsv:1: its columns are separated by commas, and those of a .tsv file by tabs: end its name in .csv",
+    ),
+    ("s.jsonl", '[{"a": 1},\n{"a": 2}]\n', "s.jsonl:1: it is a JSON list: end its name in .json"),
+    ("s.jsonl", '{\n"a": 1}\n', "s.jsonl:1: it is one object over several lines: end its name in .json"),
     ("s.csv", "a,a\n1,2\n", "s.csv:1: two columns have the same name"),
     ("s.csv", 'a,b\n"1,2\n', "s.csv:2: not CSV: unexpected end of data"),
     ("s.xlsx", "", "s.xlsx: unknown data file type; the types are .jsonl"),

@@ -101,7 +101,7 @@ def test_errors_are_told_apart(native: Native) -> None:
 
 ABORTS = [
     (refusal(404, "no such model"), "HTTP 404: no such model"),
-    (refusal(307, "", Location="https://x/"), "HTTP 307: (empty)"),
+    (refusal(307, "", Location="https://x/"), "HTTP 307, to https://x/: (empty)"),
     (
         gateway(400, f"the gateway stopped this evaluation: {ADDRESS}: HTTP 401: bad key"),
         f"the gateway stopped this evaluation: {ADDRESS}: HTTP 401: bad key",
