@@ -13,6 +13,7 @@ from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
+from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, sentence_of
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 
 TOLERANCE = Fraction(1, 10**6)
@@ -22,7 +23,13 @@ _MOST = 250  # numbers that have marks of their own: the last ones
 _MARK = "[\ue100-\ue1ff]"
 # "6 × 7 = 42" is 42; units may stand between.
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
-_CALCULATION = re.compile(rf"{_MARK}(?:{_UNIT}[-+*/×÷·][ $(]{{0,3}}{_MARK}[)]?)+{_UNIT}{_EQUALS}")
+_OPERATIONS = rf"{_MARK}(?:(?:{_UNIT}(?:[-+*/×÷·]|(?<= )x(?= ))| {{1,2}}of(?= ))[ $(]{{0,3}}{_MARK}[)]?)++"
+_CALCULATION = re.compile(rf"{_OPERATIONS}{_UNIT}{_EQUALS}")
+# "42 = 6 × 7", "42 apples (= 6 × 7)" is 42, too
+_CALCULATED = re.compile(
+    rf"(?<![-+*/×÷·x] )({_MARK}(?: {{1,2}}[^\W\d_\ue100-\ue1ff]{{2,20}}){{0,2}}) {{0,2}}"
+    rf"(?:[=≈][ $(]{{0,3}}{_OPERATIONS}(?!{_UNIT}[=≈])|\(=[ $(]{{0,3}}{_OPERATIONS}[ )]*)"
+)
 _CHAIN = re.compile(rf"{_MARK}(?:(?! or | and )[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
 _CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
@@ -49,13 +56,8 @@ _SEVERAL = re.compile(
     rf"{_MARK}(?! in | on | at )({_WORDS}){_AND}(?: the| a)? {_MARK}(?!{_TOTAL})({_WORDS}){_END}"
 )  # "5 red and 7 green"
 _BOTH = re.compile(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
-_ADDITION = re.compile(  # "12 eggs for 4 cakes", "15 of the 20 students"
-    rf"(?<!\bin )(?<!\bfor )(?<!\bafter )(?<!\bof )(?<!\bthan )({_MARK})(?! ?[-x×*/+=])[^=:\ue100-\ue1ff]{{0,60}}? "
-    rf"(?:after|within|per|for|in|out of|of the|of these)(?: the| all| every| each| these)? "
-    rf"{_MARK}(?! (?:dollars|euros|cents|pounds))(?:{_WORDS})?{_END}"
-)
-_TAG = re.compile("<[^<>]{0,40}>")
-_FROM = re.compile(r"\bfrom $")
+_CURRENCY = re.compile(r" ?(?:dollars?|euros?|cents?|pounds?|bucks|yen|rupees|Dollar|Euro|pesos|元|円|원)(?!\w)")
+_FROM = re.compile(r"\b(?:from|by) $")
 
 
 def find_number(reply: str) -> Quantity | None:
@@ -87,10 +89,8 @@ def find_number(reply: str) -> Quantity | None:
     is_step = alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1])  # "3 + 4 = 7", then "7 * 2 = 14"
     if alone and not is_step:
         return _read_whole(numbers[option_of(alone[1])])
-    last = _find_last(numbers, reading)
-    if last is None or _is_one_of_several(text, numbers, last):
-        return None
-    return _read_whole(numbers[_find_main(text, numbers, last)])
+    last = _find_last(text, numbers, reading)
+    return None if last is None else _read_last_sentence(text, numbers, last)
 
 
 def _read_whole(found: Found) -> Quantity | None:
@@ -174,9 +174,11 @@ def _find_boxed(text: str) -> str | None:
 
 
 def _read_single(text: str) -> Quantity | None:
-    """The number of a text that is nothing but an answer: one number, or an equation's right side."""
-    text = re.split("[=≈]", text)[-1]
+    """The number of a text that is nothing but an answer: one number, or the last side of an equation that is one."""
+    *others, text = re.split("[=≈]", text)
     found = [_read_whole(one) for one in find_numbers(text)]
+    if others and len(found) > 1:
+        return _read_single("=".join(others))  # "42 = 6 × 7"
     if not _agree(found) or found[0] is None:
         return None
     if _FACTORIAL.fullmatch(text) and found[0].other:
@@ -198,7 +200,7 @@ def _mark_numbers(text: str) -> tuple[str, list[Found]]:
         parts += [text[end : one.match.start()], f" {mark_of(index)} "]
         end = one.match.end()
     marked = "".join([*parts, text[end:]])
-    return _CHAIN.sub("", _CALCULATION.sub("", marked)), found
+    return _CHAIN.sub("", _CALCULATED.sub(r"\1", _CALCULATION.sub("", marked))), found
 
 
 def _goes_on(found: Found) -> bool:
@@ -206,45 +208,40 @@ def _goes_on(found: Found) -> bool:
     return _GOES_ON.match(found.match.string, found.match.end()) is not None
 
 
-def _find_last(numbers: Sequence[Found], reading: Reading) -> int | None:
-    """The index of the last number that nothing rejects, and that is no part of an expression."""
-    return next(
-        (index for index in reversed(range(len(numbers))) if index not in reading.rejected and numbers[index].quantity),
-        None,
-    )
+def _find_last(text: str, numbers: Sequence[Found], reading: Reading) -> int | None:
+    """The index of the last number in the text that nothing rejects, and that is no part of an expression."""
+    indices = map(option_of, reversed(re.findall(_MARK, text)))
+    return next((index for index in indices if index not in reading.rejected and numbers[index].quantity), None)
 
 
-def _is_one_of_several(text: str, numbers: Sequence[Found], last: int) -> bool:
-    """Whether the reply ends in several numbers, of which none is told apart."""
-    sentence = _end_of_sentence(text, last)
+def _read_last_sentence(text: str, numbers: Sequence[Found], last: int) -> Quantity | None:
+    """The number that the sentence of the last number tells; None if it ends in several."""
+    sentence = sentence_of(text, text.find(mark_of(last)))
+    whole = re.split(f"[{mark_of(last + 1)}-\ue1ff]", sentence)[0]
+    main = cut_circumstances(whole, {mark_of(index) for index, one in enumerate(numbers) if _is_price(one)})
+    told = option_of(re.findall(_MARK, main)[-1])
+    if _is_one_of_several(main, numbers, told):
+        return None
+    return _read_whole(numbers[told])
+
+
+def _is_price(found: Found) -> bool:
+    return bool(found.match["money"] or _CURRENCY.match(found.match.string, found.match.end()))
+
+
+def _is_one_of_several(sentence: str, numbers: Sequence[Found], told: int) -> bool:
+    """Whether a sentence ends in several numbers, of which none is told apart."""
     several = _SEVERAL.search(sentence)
     if _BOTH.search(sentence) or ends_in_several(sentence) or (several and several[1] != several[2]):
         return True
-    before = numbers[last - 1] if last else None  # 3:4, 10 to 15
+    before = numbers[told - 1] if told else None  # 3:4, 10 to 15
     return before is not None and _goes_on(before) and not _FROM.search(before.match.string, 0, before.match.start())
-
-
-def _find_main(text: str, numbers: Sequence[Found], last: int) -> int:
-    """The number that the last sentence tells."""
-    added = _ADDITION.search(_end_of_sentence(text, last))
-    return option_of(added[1]) if added and not numbers[last].match["money"] else last
 
 
 def _sentence_from(text: str, index: int) -> str:
     """The rest of a sentence from a number's mark on."""
     at = text.find(mark_of(index))
-    return _clean(re.split(r"\n|[.?!] ", text[at : at + 200])[0])
-
-
-def _end_of_sentence(text: str, index: int) -> str:
-    """The sentence of a number's mark, or the end of a long one."""
-    at = text.find(mark_of(index))
-    start = max(at - 300, 0, *(text.rfind(end, 0, at) + 1 for end in (". ", "\n", "? ", "! ")))
-    return _clean(text[start : at + 200].partition("\n")[0])
-
-
-def _clean(sentence: str) -> str:
-    return " ".join(_TAG.sub(" ", sentence).split())
+    return clean(re.split(r"\n|[.?!] ", text[at : at + 200])[0])
 
 
 def _as_share(quantity: Quantity) -> Fraction:

@@ -8,7 +8,7 @@ _JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?[:：])")
 _PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant)", re.IGNORECASE)
 _CITATION = re.compile(
     r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
-    r"(?:\[\d{1,2}(?:, ?\d{1,2}){0,5}\])+(?=[\s.,;]|$)"
+    r"(?:\[(?:[^\W\d]{1,12}[:：.]? ?)?\d{1,2}(?:, ?\d{1,2}){0,5}\]|【[^【】\n]{1,40}】)+(?=[\s.,;*_)\"'<]|$)"
 )
 _ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
 _ODDS = re.compile(

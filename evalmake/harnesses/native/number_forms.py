@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import unicodedata
@@ -36,6 +37,13 @@ _LATEX = (
     (re.compile(r"(?<=[A-Za-z)])_\{[^{}]*\}|(?<=\b[A-Za-z])_\w\b"), ""),
     (re.compile(r"\^\s+(?=[-+\d])"), "^"),
 )
+_WRITTEN = (
+    (re.compile(r"(?<=[1-9])x(?=\d)|(?<=[1-9]0)x(?=\d)"), " x "),
+    (re.compile(r"(?<=\w)<sup>\s?([-+]?\d{1,4})\s?</sup>"), r"^\1"),
+    (re.compile(r"<sup>\s?(\[[^\[\]<>]{1,20}\])\s?</sup>"), r"\1"),  # a footnote
+    (re.compile(r"(?:(?<=\b(?:is|be|es))|(?<=\b(?:ist|est|são|son))|(?<=[是为為])) (\$?)- (?=\d)"), r" \1-"),
+    (re.compile(r"^([^|\n]*)\|-?(\d[\d.,/]{0,30})\|(?=[^|\n]*$)", re.MULTILINE), r"\1\2"),  # |-3| is 3
+)
 _SUPERSCRIPT = re.compile(r"[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻]+")
 _VULGAR = re.compile(r"(?:(?<=\d) ?)?[¼-¾⅐-⅞↉]")
 _OTHER_DIGIT = re.compile(r"[^\x00-\x7f\W]")
@@ -48,7 +56,8 @@ _UNIT_EXPONENT = re.compile(r"(?<=[A-Za-zµΩμ]) ?\^\(?[-+]?\d+\)?")
 _BULLET = re.compile(r"^[ ]*(?:[-*•][ ]+(?=\S))?(?:\d{1,2}[.)][ ]+(?=[\w*$\\(]))?", re.MULTILINE)
 
 _SCALE_WORDS = {
-    3: "thousand tausend mille mil mila тысяч тысячи",
+    2: "百",
+    3: "thousand tausend mille mil mila тысяч тысячи 千 천",
     4: "万 萬 만",
     5: "lakh लाख",
     6: "million millions millionen mio millón millones milione milioni milhão milhões миллион миллиона миллионов млн",
@@ -58,6 +67,11 @@ _SCALE_WORDS = {
     12: "trillion trillions",
 }
 _SCALES = {word: power for power, words in _SCALE_WORDS.items() for word in words.split()}
+_MYRIADS = "亿億억万萬만千천百"
+_COMPOSED = re.compile(
+    rf"(?<![\d.])\d[\d,.]{{0,12}}[{_MYRIADS}](?:\s?\d[\d,.]{{0,12}}[{_MYRIADS}])*(?:\d{{2,4}}(?![\d.]))?"
+)
+_COMPOSED_PART = re.compile(rf"(\d[\d,.]*)([{_MYRIADS}]?)")
 _LARGEST_FACTORIAL = 20
 _SUFFIXES = {"k": 3, "K": 3, "M": 6, "m": 6, "mn": 6, "B": 9, "bn": 9, "T": 12}
 _GROUPING_MONEY = r"€|₫|₺|(?:euros?|eur|tl|đồng|dong|vnd|reais|pesos|zł|kč|kr|lei|ft)\b"
@@ -140,8 +154,9 @@ def normalize_numbers(text: str) -> str:
     text = _SUPERSCRIPT.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text)
     text = _VULGAR.sub(_spell_fraction, text)
     text = _OTHER_DIGIT.sub(lambda found: str(unicodedata.decimal(found[0], found[0])), text)
-    for pattern, plain in _LATEX:
+    for pattern, plain in _LATEX + _WRITTEN:
         text = pattern.sub(plain, text)
+    text = _COMPOSED.sub(_add_up, text)
     text = _UNDERSCORES.sub("", _EMPHASIS.sub("", text))
     return _UNIT_EXPONENT.sub("", _BULLET.sub("", text))
 
@@ -149,6 +164,16 @@ def normalize_numbers(text: str) -> str:
 def _spell_fraction(found: re.Match[str]) -> str:
     after_number = found.string[max(0, found.start() - 1) : found.start()].isdigit()
     return " " * after_number + unicodedata.normalize("NFKC", found[0].strip()).replace("⁄", "/")
+
+
+def _add_up(found: re.Match[str]) -> str:
+    """The sum that is written by East Asian scales, as 1億2000万; other texts stay as they are."""
+    parts = [(part[1].replace(",", ""), _SCALES.get(part[2], 0)) for part in _COMPOSED_PART.finditer(found[0])]
+    falling = all(one[1] > other[1] for one, other in itertools.pairwise(parts))
+    if len(parts) == 1 or not falling or any(re.search(r"\..*\.|\.$", digits) for digits, _ in parts):
+        return found[0]
+    total = sum(Fraction(digits) * 10**power for digits, power in parts)
+    return str(total) if total.denominator == 1 else found[0]
 
 
 def find_numbers(text: str) -> Iterator[Found]:

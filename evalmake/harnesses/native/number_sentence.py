@@ -1,0 +1,113 @@
+"""The main clause of a sentence with several numbers: what stands after it only adds a circumstance to its number.
+
+"She has 42 left after giving away 8", "42 tickets on day 3", "42 of 50 passed". Each number is a mark.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+MARK = "[\ue100-\ue1ff]"
+_WORD = r"[^\W\d\ue000-\ue1ff]{1,20}"
+_TAG = re.compile("<[^<>]{0,40}>")
+_MOST = 6
+"""Circumstances after each other that are cut off."""
+
+_SUBORDINATE = (
+    "after|before|since|because|when|if|unless|until|once|given that|assuming|considering|although|though|whereas"
+    "|without|due to|thanks to|based on|compared (?:to|with)|instead of|rather than|including|of wh(?:ich|om)|where"
+    "|as (?:there|he|she|it|they|we|you|each|every)"
+    "|nachdem|bevor|weil|da|denn|wenn|falls|obwohl|ohne|anstatt|davon|während"
+    "|après|avant|parce que|puisque|car|quand|lorsque|sans|au lieu de|dont"
+    "|después de|antes de|porque|ya que|pues|cuando|tras|sin|en lugar de|de los cuales|de las cuales"
+    "|dopo|prima di|perché|poiché|quando|senza|invece di|di cui|depois de|antes de|pois|já que|sem|dos quais|das quais"
+    "|после|потому что|так как|если|когда|из которых|بعد|قبل|لأن|لأنه|لأنها|عندما|إذا|منها"
+)
+"""Words that begin a clause, which explains, dates or restricts the clause before it."""
+_SUBORDINATE_UNSPACED = "因为|因為|由于|由於|其中|如果"
+_PREPOSITION = (
+    "in|on|for|from|within|per|every|among|between|out of"
+    "|für|pro|je|nach|von|aus|bei|pour|par|sur|en|dans|por|para|em|за|из|на|в|في|خلال"
+)
+"""Words before a number that belongs to the one before."""
+_CONCLUSION = (
+    "=|so|thus|therefore|hence|now|altogether|in (?:all|total)|a total of"
+    "|(?:leaves|gives|equals)(?= (?:(?:him|her|them|us|with) )*[\ue100-\ue1ff])"
+    "|(?<=, )(?:leaving|making|giving|bringing|resulting|totall?ing)|which (?:is|are|means|makes|gives|leaves|equals)"
+    "|also (?:sind|ist|hat|haben|bleiben|braucht)|somit|insgesamt|donc|soit|au total|entonces"
+    "|por lo tanto|así que|en total|quindi|in totale|portanto|no total"
+    "|значит|всего|итого|所以|因此|一共|共"
+)
+"""Words after which a sentence comes back to what it tells."""
+# "42 more to buy the 100 dollar bike"; but not "needs to buy 42", "to get 42".
+_PURPOSE = (
+    r"(?<!\bneed )(?<!\bneeds )(?<!\bneeded )(?<!\bhas )(?<!\bhave )(?<!\bhad )(?<!\bwants )(?<!\bwant )(?<!\bwanted )"
+    r"(?<!\bable )(?<!\bgoing )(?<!\bplans )(?<!\bdecides )(?<!\bused )(?<!\bup )(?<!\bequal )"
+    rf"to (?!(?:be|get(?! to)|make|find|have|give|obtain|equal|total|yield|form|the|a|about|nearly)\b)(?={_WORD} )"
+)
+
+_COMPARED = rf"{MARK} (?:of (?:which|whom|them)\b|(?:{_WORD} )?(?:more|less|fewer|{_WORD}er) than\b)"
+_CLAUSE = re.compile(
+    rf"(?<=\S)[ ,]+(?:(?:{_SUBORDINATE})(?!\w)|{_PURPOSE})|{_SUBORDINATE_UNSPACED}|,(?= {_COMPARED})",
+    re.IGNORECASE,
+)
+_TOTAL = " (?:altogether|in total|in all|overall|total|left|remaining)\\b"
+_CONCLUDED = re.compile(
+    rf"(?<!\w)(?:{_CONCLUSION})(?![A-Za-z])[^\ue100-\ue1ff]*{MARK}|{MARK}(?: {_WORD}){{0,3}}{_TOTAL}",
+    re.IGNORECASE,
+)
+# Any word but one that tells a number of its own: "7 in each is 42", "a total of 42".
+_ATTRIBUTE = (
+    r"(?!(?:total|sum|is|are|was|were|be|has|have|makes?|gives?|costs?|equals|gets?|ist|sind|macht|kostet|est|sont|fait"
+    rf"|font|coûte|es|son|cuesta|è|sono|é|são|equals|leaves|remain|remains|left|suma|Summe|somme)\b){_WORD}"
+)
+_BELONGS = (
+    rf"(?<!result )(?<!results )(?<!resulted )(?<!resulting )(?<!\w)(?:{_PREPOSITION})(?: {_ATTRIBUTE}){{0,3}}"
+    rf"|at(?= {MARK} (?:{_WORD} )?(?:each|apiece|per)\b)"
+    rf"|(?<={MARK}) (?:{_ATTRIBUTE} ){{0,3}}(?:of|из|de|di|von|من)(?: {_ATTRIBUTE}){{0,2}}"
+)
+_ADDED = re.compile(
+    rf"(?:{_BELONGS}) (?P<first>{MARK})(?:(?: {_WORD}){{0,3}}(?:,|,? and)(?: the| an?)? {MARK})*"
+    rf"(?!(?: {_WORD}){{0,3}}{_TOTAL})[^=:\ue100-\ue1ff]{{0,60}}$",
+    re.IGNORECASE,
+)
+
+
+def sentence_of(text: str, at: int) -> str:
+    """The sentence that holds the number at a place of a text, or the end of a long one."""
+    start = max(at - 300, 0, *(text.rfind(end, 0, at) + 1 for end in (". ", "\n", "? ", "! ")))
+    return clean(text[start : at + 200].partition("\n")[0])
+
+
+def clean(sentence: str) -> str:
+    """A sentence without tags, and with single spaces."""
+    return " ".join(_TAG.sub(" ", sentence).split())
+
+
+def cut_circumstances(sentence: str, prices: Collection[str]) -> str:
+    """A sentence without what only adds to its number; the whole, if nothing else has a number.
+
+    A price adds to another price only: "9 eggs for $18" tells what they cost.
+    """
+    main = _cut_clause(sentence)
+    for _ in range(_MOST):
+        added = _ADDED.search(main)
+        if not added:
+            return main
+        before = re.findall(MARK, main[: added.start()])
+        if not before:
+            return main if added["first"] in prices else sentence
+        if added["first"] in prices and before[-1] not in prices and not added[0].startswith("at"):
+            return main
+        main = main[: added.start()]
+    return main
+
+
+def _cut_clause(sentence: str) -> str:
+    """A sentence up to a subordinate clause with a number, after which it does not conclude."""
+    for clause in _CLAUSE.finditer(sentence):
+        main, rest = sentence[: clause.start()], sentence[clause.end() :]
+        if re.search(MARK, main) and re.search(MARK, rest) and not _CONCLUDED.search(sentence, clause.start()):
+            return main
+    return sentence
