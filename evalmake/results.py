@@ -152,5 +152,5 @@ def _parse_item(line: bytes) -> Item | None:
             None if reply is None else xxh3_64_hexdigest(str(reply).encode(errors="replace")),
             digest_question(row),
         )
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -51,7 +52,7 @@ class ProgramSamples:
             for metric, value in scores.items():
                 if value is None:
                     continue
-                if not (isinstance(value, int | float) and abs(value) < math.inf):
+                if not (isinstance(value, int | float) and abs(value) <= sys.float_info.max):
                     place = f"{path.name}:{number}: {metric} is {json.dumps(value)[:40]}"
                     found.mistake = found.mistake or f"{place}, not a number: leave out what was not scored"
                     continue

@@ -51,7 +51,7 @@ class SampleCounts:
                 row = json.loads(line)
             except (ValueError, RecursionError):
                 continue
-            if isinstance(row, dict) and "id" in row:
+            if isinstance(row, dict) and "id" in row and isinstance(row.get("scores") or {}, dict):
                 found._add(row)
         return found
 
@@ -77,7 +77,7 @@ class SampleCounts:
         scores = row.get("scores")
         if row.get("error") is not None or not scores:
             self._causes[str(row.get("error") or UNSCORED)] += 1
-        elif self.metric and isinstance(scores, Mapping) and self.metric not in scores:
+        elif self.metric and self.metric not in scores:
             reason = f"{LACKS_METRIC} `{self.metric}` but {', '.join(f'`{name}`' for name in sorted(scores))}"
             self._causes[reason] += 1
             self._places.setdefault(reason, f" (first: sample `{row['id']}`)")

@@ -39,7 +39,7 @@ def _read_rows(samples: bytes) -> Iterator[tuple[str, str | None, dict[str, floa
             scores = {str(name): float(value) for name, value in row["scores"].items() if value is not None}
             cluster = row.get("cluster")
             yield str(row["id"]), None if cluster is None else str(cluster), scores
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             continue
 
 

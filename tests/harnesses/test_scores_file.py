@@ -125,6 +125,7 @@ def _read_missing(out: Path, metrics: dict[str, str] | None) -> str:
     [
         ('{"id": "2", "scores": {"accuracy": NaN}}', "s.jsonl:2: accuracy is NaN, not a number"),
         ('{"id": "2", "scores": {"accuracy": -1e999}}', "s.jsonl:2: accuracy is -Infinity, not a number"),
+        (f'{{"id": "2", "scores": {{"accuracy": 1{"0" * 400}}}}}', "s.jsonl:2: accuracy is 1000"),
         ('{"id": "2", "scores": {"accuracy": "yes"}}', 's.jsonl:2: accuracy is "yes", not a number'),
         ('{"id": "2", "scores": {"accuracy": -1}}', "s.jsonl:2: accuracy is -1: by its name it is a share"),
         ('{"id": "2", "scores": {"accuracy": 83}}', ""),

@@ -166,3 +166,15 @@ def test_counting_samples() -> None:
         "items_repeated": 1,
     }
     assert found.cause == "the most common reason (2): HTTP 500"
+
+
+ODD = (None, 5, 1.5, True, "x", [], [[]], {}, {"a": None}, {"accuracy": [1]}, 10**400)
+
+
+@pytest.mark.parametrize("value", ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize("key", ["id", "item", "scores", "reply", "request", "error", "repetition", "finish_reason"])
+def test_rows_of_other_forms_are_counted_or_left_out(key: str, value: object) -> None:
+    """A program may write any JSON as a row: no traceback; rows whose scores are no map are left out."""
+    row = {"id": "1", "scores": {"accuracy": 1}, "reply": "x", key: value}
+    known = key != "scores" or isinstance(value or {}, dict)
+    assert SampleCounts.of([json.dumps(row).encode()] * 2, "accuracy").counts["samples"] == (2 if known else 0)
