@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from collections.abc import Iterable
 
 _PR_SET_DUMPABLE = 4  # of prctl(2)
@@ -30,7 +31,7 @@ def erase_environment(names: Iterable[str]) -> None:
             fields = file.read().rpartition(b")")[2].split()
         start, end = int(fields[_ENV_START]), int(fields[_ENV_END])
         if start < end:
-            _overwrite((ctypes.c_char * (end - start)).from_address(start), {name.encode() for name in names})
+            _overwrite((ctypes.c_char * (end - start)).from_address(start), {os.fsencode(name) for name in names})
 
 
 def _overwrite(memory: ctypes.Array[ctypes.c_char], names: set[bytes]) -> None:

@@ -66,7 +66,7 @@ def find_processes(folder: Path, shell: int | None = None) -> list[int]:
 
     `shell` is the pid of the shell, if the caller is its parent.
     """
-    mark = f"{MARK}={os.path.realpath(folder)}".encode()
+    mark = os.fsencode(f"{MARK}={os.path.realpath(folder)}")
     shell = shell or find_shell(folder)
     found = {pid for pid, words in read_environments() if mark in words}
     if shell is not None:

@@ -165,9 +165,9 @@ class ProcessExecutor:
 
     def sweep(self) -> list[tuple[str, str]]:
         """Kill every process that was started in a folder of this workspace."""
-        mark = f"{MARK}={os.path.realpath(self.root)}/".encode()
+        mark = os.fsencode(f"{MARK}={os.path.realpath(self.root)}/")
         found = {
-            word.removeprefix(mark).decode()
+            os.fsdecode(word.removeprefix(mark))
             for _, words in read_environments()
             for word in words
             if word.startswith(mark)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,15 @@ class TestProcessExecutor(ExecutorContract):
         ready, _, _ = select.select(executor.waitables(), [], [], 30)
         assert ready
         assert ended(executor).status == 0
+
+    def test_sweep_takes_any_name(self, make: Make, root: Path) -> None:
+        """A process in whose environment a job's folder is no UTF-8 is ended by `sweep`, too."""
+        marked = {b"EVALMAKE_WORKDIR": os.fsencode(root) + b"/\xff.1"}
+        process = subprocess.Popen(["sleep", "1000"], env=marked)
+        while b"/\xff.1" not in Path(f"/proc/{process.pid}/environ").read_bytes():
+            time.sleep(0.01)
+        assert [id for id, _ in make().sweep()] == ["\udcff.1"]
+        assert process.wait(30) == -signal.SIGKILL
 
     def test_descendants_end(self, make: Make, root: Path) -> None:
         """`cancel` ends what ignores TERM, and what has left the job's group."""
