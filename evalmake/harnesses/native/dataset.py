@@ -127,9 +127,9 @@ def _describe_whole_json(text: str) -> str:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return ""
-    return (
-        f"it is {'one object over several lines' if isinstance(value, dict) else 'a JSON list'}: end its name in .json"
-    )
+    if isinstance(value, dict):
+        return "it is one object over several lines: end its name in .json"
+    return "it is a JSON list: end its name in .json" if value and all(isinstance(one, dict) for one in value) else ""
 
 
 def _parse_record(line: str) -> object:
