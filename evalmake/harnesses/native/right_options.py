@@ -14,11 +14,13 @@ def find_right_option(target: object, values: Sequence[object], options: Sequenc
     """The index of the right option; None if the target names no option.
 
     A target equal to an option is that option. Otherwise a number is an index from 0, and text is a
-    letter or the digits of an index. ValueError if a number is one option's index and another's text.
+    letter or the digits of an index. ValueError if it is one option's letter or index and another's text.
     """
-    for index, option in enumerate(values):
-        if type(target) is type(option) and target == option:
-            return index
+    found = _find_equal(target, values)
+    if isinstance(target, str):
+        return _find_by_text(target.strip(), found, options)
+    if found is not None:
+        return found
     if isinstance(target, bool):  # options may be written "true", "True" or TRUE
         texts = [option.strip().casefold() for option in options]
         return texts.index(str(target).casefold()) if str(target).casefold() in texts else None
@@ -30,11 +32,24 @@ def find_right_option(target: object, values: Sequence[object], options: Sequenc
                 "write it as the options are written"
             )
         return index if 0 <= index < len(options) else None
-    text = str(target).strip()
-    if text in options:
-        return options.index(text)
-    if len(text) == 1 and text.upper() in LETTERS[: len(options)]:
-        return LETTERS.index(text.upper())
+    return _find_by_text(str(target).strip(), None, options)
+
+
+def _find_equal(target: object, values: Sequence[object]) -> int | None:
+    return next((index for index, one in enumerate(values) if type(target) is type(one) and target == one), None)
+
+
+def _find_by_text(text: str, equal: int | None, options: Sequence[str]) -> int | None:
+    found = options.index(text) if equal is None and text in options else equal
+    is_letter = len(text) == 1 and text.upper() in LETTERS[: len(options)]
+    letter = LETTERS.index(text.upper()) if is_letter else found
+    if found is not None and letter != found:
+        raise ValueError(
+            f"the target '{text}' is the letter of option {letter} (from 0) and also the text of option {found}: "
+            f"write {letter} or {found}"
+        )
+    if letter is not None:
+        return letter
     return int(text) if text.isdecimal() and int(text) < len(options) else None
 
 

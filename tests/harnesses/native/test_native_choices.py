@@ -72,7 +72,10 @@ def test_the_chosen_option_is_found(reply: str, index: int | None) -> None:
         ("2", ("1", "2", "3"), 1),
         (2, (1, 2, 3), 1),
         (4, ("3", "4"), 1),
-        ("A", ("B", "A"), 1),
+        ("A", ("A", "AB"), 0),
+        ("O", ("A", "B", "AB", "O"), 3),
+        (1, ("B", "A"), 1),
+        ("0", ("B", "A"), 0),
         ("E", CITIES, None),
         (4, CITIES, None),
         (-1, CITIES, None),
@@ -89,6 +92,13 @@ def test_a_number_that_could_be_either_is_refused() -> None:
     """A number that is one option's index and another's text is an error, not a guess."""
     with pytest.raises(ValueError, match="and also the text of option 3"):
         find_right_option(1, ["2", "5", "0", "1"], ["2", "5", "0", "1"])
+
+
+@pytest.mark.parametrize("target", ["A", " A"])
+def test_a_letter_that_could_be_either_is_refused(target: str) -> None:
+    """A target that is one option's letter and another's text is an error that says how to write it."""
+    with pytest.raises(ValueError, match=r"letter of option 0 \(from 0\) and also the text of option 1: write 0 or 1"):
+        find_right_option(target, ["B", "A"], ["B", "A"])
 
 
 @given(
