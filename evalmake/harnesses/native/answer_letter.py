@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, outline
-from evalmake.harnesses.native.answer_words import REFUSALS
+from evalmake.harnesses.native.answer_words.refusals import REFUSALS
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS

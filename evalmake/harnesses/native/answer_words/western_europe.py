@@ -1,0 +1,223 @@
+"""The words of replies in the languages of Western Europe, by language and role."""
+
+from __future__ import annotations
+
+WORDS: dict[str, dict[str, str]] = {
+    "en": {
+        "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one|"
+        "answer's",
+        "option": "graph|curve|diagram|figure|"
+        "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters|"
+        "statements",
+        "is": "is|are|was|be|being|equals|would be|should be|must be|has to be|will be|to be|seems|"
+        "seems to be|appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
+        "not": "not|isn't|isnt|aren't|wasn't|never|neither|nor|cannot|can't|cannot be|can't be|couldn't|"
+        "couldn't be|doesn't|don't|didn't|won't|wouldn't|shouldn't|rather than|instead of|"
+        "as opposed to|unlike|except|without|other than|all but|anything but|excluding|ain't|no|"
+        "not be|over",
+        "partly": "partially|partly|technically|sometimes|only sometimes|only for|only in|only partially|only partly|"
+        "in part|in general|in principle|in theory|in some cases|in other cases|in other contexts|for other|"
+        "to a different|for a different|to another|in a different|half",
+        "wrong": "wrong|incorrect|incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|"
+        "eliminate|eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|"
+        "discarded|reject|rejected|rejecting|trap|distractor|distractors|out|mistake|error|"
+        "misleading|implausible|impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|"
+        "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope|so is|"
+        "so are",
+        "right": "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
+        "fits|matches|works|most accurate|most appropriate|winner|preferred|most suitable|"
+        "indeed correct",
+        "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|"
+        "which is|consequently|accordingly|that leaves|leaves|leaving|leaves us with|"
+        "leaving us with|leaves only|leaving only|that leaves us with|points to|leads to|gives|"
+        "ergo|in conclusion|must be|has to be|overall|finally|in summary|to conclude|it must be|"
+        "it has to be|it should be|it would be|definitely|probably|clearly|most probably|"
+        "obviously|certainly|surely|hence it is|instead|gives us|then|as it stands",
+        "choose": "choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
+        "going with|went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|"
+        "say|settle on|answer with|lean towards|lean toward|leaning towards|bet on|i'd say|"
+        "i choose|i pick|i select|i'd pick|i'd choose|i'd go with|i will go with|i'll go with|"
+        "i would go with|i would say|my guess|my pick|i think|i believe|stick with|sticking with|"
+        "mark|tick|switch to|change to|change my answer to|conclude",
+        "because": "than|to|because|since|as|for|due to|given|which|that|who|whose|with|whereas|though|although",
+        "or": "or|or maybe|or perhaps|or possibly|or else|and/or",
+        "and": "and|as well as|plus|also|together with|along with|and also",
+        "but": "but|however|yet|nevertheless|still|whereas",
+        "perhaps": "if|unless|people|students|someone|some might|some may|some would|some say|some argue|"
+        "many would|many think|many might|others say|others think|might think|may think|could be|"
+        "may be|might be|might have been|would have been|tempting|tempted|often confused|"
+        "commonly|common mistake|confused with|could think|might say|might seem|might appear|"
+        "at first|initially|first glance|suppose|assume|assuming|seemingly|one might|you might|"
+        "you may|one could|you could|whether|had it|had the|were it|were the|often|only when|"
+        "only if|initial answer|first answer|original answer|previous answer|my first guess|"
+        "initial guess|previous version|earlier version",
+        "wait": "wait|actually|correction|sorry|hold on|scratch that|on second thought|"
+        "on second thoughts|oops|hmm|on reflection|let me reconsider|let me re-check|"
+        "let me recheck|let me double-check|let me double check|let me correct|reconsidering|"
+        "i made a mistake|i made an error|i was wrong|that's wrong|apologies|my mistake|my bad|"
+        "strike that|revised|revising|update|edit|upon review|on closer inspection|"
+        "i take that back|in fact|i mean|i meant|meant|or rather|rather",
+        "filler": "the|a|an|my|our|your|option number|either|just|simply|exactly|only|indeed|choice letter|"
+        "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|"
+        "therefore|absolutely|alright|one of|all of",
+        "both": "both|both of",
+        "maybe": "maybe|perhaps|possibly|likely|leaning",
+        "glue": "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
+        "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
+        "they|he|she|here|again|after|before|per",
+    },
+    "de": {
+        "answer": "antwort|antworten|lösung|lösungen|ergebnis|antwortet|endergebnis|richtige|richtig ist|"
+        "korrekt ist|antwortmöglichkeit",
+        "option": "option|möglichkeit|auswahl|buchstabe|aussage|variante|wahl|alternative|antwortoption",
+        "is": "ist|sind|lautet|wäre|heißt|war|müsste|muss|sein|lauten",
+        "not": "nicht|kein|keine|weder|noch|statt|anstatt|nie|niemals",
+        "partly": "für eine andere|für andere|teilweise|teils|zum teil|technisch|bedingt|im allgemeinen|manchmal",
+        "wrong": "falsch|falsche|falschen|inkorrekt|unzutreffend|ausgeschlossen|ausschließen|scheidet aus|"
+        "unrichtig|verkehrt|fehler|unmöglich|trifft nicht zu|scheiden aus",
+        "right": "richtig|richtige|richtigen|korrekt|korrekte|korrekten|wahr|zutreffend|stimmt|passt|ja|beste|"
+        "trifft zu",
+        "so": "also|daher|somit|folglich|deshalb|demnach|es ist|das ist|damit|es muss|bleibt|deswegen|sondern|"
+        "eindeutig|wahrscheinlich|vermutlich",
+        "choose": "wähle|nehme|entscheide|tippe auf|entscheide mich für|ich wähle|ich nehme|ich würde sagen|"
+        "ich würde|würde ich sagen|ich denke|ich glaube",
+        "because": "weil|denn|da|hat|wird|kann|beschreibt|bedeutet|und zwar|mit|für|steht",
+        "or": "oder|bzw|beziehungsweise",
+        "and": "und|sowie",
+        "but": "aber|sondern|jedoch|doch",
+        "perhaps": "wenn|falls|viele|manche|oft|häufig|leute|menschen|könnte|meinen|einige",
+        "wait": "moment|halt|nein|korrektur|doch nicht|stopp|entschuldigung|quatsch|verzeihung|tatsächlich|"
+        "vielmehr|nee",
+        "filler": "die|der|das|den|dem|ein|eine|meine|endgültige|buchstaben|als auch|nur|genau|hier",
+        "both": "beide|sowohl",
+        "maybe": "vielleicht|eventuell|möglicherweise",
+    },
+    "fr": {
+        "answer": "réponse|reponse|réponses|solution|résultat|bonne réponse|la bonne|réponse finale",
+        "option": "option|choix|lettre|proposition|alternative|affirmation",
+        "is": "est|sont|serait|était|doit être|etait|sera",
+        "not": "n'est pas|n'est|non|pas|ni|aucun|aucune|jamais|plutôt que|au lieu de|non pas|ne sont pas|ne",
+        "partly": "pour une autre|pour un autre|partiellement|en partie|techniquement|en général|parfois",
+        "wrong": "faux|fausse|fausses|incorrect|incorrecte|incorrectes|erroné|erronée|mauvaise|mauvais|inexacte|"
+        "inexact|à exclure|exclue|exclu|éliminer|éliminée|exclure|erreur",
+        "right": "correct|correcte|vrai|vraie|juste|exacte|exact|bonne|bon|oui|meilleure|meilleur|convient",
+        "so": "donc|ainsi|par conséquent|c'est|alors|il s'agit de|il s'agit|en conclusion|d'où|ce serait|"
+        "c'est donc|reste|sûrement|probablement",
+        "choose": "choisis|je choisis|je dirais|je pense|je crois|opte pour|sélectionne|prends|je réponds|"
+        "je pense que|je crois que c'est|je pense que c'est",
+        "because": "car|parce|parce que|puisque|qui|que|qu'elle|en effet|a|avec|pour|correspond|décrit|désigne",
+        "or": "ou|ou bien|soit",
+        "and": "et|ainsi que",
+        "but": "mais|cependant|toutefois",
+        "perhaps": "si|beaucoup|certains|gens|souvent|on pourrait|pourrait|pensent|croient",
+        "wait": "attendez|pardon|correction|en fait|finalement|erratum|désolé|attends|plutôt|en réalité",
+        "filler": "la|le|les|l'option|l'|une|un|ma|finale|définitive|lettre|d'|de",
+        "both": "à la fois|les deux|tant",
+        "maybe": "peut-être|éventuellement",
+    },
+    "es": {
+        "answer": "respuesta|respuestas|solución|solucion|resultado|respuesta final|la correcta|resp",
+        "option": "opción|opcion|alternativa|letra|inciso|elección|afirmación|opciones",
+        "is": "es|son|sería|seria|debe ser|fue|será",
+        "not": "no es|no|no son|ni|nunca|en lugar de|en vez de|tampoco|ninguna",
+        "partly": "para otra|para otro|parcialmente|en parte|técnicamente|en general|a veces",
+        "wrong": "incorrecta|incorrecto|incorrectas|incorrectos|falsa|falso|errónea|erróneo|equivocada|mal|"
+        "descartada|descarta|descartamos|descartar|error|equivocado",
+        "right": "correcta|correcto|verdadera|verdadero|cierta|cierto|sí|exacta|mejor|adecuada|válida",
+        "so": "entonces|por lo tanto|por tanto|así que|por ende|se trata de|luego|en conclusión|seguramente|"
+        "probablemente|por consiguiente|sino|queda",
+        "choose": "elijo|escojo|selecciono|diría|yo diría|creo que es|creo|pienso|opto por|me quedo con|elegiría|marco",
+        "because": "porque|pues|ya que|que|dado que|tiene|con|para|puesto que|describe|corresponde|debido",
+        "or": "o|u|o bien|o quizás",
+        "and": "y|e|así como",
+        "but": "pero|sino|sin embargo|sino que",
+        "perhaps": "si|muchos|algunos|gente|a menudo|podría|piensan|creen|personas",
+        "wait": "espera|perdón|corrección|en realidad|me equivoqué|mejor dicho|disculpa|espere|de hecho|rectifico",
+        "filler": "la|el|los|las|una|un|mi|final|letra|como",
+        "both": "ambas|ambos|tanto|las dos",
+        "maybe": "quizás|quizá|tal vez|posiblemente",
+    },
+    "it": {
+        "answer": "risposta|risposte|soluzione|risultato|la corretta|risposta finale|quella giusta",
+        "option": "opzione|alternativa|lettera|scelta|affermazione|opzioni",
+        "is": "è|sono|sarebbe|era|dev'essere|deve essere|e'|sarà",
+        "not": "non è|non|non sono|né|mai|invece di|anziché|nessuna|piuttosto che",
+        "partly": "parzialmente|in parte|tecnicamente|in generale|talvolta",
+        "wrong": "errata|errato|sbagliata|sbagliato|errate|sbagliate|falsa|falso|scorretta|scorretto|scartata|"
+        "esclusa|scarto|escludo|errore|escludere",
+        "right": "corretta|corretto|giusta|giusto|vera|vero|esatta|esatto|sì|migliore|corrette|giuste",
+        "so": "quindi|dunque|perciò|pertanto|si tratta di|in conclusione|di conseguenza|bensì|allora|"
+        "probabilmente|sicuramente|rimane|resta",
+        "choose": "scelgo|seleziono|direi|penso|credo|opto per|sceglierei|penso che sia|credo che sia|penso sia|"
+        "credo sia",
+        "because": "perché|poiché|che|in quanto|dato che|ha|con|per|siccome|descrive|corrisponde",
+        "or": "o|oppure|ovvero",
+        "and": "e|ed|nonché",
+        "but": "ma|bensì|però|tuttavia",
+        "perhaps": "molti|alcuni|gente|spesso|potrebbe|pensano|credono|persone",
+        "wait": "aspetta|anzi|scusa|correzione|in realtà|mi sbaglio|mi correggo|scusate|un momento|no|infatti",
+        "filler": "la|il|lo|l'opzione|l'|le|i|gli|una|un|mia|finale|lettera|che|la lettera|definitiva",
+        "both": "sia|entrambe|tanto",
+        "maybe": "forse|magari",
+    },
+    "pt": {
+        "answer": "resposta|respostas|solução|solucao|resultado|gabarito|resposta final|a correta",
+        "option": "opção|opcao|alternativa|letra|escolha|afirmação|item|opções|alternativas",
+        "is": "é|são|seria|era|deve ser|foi|será",
+        "not": "não é|não|nao|nao é|não são|nem|nunca|em vez de|ao invés de|nenhuma",
+        "partly": "em parte|tecnicamente|em geral|às vezes",
+        "wrong": "incorreta|incorreto|errada|errado|incorretas|erradas|falsa|falso|descartada|descarto|"
+        "descartamos|erro|eliminada|descartar",
+        "right": "correta|correto|certa|certo|verdadeira|verdadeiro|sim|exata|melhor|corretas|adequada",
+        "so": "portanto|então|logo|assim|por isso|trata-se|em conclusão|por conseguinte|mas sim|provavelmente|"
+        "certamente|resta|sobra",
+        "choose": "escolho|seleciono|diria|eu diria|acho que é|acho|penso|acredito|opto por|fico com|marco|escolheria",
+        "because": "porque|pois|já que|que|uma vez que|tem|com|para|visto que|descreve|corresponde|devido",
+        "or": "ou|ou então",
+        "and": "e|bem como",
+        "but": "mas|porém|mas sim|contudo|e sim",
+        "perhaps": "muitos|alguns|gente|pessoas|frequentemente|poderia|pensam|acham",
+        "wait": "espere|espera|desculpe|correção|na verdade|aliás|enganei-me|perdão|ops|retifico|melhor dizendo",
+        "filler": "a|o|os|as|uma|um|minha|final|letra|quanto",
+        "both": "ambas|ambos|tanto|as duas",
+        "maybe": "talvez|possivelmente",
+    },
+    "nl": {
+        "answer": "antwoord|antwoorden|oplossing|juiste antwoord|uitkomst",
+        "option": "optie|keuze|letter|stelling|mogelijkheid",
+        "is": "is|zijn|luidt|zou zijn|moet zijn",
+        "not": "niet|geen|noch|in plaats van|nooit",
+        "wrong": "fout|onjuist|verkeerd|incorrect|foutief|onwaar|valt af|vallen af",
+        "right": "juist|juiste|correct|correcte|goed|goede|waar|ja|klopt|beste",
+        "so": "dus|daarom|het is|dat is|derhalve|kortom|waarschijnlijk|maar",
+        "choose": "kies|ik kies|ik denk|ik zou zeggen|ga voor|neem",
+        "because": "omdat|want|aangezien|dat|met|voor|heeft",
+        "or": "of|ofwel",
+        "and": "en|evenals",
+        "but": "maar|echter",
+        "perhaps": "als|indien|veel|sommige|mensen|vaak|denken",
+        "wait": "wacht|nee|sorry|correctie|eigenlijk|pardon",
+        "filler": "de|het|een|mijn|uiteindelijke|definitieve",
+        "both": "beide|zowel",
+        "maybe": "misschien",
+    },
+    "sv": {  # and Danish, Norwegian
+        "answer": "svar|svaret|svaret är|løsning|lösning|løsningen|lösningen|rätt svar|riktig svar|rigtigt svar|fasit",
+        "option": "alternativ|alternativet|bokstav|bokstaven|valg|mulighed|svarsalternativ|påstående",
+        "is": "är|er|blir|bliver|være|vara",
+        "not": "inte|ikke|ej|istället för|i stedet for|ingen|aldrig",
+        "wrong": "fel|felaktigt|felaktig|feil|forkert|galt|falskt|utesluts|fejl",
+        "right": "rätt|korrekt|riktigt|riktig|rigtigt|rigtig|sant|ja|sandt|stämmer",
+        "so": "alltså|därför|derfor|altså|så|det är|det er|således|utan|men",
+        "choose": "väljer|velger|vælger|jag väljer|jeg velger|jeg vælger|jag tror|jeg tror",
+        "because": "eftersom|därför att|fordi|för|ty|som|siden",
+        "or": "eller",
+        "and": "och|og|samt",
+        "but": "men|utan|dock",
+        "perhaps": "om|många|mange|ofta|ofte|folk|hvis|några",
+        "wait": "vänta|vent|nej|nei|förlåt|egentligen|faktiskt|rättelse|undskyld|beklager",
+        "filler": "det|den|de|ett|en|et|mitt|slutliga|endelige|korrekte|korrekta|rätta",
+        "both": "både",
+        "maybe": "kanske|måske",
+    },
+}
