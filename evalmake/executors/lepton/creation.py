@@ -46,6 +46,7 @@ def create(api: Api, one: PreparedResource) -> Resource | None:
         for seen in api.jobs():
             if seen.job == one.job.id:
                 return seen
+        one.maybe_created = False
     api.create_secrets(one.body.secrets)
     return api.create_job(one.body.content)
 
@@ -59,6 +60,7 @@ def _create_endpoint(api: Api, one: PreparedResource) -> Resource | None:
         if existing.state != "Deleting":
             api.remove_endpoint(existing.id)
         return None
+    one.maybe_created = False
     api.create_secrets(one.body.secrets)
     try:
         return api.create_endpoint(one.body.content)

@@ -148,7 +148,7 @@ class WatchLoop(ABC, Generic[P]):
             return state
 
     def cancel(self, id: str) -> None:
-        """Cancel a job and wait until it is over; ConnectionError if nobody answers."""
+        """Cancel a job and wait until it is over or refused; ConnectionError if nobody answers."""
         seen = self.poll(id)
         with self.changed:
             if not self._recovered:
@@ -157,7 +157,7 @@ class WatchLoop(ABC, Generic[P]):
                 return
             self.cancelled.add(id)
             self.hurry()
-            while not self.states.get(id, _UNKNOWN).is_over:
+            while id in self.states and not self.is_finished(id):
                 self.changed.wait(0.5)
                 if why := self.cancel_error(id):
                     raise ConnectionError(why)

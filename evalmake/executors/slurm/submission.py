@@ -48,31 +48,39 @@ class Submission:
     def submit(self, ready: Iterable[PreparedJob], cancelled: Collection[str]) -> None:
         """Submit what is `ready` and what is held, except for cancelled jobs."""
         self._form_batches(sorted(ready, key=lambda one: (len(one.job.name), one.job.name)))  # as people count
-        held = self._drop_cancelled(cancelled)
+        self._drop_cancelled(cancelled)
+        to_submit, self._held = self._held, []
         full: dict[tuple[object, ...], JobState] = {}  # kinds of which Slurm takes no more now
-        while held:
-            batch, jobs = held.pop(0)
-            try:
-                if batch.kind not in full:
-                    self._submit_batch(batch, jobs)
-                    continue
-            except SubmitLimitReached as error:
-                batch.maybe_submitted = False
-                in_slurm = {other.kind for other in self._count_unfinished() if other.slurm_job}
-                is_too_large = isinstance(error, ArrayTooLarge) or batch.kind not in in_slurm
-                if len(jobs) > 1 and is_too_large:  # nothing will end and make room
-                    held[:0] = self._halve(batch, jobs)
-                    continue
-                why = f"Slurm takes no more now: {error}"
-                full[batch.kind] = JobState(Phase.QUEUED, None, why, unsubmitted=True)
-            except Exception as error:
-                if isinstance(error, OSError) and not isinstance(error, ConnectionError):
-                    self._set_states(jobs, JobState(Phase.REFUSED, None, str(error)))
-                    continue
-                self._held += [(batch, jobs), *held]
-                raise
-            self._held.append((batch, jobs))
-            self._set_states(jobs, full[batch.kind])
+        try:
+            while to_submit:
+                to_submit[:1] = self._submit_or_hold(*to_submit[0], full)
+        finally:
+            self._held += to_submit  # whatever went wrong, no job is forgotten
+
+    def _submit_or_hold(
+        self, batch: Batch, jobs: list[PreparedJob], full: dict[tuple[object, ...], JobState]
+    ) -> list[Held]:
+        """Submit a batch, or hold it if Slurm is full; return its parts if it is to be submitted in parts."""
+        try:
+            if batch.kind not in full:
+                self._submit_batch(batch, jobs)
+                return []
+        except SubmitLimitReached as error:
+            batch.maybe_submitted = False
+            in_slurm = {other.kind for other in self._count_unfinished() if other.slurm_job}
+            is_too_large = isinstance(error, ArrayTooLarge) or batch.kind not in in_slurm
+            if len(jobs) > 1 and is_too_large:  # nothing will end and make room
+                return self._halve(batch, jobs)
+            why = f"Slurm takes no more now: {error}"
+            full[batch.kind] = JobState(Phase.QUEUED, None, why, unsubmitted=True)
+        except ConnectionError:
+            raise
+        except OSError as error:
+            self._set_states(jobs, JobState(Phase.REFUSED, None, str(error)))
+            return []
+        self._held.append((batch, jobs))
+        self._set_states(jobs, full[batch.kind])
+        return []
 
     def _form_batches(self, ready: Iterable[PreparedJob]) -> None:
         """Make batches of these jobs and hold them; jobs beyond a limit wait."""
@@ -98,18 +106,15 @@ class Submission:
             self.waiting |= {one.job.id: one for one in jobs}
         self._set_states(jobs, JobState(Phase.QUEUED, None, array_slots.NO_FREE_SLOT, unsubmitted=True))
 
-    def _drop_cancelled(self, cancelled: Collection[str]) -> list[Held]:
-        """Take the held batches, less the jobs that are cancelled and surely not in Slurm."""
-        wanted: list[Held] = []
-        for batch, jobs in self._held:
+    def _drop_cancelled(self, cancelled: Collection[str]) -> None:
+        """Drop the jobs of held batches that are cancelled and surely not in Slurm."""
+        for one in list(self._held):
+            batch, jobs = one
             dropped = [one for one in jobs if one.job.id in cancelled]
             if dropped and is_surely_unsubmitted(self._cluster, batch):
-                wanted += self._replace(batch, [one for one in jobs if one not in dropped])
+                at = self._held.index(one)
+                self._held[at : at + 1] = self._replace(batch, [one for one in jobs if one not in dropped])
                 self._set_states(dropped, CANCELLED_UNSUBMITTED)
-            else:
-                wanted.append((batch, jobs))
-        self._held = []
-        return wanted
 
     def _halve(self, batch: Batch, jobs: list[PreparedJob]) -> list[Held]:
         """Split a batch that is too large for Slurm; if it has limits, the second half waits for its share."""

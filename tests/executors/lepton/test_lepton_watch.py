@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from evalmake.executors.lepton import LeptonExecutor
-from evalmake.executors.lepton.creation import Created
-from evalmake.plugin_api.executor import JobState, Phase
+from evalmake.executors.lepton.creation import Created, PreparedResource, create
+from evalmake.executors.lepton.http_client import QuotaReached
+from evalmake.executors.lepton.request_bodies import Body
+from evalmake.plugin_api.executor import Job, JobState, Phase
 from tests.support.daemons import until
 
 
@@ -58,3 +60,26 @@ def test_broken_thread(tmp_path: Path) -> None:
     with pytest.raises(ConnectionError, match="spoilt"):
         executor.cancel("job.1")
     executor.close()
+
+
+class Full(Broken):
+    """An API that has nothing and creates nothing."""
+
+    def jobs(self) -> list[object]:
+        """There are none."""
+        return []
+
+    endpoints = jobs
+
+    def create_secrets(self, secrets: object) -> None:
+        """Take them."""
+
+
+@pytest.mark.parametrize("kind", ["jobs", "components"])
+def test_surely_not_created(kind: str, tmp_path: Path) -> None:
+    """What Lepton was seen not to have, after a reply was lost, can be dropped: a cancel does not wait for room."""
+    job = Job("job.1", "job", ("true",), tmp_path)
+    one = PreparedResource(job, Body("job-1", {"spec": {kind: 1}}, {}), maybe_created=True)
+    with pytest.raises(QuotaReached):
+        create(Full(QuotaReached("there is no room")), one)  # type: ignore[arg-type]
+    assert not one.maybe_created
