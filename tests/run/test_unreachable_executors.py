@@ -105,9 +105,10 @@ def test_jobs_that_cannot_be_seen(bench: Bench, run: Run) -> None:
 
 
 def test_outputs_that_cannot_be_had_yet(bench: Bench, run: Run) -> None:
-    """A job that is over is judged only after its outputs were fetched."""
-    report, _ = run(fetch=3)
+    """A job that is over is judged only after its outputs were fetched; that it waits for them is reported once."""
+    report, said = run(fetch=3)
     assert (report.failed, len(report.succeeded)) == ([], 2)
+    assert said == [f"{WHY}; waiting for it", "executor local: answers again"]
     assert bench.scores() == {"tried/1": [0.5], "tried/2": [0.5]}
     assert bench.journal() == []
 

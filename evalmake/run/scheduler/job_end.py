@@ -53,9 +53,12 @@ class JobEnds:
             if unreachable:
                 task.mark_outputs_unreachable()
                 if not (cancelled or task.outputs_given_up):
+                    self._build.health.mark_unreachable(task.executor, str(error))
                     continue
-            elif error is not None:
-                state = replace(state, status=None, detail=f"its outputs cannot be fetched: {error}")
+            else:
+                self._build.health.mark_reachable(task.executor)
+                if error is not None:
+                    state = replace(state, status=None, detail=f"its outputs cannot be fetched: {error}")
             self._finish_one(task, state, forget=not unreachable)
 
     def _fetch(self, task: Task) -> OSError | None:

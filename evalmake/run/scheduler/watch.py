@@ -45,7 +45,8 @@ class JobWatch:
         self.holds_jobs = False
         for task in list(build.running.values()):
             state = build.executors[task.executor].poll(task.job_id)
-            self._note_health(task, state)
+            if not task.unreachable_since:  # else it is over, and its outputs tell whether its executor answers
+                self._note_health(task, state)
             if state.phase is Phase.REFUSED:
                 del build.running[task.job_id]
                 self._queue.refuse(task, state.detail)
