@@ -143,6 +143,64 @@ def test_cancelled(host: Host) -> None:
     wait_for(lambda: host.ended() == {"a": "143", "b": "0"})
 
 
+def test_cancelled_though_it_does_not_run(host: Host) -> None:
+    """A cancelled job gets a status also where it neither waits nor runs: evalmake waits for that."""
+    host.add("a", "b")
+    (host.root / "a" / "started").mkdir()
+    host.start(at_once=1)
+    wait_for(lambda: "b" in host.began())
+    assert host.ended() == {}
+    host.put("batch.a.cancel")
+    wait_for(lambda: host.ended() == {"a": "143"})
+
+
+def test_discarded(host: Host) -> None:
+    """A job that was given up gets no status, wherever it is and whenever it arrives; its id may be used again."""
+    host.start(at_once=1)
+    host.add("a", "b", "c")
+    wait_for(lambda: host.began() == {"a"})
+    for id in ("a", "b", "c"):
+        host.put(f"batch.{id}.discard")
+    host.put("late.d.discard")
+    wait_for(lambda: host.left() == [])
+    host.add("d", batch="late")
+    (host.root / "go").touch()
+    host.add("b", "e", batch="next")
+    wait_for(lambda: {"b", "e"} <= host.ended().keys())
+    assert host.ended() == {"a": "143", "b": "0", "e": "0"}  # `a` ran in its folder, which is still there
+    assert host.began() == {"a", "b", "e"}
+
+
+def test_folder_made_anew(host: Host) -> None:
+    """A job that ends after its folder was replaced leaves no status in the new one, where its successor runs."""
+    host.job("a", "trap 'mkdir ../told' TERM\nmkdir started\nuntil test -e ../over; do sleep 0.05; done\n")
+    host.start()
+    host.add("a")
+    wait_for(lambda: host.began() == {"a"})
+    host.put("batch.a.discard")
+    wait_for((host.root / "told").exists)
+    (host.root / "a").rename(host.root / "old")
+    host.add("a", batch="next")
+    host.add("b", batch="other")
+    wait_for(lambda: "b" in host.began())
+    assert not (host.root / "a" / "started").exists()
+    (host.root / "over").touch()
+    (host.root / "go").touch()
+    wait_for(lambda: {"a", "b", "old"} <= host.ended().keys())
+    assert host.ended()["a"] == "0"
+
+
+def test_a_broken_folder_holds_up_no_other(host: Host) -> None:
+    """A job that cannot be started now is tried again, and the others run meanwhile."""
+    host.add("a", "b")
+    (host.root / "a" / "log").mkdir()
+    (host.root / "go").touch()
+    host.start(at_once=1)
+    wait_for(lambda: host.ended() == {"b": "0"})
+    (host.root / "a" / "log").rmdir()
+    wait_for(lambda: host.ended() == {"a": "0", "b": "0"})
+
+
 def test_what_hides_its_environment(host: Host) -> None:
     """Processes of a job end with it, also those whose environment cannot be read."""
     host.job("a", "mkdir started\nenv -i sh -c 'echo $$ > hidden; exec sleep 600'\n")

@@ -7,10 +7,12 @@ Each batch has a folder next to those of the jobs, so that the next evalmake fin
 - `id`: the id that Slurm gave it, once that is known; before that, Slurm knows the batch by its name
 - `within`: the id of another job of evalmake, if the jobs run in that job's allocation; then there is no script
 - `limits`: the limits that the batch shares with others, and how many of its jobs run at once
+- `over`: the jobs that are over and fetched; a folder of such an id may be that of another job, to be submitted anew
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator, Mapping
@@ -64,6 +66,12 @@ class Batch:
         self.slurm_job = slurm_job
         (self.folder / "id").write_text(slurm_job)
 
+    def record_over(self, id: str) -> None:
+        """Write down that a job is over and fetched, as far as there is room on the disk."""
+        with contextlib.suppress(OSError), (self.folder / "over").open("a") as file:
+            file.write(f"{id}\n")
+        self.unfetched.discard(id)
+
 
 def make_batch_folder(root: Path) -> Path:
     """Make a folder for a batch."""
@@ -87,7 +95,8 @@ def read_batches(root: Path) -> Iterator[Batch]:
             ids = (folder / "jobs").read_text().split()
         except OSError:  # another evalmake is writing it, or was killed while it did
             ids = []
-        unfetched = {id for id in ids if id not in newer and (root / id).exists()}
+        over = _read(folder / "over").split()
+        unfetched = {id for id in ids if id not in newer and id not in over and (root / id).exists()}
         newer.update(ids)
         limits, at_once = json.loads(_read(folder / "limits") or "[{}, 0]")
         slurm_job, host_job = _read(folder / "id"), _read(folder / "within")

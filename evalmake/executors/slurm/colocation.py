@@ -17,7 +17,7 @@ from evalmake.executors.slurm.batch import Batch
 from evalmake.executors.slurm.cluster import Cluster
 from evalmake.plugin_api.executor import JobState, Phase
 
-_CANCEL = ".cancel"
+_CANCEL, _DISCARD = ".cancel", ".discard"
 _NO_HOST = JobState(Phase.ENDED, None, "it is gone")
 
 
@@ -38,11 +38,23 @@ def is_submitted(cluster: Cluster, batch: Batch) -> bool:
 
 
 def cancel_colocated(cluster: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
-    """Have the host jobs end these jobs; those whose host job is gone are over already."""
+    """Have the host jobs end these jobs and write a status; those whose host job is gone are over already."""
+    _send_orders(cluster, jobs, _CANCEL)
+
+
+def discard_colocated(cluster: Cluster, jobs: Iterable[tuple[str, Batch]]) -> None:
+    """Have the host jobs end these jobs without a status, also if they arrive only later.
+
+    An earlier build submitted them or is still doing so; this one may submit jobs of the same ids.
+    """
+    _send_orders(cluster, jobs, _DISCARD)
+
+
+def _send_orders(cluster: Cluster, jobs: Iterable[tuple[str, Batch]], order: str) -> None:
     listed = "".join(f"{batch.host_job}/{QUEUE} {batch.folder.name}.{id}\n" for id, batch in jobs)
     text = (
         f"cd {shlex.quote(cluster.folders.remote_root)} && while read -r queue job; do"
-        f' [ ! -d "$queue" ] || : > "$queue/$job{_CANCEL}"; done'
+        f' [ ! -d "$queue" ] || : > "$queue/$job{order}"; done'
     )
     cluster.shell.run(text, listed.encode())
 

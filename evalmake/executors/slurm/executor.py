@@ -66,7 +66,11 @@ class SlurmExecutor:
                 )
 
     def submit(self, job: Job, secrets: Mapping[str, str]) -> None:
-        """Write the folder of `job`, and submit it with the other jobs that come now."""
+        """Write the folder of `job`, and submit it with the other jobs that come now.
+
+        A job that a killed build is still submitting must not start in that folder, so it is discarded before.
+        """
+        self.watch.discard_earlier_jobs()
         if job.colocated_with and not (self.root / job.colocated_with / QUEUE).is_dir():
             job = replace(job, colocated_with=None)  # that server was started without `colocate`
         folder = self.cluster.folders.remote_folder(job.id)

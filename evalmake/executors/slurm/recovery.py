@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from evalmake.executors.slurm.batch import Batch, latest_ids, read_batches
 from evalmake.executors.slurm.cluster import Cluster
-from evalmake.executors.slurm.colocation import cancel_colocated, is_submitted
+from evalmake.executors.slurm.colocation import discard_colocated, is_submitted
 from evalmake.language.file_tree import remove_tree
 
 
@@ -67,7 +67,7 @@ def cancel_leftovers(cluster: Cluster, known: Collection[Batch], leftovers: Coll
     colocated = [one for one in gone if one[1].host_job]
     colocated += [(id, batch) for batch in leftovers if batch.host_job for id in batch.ids]
     if colocated:
-        cancel_colocated(cluster, colocated)
+        discard_colocated(cluster, colocated)
     if names := {cluster.batch_name(batch.folder.name) for batch in leftovers if not batch.host_job}:
         cluster.commands.cancel_batches(names & cluster.commands.list_batches(cluster.name_prefix).keys())
 

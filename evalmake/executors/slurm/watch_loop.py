@@ -44,12 +44,11 @@ class SlurmWatch(WatchLoop[PreparedJob]):
 
     # What the executor calls ----------------------------------------------------------------------
 
-    def add(self, prepared: PreparedJob) -> None:
-        """Submit a job with the next batch. What earlier builds left is found and removed before that."""
+    def discard_earlier_jobs(self) -> None:
+        """Find what earlier builds left, and end and remove what nobody can ask for."""
         with self.changed:
             self.recover_once()
             self.remove_leftovers()
-            super().add(prepared)
 
     def update_files(self, id: str, files: Mapping[str, str]) -> None:
         """Replace files in the folder of a running job in the next round, which begins at once."""
@@ -69,7 +68,7 @@ class SlurmWatch(WatchLoop[PreparedJob]):
             self.remove_leftovers()
         if batch is None:
             return
-        batch.unfetched.discard(id)
+        batch.record_over(id)
         if not batch.unfetched:
             remove_batch(self._cluster, batch)
 
