@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ def redact_secret(data: bytes, secret: str, mark: bytes) -> bytes:
         if form in data:
             data = in_place.sub(lambda found: found[1] + mark, data) if in_place else data.replace(form, mark)
     if escaped := _find_escapable(data, secret):
-        data = escaped.replace(data, mark)
+        data = escaped.replace(data, lambda size: mark)
     return data
 
 
@@ -55,19 +56,31 @@ def mask_secret(data: bytes, secret: str, name: str) -> bytes:
         if form in data:
             mask = _mask(name, len(form))
             data = in_place.sub(rb"\g<1>" + mask, data) if in_place else data.replace(form, mask)
+    if escaped := _find_escapable(data, secret):
+        data = escaped.replace(data, lambda size: _mask(name, size))
     return data
 
 
 def unmask_secret(data: bytes, secret: str, name: str, mark: bytes) -> bytes:
     """`data` with `mark` in place of the masks of a secret."""
-    for size in {len(form) for form, _ in _forms(secret) if len(form) >= _SHORTEST_MASK}:
-        data = data.replace(_mask(name, size), mark)
-    return data
+    most = longest_form(secret) - _SHORTEST_MASK
+    least = min((len(form) for form, _ in _forms(secret)), default=0) - _SHORTEST_MASK
+    if most < 0 or b"[" + _digits(name) not in data:
+        return data
+    return re.sub(rb"\[%b\*{%d,%d}\]" % (_digits(name), max(0, least), most), lambda _: mark, data)
+
+
+def longest_form(secret: str) -> int:
+    """The most bytes that a secret takes in a text, where JSON within JSON escapes all its characters."""
+    return max([_LONGEST_ESCAPE * len(secret), *(len(form) for form, _ in _forms(secret))])
 
 
 def _mask(name: str, size: int) -> bytes:
-    digits = xxh3_64_hexdigest(name.encode())[:6]
-    return f"[{digits}]".encode().ljust(size, b"*") if size >= _SHORTEST_MASK else b"*" * size
+    return b"[" + _digits(name).ljust(size - 2, b"*") + b"]" if size >= _SHORTEST_MASK else b"*" * size
+
+
+def _digits(name: str) -> bytes:
+    return xxh3_64_hexdigest(name.encode())[: _SHORTEST_MASK - 2].encode()
 
 
 def holds_secret(data: bytes, secret: str) -> bool:
@@ -116,11 +129,12 @@ class _Escapes(NamedTuple):
     whole: re.Pattern[bytes]
     characters: tuple[re.Pattern[bytes], ...]
 
-    def replace(self, data: bytes, mark: bytes) -> bytes:
-        """`data` with `mark` in place of the secret; the same object if it does not hold it."""
+    def replace(self, data: bytes, make_mark: Callable[[int], bytes]) -> bytes:
+        """`data` with a mark in place of the secret, made for its size; the same object if it does not hold it."""
         parts, end = [], 0
         for found in self.whole.finditer(data):
-            parts += [data[end : max(end, _start_of_escape(data, found.start()))], mark]
+            start = max(end, _start_of_escape(data, found.start()))
+            parts += [data[end:start], make_mark(found.end() - start)]
             end = found.end()
         return b"".join([*parts, data[end:]]) if parts else data
 

@@ -8,7 +8,7 @@ import string
 
 import pytest
 
-from evalmake.redaction import holds_secret, is_guessable, redact_header, redact_secret
+from evalmake.redaction import holds_secret, is_guessable, mask_secret, redact_header, redact_secret, unmask_secret
 
 WORDS = ["none", "test", "EMPTY", "x", "key", "sk", "dummy", "local", "not-needed", "no-key-required", "placeholder"]
 NUMBERS = ["1", "1234", "12345678", "0000000000000000", "aaaaaaaaaaaaaaaaaaaa", "test1234"]
@@ -58,11 +58,25 @@ def test_escaped_secrets_are_hidden(secret: str, share: float) -> None:
     for before in ("", "é \\n ", "\\\\", "\\\\\\\\"):
         data = f'{{"a": "{before}{text} \\u00e9"}}'.encode()
         redacted = redact_secret(data, secret, b"***")
+        masked = mask_secret(data, secret, "KEY")
+        assert len(masked) == len(data)
+        assert unmask_secret(masked, secret, "KEY", b"***") == redacted
         assert holds_secret(data, secret)
         assert secret not in json.loads(redacted)["a"]
         assert "***" in json.loads(redacted)["a"]
     twice = json.dumps(json.dumps({"a": f"X{text}"[1:]}).replace("\\\\", "\\")).encode()
     assert secret not in json.loads(json.loads(redact_secret(twice, secret, b"***")))["a"]
+
+
+@pytest.mark.parametrize("secret", [*STRONG, *RANDOM])
+def test_a_masked_secret_is_known_again(secret: str) -> None:
+    """A mask has the secret's length, in each of its spellings and many in a row, and none of its letters."""
+    forms = [secret, json.dumps(secret)[1:-1], "".join(f"\\u{ord(one):04x}" for one in secret)]
+    data = " ".join([*forms, "[1a2b3c]", secret + secret]).encode()
+    masked = mask_secret(data, secret, "KEY")
+    assert len(masked) == len(data)
+    assert not holds_secret(masked, secret)
+    assert unmask_secret(masked, secret, "KEY", b"KEY") == b"KEY KEY KEY [1a2b3c] KEYKEY"
 
 
 def test_escaped_slashes_are_hidden() -> None:

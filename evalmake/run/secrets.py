@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from typing import IO
 
 from evalmake.process_secrecy import erase_environment, forbid_inspection
-from evalmake.redaction import is_guessable, mask_secret, redact_secret, unmask_secret
+from evalmake.redaction import is_guessable, longest_form, mask_secret, redact_secret, unmask_secret
 
 KEYRING_SERVICE = "evalmake"
 """The service under which the keyring holds secrets; the user is the secret's name."""
@@ -113,7 +112,7 @@ class Secrets:
     @property
     def longest(self) -> int:
         """The most bytes that a value that was given out takes in a text; 0 where there is none."""
-        return max((len(json.dumps(value)) for value in self._given_out.values()), default=0)
+        return max(map(longest_form, self._given_out.values()), default=0)
 
     def _longest_first(self) -> list[tuple[str, str]]:
         return sorted(self._given_out.items(), key=lambda item: -len(item[1]))
@@ -121,7 +120,7 @@ class Secrets:
     def redact_stream(self, source: IO[bytes], tokens: Iterable[str] = ()) -> Iterator[tuple[bytes, bytes]]:
         """Yield a file piece by piece, as it is and redacted; no secret is cut in two."""
         tokens, rest = tuple(tokens), b""
-        margin = 2 * max(map(len, (*tokens, *map(json.dumps, self._given_out.values()))), default=0) + _CONTEXT
+        margin = 2 * max(self.longest, *map(len, tokens), 0) + _CONTEXT
         while chunk := source.read(_CHUNK):
             rest += chunk
             cut = self._find_cut(rest, margin, tokens)
