@@ -41,7 +41,7 @@ _EXAMPLES = (
 _STATUSES = (
     ("0", "everything is up to date, and every gate is met; with -q, gates do not count"),
     ("1", "a gate is not met; with -q or --check, something is out of date"),
-    ("2", "an error, a failed evaluation, or a gate that cannot be judged"),
+    ("2", "an error, a failed evaluation, a gate that cannot be judged, or a result that cannot be printed"),
     ("130", "interrupted by a signal"),
     ("141", "nobody reads the output of a command any more; a build goes on, and ends with its own status"),
 )
@@ -152,6 +152,7 @@ def run(argv: list[str], owns_process: bool = False) -> int:
     except OutputFailed as error:
         drop_output()
         click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
+        click.echo("help: results are stored: the same command prints them again when there is room", err=True)
         return FAILED
     except Exception:  # a defect: Python's own status for it, 1, means that a gate is not met
         if interrupts.count:

@@ -93,14 +93,20 @@ def test_nobody_reads(bench: Bench, way: str) -> None:
 
 
 def test_full_stdout(bench: Bench) -> None:
-    """A result that cannot be written is an error with its reason, also where the build has nothing to do."""
+    """A result that cannot be written is an error with its reason, also of a null build, and is stored all the same."""
     bench.evalfile(TRIED)
     bench.job(SCORE)
     for words in ((), (), ("list",)):
         argv = ["sh", "-c", '"$@" >/dev/full', "sh", sys.executable, "-m", "evalmake", *words]
         done = subprocess.run(argv, cwd=bench.root, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         assert done.returncode == 2
-        assert done.stderr.endswith("error: cannot write to standard output: No space left on device\n")
+        assert (
+            "error: cannot write to standard output: No space left on device\nhelp: results are stored: " in done.stderr
+        )
+    assert len(bench.attempts()) == 8
+    again = bench.run()
+    assert again.status == 0
+    assert again.out
     bench.clean()
 
 
