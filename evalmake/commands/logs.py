@@ -119,12 +119,14 @@ def _print_running_log(
     printer: LogPrinter,
 ) -> None:
     """Print what the file holds and, with `follow`, what comes until the job has ended."""
+    from evalmake.run.server_log import read_written
+
     redact = _redactor(workspace)
     stream, running = path.open("rb"), True
     try:
         while running:
             running = follow and _find_running_log(workspace, executors, target) == (path, True)
-            while data := stream.read(_CHUNK):
+            for data in read_written(stream, _CHUNK):
                 printer.feed(data, redact)
             with contextlib.suppress(OSError):
                 # A remote executor replaces the file by a longer one: go on at the same place of the new one.

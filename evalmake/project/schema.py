@@ -80,7 +80,9 @@ class Settings(Block):
         Size(2**30, "1GiB"), "How large the outputs of one attempt may be; a job with more fails.", "5GiB"
     )
     log: Size = define_key(
-        Size(50 * 2**20, "50MiB"), "How large the log of one job may be; a job with more is ended, and fails.", "200MiB"
+        Size(50 * 2**20, "50MiB"),
+        "How large a job's log may be: one with more is ended, and fails. Of a server's log, both ends are kept.",
+        "200MiB",
     )
     shared: Annotated[Literal["group"], BeforeValidator(to_word)] | None = define_key(
         None, "Who else may write to the store: the group of its folder.", "group", unset="nobody"

@@ -21,7 +21,9 @@ def last_lines(log: bytes) -> tuple[str, ...]:
 def read_tail(path: Path) -> bytes:
     """The last whole lines of a log that is being written: half a line could show half a secret."""
     try:
-        with path.open("rb") as file:
+        with open(
+            os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb"
+        ) as file:  # a job may put a pipe there
             is_cut = file.seek(0, os.SEEK_END) > _BYTES
             file.seek(-_BYTES if is_cut else 0, os.SEEK_END if is_cut else os.SEEK_SET)
             data = file.read()

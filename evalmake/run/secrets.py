@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
-from typing import IO
+from typing import Protocol
 
 from evalmake.process_secrecy import erase_environment, forbid_inspection
 from evalmake.redaction import is_guessable, longest_form, mask_secret, redact_secret, unmask_secret
@@ -33,6 +33,13 @@ def hide_environment(names: Iterable[str]) -> None:
     _hidden.update(found)
     erase_environment(found)
     forbid_inspection()
+
+
+class Readable(Protocol):
+    """Something to read bytes from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, at most `size`; none at the end."""
 
 
 class Secrets:
@@ -117,7 +124,7 @@ class Secrets:
     def _longest_first(self) -> list[tuple[str, str]]:
         return sorted(self._given_out.items(), key=lambda item: -len(item[1]))
 
-    def redact_stream(self, source: IO[bytes], tokens: Iterable[str] = ()) -> Iterator[tuple[bytes, bytes]]:
+    def redact_stream(self, source: Readable, tokens: Iterable[str] = ()) -> Iterator[tuple[bytes, bytes]]:
         """Yield a file piece by piece, as it is and redacted; no secret is cut in two."""
         tokens, rest = tuple(tokens), b""
         margin = 2 * max(self.longest, *map(len, tokens), 0) + _CONTEXT

@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.file_tree import remove_tree
@@ -15,6 +16,7 @@ from evalmake.run.gpu_allocation import GpuAllocation
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.log_tail import last_lines, read_tail
 from evalmake.run.secrets import Secrets
+from evalmake.run.server_log import copy_log, free_middle
 from evalmake.servers.failure import describe_end, describe_seconds
 from evalmake.servers.notices import ServerNotices
 from evalmake.servers.readiness import ReadinessProbe, is_port_open
@@ -127,7 +129,8 @@ class ServerLifecycle:
     # Watch --------------------------------------------------------------------------------------
 
     def check_starting(self, server: Server) -> None:
-        """Check a starting server: it may be ready, lost or too slow."""
+        """Check a starting server: it may be ready, lost or too slow. Its log must not fill the disk."""
+        free_middle(self._find_log(server), self._largest_log)
         job = self._executor(server).poll(server.job_id)
         if job.phase in (Phase.QUEUED, Phase.UNREACHABLE):
             server.starting_since = time.monotonic()  # the time to get ready has not begun
@@ -165,7 +168,8 @@ class ServerLifecycle:
         self._notices.announce_state(server, server.address.url)
 
     def check_ready(self, server: Server) -> None:
-        """Check that the job of a ready server still runs."""
+        """Check that the job of a ready server still runs, and that its log does not fill the disk."""
+        free_middle(self._find_log(server), self._largest_log)
         job = self._executor(server).poll(server.job_id)
         if job.is_over:
             server.end = job
@@ -236,10 +240,16 @@ class ServerLifecycle:
         lines: tuple[str, ...] = ()
         with contextlib.suppress(OSError):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with (self._job_builder.job_folder(server.job_id) / "log").open("rb") as log, target.open("wb") as kept:
-                kept.writelines(after for _, after in self._secrets.redact_stream(log))
+            copy_log(self._find_log(server), target, self._largest_log, self._secrets)
             lines = last_lines(read_tail(target))
         return lines
+
+    def _find_log(self, server: Server) -> Path:
+        return self._job_builder.job_folder(server.job_id) / "log"
+
+    @property
+    def _largest_log(self) -> int:
+        return self._job_builder.project.settings.log.bytes
 
     def _executor(self, server: Server) -> Executor:
         return self._executors[server.spec.executor]

@@ -287,3 +287,16 @@ def test_more_servers_than_slots(bench: Bench) -> None:
     assert sorted(bench.scores())[-1] == "together"
     assert len(bench.scores()) == 5
     bench.clean()
+
+
+def test_a_long_log_of_a_server(bench: Bench) -> None:
+    """Of a server's log that is longer than `settings` allow, both ends are kept; the server goes on meanwhile."""
+    bench.evalfile("settings { log = 1MiB }\n", EVALFILE, SUMS)
+    bench.sums(1)
+    bench.edit("echo loading; ", "echo loading; yes | head -c 4000000; ")
+    assert "the last lines of its log were" in bench.run("doomed").err
+    kept = (bench.root / ".evalmake" / "logs" / "broken.log").read_bytes()
+    assert len(kept) < 2**20 + 100
+    assert kept.startswith(b"loading\ny\n")
+    assert kept.endswith(b"y\nout of memory\n")
+    assert b"[evalmake left out 2.8 MiB]" in kept
