@@ -42,7 +42,8 @@ class AdmittedSession:
         self.requests = 0
         self.logged = 0
         self.token = settings.token.encode()
-        self._next_repetition: Counter[str] = Counter()
+        self._next_repetition: Counter[int] = Counter()
+        """By the 64-bit hash of a request's digest: with millions of requests, the texts would take most memory."""
         self._returned: dict[str, list[int]] = defaultdict(list)
 
     def reread_upstreams(self) -> None:
@@ -75,8 +76,9 @@ class AdmittedSession:
             return 0
         if returned := self._returned.get(request.digest):
             return heappop(returned)
-        number = self._next_repetition[request.digest]
-        self._next_repetition[request.digest] += 1
+        key = hash(request.digest)
+        number = self._next_repetition[key]
+        self._next_repetition[key] += 1
         return number
 
     def return_repetition(self, request: RequestKey, number: int) -> None:

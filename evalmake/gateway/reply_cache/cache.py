@@ -23,6 +23,9 @@ FORMAT, _UNSEALED = b"2\n", b"1\n"
 """How a reply begins; evalmake 0.1 did not seal replies."""
 EVICTION_POLICY = "least-recently-stored"
 
+_SQLITE_PAGES = 1 << 10
+"""What SQLite keeps in memory for each thread, in pages of 4 KiB; the system's cache has the rest."""
+
 _Lookup = tuple[str, asyncio.Future[bytes | None]]
 
 
@@ -47,6 +50,7 @@ def open_disk_cache(folder: Path, size: int) -> Any:
         "eviction_policy": EVICTION_POLICY,
         "size_limit": size,
         "disk_min_file_size": 1 << 16,
+        "sqlite_cache_size": _SQLITE_PAGES,
     }
     create_database(folder)
     try:
