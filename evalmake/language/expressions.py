@@ -380,7 +380,7 @@ class Evaluator:
 
     def _unreadable_error(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
         if isinstance(error, FileNotFoundError):
-            siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+            siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
             meant = closest_name(path.name, siblings)
             return make_error(
                 "missing-file",

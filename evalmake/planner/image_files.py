@@ -25,9 +25,9 @@ def identify_image(image: str | None, root: Path, external: ExternalInputs) -> s
     path = root / image
     external.watched.add(str(path))  # it may appear, or become something else
     try:
-        if path.is_file():
+        if os.path.isfile(path):
             found: tuple[File, ...] = (File("", external.hashes.of(path), path),)
-        elif path.is_dir():
+        elif os.path.isdir(path):
             files = _walk(path, external.watched)
             found = tuple(File(str(one.relative_to(path)), _digest(one, external), one) for one in files)
         else:
@@ -35,7 +35,7 @@ def identify_image(image: str | None, root: Path, external: ExternalInputs) -> s
     except OSError:
         return image
     external.hashes.save()
-    return Files(found, single=path.is_file())
+    return Files(found, single=os.path.isfile(path))
 
 
 def _walk(folder: Path, watched: set[str]) -> Iterator[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.preflight.context import BuildContext
 from evalmake.project.declarations import Declaration
@@ -25,7 +27,7 @@ def check_weights(context: BuildContext, diagnostics: Diagnostics) -> None:
         if context.plugins.get("engines", deployment.plugin).needs:
             continue
         mounts = context.job_builder.server_command(deployment).mounts.values()
-        missing = [m.source for m in mounts if not m.writable and not m.source.exists()]
+        missing = [m.source for m in mounts if not m.writable and not os.path.exists(m.source)]
         if missing:
             diagnostics.error(
                 "missing-file",

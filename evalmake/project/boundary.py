@@ -70,6 +70,7 @@ def allow_help(path: Path) -> list[str]:
     """What to do about a path that lies outside. No folder of the system is offered, nor that of no regular file."""
     real = Path(os.path.realpath(path))
     folder = real.parent
-    if not real.is_file() or folder == Path("/") or any(real.is_relative_to(system) for system in _SYSTEM_FOLDERS):
+    is_file = os.path.isfile(real)
+    if not is_file or folder == Path("/") or any(real.is_relative_to(system) for system in _SYSTEM_FOLDERS):
         return ["it leads outside the project, and should not be included"]
     return [f"if you trust it: `evalmake --allow-path {folder}`, or `export {ALLOW_VARIABLE}={folder}`"]

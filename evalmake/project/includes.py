@@ -116,12 +116,12 @@ def _read_include(
         help_ = ["copy or clone the file, and include it from there"]
         raise make_error("missing-file", f"an include is a file, and `{text}` is a URL", at, help=help_)
     matches = _find_matches(written, folder, found, at) if is_pattern(text) else [path]
-    if shipped and not item.maybe and not any(match.exists() for match in matches):
+    if shipped and not item.maybe and not any(os.path.exists(match) for match in matches):
         raise _missing_catalog_error(text.removeprefix(catalog.PREFIX), at)
     if not matches and not item.maybe:
         raise make_error("missing-file", f"no file matches `{text}`", at, notes=[f"evalmake looked for it at {path}"])
     for match in matches:
-        if item.maybe and not match.exists():
+        if item.maybe and not os.path.exists(match):
             found.watched.add(str(match))
             continue
         name = f"{catalog.PREFIX}{match.stem}" if shipped else _shorten(match)
@@ -181,7 +181,7 @@ def _suggest_file(path: Path) -> list[str]:
     """Help for a missing file: one with a similar name in the same folder."""
     if "${" in str(path):
         return ["the path of an include cannot contain variables"]
-    siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
     meant = closest_name(path.name, siblings)
     return [f"did you mean `{_shorten(path.with_name(meant))}`?"] if meant else []
 

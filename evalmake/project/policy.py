@@ -72,8 +72,8 @@ def check_seeds(project: Project, written: Fields, diagnostics: Diagnostics) -> 
     """Check `settings { seeds = [...] }`: each folder holds a reply cache."""
     for name in project.settings.seeds:
         folder = Path(os.path.normpath(project.folder / name))
-        if not folder.joinpath("cache.db").is_file():
-            is_folder = folder.is_dir()
+        if not os.path.isfile(folder / "cache.db"):
+            is_folder = os.path.isdir(folder)
             diagnostics.error(
                 "missing-file",
                 f"`{name}` holds no reply cache" if is_folder else f"there is no folder `{name}`",

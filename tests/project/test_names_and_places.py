@@ -34,6 +34,31 @@ def test_a_project_may_have_any_name(project: Project, name: str) -> None:
     assert "up to date" in project.run("-C", name).stdout
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'include "LONG.evalfile"',
+        'include "catalog:LONG"',
+        'settings { seeds = ["LONG"] }',
+        'deployment d { engine = vllm, weights = "./LONG" }\neval f { model = { deployment = d }, benchmark = b }',
+        'benchmark c { harness = native, files = file("LONG") }',
+        'model i { endpoint = "https://h/v1", name = "m", ca = "LONG" }\neval f { model = i, benchmark = b }',
+    ],
+)
+def test_a_name_that_no_file_can_have(project: Project, line: str) -> None:
+    """A name that is too long for the file system is a file that is not there: a message, and no traceback."""
+    text = EVALFILE.replace('include "more/*.evalfile"', "").replace('    files   = glob("data/**/*.txt")\n', "")
+    project.write("Evalfile", f"{text}\n{line}".replace("LONG", "x" * 300))
+    assert "error: " in project.run("-n", status=2).stderr
+
+
+@pytest.mark.parametrize("name", ["LONG.evalfile", "catalog:LONG"])
+def test_an_optional_include_with_a_name_that_no_file_can_have(project: Project, name: str) -> None:
+    """It is not there, which `include?` allows."""
+    project.write("Evalfile", f'include? "{name}"\n'.replace("LONG", "x" * 300))
+    project.run("list")
+
+
 def test_files_may_have_any_name(project: Project) -> None:
     """Names with a line break, quotes and bytes that are no UTF-8 are part of the identity, and reach the job."""
     project.write("Evalfile", EVALFILE.replace('include "more/*.evalfile"', ""))

@@ -110,7 +110,7 @@ class Engine:
 
         folder = Path(os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker")
         ca, cert, key = (str(folder / f"{name}.pem") for name in ("ca", "cert", "key"))
-        missing = [path for path in (ca, cert, key) if not Path(path).exists()]
+        missing = [path for path in (ca, cert, key) if not os.path.exists(path)]
         if missing:
             why = "an engine over TCP needs TLS, and there is no"
             raise OSError(self.message(f"{why} {missing[0]} ($DOCKER_CERT_PATH names the folder)"))

@@ -81,7 +81,7 @@ class DockerExecutor:
         if job.port and self.engine.remote_host:
             why = f"{job.name} would listen on {self.engine.remote_host} only: run servers on an engine of this host"
             raise OSError(self.engine.message(why))
-        if absent := [str(one.source) for one in job.mounts.values() if not one.source.exists()]:
+        if absent := [str(one.source) for one in job.mounts.values() if not os.path.exists(one.source)]:
             raise OSError(self.engine.message(f"{job.name} needs {absent[0]}, which does not exist"))
         if (image := self.images.find(job.image)) is not None:
             self._start(job, secrets, image)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import math
+import os
 import re
 import string
 import sys
@@ -218,7 +219,7 @@ def load_user_function(task: Task) -> Callable[[dict[str, Any], str, Any], objec
     """Load the scorer file and return its function; TaskError if either is wrong."""
     name = task.scorer_file or ""
     path = (task.folder / name).absolute()
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise TaskError(f"{name}: no such file")
     spec = importlib.util.spec_from_file_location("evalmake_user_scorer", path)
     if spec is None or spec.loader is None:
