@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-from evalmake.harnesses.native.answer_outline import LETTER_MARK, MARK, TEXT_MARK, option_of
+from evalmake.harnesses.native.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
 from evalmake.harnesses.native.reply_text import FRAME
 
 
@@ -75,8 +75,7 @@ def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text.replace("m", MARK).replace("F", FRAME))
 
 
-# Options named together: "A", "A or B", "A, B and (C)".
-_GROUP = _pattern(r"m(?:-?[,(]?[&|p+]{0,3},?[fOF(]{0,3}m|,f?m)*")
+_GROUP = _pattern(GROUP)
 # A sentence, or a part of a very long one, so that no pattern sees more than some hundred letters.
 _CLAUSE = re.compile(r"([^.?]{0,300})([.?]|$|)")
 _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the answer
@@ -389,5 +388,6 @@ def find_only_mention(marks: Sequence[str], outline: str) -> frozenset[int]:
     """The options that a reply without any claim mentions: by their texts, else by their letters."""
     if set(map(option_of, marks)) == {0} and _CUT_AT_FIRST.search(outline):
         return frozenset()
+    marks = [mark for mark in marks if option_of(mark) != NONE]
     texts = frozenset(option_of(mark) for mark in marks if re.match(TEXT_MARK, mark))
     return texts or frozenset(map(option_of, marks))

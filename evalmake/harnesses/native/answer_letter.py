@@ -9,6 +9,7 @@ from evalmake.harnesses.native.answer_claims import Strength, find_only_mention,
 from evalmake.harnesses.native.answer_outline import fold_option, outline
 from evalmake.harnesses.native.answer_words.refusals import REFUSALS
 from evalmake.harnesses.native.next_question import cut_next_question
+from evalmake.harnesses.native.option_marks import NONE
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED
@@ -34,6 +35,11 @@ def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     option's text; the claim that stands (see `answer_claims`); the one option that nothing rejects,
     where all others are rejected; what others are said to believe; the only option that is mentioned.
     """
+    return _find_chosen(reply, options) - {NONE}
+
+
+def _find_chosen(reply: str, options: Sequence[str]) -> frozenset[int]:
+    """The same, with NONE for "none of the above"."""
     reply = cut_next_question(drop_reasoning(reply), lambda text: _is_announced(text, options))
     if (whole := _match_whole_text(reply, options)) is not None:
         return frozenset({whole})

@@ -8,12 +8,13 @@ from dataclasses import replace
 from fractions import Fraction
 
 from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clauses
-from evalmake.harnesses.native.answer_outline import encode, mark_of, option_of
+from evalmake.harnesses.native.answer_outline import encode
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
 from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, sentence_of
+from evalmake.harnesses.native.option_marks import mark_of, option_of
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 
 TOLERANCE = Fraction(1, 10**6)

@@ -10,24 +10,23 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from evalmake.harnesses.native.answer_quantifiers import drop_quantifiers, mark_quantifiers
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
+from evalmake.harnesses.native.option_marks import BY_LETTER, BY_TEXT, MARK, TEXT_MARK, option_of
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
-
-# Characters for private use stand for what was found: an option by its letter, or by its text.
-_BY_LETTER, _BY_TEXT = 0xE000, 0xE100
-LETTER_MARK, TEXT_MARK, MARK = "[\ue000-\ue0ff]", "[\ue100-\ue1ff]", "[\ue000-\ue1ff]"
 
 
 def outline(reply: str, options: Sequence[str]) -> str:
     """The outline of a reply to a question with these options."""
     text = strip_markup(fold(_mark_ordinals(drop_reserved(shorten(drop_reasoning(reply))), len(options))))
-    marks = {letter: chr(_BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
+    marks = {letter: chr(BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
     for index, option in enumerate(options):
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
-            marks.setdefault(option, chr(_BY_TEXT + index))
+            marks.setdefault(option, chr(BY_TEXT + index))
     text = _drop_partial_assent(_merge_pairs(_Encoder(_mark_texts(text, options), marks).encode()))
+    text = mark_quantifiers(text, [_Encoder(fold_option(option), {}).encode() for option in options])
     text = _FRAMED.sub(r"\1.", text)
     if len(options) == 2:
         text = _ANSWERED.sub(r"\1.", text)
@@ -41,17 +40,7 @@ def outline(reply: str, options: Sequence[str]) -> str:
 
 def encode(text: str) -> str:
     """The outline of a text in which marks stand already."""
-    return _drop_partial_assent(_Encoder(text, {}).encode())
-
-
-def mark_of(index: int) -> str:
-    """A mark for what is found by its text."""
-    return chr(_BY_TEXT + index)
-
-
-def option_of(mark: str) -> int:
-    """The option's index that a mark stands for."""
-    return ord(mark) & 0xFF
+    return drop_quantifiers(_drop_partial_assent(_Encoder(text, {}).encode()))
 
 
 def fold_option(option: str) -> str:
@@ -64,7 +53,7 @@ def fold_option(option: str) -> str:
 
 def _mark_ordinals(text: str, count: int) -> str:
     """Mark circled numbers before NFKC makes digits of them."""
-    table = {ord(row[i]): chr(_BY_LETTER + i) for row in ORDINAL_ROWS for i in range(min(count, len(row)))}
+    table = {ord(row[i]): chr(BY_LETTER + i) for row in ORDINAL_ROWS for i in range(min(count, len(row)))}
     return text.translate(table)
 
 
@@ -74,7 +63,7 @@ def _mark_texts(text: str, options: Sequence[str]) -> str:
     for index in sorted(range(len(options)), key=lambda index: -len(folded[index])):
         option = folded[index]
         if option and not (len(option) == 1 and option.isascii() and option.isalpha()):  # letters are read as letters
-            text = _mark_text(text, option, chr(_BY_TEXT + index))
+            text = _mark_text(text, option, chr(BY_TEXT + index))
     return text
 
 

@@ -25,6 +25,8 @@ _ALWAYS = str.maketrans(
     | dict.fromkeys("‐‑", "-")
 )
 _MARK = re.compile(r"[^\w\s]|_")
+_JOINED_BEFORE, _JOINED_AFTER = re.compile(r"[^\W_][_&]"), re.compile(r"[_&][^\W_]")  # user_id, R&D
+_SIGNED = re.compile(r"#|\+(?![^\W_])")  # C#, C++, A+; but not A+B
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 
 
@@ -47,7 +49,7 @@ def make_folding(names: Collection[str]) -> Folding:
 
 
 def contains_words(text: str, words: str) -> bool:
-    """Whether words stand in a text as whole words: "4" is not in "42", "art" not in "part"."""
+    """Whether words stand in a text as whole words: "4" is not in "42", "art" not in "part", "C" not in "C++"."""
     return any(
         not is_part(text[max(0, at - 2) : at], words, text[at + len(words) : at + len(words) + 2])
         for at in _find_all(text, words)
@@ -55,8 +57,14 @@ def contains_words(text: str, words: str) -> bool:
 
 
 def is_part(before: str, option: str, after: str) -> bool:
-    """Whether a text is only a part of a word or number: "art" of "part", "4" of "4.5" and of "-4"."""
+    """Whether a text is only a part of a word or number: "art" of "part", "C" of "C++", "4" of "4.5" and of "-4"."""
     if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
+        return True
+    if (_JOINED_BEFORE.fullmatch(before) and option[0].isalnum()) or (
+        _JOINED_AFTER.match(after) and option[-1].isalnum()
+    ):
+        return True
+    if _SIGNED.match(after) and (option[-1].isalpha() or option[-1] in "+#"):
         return True
     if option[-1].isdigit() and after[:1] and after[:1] in ".,/" and after[1:].isdigit():
         return True

@@ -26,6 +26,9 @@ ROLES = {
     "or": "|",
     "and": "&",
     "but": "b",
+    "all": "e",
+    "none": "z",
+    "except": "E",
     "partly": "q",  # beside "right", takes it back: "partially correct"
     "perhaps": "h",  # the sentence is a condition, or the belief of others
     "wait": "k",  # takes back what was said

@@ -22,6 +22,9 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "ta|ostateczna|moja|ostateczną|jak i|literę",
         "both": "obie|zarówno",
         "maybe": "może|chyba",
+        "all": "wszystkie|wszystko|wszystkie powyższe|wszystkie odpowiedzi",
+        "none": "żadna z powyższych|żadne z powyższych|żadna z nich|żadna z odpowiedzi",
+        "except": "oprócz|poza|z wyjątkiem",
     },
     "cs": {  # and Slovak
         "answer": "odpověď|odpoveď|odpovědi|řešení|riešenie|výsledek|odpovědí|odpoveďou",
@@ -39,6 +42,9 @@ WORDS: dict[str, dict[str, str]] = {
         "perhaps": "pokud|kdyby|ak|mnoho|někteří|lidé|často|ľudia",
         "wait": "počkat|pardon|oprava|vlastně|moment|omlouvám se|počkaj",
         "filler": "ta|má|konečná|moje|obě|konečná odpověď",
+        "all": "všechny|všechno|vše|všechny uvedené|všetky",
+        "none": "žádná z uvedených|žádná z nich|žádná z možností|žiadna z uvedených",
+        "except": "kromě|až na|okrem",
     },
     "ro": {
         "answer": "răspuns|răspunsul|raspuns|raspunsul|soluția|rezultatul|răspunsul final",
@@ -57,6 +63,9 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "stai|scuze|corecție|de fapt|ba nu|așteaptă",
         "filler": "cel|cea|o|un|mea|final|cât și",
         "both": "ambele|atât",
+        "all": "toate|toate variantele",
+        "none": "niciuna|niciuna dintre ele|niciuna dintre variante|nici una dintre cele de mai sus",
+        "except": "cu excepția|în afară de|exceptând",
     },
     "tr": {
         "answer": "cevap|cevabı|cevabım|yanıt|yanıtı|yanıtım|sonuç|çözüm|doğru cevap",
@@ -76,12 +85,15 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "bekle|hayır|pardon|düzeltme|aslında|özür dilerim",
         "filler": "nihai|benim|son|her ikisi",
         "maybe": "belki",
+        "all": "hepsi|tümü|hepsidir|tamamı",
+        "none": "hiçbiri|hiçbirisi",
+        "except": "hariç|dışında",
     },
     "ru": {
         "answer": "ответ|ответы|ответом|ответа|решение|результат|итог|отв",
         "option": "вариант|варианта|вариантом|опция|буква|пункт|выбор|утверждение|варианты|букву",
         "is": "это|является|будет|есть|являются|был бы|должен быть|гласит|под буквой",
-        "not": "не|нет|не является|ни|вместо|никогда|а не|не это|кроме",
+        "not": "не|нет|не является|ни|вместо|никогда|а не|не это",
         "partly": "частично|отчасти|технически|иногда",
         "wrong": "неверно|неверный|неверен|неверна|неправильно|неправильный|неправилен|ошибочен|ошибочно|ложно|"
         "исключаем|исключён|исключается|ошибка|неверны|неправильны|не подходит|отпадает|отбрасываем|"
@@ -100,6 +112,11 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "мой|окончательный|так и|финальный|именно|мой окончательный",
         "both": "оба|как",
         "maybe": "возможно|может быть|наверное",
+        "all": "все|всё|все варианты|все вышеперечисленные|все вышеперечисленное|всё вышеперечисленное|"
+        "все перечисленные|все перечисленное",
+        "none": "ни один|ни один из вариантов|ни один из них|ни один из перечисленных|"
+        "ничего из перечисленного|ни одно из|ни одна из",
+        "except": "кроме|за исключением|исключая",
     },
     "uk": {
         "answer": "відповідь|відповіді|відповіддю|розв'язок|результат",
@@ -118,6 +135,9 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "зачекайте|вибачте|насправді|виправлення|точніше",
         "filler": "моя|остаточна|саме",
         "both": "обидва",
+        "all": "усі|всі|усе|все вищезазначене",
+        "none": "жоден|жоден з варіантів|жодна з|жоден із них",
+        "except": "крім|окрім|за винятком",
     },
     "el": {
         "answer": "απάντηση|απάντησή|λύση|αποτέλεσμα",

@@ -13,7 +13,7 @@ WORDS: dict[str, dict[str, str]] = {
         "seems to be|appears to be|seem|becomes|remains|stays|namely|comes out as|turns out to be",
         "not": "not|isn't|isnt|aren't|wasn't|never|neither|nor|cannot|can't|cannot be|can't be|couldn't|"
         "couldn't be|doesn't|don't|didn't|won't|wouldn't|shouldn't|rather than|instead of|"
-        "as opposed to|unlike|except|without|other than|all but|anything but|excluding|ain't|no|"
+        "as opposed to|unlike|without|anything but|ain't|no|"
         "not be|over",
         "partly": "partially|partly|technically|sometimes|only sometimes|only for|only in|only partially|only partly|"
         "in part|in general|in principle|in theory|in some cases|in other cases|in other contexts|for other|"
@@ -62,9 +62,18 @@ WORDS: dict[str, dict[str, str]] = {
         "therefore|absolutely|alright|one of|all of",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
-        "glue": "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
+        "glue": "first option|second option|third option|fourth option|last option|next option|another option|"
+        "one option|other option|other options|first statement|second statement|third statement|"
+        "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
         "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
         "they|he|she|here|again|after|before|per",
+        "all": "all|all of the above|all the above|all of these|all of those|all of them|"
+        "all of the options|all of the answers|all of the choices|all of the statements|all four|"
+        "all three|all five|all two|all the options|every option|every answer|every one|"
+        "everything|each of them|each of the options|each option",
+        "none": "none|none of the above|none of these|none of those|none of them|none of the options|"
+        "none of the answers|none of the choices|none of the statements|no option|nothing",
+        "except": "except|except for|excluding|apart from|aside from|other than|save for|with the exception of|but not",
     },
     "de": {
         "answer": "antwort|antworten|lösung|lösungen|ergebnis|antwortet|endergebnis|richtige|richtig ist|"
@@ -91,6 +100,13 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "die|der|das|den|dem|ein|eine|meine|endgültige|buchstaben|als auch|nur|genau|hier",
         "both": "beide|sowohl",
         "maybe": "vielleicht|eventuell|möglicherweise",
+        "all": "alle|alles|sämtliche|alle oben genannten|alle genannten|alle davon|sie alle",
+        "none": "keine davon|keine der genannten|keine der oben genannten|keine der antworten|"
+        "keine der optionen|keine der aussagen|keine von ihnen|keine von diesen|keines davon|"
+        "keines der genannten|nichts davon",
+        "except": "außer|ausser|bis auf|mit ausnahme von|ausgenommen",
+        "glue": "erste option|ersten option|zweite option|dritte option|vierte option|letzte option|nächste option|"
+        "andere option",
     },
     "fr": {
         "answer": "réponse|reponse|réponses|solution|résultat|bonne réponse|la bonne|réponse finale",
@@ -100,7 +116,8 @@ WORDS: dict[str, dict[str, str]] = {
         "partly": "pour une autre|pour un autre|partiellement|en partie|techniquement|en général|parfois",
         "wrong": "faux|fausse|fausses|incorrect|incorrecte|incorrectes|erroné|erronée|mauvaise|mauvais|inexacte|"
         "inexact|à exclure|exclue|exclu|éliminer|éliminée|exclure|erreur",
-        "right": "correct|correcte|vrai|vraie|juste|exacte|exact|bonne|bon|oui|meilleure|meilleur|convient",
+        "right": "correctes|corrects|vraies|exactes|justes|"
+        "correct|correcte|vrai|vraie|juste|exacte|exact|bonne|bon|oui|meilleure|meilleur|convient",
         "so": "donc|ainsi|par conséquent|c'est|alors|il s'agit de|il s'agit|en conclusion|d'où|ce serait|"
         "c'est donc|reste|sûrement|probablement",
         "choose": "choisis|je choisis|je dirais|je pense|je crois|opte pour|sélectionne|prends|je réponds|"
@@ -114,16 +131,24 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "la|le|les|l'option|l'|une|un|ma|finale|définitive|lettre|d'|de",
         "both": "à la fois|les deux|tant",
         "maybe": "peut-être|éventuellement",
+        "all": "toutes|tous|tout|toutes ces|toutes les|tous les",
+        "none": "aucune des réponses|aucune de ces réponses|aucune des options|aucune des propositions|"
+        "aucune d'entre elles|aucune de ces options|aucune de ces propositions|aucun d'entre eux|"
+        "aucune de ces",
+        "except": "sauf|excepté|à part|hormis|à l'exception de",
+        "glue": "première option|deuxième option|seconde option|troisième option|"
+        "dernière option|autre option|premier choix",
     },
     "es": {
         "answer": "respuesta|respuestas|solución|solucion|resultado|respuesta final|la correcta|resp",
         "option": "opción|opcion|alternativa|letra|inciso|elección|afirmación|opciones",
-        "is": "es|son|sería|seria|debe ser|fue|será",
+        "is": "es|son|están|sería|seria|debe ser|fue|será",
         "not": "no es|no|no son|ni|nunca|en lugar de|en vez de|tampoco|ninguna",
         "partly": "para otra|para otro|parcialmente|en parte|técnicamente|en general|a veces",
         "wrong": "incorrecta|incorrecto|incorrectas|incorrectos|falsa|falso|errónea|erróneo|equivocada|mal|"
         "descartada|descarta|descartamos|descartar|error|equivocado",
-        "right": "correcta|correcto|verdadera|verdadero|cierta|cierto|sí|exacta|mejor|adecuada|válida",
+        "right": "correctas|correctos|verdaderas|ciertas|válidas|"
+        "correcta|correcto|verdadera|verdadero|cierta|cierto|sí|exacta|mejor|adecuada|válida",
         "so": "entonces|por lo tanto|por tanto|así que|por ende|se trata de|luego|en conclusión|seguramente|"
         "probablemente|por consiguiente|sino|queda",
         "choose": "elijo|escojo|selecciono|diría|yo diría|creo que es|creo|pienso|opto por|me quedo con|elegiría|marco",
@@ -136,6 +161,11 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "la|el|los|las|una|un|mi|final|letra|como",
         "both": "ambas|ambos|tanto|las dos",
         "maybe": "quizás|quizá|tal vez|posiblemente",
+        "all": "todas|todos|todo|todas ellas|todas las anteriores|todos los anteriores|todas las|todos los",
+        "none": "ninguna|ninguno|ninguna de las anteriores|ninguno de los anteriores|ninguna de ellas|"
+        "ninguna de las opciones|ninguna de las respuestas",
+        "except": "excepto|menos|salvo|a excepción de",
+        "glue": "primera opción|segunda opción|tercera opción|última opción|otra opción|siguiente opción",
     },
     "it": {
         "answer": "risposta|risposte|soluzione|risultato|la corretta|risposta finale|quella giusta",
@@ -159,16 +189,22 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "la|il|lo|l'opzione|l'|le|i|gli|una|un|mia|finale|lettera|che|la lettera|definitiva",
         "both": "sia|entrambe|tanto",
         "maybe": "forse|magari",
+        "all": "tutte|tutti|tutto|tutte le|tutti i|tutte le precedenti",
+        "none": "nessuna delle precedenti|nessuna di queste|nessuna delle opzioni|nessuna delle risposte|"
+        "nessuna di esse",
+        "except": "tranne|eccetto|salvo|a parte|ad eccezione di",
+        "glue": "prima opzione|seconda opzione|terza opzione|ultima opzione|altra opzione",
     },
     "pt": {
         "answer": "resposta|respostas|solução|solucao|resultado|gabarito|resposta final|a correta",
         "option": "opção|opcao|alternativa|letra|escolha|afirmação|item|opções|alternativas",
-        "is": "é|são|seria|era|deve ser|foi|será",
+        "is": "é|são|estão|seria|era|deve ser|foi|será",
         "not": "não é|não|nao|nao é|não são|nem|nunca|em vez de|ao invés de|nenhuma",
         "partly": "em parte|tecnicamente|em geral|às vezes",
         "wrong": "incorreta|incorreto|errada|errado|incorretas|erradas|falsa|falso|descartada|descarto|"
         "descartamos|erro|eliminada|descartar",
-        "right": "correta|correto|certa|certo|verdadeira|verdadeiro|sim|exata|melhor|corretas|adequada",
+        "right": "corretos|certas|verdadeiras|"
+        "correta|correto|certa|certo|verdadeira|verdadeiro|sim|exata|melhor|corretas|adequada",
         "so": "portanto|então|logo|assim|por isso|trata-se|em conclusão|por conseguinte|mas sim|provavelmente|"
         "certamente|resta|sobra",
         "choose": "escolho|seleciono|diria|eu diria|acho que é|acho|penso|acredito|opto por|fico com|marco|escolheria",
@@ -181,6 +217,13 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "a|o|os|as|uma|um|minha|final|letra|quanto",
         "both": "ambas|ambos|tanto|as duas",
         "maybe": "talvez|possivelmente",
+        "all": "todas|todos|tudo|todas as|todos os|todas as anteriores|todas elas|todas as alternativas|"
+        "todas as opções",
+        "none": "nenhuma das anteriores|nenhuma das alternativas|nenhuma das opções|nenhuma delas|"
+        "nenhuma destas|nenhuma das respostas",
+        "except": "exceto|menos|salvo|com exceção de",
+        "glue": "primeira opção|segunda opção|terceira opção|última opção|"
+        "outra opção|primeira alternativa|segunda alternativa",
     },
     "nl": {
         "answer": "antwoord|antwoorden|oplossing|juiste antwoord|uitkomst",
@@ -200,6 +243,10 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "de|het|een|mijn|uiteindelijke|definitieve",
         "both": "beide|zowel",
         "maybe": "misschien",
+        "all": "alle|allemaal|alles|alle bovenstaande",
+        "none": "geen van alle|geen van bovenstaande|geen van de bovenstaande|geen van deze|geen van hen|"
+        "geen van de opties|geen van de antwoorden",
+        "except": "behalve|uitgezonderd|op",
     },
     "sv": {  # and Danish, Norwegian
         "answer": "svar|svaret|svaret är|løsning|lösning|løsningen|lösningen|rätt svar|riktig svar|rigtigt svar|fasit",
@@ -219,5 +266,8 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "det|den|de|ett|en|et|mitt|slutliga|endelige|korrekte|korrekta|rätta",
         "both": "både",
         "maybe": "kanske|måske",
+        "all": "alla|alle|alla ovanstående|alle ovenstående",
+        "none": "ingen av ovanstående|ingen av dem|ingen af dem|ingen av de|inget av ovanstående|inget av dem",
+        "except": "utom|förutom|bortsett från|undtagen|unntatt|bortset fra",
     },
 }

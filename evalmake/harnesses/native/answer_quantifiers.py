@@ -1,0 +1,67 @@
+"""Options that a reply names together without their letters: "all of the above", "all but B", "none of them".
+
+It works on outlines (see `answer_outline`), in which "e" is a word for all options, "z" one for none, and "E" one
+for an exception.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from evalmake.harnesses.native.option_marks import BY_LETTER, GROUP, MARK, NONE, mark_of, option_of
+from evalmake.harnesses.native.reply_text import FRAME
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text.replace("G", f"(?P<group>{GROUP})").replace("m", MARK).replace("F", FRAME))
+
+
+_EXCEPTIONS = (
+    _pattern(
+        r"[ez][fOA]{0,9}(?:[fI]{0,4}(?P<verdict>[vx]))?,?(?:E|(?<=[efOA])b)[fO(:]{0,4}G"
+    ),  # "all (are right) but B"
+    _pattern(r"(?<![ez])Ef?G[EfwIj,]{0,9}(?=[vcxe])"),  # 除了B以外都对
+    _pattern(r"Gf{0,3}E[fjI]{0,4}e"),  # B以外すべて
+)
+_LEAD = r"(?P<lead>(?:^|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
+_ALL = re.compile(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[.\n]|$))", re.MULTILINE)
+_NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:[fI]{{0,4}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
+_ASSENT = "Iv"  # "is right"
+_QUANTIFIER = re.compile("f*([ez])[fOA]*")
+_WORDLESS = str.maketrans("ezE", "wwn")
+
+
+def drop_quantifiers(outline: str) -> str:
+    """An outline in which such words have no meaning."""
+    return outline.translate(_WORDLESS)
+
+
+def mark_quantifiers(outline: str, option_outlines: Sequence[str]) -> str:
+    """An outline with the options that such words mean, given the outlines of the options' own texts.
+
+    An option "All of the above" is what a reply with "all of them" chooses.
+    """
+    if not re.search("[ezE]", outline):
+        return outline
+    every = range(len(option_outlines))
+    named = {found[1]: index for index, one in enumerate(option_outlines) if (found := _QUANTIFIER.fullmatch(one))}
+    for pattern in _EXCEPTIONS:
+        outline = pattern.sub(lambda found: _mark_exception(found, every), outline)
+    all_marks = mark_of(named["e"]) if "e" in named else _join(every)
+    outline = _ALL.sub(rf"\g<lead>{all_marks}{_ASSENT}", outline)
+    return drop_quantifiers(_NONE.sub(rf"\g<lead>{mark_of(named.get('z', NONE))}{_ASSENT}", outline))
+
+
+def _mark_exception(found: re.Match[str], every: Sequence[int]) -> str:
+    """All but a group, or the group alone: "none but B", "all are wrong but B"."""
+    verdict = found.groupdict().get("verdict")
+    assent = _ASSENT if verdict or found.string[found.end() :].startswith(("c", "e")) else ""
+    if (found[0][0] == "z") != (verdict == "x"):
+        return found["group"] + assent
+    excepted = set(map(option_of, re.findall(MARK, found["group"])))
+    return _join([index for index in every if index not in excepted]) + assent
+
+
+def _join(indices: Sequence[int]) -> str:
+    return "&".join(chr(BY_LETTER + index) for index in indices)
