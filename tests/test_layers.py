@@ -40,7 +40,17 @@ LAYERS = (
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
     ("run", "servers", "preflight", "plugins"),
-    ("workspace", "gate_verdicts", "results", "reports", "planning", "execution", "session", "terminal"),
+    (
+        "workspace",
+        "gate_verdicts",
+        "results",
+        "reports",
+        "result_verification",
+        "planning",
+        "execution",
+        "session",
+        "terminal",
+    ),
     ("api", "cli", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}

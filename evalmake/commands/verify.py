@@ -8,6 +8,9 @@ import click
 
 from evalmake.commands.declaration import declare
 from evalmake.commands.evalfile import exclusive, open_workspace
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.store.store import Store
+from evalmake.workspace import Workspace
 
 
 @declare("verify")
@@ -22,10 +25,11 @@ def command(file: Path | None) -> int:
             check_table(store)
         with workspace.store() as store:
             found = verify_store(store)
+            problems = found.wrong + _judge_results_again(workspace, store)
             store.mark_changed()
     project = workspace.project
     installed = [*project.benchmarks.values(), *project.deployments.values()]
-    problems = found.wrong + workspace.environments().verify(installed)
+    problems += workspace.environments().verify(installed)
     if damage := maintenance.check_integrity(workspace.reply_cache_folder):
         problems.append(f"the reply cache, which evaluations do without: {damage}")
     for problem in problems:
@@ -34,6 +38,18 @@ def command(file: Path | None) -> int:
         click.echo(_describe_unsealed(found.unsealed))
     click.echo(f"{found.count} entries verified, " + (f"{len(problems)} do not match" if problems else "all match"))
     return 2 if problems else 0
+
+
+def _judge_results_again(workspace: Workspace, store: Store) -> list[str]:
+    """The results that count whose scores their stored outputs contradict."""
+    from evalmake.result_verification import find_contradictions
+
+    try:
+        graph = workspace.graph(())
+    except EvalmakeError as error:
+        click.echo(f"results were not judged again, as the Evalfile does not plan: {error.diagnostics[0].message}")
+        return []
+    return list(find_contradictions(workspace, list(graph.nodes.values()), store))
 
 
 def _describe_unsealed(count: int) -> str:

@@ -1,0 +1,98 @@
+"""Proves scores by stored outputs: harnesses read them again, as they did after the run, for `evalmake verify`."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from evalmake.planner.action import ActionResult
+from evalmake.planner.graph import Node
+from evalmake.planning import distinct_actions
+from evalmake.plugin_api.harness import Harness, Outcome
+from evalmake.run.gateways.sessions import USAGE_FOLDERS
+from evalmake.run.job_outputs import LOG, OUT
+from evalmake.scoring.score import Score
+from evalmake.store.records import UnreadableRecord
+from evalmake.store.store import Store
+from evalmake.workspace import Workspace
+
+_TOLERANCE = 1e-9
+
+
+def find_contradictions(workspace: Workspace, nodes: Sequence[Node], store: Store) -> Iterator[str]:
+    """Yield the results that count of which the stored outputs say something else, with what they say.
+
+    A result that was accepted for another definition has outputs of the definition that it ran with: left out.
+    """
+    for node in distinct_actions(nodes):
+        head = store.history(node.action.digest)
+        if head is None or head.success is None:
+            continue
+        try:
+            record = store.proved_result(head)
+        except UnreadableRecord:
+            continue  # which `verify_store` says
+        if "accepted-from" in record.facts:
+            continue
+        harness = workspace.plugins.get("harnesses", node.evaluation.benchmark.block.harness)()
+        if difference := _compare_scores(record.scores, _judge_again(harness, node, record, store)):
+            yield f"{record.name} (attempt {record.attempt}): {difference}"
+
+
+def _judge_again(harness: Harness, node: Node, record: ActionResult, store: Store) -> Outcome | None:
+    """What the harness reads in the stored outputs; None where some are lost, or cannot be written."""
+    with TemporaryDirectory(prefix="evalmake-verify-") as folder:
+        try:
+            if not _write_outputs(record, store, Path(folder)):
+                return None
+        except OSError:
+            return None
+        try:
+            return harness.outcome(node.evaluation, Path(folder) / OUT, 0)
+        except Exception as error:  # a harness's own code meets what a program of somebody else's wrote
+            return Outcome(error=str(error) or type(error).__name__)
+
+
+def _write_outputs(record: ActionResult, store: Store, folder: Path) -> bool:
+    """Write the outputs of an attempt as its job left them; False where one is lost."""
+    (folder / OUT).mkdir()
+    for output in record.outputs:
+        if ".." in PurePosixPath(output.name).parts or output.name.startswith("/"):
+            continue
+        is_beside = output.name == LOG or output.name.partition("/")[0] in USAGE_FOLDERS.values()
+        path = folder / output.name if is_beside else folder / OUT / output.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if source := store.blobs.path(output.sha256):
+            shutil.copyfile(source, path)
+        elif (data := store.blob(output.sha256)) is not None:
+            path.write_bytes(data)
+        else:
+            return False
+    return True
+
+
+def _compare_scores(recorded: Sequence[Score], outcome: Outcome | None) -> str:
+    """The first recorded score that the outputs do not have; empty if they have all."""
+    if outcome is None:
+        return ""
+    found = {score.metric: score.value for score in outcome.scores}
+    for score in recorded:
+        if score.metric not in found:
+            why = f": {outcome.error}" if outcome.error else ""
+            return f"{score.metric} is on record, and not in its outputs{why}"
+        if not _is_same(score.value, found[score.metric]):
+            return f"{score.metric} is {_show(score.value)} on record, and {_show(found[score.metric])} by its outputs"
+    return ""
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+
+
+def _show(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
