@@ -67,14 +67,15 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
 def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str, ran: frozenset[str]) -> Path | None:
     """Write a report, record its content, and return its path; EvalmakeError if it cannot be written.
 
-    A report without any result is not written. A report that lacks some of its results is written, and stays stale.
+    A report that lacks some of its results is written, and stays stale. One without any result is written only in place
+    of an earlier one, whose numbers do not count any more.
     """
     content = ReportContent.of(workspace, node, store)
     results = _results(workspace, content, store, plan, ran)
-    if not results.results:
-        return None
     report = node.declaration
     path = workspace.report_path(report)
+    if not results.results and not path.exists():
+        return None
     try:
         workspace.plugins.get("exporters", report.plugin)().export(results, path)
     except OSError as error:
