@@ -18,12 +18,14 @@ from evalmake.language.source import Source
 _DECLARATION = re.compile(
     rf"((?:{'|'.join(KINDS)})[ \t]+\S+|defaults[ \t]+[a-z]+|settings)[^\n]*\{{|include\??[ \t]*\""
 )
+_FOREIGN_RANGE = re.compile(r"\bin[ \t]+((\d+)[ \t]*(?:-|:|\.\.\.|to\b)[ \t]*(\d+))")
 
 
 def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
     """The error for `source`, with one diagnostic: the most specific that applies."""
     at = ErrorPosition.of(source, error)
     for mistake in (
+        _explain_range,
         _explain_foreign_comment,
         _explain_unterminated_text,
         _explain_recipe,
@@ -76,11 +78,24 @@ def _suggest_by_habit(at: ErrorPosition) -> list[str]:
         return ["an axis makes one cell for each value: `model in [a, b]`"]
     if re.search(r"\b(when|skip|and)\s*$", before) and at.word.isupper():
         return ["a condition compares an axis of the eval, such as `model`; a variable is none"]
+    if (re.search(r"\bin[ \t]+$", before) and at.word == "(") or re.search(r"\bin[ \t]+[^\s\[\]{}]+,[ \t]*$", before):
+        return ["several values stand in brackets: `AXIS in [A, B]`"]
     if at.word == "between":
         return ["write two requirements: `require METRIC >= 0.3` and `require METRIC <= 0.5`"]
     if at.source.text.startswith(".", at.start) and re.search(r"[A-Z0-9_]$", before):
         return ["an entry of a map cannot be taken out; give it a variable of its own"]
     return []
+
+
+def _explain_range(at: ErrorPosition) -> Diagnostic | None:
+    """Explain a range of another language after `in`: `1-3`, `1:3`, `1...3`, `1 to 3`."""
+    column = at.start - at.line_start
+    for found in _FOREIGN_RANGE.finditer(at.line):
+        if found.start(1) <= column <= found.end(1):
+            span = at.source.span(at.line_start + found.start(1), at.line_start + found.end(1))
+            first, last = found[2], found[3]
+            return make_diagnostic("syntax", f"`{found[1]}` is no range", span, help=[f"write `{first}..{last}`"])
+    return None
 
 
 def _explain_foreign_comment(at: ErrorPosition) -> Diagnostic | None:
