@@ -133,6 +133,8 @@ def _render_summary(outcome: BuildOutcome) -> list[str]:
     lines += _render_machine_time(outcome)
     if outcome.withdrawn:
         lines.append(f"{_count_reruns(outcome.withdrawn)} withdrawn: the earlier results count again")
+    elif outcome.interrupted:
+        lines.append("interrupted: the same command goes on from here")
     if outcome.detached:
         lines.append(f"{outcome.detached} submitted: `evalmake status` shows them, `evalmake` collects them")
     lines += [f"wrote {display_path(path)}" for path in outcome.written]

@@ -114,6 +114,7 @@ def test_interrupt_once(bench: Bench) -> None:
 
     assert ended.status == 130, ended.text
     assert "interrupted: stopping 1 running" in ended.err
+    assert ended.out.endswith("did not finish\ninterrupted: the same command goes on from here\n")
     [attempt] = bench.attempts()
     assert (attempt.status, attempt.detail) == ("cancelled", "interrupted")
     bench.clean()
