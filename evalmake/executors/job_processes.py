@@ -2,7 +2,8 @@
 
 A job's shell adopts the orphans among its descendants, as `init` would: the kernel calls it a child subreaper. So
 what a job starts stays below its shell, even if it leaves the session and clears its environment. Where the kernel
-cannot do that, or the shell was killed, evalmake still finds what has kept $EVALMAKE_WORKDIR.
+cannot do that, or the shell was killed, evalmake still finds what is in the job's group (`job_group`), if it has one,
+and what has kept $EVALMAKE_WORKDIR.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from evalmake.executors.job_group import enter_group, list_members, make_group, remove_group
 from evalmake.language.file_tree import read_plain_file
 
 MARK = "EVALMAKE_WORKDIR"
@@ -38,16 +40,31 @@ mv .status status
 """
 
 
+def shell_preparation(folder: Path) -> Callable[[], None] | None:
+    """Return what a job's shell calls between fork and exec, to enter its group and to adopt its orphans."""
+    prctl, group = _find_prctl(), make_group(folder)
+    if prctl is None and group is None:
+        return None
+
+    def prepare() -> None:
+        if group is not None:
+            enter_group(group)
+        if prctl is not None:
+            prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    return prepare
+
+
 @cache
-def orphan_adoption() -> Callable[[], None] | None:
-    """Return what a process calls between fork and exec to adopt its orphans; None where the kernel cannot do that."""
+def _find_prctl() -> Callable[..., int] | None:
+    """The function prctl(2); None where the system has none."""
     import ctypes
 
     try:
-        prctl = ctypes.CDLL(None).prctl
+        function: Callable[..., int] = ctypes.CDLL(None).prctl
     except (OSError, AttributeError):
         return None
-    return lambda: prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    return function
 
 
 def find_shell(folder: Path) -> int | None:
@@ -71,6 +88,7 @@ def find_processes(folder: Path, shell: int | None = None) -> list[int]:
     found = {pid for pid, words in read_environments() if mark in words}
     if shell is not None:
         found |= _find_descendants(shell)
+    found |= list_members(folder)
     return [*sorted(found - {shell}), *([shell] if shell is not None and _is_alive(shell) else [])]
 
 
@@ -85,9 +103,10 @@ def kill_processes(folder: Path, shell: int | None = None) -> None:
     """Kill everything that the job in `folder` started: first what its shell would adopt, then the shell."""
     for _ in range(_TRIES):
         if not (found := find_processes(folder, shell)):
-            return
+            break
         send_signal(found[:-1] or found, signal.SIGKILL)
         time.sleep(_PAUSE)
+    remove_group(folder)
 
 
 def read_environments() -> Iterator[tuple[int, list[bytes]]]:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from evalmake.executors.exit_status import describe_exit_status
 from evalmake.executors.gpu_devices import Gpus, find_gpus
+from evalmake.executors.job_group import list_members
 from evalmake.executors.job_inputs import place_inputs, write_files
 from evalmake.executors.job_processes import (
     MARK,
@@ -30,9 +31,9 @@ from evalmake.executors.job_processes import (
     find_processes,
     find_shell,
     kill_processes,
-    orphan_adoption,
     read_environments,
     send_signal,
+    shell_preparation,
 )
 from evalmake.executors.passed_environment import PASSED_ON
 from evalmake.file_modes import user_umask
@@ -84,7 +85,7 @@ class ProcessExecutor:
                 stdin=given,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                preexec_fn=orphan_adoption(),
+                preexec_fn=shell_preparation(job.workdir),
                 umask=user_umask(),
             )
         self._children[job.id] = child
@@ -114,7 +115,8 @@ class ProcessExecutor:
 
     def cancel(self, id: str) -> None:
         """Send SIGTERM to everything that the job started, and SIGKILL to what is left after five seconds."""
-        send_signal(find_processes(self.root / id, self._own_shell(id)), signal.SIGTERM)
+        found = find_processes(self.root / id, self._own_shell(id))
+        send_signal(reversed(found), signal.SIGTERM)  # the shell first, which notes that its command was ended
         deadline = time.monotonic() + _GRACE
         while time.monotonic() < deadline and find_processes(self.root / id, self._own_shell(id)):
             time.sleep(0.01)
@@ -172,6 +174,8 @@ class ProcessExecutor:
             for word in words
             if word.startswith(mark)
         }
+        if self.root.is_dir():
+            found |= {folder.name for folder in self.root.iterdir() if list_members(folder)}
         for id in found:
             self._kill(id)
         return [(id, f"the processes of job {id}") for id in sorted(found)]

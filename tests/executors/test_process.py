@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.executors import job_processes
+from evalmake.executors.job_group import list_members, make_group, remove_group
 from evalmake.executors.process import ProcessExecutor
 from evalmake.plugin_api.executor import Executor, JobState, Phase
 from evalmake.testing import FakeExecutor
@@ -118,6 +119,27 @@ class TestProcessExecutor(ExecutorContract):
             assert ended(executor).status == 3
             executor.fetch("job.1", root / "job.1")
         assert str(up) not in command_lines()
+
+    @pytest.mark.parametrize("is_cancelled", [True, False])
+    def test_daemons_of_a_killed_shell_end(self, make: Make, root: Path, is_cancelled: bool) -> None:
+        """Where there are control groups, what clears its environment ends even if the job kills its own shell."""
+        if not make_group(root / "other"):
+            pytest.skip("no control groups can be made here")
+        remove_group(root / "other")
+        up = root / "up"
+        daemon = f"cd /; echo > {up}; while :; do sleep 0.1; done"
+        text = f"""env -i setsid sh -c "{daemon}" > /dev/null 2>&1 < /dev/null &
+            while [ ! -e {up} ]; do sleep 0.01; done; kill -9 $PPID"""
+        executor = make()
+        executor.submit(job(root, text), {})
+        assert ended(executor).status == 137
+        assert str(up) in command_lines()
+        if is_cancelled:
+            make().cancel("job.1")
+        else:
+            executor.fetch("job.1", root / "job.1")
+        assert str(up) not in command_lines()
+        assert not list_members(root / "job.1")
 
     def test_a_command_that_ends_well_on_term(self, make: Make, root: Path) -> None:
         """A job that evalmake ended has not succeeded, even if its command exits with 0 on TERM."""

@@ -8,9 +8,13 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from evalmake.planner.action import ActionResult
+from evalmake.result_verification import find_contradictions
 from evalmake.run.environments.environment import Environment
+from evalmake.workspace import Workspace
+from tests.support.workspaces import Bench
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
@@ -60,3 +64,13 @@ def lines(data: bytes) -> list[dict[str, Any]]:
 def _run(argv: list[Any], folder: Path, env: Mapping[str, str]) -> None:
     done = subprocess.run(argv, cwd=folder, env=os.environ | env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
+
+
+def contradictions(bench: Bench) -> list[str]:
+    """What the stored outputs of a workspace's results contradict, as `verify` says."""
+    with patch.dict(os.environ, bench.env):
+        workspace = Workspace.open(bench.root / "Evalfile")
+        nodes = list(workspace.graph(()).nodes.values())
+    with bench.store() as store:
+        assert any(store.history(node.action.digest) for node in nodes)
+        return list(find_contradictions(workspace, nodes, store))

@@ -64,6 +64,7 @@ def test_scores_are_those_of_the_task_run_by_hand(bench: Bench, inspect: Environ
     assert first.status == 0, first.text
     (attempt,) = bench.attempts()
     (score,) = attempt.scores
+    assert by_hand.contradictions(bench) == []
     assert count_requests(url) == 12
     log = by_hand.inspect(inspect, bench.root, BY_HAND, f"{url}/v1")
     metrics = log["results"]["scores"][0]["metrics"]

@@ -80,6 +80,7 @@ def test_it_scores_what_lm_eval_does(workspace: Bench, lm_eval: Environment, ser
     workspace.edit("URL", f"{url}/v1")
     done = workspace.run()
     assert done.status == 0, done.text
+    assert by_hand.contradictions(workspace) == []
     attempts = {attempt.name: attempt for attempt in workspace.attempts()}
     for name, task in (("generated", "ev_arithmetic"), ("chosen", "ev_choice")):
         out = workspace.root / "by-hand" / name
