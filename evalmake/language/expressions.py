@@ -362,7 +362,7 @@ class Evaluator:
         root, inner = split_pattern(str(pattern), self.source.folder)
         hashes = self.scope.external.hashes
         try:
-            names = find_files(root, inner, self.scope.external.watched)
+            names = find_files(root, inner, self.scope.external.watched, self.span(node))
             files = tuple(File(n, hashes.of(root / n), root / n) for n in names)
         except OSError as error:
             raise self._unreadable_error(node, str(pattern), root, error) from None

@@ -5,23 +5,25 @@ The patterns are those of Python's `glob`, with `**`: links to folders are follo
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
 from fnmatch import filter as keep_matching
 from pathlib import Path
 
-_MOST_ENTRIES = 1_000_000
+from evalmake.language.diagnostic import make_error
+from evalmake.language.source import Span
+
+_MOST_ENTRIES = 200_000
 _Inode = tuple[int, int]
 
 
-def find_files(root: Path, pattern: str, watched: set[str]) -> list[str]:
+def find_files(root: Path, pattern: str, watched: set[str], at: Span | None = None) -> list[str]:
     """The sorted names below `root` of the regular files that match `pattern`.
 
     Adds to `watched` each path that was listed or looked at: while none of them changes, the answer stays.
-    OSError if too many files and folders must be looked at.
+    EvalmakeError, with the place `at`, if too many files and folders must be looked at.
     """
-    return _Search(str(root), watched).find(pattern.split("/"))
+    return _Search(str(root), watched, at).find(pattern.split("/"))
 
 
 def is_pattern(text: str) -> bool:
@@ -37,8 +39,9 @@ def split_pattern(pattern: str, folder: str) -> tuple[Path, str]:
 
 
 class _Search:
-    def __init__(self, root: str, watched: set[str]) -> None:
+    def __init__(self, root: str, watched: set[str], at: Span | None) -> None:
         self._root = root
+        self._at = at
         self._watched = watched
         self._left = _MOST_ENTRIES
 
@@ -92,7 +95,13 @@ class _Search:
             return []
         self._left -= len(entries)
         if self._left < 0:
-            raise OSError(errno.E2BIG, f"it goes through more than {_MOST_ENTRIES} files and folders", self._root)
+            raise make_error(
+                "too-large",
+                f"this pattern goes through more than {_MOST_ENTRIES} files and folders",
+                self._at,
+                notes=[f"it begins in {self._root}"],
+                help=["begin it in a folder nearer to the files, or write out a part that is `**`"],
+            )
         return entries if part.startswith(".") else [entry for entry in entries if not entry.name.startswith(".")]
 
     # The target of a link may change without any change of the folder that holds the link, so a link is watched

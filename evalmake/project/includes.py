@@ -157,10 +157,7 @@ def _missing_catalog_error(name: str, at: Span) -> EvalmakeError:
 
 def _find_matches(pattern: str, folder: str, found: FileSet, at: Span) -> list[Path]:
     root, inner = split_pattern(pattern, folder)
-    try:
-        return [root / name for name in find_files(root, inner, found.watched)]
-    except OSError as error:
-        raise make_error("too-large", f"the pattern `{pattern}` is too wide: {error.strerror}", at) from None
+    return [root / name for name in find_files(root, inner, found.watched, at)]
 
 
 def _read_bytes(path: Path, at: Span | None) -> bytes:

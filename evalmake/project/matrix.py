@@ -18,7 +18,7 @@ from evalmake.project.declarations import Declaration
 from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.fields import Fields
 from evalmake.project.project import Project
-from evalmake.project.schema import AXIS_KEYS, Eval, Resources, fill_templates
+from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
 from evalmake.project.validation import validate
 
 
@@ -169,7 +169,11 @@ def _report_too_many_cells(
         f"this makes {total} cells, more than {project.settings.cells}",
         declaration.span,
         also=[(widest.span, f"{len(widest.values)} values")] if widest else [],
-        help=[f"shorten an axis, or allow it: settings {{ cells = {total} }}"],
+        help=[
+            f"shorten an axis, or allow it: settings {{ cells = {total} }}"
+            if total <= MOST_CELLS
+            else f"shorten an axis, or make several Evalfiles: one has at most {MOST_CELLS} cells"
+        ],
         about=f"eval {declaration.name}",
     )
 

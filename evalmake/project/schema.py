@@ -35,6 +35,8 @@ from evalmake.project.key_types import (
 Api = Literal["chat", "completions", "embeddings", "vlm"]
 Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(to_word)]
 
+MOST_CELLS = 100_000
+"""A plan of so many takes about 20 seconds and 300 MB."""
 _NO_IMAGE = "no container"
 _ENVIRONMENT = "map of texts, numbers and secrets"
 _HEADERS = "map of texts and secrets"
@@ -58,7 +60,7 @@ class Settings(Block):
         None, "The folder of results, relative to the Evalfile.", '"/mnt/team/store"', unset=".evalmake/store"
     )
     cells: Count = define_key(
-        10_000, "How many cells the matrices may have in all, at most a million.", "20_000", le=1_000_000
+        10_000, "How many cells the matrices may have in all, at most 100 000.", "20_000", le=MOST_CELLS
     )
     pinned: Annotated[tuple[Pinnable, ...], BeforeValidator(to_tuple)] = define_key(
         (), "Inputs that must be pinned, in the file or in the lock.", "[images, weights]"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from evalmake.language import file_search
 from evalmake.language.file_search import find_files
 from tests.support.projects import Project
 
@@ -42,6 +43,7 @@ INPUTS = {
         "Evalfile:100:16",
     ),
     "a limit of cells without an end": ("settings { cells = 1000000000000 }\n", "bad-value", "Evalfile:1:20"),
+    "a limit of cells that takes a minute": ("settings { cells = 100001 }\n", "bad-value", "Evalfile:1:20"),
     "an escape that is cut off": ('A = "\\u12"\n', "bad-escape", "Evalfile:1:5"),
     "half of a character": ('A = "\\ud800"\n', "bad-escape", "Evalfile:1:5"),
     "a NUL": ("A = 'a\0b'\n", "bad-escape", "Evalfile:1:5"),
@@ -100,6 +102,27 @@ def test_many_includes(project: Project) -> None:
     told = project.run("-n", status=2).stderr
     assert "files include each other more than 100 deep" in told
     assert "--> chain/99.evalfile:1:9" in told
+
+
+@pytest.mark.parametrize("line", ['A = file("x")\nB = glob("data/**")', 'include "**/*.evalfile"'])
+def test_a_pattern_that_goes_through_too_much(project: Project, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is refused at its place as soon as it has seen too many files and folders, not when all are seen."""
+    monkeypatch.setattr(file_search, "_MOST_ENTRIES", 10)
+    project.write("x", "")
+    for number in range(12):
+        project.write(f"data/{number}.evalfile", "")
+    project.write("Evalfile", f"{line}\n{BLOCKS}{EVAL}")
+    told = project.run("-n", status=2).stderr
+    assert "error: this pattern goes through more than 10 files and folders [too-large]\n --> Evalfile:" in told
+    assert "help: begin it in a folder nearer to the files" in told
+
+
+def test_a_matrix_that_no_setting_allows(project: Project) -> None:
+    """Above the greatest limit, the help does not offer to raise the limit."""
+    project.write("Evalfile", BLOCKS + "eval e { model = m, benchmark = b, seed in 1..300_000 }\n")
+    told = project.run("-n", status=2).stderr
+    assert "error: this makes 300000 cells, more than 10000 [too-many-cells]" in told
+    assert "help: shorten an axis, or make several Evalfiles: one has at most 100000 cells" in told
 
 
 def test_links_in_a_circle(project: Project) -> None:
