@@ -64,6 +64,9 @@ SUMS = """\
 """
 """A benchmark of the questions that `Bench.sums` writes."""
 
+PATIENCE = 600.0
+_SHOWN = 10_000  # characters
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -111,7 +114,7 @@ class Bench:
         process = subprocess.Popen(
             [sys.executable, "-m", "evalmake", *words],
             cwd=self.root,
-            env=self.env | dict(env or {}),
+            env={"PYTHONFAULTHANDLER": "1"} | self.env | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -181,10 +184,27 @@ class Bench:
 
 
 def end(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a process that `Bench.start` started."""
-    out, err = process.communicate(timeout=240)
+    """Wait for a process that `Bench.start` started.
+
+    A loaded machine is slow. Only a hang takes so long that the test fails, with what the process said and where
+    its threads are.
+    """
+    try:
+        out, err = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"it did not end within {PATIENCE:g}s:\n{_abort(process)}") from None
     assert "Traceback" not in err, err
     return Ended(process.returncode, out, err)
+
+
+def _abort(process: subprocess.Popen[str]) -> str:
+    """End a process, which says where its threads are; the end of what it said."""
+    process.send_signal(signal.SIGABRT)
+    try:
+        out, err = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired as error:  # what it started holds the pipes
+        out, err = (part.decode(errors="replace") if part else "" for part in (error.output, error.stderr))
+    return f"{out[-_SHOWN:]}{err[-_SHOWN:]}"
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:

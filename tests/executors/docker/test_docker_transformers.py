@@ -14,7 +14,7 @@ from tests.support.docker_engine import Dockerd
 from tests.support.sums import put_lm_eval
 from tests.support.workspaces import end, wait_for
 
-pytestmark = pytest.mark.timeout(900)  # an environment may have to be installed, and an image made
+pytestmark = pytest.mark.timeout(1800)  # an environment may have to be installed, and an image made
 
 EVALFILE = """\
 executor local {{
