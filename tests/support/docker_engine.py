@@ -25,6 +25,7 @@ import docker
 from tests.support import debian
 from tests.support.daemons import until
 from tests.support.debian import HOME, IMAGE_RELEASE
+from tests.support.owned_folders import alone
 
 BASE = f"evalmake-test/base:{IMAGE_RELEASE}"
 BRIDGE, ADDRESS = "evalmake-test", "10.213.255.1"
@@ -146,16 +147,21 @@ def shared_engine() -> Iterator[Dockerd]:
     ]
     engine = Dockerd(HOME / "engine", tuple(options))
     with (HOME / "users").open("a") as users:
-        with _alone():
+        with alone(HOME / "starting"):
+            is_first = False
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_first = True
             fcntl.flock(users, fcntl.LOCK_SH)
             if not engine.answers():
                 make_bridge()
                 engine.start()
+            if is_first:  # also of an engine that a killed test process left, with its containers
                 engine.tidy()
         try:
             yield engine
         finally:
-            with _alone(), contextlib.suppress(BlockingIOError):
+            with alone(HOME / "starting"), contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 engine.stop()
                 subprocess.run(["ip", "link", "del", BRIDGE], check=True)
@@ -172,13 +178,6 @@ def make_bridge() -> None:
 def tcp_port() -> int:
     """Where the shared engine listens too."""
     return 23_756
-
-
-@contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    with (HOME / "starting").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def certificates() -> Path:

@@ -15,13 +15,13 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support import debian, slurm_accounting
+from tests.support import slurm_accounting
 from tests.support.daemons import Daemon, descendants, kill, port, until, within
+from tests.support.owned_folders import owned_folder
 from tests.support.slurm_wrappers import Wrappers
 
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged", "setpriv", *slurm_accounting.PROGRAMS)
@@ -191,9 +191,7 @@ class Cluster:
         """End a node and the jobs on it, as by a loss of power."""
         self.daemons[node].stop(signal.SIGKILL)
         kill(descendants(within(self.folder / "spool" / node)))
-        for name in (f"slurm_{node}", f"{node}_slurmstepd.scope"):  # of version 1, of version 2
-            for place in CGROUPS.glob(f"*/{name}"):
-                until(lambda place=place: _removed(place))  # type: ignore[misc]
+        _remove_cgroups(node)
 
     def revive(self, node: str) -> None:
         """Start a node and wait until it takes jobs."""
@@ -304,6 +302,21 @@ def _unwrap(value: Any) -> Any:
     return value
 
 
+def _remove_cgroups(node: str) -> None:
+    """Remove the cgroups of a node whose processes were killed."""
+    for name in (f"slurm_{node}", f"{node}_slurmstepd.scope"):  # of version 1, of version 2
+        for place in CGROUPS.glob(f"*/{name}"):
+            until(lambda place=place: _removed(place))  # type: ignore[misc]
+
+
+def _end_left(folder: Path) -> None:
+    """End the nodes of a cluster whose test process was killed: its daemons ended with that, its jobs did not."""
+    for node in (folder / "spool").glob("*"):
+        kill(descendants(within(node)))
+        if "-" in node.name:  # it has cgroups, and a name that no other cluster's node has
+            _remove_cgroups(node.name)
+
+
 def _removed(cgroup: Path) -> bool:
     """Remove a cgroup and those in it, once no process is left there."""
     for place, _, _ in os.walk(cgroup, topdown=False):
@@ -315,13 +328,11 @@ def _removed(cgroup: Path) -> bool:
 @contextlib.contextmanager
 def cluster(*, accounting: bool = False, nodes: int = 2, cgroups: bool = False, **conf: str) -> Iterator[Cluster]:
     """A running cluster in a folder that every user may enter; nothing is left of it."""
-    debian.HOME.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="slurm-", dir=debian.HOME))
-    folder.chmod(0o755)
-    made = Cluster(folder, accounting=accounting, nodes=nodes, cgroups=cgroups, conf=conf)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-        shutil.rmtree(folder)
+    with owned_folder("slurm-", _end_left) as folder:
+        folder.chmod(0o755)
+        made = Cluster(folder, accounting=accounting, nodes=nodes, cgroups=cgroups, conf=conf)
+        try:
+            made.start()
+            yield made
+        finally:
+            made.stop()

@@ -10,9 +10,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from tests.support.daemons import Daemon, descendants, kill, port, until
 from tests.support.docker_engine import listens
+from tests.support.owned_folders import alone
 from tests.support.ssh_proxy import Proxy
 
 PROGRAMS = ("sshd", "ssh", "scp", "sftp", "ssh-keygen", "useradd", "userdel", "setpriv")
@@ -20,6 +22,8 @@ CLIENTS = ("ssh", "scp", "sftp")
 USERS = "evalmake-"  # and the process that made one, and a number
 HOST = "login"
 PATH = "/usr/local/bin:/usr/bin:/bin"
+LOCK = Path("/run/evalmake-test-users.lock")
+"""Held while users are added or removed: of all who test on this machine, one at a time."""
 _numbers = itertools.count(1)
 
 
@@ -43,7 +47,7 @@ class Login:
         self.config, self.bin = folder / "config", folder / "bin"
         self.user = f"{USERS}{os.getpid()}-{next(_numbers)}"
         self.bin.mkdir(parents=True)
-        forget_users()
+        remove_users(_is_left)
         add_user(self.user, self.home)
         known = pwd.getpwnam(self.user)
         self.uid, self.gid = known.pw_uid, known.pw_gid
@@ -114,46 +118,48 @@ class Login:
         """End it with all its sessions, and remove the user with all that it runs."""
         self.proxy.close()
         self.sshd.stop()
-        remove_user(self.user)
+        remove_users(lambda user: user.pw_name == self.user)
 
 
 def add_user(name: str, home: Path) -> None:
     """Add a user who can log in only with a key."""
     argv = ["useradd", "--no-create-home", "--user-group", "--shell", "/bin/bash", "--password", "*"]
-    _change_users([*argv, "--home-dir", str(home), name], lambda: _user_exists(name))
+    with alone(LOCK) as lock:
+        _change_users([*argv, "--home-dir", str(home), name], lambda: name in _users(), lock)
 
 
-def remove_user(name: str) -> None:
-    """Remove a user and end its processes; another test process may be at it, too."""
-    if not _user_exists(name):
-        return
-    uid = pwd.getpwnam(name).pw_uid
-    kill([int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == uid])
-    _change_users(["userdel", "--force", name], lambda: not _user_exists(name))
+def remove_users(is_unwanted: Callable[[pwd.struct_passwd], bool]) -> None:
+    """Remove users of the tests and end their processes."""
+    with alone(LOCK) as lock:  # before a uid is another user's
+        for name, user in _users().items():
+            if name.startswith(USERS) and is_unwanted(user):
+                kill([int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == user.pw_uid])
+                _change_users(["userdel", "--force", name], lambda name=name: name not in _users(), lock)  # type: ignore[misc]
 
 
-def _change_users(argv: list[str], is_done: Callable[[], bool]) -> None:
-    """Run a command until it is done: it fails while another one has the list of users locked."""
+def _change_users(argv: list[str], is_done: Callable[[], bool], lock: IO[str]) -> None:
+    """Run a command until it is done: it fails while a program of the system has the list of users locked.
+
+    The command holds our lock, too, so that nobody else begins if this process is killed meanwhile.
+    """
 
     def run() -> bool:
         nonlocal message
-        message = subprocess.run(argv, capture_output=True, text=True).stderr
+        message = subprocess.run(argv, capture_output=True, text=True, pass_fds=[lock.fileno()]).stderr
         return is_done()
 
     message = ""
     until(run, lambda: message)
 
 
-def _user_exists(name: str) -> bool:
-    return name in {one.pw_name for one in pwd.getpwall()}
+def _users() -> dict[str, pwd.struct_passwd]:
+    return {user.pw_name: user for user in pwd.getpwall()}
 
 
-def forget_users() -> None:
-    """Remove the users of test processes that are no more."""
-    for one in pwd.getpwall():
-        maker = one.pw_name.removeprefix(USERS).partition("-")[0]
-        if one.pw_name.startswith(USERS) and not Path(f"/proc/{maker}").exists():
-            remove_user(one.pw_name)
+def _is_left(user: pwd.struct_passwd) -> bool:
+    """Whether a user's test process is no more."""
+    maker = user.pw_name.removeprefix(USERS).partition("-")[0]
+    return not Path(f"/proc/{maker}").exists()
 
 
 def _owner(process: Path) -> int | None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.executors.docker import tiny
 from tests.executors.docker.contained import SCORED, Contained
-from tests.support.debian import HOME
 from tests.support.docker_engine import Dockerd, lacking
+from tests.support.owned_folders import owned_folder
 from tests.support.registries import Registry
 from tests.support.request_gate import gate_registry
 from tests.support.workspaces import Bench, end, end_processes, read_until, wait_for
@@ -34,9 +33,10 @@ def own(engine: Dockerd, tmp_path: Path) -> Iterator[Own]:
     """A function that makes a workspace with an engine of its own, with these options."""
     assert not lacking()
     made: list[Contained] = []
+    folders = ExitStack()
 
     def make(*options: str) -> Contained:
-        folder = Path(tempfile.mkdtemp(prefix="own-", dir=HOME))
+        folder = folders.enter_context(owned_folder("own-", end_left))
         made.append(Contained(tmp_path / "work", Dockerd(folder, (*OPTIONS, *options))))
         made[-1].engine.start()
         made[-1].engine.tidy()
@@ -50,7 +50,15 @@ def own(engine: Dockerd, tmp_path: Path) -> Iterator[Own]:
         bench.executor(network="gateway").sweep()
         bench.engine.stop()
         subprocess.run(["umount", "-q", "-l", bench.engine.folder / "data"], check=False)
-        shutil.rmtree(bench.engine.folder)
+    folders.close()
+
+
+def end_left(folder: Path) -> None:
+    """End an engine whose test process was killed, and its containers."""
+    engine = Dockerd(folder)
+    if engine.answers():
+        engine.tidy()
+    engine.stop()
 
 
 def begun(bench: Contained) -> bool:
