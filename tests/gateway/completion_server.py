@@ -120,11 +120,18 @@ def with_start_token(completion: Completion) -> dict[str, Any]:
     return body
 
 
+def write_byte_level(text: str) -> str:
+    """A text as the vocabulary of GPT-2 has it: bytes beyond printable ASCII have characters of their own."""
+    plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in plain]
+    return "".join(chr(byte) if byte in plain else chr(256 + others.index(byte)) for byte in text.encode())
+
+
 def with_vocabulary_marks(completion: Completion) -> dict[str, Any]:
     """A server that writes tokens as its vocabulary does."""
     body = correct_reply(completion)
     told = body["choices"][0]["logprobs"]
-    told["tokens"] = [name.replace(" ", "Ġ") for name in told["tokens"]]
+    told["tokens"] = [write_byte_level(name) for name in told["tokens"]]
     return body
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.gateway.completion_server import (
     with_vocabulary_marks,
     without_echo,
     without_usage,
+    write_byte_level,
 )
 from tests.support.http_replies import http_reply
 from tests.support.scripted_upstream import ReceivedRequest, Script
@@ -106,16 +108,21 @@ def with_offsets(*, shift: int = 0, start: str = "", in_bytes: bool = False) -> 
     return with_logprobs(change)
 
 
-def in_vocabulary(fault: Fault) -> Fault:
+def in_vocabulary(fault: Fault, write: Callable[[str], str] = write_byte_level) -> Fault:
     """The same server, which writes tokens as its vocabulary does."""
 
     def change(completion: Completion) -> dict[str, Any]:
         body = fault(completion)
         told = body["choices"][0]["logprobs"]
-        told["tokens"] = [name.replace(" ", "Ġ") for name in told["tokens"]]
+        told["tokens"] = [write(name) for name in told["tokens"]]
         return body
 
     return change
+
+
+def write_in_own_way(text: str) -> str:
+    """A text as no other server writes it."""
+    return text.replace(" ", "_")
 
 
 def without_start(told: dict[str, Any], _: object) -> dict[str, Any]:
@@ -148,6 +155,10 @@ GOOD: dict[str, tuple[Script, str]] = {
     ),
     "wrong offsets of tokens that spell the prompt": (
         complete_prompts(with_offsets(shift=3)),
+        "ok; its text offsets do not fit the prompt",
+    ),
+    "wrong offsets of vocabulary tokens that spell the prompt": (
+        complete_prompts(in_vocabulary(with_offsets(shift=3))),
         "ok; its text offsets do not fit the prompt",
     ),
     "half precision": (complete_prompts(coarse(0.125)), "ok, to within 0.0"),
@@ -189,7 +200,7 @@ BAD: dict[str, tuple[Script, str]] = {
     "all the same": (complete_prompts(always(-1.0)), "returns the log-probability -1 for every token"),
     "coarse": (complete_prompts(coarse(6.0)), NOT_ITS_OWN),
     "wrong offsets": (
-        complete_prompts(in_vocabulary(with_offsets(shift=3))),
+        complete_prompts(in_vocabulary(with_offsets(shift=3), write_in_own_way)),
         "returns text offsets that do not fit the prompt, and tokens that do not spell it",
     ),
 }

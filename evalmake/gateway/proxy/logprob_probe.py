@@ -15,6 +15,7 @@ from typing import Any
 
 from evalmake.gateway.proxy.server_sent_events import Body, objects_in
 from evalmake.gateway.proxy.text_offsets import describe_offsets
+from evalmake.model_reply.token_spelling import is_spelled_by
 
 _PROMPTS = (
     "The weather in the Pyrénées can change very",  # bytes and characters differ
@@ -220,4 +221,4 @@ def _read_usage(reply: Body, name: str) -> int:
 
 def _join_to(names: list[str], text: str) -> bool:
     """Whether the tokens join to this text, with or without a token for its beginning."""
-    return "".join(names) == text or "".join(names[1:]) == text
+    return is_spelled_by(text, names) or is_spelled_by(text, names[1:])

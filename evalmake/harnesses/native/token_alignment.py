@@ -6,20 +6,13 @@ character for each token of a character that takes several. The tokens themselve
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
+
+from evalmake.model_reply.token_spelling import Spelling, spell_tokens
 
 MAX_SPECIAL_TOKENS = 4
 """Tokens before the prompt that are no part of it, as `<|begin_of_text|>`, at most."""
 
-_BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")  # llama.cpp and SentencePiece
-_BYTES_TOKEN = re.compile(r"bytes:((?:\\x[0-9A-Fa-f]{2})+)")  # OpenAI
-_REPLACEMENT = "\ufffd"
-
-Piece = bytes | None
-"""A part of a token: known bytes, or None for the bytes of a torn character, which the server did not tell."""
-Spelling = list[Piece]
 Starts = list[tuple[int, int]]
 
 
@@ -30,8 +23,7 @@ def locate_tokens(tokens: Sequence[str], text: str) -> tuple[int, Starts] | None
     a character that is torn into several tokens.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    for spell in (_spell_plain, _spell_sentence_piece, _spell_byte_level):
-        spellings = [spell(token) for token in tokens]
+    for spellings in spell_tokens(tokens):
         for before in range(min(MAX_SPECIAL_TOKENS, len(tokens) - 1) + 1):
             own = spellings[before:]
             for first in _first_spellings(own[:1], raw):
@@ -80,38 +72,3 @@ def _advance(places: set[int], spelling: Spelling, raw: bytes) -> set[int]:
 
 def _is_torn(part: bytes, size: int) -> bool:
     return len(part) == size and all(byte >= 0x80 for byte in part)
-
-
-def _spell_plain(token: str) -> Spelling:
-    """A token as its text; bytes in the ways in which servers write them."""
-    if found := _BYTE_TOKEN.fullmatch(token):
-        return [bytes.fromhex(found[1])]
-    if found := _BYTES_TOKEN.fullmatch(token):
-        return [bytes.fromhex(found[1].replace("\\x", ""))]
-    return _spell(token, lambda text: text.encode("utf-8", "surrogatepass"))
-
-
-def _spell_sentence_piece(token: str) -> Spelling:
-    return _spell_plain(token.replace("\u2581", " "))
-
-
-def _spell_byte_level(token: str) -> Spelling:
-    """A token of byte-level BPE in which every byte is a printable character: a space is `Ġ`."""
-    table = _byte_level_table()
-    return _spell(token, lambda text: bytes(table[char] for char in text) if table.keys() >= set(text) else b"\xff")
-
-
-def _spell(token: str, encode: Callable[[str], bytes]) -> Spelling:
-    parts: Spelling = []
-    for number, part in enumerate(token.split(_REPLACEMENT)):
-        parts += [None] if number else []
-        parts += [encode(part)] if part else []
-    return parts
-
-
-@cache
-def _byte_level_table() -> dict[str, int]:
-    """GPT-2's characters for bytes: printable ones stand for themselves, the others for those from U+0100 on."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in set(plain)]
-    return {chr(byte): byte for byte in plain} | {chr(256 + number): byte for number, byte in enumerate(others)}

@@ -160,15 +160,16 @@ TORN = [
     ["巴", "黎", "？", " ", "<0xE4>", "<0xBC>", "<0xA6>", "敦"],
     ["巴", "黎", "？", " ", "bytes:\\xe4\\xbc", "bytes:\\xa6", "敦"],
     ["å·´", "é»İ", "ï¼Ł", "Ġä¼", "¦", "æķ", "¦"],
+    ["巴", "黎", "？", "Ġ伦", "敦"],
     ["巴", "", "黎", "", "", "？", " ", "", "", "伦", "敦"],
 ]
 
 
-@pytest.mark.parametrize("tokens", TORN, ids=["torn", "torn-space", "hex", "openai", "byte-level", "late"])
+@pytest.mark.parametrize("tokens", TORN, ids=["torn", "torn-space", "hex", "openai", "byte-level", "marks", "late"])
 def test_torn_characters_are_located(tokens: list[str]) -> None:
     """A character of several tokens is located in whichever way the server writes its bytes."""
     prompt = "巴黎？ 伦敦"
-    joined = {0: 5, 1: 3, 2: 5, 3: 4, 4: 4, 5: 5}[TORN.index(tokens)]
+    joined = {0: 5, 1: 3, 2: 5, 3: 4, 4: 4, 5: 2, 6: 5}[TORN.index(tokens)]
     logprobs = [-100.0] * (len(tokens) - joined) + [-1.0] * joined
     choice = {"logprobs": {"tokens": tokens, "token_logprobs": logprobs}}
     assert sum_logprobs(choice, prompt, 3) == -joined
