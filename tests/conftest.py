@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,10 +16,9 @@ import pytest
 pytest.register_assert_rewrite("tests.support", "tests.executors")  # their asserts show the values, too
 from evalmake.run.environments.environments import Environment  # noqa: E402
 from tests.support.daemons import needed  # noqa: E402
-from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build  # noqa: E402
+from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build, tiny_model  # noqa: E402
 from tests.support.mock_servers import mock_server  # noqa: E402
 from tests.support.projects import Project  # noqa: E402
-from tests.support.repository import ROOT  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.docker_engine import Dockerd
@@ -125,8 +124,7 @@ def write_tiny_model(transformers: Environment) -> Callable[[Path], None]:
     """Write a tiny model of random weights into a folder."""
 
     def write(folder: Path) -> None:
-        script = ROOT / "tests" / "harnesses" / "tiny_model.py"
-        subprocess.run([transformers.python, script, folder], check=True, capture_output=True)
+        shutil.copytree(tiny_model(transformers), folder)
 
     return write
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from evalmake.run.environments.environment import Environment
+from tests.support.repository import ROOT
 
 # pip takes a build for processors alone if it is told of one; the package index's comes with 3 GB for CUDA.
 TRANSFORMERS = ("torch==2.13.0", "transformers[serving]==5.23.0")
@@ -59,6 +61,20 @@ def build_for(python: str, packages: tuple[str, ...], folder: Path) -> Path:
             subprocess.run([folder / "bin/pip", "install", "-q", *packages], check=True)
             _drop_tasks(folder)
             (folder / "complete").touch()
+    return folder
+
+
+def tiny_model(environment: Environment) -> Path:
+    """The folder of a tiny model of random weights, which an environment with torch writes for the first caller."""
+    script = ROOT / "tests" / "harnesses" / "tiny_model.py"
+    digest = hashlib.sha256(script.read_bytes()).hexdigest()[:16]
+    folder = environment.folder.with_name(f"tiny-model-{digest}")
+    with _locked(folder.with_suffix(".tests")):
+        if not folder.exists():
+            part = folder.with_suffix(".part")
+            shutil.rmtree(part, ignore_errors=True)
+            subprocess.run([environment.python, script, part], check=True, capture_output=True)
+            part.rename(folder)
     return folder
 
 
