@@ -19,6 +19,7 @@ from tests.support.daemons import needed  # noqa: E402
 from tests.support.environments import INSPECT, LM_EVAL, SIMPLE_EVALS, TRANSFORMERS, build, tiny_model  # noqa: E402
 from tests.support.mock_servers import mock_server  # noqa: E402
 from tests.support.projects import Project  # noqa: E402
+from tests.support.shared_folders import find_shared_root  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.support.docker_engine import Dockerd
@@ -92,8 +93,7 @@ def environments(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of environments, of all workers; $EVALMAKE_ENVIRONMENTS keeps it between sessions."""
     if kept := os.environ.get("EVALMAKE_ENVIRONMENTS"):
         return Path(kept)
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "environments"
+    return find_shared_root(tmp_path_factory) / "environments"
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 from tests.support.manual_pages import PAGES, Session, blocks, commands, without_blocks
 from tests.support.projects import Project
 from tests.support.repository import ROOT
+from tests.support.shared_folders import make_once
 
 TEXT = (ROOT / "README.md").read_text()
 QUICKSTART = "evalmake -f Evalfiles/quickstart.evalfile"
@@ -34,14 +35,17 @@ QUIET = ("-q", "-s", "--check")
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the examples, the quickstart run once."""
+
+    def make(folder: Path) -> None:
+        ignored = shutil.ignore_patterns(".evalmake", "reports")
+        shutil.copytree(ROOT / "Evalfiles", folder / "Evalfiles", ignore=ignored)
+        assert BLOCKS["quickstart"].split(" && ")[-1] == f".venv/bin/{QUICKSTART}"
+        printed = _run(QUICKSTART, folder)
+        assert printed in TEXT
+        assert (folder / "Evalfiles/reports/quickstart.md").exists()
+
     folder = tmp_path_factory.mktemp("readme")
-    ignored = shutil.ignore_patterns(".evalmake", "reports")
-    shutil.copytree(ROOT / "Evalfiles", folder / "Evalfiles", ignore=ignored)
-    assert BLOCKS["quickstart"].split(" && ")[-1] == f".venv/bin/{QUICKSTART}"
-    printed = _run(QUICKSTART, folder)
-    assert printed in TEXT
-    assert (folder / "Evalfiles/reports/quickstart.md").exists()
-    return folder
+    return shutil.copytree(make_once(tmp_path_factory, "quickstart", make), folder, dirs_exist_ok=True)
 
 
 def _run(command: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from evalmake.planner import staleness
 from tests.support.projects import Project, check_golden
+from tests.support.shared_folders import make_once
 from tests.support.workspaces import Bench, end, wait_for
 
 GOLDEN = Path(__file__).with_name("reasons")
@@ -248,14 +249,17 @@ CASES = {
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which all is up to date."""
-    bench = Bench(tmp_path_factory.mktemp("built"))
-    bench.evalfile(EVALFILE)
-    bench.job(JOB)
-    (bench.root / "data").mkdir()
-    bench.sums(4, "data/sums.jsonl")
-    ended = bench.run()
-    assert ended.status == 0, ended.text
-    return bench.root
+
+    def make(folder: Path) -> None:
+        bench = Bench(folder)
+        bench.evalfile(EVALFILE)
+        bench.job(JOB)
+        (bench.root / "data").mkdir()
+        bench.sums(4, "data/sums.jsonl")
+        ended = bench.run()
+        assert ended.status == 0, ended.text
+
+    return make_once(tmp_path_factory, "reasons", make)
 
 
 def said(text: str) -> str:

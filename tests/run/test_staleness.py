@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shared_folders import make_once
 from tests.support.workspaces import Bench
 
 EVALFILE = """
@@ -43,15 +44,18 @@ EVALFILE = """
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose eight cells are up to date."""
-    bench = Bench(tmp_path_factory.mktemp("original"))
-    bench.evalfile(EVALFILE)
-    bench.sums(10)
-    bench.sums(12, "more.jsonl")
-    ended = bench.run()
-    assert ended.status == 0, ended.text
-    assert "8 ran" in ended.out
-    assert (bench.root / "out/card.md").exists()
-    return bench.root
+
+    def make(folder: Path) -> None:
+        bench = Bench(folder)
+        bench.evalfile(EVALFILE)
+        bench.sums(10)
+        bench.sums(12, "more.jsonl")
+        ended = bench.run()
+        assert ended.status == 0, ended.text
+        assert "8 ran" in ended.out
+        assert (bench.root / "out/card.md").exists()
+
+    return make_once(tmp_path_factory, "staleness", make)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shared_folders import make_once
 from tests.support.workspaces import SCORE, TRIED, Bench, rewrite
 
 BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
@@ -20,12 +21,15 @@ BIG = "head -c 200000 /dev/urandom > $EVALMAKE_OUT/samples.bin\n"
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two results, each with an output in a file of its own."""
-    bench = Bench(tmp_path_factory.mktemp("original"))
-    bench.evalfile(TRIED)
-    bench.edit("1..8", "1..2")
-    bench.job(BIG + SCORE)
-    assert bench.run().status == 0
-    return bench.root
+
+    def make(folder: Path) -> None:
+        bench = Bench(folder)
+        bench.evalfile(TRIED)
+        bench.edit("1..8", "1..2")
+        bench.job(BIG + SCORE)
+        assert bench.run().status == 0
+
+    return make_once(tmp_path_factory, "store-errors", make)
 
 
 @pytest.fixture

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
 from evalmake.run.environments.environment import Environment
 from tests.support.repository import ROOT
+from tests.support.shared_folders import locked
 
 # pip takes a build for processors alone if it is told of one; the package index's comes with 3 GB for CUDA.
 TRANSFORMERS = ("torch==2.13.0", "transformers[serving]==5.23.0")
@@ -35,7 +33,7 @@ def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
     """Return an environment and why it could not be built, or ""; the first caller builds it."""
     environment = Environment(packages, root)
     root.mkdir(parents=True, exist_ok=True)
-    with _locked(environment.folder.with_suffix(".tests")):
+    with locked(environment.folder.with_suffix(".tests")):
         trimmed = environment.folder / ".trimmed"
         if trimmed.exists():
             if not environment.is_ready:
@@ -54,7 +52,7 @@ def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
 def build_for(python: str, packages: tuple[str, ...], folder: Path) -> Path:
     """Return a folder with an environment of another Python; the first caller builds it."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_suffix(".tests")):
+    with locked(folder.with_suffix(".tests")):
         if not (folder / "complete").exists():
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([python, "-m", "venv", folder], check=True)
@@ -69,7 +67,7 @@ def tiny_model(environment: Environment) -> Path:
     script = ROOT / "tests" / "harnesses" / "tiny_model.py"
     digest = hashlib.sha256(script.read_bytes()).hexdigest()[:16]
     folder = environment.folder.with_name(f"tiny-model-{digest}")
-    with _locked(folder.with_suffix(".tests")):
+    with locked(folder.with_suffix(".tests")):
         if not folder.exists():
             part = folder.with_suffix(".part")
             shutil.rmtree(part, ignore_errors=True)
@@ -91,10 +89,3 @@ def _compile(environment: Environment, packages: tuple[str, ...]) -> None:
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     argv = [environment.python, "-c", f"import {_IMPORTS[packages]}"]
     subprocess.run(argv, env=variables, check=True, capture_output=True)
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
