@@ -9,65 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, replace
 
+from evalmake.harnesses.native.answer_lists import find_listed, judge_list, split_list
+from evalmake.harnesses.native.answer_reading import Claim, Reading, Strength
 from evalmake.harnesses.native.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
 from evalmake.harnesses.native.reply_text import FRAME
-
-
-class Strength(IntEnum):
-    """How plainly a claim is made."""
-
-    REPORTED = 1  # "many people say B", "B would be right if ..."
-    CONCLUDED = 2  # "so B", "I choose B"
-    ANNOUNCED = 3  # "the answer is B", "B is correct", a line that is nothing but B
-    FRAMED = 4  # \boxed{B}, <answer>B</answer>, {"answer": "B"}, #### B
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The options that are claimed; `open` if they are alternatives ("A or B")."""
-
-    options: frozenset[int]
-    strength: Strength
-    open: bool = False
-    is_assent: bool = False
-    """Whether only words after the options make the claim ("B is correct"), which an explanation may say, too."""
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was read so far."""
-
-    claim: Claim | None = None
-    reported: Claim | None = None
-    doubted: bool = False
-    """Whether a correction was read since the last claim."""
-    affirmed: set[int] = field(default_factory=set)
-    rejected: set[int] = field(default_factory=set)
-    mentioned: list[str] = field(default_factory=list)
-    """Marks that nothing rejects."""
-
-    def add(self, claim: Claim) -> None:
-        """Let a claim stand, unless a stronger one stands already."""
-        if claim.strength == Strength.REPORTED:
-            self.reported = claim
-        elif self.claim is None or self.doubted or self.claim.open or not self._stays(claim):
-            self.affirmed = set() if self.doubted else self.affirmed
-            self.claim, self.doubted = claim, False
-
-    def _stays(self, claim: Claim) -> bool:
-        """Whether the claim that stands overrules a later one: "The answer is C. B is correct in general"."""
-        assert self.claim is not None
-        announced = self.claim.strength >= Strength.ANNOUNCED and not self.claim.is_assent
-        return claim.strength < self.claim.strength or (announced and claim.is_assent)
-
-    def reject(self, options: frozenset[int]) -> None:
-        """Note rejected options; in a correction, the claim of one is taken back."""
-        self.rejected |= options
-        if self.doubted and self.claim and self.claim.options <= options:
-            self.claim = None
 
 
 # The outline's letters are listed in `answer_words.ROLES`; here "m" is any mark.
@@ -109,12 +56,13 @@ _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 _CUE = _pattern(
     rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$|^s,?fxwI$"
 )  # the last: "so the false one is"
+_SEPARATED_CUE = _pattern(r"(?:F|[AO][^n]*[:I])[fO(]*$")
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
 # After a rejected group in a clause with a cue: "(the answer is not A) but".
 _NEXT_IN_CUE = _pattern(rf"^[-,b&|(fN]*[fIOs:(]*$|{_LINKED}$")
 _CONCLUDED = _pattern(
     r"[sp][f:,IO(sp-]*$|c[f:,IO(cs-]*$|^[kb,f]*s.*[I:][fO]*$"  # "so B", "I choose B", "so the capital is B"
-    r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$"  # "wait, B", "no, B", "not A: B"
+    r"|k[f:,sIO(k-]*$|(?:^|[,-])[nx][,:][fIs(]*$|N[,fs]*$|,s[^,]*[I:][fO]*$"  # "wait, B", "no, B", "not A: B"
     r"|^f*I+[fO]*$|^[wfn]*,?b[fs,]*$"  # "Es la B", "not sure, but B"
 )
 # After a group that ends a statement, and does not begin one about the option.
@@ -124,20 +72,22 @@ _COLON_BEFORE = _pattern(r":[f(O]*$")
 _BARE_CLAUSE = _pattern(r"^[fIOks,:(v-]*$")
 # "Wait", "no,": in a clause of its own; and before a group.
 _CORRECTION = re.compile(r"k|(?:^|[,-])[fw]?[nx](?:[,:]|$)")
-_CORRECTION_AFTER = re.compile(r"[,-](?:k[,f]*)+n$|[,-]k[,f]*k")  # "A... Wait, actually, no."
+_CORRECTION_AFTER = re.compile(r"[,-](?:k[,f]*)+n$|[,-]k[,f]*k|[,-]k,?s")  # "A... Wait, actually, no.", "wait, it's"
 _CORRECTED = re.compile(r"k|(?:^|[,-])[fw]?[nx][,:]")
 _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounded: a line of thousands of words
 # A reply that was cut off before it came to the second option: "Option A is".
 _CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
+_PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
+_EQUATION = re.compile(rf"f*{TEXT_MARK}(?:[&x-]*{TEXT_MARK})*:{TEXT_MARK}[.]*")  # "2 + 2 = 4"
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 
 
 def read_claims(outline: str, count: int) -> Reading:
     """Read an outline of a reply to a question with `count` options."""
     reading = Reading()
-    lines = _join_lines(outline).split("\n")
-    listed = _find_listed(lines)
+    lines = split_list(_join_lines(outline), count).split("\n")
+    listed = find_listed(lines)
     first = next((number for number, line in enumerate(lines) if re.search(MARK, line)), None)
     for number, line in enumerate(lines):
         if number == first and (claim := _read_start(number, lines, listed)):
@@ -147,7 +97,7 @@ def read_claims(outline: str, count: int) -> Reading:
         if number != first and not {number - 1, number + 1} & listed.keys() and (claim := _read_line(line)):
             reading.add(claim)
     if reading.claim is None and len(listed) > 1:
-        _judge_list(lines, listed, count, reading)
+        judge_list(lines, listed, reading)
     return reading
 
 
@@ -211,6 +161,8 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
             cue_open = cue_open or bool(_CUE_WORD.search(group.before))
             continue
         reading.mentioned += [mark for mark in re.findall(MARK, group.text) if _is_mention(mark, group, options)]
+        if _PREDICATE.search(group.lead) and re.match(rf"{TEXT_MARK}$", group.text) and re.match("$|[,-]", group.after):
+            reading.predicates |= options
         strength = _measure(group, cue_open)
         if strength is None and not listed and len(groups) == 1 and _is_bare(group):
             strength = Strength.CONCLUDED
@@ -289,7 +241,7 @@ def _keep_standing(group: _Group) -> frozenset[int]:
     denied = _REJECTED_AFTER.search(group.after)
     if not denied or (group.followed and _DENIES_NEXT.match(group.after)):
         return group.options
-    if re.match(f"{MARK}-?,", group.text) and "&" in group.text and _CUE.search(group.before):
+    if re.match(f"{MARK}-?,", group.text) and "&" in group.text and _SEPARATED_CUE.search(group.before):
         return frozenset({option_of(first)})  # "Answer: B, A and C are wrong"
     return frozenset()
 
@@ -323,15 +275,6 @@ def _measure(group: _Group, cue_open: bool) -> Strength | None:
     return Strength.REPORTED if found and (conditional or group.asked) else found
 
 
-def _find_listed(lines: Sequence[str]) -> dict[int, int]:
-    """Line number -> option, for each line that begins with an option's letter."""
-    found = {}
-    for number, line in enumerate(lines):
-        if match := re.match(f"[fO(vx-]*({LETTER_MARK})", line):
-            found[number] = option_of(match[1])
-    return found
-
-
 def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Claim | None:
     """The claim of a reply that begins with its answer: "B. London is ..."."""
     line = lines[first]
@@ -339,7 +282,7 @@ def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Cla
     if group is None or not _START.match(line[: group.start()]):
         return None
     after = line[group.end() :]
-    if not re.match(r"$|[-.,:(j&]|s$", after) or _REJECTED_AFTER.search(after):
+    if not re.match(r"$|[-.,:(j&]|s$", after) or _REJECTED_AFTER.search(after) or _EQUATION.fullmatch(line):
         return None
     options = frozenset(map(option_of, re.findall(MARK, group[0])))
     others = [option for number, option in listed.items() if number > first]
@@ -371,21 +314,14 @@ def _make_bare_claim(group: str, options: frozenset[int], strength: Strength) ->
     return Claim(options, strength, len(options) > 1 and re.search("[|p]", group) is not None)
 
 
-def _judge_list(lines: Sequence[str], listed: dict[int, int], count: int, reading: Reading) -> None:
-    """Read the verdicts in a list of the options: "A) ... incorrect", "B) ... correct"."""
-    starts = sorted(listed)
-    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
-        verdicts = re.findall(r"n[fIw]?v|n[fIw]?x|[vxn]", "\n".join(lines[start:stop]))
-        if verdicts:
-            right = verdicts[-1] == "v" or (len(verdicts[-1]) > 1 and verdicts[-1][-1] == "x")
-            (reading.affirmed if right else reading.rejected).add(listed[start])
-            (reading.rejected if right else reading.affirmed).discard(listed[start])
-    if reading.affirmed:
-        reading.claim = Claim(frozenset(reading.affirmed), Strength.CONCLUDED)
+def find_only_mention(reading: Reading, outline: str) -> frozenset[int]:
+    """The options that a reply without any claim mentions: the only one that it says of something, or all.
 
-
-def find_only_mention(marks: Sequence[str], outline: str) -> frozenset[int]:
-    """The options that a reply without any claim mentions: by their texts, else by their letters."""
+    Options mentioned by their texts go before those by their letters.
+    """
+    if len(reading.predicates) == 1:
+        return frozenset(reading.predicates)
+    marks = reading.mentioned
     if set(map(option_of, marks)) == {0} and _CUT_AT_FIRST.search(outline):
         return frozenset()
     marks = [mark for mark in marks if option_of(mark) != NONE]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from evalmake.harnesses.native.answer_claims import Strength, find_only_mention, read_claims
+from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, outline
+from evalmake.harnesses.native.answer_reading import Strength
 from evalmake.harnesses.native.answer_words.refusals import REFUSALS
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.option_marks import NONE
@@ -55,7 +56,7 @@ def _find_chosen(reply: str, options: Sequence[str]) -> frozenset[int]:
     left = set(range(len(options))) - reading.rejected
     if len(left) == 1:
         return frozenset(left)
-    mentioned = find_only_mention(reading.mentioned, found)
+    mentioned = find_only_mention(reading, found)
     if reading.reported is not None and not reading.reported.open:
         return reading.reported.options
     return mentioned if len(mentioned) == 1 else frozenset()

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from evalmake.harnesses.native.answer_claims import Reading, Strength, read_clauses
+from evalmake.harnesses.native.answer_claims import read_clauses
 from evalmake.harnesses.native.answer_outline import encode
+from evalmake.harnesses.native.answer_reading import Reading, Strength
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
@@ -56,6 +57,9 @@ _AND = r"(?:,|,? (?:and|&|und|et|y|e|и))"
 _SEVERAL = re.compile(
     rf"{_MARK}(?! in | on | at )({_WORDS}){_AND}(?: the| a)? {_MARK}(?!{_TOTAL})({_WORDS}){_END}"
 )  # "5 red and 7 green"
+_INTRODUCED = re.compile(
+    r"^\W*(?:at|in|on|by|after|before|for|with|of|when|if|from)\b[^,]*$", re.IGNORECASE
+)  # "At 5 pm,"
 _BOTH = re.compile(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
 _CURRENCY = re.compile(r" ?(?:dollars?|euros?|cents?|pounds?|bucks|yen|rupees|Dollar|Euro|pesos|元|円|원)(?!\w)")
 _FROM = re.compile(r"\b(?:from|by) $")
@@ -87,7 +91,9 @@ def find_number(reply: str) -> Quantity | None:
     if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
     alone = _BARE_LINE.fullmatch(first)
-    is_step = alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1])  # "3 + 4 = 7", then "7 * 2 = 14"
+    is_step = (
+        alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1].removeprefix("w:"))
+    )  # "3 + 4 = 7", then "7 * 2 = 14"
     if alone and not is_step:
         return _read_whole(numbers[option_of(alone[1])])
     last = _find_last(text, numbers, reading)
@@ -233,6 +239,7 @@ def _is_price(found: Found) -> bool:
 def _is_one_of_several(sentence: str, numbers: Sequence[Found], told: int) -> bool:
     """Whether a sentence ends in several numbers, of which none is told apart."""
     several = _SEVERAL.search(sentence)
+    several = None if several and _INTRODUCED.search(sentence[: several.start()]) else several
     if _BOTH.search(sentence) or ends_in_several(sentence) or (several and several[1] != several[2]):
         return True
     before = numbers[told - 1] if told else None  # 3:4, 10 to 15

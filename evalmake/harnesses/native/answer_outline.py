@@ -20,7 +20,8 @@ from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_
 
 def outline(reply: str, options: Sequence[str]) -> str:
     """The outline of a reply to a question with these options."""
-    text = strip_markup(fold(_mark_ordinals(drop_reserved(shorten(drop_reasoning(reply))), len(options))))
+    text = _tick_bold_option(drop_reserved(shorten(drop_reasoning(reply))), len(options))
+    text = strip_markup(fold(_mark_ordinals(text, len(options))))
     marks = {letter: chr(BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
     for index, option in enumerate(options):
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
@@ -46,6 +47,15 @@ def encode(text: str) -> str:
 def fold_option(option: str) -> str:
     """An option's text as it stands in a folded reply."""
     return strip_markup(fold(option)).replace(FRAME, "").replace("\n", " ").strip(" .,;:!?'\"")
+
+
+def _tick_bold_option(text: str, count: int) -> str:
+    """A text with a check mark at the only option in bold type, if it lists all options."""
+    entries = list(_ENTRY.finditer(text))
+    bold = [entry for entry in entries if _BOLD.fullmatch(entry[0])]
+    if len(entries) != count or len(bold) != 1:
+        return text
+    return f"{text[: bold[0].end()]} ✓{text[bold[0].end() :]}"
 
 
 # --- marks of options by their text
@@ -104,6 +114,8 @@ _SIGNS = (
 )
 _OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
 _NAMED = frozenset(NAMED.split("|"))
+_VERBS = ("fits", "works", "matches", "makes", "best")  # "A fits", "A best describes it"
+_AFTER_WORD, _LOWER = re.compile("[a-z] "), re.compile(" [a-z]")
 _ARTICLES = "AEIOY"  # letters that are words of some language
 _BETWEEN = {"of": "|", "a": "&", "i": "&"}  # Dutch "or", Czech and Polish "and": between two letters only
 _STRICT = HOMOGLYPHS | {char: LETTERS[i] for row in LETTER_ROWS for i, char in enumerate(row)}
@@ -203,7 +215,7 @@ class _Encoder:
         """The marks of letters that are written together, as "AC", where only an answer can stand."""
         if not self.letters.keys() >= set(token) or list(token) != sorted(set(token)):
             return None
-        announced = self._begins_line(start) or self._role_before() in (FRAME, ":", "I", "A")
+        announced = self._begins_line(start) or self._role_before() in (FRAME, ":", "I", "A", "c", "s")
         return "".join(self.letters[letter] for letter in token) if announced and self._ends_here(end) else None
 
     def _is_label(self, at: int, token: str, start: int, end: int) -> bool:
@@ -264,11 +276,15 @@ class _Encoder:
         if self._names_letter(at + 1):
             return True
         following = self._next_role(at)
+        before = self.text[max(0, start - 2) : start]
+        if token == "A" and _AFTER_WORD.match(before) and _LOWER.match(self.text, end) and following == "w":
+            return True  # "only A produces ATP": an article would be lower-case, too
+        if following in ("v", "g") and self.tokens[at + 1][1] in _VERBS:
+            return True
         if token == "I":
             return following in ("I", "|", "&") and self.tokens[at + 1][1] != "am"
         if following in ("I", "j", "g", "|", "&", "n", "N", "b", "k"):
             return self.tokens[at + 1][1] != "no"
-        before = self.text[max(0, start - 2) : start]
         return (before[:1].isalnum() and before[-1:] == " " and following != "w") or self._role_before() in ("c", "O")
 
     def _names_letter(self, at: int) -> bool:
@@ -299,6 +315,8 @@ class _Encoder:
         return re.match(r"\s?(?:[.,;:!?)\]}\"'…。」\n]|$)", self.text[end : end + 2]) is not None
 
 
+_ENTRY = re.compile(r"^(?:<\w{1,9}>)?[-*>_ \t(]{0,9}[A-Z][.):] .{1,300}$", re.MULTILINE)
+_BOLD = re.compile(r"(?:<\w{1,9}>)?[-*> \t]{0,4}(\*\*|__).*\1[ \t]*")
 _BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
 _QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
 _FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"

@@ -26,7 +26,7 @@ _EXCEPTIONS = (
 )
 _LEAD = r"(?P<lead>(?:^|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
 _ALL = re.compile(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[.\n]|$))", re.MULTILINE)
-_NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:[fI]{{0,4}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
+_NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:I{{1,2}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
 _ASSENT = "Iv"  # "is right"
 _QUANTIFIER = re.compile("f*([ez])[fOA]*")
 _WORDLESS = str.maketrans("ezE", "wwn")

@@ -10,7 +10,10 @@ _HEADINGS = (
     "Question|Q|Problem|Exercise|Instruction|User|Human|Frage|Aufgabe|Pregunta|Problema|Domanda|Pergunta|Exercice"
     "|Вопрос|Задача|问题|問題|题目|질문|문제|سؤال|السؤال|प्रश्न"
 )
-_NEXT_QUESTION = re.compile(rf"\n[^\S\n]*[#*_]*[^\S\n]?(?:{_HEADINGS})(?:[^\S\n]+\d+|\d+)?[\s*_]*[:：]")
+_NEXT_QUESTION = re.compile(
+    rf"\n[^\S\n]*[#*_]*[^\S\n]?(?:(?:{_HEADINGS})(?:[^\S\n]+\d+|\d+)?[\s*_]*[:：]"
+    r"|The\s+following\s+(?:are|is)(?:\s+an?)?\s+multiple[-\s]+choice)"
+)
 
 
 def cut_next_question(reply: str, is_answered: Callable[[str], bool]) -> str:

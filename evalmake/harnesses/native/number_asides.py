@@ -14,6 +14,10 @@ _ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
 _ODDS = re.compile(
     r"(\b(?:probability|chances?|odds|likelihood)\b[^.\n\d]{0,60})(\d{1,9}) (?:in|out of) (\d{1,9})(?![\d.,]\d)"
 )
+_NUMBERED = re.compile(
+    r"(?:^|(?<=>))(\W{0,4}(?:answer|solution|result|ans)) ?\(?\d{1,2}\)?(?=[*_]{0,2}[:：])",
+    re.IGNORECASE | re.MULTILINE,
+)
 # "330 m (1,083 ft)", "12 apples (she had 15)"; but not "5 * 8 (= 40)", and no calculation.
 _BRACKET = re.compile(
     r"(\d(?: ?[%€£¥°]|[^\W\d]{1,12})?(?: {1,2}[^\W\d][^\s()=]{0,19}|/\w{1,10}){0,3})(?: {1,2}|(?<=[^\x00-\x7f]))"
@@ -33,7 +37,7 @@ _BREAKDOWN = re.compile(
 
 def drop_asides(text: str) -> str:
     """A normalized text without such numbers, and each pair of its JSON on a line."""
-    text = _JSON_PAIR.sub("\n", text)
+    text = _NUMBERED.sub(r"\1", _JSON_PAIR.sub("\n", text))
     if "nswer" not in text:
         text = text.replace('"result":', '"answer":')
     text = _ODDS.sub(r"\1\2/\3", text)

@@ -18,13 +18,18 @@ WORDS: dict[str, dict[str, str]] = {
         "partly": "partially|partly|technically|sometimes|only sometimes|only for|only in|only partially|only partly|"
         "in part|in general|in principle|in theory|in some cases|in other cases|in other contexts|for other|"
         "to a different|for a different|to another|in a different|half",
-        "wrong": "wrong|incorrect|incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|"
+        "wrong": "do not fit|does not fit|don't fit|doesn't fit|do not apply|does not apply|doesn't apply|"
+        "do not match|does not match|doesn't match|don't match|do not satisfy|does not satisfy|"
+        "doesn't satisfy|doesn't work|does not work|doesn't make sense|does not make sense|wrong|incorrect|"
+        "incorrectly|false|invalid|mistaken|inaccurate|untrue|eliminated|"
         "eliminate|eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|"
         "discarded|reject|rejected|rejecting|trap|distractor|distractors|out|mistake|error|"
         "misleading|implausible|impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|"
         "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope|so is|"
         "so are",
-        "right": "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
+        "right": "more likely|more precise|more accurate|more plausible|more appropriate|more suitable|best describes|"
+        "best explains|best fits|best represents|best matches|fits best|makes the most sense|makes more sense|"
+        "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
         "fits|matches|works|most accurate|most appropriate|winner|preferred|most suitable|"
         "indeed correct",
         "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|"
@@ -33,21 +38,23 @@ WORDS: dict[str, dict[str, str]] = {
         "ergo|in conclusion|must be|has to be|overall|finally|in summary|to conclude|it must be|"
         "it has to be|it should be|it would be|definitely|probably|clearly|most probably|"
         "obviously|certainly|surely|hence it is|instead|gives us|then|as it stands",
-        "choose": "choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
+        "choose": "i now think|choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
         "going with|went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|"
         "say|settle on|answer with|lean towards|lean toward|leaning towards|bet on|i'd say|"
         "i choose|i pick|i select|i'd pick|i'd choose|i'd go with|i will go with|i'll go with|"
         "i would go with|i would say|my guess|my pick|i think|i believe|stick with|sticking with|"
         "mark|tick|switch to|change to|change my answer to|conclude",
-        "because": "than|to|because|since|as|for|due to|given|which|that|who|whose|with|whereas|though|although",
+        "because": "explanation|rationale|justification|reasoning|than|to|because|since|as|for|due to|given|"
+        "which|that|who|whose|with|whereas|though|although",
         "or": "or|or maybe|or perhaps|or possibly|or else|and/or",
-        "and": "and|as well as|plus|also|together with|along with|and also",
+        "and": "and|as well as|plus|together with|along with|and also",
         "but": "but|however|yet|nevertheless|still|whereas",
         "perhaps": "if|unless|people|students|someone|some might|some may|some would|some say|some argue|"
         "many would|many think|many might|others say|others think|might think|may think|could be|"
         "may be|might be|might have been|would have been|tempting|tempted|often confused|"
         "commonly|common mistake|confused with|could think|might say|might seem|might appear|"
-        "at first|initially|first glance|suppose|assume|assuming|seemingly|one might|you might|"
+        "first instinct|my instinct|at first|initially|first glance|suppose|assume|assuming|seemingly|"
+        "one might|you might|"
         "you may|one could|you could|whether|had it|had the|were it|were the|often|only when|"
         "only if|initial answer|first answer|original answer|previous answer|my first guess|"
         "initial guess|previous version|earlier version",
@@ -63,7 +70,9 @@ WORDS: dict[str, dict[str, str]] = {
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
         "glue": "first option|second option|third option|fourth option|last option|next option|another option|"
-        "one option|other option|other options|first statement|second statement|third statement|"
+        "second choice|third choice|second guess|"
+        "more likely to|makes|produces|explains|satisfies|applies|contains|holds|one option|other option|"
+        "other options|first statement|second statement|third statement|"
         "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
         "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
         "they|he|she|here|again|after|before|per",
@@ -120,7 +129,8 @@ WORDS: dict[str, dict[str, str]] = {
         "correct|correcte|vrai|vraie|juste|exacte|exact|bonne|bon|oui|meilleure|meilleur|convient",
         "so": "donc|ainsi|par conséquent|c'est|alors|il s'agit de|il s'agit|en conclusion|d'où|ce serait|"
         "c'est donc|reste|sûrement|probablement",
-        "choose": "choisis|je choisis|je dirais|je pense|je crois|opte pour|sélectionne|prends|je réponds|"
+        "choose": "il faut choisir|choisis|je choisis|je dirais|je pense|je crois|opte pour|sélectionne|"
+        "prends|je réponds|"
         "je pense que|je crois que c'est|je pense que c'est",
         "because": "car|parce|parce que|puisque|qui|que|qu'elle|en effet|a|avec|pour|correspond|décrit|désigne",
         "or": "ou|ou bien|soit",
