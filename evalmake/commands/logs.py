@@ -154,19 +154,18 @@ def _redactor(workspace: Workspace) -> Callable[[bytes], bytes]:
 
 def _print_stored_log(store: Store, node: Node, printer: LogPrinter, with_title: bool) -> None:
     """Print the log of the last attempt, of this identity or else of an earlier one."""
-    from evalmake.terminal.staleness import find_last_success
+    from evalmake.terminal.staleness import find_last_attempt
 
     attempts = list(store.attempts(node.action.digest))
-    attempt = attempts[-1] if attempts else None
-    if attempt is None and (head := find_last_success(store, node.name)):
-        attempt = store.attempt(head.action, head.attempts)
+    attempt = attempts[-1] if attempts else find_last_attempt(store, node.name)
     if with_title:
         click.echo(f"==> {node.name}")
     if attempt is None:
         click.echo(f"{node.name} has not run")
         return
-    data = store.output(attempt, "log")
-    printer.feed(data or b"")
+    data = store.output(attempt, "log") or b""
+    ended = not data or data.endswith(b"\n")
+    printer.feed(data if ended else data + b"\n")
     printer.finish()
     moment = attempt.finished[:19].replace("T", " ")
     click.echo(clean(f"-- attempt {attempt.attempt}, {attempt.status} {moment} {attempt.detail}".rstrip()))

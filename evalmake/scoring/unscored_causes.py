@@ -17,6 +17,7 @@ LACKS_METRIC = "has no"
 """How the cause begins of a sample that has other metrics."""
 
 _REASON = re.compile(r"the most common reason \(\d+\): (?:judge: )?")
+_NO_CONNECTION = "cannot connect"
 _SCORER_FAULT = re.compile(rf"\w+\(\) failed:|{UNSCORED}|{LACKS_METRIC} `|the pattern .* took longer")
 _STATUS = re.compile(r"(?:HTTP (?:status )?|Error code: )([3-5]\d\d)\b")
 """As the native harness and the gateway write it, and as the clients of OpenAI and its kin do."""
@@ -37,4 +38,6 @@ def suggest_cure(cause: str) -> str:
     status = _STATUS.search(reason)
     if reason.startswith(UNUSABLE_REPLY) or (status and int(status[1]) not in TRANSIENT):
         return "see the request and the server's reply: the same request would fail again"
+    if _NO_CONNECTION in reason:
+        return "see that the model's server runs at this address, then run again, which asks only for what is missing"
     return "run again, which asks only for what is missing"

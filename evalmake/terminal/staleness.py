@@ -110,8 +110,14 @@ def find_last_success(store: Store, name: str) -> ActionHistory | None:
     return found
 
 
+def find_last_attempt(store: Store, name: str) -> ActionResult | None:
+    """The latest attempt of a target, whatever has changed since, and however it ended."""
+    latest = (_read_attempt(store, action, head.attempts) for action, head in store.histories().items())
+    return max((one for one in latest if one and one.name == name), key=lambda one: one.finished, default=None)
+
+
 def _read_attempt(store: Store, action: str, number: int) -> ActionResult | None:
-    """The record of an attempt; None where it is damaged: then it is the last success of nothing."""
+    """The record of an attempt; None where it is damaged: then it is the last of nothing."""
     try:
         return store.attempt(action, number)
     except UnreadableRecord:

@@ -103,6 +103,14 @@ def test_no_other_run_is_advised_for_what_a_program_leaves_out(bench: Bench) -> 
     assert "run again" not in ended.err
 
 
+def test_a_server_that_does_not_run_is_to_be_started(bench: Bench) -> None:
+    """Where nothing listens at the model's address, the help begins with that."""
+    bench.evalfile(EVALFILE.replace("URL", "http://127.0.0.1:9/v1"))
+    bench.edit('name     = "m"', 'name     = "m"\n    adapter  = { retry = 0 }')
+    (bench.root / "data.jsonl").write_text('{"q": "1", "a": 1}\n')
+    assert "help: see that the model's server runs at this address, then run again" in bench.run("full").err
+
+
 def test_two_evals_share_a_result_and_each_gets_its_verdict(asked: Bench, server: Server) -> None:
     """In one build, the strict eval fails with the counts and a cure, the lenient one has its score and its gate."""
     ended = asked.run("-k")

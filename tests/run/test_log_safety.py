@@ -12,9 +12,19 @@ def test_logs(bench: Bench) -> None:
     env = {"GITHUB_ACTIONS": "true"}
     assert bench.run(env=env).status == 0
     safe = bench.run("logs", "tried/1", env=env).out
-    assert safe.startswith("\ufffd]0;title\ufffd\n| ::error::pwned\nend-- attempt 1")
+    assert safe.startswith("\ufffd]0;title\ufffd\n| ::error::pwned\nend\n-- attempt 1")
     raw = bench.run("logs", "--raw", "tried/1", env=env).out
-    assert raw.startswith("\x1b]0;title\x07\n::error::pwned\nend-- attempt 1")
+    assert raw.startswith("\x1b]0;title\x07\n::error::pwned\nend\n-- attempt 1")
+
+
+def test_the_log_of_a_failure_before_a_change(bench: Bench) -> None:
+    """What failed and was changed since still has its log; what never ran has none."""
+    bench.evalfile(TRIED.replace("1..8", "1..2"))
+    bench.job("echo too bad; exit 3")
+    assert bench.run("tried/1").status == 2
+    bench.job(SCORE)
+    assert bench.run("logs", "tried/1").out.startswith("too bad\n-- attempt 1, failed ")
+    assert bench.run("logs", "tried/2").out == "tried/2 has not run\n"
 
 
 def test_secrets_in_the_log_of_a_running_job(bench: Bench) -> None:
