@@ -27,12 +27,14 @@ _MARK = "[\ue100-\ue1ff]"
 _UNIT, _EQUALS = r"[ \w$%]{0,20}", rf"[=≈][ $]{{0,3}}(?={_MARK})"
 _OPERATIONS = rf"{_MARK}(?:(?:{_UNIT}(?:[-+*/×÷·]|(?<= )x(?= ))| {{1,2}}of(?= ))[ $(]{{0,3}}{_MARK}[)]?)++"
 _CALCULATION = re.compile(rf"{_OPERATIONS}{_UNIT}{_EQUALS}")
+_CONDITION = "or|and|when|where|for|if|with|at"  # "42 when r = 6"
+_RESULT = re.compile(rf"\d[)%]?(?: ?(?!(?:{_CONDITION})\b)[^\W\d_]{{1,20}}){{0,3}} ?[=≈] ?$")
 # "42 = 6 × 7", "42 apples (= 6 × 7)" is 42, too
 _CALCULATED = re.compile(
     rf"(?<![-+*/×÷·x] )({_MARK}(?: {{1,2}}[^\W\d_\ue100-\ue1ff]{{2,20}}){{0,2}}) {{0,2}}"
     rf"(?:[=≈][ $(]{{0,3}}{_OPERATIONS}(?!{_UNIT}[=≈])|\(=[ $(]{{0,3}}{_OPERATIONS}[ )]*)"
 )
-_CHAIN = re.compile(rf"{_MARK}(?:(?! or | and )[ \w$%]){{0,12}}{_EQUALS}")
+_CHAIN = re.compile(rf"{_MARK}(?:(?! (?:{_CONDITION}) )[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
 _CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
 _BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
@@ -225,11 +227,18 @@ def _read_last_sentence(text: str, numbers: Sequence[Found], last: int) -> Quant
     """The number that the sentence of the last number tells; None if it ends in several."""
     sentence = sentence_of(text, text.find(mark_of(last)))
     whole = re.split(f"[{mark_of(last + 1)}-\ue1ff]", sentence)[0]
-    main = cut_circumstances(whole, {mark_of(index) for index, one in enumerate(numbers) if _is_price(one)})
+    prices = {mark_of(index) for index, one in enumerate(numbers) if _is_price(one)}
+    results = {mark_of(index) for index, one in enumerate(numbers) if _is_result(one)}
+    main = cut_circumstances(whole, prices, results)
     told = option_of(re.findall(_MARK, main)[-1])
     if _is_one_of_several(main, numbers, told):
         return None
     return _read_whole(numbers[told])
+
+
+def _is_result(found: Found) -> bool:
+    text, start = found.match.string, found.match.start()
+    return _RESULT.search(text[max(0, start - 60) : start]) is not None
 
 
 def _is_price(found: Found) -> bool:

@@ -14,6 +14,7 @@ _ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
 _ODDS = re.compile(
     r"(\b(?:probability|chances?|odds|likelihood)\b[^.\n\d]{0,60})(\d{1,9}) (?:in|out of) (\d{1,9})(?![\d.,]\d)"
 )
+_CALCULATOR = re.compile(r"<<[^<>\n]{1,80}>>(?= ?[-$]{0,2}\d)")  # "6 * 7 = <<6*7=42>>42"
 _NUMBERED = re.compile(
     r"(?:^|(?<=>))(\W{0,4}(?:answer|solution|result|ans)) ?\(?\d{1,2}\)?(?=[*_]{0,2}[:：])",
     re.IGNORECASE | re.MULTILINE,
@@ -37,7 +38,7 @@ _BREAKDOWN = re.compile(
 
 def drop_asides(text: str) -> str:
     """A normalized text without such numbers, and each pair of its JSON on a line."""
-    text = _NUMBERED.sub(r"\1", _JSON_PAIR.sub("\n", text))
+    text = _NUMBERED.sub(r"\1", _JSON_PAIR.sub("\n", _CALCULATOR.sub("", text)))
     if "nswer" not in text:
         text = text.replace('"result":', '"answer":')
     text = _ODDS.sub(r"\1\2/\3", text)

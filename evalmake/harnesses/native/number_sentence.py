@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Set
 
 MARK = "[\ue100-\ue1ff]"
 _WORD = r"[^\W\d\ue000-\ue1ff]{1,20}"
@@ -32,7 +32,7 @@ _PREPOSITION = (
 )
 """Words before a number that belongs to the one before."""
 _CONCLUSION = (
-    "=|so|thus|therefore|hence|now|altogether|in (?:all|total)|a total of"
+    "so|thus|therefore|hence|now|altogether|in (?:all|total)|a total of"
     "|(?:leaves|gives|equals)(?= (?:(?:him|her|them|us|with) )*[\ue100-\ue1ff])"
     "|(?<=, )(?:leaving|making|giving|bringing|resulting|totall?ing)|which (?:is|are|means|makes|gives|leaves|equals)"
     "|also (?:sind|ist|hat|haben|bleiben|braucht)|somit|insgesamt|donc|soit|au total|entonces"
@@ -68,7 +68,7 @@ _BELONGS = (
     rf"|(?<={MARK}) (?:{_ATTRIBUTE} ){{0,3}}(?:of|из|de|di|von|من)(?: {_ATTRIBUTE}){{0,2}}"
 )
 _ADDED = re.compile(
-    rf"(?:{_BELONGS}) (?P<first>{MARK})(?:(?: {_WORD}){{0,3}}(?:,|,? and)(?: the| an?)? {MARK})*"
+    rf"(?:{_BELONGS})(?: =)? (?P<first>{MARK})(?:(?: {_WORD}){{0,3}}(?:,|,? and)(?: the| an?)? {MARK})*"
     rf"(?!(?: {_WORD}){{0,3}}{_TOTAL})[^=:\ue100-\ue1ff]{{0,60}}$",
     re.IGNORECASE,
 )
@@ -85,15 +85,16 @@ def clean(sentence: str) -> str:
     return " ".join(_TAG.sub(" ", sentence).split())
 
 
-def cut_circumstances(sentence: str, prices: Collection[str]) -> str:
+def cut_circumstances(sentence: str, prices: Collection[str], results: Set[str]) -> str:
     """A sentence without what only adds to its number; the whole, if nothing else has a number.
 
-    A price adds to another price only: "9 eggs for $18" tells what they cost.
+    A price adds to another price only: "9 eggs for $18" tells what they cost. The result of a calculation adds to
+    nothing.
     """
-    main = _cut_clause(sentence)
+    main = _cut_clause(sentence, results)
     for _ in range(_MOST):
         added = _ADDED.search(main)
-        if not added:
+        if not added or added["first"] in results:
             return main
         before = re.findall(MARK, main[: added.start()])
         if not before:
@@ -104,10 +105,12 @@ def cut_circumstances(sentence: str, prices: Collection[str]) -> str:
     return main
 
 
-def _cut_clause(sentence: str) -> str:
+def _cut_clause(sentence: str, results: Set[str]) -> str:
     """A sentence up to a subordinate clause with a number, after which it does not conclude."""
     for clause in _CLAUSE.finditer(sentence):
         main, rest = sentence[: clause.start()], sentence[clause.end() :]
-        if re.search(MARK, main) and re.search(MARK, rest) and not _CONCLUDED.search(sentence, clause.start()):
+        added = re.findall(MARK, rest)
+        concludes = not results.isdisjoint(added) or _CONCLUDED.search(sentence, clause.start())
+        if added and re.search(MARK, main) and not concludes:
             return main
     return sentence
