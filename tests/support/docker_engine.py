@@ -25,7 +25,7 @@ import docker
 from tests.support import debian
 from tests.support.daemons import until
 from tests.support.debian import HOME, IMAGE_RELEASE
-from tests.support.owned_folders import alone
+from tests.support.shared_folders import locked
 
 BASE = f"evalmake-test/base:{IMAGE_RELEASE}"
 BRIDGE, ADDRESS = "evalmake-test", "10.213.255.1"
@@ -147,7 +147,7 @@ def shared_engine() -> Iterator[Dockerd]:
     ]
     engine = Dockerd(HOME / "engine", tuple(options))
     with (HOME / "users").open("a") as users:
-        with alone(HOME / "starting"):
+        with locked(HOME / "starting"):
             is_first = False
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -161,7 +161,7 @@ def shared_engine() -> Iterator[Dockerd]:
         try:
             yield engine
         finally:
-            with alone(HOME / "starting"), contextlib.suppress(BlockingIOError):
+            with locked(HOME / "starting"), contextlib.suppress(BlockingIOError):
                 fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 engine.stop()
                 subprocess.run(["ip", "link", "del", BRIDGE], check=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,9 +36,7 @@ def build(root: Path, packages: tuple[str, ...]) -> tuple[Environment, str]:
     root.mkdir(parents=True, exist_ok=True)
     with locked(environment.folder.with_suffix(".tests")):
         trimmed = environment.folder / ".trimmed"
-        if trimmed.exists():
-            if not environment.is_ready:
-                environment.write_seal()  # what was trimmed is as whole as the tests need it
+        if trimmed.exists() and environment.is_ready:
             return environment, ""
         with patch.dict(os.environ, PIP_NO_COMPILE="0"):  # pip's word for "yes"
             failed = environment.build(lambda event: None)
@@ -82,6 +81,15 @@ def _drop_tasks(folder: Path) -> None:
         for task in tasks.iterdir():
             if task.is_dir() and task.name not in _TASKS:
                 shutil.rmtree(task)
+        for record in tasks.parents[1].glob("lm_eval-*.dist-info/RECORD"):  # else `verify` misses them
+            lines = record.read_text().splitlines(keepends=True)
+            record.write_text("".join(line for line in lines if _is_kept(line)))
+
+
+def _is_kept(line: str) -> bool:
+    """Whether a line of a RECORD is about a file that `_drop_tasks` leaves."""
+    task = re.match(r'"?lm_eval/tasks/([^/]+)/', line)
+    return not task or task[1] in _TASKS or task[1] == "__pycache__"
 
 
 def _compile(environment: Environment, packages: tuple[str, ...]) -> None:

@@ -13,20 +13,12 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from tests.support.daemons import descendants, kill
 from tests.support.debian import HOME
+from tests.support.shared_folders import locked
 
 _OWNER = "owner"
-
-
-@contextlib.contextmanager
-def alone(path: Path) -> Iterator[IO[str]]:
-    """Hold a lock that one process of this machine has at a time; it lasts as long as the file, or a copy, is open."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield lock
 
 
 @contextlib.contextmanager
@@ -45,7 +37,7 @@ def owned_folder(
             _unmount(folder)
             shutil.rmtree(folder)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=home))
-    with alone(folder / f"{_OWNER}.new"):
+    with locked(folder / f"{_OWNER}.new"):
         (folder / f"{_OWNER}.new").rename(folder / _OWNER)  # whoever finds it finds it locked
         try:
             yield folder

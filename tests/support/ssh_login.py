@@ -14,7 +14,7 @@ from typing import IO
 
 from tests.support.daemons import Daemon, descendants, kill, port, until
 from tests.support.docker_engine import listens
-from tests.support.owned_folders import alone
+from tests.support.shared_folders import locked
 from tests.support.ssh_proxy import Proxy
 
 PROGRAMS = ("sshd", "ssh", "scp", "sftp", "ssh-keygen", "useradd", "userdel", "setpriv")
@@ -124,13 +124,13 @@ class Login:
 def add_user(name: str, home: Path) -> None:
     """Add a user who can log in only with a key."""
     argv = ["useradd", "--no-create-home", "--user-group", "--shell", "/bin/bash", "--password", "*"]
-    with alone(LOCK) as lock:
+    with locked(LOCK) as lock:
         _change_users([*argv, "--home-dir", str(home), name], lambda: name in _users(), lock)
 
 
 def remove_users(is_unwanted: Callable[[pwd.struct_passwd], bool]) -> None:
     """Remove users of the tests and end their processes."""
-    with alone(LOCK) as lock:  # before a uid is another user's
+    with locked(LOCK) as lock:  # before a uid is another user's
         for name, user in _users().items():
             if name.startswith(USERS) and is_unwanted(user):
                 kill([int(process.name) for process in Path("/proc").glob("[0-9]*") if _owner(process) == user.pw_uid])
