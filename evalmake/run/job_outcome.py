@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ _REPLY_COUNTS = {
     "calls_without_text": "replies_calling_tools",
 }
 _KEPT_LOG = 2**20  # bytes of the log of a job whose outputs are not stored
+_BARE_STATUS = re.compile(r"exit status \d+( \(.*\))?")
 _LONGEST_WORDS = 200  # characters of a log in a message
 _LONGEST_PATH = 4096  # PATH_MAX of Linux
 _SIGNALLED = 128  # from here on, an exit status is a signal's
@@ -78,7 +80,7 @@ def _ask_harness(job_builder: JobBuilder, task: Task, state: JobState, folder: P
 
 def _add_last_words(outcome: Outcome, log: Path) -> Outcome:
     """The outcome with the error in the job's log, where all that is known of a failure is its exit status."""
-    if not outcome.error.startswith("exit status") or not is_plain(log):
+    if not _BARE_STATUS.fullmatch(outcome.error) or not is_plain(log):
         return outcome
     words = read_last_error(log)
     words = words if len(words) <= _LONGEST_WORDS else f"{words[:_LONGEST_WORDS].rstrip()}..."

@@ -121,7 +121,7 @@ def test_a_failure_is_raised_with_its_log(program: Ask) -> None:
     with pytest.raises(evalmake.EvalmakeError) as caught:
         program("echo one of three >&2\nexit 3\n")
     said = str(caught.value)
-    assert said.startswith("error: command failed: exit status 3 [evaluation-failed]\n")
+    assert said.startswith("error: command failed: exit status 3: one of three [evaluation-failed]\n")
     assert "one of three" in said
     assert "evalmake logs" not in said
 
