@@ -26,6 +26,8 @@ LOST_AFTER = 20.0
 """Seconds that shared file systems may take to show the exit status of a job."""
 _SLOWDOWN = 1.4  # how much longer each pause is than the one before, while nothing changes
 _STOP_TIMEOUT = 10.0
+_CANCEL_TIMEOUT = 900.0
+"""Seconds that a cancelled job may take to end: on a node that does not answer it may take hours."""
 _UNKNOWN = JobState(Phase.UNKNOWN)
 
 
@@ -148,7 +150,7 @@ class WatchLoop(ABC, Generic[P]):
             return state
 
     def cancel(self, id: str) -> None:
-        """Cancel a job and wait until it is over or refused; ConnectionError if nobody answers."""
+        """Cancel a job and wait until it is over or refused; ConnectionError if nobody answers or it does not end."""
         seen = self.poll(id)
         with self.changed:
             if not self._recovered:
@@ -157,10 +159,13 @@ class WatchLoop(ABC, Generic[P]):
                 return
             self.cancelled.add(id)
             self.hurry()
+            deadline = time.monotonic() + _CANCEL_TIMEOUT
             while id in self.states and not self.is_finished(id):
                 self.changed.wait(0.5)
                 if why := self.cancel_error(id):
                     raise ConnectionError(why)
+                if time.monotonic() > deadline:
+                    raise ConnectionError(f"job {id} was cancelled and does not end: the next build tries again")
 
     def fetch(self, id: str) -> None:
         """Copy the outputs of a job to this host, and those of all other ended jobs along with it."""

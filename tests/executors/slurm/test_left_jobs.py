@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,24 @@ def test_refused_while_it_is_cancelled(killed: Killed) -> None:
     until(lambda: executor.poll(id) and killed.slurm.tries)
     executor.cancel(id)
     assert executor.poll(id).phase is Phase.UNKNOWN
+
+
+def test_does_not_end(killed: Killed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancelled job that does not end, as on a node that hangs, is left to the next build after a while."""
+
+    class Hanging(FakeSlurm):
+        """Takes orders and does not carry them out."""
+
+        def cancel(self, ids: Iterable[str]) -> None:
+            self.tries += 1
+
+    killed.slurm = Hanging()
+    executor = killed.begin()
+    [id] = submitted(executor, 1)
+    until(lambda: executor.poll(id) and killed.slurm.jobs)
+    monkeypatch.setattr("evalmake.executors.remote.watch_loop._CANCEL_TIMEOUT", 0.0)
+    with pytest.raises(ConnectionError, match=r"job\.0 was cancelled and does not end"):
+        executor.cancel(id)
 
 
 def test_no_room_for_a_half(killed: Killed, monkeypatch: pytest.MonkeyPatch) -> None:
