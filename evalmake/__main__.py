@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from evalmake.interrupts import INTERRUPTED, exit_at_once, set_handlers
@@ -13,6 +14,7 @@ def main() -> None:
     status = _run(sys.argv[1:])
     if status == INTERRUPTED:
         _exit_interrupted()
+    gc.freeze()  # as Python ends, it collects garbage, and would look at all that any module made
     sys.exit(status)
 
 
@@ -40,8 +42,6 @@ def _run(argv: list[str]) -> int:
             return verdict.status
         except OutputFailed:
             pass  # the command line says why
-    import gc
-
     # Planning creates many objects and no cycles; a build turns the collector on again.
     gc.disable()
     from evalmake.cli import run

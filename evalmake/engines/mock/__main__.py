@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from pathlib import Path
@@ -55,4 +56,6 @@ async def _serve(service: Service, host: str, port: int, port_file: Path | None)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    gc.freeze()  # there is nothing to collect as it ends
+    sys.exit(status)
