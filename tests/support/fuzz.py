@@ -1,4 +1,4 @@
-"""Random inputs for a parser: as many as fit in some seconds of processor time, each bounded in time and memory.
+"""Random inputs for a parser: as many as fit in some seconds, each bounded in processor time and memory.
 
 A test has four seconds, or $EVALMAKE_FUZZ_SECONDS. The seed of the case is printed, which pytest shows with a failure;
 $EVALMAKE_FUZZ_SEED repeats that case alone.
@@ -43,9 +43,9 @@ def fuzz_cases() -> Iterator[random.Random]:
     seed = int(given or random.SystemRandom().randrange(10**9))
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (_size_now() + _MOST_MEMORY, before[1]))
-    began = time.process_time()
+    ends = time.monotonic() + SECONDS
     try:
-        while time.process_time() - began < SECONDS:
+        while time.monotonic() < ends:
             start = time.process_time()
             try:
                 yield random.Random(seed)
