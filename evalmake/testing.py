@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from evalmake.executors.job_inputs import with_parent
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block
 
@@ -36,9 +37,9 @@ class FakeExecutor:
         remote = self._remote_folder(job.id)
         (remote / "out").mkdir(parents=True)
         for name, text in job.files.items():
-            self._with_parent(remote / name).write_text(text, encoding="utf-8")
+            with_parent(remote / name).write_text(text, encoding="utf-8")
         for name, source in job.inputs.items():
-            shutil.copyfile(source, self._with_parent(remote / name))
+            shutil.copyfile(source, with_parent(remote / name))
         env = {key: value.replace(str(job.workdir), str(remote)) for key, value in job.env.items()}
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
         with (remote / "log").open("wb") as log:
@@ -112,8 +113,3 @@ class FakeExecutor:
 
     def _remote_folder(self, id: str) -> Path:
         return self.root / "far away" / id
-
-    @staticmethod
-    def _with_parent(path: Path) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path

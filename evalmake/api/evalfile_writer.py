@@ -19,6 +19,7 @@ from evalmake.language.file_search import is_pattern
 from evalmake.language.formatter import format_source
 from evalmake.language.parser import parse, parse_override
 from evalmake.language.source import Source, Span
+from evalmake.language.text import with_article
 from evalmake.language.values import NAME, Digest, Duration, Files, SecretRef, Size, Symbol, format_value
 from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
@@ -142,7 +143,7 @@ class _Writer:
             texts = [value] if isinstance(value, str) else list(_check_list(value, whole))
             return "\n".join(f"require {text}" for text in texts)
         if not NAME.fullmatch(key) or key in _NO_KEYS:
-            raise make_error("unknown-key", f"`{whole}`: {_with_article(declaration.kind)} has no key `{key}`")
+            raise make_error("unknown-key", f"`{whole}`: {with_article(declaration.kind)} has no key `{key}`")
         place = _Place(whole, self._find_block(declaration, key), key)
         return f"{key} = {format_value(self._convert(value, place))}"
 
@@ -259,7 +260,3 @@ def _check_list(value: object, argument: str) -> Sequence[object]:
     if isinstance(value, list | tuple):
         return value
     raise make_error("wrong-type", f'`{argument}` takes texts, as "accuracy >= 80%"')
-
-
-def _with_article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

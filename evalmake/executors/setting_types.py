@@ -7,14 +7,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from evalmake.language.values import Symbol
-from evalmake.project.key_types import Texts
+from evalmake.project.key_types import Texts, read_symbol
 
 _MOUNT = re.compile(r"/[^:]*:/[^:]+(:ro|:rw)?")
-
-
-def _symbol_text(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
 
 
 def _check_mounts(mounts: tuple[str, ...]) -> tuple[str, ...]:
@@ -24,7 +19,7 @@ def _check_mounts(mounts: tuple[str, ...]) -> tuple[str, ...]:
     return mounts
 
 
-Unquoted = BeforeValidator(_symbol_text)
+Unquoted = BeforeValidator(read_symbol)
 """For a `Literal`: its words are written without quotes."""
 Mounts = Annotated[Texts, AfterValidator(_check_mounts)]
 """Folders of the host that a container sees."""

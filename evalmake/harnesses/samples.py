@@ -29,10 +29,9 @@ from xxhash import xxh3_64_hexdigest
 from evalmake.language.atomic_write import write_atomic
 from evalmake.scoring.intervals import mean_se
 from evalmake.scoring.item import clustered_se
+from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.score import Score
 from evalmake.scoring.unscored_causes import describe_cause
-
-_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +100,6 @@ def score_from_samples(
         reported=reported_stderr,
         clusters=grouped,
     )
-
-
-def is_nearly_equal(one: float, other: float) -> bool:
-    """Whether two numbers differ by no more than rounding."""
-    return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
 
 
 class GatewayRequests:

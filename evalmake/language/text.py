@@ -40,3 +40,8 @@ def _resolve_escape(match: re.Match[str]) -> str:
         help_ = r"the escapes are \n \t \r \" \\ \$ \uXXXX; a 'raw text' has none"
         raise ValueError(f"there is no escape `\\{match[1]}`", help_)
     return _ESCAPES[match[1]]
+
+
+def with_article(noun: str) -> str:
+    """`a model`, `an eval`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

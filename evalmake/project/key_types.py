@@ -47,6 +47,11 @@ class Reference:
         self.kind = kind
 
 
+def read_symbol(value: object) -> object:
+    """The text of a name without quotes; any other value as it is, for pydantic to judge."""
+    return value.text if isinstance(value, Symbol) else value
+
+
 def to_word(value: object) -> object:
     if isinstance(value, Symbol):
         return value.text

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
 from evalmake.language.source import Span
+from evalmake.language.text import with_article
 from evalmake.language.tree import Assign, Reference
 from evalmake.language.values import Symbol
 from evalmake.project import catalog
@@ -124,17 +125,13 @@ def report_unknown_name(
     if (kind, name) in parsed and name.startswith("_"):
         notes = [f"`{name}` is a template: inherit from it with `from {name}`"]
     elif others:
-        notes = [f"there is {_with_article(others[0])} of that name"]
+        notes = [f"there is {with_article(others[0])} of that name"]
     elif not hint and len(known) <= 8:
         are = f"the {kind}s are" if known[1:] else f"the only {kind} is"
         notes = [f"{are} {', '.join(known)}" if known else f"no {kind} is declared"]
     else:
         notes = []
     diagnostics.error("unknown-name", f"no {kind} is named `{name}`", span, about=about, notes=notes, help=hint)
-
-
-def _with_article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def find_judge(project: Project, benchmark: Declaration) -> Declaration | None:

@@ -7,6 +7,13 @@ import math
 _EXACT = 1e15
 """From here on a float has no decimals, and its digits say nothing."""
 
+_ROUNDING = 1e-6
+
+
+def is_nearly_equal(one: float, other: float) -> bool:
+    """Whether two numbers differ by no more than rounding."""
+    return math.isclose(one, other, rel_tol=_ROUNDING, abs_tol=_ROUNDING)
+
 
 def format_estimate(mean: float | None, low: float | None, high: float | None) -> str:
     """ "0.83 [0.79, 0.87]": a mean and its interval, with as many decimals as the interval deserves."""

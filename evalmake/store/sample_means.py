@@ -10,9 +10,8 @@ from typing import Any
 
 from evalmake.scoring.intervals import mean_se
 from evalmake.scoring.item import clustered_se
+from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.score import Score
-
-_TOLERANCE = 1e-6
 
 
 def find_contradiction(scores: Sequence[Score], samples: bytes | None) -> str:
@@ -25,8 +24,8 @@ def find_contradiction(scores: Sequence[Score], samples: bytes | None) -> str:
         values = [(id, cluster, found[score.metric]) for id, cluster, found in rows if score.metric in found]
         if score.value is None or score.stderr is None:
             continue
-        means = [mean for mean, error in _estimates(values) if _is_close(score.stderr, error)]
-        if means and not any(_is_close(score.value, mean) for mean in means):
+        means = [mean for mean, error in _estimates(values) if is_nearly_equal(score.stderr, error)]
+        if means and not any(is_nearly_equal(score.value, mean) for mean in means):
             return f"{score.metric} is {score.value:.6g} on record, and {means[0]:.6g} by its samples"
     return ""
 
@@ -62,7 +61,3 @@ def _estimates(values: Sequence[tuple[str, str | None, float]]) -> Iterator[tupl
         for error in (estimate.stderr, clustered_se(numbers, groups)):
             if error is not None:
                 yield estimate.mean, error
-
-
-def _is_close(one: float, other: float) -> bool:
-    return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)

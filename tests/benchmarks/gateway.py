@@ -25,6 +25,7 @@ from tests.benchmarks.figures import DIRECT, Cell, Figures, ratios, table
 from tests.benchmarks.load import Load
 from tests.benchmarks.processes import Command, Cores, Server, served
 from tests.benchmarks.proxies import Proxy
+from tests.support.daemons import free_port
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +85,7 @@ class _Bench:
         self._proxys, self._others = (None, None) if options.no_pin else _cores()
         self._next = 0
         self._oddities: list[str] = []
-        port = processes.free_port()
+        port = free_port()
         argv = (sys.executable, "-m", "tests.benchmarks.upstream", str(port))
         upstream = served(Command(argv, port), root / "upstream", self._others)
         self._upstream = stack.enter_context(upstream)

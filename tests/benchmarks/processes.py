@@ -71,13 +71,6 @@ def pin(pid: int, cores: Cores | None) -> None:
         os.sched_setaffinity(pid, cores)
 
 
-def free_port() -> int:
-    """A port at which nobody listens just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

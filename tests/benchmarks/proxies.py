@@ -12,7 +12,8 @@ from typing import Any
 
 from evalmake.gateway.settings import GatewaySettings, SessionSettings
 from tests.benchmarks.load import TOKEN
-from tests.benchmarks.processes import Command, free_port
+from tests.benchmarks.processes import Command
+from tests.support.daemons import free_port
 
 NEMO = "nemo-evaluator==0.2.8"
 PATH = "/v1/chat/completions"

@@ -7,6 +7,7 @@ import signal
 import socket
 from pathlib import Path
 
+from tests.support.daemons import free_port
 from tests.support.workspaces import SUMS, Bench, Ended, end, wait_for
 
 EVALFILE = """\
@@ -217,13 +218,6 @@ def test_server_is_shared_and_stopped(bench: Bench) -> None:
     assert ended.err.count("deployment stand-in: starting") == 1
     assert ended.err.count("deployment stand-in: stopped") == 1
     bench.clean()
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def fixed(bench: Bench, port: int) -> None:

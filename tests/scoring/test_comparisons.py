@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +13,9 @@ from hypothesis import strategies as st
 from evalmake.scoring import comparisons
 from evalmake.scoring.comparisons import Side
 from evalmake.scoring.intervals import mean_se, t_interval, wilson
+from tests.scoring.vectors import PAIRED, VECTORS, exactly
 
-VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
-PAIRED = {row["name"]: row for row in VECTORS["paired"]}
 p_values = st.lists(st.floats(0, 1), max_size=20)
-
-
-def exactly(value: Any) -> Any:
-    """The vectors' own tolerance."""
-    return pytest.approx(value, rel=1e-9, abs=1e-9)
 
 
 def paired(a: list[float], b: list[float], groups: Any = None) -> comparisons.Difference:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +11,10 @@ from hypothesis import strategies as st
 
 from evalmake.scoring import distributions, intervals
 from evalmake.scoring.item import Item, ItemMean, average_items, clustered_se
+from tests.scoring.vectors import VECTORS, exactly
 
-VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
 near = pytest.approx
 probabilities = st.floats(1e-6, 1 - 1e-6)
-
-
-def exactly(value: Any) -> Any:
-    """The vectors' own tolerance."""
-    return None if value is None else pytest.approx(value, rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(("p", "z"), VECTORS["quantiles"]["norm_ppf"].items())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,7 @@ from hypothesis import strategies as st
 from evalmake.scoring import coverage
 from evalmake.scoring.intervals import mean_se, t_interval
 from evalmake.scoring.item import Item, average_items, find_repeated_runs
-
-VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
-
-
-def exactly(value: Any) -> Any:
-    """The vectors' own tolerance."""
-    return pytest.approx(value, rel=1e-9, abs=1e-9)
+from tests.scoring.vectors import VECTORS, exactly
 
 
 def repeated(matrix: Sequence[Sequence[float]]) -> list[Item]:

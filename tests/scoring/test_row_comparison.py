@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,15 +13,8 @@ from evalmake.scoring.comparisons import Difference, detectable_difference, holm
 from evalmake.scoring.item import average_items
 from evalmake.scoring.result_set import Item, Result, ResultSet, Run, Score
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
+from tests.scoring.vectors import PAIRED, VECTORS, exactly
 from tests.support.results import make_result
-
-VECTORS: dict[str, Any] = json.loads(Path(__file__).with_name("statistics_vectors.json").read_text())
-PAIRED = {row["name"]: row for row in VECTORS["paired"]}
-
-
-def exactly(value: Any) -> Any:
-    """The vectors' own tolerance."""
-    return pytest.approx(value, rel=1e-9, abs=1e-9)
 
 
 def items(scores: Sequence[float | None], clusters: Sequence[Any] | None = None) -> list[Item]:

@@ -1,4 +1,4 @@
-"""ServerPool that tests run in the background: programs, each ended by its process id."""
+"""Servers that tests run in the background: programs, each ended by its process id."""
 
 from __future__ import annotations
 
@@ -118,3 +118,10 @@ def kill(pids: list[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """A port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

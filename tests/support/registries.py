@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.daemons import free_port
 from tests.support.workspaces import wait_for
 
 USER, PASSWORD = "auditor", "open sesame"
@@ -97,14 +97,6 @@ def registry(folder: Path, guarded: bool = False) -> Iterator[Registry]:
         finally:
             server.terminate()
             server.wait()
-
-
-def free_port() -> int:
-    """A port that nobody listened at a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _answers(port: int) -> bool:

@@ -24,11 +24,10 @@ from evalmake.harnesses.hub_environment import build_hub_environment
 from evalmake.harnesses.nemo.results import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
-from evalmake.language.values import Symbol
 from evalmake.plugin_api.harness import Command, Outcome, Program
 from evalmake.project.catalog import find_counterparts
 from evalmake.project.declarations import Declaration
-from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key
+from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key, read_symbol
 from evalmake.project.matrix import Evaluation
 
 Endpoint = Literal["chat", "completions", "completions_logprob", "embedding", "vlm"]
@@ -83,17 +82,13 @@ config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
 """
 
 
-def _word(value: object) -> object:
-    return value.text if isinstance(value, Symbol) else value
-
-
 class NemoHarness:
     """Runs `nemo-evaluator run_eval`, or `eval-factory run_eval` where that is what there is."""
 
     class Settings(Block):
         """NVIDIA's packaged harnesses."""
 
-        endpoint: Annotated[Endpoint | None, BeforeValidator(_word)] = define_key(
+        endpoint: Annotated[Endpoint | None, BeforeValidator(read_symbol)] = define_key(
             None, "The kind of endpoint that the task asks.", "chat", unset="that of the `api` of the model"
         )
         inner: str | None = define_key(None, "The name that the harness itself has for the task.", '"gpqa_diamond"')

@@ -18,7 +18,8 @@ from evalmake.executors.tar_archive import unpack
 from evalmake.plugin_api.executor import Phase
 from tests.executors.contract import finished, job
 from tests.executors.docker.boxes import Based, Made
-from tests.support.docker_engine import ADDRESS, Dockerd, certificates, free_port, listens, running, tcp_port, until
+from tests.support.daemons import free_port
+from tests.support.docker_engine import ADDRESS, Dockerd, certificates, listens, running, tcp_port, until
 
 
 def box(root: Path, host: str) -> Based:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.harnesses.native.harness_bench import Native, Server, serving
+from tests.support.daemons import free_port
 
 
 @pytest.fixture
@@ -45,7 +45,4 @@ def native(
 @pytest.fixture
 def unused_tcp_port() -> int:
     """A port at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()
