@@ -14,7 +14,7 @@ from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.values import Symbol
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Command
-from evalmake.project.catalog import Entry, catalog_folder, harness_names, read_entries
+from evalmake.project.catalog import catalog_folder, harness_names, read_entries
 from evalmake.workspace import Workspace
 from tests.support.projects import Project, check_golden
 
@@ -71,30 +71,29 @@ def test_every_benchmark_plans(everything: dict[str, Node]) -> None:
     assert len(set(digests)) == len(digests)
 
 
-@pytest.mark.parametrize("entry", read_entries().values(), ids=lambda entry: entry.name)
-def test_a_declaration_is_what_the_index_says(everything: dict[str, Node], entry: Entry) -> None:
+def test_a_declaration_is_what_the_index_says(everything: dict[str, Node]) -> None:
     """Also what a file says only once, in its defaults; and its command says the same, and asks there."""
-    benchmark = everything[entry.name].evaluation.benchmark
-    values = benchmark.fields.values
-    assert unlike(values) == entry.keys
-    made = json.loads(command(everything[entry.name]).files["run_config.json"])
-    params = entry.keys.get("params", {})
-    names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
-    given = {key: params[ours] for key, ours in names.items() if ours in params}
-    more = {"task": entry.keys.get("inner"), "request_timeout": entry.keys.get("request_timeout")}
-    assert made["config"] == {
-        "type": entry.keys["task"],
-        "params": {
-            **given,
-            **{key: value for key, value in more.items() if value is not None},
-            "max_retries": 1,
-            "extra": entry.keys.get("extra", {}),
-        },
-    }
-    assert made["target"]["api_endpoint"]["type"] == entry.endpoint
-    rendered = command(everything[entry.name])
-    assert rendered.argv == ("/bin/sh", "-eu", "nemo.sh")
-    assert f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n' in rendered.files["nemo.sh"]
+    for entry in read_entries().values():
+        values = everything[entry.name].evaluation.benchmark.fields.values
+        assert unlike(values) == entry.keys, entry.name
+        rendered = command(everything[entry.name])
+        made = json.loads(rendered.files["run_config.json"])
+        params = entry.keys.get("params", {})
+        names = {"temperature": "temperature", "top_p": "top_p", "max_new_tokens": "max_tokens"}
+        given = {key: params[ours] for key, ours in names.items() if ours in params}
+        more = {"task": entry.keys.get("inner"), "request_timeout": entry.keys.get("request_timeout")}
+        assert made["config"] == {
+            "type": entry.keys["task"],
+            "params": {
+                **given,
+                **{key: value for key, value in more.items() if value is not None},
+                "max_retries": 1,
+                "extra": entry.keys.get("extra", {}),
+            },
+        }, entry.name
+        assert made["target"]["api_endpoint"]["type"] == entry.endpoint, entry.name
+        assert rendered.argv == ("/bin/sh", "-eu", "nemo.sh"), entry.name
+        assert f'--model_url "$EVALMAKE_MODEL_URL{ROUTES[entry.endpoint]}" \\\n' in rendered.files["nemo.sh"]
 
 
 def unlike(value: Any) -> Any:
