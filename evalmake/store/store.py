@@ -373,7 +373,7 @@ class Store:
     # Upkeep --------------------------------------------------------------------------------------
 
     def keys_of_kind(self, kind: str) -> list[str]:
-        """The keys of one kind: blob, part, record, head, last or report."""
+        """The keys of one kind: blob, part, record, head, last, headline, shortfall or report."""
         query = "SELECT key FROM Cache WHERE key >= ? AND key < ?"
         return [str(key) for (key,) in self.database.rows(query, (f"{kind}/", f"{kind}0"))]
 
