@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 
 _JSON_PAIR = re.compile(r",\s{0,20}(?=\"[\w -]{1,40}\" ?[:：])")
-_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant)", re.IGNORECASE)
+_PRECISION = re.compile(r"\bto \d{1,2} (?=decimal|significant|d\.?p\b|s\.?f\b)", re.IGNORECASE)
+_QUALIFIED = re.compile(  # "42 with 95% confidence", "42, see Table 3", "42 (base 10)"
+    r"(?<=[\w%])(?:,? with \d[\d.]{0,6} ?% (?=confidence|certainty|probability)"
+    r"|,? (?:see|as shown in|as seen in|in|according to) (?:table|figure|fig\.|step|section|equation|eq\.)"
+    r" \(?\d{1,3}\)?(?!\w)"
+    r"|,? \(?(?:in )?base \d{1,2}\)?(?=\W|$)|,? ?\\pmod ?\{ ?\d{1,9} ?\})",
+    re.IGNORECASE,
+)
 _CITATION = re.compile(
     r"(\d(?: (?!(?:is|are|gives?|gets?|makes?|equals?|yields?|to|and|or)\b)[^\W\d]{1,20}){0,2}) ?"
-    r"(?:\[(?:[^\W\d]{1,12}[:：.]? ?)?\d{1,2}(?:, ?\d{1,2}){0,5}\]|【[^【】\n]{1,40}】)+(?=[\s.,;*_)\"'<]|$)"
+    r"(?:\[(?:[^\W\d]{1,12}[:：.]? ?){0,2}\d{1,2}(?:, ?\d{1,2}){0,5}\]|【[^【】\n]{1,40}】)+(?=[\s.,;*_)\"'<]|$)"
 )
 _ROUNDED = re.compile(r"(?<![\d.])(\d{1,9}/\d{1,9}) ?≈ ?\d{1,9}\.\d{1,20}")
 _ODDS = re.compile(
@@ -42,5 +49,5 @@ def drop_asides(text: str) -> str:
     if "nswer" not in text:
         text = text.replace('"result":', '"answer":')
     text = _ODDS.sub(r"\1\2/\3", text)
-    text = _CITATION.sub(r"\1", _CHECK.sub("", _PRECISION.sub("to ", text)))
+    text = _CITATION.sub(r"\1", _CHECK.sub("", _PRECISION.sub("to ", _QUALIFIED.sub("", text))))
     return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", _BRACKET.sub(r"\1", _ROUNDED.sub(r"\1", text))))

@@ -38,6 +38,8 @@ _LATEX = (
     (re.compile(r"\^\s+(?=[-+\d])"), "^"),
 )
 _WRITTEN = (
+    (re.compile(r"\+/?-(?= ?\d)"), "±"),
+    (re.compile(r"(?<=[\d)])_\{?\d{1,2}\}?(?![\d_])"), ""),  # 42_{10}
     (re.compile(r"(?<=[1-9])x(?=\d)|(?<=[1-9]0)x(?=\d)"), " x "),
     (re.compile(r"(?<=\w)<sup>\s?([-+]?\d{1,4})\s?</sup>"), r"^\1"),
     (re.compile(r"<sup>\s?(\[[^\[\]<>]{1,20}\])\s?</sup>"), r"\1"),  # a footnote

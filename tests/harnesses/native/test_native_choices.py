@@ -128,6 +128,13 @@ def test_several_right_options() -> None:
         find_right_options([], CITIES, CITIES)
 
 
+def test_an_ambiguous_target_names_its_record(native: Native) -> None:
+    """The error names the line of the record, before a model is asked."""
+    run = native([{"q": "?", "o": ["A", "B"], "a": "A"}, {"q": "??", "o": ["B", "A"], "a": "A"}], choices="{o}")
+    assert run.status == 2
+    assert "data.jsonl:2: the target 'A' is the letter of option 0" in run.err
+
+
 @pytest.mark.parametrize(
     ("scorer", "reply", "score"),
     [("choice", "B", 1), ("choice", "C", 1), ("choice", "B and C", 0), ("choices", "B and C", 1), ("choices", "B", 0)],
