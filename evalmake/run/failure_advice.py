@@ -15,6 +15,7 @@ _REDIRECTED = re.compile(r"HTTP 3\d\d, to (\S+): ")
 
 def advise(project: Project, node: Node, role: str, error: str) -> str:
     """What to do about the error of an evaluation that its model's server ended; empty where that is not known."""
+    role = "judge" if error.startswith("judge: ") else role  # the native harness says whose reply it was
     model = dict(models_of(project, node)).get(role, node.evaluation.model)
     if refused := _KEY_REFUSED.search(error):
         return _advise_on_key(model, refused[1])
