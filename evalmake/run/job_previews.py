@@ -7,7 +7,7 @@ from typing import Any
 
 from evalmake.planner.graph import Graph, Node
 from evalmake.planner.placement import job_image
-from evalmake.plugin_api.executor import Executor, Job
+from evalmake.plugin_api.executor import Executor, Job, SupportsPreview
 from evalmake.run.gateways.host_gateways import HostGateways
 from evalmake.run.job_builder import JobBuilder, split_secrets
 
@@ -20,14 +20,14 @@ def preview_jobs(
     for name in dict.fromkeys(name for node, _ in nodes for name in node.services):
         digest = graph.services[name].digest
         spec = job_builder.server_specs(name, digest)[0]
-        preview = getattr(executors[spec.executor], "preview", None)
-        if preview is not None:
-            yield f"deployment {name}", preview(spec.build_job(f"{digest[-12:]}.s0"))
+        executor = executors[spec.executor]
+        if isinstance(executor, SupportsPreview):
+            yield f"deployment {name}", executor.preview(spec.build_job(f"{digest[-12:]}.s0"))
     gateways = HostGateways(job_builder, None, graph.sources)
     for node, attempt in nodes:
-        preview = getattr(executors[node.executor], "preview", None)
-        if preview is not None:
-            yield node.name, preview(_preview_job(job_builder, gateways, node, attempt))
+        executor = executors[node.executor]
+        if isinstance(executor, SupportsPreview):
+            yield node.name, executor.preview(_preview_job(job_builder, gateways, node, attempt))
 
 
 def _preview_job(job_builder: JobBuilder, gateways: HostGateways, node: Node, attempt: int) -> Job:

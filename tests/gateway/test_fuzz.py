@@ -1,17 +1,12 @@
-"""Random and malformed bytes for the gateway: from clients to its parser, and from servers as replies.
-
-Each test runs for $EVALMAKE_FUZZ_SECONDS (4), from $EVALMAKE_FUZZ_SEED on. Every case has bounds of its own.
-"""
+"""Random and malformed bytes for the gateway: from clients to its parser, and from servers as replies."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
 import json
-import os
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
@@ -22,45 +17,11 @@ from evalmake.http_protocol.messages import Request
 from evalmake.http_protocol.server_connection import LARGEST_HEAD
 from tests.gateway.gateway_process import Gateway, resident_bytes
 from tests.gateway.written_transport import WrittenTransport
+from tests.support.fuzz import fuzz_cases, mutate
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
 from tests.support.scripted_upstream import ConnectionEnd, Upstream
 
-SECONDS = float(os.environ.get("EVALMAKE_FUZZ_SECONDS", "4"))
-SEED = int(os.environ.get("EVALMAKE_FUZZ_SEED") or random.randrange(10**6))
 END = ConnectionEnd.CLOSE
-LONGEST_CASE = 20.0  # seconds; most take milliseconds, and a busy machine is slow
-
-
-def cases() -> Iterator[random.Random]:
-    """A source of randomness for each case, until the time is up; prints the seed of the last one."""
-    began, number = time.monotonic(), SEED
-    while time.monotonic() - began < SECONDS:
-        print(f"EVALMAKE_FUZZ_SEED={number}")
-        case = time.monotonic()
-        yield random.Random(number)
-        assert time.monotonic() - case < LONGEST_CASE
-        number += 1
-
-
-def mutate(data: bytes, chance: random.Random) -> bytes:
-    """The bytes with a few changes: some flipped, removed, repeated, or replaced by what parsers stumble over."""
-    changed = bytearray(data)
-    for _ in range(chance.choice((0, 1, 1, 2, 5))):
-        at, length = chance.randrange(len(changed) + 1), chance.choice((1, 1, 2, 8, 50))
-        kind = chance.randrange(5)
-        if kind == 0 and at < len(changed):
-            changed[at] ^= 1 << chance.randrange(8)
-        elif kind == 1:
-            del changed[at : at + length]
-        elif kind == 2:
-            changed[at:at] = changed[at : at + length] * chance.choice((1, 2, 300))
-        elif kind == 3:
-            changed[at:at] = chance.choice(STUMBLES)
-        else:
-            del changed[at:]
-    return bytes(changed)
-
-
 STUMBLES = (
     b"\r\n",
     b"\n\n",
@@ -96,7 +57,7 @@ async def feed(chance: random.Random, number: int = 3) -> tuple[list[Request], b
     transport = WrittenTransport()
     connection = HarnessConnection(handle, lambda head: None, asyncio.get_running_loop())
     connection.connection_made(transport)
-    data = mutate(b"".join(chance.choices(REQUESTS, k=number)), chance)
+    data = mutate(chance, b"".join(chance.choices(REQUESTS, k=number)), STUMBLES)
     while data and not transport.closed:
         size = chance.choice((1, 7, 100, 10_000, 200_000))
         connection.data_received(data[:size])
@@ -110,7 +71,7 @@ async def feed(chance: random.Random, number: int = 3) -> tuple[list[Request], b
 
 def test_requests() -> None:
     """Whatever a client sends, each request is answered once, and nothing of it stays when it has gone."""
-    for chance in cases():
+    for chance in fuzz_cases():
         handled, written, connection = asyncio.run(feed(chance))
         assert written.count(b"fine") == sum(request.method != b"HEAD" for request in handled)
         assert written.count(b"HTTP/1.1 4") <= 1
@@ -124,7 +85,7 @@ def test_requests() -> None:
 def test_targets() -> None:
     """A path that goes upstream has no dot segments, however it is decoded."""
     parts = ("/", "..", ".", "%2e", "%2E", "%2f", "%5c", "%25", "2e", "a", ";x", "\\", "v1", "?", "%00", "%")
-    for chance in cases():
+    for chance in fuzz_cases():
         for _ in range(100):
             target = ("/" + "".join(chance.choices(parts, k=chance.randrange(8)))).encode()
             if is_ambiguous(target):
@@ -187,13 +148,13 @@ def reply_script(chance: random.Random) -> list[Any]:
     if kind == 0:
         parts = [http_reply(odd_reply(chance, False), status)]
     elif kind == 1:
-        packed = mutate(gzip.compress(odd_reply(chance, False)), chance)
+        packed = mutate(chance, gzip.compress(odd_reply(chance, False)), STUMBLES)
         parts = [http_reply(packed, content_encoding=chance.choice(("gzip", "deflate", "br", "identity")))]
     else:
         events = [b"data: " + odd_reply(chance, True) + b"\n\n" for _ in range(chance.randrange(4))]
         parts = chunked_reply(*events, chat_event(finish="stop"), DONE, end=chance.random() < 0.8)
     if chance.random() < 0.5:
-        parts = [mutate(b"".join(parts), chance)]
+        parts = [mutate(chance, b"".join(parts), STUMBLES)]
     return [*parts, *([] if chance.random() < 0.5 else [END])]
 
 
@@ -202,7 +163,7 @@ def test_replies(start_gateway: Callable[..., Gateway]) -> None:
     gateway = start_gateway()
     upstream = Upstream([])
     before = 0
-    for number, chance in enumerate(cases()):
+    for number, chance in enumerate(fuzz_cases()):
         upstream.use_scripts(reply_script(chance))
         evaluation = gateway.open_evaluation(
             upstream, retry=0, timeout=0.3, log=2, strip_reasoning=chance.random() < 0.5, max_reply=2**22

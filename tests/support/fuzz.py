@@ -11,7 +11,7 @@ import os
 import random
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 SECONDS = float(os.environ.get("EVALMAKE_FUZZ_SECONDS") or 4)
@@ -60,7 +60,7 @@ def fuzz_cases() -> Iterator[random.Random]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-def mutate(dice: random.Random, data: bytes) -> bytes:
+def mutate(dice: random.Random, data: bytes, nasty: Sequence[bytes] = _NASTY) -> bytes:
     """`data` after one to six changes: bytes flipped, cut, doubled, moved, or nasty ones put in."""
     for _ in range(dice.randint(1, 6)):
         at, end = sorted(dice.randint(0, len(data)) for _ in range(2))
@@ -77,7 +77,7 @@ def mutate(dice: random.Random, data: bytes) -> bytes:
                 to = dice.randint(0, len(data))
                 data = data[:to] + piece + data[to:]
             case _:
-                data = data[:at] + dice.choice(_NASTY) + data[dice.choice((at, end)) :]
+                data = data[:at] + dice.choice(nasty) + data[dice.choice((at, end)) :]
     return data
 
 
