@@ -364,11 +364,7 @@ class Exchange:
             row |= {"one_token": True} if asks_for_one_token(self.body) else {}
         if self.harness_key is not None:
             row["question"], row["occurrence"] = self.harness_key.digest, self.repetition
-        row |= {
-            "tries": self.upstream.tries,
-            "seconds": round(seconds, 6),
-            "cached": cached_seconds is not None,
-        }
+        row |= {"tries": self.upstream.tries, "seconds": round(seconds, 6), "cached": cached_seconds is not None}
         if self.first_piece is not None:
             row["first"] = round(self.first_piece, 6)
         usage.record_request(row, parsed)
