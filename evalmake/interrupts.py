@@ -9,7 +9,10 @@ This module runs before everything else and imports next to nothing: keep it so 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import _thread
 import os
+import sys
+import time
 from collections.abc import Callable, Mapping
 
 _Handler = Callable[[int, object], object]
@@ -43,22 +46,39 @@ def restore_handlers(previous: Mapping[int, _Previous]) -> None:
 class RaisedInterrupts:
     """Within it, the first signal raises KeyboardInterrupt, so that what was started is ended; the next exits.
 
-    Libraries turn KeyboardInterrupt into errors of their own: `count` tells whether there was a signal.
+    Libraries turn KeyboardInterrupt into errors of their own: `count` tells whether there was a signal. Python drops
+    it where it is raised in a destructor or a callback: then the signal is sent once more.
     """
 
     count = 0
 
     def __enter__(self) -> None:
         self._previous = set_handlers(self._handle)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._raise_again
 
     def __exit__(self, *_: object) -> None:
+        sys.unraisablehook = self._hook
         restore_handlers(self._previous)
 
     def _handle(self, number: int, frame: object) -> None:
         self.count += 1
         if self.count > 1:
             exit_at_once(number)
+        self._number = number
         raise KeyboardInterrupt
+
+    def _raise_again(self, dropped: sys.UnraisableHookArgs) -> None:
+        if self.count != 1 or dropped.exc_type is not KeyboardInterrupt:
+            self._hook(dropped)
+            return
+        self.count = 0
+        _thread.start_new_thread(_send_soon, (self._number,))
+
+
+def _send_soon(number: int) -> None:
+    """Send this process a signal when it has left what it is in."""
+    time.sleep(0.01)
+    os.kill(os.getpid(), number)
 
 
 def exit_at_once(number: int = 0, frame: object = None) -> None:

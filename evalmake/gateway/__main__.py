@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import socket
 import sys
@@ -120,6 +119,4 @@ def _listen_on_port(hosts: list[str], port: int) -> list[socket.socket]:
 
 
 if __name__ == "__main__":
-    status = main()
-    gc.freeze()  # there is nothing to collect as it ends
-    sys.exit(status)
+    sys.exit(main())
