@@ -1,6 +1,6 @@
 """The order of tests and the number of workers: as soon as possible done on machines with few processors.
 
-Many tests wait for clusters, time-outs and ends of processes, so there are four workers a processor, and
+Many tests wait for clusters, time-outs and ends of processes, so there are three workers a processor, and
 the tests that take longest come first. How long they take is recorded in `durations.json`.
 `pytest -n auto --record-durations` records all tests anew, and `pytest --record-durations FOLDER` those of a folder.
 """
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers for `-n auto`."""
     processors = len(os.sched_getaffinity(0))
-    return min(4 * processors, processors + 12)
+    return min(3 * processors, processors + 12)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
