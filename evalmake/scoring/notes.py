@@ -7,6 +7,7 @@ look at the samples. A count that is zero, or that an earlier evalmake did not m
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ CONTRADICTIONS = "contradictions"
 SAMPLE_GAPS = "sample_gaps"
 """The fact in which a program's samples do not show what its scores are of, as a JSON list of sentences."""
 _UNDECLARED = "undeclared_"
+_VERSION = re.compile(r"(?:[-@:.](?:latest|preview|v?\d{3,}|\d{4}-\d\d-\d\d|\d\d-\d\d|\d{8})|@[\w.-]+|\.gguf)+$")
+"""What a server may add to the name of a model: a date, a build, a revision, a file's ending."""
 _MOST_NAMES = 3
 
 
@@ -158,9 +161,12 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _is_same_model(answered: str, asked: str) -> bool:
-    """Whether a name may be another form of the same: `gpt-4o` is `gpt-4o-2024-08-06`, `org/name` is `name`."""
+    """Whether a name may be another form of the same: `gpt-4o` is `gpt-4o-2024-08-06`, `org/name` is `name`.
+
+    `gpt-4o-mini` is another model, and `llama-70b-awq` other weights.
+    """
     one, other = (name.casefold().rpartition("/")[2] for name in (answered, asked))
-    return one in other or other in one
+    return _VERSION.sub("", one) == _VERSION.sub("", other)
 
 
 def _read_names(results: Sequence[NotedResult], fact: str) -> list[str]:

@@ -197,7 +197,6 @@ BAD: dict[str, tuple[Script, str]] = {
     "shifted": (complete_prompts(with_logprobs(shifted)), NOT_ITS_OWN),
     "no values": (complete_prompts(with_logprobs(nothing)), f"{NOT_ITS_OWN}none and -0."),
     "all zero": (complete_prompts(always(0.0)), "returns the log-probability 0 for every token, which says nothing"),
-    "all the same": (complete_prompts(always(-1.0)), "returns the log-probability -1 for every token"),
     "coarse": (complete_prompts(coarse(6.0)), NOT_ITS_OWN),
     "wrong offsets": (
         complete_prompts(in_vocabulary(with_offsets(shift=3), write_in_own_way)),

@@ -119,7 +119,17 @@ def test_unscored_samples() -> None:
     [
         ("gpt-4o-2024-08-06", "gpt-4o", False),
         ("name-7b", "org/Name-7B", False),
+        ("/models/tiny@main", "tiny", False),
+        ("mistral-large-2407", "mistral-large-latest", False),
+        ("llama-3-8b.Q4_K_M.gguf", "llama-3-8b.Q4_K_M", False),
         ("tiny", "large", True),
+        ("gpt-4o-mini", "gpt-4o", True),
+        ("gpt-4o", "gpt-4o-mini", True),
+        ("o1-mini", "o1", True),
+        ("llama-3.1-8b", "llama-3", True),
+        ("llama-70b-awq", "llama-70b", True),
+        ("qwen2.5-7b", "qwen2.5-7b-instruct", True),
+        ("something-else-3b", "m", True),
     ],
 )
 def test_a_swapped_model_is_told(answered: str, asked: str, told: bool) -> None:

@@ -27,7 +27,7 @@ _PROMPTS = (
 )
 _DECISIVE = 2
 _EXACT = 0.001
-_CONSTANT = 6
+_FEW_TOKENS = 6  # so many may be certain by chance
 """So many equal numbers, and no other, are no distribution."""
 _NEAR = 0.2
 """In bfloat16 the numbers that make a probability have steps of 0.125 where they are usual."""
@@ -203,8 +203,8 @@ def _read_logprobs(choice: Body, what: str) -> tuple[list[str], list[float | Non
         raise _Unfit(f"returns {len(values)} log-probabilities for {len(tokens)} tokens")
     numbers = [_to_number(value) for value in values]
     known = [number for number in numbers if number is not None]
-    if len(known) >= _CONSTANT and len(set(known)) == 1:
-        raise _Unfit(f"returns the log-probability {known[0]:.4g} for every token, which says nothing")
+    if len(known) >= _FEW_TOKENS and not any(known):
+        raise _Unfit("returns the log-probability 0 for every token, which says nothing")
     return [str(token) for token in tokens], numbers
 
 

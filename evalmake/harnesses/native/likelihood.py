@@ -20,6 +20,7 @@ from evalmake.harnesses.native.scorers import Verdict
 from evalmake.harnesses.native.token_alignment import Starts, locate_tokens
 
 _HIGHEST_LOGPROB = 1e-3  # above 0 by rounding only
+_FEW_TOKENS = 6  # so many may be alike by chance
 
 _NO_LOGPROBS = (
     "the reply has no log-probabilities of the prompt; multiple choice through the completions"
@@ -50,6 +51,8 @@ class Likelihood:
         self.gives_logprobs = False
         self.ties = 0
         """How many items have several likeliest options."""
+        self._tokens = 0
+        self._values: set[float] = set()
 
     def body(self, item: Item, shown: Sequence[Example]) -> Body:
         """Build one body that lists all prompts; `measure` sends them one by one."""
@@ -69,13 +72,23 @@ class Likelihood:
 
     def _sum(self, answer: ParsedReply, text: str, start: int) -> float:
         try:
-            logprob = sum_logprobs(answer.choice, text, start)
+            logprobs = read_option_logprobs(answer.choice, text, start)
         except EndpointError as error:
             if self.gives_logprobs:
                 raise RequestError(str(error)) from None
             raise
         self.gives_logprobs = True
-        return logprob
+        self._tokens += len(logprobs)
+        if len(self._values) < 2:
+            self._values |= set(logprobs)
+        return sum(logprobs)
+
+    def describe_constant(self) -> str | None:
+        """Why no option could be told from another: all their tokens have one log-probability."""
+        if self._tokens < _FEW_TOKENS or len(self._values) != 1:
+            return None
+        [value] = self._values
+        return f"the endpoint returns the log-probability {value:.4g} for every token, which says nothing"
 
     async def _post(self, body: Body, text: str) -> ParsedReply:
         """Post one prompt; an endpoint that refuses `max_tokens` 0 generates one token."""
@@ -90,8 +103,8 @@ class Likelihood:
         return answer
 
 
-def sum_logprobs(choice: dict[str, Any], text: str, start: int) -> float:
-    """Add up the log-probabilities of the tokens of `text` from character `start` on.
+def read_option_logprobs(choice: dict[str, Any], text: str, start: int) -> list[float]:
+    """The log-probabilities of the tokens of `text` from character `start` on.
 
     A token that begins before `start` and ends after it counts: it holds a part of the option. EndpointError if the
     reply has no log-probabilities of the prompt, RequestError if they cannot be those of this prompt.
@@ -111,7 +124,7 @@ def sum_logprobs(choice: dict[str, Any], text: str, start: int) -> float:
         raise UnusableReply(f"its tokens do not spell the prompt: they begin {tokens[:6]}")
     before, places = located
     own = _find_option_tokens(places, len(text[:start].encode("utf-8", "surrogatepass")))
-    return sum(_read_logprob(logprobs[before + number], tokens[before + number]) for number in own)
+    return [_read_logprob(logprobs[before + number], tokens[before + number]) for number in own]
 
 
 def _find_option_tokens(places: Starts, start: int) -> Sequence[int]:

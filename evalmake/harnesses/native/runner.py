@@ -98,6 +98,7 @@ class Run:
                         group.create_task(self._request_items(items, requester))
             except* EndpointError as errors:
                 failure = str(errors.exceptions[0])
+            failure = failure or requester.likelihood.describe_constant()
         self.log.finish()
         self.progress.write()
         return self._write_scores(failure, requester, judge)

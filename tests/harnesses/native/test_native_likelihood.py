@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evalmake.harnesses.native.errors import RequestError
-from evalmake.harnesses.native.likelihood import sum_logprobs
+from evalmake.harnesses.native.likelihood import read_option_logprobs
 from tests.harnesses.native.harness_bench import Body, Native, Reply, refusal
 
 RECORD: Body = {
@@ -111,9 +111,17 @@ def test_no_logprobs_end_the_run(likely: Native, logprobs: Body | None) -> None:
     assert run.err.startswith("error: the reply has no log-probabilities of the prompt; ")
 
 
+def test_one_logprob_for_every_token(likely: Native) -> None:
+    """An endpoint that gives every token one log-probability chooses by lengths alone: the run fails."""
+    likely.server.answer = echoing(lambda token: -1.0)
+    run = likely([RECORD, RECORD], choices="{o}")
+    assert run.status != 0
+    assert "the endpoint returns the log-probability -1 for every token, which says nothing" in run.err
+
+
 def test_ties_are_counted(likely: Native) -> None:
     """The usage counts items of which several options are the likeliest."""
-    likely.server.answer = echoing(lambda token: -1.0)
+    likely.server.answer = echoing(lambda token: -9.0 if "Amsterdam" in token else -1.0)
     run = likely([RECORD | {"o": ["Rome", "Paris"]}, RECORD], choices="{o}")
     assert run.scores["usage"]["ties"] == 2
     likely.server.answer = echoing(lambda token: -float(len(token)))
@@ -151,7 +159,7 @@ def test_tokens_are_located_by_their_texts(name: str) -> None:
     end = len(tokens) - (name == "generated")
     logprobs = [-1.0 if end - option <= number < end else -100.0 for number in range(len(tokens))]
     choice = {"logprobs": {"tokens": tokens, "token_logprobs": [None, *logprobs[1:]]}}
-    assert sum_logprobs(choice, "Where is it? Paris", 12) == -option
+    assert sum(read_option_logprobs(choice, "Where is it? Paris", 12)) == -option
 
 
 TORN = [
@@ -172,7 +180,7 @@ def test_torn_characters_are_located(tokens: list[str]) -> None:
     joined = {0: 5, 1: 3, 2: 5, 3: 4, 4: 4, 5: 2, 6: 5}[TORN.index(tokens)]
     logprobs = [-100.0] * (len(tokens) - joined) + [-1.0] * joined
     choice = {"logprobs": {"tokens": tokens, "token_logprobs": logprobs}}
-    assert sum_logprobs(choice, prompt, 3) == -joined
+    assert sum(read_option_logprobs(choice, prompt, 3)) == -joined
 
 
 @given(st.text(min_size=1), st.text(min_size=1), st.data())
@@ -185,7 +193,7 @@ def test_any_split_is_located(context: str, option: str, data: st.DataObject) ->
     choice = {"logprobs": {"tokens": ["<s>", *tokens], "token_logprobs": [None, *[-1.0] * len(tokens)]}}
     if text.startswith("<s>"):
         return
-    assert sum_logprobs(choice, text, len(context)) == -expected
+    assert sum(read_option_logprobs(choice, text, len(context))) == -expected
 
 
 @pytest.mark.parametrize(
@@ -204,7 +212,7 @@ def test_any_split_is_located(context: str, option: str, data: st.DataObject) ->
 def test_log_probabilities_that_do_not_fit(facts: Body, message: str) -> None:
     """A missing log-probability is an error of the sample, never 0, and so are tokens of another prompt."""
     with pytest.raises(RequestError, match=re.escape(message)):
-        sum_logprobs({"logprobs": facts}, "a b c", 3)
+        read_option_logprobs({"logprobs": facts}, "a b c", 3)
 
 
 @pytest.mark.parametrize("logprobs", [None, {"tokens": [], "token_logprobs": []}])
