@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.planner.graph import Node
 from evalmake.preflight.context import BuildContext, GraphContext, distinct_cells, first_of_each
+from evalmake.project.boundary import Boundary, allow_help
 from evalmake.project.declarations import Declaration
 from evalmake.project.references import find_judge
-from evalmake.run.gateways.certificates import read_certificates
+from evalmake.run.gateways.certificates import find_outside_certificate, read_certificates
 
 
 def check_loopback_endpoints(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -49,19 +51,26 @@ def check_server_reach(context: GraphContext, diagnostics: Diagnostics) -> None:
 
 
 def check_certificates(context: BuildContext, found: Diagnostics) -> None:
-    """A model's `ca` can be read, and holds certificates."""
+    """A model's `ca` may be read, can be read, and holds certificates."""
     names = {model.name: model for node in context.nodes for model in _models(context, node)}
     for model in names.values():
-        place = model.fields.spans.get(("ca",))
-        if place is None:
-            continue
-        try:
-            read_certificates(model, context.job_builder.root.parent)
-        except OSError as error:
-            about = f"model {model.name}"
-            found.error("missing-file", f"`ca` cannot be read: {error.strerror}", place.value, about=about)
-        except ValueError as error:
-            found.error("bad-value", f"`ca` is no use: {error}", place.value, about=f"model {model.name}")
+        if ("ca",) in model.fields.spans:
+            _check_certificate(model, context.job_builder.root.parent, context.project.files.boundary, found)
+
+
+def _check_certificate(model: Declaration, folder: Path, boundary: Boundary, found: Diagnostics) -> None:
+    span, about = model.fields.spans["ca",].value, f"model {model.name}"
+    if outside := find_outside_certificate(model, folder, boundary):
+        message = f"`{outside}` is outside the project, so it is not read"
+        notes = [f"the project is {boundary.root}"]
+        found.error("outside-project", message, span, about=about, notes=notes, help=allow_help(outside))
+        return
+    try:
+        read_certificates(model, folder)
+    except OSError as error:
+        found.error("missing-file", f"`ca` cannot be read: {error.strerror}", span, about=about)
+    except ValueError as error:
+        found.error("bad-value", f"`ca` is no use: {error}", span, about=about)
 
 
 def _with_own_gateway(context: GraphContext) -> list[Node]:

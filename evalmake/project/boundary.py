@@ -72,5 +72,5 @@ def allow_help(path: Path) -> list[str]:
     folder = real.parent
     is_file = os.path.isfile(real)
     if not is_file or folder == Path("/") or any(real.is_relative_to(system) for system in _SYSTEM_FOLDERS):
-        return ["it leads outside the project, and should not be included"]
+        return ["it leads outside the project, and should not be read"]
     return [f"if you trust it: `evalmake --allow-path {folder}`, or `export {ALLOW_VARIABLE}={folder}`"]

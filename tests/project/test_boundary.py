@@ -32,7 +32,7 @@ def test_no_folder_of_the_system_is_offered(project: Project, target: str) -> No
     project.write("Evalfile", 'include "link.evalfile"\n')
     refused = project.run("-n", status=2).stderr
     assert "[outside-project]" in refused
-    assert "should not be included" in refused
+    assert "should not be read" in refused
     assert "--allow-path" not in refused
 
 
