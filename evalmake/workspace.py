@@ -24,6 +24,7 @@ from evalmake.project.matrix import Evaluation, expand_matrix
 from evalmake.project.overrides import mention_overrides
 from evalmake.project.project import Project
 from evalmake.project.targets import Selection, cells_of_report, select_targets
+from evalmake.project.workspace_links import check_links
 from evalmake.run.environments.environments import Environments
 from evalmake.store.journal import Journal
 from evalmake.store.store import Store
@@ -77,6 +78,7 @@ class Workspace:
         """Load the Evalfile and expand its matrix; `locked = False` leaves out what the lock pins."""
         root = file.absolute().parent / ".evalmake"
         _check_path(root)
+        check_links(root, file)
         plugins = InstalledPlugins()
         with mention_overrides(overrides):
             project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, source, locked)
