@@ -19,6 +19,8 @@ def command(file: Path | None, dry_run: bool) -> int:
 
     workspace = open_workspace(file)
     with exclusive(workspace.store_folder), workspace.store() as store:
+        if not dry_run:
+            store.database.check_writable()
         items = find_garbage(store) if dry_run else collect_garbage(store)
         reply_line = _shrink_reply_cache(workspace, dry_run)
     for item in items if dry_run else ():

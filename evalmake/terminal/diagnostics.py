@@ -14,6 +14,7 @@ from evalmake.terminal.safe_text import clean
 
 _TAB = 4
 _LONGEST_LINE = 160  # columns of a source line that is shown whole
+_LONGEST_TEXT = 2000  # characters of a message, a note or help; some repeat what the user wrote
 _CONTEXT = 50  # columns shown before the label in a longer line
 _COLOURS = {"error": "1;31", "warning": "1;33", "gate": "1;35", "help": "1;32", "note": "1;36"}
 _DIM = "34"
@@ -34,12 +35,16 @@ def to_json(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
         "code": diagnostic.code,
         "severity": str(diagnostic.severity),
-        "message": diagnostic.message,
+        "message": _shorten(diagnostic.message),
         "about": diagnostic.about,
         "labels": [_label_to_json(label) for label in diagnostic.labels],
-        "notes": list(diagnostic.notes),
-        "help": list(diagnostic.help),
+        "notes": [_shorten(note) for note in diagnostic.notes],
+        "help": [_shorten(help) for help in diagnostic.help],
     }
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
 
 
 def render_short(diagnostic: Diagnostic) -> str:

@@ -218,3 +218,10 @@ def test_short() -> None:
     text = "no model is named `llama-8b` [unknown-name]"
     assert render_short(name_error()) == f"Evalfiles/matrix.evalfile:79:19: error: {text}"
     assert render_short(make_diagnostic("x", "m")) == "error: m [x]"
+
+
+def test_long_help() -> None:
+    """Help that repeats a very long line of the user is cut, as the line itself is."""
+    said = render([make_diagnostic("x", "m", None, help=["write `" + "a " * 100_000])])
+    assert len(said) < 2200
+    assert said.endswith("...")

@@ -262,4 +262,4 @@ def _translated_errors(folder: Path, help: str) -> Iterator[None]:
             first = first.__context__
         reason = getattr(first, "strerror", None) or str(first)
         message = f"cannot use the reply cache at {folder}: {reason}"
-        raise make_error("replies-failed", message, help=[help]) from None
+        raise make_error("replies-failed", message, help=[_HELP_DISK if is_only_readable(folder) else help]) from None
