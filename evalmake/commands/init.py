@@ -71,7 +71,8 @@ def command(file: Path | None) -> int:
     if line := _ignore_state(evalfile.parent):
         click.echo(line)
     flag = f" -f {file}" if file else ""
-    click.echo(f"`evalmake{flag}` runs it; to evaluate your own server, edit `my-server` in it")
+    click.echo(f"`evalmake{flag}` runs it; to evaluate your own server, edit `my-server` in it, and write")
+    click.echo("`model = my-server` in `eval first`")
     return 0
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fnmatch import translate
 
+from evalmake.command_registry import COMMAND_NAMES
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
 from evalmake.project.command_words import Word
@@ -17,6 +18,7 @@ from evalmake.project.project import Project
 _NOT_COMMANDS = {
     "run": "leave the word out: `evalmake TARGET` runs a target, and `evalmake` alone runs everything",
     "plan": "`evalmake -n` shows the plan, and `evalmake -n -o FILE` saves it",
+    "results": "`evalmake -v` prints the scores of results that are up to date",
 }
 """Words that users of other tools type -> what to type here."""
 
@@ -186,7 +188,7 @@ def _unknown_target_error(project: Project, cells: Cells, word: str, span: Span)
         return make_error("unknown-target", f"no cell matches `{word}`", span, notes=notes)
     if word in _NOT_COMMANDS:
         return make_error("unknown-target", f"evalmake has no command `{word}`", span, help=[_NOT_COMMANDS[word]])
-    names = [*project.evals, *project.reports, *project.aliases]
+    names = [*project.evals, *project.reports, *project.aliases, *COMMAND_NAMES]
     if "/" in word:
         names += [cell.name for group in cells.values() for cell in group][:2000]
     meant = closest_name(word, names)
