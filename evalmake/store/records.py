@@ -156,4 +156,4 @@ def _read_version(text: str) -> int:
 
 
 def _damaged(key: str) -> UnreadableRecord:
-    return UnreadableRecord(f"{key[:40]} is not what evalmake wrote")
+    return UnreadableRecord(f"{key[:80]} is not what evalmake wrote")

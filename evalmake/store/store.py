@@ -227,10 +227,31 @@ class Store:
         """What is damaged: a record, or the first output that is missing or cut off. `verify` looks into contents."""
         if head.action in self._damaged:
             return self._damaged[head.action]
+        if reason := self._find_damaged_record(head):
+            self._damaged[head.action] = reason
+            self.histories()[head.action] = ActionHistory(head.action, head.attempts, "failed", reason, None)
+            return reason
         for blob in head.blobs:
             if not self.blobs.seems_whole(blob):
                 return f"blob sha256:{blob[:12]} is missing from the store or damaged"
         return None
+
+    def _find_damaged_record(self, head: ActionHistory) -> str:
+        """Why the record of the result that counts does not prove it; empty where it does, or there is none.
+
+        Mostly the result is the last attempt, whose digest the history has: then no record need be parsed.
+        """
+        if head.success is None:
+            return ""
+        if head.success == head.attempts and self.record_digest(head.action, head.success) == head.record:
+            return ""
+        try:
+            self.proved_result(head)
+        except records.NewerRecord:
+            raise
+        except records.UnreadableRecord as error:
+            return f"its record is damaged: {error}"
+        return ""
 
     def large_files(self, actions: Iterable[str]) -> set[str]:
         """The files of outputs of `actions`; only those too large for the database have one."""
@@ -251,6 +272,8 @@ class Store:
         """
         with self.database.transaction():
             before = self._history_now(action.digest)
+            if before is not None and self._find_damaged_record(before):
+                before = None
             last = max(self.attempt_numbers(action.digest), default=0)
             outputs = tuple(self.blobs.put(name, data) for name, data in sorted(files.items()))
             log = next((o.sha256 for o in outputs if o.name == "log"), "")

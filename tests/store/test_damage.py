@@ -68,6 +68,22 @@ def test_lost_row_at_planning(store: Store) -> None:
     assert verify_store(again).wrong == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
 
 
+@pytest.mark.parametrize("text", ["", "a record of somebody else's"])
+def test_changed_record_at_planning(store: Store, text: str) -> None:
+    """Planning notices that the record of a result was changed; if the next attempt fails, the result stays lost."""
+    one = action()
+    head = store.commit(one, result(one), {})
+    put(store, f"record/{one.digest}/1", text)
+    again = reopened(store)
+    assert f"record/{one.digest}/1 is not what evalmake wrote" in (again.find_damage(head) or "")
+    lost = again.history(one.digest)
+    assert lost is not None
+    assert lost.success is None
+    assert again.commit(one, result(one, "failed"), {}).success is None
+    assert again.commit(one, result(one), {}).success == 3
+    assert again.find_damage(again.histories()[one.digest]) is None
+
+
 def test_newer_records(store: Store) -> None:
     """A store that a later evalmake wrote is refused, with one message."""
     one = action()
