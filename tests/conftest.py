@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.support.schedule"]
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # evalmake is started hundreds of times
 sys.dont_write_bytecode = False
+for _number in (signal.SIGINT, signal.SIGHUP):  # whoever started the tests may ignore them, as `nohup` and `&` do
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture
