@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
 from evalmake.harnesses.native.answer_outline import fold_option, outline
 from evalmake.harnesses.native.answer_reading import Strength
-from evalmake.harnesses.native.answer_words.refusals import REFUSALS
+from evalmake.harnesses.native.answer_words.refusals import REFUSALS, compile_phrases
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.option_marks import NONE
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS
-from evalmake.harnesses.native.text_folding import UNSPACED
 
-_REFUSAL = re.compile(
-    "|".join(one if UNSPACED.search(one) else rf"(?<![^\W_])(?:{one})" for one in REFUSALS.values()), re.IGNORECASE
-)
+_REFUSAL = compile_phrases(REFUSALS.values())
 _REFUSING = re.compile(r"[^.!?,;:\n。！？，]*")
 _FIRST = 2_000
 """Characters in which a refusal stands."""

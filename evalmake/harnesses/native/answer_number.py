@@ -14,6 +14,8 @@ from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
 from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
+from evalmake.harnesses.native.number_notes import drop_notes
+from evalmake.harnesses.native.number_refusal import refuses
 from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, sentence_of
 from evalmake.harnesses.native.option_marks import mark_of, option_of
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
@@ -98,6 +100,8 @@ def find_number(reply: str) -> Quantity | None:
     )  # "3 + 4 = 7", then "7 * 2 = 14"
     if alone and not is_step:
         return _read_whole(numbers[option_of(alone[1])])
+    if refuses(drop_asides(normalize_numbers(reply))):
+        return None
     last = _find_last(text, numbers, reading)
     return None if last is None else _read_last_sentence(text, numbers, last)
 
@@ -108,7 +112,7 @@ def _read_whole(found: Found) -> Quantity | None:
 
 def _outline_numbers(reply: str) -> tuple[str, list[Found], str]:
     """The text with a mark for each number, the numbers of the marks, and the outline."""
-    text, numbers = _mark_numbers(drop_asides(normalize_numbers(reply)))
+    text, numbers = _mark_numbers(drop_notes(drop_asides(normalize_numbers(reply))))
     return text, numbers, _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
 
 

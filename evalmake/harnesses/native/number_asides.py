@@ -36,6 +36,33 @@ _CHECK = re.compile(r"\((?:check|verification|note)\b[^()\n]{0,200}\)", re.IGNOR
 _RESTATED = re.compile(
     r"(\d ([^\W\d]{1,12}))(?:,? i\.e\.,?|,? that is,?|, or(?: about)?) \d[\d.,]{0,12} (?!\2\b)[^\W\d]{1,12}(?!\w)"
 )
+# "80 minutes, which is 1 hour and 20 minutes": units of one kind, from the smallest.
+_LADDERS = (
+    (
+        "seconds?|secs?|Sekunden?|secondes?|segundos?|secondi|секунд[аы]?|秒|초",
+        "minutes?|mins?|Minuten?|minutos?|minuti|минут[аы]?|分钟|分鐘|分間?|분",
+        "hours?|hrs?|h|Stunden?|heures?|horas?|or[ae]|час(?:а|ов)?|小时|小時|時間|시간",
+        "days?|Tagen?|Tage?|jours?|días?|dias?|giorn[oi]|день|дн(?:я|ей)|天|日間?|일",
+        "weeks?|Wochen?|semaines?|semanas?|settiman[ae]|недел[яиь]|周|週間?|주",
+        "months?|Monaten?|Monate?|mois|mes(?:es)?|mês|mes[ei]|месяц(?:а|ев)?|个月|個月|か月|ヶ月|개월",
+        "years?|Jahren?|Jahre?|ans?|années?|años?|anos?|ann[oi]|год(?:а)?|лет|年|년",
+    ),
+    ("mm", "cm", "m|met(?:er|re)s?|Meter", "km|kilomet(?:er|re)s?|Kilometer"),
+    ("mg", "g|grams?|Gramm", "kg|kilograms?|Kilogramm"),
+    ("ml|mL|millilit(?:er|re)s?", "l|L|lit(?:er|re)s?|Liter"),
+    ("inch(?:es)?", "feet|foot", "yards?", "miles?"),
+    ("cents?|pence", "dollars?|euros?|pounds?"),
+)
+_RANKS = [(kind, step, re.compile(unit)) for kind, units in enumerate(_LADDERS) for step, unit in enumerate(units)]
+_ANY_UNIT = rf"(?:{'|'.join(unit for units in _LADDERS for unit in units)})(?![A-Za-zÀ-ÿа-я])"
+_AGAIN = (
+    r"(?:i\.e\.,?|that is|that's|which is|which equals|equivalent to|or|also|das sind|das heißt|d\.h\.|soit"
+    r"|c'est-à-dire|es decir|o sea|cioè|ou seja|то есть|也就是|即|つまり|즉),?(?: about| exactly)? ?"
+)
+_LARGER = re.compile(
+    rf"(\d ?({_ANY_UNIT}))(?: ?[,、(]| ?[-–—]+)? ?{_AGAIN}\d[\d.,]{{0,12}} ?({_ANY_UNIT})"
+    rf"(?:,? ?(?:(?:and|und|et|y|e|и) )?\d[\d.,]{{0,12}} ?{_ANY_UNIT}){{0,3}}"
+)
 # "12 balls: 5 red and 7 green."
 _BREAKDOWN = re.compile(
     r"(\d(?: [^\W\d]{1,20}){1,3}): (?=\d)(?:\d[\d.,]{0,12}(?: [^\W\d]{1,20}){1,3}(?:, and |, | and )){1,6}"
@@ -50,4 +77,12 @@ def drop_asides(text: str) -> str:
         text = text.replace('"result":', '"answer":')
     text = _ODDS.sub(r"\1\2/\3", text)
     text = _CITATION.sub(r"\1", _CHECK.sub("", _PRECISION.sub("to ", _QUALIFIED.sub("", text))))
+    text = _LARGER.sub(_drop_larger, text)
     return _BREAKDOWN.sub(r"\1", _RESTATED.sub(r"\1", _BRACKET.sub(r"\1", _ROUNDED.sub(r"\1", text))))
+
+
+def _drop_larger(found: re.Match[str]) -> str:
+    """A quantity without its restatement in larger units; one in smaller units is a step of a calculation."""
+    places = [[(kind, step) for kind, step, unit in _RANKS if unit.fullmatch(found[group])] for group in (2, 3)]
+    is_larger = any(one[0] == other[0] and one[1] < other[1] for one in places[0] for other in places[1])
+    return found[1] if is_larger else found[0]

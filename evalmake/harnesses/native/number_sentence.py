@@ -31,7 +31,7 @@ _PREPOSITION = (
     "|für|pro|je|nach|von|aus|bei|pour|par|sur|en|dans|por|para|em|за|из|на|в|في|خلال"
 )
 """Words before a number that belongs to the one before."""
-_CONCLUSION = (
+CONCLUSION = (
     "so|thus|therefore|hence|now|altogether|in (?:all|total)|a total of"
     "|(?:leaves|gives|equals)(?= (?:(?:him|her|them|us|with) )*[\ue100-\ue1ff])"
     "|(?<=, )(?:leaving|making|giving|bringing|resulting|totall?ing)|which (?:is|are|means|makes|gives|leaves|equals)"
@@ -54,7 +54,7 @@ _CLAUSE = re.compile(
 )
 _TOTAL = " (?:altogether|in total|in all|overall|total|left|remaining)\\b"
 _CONCLUDED = re.compile(
-    rf"(?<!\w)(?:{_CONCLUSION})(?![A-Za-z])[^\ue100-\ue1ff]*{MARK}|{MARK}(?: {_WORD}){{0,3}}{_TOTAL}",
+    rf"(?<!\w)(?:{CONCLUSION})(?![A-Za-z])[^\ue100-\ue1ff]*{MARK}|{MARK}(?: {_WORD}){{0,3}}{_TOTAL}",
     re.IGNORECASE,
 )
 # Any word but one that tells a number of its own: "7 in each is 42", "a total of 42".

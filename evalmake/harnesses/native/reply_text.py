@@ -25,7 +25,7 @@ _SAME = str.maketrans(
 )
 
 _HEAD, _TAIL, _WINDOW = 2_000, 14_000, 150
-_ANNOUNCING = (
+ANNOUNCING = (
     *("nswer", "NSWER", "boxed{", "####", "ntwort", "épons", "espuesta", "isposta", "esposta"),
     *("твет", "答", "정답", "उत्तर"),
 )
@@ -104,7 +104,7 @@ def shorten(text: str) -> str:
         return text
     stop = len(text) - _TAIL
     found: list[int] = []
-    for word in _ANNOUNCING:
+    for word in ANNOUNCING:
         at = stop
         for _ in range(3):
             if (at := text.rfind(word, _HEAD, at)) < 0:

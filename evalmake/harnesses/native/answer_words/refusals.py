@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
+from evalmake.harnesses.native.text_folding import UNSPACED
+
 REFUSALS: dict[str, str] = {
     "en": r"i(?:'m|\s+am)?\s+(?:cannot|can't|won't|unable\s+to|not\s+able\s+to)\s+"
     r"(?:assist|comply|answer|respond|help(?!\s+but))\b|i\s+(?:must\s+)?(?:decline|refuse)\s+to\b",
@@ -35,3 +40,34 @@ REFUSALS: dict[str, str] = {
     "ko": r"(?:답변|대답|답할|도움|도와)\S{0,6}(?:\s\S{1,4})?\s?수\s?(?:가\s)?없",
 }
 """Language -> a pattern of lower-case text."""
+
+_NOT = r"(?:cannot|can't|can\s+not|could\s+not|couldn't)"
+UNDETERMINED: dict[str, str] = {
+    "en": rf"{_NOT}\s+(?:be\s+)?(?:determined?|calculated?|computed?)\b"
+    rf"|(?:answer|result|solution)\s+{_NOT}\s+be\s+(?:found|known|given)\b|\bi\s+{_NOT}\s+(?:solve|find)\b"
+    r"|(?:impossible|not\s+possible)\s+to\s+(?:determine|calculate|compute|solve|say|tell|know|find)\b"
+    r"|(?:not|isn't|aren't)\s+enough\s+(?:information|data|facts|details)|insufficient\s+(?:information|data|facts|details)|i\s+(?:don't|do\s+not)\s+know\b"
+    r"|i(?:'m|\s+am)\s+(?:not\s+sure|unsure)\b"
+    r"|(?:answer|result|solution)\s?(?:[:：]|\s+is)\s{0,2}(?:unknown|undefined|undetermined|indeterminate|unclear)\b",
+    "de": r"\bnicht\s+(?:eindeutig\s+)?(?:bestimm|berechn|ermittel|beantwort|lös)\w+|\bweiß\s+(?:es\s+)?nicht\b"
+    r"|\b(?:antwort|ergebnis)(?:[:：]|\s+ist)\s+(?:unbekannt|undefiniert|unbestimmt)",
+    "fr": r"ne\s+sais\s+pas|(?:ne\s+peut\s+pas|impossible\s+de|ne\s+peux\s+pas)\s+(?:être\s+)?(?:détermin|calcul)\w+",
+    "es": r"no\s+(?:lo\s+)?sé\b|no\s+(?:se\s+)?puede\s+(?:ser\s+)?(?:determin|calcul)\w+"
+    r"|no\s+es\s+posible\s+(?:determinar|calcular)\b",
+    "it": r"non\s+(?:lo\s+)?so\b|non\s+(?:si\s+)?può\s+(?:essere\s+)?(?:determin|calcol)\w+"
+    r"|non\s+è\s+possibile\s+(?:determin|calcol)\w+",
+    "pt": r"não\s+sei\b|não\s+(?:se\s+)?pode\s+(?:ser\s+)?(?:determin|calcul)\w+|não\s+é\s+possível\s+determinar",
+    "nl": r"weet\s+(?:het\s+)?niet\b|niet\s+(?:te\s+)?(?:bepalen|berekenen)\b|niet\s+worden\s+(?:bepaald|berekend)",
+    "ru": r"не\s+знаю\b|(?:нельзя|невозможно)\s+(?:определить|вычислить|найти)",
+    "zh": r"(?:无法|無法|不能)(?:确定|確定|得出|计算|計算|求出|判断|判斷)|(?:我|^)不知道|(?:信息|条件|資訊|條件)不足",
+    "ja": r"わかりません|分かりません|(?:決定|特定|計算)(?:すること(?:が|は))?できません|情報が(?:足りません|不足)",
+    "ko": r"모르겠|알\s?수\s?(?:가\s)?없|(?:결정|계산)할\s?수\s?(?:가\s)?없|정보가\s부족",
+}
+"""Language -> a pattern of lower-case text that says that a question has no answer, or none that the writer knows."""
+
+
+def compile_phrases(phrases: Iterable[str]) -> re.Pattern[str]:
+    """A pattern of any of these phrases, as whole words where the script has spaces."""
+    return re.compile(
+        "|".join(one if UNSPACED.search(one) else rf"(?<![^\W_])(?:{one})" for one in phrases), re.IGNORECASE
+    )

@@ -1,0 +1,73 @@
+"""Notes after a result, whose numbers are no answers: a remark, a check, an assumption, an offer of help, advice."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from evalmake.harnesses.native.number_sentence import CONCLUSION
+from evalmake.harnesses.native.reply_text import ANNOUNCING
+
+_MOST = 20
+"""Notes that are looked at."""
+_REMARKS = (
+    "note|please note|remember|remarks?|assumptions?|assumed|caveats?|disclaimer|fun fact"
+    "|hinweise?|anmerkung|bemerkung|annahmen?|remarques?|hypothèses?|notas?|observación|observação|suposición|suposição"
+    "|osservazione|ipotesi|opmerking|let op|uwaga|poznámka|примечание|замечание|примітка|not|ملاحظة"
+)
+_UNSPACED_REMARKS = "注意|注|备注|備註|说明|假设|假設|補足|備考|참고|주의|가정"
+_CHECKS = (
+    "(?:double[- ])?check(?:ing)?|verification|verify|to (?:check|verify)|proof|probe|kontrolle|vérification"
+    "|comprobación|verificación|verifica|verificação|controle|sprawdzenie|проверка"
+)
+_UNSPACED_CHECKS = "验证|驗證|验算|驗算|检验|検算|確認|확인|검산"
+_SENTENCES = (
+    r"note that|note,|keep in mind|bear in mind|this assumes|(?:here )?(?:i|we)(?:'ve| have)? assumed?\b"
+    r"|let me know|feel free"
+    r"|if you(?: have|'d like| would like| need| want) (?:any|further|more (?:help|details|information)|help|me to)\b"
+    r"|i(?:'d| would) (?:buy|suggest|recommend)[^.\n]{0,60}\b(?:more|extra|spare|additional|safe)\b"
+    r"|beachten sie|bitte beachte|ich (?:habe angenommen|nehme an)|sag mir bescheid|notez que|j'ai supposé"
+    r"|n'hésitez pas|ten en cuenta|tenga en cuenta|he supuesto|si necesitas (?:más )?ayuda"
+    r"|tieni presente|ho supposto|tenha em mente"
+)
+_START = r'(?<=[.!?。！？ \n])(?<![^.!?。！？\n] )[#>*_"\'(\[ ]{0,6}'
+_REMARK = re.compile(
+    rf"{_START}(?:(?:{_REMARKS}) ?[:：]|(?:{_UNSPACED_REMARKS}) ?[:：]|(?<=\()(?:假设|假設)"
+    rf"|(?P<check>(?:{_CHECKS}|{_UNSPACED_CHECKS}) ?[:：]|to (?:check|verify),)|(?P<sentence>{_SENTENCES}))",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[^\n]*?(?:[.!?。](?=[ )\n]|$)|(?=\n)|$)")
+_LINE = re.compile(r"[^\n]*")
+_HEADED = re.compile(r"\n+(?![^\n]{0,40}[:：])[^\n]*\d[^\n]*")
+_CONCLUDES = re.compile(
+    rf"{'|'.join(map(re.escape, ANNOUNCING))}|(?<!\w)(?:{CONCLUSION}|(?:makes?|gives?|leaves?|totals?) )(?![A-Za-z])",
+    re.IGNORECASE,
+)
+
+
+def drop_notes(text: str) -> str:
+    """A normalized text without the notes after its first number; one that concludes or calculates is none."""
+    first = re.search(r"\d", text)
+    if first is None:
+        return text
+    parts, at = [], 0
+    for note in islice(_REMARK.finditer(text, first.end()), _MOST):
+        if note.start() < at:
+            continue
+        end = _find_end(text, note)
+        told = text[note.start() : end]
+        if not _CONCLUDES.search(told) and (note["check"] or "=" not in told):
+            parts.append(text[at : note.start()])
+            at = end
+    return "".join(parts) + text[at:]
+
+
+def _find_end(text: str, note: re.Match[str]) -> int:
+    """The end of a note: of its sentence or its line, or of the lines that follow a heading."""
+    pattern = _SENTENCE if note["sentence"] else _LINE
+    rest = pattern.match(text, note.end())
+    end = rest.end() if rest else note.end()
+    is_heading = not text[note.end() : end].strip()
+    while is_heading and (line := _HEADED.match(text, end)) and not _CONCLUDES.search(line[0]):
+        end = line.end()
+    return end
