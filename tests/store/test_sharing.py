@@ -14,6 +14,7 @@ import pytest
 
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.store.store import Store
+from tests.support.repository import ROOT
 from tests.support.workspaces import SUMS, Bench, Ended
 
 GROUP, FIRST, SECOND = 5000, 5001, 5002
@@ -36,6 +37,16 @@ EVALFILE = """\
         seed      in 1..2
     }}
 """
+OPEN = """\
+(umask 022 && mkdir -p "$3")
+mount --bind "$1" "$3"
+mount -t tmpfs -o mode=755 none "$2"
+(umask 022 && mkdir -p "$1")
+mount --bind "$3" "$1"
+shift 3
+exec "$@"
+"""
+"""Runs a command where a folder is seen at its place, though another above it is closed; and a third, empty one."""
 READERS = (["-n"], ["-q"], ["why", "sums"], ["logs", "sums"], ["verify"], ["replies"], [])
 
 
@@ -76,20 +87,25 @@ def make_python(folder: Path) -> str:
         subprocess.run([found, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     [packages] = (folder / "venv" / "lib").glob("python*/site-packages")
     own = [path for path in sys.path if path and Path(path).is_dir() and "site-packages" in path]
-    repository = str(Path(__file__).parents[2])
-    (packages / "tests.pth").write_text("".join(f"{path}\n" for path in (repository, *own)))
+    (packages / "tests.pth").write_text("".join(f"{path}\n" for path in (str(ROOT), *own)))
     return str(folder / "venv" / "bin" / "python")
+
+
+def open_repository(folder: Path) -> list[str]:
+    """What to put before a command of a user who may not enter a folder above this repository, such as /root."""
+    closed = [parent for parent in reversed(ROOT.parents) if not parent.stat().st_mode & stat.S_IXOTH]
+    if not closed:
+        return []
+    return ["unshare", "--mount", "sh", "-euc", OPEN, "sh", str(ROOT), str(closed[0]), str(folder / "repository")]
 
 
 def run_as(user: int, bench: Bench, words: list[str], umask: int = 0o002) -> Ended:
     """Run evalmake as a user of the group."""
+    identity = ["setpriv", f"--reuid={user}", f"--regid={GROUP}", "--clear-groups"]
     done = subprocess.run(
-        [bench.env["PYTHON"], "-m", "evalmake", *words],
+        [*open_repository(bench.root.parent), *identity, bench.env["PYTHON"], "-m", "evalmake", *words],
         cwd=bench.root,
         env={**bench.env, "HOME": str(bench.root), "XDG_CACHE_HOME": str(bench.root / ".cache")},
-        user=user,
-        group=GROUP,
-        extra_groups=[],
         umask=umask,
         capture_output=True,
         text=True,
