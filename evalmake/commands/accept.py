@@ -24,6 +24,7 @@ def command(file: Path | None, target: str, because: str) -> int:
     from evalmake import fastpath
     from evalmake.language.diagnostic import make_error
     from evalmake.project.command_words import Words
+    from evalmake.store.acceptance import accept_result
 
     workspace = open_workspace(file)
     graph = workspace.graph(Words.of([target], "accept").targets)
@@ -34,7 +35,7 @@ def command(file: Path | None, target: str, because: str) -> int:
             raise make_error("nothing-to-accept", f"{target} is up to date")
         earlier = [_find_earlier(decision, store) for decision in stale]
         for decision, head in zip(stale, earlier, strict=True):
-            store.accept_result(decision.name, decision.action, head, because)
+            accept_result(store, decision.name, decision.action, head, because)
             moment = head.finished[:16].replace("T", " ")
             click.echo(f"{decision.name}: the result of {moment} counts, because {because}")
     fastpath.forget(str(workspace.root))

@@ -20,8 +20,7 @@ def find_garbage(store: Store) -> list[Garbage]:
     blobs, parts = _find_used(store)
     found = [key for key in store.keys_of_kind("blob") if key.removeprefix("blob/") not in blobs]
     found += [key for key in store.keys_of_kind("part") if key.removeprefix("part/") not in parts]
-    sizes = [(key, store.entry_size(key)) for key in found]
-    return [Garbage(key, size) for key, size in [*sizes, *store.find_orphan_files()]]
+    return [*(Garbage(key, _entry_size(store, key)) for key in found), *_find_orphan_files(store)]
 
 
 def collect_garbage(store: Store) -> list[Garbage]:
@@ -43,3 +42,15 @@ def _find_used(store: Store) -> tuple[set[str], set[str]]:
     for _, baseline in store.baselines():
         parts.update(baseline.values())
     return blobs, parts
+
+
+def _entry_size(store: Store, key: str) -> int:
+    rows = store.database.rows("SELECT size, length(value) FROM Cache WHERE key = ?", (key,))
+    return int((rows and (rows[0][0] or rows[0][1])) or 0)
+
+
+def _find_orphan_files(store: Store) -> list[Garbage]:
+    """Files that no entry names, left by a kill."""
+    known = {row[0] for row in store.database.rows("SELECT filename FROM Cache")}
+    files = [(str(path.relative_to(store.folder)), path) for path in store.folder.glob("??/??/*.val")]
+    return [Garbage(f"file/{name}", path.stat().st_size) for name, path in files if name not in known]

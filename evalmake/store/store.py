@@ -18,7 +18,6 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import Action, ActionResult
 from evalmake.planner.digest import digest as digest_of_walk
 from evalmake.planner.staleness import ActionHistory
@@ -107,6 +106,7 @@ class Store:
     def distrust_history(self, action: str) -> None:
         """Make the history of an action from its records, whatever is stored; `save_rebuilt_histories` writes it."""
         self.histories().pop(action, None)
+        self._damaged.pop(action, None)
         if (head := self._rebuild_history(action)) is not None:
             self.histories()[action] = head
 
@@ -224,7 +224,10 @@ class Store:
         return self.blobs.read(digest)
 
     def find_damage(self, head: ActionHistory) -> str | None:
-        """What is damaged: a record, or the first output that is missing or cut off. `verify` looks into contents."""
+        """What is damaged: a record, or the first output that is missing or cut off. `verify` looks into contents.
+
+        A result whose record is damaged counts for nothing from then on.
+        """
         if head.action in self._damaged:
             return self._damaged[head.action]
         if reason := self._find_damaged_record(head):
@@ -372,18 +375,6 @@ class Store:
                 self._put_walk(f"report/{name}", identity)
                 self.mark_changed()
 
-    def accept_result(self, name: str, action: Action, old: ActionHistory, because: str) -> ActionHistory:
-        """Let the result of `old` count for `action`, too, for this reason. Both records stay."""
-        before = self.proved_result(old)
-        identity = {part_name: part.digest for part_name, part in action.parts}
-        facts = {**before.facts, "accepted-from": old.action, "accepted-because": because}
-        result = replace(before, action=action.digest, name=name, identity=identity, facts=facts)
-        files = {output.name: self.blob(output.sha256) for output in before.outputs}
-        whole = {key: data for key, data in files.items() if data is not None}
-        if len(whole) < len(files):
-            raise make_error("nothing-to-accept", f"an output of {name}'s earlier result is damaged")
-        return self.commit(action, result, whole)
-
     def mark_changed(self) -> None:
         """Tell the fast path that the store has changed: by a new file, as the clocks of files are coarse."""
         if not self.database.is_writable:
@@ -401,19 +392,8 @@ class Store:
         return [str(key) for (key,) in self.database.rows(query, (f"{kind}/", f"{kind}0"))]
 
     def remove_entry(self, key: str) -> None:
-        """Remove one entry, or a file that `find_orphan_files` named."""
+        """Remove one entry, or with `file/NAME` a file that no entry names."""
         with self.database.transaction():
             if key.startswith("file/"):
                 (self.folder / key[5:]).unlink(missing_ok=True)
             self.database.delete(key)
-
-    def entry_size(self, key: str) -> int:
-        """The size of an entry in bytes."""
-        rows = self.database.rows("SELECT size, length(value) FROM Cache WHERE key = ?", (key,))
-        return int((rows and (rows[0][0] or rows[0][1])) or 0)
-
-    def find_orphan_files(self) -> list[tuple[str, int]]:
-        """Files that no row names, left by a kill: `file/NAME` and sizes in bytes."""
-        known = {row[0] for row in self.database.rows("SELECT filename FROM Cache")}
-        files = [(str(p.relative_to(self.folder)), p) for p in self.folder.glob("??/??/*.val")]
-        return [(f"file/{name}", p.stat().st_size) for name, p in files if name not in known]

@@ -32,10 +32,10 @@ def verify_store(store: Store) -> Verification:
     """Check every blob, part, record and history. Outputs that only a superseded attempt has lost are not reported."""
     found = Verification()
     found.wrong += [f"the database: {text}" for text in _check_database(store)]
-    attempts = _verify_records(store, found)
+    attempts, damaged = _verify_records(store, found)
     blobs = _verify_blobs(store, found, attempts)
     _verify_walks(store, found)
-    _verify_histories(store, found)
+    _verify_histories(store, damaged, found)
     for attempt in attempts:
         head = store.history(attempt.action)
         if head is None or head.success != attempt.attempt:
@@ -67,9 +67,9 @@ def _check_database(store: Store) -> list[str]:
     return wrong
 
 
-def _verify_records(store: Store, found: Verification) -> list[ActionResult]:
-    """Every record that is whole. Each names the one before it, so none can be replaced."""
-    whole = []
+def _verify_records(store: Store, found: Verification) -> tuple[list[ActionResult], set[str]]:
+    """Every record that is whole, and the actions of the others. Each names the one before it, so none is replaced."""
+    whole, damaged = [], set[str]()
     for key in store.keys_of_kind("record"):
         found.count += 1
         try:
@@ -79,7 +79,10 @@ def _verify_records(store: Store, found: Verification) -> list[ActionResult]:
         except records.UnreadableRecord:
             found.wrong.append(f"{key}: the record is not what evalmake wrote; it was removed")
             _remove(store, key)
-            _remove(store, f"head/{key.removeprefix('record/').rpartition('/')[0]}")
+            action, _, number = key.removeprefix("record/").rpartition("/")
+            damaged.add(action)
+            if not number.isdecimal() or max(store.attempt_numbers(action), default=0) <= int(number):
+                _remove(store, f"head/{action}")  # no earlier result takes the place of this one: it runs again
             continue
         whole.append(attempt)
         text = store.database.text(key) or ""
@@ -87,7 +90,7 @@ def _verify_records(store: Store, found: Verification) -> list[ActionResult]:
         before = store.record_digest(attempt.action, attempt.attempt - 1)
         if records.is_sealed(text) and before and attempt.previous != before:
             found.wrong.append(f"{_title(attempt)}: the record before it was replaced")
-    return whole
+    return whole, damaged
 
 
 def _verify_blobs(store: Store, found: Verification, attempts: list[ActionResult]) -> set[str]:
@@ -121,8 +124,8 @@ def _verify_walks(store: Store, found: Verification) -> None:
                 _remove(store, key)
 
 
-def _verify_histories(store: Store, found: Verification) -> None:
-    """Compare every history with the records that it comes from."""
+def _verify_histories(store: Store, damaged: set[str], found: Verification) -> None:
+    """Compare every history with the records that it comes from; of actions with a damaged one, with what is left."""
     for key in store.keys_of_kind("head"):
         action, text = key.removeprefix("head/"), store.database.text(key) or ""
         stored = records.histories_from_texts([(action, text)])[0].get(action)
@@ -130,7 +133,7 @@ def _verify_histories(store: Store, found: Verification) -> None:
         if stored is not None and made is not None and agree(stored, made):
             continue
         store.distrust_history(action)
-        if records.is_sealed(text):
+        if records.is_sealed(text) and action not in damaged:
             found.wrong.append(f"the history of {action[:19]} is not what its records say; it was written again")
     if store.database.is_writable:
         store.save_rebuilt_histories()

@@ -151,3 +151,19 @@ def test_a_row_that_is_no_record(store: Store, change: str) -> None:
         wrong = "\n".join(verify_store(again).wrong)
         assert "the record is not what evalmake wrote; it was removed" in wrong
         assert again.keys_of_kind("record") == []
+
+
+def test_a_later_result_outlives_a_damaged_record(store: Store) -> None:
+    """`verify` removes a damaged record of an attempt, and the result of a later one counts all the same."""
+    one = action()
+    store.commit(one, result(one), {})
+    again = store.commit(one, result(one, value=0.7), {})
+    put(store, f"record/{one.digest}/1", "{}")
+    with reopened(store) as damaged:
+        [wrong] = verify_store(damaged).wrong
+        assert wrong.startswith(f"record/{one.digest}/1: the record is not what evalmake wrote")
+    with Store.open(store.folder) as mended:
+        head = mended.history(one.digest)
+        assert head is not None
+        assert head.success == again.success == 2
+        assert verify_store(mended).wrong == []

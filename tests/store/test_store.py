@@ -119,7 +119,7 @@ def test_full_disk(small_disk: Path, size: int) -> None:
         assert set(again.histories()) == {one.digest for one in kept}
         assert verify_store(again).wrong == []
         collect_garbage(again)
-        assert again.find_orphan_files() == []
+        assert find_garbage(again) == []
         one = action(1000)
         again.commit(one, result(one), {"samples.jsonl": os.urandom(size)})
 
