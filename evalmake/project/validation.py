@@ -265,7 +265,7 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
         "`true` or `false`": "true|false",
         "a digest": "(sha256|xxh128):[0-9a-fA-F]+",
     }
-    if wanted in plain and re.fullmatch(plain[wanted], text):
+    if wanted in plain and re.fullmatch(rf"{plain[wanted]}|[A-Z][A-Z0-9_]*", text):
         return [f"write it without quotes: `{text}`"]
     return []
 
