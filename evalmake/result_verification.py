@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from evalmake.planner.action import ActionResult
+from evalmake.planner.action import ActionResult, Artifact
 from evalmake.planner.graph import Node
 from evalmake.planning import distinct_actions
 from evalmake.plugin_api.harness import Harness, Outcome
 from evalmake.run.gateways.sessions import USAGE_FOLDERS
 from evalmake.run.job_outputs import LOG, OUT
+from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.score import Score
 from evalmake.store.records import UnreadableRecord
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
-
-_TOLERANCE = 1e-9
 
 
 def find_contradictions(workspace: Workspace, nodes: Sequence[Node], store: Store) -> Iterator[str]:
@@ -45,10 +43,7 @@ def find_contradictions(workspace: Workspace, nodes: Sequence[Node], store: Stor
 def _judge_again(harness: Harness, node: Node, record: ActionResult, store: Store) -> Outcome | None:
     """What the harness reads in the stored outputs; None where some are lost, or cannot be written."""
     with TemporaryDirectory(prefix="evalmake-verify-") as folder:
-        try:
-            if not _write_outputs(record, store, Path(folder)):
-                return None
-        except OSError:
+        if not _write_outputs(record, store, Path(folder)):
             return None
         try:
             return harness.outcome(node.evaluation, Path(folder) / OUT, 0)
@@ -57,21 +52,28 @@ def _judge_again(harness: Harness, node: Node, record: ActionResult, store: Stor
 
 
 def _write_outputs(record: ActionResult, store: Store, folder: Path) -> bool:
-    """Write the outputs of an attempt as its job left them; False where one is lost."""
+    """Write the outputs of an attempt as its job left them; False where one is lost, or cannot be written."""
     (folder / OUT).mkdir()
-    for output in record.outputs:
-        if ".." in PurePosixPath(output.name).parts or output.name.startswith("/"):
-            continue
-        is_beside = output.name == LOG or output.name.partition("/")[0] in USAGE_FOLDERS.values()
-        path = folder / output.name if is_beside else folder / OUT / output.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if source := store.blobs.path(output.sha256):
-            shutil.copyfile(source, path)
-        elif (data := store.blob(output.sha256)) is not None:
-            path.write_bytes(data)
-        else:
-            return False
-    return True
+    try:
+        return all(_write_output(output, store, folder) for output in record.outputs)
+    except OSError:
+        return False
+
+
+def _write_output(output: Artifact, store: Store, folder: Path) -> bool:
+    """Write one output, unless its name leads out of the folder; False where it is lost."""
+    if ".." in PurePosixPath(output.name).parts or output.name.startswith("/"):
+        return True
+    is_beside = output.name == LOG or output.name.partition("/")[0] in USAGE_FOLDERS.values()
+    path = folder / output.name if is_beside else folder / OUT / output.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if source := store.blobs.path(output.sha256):
+        shutil.copyfile(source, path)
+        return True
+    if (data := store.blob(output.sha256)) is not None:
+        path.write_bytes(data)
+        return True
+    return False
 
 
 def _compare_scores(recorded: Sequence[Score], outcome: Outcome | None) -> str:
@@ -89,9 +91,7 @@ def _compare_scores(recorded: Sequence[Score], outcome: Outcome | None) -> str:
 
 
 def _is_same(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
+    return one is other if one is None or other is None else is_nearly_equal(one, other)
 
 
 def _show(value: float | None) -> str:
