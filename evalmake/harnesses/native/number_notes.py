@@ -38,7 +38,7 @@ _REMARK = re.compile(
 )
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?。](?=[ )\n]|$)|(?=\n)|$)")
 _LINE = re.compile(r"[^\n]*")
-_HEADED = re.compile(r"\n+(?![^\n]{0,40}[:：])[^\n]*\d[^\n]*")
+_HEADED = re.compile(r"(?P<gap>\n+)(?![^\n]{0,40}[:：])[^\n]*\d[^\n]*")
 _CONCLUDES = re.compile(
     rf"{'|'.join(map(re.escape, ANNOUNCING))}|(?<!\w)(?:{CONCLUSION}|(?:makes?|gives?|leaves?|totals?) )(?![A-Za-z])",
     re.IGNORECASE,
@@ -56,18 +56,25 @@ def drop_notes(text: str) -> str:
             continue
         end = _find_end(text, note)
         told = text[note.start() : end]
-        if not _CONCLUDES.search(told) and (note["check"] or "=" not in told):
+        if not _tells(told, note):
             parts.append(text[at : note.start()])
             at = end
     return "".join(parts) + text[at:]
 
 
 def _find_end(text: str, note: re.Match[str]) -> int:
-    """The end of a note: of its sentence or its line, or of the lines that follow a heading."""
+    """The end of a note: of its sentence or its line, or of the lines below a heading."""
     pattern = _SENTENCE if note["sentence"] else _LINE
     rest = pattern.match(text, note.end())
     end = rest.end() if rest else note.end()
-    is_heading = not text[note.end() : end].strip()
-    while is_heading and (line := _HEADED.match(text, end)) and not _CONCLUDES.search(line[0]):
-        end = line.end()
+    if text[note.end() : end].strip():
+        return end
+    gap = 0  # between the lines of the list; a wider one ends it
+    while (line := _HEADED.match(text, end)) and len(line["gap"]) <= (gap or len(text)) and not _tells(line[0], note):
+        end, gap = line.end(), gap or len(line["gap"])
     return end
+
+
+def _tells(text: str, note: re.Match[str]) -> bool:
+    """Whether a text concludes, or calculates outside a check."""
+    return bool(_CONCLUDES.search(text)) or (not note["check"] and "=" in text)
