@@ -13,7 +13,7 @@ _KEY_REFUSED = re.compile(r"HTTP (?:\d{3}, with an error )?(401|403)\b")
 _REDIRECTED = re.compile(r"HTTP 3\d\d, to (\S+): ")
 
 
-def advise(project: Project, node: Node, role: str, error: str) -> str:
+def advise_on_failure(project: Project, node: Node, role: str, error: str) -> str:
     """What to do about the error of an evaluation that its model's server ended; empty where that is not known."""
     role = "judge" if error.startswith("judge: ") else role  # the native harness says whose reply it was
     model = dict(models_of(project, node)).get(role, node.evaluation.model)

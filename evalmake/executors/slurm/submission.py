@@ -108,11 +108,11 @@ class Submission:
 
     def _drop_cancelled(self, cancelled: Collection[str]) -> None:
         """Drop the jobs of held batches that are cancelled and surely not in Slurm."""
-        for one in list(self._held):
-            batch, jobs = one
+        for held in list(self._held):
+            batch, jobs = held
             dropped = [one for one in jobs if one.job.id in cancelled]
             if dropped and is_surely_unsubmitted(self._cluster, batch):
-                at = self._held.index(one)
+                at = self._held.index(held)
                 self._held[at : at + 1] = self._replace(batch, [one for one in jobs if one not in dropped])
                 self._set_states(dropped, CANCELLED_UNSUBMITTED)
 

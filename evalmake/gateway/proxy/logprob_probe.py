@@ -27,8 +27,8 @@ _PROMPTS = (
 )
 _DECISIVE = 2
 _EXACT = 0.001
-_FEW_TOKENS = 6  # so many may be certain by chance
-"""So many equal numbers, and no other, are no distribution."""
+_FEW_TOKENS = 6
+"""A server that says of so many tokens that all of them are certain gives no log-probabilities."""
 _NEAR = 0.2
 """In bfloat16 the numbers that make a probability have steps of 0.125 where they are usual."""
 _REPLACED_FIELDS = frozenset(

@@ -11,7 +11,7 @@ from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import Outcome
 from evalmake.run.concurrency import run_concurrently
 from evalmake.run.events import AttemptEnded
-from evalmake.run.failure_advice import advise
+from evalmake.run.failure_advice import advise_on_failure
 from evalmake.run.job_outcome import judge_job
 from evalmake.run.job_outputs import find_outputs
 from evalmake.run.machine_time import add_machine_time
@@ -106,7 +106,7 @@ class JobEnds:
 
     def _advise(self, task: Task, outcome: Outcome) -> str:
         """What helps against the error of a job."""
-        return advise(self._build.job_builder.project, task.node, task.refused_by, outcome.error)
+        return advise_on_failure(self._build.job_builder.project, task.node, task.refused_by, outcome.error)
 
     def _find_earlier_headline(self, task: Task, outcome: Outcome) -> str:
         """The headline of the cell's last result, if it is another one and the Evalfile names none."""
