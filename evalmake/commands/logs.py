@@ -154,10 +154,9 @@ def _redactor(workspace: Workspace) -> Callable[[bytes], bytes]:
 
 def _print_stored_log(store: Store, node: Node, printer: LogPrinter, with_title: bool) -> None:
     """Print the log of the last attempt, of this identity or else of an earlier one."""
-    from evalmake.terminal.staleness import find_last_attempt
+    from evalmake.terminal.staleness import find_attempt_to_show
 
-    attempts = list(store.attempts(node.action.digest))
-    attempt = attempts[-1] if attempts else find_last_attempt(store, node.name)
+    attempt = find_attempt_to_show(store, node)
     if with_title:
         click.echo(f"==> {node.name}")
     if attempt is None:

@@ -30,6 +30,23 @@ class Blobs:
         name, _ = self._read_places().get(digest, (None, 0))
         return str(self._database.folder / name) if name else None
 
+    def write_to(self, digest: str, file: IO[bytes]) -> bool:
+        """Write a blob to a file, a large one in pieces; whether it is there and has the right content."""
+        row = self._find_row(digest)
+        if row is None or not row[0]:
+            data = self.read(digest)
+            file.write(data or b"")
+            return data is not None
+        found = sha256()
+        try:
+            with open(self._database.folder / row[0], "rb") as source:
+                while piece := source.read(_LARGEST_IN_MEMORY):
+                    found.update(piece)
+                    file.write(piece)
+        except FileNotFoundError:
+            return False
+        return found.hexdigest() == digest
+
     def seems_whole(self, digest: str) -> bool:
         """Whether a blob is there, and not cut off. The content is not read."""
         place = self._read_places().get(digest)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import BEHAVIOURS, describe_change
+from evalmake.planner.graph import Node
 from evalmake.planner.plan import ReportDecision
 from evalmake.planner.staleness import ActionHistory, Decision, Reason
 from evalmake.project.matrix import Evaluation
@@ -108,6 +109,12 @@ def find_last_success(store: Store, name: str) -> ActionHistory | None:
         if found is None or head.finished > found.finished:
             found = head
     return found
+
+
+def find_attempt_to_show(store: Store, node: Node) -> ActionResult | None:
+    """The last attempt of a target, of this identity or else of an earlier one."""
+    numbers = store.attempt_numbers(node.action.digest)
+    return store.attempt(node.action.digest, max(numbers)) if numbers else find_last_attempt(store, node.name)
 
 
 def find_last_attempt(store: Store, name: str) -> ActionResult | None:
