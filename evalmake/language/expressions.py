@@ -74,13 +74,11 @@ class Scope:
         binding = self.bindings.get(name)
         if binding is None:
             meant = closest_name(name, self.bindings)
-            hint = f"did you mean `{meant}`, declared at {_declared_at(self.bindings[meant])}?" if meant else ""
-            raise make_error(
-                "unknown-variable",
-                f"no variable is named `{name}`",
-                span,
-                help=[hint] if hint else [],
-            )
+            if meant:
+                hint = f"did you mean `{meant}`, declared at {_declared_at(self.bindings[meant])}?"
+            else:
+                hint = f'`{name} = VALUE` declares it; `env("{name}")` reads the environment'
+            raise make_error("unknown-variable", f"no variable is named `{name}`", span, help=[hint])
         if name in self.failed:
             raise EvalmakeError(self.failed[name].diagnostics)
         if (name, declared) not in self._values:

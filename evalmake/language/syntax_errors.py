@@ -19,6 +19,7 @@ _DECLARATION = re.compile(
     rf"((?:{'|'.join(KINDS)})[ \t]+\S+|defaults[ \t]+[a-z]+|settings)[^\n]*\{{|include\??[ \t]*\""
 )
 _FOREIGN_RANGE = re.compile(r"\bin[ \t]+((\d+)[ \t]*(?:-|:|\.\.\.|to\b)[ \t]*(\d+))")
+_MAKE_VARIABLE = re.compile(r"\$[({]?([A-Z_][A-Z0-9_]*)")
 
 
 def explain_syntax_error(source: Source, error: UnexpectedInput, parser: Lark) -> EvalmakeError:
@@ -84,6 +85,9 @@ def _suggest_by_habit(at: ErrorPosition) -> list[str]:
         return ["write two requirements: `require METRIC >= 0.3` and `require METRIC <= 0.5`"]
     if at.source.text.startswith(".", at.start) and re.search(r"[A-Z0-9_]$", before):
         return ["an entry of a map cannot be taken out; give it a variable of its own"]
+    if variable := _MAKE_VARIABLE.match(at.source.text, at.start):
+        name = variable[1]
+        return [f'write `{name}` for a variable of the Evalfile, and `env("{name}")` for one of the environment']
     return []
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -19,6 +18,7 @@ from evalmake.project.inheritance import MergedLayers, ParsedDeclaration
 from evalmake.project.key_types import Block
 from evalmake.project.plugin_registry import PluginRegistry
 from evalmake.project.schema import KINDS, PLUGIN_KINDS
+from evalmake.project.shell_variables import refuse_shell_variables
 from evalmake.project.validation import report_unknown_key, validate
 
 _SUFFIXES = {".md": "markdown", ".json": "json", ".html": "html", ".csv": "csv"}
@@ -74,13 +74,17 @@ def check_declaration(
     parsed: ParsedDeclaration,
     merged: MergedLayers,
     plugins: PluginRegistry,
+    variables: Container[str],
     diagnostics: Diagnostics,
 ) -> Declaration | None:
-    """Check a model, deployment, benchmark, executor or report; `None` after an error."""
+    """Check a model, deployment, benchmark, executor or report; `None` after an error.
+
+    `variables` are those of the Evalfile.
+    """
     kind, name = parsed.node.kind.text, parsed.node.name.text
     block, fields, about = KINDS[kind], merged.fields, f"{kind} {name}"
     before = len(diagnostics)
-    _refuse_shell_variables(fields, diagnostics, about)
+    refuse_shell_variables(fields, variables, diagnostics, about)
     if len(diagnostics) > before:
         return None
     common = {key: value for key, value in fields.values.items() if key in block.model_fields}
@@ -146,21 +150,6 @@ def _reset_keys(block: Any, keys: Iterable[str]) -> Any:
     """A copy of a block in which these of its keys have their defaults."""
     fields = type(block).model_fields
     return block.model_copy(update={key: fields[key].default for key in keys if key in fields})
-
-
-def _refuse_shell_variables(fields: Fields, diagnostics: Diagnostics, about: str) -> None:
-    """Refuse `name = "$MODEL"`: only `env()` reads the environment."""
-    for key, value in fields.values.items():
-        variable = re.fullmatch(r"\$([A-Z_][A-Z0-9_]*)", value) if isinstance(value, str) and key != "run" else None
-        if variable:
-            function = "secret" if key in ("api_key", "key", "token", "sign") else "env"
-            diagnostics.error(
-                "bad-value",
-                f"`{key}` is the text `{value}`: an Evalfile does not expand shell variables",
-                fields.spans[key,].value,
-                about=about,
-                help=[f'write `{key} = {function}("{variable[1]}")`'],
-            )
 
 
 def _check_suffix(report: Any, fields: Fields, plugins: PluginRegistry, diagnostics: Diagnostics, about: str) -> None:

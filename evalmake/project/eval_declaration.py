@@ -14,6 +14,7 @@ from evalmake.project.fields import Fields
 from evalmake.project.foreign_keys import suggest_form
 from evalmake.project.inheritance import Inheritance, MergedLayers, ParsedDeclaration
 from evalmake.project.schema import AXIS_KEYS, KINDS
+from evalmake.project.shell_variables import refuse_shell_variables
 from evalmake.project.validation import report_unknown_key
 
 
@@ -43,6 +44,9 @@ def check_eval(
     """Check an eval's keys, axes and conditions."""
     name, about = parsed.node.name.text, f"eval {parsed.node.name.text}"
     before = len(diagnostics)
+    refuse_shell_variables(merged.fields, inheritance.scope.bindings, diagnostics, about)
+    if len(diagnostics) > before:
+        return None
     names = sorted(KINDS["eval"].model_fields)
     for key in merged.fields.values:
         if key not in KINDS["eval"].model_fields:

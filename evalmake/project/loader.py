@@ -97,7 +97,7 @@ def _load_declarations(
         checked = (
             check_eval(block, merged, inheritance, diagnostics)
             if kind == "eval"
-            else check_declaration(block, merged, plugins, diagnostics)
+            else check_declaration(block, merged, plugins, scope.bindings, diagnostics)
         )
         if checked is not None:
             by_kind[kind][name] = checked
