@@ -139,6 +139,22 @@ def match_cells(word: str, cells: Iterable[Evaluation]) -> list[Evaluation]:
     ]
 
 
+def matches_name(word: str, name: str) -> bool:
+    """Whether a word names the cell `name` as targets do, by its eval, its path or a pattern, declared or not."""
+    try:
+        words = expand_names(word)
+    except OverflowError:
+        return False
+    eval_name, parts = name.partition("/")[0], name.split("/")
+    for one in words:
+        if one in (name, eval_name):
+            return True
+        patterns = one.split("/")
+        if len(patterns) == len(parts) and all(re.match(translate(p), s) for p, s in zip(patterns, parts, strict=True)):
+            return True
+    return False
+
+
 def expand_names(word: str) -> list[str]:
     """The names that braces and ranges of numbers stand for: `e/{a,b}` and `e/1..3`; else the word itself.
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from evalmake.language.diagnostic import make_error
 from evalmake.planner.action import Action
 from evalmake.planner.staleness import ActionHistory
+from evalmake.store.origin import describe_maker
 from evalmake.store.store import Store
 
 
@@ -14,7 +15,7 @@ def accept_result(store: Store, name: str, action: Action, old: ActionHistory, b
     """Let the result of `old` count for `action`, too, for this reason. Both records stay."""
     before = store.proved_result(old)
     identity = {part_name: part.digest for part_name, part in action.parts}
-    facts = {**before.facts, "accepted-from": old.action, "accepted-because": because}
+    facts = {**before.facts, **describe_maker(store.evalfile), "accepted-from": old.action, "accepted-because": because}
     result = replace(before, action=action.digest, name=name, identity=identity, facts=facts)
     files = {output.name: store.blob(output.sha256) for output in before.outputs}
     whole = {key: data for key, data in files.items() if data is not None}

@@ -39,7 +39,7 @@ class Store:
         self.folder = database.folder
         self.database = database
         self.blobs = Blobs(database)
-        self._evalfile = evalfile
+        self.evalfile = evalfile
         self._heads: dict[str, ActionHistory] | None = None
         self._rebuilt: set[str] = set()
         self._damaged: dict[str, str] = {}
@@ -137,14 +137,14 @@ class Store:
             yield key, self.walk(key) or {}
 
     def _baseline_key(self, kind: str, name: str) -> str:
-        return f"last/{kind}:{self._evalfile}:{name}"
+        return f"last/{kind}:{self.evalfile}:{name}"
 
     def last_headline(self, name: str) -> str:
         """The headline metric of the last successful attempt of a cell of this Evalfile; empty without one."""
         return (self.walk(self._headline_key(name)) or {}).get("metric", "")
 
     def _headline_key(self, name: str) -> str:
-        return f"headline/{self._evalfile}:{name}"
+        return f"headline/{self.evalfile}:{name}"
 
     def shortfalls(self) -> dict[str, str]:
         """Why results of this Evalfile were not valid when they were last judged, by the names of their cells."""
@@ -160,7 +160,7 @@ class Store:
 
     @property
     def _shortfalls_key(self) -> str:
-        return f"shortfall/{self._evalfile}"
+        return f"shortfall/{self.evalfile}"
 
     def part(self, digest: str) -> Mapping[str, str] | None:
         """The walk of a part: its values by path; None where it is missing or damaged."""

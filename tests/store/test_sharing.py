@@ -47,7 +47,17 @@ shift 3
 exec "$@"
 """
 """Runs a command where a folder is seen at its place, though another above it is closed; and a third, empty one."""
-READERS = (["-n"], ["-q"], ["why", "sums"], ["logs", "sums"], ["verify"], ["replies"], [])
+READERS = (
+    ["-n"],
+    ["-q"],
+    ["why", "sums"],
+    ["logs", "sums"],
+    ["history"],
+    ["outputs", "sums"],
+    ["verify"],
+    ["replies"],
+    [],
+)
 
 
 @pytest.fixture

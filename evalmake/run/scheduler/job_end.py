@@ -19,6 +19,7 @@ from evalmake.run.scheduler.build import Build
 from evalmake.run.scheduler.retry import claim_retry, schedule_retry
 from evalmake.run.task import Task
 from evalmake.scoring.demands import find_shortfall, scored_share
+from evalmake.store.origin import describe_origin
 
 GATEWAY_DIED = "its gateway died while it ran"
 
@@ -133,5 +134,6 @@ class JobEnds:
         outputs = {build.secrets.redact_text(name): path for name, path in find_outputs(folder)}
         outcome = add_machine_time(outcome, task, facts, build.servers, build.job_builder)
         facts = {**outcome.facts, **facts, **build.servers.facts(task.node.services)}
+        facts |= describe_origin(task.node.evaluation, build.store.evalfile)
         build.store.commit(task.node.action, task.build_result(status, outcome, facts), outputs)
         build.remove_job_folder(task)

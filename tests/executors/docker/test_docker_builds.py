@@ -31,11 +31,11 @@ def test_harness_and_server_in_images(contained: Contained) -> None:
     assert "deployment server: ready at http://127.0.0.1:" in ended.err
     [attempt] = contained.attempts()
     image = contained.engine.api().inspect_image(BASE)["Id"]
-    assert attempt.facts == {
-        "image": BASE,
-        "image-id": image,
-        "deployment server image": BASE,
-        "deployment server image-id": image,
+    assert attempt.facts.items() >= {
+        ("image", BASE),
+        ("image-id", image),
+        ("deployment server image", BASE),
+        ("deployment server image-id", image),
     }
     assert contained.run("logs", "asked").out.startswith("heard: you said hello\n")
     assert contained.run("logs", "server").out.startswith("serving\n")

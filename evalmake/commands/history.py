@@ -1,0 +1,95 @@
+"""`evalmake history`: the attempts in the store, of this Evalfile and of all that share it, newest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from evalmake.commands.completion import complete_targets
+from evalmake.commands.declaration import declare, json_option
+from evalmake.commands.evalfile import open_workspace
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.language.values import Duration
+from evalmake.planner.action import ActionResult
+from evalmake.project.command_words import Words
+from evalmake.project.targets import matches_name
+from evalmake.store.records import NewerRecord, UnreadableRecord
+from evalmake.store.store import Store
+from evalmake.terminal import history
+from evalmake.terminal.colour_and_tty import terminal_columns
+from evalmake.terminal.safe_text import clean
+from evalmake.workspace import Workspace
+
+
+def _parse_age(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
+    """The moment that was so long ago, as `7d` or `12h`."""
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d{1,9}(ms|s|m|h|d))+", text):
+        raise click.UsageError("`--since` takes a duration such as `7d`, `12h` or `90m`")
+    try:
+        return datetime.now(UTC) - timedelta(seconds=Duration.parse(text).seconds)
+    except OverflowError:
+        return None
+
+
+@declare("history")
+@click.argument("targets", nargs=-1, shell_complete=complete_targets)
+@click.option("--since", metavar="AGE", callback=_parse_age, help="Only attempts that ended within this time: 7d, 12h.")
+@json_option
+def command(file: Path | None, targets: Sequence[str], since: datetime | None, as_json: bool) -> int:
+    """Print each attempt: when, how it ended, what it took, of what, and by whom."""
+    workspace = open_workspace(file)
+    with workspace.read_store() as store:
+        found, damaged = _read_attempts(store)
+    wanted = _choose(workspace, targets, found)
+    shown = sorted(
+        (one for one in found if wanted(one.name) and (since is None or _moment(one) >= since)),
+        key=lambda one: (one.finished, one.attempt),
+        reverse=True,
+    )
+    if as_json:
+        click.echo(history.to_json(shown, workspace.store_folder))
+    else:
+        text = history.to_text(shown, workspace.store_folder, workspace.evalfile_key, terminal_columns())
+        click.echo(clean(text) if shown else "no attempts")
+    if damaged:
+        click.echo(f"{damaged} records are damaged: `evalmake verify` says which", err=True)
+    return 0
+
+
+def _moment(attempt: ActionResult) -> datetime:
+    return datetime.fromisoformat(attempt.finished)
+
+
+def _read_attempts(store: Store) -> tuple[list[ActionResult], int]:
+    """Every attempt that can be read, and how many cannot."""
+    found, damaged = [], 0
+    for key in store.keys_of_kind("record"):
+        try:
+            found.append(store.attempt_of_key(key))
+        except NewerRecord:
+            raise
+        except UnreadableRecord:
+            damaged += 1
+    return found, damaged
+
+
+def _choose(workspace: Workspace, targets: Sequence[str], attempts: Sequence[ActionResult]) -> Callable[[str], bool]:
+    """Whether a name is meant: of a cell that these targets name, now or as it was called in an earlier Evalfile."""
+    if not targets:
+        return lambda name: True
+    names: set[str] = set()
+    for word, target in zip(targets, Words.of(targets, "history").targets, strict=True):
+        known = {attempt.name for attempt in attempts if matches_name(word, attempt.name)}
+        try:
+            names |= known | workspace.graph([target]).nodes.keys()
+        except EvalmakeError:
+            if not known:
+                raise
+            names |= known
+    return names.__contains__
