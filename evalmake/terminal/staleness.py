@@ -8,7 +8,7 @@ from evalmake.planner.action import ActionResult
 from evalmake.planner.digest import BEHAVIOURS, describe_change
 from evalmake.planner.graph import Node
 from evalmake.planner.plan import ReportDecision
-from evalmake.planner.staleness import ActionHistory, Decision, Reason
+from evalmake.planner.staleness import ActionHistory, Decision, Reason, find_part_changes
 from evalmake.project.matrix import Evaluation
 from evalmake.project.project import Project
 from evalmake.store.records import UnreadableRecord
@@ -28,11 +28,26 @@ def render_decision(workspace: Workspace, decision: Decision, store: Store) -> s
     if decision.awaits_rerun:
         return f"{decision.name} is stale: {render_reasons(decision.reasons)}\n{_render_earlier(decision)}"
     changes = [reason for reason in decision.reasons if reason.kind == "changed"]
-    if not changes:
-        return f"{decision.name} is stale: {render_reasons(decision.reasons)}"
+    if changes:
+        return f"{decision.name} is stale: {_render_changes(workspace, decision, changes, store)}"
+    stale = f"{decision.name} is stale: {render_reasons(decision.reasons)}"
+    if decision.reasons[0].kind in ("failed", "cancelled") and (changes := _find_changes(decision, store)):
+        return f"{stale}\n{_render_changes(workspace, decision, changes, store)}"
+    return stale
+
+
+def _find_changes(decision: Decision, store: Store) -> list[Reason]:
+    """What differs from the last valid result, where the last attempt of this identity gave none."""
+    before = store.baseline(decision.name)
+    changes = find_part_changes(before, decision.action, store) if before else []
+    return [Reason("changed", change.path, change.before, change.now) for change in changes]
+
+
+def _render_changes(workspace: Workspace, decision: Decision, changes: Sequence[Reason], store: Store) -> str:
+    """How many differences there are and from which attempt, a line for each, and what is unchanged."""
     last = find_last_success(store, decision.name)
     since = f" from attempt {last.attempts} of {_moment(last.finished)}" if last else ""
-    title = f"{decision.name} is stale: {len(changes)} difference{'s' * (len(changes) != 1)}{since}"
+    title = f"{len(changes)} difference{'s' * (len(changes) != 1)}{since}"
     cell = _find_cell(workspace, decision.name)
     lines = align_columns(
         [
