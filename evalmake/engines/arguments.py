@@ -32,7 +32,7 @@ def reserved(reason: str) -> BeforeValidator:
 
 Port = Annotated[None, reserved("the port is a key of the deployment: `port = ...`, beside `args`")]
 Address = Annotated[None, reserved("evalmake sets where a server listens")]
-ModelName = Annotated[None, reserved("evalmake sets the name of the model that is served: its deployment's")]
+ModelName = Annotated[None, reserved("the name is a key of the deployment: `served_name = ...`, beside `args`")]
 WeightsName = Annotated[None, reserved("weights are a key of the deployment: `weights = ...`, beside `args`")]
 WeightsRevision = Annotated[None, reserved('a revision is a part of the weights: `weights = "hf://ORG/NAME@REVISION"`')]
 

@@ -57,6 +57,11 @@ class ModelServer:
         check_weights(deployment, diagnostics, cls.weight_schemes, cls.takes_revision)
 
 
+def served_name(deployment: Declaration) -> str:
+    """The model's id in requests to a server."""
+    return str(deployment.block.served_name or deployment.name)
+
+
 def revision_flags(weights: Weights) -> tuple[str, ...]:
     """The flag for the weights' revision, if they have one."""
     return ("--revision", weights.revision) if weights.revision else ()

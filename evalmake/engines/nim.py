@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from evalmake.engines.arguments import DashedArguments, ModelName, Port, WeightsName, to_word
-from evalmake.engines.model_server import NoSettings
+from evalmake.engines.model_server import NoSettings, served_name
 from evalmake.engines.weights import check_weights, find_weights, weights_scheme
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
@@ -63,7 +63,7 @@ class NimEngine:
     def serve(self, deployment: Declaration) -> ServerCommand:
         """The image's own start, with the model under its deployment's name and a cache on this host."""
         block = deployment.block
-        env = {"NIM_SERVER_PORT": "{port}", "NIM_SERVED_MODEL_NAME": deployment.name}
+        env = {"NIM_SERVER_PORT": "{port}", "NIM_SERVED_MODEL_NAME": served_name(deployment)}
         mounts: dict[str, Mount] = {}
         if block.weights:
             weights = find_weights(deployment)

@@ -6,7 +6,7 @@ from math import prod
 from typing import Annotated
 
 from evalmake.engines.arguments import Address, Arguments, ModelName, Port, WeightsName, reserved, to_flags
-from evalmake.engines.model_server import LISTEN, ModelServer
+from evalmake.engines.model_server import LISTEN, ModelServer, served_name
 from evalmake.engines.weights import find_weights
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
@@ -70,6 +70,6 @@ class RayEngine(ModelServer):
         assert isinstance(deployment.settings, RayEngine.Settings)
         checkpoint = "--nemo_checkpoint" if deployment.settings.legacy else "--megatron_checkpoint"
         devices = ",".join(map(str, range(gpus)))
-        argv = ["python", _SCRIPT, checkpoint, weights.name, "--model_id", deployment.name, *LISTEN]
+        argv = ["python", _SCRIPT, checkpoint, weights.name, "--model_id", served_name(deployment), *LISTEN]
         argv += ["--num_gpus", str(gpus), "--cuda_visible_devices", devices, *to_flags(block.args)]
         return ServerCommand(tuple(argv), port=block.port, health="/v1/health", mounts=weights.mounts)

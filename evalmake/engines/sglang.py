@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from evalmake.engines.arguments import DashedArguments, ModelName, WeightsName, to_flags
-from evalmake.engines.model_server import LISTEN, ModelServer, ReservedArguments, revision_flags, weights_command
+from evalmake.engines.model_server import (
+    LISTEN,
+    ModelServer,
+    ReservedArguments,
+    revision_flags,
+    served_name,
+    weights_command,
+)
 from evalmake.engines.weights import find_weights
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
@@ -61,5 +68,10 @@ class SglangEngine(ModelServer):
         """The model under its deployment's name."""
         weights = find_weights(deployment)
         argv = ["python3", "-m", "sglang.launch_server", "--model-path", weights.name, *LISTEN]
-        argv += ["--served-model-name", deployment.name, *revision_flags(weights), *to_flags(deployment.block.args)]
+        argv += [
+            "--served-model-name",
+            served_name(deployment),
+            *revision_flags(weights),
+            *to_flags(deployment.block.args),
+        ]
         return weights_command(deployment, weights, argv, multi_node_launcher=_MULTI_NODE)

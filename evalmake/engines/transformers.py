@@ -7,6 +7,7 @@ from typing import ClassVar
 from evalmake.engines.arguments import DashedArguments, WeightsName, to_flags
 from evalmake.engines.model_server import LISTEN, ModelServer, ReservedArguments
 from evalmake.engines.weights import find_weights, hub_cache
+from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
 from evalmake.project.declarations import Declaration
@@ -43,6 +44,19 @@ class TransformersEngine(ModelServer):
     program: ClassVar[Program] = Program(
         "transformers", "transformers[serving]==5.23.0", ("torch==2.13.0",), "transformers"
     )
+
+    @classmethod
+    def check_deployment(cls, deployment: Declaration, diagnostics: Diagnostics) -> None:
+        """Check the weights, and that the model keeps the name that they have."""
+        super().check_deployment(deployment, diagnostics)
+        if deployment.block.served_name:
+            diagnostics.error(
+                "bad-value",
+                "`served_name`: this server names a model by its weights",
+                deployment.fields.spans["served_name",].value,
+                about=f"deployment {deployment.name}",
+                help=["remove it"],
+            )
 
     def serve(self, deployment: Declaration) -> ServerCommand:
         """The model under the name that the server loads it by: this server knows no other.

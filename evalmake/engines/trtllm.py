@@ -53,7 +53,7 @@ class TrtllmEngine(ModelServer):
     takes_revision = False
 
     def serve(self, deployment: Declaration) -> ServerCommand:
-        """The model under the last part of its path, its deployment's name; the server accepts any name."""
+        """The model under the last part of its path, its deployment's name or `served_name`; the server accepts any."""
         weights = find_weights(deployment)
         argv = ("trtllm-serve", "serve", weights.name, *LISTEN, *to_flags(deployment.block.args))
         return weights_command(deployment, weights, argv, env=_ALLOW_ROOT)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 from evalmake.engines.arguments import DashedArguments, ModelName, to_flags
-from evalmake.engines.model_server import LISTEN, ModelServer, ReservedArguments, revision_flags, weights_command
+from evalmake.engines.model_server import (
+    LISTEN,
+    ModelServer,
+    ReservedArguments,
+    revision_flags,
+    served_name,
+    weights_command,
+)
 from evalmake.engines.weights import find_weights, weights_scheme
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.plugin_api.harness import Program
@@ -69,6 +76,6 @@ class VllmEngine(ModelServer):
         weights, args = find_weights(deployment), dict(deployment.block.args)
         if weights_scheme(deployment.block.weights) == "s3":
             args.setdefault("load-format", "runai_streamer")
-        argv = ["vllm", "serve", weights.name, *LISTEN, "--served-model-name", deployment.name]
+        argv = ["vllm", "serve", weights.name, *LISTEN, "--served-model-name", served_name(deployment)]
         argv += [*revision_flags(weights), *to_flags(args, negate_false=True)]
         return weights_command(deployment, weights, argv, multi_node_launcher=_MULTI_NODE)

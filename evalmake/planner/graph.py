@@ -183,6 +183,7 @@ class GraphBuilder:
                 "args": block.args,
                 "env": _without_secrets(block.env),
                 "run": block.run,
+                "served_name": block.served_name,
                 "settings": _without_empty(_plugin_settings(deployment)),
                 "resolved": self.find_versions(deployment, engine),
             }

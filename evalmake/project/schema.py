@@ -133,6 +133,13 @@ class Deployment(Block):
     run: str | None = define_key(
         None, "The shell command that starts the server, for `engine = command`.", "'python3 serve.py'", identity=True
     )
+    served_name: str | None = define_key(
+        None,
+        "The model's id in requests to the server; harnesses see it, too.",
+        '"meta/llama-3.1-8b-instruct"',
+        identity=True,
+        unset="the name of the deployment",
+    )
     port: int | None = define_key(None, "The port that the server listens on.", "8000", unset="a free port")
     health: str | None = define_key(
         None, "The path that answers 200 once the server is ready.", '"/health"', unset="the engine's own"

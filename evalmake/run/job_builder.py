@@ -124,7 +124,8 @@ class JobBuilder:
         """The variables that tell a job where a model is, what it is called, and which API it has."""
         block, name = model.block, model.block.name
         if not name and block.deployment:
-            name = self.server_command(self.project.deployments[block.deployment]).model or block.deployment
+            deployment = self.project.deployments[block.deployment]
+            name = deployment.block.served_name or self.server_command(deployment).model or block.deployment
         return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
 
     # Servers ------------------------------------------------------------------------------------

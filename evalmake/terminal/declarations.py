@@ -86,7 +86,9 @@ def _render_cell(project: Project, cell: Evaluation, as_json: bool) -> str:
     declaration = cell.variant.eval
     own = _render_fields(title, cell.variant.fields, cell.span.location, declaration.doc, as_json)
     parts = [own if as_json or declaration.axes else own + _render_matrix(declaration)]
-    parts.append(_render_rows(f"requests of {cell.name}", _list_request_rows(cell), cell.span.location, "", as_json))
+    parts.append(
+        _render_rows(f"requests of {cell.name}", _list_request_rows(project, cell), cell.span.location, "", as_json)
+    )
     parts += [_render_fields(name, each.fields, each.span.location, "", as_json) for name, each in declared]
     return "\n".join(parts)
 
@@ -100,10 +102,11 @@ class _Row(NamedTuple):
     note: str
 
 
-def _list_request_rows(cell: Evaluation) -> list[_Row]:
+def _list_request_rows(project: Project, cell: Evaluation) -> list[_Row]:
     """What evalmake sends with each request of a cell: model, system message and parameters, each with its origin."""
     model = cell.model
-    name = model.block.name or model.block.deployment
+    deployment = project.deployments.get(model.block.deployment)
+    name = model.block.name or (deployment.block.served_name if deployment else None) or model.block.deployment
     at = model.fields.spans.get(("name",)) or model.fields.spans["deployment",]
     rows = [_Row("model", format_value(name), at.value.location, f"model {model.name}")]
     rows += _find_system_message(cell)

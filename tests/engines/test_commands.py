@@ -11,7 +11,7 @@ from evalmake.plugin_api.executor import Capabilities, Job
 from evalmake.run.job_builder import JobBuilder
 from evalmake.servers.command import assign_port, place_command
 from evalmake.workspace import Workspace
-from tests.support.projects import check_golden
+from tests.support.projects import Project, check_golden
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = sorted(GOLDEN.glob("*.evalfile"))
@@ -76,3 +76,51 @@ def test_two_starts_have_two_ports() -> None:
     chosen = {assign_port(service).argv[1] for _ in range(20)}
     assert len(chosen) > 1
     assert assign_port(service).files.keys() == {"port"}
+
+
+def test_a_server_answers_to_its_served_name(project: Project) -> None:
+    """`served_name` is the model of every request, counts as what the deployment is, and `show` names it."""
+    project.write(
+        "Evalfile",
+        """
+deployment tiny {
+    engine      = mock
+    served_name = "acme/tiny"
+}
+model tiny { deployment = tiny }
+benchmark names {
+    harness = command
+    files   = file("ask.py")
+    run     = "python3 data/ask.py"
+}
+eval e {
+    model     = tiny
+    benchmark = names
+}
+""",
+    )
+    project.write(
+        "ask.py",
+        """
+import json, os, urllib.request
+base, name, key = (os.environ[f"EVALMAKE_{x}"] for x in ("MODEL_URL", "MODEL_NAME", "API_KEY"))
+body = json.dumps({"model": name, "messages": [{"role": "user", "content": "What is 2 + 2?"}]}).encode()
+head = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+reply = json.load(urllib.request.urlopen(urllib.request.Request(f"{base}/chat/completions", body, head)))
+assert (name, reply["model"]) == ("acme/tiny", "acme/tiny"), (name, reply)
+json.dump({"right": 1}, open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w"))
+""",
+    )
+    assert "1 ran" in project.run().stdout
+    assert '"acme/tiny"' in project.run("show", "e").stdout
+    renamed = (project.root / "Evalfile").read_text().replace("acme/tiny", "acme/other")
+    project.write("Evalfile", renamed)
+    assert "served_name" in project.run("-n", "-v").stdout
+
+
+def test_a_server_that_names_models_itself_takes_no_name(project: Project) -> None:
+    """`transformers serve` knows a model by its weights, so `served_name` is an error there."""
+    text = 'deployment t {\n engine = transformers\n weights = "hf://a/b"\n served_name = "c"\n}\n'
+    text += 'model t { deployment = t }\nbenchmark b {\n harness = command\n run = "true"\n}\n'
+    project.write("Evalfile", text + "eval e {\n model = t\n benchmark = b\n}\n")
+    assert "`served_name`: this server names a model by its weights" in project.run("-n", status=2).stderr

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from evalmake.engines.model_server import NoSettings
+from evalmake.engines.model_server import NoSettings, served_name
 from evalmake.plugin_api.engine import ServerCommand
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Natural, Real, define_key
@@ -56,7 +56,7 @@ class MockEngine:
         """
         block = deployment.block
         settings = {key: getattr(value, "seconds", value) for key, value in block.args.items()}
-        settings.setdefault("name", deployment.name)
+        settings.setdefault("name", served_name(deployment))
         address = ("--host", "{host}", "--port", "{port}") if block.image else ("--port", "0")
         options = ("--port-file", "port", "--settings", json.dumps(settings, sort_keys=True))
         argv = ("{python}", "-P", "-m", "evalmake.engines.mock", *address, *options)
