@@ -17,6 +17,8 @@ from evalmake.project.declarations import Declaration
 from evalmake.reports import report_reasons
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.secrets import Secrets, hide_environment
+from evalmake.store.damage import drop_damaged_results, drop_damaged_samples, drop_output
+from evalmake.store.failure import DamagedOutput
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
@@ -27,8 +29,27 @@ def make_plan(workspace: Workspace, graph: Graph, store: Store, forced: bool = F
     def reasons(report: ReportNode, changing: bool) -> list[Reason]:
         return report_reasons(workspace, report, store, changing)
 
-    project = workspace.project
-    return make_plan_from_records(graph, store, _age, reasons, project.overrides, forced, project.settings.confidence)
+    shown = (node for report in graph.reports.values() for node in report.nodes)
+    actions = {node.action.digest for node in (*graph.nodes.values(), *shown)}
+    overrides, confidence = workspace.project.overrides, workspace.project.settings.confidence
+    drop_damaged_results(store, actions)
+    while True:
+        try:
+            return make_plan_from_records(graph, store, _age, reasons, overrides, forced, confidence)
+        except DamagedOutput as error:  # a report compares samples; what it compares next may be damaged, too
+            drop_output(store, error.blob)
+
+
+def make_plan_of_build(workspace: Workspace, graph: Graph, store: Store, forced: bool = False) -> Plan:
+    """Plan a build, which reads the samples that it shows and judges: what has damaged ones runs again."""
+    checked = set[str]()
+    while True:
+        plan = make_plan(workspace, graph, store, forced)
+        kept = (graph.nodes[one.name] for one in plan.decisions.values() if not one.stale)
+        read = {node.action.digest for node in kept if node.evaluation.gates or not plan.is_empty}
+        if not drop_damaged_samples(store, read - checked):
+            return plan
+        checked |= read
 
 
 def distinct_actions(nodes: Collection[Node]) -> list[Node]:

@@ -33,6 +33,7 @@ from evalmake.planning import (
     hide_secrets,
     is_error,
     make_plan,
+    make_plan_of_build,
 )
 from evalmake.process_secrecy import forbid_inspection
 from evalmake.project.command_words import Words
@@ -100,7 +101,7 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
         build_lock(workspace.store_folder, lambda holder: _tell_busy(emit, holder)),
         workspace.store() as store,
     ):
-        plan = make_plan(workspace, graph, store, request.always)
+        plan = make_plan_of_build(workspace, graph, store, request.always)
         if plan.stale:
             store.database.check_writable()
         if store.database.is_writable:

@@ -53,8 +53,8 @@ class Records(Protocol):
     def part(self, digest: str) -> Mapping[str, str] | None:
         """Return the walk of a part."""
 
-    def find_damage(self, head: ActionHistory) -> str | None:
-        """Return what is damaged of a result: its record, or the first output that is not whole; else None."""
+    def damage(self, action: str) -> str:
+        """Return why the result of an action was dropped as damaged; empty if it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def decide_staleness(
     head = records.history(action.digest)
     if forced:
         return Decision(name, action, head, (Reason("forced", "-B adds an attempt"),))
-    if head is not None and (broken := records.find_damage(head)):
+    if head is not None and (broken := records.damage(action.digest)):
         return Decision(name, action, head, (Reason("output-missing", broken),))
     if head is not None and head.success is not None:
         if head.rerun is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import IO
 
+from evalmake.language.regular_file import check_regular
 from evalmake.planner.action import Artifact
 from evalmake.store.database import Database
+from evalmake.store.failure import unreadable_file
 
 _LARGEST_IN_MEMORY = 1 << 22
 
@@ -52,14 +53,22 @@ class Blobs:
         place = self._read_places().get(digest)
         return place is not None and self._has_size(*place)
 
+    def forget(self, digest: str) -> None:
+        """Take a blob for missing until it is stored again."""
+        self._read_places().pop(digest, None)
+
     def is_whole(self, digest: str) -> bool:
         """Whether a blob is there and has the right content."""
         row = self._find_row(digest)
         if row is None or not row[0]:
             return row is not None and self.read(digest) is not None
+        path = self._database.folder / row[0]
         try:
-            with open(self._database.folder / row[0], "rb") as file:
+            check_regular(path)
+            with path.open("rb") as file:
                 return file_digest(file, "sha256").hexdigest() == digest
+        except PermissionError:
+            raise unreadable_file(path) from None
         except (OSError, ValueError):
             return False
 
@@ -99,6 +108,8 @@ class Blobs:
     def _has_size(self, filename: str | None, size: int) -> bool:
         """Whether the file of a blob, if it has one, has the right length."""
         try:
-            return filename is None or os.stat(self._database.folder / filename).st_size == size
+            return filename is None or check_regular(self._database.folder / filename).st_size == size
+        except PermissionError:
+            raise unreadable_file(self._database.folder / str(filename)) from None
         except (OSError, ValueError, TypeError):
             return False

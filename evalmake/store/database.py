@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from evalmake.disk_database import DATABASE, connect_for_reading, create_database, delete_settings
-from evalmake.store.failure import store_failed
+from evalmake.language.regular_file import check_regular
+from evalmake.store.failure import store_failed, unreadable_file
 
 _ENDLESS = 1 << 60
 _FILE_FROM = 1 << 16  # bytes: a larger value has a file of its own
@@ -96,8 +97,12 @@ class Database:
         for value, name in self.rows("SELECT value, filename FROM Cache WHERE key = ? AND raw = 1", (key,)):
             if name is None:
                 return value if isinstance(value, str | bytes) else ""
+            path = self.folder / str(name)
             try:
-                return (self.folder / str(name)).read_bytes()
+                check_regular(path)
+                return path.read_bytes()
+            except PermissionError:
+                raise unreadable_file(path) from None
             except (OSError, ValueError):
                 return ""
         return None

@@ -24,7 +24,7 @@ from evalmake.planner.staleness import ActionHistory
 from evalmake.store import records
 from evalmake.store.blobs import Blobs
 from evalmake.store.database import Database
-from evalmake.store.failure import store_failed
+from evalmake.store.failure import DamagedOutput, store_failed
 from evalmake.store.history import extend_history, is_proved_by
 
 
@@ -210,34 +210,37 @@ class Store:
         return record
 
     def output(self, record: ActionResult, name: str) -> bytes | None:
-        """An output of an attempt; None where it left none, UnreadableRecord where it is missing or damaged."""
-        digests = {output.name: output.sha256 for output in record.outputs}
-        if name not in digests:
+        """An output of an attempt; None where it left none, DamagedOutput where it is missing or damaged."""
+        digest = next((output.sha256 for output in record.outputs if output.name == name), None)
+        if digest is None:
             return None
-        data = self.blob(digests[name])
-        if data is None:
-            raise records.UnreadableRecord(f"{name} of {record.name} is missing or damaged")
+        if (data := self.blob(digest)) is None:
+            raise DamagedOutput(self.folder, digest, f"{name} of {record.name} is missing or damaged")
         return data
 
     def blob(self, digest: str) -> bytes | None:
         """A blob's bytes by the hex of its sha256; None where it is missing or damaged."""
         return self.blobs.read(digest)
 
-    def find_damage(self, head: ActionHistory) -> str | None:
-        """What is damaged: a record, or the first output that is missing or cut off. `verify` looks into contents.
+    def find_damage(self, head: ActionHistory) -> str:
+        """What is damaged of the result that counts: its record, or the first output that is not there whole.
 
-        A result whose record is damaged counts for nothing from then on.
+        The contents of outputs are not read. Empty where there is no such damage.
         """
-        if head.action in self._damaged:
-            return self._damaged[head.action]
         if reason := self._find_damaged_record(head):
-            self._damaged[head.action] = reason
-            self.histories()[head.action] = ActionHistory(head.action, head.attempts, "failed", reason, None)
             return reason
-        for blob in head.blobs:
-            if not self.blobs.seems_whole(blob):
-                return f"blob sha256:{blob[:12]} is missing from the store or damaged"
-        return None
+        lost = next((blob for blob in head.blobs if not self.blobs.seems_whole(blob)), None)
+        return f"blob sha256:{lost[:12]} is missing from the store or damaged" if lost else ""
+
+    def damage(self, action: str) -> str:
+        """Why the result of an action was dropped; empty for one that was not."""
+        return self._damaged.get(action, "")
+
+    def drop_result(self, action: str, reason: str) -> None:
+        """Let the result of an action count for nothing, as it is damaged, until an attempt is stored."""
+        self._damaged[action] = reason
+        head = self.histories()[action]
+        self.histories()[action] = ActionHistory(action, head.attempts, "failed", reason, None)
 
     def _find_damaged_record(self, head: ActionHistory) -> str:
         """Why the record of the result that counts does not prove it; empty where it does, or there is none.
@@ -275,7 +278,7 @@ class Store:
         """
         with self.database.transaction():
             before = self._history_now(action.digest)
-            if before is not None and self._find_damaged_record(before):
+            if before is not None and (action.digest in self._damaged or self.find_damage(before)):
                 before = None
             last = max(self.attempt_numbers(action.digest), default=0)
             outputs = tuple(self.blobs.put(name, data) for name, data in sorted(files.items()))

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from evalmake.language.diagnostic import EvalmakeError
-from evalmake.store import records
+from evalmake.store import blobs, records
+from evalmake.store import database as store_database
+from evalmake.store.damage import drop_damaged_results
 from evalmake.store.garbage_collection import find_garbage
 from evalmake.store.store import Store
 from evalmake.store.verification import verify_store
@@ -47,14 +50,27 @@ def test_broken_at_planning(store: Store, damage: str) -> None:
     """Planning notices an output whose file is gone or cut."""
     one = action()
     head = store.commit(one, result(one), {"log": b"words", "samples.jsonl": LARGE})
-    assert store.find_damage(head) is None
+    assert store.find_damage(head) == ""
     if damage == "cut":
         os.truncate(blob_file(store), 100)
     else:
         blob_file(store).unlink()
-    found = reopened(store).find_damage(head)
-    assert found is not None
-    assert found.endswith("is missing from the store or damaged")
+    assert reopened(store).find_damage(head).endswith("is missing from the store or damaged")
+
+
+def test_a_file_that_may_not_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output whose file this user may not read is no damage: a message names the file, and nothing is removed."""
+    one = action()
+    head = store.commit(one, result(one), {"samples.jsonl": LARGE})
+
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(blobs, "check_regular", refuse)
+    monkeypatch.setattr(store_database, "check_regular", refuse)
+    for read in (store.find_damage, lambda head: store.blob(*head.blobs), lambda head: verify_store(store)):
+        with pytest.raises(EvalmakeError, match=rf"cannot use {blob_file(store)}: this user may not read it"):
+            read(head)
 
 
 def test_lost_row_at_planning(store: Store) -> None:
@@ -64,7 +80,7 @@ def test_lost_row_at_planning(store: Store) -> None:
     [key] = store.keys_of_kind("blob")
     store.remove_entry(key)
     again = reopened(store)
-    assert again.find_damage(head) is not None
+    assert again.find_damage(head)
     assert verify_store(again).wrong == [f"e/1 (attempt 1): its output sha256:{key[5:]} is missing"]
 
 
@@ -75,13 +91,16 @@ def test_changed_record_at_planning(store: Store, text: str) -> None:
     head = store.commit(one, result(one), {})
     put(store, f"record/{one.digest}/1", text)
     again = reopened(store)
-    assert f"record/{one.digest}/1 is not what evalmake wrote" in (again.find_damage(head) or "")
+    assert f"record/{one.digest}/1 is not what evalmake wrote" in again.find_damage(head)
+    assert again.history(one.digest) == head, "to find damage drops nothing"
+    drop_damaged_results(again, [one.digest])
+    assert f"record/{one.digest}/1 is not what evalmake wrote" in again.damage(one.digest)
     lost = again.history(one.digest)
     assert lost is not None
     assert lost.success is None
     assert again.commit(one, result(one, "failed"), {}).success is None
     assert again.commit(one, result(one), {}).success == 3
-    assert again.find_damage(again.histories()[one.digest]) is None
+    assert again.find_damage(again.histories()[one.digest]) == again.damage(one.digest) == ""
 
 
 def test_newer_records(store: Store) -> None:
@@ -108,7 +127,7 @@ def test_unreadable_records(store: Store, text: str) -> None:
         damaged = again.history(one.digest)
         assert damaged is not None
         assert damaged.success is None
-        assert "its record is damaged" in (again.find_damage(damaged) or "")
+        assert "its record is damaged" in again.damage(one.digest)
     with pytest.raises(EvalmakeError, match="is damaged"), Store.open(store.folder) as again:
         again.attempt(one.digest, 1)
 
