@@ -18,7 +18,19 @@ from evalmake.standard_streams import READER_GONE, OutputFailed, drop_output
 if TYPE_CHECKING:
     from evalmake.language.diagnostic import Diagnostic
 
-_WITH_VALUE = {"-f", "--file", "-C", "--directory", "-j", "--jobs", "-o", "--output", "--plan", "--allow-path"}
+_WITH_VALUE = {
+    "-f",
+    "--file",
+    "-C",
+    "--directory",
+    "-j",
+    "--jobs",
+    "-o",
+    "--output",
+    "--plan",
+    "--allow-path",
+    "--settle",
+}
 FAILED = 2
 _HELP = {"-h", "--help"}
 _USAGE = """\

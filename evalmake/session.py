@@ -88,7 +88,7 @@ def build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None
 def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], None]) -> BuildOutcome:
     saved = read_saved_plan(request.plan) if request.plan else None
     words = request.words if saved is None else words_of_saved_plan(request.words, saved)
-    workspace = Workspace.open(request.file, words.overrides, request.source)
+    workspace = Workspace.open(request.file, words.overrides, request.source, settle=request.settle)
     graph = workspace.graph(words.targets, request.locked)
     if request.dry_run or request.question:
         return _preview(request, workspace, graph, saved, show_plan)

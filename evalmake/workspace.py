@@ -54,6 +54,7 @@ class Request:
     owns_process: bool = False  # see `cli.run`
     argv: tuple[str, ...] = ()
     source: Source | None = None  # the text to read in place of `file`
+    settle: float = 0.0  # see `load_project`
 
 
 @dataclass(slots=True)
@@ -74,14 +75,21 @@ class Workspace:
         overrides: Sequence[Word] = (),
         source: Source | None = None,
         locked: bool = True,
+        settle: float = 0.0,
     ) -> Workspace:
-        """Load the Evalfile and expand its matrix; `locked = False` leaves out what the lock pins."""
+        """Load the Evalfile and expand its matrix.
+
+        `locked = False` leaves out what the lock pins. An axis over folders has those that were quiet for `settle`
+        seconds.
+        """
         root = file.absolute().parent / ".evalmake"
         _check_path(root)
         check_links(root, file)
         plugins = InstalledPlugins()
         with mention_overrides(overrides):
-            project = load_project(file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, source, locked)
+            project = load_project(
+                file, overrides, plugins, os.environ, root / "cache", COMMAND_NAMES, source, locked, settle
+            )
             cells = expand_matrix(project)
         store = project.settings.store
         folder = project.folder / store if store else root / "store"

@@ -65,6 +65,8 @@ BARE = {"tutorial"}
 FILES = {
     "models/llama/config.json": "{}",
     "models/llama/model.safetensors": "weights",
+    "checkpoints/step-100/model.safetensors": "weights",
+    "checkpoints/step-100/DONE": "",
 }
 """What examples name beside `data/sums.jsonl`."""
 KNOWN_LANGUAGES = {"evalfile", "sh", "python", "json", "text", "toml", "yaml"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evalmake.commands.declaration import PATH, declare, words_argument
+from evalmake.commands.declaration import PATH, declare, parse_duration, words_argument
 
 
 @declare("build")
@@ -21,6 +21,12 @@ from evalmake.commands.declaration import PATH, declare, words_argument
 @click.option("-j", "--jobs", type=click.IntRange(1), metavar="N", help="Run at most this many evaluations at a time.")
 @click.option("-k", "--keep-going", is_flag=True, help="Keep going when an evaluation fails.")
 @click.option("-B", "--always-make", "always", is_flag=True, help="Run every target again, as one more attempt.")
+@click.option(
+    "--settle",
+    metavar="TIME",
+    callback=parse_duration,
+    help="Leave out folders of an axis in which something changed less than this long ago: 30s.",
+)
 @click.option("--detach", is_flag=True, help="Submit jobs and return; a later `evalmake` collects the results.")
 @click.option(
     "-q", "--question", is_flag=True, help="Print nothing; exit with status 1 if anything is out of date, else 0."

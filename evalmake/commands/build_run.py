@@ -76,6 +76,7 @@ def _make_request(words: Sequence[str], flags: Mapping[str, Any], argv: Sequence
         locked=flags["locked"],
         detach=flags["detach"],
         argv=tuple(argv),
+        settle=flags["settle"] or 0.0,
     )
 
 

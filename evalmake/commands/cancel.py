@@ -11,10 +11,10 @@ from evalmake.commands.declaration import declare, words_argument
 from evalmake.commands.evalfile import exclusive, open_executors, open_workspace
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.file_tree import remove_tree
+from evalmake.language.text import natural_order
 from evalmake.plugin_api.executor import Executor
 from evalmake.project.command_words import Words
 from evalmake.store.journal import Journal, JournalEntry
-from evalmake.terminal.job_status import natural_order
 from evalmake.workspace import Workspace
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,17 @@ def _allow_paths(ctx: click.Context, param: click.Parameter, folders: tuple[Path
         return
     os.environ[ALLOW_VARIABLE] = os.pathsep.join([*([before] if before else []), *map(os.path.abspath, folders)])
     ctx.call_on_close(lambda: _restore(before))
+
+
+def parse_duration(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
+    """The seconds of an option such as `--since 7d`."""
+    from evalmake.language.values import Duration
+
+    if text is None:
+        return None
+    if not re.fullmatch(r"(\d{1,9}(\.\d{1,9})?(ms|s|m|h|d))+", text):
+        raise click.UsageError(f"`{param.opts[0]}` takes a duration such as `30s`, `12h` or `7d`", ctx)
+    return Duration.parse(text).seconds
 
 
 def _restore(before: str | None) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from evalmake.commands.completion import complete_targets
-from evalmake.commands.declaration import declare, json_option
+from evalmake.commands.declaration import declare, json_option, parse_duration
 from evalmake.commands.evalfile import open_workspace
 from evalmake.language.diagnostic import EvalmakeError
-from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.project.command_words import Words
 from evalmake.project.targets import matches_name
@@ -25,30 +24,19 @@ from evalmake.terminal.safe_text import clean
 from evalmake.workspace import Workspace
 
 
-def _parse_age(ctx: click.Context, param: click.Parameter, text: str | None) -> datetime | None:
-    """The moment that was so long ago, as `7d` or `12h`."""
-    if text is None:
-        return None
-    if not re.fullmatch(r"(\d{1,9}(ms|s|m|h|d))+", text):
-        raise click.UsageError("`--since` takes a duration such as `7d`, `12h` or `90m`")
-    try:
-        return datetime.now(UTC) - timedelta(seconds=Duration.parse(text).seconds)
-    except OverflowError:
-        return None
-
-
 @declare("history")
 @click.argument("targets", nargs=-1, shell_complete=complete_targets)
-@click.option("--since", metavar="AGE", callback=_parse_age, help="Only attempts that ended within this time: 7d, 12h.")
+@click.option("--since", metavar="AGE", callback=parse_duration, help="Only those that ended in this time: 7d, 12h.")
 @json_option
-def command(file: Path | None, targets: Sequence[str], since: datetime | None, as_json: bool) -> int:
+def command(file: Path | None, targets: Sequence[str], since: float | None, as_json: bool) -> int:
     """Print each attempt: when, how it ended, what it took, of what, and by whom."""
     workspace = open_workspace(file)
     with workspace.read_store() as store:
         found, damaged = _read_attempts(store)
     wanted = _choose(workspace, targets, found)
+    oldest = time.time() - since if since is not None else 0.0
     shown = sorted(
-        (one for one in found if wanted(one.name) and (since is None or _moment(one) >= since)),
+        (one for one in found if wanted(one.name) and _moment(one) >= oldest),
         key=lambda one: (one.finished, one.attempt),
         reverse=True,
     )
@@ -62,8 +50,8 @@ def command(file: Path | None, targets: Sequence[str], since: datetime | None, a
     return 0
 
 
-def _moment(attempt: ActionResult) -> datetime:
-    return datetime.fromisoformat(attempt.finished)
+def _moment(attempt: ActionResult) -> float:
+    return datetime.fromisoformat(attempt.finished).timestamp()
 
 
 def _read_attempts(store: Store) -> tuple[list[ActionResult], int]:

@@ -10,11 +10,12 @@ import click
 
 from evalmake.commands.declaration import declare, json_option
 from evalmake.commands.evalfile import open_executors, open_workspace
+from evalmake.language.text import natural_order
 from evalmake.plugin_api.executor import Executor, Phase
 from evalmake.run.task import read_progress
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.terminal import job_status
-from evalmake.terminal.job_status import KINDS, JobStatus, natural_order
+from evalmake.terminal.job_status import KINDS, JobStatus
 from evalmake.workspace import Workspace
 
 _POLL = 2.0  # seconds between two looks with --follow

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
-from evalmake.language.file_hashes import FileHashes
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_search import find_files, split_pattern
+from evalmake.language.folder_search import find_complete_folders
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
 from evalmake.language.text import dedent, unescape, unquote
@@ -32,19 +33,6 @@ from evalmake.language.values import (
 # `$${` is a literal `${`; any other `${...}` on one line is an interpolation.
 _INTERPOLATION = re.compile(r"\$\$\{|\$\{([^}\n]*)\}")
 _LONGEST_RANGE = 1_000_000
-
-
-@dataclass
-class ExternalInputs:
-    """The environment and files that an Evalfile can read, and a record of what it has read.
-
-    `watched` has the places on which the answer of a `glob()` depends, besides the files found.
-    """
-
-    environment: Mapping[str, str]
-    hashes: FileHashes
-    variables_read: dict[str, str | None] = field(default_factory=dict)
-    watched: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -306,7 +294,7 @@ class Evaluator:
 
     def _call_function(self, node: tree.Call) -> Value:
         name = node.name.text
-        functions = {
+        functions: dict[str, Callable[..., Value]] = {
             "env": self._read_variable,
             "file": self._read_file,
             "glob": self._find_files,
@@ -321,13 +309,10 @@ class Evaluator:
                 help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob and secret"],
             )
         arguments = [self(argument) for argument in node.arguments]
-        most = 2 if name == "env" else 1
+        more = {"env": ", and optionally a default after it", "glob": ", and one that ends in `/` a marker after it"}
+        most = 2 if name in more else 1
         if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
-            raise make_error(
-                "bad-call",
-                f"`{name}` takes a text{', and optionally a default after it' if most == 2 else ''}",
-                self.span(node),
-            )
+            raise make_error("bad-call", f"`{name}` takes a text{more.get(name, '')}", self.span(node))
         return functions[name](node, *arguments)
 
     def _read_variable(self, node: tree.Call, name: Value, *default: Value) -> Value:
@@ -356,7 +341,16 @@ class Evaluator:
             raise self._unreadable_error(node, str(name), path, error) from None
         return Files((File(path.name, digest, path),), single=True)
 
-    def _find_files(self, node: tree.Call, pattern: Value) -> Value:
+    def _find_files(self, node: tree.Call, pattern: Value, *marker: Value) -> Value:
+        if str(pattern).endswith("/"):
+            return self._find_folders(node, str(pattern), *marker)
+        if marker:
+            raise make_error(
+                "bad-call",
+                "only a `glob` over folders takes a marker",
+                self.span(node),
+                help=[f'end its pattern in `/`: glob("{pattern}/", ...)'],
+            )
         root, inner = split_pattern(str(pattern), self.source.folder)
         hashes = self.scope.external.hashes
         try:
@@ -372,6 +366,23 @@ class Evaluator:
                 notes=[f"evalmake looked in {root}"],
             )
         return Files(files)
+
+    def _find_folders(self, node: tree.Call, pattern: str, marker: Value = "") -> Value:
+        """The folders that are complete: they hold a file, and the marker if one is given, and have settled."""
+        if not isinstance(marker, str) or "/" in marker:
+            raise make_error("bad-call", "the marker is the name of a file in the folder", self.span(node))
+        root, inner = split_pattern(pattern, self.source.folder)
+        try:
+            folders = find_complete_folders(root, inner, marker, self.scope.external, self.span(node))
+        except OSError as error:
+            raise self._unreadable_error(node, pattern, root, error) from None
+        if not folders:
+            wanted = f" and holds `{marker}`" if marker else " and holds a file"
+            notes = [f"evalmake looked in {root}"]
+            if self.scope.external.next_settled is not None:
+                notes.append("at least one matches, but has not been quiet for long enough")
+            raise make_error("missing-file", f"no folder matches `{pattern}`{wanted}", self.span(node), notes=notes)
+        return folders
 
     def _resolve_path(self, name: str) -> Path:
         return Path(os.path.normpath(os.path.join(self.source.folder, name)))

@@ -23,7 +23,12 @@ def find_files(root: Path, pattern: str, watched: set[str], at: Span | None = No
     Adds to `watched` each path that was listed or looked at: while none of them changes, the answer stays.
     EvalmakeError, with the place `at`, if too many files and folders must be looked at.
     """
-    return _Search(str(root), watched, at).find(pattern.split("/"))
+    return _Search(str(root), watched, at).find_files(pattern.split("/"))
+
+
+def find_folders(root: Path, pattern: str, watched: set[str], at: Span | None = None) -> list[str]:
+    """The sorted names below `root` of the folders that match `pattern`; as `find_files`."""
+    return _Search(str(root), watched, at).find_folders(pattern.split("/"))
 
 
 def is_pattern(text: str) -> bool:
@@ -45,13 +50,22 @@ class _Search:
         self._watched = watched
         self._left = _MOST_ENTRIES
 
-    def find(self, parts: list[str]) -> list[str]:
-        """The names that match all parts of a pattern."""
+    def find_files(self, parts: list[str]) -> list[str]:
+        """The names of files that match all parts of a pattern."""
+        return sorted(name for name in self._find(parts) if self._is_file(name))
+
+    def find_folders(self, parts: list[str]) -> list[str]:
+        """The names of folders that match all parts of a pattern; each is watched."""
+        names = sorted(name for name in self._find(parts) if os.path.isdir(self._path(name)))
+        self._watched.update(map(self._path, names))
+        return names
+
+    def _find(self, parts: list[str]) -> Iterable[str]:
         found: Iterable[str] = [""]
         for position, part in enumerate(parts):
             is_last = position == len(parts) - 1
             found = list(dict.fromkeys(name for folder in found for name in self._step(folder, part, is_last)))
-        return sorted(name for name in found if self._is_file(name))
+        return found
 
     def _step(self, folder: str, part: str, is_last: bool) -> Iterator[str]:
         """The names in `folder` that match one part of the pattern: folders only, unless it is the last part."""

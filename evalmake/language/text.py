@@ -45,3 +45,9 @@ def _resolve_escape(match: re.Match[str]) -> str:
 def with_article(noun: str) -> str:
     """`a model`, `an eval`."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def natural_order(name: str) -> list[tuple[bool, int, str]]:
+    """A sort key under which `e/9` comes before `e/10`."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]

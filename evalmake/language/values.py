@@ -88,6 +88,17 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that a `glob()` with a `/` at its end has found, and the files in it."""
+
+    name: str
+    files: Files
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
 class SecretRef:
     """A secret by name. It has no text, no digest and no pickle."""
 
@@ -131,6 +142,7 @@ Value = (
     | Size
     | Digest
     | Files
+    | Folder
     | SecretRef
     | Symbol
     | Template
@@ -158,6 +170,8 @@ def describe_type(value: object) -> str:
             return "a digest"
         case Files():
             return "files"
+        case Folder():
+            return "a folder"
         case SecretRef():
             return "a secret"
         case Symbol():

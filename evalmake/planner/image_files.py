@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from evalmake.language.expressions import ExternalInputs
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.values import File, Files
 
 

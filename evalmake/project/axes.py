@@ -10,7 +10,7 @@ from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostics, EvalmakeError, closest_name
 from evalmake.language.expressions import Evaluator
 from evalmake.language.source import Span
-from evalmake.language.values import SecretRef, Symbol, describe_type, format_value
+from evalmake.language.values import Folder, SecretRef, Symbol, describe_type, format_value
 from evalmake.project.includes import LoadedFile
 from evalmake.project.inheritance import Inheritance, Layer, MergedLayers
 from evalmake.project.schema import AXIS_KEYS, Eval
@@ -18,6 +18,7 @@ from evalmake.project.validation import COUNT_HELP, describe_share, report_unkno
 
 AxisValue = str | int | float | bool
 _MINIMUM = {"seed": 0, "limit": 1}
+_WANTED = {"model": "names of models", "benchmark": "names of benchmarks", "weights": 'folders: glob("PATTERN/")'}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Axis:
     declared: tuple[AxisValue, ...]
     spans: tuple[Span, ...]
     span: Span
+    folders: tuple[Folder, ...] = ()  # those that the values of the axis `weights` name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ def _read_axis(
     if members is None:
         return None
     known = _to_axis_values(declared) if isinstance(declared, tuple) else members
-    return Axis(key, members, known, spans, file.span(axis.key))
+    folders = tuple(item for item in value if isinstance(item, Folder))
+    return Axis(key, members, known, spans, file.span(axis.key), folders)
 
 
 def _suggest_range(key: str, value: object) -> str:
@@ -156,8 +159,8 @@ def _item_spans(value: tree.Expr, file: LoadedFile, count: int) -> tuple[Span, .
 def _to_axis_values(values: Sequence[object]) -> tuple[AxisValue, ...]:
     plain: list[AxisValue] = []
     for value in values:
-        if isinstance(value, Symbol):
-            plain.append(value.text)
+        if isinstance(value, Symbol | Folder):
+            plain.append(str(value))
         elif isinstance(value, str | int | float | bool):
             plain.append(value)
     return tuple(plain)
@@ -167,7 +170,7 @@ def _check_values(
     key: str, values: Sequence[object], spans: Sequence[Span], diagnostics: Diagnostics, about: str
 ) -> tuple[AxisValue, ...] | None:
     """The axis values, after checking that each has the right type and occurs once."""
-    wanted = (Symbol,) if key in ("model", "benchmark") else (int,)
+    wanted = (Symbol,) if key in ("model", "benchmark") else (Folder,) if key == "weights" else (int,)
     seen: dict[str, Span] = {}
     before = len(diagnostics)
     for value, span in zip(values, spans, strict=True):
@@ -176,7 +179,7 @@ def _check_values(
         if wanted == (Symbol,) and isinstance(value, str):
             _report_quoted(key, value, span, diagnostics, about)
         elif not isinstance(value, wanted) or isinstance(value, bool):
-            what = f"names of {key}s" if wanted == (Symbol,) else "whole numbers"
+            what = _WANTED.get(key, "whole numbers")
             diagnostics.error(
                 "wrong-type",
                 f"the axis `{key}` takes {what}, but this is {describe_share(value) or describe_type(value)}",

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from evalmake.language.values import Digest, Duration, Files, SecretRef, Size, Symbol
+from evalmake.language.values import Digest, Duration, Files, Folder, SecretRef, Size, Symbol
 
 
 class Block(BaseModel):
@@ -70,6 +70,12 @@ def _check_cache_size(value: object) -> object:
     return value
 
 
+def _to_folder_name(value: object) -> object:
+    if value is None or isinstance(value, Folder):
+        return str(value) if value else None
+    raise PydanticCustomError("folder_type", "a folder")
+
+
 def to_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
@@ -80,6 +86,8 @@ def _check_argument(value: object) -> object:
         raise PydanticCustomError("secret_value", "no secret")
     if isinstance(value, Symbol):
         raise PydanticCustomError("bare_word", "no bare word")
+    if isinstance(value, Folder):
+        raise PydanticCustomError("not_json", "no JSON")
     for item in _items_of(value):
         _check_argument(item)
     return value
@@ -143,6 +151,7 @@ def _check_share(value: object) -> object:
     return value
 
 
+FolderName = Annotated[str | None, BeforeValidator(_to_folder_name)]
 Word = Annotated[str, BeforeValidator(to_word)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(to_tuple)]
 Real = Annotated[float, BeforeValidator(_to_float)]

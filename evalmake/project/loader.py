@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from evalmake.language import tree
 from evalmake.language.diagnostic import Diagnostics
-from evalmake.language.expressions import Evaluator, ExternalInputs, Scope
+from evalmake.language.expressions import Evaluator, Scope
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.source import Source, Span
 from evalmake.language.values import Symbol
@@ -35,6 +36,7 @@ from evalmake.project.project import AliasDeclaration, Project
 from evalmake.project.references import check_references
 from evalmake.project.schema import KINDS, Executor, Settings
 from evalmake.project.validation import validate
+from evalmake.project.weights_axis import add_models_of_folders
 
 _BUILT_IN = Source("built in", "executor local { backend = process }")
 
@@ -48,16 +50,18 @@ def load_project(
     reserved: Sequence[str] = (),
     written: Source | None = None,
     locked: bool = True,
+    settle: float = 0.0,
 ) -> Project:
     """Read and check an Evalfile; EvalmakeError with all errors of the first phase that has any.
 
     `overrides` are the command line's NAME=VALUE words, `cache` a folder for parsed files and
     content digests, `reserved` the words that no target may be called, `written` a text that
-    stands for the file. Without `locked`, inputs stand as they are written, pinned or not.
+    stands for the file. Without `locked`, inputs stand as they are written, pinned or not. `settle`
+    is for how many seconds a folder must have been quiet, for an axis over folders to have it.
     """
     files = read_files(path, cache, written)
     diagnostics = Diagnostics()
-    external = ExternalInputs(environment, FileHashes(cache / "hashes.json" if cache else None))
+    external = ExternalInputs(environment, FileHashes(cache / "hashes.json" if cache else None), settle=settle)
     bindings = bind_variables(files.files, diagnostics)
     diagnostics.check()
     scope = Scope(bindings, external)
@@ -120,6 +124,8 @@ def _load_declarations(
         {f"{kind} {name}": block.span for (kind, name), block in parsed.items()},
     )
     check_references(project, parsed, diagnostics)
+    diagnostics.check()
+    add_models_of_folders(project, diagnostics)
     diagnostics.check()
     if locked:
         apply_lock(project)

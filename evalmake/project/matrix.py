@@ -20,6 +20,7 @@ from evalmake.project.fields import Fields
 from evalmake.project.project import Project
 from evalmake.project.schema import AXIS_KEYS, MOST_CELLS, Eval, Resources, fill_templates
 from evalmake.project.validation import validate
+from evalmake.project.weights_axis import name_model
 
 
 @dataclass(slots=True)
@@ -205,7 +206,7 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
             name,
             values,
             variant,
-            project.models[str(here["model"])],
+            project.models[_name_model(here)],
             project.benchmarks[str(here["benchmark"])],
             int(here["seed"]),
             here["limit"],
@@ -219,6 +220,10 @@ def _make_cells(declaration: EvalDeclaration, project: Project, diagnostics: Dia
                 about=f"eval {declaration.name}",
                 notes=["every cell that it would match is skipped"],
             )
+
+
+def _name_model(values: dict[str, Any]) -> str:
+    return name_model(values["model"], values["weights"]) if values["weights"] else str(values["model"])
 
 
 def _make_variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagnostics: Diagnostics) -> Variant | None:
@@ -236,7 +241,7 @@ def _make_variant(declaration: EvalDeclaration, matched: tuple[int, ...], diagno
     values = dict(fields.values)
     for axis in declaration.axes:
         first = axis.values[0]
-        values[axis.key] = Symbol(first) if isinstance(first, str) else first
+        values[axis.key] = axis.folders[0] if axis.folders else Symbol(first) if isinstance(first, str) else first
     about = f"eval {declaration.name}"
     block = validate(
         Eval, values, fields, diagnostics, about, declaration.parsed.name_span, what="an eval", topic="eval"

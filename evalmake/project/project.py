@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evalmake.language import tree
-from evalmake.language.expressions import ExternalInputs, Scope
+from evalmake.language.expressions import Scope
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.source import Span
 from evalmake.pins.lock import Lock
 from evalmake.project.declarations import Declaration

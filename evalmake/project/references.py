@@ -17,6 +17,7 @@ from evalmake.project.eval_declaration import EvalDeclaration
 from evalmake.project.inheritance import ParsedDeclaration
 from evalmake.project.key_types import find_reference_keys
 from evalmake.project.project import Project
+from evalmake.project.schema import AXIS_KEYS
 
 
 def check_references(
@@ -46,7 +47,7 @@ def check_references(
 
 def _check_coordinates(report: Declaration, diagnostics: Diagnostics) -> None:
     """Check a report's `rows` and `column`."""
-    names = ("model", "benchmark", "eval", "metric", "seed", "limit")
+    names = ("model", "benchmark", "eval", "metric", *AXIS_KEYS[2:])
     for key in ("rows", "column"):
         value = getattr(report.block, key)
         if value not in names:

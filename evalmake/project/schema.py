@@ -18,6 +18,7 @@ from evalmake.project.key_types import (
     Endpoint,
     Environment,
     ExecutorName,
+    FolderName,
     ModelName,
     Natural,
     Parameters,
@@ -40,7 +41,7 @@ MOST_CELLS = 100_000
 _NO_IMAGE = "no container"
 _ENVIRONMENT = "map of texts, numbers and secrets"
 _HEADERS = "map of texts and secrets"
-_COORDINATES = "one of model, benchmark, eval, metric, seed, limit"
+_COORDINATES = "one of model, benchmark, eval, metric, seed, limit, weights"
 
 
 class Resources(Block):
@@ -272,6 +273,14 @@ class Eval(Block):
     )
     seed: Natural = define_key(0, "The seed of sampling; `seed in 1..3` makes three runs.", "1", identity=True)
     limit: Count | None = define_key(None, "How many items are asked.", "100", identity=True, unset="all items")
+    weights: FolderName = define_key(
+        None,
+        "The folders whose weights the model's deployment serves, one after the other: always an axis.",
+        'glob("checkpoints/*/")',
+        identity=True,
+        type="axis over folders",
+        unset="the weights of the deployment",
+    )
     params: Parameters = define_key(
         {}, "Request parameters of every request.", "{ temperature = 0.7 }", identity=True, type="map"
     )
@@ -327,7 +336,7 @@ PLUGIN_KINDS: Mapping[str, tuple[str, str, str]] = {
     "report": ("format", "exporters", "format"),
 }
 
-AXIS_KEYS = ("model", "benchmark", "seed", "limit")
+AXIS_KEYS = ("model", "benchmark", "seed", "limit", "weights")
 
 
 def fill_templates(value: Any, axes: dict[str, object]) -> Any:

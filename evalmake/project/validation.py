@@ -23,6 +23,7 @@ _WANTED_BY_ERROR = {
     "bool_type": "`true` or `false`",
     "string_type": "a text",
     "word_type": "a name",
+    "folder_type": 'an axis over folders: weights in glob("PATTERN/")',
     "not_json": "a number, a text, `true` or `false`, a list or a map",
     "dict_type": "a map",
     "tuple_type": "a list",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +26,6 @@ class JobStatus:
     def is_active(self) -> bool:
         """Whether it may still change by itself."""
         return self.phase in ("queued", "running", "unreachable")
-
-
-def natural_order(name: str) -> list[tuple[bool, int, str]]:
-    """A sort key under which `e/9` comes before `e/10`."""
-    parts = re.split(r"(\d+)", name)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def to_json(jobs: Sequence[JobStatus]) -> str:

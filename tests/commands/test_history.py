@@ -100,7 +100,7 @@ def test_since_chooses_by_age(project: Project) -> None:
     assert len(entries(project, "first", "--since", "1d12h")) == 2
     assert entries(project, "first", "--since", "0s") == []
     assert project.run("history", "-C", "first", "--since", "0s").stdout == "no attempts\n"
-    assert "such as `7d`" in project.run("history", "-C", "first", "--since", "yesterday", status=2).stderr
+    assert "such as `30s`" in project.run("history", "-C", "first", "--since", "yesterday", status=2).stderr
 
 
 def test_what_is_damaged_is_counted(project: Project) -> None:

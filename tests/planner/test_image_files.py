@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.language.expressions import ExternalInputs
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_hashes import FileHashes
 from evalmake.planner.digest import Part
 from evalmake.planner.image_files import identify_image

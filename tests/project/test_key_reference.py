@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from evalmake.language.expressions import Evaluator, ExternalInputs, Scope
+from evalmake.language.expressions import Evaluator, Scope
+from evalmake.language.external_inputs import ExternalInputs
 from evalmake.language.file_hashes import FileHashes
 from evalmake.language.parser import parse_override
 from evalmake.language.source import Source
@@ -34,10 +35,11 @@ benchmark bench { {benchmark}, adapter = { cache = true } }
 eval e { model in [served, hosted], benchmark = bench, adapter = { cache = true } }
 """
 RUN = 'run = "serve",'
-# These name a declaration or choose a plugin: the tests of the planner change them.
+# These name a declaration, choose a plugin or make one: other tests change them.
 NAMES = {
     ("eval", "model"),
     ("eval", "benchmark"),
+    ("eval", "weights"),
     ("model", "deployment"),
     ("deployment", "engine"),
     ("benchmark", "harness"),
@@ -51,7 +53,7 @@ HARNESSES = {
 def _value(example: str, folder: Path) -> Any:
     """An example as an Evalfile in `folder` would have it, every file that it names made."""
     for name in re.findall(r'(?:file|glob)\("([^"]*)"\)', example):
-        path = folder / name.replace("*", "a")
+        path = folder / (name + "f" * name.endswith("/")).replace("*", "a")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("x")
     scope = Scope({}, ExternalInputs({}, FileHashes()))
@@ -87,6 +89,8 @@ def test_every_key_is_described(section: Section, key: Key, tmp_path: Path) -> N
     if key.name == "overrides":
         return  # it lists variables, which the loader reads without evaluating them
     value = _value(key.example, tmp_path)
+    if key.type == "axis over folders":
+        [value] = value
     assert not value_errors(_block(section), key.name, value)
 
 
