@@ -83,8 +83,13 @@ def _send_soon(number: int) -> None:
 
 def exit_at_once(number: int = 0, frame: object = None) -> None:
     """Exit now, with no traceback: nothing was started, or everything is killed already."""
-    message = b"interrupted\n" if number else b""
+    exit_with_message("interrupted")
+
+
+def exit_with_message(message: str) -> None:
+    """Exit now, with this last line on stderr."""
     try:
-        os.write(2, (_SHOW_CURSOR if os.isatty(2) else b"") + message)
+        # On a terminal, ^C or a live table stands on the last line.
+        os.write(2, (_SHOW_CURSOR + b"\n" if os.isatty(2) else b"") + os.fsencode(message) + b"\n")
     finally:
         os._exit(INTERRUPTED)

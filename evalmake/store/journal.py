@@ -37,6 +37,19 @@ class Journal:
     def remove(self, id: str) -> None:
         """Remove the entry of a job whose result is in the store."""
         (self.folder / f"{id}.json").unlink(missing_ok=True)
+        self._interrupted_mark(id).unlink(missing_ok=True)
+
+    def mark_interrupted(self, id: str) -> None:
+        """Note that evalmake exits at once, while a job is in the journal."""
+        if (self.folder / f"{id}.json").exists():
+            self._interrupted_mark(id).touch()
+
+    def is_interrupted(self, id: str) -> bool:
+        """Whether an earlier evalmake exited at once while a job ran."""
+        return self._interrupted_mark(id).exists()
+
+    def _interrupted_mark(self, id: str) -> Path:
+        return self.folder / f"{id}.interrupted"
 
     def remove_partial_entries(self) -> None:
         """Remove entries that a killed evalmake had not finished writing."""

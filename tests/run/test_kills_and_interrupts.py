@@ -133,7 +133,7 @@ def test_everything_killed(bench: Bench) -> None:
 
 
 def test_interrupt_twice(bench: Bench) -> None:
-    """A second Ctrl-C ends at once what does not react, and the next build recovers."""
+    """A second Ctrl-C ends at once what does not react, and says how to go on; the next build does, and says why."""
     bench.evalfile(TRIED)
     bench.edit("seed      in 1..8", "")
     bench.job(
@@ -153,10 +153,12 @@ def test_interrupt_twice(bench: Bench) -> None:
     ended = end(process)
 
     assert ended.status == 130
+    assert ended.err.endswith("interrupted again: killed 1 running; the same command goes on from here\n")
     assert bench.left() == []
     (bench.root / "calm").touch()
     again = bench.run()
     assert again.status == 0, again.text
+    assert "tried: cancelled: evalmake was interrupted twice and killed it; trying again" in again.err
     assert [a.status for a in bench.attempts()] == ["cancelled", "succeeded"]
     bench.clean()
 

@@ -21,3 +21,14 @@ def test_journal(tmp_path: Path) -> None:
     journal.remove_partial_entries()
     assert list(journal.entries()) == []
     assert [path.name for path in journal.folder.iterdir()] == ["bad.json"]
+
+
+def test_interrupted_jobs(tmp_path: Path) -> None:
+    """The mark of an interruption is for a job of the journal, and goes with its entry."""
+    journal = Journal(tmp_path / "journal")
+    journal.write(JournalEntry("a.1", "e/1", "evaluate", "sha256:0", "local", "/work/a.1", 12.5))
+    journal.mark_interrupted("a.1")
+    journal.mark_interrupted("a.2")
+    assert (journal.is_interrupted("a.1"), journal.is_interrupted("a.2")) == (True, False)
+    journal.remove("a.1")
+    assert list(journal.folder.iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from evalmake import interrupts
 from evalmake.executors.job_processes import kill_processes
 from evalmake.plugin_api.executor import JobState, Phase
@@ -27,4 +29,16 @@ def exit_at_once(build: Build) -> None:
     servers = build.servers.job_ids(tuple(build.servers.groups)).values()
     for id in (*build.running, *servers):
         kill_processes(build.job_builder.job_folder(id))
-    interrupts.exit_at_once()
+    for id in build.running:
+        build.journal.mark_interrupted(id)
+    interrupts.exit_with_message(_describe_exit(build))
+
+
+def _describe_exit(build: Build) -> str:
+    """The last line: what was killed, what may still run elsewhere, and how to go on."""
+    plugins = {name: executor.plugin for name, executor in build.job_builder.project.executors.items()}
+    places = Counter(task.executor for task in build.running.values())
+    killed = sum(count for place, count in places.items() if plugins.get(place) == "process")
+    parts = [f"killed {killed} running"] if killed else []
+    parts += [f"left {count} to end on {place}" for place, count in places.items() if plugins.get(place) != "process"]
+    return f"interrupted again{': ' * bool(parts)}{', '.join(parts)}; the same command goes on from here"

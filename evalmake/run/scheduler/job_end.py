@@ -22,6 +22,7 @@ from evalmake.scoring.demands import find_shortfall, scored_share
 from evalmake.store.origin import describe_origin
 
 GATEWAY_DIED = "its gateway died while it ran"
+_KILLED = "evalmake was interrupted twice and killed it"
 
 
 class JobEnds:
@@ -72,17 +73,16 @@ class JobEnds:
     def _finish_one(self, task: Task, state: JobState, forget: bool) -> None:
         """Judge one job, record the attempt, and retry it or be done with it; `forget` its journal entry."""
         build, name = self._build, task.node.name
-        usage_complete = build.routing.close_sessions(task)
-        gateway_died = not (usage_complete and build.servers.are_alive(task.gateway_jobs))
+        loss = self._find_loss(task, state)
         outcome = judge_job(build.job_builder, build.secrets, task, state)
         build.result.warn_of_cache(task.cache_error)
-        if gateway_died:  # whatever the harness says: it may have scored samples that got no reply
-            outcome = replace(outcome, error=GATEWAY_DIED)
+        if loss:  # whatever the harness says: it may have scored samples that got no reply
+            outcome = replace(outcome, error=loss)
         shortfall = None if outcome.error else find_shortfall(task.node.demands, outcome, outcome.cause)
         error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task, outcome))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
-        lost = state.status is None or gateway_died
+        lost = state.status is None or bool(loss)
         retrying = bool(error) and claim_retry(build, task, lost)
         was_stopped = build.signals.count > 0 or (lost and retrying)
         status = "succeeded" if not error else "cancelled" if was_stopped else "failed"
@@ -104,6 +104,14 @@ class JobEnds:
             build.result.failed.append(name)
             build.result.problems.append(task.failure_diagnostic(error, cure))
         build.release_servers(task)
+
+    def _find_loss(self, task: Task, state: JobState) -> str:
+        """End the sessions of a job; why it was lost with its gateway or with evalmake, empty if it was not."""
+        usage_complete = self._build.routing.close_sessions(task)
+        gateway_died = not (usage_complete and self._build.servers.are_alive(task.gateway_jobs))
+        if (gateway_died or state.status != 0) and self._build.journal.is_interrupted(task.job_id):
+            return _KILLED
+        return GATEWAY_DIED if gateway_died else ""
 
     def _advise(self, task: Task, outcome: Outcome) -> str:
         """What helps against the error of a job."""
