@@ -21,6 +21,7 @@ RUN, LOOK, STORE, WRITE = "Run", "Look", "Maintain", "Write"
 
 REGISTRY = (
     CommandEntry("build", RUN, "Run what is out of date (the default command)."),
+    CommandEntry("watch", RUN, "Build again whenever an input changes, and each new checkpoint once it is complete."),
     CommandEntry("status", RUN, "Show running and queued jobs."),
     CommandEntry("cancel", RUN, "Cancel the jobs of a detached or killed build."),
     CommandEntry("accept", RUN, "Keep an old result for a target that has changed."),

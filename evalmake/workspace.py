@@ -191,6 +191,14 @@ class Workspace:
         """The file of a report: its path is relative to the Evalfile."""
         return self.project.folder / str(report.block.path)
 
+    def input_paths(self) -> set[str]:
+        """Every file and folder that loading read, and those that it found missing."""
+        project = self.project
+        paths = {str(path) for path in project.external.hashes.seen}
+        paths |= {str(file.path) for file in project.files.files}
+        paths |= project.files.watched | project.external.watched
+        return paths | {str(project.path.with_suffix(".lock").absolute())}
+
     @property
     def evalfile_key(self) -> str:
         """The key of this Evalfile in the store: its path relative to the store, so that both can move together."""

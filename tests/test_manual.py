@@ -32,6 +32,7 @@ TOPICS = [
     "lepton",
     "what-works-where",
     "deployments",
+    "watch",
     "gateway-and-cache",
     "secrets",
     "scores-and-intervals",

@@ -41,13 +41,9 @@ def remember_null_build(outcome: BuildOutcome, argv: Sequence[str], stdout: str,
 
 def _project_files(workspace: Workspace) -> set[str]:
     """Return every file and folder that loading and planning read, and the files that they found missing."""
-    project = workspace.project
-    files = {str(path) for path in project.external.hashes.seen}
-    files |= {str(file.path) for file in project.files.files}
-    files |= project.files.watched | project.external.watched
-    files |= {str(workspace.report_path(report)) for report in project.reports.values()}
+    files = workspace.input_paths()
+    files |= {str(workspace.report_path(report)) for report in workspace.project.reports.values()}
     files |= {str(workspace.store_folder / "generation"), str(workspace.root / "journal")}
-    files.add(str(project.path.with_suffix(".lock").absolute()))
     return files
 
 

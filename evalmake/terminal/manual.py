@@ -14,7 +14,7 @@ from evalmake.project import key_reference
 _ORDER = (
     *("tutorial", "migrating-from-nemo-evaluator", "language", "keys", "targets-and-overrides"),
     *("scores-and-intervals", "catalog", "pins", "secrets", "ci", "python-api"),
-    *("executors", "process", "docker", "slurm", "lepton", "deployments"),
+    *("executors", "process", "docker", "slurm", "lepton", "deployments", "watch"),
     *("harnesses", "native", "command", "lm-eval", "inspect", "nemo", "gateway-and-cache", "store"),
     *("what-works-where", "troubleshooting", "glossary", "writing-a-plugin"),
 )
