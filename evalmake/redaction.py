@@ -7,28 +7,27 @@ header: anywhere else, its letters are text, and to replace them would falsify r
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
 from xxhash import xxh3_64_hexdigest
 
+from evalmake.secret_spellings import LONGEST_ESCAPE, Escapes, escapes_of, find_escapable, spell_in_code, spell_in_json
+
 _SHORTEST_MASK = 8  # bytes
 _SHORTEST_STRONG = 8  # characters
 _SHORTEST_OF_ONE_KIND = 16  # characters, of letters or digits alone
+_FIRST = 3  # bytes of a form that are looked for
 _ENOUGH_BITS = 24.0
 _NAMES = rb"\b[\w-]{0,64}(?:authorization|api[-_]?key|token)"
 _BEFORE = rb"(\b(?:bearer|basic|token)\s{1,64}|" + _NAMES + rb"[\"']?\s{0,64}[:=]\s{0,64}[\"']?)"
-_CUT_ESCAPE = re.compile(rb"\\{1,4}(?:u[0-9a-fA-F]{0,3})?\Z")
-_MOST_BACKSLASHES = 4
-_LONGEST_ESCAPE = 9  # bytes: four backslashes, `u`, four digits
 _KEY_PREFIX = re.compile(r"(sk|pk|hf|gsk|xai|ghp|nvapi)[-_]", re.IGNORECASE)
 
 
+@lru_cache(maxsize=256)
 def is_guessable(secret: str) -> bool:
     """Whether a secret may stand in a text by chance: it is short, a word, a number, or has little variety."""
     core = re.sub(r"[\s_.-]", "", secret)
@@ -72,7 +71,7 @@ def unmask_secret(data: bytes, secret: str, name: str, mark: bytes) -> bytes:
 
 def longest_form(secret: str) -> int:
     """The most bytes that a secret takes in a text, where JSON within JSON escapes all its characters."""
-    return max([_LONGEST_ESCAPE * len(secret), *(len(form) for form, _ in _forms(secret))])
+    return max([LONGEST_ESCAPE * len(secret), *(len(form) for form, _ in _forms(secret))])
 
 
 def _mask(name: str, size: int) -> bytes:
@@ -85,22 +84,21 @@ def _digits(name: str) -> bytes:
 
 def holds_secret(data: bytes, secret: str) -> bool:
     """Whether the letters of a secret stand in `data`, wherever that is."""
+    if len(data) < len(secret.strip()):  # no spelling is shorter
+        return False
     escaped = _find_escapable(data, secret)
     return any(form in data for form, _ in _forms(secret)) or bool(escaped and escaped.whole.search(data))
 
 
 def length_of_beginning(data: bytes, secret: str) -> int:
     """How many bytes at the end of `data` may begin a secret, whose rest is still to come."""
-    longest = 0
-    for form, _ in _forms(secret):
-        at = data.find(form[:1], max(0, len(data) - len(form) + 1))
-        while at >= 0 and not form.startswith(data[at:]):
-            at = data.find(form[:1], at + 1)
-        longest = max(longest, len(data) - at if at >= 0 else 0)
-    end = data[-_LONGEST_ESCAPE * len(secret) :]
-    if b"\\" in end and (escaped := _escapes(secret)):
-        longest = max(longest, escaped.length_of_beginning(end))
-    return longest
+    if data.endswith(b"\n") and "\n" not in secret:  # as most events of a stream do
+        return 0
+    found = _beginnings(secret).find_length(data)
+    end = data[-LONGEST_ESCAPE * len(secret) :]
+    if (b"\\" in end or b"%" in end or b"&" in end) and (escaped := _escapes(secret)):
+        found = max(found, escaped.length_of_beginning(end))
+    return found
 
 
 def redact_header(value: bytes, secret: str, mark: bytes) -> bytes:
@@ -111,87 +109,52 @@ def redact_header(value: bytes, secret: str, mark: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _forms(secret: str) -> tuple[tuple[bytes, re.Pattern[bytes] | None], ...]:
-    """How a secret may be written, as it is and as JSON; for a guessable one, with the places where it stands."""
-    texts = dict.fromkeys(
-        [secret, secret.strip(), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]]
-    )
-    forms = [text.encode("utf-8", "surrogateescape") for text in texts if text]
-    guessable = is_guessable(secret.strip())
-    return tuple(
-        (form, re.compile(_BEFORE + re.escape(form) + rb"(?![\w-])", re.IGNORECASE) if guessable else None)
-        for form in sorted(forms, key=len, reverse=True)
-    )
+    """How a secret may be spelt but for escapes; for a guessable one, with the places where it stands."""
+    if not is_guessable(secret.strip()):
+        return tuple((form, None) for form in _sort([*spell_in_json(secret), *spell_in_code(secret)]))
+    patterns = {form: _BEFORE + re.escape(form) + rb"(?![\w-])" for form in _sort(spell_in_json(secret))}
+    return tuple((form, re.compile(pattern, re.IGNORECASE)) for form, pattern in patterns.items())
 
 
-class _Escapes(NamedTuple):
-    """A secret whose characters may each be escaped as JSON allows it (`\\u0073`, `\\/`), in JSON within JSON, too."""
-
-    whole: re.Pattern[bytes]
-    characters: tuple[re.Pattern[bytes], ...]
-
-    def replace(self, data: bytes, make_mark: Callable[[int], bytes]) -> bytes:
-        """`data` with a mark in place of the secret, made for its size; the same object if it does not hold it."""
-        parts, end = [], 0
-        for found in self.whole.finditer(data):
-            start = max(end, _start_of_escape(data, found.start()))
-            parts += [data[end:start], make_mark(found.end() - start)]
-            end = found.end()
-        return b"".join([*parts, data[end:]]) if parts else data
-
-    def length_of_beginning(self, data: bytes) -> int:
-        """How many bytes at the end of `data` may begin the secret, with backslashes that may belong to it."""
-        starts = (found.start() for found in self.characters[0].finditer(data))
-        at = next((start for start in starts if self._goes_on(data, start)), len(data))
-        cut = _CUT_ESCAPE.search(data)
-        at = min(at, cut.start() if cut else len(data))
-        before = data[max(0, at - _MOST_BACKSLASHES) : at]
-        return len(data) - at + len(before) - len(before.rstrip(b"\\"))
-
-    def _goes_on(self, data: bytes, at: int) -> bool:
-        """Whether all from `at` to the end is a beginning of the secret."""
-        for character in self.characters:
-            if at == len(data):
-                return True
-            if not (found := character.match(data, at)):
-                return bool(_CUT_ESCAPE.match(data, at))
-            at = found.end()
-        return False
+def _sort(forms: list[bytes]) -> list[bytes]:
+    return sorted(forms, key=len, reverse=True)
 
 
-def _find_escapable(data: bytes, secret: str) -> _Escapes | None:
-    """The escapes of a secret, if `data` has any that may be its own: most replies are spared the search."""
-    return _escapes(secret) if b"\\u" in data or (b"\\/" in data and "/" in secret) else None
+class _Beginnings(NamedTuple):
+    """What the forms of a secret begin with, each without at least its last byte, and their first bytes."""
+
+    texts: frozenset[bytes]
+    start: re.Pattern[bytes]
+    longest: int
+
+    def find_length(self, data: bytes) -> int:
+        """How many bytes at the end of `data` are such a beginning."""
+        at = max(0, len(data) - self.longest)
+        while found := self.start.search(data, at):
+            at = found.start()
+            if data[at:] in self.texts:
+                return len(data) - at
+            at += 1
+        return next((size for size in range(min(_FIRST - 1, len(data)), 0, -1) if data[-size:] in self.texts), 0)
 
 
 @lru_cache(maxsize=256)
-def _escapes(secret: str) -> _Escapes | None:
-    """None for a guessable secret, whose letters are text, and for one that no header could carry."""
-    if not secret.isascii() or is_guessable(secret.strip()):
-        return None
-    first, *others = secret.strip().encode()
-    characters = [_escapable(first, rb"\\"), *(_escapable(byte, rb"\\{1,4}") for byte in others)]
-    return _Escapes(re.compile(b"".join(characters)), tuple(map(re.compile, characters)))
+def _beginnings(secret: str) -> _Beginnings:
+    forms = [form for form, _ in _forms(secret)]
+    texts = frozenset(form[:size] for form in forms for size in range(1, len(form)))
+    starts = sorted({form[:_FIRST] for form in forms if len(form) > _FIRST})
+    pattern = b"|".join(map(re.escape, starts)) or rb"(?!)"
+    return _Beginnings(texts, re.compile(pattern), max(map(len, texts), default=0))
 
 
-def _escapable(byte: int, backslash: bytes) -> bytes:
-    """A pattern for a character, plain or escaped."""
-    plain, code = re.escape(bytes([byte])), b"u(?i:%04x)" % byte
-    short = b"|" + backslash + plain if byte in b'"/\\' else b""
-    return b"(?:" + plain + b"|" + backslash + code + short + b")"
+def _escapes(secret: str) -> Escapes | None:
+    """The escapes of a secret; none of a guessable one, whose letters are text."""
+    return None if is_guessable(secret.strip()) else escapes_of(secret)
 
 
-def _start_of_escape(data: bytes, start: int) -> int:
-    """Where the escape begins whose last backslash is at `start`: JSON within JSON has two, and once more within, four.
-
-    What stands before is text, so that the mark is not escaped: `\\\\\\u0073` is a backslash and an `s`.
-    """
-    if data[start : start + 1] != b"\\":
-        return start
-    first = start
-    while first and data[first - 1 : first] == b"\\":
-        first -= 1
-    count = start + 1 - first
-    return start + 1 - min(count & -count, _MOST_BACKSLASHES)
+def _find_escapable(data: bytes, secret: str) -> Escapes | None:
+    """The escapes of a secret, if `data` has any that may be its own."""
+    return None if is_guessable(secret.strip()) else find_escapable(data, secret)
 
 
 def _entropy_bits(text: str) -> float:

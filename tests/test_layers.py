@@ -32,6 +32,7 @@ LAYERS = (
         "model_reply",
         "process_secrecy",
         "redaction",
+        "secret_spellings",
     ),
     ("pins",),
     ("project",),

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import itertools
 import json
 import random
 import string
+from urllib.parse import quote
 
 import pytest
 
-from evalmake.redaction import holds_secret, is_guessable, mask_secret, redact_header, redact_secret, unmask_secret
+from evalmake.redaction import (
+    holds_secret,
+    is_guessable,
+    length_of_beginning,
+    mask_secret,
+    redact_header,
+    redact_secret,
+    unmask_secret,
+)
 
 WORDS = ["none", "test", "EMPTY", "x", "key", "sk", "dummy", "local", "not-needed", "no-key-required", "placeholder"]
 NUMBERS = ["1", "1234", "12345678", "0000000000000000", "aaaaaaaaaaaaaaaaaaaa", "test1234"]
@@ -77,6 +89,55 @@ def test_a_masked_secret_is_known_again(secret: str) -> None:
     assert len(masked) == len(data)
     assert not holds_secret(masked, secret)
     assert unmask_secret(masked, secret, "KEY", b"KEY") == b"KEY KEY KEY [1a2b3c] KEYKEY"
+
+
+LONG = ["sk-proj-aB3xY9_-0123456789abcdefGHIJ", "hf_>>>???~~~abc/DEF+ghi", "a\"b<c>&d'e-19?xyz", *RANDOM[:3]]
+
+
+@pytest.mark.parametrize("secret", LONG)
+def test_encoded_secrets_are_hidden(secret: str) -> None:
+    """A secret in base64 at any place of a longer text, or in hexadecimal digits, is hidden."""
+    for before, after in itertools.product(range(4), range(4)):
+        text = b"u" * before + secret.encode() + b":" * after
+        for code in (base64.b64encode(text), base64.urlsafe_b64encode(text), base64.b64encode(text).rstrip(b"=")):
+            variants = (code, code.replace(b"/", b"\\/"), code.replace(b"+", b"\\u002B"), quote(code, safe="").encode())
+            for data in (b'{"a": "%b"}' % variant for variant in variants):
+                redacted = redact_secret(data, secret, b"*")
+                assert holds_secret(data, secret)
+                assert len(redacted) <= len(b'{"a": "*"}') + 10 + 4 * (before + after)
+                assert len(mask_secret(data, secret, "KEY")) == len(data)
+    for code in (secret.encode().hex(), secret.encode().hex().upper()):
+        assert redact_header(f"x={code};".encode(), secret, b"***") == b"x=***;"
+
+
+def escape_for_web(chance: random.Random, one: str) -> str:
+    """A character as a URL or HTML may escape it."""
+    code = ord(one)
+    forms = [f"%{code:02x}", f"%{code:02X}", f"%25{code:02X}", f"&#{code};", f"&#x{code:x};", f"&#X{code:04X};"]
+    return chance.choice([*forms, html.escape(one), quote(one)])
+
+
+@pytest.mark.parametrize("secret", LONG)
+@pytest.mark.parametrize("share", [0.1, 0.5, 1.0])
+def test_secrets_in_urls_and_html_are_hidden(secret: str, share: float) -> None:
+    """A secret some of whose characters are escaped as in a URL or in HTML is hidden, whole and in pieces."""
+    chance = random.Random(secret)
+    for _ in range(20):
+        escaped = "".join(escape_for_web(chance, one) if chance.random() < share else one for one in secret)
+        data = f"50% & {escaped} %20&amp;".encode()
+        assert redact_secret(data, secret, b"***") == b"50% & *** %20&amp;"
+        masked = mask_secret(data, secret, "KEY")
+        assert len(masked) == len(data)
+        assert unmask_secret(masked, secret, "KEY", b"***") == b"50% & *** %20&amp;"
+        start = len(b"50% & ")
+        for cut in range(start + 1, start + len(escaped)):
+            assert length_of_beginning(data[:cut], secret) >= cut - start
+
+
+def test_web_escapes_of_other_texts_stay() -> None:
+    """A text with a URL and with HTML is returned as the same object."""
+    text = b"https://x.org/?q=a%20b%2Fc%2Dsk &lt;b&gt; &#115;k-very 100%" * 9
+    assert redact_secret(text, "sk-very-secret", b"***") is text
 
 
 def test_escaped_slashes_are_hidden() -> None:

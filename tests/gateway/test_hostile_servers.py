@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from http.client import IncompleteRead
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -19,6 +21,7 @@ from evalmake.gateway.proxy.server_sent_events import ReplyAssembler
 from evalmake.gateway.proxy.stream_redaction import StreamRedaction
 from evalmake.gateway.proxy.upstream_connection import LARGEST_HEAD, UpstreamError
 from evalmake.gateway.settings import GatewaySettings
+from evalmake.redaction import holds_secret
 from tests.gateway.gateway_process import KEY, Gateway, resident_bytes, wait_until
 from tests.support.http_replies import DONE, chat_completion, chat_event, chunked_reply, http_reply
 from tests.support.scripted_upstream import Step, Upstream
@@ -144,6 +147,36 @@ def test_an_escaped_key_in_pieces(size: int, step: int) -> None:
     data = b'data: {"a": "\\u0441 \\\\ sk-\\u0030 %b\\n%b"}\n\ndata: \\u00' % (escaped, escaped)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     assert b"".join(redact(pieces)) == data.replace(escaped, b"***")
+
+
+def encode_key() -> list[bytes]:
+    """The key as servers may write it in the messages of their errors."""
+    escaped = "".join(f"%{ord(one):02X}" for one in KEY), "".join(f"&#{ord(one)};" for one in KEY), quote(KEY, safe="")
+    header = base64.b64encode(f"Bearer {KEY}".encode()), base64.b64encode(f"user:{KEY}".encode())
+    return [*(text.encode() for text in escaped), *header, KEY.encode().hex().encode()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 20, 1000])
+def test_an_encoded_key_in_pieces(size: int) -> None:
+    """However a stream is cut, a key in base64, in digits, or escaped as in a URL or HTML, is replaced."""
+    for encoded in encode_key():
+        data = b'data: {"a": "100% & sk-0 ' + encoded + b'&"}\n\ndata: %'
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
+        sent = b"".join(redact(pieces))
+        assert b"***" in sent
+        assert not holds_secret(sent, KEY)
+        assert sent.startswith(b'data: {"a": "100% & sk-0 ')
+        assert sent.endswith(b'&"}\n\ndata: %')
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+@pytest.mark.parametrize("encoded", encode_key())
+def test_an_encoded_key_token_by_token(encoded: bytes, size: int) -> None:
+    """A model that says the key token by token, in one of these codes, breaks the stream off, too."""
+    text = encoded.decode()
+    tokens = ["Your", " key is ", *(text[at : at + size] for at in range(0, len(text), size))]
+    with pytest.raises(UpstreamError, match="repeats the model's key"):
+        redact([chat_event(token) for token in tokens])
 
 
 @pytest.mark.parametrize("size", [1, 3, 8])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
 from evalmake.gateway.proxy.server_sent_events import Body, ReplyAssembler, objects_in
 from evalmake.gateway.proxy.upstream_connection import UpstreamError
-from evalmake.redaction import is_guessable, length_of_beginning
+from evalmake.redaction import holds_secret, is_guessable, length_of_beginning
 
 _CONTEXT = 64  # bytes before a guessable secret that tell whether it is one
 _SHORTEST_BEGINNING = 3  # characters: a shorter one gives nothing away, and would delay many events
@@ -76,9 +76,9 @@ class StreamRedaction:
 
     def _follow_text(self, place: tuple[object, ...], text: str) -> None:
         text = self._texts.pop(place, "") + text
-        if any(secret in text for secret in self._tokens):
+        data = text.encode("utf-8", "replace")
+        if any(holds_secret(data, secret) for secret in self._tokens):
             raise UpstreamError("secret", "the reply repeats the model's key", True)
-        data = text[-max(map(len, self._tokens)) :].encode("utf-8", "replace")
         if length := max(length_of_beginning(data, secret) for secret in self._tokens):
             self._texts[place] = data[-length:].decode("utf-8", "replace")
 
