@@ -215,6 +215,7 @@ class GraphBuilder:
                 "dataset": block.dataset,
                 "digest": block.digest,
                 "files": block.files,
+                "env": _without_secrets(block.env),
                 "adapter": self._adapter_identity(block.adapter),
                 **{k: v for k, v in settings.items() if k not in placement},
             }

@@ -55,6 +55,7 @@ def _secrets_of(project: Project, node: Node) -> dict[str, Span]:
             found |= _secrets_in_map(deployment, "env")
     for name in executors:
         found |= _secrets_of_executor(project.executors[name])
+    found |= _secrets_in_map(cell.benchmark, "env")
     return found
 
 

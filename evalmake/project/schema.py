@@ -237,6 +237,13 @@ class Benchmark(Block):
     files: Files | None = define_key(
         None, "Your own data or programs; their contents are the identity.", 'glob("data/*.jsonl")', identity=True
     )
+    env: Environment = define_key(
+        {},
+        "Environment variables of its jobs, beside those of the executor; secrets in it are not part of the identity.",
+        '{ HF_TOKEN = secret("TOKEN_FOR_GPQA"), OMP_NUM_THREADS = 4 }',
+        identity=True,
+        type=_ENVIRONMENT,
+    )
     params: Parameters = define_key(
         {}, "Request parameters; an eval's `params` win.", "{ temperature = 0.0 }", identity=True, type="map"
     )

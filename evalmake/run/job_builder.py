@@ -77,7 +77,7 @@ class JobBuilder:
         command = harness.command(cell)
         workdir = self.job_folder(job_id)
         executor = self.project.executors[block.executor]
-        plain, secrets = split_secrets(executor.block.env)
+        plain, secrets = split_secrets({**executor.block.env, **cell.benchmark.block.env})
         env = {**command.env, **self._evaluation_variables(node, workdir, routes)}
         files, argv = dict(command.files), command.argv
         if (environment := self.environment_of(cell.benchmark)) is not None:

@@ -34,7 +34,7 @@ def _preview_job(job_builder: JobBuilder, gateways: HostGateways, node: Node, at
     """Build the job of an evaluation as far as it is known before its models are served."""
     id = f"{node.action.digest[7:19]}.{attempt}"
     executor = job_builder.project.executors[node.executor]
-    _, secrets = split_secrets(executor.block.env)
+    _, secrets = split_secrets({**executor.block.env, **node.evaluation.benchmark.block.env})
     for role, model in gateways.models_of(node):
         secrets |= gateways.gateway_settings(model, role)[1]
     image = job_image(node.evaluation.benchmark, executor)

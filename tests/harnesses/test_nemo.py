@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -283,3 +285,37 @@ def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:
         ("2", {"t_acc_micro": 0.0}, "4"),
     ]
     assert told[0]["item"] != told[1]["item"]
+
+
+def run_script(made: Command, folder: Path, harness: str) -> subprocess.CompletedProcess[str]:
+    """Run the job's script in a folder, with a harness that is these lines of shell."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/nemo-evaluator").write_text(f"#!/bin/sh\n{harness}\n")
+    (folder / "bin/nemo-evaluator").chmod(0o755)
+    for name, text in made.files.items():
+        (folder / name).write_text(text)
+    env = {
+        "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "EVALMAKE_OUT": str(folder / "out"),
+        "EVALMAKE_MODEL_URL": "http://127.0.0.1:9/v1",
+        "EVALMAKE_MODEL_NAME": "m",
+    }
+    words = [word for word in made.argv if word != "{python}"]
+    return subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_setup_and_cleanup_stand_around_the_harness(tmp_path: Path, status: int) -> None:
+    """`setup` may set variables for the harness, and `cleanup` runs whether or not the harness failed."""
+    made = command(tmp_path, 'task = "x.y", setup = "export WORD=set; echo before", cleanup = "echo after $UNSET"')
+    ran = run_script(made, tmp_path / "job", f'echo "harness $WORD $1"; exit {status}')
+    assert ran.stdout.split("\n") == ["before", "harness set run_eval", "after", ""]
+    assert ran.returncode == status
+
+
+def test_a_setup_that_fails_ends_the_job(tmp_path: Path) -> None:
+    """The harness does not run after a `setup` that failed; without either key the shell becomes the harness."""
+    made = command(tmp_path, 'task = "x.y", setup = "echo before; false"')
+    ran = run_script(made, tmp_path / "job", "echo harness")
+    assert (ran.stdout, ran.returncode) == ("before\n", 1)
+    assert 'exec "$run_eval"' in command(tmp_path, 'task = "x.y"').files["nemo.sh"]

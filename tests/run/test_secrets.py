@@ -167,3 +167,50 @@ def test_missing_secret(bench: Bench) -> None:
     assert "help: set it for this command: export PLAIN=..." in ended.err
     assert "help: or store it in the keyring: keyring set evalmake PLAIN" in ended.err
     assert bench.attempts() == []
+
+
+def test_the_env_of_a_benchmark_wins(bench: Bench) -> None:
+    """It renames a secret for the benchmark's jobs alone; its plain values count, and its secrets do not."""
+    bench.evalfile(
+        """
+executor here {
+    backend = process
+    env     = { TOKEN = secret("GENERAL"), WORD = "general" }
+}
+model m {
+    endpoint = "http://127.0.0.1:9/v1"
+    name     = "m"
+}
+benchmark plain {
+    harness = command
+    files   = file("job.py")
+    run     = "python3 data/job.py"
+    adapter = { requests = any }
+    metric  = "token"
+}
+benchmark special from plain { env = { TOKEN = secret("SPECIAL"), WORD = "special" } }
+eval e {
+    model     = m
+    benchmark in [plain, special]
+    executor  = here
+}
+""",
+    )
+    bench.job(
+        """
+import json, os
+token = {"general-0123456": 1, "special-0123456": 2}[os.environ["TOKEN"]]
+word = {"general": 1, "special": 2}[os.environ["WORD"]]
+json.dump({"token": token, "word": word}, open(os.environ["EVALMAKE_OUT"] + "/scores.json", "w"))
+""",
+        "job.py",
+    )
+    env = {"GENERAL": "general-0123456"}
+    assert "`SPECIAL` is neither in the environment" in bench.run(env=env).err
+    env["SPECIAL"] = "special-0123456"
+    ran = bench.run(env=env)
+    assert "2 ran" in ran.out, ran.err
+    bench.edit('secret("SPECIAL")', 'secret("GENERAL")')
+    assert "nothing to run" in bench.run("-n", env=env).out
+    bench.edit('WORD = "special"', 'WORD = "other"')
+    assert "WORD" in bench.run("-n", "-v", env=env).out

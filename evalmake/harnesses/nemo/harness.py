@@ -70,10 +70,19 @@ fi
 mkdir -p data "$EVALMAKE_OUT/nemo"
 export NEMO_EVALUATOR_DATASET_DIR="$PWD/data"
 cd "$place"
-exec "$run_eval" run_eval --run_config "$config" \\
+{before}"$run_eval" run_eval --run_config "$config" \\
     --model_url "$EVALMAKE_MODEL_URL{route}" \\
     --model_id "$EVALMAKE_MODEL_NAME" \\
     --output_dir "$EVALMAKE_OUT/nemo"{judge}
+"""
+_SETUP = """\
+set +eu
+. "${{config%/*}}/setup.sh" || exit
+set -eu
+"""
+"""The end of the lines counts, as in NVIDIA's launcher; they may set variables and change the folder."""
+_CLEANUP = """\
+trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 """
 _JUDGE = """ \\
     --overrides "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL{route},\\
@@ -102,6 +111,14 @@ class NemoHarness:
         judge_key: str | None = define_key(
             None, "The harness's parameter for the name of the variable that holds the judge's key.", '"api_key"'
         )
+        setup: str | None = define_key(
+            None, "Lines of shell that run before the harness, in its shell.", '"pip install sacrebleu"'
+        )
+        cleanup: str | None = define_key(
+            None,
+            "Lines of shell that run after the harness, whether or not it failed.",
+            "'cp -r logs \"$EVALMAKE_OUT\"'",
+        )
         proxy: bool = define_key(False, "Whether the adapter of NeMo Evaluator runs, too.", "true")
         offline: bool = define_key(
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
@@ -129,8 +146,12 @@ class NemoHarness:
         endpoint = _endpoint_kind(evaluation.benchmark, evaluation.model)
         files = {
             "run_config.json": json.dumps(_build_run_config(evaluation), indent=1, ensure_ascii=False),
-            "nemo.sh": _SCRIPT.format(route=_ROUTES[endpoint], judge=_build_judge_arguments(settings)),
+            "nemo.sh": _SCRIPT.format(
+                route=_ROUTES[endpoint], judge=_build_judge_arguments(settings), before=_build_start(settings)
+            ),
         }
+        files |= {"setup.sh": f"{settings.setup}\n"} if settings.setup else {}
+        files |= {"cleanup.sh": f"{settings.cleanup}\n"} if settings.cleanup else {}
         given = block.files.files if block.files else ()
         inputs = {f"data/{file.name}": file.path for file in given}
         python = () if block.image else ("{python}",)
@@ -205,6 +226,12 @@ def _build_judge_arguments(settings: NemoHarness.Settings) -> str:
         return ""
     key = settings.judge_key or "api_key"
     return _JUDGE.format(route=settings.judge_route, key=key).rstrip("\n")
+
+
+def _build_start(settings: NemoHarness.Settings) -> str:
+    """Build what stands before the command: a shell that has to clean up stays, another becomes the harness."""
+    setup = _SETUP.format() if settings.setup else ""
+    return _CLEANUP.format() + setup if settings.cleanup else f"{setup}exec "
 
 
 def _endpoint_kind(benchmark: Declaration, model: Declaration) -> str:
