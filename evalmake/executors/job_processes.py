@@ -17,16 +17,17 @@ from functools import cache
 from pathlib import Path
 
 from evalmake.executors.job_group import enter_group, list_members, make_group, remove_group
+from evalmake.executors.secret_exports import READ_EXPORTS
 from evalmake.language.file_tree import read_plain_file
 
 MARK = "EVALMAKE_WORKDIR"
 _PR_SET_CHILD_SUBREAPER = 36
 _TRIES, _PAUSE = 1000, 0.01  # seconds between two looks
 
-SHELL = """\
+_SHELL = """\
 trap 'ended=143' TERM
 echo $$ > pid
-"$@" > log 2>&1
+COMMAND > log 2>&1
 echo ${ended:-$?} > .status
 while left=; { read -r left < /proc/$$/task/$$/children; } 2> /dev/null; [ "$left" ]; do
     kill -9 $left 2> /dev/null
@@ -38,6 +39,14 @@ mv .status status
 
 (`read` fails at a line without an end, but has read it.)
 """
+
+
+def shell_text(reads_secrets: bool) -> str:
+    """Return the commands of a job's shell; with `reads_secrets` the job's variables in its input are secrets.
+
+    The shell itself never has them: its environment is open to other jobs, also to those of other evaluations.
+    """
+    return _SHELL.replace("COMMAND", f"( {READ_EXPORTS} )" if reads_secrets else '"$@"')
 
 
 def shell_preparation(folder: Path) -> Callable[[], None] | None:

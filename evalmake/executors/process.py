@@ -9,6 +9,7 @@ job starts.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -27,21 +28,23 @@ from evalmake.executors.job_group import list_members
 from evalmake.executors.job_inputs import place_inputs, write_files
 from evalmake.executors.job_processes import (
     MARK,
-    SHELL,
     find_processes,
     find_shell,
     kill_processes,
     read_environments,
     send_signal,
     shell_preparation,
+    shell_text,
 )
 from evalmake.executors.passed_environment import PASSED_ON
+from evalmake.executors.secret_exports import export_lines
 from evalmake.file_modes import user_umask
 from evalmake.language.file_tree import read_plain_file, remove_tree
 from evalmake.plugin_api.executor import Capabilities, Job, JobState, Phase
 from evalmake.project.key_types import Block, define_key
 
 _PASSED_ON = (*PASSED_ON, "CUDA_VISIBLE_DEVICES")
+_MOST_SECRETS = 128 << 10
 _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -71,14 +74,15 @@ class ProcessExecutor:
         write_files(job.workdir, job.files)
         place_inputs(job.workdir, job.inputs)
         environment = {key: os.environ[key] for key in _PASSED_ON if key in os.environ}
-        in_environment = {} if job.secrets_from_input else secrets
-        environment |= {**job.env, **in_environment, MARK: os.path.realpath(job.workdir)}
+        environment |= {**job.env, MARK: os.path.realpath(job.workdir)}
         if self._gpus is not None:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(job.gpu_ids)
         argv = [sys.executable if word == "{python}" else word for word in job.argv]
-        with _open_input(secrets if job.secrets_from_input else {}) as given:
+        reads_secrets = bool(secrets) and not job.secrets_from_input
+        text = json.dumps(dict(secrets)).encode() if job.secrets_from_input else export_lines(secrets)
+        with _open_input(text if secrets else b"") as given:
             child = subprocess.Popen(
-                ["/bin/sh", "-c", SHELL, f"evalmake:{job.id}", *argv],
+                ["/bin/sh", "-c", shell_text(reads_secrets), f"evalmake:{job.id}", *argv],
                 cwd=job.workdir,
                 env=environment,
                 start_new_session=True,
@@ -198,14 +202,16 @@ class ProcessExecutor:
 
 
 @contextlib.contextmanager
-def _open_input(secrets: Mapping[str, str]) -> Iterator[int]:
+def _open_input(secrets: bytes) -> Iterator[int]:
     """A standard input that has the secrets: a socket, as /proc/PID/fd opens files and pipes to others, not sockets."""
     if not secrets:
         yield subprocess.DEVNULL
         return
+    if len(secrets) > _MOST_SECRETS:  # more may not fit into a socket that nobody reads yet
+        raise OSError(errno.E2BIG, f"the secrets of a job may have {_MOST_SECRETS >> 10} KiB in all")
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        ours.sendall(json.dumps(dict(secrets)).encode())
+        ours.sendall(secrets)
         yield theirs.fileno()
 
 

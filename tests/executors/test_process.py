@@ -102,6 +102,28 @@ class TestProcessExecutor(ExecutorContract):
         assert (out / "input").read_text() == '{"A_KEY": "0123-secret"}'
         assert "0123" not in (out / "env").read_text() + (out / "shell").read_text()
 
+    @pytest.mark.parametrize(
+        "value", ["0123-secret", "two\nlines\n\n'$HOME' \\\\n `id` ", "0123\u00e4\u0101\u0301-\udcff"]
+    )
+    def test_the_shell_of_a_job_has_no_secrets(self, make: Make, root: Path, value: str) -> None:
+        """Secrets reach the environment of the job, whatever is in them, and not that of its shell."""
+        executor = make()
+        command = (
+            'printf %s "$A_KEY" > out/key; cat /proc/$PPID/environ > out/shell; ls -l /proc/$$/fd/0 > out/fd; exit 7'
+        )
+        executor.submit(job(root, command), {"A_KEY": value})
+        assert ended(executor).status == 7
+        out = root / job(root, "").id / "out"
+        assert (out / "key").read_bytes() == os.fsencode(value)
+        assert b"EVALMAKE_WORKDIR" in (out / "shell").read_bytes()
+        assert b"A_KEY" not in (out / "shell").read_bytes()
+        assert "/dev/null" in (out / "fd").read_text()
+
+    def test_too_many_secrets(self, make: Make, root: Path) -> None:
+        """Secrets that do not fit into what a job reads them from are refused, and evalmake does not hang."""
+        with pytest.raises(OSError, match="may have 128 KiB in all"):
+            make().submit(job(root, "true"), {"A_KEY": "x" * (130 << 10)})
+
     @pytest.mark.parametrize("is_cancelled", [True, False])
     def test_daemons_end(self, make: Make, root: Path, is_cancelled: bool) -> None:
         """What leaves the session, ignores TERM and clears its environment ends with the job, however that ends."""

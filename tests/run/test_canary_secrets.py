@@ -76,6 +76,10 @@ def hunt(path):
 for process in Path("/proc").glob("[0-9]*"):
     hunt(process / "environ")
     hunt(process / "cmdline")
+parent = Path("/proc", str(os.getppid()), "stat").read_text().split()[3]  # the shell of the job, above that of `run`
+CANARIES.append(os.environ["GIVEN_TOKEN"].encode())
+hunt(Path("/proc", parent, "environ"))
+CANARIES.pop()
 for path in Path("../../..").rglob("*"):
     if path.is_file() and path.name != "Evalfile":
         hunt(path)

@@ -19,6 +19,7 @@ from evalmake.executors.docker.images import Image
 from evalmake.executors.docker.network import ClosedNetwork
 from evalmake.executors.docker.settings import Settings
 from evalmake.executors.job_inputs import LARGE
+from evalmake.executors.secret_exports import READ_EXPORTS
 from evalmake.plugin_api.executor import Job
 
 FOLDER = "/evalmake"
@@ -36,10 +37,6 @@ _CAPABILITIES = [
     "SETUID",
 ]
 """What root may do in a container: handle its own files and processes, and no more."""
-_READ_SECRETS = (
-    'exports=$(while IFS= read -r line; do printf "%s\\n" "$line"; done); eval "$exports"; '
-    'unset exports line; exec "$@" </dev/null'
-)
 
 
 def create_parameters(
@@ -81,7 +78,7 @@ def create_parameters(
     )
     return {
         "image": image.id,
-        "entrypoint": ["/bin/sh", "-c", _READ_SECRETS, "sh", *argv] if has_secrets else argv,
+        "entrypoint": ["/bin/sh", "-c", READ_EXPORTS, "sh", *argv] if has_secrets else argv,
         "command": [],
         "environment": {**_home(settings.user), **env, **own_env},
         "working_dir": FOLDER,
