@@ -11,7 +11,7 @@ from pathlib import Path
 from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.external_inputs import ExternalInputs
-from evalmake.language.file_search import find_files, split_pattern
+from evalmake.language.file_search import find_files, is_pattern, split_pattern
 from evalmake.language.folder_search import find_complete_folders
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
@@ -391,12 +391,16 @@ class Evaluator:
         if isinstance(error, FileNotFoundError):
             siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
             meant = closest_name(path.name, siblings)
+            if is_pattern(name):
+                help_ = [f'`file` names one file; for all that match: glob("{name}")']
+            else:
+                help_ = [f"did you mean `{meant}`?"] if meant else []
             return make_error(
                 "missing-file",
                 f"there is no file `{name}`",
                 self.span(node),
                 notes=[f"evalmake looked for it at {path}"],
-                help=[f"did you mean `{meant}`?"] if meant else [],
+                help=help_,
             )
         if isinstance(error, IsADirectoryError):
             return make_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from evalmake.language.diagnostic import Diagnostics, closest_name
+from evalmake.language.file_search import is_pattern
 from evalmake.language.source import Span
 from evalmake.language.values import Files, Symbol, describe_type, format_value
 from evalmake.project.fields import Fields
@@ -252,10 +254,8 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
         return ["leave it out"]
     if wanted == "a list" and isinstance(value, str | Symbol):
         return [f"write `[{format_value(value)}]`"]
-    if wanted.startswith("`file") and isinstance(value, tuple):
-        return ['name several files by one pattern: `glob("data/*.jsonl")`']
-    if wanted.startswith("`file") and text:
-        return [f"write `file({format_value(text)})`"]
+    if wanted.startswith("`file"):
+        return _suggest_files(value)
     if wanted.startswith("`secret"):
         return ['keep it out of the file: `secret("NAME")` reads it from the environment']
     plain = {
@@ -269,6 +269,31 @@ def _suggest_value(wanted: str, value: object) -> list[str]:
     if wanted in plain and re.fullmatch(rf"{plain[wanted]}|[A-Z][A-Z0-9_]*", text):
         return [f"write it without quotes: `{text}`"]
     return []
+
+
+def _suggest_files(value: object) -> list[str]:
+    """Help that names the files of a list, of a text or of a word by `file()` or `glob()`."""
+    if isinstance(value, tuple):
+        pattern = _find_pattern([one for one in map(_read_file_name, value) if one])
+        return [f"name them by one pattern, in a folder that holds no others: `glob({format_value(pattern)})`"]
+    name = _read_file_name(value)
+    function = "glob" if is_pattern(name) else "file"
+    return [f"write `{function}({format_value(name)})`"] if name else []
+
+
+def _find_pattern(names: Sequence[str]) -> str:
+    """A pattern for files of one folder and one suffix; else one for all of a folder `data`."""
+    folders = {os.path.dirname(name) for name in names}
+    suffixes = {os.path.splitext(name)[1] for name in names}
+    return os.path.join(
+        folders.pop() if len(folders) == 1 and folders != {""} else "data",
+        f"*{suffixes.pop()}" if len(suffixes) == 1 else "*",
+    )
+
+
+def _read_file_name(value: object) -> str:
+    """The path that a text or a word seems to be; else empty."""
+    return value.text if isinstance(value, Symbol) else value if isinstance(value, str) else ""
 
 
 def _describe_bound(item: Any) -> str:
