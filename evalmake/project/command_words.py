@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import NamedTuple
 
+from evalmake.language.diagnostic import make_error
 from evalmake.language.source import COMMAND_LINE, Source, Span
 
 
@@ -31,10 +33,24 @@ class Words(NamedTuple):
         for word in words:
             placed.append(Word(word, line.span(at, at + max(len(word), 1))))
             at += len(word) + 1
+        _refuse_spaces(placed)
         return cls(
             tuple(word for word in placed if not _is_override(word.text)),
             tuple(word for word in placed if _is_override(word.text)),
         )
+
+
+def _refuse_spaces(words: Sequence[Word]) -> None:
+    """Refuse `NAME = VALUE`, which the shell makes three words of: `=` would be a target."""
+    for position, (text, span) in enumerate(words):
+        if not text.startswith("="):
+            continue
+        first, last = max(position - 1, 0), min(position + (text == "="), len(words) - 1)
+        name = words[first].text if position else "NAME"
+        value = text[1:] or (words[last].text if last > position else "VALUE")
+        whole = Span(span.source, words[first].span.start, words[last].span.end)
+        help_ = [f"write it without spaces: `{name}={quote(value)}`"]
+        raise make_error("bad-override", "an override is one word", whole, help=help_)
 
 
 def _is_override(word: str) -> bool:

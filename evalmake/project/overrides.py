@@ -108,12 +108,14 @@ def _apply_override(
             place,
             f"expected {wanted} or `none`",
             also=[(declared_at, "its type comes from this declaration")],
-            help=_suggest_value(text, declared),
+            help=_suggest_value(name, text, declared),
         )
 
 
-def _suggest_value(text: str, declared: Value) -> list[str]:
+def _suggest_value(name: str, text: str, declared: Value) -> list[str]:
     """Help for a value of another type."""
+    if not text:
+        return [f"the value follows `=` without a space: `{name}=VALUE`"]
     number = re.fullmatch(r"\d+(\.\d+)?", text)
     if number and isinstance(declared, Duration | Size):
         return [f"did you mean `{text}{'s' if isinstance(declared, Duration) else 'GiB'}`?"]
