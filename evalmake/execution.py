@@ -32,6 +32,7 @@ def run_stale(
     from evalmake.run.gateways.host_gateways import HostGateways, host_addresses
     from evalmake.run.job_builder import JobBuilder
     from evalmake.run.scheduler.scheduler import Scheduler
+    from evalmake.run.workspace_registry import register_workspace, unregister_workspace
 
     nodes = distinct_actions(plan.stale)
     environments = workspace.environments()
@@ -57,10 +58,13 @@ def run_stale(
         workspace.other_targets(plan.graph.nodes),
         request.detach,
     )
+    register_workspace(workspace.project.path)
     try:
         result = scheduler.run(nodes)
     except OSError as error:
         raise store_failed(workspace.root, error) from None
+    finally:
+        unregister_workspace(workspace.project.path)
     if result.interrupted:
         wanted = (node.action.digest for node in nodes)
         result.withdrawn = store.withdraw_reruns(wanted)

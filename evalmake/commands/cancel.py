@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from evalmake.commands.declaration import declare, words_argument
-from evalmake.commands.evalfile import exclusive, open_executors, open_workspace
+from evalmake.commands.evalfile import exclusive, open_executors
+from evalmake.commands.job_selection import JobSelection, select_jobs
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.file_tree import remove_tree
 from evalmake.language.text import natural_order
@@ -21,30 +22,35 @@ from evalmake.workspace import Workspace
 @declare("cancel")
 @words_argument
 def command(file: Path | None, words: Sequence[str]) -> int:
-    """Cancel the jobs of these targets, or all jobs."""
-    return cancel_jobs(open_workspace(file), words)
+    """Cancel the jobs of these targets, those with these ids, or all jobs."""
+    if not sum([cancel_jobs(chosen) for chosen in select_jobs(file, words)]):
+        click.echo("no jobs to cancel")
+    return 0
 
 
-def cancel_jobs(workspace: Workspace, words: Sequence[str]) -> int:
-    """Cancel jobs; EvalmakeError names the executors that do not answer, whose jobs stay in the journal."""
+def cancel_jobs(chosen: JobSelection) -> int:
+    """Cancel evaluations; how many there were.
+
+    EvalmakeError names the executors that do not answer, whose jobs stay in the journal.
+    """
     from evalmake.run.concurrency import run_concurrently
 
-    names = set(workspace.graph(Words.of(words, "cancel").targets).nodes)
+    workspace, ids = chosen.workspace, {job.id for job in chosen.jobs}
+    by_name = chosen.words or chosen.is_everything
+    names = set(workspace.graph(Words.of(chosen.words, "cancel").targets).nodes) if by_name else set()
     journal = Journal(workspace.root / "journal")
     with open_executors(workspace) as executors, exclusive(workspace.root):
         entries = [
             entry
             for entry in sorted(journal.entries(), key=lambda entry: natural_order(entry.name))
-            if entry.kind == "evaluate" and entry.name in names and entry.executor in executors
+            if entry.kind == "evaluate" and (entry.name in names or entry.id in ids) and entry.executor in executors
         ]
         errors = run_concurrently(lambda entry: _cancel(workspace, executors, journal, entry), entries)
         done = [entry for entry, error in zip(entries, errors, strict=True) if not error]
         with workspace.store() as store:
             store.withdraw_reruns(entry.action for entry in done)
     _report(workspace, entries, errors)
-    if not entries:
-        click.echo("no jobs to cancel")
-    return 0
+    return len(entries)
 
 
 def _cancel(workspace: Workspace, executors: Mapping[str, Executor], journal: Journal, entry: JournalEntry) -> str:

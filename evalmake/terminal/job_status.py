@@ -21,6 +21,7 @@ class JobStatus:
     phase: str
     detail: str
     progress: str
+    evalfile: str
 
     @property
     def is_active(self) -> bool:
@@ -28,7 +29,7 @@ class JobStatus:
         return self.phase in ("queued", "running", "unreachable")
 
 
-def to_json(jobs: Sequence[JobStatus]) -> str:
+def to_json(jobs: Sequence[JobStatus], everywhere: bool = False) -> str:
     """A list of objects."""
     return json.dumps(
         [
@@ -41,14 +42,15 @@ def to_json(jobs: Sequence[JobStatus]) -> str:
                 "detail": job.detail,
                 "progress": job.progress,
                 "since": job.entry.started,
+                "evalfile": job.evalfile,
             }
             for job in jobs
         ]
     )
 
 
-def to_table(jobs: Sequence[JobStatus]) -> str:
-    """A line for each job, and what to do about those that have ended."""
+def to_table(jobs: Sequence[JobStatus], everywhere: bool = False) -> str:
+    """A line for each job, and what to do about those that have ended; `everywhere` says of which Evalfile it is."""
     if not jobs:
         return "no unfinished jobs"
     now = time.time()
@@ -60,6 +62,8 @@ def to_table(jobs: Sequence[JobStatus]) -> str:
                 job.phase,
                 job.progress,
                 _render_age(max(0.0, now - job.entry.started)),
+                job.entry.id,
+                *([job.evalfile] if everywhere else []),
                 job.detail,
             )
             for job in jobs

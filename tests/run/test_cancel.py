@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from evalmake.commands.cancel import cancel_jobs
+from evalmake.commands.job_selection import JobSelection
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.testing import FakeExecutor
@@ -45,7 +46,7 @@ def test_cannot_be_cancelled(bench: Bench, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(Workspace, "executors", lambda self: {"local": executor})
 
     with pytest.raises(EvalmakeError, match="cannot reach it"):
-        cancel_jobs(Workspace.open(file), ())
+        cancel_jobs(JobSelection(Workspace.open(file)))
     said = capsys.readouterr()
     assert said.out == "cancelled tried/1 on local\ncancelled tried/3 on local\n"
     assert [entry.id for entry in journal.entries()] == ["job.2"]

@@ -112,7 +112,7 @@ def test_one_that_cannot_be_had(bench: Bench) -> None:
     assert len(starts(ended)) == 4
     (lost,) = set(re.findall(r"deployment (one#[12]): restarting", ended.err))
     assert bench.run("logs", lost).out == "taken\n"
-    assert f"==> {lost}\ntaken\n" in bench.run("logs", "one").out
+    assert f"{lost} | taken\n" in bench.run("logs", "one").out
     bench.clean()
 
 

@@ -18,7 +18,16 @@ from evalmake.command_registry import COMMAND_NAMES, REGISTRY
 from tests.support.projects import Project
 
 COMMANDS = Path(evalmake.__file__).parent / "commands"
-HELPERS = {"__init__", "build_run", "completion", "declaration", "evalfile", "local_images", "null_build"}
+HELPERS = {
+    "__init__",
+    "build_run",
+    "completion",
+    "declaration",
+    "evalfile",
+    "job_selection",
+    "local_images",
+    "null_build",
+}
 EVALFILE = """\
 model m {
     endpoint = "http://127.0.0.1:9/v1"

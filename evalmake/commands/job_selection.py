@@ -1,0 +1,66 @@
+"""Which jobs the words of a command mean: targets of the Evalfile here, or ids of jobs of any folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evalmake.commands.evalfile import locate_evalfile
+from evalmake.language.diagnostic import make_error
+from evalmake.run.workspace_registry import list_workspaces, open_journal
+from evalmake.store.journal import JournalEntry
+from evalmake.workspace import Workspace, find_evalfile
+
+_JOB_ID = re.compile(r"[0-9a-f]{12}\.s?[0-9a-f]+")
+
+
+@dataclass(slots=True)
+class JobSelection:
+    """A workspace, and what is chosen of it: targets, and jobs in its journal. Without either, all of it."""
+
+    workspace: Workspace
+    words: list[str] = field(default_factory=list)
+    jobs: list[JournalEntry] = field(default_factory=list)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing was named, so that all is meant."""
+        return not self.words and not self.jobs
+
+
+def select_jobs(file: Path | None, words: Sequence[str]) -> list[JobSelection]:
+    """What `words` mean; EvalmakeError for an id that no running job has."""
+    ids = [word for word in words if _JOB_ID.fullmatch(word)]
+    others = [word for word in words if word not in ids]
+    chosen: dict[Path, JobSelection] = {}
+    if others or not ids:
+        evalfile = locate_evalfile(file)
+        chosen[evalfile.absolute()] = JobSelection(Workspace.open(evalfile), others)
+    for id in ids:
+        evalfile, job = _find_job(file, id)
+        if evalfile not in chosen:
+            chosen[evalfile] = JobSelection(Workspace.open(evalfile))
+        chosen[evalfile].jobs.append(job)
+    return list(chosen.values())
+
+
+def list_evalfiles(file: Path | None) -> list[Path]:
+    """The Evalfile here, if there is one, and all others that may have jobs."""
+    here = file if file is not None else find_evalfile(Path.cwd())
+    return list(dict.fromkeys([*([here.absolute()] if here is not None else []), *list_workspaces()]))
+
+
+def _find_job(file: Path | None, id: str) -> tuple[Path, JournalEntry]:
+    """The Evalfile and the journal's entry of a job; the Evalfile here comes first."""
+    found = list(_find_jobs(file, id))
+    if not found:
+        help = ["`evalmake status --all` lists the jobs of all folders; a job that has ended is shown by its target"]
+        raise make_error("unknown-target", f"no job has the id `{id}`", help=help)
+    return found[0]
+
+
+def _find_jobs(file: Path | None, id: str) -> Iterator[tuple[Path, JournalEntry]]:
+    for evalfile in list_evalfiles(file):
+        yield from ((evalfile, entry) for entry in open_journal(evalfile).entries() if entry.id == id)

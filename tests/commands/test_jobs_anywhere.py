@@ -1,0 +1,129 @@
+"""Jobs of a killed build are found by their ids from any folder; logs of several targets are told apart."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.workspaces import NOBODY, PATIENCE, SCRIPTED, Bench, end_processes
+
+CELLS = """\
+    eval tried {
+        model     = nobody
+        benchmark = scripted
+        seed      in 1..2
+    }
+"""
+JOB = """\
+    echo began
+    echo began >> {root}/runs
+    while test -e {root}/hold; do sleep 0.1; done
+    printf 'went on'
+    echo '{{"accuracy": 0.5}}' > $EVALMAKE_OUT/scores.json
+"""
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A project whose jobs go on while the file `hold` is there, and a state folder of its own."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/hold").touch()
+    made = Bench(tmp_path / "project", {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")})
+    made.evalfile(NOBODY, SCRIPTED, CELLS)
+    made.job(JOB.format(root=made.root))
+    yield made
+    end_processes(made, tmp_path)
+
+
+def start_and_kill(bench: Bench) -> dict[str, str]:
+    """Kill a build when its two jobs run; their ids by name."""
+    build = bench.start()
+    end = time.monotonic() + PATIENCE
+    while not (runs := bench.root / "runs").exists() or len(runs.read_text().splitlines()) < 2:
+        assert build.poll() is None, build.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(build.pid, signal.SIGKILL)
+    build.wait()
+    return {job["name"]: job["job"] for job in json.loads(bench.run("status", "--json").out)}
+
+
+def elsewhere(bench: Bench) -> Bench:
+    """Another folder, without an Evalfile, of the same user."""
+    folder = bench.root.parent / "elsewhere"
+    folder.mkdir(exist_ok=True)
+    return Bench(folder, bench.env)
+
+
+def test_jobs_are_found_from_any_folder(bench: Bench) -> None:
+    """`status`, `logs` and `cancel` take an id; `status --all` lists ids, and of which Evalfile each job is."""
+    ids, far = start_and_kill(bench), elsewhere(bench)
+    every = far.run("status", "--all")
+    assert every.status == 0
+    assert all(id in every.out for id in ids.values())
+    assert str(bench.root / "Evalfile") in every.out
+    one = far.run("status", ids["tried/1"]).out
+    assert "tried/1" in one
+    assert "tried/2" not in one
+    assert "tried/2" not in bench.run("status", "tried/1").out
+    assert far.run("logs", ids["tried/1"]).out == "began\n"
+    assert far.run("cancel", ids["tried/1"]).out == "cancelled tried/1 on local\n"
+    assert [job["name"] for job in json.loads(far.run("status", "--all", "--json").out)] == ["tried/2"]
+    gone = far.run("status", ids["tried/1"])
+    assert (gone.status, "no job has the id" in gone.err, "status --all" in gone.err) == (2, True, True)
+    (bench.root / "hold").unlink()
+    assert "1 run" in bench.run("tried/2").out
+    assert far.run("status", "--all").out == "no unfinished jobs\n"
+
+
+def test_stale_entries_do_no_harm(bench: Bench) -> None:
+    """A workspace that is gone, and one whose Evalfile has an error, hide no other; nothing there is a secret."""
+    start_and_kill(bench)
+    state, far = bench.root.parent / "state/evalmake/workspaces", elsewhere(bench)
+    [entry] = state.iterdir()
+    assert entry.read_bytes() == os.fsencode(bench.root / "Evalfile")
+    (state / "damaged.path").write_bytes(b"\0\xff")
+    shutil.copy(entry, state / "twice.path")
+    (state / "gone.path").write_text("/nowhere/Evalfile")
+    assert far.run("status", "--all").out.count("tried/1") == 1
+    assert sorted(path.name for path in state.iterdir()) == sorted([entry.name, "twice.path"])
+    bench.edit("seed      in", "seed      on")
+    said = far.run("status", "--all")
+    assert (said.status, said.out) == (0, "no unfinished jobs\n")
+    assert "Evalfile cannot be loaded" in said.err
+
+
+def test_a_build_that_ends_leaves_no_entry(bench: Bench) -> None:
+    """The registry holds what may have jobs; and where it cannot be written, a build goes on without it."""
+    (bench.root / "hold").unlink()
+    assert bench.run("tried/1").status == 0
+    assert not list((bench.root.parent / "state").rglob("*.path"))
+    file = bench.root.parent / "file"
+    file.touch()
+    assert bench.run("tried/2", env={"XDG_STATE_HOME": str(file)}).status == 0
+
+
+def test_logs_of_several_targets_have_prefixes(bench: Bench) -> None:
+    """Each line of several logs begins with its name, also while they grow; a single log has no prefix."""
+    start_and_kill(bench)
+    assert bench.run("logs", "tried/1").out == "began\n"
+    followed = bench.start("logs", "-F", "tried")
+    assert followed.stdout is not None
+    first = [followed.stdout.readline() for _ in range(2)]
+    assert sorted(first) == ["tried/1 | began\n", "tried/2 | began\n"]
+    (bench.root / "hold").unlink()
+    rest, _ = followed.communicate(timeout=PATIENCE)
+    assert sorted(rest.splitlines()) == ["tried/1 | went on", "tried/2 | went on"]
+    bench.run()
+    stored = bench.run("logs", "tried/1", "tried/2").out.splitlines()
+    assert [line.partition(" -- ")[0] for line in stored] == [
+        *("tried/1 | began", "tried/1 | went on", "tried/1 |"),
+        *("tried/2 | began", "tried/2 | went on", "tried/2 |"),
+    ]
