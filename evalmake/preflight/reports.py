@@ -10,6 +10,7 @@ from evalmake.preflight.context import BuildContext, GraphContext
 from evalmake.project.declarations import Declaration
 
 _SIGN = "`sign` needs signatures, which this version of evalmake cannot make"
+_SIGN_AFTERWARDS = "and sign the file when it is written, as by `cosign sign-blob` or `gpg --detach-sign`"
 
 
 def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
@@ -68,7 +69,15 @@ def check_report_formats(context: BuildContext, diagnostics: Diagnostics) -> Non
         if needs:
             place = spans.get(("format",))
             diagnostics.error(
-                "not-available", f"report `{report.name}`: {needs}", place.value if place else report.span
+                "not-available",
+                f"report `{report.name}`: {needs}",
+                place.value if place else report.span,
+                help=[f"write `format = json`, {_SIGN_AFTERWARDS}"],
             )
         if report.block.sign:
-            diagnostics.error("not-available", f"report `{report.name}`: {_SIGN}", spans["sign",].value)
+            diagnostics.error(
+                "not-available",
+                f"report `{report.name}`: {_SIGN}",
+                spans["sign",].value,
+                help=[f"leave `sign` out, {_SIGN_AFTERWARDS}"],
+            )

@@ -82,6 +82,16 @@ def test_the_plan_is_shown_before_its_errors(refusing: Project) -> None:
     assert not (refusing.root / "started").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "cure"), [("format = in-toto", "write `format = json`"), ('sign = secret("UNSET_KEY")', "leave `sign` out")]
+)
+def test_evidence_cannot_be_signed(key: str, cure: str, refusing: Project) -> None:
+    """A report that would be signed is refused with what to write, and how to sign the file afterwards."""
+    refusing.write("Evalfile", EVALFILE.replace('"r.md"', f'"r.md"\n    {key}'))
+    said = refusing.run("-n", status=2, env={"UNSET_KEY": "key"}).stderr
+    assert f"help: {cure}, and sign the file when it is written, as by `cosign sign-blob`" in said
+
+
 def test_a_shortage_is_reported_before_packages_are_installed(refusing: Project) -> None:
     """Too few GPUs, and packages that no index has: the shortage is the error."""
     text = EVALFILE.replace("    run ", '    packages = ["no-such-package==1"]\n    run ')
