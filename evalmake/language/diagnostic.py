@@ -58,15 +58,13 @@ class EvalmakeError(Exception):
         return _restore_error, (self.diagnostics, self.args)
 
     def _render_traceback_(self) -> list[str]:
-        """What Jupyter shows: the caller's frames only, then the text."""
+        """What Jupyter shows: the frames down to the call of evalmake, without the notebook's own, then the text."""
+        from itertools import takewhile
         from traceback import extract_tb, format_list
 
-        package, notebook = f"{__file__.removesuffix('language/diagnostic.py')}", "/IPython/"
-        frames = [
-            frame
-            for frame in extract_tb(self.__traceback__)
-            if not frame.filename.startswith(package) and notebook not in frame.filename
-        ]
+        package, notebook = __file__.removesuffix("language/diagnostic.py"), "/IPython/"
+        callers = takewhile(lambda frame: not frame.filename.startswith(package), extract_tb(self.__traceback__))
+        frames = [frame for frame in callers if notebook not in frame.filename]
         lines = "".join(format_list(frames)).splitlines()
         return ["Traceback (most recent call last):", *lines, f"EvalmakeError: {self}"]
 

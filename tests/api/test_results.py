@@ -66,12 +66,13 @@ def test_a_process_pool_raises_the_error(tmp_path: Path) -> None:
 
 
 def test_a_notebook_shows_only_frames_of_the_caller(tmp_path: Path) -> None:
-    """Jupyter shows the traceback that the error itself returns."""
+    """Jupyter shows the traceback that the error itself returns: nothing of evalmake, nor of what it calls."""
     with pytest.raises(evalmake.EvalmakeError) as raised:
         fail_in_a_worker(str(tmp_path))
     shown = "\n".join(raised.value._render_traceback_())
     assert "in fail_in_a_worker" in shown
     assert str(Path(evalmake.__file__).parent) not in shown
+    assert "contextlib" not in shown
     assert shown.endswith(f"EvalmakeError: {raised.value}")
 
 
