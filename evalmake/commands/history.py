@@ -46,7 +46,8 @@ def command(file: Path | None, targets: Sequence[str], since: float | None, as_j
         text = history.to_text(shown, workspace.store_folder, workspace.evalfile_key, terminal_columns())
         click.echo(clean(text) if shown else "no attempts")
     if damaged:
-        click.echo(f"{damaged} records are damaged: `evalmake verify` says which", err=True)
+        what = "1 record is" if damaged == 1 else f"{damaged} records are"
+        click.echo(f"{what} damaged: `evalmake verify` says more", err=True)
     return 0
 
 

@@ -21,6 +21,7 @@ import click
 
 from evalmake.commands.declaration import declare, parse_duration, words_argument
 from evalmake.commands.evalfile import locate_evalfile
+from evalmake.interrupts import exit_at_once
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.process_secrecy import forbid_inspection
 from evalmake.project.command_words import Words
@@ -131,8 +132,11 @@ class Watch:
             self._child = None
 
     def _interrupt_build(self) -> None:
+        """Pass a signal on to the build; without one, end at once, as a first look may take long to hash weights."""
         if self._child is not None:
             self._child.send_signal(signal.SIGINT)
+        else:
+            exit_at_once(signal.SIGINT)
 
     def _wait_for_change(self, inputs: Inputs | None) -> None:
         """Return when an input has changed and all are quiet again, when a folder has settled, or after a signal."""

@@ -37,6 +37,7 @@ def _report_replicas(deployment: Declaration, diagnostics: Diagnostics) -> None:
 
 
 def _report_same_port(other: Declaration, deployment: Declaration, diagnostics: Diagnostics) -> None:
+    is_one_declaration = other.parsed is deployment.parsed  # served with the weights of several folders
     diagnostics.error(
         "same-port",
         f"deployments `{other.name}` and `{deployment.name}` have the same port {deployment.block.port}",
@@ -45,5 +46,5 @@ def _report_same_port(other: Declaration, deployment: Declaration, diagnostics: 
         also=[(other.fields.spans["port",].value, f"the port of `{other.name}`")],
         about=f"deployment {deployment.name}",
         notes=[f"both run on executor `{deployment.block.executor}`"],
-        help=["give one of them another `port`"],
+        help=["leave out `port`: then each gets its own" if is_one_declaration else "give one of them another `port`"],
     )

@@ -41,7 +41,7 @@ def _describe(attempt: ActionResult, store: Path, evalfile: str) -> list[str]:
     parts = [_describe_end(attempt), render_duration(attempt.seconds)]
     if requests := int(usage.get("requests", 0)):
         cached = int(usage.get("cached", 0))
-        parts.append(f"{requests} requests" + (f" ({cached} cached)" if cached else ""))
+        parts.append(f"{requests} request{'s' * (requests != 1)}" + (f" ({cached} cached)" if cached else ""))
     if tokens := int(usage.get("tokens_in", 0) + usage.get("tokens_out", 0)):
         parts.append(f"{tokens:,} tokens")
     machines = {kind.removeprefix(SECONDS_ON): took for kind, took in usage.items() if kind.startswith(SECONDS_ON)}

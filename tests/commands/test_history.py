@@ -112,7 +112,7 @@ def test_what_is_damaged_is_counted(project: Project) -> None:
         database.execute("UPDATE Cache SET value = replace(value, '0.5', '0.9') WHERE key = ?", (key,))
     said = project.run("history", "-C", "first")
     assert len(said.stdout.splitlines()) == 1
-    assert "1 records are damaged" in said.stderr
+    assert "1 record is damaged" in said.stderr
 
 
 def test_history_needs_no_store(project: Project) -> None:

@@ -134,6 +134,17 @@ def test_a_watch_that_is_killed_leaves_its_build_to_the_next(bench: Bench) -> No
     assert runs(bench) == 2
 
 
+def test_a_quiet_folder_is_evaluated_without_a_marker(bench: Bench) -> None:
+    """With `--settle`, the watch looks again when the time is up, though nothing has changed since."""
+    bench.edit(', "DONE")', ")")
+    watch = bench.start("watch", "--settle", "3s", "-j", "1")
+    write_checkpoint(bench, 1, complete=False)
+    wait(lambda: evaluated(bench) == ["step-1"], watch)
+    write_checkpoint(bench, 2, complete=False)
+    wait(lambda: evaluated(bench) == ["step-1", "step-2"], watch)
+    assert runs(bench) == 2
+
+
 def test_an_edit_builds_again_and_a_mistake_waits(bench: Bench) -> None:
     """A changed data file runs again; an Evalfile with an error is told, and the watch goes on once it is mended."""
     write_checkpoint(bench, 1)

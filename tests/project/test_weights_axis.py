@@ -152,3 +152,12 @@ def test_any_program_can_serve_a_folder(project: Project) -> None:
         placed = place_command(served, in_container, ProcessExecutor.capabilities)
         assert placed.env["EVALMAKE_WEIGHTS"] == path
         assert list(map(str, placed.mounts)) == ["/models/trained@step-1"]
+
+
+def test_folders_cannot_share_a_port(project: Project) -> None:
+    """Their servers may run at the same time, so a fixed port is refused, with what to do."""
+    command = '{\n    engine = command\n    run    = "x"\n    port   = 8000\n}'
+    write(project, 1, 2, evalfile=EVALFILE.replace("{ engine = mock }", command))
+    said = project.run("-n", status=2).stderr
+    assert "have the same port 8000" in said
+    assert "leave out `port`" in said
