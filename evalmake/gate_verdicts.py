@@ -11,8 +11,9 @@ from evalmake.planner.graph import GraphBuilder, Node
 from evalmake.planner.staleness import ActionHistory, find_lack, find_valid_records
 from evalmake.project.axes import Gate
 from evalmake.project.matrix import Evaluation
-from evalmake.results import make_item_reader
+from evalmake.results import find_headline, make_item_reader
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.sample_counts import REPEATED
 from evalmake.scoring.seed_average import Run
@@ -77,7 +78,12 @@ def judge_cells(
     judged = []
     for (gate, address), members in groups.items():
         asked = Requirement(
-            gate.metric, gate.op, gate.bound, members[0].variant.block.confidence or confidence, gate.is_share
+            gate.metric,
+            gate.op,
+            gate.bound,
+            members[0].variant.block.confidence or confidence,
+            gate.is_share,
+            _find_kind(gate.metric, members, histories),
         )
         runs = _runs_by_seed(members, histories, read_items)
         lacking = [cell for cell in members if cell.seed not in runs]
@@ -93,6 +99,14 @@ def judge_cells(
             result = replace(result, message=f"{result.message} ({len(runs)} of {total} seeds)")
         judged.append(JudgedGate(gate, members[0].eval, result))
     return judged
+
+
+def _find_kind(metric: str, cells: Sequence[Evaluation], histories: Histories) -> MetricKind:
+    """Scale and direction of a metric, which a benchmark states of its headline."""
+    block = cells[0].benchmark.block
+    known = (histories.get(cell.name) for cell in cells)
+    headlines = {find_headline(cell, found) for cell, found in zip(cells, known, strict=True) if found}
+    return MetricKind(block.scale, block.better) if metric in headlines else UNKNOWN_KIND
 
 
 def _describe_lacking(cells: Sequence[Evaluation], lacks: Mapping[str, str]) -> str:

@@ -16,6 +16,8 @@ from xxhash import xxh3_64_hexdigest
 from evalmake.planner.digest import describe_text, is_container_size
 from evalmake.planner.graph import Node
 from evalmake.planner.staleness import ActionHistory
+from evalmake.project.matrix import Evaluation
+from evalmake.scoring.headline import MetricKind, find_metric
 from evalmake.scoring.result_set import GateResult, Item, Result, ResultSet
 from evalmake.scoring.sample_counts import SAMPLES, digest_question
 from evalmake.store.store import Store
@@ -80,7 +82,7 @@ def _result(node: Node, history: ActionHistory, ran: frozenset[str], settings: b
         model=cell.model.name,
         benchmark=cell.benchmark.name,
         seed=cell.seed,
-        metric=cell.benchmark.block.metric or history.metric,
+        metric=find_headline(cell, history),
         scores=history.scores,
         action=history.action,
         attempt=history.success or 0,
@@ -92,7 +94,14 @@ def _result(node: Node, history: ActionHistory, ran: frozenset[str], settings: b
         harness=cell.benchmark.block.harness,
         confidence=cell.variant.block.confidence,
         settings=_describe_settings(node) if settings else {},
+        kind=MetricKind(cell.benchmark.block.scale, cell.benchmark.block.better),
     )
+
+
+def find_headline(cell: Evaluation, history: ActionHistory) -> str:
+    """The headline metric of a result: the one that the benchmark names, or else the result's own."""
+    wanted = cell.benchmark.block.metric
+    return (find_metric(wanted, (score.metric for score in history.scores)) or wanted) if wanted else history.metric
 
 
 def _describe_settings(node: Node) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from evalmake.api.errors import rendered_errors
 from evalmake.api.html_table import render_table
 from evalmake.language.diagnostic import make_error
+from evalmake.scoring.headline import MetricKind
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_estimate, format_percent
 from evalmake.scoring.result_set import GateResult, ResultSet, Scalar
@@ -55,6 +56,7 @@ class Result:
     seed: int
     axes: Mapping[str, Scalar] = field(hash=False)
     metric: str  # the headline one
+    kind: MetricKind  # its scale and direction, as the benchmark states them
     scores: Mapping[str, Score] = field(hash=False)
     gates: tuple[GateResult, ...] = field(compare=False)
     usage: Mapping[str, float] = field(hash=False)  # tokens, requests, seconds, by kind
@@ -124,7 +126,8 @@ class Result:
             return store.output(attempt, name) if attempt else None
 
     def __str__(self) -> str:
-        parts = [f"{self.name}: {self.scores[self.metric]}", *_describe_run(self)]
+        kind = f" ({self.kind})" if str(self.kind) else ""
+        parts = [f"{self.name}: {self.scores[self.metric]}{kind}", *_describe_run(self)]
         gates = [f"{gate.address}: {_describe_gate(gate)}" for gate in self.gates]
         return "\n".join([", ".join(parts), *_describe_notes(self), *gates])
 
@@ -215,6 +218,7 @@ def convert_result(
         recorded.seed,
         dict(recorded.axes),
         recorded.metric,
+        recorded.kind,
         scores,
         gates,
         dict(recorded.usage),

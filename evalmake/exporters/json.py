@@ -63,6 +63,7 @@ def _cell_to_json(cell: TableCell) -> dict[str, Any]:
         "row": cell.row,
         "column": cell.column,
         "metric": cell.metric,
+        **asdict(cell.kind),
         "confidence": cell.confidence,
         **_fields_to_json(cell.average),
         "notes": [asdict(note) for note in cell.average.notes],
@@ -109,7 +110,8 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
 
 def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
     flat = _fields_to_json(result)
-    del flat["reused"], flat["settings"], flat["facts"], flat["seeds"]
+    del flat["reused"], flat["settings"], flat["facts"], flat["seeds"], flat["kind"]
+    flat |= asdict(result.kind)
     flat["notes"] = [asdict(note) for note in results.average(result.metric, [result]).notes]
     flat["confidence"] = results.confidence_of([result])
     flat["axes"] = dict(result.axes)

@@ -164,10 +164,13 @@ def _render_score_notes(table: ScoreTable) -> str:
 
 def _render_metrics(results: Sequence[Result]) -> str:
     """Which headline metric each benchmark has."""
-    by_metric: dict[str, list[str]] = {}
+    by_metric: dict[tuple[str, str], list[str]] = {}
     for result in results:
-        by_metric.setdefault(result.metric, []).append(result.benchmark)
-    told = [f"{_escape(m)} ({', '.join(map(_escape, dict.fromkeys(b)))})" for m, b in by_metric.items()]
+        by_metric.setdefault((result.metric, str(result.kind)), []).append(result.benchmark)
+    told = [
+        f"{_escape(metric)}{f', {kind}' if kind else ''} ({', '.join(map(_escape, dict.fromkeys(benchmarks)))})"
+        for (metric, kind), benchmarks in by_metric.items()
+    ]
     return f"Metric: {', '.join(told)}."
 
 

@@ -39,4 +39,6 @@ def _attempt_of(node: Node, history: ActionHistory | None) -> str:
         return ""
     headline = node.demands.metric
     chosen = f" {headline}" if headline not in ("", history.metric) else ""
+    block = node.evaluation.benchmark.block
+    chosen += "".join(f" {text}" for text in (block.scale, block.better) if text)
     return f"{history.action} {history.success}/{history.attempts} {history.finished}{chosen}"

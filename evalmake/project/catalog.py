@@ -28,7 +28,7 @@ REQUIRES = {
     "tokenizer": "the model's tokenizer must be named, in `extra`",
     "tools": "the endpoint takes descriptions of functions to be called",
 }
-_UNQUOTED_KEYS = ("harness", "endpoint")  # their values have no quotes
+_UNQUOTED_KEYS = ("harness", "endpoint", "scale", "better")  # their values have no quotes
 
 
 class Entry(NamedTuple):

@@ -34,6 +34,8 @@ from evalmake.project.key_types import (
 )
 
 Api = Literal["chat", "completions", "embeddings", "vlm"]
+Scale = Literal["share", "percent", "points"]
+Direction = Literal["higher", "lower"]
 Pinnable = Annotated[Literal["images", "weights", "datasets", "includes"], BeforeValidator(to_word)]
 
 MOST_CELLS = 100_000
@@ -252,6 +254,15 @@ class Benchmark(Block):
     )
     metric: str | None = define_key(
         None, "The metric that reports show first.", '"exact_match"', unset="the harness's only or main metric"
+    )
+    scale: Annotated[Scale, BeforeValidator(to_word)] | None = define_key(
+        None,
+        "The scale of that metric: `share` from 0 to 1, `percent` from 0 to 100, `points` for any other.",
+        "percent",
+        unset="the scores tell",
+    )
+    better: Annotated[Direction, BeforeValidator(to_word)] | None = define_key(
+        None, "Which values of that metric are better, `higher` or `lower`, for readers of reports.", "lower"
     )
     coverage: Real = define_key(
         1.0,

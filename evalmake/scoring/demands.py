@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from evalmake.scoring.headline import find_metric
 from evalmake.scoring.numbers import format_percent
 from evalmake.scoring.score import Score
 from evalmake.scoring.unscored_causes import suggest_cure
@@ -60,7 +61,8 @@ class Shortfall:
 def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> Shortfall | None:
     """The first demand that `result` does not meet; `cause` says why samples have no score."""
     metric = demands.metric or result.metric
-    score = next((score for score in result.scores if score.metric == metric), None)
+    headline = find_metric(metric, (score.metric for score in result.scores))
+    score = next((score for score in result.scores if score.metric == headline), None)
     if score is None:
         known = ", ".join(score.metric for score in result.scores[:_MOST_LISTED])
         if len(result.scores) > _MOST_LISTED:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import Interval
 from evalmake.scoring.metric_scale import describe_scale_mismatch, fill_unscored, find_bounds, may_be_percentage
 from evalmake.scoring.numbers import format_given, format_number, format_percent, format_short
@@ -32,6 +33,7 @@ class Requirement:
     bound: float
     confidence: float | None = None
     is_share: bool = False  # whether the bound was written as a percentage
+    kind: MetricKind = UNKNOWN_KIND  # the metric's scale and direction, as the benchmark states them
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,8 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
     )
     if result.message:
         return result
-    # From here on the metric has the harness's own name for it.
-    named = replace(asked, metric=next(score.metric for score in scores.values() if score))
+    # From here on the metric has the harness's own name for it, and the bound is on its scale.
+    named = replace(asked, metric=next(score.metric for score in scores.values() if score), bound=rescale_bound(asked))
     known = [run for _, run in sorted(runs.items())]
     verdict = _decide(named, known)
     if verdict is None:
@@ -107,9 +109,15 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
         lack = average_seeds(named.metric, known).lack
         return replace(result, message=f"{asked.metric} has no interval ({lack}), and {asked_for}")
     result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
-    doubt = describe_scale_mismatch(named.metric, asked.op, asked.bound, asked.is_share, known)
-    doubt = doubt or _describe_percentage(named, known, verdict) or _describe_unscored(named, known, verdict)
-    return replace(result, met=None if doubt else verdict.met, message=doubt or _describe_verdict(asked, verdict))
+    doubt = _describe_scale(named, known, verdict) or _describe_unscored(named, known, verdict)
+    told = replace(asked, bound=named.bound)
+    return replace(result, met=None if doubt else verdict.met, message=doubt or _describe_verdict(told, verdict))
+
+
+def rescale_bound(asked: Requirement) -> float:
+    """The bound on the metric's own scale: 90% of a metric that goes to 100 is 90."""
+    percent = asked.kind.percent
+    return asked.bound * 100 * percent if asked.is_share and percent else asked.bound
 
 
 def find_score(metric: str, scores: Sequence[Score]) -> Score | None:
@@ -161,6 +169,31 @@ def _confident_interval(
         return value, value
     found = average_seeds(metric, runs, level)
     return None if found.low is None or found.high is None else (found.low, found.high)
+
+
+def _describe_scale(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:
+    """The message if metric and bound may be on different scales; empty if they are not."""
+    if asked.kind.scale is None:
+        doubt = describe_scale_mismatch(asked.metric, asked.op, asked.bound, asked.is_share, runs)
+        return doubt or _describe_percentage(asked, runs, verdict)
+    if wrong := asked.kind.describe_value(verdict.value):
+        return f"{asked.metric} is {wrong}"
+    if wrong := describe_bound(asked):
+        return f"{asked.metric} is {format_number(verdict.value)}, and {wrong}"
+    return ""
+
+
+def describe_bound(asked: Requirement) -> str:
+    """What is wrong with a bound for the scale that the benchmark states; empty if it fits."""
+    text = format_given(asked.bound)
+    if asked.is_share:
+        unfit = asked.kind.scale == "points"
+        return "its `scale` is points, which have no percentages: write the bound without `%`" if unfit else ""
+    if asked.kind.scale == "share" and asked.bound > 1:
+        return f"it goes from 0 to 1: write `{text}%` or `{format_given(asked.bound / 100)}` for the bound {text}"
+    if asked.kind.scale == "percent" and 0 < asked.bound < 1:
+        return f"it goes from 0 to 100: write `{text}%` or `{format_percent(asked.bound)}` for the bound {text}"
+    return ""
 
 
 def _describe_percentage(asked: Requirement, runs: Sequence[Run], verdict: _Verdict) -> str:

@@ -15,6 +15,7 @@ from math import isfinite
 from typing import Protocol
 
 from evalmake.scoring.demands import ScoredResult
+from evalmake.scoring.headline import MetricKind
 from evalmake.scoring.sample_counts import SAME_ID, TIES
 from evalmake.scoring.share_names import describe_percent_scale
 
@@ -42,6 +43,10 @@ class NotedResult(ScoredResult, Protocol):
     @property
     def facts(self) -> Mapping[str, str]:
         """Texts by name; those about replies are JSON."""
+
+    @property
+    def kind(self) -> MetricKind:
+        """Scale and direction of the headline metric."""
 
     @property
     def seeds(self) -> tuple[int, int]:
@@ -151,8 +156,14 @@ def _describe_contradictions(results: Sequence[NotedResult]) -> Iterator[tuple[s
 
 def _describe_scale(results: Sequence[NotedResult]) -> Iterator[tuple[str, str]]:
     """A sentence for each metric that is a share by its name, and above 1."""
+    headline, kind = results[0].metric, results[0].kind
     for score in {score.metric: score for result in results for score in result.scores}.values():
-        if text := describe_percent_scale(score.metric, score.value):
+        if score.metric == headline and kind.scale:
+            wrong = "" if score.value is None else kind.describe_value(score.value)
+            text = f"{score.metric} is {wrong}" if wrong else ""
+        else:
+            text = describe_percent_scale(score.metric, score.value)
+        if text:
             yield "scale", text
 
 

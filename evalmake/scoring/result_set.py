@@ -9,6 +9,7 @@ from functools import partial
 from evalmake.scoring.column_average import average_columns
 from evalmake.scoring.comparisons import Difference
 from evalmake.scoring.gates import GateResult, Requirement, judge_gate
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Item
 from evalmake.scoring.notes import Note, find_notes
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
@@ -65,6 +66,7 @@ class Result:
     settings: Mapping[str, str] = field(default_factory=dict)  # limit, sampling, prompt, adapter, as text
     facts: Mapping[str, str] = field(default_factory=dict)  # texts of its record
     seeds: tuple[int, int] = (1, 1)  # of its cell: how many have a result, of how many
+    kind: MetricKind = UNKNOWN_KIND  # scale and direction of the headline metric
 
     def score(self, metric: str) -> Score | None:
         """The score of one metric, or None if the harness did not report it."""
@@ -107,6 +109,7 @@ class TableCell:
     metric: str
     average: SeedAverage
     confidence: float  # of its interval
+    kind: MetricKind = UNKNOWN_KIND
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +240,8 @@ class ResultSet:
         return averages
 
     def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
-        return TableCell(row, column, metric, self.average(metric, results), self.confidence_of(results))
+        kind = results[0].kind if metric == results[0].metric else UNKNOWN_KIND
+        return TableCell(row, column, metric, self.average(metric, results), self.confidence_of(results), kind)
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}

@@ -113,7 +113,8 @@ def render_scores(results: ResultSet) -> str:
             interval += f" at {format_percent(cell.confidence)}" if len(confidences) > 1 else ""
         runs = f"{pooled.runs} run{'s' * (pooled.runs != 1)}"
         runs += " (the interval is of the runs only)" if pooled.basis == "runs" else ""
-        rows.append((row, column, cell.metric, value, interval, runs))
+        metric = f"{cell.metric} ({cell.kind})" if str(cell.kind) else cell.metric
+        rows.append((row, column, metric, value, interval, runs))
     return "\n".join(align_columns(rows))
 
 
@@ -183,6 +184,8 @@ def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
     return {
         "name": result.name,
         "metric": result.metric,
+        "scale": result.kind.scale,
+        "better": result.kind.better,
         "confidence": results.confidence_of([result]),
         "scores": [asdict(score) for score in results.estimate_scores(result)],
         "notes": [asdict(note) for note in results.average(result.metric, [result]).notes],

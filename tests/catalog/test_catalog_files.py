@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
 TASKS = [*FACTS["tasks"], *FACTS["seed_extra_tasks"]]
 HARNESSES = {harness["name"]: harness for harness in FACTS["harnesses"]}
 SHIPPED = sorted(path for path in catalog_folder().iterdir() if path.suffix in (".evalfile", ".jsonl"))
+
+
+HEADLINE_KEYS = {"metric", "means", "scale", "better"}
 
 
 def entry(task: Mapping[str, Any]) -> Entry:
@@ -80,7 +84,7 @@ def test_an_entry_says_what_the_facts_do() -> None:
         assert keys.pop("request_timeout", None) == params.get("request_timeout"), found.name
         inner = keys.pop("inner", task["type"])
         assert inner == params.get("task", task["type"]) or task["harness"] == "genai_perf_eval", found.name
-        assert set(keys) <= {"judge_route", "judge_key"}, found.name
+        assert set(keys) <= {"judge_route", "judge_key", *HEADLINE_KEYS}, found.name
 
 
 def test_what_a_task_requires_is_told() -> None:
@@ -111,6 +115,32 @@ def test_every_file_explains_the_words_that_it_uses() -> None:
             assert {word for word in REQUIRES if f"\n# {word}: " in text} == words
             flat = re.sub(r"\n# ", " ", text)
             assert all(e.about in flat and (not e.needs or f"requires {e.needs}" in flat) for e in own)
+
+
+NO_HEADLINE = {"agentic-eval", "codec", "mteb", "nemo-skills", "rag-retriever-eval"}  # no program of theirs is public
+
+
+def test_a_benchmark_names_its_headline() -> None:
+    """With scale and direction; a mean of metrics that the harness lacks is one that is declared."""
+    for found in read_entries().values():
+        keys = {key for key in ("metric", "scale", "better") if key in found.keys}
+        assert keys == (set() if found.harness in NO_HEADLINE else {"metric", "scale", "better"}), found.name
+        assert all(name == found.keys["metric"] for name in found.keys.get("means", {})), found.name
+
+
+def test_every_headline_is_used_and_has_a_source() -> None:
+    """What was read where stands beside it; a line that no task has would be a mistake."""
+    told = tomllib.loads((ROOT / "tests/catalog/making/headlines.toml").read_text())
+    assert all(harness["source"] for harness in told.values())
+    for name, harness in told.items():
+        tasks = [task["name"] for task in TASKS if task["harness"] == name]
+        used = [next(h["metric"] for h in harness["headlines"] if matches_any(task, h["tasks"])) for task in tasks]
+        assert {h["metric"] for h in harness["headlines"]} == set(used), name
+
+
+def matches_any(name: str, patterns: Sequence[str]) -> bool:
+    """Whether one of some patterns of the shell matches a name."""
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def test_a_file_needs_nothing_beside_it() -> None:

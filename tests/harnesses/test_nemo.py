@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +70,14 @@ def read(
     log: str = "",
     metric: str | None = None,
     meant: tuple[str, ...] = (),
+    means: Mapping[str, Sequence[str]] | None = None,
 ) -> Outcome:
     """The outcome of a run that left these."""
     (tmp_path / "out" / "nemo").mkdir(parents=True, exist_ok=True)
     (tmp_path / "log").write_text(log)
     if results is not None:
         (tmp_path / "out" / "nemo" / "results.yml").write_text(results)
-    return read_run(tmp_path / "out", status, metric, meant)
+    return read_run(tmp_path / "out", status, metric, meant, means or {})
 
 
 def test_parameters_go_by_the_contracts_names(tmp_path: Path) -> None:
@@ -155,6 +157,7 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
         ('task = "x.y", fewshot = 5', "limit = 5", "chat", "`fewshot`"),
         ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "needs completions_logprob"),
         ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
+        ('task = "x.y", means = { a = "b" }', "limit = 5", "chat", "`a` lists no names of metrics"),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, benchmark: str, eval: str, api: str, words: str) -> None:
@@ -191,6 +194,22 @@ def test_scores_have_nvidias_names(tmp_path: Path) -> None:
     ]
     assert read(tmp_path, metric="en_score_micro").metric == "en_score_micro"
     assert "no `acc`; it reported mgsm_score_macro," in read(tmp_path, metric="acc").error
+
+
+def test_a_headline_with_a_star_is_one_metric(tmp_path: Path) -> None:
+    """simple-evals adds the number of repetitions to the name of its score."""
+    repeated = MGSM.replace("micro: {stats: {stddev", "micro_avg_of_4: {stats: {stddev")
+    assert read(tmp_path, repeated, metric="mgsm_score_micro*").metric == "mgsm_score_micro_avg_of_4"
+    assert "no `*_score_micro`; it reported" in read(tmp_path, metric="*_score_micro").error
+
+
+def test_a_mean_of_metrics_is_one_more(tmp_path: Path) -> None:
+    """It comes first, unless one of its parts was not reported."""
+    means = {"languages": ["bn_*", "en_score_micro"], "more": ["bn_*", "de_*"], "all": ["*_score_*"]}
+    outcome = read(tmp_path, metric="languages", means=means)
+    assert outcome.metric == "languages"
+    assert [(s.metric, s.value) for s in outcome.scores][:2] == [("languages", 1.0), ("all", 0.7375)]
+    assert "no `more`; it reported languages, all, mgsm" in read(tmp_path, metric="more", means=means).error
 
 
 def test_an_error_of_zero_needs_a_count(tmp_path: Path) -> None:

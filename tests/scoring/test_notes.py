@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.notes import find_notes
 from evalmake.scoring.sample_counts import SampleCounts
 from evalmake.scoring.score import Score
@@ -21,6 +22,7 @@ class Found:
     scores: tuple[Score, ...] = (Score("acc", 0.5, scored=10),)
     metric: str = "acc"
     seeds: tuple[int, int] = (1, 1)
+    kind: MetricKind = UNKNOWN_KIND
 
 
 def texts(*results: Found) -> dict[str, str]:

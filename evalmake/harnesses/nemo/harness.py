@@ -126,6 +126,11 @@ class NemoHarness:
         parallelism: Count | None = define_key(
             None, "How many requests the harness sends at the same time.", "16", unset="the `concurrency` of the model"
         )
+        means: Parameters | None = define_key(
+            None,
+            "Metrics that the harness lacks, each the mean of those that it lists, in which `*` is any text.",
+            '{ pass_rate = ["*_pass_rate_pass_rate"] }',
+        )
         max_retries: Count = define_key(1, "How often the harness itself tries a request.", "3")
         request_timeout: Count | None = define_key(None, "How many seconds the harness waits for one reply.", "600")
 
@@ -133,6 +138,7 @@ class NemoHarness:
     needs: ClassVar[str] = ""
     program: ClassVar[Program] = Program("nemo_evaluator", "nemo-evaluator==0.2.8")
     placement: ClassVar[tuple[str, ...]] = (
+        "means",
         "parallelism",
         "max_retries",
         "request_timeout",
@@ -165,7 +171,7 @@ class NemoHarness:
         settings = _settings_of(evaluation.benchmark)
         meant += [f"extra.{key}" for key in config["extra"]]
         meant += ["extra.judge"] if settings.judge else []
-        return read_run(outputs, status, evaluation.benchmark.block.metric, meant)
+        return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.means or {})
 
     @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
@@ -173,6 +179,7 @@ class NemoHarness:
         require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', diagnostics)
         reason = "each of NVIDIA's harnesses has its own name for it"
         refuse_fewshot(benchmark, reason, "give it to the harness: `extra = { num_fewshot = 5 }`", diagnostics)
+        _check_means(benchmark, diagnostics)
 
     @staticmethod
     def check_cell(cell: Evaluation, models: Mapping[str, Declaration], diagnostics: Diagnostics) -> None:
@@ -204,6 +211,18 @@ class NemoHarness:
 def _settings_of(benchmark: Declaration) -> NemoHarness.Settings:
     assert isinstance(benchmark.settings, NemoHarness.Settings)
     return benchmark.settings
+
+
+def _check_means(benchmark: Declaration, diagnostics: Diagnostics) -> None:
+    for name, metrics in (_settings_of(benchmark).means or {}).items():
+        if not isinstance(metrics, tuple | list) or not metrics or not all(isinstance(one, str) for one in metrics):
+            diagnostics.error(
+                "bad-value",
+                f"`means`: `{name}` lists no names of metrics",
+                benchmark.fields.spans["means",].value,
+                about=f"benchmark {benchmark.name}",
+                help=[f'write `means = {{ {name} = ["METRIC", "METRIC"] }}`'],
+            )
 
 
 def _suggest_alternatives(cell: Evaluation, endpoint: str, models: Mapping[str, Declaration]) -> list[str]:

@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.log_errors import read_last_error
 from evalmake.harnesses.samples import Row, count_unanswered_requests, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.headline import find_metric, matches_metric
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
 _UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."
+_MOST_LISTED = 30  # metrics
 
 
 class Entry(NamedTuple):
@@ -31,10 +34,16 @@ class Entry(NamedTuple):
     stats: Mapping[str, Any]
 
 
-def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[str]) -> Outcome:
+def read_run(
+    outputs: Path,
+    status: int,
+    metric: str | None,
+    required: Sequence[str],
+    means: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Outcome:
     """Read the outcome from `outputs`/nemo, and write the samples to `outputs`.
 
-    `required` are the parameters that must have had an effect.
+    `required` are the parameters that must have had an effect, `means` the metrics that are the mean of others.
     """
     folder, log = outputs / "nemo", outputs.parent / "log"
     if (folder / ".nemo_evaluator_interrupted").exists():
@@ -46,6 +55,7 @@ def read_run(outputs: Path, status: int, metric: str | None, required: Sequence[
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
         return Outcome(error=entries)
+    entries = [*_compute_means(entries, means), *entries]
     rows = list(_read_samples(folder))
     counts, cause = count_unanswered_requests(outputs)
     outcome = replace(_build_outcome(entries, rows, metric), usage=counts, cause=cause)
@@ -58,13 +68,27 @@ def _build_outcome(entries: Sequence[Entry], rows: Sequence[Row], metric: str | 
     names = [entry.name for entry in entries]
     if not names:
         return Outcome(error="the harness reported no score")
-    headline = metric or _choose_headline(entries)
-    if headline not in names:
-        return Outcome(error=f"the harness reported no `{headline}`; it reported {', '.join(names)}")
+    headline = find_metric(metric or _choose_headline(entries), names)
+    if headline is None:
+        return Outcome(error=f"the harness reported no `{metric}`; it reported {_list_names(names)}")
     wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
     if wrong:
         return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
     return Outcome(tuple(_build_score(entry, rows, headline) for entry in entries), headline)
+
+
+def _list_names(names: Sequence[str]) -> str:
+    more = [f"{len(names) - _MOST_LISTED} more"] if len(names) > _MOST_LISTED else []
+    return ", ".join([*names[:_MOST_LISTED], *more])
+
+
+def _compute_means(entries: Sequence[Entry], means: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+    """Yield each of `means` of which the harness reported all parts; a part with `*` may be several metrics."""
+    for name, parts in means.items():
+        found = [[entry for entry in entries if matches_metric(part, entry.name)] for part in parts]
+        if all(found):
+            values = {entry.name: entry.value for part in found for entry in part}
+            yield Entry(name, "mean", sum(values.values()) / len(values), {})
 
 
 def _read_results(path: Path) -> list[Entry] | str:

@@ -5,6 +5,7 @@
 
 What a benchmark is asked by (temperature, tokens, the harness's own parameters) becomes its keys.
 How fast it is asked does not: that is the model's `concurrency`, and repeats are the gateway's.
+`headlines.toml` adds which metric stands for a benchmark, with its scale and direction.
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ MAPS = ("params", "extra")
 def main(folder: Path) -> None:
     """Write every file of the catalog."""
     facts = json.loads((HERE / "benchmarks.json").read_text(encoding="utf-8"))
-    words = tomllib.loads((HERE / "descriptions.toml").read_text(encoding="utf-8"))
+    words, headlines = (
+        tomllib.loads((HERE / name).read_text(encoding="utf-8")) for name in ("descriptions.toml", "headlines.toml")
+    )
     tasks = [*facts["tasks"], *facts["seed_extra_tasks"]]
     index: list[Entry] = []
     for harness in sorted(facts["harnesses"], key=lambda row: spell_name(row["name"])):
         own = [task for task in tasks if task["harness"] == harness["name"]]
-        entries = list(in_families(own, harness, words[harness["name"]]))
+        known = headlines.get(harness["name"], {}).get("headlines")
+        entries = list(in_families(own, harness, words[harness["name"]], known))
         text = evalfile(harness, words[harness["name"]], entries)
         path = folder / f"{spell_name(harness['name'])}.evalfile"
         path.write_text(format_source(Source(path.name, text)), encoding="utf-8")
@@ -49,7 +53,10 @@ def main(folder: Path) -> None:
 
 
 def in_families(
-    tasks: Sequence[Mapping[str, Any]], harness: Mapping[str, Any], words: Mapping[str, Any]
+    tasks: Sequence[Mapping[str, Any]],
+    harness: Mapping[str, Any],
+    words: Mapping[str, Any],
+    headlines: Sequence[Mapping[str, Any]] | None,
 ) -> Iterator[Entry]:
     """The entries of a harness, those of a family together."""
     left = list(tasks)
@@ -57,7 +64,7 @@ def in_families(
         mine = [task for task in left if any(fnmatchcase(task["name"], p) for p in family["tasks"])]
         assert mine, f"no task of {harness['name']} is in {family['tasks']}"
         left = [task for task in left if task not in mine]
-        found = [entry_of(task, harness, words, family) for task in mine]
+        found = [entry_of(task, harness, words, family, headlines) for task in mine]
         needs = list(dict.fromkeys(entry.needs for entry in found))
         yield from sorted(found, key=lambda entry: needs.index(entry.needs))
     assert not left, f"no family of {harness['name']} has {[task['name'] for task in left]}"
@@ -68,6 +75,7 @@ def entry_of(
     harness: Mapping[str, Any],
     words: Mapping[str, Any],
     family: Mapping[str, Any],
+    headlines: Sequence[Mapping[str, Any]] | None,
 ) -> Entry:
     """One benchmark with all its values."""
     extra = task["params"].get("extra", {})
@@ -79,7 +87,22 @@ def entry_of(
     hint = family.get("hint", f"the tokenizer: {tokenizer}" if tokenizer else "")
     name = f"{spell_name(task['harness'])}.{spell_name(task['name'])}"
     ordered = tuple(word for word in REQUIRES if word in needs)
-    return Entry(name, family["about"], hint, ordered, tuple(variables), keys_of(task, harness))
+    keys = keys_of(task, harness) | headline_of(task, headlines)
+    return Entry(name, family["about"], hint, ordered, tuple(variables), keys)
+
+
+def headline_of(task: Mapping[str, Any], headlines: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
+    """The keys that name the metric which stands for a task; empty for a harness whose results nobody describes."""
+    if headlines is None:
+        return {}
+    found = next(each for each in headlines if any(fnmatchcase(task["name"], p) for p in each["tasks"]))
+    name = task["params"].get("task") or task["type"]
+    means = {
+        mean: [metric.replace("{task}", name) for metric in metrics] for mean, metrics in found.get("means", {}).items()
+    }
+    keys = {"metric": found["metric"].replace("{task}", name), "means": means}
+    whole: dict[str, Any] = given(keys | {"scale": found["scale"], "better": found.get("better", "higher")})
+    return whole
 
 
 def requires_of(task: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[str]:
@@ -190,7 +213,9 @@ def common(each: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key in each[0]:
         values = [keys.get(key) for keys in each]
-        if any(value is None for value in values) or key in ("task", "inner"):
+        if any(value is None for value in values) or key in ("task", "inner", "means"):
+            continue
+        if key == "metric" and len(set(values)) > 1:
             continue
         value = common_map(values) if key in MAPS else most(values)
         found |= {key: value} if value else {}
@@ -222,4 +247,4 @@ def beyond(keys: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else HERE.parent.parent / "evalmake" / "catalog")
+    main(Path(sys.argv[1]) if sys.argv[1:] else HERE.parents[2] / "evalmake" / "catalog")
