@@ -41,6 +41,7 @@ REGISTRY = (
     CommandEntry("clean", STORE, "Stop jobs that a killed build left running, and delete their files."),
     CommandEntry("gc", STORE, "Delete stored data that no result refers to."),
     CommandEntry("init", WRITE, "Write a first Evalfile."),
+    CommandEntry("import", WRITE, "Write an Evalfile from a configuration of another program."),
     CommandEntry("fmt", WRITE, "Format Evalfiles; `fmt -` formats standard input."),
 )
 

@@ -36,7 +36,7 @@ LAYERS = (
     ),
     ("pins",),
     ("project",),
-    ("scoring",),
+    ("scoring", "migration"),
     ("plugin_api",),
     ("planner",),
     ("store", "executors", "harnesses", "engines", "exporters", "gateway"),
@@ -96,7 +96,7 @@ ADDRESSES = {
         "project.key_types",
     ),
     "rich": ("terminal",),
-    "yaml": ("harnesses.nemo.results", "executors.lepton.login"),
+    "yaml": ("harnesses.nemo.results", "executors.lepton.login", "migration.yaml_file"),
 }
 
 FREE = {*sys.stdlib_module_names, "evalmake", "xxhash"}

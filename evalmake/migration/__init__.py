@@ -1,0 +1,1 @@
+"""Translates the configurations and command lines of other programs into Evalfiles."""

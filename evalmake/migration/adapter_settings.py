@@ -1,0 +1,198 @@
+"""`adapter_config` of NeMo Evaluator as an `adapter` of evalmake: its older keys, and its list of interceptors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from evalmake.language.diagnostic import make_error
+from evalmake.language.values import Symbol
+from evalmake.migration.configuration import Configuration
+from evalmake.migration.draft import Draft, Item, guard_secret
+from evalmake.migration.yaml_file import Node
+
+_STATISTICS = "the record of each evaluation holds counts, tokens and times without it"
+_CACHE = "evalmake has one reply cache for all evaluations, in the workspace"
+_NO_PLACE = {
+    "generate_html_report": "a `report` block writes reports",
+    "html_report_size": "a `report` block writes reports",
+    "include_json": "a `report` block writes reports",
+    "tracking_requests_stats": _STATISTICS,
+    "logging_aggregated_stats_interval": _STATISTICS,
+    "log_failed_requests": "failures are counted in the record, and `evalmake logs` shows them",
+    "save_responses": "replies are in the reply cache; `log` keeps some in the record",
+    "save_requests": "requests are in the reply cache; `log` keeps some in the record",
+    "max_saved_requests": _CACHE,
+    "max_saved_responses": _CACHE,
+    "caching_dir": _CACHE,
+    "output_dir": "outputs are in the store",
+    "mode": "evalmake's gateway takes the place of the adapter",
+    "endpoint_type": "the benchmark and the model say it",
+    "headers_to_rename": "the gateway adds and removes headers: `headers`, `drop_headers`",
+    "use_nvcf": "the gateway has no client for NVCF functions",
+    "use_omni_info": "the gateway has no such interceptor",
+    "track_reasoning": _STATISTICS,
+    "include_if_reasoning_not_finished": "reasoning without its closing tag is removed as well",
+    "progress_tracking_interval": "the gateway decides when it posts progress",
+    "discovery": "interceptors of your own are Python packages: `plugins`",
+    "post_eval_hooks": "a `report` block writes reports",
+}
+
+
+class AdapterSettings:
+    """Reads one `adapter_config`; `keys` is the adapter that comes of it."""
+
+    def __init__(self, configuration: Configuration, draft: Draft, path: str) -> None:
+        self.configuration = configuration
+        self.draft = draft
+        self.path = path
+        self.keys: dict[str, Any] = {}
+
+    def read(self) -> dict[str, Any]:
+        """The adapter; what has no place in it is noted."""
+        listed = self.configuration.find(f"{self.path}.interceptors")
+        if listed is not None:
+            self._read_interceptors(listed)
+        else:
+            self._read_older_keys()
+        for key, node in self.configuration.items(self.path):
+            if key in _NO_PLACE and not node.used:
+                self.draft.note(f"adapter_config.{key}", _NO_PLACE[key], node.use())
+        return self.keys
+
+    def _get(self, key: str) -> Any:
+        return self.draft.resolve(self.configuration.get(f"{self.path}.{key}"))
+
+    def _item(self, key: str) -> Item:
+        return Item(self._get(key), self.configuration.find(f"{self.path}.{key}"))
+
+    def _read_older_keys(self) -> None:
+        system, wanted = self._item("custom_system_prompt"), self._get("use_system_prompt")
+        if system.value and wanted:
+            self._set_system(system, None)
+        elif system.value:
+            why = "it is not used: `use_system_prompt` is not true"
+            self.draft.note("adapter_config.custom_system_prompt", why, system.node)
+        self._change_requests(self.path)
+        if self._get("process_reasoning_traces") or self._get("use_reasoning"):
+            self._strip(self.path, "process_reasoning_traces")
+        for tag in ("start_reasoning_token", "end_reasoning_token"):
+            self._get(tag)
+        self._log("use_request_logging", "max_logged_requests", "requests")
+        self._log("use_response_logging", "max_logged_responses", "replies")
+        if self._get("use_caching") is False:
+            self.keys["cache"] = Item(False, self.configuration.find(f"{self.path}.use_caching"))
+        if self._get("use_raise_client_errors"):
+            self.keys["client_errors"] = Item(True, self.configuration.find(f"{self.path}.use_raise_client_errors"))
+        if self._get("use_progress_tracking") and (url := self._get("progress_tracking_url")):
+            self.keys["progress_url"] = url
+
+    def _set_system(self, system: Item, strategy: Any) -> None:
+        """NeMo Evaluator puts its message before the conversation's own, evalmake in place of it."""
+        self.keys["system"] = system
+        mode = strategy or "prepend"
+        if mode != "replace":
+            self.keys["system_mode"] = Symbol(str(mode))
+
+    def _change_requests(self, path: str) -> None:
+        for theirs, ours in (
+            ("params_to_add", "params"),
+            ("params_to_remove", "drop"),
+            ("params_to_rename", "rename"),
+            ("headers_to_add", "headers"),
+            ("headers_to_remove", "drop_headers"),
+        ):
+            node = self.configuration.find(f"{path}.{theirs}")
+            if node is None:
+                continue
+            value = self.draft.resolve(self.configuration.read(node, f"{path}.{theirs}"))
+            if theirs == "headers_to_add":
+                value = {name: text for name, text in value.items() if not self._is_secret(name, text, node)}
+            self.keys[ours] = Item(value, node)
+        if isinstance(added := self.keys.get("params"), Item) and "extra_body" in added.value:
+            why = "sent as a field of this name, as the launcher does; a server may want its entries in `params`"
+            self.draft.note("params_to_add.extra_body", why, added.node)
+
+    def _is_secret(self, name: str, text: Any, node: Node) -> bool:
+        secret = guard_secret(name, str(text))
+        if secret:
+            why = f'a secret is not copied: headers = {{ "{name}" = secret("{secret.name}") }} in the model'
+            self.draft.note(f"headers_to_add.{name}", why, node)
+        return secret is not None
+
+    def _strip(self, path: str, key: str) -> None:
+        start = self.configuration.get(f"{path}.start_reasoning_token")
+        end = self.configuration.get(f"{path}.end_reasoning_token")
+        tags = [start or "<think>", end or "</think>"]
+        value = True if tags == ["<think>", "</think>"] else tags
+        self.keys["strip_reasoning"] = Item(value, self.configuration.find(f"{self.path}.{key}"))
+
+    def _log(self, flag: str, count: str, what: str) -> None:
+        wanted, most = self._get(flag), self._get(count)
+        if wanted:
+            self._keep(what, most, self.configuration.find(f"{self.path}.{flag}"))
+        elif most is not None:
+            node = self.configuration.find(f"{self.path}.{count}")
+            self.draft.note(f"adapter_config.{count}", f"it is not used: `{flag}` is not true", node)
+
+    def _keep(self, what: str, most: Any, node: Node | None) -> None:
+        """Pairs of request and reply are kept: as many as the larger of the two numbers."""
+        before = self.keys["log"].value if "log" in self.keys else 0
+        self.keys["log"] = Item(max(before, int(most or 2 if what == "requests" else most or 100)), node)
+
+    def _read_interceptors(self, listed: Node) -> None:
+        readers: Mapping[str, Callable[[str, Node], None]] = {
+            "system_message": self._read_system,
+            "payload_modifier": lambda path, node: self._change_requests(path),
+            "reasoning": self._read_reasoning,
+            "request_logging": lambda path, node: self._read_log(path, "requests", node),
+            "response_logging": lambda path, node: self._read_log(path, "replies", node),
+            "caching": self._read_caching,
+            "progress_tracking": self._read_progress,
+            "raise_client_errors": self._read_client_errors,
+            "endpoint": lambda path, node: None,
+            "response_stats": lambda path, node: None,
+        }
+        if not isinstance(listed.value, list):
+            raise make_error("bad-config", "`interceptors` takes a list", listed.span)
+        for at, node in enumerate(listed.value):
+            path = f"{self.path}.interceptors.{at}"
+            name = node.value if isinstance(node.value, str) else self.configuration.get(f"{path}.name")
+            node.used = True
+            if self.configuration.get(f"{path}.enabled", True) is False:
+                self.draft.note(f"interceptors.{name}", "it is turned off", node.use())
+            elif name in readers:
+                readers[name](f"{path}.config", node)
+            else:
+                why = "the gateway has no such interceptor; `plugins` takes those of Python packages"
+                self.draft.note(f"interceptors.{name}", why, node.use())
+
+    def _read_system(self, path: str, node: Node) -> None:
+        text = self.draft.resolve(self.configuration.get(f"{path}.system_message"))
+        self._set_system(Item(text, node), self.configuration.get(f"{path}.strategy"))
+
+    def _read_reasoning(self, path: str, node: Node) -> None:
+        self._strip(path, "interceptors")
+        self.keys["strip_reasoning"] = Item(self.keys["strip_reasoning"].value, node)
+
+    def _read_log(self, path: str, what: str, node: Node) -> None:
+        key = "max_requests" if what == "requests" else "max_responses"
+        self._keep(what, self.configuration.get(f"{path}.{key}"), node)
+
+    def _read_caching(self, path: str, node: Node) -> None:
+        for key in ("cache_dir", "save_requests", "save_responses", "max_saved_requests", "max_saved_responses"):
+            if own := self.configuration.find(f"{path}.{key}"):
+                self.draft.note(f"caching.{key}", _CACHE, own.use())
+        if self.configuration.get(f"{path}.reuse_cached_responses") is False:
+            self.keys["cache"] = Item(False, node)
+
+    def _read_progress(self, path: str, node: Node) -> None:
+        if url := self.draft.resolve(self.configuration.get(f"{path}.progress_tracking_url")):
+            self.keys["progress_url"] = Item(url, node)
+
+    def _read_client_errors(self, path: str, node: Node) -> None:
+        self.keys["client_errors"] = Item(True, node)
+        if own := self.configuration.find(path):
+            for key, value in self.configuration.items(path):
+                self.draft.note(f"raise_client_errors.{key}", "evalmake ends at each 4xx but 408 and 429", value.use())
+            own.used = True

@@ -1,0 +1,292 @@
+"""`execution` of a launcher's configuration as executors: for evaluations, and for servers where they differ."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from evalmake.language.diagnostic import make_error
+from evalmake.language.values import SecretRef, Symbol
+from evalmake.migration.configuration import Configuration
+from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secret, write_seconds
+from evalmake.migration.run_settings import read_variable
+from evalmake.migration.yaml_file import Node
+
+_NO_PLACE = {
+    "output_dir": "results are in the store, `.evalmake/store`; a `report` block writes files",
+    "auto_export": "reports are files: markdown, json or in-toto",
+    "mode": "evaluations run in parallel as far as `slots` and the model's `concurrency` allow",
+    "subproject": "names of jobs are evalmake's",
+    "cpu_partition": "there are no jobs for export",
+    "ntasks_per_node": "evalmake starts one task on each node",
+    "max_walltime": "each attempt has the limit `time`; `retries` starts the next, which goes on from the reply cache",
+    "proxy": "evalmake's gateway divides requests among replicas",
+    "deployment": "evalmake starts one task of a server on each node",
+    "username": "it is part of `host`: USER@HOST",
+    "gres": "evaluations of an endpoint need no GPU",
+    "endpoint_readiness_timeout": "an endpoint is asked when an evaluation starts",
+}
+_SBATCH_KEYS = ("qos", "reservation", "constraint")
+
+
+@dataclass(slots=True)
+class Executors:
+    """The executors' names, and what deployments need to know of `execution`."""
+
+    evaluations: str
+    servers: str
+    ready: Any = None
+    limit: Any = None
+    gpus: int | None = None
+    replicas: int = 1
+    gpus_in_use: list[int] = field(default_factory=list)
+    counts_gpus: Block | None = None
+    """The executor whose key `gpus` says how many its servers share."""
+
+
+@dataclass(slots=True)
+class ExecutorReader:
+    """Reads `execution`; `served` says whether there are servers to start, `env` holds the variables of all tasks."""
+
+    configuration: Configuration
+    draft: Draft
+    served: bool
+    env: Mapping[str, Any]
+    _block: Block = field(default_factory=lambda: Block(""))
+    _mounts: dict[str, list[str]] = field(default_factory=dict)
+
+    def read(self) -> Executors:
+        """Write the executors; note what has no place."""
+        kinds: Mapping[str, tuple[str, Callable[[Executors], None]]] = {
+            "local": ("box", self._read_local),
+            "slurm": ("cluster", self._read_slurm),
+            "lepton": ("lepton", self._read_lepton),
+        }
+        kind, node = self._get("type"), self.configuration.find("execution")
+        if kind not in kinds:
+            known = ", ".join(kinds)
+            raise make_error(
+                "bad-config",
+                f"`execution.type` is {f'`{kind}`' if kind else 'not given'}",
+                node.span if node else None,
+                notes=[f"known are {known}"],
+                help=["name one in `defaults`: - execution: local"],
+            )
+        word, read = kinds[kind]
+        name = self.draft.name("executor", word)
+        self._block = self.draft.block("executor", name, "", node)
+        found = Executors(name, name)
+        read(found)
+        self._write_servers(found)
+        self._note_the_rest()
+        return found
+
+    def _get(self, key: str, default: Any = None) -> Any:
+        return self.draft.resolve(self.configuration.get(f"execution.{key}", default))
+
+    def _item(self, key: str) -> Item:
+        return Item(self._get(key), self.configuration.find(f"execution.{key}"))
+
+    def _find(self, key: str) -> Node | None:
+        return self.configuration.find(f"execution.{key}")
+
+    def _read_local(self, found: Executors) -> None:
+        self._block.set("backend", Symbol("docker"))
+        mode = self._find("mode")
+        if mode and mode.span and not self.served and self._get("mode") == "sequential":
+            self._block.set("slots", Item(1, mode))
+        self._read_docker_arguments()
+        if self.served:
+            found.counts_gpus = self._block
+            found.ready = self._get("endpoint_readiness_timeout")
+        self._read_mounts()
+        self._block.set("mounts", self._mounts.get("evaluation"))
+        self._block.set("env", dict(self.env))
+
+    def _read_docker_arguments(self) -> None:
+        words = shlex.split(str(self._get("extra_docker_args", "")), comments=False)
+        node = self._find("extra_docker_args")
+        while words:
+            flag, equals, value = words.pop(0).partition("=")
+            if not equals and words and not words[0].startswith("-"):
+                value = words.pop(0)
+            if flag in ("-v", "--volume"):
+                for side in ("evaluation", "deployment"):
+                    self._add_mount(side, value, node)
+            elif flag == "--shm-size" and (size := re.fullmatch(r"(\d+)([gmGM])[bB]?", value)):
+                self._block.set("shm", Expression(f"{size[1]}{size[2].upper()}iB"))
+            elif flag in ("-u", "--user"):
+                self._block.set("user", value)
+            elif flag == "--gpus" and not self.served:
+                self._block.set("gpus", value)
+            elif flag != "--gpus":
+                why = "an executor has no such option; `evalmake help docker` lists those that it has"
+                self.draft.note(f"execution.extra_docker_args {flag}", why, node)
+
+    def _read_slurm(self, found: Executors) -> None:
+        self._block.set("backend", Symbol("slurm"))
+        self._read_host()
+        work, account = self._item("output_dir"), self._item("account")
+        self._block.set("work", work)
+        self._block.set("account", account)
+        self._block.set("partition", self._item("partition"))
+        time = self._item("walltime")
+        if time.value:
+            found.limit = _read_walltime(str(time.value), time.node)
+            self._block.set("time", Item(found.limit, time.node))
+        self._block.set("container", Symbol("pyxis"))
+        self._block.set("comment", self._item("sbatch_comment"))
+        self._read_sbatch_flags()
+        self._read_nodes(found)
+        self._read_mounts()
+        if self._find("mounts.mount_home"):
+            self._get("mounts.mount_home")
+        self._block.set("mounts", self._mounts.get("evaluation"))
+        if self.served:
+            self._block.set("colocate", True)
+            found.ready = self._get("endpoint_readiness_timeout")
+        self._block.set("env", dict(self.env))
+
+    def _read_host(self) -> None:
+        host, user = self._item("hostname"), self.configuration.find("execution.username")
+        own = user is None or user.value == "${oc.env:USER}"
+        if own:
+            self._get("username")
+        if host.value and host.value != "localhost":
+            name = "" if own else f"{self._get('username')}@"
+            self._block.set("host", Item(f"{name}{host.value}", host.node))
+
+    def _read_nodes(self, found: Executors) -> None:
+        nodes, instances = int(self._get("num_nodes", 1)), int(self._get("num_instances", 1))
+        found.replicas = max(instances, 1)
+        if self.served and nodes // found.replicas > 1:
+            self._block.set("nodes", Item(nodes // found.replicas, self._find("num_nodes")))
+        if not self.served:
+            return
+        gres = self._item("gres")
+        if gpus := re.fullmatch(r"gpu:(?:[a-z0-9_-]+:)?(\d+)", str(gres.value or "")):
+            found.gpus = int(gpus[1])
+        elif gres.value:
+            self._block.set("gres", gres)
+
+    def _read_sbatch_flags(self) -> None:
+        directives = []
+        for key, node in self.configuration.items("execution.sbatch_extra_flags"):
+            value = self.draft.resolve(self.configuration.read(node, f"execution.sbatch_extra_flags.{key}"))
+            if value is None or value is False or (key == "exclusive" and not self.served and node.span is None):
+                continue
+            if key in _SBATCH_KEYS:
+                self._block.set(key, Item(str(value), node))
+            elif key in ("time", "gres", "account", "partition", "comment", "nodes"):
+                self.draft.note(f"execution.sbatch_extra_flags.{key}", f"it is a key of the executor: `{key}`", node)
+            else:
+                directives.append(Item(f"--{key}" if value is True else f"--{key}={value}", node))
+        self._block.set("directives", directives)
+
+    def _read_lepton(self, found: Executors) -> None:
+        tasks = "execution.lepton_platform.tasks"
+        self._block.set("backend", Symbol("lepton"))
+        self._block.set("node_group", self._item("lepton_platform.tasks.node_group"))
+        self._block.set("shape", self._item("evaluation_tasks.resource_shape"))
+        secrets = [self.configuration.get(f"{tasks}.image_pull_secrets")]
+        for at, mount in enumerate(self.configuration.get(f"{tasks}.mounts") or []):
+            text = ":".join(str(self._plain(mount.get(key, ""))) for key in ("from", "path", "mount_path"))
+            if at == 0:
+                self._block.set("work", self._join(mount, ("from", "path")))
+            else:
+                self._mounts.setdefault("evaluation", []).append(f"{text}:rw")
+        self._block.set("mounts", self._mounts.get("evaluation"))
+        self._block.set("pull_secrets", secrets[0])
+        env = {**self.env, **self._read_lepton_variables(f"{tasks}.env_vars")}
+        self._block.set("env", env)
+        if self.served:
+            found.ready = self._get("lepton_platform.deployment.endpoint_readiness_timeout")
+
+    def _plain(self, value: Any) -> Any:
+        return self.draft.resolve(value)
+
+    def _join(self, mount: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+        parts = [self.draft.resolve(mount.get(key, "")) for key in keys]
+        texts = [str(part).strip('"') if isinstance(part, Expression) else str(part) for part in parts]
+        joined = ":".join(texts)
+        return Expression(f'"{joined}"') if any(isinstance(part, Expression) for part in parts) else joined
+
+    def _read_lepton_variables(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, node in self.configuration.items(path):
+            value = self.configuration.read(node, f"{path}.{name}")
+            if isinstance(value, dict):
+                kept = value.get("value_from", {}).get("secret_name_ref", name)
+                why = (
+                    f"evalmake reads the secret {kept} here and hands it to the job; Lepton's own secrets are not named"
+                )
+                self.draft.note(f"{path}.{name}", why, node)
+                found[name] = Item(SecretRef(str(kept)), node)
+            else:
+                found[name] = Item(self.draft.resolve(value), node)
+        return found
+
+    def _read_mounts(self) -> None:
+        for side in ("evaluation", "deployment"):
+            for source, node in self.configuration.items(f"execution.mounts.{side}"):
+                target = self.draft.resolve(self.configuration.read(node, f"execution.mounts.{side}"))
+                self._add_mount(side, f"{source}:{target}", node)
+
+    def _add_mount(self, side: str, text: str, node: Node | None) -> None:
+        """A mount of the launcher may be written to unless it says otherwise."""
+        if not re.fullmatch(r"/[^:]*:/[^:]+(:r[ow])?", text):
+            why = 'a mount is "/SOURCE:/TARGET": write the whole path'
+            self.draft.note(f"execution.mounts {text}", why, node)
+            return
+        mount = text.removesuffix(":ro") if re.search(":r[ow]$", text) else f"{text}:rw"
+        self._mounts.setdefault(side, []).append(mount)
+
+    def _write_servers(self, found: Executors) -> None:
+        """Servers with mounts of their own get an executor of their own."""
+        theirs = self._mounts.get("deployment", [])
+        if not self.served or theirs == self._mounts.get("evaluation", []):
+            return
+        found.servers = self.draft.name("executor", "servers")
+        block = self.draft.block("executor", found.servers, found.evaluations)
+        block.lines.append(f"mounts = [{', '.join(repr_mount(mount) for mount in theirs)}]")
+
+    def _note_the_rest(self) -> None:
+        for key, why in _NO_PLACE.items():
+            node = self._find(key)
+            for path, leaf in node.leaves(f"execution.{key}") if node else ():
+                if leaf.span and not leaf.used and leaf.value not in (None, "", {}, []):
+                    self.draft.note(path, why, leaf)
+                leaf.used = True
+
+
+def repr_mount(mount: str) -> str:
+    """A mount in quotes."""
+    return f'"{mount}"'
+
+
+def read_variables(configuration: Configuration, draft: Draft, path: str) -> dict[str, Any]:
+    """A map of variables at a path; a value that is a secret itself is not copied."""
+    found: dict[str, Any] = {}
+    for name, node in configuration.items(path):
+        raw = configuration.read(node, f"{path}.{name}")
+        value = read_variable(name, raw) if isinstance(raw, str | int | float) else draft.resolve(raw)
+        if isinstance(value, Expression):
+            value = SecretRef(name)
+        if isinstance(value, str) and (secret := guard_secret(name, value)):
+            draft.note(f"{path}.{name}", f"a secret is not copied: set {secret.name} before you run evalmake", node)
+            value = secret
+        found[name] = Item(value, node)
+    return found
+
+
+def _read_walltime(text: str, node: Node | None) -> Expression:
+    """`1-04:00:00`, `04:00:00`, `30:00` or minutes, as sbatch reads them."""
+    days, dash, rest = text.rpartition("-")
+    parts = [int(part) for part in rest.split(":") if part.isdigit()]
+    if len(parts) != len(rest.split(":")) or len(parts) > 3 or (dash and not days.isdigit()):
+        raise make_error("bad-config", f"`{text}` is not a time as sbatch reads it", node.span if node else None)
+    seconds = {1: (3600 if dash else 60,), 2: (3600, 60) if dash else (60, 1), 3: (3600, 60, 1)}[len(parts)]
+    return write_seconds(int(days or 0) * 86400 + sum(n * unit for n, unit in zip(parts, seconds, strict=True)))

@@ -1,0 +1,1 @@
+"""Tests of what `evalmake import` makes of other programs' configurations."""

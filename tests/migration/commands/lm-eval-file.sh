@@ -1,0 +1,1 @@
+lm_eval --config lm.yaml --limit 20

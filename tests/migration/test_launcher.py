@@ -1,0 +1,90 @@
+"""Configurations of nemo-evaluator-launcher as Evalfiles."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evalmake.harnesses.nemo.harness import NemoHarness
+from evalmake.workspace import Workspace
+from tests.support.projects import Project, check_golden
+
+EXAMPLES = Path(__file__).parent / "launcher"
+CLUSTER = (
+    "execution.hostname=login.acme.com",
+    "execution.account=evals",
+    "execution.output_dir=/lustre/me/evals",
+)
+OVERRIDES = {"slurm_vllm_hf_caching": CLUSTER, "slurm_vllm_auxiliary_judge": CLUSTER}
+SENT: dict[str, dict[str, dict[str, Any]]] = json.loads((EXAMPLES / "sent.json").read_text())
+"""What the launcher's dry run writes into `config_ef.yaml` for each task, without metadata; see its first entry."""
+
+
+@pytest.fixture
+def examples(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with the launcher's examples in it."""
+    monkeypatch.setenv("USER", "me")
+    for path in EXAMPLES.glob("*.yaml"):
+        shutil.copy(path, project.root)
+    return project
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.yaml")))
+def test_examples_become_evalfiles_that_plan(examples: Project, name: str) -> None:
+    """Each shipped example is the Evalfile beside it, formatted, with the same notes on stderr; and it plans."""
+    words = (f"{name}.yaml", *OVERRIDES.get(name, ()))
+    ran = examples.run("import", *words)
+    check_golden(EXAMPLES / f"{name}.evalfile", ran.stdout)
+    noted = [line for line in ran.stdout.partition(", without a place here")[2].splitlines()[1:] if line]
+    assert [line.partition(", ")[2] for line in noted] == [line.split(": ", 1)[1] for line in ran.stderr.splitlines()]
+    examples.write("Evalfile", ran.stdout)
+    examples.run("fmt", "--check")
+    assert "to run" in examples.run("-n").stdout
+
+
+@pytest.mark.parametrize("name", sorted(OVERRIDES.keys() | {"local_reasoning", "local_vllm_logprobs"}))
+def test_the_harness_gets_what_the_launcher_would_give_it(examples: Project, name: str) -> None:
+    """The run configurations are the same but for what the test names, each for a reason.
+
+    - URL, model and key are the gateway's: the job knows them when it starts. The record holds the model's own.
+    - `adapter_config` is the gateway's work: its system message, reasoning and logs are in the eval's adapter.
+    - `max_retries` is 1, as the gateway repeats requests; the adapter's `retry` has the launcher's number.
+    - `parallelism` is the model's `concurrency`, where the launcher gives one; else the catalog's, as in the container.
+    - Parameters that the launcher leaves out are the container's own defaults, which the catalog writes out.
+    """
+    examples.run("import", f"{name}.yaml", *OVERRIDES.get(name, ()), "-o", "Evalfile")
+    nodes = Workspace.open(examples.root / "Evalfile").graph(()).nodes.values()
+    ours = {}
+    for node in nodes:
+        run = json.loads(NemoHarness().command(node.evaluation).files["run_config.json"])
+        ours[run["config"]["type"]] = run, node.evaluation
+    assert set(ours) == set(SENT[name])
+    for task, theirs in SENT[name].items():
+        run, cell = ours[task]
+        assert run["target"]["api_endpoint"]["type"] == theirs["target"]["api_endpoint"]["type"]
+        name_of_model = cell.model.block.name or _served_name(examples, cell.model.block.deployment)
+        assert name_of_model == theirs["target"]["api_endpoint"]["model_id"]
+        params = dict(theirs["config"].get("params", {}))
+        extra = params.pop("extra", {})
+        for key, value in params.items():
+            assert run["config"]["params"][key] == value, (task, key)
+        for key, value in extra.items():
+            if key == "judge":
+                value = {inner: one for inner, one in value.items() if inner not in ("url", "model_id")}
+                assert cell.benchmark.settings.judge == "judge"
+                assert value.items() <= run["config"]["params"]["extra"][key].items()
+            else:
+                assert run["config"]["params"]["extra"][key] == value
+        adapter = theirs["target"]["api_endpoint"].get("adapter_config", {})
+        if adapter.get("use_system_prompt"):
+            assert cell.benchmark.block.adapter.system == adapter["custom_system_prompt"]
+            assert cell.benchmark.block.adapter.system_mode == "prepend"
+        assert bool(cell.benchmark.block.adapter.strip_reasoning) == bool(adapter.get("process_reasoning_traces"))
+
+
+def _served_name(project: Project, deployment: str) -> str:
+    return str(Workspace.open(project.root / "Evalfile").project.deployments[deployment].block.served_name)

@@ -1,0 +1,116 @@
+"""What `evalmake import` refuses, where it says so, and what it does not copy."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.projects import Project
+
+CONFIG = """\
+defaults:
+  - execution: local
+  - deployment: none
+  - _self_
+target:
+  api_endpoint:
+    model_id: m
+    url: http://127.0.0.1:9/v1/chat/completions
+    api_key_name: KEY
+evaluation:
+  tasks:
+    - name: simple_evals.mgsm
+"""
+BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"a{at}: &a{at} [{','.join([f'*a{at - 1}'] * 9)}]\n" for at in range(1, 10)
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "said"),
+    [
+        ("defaults:", "defaults: [", (), ["this is not YAML", "c.yaml:"]),
+        ("target:", "tarjet:", (), ["the configuration has no key `tarjet`", "c.yaml:5:1", "`target`"]),
+        ("name: simple", "nam: simple", (), ["a task has no key `nam`", "c.yaml:12:7", "`name`"]),
+        ("mgsm", "mgsn", (), ["the catalog has no task `simple_evals.mgsn`", "c.yaml:12:7", "`simple-evals.mgsm`"]),
+        ("simple_evals.mgsm", "ifeval", (), ["`ifeval` is a task of several harnesses", "c.yaml:12:7"]),
+        ("execution: local", "execution: locl", (), ["`defaults` name `execution/locl`", "`execution/local`"]),
+        ("execution: local", "../../x: y", (), ["leads out of the folder"]),
+        ("model_id: m", "model_id: ???", (), ["`target.api_endpoint.model_id` is not given", "c.yaml:7:5"]),
+        ("model_id: m", "model_id: ${a.b}", (), ["`${a.b}` names nothing", "c.yaml:7:5"]),
+        ("model_id: m", "model_id: ${oc.decode:x}", (), ["`${oc.decode:x}` cannot be resolved"]),
+        ("model_id: m", "model_id: ${target.api_endpoint.model_id}", (), ["leads back to itself"]),
+        ("model_id: m", "model_id: m\n    model_id: n", (), ["`model_id` is given twice", "c.yaml:8:5"]),
+        ("model_id: m", "model_id: !!python/object:os.x m", (), ["the tag"]),
+        ("  tasks:", "  x: y\n  tasks:", (), ["`evaluation` has no key `x`", "c.yaml:11:3"]),
+        ("", "", ("target.api_endpoint.modl_id=n",), ["the configuration has no such key", "`model_id`"]),
+        ("", "", ("evaluation.tasks.gsm.name=n",), ["no task has this name", "simple_evals.mgsm"]),
+        ("", "", ("~target.x",), ["there is no such key to remove"]),
+        ("", "", ("nonsense",), ["`nonsense` is not `key=value`"]),
+        ("", "", ("deployment=vlm",), ["`defaults` name `deployment/vlm`", "`deployment/vllm`"]),
+    ],
+)
+def test_mistakes_are_told_with_their_place(
+    project: Project, old: str, new: str, words: tuple[str, ...], said: list[str]
+) -> None:
+    """Each mistake is one message with file and line, and nothing is written."""
+    project.write("c.yaml", CONFIG.replace(old, new, 1) if old else CONFIG)
+    ran = project.run("import", "c.yaml", *words, "-o", "Evalfile", status=2)
+    assert "Traceback" not in ran.stderr
+    assert [part for part in said if part not in ran.stderr] == []
+    assert not (project.root / "Evalfile").exists()
+
+
+@pytest.mark.parametrize("text", [BOMB, "[" * 100_000, "a: " + "{a: " * 500, "x: &x [*x]", "- " * 3000 + "a"])
+def test_bombs_and_depths_are_refused(project: Project, text: str) -> None:
+    """Aliases that stand for more than a file may hold, and values that are nested too deep, end with a message."""
+    project.write("c.yaml", text)
+    ran = project.run("import", "c.yaml", status=2)
+    assert "[bad-config]" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_file_is_replaced_only_when_told(project: Project) -> None:
+    """`-o` refuses a file that exists; `--replace` replaces it."""
+    project.write("c.yaml", CONFIG)
+    project.write("Evalfile", "mine")
+    assert "[exists]" in project.run("import", "c.yaml", "-o", "Evalfile", status=2).stderr
+    assert (project.root / "Evalfile").read_text() == "mine"
+    assert "wrote Evalfile" in project.run("import", "c.yaml", "-o", "Evalfile", "--replace").stdout
+    assert "to run" in project.run("-n").stdout
+
+
+def test_secrets_are_not_copied(project: Project) -> None:
+    """A key in the place of a variable's name, in variables, headers, extra parameters or comments becomes a name."""
+    key = "nvapi-0123456789abcdef"
+    text = CONFIG.replace("api_key_name: KEY", f"api_key_name: {key}  # {key}")
+    text = text.replace("target:", f"env_vars:\n  TOKEN: lit:{key}\n  WORD: lit:plain\ntarget:", 1)
+    text += f"""\
+      env_vars:
+        HF_TOKEN: host:OTHER
+        PASSWORD: lit:swordfish
+      nemo_evaluator_config:
+        config:
+          params:
+            extra:
+              judge: {{url: "http://127.0.0.1:9/v1/chat/completions", model_id: j, api_key: {key}}}
+        target:
+          api_endpoint:
+            adapter_config:
+              params_to_add: {{top_k: 3}}
+              headers_to_add: {{Authorization: Bearer {key}, X-Team: evals}}
+"""
+    project.write("c.yaml", text)
+    ran = project.run("import", "c.yaml")
+    assert key not in ran.stdout + ran.stderr
+    assert "swordfish" not in ran.stdout + ran.stderr
+    for part in (
+        'secret("MODEL_API_KEY")',
+        'secret("OTHER")',
+        'secret("PASSWORD")',
+        'secret("JUDGE_API_KEY")',
+        '"plain"',
+    ):
+        assert part in ran.stdout
+    assert sum("not copied" in line for line in ran.stderr.splitlines()) == 5
+    project.write("Evalfile", ran.stdout)
+    assert "to run" in project.run("-n").stdout
