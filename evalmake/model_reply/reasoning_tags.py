@@ -34,6 +34,8 @@ KNOWN_TAGS: tuple[Tags, ...] = (
 BEHAVIOUR = 2
 """Raise it when texts are split in another way: it is part of the identity of results with `strip_reasoning`."""
 _LONGEST_ATTRIBUTES = 200
+_HEAD = 300
+"""Characters in which a reply's reasoning begins."""
 _AFTER = 2
 """As many characters after a tag tell whether it is a mention."""
 _QUOTES = {"`": "`", '"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "(": ")", "[": "]"}
@@ -346,6 +348,16 @@ class ReasoningSplitter:
 def _text_of(block: list[_Token]) -> str:
     """A block's text without tags."""
     return "".join(token.text for token in block if token.kind is _Kind.TEXT)
+
+
+def ends_in_reasoning(text: str, known: tuple[Tags, ...] = KNOWN_TAGS) -> bool:
+    """Whether a text begins with reasoning that never closes. For most texts, that takes a look at their head."""
+    head = text[:_HEAD].lower()
+    opened = [closing.lower() for opening, closing, *_ in known if opening.lower().rstrip(">") in head]
+    if not opened:
+        return False
+    low = text.lower()
+    return not any(closing in low for closing in opened) and not split_reasoning(text, known=known).is_finished
 
 
 class SplitText(NamedTuple):

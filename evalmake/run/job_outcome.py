@@ -24,6 +24,7 @@ from evalmake.scoring.sample_counts import SAMPLES, SampleCounts
 
 _REPLY_COUNTS = {
     "truncated": "replies_truncated",
+    "stopped_in_reasoning": "replies_unfinished",
     "finish_content_filter": "replies_refused",
     "empty_content": "replies_empty",
     "null_content": "replies_null",

@@ -136,12 +136,14 @@ def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: 
 
 
 def _judge_truncation(most: float, usage: Mapping[str, float]) -> Shortfall | None:
-    cut, total = int(usage.get("replies_truncated", 0)), int(usage.get("replies", 0))
+    unfinished, total = int(usage.get("replies_unfinished", 0)), int(usage.get("replies", 0))
+    cut = int(usage.get("replies_truncated", 0)) + unfinished
     if cut <= most * total + _ROUNDING:
         return None
     share = math.ceil(cut / total * 1000) / 10
+    how = "by the token limit or end inside their reasoning" if unfinished else "by the token limit"
     return Shortfall(
         f"truncated: {share:g}% of replies were cut off, {format_percent(most)} may be",
-        f"{cut} of {total} replies were cut off by the token limit, and at most {format_percent(most)} may be",
+        f"{cut} of {total} replies were cut off {how}, and at most {format_percent(most)} may be",
         "raise `max_tokens` in `params`; or raise the benchmark's `truncated`",
     )

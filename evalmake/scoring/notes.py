@@ -101,6 +101,8 @@ def _describe_replies(usage: Counter[str]) -> Iterator[tuple[str, str]]:
         inside = usage["cut_in_reasoning"]
         where = f", {min(inside, cut)} of them in their reasoning" if inside else ""
         yield "truncated", f"{cut} of {whole} replies cut off by the token limit{where}"
+    if usage["replies_unfinished"]:
+        yield "unfinished", f"{usage['replies_unfinished']} of {whole} replies end inside their reasoning"
     if usage["replies_empty"]:
         yield "empty", f"{usage['replies_empty']} of {whole} replies empty"
     if usage["replies_null"]:

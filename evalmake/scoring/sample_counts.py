@@ -10,6 +10,7 @@ from typing import Any
 
 from xxhash import xxh3_64_hexdigest
 
+from evalmake.model_reply.reasoning_tags import ends_in_reasoning
 from evalmake.model_reply.token_limit import asks_for_one_token
 from evalmake.scoring.unscored_causes import LACKS_METRIC, UNSCORED, describe_cause
 
@@ -90,6 +91,8 @@ class SampleCounts:
         finish = _FINISHES.get(str(row.get("finish_reason")))
         if finish and not (finish == "replies_truncated" and asks_for_one_token(request)):
             self.counts[finish] += 1
+        if finish is None and ends_in_reasoning(reply):
+            self.counts["replies_unfinished"] += 1
         if not reply.strip() and finish in (None, "replies_truncated"):
             self.counts["replies_empty"] += 1
         if isinstance(request, dict) and isinstance(n := request.get("n"), int) and n > 1:

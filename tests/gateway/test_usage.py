@@ -119,6 +119,7 @@ def test_what_a_score_does_not_show(gateway: Gateway) -> None:
         chat_completion("", "content_filter"),
         chat_completion("<think>hm", "length"),
         chat_completion("<think>hm</think>7", "length"),
+        chat_completion("<think>hm", "stop"),
         {"choices": [{"text": "", "finish_reason": "stop"}]},
     ]
     upstream = Upstream([]).use_scripts(*([http_reply(reply)] for reply in replies))
@@ -126,6 +127,7 @@ def test_what_a_score_does_not_show(gateway: Gateway) -> None:
     evaluation.post_repeatedly(len(replies))
     sums = evaluation.close()
     counted = ("null_content", "empty_content", "refusals", "calls_without_text", "tool_calls", "cut_in_reasoning")
+    counted += ("stopped_in_reasoning",)
     assert {name: sums[name] for name in counted} == {
         "null_content": 1,
         "empty_content": 4,
@@ -133,8 +135,9 @@ def test_what_a_score_does_not_show(gateway: Gateway) -> None:
         "calls_without_text": 1,
         "tool_calls": 2,
         "cut_in_reasoning": 1,
+        "stopped_in_reasoning": 1,
     }
-    assert sums["finish"] == {"stop": 4, "length": 3, "tool_calls": 2, "content_filter": 1}
+    assert sums["finish"] == {"stop": 5, "length": 3, "tool_calls": 2, "content_filter": 1}
 
 
 DECLARED = {"seed": 3, "temperature": 0.7, "max_tokens": 100, "stop": ["x"], "top_p": 1}

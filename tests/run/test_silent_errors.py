@@ -97,6 +97,12 @@ def test_a_reply_is_cut_inside_its_reasoning(server: Server, ask: Run) -> None:
     assert "reasoning" in ended.text
 
 
+def test_a_reply_stops_inside_its_reasoning(server: Server, ask: Run) -> None:
+    """A reply whose reasoning never closes is told beside the score, though the server says that it was done."""
+    server.answer = lambda body: completion(f"{'<think>' * (question(body) in '12')}{question(body)}", "stop")
+    assert "note: m, b: 2 of 6 replies end inside their reasoning" in ask().out
+
+
 def test_scores_are_on_another_scale(bench: Bench) -> None:
     """85 is not at least 80 %: the gate is not judged, and says why."""
     bench.evalfile(PROGRAM)

@@ -138,3 +138,11 @@ def test_truncated_replies(cut: int, falls_short: bool) -> None:
     if found:
         assert found.message == f"{cut} of 30 replies were cut off by the token limit, and at most 50% may be"
         assert "max_tokens" in found.cure
+
+
+def test_replies_that_end_in_their_reasoning_count_as_truncated() -> None:
+    """A reply that ends inside its reasoning is judged like one that the token limit cut off."""
+    found = find_shortfall(Demands(), scored(30, 0, replies=30, replies_truncated=8, replies_unfinished=8))
+    assert found is not None
+    assert "16 of 30 replies were cut off by the token limit or end inside their reasoning" in found.message
+    assert find_shortfall(Demands(), scored(30, 0, replies=30, replies_truncated=8, replies_unfinished=7)) is None

@@ -81,6 +81,7 @@ def test_equal_ids_are_counted() -> None:
             "truncated",
             "3 of 10 replies cut off by the token limit, 2 of them in their reasoning",
         ),
+        ({"replies_unfinished": 2}, "unfinished", "2 of 10 replies end inside their reasoning"),
         ({"replies_empty": 1}, "empty", "1 of 10 replies empty"),
         ({"replies_null": 2}, "null", "2 of 10 replies without content"),
         ({"replies_refused": 2, "refusals": 1}, "refused", "3 of 10 replies refused"),
@@ -164,13 +165,16 @@ def test_counting_samples() -> None:
         {"id": "6", "reply": None, "scores": {}, "error": "HTTP 500"},
         {"id": "7", "reply": "b", "scores": {}},
         {"id": "8", "reply": None, "scores": {}, "error": "HTTP 500"},
+        {"id": "9", "reply": "<think>It is 7, so", "scores": {"acc": 0}, "finish_reason": "stop"},
+        {"id": "10", "reply": "<think>It is 7.</think>7", "scores": {"acc": 1}, "finish_reason": "stop"},
     ]
     found = SampleCounts.of([b"no row\n", b"[1]\n", *(json.dumps(row).encode() for row in rows)])
     assert found.counts == {
-        "samples": 9,
+        "samples": 11,
         "samples_failed": 2,
-        "replies": 7,
+        "replies": 9,
         "replies_truncated": 2,
+        "replies_unfinished": 1,
         "replies_empty": 1,
         "replies_refused": 1,
         "replies_calling_tools": 1,

@@ -18,7 +18,7 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.gateway.proxy.server_sent_events import objects_in
 from evalmake.model_reply.content import read_answer, read_refusal
-from evalmake.model_reply.reasoning_tags import split_reasoning
+from evalmake.model_reply.reasoning_tags import ends_in_reasoning, split_reasoning
 
 _LONGEST_LOGGED = 100_000  # characters of a body that the log of exchanges holds
 _MOST_NAMES = 100
@@ -128,6 +128,7 @@ class UsageRecord:
         calls = objects_in(message.get("tool_calls")) if isinstance(message, dict) else []
         text = read_answer(choice)
         if text and not text.isspace() and not calls and choice.get("finish_reason") != "length":
+            self.counts["stopped_in_reasoning"] += ends_in_reasoning(text)
             return  # most are so, and each request pays for what follows
         self.counts["tool_calls"] += len(calls)
         if read_refusal(choice):
