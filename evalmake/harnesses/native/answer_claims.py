@@ -30,15 +30,15 @@ _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the 
 _LINKED = "[I:s][fO(,|-]*"
 
 # Before a group: "not the option ...", "wrong answer: ...".
-_DENIED_BEFORE = _pattern(r"n[fIO(vc]*$")
-_REJECTED_LIST = _pattern(r"x[fAwO]{0,3}:[f(]*$")  # "Incorrect: A, B"
-_REJECTED_BEFORE = _pattern(r"x[fAO]*[I:]?[f(]*$")
+_DENIED_BEFORE = _pattern(r"n[fIO(vc]*(?:gf*)?$")
+_REJECTED_LIST = _pattern(r"(?<!dI)x[fAwO]{0,3}:[f(]*$")  # "Incorrect: A, B"
+_REJECTED_BEFORE = _pattern(r"(?<!dI)x[fAO]*[I:]?[f(]*$")  # but "statement 2 is wrong: B"
 # After a group: "is wrong", "isn't ...", "- no", Japanese and Korean "... is not".
 _REJECTED_AFTER = _pattern(r"^[-:(]*[fIOjg]{0,3}(?:w{0,2}x|[fIw]?n(?!w)|[fI]n|[,f]*N|w?[-(:,]+x|v[fj]*n)")
 # After a group: "is the right answer", "is correct", "✓"; but not "is the right bank of ...".
-_AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+w?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
+_AFFIRMED_AFTER = _pattern(r"^[-:(]*(?:[fI]+[ws]?(?:v[fOv]*A?|f*A)|v[Ofv]*A?)(?![wmn])")
 _QUALIFIED = re.compile(r"^[fIv]*,?b[fg]*n")  # "A is true, but it does not answer"
-_PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+w?)?v[fOv]*A?(?=$|[-,)])")
+_PLAINLY_AFFIRMED = _pattern(r"^[-:(]*(?:[fI]+[ws]?)?v[fOv]*A?(?=$|[-,)])")
 _EXPLAINING = re.compile(r"j|[,-](?:g|b?s?h)")  # "because", "while": before what a claim is reasoned with
 _CONCEDING = re.compile("[fkb,]*g[fO]*$")  # "While A is correct, C is the answer"
 # "The capital is Rome, which is far from Paris": the second text only describes the first.
@@ -46,6 +46,7 @@ _DESCRIBED = re.compile(rf"[fw]*I{TEXT_MARK},s[fw]*g[^A]*$")
 _PAIR_DENIED = _pattern("(m),f?(m)N")  # Turkish "C, A değil": C, not A
 _CUE_WORD = _pattern("[AF]")
 _DENIES_NEXT = re.compile(r"^[-,b:(]*[nx][fIO:(]*$")  # in "B, not A" the word belongs to A
+_DENIES_OTHERS = _pattern(r"^[-,b:(&]*[nx][fIO:(]*m")
 _CONTRAST = re.compile("[,-]b")  # "it would be A if it rained, but ..."
 _IF_ONLY = re.compile("^h.*,b")
 # A group that a sentence speaks of: "for x = 5 is ...".
@@ -54,7 +55,7 @@ _SUBJECT = re.compile(r"^w?I[fO]*$")
 _WRONG_CUE = _pattern(r"x[fO]*A[^A]*$|n[fvO]*A[fI:]*$")
 # What announces an answer: a frame, "the answer is", "the right option", "the option is", a check mark.
 _CUE = _pattern(
-    rf"(F)[f:,(AIOsv-]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$|^s,?fxwI$"
+    rf"(F)[f:,(AIOsv-]*$|^[(fj]{{0,3}}vI[fO:]*$|A(?:{_THIN}|.*{_LINKED})$|v[fO]*O[fI:]*$|O.*[I:][f(]*$|^v[-:]?$|^s,?fxwI$"
 )  # the last: "so the false one is"
 _SEPARATED_CUE = _pattern(r"(?:F|[AO][^n]*[:I])[fO(]*$")
 _BARE_CUE = _pattern(r"[AO][fO]*$")  # "answer B ..." may go on to say what B is
@@ -79,7 +80,9 @@ _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounde
 _CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
-_EQUATION = re.compile(rf"f*{TEXT_MARK}(?:[&x-]*{TEXT_MARK})*:{TEXT_MARK}[.]*")  # "2 + 2 = 4"
+_EQUATION = re.compile(
+    rf"f*{TEXT_MARK}(?:(?:[&x-]+{TEXT_MARK})+:{TEXT_MARK}|(?:{TEXT_MARK})*:{TEXT_MARK}[.]*$)"
+)  # "2 + 2 = 4"
 _START = _pattern(r"^[kfs,:O(.A&|-]*$")
 
 
@@ -236,7 +239,12 @@ def _keep_standing(group: _Group) -> frozenset[int]:
     if _REJECTED_LIST.search(group.before):
         return frozenset()
     if denied_before or _REJECTED_BEFORE.search(group.before):
-        only_second = len(others) == 1 and "," in group.text and not re.search("[&|]", group.text)
+        only_second = (
+            len(others) == 1
+            and not re.search(MARK, group.lead)
+            and "," in group.text
+            and not re.search("[&|]", group.text)
+        )
         return frozenset(map(option_of, others)) if only_second else frozenset()  # "not A, B"
     denied = _REJECTED_AFTER.search(group.after)
     if not denied or (group.followed and _DENIES_NEXT.match(group.after)):
@@ -282,7 +290,8 @@ def _read_start(first: int, lines: Sequence[str], listed: dict[int, int]) -> Cla
     if group is None or not _START.match(line[: group.start()]):
         return None
     after = line[group.end() :]
-    if not re.match(r"$|[-.,:(j&]|s$", after) or _REJECTED_AFTER.search(after) or _EQUATION.fullmatch(line):
+    rejected = _REJECTED_AFTER.search(after) and not _DENIES_OTHERS.match(after)
+    if not re.match(r"$|[-.,:(j&]|s$", after) or rejected or _EQUATION.match(line, group.start()):
         return None
     options = frozenset(map(option_of, re.findall(MARK, group[0])))
     others = [option for number, option in listed.items() if number > first]

@@ -14,6 +14,7 @@ _ENTRY = re.compile(rf"({LETTER_MARK})[-:.](?![,&|)]|{MARK})")
 def split_list(outline: str, count: int) -> str:
     """An outline with each option on a line of its own, if one line goes through all: "(A) No (B) Yes"."""
     found = list(_ENTRY.finditer(outline))
+    found = found[:count]  # what follows names options again
     if [option_of(one[1]) for one in found] != list(range(count)) or "\n" in outline[
         found[0].start() : found[-1].end()
     ]:

@@ -12,9 +12,15 @@ from evalmake.harnesses.native.answer_outline import encode
 from evalmake.harnesses.native.answer_reading import Reading, Strength
 from evalmake.harnesses.native.next_question import cut_next_question
 from evalmake.harnesses.native.number_asides import drop_asides
-from evalmake.harnesses.native.number_context import ends_in_several, is_part_of_more
+from evalmake.harnesses.native.number_context import (
+    ends_in_several,
+    ends_in_variables,
+    goes_on_to_variable,
+    is_part_of_more,
+)
 from evalmake.harnesses.native.number_forms import Found, Quantity, find_numbers, normalize_numbers
 from evalmake.harnesses.native.number_notes import drop_notes
+from evalmake.harnesses.native.number_parts import ends_in_parts
 from evalmake.harnesses.native.number_refusal import refuses
 from evalmake.harnesses.native.number_sentence import clean, cut_circumstances, sentence_of
 from evalmake.harnesses.native.option_marks import mark_of, option_of
@@ -66,6 +72,12 @@ _INTRODUCED = re.compile(
 )  # "At 5 pm,"
 _BOTH = re.compile(rf"{_MARK},? (?:and|und|et|y|e|и|和) {_MARK}(?:{_WORDS})?{_END}")  # "2 and 3"
 _CURRENCY = re.compile(r" ?(?:dollars?|euros?|cents?|pounds?|bucks|yen|rupees|Dollar|Euro|pesos|元|円|원)(?!\w)")
+_VARIABLE_BEFORE = re.compile(r"(?<![^\W_])[A-Za-z] ?[=≈:] {0,2}$")
+_ABOUT = re.compile(
+    rf"((?:^|[.!>])\W{{0,8}})(?:about|approximately|around|roughly|nearly|exactly|almost|just|only|ungefähr|etwa|circa|environ"
+    rf"|unos|cerca de|около|примерно)(?= {{1,2}}{_MARK})",
+    re.IGNORECASE | re.MULTILINE,
+)
 _FROM = re.compile(r"\b(?:from|by) $")
 
 
@@ -80,25 +92,31 @@ def find_number(reply: str) -> Quantity | None:
     boxed = _find_boxed(reply)
     if boxed is not None:
         return _read_single(drop_asides(normalize_numbers(boxed)))
+    if ends_in_parts(fold(reply)):
+        return None
     text, numbers, outline = _outline_numbers(reply)
     reading = read_clauses(outline)
     claim = reading.claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
         claimed = [numbers[index] for index in sorted(claim.options)]
         found = [one.quantity for one in claimed]
-        several = any(_goes_on(one) or is_part_of_more(one) for one in claimed) or _SEVERAL.match(
-            _sentence_from(text, min(claim.options))
+        told = _sentence_from(text, min(claim.options))
+        several = (
+            any(_goes_on(one) or is_part_of_more(one) for one in claimed)
+            or _SEVERAL.match(told)
+            or goes_on_to_variable(_with_variable(text, min(claim.options)))
         )
         return found[0] if _agree(found) and not several else None
     lines = _lines_with_numbers(outline)
     first = lines[0]
-    if _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
+    if ends_in_variables(text) or _OPEN.fullmatch(first) or (len(lines) == 1 and _SOLUTIONS.search(first)):
         return None
     alone = _BARE_LINE.fullmatch(first)
     is_step = (
         alone and option_of(alone[1]) > 0 and _BARE_LINE.fullmatch(lines[-1].removeprefix("w:"))
     )  # "3 + 4 = 7", then "7 * 2 = 14"
-    if alone and not is_step:
+    corrected = any(line.startswith("k") for line in lines)  # "Wait, it should be 43."
+    if alone and not is_step and not corrected:
         return _read_whole(numbers[option_of(alone[1])])
     if refuses(drop_asides(normalize_numbers(reply))):
         return None
@@ -113,6 +131,7 @@ def _read_whole(found: Found) -> Quantity | None:
 def _outline_numbers(reply: str) -> tuple[str, list[Found], str]:
     """The text with a mark for each number, the numbers of the marks, and the outline."""
     text, numbers = _mark_numbers(drop_notes(drop_asides(normalize_numbers(reply))))
+    text = _ABOUT.sub(r"\1", text)
     return text, numbers, _FRAMED_UNIT.sub(r"\1", encode(strip_markup(fold(text))))
 
 
@@ -188,6 +207,8 @@ def _find_boxed(text: str) -> str | None:
 
 def _read_single(text: str) -> Quantity | None:
     """The number of a text that is nothing but an answer: one number, or the last side of an equation that is one."""
+    if ends_in_variables(_mark_numbers(text)[0]):
+        return None
     *others, text = re.split("[=≈]", text)
     found = [_read_whole(one) for one in find_numbers(text)]
     if others and len(found) > 1:
@@ -263,6 +284,13 @@ def _sentence_from(text: str, index: int) -> str:
     """The rest of a sentence from a number's mark on."""
     at = text.find(mark_of(index))
     return clean(re.split(r"\n|[.?!] ", text[at : at + 200])[0])
+
+
+def _with_variable(text: str, index: int) -> str:
+    """The text from the variable on whose value a number is."""
+    at = text.find(mark_of(index))
+    variable = _VARIABLE_BEFORE.search(text[max(0, at - 12) : at])
+    return text[at - len(variable[0]) : at + 200] if variable else ""
 
 
 def _as_share(quantity: Quantity) -> Fraction:

@@ -11,27 +11,43 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from evalmake.harnesses.native.answer_quantifiers import drop_quantifiers, mark_quantifiers
+from evalmake.harnesses.native.answer_verdicts import repeat_verdicts, sum_up_verdicts
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
+from evalmake.harnesses.native.listed_letters import find_listed_letters
 from evalmake.harnesses.native.option_marks import BY_LETTER, BY_TEXT, MARK, TEXT_MARK, option_of
+from evalmake.harnesses.native.option_ordinals import mark_ordinal_words, names_place
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
 
 
 def outline(reply: str, options: Sequence[str]) -> str:
-    """The outline of a reply to a question with these options."""
+    """The outline of a reply to a question with these options.
+
+    Words for their places ("the second one") count where it names none by letter or text.
+    """
     text = _tick_bold_option(drop_reserved(shorten(drop_reasoning(reply))), len(options))
     text = strip_markup(fold(_mark_ordinals(text, len(options))))
+    found = _outline(_mark_texts(text, options), options)
+    if re.search(MARK, found):
+        return found
+    by_place = mark_ordinal_words(text, len(options))
+    return found if by_place == text else _outline(by_place, options)
+
+
+def _outline(text: str, options: Sequence[str]) -> str:
+    """The outline of a folded text in which the options' texts are marked."""
     marks = {letter: chr(BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
     for index, option in enumerate(options):
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
             marks.setdefault(option, chr(BY_TEXT + index))
-    text = _drop_partial_assent(_merge_pairs(_Encoder(_mark_texts(text, options), marks).encode()))
+    text = _drop_partial_assent(_merge_pairs(_Encoder(text, marks).encode()))
     text = mark_quantifiers(text, [_Encoder(fold_option(option), {}).encode() for option in options])
     text = _FRAMED.sub(r"\1.", text)
     if len(options) == 2:
         text = _ANSWERED.sub(r"\1.", text)
     text = _QUESTION.sub(r"\1-", _BOTH.sub(r"\1&\2", text).replace("2", "f"))
+    text = _REOPENED.sub(r"\1|", sum_up_verdicts(repeat_verdicts(text)))
     text = _LISTED.sub(r"\1+", _SEMICOLON.sub(r"\1,", text).replace(";", "."))
     # A list of all options repeats the question.
     return _LIST.sub(
@@ -41,7 +57,7 @@ def outline(reply: str, options: Sequence[str]) -> str:
 
 def encode(text: str) -> str:
     """The outline of a text in which marks stand already."""
-    return drop_quantifiers(_drop_partial_assent(_Encoder(text, {}).encode()))
+    return drop_quantifiers(repeat_verdicts(_drop_partial_assent(_Encoder(text, {}).encode())))
 
 
 def fold_option(option: str) -> str:
@@ -112,9 +128,13 @@ _SIGNS = (
     | dict.fromkeys("✓✔✅☑👍🟢", "v")
     | dict.fromkeys("✗✘❌✖🚫👎🔴×", "x")
 )
+_VERDICT_SIGNS = frozenset(sign for sign, role in _SIGNS.items() if role in ("v", "x"))
 _OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
 _NAMED = frozenset(NAMED.split("|"))
-_VERBS = ("fits", "works", "matches", "makes", "best")  # "A fits", "A best describes it"
+_DASHED = re.compile("[AOv]-$")  # "the right answer - b"
+_FLAGGED = re.compile(rf"{MARK}[-:(]{{1,2}}$")
+_FLAGS = {"T": "v", "F": "x", "Y": "v", "N": "x"}  # "A: T, B: F"
+_VERBS = ("fits", "works", "matches", "makes", "best", "applies", "holds")  # "A fits", "A best describes it"
 _AFTER_WORD, _LOWER = re.compile("[a-z] "), re.compile(" [a-z]")
 _ARTICLES = "AEIOY"  # letters that are words of some language
 _BETWEEN = {"of": "|", "a": "&", "i": "&"}  # Dutch "or", Czech and Polish "and": between two letters only
@@ -152,6 +172,7 @@ class _Encoder:
         self.tokens = [(found.lastgroup, found[0], found.start(), found.end()) for found in _TOKEN.finditer(text)]
         self.words, self.phrases, self.unspaced = _phrases()
         self.roles: list[str] = []
+        self.listed = find_listed_letters(self.tokens, letters, self._find_role) if letters else frozenset()
 
     def encode(self) -> str:
         """The outline."""
@@ -163,8 +184,12 @@ class _Encoder:
                 self.roles.append(token)
             elif kind == "sign":
                 self.roles.append(":" if token.endswith("=>") else _SIGNS.get(token, ""))
-            elif (len(token) == 1 or token[1] == "'" or token.isupper()) and (letters := self._read_letters(at)):
+            elif (len(token) == 1 or token[1] == "'" or token.isupper() or len(self.tokens) <= 2) and (
+                letters := self._read_letters(at)
+            ):
                 self.roles.append(letters)
+            elif token in _FLAGS and _FLAGGED.search("".join(self.roles[-4:])):
+                self.roles.append(_FLAGS[token])
             elif kind == "word":
                 role, taken = self._find_role(at)
                 self.roles.append(role)
@@ -209,13 +234,15 @@ class _Encoder:
             return None
         if kind == "word" and token[1:2] == "'" and token[0] in self.letters:
             return self.letters[token[0]] if re.fullmatch(".'[dt][ıiuü]r", token) else None  # Turkish "C'dir"
+        if kind == "word" and len(self.tokens) <= 2 and token.islower():
+            return self._read_joined(token.upper(), start, end)  # "ac" is the whole reply
         return self._read_joined(token, start, end) if kind == "word" and token.isupper() else None
 
     def _read_joined(self, token: str, start: int, end: int) -> str | None:
         """The marks of letters that are written together, as "AC", where only an answer can stand."""
         if not self.letters.keys() >= set(token) or list(token) != sorted(set(token)):
             return None
-        announced = self._begins_line(start) or self._role_before() in (FRAME, ":", "I", "A", "c", "s")
+        announced = self._begins_line(start) or self._role_before() in (FRAME, ":", "I", "A", "c", "s", ".")
         return "".join(self.letters[letter] for letter in token) if announced and self._ends_here(end) else None
 
     def _is_label(self, at: int, token: str, start: int, end: int) -> bool:
@@ -225,6 +252,8 @@ class _Encoder:
             return False
         if before[-1:] and before[-1:] in _OPENING and after[:1] and after[:1] in _CLOSING:
             return not (token.islower() and before[:1].isascii() and before[:1].islower())  # (b), not "student(s)"
+        if at in self.listed or (after.strip()[:1] in _VERDICT_SIGNS and self._begins_line(start)):
+            return True
         if after[:1] == ")" or (self._begins_line(start) and re.match(r"\s?[.:)\]](?!\w)", self.text[end : end + 3])):
             return True  # "b) "; "b. " begins a line
         if token.isascii() and token.isupper():
@@ -234,6 +263,7 @@ class _Encoder:
         if self.roles[-2:] == ["I", "f"] and self._ends_here(end):
             return True  # "la respuesta es la a"
         announced = self._role_before() in ("O", "A", "I", ":", "s", "c", ".", FRAME, "") or self._begins_line(start)
+        announced = announced or _DASHED.search("".join(self.roles[-4:])) is not None
         if not announced:
             return False
         if (
@@ -268,12 +298,12 @@ class _Encoder:
         """Whether a capital that is also a word ("A dog", "I think") stands as a letter."""
         if self._next_kind(at) == "run" and self.tokens[at + 1][2] == end:
             return True
-        if self._ends_here(end) or self.text[end : end + 2].strip()[:1] in tuple(",:-(/&+"):
+        if self._ends_here(end) or self.text[end : end + 2].strip()[:1] in _VERDICT_SIGNS | set(",:-–—=→(/&+"):
             return True
         if self._next_kind(at) == "mark":  # "A nucleus" names the option "nucleus", whatever its letter
             mark = self.tokens[at + 1][1]
             return not re.match(TEXT_MARK, mark) or option_of(mark) == option_of(self.letters[token])
-        if self._names_letter(at + 1):
+        if self._names_letter(at + 1) or (self._names_letter(at + 2) and self.tokens[at + 1][1] in _BETWEEN):
             return True
         following = self._next_role(at)
         before = self.text[max(0, start - 2) : start]
@@ -283,8 +313,10 @@ class _Encoder:
             return True
         if token == "I":
             return following in ("I", "|", "&") and self.tokens[at + 1][1] != "am"
+        if following == "O" and self._role_before() == ":":
+            return True  # Turkish "A şıkkı"
         if following in ("I", "j", "g", "|", "&", "n", "N", "b", "k"):
-            return self.tokens[at + 1][1] != "no"
+            return self.tokens[at + 1][1] != "no" and not names_place(self.tokens[at + 1][1])
         return (before[:1].isalnum() and before[-1:] == " " and following != "w") or self._role_before() in ("c", "O")
 
     def _names_letter(self, at: int) -> bool:
@@ -322,7 +354,10 @@ _QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
 _FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
 _ANSWERED = re.compile(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
 _SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
-_LISTED = re.compile(rf"^(f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE)  # a line for each option
+_REOPENED = re.compile(rf"({MARK})[-.?,]{{1,3}}\|(?=[pfOs]*{MARK})")  # "I think B? Or maybe C."
+_LISTED = re.compile(
+    rf"^((?:[fs,]{{1,4}}\.)?f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE
+)  # a line for each option
 _LIST = re.compile(rf"f?{MARK}(?:\+f?{MARK}-?)+")
 _PARTLY = re.compile(rf"((?:I|{MARK})[fI]*)q+f*v[fOv]*A?|((?:I|{MARK})[fI]*w?)v[fOv]*A?q+")
 _PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")

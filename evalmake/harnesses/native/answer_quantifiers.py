@@ -24,7 +24,7 @@ _EXCEPTIONS = (
     _pattern(r"(?<![ez])Ef?G[EfwIj,]{0,9}(?=[vcxe])"),  # 除了B以外都对
     _pattern(r"Gf{0,3}E[fjI]{0,4}e"),  # B以外すべて
 )
-_LEAD = r"(?P<lead>(?:^|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
+_LEAD = r"(?P<lead>(?:^\(?|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
 _ALL = re.compile(rf"{_LEAD}e[fOA]{{0,9}}(?:[fI2]{{0,4}}v(?=[-.,;:\n]|$)|(?=,j|[.\n]|$))", re.MULTILINE)
 _NONE = re.compile(rf"{_LEAD}z[fOA]{{0,9}}(?:I{{1,2}}v)?(?=[-.,;:\n]|$)", re.MULTILINE)
 _ASSENT = "Iv"  # "is right"

@@ -21,22 +21,39 @@ VERDICT_SCHEMA: dict[str, Any] = {
 """The JSON schema of a verdict, for `judge_format = json`."""
 
 _WORDS = {"CORRECT": 1.0, "C": 1.0, "INCORRECT": 0.0, "NOT CORRECT": 0.0, "I": 0.0}
-_NUMBER = r"(?:0,(?!1\b)\d+|\d{0,9}\.?\d{1,20})(?:\s*/\s*1(?:\.0)?)?(?![\w/%.,]*[\w/%])"
-_VALUE = rf"(?P<value>not\s+correct|(?:in)?correct|[ci](?!\w)|{_NUMBER})"
+_NUMBER = r"(?:0,(?!1\b)\d+|1,0+(?!\d)|\d{0,9}\.?\d{1,20})(?:\s*/\s*1(?:\.0)?)?(?![\w/%.,]*[\w/%])"
+_VALUE = rf"(?P<value>not\s+correct|(?:in)?correct(?!-?ish)|[ci](?!\w)|{_NUMBER})"
 _REASON = r"(?![\w/|])\s*[.!]*\s*(?:$|(?P<reason>(?:[(,:;\u2013\u2014-]|because\b|since\b|as\b).*\w.*|(?<=[.!]\s).*)$)"
+_TAKING_BACK = r"wait|hmm+|hold\s+on|oops|scratch\s+that|on\s+(?:second\s+thoughts?|reflection)|correction"
 _NAME = r"(?:(?:my|the|so|thus|final|overall|therefore|hence)[\s,:]+){0,3}(?:grade|verdict)"
 _LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
-_SENTENCE = re.compile(rf"(?:^|[.!?]\s+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
+_SENTENCE = re.compile(
+    rf"(?:^|[.!?]\s+|^(?:{_TAKING_BACK})\W+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE
+)
 _CLAIM = re.compile(
     rf"(?:^|[.!?]\s+){_NAME}\s*(?:(?:is\s*)?[:=]|is\s+(?:\w+\s+)?(?:\.?\d|(?:in)?correct\b))", re.IGNORECASE
 )
 # Reasons that take the grade back: a second grade, a scale, or for a grade of 1 a doubt. "The correct answer" is none.
 _SCALE = re.compile(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
 _NOT_RIGHT = re.compile(
-    r"^\W*i\W*(?:$|or\b)|\bincorrect\b|\bwrong\b|\bpart(?:ial|ially|ly)\b|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
+    r"^\W*i\W*(?:$|or\b)|(?<!no )(?<!nothing )\bincorrect\b|(?<!nothing )(?<!anything )(?<!nothing is )\bwrong\b"
+    r"|(?<!no )\b(?:errors|mistakes)\b|\bpart(?:ial|ially|ly)\b"
+    r"|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
     re.IGNORECASE,
 )
-_DOUBT = re.compile(r"\bgrade\s*[:=]|^\W*(?:maybe|perhaps|probably|i\s+(?:guess|think))\W*$", re.IGNORECASE)
+_DOUBT = re.compile(
+    r"\bgrade\s*[:=]|^\W*(?:maybe|perhaps|probably|i\s+(?:guess|think))\W*$"
+    r"|^\W*(?:almost|mostly|nearly|largely|somewhat|more\s+or\s+less|in\s+essence|essentially|for\s+the\s+most\s+part)\b"
+    rf"|(?:^|[^\w\s])\s*(?:{_TAKING_BACK}|no\W*$"
+    r"|actually,?\s+(?:no|not|in|it|wrong)\b|actually,)",
+    re.IGNORECASE,
+)
+# A line after the verdict that begins to take it back.
+_RETRACTED = re.compile(
+    rf"^\W*(?:{_TAKING_BACK}|no,|actually,|actually\s+(?:no|not|it|that|this|the)\b|sorry,"
+    r"|let\s+me\s+(?:reconsider|re-?check)|i\s+(?:was\s+wrong|take\s+that\s+back))",
+    re.IGNORECASE,
+)
 _WORD_FIRST = re.compile(r"^\W*(?:in)?correct\b", re.IGNORECASE)
 _RIGHT = re.compile(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b)\w)", re.IGNORECASE)
 _ONLY_NAME = re.compile(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
@@ -57,7 +74,7 @@ def parse_grade(reply: str) -> float | None:
             found = match
         elif _ONLY_NAME.match(line):
             found = _ONLY_VALUE.match(following)
-        elif _CLAIM.search(line):
+        elif _CLAIM.search(line) or _RETRACTED.match(line):
             found = None
     return _read_verdict(found["value"], found["reason"] or "") if found else None
 
@@ -71,7 +88,7 @@ def parse_json_grade(reply: str) -> float | None:
     except ValueError:
         return None
     if isinstance(grade, str):
-        return _WORDS.get(grade.strip().upper())
+        return parse_grade(f"GRADE: {grade}") if "\n" not in grade else None
     return float(grade) if isinstance(grade, int | float) and not isinstance(grade, bool) and 0 <= grade <= 1 else None
 
 

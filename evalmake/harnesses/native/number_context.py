@@ -21,6 +21,30 @@ _AFTER = re.compile(
 
 _MARK = "[\ue100-\ue1ff]"
 _END = r"(?: [^\W\d\ue000-\ue1ff]{1,20}){0,2}[^\w\ue100-\ue1ff]*$"
+# "x = 5, y = 3", "x: 5\ny: 3": variables that stand beside each other in the alphabet.
+_EQUALS = r" ?(?:[=≈:]|is|ist|est|es|è|é) ?"
+_VARIABLE = re.compile(rf"(?<![^\W_])(?:(?:the )?value of )?(?P<name>[A-Za-z]){_EQUALS} {{0,2}}{_MARK}")
+_BETWEEN = re.compile(
+    r"[^\w\n]{0,3}(?:[,;\n]|(?: |\b)(?:and|und|et|y|e|и|和|or|oder|ou|o)\b)[^\w\n]{0,3}\n{0,2}\W{0,3}"
+)
+_CONDITION = re.compile(
+    r"(?<!\w)(?:if|when|where|for|with|at|let|given|since|wenn|für|mit|sei|si|quand|soit|avec|cuando|con|se|per|при|если"
+    r"|пусть|设|令|当)\W*$",
+    re.IGNORECASE,
+)
+# "John has 5 and Mary has 3"
+_SUBJECT = r"(?:[A-Z]\w{1,15}|the (?:other|second)(?: one| \w{1,15})?|the \w{1,15})"
+_SAME_VERB = re.compile(
+    r" (?P<verb>has|have|is|are|gets?|costs?|pays?|weighs?|earns?|scored?|sold|hat|a|tiene|ha)"
+    rf" {{1,2}}{_MARK}(?: [^\W\d]{{1,15}}){{0,2}}"
+    rf",? (?:and|while|und|et|y|e) {_SUBJECT} (?P=verb) {{1,2}}{_MARK}{_END}"
+)
+_REMAINDER = re.compile(
+    rf"{_MARK} {{0,2}}(?:R|r|remainder|Rest|reste|resto|остаток|余り?|あまり|나머지) ?{_MARK}{_END}"
+)
+_SIDES = re.compile(
+    rf"{_MARK} {{0,2}}(?P<unit>[cmk]?m|ft|feet|in|inches|met(?:er|re)s) by {{1,2}}{_MARK} {{0,2}}(?P=unit)\W*$"
+)
 _ALTERNATIVES = re.compile(rf"{_MARK} ?(?:-|~|,? ?(?:or|oder|ou|или))+ ?{_MARK}{_END}")  # "3-5", "42 or 43 apples"
 _LIST = re.compile(rf"(?:^|[^\w\s\ue100-\ue1ff] ?){_MARK}(?: ?, ?{_MARK})+[^\w\ue100-\ue1ff]*$")  # "x = 3, 4"
 _RANGE = re.compile(rf"^\W*(?:from|between) {_MARK} (?:to|and) {_MARK}{_END}", re.IGNORECASE)
@@ -29,6 +53,28 @@ _UNIT = (
     r"|ounces?|oz|dollars?|euros?|cents?|pence|Stunden?|Minuten?|Sekunden?|heures?|horas?|minutos?|ore|minuti)"
 )
 _COMPOUND = re.compile(rf"({_MARK}) ?{_UNIT},? (?:(?:and|und|et|y|e) )?({_MARK}) ?{_UNIT}\b[^\w\ue100-\ue1ff]*$")
+
+
+def ends_in_variables(text: str) -> bool:
+    """Whether the last numbers of a text, marks, are the values of several variables: "x = 5, y = 3"."""
+    *_, one, other = [None, None, *_VARIABLE.finditer(text)]
+    if one is None or other is None or re.search(_MARK, text[other.end() :]):
+        return False
+    is_condition = _CONDITION.search(text[max(0, one.start() - 12) : one.start()])
+    return not is_condition and _are_neighbours(one, other)
+
+
+def goes_on_to_variable(text: str) -> bool:
+    """Whether a text begins with the value of a variable and that of another one."""
+    one = _VARIABLE.match(text)
+    other = _VARIABLE.search(text, one.end(), one.end() + 30) if one else None
+    return one is not None and other is not None and _are_neighbours(one, other)
+
+
+def _are_neighbours(one: re.Match[str], other: re.Match[str]) -> bool:
+    """Whether the values of two variables stand side by side, and their letters in the alphabet."""
+    between = one.string[one.end() : other.start()]
+    return bool(_BETWEEN.fullmatch(between)) and 0 < abs(ord(one["name"]) - ord(other["name"])) <= 2
 
 
 def is_part_of_more(found: Found) -> bool:
@@ -44,4 +90,4 @@ def ends_in_several(sentence: str) -> bool:
     compound = _COMPOUND.search(sentence)
     if compound and ord(compound[2]) == ord(compound[1]) + 1:  # not "2 hours 30 minutes = 150 minutes"
         return True
-    return any(pattern.search(sentence) for pattern in (_ALTERNATIVES, _LIST, _RANGE))
+    return any(pattern.search(sentence) for pattern in (_ALTERNATIVES, _LIST, _RANGE, _SAME_VERB, _REMAINDER, _SIDES))

@@ -34,7 +34,7 @@ _REASONING = "think(?:ing)?|thoughts?|reasoning|scratchpad"
 _HIDDEN_BLOCK = re.compile(rf"<({_REASONING})>(?:[^<]|<(?!/?\1>))*+</\1>", re.IGNORECASE)
 """A block in other tags than the first of the reply."""
 _STRUCK = re.compile(r"~~[^~\n]{0,200}~~|<(?:s|del|strike)>[^<\n]{0,200}</(?:s|del|strike)>")
-_CHECKED, _UNCHECKED = re.compile(r"\[[xX]\]|☑|☒"), re.compile(r"\[ ?\](?= )|☐")
+_CHECKED, _UNCHECKED = re.compile(r"\[[xX]\]|☑|☒"), re.compile(r"\[ ?\](?=\s|$)|☐")
 _ARRAY = re.compile(r"\[[^\[\]]{0,300}\]")
 _STYLE = re.compile(r"\\(?:text(?:bf|it|rm|sf|tt)?|math(?:rm|bf|sf|it)|bf|rm|emph)\s*\{([^{}]*)\}")
 _RULE = re.compile(r"^[-*_=]{3,}[ \t]*$", re.MULTILINE)

@@ -23,7 +23,7 @@ from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.pattern_search import search
 from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.task_file import Task
-from evalmake.harnesses.native.text_folding import contains_words, make_folding
+from evalmake.harnesses.native.text_folding import make_folding, mentions
 from evalmake.scoring.share_names import is_share_name
 
 
@@ -90,8 +90,7 @@ def make_contains(task: Task) -> PureScorer:
     fold = make_folding(task.normalize)
 
     def score(item: Item, reply: str) -> Verdict:
-        text = fold(reply)
-        found = next((one for one in item.targets if contains_words(text, fold(one))), None)
+        found = next((one for one in item.targets if mentions(reply, one, fold)), None)
         return _accuracy_verdict(found, found is not None)
 
     return score

@@ -30,6 +30,29 @@ _SIGNED = re.compile(r"#|\+(?![^\W_])")  # C#, C++, A+; but not A+B
 _ARTICLE = re.compile(r"\b(?:a|an|the)\b", re.IGNORECASE)
 
 
+# Emphasis, code, links and formulas in Markdown, and such tags in HTML. Between two word characters, stars and
+# underscores are signs: 2*3*4, snake_case.
+_EMPHASIS = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"!?\[([^\[\]\n]{1,300})\]\([^()\s]{0,500}\)",
+        r"</?(?:b|i|u|a|em|strong|code|mark|span|sub|small|font)(?:\s[^<>\n]{0,200})?>()",
+        r"`{1,3}([^`\n]{1,500})`{1,3}",
+        r"(?<!\$)\$(?=\S)([^$\n]{1,500})(?<=\S)\$(?![\d$])",
+        r"\\[()]()",
+        r"(?<![\w*])\*{1,3}(?=[^\s*])([^*\n]{1,500})(?<=\S)\*{1,3}|(?<!\*)\*{1,3}(?=[^\s*])([^*\n]{1,500})(?<=\S)\*{1,3}(?![\w*])",
+        r"(?<!\w)_{1,3}(?=[^\s_])([^_\n]{1,500})(?<=\S)_{1,3}(?!\w)",
+    )
+)
+
+
+def strip_emphasis(text: str) -> str:
+    """A text without the markup that sets off words or parts of them: "**New** York" is "New York"."""
+    for pattern in _EMPHASIS:
+        text = pattern.sub(lambda found: next(filter(None, found.groups()), ""), text)
+    return text
+
+
 def make_folding(names: Collection[str]) -> Folding:
     """The folding of these normalizations. NFC, the kinds of spaces and quotes, and the ends are always folded."""
 
@@ -46,6 +69,12 @@ def make_folding(names: Collection[str]) -> Folding:
         return text.strip()
 
     return fold
+
+
+def mentions(reply: str, target: str, fold: Folding) -> bool:
+    """Whether a reply has a target as whole words; markup belongs to them only where the target has it, too."""
+    words = fold(target)
+    return any(contains_words(fold(text), words) for text in {reply, strip_emphasis(reply)})
 
 
 def contains_words(text: str, words: str) -> bool:

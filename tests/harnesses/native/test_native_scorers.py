@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from evalmake.harnesses.native.scorers import compute_token_f1
-from evalmake.harnesses.native.text_folding import contains_words, make_folding
+from evalmake.harnesses.native.text_folding import DEFAULT, contains_words, make_folding, mentions
 from tests.harnesses.native.harness_bench import Native
 
 COLOURS = {"choices": "{o}", "scorer": "choice"}
@@ -45,6 +48,15 @@ def test_built_in_scorers(
     assert run.status == 0, run.err
     assert run.samples[0]["scores"] == {"accuracy": score}
     assert run.samples[0]["answer"] == found
+
+
+def test_markup_is_no_part_of_a_word() -> None:
+    """`contains` finds a target that Markdown or HTML divides, and takes no sign of a product or name for markup."""
+    lines = (Path(__file__).parent / "contains_replies.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert len(rows) > 50
+    fold = make_folding(DEFAULT)
+    assert [row for row in rows if mentions(row["reply"], row["target"], fold) is not row["contains"]] == []
 
 
 @pytest.mark.parametrize(

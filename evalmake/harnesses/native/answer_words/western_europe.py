@@ -25,10 +25,11 @@ WORDS: dict[str, dict[str, str]] = {
         "eliminate|eliminating|excluded|exclude|ruled out|rule out|rules out|ruling out|discard|"
         "discarded|reject|rejected|rejecting|trap|distractor|distractors|out|mistake|error|"
         "misleading|implausible|impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|"
-        "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope|so is|"
-        "so are",
+        "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope",
+        "so is": "so is|so are|as is|as are|likewise",
         "right": "more likely|more precise|more accurate|more plausible|more appropriate|more suitable|best describes|"
         "best explains|best fits|best represents|best matches|fits best|makes the most sense|makes more sense|"
+        "hold true|holds true|apply|are the ones|"
         "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
         "fits|matches|works|most accurate|most appropriate|winner|preferred|most suitable|"
         "indeed correct",
@@ -66,7 +67,7 @@ WORDS: dict[str, dict[str, str]] = {
         "i take that back|in fact|i mean|i meant|meant|or rather|rather",
         "filler": "the|a|an|my|our|your|option number|either|just|simply|exactly|only|indeed|choice letter|"
         "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|"
-        "therefore|absolutely|alright|one of|all of",
+        "therefore|absolutely|alright|one of|all of|too|as well",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
         "glue": "first option|second option|third option|fourth option|last option|next option|another option|"
@@ -88,7 +89,7 @@ WORDS: dict[str, dict[str, str]] = {
         "answer": "antwort|antworten|lösung|lösungen|ergebnis|antwortet|endergebnis|richtige|richtig ist|"
         "korrekt ist|antwortmöglichkeit",
         "option": "option|möglichkeit|auswahl|buchstabe|aussage|variante|wahl|alternative|antwortoption",
-        "is": "ist|sind|lautet|wäre|heißt|war|müsste|muss|sein|lauten",
+        "is": "fällt auf|ist|sind|lautet|wäre|heißt|war|müsste|muss|sein|lauten",
         "not": "nicht|kein|keine|weder|noch|statt|anstatt|nie|niemals",
         "partly": "für eine andere|für andere|teilweise|teils|zum teil|technisch|bedingt|im allgemeinen|manchmal",
         "wrong": "falsch|falsche|falschen|inkorrekt|unzutreffend|ausgeschlossen|ausschließen|scheidet aus|"
