@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evalmake.command_line.completion import DEFAULT_COMMAND
 from evalmake.command_registry import COMMAND_NAMES, REGISTRY
-from evalmake.commands.completion import DEFAULT_COMMAND
 from evalmake.file_modes import narrow_umask
 from evalmake.interrupts import INTERRUPTED, RaisedInterrupts
 from evalmake.standard_streams import READER_GONE, OutputFailed, drop_output

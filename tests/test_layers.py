@@ -49,10 +49,11 @@ LAYERS = (
         "result_verification",
         "planning",
         "execution",
+        "null_build",
         "session",
         "terminal",
     ),
-    ("api", "cli", "commands", "__main__", "testing"),
+    ("api", "cli", "command_line", "commands", "__main__", "testing"),
 )
 LAYER = {name: number for number, names in enumerate(LAYERS) for name in names}
 LEAVES = LAYERS[6]
@@ -62,7 +63,7 @@ ADDRESSES = {
     "lark": ("language.parser", "language.tree_builder", "language.syntax_errors", "language.error_position"),
     "networkx": ("planner.graph",),
     "diskcache": ("store.database", "gateway.reply_cache"),
-    "click": ("cli", "commands"),
+    "click": ("cli", "command_line", "commands"),
     "docker": ("executors.docker",),
     "requests": ("executors.docker",),
     "urllib3": ("executors.docker",),

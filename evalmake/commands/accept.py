@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalmake.commands.declaration import declare, target_argument
-from evalmake.commands.evalfile import open_workspace
+from evalmake.command_line.evalfile import open_workspace
+from evalmake.command_line.options import declare, target_argument
 from evalmake.planning import make_plan
 
 if TYPE_CHECKING:

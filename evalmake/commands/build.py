@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evalmake.commands.declaration import PATH, declare, parse_duration, words_argument
+from evalmake.command_line.options import PATH, declare, parse_duration, words_argument
 
 
 @declare("build")
@@ -38,6 +38,6 @@ from evalmake.commands.declaration import PATH, declare, parse_duration, words_a
 @click.pass_context
 def command(ctx: click.Context, /, words: tuple[str, ...], **flags: Any) -> int:
     """Run what is out of date; the exit status."""
-    from evalmake.commands.build_run import run_build
+    from evalmake.command_line.build_run import run_build
 
     return run_build(words, flags, *ctx.obj)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare, words_argument
-from evalmake.commands.evalfile import exclusive, open_executors
-from evalmake.commands.job_selection import JobSelection, select_jobs
+from evalmake.command_line.evalfile import exclusive, open_executors
+from evalmake.command_line.job_selection import JobSelection, select_jobs
+from evalmake.command_line.options import declare, words_argument
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.language.file_tree import remove_tree
 from evalmake.language.text import natural_order

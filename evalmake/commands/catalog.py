@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.completion import complete_benchmarks
-from evalmake.commands.declaration import declare, json_option
+from evalmake.command_line.completion import complete_benchmarks
+from evalmake.command_line.options import declare, json_option
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.project.catalog import (
     REQUIRES,

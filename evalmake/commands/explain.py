@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.completion import complete_codes
-from evalmake.commands.declaration import declare
+from evalmake.command_line.completion import complete_codes
+from evalmake.command_line.options import declare
 
 
 @declare("explain")

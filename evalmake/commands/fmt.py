@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import declare
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import make_error
 from evalmake.language.formatter import format_source

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare
-from evalmake.commands.evalfile import exclusive, open_workspace
+from evalmake.command_line.evalfile import exclusive, open_workspace
+from evalmake.command_line.options import declare
 from evalmake.workspace import Workspace
 
 

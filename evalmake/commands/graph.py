@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare, words_argument
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import declare, words_argument
 
 
 @declare("graph")

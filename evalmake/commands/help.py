@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.completion import complete_topics
-from evalmake.commands.declaration import declare
+from evalmake.command_line.completion import complete_topics
+from evalmake.command_line.options import declare
 
 
 @declare("help")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.completion import complete_targets
-from evalmake.commands.declaration import declare, json_option, parse_duration
-from evalmake.commands.evalfile import open_workspace
+from evalmake.command_line.completion import complete_targets
+from evalmake.command_line.evalfile import open_workspace
+from evalmake.command_line.options import declare, json_option, parse_duration
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import ActionResult
 from evalmake.project.command_words import Words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import PATH, declare
+from evalmake.command_line.options import PATH, declare
 from evalmake.language.atomic_write import write_atomic
 from evalmake.language.diagnostic import make_error
 from evalmake.migration.programs import PROGRAMS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare
+from evalmake.command_line.options import declare
 from evalmake.language.diagnostic import make_error
 
 _EVALFILE = """\

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare, json_option
-from evalmake.commands.evalfile import open_workspace
+from evalmake.command_line.evalfile import open_workspace
+from evalmake.command_line.options import declare, json_option
 
 
 @declare("list")

@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import click
 
-from evalmake.commands.completion import complete_logs
-from evalmake.commands.declaration import declare
-from evalmake.commands.evalfile import open_executors
-from evalmake.commands.job_selection import JobSelection, select_jobs
+from evalmake.command_line.completion import complete_logs
+from evalmake.command_line.evalfile import open_executors
+from evalmake.command_line.job_selection import JobSelection, select_jobs
+from evalmake.command_line.options import declare
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.executor import Executor
 from evalmake.project.command_words import Words

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from evalmake.commands.declaration import PATH, declare, json_option, words_argument
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import PATH, declare, json_option, words_argument
 from evalmake.planner.action import ActionResult
 from evalmake.project.command_words import Words
 from evalmake.store.output_copy import OutputCopy, copy_outputs

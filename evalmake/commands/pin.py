@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evalmake.commands.declaration import declare, json_option
-from evalmake.commands.evalfile import locate_evalfile
-from evalmake.commands.local_images import find_local_image
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import declare, json_option
+from evalmake.executors.docker.local_images import find_local_image
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError, make_diagnostic, make_error
 from evalmake.pins.lock import Pin
 from evalmake.project.command_words import Word, Words

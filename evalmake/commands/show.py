@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.completion import complete_declarations
-from evalmake.commands.declaration import declare, json_option
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.completion import complete_declarations
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import declare, json_option
 
 
 @declare("show")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from evalmake.commands.declaration import declare, json_option, words_argument
-from evalmake.commands.evalfile import open_executors
-from evalmake.commands.job_selection import JobSelection, list_evalfiles, select_jobs
+from evalmake.command_line.evalfile import open_executors
+from evalmake.command_line.job_selection import JobSelection, list_evalfiles, select_jobs
+from evalmake.command_line.options import declare, json_option, words_argument
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.language.text import natural_order
 from evalmake.plugin_api.executor import Executor, Phase

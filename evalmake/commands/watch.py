@@ -19,8 +19,8 @@ from typing import Any
 
 import click
 
-from evalmake.commands.declaration import declare, parse_duration, words_argument
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.command_line.options import declare, parse_duration, words_argument
 from evalmake.interrupts import exit_at_once
 from evalmake.language.diagnostic import Diagnostic, EvalmakeError
 from evalmake.process_secrecy import forbid_inspection

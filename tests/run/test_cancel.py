@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from evalmake.command_line.job_selection import JobSelection
 from evalmake.commands.cancel import cancel_jobs
-from evalmake.commands.job_selection import JobSelection
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.store.journal import Journal, JournalEntry
 from evalmake.testing import FakeExecutor

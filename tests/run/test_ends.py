@@ -161,9 +161,8 @@ def test_a_defect_of_the_display(capsys: pytest.CaptureFixture[str], monkeypatch
 def test_a_defect_is_no_gate(bench: Bench) -> None:
     """A defect of evalmake keeps its traceback and exits with 2: 1 means that a gate is not met."""
     bench.evalfile(TRIED)
-    program = (
-        "import sys, evalmake.commands.build_run as b; b.build = None; from evalmake.cli import run; sys.exit(run([]))"
-    )
+    imports = "import sys, evalmake.command_line.build_run as b; from evalmake.cli import run"
+    program = f"{imports}; b.build = None; sys.exit(run([]))"
     env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-c", program], cwd=bench.root, env=env, capture_output=True, text=True)
     assert done.returncode == 2

@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
+from evalmake.command_line.completion import complete_targets
 from evalmake.command_registry import find_command
-from evalmake.commands.completion import complete_targets
 from evalmake.project.boundary import ALLOW_VARIABLE
 
 PATH = click.Path(path_type=Path)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from evalmake.commands.evalfile import locate_evalfile
+from evalmake.command_line.evalfile import locate_evalfile
 from evalmake.language.diagnostic import make_error
 from evalmake.run.workspace_registry import list_workspaces, open_journal
 from evalmake.store.journal import JournalEntry

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from evalmake import fastpath
-from evalmake.commands.evalfile import locate_evalfile
-from evalmake.commands.null_build import remember_null_build
+from evalmake.command_line.evalfile import locate_evalfile
+from evalmake.null_build import remember_null_build
 from evalmake.project.command_words import Words
 from evalmake.run.descriptors import raise_descriptor_limit
 from evalmake.session import BuildOutcome, build
