@@ -183,6 +183,7 @@ STAGES: dict[str, Stage] = {
     "bad-lock": also("Evalfile.lock", "<<<<<<< HEAD\n"),
     "bad-override": edited("LIMIT = 500", "LIMIT = 500\nSEEDS = [1, 2]", "in 1..2", "in SEEDS"),
     "bad-plan": also("notes.json", '{"to": "do"}\n'),
+    "copy-failed": also("results/grid/1/log", "mine", built),
     "digest-mismatch": also(
         "common.evalfile",
         "SEED = 1\n",
