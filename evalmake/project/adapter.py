@@ -92,7 +92,7 @@ class Adapter(Block):
     )
     requests: Annotated[Literal["any"] | None, BeforeValidator(to_word)] = define_key(
         None,
-        "With `any`, an evaluation that sent its model no request is valid, too.",
+        "With `any`, an evaluation that sent its model or its judge no request is valid, too.",
         "any",
         unset="at least one, where the harness always asks the model",
     )

@@ -15,6 +15,7 @@ from evalmake.language.file_tree import remove_tree
 from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, Outcome
 from evalmake.project.adapter import merge_adapters
+from evalmake.project.references import find_judge
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.job_outputs import LOG, OUT, OutputsRefused, check_outputs, cut_log, is_plain, redact_outputs
@@ -107,18 +108,21 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
 
 
 def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
-    """The error of software that scored a model without a request to it, unless the adapter allows that."""
+    """The error of software that asked its model or its judge nothing, unless the adapter allows that."""
     cell = task.node.evaluation
     harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
-    if usage.get("requests") or not isinstance(harness, HasProgram):
+    judge = find_judge(job_builder.project, cell.benchmark)
+    silent = "model" if not usage.get("requests") else "judge" if judge and not usage.get("judge_requests") else ""
+    if not silent or not isinstance(harness, HasProgram):
         return ""
     adapter = merge_adapters(cell.model.block.adapter, cell.benchmark.block.adapter, cell.variant.block.adapter)
     if adapter.get("requests") == "any":
         return ""
-    return (
-        "it sent its model no request: its harness has a cache of its own, or asked another server"
-        " (`adapter = { requests = any }` accepts that)"
-    )
+    why = {
+        "model": "its harness has a cache of its own, or asked another server",
+        "judge": "its harness asked another judge, or none",
+    }
+    return f"it sent its {silent} no request: {why[silent]} (`adapter = {{ requests = any }}` accepts that)"
 
 
 def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str, str]:

@@ -20,6 +20,10 @@ _MOST_LISTED = 30  # metrics
 _ROUNDING = 1e-9  # 0.07 * 100 is a little more than 7
 
 
+LOST_SHARE = "lost_share"
+"""The count, in usage, of a harness that tells which share of its samples it could not grade."""
+
+
 class ScoredResult(Protocol):
     """What a harness reported, or what the store holds of it."""
 
@@ -75,6 +79,7 @@ def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> S
     return (
         _judge_scores(demands.coverage, score, cause)
         or _judge_answers(demands.coverage, result.usage, cause)
+        or _judge_lost(demands.coverage, result.usage, cause)
         or _judge_truncation(demands.truncated, result.usage)
     )
 
@@ -116,6 +121,15 @@ def _judge_answers(coverage: float, usage: Mapping[str, float], cause: str) -> S
     total, missing = int(usage.get("questions", 0)), int(usage.get("unanswered", 0))
     fact = f"{missing} of {total} requests were not answered"
     return _judge_share(coverage, total - missing, total, "answered", fact, cause)
+
+
+def _judge_lost(coverage: float, usage: Mapping[str, float], cause: str) -> Shortfall | None:
+    """Judge the samples that a harness itself says it could not grade, and may have scored as wrong."""
+    lost = usage.get(LOST_SHARE, 0.0)
+    if lost <= 1 - coverage + _ROUNDING:
+        return None
+    fact = f"{math.ceil(lost * 1000) / 10:g}% of samples could not be graded"
+    return _describe_share(coverage, 1 - lost, "graded", fact, cause)
 
 
 def _judge_share(coverage: float, done: int, total: int, verb: str, fact: str, cause: str) -> Shortfall | None:

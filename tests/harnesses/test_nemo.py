@@ -15,6 +15,7 @@ from evalmake.harnesses.nemo.harness import NemoHarness
 from evalmake.harnesses.nemo.results import read_run
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.plugin_api.harness import Command, Outcome
+from evalmake.scoring.demands import LOST_SHARE, Demands, find_shortfall
 from evalmake.workspace import Workspace
 
 EVALFILE = """
@@ -274,6 +275,47 @@ def test_prompts_that_were_never_answered_are_no_wrong_answers(tmp_path: Path) -
     outcome = read(tmp_path)
     assert outcome.usage == {"questions": 2, "unanswered": 1}
     assert outcome.cause == "the most common reason (1): HTTP status 400"
+
+
+ONE = "command: COMMAND\nresults: {tasks: {t: {metrics: {acc: {scores: {SCORES}}}}}}"
+
+
+def results(scores: str, command: str = "x") -> str:
+    """A results.yml of one task and metric, with these scores."""
+    return ONE.replace("SCORES", scores).replace("COMMAND", command)
+
+
+@pytest.mark.parametrize(
+    ("scores", "questions", "share"),
+    [
+        ("api_error_fraction: {value: 1.0}", 0, 1.0),  # HLE, of an unreachable judge
+        ("api_error_fraction: {value: 0.0}", 0, None),
+        ("num_missing: {value: 3}", 4, 0.75),  # MT-Bench
+        ("num_missing: {value: 0}", 4, None),
+        ("skipped: {value: 2}", 0, 1.0),
+        ("other: {value: 1}", 4, None),
+    ],
+)
+def test_samples_that_the_harness_lost_count(tmp_path: Path, scores: str, questions: int, share: float | None) -> None:
+    """A harness scores them as wrong or leaves them out; they are judged by `coverage`."""
+    row = json.dumps({"path": "/chat/completions", "question": "q", "occurrence": 0, "status": 200}) + "\n"
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "requests.jsonl").write_text(row * questions)
+    outcome = read(tmp_path, results(f"acc: {{value: 0.0}}, {scores}"), metric="t_acc_acc")
+    assert outcome.usage.get(LOST_SHARE) == share
+    lacks = find_shortfall(Demands(), outcome, outcome.cause)
+    assert (lacks is None) == (share is None)
+    if lacks:
+        assert "of samples could not be graded, and 100% must be; the harness reports" in lacks.message
+        assert find_shortfall(Demands(coverage=0.0), outcome) is None
+
+
+@pytest.mark.parametrize(("samples", "stderr"), [(1, 0.15), (20, None)])
+def test_an_error_over_repetitions_is_not_one_over_items(tmp_path: Path, samples: int, stderr: float | None) -> None:
+    """bigcode's standard error takes every repetition of a problem for a problem of its own."""
+    command = f"bigcode-eval --task humaneval --n_samples={samples} --limit 5"
+    (score,) = read(tmp_path, results("acc: {value: 0.5, stats: {stderr: 0.15}}", command)).scores
+    assert (score.stderr, score.reported) == (stderr, 0.15)
 
 
 def test_samples_in_nvidias_form_are_taken(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from evalmake.harnesses.nemo.harness import NemoHarness
 from evalmake.language.values import Symbol
 from evalmake.plugin_api.executor import JobState, Phase
 from evalmake.plugin_api.harness import Outcome, Program
@@ -29,11 +30,17 @@ class Software:
         return Outcome((Score("accuracy", 1.0, scored=10),), "accuracy", {"requests": 10})
 
 
-def judge(folder: Path, harness: type[Software], adapter: Adapter, requests: int) -> Outcome:
-    """The outcome of a job that sent so many requests."""
-    (folder / "gateway").mkdir(exist_ok=True)
-    (folder / "gateway" / "usage.json").write_text(json.dumps({"requests": requests} if requests else {}))
-    declared = SimpleNamespace(block=SimpleNamespace(harness="h", adapter=adapter, name="m"))
+def judge(
+    folder: Path, harness: type[Software], adapter: Adapter, requests: int, judge_requests: int | None = None
+) -> Outcome:
+    """The outcome of a job that sent so many requests; it has a judge if it may have sent it any."""
+    for name, count in {"gateway": requests, "gateway-judge": judge_requests}.items():
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / "usage.json").write_text(json.dumps({"requests": count} if count else {}))
+    settings = None if judge_requests is None else NemoHarness.Settings(judge=Symbol("j"))
+    declared = SimpleNamespace(
+        block=SimpleNamespace(harness="h", adapter=adapter, name="m"), settings=settings, plugin="h"
+    )
     cell = SimpleNamespace(model=declared, benchmark=declared, variant=declared)
     task: Any = SimpleNamespace(
         job_id="j",
@@ -46,7 +53,7 @@ def judge(folder: Path, harness: type[Software], adapter: Adapter, requests: int
     builder: Any = SimpleNamespace(
         job_folder=lambda job: folder,
         plugins=SimpleNamespace(get=lambda group, name: harness),
-        project=SimpleNamespace(settings=Settings.model_construct()),
+        project=SimpleNamespace(settings=Settings.model_construct(), models={"j": declared}),
     )
     return judge_job(builder, Secrets({}), task, JobState(Phase.ENDED, 0))
 
@@ -70,3 +77,12 @@ def test_a_cache_of_its_own(
         assert "adapter = { requests = any }" in outcome.error
     else:
         assert outcome.usage["requests"] == requests
+
+
+@pytest.mark.parametrize(("asked", "words"), [(0, "it sent its judge no request"), (3, "")])
+def test_a_judge_that_was_asked_nothing(tmp_path: Path, asked: int, words: str) -> None:
+    """A result is on record as graded by a judge only if the judge was asked."""
+    error = judge(tmp_path, Software, Adapter(), 10, asked).error
+    assert error.startswith(words) if words else error == ""
+    accepted = judge(tmp_path, Software, Adapter(requests=Symbol("any")), 10, asked)
+    assert accepted.error == ""

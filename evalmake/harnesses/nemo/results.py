@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from evalmake.harnesses.log_errors import read_last_error
 from evalmake.harnesses.samples import Row, count_unanswered_requests, score_from_samples, write_samples
 from evalmake.plugin_api.harness import Outcome
+from evalmake.scoring.demands import LOST_SHARE
 from evalmake.scoring.headline import find_metric, matches_metric
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
@@ -23,6 +24,11 @@ from evalmake.scoring.score import Score
 _UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."
 _MOST_LISTED = 30  # metrics
+_LOST_SHARES = ("api_error_fraction", "error_fraction", "error_rate", "failure_rate")
+_LOST_COUNTS = ("num_missing", "num_failed", "num_errors", "num_skipped", "missing", "failed", "skipped", "errors")
+"""Scores of results.yml that tell how many samples the harness could not grade, and scored as wrong or left out."""
+_REPEATED = re.compile(r"\bbigcode-eval\b.*--n_samples[= ](?!1\b)\d", re.DOTALL)
+"""The command of a harness whose standard error counts each repetition of an item as an item."""
 
 
 class Entry(NamedTuple):
@@ -55,9 +61,11 @@ def read_run(
     entries = _read_results(folder / "results.yml")
     if isinstance(entries, str):
         return Outcome(error=entries)
+    counts, cause = count_unanswered_requests(outputs)
+    if lost := _find_lost(entries, counts["questions"]):
+        counts[LOST_SHARE], cause = lost
     entries = [*_compute_means(entries, means), *entries]
     rows = list(_read_samples(folder))
-    counts, cause = count_unanswered_requests(outputs)
     outcome = replace(_build_outcome(entries, rows, metric), usage=counts, cause=cause)
     if rows:
         write_samples(outputs / SAMPLES, _name_after_headline(rows, outcome.metric))
@@ -82,6 +90,23 @@ def _list_names(names: Sequence[str]) -> str:
     return ", ".join([*names[:_MOST_LISTED], *more])
 
 
+def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, str] | None:
+    """The share of samples that the harness says it could not grade, and where it says so; None if it lost none.
+
+    A count is of the questions that were asked; where nobody counted these, any is all.
+    """
+    found = []
+    for entry in entries:
+        if entry.value > 0 and entry.aggregation in _LOST_SHARES:
+            found.append((min(1.0, entry.value), entry))
+        elif entry.value > 0 and entry.aggregation in _LOST_COUNTS:
+            found.append((min(1.0, entry.value / questions) if questions else 1.0, entry))
+    if not found:
+        return None
+    share, worst = max(found, key=lambda pair: pair[0])
+    return share, f"the harness reports {worst.value:g} as `{worst.name}`"
+
+
 def _compute_means(entries: Sequence[Entry], means: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
     """Yield each of `means` of which the harness reported all parts; a part with `*` may be several metrics."""
     for name, parts in means.items():
@@ -96,13 +121,17 @@ def _read_results(path: Path) -> list[Entry] | str:
     import yaml
 
     try:
-        results = yaml.safe_load(path.read_text(encoding="utf-8"))["results"]
+        told = yaml.safe_load(path.read_text(encoding="utf-8"))
+        results, repeated = told["results"], bool(_REPEATED.search(str(told.get("command"))))
         found: dict[str, Entry] = {}
         for name, body in (*_walk_groups(results.get("groups")), *(results.get("tasks") or {}).items()):
             for metric, scores in (body.get("metrics") or {}).items():
                 for aggregation, score in scores["scores"].items():
                     full, value = f"{name}_{metric}_{aggregation}", float(score["value"])
-                    found.setdefault(full, Entry(full, aggregation, value, score.get("stats") or {}))
+                    stats = dict(score.get("stats") or {})
+                    if repeated:  # too small: its samples are not independent
+                        stats["pooled"] = stats.pop("stderr", None)
+                    found.setdefault(full, Entry(full, aggregation, value, stats))
     except FileNotFoundError:
         return "the harness wrote no results.yml"
     except (OSError, yaml.YAMLError):
@@ -129,13 +158,17 @@ def _build_score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
     """The score as reported; the headline's is computed from the samples if there are any."""
     stderr, count = entry.stats.get("stderr"), entry.stats.get("count")
     stderr_reported = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
+    pooled = entry.stats.get("pooled")
+    pooled = float(pooled) if isinstance(pooled, int | float) and math.isfinite(pooled) else None
     if rows and entry.name == headline:
         return score_from_samples(_name_after_headline(rows, headline), headline, stderr_reported, entry.value)
     scored = count if isinstance(count, int) else 0
     # A standard error of 0 without a count says only that the scores were equal, of unknown number.
     stderr_used = None if stderr_reported == 0 and not scored else stderr_reported
     value = entry.value if math.isfinite(entry.value) else None
-    return Score(entry.name, value, stderr_used, scored=scored, reported=stderr_reported)
+    return Score(
+        entry.name, value, stderr_used, scored=scored, reported=pooled if stderr_reported is None else stderr_reported
+    )
 
 
 def _name_after_headline(rows: Sequence[Row], headline: str) -> Sequence[Row]:
