@@ -17,10 +17,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
-from tests.benchmarks import containers, gateway, graphs, servers, slurm, statistics
+from tests.benchmarks import graphs, servers
 from tests.benchmarks.measure import Timing, timed
+
+OTHERS = {
+    "gateway": "compare proxies",
+    "containers": "compare runs in containers",
+    "slurm": "count calls of Slurm",
+    "statistics": "simulate intervals",
+}
+"""What is measured instead of builds: a module of this package each, and what it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +103,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--no-servers", action="store_true", help="leave the request rates out")
     parser.set_defaults(measure=_builds)
     others = parser.add_subparsers(title="instead of that")
-    proxies = others.add_parser("gateway", description=gateway.__doc__, help="compare proxies")
-    gateway.add_options(proxies)
-    boxes = others.add_parser("containers", description=containers.__doc__, help="compare runs in containers")
-    containers.add_options(boxes)
-    jobs = others.add_parser("slurm", description=slurm.__doc__, help="count calls of Slurm")
-    slurm.add_options(jobs)
-    intervals = others.add_parser("statistics", description=statistics.__doc__, help="simulate intervals")
-    statistics.add_options(intervals)
+    for name, purpose in OTHERS.items():
+        other = others.add_parser(name, help=purpose)
+        if name in sys.argv:  # only what is asked for needs its packages
+            module = import_module(f"tests.benchmarks.{name}")
+            other.description = module.__doc__
+            module.add_options(other)
     return parser.parse_args()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.benchmarks.statistics_bars import verdict
 from tests.benchmarks.statistics_methods import clopper_pearson, jeffreys
 from tests.support.daemons import needed
 from tests.support.docker_engine import Dockerd
@@ -79,8 +80,26 @@ def test_intervals_are_simulated() -> None:
     ]
     assert [line for line in lines if line in titles] == titles
     for bar in ("least coverage: ", "mean coverage: ", "width / narrowest of "):
-        assert sum(line.startswith(bar) and ", aim " in line for line in lines) <= len(titles)
+        assert sum(line.startswith(bar) and " +- " in line and ", aim " in line for line in lines) == len(titles)
+    assert not [line for line in lines if "MISSED" in line]  # five runs say nothing against any method
     assert "interval and p disagree: 0 times" in lines
+
+
+def test_intervals_are_simulated_without_packages_of_tests() -> None:
+    """What only other benchmarks or the tests need is not imported."""
+    program = "import sys, runpy; sys.modules |= dict.fromkeys(['pytest', 'docker', 'httptools', 'uvloop']); "
+    program += "sys.argv[1:] = ['statistics', '--help']; runpy.run_module('tests.benchmarks', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--seed" in done.stdout
+
+
+def test_a_bar_is_missed_beyond_the_noise_only() -> None:
+    """A figure beyond a bar is judged when it is further away than Monte Carlo error."""
+    assert verdict([(-1.0, 0.1), (0.0, 0.0)]) == "met"
+    assert verdict([(0.29, 0.1)]) == "undecided, within 3 errors"
+    assert verdict([(-1.0, 0.1), (0.31, 0.1)]) == "MISSED"
+    assert verdict([(0.001, 0.0)]) == "MISSED"  # enumerated
 
 
 @pytest.mark.parametrize("row", VECTORS["proportion_ci"], ids=lambda row: f"{row['k']}/{row['n']}")
