@@ -55,11 +55,14 @@ def collect_results(outcome: BuildOutcome) -> tuple[Result, ...]:
     assert outcome.results is not None
     workspace = outcome.workspace
     text = workspace.project.files.files[-1].source.text
+    notes = outcome.results.collect_notes()
     results = []
     for recorded in outcome.results.results:
         cell = outcome.plan.graph.nodes[recorded.name].evaluation
         gates = tuple(g for g in outcome.results.gates if g.address == cell.address)
-        results.append(convert_result(outcome.results, recorded, gates, text, workspace.store_folder))
+        results.append(
+            convert_result(outcome.results, recorded, notes[recorded.name], gates, text, workspace.store_folder)
+        )
     return tuple(results)
 
 

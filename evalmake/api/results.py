@@ -194,9 +194,14 @@ class Results:
 
 
 def convert_result(
-    results: ResultSet, recorded: Recorded, gates: tuple[GateResult, ...], evalfile: str, store: Path
+    results: ResultSet,
+    recorded: Recorded,
+    notes: tuple[Note, ...],
+    gates: tuple[GateResult, ...],
+    evalfile: str,
+    store: Path,
 ) -> Result:
-    """A recorded result as a `Result`, with the intervals that its tables have."""
+    """A recorded result as a `Result`, with the intervals that its tables have; the notes are its headline's."""
     scores = {}
     for score in recorded.scores:
         found = results.average(score.metric, [recorded])
@@ -208,7 +213,7 @@ def convert_result(
             interval,
             score.scored,
             score.unscored,
-            found.notes,
+            notes if score.metric == recorded.metric else found.notes,
             results.confidence_of([recorded]),
         )
     return Result(

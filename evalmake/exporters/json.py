@@ -8,7 +8,7 @@ the same bytes. `version` rises when a field changes its meaning or is removed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 
 from evalmake.language.atomic_write import write_atomic
 from evalmake.project.key_types import Block
+from evalmake.scoring.notes import Note
 from evalmake.scoring.result_set import GateResult, Result, ResultSet, RowComparison, Score, SeedAverage, TableCell
 
 VERSION = 2
@@ -34,7 +35,7 @@ class JsonExporter:
 
 
 def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
-    table = results.table()
+    table, notes = results.table(), results.collect_notes()
     return {
         "format": "evalmake-results",
         "version": VERSION,
@@ -49,7 +50,7 @@ def _results_to_json(results: ResultSet) -> Mapping[str, Any]:
         "compare": results.compare or None,
         "comparisons": [_comparison_to_json(comparison) for comparison in results.row_comparisons],
         "gates": [_gate_to_json(gate) for gate in results.gates],
-        "results": [_result_to_json(result, results) for result in results.results],
+        "results": [_result_to_json(result, results, notes[result.name]) for result in results.results],
         "missing": list(results.missing),
     }
 
@@ -108,11 +109,11 @@ def _gate_to_json(gate: GateResult) -> dict[str, Any]:
     return flat
 
 
-def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
+def _result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) -> dict[str, Any]:
     flat = _fields_to_json(result)
     del flat["reused"], flat["settings"], flat["facts"], flat["seeds"], flat["kind"]
     flat |= asdict(result.kind)
-    flat["notes"] = [asdict(note) for note in results.average(result.metric, [result]).notes]
+    flat["notes"] = [asdict(note) for note in notes]
     flat["confidence"] = results.confidence_of([result])
     flat["axes"] = dict(result.axes)
     flat["scores"] = [_fields_to_json(score) for score in results.estimate_scores(result)]

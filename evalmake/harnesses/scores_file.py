@@ -16,6 +16,7 @@ from evalmake.scoring.share_names import describe_impossible_share
 KEYS = ("value", "stderr", "low", "high", "n", "scored", "unscored", "clusters")
 """What the map of one score may hold; `n` is `scored`."""
 _FRAME = ("status", "metric", "scores", "usage")
+_MOST_SAMPLES = 10**12  # more is a mistake, and no longer exact as a float
 _COUNTS = ("n", "stderr", "scored", "unscored")
 """Keys of a score that are no names of metrics."""
 
@@ -122,7 +123,7 @@ def _parse_usage(usage: Any) -> dict[str, float]:
 
 def _parse_score(name: str, value: Any) -> Score:
     """Parse one score; ValueError says what is wrong with it."""
-    if not name.isprintable():
+    if not name.strip() or not name.isprintable():
         raise ValueError(f"the name of a score is not printable: {name!a}")
     entry = value if isinstance(value, dict) else {"value": value}
     if not isinstance(value, dict) and not _is_number(value):
@@ -135,6 +136,9 @@ def _parse_score(name: str, value: Any) -> Score:
         raise ValueError(f"the stderr of the score `{name}` is {_show(stderr)}, below 0")
     if low is not None and high is not None and low > high:
         raise ValueError(f"the low of the score `{name}` is {_show(low)}, above its high, {_show(high)}")
+    value = numbers["value"]
+    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+        raise ValueError(f"the score `{name}` is {_show(value)}, outside its interval: {_show(low)} to {_show(high)}")
     scored = _parse_count(name, "scored" if "scored" in entry else "n", entry)
     if "n" in entry and scored != _parse_count(name, "n", entry):
         raise ValueError(f"the score `{name}` has `scored` {scored} and `n` {_show(entry['n'])}, which are the same")
@@ -162,7 +166,7 @@ def _parse_count(name: str, key: str, entry: dict[str, Any]) -> int:
     value = entry.get(key)
     if value is None:
         return 0
-    if not _is_number(value) or _to_float(value) is None or value < 0 or value != int(value):
+    if not _is_number(value) or _to_float(value) is None or not 0 <= value <= _MOST_SAMPLES or value != int(value):
         raise ValueError(f"`{key}` of the score `{name}` is {_show(value)}, not a count")
     return int(value)
 

@@ -94,7 +94,7 @@ class Adapter(Block):
         None,
         "With `any`, an evaluation that sent its model or its judge no request is valid, too.",
         "any",
-        unset="at least one, where the harness always asks the model",
+        unset="at least one",
     )
     progress_url: Endpoint | None = define_key(
         None, "The address to which the gateway posts progress.", '"https://acme.com/progress"'

@@ -108,21 +108,20 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
 
 
 def _find_silence(job_builder: JobBuilder, task: Task, usage: Mapping[str, float]) -> str:
-    """The error of software that asked its model or its judge nothing, unless the adapter allows that."""
+    """The error of a score without any request to the model, or to the judge of other software, unless allowed."""
     cell = task.node.evaluation
-    harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
-    judge = find_judge(job_builder.project, cell.benchmark)
-    silent = "model" if not usage.get("requests") else "judge" if judge and not usage.get("judge_requests") else ""
-    if not silent or not isinstance(harness, HasProgram):
-        return ""
     adapter = merge_adapters(cell.model.block.adapter, cell.benchmark.block.adapter, cell.variant.block.adapter)
     if adapter.get("requests") == "any":
         return ""
+    harness = job_builder.plugins.get("harnesses", cell.benchmark.block.harness)()
+    judge = find_judge(job_builder.project, cell.benchmark) if isinstance(harness, HasProgram) else None
+    silent = "model" if not usage.get("requests") else "judge" if judge and not usage.get("judge_requests") else ""
     why = {
         "model": "its harness has a cache of its own, or asked another server",
         "judge": "its harness asked another judge, or none",
     }
-    return f"it sent its {silent} no request: {why[silent]} (`adapter = {{ requests = any }}` accepts that)"
+    accept = "(`adapter = { requests = any }` accepts that)"
+    return f"it sent its {silent} no request: {why[silent]} {accept}" if silent else ""
 
 
 def _describe_replies(counted: Mapping[str, Any], asked: str | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from evalmake.scoring.item import Item, average_items
 from evalmake.scoring.numbers import format_given, format_number, format_percent
 from evalmake.scoring.score import Score
 from evalmake.scoring.seed_average import Run
+from evalmake.scoring.share_names import is_share_name
 
 _SHARE: Interval = (0.0, 1.0)
 _NO_SHARE = 2.0  # from here on a number is no share that is off by a little, but on another scale
@@ -26,13 +27,15 @@ def describe_scale_mismatch(metric: str, op: str, bound: float, is_share: bool, 
     """The message if the bound is a share and the metric is not, or not in all samples; empty if they fit.
 
     73.5 is above 80%, and says nothing.  A bound of 0.8 that is no percentage can be meant for a ratio, as of
-    run times: then only numbers from 2 on are doubted, and only where they would meet the gate.  500% is 5 on
-    whatever scale.
+    run times: then only numbers from 2 on are doubted, and only where they would meet the gate.  With a metric
+    that is a share by its name, all above 1 are, and the bound can be 1.  500% is 5 on whatever scale.
     """
+    named = is_share_name(metric)
     if is_share and bound <= 1:
         least, most, written = *_SHARE, format_percent(bound)
-    elif 0 < bound < 1 and op in (">=", ">"):
-        least, most, written = -math.inf, math.nextafter(_NO_SHARE, 0), format_given(bound)
+    elif (0 < bound < 1 or (named and bound == 1)) and op in (">=", ">"):
+        most = 1.0 if named else math.nextafter(_NO_SHARE, 0)
+        least, written = -math.inf, format_given(bound)
     else:
         return ""
     for run in runs:

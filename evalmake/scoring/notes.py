@@ -121,6 +121,8 @@ def _describe_requests(results: Sequence[NotedResult], usage: Counter[str]) -> I
     if silent:
         which = "no request" if silent == len(results) else f"in {silent} of {len(results)} runs, no request"
         yield "no-requests", f"{which} reached the model"
+    if equal := usage["equal_logprobs"]:
+        yield "logprobs", f"all {equal} log-probabilities of prompts are equal: they tell no option from another"
     for kind, count in sorted(usage.items()):
         if kind.startswith(_UNDECLARED) and count:
             name = kind.removeprefix(_UNDECLARED)

@@ -124,6 +124,8 @@ class ScoreTable:
 
 
 _MOST_SETTINGS = 4  # that a note names
+_OF_SEVERAL = frozenset({"seeds", "items", "models", "fingerprints", "unlike"})
+"""Codes of notes that only several results together give reason for."""
 AVERAGE = "average"
 """The name of the column of averages over the columns."""
 
@@ -154,6 +156,17 @@ class ResultSet:
         found = average_seeds(metric, map(self._run, results), self.confidence_of(results))
         told = find_notes(results) if metric == results[0].metric else ()
         return replace(found, notes=(*found.notes, *told))
+
+    def collect_notes(self) -> dict[str, tuple[Note, ...]]:
+        """The notes on each result's headline, by its name: its own, and those of its cell on several results."""
+        cells, found = self.table().cells, {}
+        for place, results in self._groups().items():
+            shared = [note for note in cells[place].average.notes if note.code in _OF_SEVERAL]
+            for result in results:
+                own = self.average(result.metric, [result]).notes
+                known = {note.code for note in own}
+                found[result.name] = (*own, *(note for note in shared if note.code not in known))
+        return found
 
     def estimate_scores(self, result: Result) -> tuple[Score, ...]:
         """The scores of one result with the standard errors and intervals that its tables have."""

@@ -10,6 +10,7 @@ from typing import Any
 from evalmake.gate_verdicts import JudgedGate
 from evalmake.language.diagnostic import Diagnostic, Severity, make_diagnostic
 from evalmake.project.axes import Gate
+from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_given, format_interval, format_number, format_percent
 from evalmake.scoring.result_set import Result, ResultSet, machine_seconds
 from evalmake.session import BuildOutcome
@@ -169,18 +170,21 @@ def _render_machine_time(outcome: BuildOutcome) -> list[str]:
 def to_json(outcome: BuildOutcome) -> dict[str, Any]:
     """The end of a build for programs."""
     results = outcome.results
+    notes = results.collect_notes() if results else {}
     return {
         "status": outcome.status,
         "plan": outcome.plan.digest,
         "ran": sorted(outcome.ran),
-        "results": [_result_to_json(result, results) for result in results.results] if results else [],
+        "results": [_result_to_json(result, results, notes[result.name]) for result in results.results]
+        if results
+        else [],
         "missing": list(results.missing) if results else [],
         "gates": [asdict(verdict.result) for verdict in outcome.gates],
         "written": [str(path) for path in outcome.written],
     }
 
 
-def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
+def _result_to_json(result: Result, results: ResultSet, notes: Sequence[Note]) -> dict[str, Any]:
     return {
         "name": result.name,
         "metric": result.metric,
@@ -188,6 +192,6 @@ def _result_to_json(result: Result, results: ResultSet) -> dict[str, Any]:
         "better": result.kind.better,
         "confidence": results.confidence_of([result]),
         "scores": [asdict(score) for score in results.estimate_scores(result)],
-        "notes": [asdict(note) for note in results.average(result.metric, [result]).notes],
+        "notes": [asdict(note) for note in notes],
         "reused": result.reused,
     }

@@ -51,7 +51,7 @@ def program(bench: Bench) -> Ask:
     """Evaluates a shell text as a harness, on a model that nobody asks."""
 
     def evaluate(run: str, **keys: Any) -> evalmake.Result:
-        nobody = evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="nobody")
+        nobody = evalmake.Model(endpoint="http://127.0.0.1:9/v1", name="nobody", adapter={"requests": "any"})
         return evalmake.evaluate(nobody, evalmake.Benchmark(harness="command", run=run), **keys)
 
     return evaluate

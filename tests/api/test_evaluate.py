@@ -189,7 +189,7 @@ def test_a_secret_reaches_only_the_job(program: Ask, bench: Bench, monkeypatch: 
         api_key=evalmake.secret("A_KEY"),
         headers={"X-Team": "evals"},
     )
-    command = evalmake.Benchmark(harness="command", run=SCORE)
+    command = evalmake.Benchmark(harness="command", run=SCORE, adapter={"requests": "any"})
     result = evalmake.evaluate(hosted, command)
     assert 'secret("A_KEY")' in result.evalfile
     kept = [p for p in (bench.root / ".evalmake").rglob("*") if p.is_file()]

@@ -6,7 +6,8 @@ wider than 1.15 times the narrowest other method that itself covers 92 % everywh
 figures.
 
 Few runs say little. Behind each figure stands its Monte Carlo standard error, and a figure beyond a bar by up to
-three of them is "undecided": more runs tell. Only one that is further away has "MISSED" the bar.
+three of them is "undecided": more runs tell. Only one that is further away has "MISSED" the bar. The error of a width
+is itself estimated: below 100 runs, do not rely on it.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ benchmark b {
     harness = command
     files   = file("job.sh")
     run     = "sh data/job.sh"
+    adapter = { requests = any }
 }
 eval NAME {
     model     = m

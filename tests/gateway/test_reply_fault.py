@@ -36,6 +36,15 @@ def test_a_refused_key_under_200(gateway: Gateway) -> None:
     assert "HTTP 200, with an error 401: " in evaluation.close()["fatal"]
 
 
+@pytest.mark.parametrize("code", [999, "600", 1, True, None])
+def test_an_error_whose_code_is_no_status(gateway: Gateway, code: object) -> None:
+    """A code of the server's own is no status of HTTP: the request is sent again."""
+    good = http_reply(chat_completion("7"))
+    upstream = Upstream([]).use_scripts([http_reply({"error": {"code": code, "message": "no"}})], [good])
+    assert gateway.open_evaluation(upstream, retry=1).post().status == 200
+    assert len(upstream.received) == 2
+
+
 def test_an_error_at_the_beginning_of_a_stream(gateway: Gateway) -> None:
     """A stream whose first event is an error is asked for again, before the harness got a byte."""
     events = chunked_reply(b'data: {"error": {"message": "overloaded", "code": 529}}\n\n', DONE)

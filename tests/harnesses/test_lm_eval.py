@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from urllib.request import Request, urlopen
 
 import pytest
 
 from evalmake.run.environments.environment import Environment
 from tests.harnesses import by_hand
+from tests.support.http_replies import http_reply
 from tests.support.mock_servers import read_stats
+from tests.support.scripted_upstream import ReceivedRequest, Upstream
 from tests.support.sums import put_lm_eval
 from tests.support.workspaces import Bench
 
@@ -171,6 +175,25 @@ eval lost   {{ model = talks,   benchmark = unknown }}
     told = done.err.partition("error: fails failed: ")[2].partition("\nerror: ")[0]
     assert f"{broken}/chat/completions: HTTP 503: " in told
     assert {attempt.status for attempt in workspace.attempts()} == {"failed"}
+
+
+def test_one_log_probability_for_every_token_is_told(workspace: Bench, serve: Callable[..., str]) -> None:
+    """lm-eval compares the lengths of the options in silence: a note beside the score says that they are all equal."""
+    url = serve(KEY)
+
+    def level(request: ReceivedRequest) -> Iterator[bytes]:
+        """The mock's reply, with one log-probability for all tokens."""
+        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+        with urlopen(Request(url + request.target.decode(), request.body or None, headers)) as answered:
+            reply = json.load(answered)
+        for choice in reply.get("choices", ()):
+            choice["logprobs"]["token_logprobs"] = [-2.5] * len(choice["logprobs"]["tokens"])
+        yield http_reply(reply)
+
+    workspace.edit("URL", Upstream(level).url)
+    done = workspace.run("chosen")
+    assert done.status == 0, done.text
+    assert re.search(r"note: .*: all \d+ log-probabilities of prompts are equal", done.out)
 
 
 @pytest.mark.parametrize(

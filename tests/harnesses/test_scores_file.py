@@ -52,6 +52,19 @@ def test_scores_in_both_forms(tmp_path: Path) -> None:
             '{"accuracy": {"value": 0.8, "low": 0.9, "high": 0.7}}',
             "the low of the score `accuracy` is 0.9, above its high, 0.7",
         ),
+        (
+            '{"accuracy": {"value": 0.5, "low": 0.6, "high": 0.7}}',
+            "the score `accuracy` is 0.5, outside its interval: 0.6 to 0.7",
+        ),
+        (
+            '{"accuracy": {"value": 0.5, "high": 0.4}}',
+            "the score `accuracy` is 0.5, outside its interval: null to 0.4",
+        ),
+        ('{" ": 0.5}', "the name of a score is not printable: ' '"),
+        (
+            '{"accuracy": {"value": 0.8, "n": 1000000000001}}',
+            "`n` of the score `accuracy` is 1000000000001, not a count",
+        ),
         ('{"accuracy": {"value": 0.8, "n": -5}}', "`n` of the score `accuracy` is -5, not a count"),
         ('{"accuracy": {"value": 0.8, "n": 0}}', "the score `accuracy` is 0.8, of 0 samples"),
         ('{"accuracy": {"value": 0.8, "n": 2.5}}', "`n` of the score `accuracy` is 2.5, not a count"),

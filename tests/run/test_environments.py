@@ -20,6 +20,7 @@ EVALFILE = """\
     model nobody {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "nobody"
+        adapter  = { requests = any }
     }
     benchmark printed {
         harness  = command

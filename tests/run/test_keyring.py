@@ -25,6 +25,7 @@ EVALFILE = """\
     }
     benchmark shown {
         harness = command
+        adapter = { requests = any }
         run     = '''
             echo "the key is $KEPT"
             echo "{\\"accuracy\\": ${#KEPT}}" > "$EVALMAKE_OUT/scores.json"

@@ -32,6 +32,7 @@ EVALFILE = """
     model hosted {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "hosted-7b"
+        adapter  = { requests = any }
     }
     model examiner { deployment = grader }
 

@@ -11,7 +11,7 @@ from tests.support.stores import put
 from tests.support.workspaces import SUMS, Bench
 
 EVALFILE = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
 benchmark b {
     harness = command
     run     = '''echo '{"accuracy": 0.5}' > $EVALMAKE_OUT/scores.json'''

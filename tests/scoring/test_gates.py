@@ -254,11 +254,21 @@ def test_a_share_is_no_bound_of_another_scale(run: Score | Run, found: str, op: 
 
 def test_a_bound_that_could_be_a_ratio() -> None:
     """0.8 without a percent sign judges a speed-up of 1.2, but never lets 73.5 pass."""
-    assert judge(">=", 0.8, score(1.2)).met is True
+    assert judge_metric("ratio", 0.8, {1: [Score("ratio", 1.2)]}).met is True
     assert judge("<=", 0.8, score(2.5)).met is False  # a loss
     assert judge(">=", 0.8, score(73.5)).met is None
     assert judge(">=", 0.8, of_items([85.0] + [0.0] * 99)).met is None
     assert judge(">=", 80, score(73.5)).met is False
+
+
+@pytest.mark.parametrize(("bound", "value"), [(0.8, 1.2), (1, 73.5), (0.8, 1.001)])
+def test_a_share_by_its_name_is_not_above_1(bound: float, value: float) -> None:
+    """An accuracy of 1.2 is one of 1.2 %: it meets no bound of 0.8, and 73.5 none of 1."""
+    found = judge(">=", bound, score(value))
+    assert found.met is None
+    assert f"is a share from 0 to 1: if the metric goes to 100, write `require accuracy >= {bound * 100:g}`" in (
+        found.message
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ PROGRAM = """\
 model m {
     endpoint = "http://127.0.0.1:9/v1"
     name     = "m"
+    adapter  = { requests = any }
 }
 benchmark b {
     harness = command
@@ -21,7 +22,7 @@ eval e {
 """The benchmark is a program that leaves scores and asks no model."""
 
 QUESTIONS = """\
-model m { endpoint = "http://127.0.0.1:9/v1", name = "m" }
+model m { endpoint = "http://127.0.0.1:9/v1", name = "m", adapter = { requests = any } }
 
 benchmark b {
     harness = native

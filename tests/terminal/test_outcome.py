@@ -22,6 +22,7 @@ executor local {
 model nobody {
     endpoint = "http://127.0.0.1:9/v1"
     name     = "nobody"
+    adapter  = { requests = any }
 }
 
 benchmark one {

@@ -368,6 +368,8 @@ class Exchange:
         if self.first_piece is not None:
             row["first"] = round(self.first_piece, 6)
         usage.record_request(row, parsed)
+        if parsed is not None and self.body is not None and relies_on_echo(self.path, self.body):
+            usage.record_prompt_logprobs(parsed, self.body)
         if self._reseeded:
             usage.add_count("reseeded")
         if session.logged < session.adapter.log:

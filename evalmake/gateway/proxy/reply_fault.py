@@ -102,7 +102,7 @@ def _find_status(parsed: object) -> int:
 def _status_of_error(error: Mapping[str, Any]) -> int:
     for name in _STATUS_FIELDS:
         text = str(error.get(name, ""))
-        if text.isdecimal() and text.isascii() and len(text) == 3 and text >= "400":
+        if text.isdecimal() and text.isascii() and len(text) == 3 and "400" <= text < "600":
             return int(text)
     names = [str(error.get(name, "")).lower() for name in ("code", "type")]
     return next((_STATUS_BY_NAME[name] for name in names if name in _STATUS_BY_NAME), _BAD_GATEWAY)

@@ -24,6 +24,8 @@ _LONGEST_LOGGED = 100_000  # characters of a body that the log of exchanges hold
 _MOST_NAMES = 100
 _LONGEST_NAME = 200  # characters
 _TOO_MANY_TOKENS = 10**12  # such a count is nonsense, and its digits may be without end
+_FEW_LOGPROBS = 6
+"""So many log-probabilities of prompts may be equal by chance."""
 _TOKEN_COUNTS = {
     "tokens_in": ("prompt_tokens",),
     "tokens_out": ("completion_tokens",),
@@ -55,6 +57,9 @@ class UsageRecord:
         """Seconds until the first pieces came, in sum."""
         self.stop_reason = ""
         self.last_error = ""
+        self._prompt_logprobs = 0
+        self._distinct_logprobs: set[float] = set()
+        """Log-probabilities of prompts that differ; two are enough."""
         self._rows: dict[str, list[str]] = {}
         self._changed = True
 
@@ -71,6 +76,19 @@ class UsageRecord:
     def record_undeclared(self, parameter: str, value: str) -> None:
         """Record that a request carried another value than the declared one."""
         _count_name(self.undeclared.setdefault(parameter, Counter()), value)
+
+    def record_prompt_logprobs(self, reply: Mapping[str, Any], body: Mapping[str, Any]) -> None:
+        """Record the log-probabilities of a request's prompt, without those of the tokens that it generated."""
+        generated = body.get("max_tokens")
+        for choice in objects_in(reply.get("choices")):
+            logprobs = choice.get("logprobs")
+            values = logprobs.get("token_logprobs") if isinstance(logprobs, dict) else None
+            if isinstance(values, list):
+                prompt = values[: len(values) - generated] if type(generated) is int and generated > 0 else values
+                known = [value for value in prompt if type(value) in (int, float)]
+                self._prompt_logprobs += len(known)
+                if len(self._distinct_logprobs) < 2:
+                    self._distinct_logprobs.update(known)
 
     def record_stop(self, reason: str) -> None:
         """Record why the evaluation stops; empty if it does not."""
@@ -150,6 +168,7 @@ class UsageRecord:
         """
         return {
             **{name: amount for name, amount in self.counts.items() if amount},
+            **self._find_equal_logprobs(),
             "statuses": dict(self.statuses),
             "finish": dict(self.finish_reasons),
             "models": {self._redact(name): count for name, count in self.models.items()},
@@ -163,6 +182,11 @@ class UsageRecord:
             "fatal": self._redact(self.stop_reason),
             "last_error": self._redact(self.last_error),
         }
+
+    def _find_equal_logprobs(self) -> dict[str, int]:
+        """How many log-probabilities of prompts there were, if all are equal."""
+        equal = len(self._distinct_logprobs) == 1 and self._prompt_logprobs >= _FEW_LOGPROBS
+        return {"equal_logprobs": self._prompt_logprobs} if equal else {}
 
     def mark_changed(self) -> None:
         """Have the sums written once more: the gateway's state may have changed since."""

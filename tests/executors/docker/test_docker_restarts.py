@@ -165,6 +165,7 @@ ABSENT = """\
     model nobody {
         endpoint = "http://127.0.0.1:9/v1"
         name     = "nobody"
+        adapter  = { requests = any }
     }
     benchmark boxed {
         harness = command

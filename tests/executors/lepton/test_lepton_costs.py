@@ -17,6 +17,7 @@ SLOW = """\
         image   = "acme/evals@sha256:4567"
         files   = file("job.sh")
         run     = "sh data/job.sh"
+        adapter = { requests = any }
     }
     report card {
         of   = [many]

@@ -17,6 +17,7 @@ SCRIPTED = """\
     model nobody {
         endpoint = "http://192.0.2.1/v1"
         name     = "nobody"
+        adapter  = { requests = any }
     }
     benchmark scripted {
         harness = command
