@@ -179,6 +179,14 @@ def find_seed_step(evaluation: Evaluation) -> int:
 
 
 @runtime_checkable
+class RenamesJudge(Protocol):
+    """A harness that may know its judge by another name, which the gateway replaces in requests to it."""
+
+    def renames_judge(self, benchmark: Declaration, /) -> bool:
+        """Whether it does."""
+
+
+@runtime_checkable
 class AddsToIdentity(Protocol):
     """A harness that puts more into the identity of a benchmark than its keys and its own behaviour number."""
 

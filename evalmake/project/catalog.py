@@ -40,6 +40,7 @@ class Entry(NamedTuple):
     requires: tuple[str, ...]
     variables: tuple[str, ...]
     keys: Mapping[str, Any]
+    lacks: tuple[str, ...] = ()  # of `judge` and `limit`, what its command has no place for
 
     @property
     def harness(self) -> str:
@@ -90,7 +91,7 @@ def read_entries() -> Mapping[str, Entry]:
     found = {}
     for line in (catalog_folder() / INDEX).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
-        lists = {key: tuple(row[key]) for key in ("requires", "variables")}
+        lists = {key: tuple(row[key]) for key in ("requires", "variables", "lacks")}
         found[row["name"]] = Entry(**row | lists)
     return found
 
@@ -144,8 +145,25 @@ def missing_requirements(values: Mapping[str, Any], env: Collection[str]) -> lis
     alone = not set(entry.variables) - {TOKEN}  # a judge with a key is reported by its key
     return [
         *found,
-        *([""] if "judge" in theirs and "judge" in entry.requires and alone and not judged else []),
+        *([""] if _takes_judge(entry) and alone and not judged else []),
     ]
+
+
+def _takes_judge(entry: Entry) -> bool:
+    """Whether a benchmark requires a judge that you can name by `judge = MODEL`."""
+    return "judge" in entry.keys.get("extra", {}) and "judge" in entry.requires and "judge" not in entry.lacks
+
+
+def find_lacks(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of `judge` and `limit` a task has no place for; empty for one that the catalog does not have.
+
+    A task of a wheel, as `garak.garak`, is that of the container.
+    """
+    task = str(values.get("task"))
+    framework, _, name = task.rpartition(".")
+    entry = _index_by_task().get((str(values.get("image")), task))
+    entry = entry or read_entries().get(f"{spell_name(framework)}.{spell_name(name)}")
+    return entry.lacks if entry else ()
 
 
 @cache

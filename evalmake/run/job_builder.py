@@ -122,11 +122,15 @@ class JobBuilder:
 
     def model_variables(self, model: Declaration, route: GatewayRoute, prefix: str) -> dict[str, str]:
         """The variables that tell a job where a model is, what it is called, and which API it has."""
-        block, name = model.block, model.block.name
-        if not name and block.deployment:
-            deployment = self.project.deployments[block.deployment]
-            name = deployment.block.served_name or self.server_command(deployment).model or block.deployment
-        return {f"{prefix}_URL": route.url, f"{prefix}_NAME": name, f"{prefix}_API": block.api}
+        return {f"{prefix}_URL": route.url, f"{prefix}_NAME": self.model_name(model), f"{prefix}_API": model.block.api}
+
+    def model_name(self, model: Declaration) -> str:
+        """The name of a model in requests to it."""
+        name: str = model.block.name or ""
+        if not name and model.block.deployment:
+            deployment = self.project.deployments[model.block.deployment]
+            name = deployment.block.served_name or self.server_command(deployment).model or model.block.deployment
+        return name
 
     # Servers ------------------------------------------------------------------------------------
 

@@ -149,6 +149,8 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
     assert "config.params.extra.judge.api_key=EVALMAKE_JUDGE_API_KEY" in text
     other = command(tmp_path, 'task = "x.y", judge = other, judge_key = "key_name"').files["nemo.sh"]
     assert "config.params.extra.judge.key_name=EVALMAKE_JUDGE_API_KEY" in other
+    named = command(tmp_path, 'task = "x.y", judge = other, judge_name = "gpt-4"').files["nemo.sh"]
+    assert "config.params.extra.judge.model_id=gpt-4," in named
 
 
 @pytest.mark.parametrize(
@@ -158,6 +160,9 @@ def test_a_judge_is_told_by_variables(tmp_path: Path) -> None:
         ('task = "x.y", fewshot = 5', "limit = 5", "chat", "`fewshot`"),
         ('task = "x.y", endpoint = completions_logprob', "limit = 5", "chat", "needs completions_logprob"),
         ('task = "x.y"', "params = { top_k = 5 }", "chat", "cannot send `top_k`"),
+        ('task = "garak.garak"', "limit = 5", "chat", "takes no `limit`"),
+        ('task = "hle.hle", judge = other', "limit = 5", "chat", "takes no `judge`"),
+        ('task = "vlmevalkit.chartqa", judge = other', "limit = 5", "vlm", "takes no `judge`"),
         ('task = "x.y", means = { a = "b" }', "limit = 5", "chat", "`a` lists no names of metrics"),
     ],
 )

@@ -25,7 +25,7 @@ from evalmake.harnesses.nemo.results import read_run
 from evalmake.harnesses.task_keys import refuse_fewshot, require_task
 from evalmake.language.diagnostic import Diagnostics
 from evalmake.plugin_api.harness import Command, Outcome, Program
-from evalmake.project.catalog import find_counterparts
+from evalmake.project.catalog import find_counterparts, find_lacks
 from evalmake.project.declarations import Declaration
 from evalmake.project.key_types import Block, Count, ModelName, Parameters, define_key, read_symbol
 from evalmake.project.matrix import Evaluation
@@ -86,7 +86,7 @@ trap 'status=$?; set +eu; . "${{config%/*}}/cleanup.sh"; exit $status' EXIT
 """
 _JUDGE = """ \\
     --overrides "config.params.extra.judge.url=$EVALMAKE_JUDGE_URL{route},\\
-config.params.extra.judge.model_id=$EVALMAKE_JUDGE_NAME,\\
+config.params.extra.judge.model_id={name},\\
 config.params.extra.judge.{key}=EVALMAKE_JUDGE_API_KEY"
 """
 
@@ -119,6 +119,12 @@ class NemoHarness:
             "Lines of shell that run after the harness, whether or not it failed.",
             "'cp -r logs \"$EVALMAKE_OUT\"'",
         )
+        judge_name: str | None = define_key(
+            None,
+            "The name by which the harness must know its judge; the gateway sends the judge's own.",
+            '"gpt-4"',
+            unset="that of the model",
+        )
         proxy: bool = define_key(False, "Whether the adapter of NeMo Evaluator runs, too.", "true")
         offline: bool = define_key(
             False, "Keeps the harness from contacting hubs; everything it needs must be cached.", "true"
@@ -139,6 +145,7 @@ class NemoHarness:
     program: ClassVar[Program] = Program("nemo_evaluator", "nemo-evaluator==0.2.8")
     placement: ClassVar[tuple[str, ...]] = (
         "means",
+        "judge_name",
         "parallelism",
         "max_retries",
         "request_timeout",
@@ -174,6 +181,11 @@ class NemoHarness:
         return read_run(outputs, status, evaluation.benchmark.block.metric, meant, settings.means or {})
 
     @staticmethod
+    def renames_judge(benchmark: Declaration) -> bool:
+        """Whether requests to the judge carry another name than its own."""
+        return _settings_of(benchmark).judge_name is not None
+
+    @staticmethod
     def check_benchmark(benchmark: Declaration, diagnostics: Diagnostics) -> None:
         """Check that a task is named and that every key has a counterpart in `run_eval`."""
         require_task(benchmark, 'add the type of the evaluation, such as `task = "simple_evals.mgsm"`', diagnostics)
@@ -195,6 +207,7 @@ class NemoHarness:
                 also=[(cell.benchmark.fields.spans["endpoint",].value, "required here")],
                 help=_suggest_alternatives(cell, endpoint, models),
             )
+        _check_lacks(cell, diagnostics)
         for key in cell.params:
             if key not in _RENAMED_PARAMS:
                 known = ", ".join(sorted(set(_RENAMED_PARAMS) - {"max_new_tokens"}))
@@ -211,6 +224,23 @@ class NemoHarness:
 def _settings_of(benchmark: Declaration) -> NemoHarness.Settings:
     assert isinstance(benchmark.settings, NemoHarness.Settings)
     return benchmark.settings
+
+
+def _check_lacks(cell: Evaluation, diagnostics: Diagnostics) -> None:
+    """Check that the task has a place for a judge and a limit, where they are given: it would ignore them."""
+    lacks, about = find_lacks(cell.benchmark.fields.values), f"eval {cell.eval}"
+    if "limit" in lacks and cell.limit is not None:
+        message = "the task takes no `limit`: it always asks everything"
+        span = cell.variant.fields.spans.get(("limit",))
+        diagnostics.error("bad-value", message, span.value if span else cell.span, about=about)
+    if "judge" in lacks and _settings_of(cell.benchmark).judge:
+        diagnostics.error(
+            "bad-value",
+            "the task takes no `judge`: it would be graded without it",
+            cell.benchmark.fields.spans["judge",].value,
+            about=about,
+            help=["see `evalmake catalog show` for what grades it; `extra` holds the harness's own parameters"],
+        )
 
 
 def _check_means(benchmark: Declaration, diagnostics: Diagnostics) -> None:
@@ -244,7 +274,8 @@ def _build_judge_arguments(settings: NemoHarness.Settings) -> str:
     if not settings.judge:
         return ""
     key = settings.judge_key or "api_key"
-    return _JUDGE.format(route=settings.judge_route, key=key).rstrip("\n")
+    name = settings.judge_name or "$EVALMAKE_JUDGE_NAME"
+    return _JUDGE.format(route=settings.judge_route, key=key, name=name).rstrip("\n")
 
 
 def _build_start(settings: NemoHarness.Settings) -> str:

@@ -21,7 +21,7 @@ from evalmake.language.file_tree import read_plain_file
 from evalmake.language.values import Duration, Size
 from evalmake.planner.digest import Part
 from evalmake.planner.graph import Node
-from evalmake.plugin_api.harness import RepeatsSamples, find_seed_step
+from evalmake.plugin_api.harness import RenamesJudge, RepeatsSamples, find_seed_step
 from evalmake.project.adapter import merge_adapters
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation
@@ -74,12 +74,14 @@ class SessionBuilder:
             parameters = find_gateway_parameters(cell)
             merged["params"] = parameters.added
             merged["drop"] = (*merged.get("drop", ()), *parameters.removed)
+        harness = self.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)
+        if role == "judge" and isinstance(harness, RenamesJudge) and harness.renames_judge(cell.benchmark):
+            merged["params"] = {"model": self.job_builder.model_name(model), **merged.get("params", {})}
         merged.pop("requests", None)  # it judges the outcome, and changes no request
         adapter = {name: _to_json(value) for name, value in merged.items()}
         upstreams = [model.block.endpoint]
         if deployment:
             upstreams = [one.url_from_jobs if from_jobs else one.url for one in addresses[deployment]]
-        harness = self.job_builder.plugins.get("harnesses", cell.benchmark.block.harness)
         repeats = role == "model" and isinstance(harness, RepeatsSamples)
         if repeats:
             adapter.setdefault("reseed", True)

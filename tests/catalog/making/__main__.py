@@ -87,8 +87,10 @@ def entry_of(
     hint = family.get("hint", f"the tokenizer: {tokenizer}" if tokenizer else "")
     name = f"{spell_name(task['harness'])}.{spell_name(task['name'])}"
     ordered = tuple(word for word in REQUIRES if word in needs)
-    keys = keys_of(task, harness) | headline_of(task, headlines)
-    return Entry(name, family["about"], hint, ordered, tuple(variables), keys)
+    own = {key: words[key] for key in ("adapter", "judge_name") if key in words}
+    keys = keys_of(task, harness) | own | headline_of(task, headlines)
+    lacks = tuple(words.get("lacks", ()))
+    return Entry(name, family["about"], hint, ordered, tuple(variables), keys, lacks)
 
 
 def headline_of(task: Mapping[str, Any], headlines: Sequence[Mapping[str, Any]] | None) -> dict[str, Any]:
