@@ -7,11 +7,14 @@ read-only disk, in a folder of somebody else, and on a full disk.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import re
 import sqlite3
 from pathlib import Path
 
 DATABASE = "cache.db"
+_VALUE_FILE = re.compile(r"[0-9a-z]{2}/[0-9a-z]{2}/[0-9a-z]+\.val")
 _TIMEOUT = 60.0  # seconds to wait for somebody who writes
 _LONGEST_PATH = 500  # bytes: SQLite takes 512, and adds `-journal`
 
@@ -66,6 +69,19 @@ def create_database(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT, 0o666))
+
+
+def find_value_file(folder: Path | str, name: object) -> Path:
+    """The file of a value, by its name in the database in `folder`.
+
+    OSError for a name that `diskcache` gives to none, and behind a link: a stranger's database may name any file.
+    """
+    path = Path(folder, str(name))
+    if not _VALUE_FILE.fullmatch(str(name)):
+        raise FileNotFoundError(errno.ENOENT, "no value has such a file", str(path))
+    if any(map(os.path.islink, (path, path.parent, path.parent.parent))):
+        raise OSError(errno.ELOOP, "it is a link", str(path))
+    return path
 
 
 def delete_settings(folder: Path) -> None:

@@ -24,7 +24,7 @@ from evalmake.project.matrix import Evaluation, expand_matrix
 from evalmake.project.overrides import mention_overrides
 from evalmake.project.project import Project
 from evalmake.project.targets import Selection, cells_of_report, select_targets
-from evalmake.project.workspace_links import check_links
+from evalmake.project.workspace_links import check_links, check_store_links
 from evalmake.run.environments.environments import Environments
 from evalmake.store.journal import Journal
 from evalmake.store.store import Store
@@ -94,6 +94,7 @@ class Workspace:
         store = project.settings.store
         folder = project.folder / store if store else root / "store"
         _check_path(folder)
+        check_store_links(folder, file)
         return cls(project, plugins, cells, root, folder, source is not None)
 
     def store(self) -> Store:

@@ -33,6 +33,7 @@ LAYERS = (
         "process_secrecy",
         "redaction",
         "secret_spellings",
+        "value_files",
     ),
     ("pins",),
     ("project",),
@@ -62,7 +63,7 @@ LEAVES = LAYERS[6]
 ADDRESSES = {
     "lark": ("language.parser", "language.tree_builder", "language.syntax_errors", "language.error_position"),
     "networkx": ("planner.graph",),
-    "diskcache": ("store.database", "gateway.reply_cache"),
+    "diskcache": ("store.database", "gateway.reply_cache", "value_files"),
     "click": ("cli", "command_line", "commands"),
     "docker": ("executors.docker",),
     "requests": ("executors.docker",),

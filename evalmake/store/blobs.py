@@ -64,7 +64,7 @@ class Blobs:
             return row is not None and self.read(digest) is not None
         path = self._database.folder / row[0]
         try:
-            check_regular(path)
+            check_regular(self._database.file(row[0]))
             with path.open("rb") as file:
                 return file_digest(file, "sha256").hexdigest() == digest
         except PermissionError:
@@ -108,7 +108,7 @@ class Blobs:
     def _has_size(self, filename: str | None, size: int) -> bool:
         """Whether the file of a blob, if it has one, has the right length."""
         try:
-            return filename is None or check_regular(self._database.folder / filename).st_size == size
+            return filename is None or check_regular(self._database.file(filename)).st_size == size
         except PermissionError:
             raise unreadable_file(self._database.folder / str(filename)) from None
         except (OSError, ValueError, TypeError):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from evalmake.disk_database import DATABASE, connect_for_reading, create_database, delete_settings
+from evalmake.disk_database import DATABASE, connect_for_reading, create_database, delete_settings, find_value_file
 from evalmake.language.regular_file import check_regular
 from evalmake.store.failure import store_failed, unreadable_file
 
@@ -99,13 +99,17 @@ class Database:
                 return value if isinstance(value, str | bytes) else ""
             path = self.folder / str(name)
             try:
-                check_regular(path)
+                check_regular(self.file(name))
                 return path.read_bytes()
             except PermissionError:
                 raise unreadable_file(path) from None
             except (OSError, ValueError):
                 return ""
         return None
+
+    def file(self, name: object) -> Path:
+        """The file of a value, by its name in a row; OSError for one that evalmake would not write."""
+        return find_value_file(self.folder, name)
 
     def put(self, key: str, value: str | bytes | IO[bytes], tag: str) -> None:
         """Write a value, or the content of a file; call it within a transaction."""
@@ -135,6 +139,8 @@ class Database:
 def _open_writer(folder: Path) -> Any:
     from diskcache import DEFAULT_SETTINGS, Cache
 
+    from evalmake.value_files import ValueFiles
+
     settings = {
         **DEFAULT_SETTINGS,
         "eviction_policy": "none",
@@ -143,4 +149,4 @@ def _open_writer(folder: Path) -> Any:
         "tag_index": 1,
         "disk_min_file_size": _FILE_FROM,
     }
-    return Cache(str(folder), timeout=60, **settings)
+    return Cache(str(folder), timeout=60, disk=ValueFiles, **settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from evalmake.store.store import Store
@@ -52,5 +53,10 @@ def _entry_size(store: Store, key: str) -> int:
 def _find_orphan_files(store: Store) -> list[Garbage]:
     """Files that no entry names, left by a kill."""
     known = {row[0] for row in store.database.rows("SELECT filename FROM Cache")}
-    files = [(str(path.relative_to(store.folder)), path) for path in store.folder.glob("??/??/*.val")]
-    return [Garbage(f"file/{name}", path.stat().st_size) for name, path in files if name not in known]
+    names = [str(path.relative_to(store.folder)) for path in store.folder.glob("??/??/*.val")]
+    found = []
+    for name in names:
+        with contextlib.suppress(OSError):  # behind a link lies what is not the store's
+            size = store.database.file(name).stat().st_size
+            found += [Garbage(f"file/{name}", size)] if name not in known else []
+    return found

@@ -398,5 +398,5 @@ class Store:
         """Remove one entry, or with `file/NAME` a file that no entry names."""
         with self.database.transaction():
             if key.startswith("file/"):
-                (self.folder / key[5:]).unlink(missing_ok=True)
+                self.database.file(key[5:]).unlink(missing_ok=True)
             self.database.delete(key)

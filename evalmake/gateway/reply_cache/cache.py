@@ -45,6 +45,8 @@ def open_disk_cache(folder: Path, size: int) -> Any:
     """Open the cache in `folder`, or create it. Beyond `size` bytes it deletes the oldest replies."""
     from diskcache import DEFAULT_SETTINGS, Cache
 
+    from evalmake.value_files import ValueFiles
+
     settings = {
         **DEFAULT_SETTINGS,
         "eviction_policy": EVICTION_POLICY,
@@ -54,10 +56,10 @@ def open_disk_cache(folder: Path, size: int) -> Any:
     }
     create_database(folder)
     try:
-        return Cache(str(folder), timeout=60, **settings)
+        return Cache(str(folder), timeout=60, disk=ValueFiles, **settings)
     except (TypeError, ValueError, AttributeError, LookupError):  # from damaged settings
         delete_settings(folder)
-        return Cache(str(folder), timeout=60, **settings)
+        return Cache(str(folder), timeout=60, disk=ValueFiles, **settings)
 
 
 class ReplyCache:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evalmake.disk_database import DATABASE, connect_read_only, is_only_readable
+from evalmake.disk_database import DATABASE, connect_read_only, find_value_file, is_only_readable
 from evalmake.gateway.reply_cache.cache import EVICTION_POLICY, open_disk_cache, read_content
 from evalmake.gateway.reply_cache.read_only import ReadOnlyCache
 from evalmake.language.diagnostic import make_error
@@ -234,8 +234,8 @@ def _find_orphaned_files(folder: Path) -> list[tuple[str, int]]:
         files.difference_update(name for (name,) in rows)
     found = []
     for name in sorted(files):
-        with suppress(FileNotFoundError):
-            stat = (folder / name).stat()
+        with suppress(OSError):  # gone, or behind a link, where nothing is the cache's
+            stat = find_value_file(folder, name).stat()
             if stat.st_mtime < time.time() - _HOUR:
                 found.append((name, stat.st_size))
     return found

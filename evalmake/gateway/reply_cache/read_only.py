@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from evalmake.disk_database import DATABASE as DATABASE
-from evalmake.disk_database import connect_for_reading, connect_read_only
+from evalmake.disk_database import connect_for_reading, connect_read_only, find_value_file
 
 
 class ReadOnlyCache:
@@ -30,7 +30,7 @@ class ReadOnlyCache:
         if row is None:
             return None
         value, name = row
-        data = (self.folder / name).read_bytes() if name else value
+        data = find_value_file(self.folder, name).read_bytes() if name else value
         return data if isinstance(data, bytes) else None
 
     def close(self) -> None:
