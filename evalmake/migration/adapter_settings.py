@@ -91,6 +91,8 @@ class AdapterSettings:
         """NeMo Evaluator puts its message before the conversation's own, evalmake in place of it."""
         self.keys["system"] = system
         mode = strategy or "prepend"
+        if mode not in ("replace", "prepend", "append"):
+            raise make_error("bad-config", f"there is no strategy `{mode}`", system.node.span if system.node else None)
         if mode != "replace":
             self.keys["system_mode"] = Symbol(str(mode))
 
@@ -157,7 +159,7 @@ class AdapterSettings:
             raise make_error("bad-config", "`interceptors` takes a list", listed.span)
         for at, node in enumerate(listed.value):
             path = f"{self.path}.interceptors.{at}"
-            name = node.value if isinstance(node.value, str) else self.configuration.get(f"{path}.name")
+            name = str(node.value if isinstance(node.value, str) else self.configuration.get(f"{path}.name"))
             node.used = True
             if self.configuration.get(f"{path}.enabled", True) is False:
                 self.draft.note(f"interceptors.{name}", "it is turned off", node.use())

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.language.diagnostic import Diagnostics, EvalmakeError, make_error
+from evalmake.migration.value_kinds import find_wrong_kind, stand_in
 from evalmake.migration.yaml_file import MISSING, Node
 
 _INTERPOLATION = re.compile(r"\$\{([^${}]*)\}")
@@ -61,7 +62,13 @@ class Configuration:
         return default if node is None else self.read(node, path)
 
     def read(self, node: Node, path: str) -> Any:
-        """The value of a node, with interpolations resolved."""
+        """The value of a node, with interpolations resolved; an error if it is not of the kind that its key takes."""
+        value = self._resolve_value(node, path)
+        if node.value != MISSING and (kind := find_wrong_kind(path, value)):
+            raise make_error("bad-config", f"`{path.rpartition('.')[2]}` takes {kind}", node.span)
+        return value
+
+    def _resolve_value(self, node: Node, path: str) -> Any:
         node.used = True
         match node.value:
             case dict():
@@ -70,7 +77,7 @@ class Configuration:
                 return [self.read(item, f"{path}.{at}") for at, item in enumerate(node.value)]
             case str() if node.value == MISSING:
                 self.missing[path] = node
-                return ""
+                return stand_in(path)
             case str() if "${" in node.value:
                 return self._interpolate(node.value, node, 0)
         return node.value

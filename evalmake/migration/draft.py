@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evalmake.command_registry import COMMAND_NAMES
-from evalmake.language.diagnostic import make_error
+from evalmake.language.diagnostic import EvalmakeError, make_error
 from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
 from evalmake.language.values import NAME, SecretRef, Symbol, format_value
@@ -132,7 +132,9 @@ class Draft:
                 return [self.resolve(item) for item in value]
         return value
 
-    def _resolve_text(self, text: Text) -> Expression:
+    def _resolve_text(self, text: Text) -> Expression | str:
+        if not any(isinstance(part, EnvironmentVariable) for part in text.parts):
+            return "".join(map(str, text.parts))
         if text.variable:
             return Expression(_write_env(text.variable))
         parts = []
@@ -154,7 +156,11 @@ class Draft:
             title = f"# From {self.origin}, without a place here or in another form:"
             parts.append("\n".join([title, *(f"# {n.place}{n.path}: {n.why}" for n in self.sorted_notes())]))
         text = "\n\n".join(part for part in parts if part)
-        return format_source(Source("Evalfile", f"{text}\n"))
+        try:
+            return format_source(Source("Evalfile", f"{text}\n"))
+        except EvalmakeError as error:
+            message = f"a value of it cannot be written in an Evalfile: {error}"
+            raise make_error("bad-config", message, help=["write it by hand: `evalmake help language`"]) from None
 
     def sorted_notes(self) -> list[Note]:
         """The notes in the order of the file, each once."""

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from evalmake.language.diagnostic import make_error
-from evalmake.language.values import SecretRef, Symbol
+from evalmake.language.values import SecretRef, Symbol, format_value
 from evalmake.migration.arguments import POSITIONAL, read_arguments, read_pairs
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secret, write_seconds
@@ -206,7 +206,7 @@ class _Inspect:
         block.set("packages", [_PACKAGES[0], *extra, _PACKAGES[1]])
         block.set("task", f"{PurePath(path).name}{at}{name}" if local else task)
         if local:
-            block.set("files", Expression(f'file("{path}")'))
+            block.set("files", Expression(f"file({format_value(path)})"))
         for key, value in common.items():
             block.set(key, value)
         return declared

@@ -74,7 +74,9 @@ def translate_launcher(document: Document, path: Path, overrides: Sequence[str])
     """The Evalfile for a configuration file; EvalmakeError with the lines that are wrong."""
     _check_keys(document.root, TOP_LEVEL, "the configuration")
     root = Composition(path, SHIPPED).compose(document.root, overrides)
-    return translate_root(root, Draft(path.name, [line for line in document.header if "docs-" not in line]), path.stem)
+    defaults = document.root.value.get("defaults")
+    comments = [*document.header, *(defaults.comments if defaults else ())]
+    return translate_root(root, Draft(path.name, [line for line in comments if "docs-" not in line]), path.stem)
 
 
 def translate_root(root: Node, draft: Draft, title: str) -> Draft:

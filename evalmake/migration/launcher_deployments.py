@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from evalmake.language.diagnostic import make_error
 from evalmake.language.values import SecretRef, Symbol
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import Block, Draft, Item, write_seconds
-from evalmake.migration.launcher_executors import Executors, read_variables
+from evalmake.migration.launcher_executors import Executors, name_lepton_secret, read_variables, split_words
 from evalmake.migration.yaml_file import Node, parse_scalar
 
 _ARGUMENTS: Mapping[str, Mapping[str, str]] = {
@@ -36,7 +35,9 @@ _OURS = ("host", "port", "served-model-name", "model", "model-path")
 _LEPTON_KEYS = {
     "endpoint_name": "evalmake names endpoints",
     "api_tokens": "`key = secret(...)` of the executor is what endpoints ask of their callers",
-    "min_replicas": "`autoscale` starts as many as are needed",
+    "max_replicas": "`autoscale = { most = N, requests = M }` of the executor adds replicas",
+    "auto_scaler": "`autoscale = { most = N, requests = M, idle = 1h }` of the executor stops idle replicas",
+    "mounts": "`mounts` of the executor: the folder of a volume and the path that servers see",
 }
 
 
@@ -140,7 +141,7 @@ class DeploymentReader:
         for name, node in self.configuration.items(f"{self.path}.lepton_config.envs"):
             value = self.configuration.read(node, name)
             if isinstance(value, dict):
-                kept = str(value.get("value_from", {}).get("secret_name_ref", name))
+                kept = name_lepton_secret(value, name)
                 why = f"evalmake reads the secret {kept} here and hands it on; Lepton's own secrets are not named"
                 self.draft.note(f"{self.path}.lepton_config.envs.{name}", why, node)
                 env[name] = Item(SecretRef(kept), node)
@@ -173,13 +174,8 @@ class DeploymentReader:
 
 def _read_flags(text: str, node: Node | None) -> list[tuple[str, Any]]:
     """`--a 1 --b=2 --c` as pairs; a flag without a value is true."""
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        message = f"`extra_args` cannot be split into words: {error}"
-        raise make_error("bad-config", message, node.span if node else None) from None
     found: list[tuple[str, Any]] = []
-    for word in words:
+    for word in split_words(text, node):
         if word.startswith("--"):
             flag, equals, value = word[2:].partition("=")
             found.append((flag, parse_scalar(value) if equals else True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from evalmake.language.diagnostic import make_error
 from evalmake.language.values import SecretRef, Symbol
-from evalmake.migration.configuration import Configuration
+from evalmake.migration.configuration import Configuration, Text
 from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secret, write_seconds
 from evalmake.migration.run_settings import read_variable
 from evalmake.migration.yaml_file import Node
@@ -27,8 +27,10 @@ _NO_PLACE = {
     "deployment": "evalmake starts one task of a server on each node",
     "username": "it is part of `host`: USER@HOST",
     "gres": "evaluations of an endpoint need no GPU",
+    "lepton_platform.tasks.api_tokens": "evalmake hands each job a token of its own gateway",
     "endpoint_readiness_timeout": "an endpoint is asked when an evaluation starts",
 }
+_LEPTON_TASKS = "execution.lepton_platform.tasks"
 _SBATCH_KEYS = ("qos", "reservation", "constraint")
 
 
@@ -107,8 +109,8 @@ class ExecutorReader:
         self._block.set("env", dict(self.env))
 
     def _read_docker_arguments(self) -> None:
-        words = shlex.split(str(self._get("extra_docker_args", "")), comments=False)
         node = self._find("extra_docker_args")
+        words = split_words(str(self._get("extra_docker_args", "")), node)
         while words:
             flag, equals, value = words.pop(0).partition("=")
             if not equals and words and not words[0].startswith("-"):
@@ -187,39 +189,49 @@ class ExecutorReader:
         self._block.set("directives", directives)
 
     def _read_lepton(self, found: Executors) -> None:
-        tasks = "execution.lepton_platform.tasks"
+        tasks = _LEPTON_TASKS
         self._block.set("backend", Symbol("lepton"))
         self._block.set("node_group", self._item("lepton_platform.tasks.node_group"))
         self._block.set("shape", self._item("evaluation_tasks.resource_shape"))
-        secrets = [self.configuration.get(f"{tasks}.image_pull_secrets")]
-        for at, mount in enumerate(self.configuration.get(f"{tasks}.mounts") or []):
-            text = ":".join(str(self._plain(mount.get(key, ""))) for key in ("from", "path", "mount_path"))
+        secrets, mounts = self.configuration.get(f"{tasks}.image_pull_secrets"), []
+        for at, mount in enumerate(self._list_lepton_mounts()):
             if at == 0:
                 self._block.set("work", self._join(mount, ("from", "path")))
             else:
-                self._mounts.setdefault("evaluation", []).append(f"{text}:rw")
-        self._block.set("mounts", self._mounts.get("evaluation"))
-        self._block.set("pull_secrets", secrets[0])
+                mounts.append(self._join(mount, ("from", "path", "mount_path"), ":rw"))
+        if "work" in "".join(self._block.lines):
+            self.draft.variables["WORK_HERE"] = '"/mnt/workspace"'
+            self._block.set("here", Symbol("WORK_HERE"))
+            why = "evalmake needs this folder here, too: WORK_HERE is its path on this host"
+            self.draft.note(f"{tasks}.mounts.0", why, self.configuration.find(f"{tasks}.mounts.0"))
+        self._block.set("mounts", mounts)
+        self._block.set("pull_secrets", secrets)
         env = {**self.env, **self._read_lepton_variables(f"{tasks}.env_vars")}
         self._block.set("env", env)
         if self.served:
             found.ready = self._get("lepton_platform.deployment.endpoint_readiness_timeout")
 
-    def _plain(self, value: Any) -> Any:
-        return self.draft.resolve(value)
+    def _list_lepton_mounts(self) -> list[Mapping[str, Any]]:
+        path = f"{_LEPTON_TASKS}.mounts"
+        node, mounts = self.configuration.find(path), self.configuration.get(path) or []
+        if not isinstance(mounts, list) or not all(isinstance(mount, dict) for mount in mounts):
+            raise make_error("bad-config", "`mounts` takes a list of maps", node.span if node else None)
+        return mounts
 
-    def _join(self, mount: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
-        parts = [self.draft.resolve(mount.get(key, "")) for key in keys]
-        texts = [str(part).strip('"') if isinstance(part, Expression) else str(part) for part in parts]
-        joined = ":".join(texts)
-        return Expression(f'"{joined}"') if any(isinstance(part, Expression) for part in parts) else joined
+    def _join(self, mount: Mapping[str, Any], keys: tuple[str, ...], end: str = "") -> Any:
+        """`FROM:PATH` as one text, which may have variables of the environment in it."""
+        parts: list[Any] = []
+        for key in keys:
+            value = mount.get(key, "")
+            parts += [":", *(value.parts if isinstance(value, Text) else [str(value)])]
+        return self.draft.resolve(Text((*parts[1:], end)))
 
     def _read_lepton_variables(self, path: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, node in self.configuration.items(path):
             value = self.configuration.read(node, f"{path}.{name}")
             if isinstance(value, dict):
-                kept = value.get("value_from", {}).get("secret_name_ref", name)
+                kept = name_lepton_secret(value, name)
                 why = (
                     f"evalmake reads the secret {kept} here and hands it to the job; Lepton's own secrets are not named"
                 )
@@ -246,12 +258,38 @@ class ExecutorReader:
 
     def _write_servers(self, found: Executors) -> None:
         """Servers with mounts of their own get an executor of their own."""
+        if self.configuration.get("execution.type") == "lepton":
+            self._write_lepton_servers(found)
+            return
         theirs = self._mounts.get("deployment", [])
         if not self.served or theirs == self._mounts.get("evaluation", []):
             return
         found.servers = self.draft.name("executor", "servers")
         block = self.draft.block("executor", found.servers, found.evaluations)
-        block.lines.append(f"mounts = [{', '.join(repr_mount(mount) for mount in theirs)}]")
+        block.set("mounts", theirs or Expression("[]"))
+
+    def _write_lepton_servers(self, found: Executors) -> None:
+        """Endpoints have another shape, often another node group, and secrets of their own for images."""
+        place = "lepton_platform.deployment"
+        keys = {
+            "node_group": self._item(f"{place}.node_group"),
+            "shape": Item(
+                self.draft.resolve(self.configuration.get("deployment.lepton_config.resource_shape")),
+                self.configuration.find("deployment.lepton_config.resource_shape"),
+            ),
+            "pull_secrets": self._item(f"{place}.platform_defaults.image_pull_secrets"),
+            "priority": self._item(f"{place}.platform_defaults.queue_config.priority_class"),
+        }
+        tokens = self.configuration.get("deployment.lepton_config.api_tokens") or []
+        named = [str(name_lepton_token(token)) for token in tokens if name_lepton_token(token)]
+        if named:
+            keys["key"] = Item(SecretRef(named[0]), self.configuration.find("deployment.lepton_config.api_tokens"))
+        if not self.served or not any(item.value for item in keys.values()):
+            return
+        found.servers = self.draft.name("executor", "endpoints")
+        block = self.draft.block("executor", found.servers, found.evaluations)
+        for key, item in keys.items():
+            block.set(key, item)
 
     def _note_the_rest(self) -> None:
         for key, why in _NO_PLACE.items():
@@ -262,9 +300,24 @@ class ExecutorReader:
                 leaf.used = True
 
 
-def repr_mount(mount: str) -> str:
-    """A mount in quotes."""
-    return f'"{mount}"'
+def name_lepton_token(token: Any) -> str:
+    """The name of a token of an endpoint; empty if it has none."""
+    source = token.get("value_from") if isinstance(token, dict) else None
+    return str(source.get("token_name_ref") or "") if isinstance(source, dict) else ""
+
+
+def split_words(text: str, node: Node | None) -> list[str]:
+    """The words of a text as a shell splits it."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise make_error("bad-config", f"it cannot be split into words: {error}", node.span if node else None) from None
+
+
+def name_lepton_secret(value: Mapping[str, Any], name: str) -> str:
+    """The name that Lepton has for the secret of a variable."""
+    source = value.get("value_from")
+    return str(source.get("secret_name_ref", name)) if isinstance(source, dict) else name
 
 
 def read_variables(configuration: Configuration, draft: Draft, path: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.language.diagnostic import closest_name, make_error
-from evalmake.language.values import SecretRef, Symbol
+from evalmake.language.values import SecretRef, Symbol, format_value
 from evalmake.migration.arguments import read_arguments, read_pairs
 from evalmake.migration.configuration import Configuration
 from evalmake.migration.draft import Block, Draft, Expression, Item, guard_secret, to_name, write_seconds
@@ -150,7 +150,10 @@ class _LmEval:
             raise make_error("bad-config", "no task is named", self.configuration.root.span, help=["add --tasks TASK"])
         node.use()
         nodes = node.value if isinstance(node.value, list) else [node]
-        return [(task.strip(), one) for one in nodes for task in str(one.value).split(",") if task.strip()]
+        found = [(task.strip(), one) for one in nodes for task in str(one.value).split(",") if task.strip()]
+        if not found:
+            raise make_error("bad-config", "no task is named", node.span)
+        return found
 
     def _write_model(self) -> str:
         kind = str(self.configuration.get("model", "hf"))
@@ -269,7 +272,8 @@ class _LmEval:
         common["metadata"] = self._item("metadata")
         common |= self.benchmark
         if folder := self._item("include_path"):
-            common["files"] = Item(Expression(f'glob("{str(folder.value).rstrip("/")}/**")'), folder.node)
+            pattern = format_value(f"{str(folder.value).rstrip('/')}/**")
+            common["files"] = Item(Expression(f"glob({pattern})"), folder.node)
         template = ""
         if len(tasks) > 1:
             template = "_lm-eval"

@@ -75,7 +75,9 @@ def _translate(document: Document, origin: str, title: str) -> Draft:
     framework = root.value.get("framework_name")
     if framework and "." not in str(kind.value):
         kind = Node(f"{framework.value}.{kind.value}", kind.span, kind.comments, kind.remark)
-    endpoint = target.value.get("api_endpoint", Node({}))
+    endpoint = target.value.get("api_endpoint", Node({})) if isinstance(target.value, dict) else target
+    if not isinstance(endpoint.value, dict):
+        raise make_error("bad-config", "`target.api_endpoint` takes a map", endpoint.span or root.span)
     task = {"name": kind, "nemo_evaluator_config": Node({"config": config, "target": Node({"api_endpoint": endpoint})})}
     if isinstance(endpoint.value, dict) and "type" in endpoint.value:
         task["endpoint_type"] = endpoint.value.pop("type")

@@ -46,7 +46,7 @@ def test_examples_become_evalfiles_that_plan(examples: Project, name: str) -> No
     assert "to run" in examples.run("-n").stdout
 
 
-@pytest.mark.parametrize("name", sorted(OVERRIDES.keys() | {"local_reasoning", "local_vllm_logprobs"}))
+@pytest.mark.parametrize("name", sorted(SENT.keys() - {""}))
 def test_the_harness_gets_what_the_launcher_would_give_it(examples: Project, name: str) -> None:
     """The run configurations are the same but for what the test names, each for a reason.
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+from typing import Any
 
+import pytest
+import yaml
+
+from evalmake.language.diagnostic import EvalmakeError
+from evalmake.migration.programs import translate
 from tests.support.projects import Project
 
+EXAMPLES = Path(__file__).parent / "launcher"
 CONFIG = """\
 defaults:
   - execution: local
@@ -114,3 +123,29 @@ def test_secrets_are_not_copied(project: Project) -> None:
     assert sum("not copied" in line for line in ran.stderr.splitlines()) == 5
     project.write("Evalfile", ran.stdout)
     assert "to run" in project.run("-n").stdout
+
+
+ODD = (None, 5, -1, 1.5, "text", "", [], {}, [1], {"a": 1}, True, "???", "${a.b}", "${oc.env:X}/y", 'q"\\te', 10**400)
+
+
+def change_something(value: Any, random: Random) -> Any:
+    """A value with one of its parts replaced by an odd one."""
+    if isinstance(value, dict) and value and random.random() < 0.9:
+        key = random.choice(sorted(value))
+        return {**value, key: change_something(value[key], random)}
+    if isinstance(value, list) and value and random.random() < 0.9:
+        at = random.randrange(len(value))
+        return [*value[:at], change_something(value[at], random), *value[at + 1 :]]
+    return random.choice(ODD)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_values_of_the_wrong_kind_end_in_a_message(path: Path, tmp_path: Path) -> None:
+    """Whatever stands where something else is expected, the import ends with an Evalfile or with a message."""
+    sound = yaml.safe_load(path.read_text())
+    cluster = [f"+execution.{key}=x" for key in ("hostname", "account", "output_dir")] if "slurm" in path.stem else []
+    for seed in range(60):
+        value = change_something(change_something(sound, random := Random(seed)), random)
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(value))
+        with suppress(EvalmakeError):
+            translate([str(tmp_path / "c.yaml"), *cluster], "launcher").write()
