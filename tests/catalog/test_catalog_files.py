@@ -19,6 +19,7 @@ from evalmake.language.formatter import format_source
 from evalmake.language.source import Source
 from evalmake.project.catalog import REQUIRES, Entry, catalog_folder, harness_names, read_entries, spell_name
 from evalmake.project.includes import read_files
+from evalmake.scoring.headline import find_metric, matches_metric
 from tests.support.repository import ROOT
 
 FACTS = json.loads((ROOT / "tests/catalog/making/benchmarks.json").read_text())
@@ -126,6 +127,16 @@ def test_a_benchmark_names_its_headline() -> None:
         keys = {key for key in ("metric", "scale", "better") if key in found.keys}
         assert keys == (set() if found.harness in NO_HEADLINE else {"metric", "scale", "better"}), found.name
         assert all(name == found.keys["metric"] for name in found.keys.get("means", {})), found.name
+
+
+@pytest.mark.parametrize("line", (ROOT / "tests/catalog/result_names.jsonl").read_text().splitlines())
+def test_a_headline_is_in_what_the_program_writes(line: str) -> None:
+    """The names are those that `output.py` of NVIDIA's wheels made of small files of each harness's form."""
+    benchmark, names = json.loads(line)
+    keys = read_entries()[benchmark].keys
+    means = keys.get("means", {})
+    assert all(any(matches_metric(part, name) for name in names) for parts in means.values() for part in parts)
+    assert find_metric(keys["metric"], [*means, *names])
 
 
 def test_every_headline_is_used_and_has_a_source() -> None:
