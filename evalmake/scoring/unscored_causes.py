@@ -18,7 +18,7 @@ LACKS_METRIC = "has no"
 
 _REASON = re.compile(r"the most common reason \(\d+\): (?:judge: )?")
 _NO_CONNECTION = "cannot connect"
-_SCORER_FAULT = re.compile(rf"\w+\(\) failed:|{UNSCORED}|{LACKS_METRIC} `|the pattern .* took longer")
+_SCORER_FAULT = re.compile(rf"\w+\(\) failed:|{UNSCORED}|{LACKS_METRIC} `|.* took longer than .* on this reply")
 _STATUS = re.compile(r"(?:HTTP (?:status )?|Error code: )([3-5]\d\d)\b")
 """As the native harness and the gateway write it, and as the clients of OpenAI and its kin do."""
 

@@ -11,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+from evalmake.harnesses.native.time_limit import limit_time
+
 PACKAGE = "math-verify"
 CURE = "pip install 'evalmake[math]'"
 _SECONDS = 5
@@ -26,37 +28,44 @@ def find_version() -> str | None:
 
 def is_readable(target: str) -> bool:
     """Whether a target holds mathematics."""
-    return bool(_parse(target, None))
+    return bool(_parse(target))
 
 
 async def is_equal(targets: Sequence[str], reply: str) -> tuple[bool, str | None]:
     """Whether a reply says the same as a target, and what was read in it.
 
-    It runs in a process of its own: the package limits its time by signals, which only a main thread receives,
-    and the event loop goes on meanwhile.
+    Raises TooSlow where that takes too long. It runs in a process of its own: signals limit its time, which only a
+    main thread receives, and the event loop goes on meanwhile.
     """
     return await asyncio.get_running_loop().run_in_executor(_pool(), _compare, tuple(targets), reply)
 
 
 @cache
 def _pool() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_load)
+
+
+def _load() -> None:
+    """Load all that a comparison needs, which takes seconds on a busy machine: no reply's time."""
+    _compare(["x"], "$x$")
 
 
 def _compare(targets: Sequence[str], reply: str) -> tuple[bool, str | None]:
     from math_verify import verify
 
-    answer = _parse(reply, _SECONDS)
-    right = any(verify(_parse(target, _SECONDS), answer, timeout_seconds=_SECONDS) for target in targets)
-    return bool(answer) and right, str(answer[-1]) if answer else None
+    with limit_time(_SECONDS, "comparing the mathematics"):
+        answer = _parse(reply)
+        right = any(verify(_parse(target), answer, timeout_seconds=None) for target in targets)
+        return bool(answer) and right, str(answer[-1]) if answer else None
 
 
-def _parse(text: str, seconds: int | None) -> list[object]:
+def _parse(text: str) -> list[object]:
     """The expressions in a text."""
     from math_verify import parse
 
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-    found: list[object] = parse(f"${text}$" if _is_bare_formula(text) else text, parsing_timeout=seconds)
+    # The package's own limits are of the clock, and turn what was cut off into a wrong answer.
+    found: list[object] = parse(f"${text}$" if _is_bare_formula(text) else text, parsing_timeout=None)
     return found
 
 

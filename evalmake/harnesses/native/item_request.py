@@ -10,11 +10,11 @@ from evalmake.harnesses.native.client import Client
 from evalmake.harnesses.native.errors import RequestError
 from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
-from evalmake.harnesses.native.pattern_search import PatternTooSlow
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.sample_log import Sample
 from evalmake.harnesses.native.scorers import Scorer, Verdict, extract_answer
 from evalmake.harnesses.native.task_file import Task
+from evalmake.harnesses.native.time_limit import TooSlow
 
 
 class ItemRequester:
@@ -59,7 +59,7 @@ class ItemRequester:
             verdict = await scorer(item, extract_answer(self.task.extract, answer))
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}")
-        except PatternTooSlow as error:
+        except TooSlow as error:
             verdict = Verdict(error=str(error))
         facts = {
             "reply": reply.text,

@@ -29,6 +29,16 @@ def test_mathematics_is_compared(native: Native, target: str, reply: str, score:
     assert run.samples[0]["scores"] == {"accuracy": score}
 
 
+def test_what_takes_too_long_is_not_scored(native: Native) -> None:
+    """A comparison that would take for ever is an error of its sample, never a wrong answer; the next is compared."""
+    pytest.importorskip("math_verify")
+    replies = {"slow?": r"\boxed{9^{9^{9}}}", "fast?": r"\boxed{0.5}"}
+    native.server.answer = lambda body: replies[body["messages"][-1]["content"]]
+    slow, fast = native([{"q": question, "a": "1/2"} for question in replies], scorer="math").samples
+    assert slow["error"] == "comparing the mathematics took longer than 5s on this reply"
+    assert fast["scores"] == {"accuracy": 1}
+
+
 def test_the_package_must_be_installed(native: Native, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package, nothing is asked, and the message says what to install."""
     monkeypatch.setattr(answer_math, "find_version", lambda: None)
