@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import resource
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from diskcache import Cache
 
-from evalmake.gateway.reply_cache.cache import FORMAT, read_content
+from evalmake.gateway.reply_cache.cache import FORMAT, ReplyCache, read_content
+from evalmake.gateway.reply_cache.key import build_request_key
 from evalmake.seal import seal
 from tests.gateway.gateway_process import Gateway, resident_bytes, wait_until
 from tests.support.http_replies import chat_completion, http_reply, numbered_replies
@@ -177,3 +181,32 @@ def test_a_damaged_reply_is_not_replayed() -> None:
     assert read_content("key", data.replace(b"tent", b"sent")) is None
     assert read_content("key", b"1\ncontent") == b"content"
     assert read_content("key", b"3\ncontent") is None
+
+
+def test_a_lookup_under_way_finds_what_is_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lookup that the disk answers with the state before a reply was put finds the reply, though it is written."""
+    looked, answer_it = threading.Event(), threading.Event()
+    read = Cache.get
+
+    def read_slowly(self: Cache, *args: Any) -> Any:
+        found = read(self, *args)
+        looked.set()
+        assert answer_it.wait(60)
+        return found
+
+    async def put_during_lookup() -> bytes | None:
+        cache = ReplyCache(tmp_path / "cache", 1 << 20, [])
+        request = build_request_key("/v1/chat/completions", {"model": "m", "messages": []})
+        assert request is not None
+        lookup = asyncio.ensure_future(cache.get("key", request, 0.0))
+        await asyncio.to_thread(looked.wait, 60)
+        cache.put("key", request, b"application/json", b"7", 0.1)
+        while cache._unwritten:  # until it is on the disk, and there only
+            await asyncio.sleep(0.01)
+        answer_it.set()
+        reply = await lookup
+        await cache.close()
+        return reply and reply.body
+
+    monkeypatch.setattr(Cache, "get", read_slowly)
+    assert asyncio.run(put_during_lookup()) == b"7"

@@ -9,6 +9,7 @@ import asyncio
 import json
 import sqlite3
 import time
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,7 @@ class ReplyCache:
         self._reader = ThreadPoolExecutor(1, "cache-reader")
         self._writer = ThreadPoolExecutor(1, "cache-writer")
         self._lookups: list[_Lookup] = []
+        self._waiting: defaultdict[str, set[asyncio.Future[bytes | None]]] = defaultdict(set)
         self._unwritten: dict[str, bytes] = {}
         self._writing = self._closing = False
 
@@ -88,16 +90,21 @@ class ReplyCache:
             self._lookups.append((key, found))
             if len(self._lookups) == 1:  # lookups of the same turn of the loop go to the thread as one batch
                 self._loop.call_soon(self._submit_lookups)
-            data = await found
+            self._waiting[key].add(found)
+            try:
+                data = await found or self._unwritten.get(key)
+            finally:
+                self._stop_waiting(key, found)
         return _unpack(key, data, request, not_before) if data is not None else None
 
     def put(self, key: str, request: RequestKey, content_type: bytes, body: bytes, seconds: float) -> None:
-        """Store a reply: `get` finds it at once, the disk has it soon."""
+        """Store a reply: `get` finds it at once, also one that looks already; the disk has it soon."""
         if self._closing:
             return
         head = json.dumps([round(time.time(), 3), round(seconds, 6), content_type.decode("latin-1")])
         parts = (head.encode(), b"%d" % len(request.text), request.text + body)
-        self._unwritten[key] = FORMAT + seal(key, b"\n".join(parts))
+        data = self._unwritten[key] = FORMAT + seal(key, b"\n".join(parts))
+        _set_results([(found, data) for found in self._waiting.get(key, ())])
         self._submit_write()
 
     async def close(self) -> None:
@@ -119,6 +126,11 @@ class ReplyCache:
             except sqlite3.Error as error:
                 self.trouble = f"{folder}: {error}"
         return found
+
+    def _stop_waiting(self, key: str, found: asyncio.Future[bytes | None]) -> None:
+        self._waiting[key].discard(found)
+        if not self._waiting[key]:
+            del self._waiting[key]
 
     def _submit_lookups(self) -> None:
         lookups, self._lookups = self._lookups, []
