@@ -76,7 +76,8 @@ class AdapterSettings(JsonSettings):
     cache: bool = True
     cache_truncated: bool = False
     cache_empty: bool = False
-    log: int = 0
+    log: int | Mapping[str, int] = 0
+    """How many exchanges are logged; a map counts `requests` and `replies` apart."""
     retry: int = 5
     timeout: float = 600.0
     """Seconds of silence after which a request fails."""

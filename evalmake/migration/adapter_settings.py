@@ -13,6 +13,8 @@ from evalmake.migration.yaml_file import Node
 
 _STATISTICS = "the record of each evaluation holds counts, tokens and times without it"
 _CACHE = "evalmake has one reply cache for all evaluations, in the workspace"
+_ALL = 1_000_000
+"""How many replies are logged where no number is given: all of them."""
 _NO_PLACE = {
     "generate_html_report": "a `report` block writes reports",
     "html_report_size": "a `report` block writes reports",
@@ -138,9 +140,11 @@ class AdapterSettings:
             self.draft.note(f"adapter_config.{count}", f"it is not used: `{flag}` is not true", node)
 
     def _keep(self, what: str, most: Any, node: Node | None) -> None:
-        """Pairs of request and reply are kept: as many as the larger of the two numbers."""
-        before = self.keys["log"].value if "log" in self.keys else 0
-        self.keys["log"] = Item(max(before, int(most or 2 if what == "requests" else most or 100)), node)
+        """The launcher counts requests and replies apart; one number does where both are alike."""
+        counts = dict(self.keys["log"].value) if "log" in self.keys else {}
+        counts[what] = int(most or (2 if what == "requests" else _ALL))
+        alike = len(counts) == 2 and len(set(counts.values())) == 1
+        self.keys["log"] = Item(counts[what] if alike else counts, node)
 
     def _read_interceptors(self, listed: Node) -> None:
         readers: Mapping[str, Callable[[str, Node], None]] = {

@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from evalmake.language.values import Duration, Size
-from evalmake.project.key_types import Block, Endpoint, Natural, Parameters, Statuses, Texts, define_key, to_word
+from evalmake.project.key_types import (
+    Block,
+    Endpoint,
+    LoggedExchanges,
+    Natural,
+    Parameters,
+    Statuses,
+    Texts,
+    define_key,
+    to_word,
+)
 
 SystemMode = Literal["replace", "prepend", "append"]
 
@@ -82,8 +92,12 @@ class Adapter(Block):
         type="`true`, `false`, or a list of statuses from 400 to 499",
         unset="false",
     )
-    log: Natural | None = define_key(
-        None, "How many pairs of request and reply the record keeps.", "20", unset="none are kept"
+    log: LoggedExchanges = define_key(
+        None,
+        "How many requests and replies the record keeps: a number for both, or a map with a number for each.",
+        "{ requests = 20 }",
+        type="whole number, or map of whole numbers",
+        unset="none are kept",
     )
     retry: Natural | None = define_key(None, "How often the gateway tries a request again.", "2", unset="5")
     timeout: Duration | None = define_key(None, "How long the model may be silent in one request.", "5m", unset="10m")
@@ -108,7 +122,8 @@ def merge_adapters(*adapters: Adapter) -> dict[str, Any]:
         for name in adapter.model_fields_set:
             value = getattr(adapter, name)
             if isinstance(value, dict):
-                value = {**merged.get(name, {}), **value}
+                before = merged.get(name)
+                value = {**(before if isinstance(before, dict) else {}), **value}
             if value is not None:
                 merged[name] = value
     return merged

@@ -132,6 +132,16 @@ def _check_url(value: object) -> object:
     return value
 
 
+def _check_logged(value: object) -> object:
+    """A number of requests and replies to keep, or a map that counts them apart."""
+    counts = value.values() if isinstance(value, dict) else [value]
+    known = not isinstance(value, dict) or set(value) <= {"requests", "replies"}
+    if value is None or (known and all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in counts)):
+        return value
+    message = "write how many are kept: `log = 20`, or `log = { requests = 20, replies = 5 }`"
+    raise PydanticCustomError("bad_log", message)
+
+
 def _is_url(text: str) -> bool:
     """Whether a text is an HTTP URL with a valid host and port."""
     if not re.fullmatch(r"https?://[^\s/]+\S*", text):
@@ -162,6 +172,7 @@ Rate = Annotated[str, BeforeValidator(_check_rate)]
 Endpoint = Annotated[str, BeforeValidator(_check_url)]
 CacheSize = Annotated[Size, BeforeValidator(_check_cache_size)]
 Statuses = Annotated[Any, BeforeValidator(_check_statuses)]
+LoggedExchanges = Annotated[Any, BeforeValidator(_check_logged)]
 ModelName = Annotated[Word, Reference("model")]
 ExecutorName = Annotated[Word, Reference("executor")]
 Texts = Annotated[tuple[str, ...], BeforeValidator(to_tuple)]

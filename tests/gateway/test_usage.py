@@ -245,6 +245,24 @@ def test_pairs_are_logged(gateway: Gateway) -> None:
     assert pairs[1]["reply"] == "{}"
 
 
+@pytest.mark.parametrize(
+    ("log", "kept"),
+    [
+        ({"requests": 2}, [{"request"}, {"request"}]),
+        ({"replies": 1}, [{"reply"}]),
+        ({"requests": 1, "replies": 2}, [{"request", "reply"}, {"reply"}]),
+        ({"requests": 0}, []),
+    ],
+)
+def test_requests_and_replies_are_logged_apart(gateway: Gateway, log: dict[str, int], kept: list[set[str]]) -> None:
+    """A map says how many requests and how many replies are kept; what it does not name is not kept."""
+    evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("7"))]), log=log, cache=False)
+    evaluation.post_repeatedly(3)
+    evaluation.close()
+    rows = evaluation.read_rows("exchanges") if kept else []
+    assert [set(row) - {"n"} for row in rows] == kept
+
+
 def test_very_long_texts_are_cut_in_the_log(gateway: Gateway) -> None:
     """A pair in the log is bounded, and says where it was cut."""
     evaluation = gateway.open_evaluation(Upstream([http_reply(chat_completion("é" * 300_000))]), log=1)

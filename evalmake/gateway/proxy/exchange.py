@@ -372,10 +372,18 @@ class Exchange:
             usage.record_prompt_logprobs(parsed, self.body)
         if self._reseeded:
             usage.add_count("reseeded")
-        if session.logged < session.adapter.log:
+        self._log_exchange(body)
+
+    def _log_exchange(self, body: bytes) -> None:
+        """Keep the request, the reply or both, as long as the adapter wants more of them."""
+        session, wanted = self.session, self.session.adapter.log
+        row: dict[str, object] = {"n": session.requests}
+        for key, word, text in (("requests", "request", self.payload), ("replies", "reply", body)):
+            if session.logged < (wanted if isinstance(wanted, int) else wanted.get(key, 0)):
+                row[word] = log_excerpt(text)
+        if len(row) > 1:
             session.logged += 1
-            pair = {"n": session.requests, "request": log_excerpt(self.payload), "reply": log_excerpt(body)}
-            usage.append_row("exchanges", pair)
+            session.usage.append_row("exchanges", row)
 
     def _fail(self, status: int, message: str, body: bytes = b"") -> None:
         """End a request that failed in all its tries; `body` is what came of its reply."""
