@@ -34,6 +34,7 @@ EVALFILE = """\
         harness  = command
         files    = file("job.py")
         run      = "python3 data/job.py"
+        adapter  = {{ requests = any }}
         coverage = 50%
     }}
     eval hunt {{

@@ -26,6 +26,7 @@ benchmark asking {{
     image   = "{base}"
     files   = file("job.py")
     run     = "python3 data/job.py"
+    adapter = {{ requests = any }}
 }}
 eval asked {{
     model     = subject
