@@ -42,17 +42,19 @@ _CALCULATED = re.compile(
     rf"(?<![-+*/×÷·x] )({_MARK}(?: {{1,2}}[^\W\d_\ue100-\ue1ff]{{2,20}}){{0,2}}) {{0,2}}"
     rf"(?:[=≈][ $(]{{0,3}}{_OPERATIONS}(?!{_UNIT}[=≈])|\(=[ $(]{{0,3}}{_OPERATIONS}[ )]*)"
 )
-_CHAIN = re.compile(rf"{_MARK}(?:(?! (?:{_CONDITION}) )[ \w$%]){{0,12}}{_EQUALS}")
+_NEXT = "because|since|as|und|et|y|e|en|и|mit|con|avec|weil|car|porque|perché"  # "x = 5 und y = 3"
+_CHAIN = re.compile(rf"{_MARK}(?:(?! (?:{_CONDITION}|{_NEXT}) (?!=))[ \w$%]){{0,12}}{_EQUALS}")
 # What makes the number of a target another one: 1e99999, 10^x, 0x1F, 1.2.3; < 5.
 _CONTINUED = re.compile(r"[eE][-+]?\d|\s?(?:\^|\*\*)|\.\d|[xX][\dA-Fa-f]")
 _BOUND = re.compile(r"(?:[<≤≥]=?|(?:^|[\s\w])>=?|\\[lg]eq?)\s*$")
 # After a number, what makes it one of several: 10:30, 20 to 25, 20 cm x 30 cm.
 _GOES_ON = re.compile(r"[:：]\d|(?: ?[A-Za-z]{1,3})? ?(?:[x×]|to) ?\d")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_JOINS_BOXES = re.compile(r"[\s$\\.\]\[()]*(?:,|;|and|or|und|et|y|e|и|和|&|\\quad)[\s$\\\[\]()]*")
 _BARE_LINE = re.compile(rf"[fs:,I.-]*({_MARK})w{{0,3}}[-.,]*")
 _FRAMED_UNIT = re.compile(rf"({FRAME}[f:,s(-]*{_MARK})w+(?=[-,.\n]|$)")  # <answer>42 apples</answer>
 _OPEN = re.compile(rf"[fs.,]*{_MARK}(?:,?[|]f?{_MARK})+[.]*")  # "3 or 5"
-_SOLUTIONS = re.compile(rf"[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
+_SOLUTIONS = re.compile(rf"(?<!j)[w&]:{_MARK},?[|&]?[w&]:{_MARK}[.,]*$")  # "x = 3 or x = 5", "x = 2, y = 3"
 _FACTORIAL = re.compile(r"\s*(?:1?\d|20)!\s*")  # larger ones are exclamations
 # "Let me solve it in 2 steps:", "Step 1", before the question that is solved.
 _INTRODUCTION = re.compile(
@@ -88,11 +90,13 @@ def find_number(reply: str) -> Quantity | None:
     stands ("the answer is 42", see `answer_claims`); a number alone in the first line that has one; the last
     number that nothing rejects.
     """
-    reply = drop_reserved(shorten(cut_next_question(drop_reasoning(reply), _is_answered)))
+    whole = drop_reasoning(reply)
+    reply = drop_reserved(shorten(cut_next_question(whole, _is_answered)))
     boxed = _find_boxed(reply)
     if boxed is not None:
-        return _read_single(drop_asides(normalize_numbers(boxed)))
-    if ends_in_parts(fold(reply)):
+        found = [_read_single(drop_asides(normalize_numbers(one))) for one in boxed]
+        return found[-1] if _agree(found) else None
+    if ends_in_parts(whole):
         return None
     text, numbers, outline = _outline_numbers(reply)
     reading = read_clauses(outline)
@@ -105,6 +109,7 @@ def find_number(reply: str) -> Quantity | None:
             any(_goes_on(one) or is_part_of_more(one) for one in claimed)
             or _SEVERAL.match(told)
             or goes_on_to_variable(_with_variable(text, min(claim.options)))
+            or (max(claim.options) == len(numbers) - 1 and ends_in_variables(text))
         )
         return found[0] if _agree(found) and not several else None
     lines = _lines_with_numbers(outline)
@@ -158,7 +163,7 @@ def read_target(text: str) -> Quantity:
     """The number of a target, read by the rules for replies; ValueError if it holds none or several."""
     text = drop_reserved(text)
     boxed = _find_boxed(text)
-    normal = normalize_numbers(text if boxed is None else boxed)
+    normal = normalize_numbers(text if boxed is None else boxed[-1])
     marked, numbers = _mark_numbers(normal)
     claim = read_clauses(encode(strip_markup(fold(marked)))).claim
     if claim is not None and claim.strength >= Strength.ANNOUNCED:
@@ -192,17 +197,27 @@ def are_equal(one: Quantity, other: Quantity) -> bool:
     return any(_is_close(*pair) for pair in pairs)
 
 
-def _find_boxed(text: str) -> str | None:
-    """The content of the last \\boxed{...}; None without one."""
-    found = list(_BOXED.finditer(text))
-    if not found:
+def _find_boxed(text: str) -> list[str] | None:
+    """The content of the last \\boxed{...}, after those that it is joined with; None without one."""
+    starts = list(_BOXED.finditer(text))
+    if not starts:
         return None
-    start, depth = found[-1].end(), 1
+    content, _ = _read_braces(text, starts[-1].end())
+    if len(starts) > 1:
+        before, end = _read_braces(text, starts[-2].end())
+        if _JOINS_BOXES.fullmatch(text, end, starts[-1].start()):
+            return [before, content]
+    return [content]
+
+
+def _read_braces(text: str, start: int) -> tuple[str, int]:
+    """The text up to the brace that closes one before it, and where that ends."""
+    depth = 1
     for brace in re.finditer(r"[{}]", text[start:]):
         depth += 1 if brace[0] == "{" else -1
         if depth == 0:
-            return text[start : start + brace.start()]
-    return text[start:]
+            return text[start : start + brace.start()], start + brace.end()
+    return text[start:], len(text)
 
 
 def _read_single(text: str) -> Quantity | None:

@@ -309,6 +309,8 @@ class _Encoder:
         before = self.text[max(0, start - 2) : start]
         if token == "A" and _AFTER_WORD.match(before) and _LOWER.match(self.text, end) and following == "w":
             return True  # "only A produces ATP": an article would be lower-case, too
+        if following in ("v", "x") and self._next_kind(at + 1) in ("sign", None):
+            return True  # "A true, B false"
         if following in ("v", "g") and self.tokens[at + 1][1] in _VERBS:
             return True
         if token == "I":
@@ -354,7 +356,9 @@ _QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
 _FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
 _ANSWERED = re.compile(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
 _SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
-_REOPENED = re.compile(rf"({MARK})[-.?,]{{1,3}}\|(?=[pfOs]*{MARK})")  # "I think B? Or maybe C."
+_REOPENED = re.compile(
+    rf"({MARK})(?:[-.?,]{{1,3}}\|[pfOsIg]*|\?-?p[pfOsI]*|\?-?(?=f?{MARK}\?))(?={MARK})"
+)  # "I think B? Or maybe C."
 _LISTED = re.compile(
     rf"^((?:[fs,]{{1,4}}\.)?f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE
 )  # a line for each option

@@ -8,8 +8,8 @@ from evalmake.harnesses.native.option_marks import MARK
 
 _VERDICT = r"n[fI]?[vx]|[vx]|n(?=[-,.;&)\n]|$)"
 _LEAD = r"(?:^|(?<=[\n:.(]))[fO]{0,2}"
-_SEPARATOR = r"[-,.;&)f\n]*"
-_AFTER = re.compile(rf"(?P<option>{MARK})[-:.,(f]{{0,4}}I?(?P<verdict>{_VERDICT})")
+_SEPARATOR = r"[-,.;&()f\n]*"
+_AFTER = re.compile(rf"(?P<option>{MARK})[-:.,(f&]{{0,4}}I?(?P<verdict>{_VERDICT})")
 _BEFORE = re.compile(rf"(?P<verdict>[vx])[-:]?[fO]{{0,2}}(?P<option>{MARK})")
 
 
@@ -22,8 +22,8 @@ _LISTS = (
     (_AFTER, re.compile(_repeat(_AFTER, rf"(?:{_SEPARATOR}[fO]{{0,2}}(?={MARK})|(?=[-,.;)\n]|$))"), re.MULTILINE)),
     (_BEFORE, re.compile(_repeat(_BEFORE, rf"(?:{_SEPARATOR}(?=[vx])|(?=[-,.;)\n]|$))"), re.MULTILINE)),
 )
-_ADDED = re.compile(rf"v,?&f?({MARK})f+(?=[.,\n]|$)")  # "A is right, and C as well"
-_VERDICT_OR_REPEATED = re.compile(rf"(?P<repeated>S)(?P<option>f?{MARK})?|[vx]")
+_ADDED = re.compile(rf"v[.,;]?&?f?({MARK}),?f*t(?=[.,;\n]|$)")  # "A is right, and C as well"
+_VERDICT_OR_REPEATED = re.compile(rf"(?P<repeated>S)(?P<option>f?{MARK}(?:[,&]{{1,2}}f?{MARK})*)?|[vx]")
 
 
 def sum_up_verdicts(outline: str) -> str:
@@ -44,7 +44,7 @@ def _sum_up(entry: re.Pattern[str], text: str) -> str:
 
 
 def repeat_verdicts(outline: str) -> str:
-    """An outline in which "so is" tells the verdict before it; without an option after it, it tells none."""
+    """An outline in which "so is C" and "C, too" tell the verdict before them."""
     last = "x"
 
     def spell(found: re.Match[str]) -> str:
@@ -54,4 +54,4 @@ def repeat_verdicts(outline: str) -> str:
             return found[0]
         return f"{found['option']}I{last}" if found["option"] else "w"
 
-    return _ADDED.sub(r"v.\1Iv", _VERDICT_OR_REPEATED.sub(spell, outline))
+    return _ADDED.sub(r"v.\1Iv", _VERDICT_OR_REPEATED.sub(spell, outline)).replace("t", "f")

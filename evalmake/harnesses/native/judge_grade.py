@@ -25,7 +25,9 @@ _NUMBER = r"(?:0,(?!1\b)\d+|1,0+(?!\d)|\d{0,9}\.?\d{1,20})(?:\s*/\s*1(?:\.0)?)?(
 _VALUE = rf"(?P<value>not\s+correct|(?:in)?correct(?!-?ish)|[ci](?!\w)|{_NUMBER})"
 _REASON = r"(?![\w/|])\s*[.!]*\s*(?:$|(?P<reason>(?:[(,:;\u2013\u2014-]|because\b|since\b|as\b).*\w.*|(?<=[.!]\s).*)$)"
 _TAKING_BACK = r"wait|hmm+|hold\s+on|oops|scratch\s+that|on\s+(?:second\s+thoughts?|reflection)|correction"
-_NAME = r"(?:(?:my|the|so|thus|final|overall|therefore|hence)[\s,:]+){0,3}(?:grade|verdict)"
+_NAME = (
+    r"(?:(?:my|the|so|thus|final|overall|therefore|hence|revised|updated|corrected|new)[\s,:]+){0,3}(?:grade|verdict)"
+)
 _LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
 _SENTENCE = re.compile(
     rf"(?:^|[.!?]\s+|^(?:{_TAKING_BACK})\W+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE
@@ -38,12 +40,12 @@ _SCALE = re.compile(r"\bscale\b|^\W*(?:out\s+)?of\s+\d|^\W*\d", re.IGNORECASE)
 _NOT_RIGHT = re.compile(
     r"^\W*i\W*(?:$|or\b)|(?<!no )(?<!nothing )\bincorrect\b|(?<!nothing )(?<!anything )(?<!nothing is )\bwrong\b"
     r"|(?<!no )\b(?:errors|mistakes)\b|\bpart(?:ial|ially|ly)\b"
-    r"|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
+    r"|\b(?:small|minor|slight)\s+(?:error|mistake|slip|inaccurac)|\bnot\s+(?:correct|fully|entirely|completely|quite|sure)\b",
     re.IGNORECASE,
 )
 _DOUBT = re.compile(
     r"\bgrade\s*[:=]|^\W*(?:maybe|perhaps|probably|i\s+(?:guess|think))\W*$"
-    r"|^\W*(?:almost|mostly|nearly|largely|somewhat|more\s+or\s+less|in\s+essence|essentially|for\s+the\s+most\s+part)\b"
+    r"|^\W*(?:almost|mostly|mainly|basically|nearly|largely|somewhat|more\s+or\s+less|in\s+essence|essentially|for\s+the\s+most\s+part)\b"
     rf"|(?:^|[^\w\s])\s*(?:{_TAKING_BACK}|no\W*$"
     r"|actually,?\s+(?:no|not|in|it|wrong)\b|actually,)",
     re.IGNORECASE,
@@ -51,7 +53,7 @@ _DOUBT = re.compile(
 # A line after the verdict that begins to take it back.
 _RETRACTED = re.compile(
     rf"^\W*(?:{_TAKING_BACK}|no,|actually,|actually\s+(?:no|not|it|that|this|the)\b|sorry,"
-    r"|let\s+me\s+(?:reconsider|re-?check)|i\s+(?:was\s+wrong|take\s+that\s+back))",
+    r"|let\s+me\s+(?:reconsider|re-?check)|i\s+(?:was\s+wrong|take\s+(?:that|it)\s+back))",
     re.IGNORECASE,
 )
 _WORD_FIRST = re.compile(r"^\W*(?:in)?correct\b", re.IGNORECASE)

@@ -78,5 +78,7 @@ def _is_ended(tokens: Sequence[Token], at: int, role_of: Callable[[int], tuple[s
     """Whether a list ends its statement, or is the subject of a verdict."""
     if at >= len(tokens) or tokens[at][1] in _ENDING:
         return True
+    if tokens[at][1] == "," and at + 1 < len(tokens) and role_of(at + 1)[0] in ("b", "n", "E"):
+        return True  # "a, c, but not b"
     roles = [role_of(place)[0] if tokens[place][0] == "word" else "" for place in range(at, min(at + 4, len(tokens)))]
     return roles[0] in ("I", "v") and bool({"v", "x"} & set(roles))

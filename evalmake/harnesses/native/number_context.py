@@ -22,8 +22,8 @@ _AFTER = re.compile(
 _MARK = "[\ue100-\ue1ff]"
 _END = r"(?: [^\W\d\ue000-\ue1ff]{1,20}){0,2}[^\w\ue100-\ue1ff]*$"
 # "x = 5, y = 3", "x: 5\ny: 3": variables that stand beside each other in the alphabet.
-_EQUALS = r" ?(?:[=≈:]|is|ist|est|es|è|é) ?"
-_VARIABLE = re.compile(rf"(?<![^\W_])(?:(?:the )?value of )?(?P<name>[A-Za-z]){_EQUALS} {{0,2}}{_MARK}")
+_EQUALS = r" ?(?:[=≈:：]|equals?|is|ist|est|es|è|é) ?"
+_VARIABLE = re.compile(rf"(?<![^\W_])(?:(?:the )?value of )?(?P<name>[A-Za-z][₀-₉\d]?)\"?{_EQUALS} {{0,2}}{_MARK}")
 _BETWEEN = re.compile(
     r"[^\w\n]{0,3}(?:[,;\n]|(?: |\b)(?:and|und|et|y|e|и|和|or|oder|ou|o)\b)[^\w\n]{0,3}\n{0,2}\W{0,3}"
 )
@@ -74,7 +74,12 @@ def goes_on_to_variable(text: str) -> bool:
 def _are_neighbours(one: re.Match[str], other: re.Match[str]) -> bool:
     """Whether the values of two variables stand side by side, and their letters in the alphabet."""
     between = one.string[one.end() : other.start()]
-    return bool(_BETWEEN.fullmatch(between)) and 0 < abs(ord(one["name"]) - ord(other["name"])) <= 2
+    return bool(_BETWEEN.fullmatch(between)) and _are_next(one["name"], other["name"])
+
+
+def _are_next(one: str, other: str) -> bool:
+    """Whether variables have letters after each other, as x and y, or one letter with two numbers, as x1 and x2."""
+    return abs(ord(one[0]) - ord(other[0])) == 1 or (one[0] == other[0] and one[1:] != other[1:])
 
 
 def is_part_of_more(found: Found) -> bool:

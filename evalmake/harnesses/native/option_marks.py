@@ -6,7 +6,7 @@ BY_LETTER, BY_TEXT = 0xE000, 0xE100
 LETTER_MARK, TEXT_MARK, MARK = "[\ue000-\ue0ff]", "[\ue100-\ue1ff]", "[\ue000-\ue1ff]"
 NONE = 0xFF
 """The index that stands for no option: "none of the above"."""
-GROUP = rf"m(?:(?!-?,?\({LETTER_MARK}[^-]|-[fO]*mw)-{{0,2}}[,(]?[&|p+]{{0,3}},?[fOF(]{{0,3}}m|,f?m)*"
+GROUP = rf"m(?:(?!-?,?\({LETTER_MARK}[^-]|-[fO]*m[Iw])-{{0,2}}[,(]?[&|p+]{{0,3}},?[fOF(]{{0,3}}m|,f?m)*"
 """Options named together, where "m" is any mark: "A", "A or B", "A, B and (C)"; not "A (C is wrong)", "A - B has"."""
 
 

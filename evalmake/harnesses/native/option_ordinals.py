@@ -29,13 +29,13 @@ _ORDINAL = re.compile(
 _PLAIN = re.sub(r"\(\?P<\w+>", "(?:", _ORDINAL.pattern)
 _ANY_NOUN = f"{NOUNS}|{PLURALS}"
 _JOIN = r"(?:,? (?:and|or|und|oder|et|ou|y|o|e|en|of|и|или|i|ve) |, ?| ?& ?)"
-_ARTICLE = rf"(?:(?:{ARTICLES}) |l')?"
+_ARTICLE = rf"(?:(?:(?:{ARTICLES}) |l')(?:very )?)?"
 _ORDINALS = rf"{_ARTICLE}(?:{_PLAIN})(?:{_JOIN}{_ARTICLE}(?:{_PLAIN}))*"
 # "the second option"; "the second" before a verb or the end; "Second." alone.
 _BY_ORDINAL = re.compile(
     rf"(?<!\w)(?:(?P<named>{_ORDINALS})(?: (?:{_ANY_NOUN}|{ONE}))"
     rf"|(?P<bare>(?:(?<=\n)|(?<=[.!:(—–-] )|(?<=\())(?:{_PLAIN})(?=[.!)]{{0,2}}\n)|(?:(?:{ARTICLES}) |l')(?:{_PLAIN})"
-    r"(?=[.!;)\n]| (?:is|are|ist|est|es|è|é)\b)))(?!\w)",
+    r"(?=[.!;)\n]| (?:of the|is|are|ist|est|es|è|é)\b)))(?!\w)",
     re.IGNORECASE,
 )
 _NUMBER = rf"(?:\d{{1,2}}|(?:{CARDINALS})(?!\w))"
@@ -45,7 +45,7 @@ _BY_NUMBER = re.compile(
     r"(?![\w%°]|[.,:]\d| ?[-+*/=^×÷])",
     re.IGNORECASE,
 )
-_ARTICLE_BEFORE = re.compile(rf"(?<!\w)(?:(?:{ARTICLES}) |l')(?={LETTER_MARK})", re.IGNORECASE)
+_ARTICLE_BEFORE = re.compile(rf"(?<!\w)(?:(?:{ARTICLES}) |l')(?:very )?(?={LETTER_MARK})", re.IGNORECASE)
 _ANY_NUMBER = re.compile(_NUMBER, re.IGNORECASE)
 _UNSPACED = [re.compile(pattern) for pattern in UNSPACED]
 
@@ -62,12 +62,11 @@ def mark_ordinal_words(text: str, count: int) -> str:
     text = _BY_NUMBER.sub(lambda found: _mark_numbers(found, count), text)
     for pattern in _UNSPACED:
         text = pattern.sub(lambda found: _mark_unspaced(found, count), text)
-    return text.strip()
+    return _ARTICLE_BEFORE.sub("", text).strip()
 
 
 def _mark_all(pattern: re.Pattern[str], text: str, count: int) -> str:
-    marked = pattern.sub(lambda found: _mark(_place_of(found, count), found[0], count), text)
-    return _ARTICLE_BEFORE.sub("", marked)
+    return pattern.sub(lambda found: _mark(_place_of(found, count), found[0], count), text)
 
 
 def _place_of(found: re.Match[str], count: int) -> int:

@@ -21,6 +21,7 @@ _SAME = str.maketrans(
     | dict.fromkeys("‐‑−", "-")
     | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\u202a\u202b\u202c\ufe0f", None)
     | dict.fromkeys("\u2028\u2029\x85\x0b\x0c\r", "\n")
+    | {"👍": "✓", "👎": "✗"}
     | {"🅰": "A", "🅱": "B", "、": ",", "،": ",", "؛": ";", "؟": "?", "。": ". ", "।": ". ", "۔": ". ", "⇒": "→"}
 )
 

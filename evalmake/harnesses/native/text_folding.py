@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
@@ -40,6 +41,7 @@ _EMPHASIS = tuple(
         r"`{1,3}([^`\n]{1,500})`{1,3}",
         r"(?<!\$)\$(?=\S)([^$\n]{1,500})(?<=\S)\$(?![\d$])",
         r"\\[()]()",
+        r"\\(?:text(?:bf|it|rm|tt)?|math(?:rm|bf|it)|emph)\{([^{}\n]{1,300})\}",
         r"(?<![\w*])\*{1,3}(?=[^\s*])([^*\n]{1,500})(?<=\S)\*{1,3}|(?<!\*)\*{1,3}(?=[^\s*])([^*\n]{1,500})(?<=\S)\*{1,3}(?![\w*])",
         r"(?<!\w)_{1,3}(?=[^\s_])([^_\n]{1,500})(?<=\S)_{1,3}(?!\w)",
     )
@@ -48,6 +50,7 @@ _EMPHASIS = tuple(
 
 def strip_emphasis(text: str) -> str:
     """A text without the markup that sets off words or parts of them: "**New** York" is "New York"."""
+    text = html.unescape(text)
     for pattern in _EMPHASIS:
         text = pattern.sub(lambda found: next(filter(None, found.groups()), ""), text)
     return text

@@ -131,6 +131,11 @@ HOSTILE = (
     "All except A ",
     "</think><thinking>",
     "\n",
+    "A ✅ B ❌ ",
+    "A? Or ",
+    "the second option ",
+    "(a) 5 ",
+    "x = 5, ",
 )
 
 

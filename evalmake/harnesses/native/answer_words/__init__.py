@@ -30,6 +30,7 @@ ROLES = {
     "none": "z",
     "except": "E",
     "so is": "S",  # says of an option what was said of the one before
+    "too": "t",
     "partly": "q",  # beside "right", takes it back: "partially correct"
     "perhaps": "h",  # the sentence is a condition, or the belief of others
     "wait": "k",  # takes back what was said

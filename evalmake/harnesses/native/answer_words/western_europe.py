@@ -67,7 +67,8 @@ WORDS: dict[str, dict[str, str]] = {
         "i take that back|in fact|i mean|i meant|meant|or rather|rather",
         "filler": "the|a|an|my|our|your|option number|either|just|simply|exactly|only|indeed|choice letter|"
         "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|"
-        "therefore|absolutely|alright|one of|all of|too|as well",
+        "therefore|absolutely|alright|one of|all of",
+        "too": "too|as well",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
         "glue": "first option|second option|third option|fourth option|last option|next option|another option|"
@@ -141,7 +142,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "attendez|pardon|correction|en fait|finalement|erratum|désolé|attends|plutôt|en réalité",
         "filler": "la|le|les|l'option|l'|une|un|ma|finale|définitive|lettre|d'|de",
         "both": "à la fois|les deux|tant",
-        "maybe": "peut-être|éventuellement",
+        "maybe": "peut-être|peut - être|éventuellement",
         "all": "toutes|tous|tout|toutes ces|toutes les|tous les",
         "none": "aucune des réponses|aucune de ces réponses|aucune des options|aucune des propositions|"
         "aucune d'entre elles|aucune de ces options|aucune de ces propositions|aucun d'entre eux|"
@@ -153,7 +154,7 @@ WORDS: dict[str, dict[str, str]] = {
     "es": {
         "answer": "respuesta|respuestas|solución|solucion|resultado|respuesta final|la correcta|resp",
         "option": "opción|opcion|alternativa|letra|inciso|elección|afirmación|opciones",
-        "is": "es|son|están|sería|seria|debe ser|fue|será",
+        "is": "es|son|está|están|sería|seria|debe ser|fue|será",
         "not": "no es|no|no son|ni|nunca|en lugar de|en vez de|tampoco|ninguna",
         "partly": "para otra|para otro|parcialmente|en parte|técnicamente|en general|a veces",
         "wrong": "incorrecta|incorrecto|incorrectas|incorrectos|falsa|falso|errónea|erróneo|equivocada|mal|"
@@ -209,7 +210,7 @@ WORDS: dict[str, dict[str, str]] = {
     "pt": {
         "answer": "resposta|respostas|solução|solucao|resultado|gabarito|resposta final|a correta",
         "option": "opção|opcao|alternativa|letra|escolha|afirmação|item|opções|alternativas",
-        "is": "é|são|estão|seria|era|deve ser|foi|será",
+        "is": "é|são|está|estão|seria|era|deve ser|foi|será",
         "not": "não é|não|nao|nao é|não são|nem|nunca|em vez de|ao invés de|nenhuma",
         "partly": "em parte|tecnicamente|em geral|às vezes",
         "wrong": "incorreta|incorreto|errada|errado|incorretas|erradas|falsa|falso|descartada|descarto|"
