@@ -37,6 +37,7 @@ from evalmake.planning import (
 )
 from evalmake.process_secrecy import forbid_inspection
 from evalmake.project.command_words import Words
+from evalmake.project.targets import refuse_no_targets
 from evalmake.reports import write_reports
 from evalmake.results import collect_results, make_fact_reader, make_item_reader
 from evalmake.scoring.result_set import ResultSet
@@ -90,6 +91,7 @@ def _build(request: Request, emit: Emit, show_plan: Callable[[BuildOutcome], Non
     words = request.words if saved is None else words_of_saved_plan(request.words, saved)
     workspace = Workspace.open(request.file, words.overrides, request.source, settle=request.settle)
     graph = workspace.graph(words.targets, request.locked)
+    refuse_no_targets(workspace.project)
     if request.dry_run or request.question:
         return _preview(request, workspace, graph, saved, show_plan)
     if request.owns_process:

@@ -17,12 +17,14 @@ from evalmake.planning import make_plan
 def command(file: Path | None, words: Sequence[str]) -> int:
     """Print each target's reasons, with the value before and after."""
     from evalmake.project.command_words import Words
+    from evalmake.project.targets import refuse_no_targets
     from evalmake.terminal import staleness
     from evalmake.workspace import Workspace
 
     parsed = Words.of(words, "why")
     workspace = Workspace.open(locate_evalfile(file), parsed.overrides)
     graph = workspace.graph(parsed.targets)
+    refuse_no_targets(workspace.project)
     with workspace.read_store() as store:
         plan = make_plan(workspace, graph, store)
         texts = [staleness.render_decision(workspace, plan.decision(name), store) for name in graph.nodes]

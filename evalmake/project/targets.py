@@ -10,6 +10,7 @@ from fnmatch import translate
 from evalmake.command_registry import COMMAND_NAMES
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.source import Span
+from evalmake.language.tree import Include
 from evalmake.project.command_words import Word
 from evalmake.project.declarations import Declaration
 from evalmake.project.matrix import Evaluation, no_cells_diagnostic
@@ -47,6 +48,25 @@ def select_targets(project: Project, cells: Cells, words: Sequence[Word]) -> Sel
     if not words:
         _add_everything(project, cells, chosen)
     return chosen
+
+
+def refuse_no_targets(project: Project) -> None:
+    """Refuse an Evalfile that declares nothing to build.
+
+    One with an `include?` may be complete without the file, and an alias may be empty on purpose.
+    """
+    files = project.files.files
+    includes = [item for file in files for item in file.tree.items if isinstance(item, Include)]
+    if project.evals or project.reports or project.aliases or any(include.maybe for include in includes):
+        return
+    names = [next(iter(named), "") for named in (project.models, project.benchmarks)]
+    if all(names):
+        help_ = [f"declare one: `eval first {{ model = {names[0]}, benchmark = {names[1]} }}`"]
+    else:
+        help_ = ["an eval is a model and a benchmark; `evalmake help tutorial` shows a first one"]
+    raise make_error(
+        "no-targets", f"`{files[-1].source.name}` declares no eval, so there is nothing to build", help=help_
+    )
 
 
 def cells_of_report(project: Project, cells: Cells, report: Declaration) -> list[Evaluation]:

@@ -286,3 +286,21 @@ def test_paths_are_shown_as_written(project: Project) -> None:
         text = EVALFILE.replace('"true"', f'"true"\n    files   = {written}')
         project.write("Evalfile", 'DATA = file("data/x.jsonl")\n' + text)
         assert f"    files   = {shown}  Evalfile:" in project.run("show", "b").stdout
+
+
+@pytest.mark.parametrize("words", [(), ("-n",), ("-q",), ("all",), ("why",)])
+def test_an_evalfile_without_evals_builds_nothing(project: Project, words: tuple[str, ...]) -> None:
+    """As Make does for a file without targets, a build ends with an error and the status 2."""
+    project.write("Evalfile", EVALFILE.partition("eval first")[0])
+    said = project.run(*words, status=2).stderr
+    assert said == (
+        "error: `Evalfile` declares no eval, so there is nothing to build [no-targets]\n"
+        "help: declare one: `eval first { model = m, benchmark = b }`\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["list", "graph", "status", "verify", "cancel", "clean", "gc", "pin"])
+def test_other_commands_need_no_eval(project: Project, command: str) -> None:
+    """What looks after models, jobs and stored data works on an Evalfile that has no eval any more."""
+    project.write("Evalfile", EVALFILE.partition("eval first")[0])
+    assert project.run(command).status == 0
