@@ -29,6 +29,7 @@ _WITH_VALUE = {
     "--output",
     "--plan",
     "--allow-path",
+    "--env-file",
     "--settle",
 }
 FAILED = 2

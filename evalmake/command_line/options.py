@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from evalmake.command_line.completion import complete_targets
+from evalmake.command_line.env_file import read_env_file
 from evalmake.command_registry import find_command
 from evalmake.project.boundary import ALLOW_VARIABLE
 
@@ -18,11 +19,11 @@ PATH = click.Path(path_type=Path)
 
 
 def declare(name: str) -> Callable[[Callable[..., int]], click.Command]:
-    """A decorator that makes a function the command `name`, with -f, -C and --allow-path."""
+    """A decorator that makes a function the command `name`, with -f, -C, --allow-path and --env-file."""
 
     def decorate(function: Callable[..., int]) -> click.Command:
         summary = find_command(name).summary
-        with_options = file_option(directory_option(allow_option(function)))
+        with_options = file_option(directory_option(allow_option(env_file_option(function))))
         return click.command(name, help=summary, short_help=summary)(with_options)
 
     return decorate
@@ -45,6 +46,15 @@ def _allow_paths(ctx: click.Context, param: click.Parameter, folders: tuple[Path
         return
     os.environ[ALLOW_VARIABLE] = os.pathsep.join([*([before] if before else []), *map(os.path.abspath, folders)])
     ctx.call_on_close(lambda: _restore(before))
+
+
+def _read_env_files(ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]) -> None:
+    """Add the variables of files to the environment while this command runs; what it has already stays."""
+    for path in paths:
+        for name, value in read_env_file(path).items():
+            if name not in os.environ:
+                os.environ[name] = value
+                ctx.call_on_close(lambda name=name: os.environ.pop(name, None))
 
 
 def parse_duration(ctx: click.Context, param: click.Parameter, text: str | None) -> float | None:
@@ -91,6 +101,15 @@ allow_option = click.option(
     callback=_allow_paths,
     metavar="FOLDER",
     help="Let the Evalfile include and show files of this folder, too.",
+)
+env_file_option = click.option(
+    "--env-file",
+    type=PATH,
+    multiple=True,
+    expose_value=False,
+    callback=_read_env_files,
+    metavar="FILE",
+    help="Read variables that the environment lacks from this file: NAME=VALUE lines.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 target_argument = click.argument("target", shell_complete=complete_targets)
