@@ -35,6 +35,8 @@ class Database:
     def open(cls, folder: Path) -> Database:
         """Open or create it; EvalmakeError where that fails."""
         try:
+            if not os.path.lexists(folder / DATABASE):
+                _create(folder)
             create_database(folder)
             try:
                 writer = _open_writer(folder)
@@ -134,6 +136,18 @@ class Database:
         if self._writer is None:
             raise store_failed(self.folder, PermissionError(0, "it is open for reading only"))
         return self._writer
+
+
+def _create(folder: Path) -> None:
+    """Create the database with its tables at once: somebody who reads meanwhile never finds half of it."""
+    import tempfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="new-", dir=folder) as name:
+        create_database(Path(name))
+        _open_writer(Path(name)).close()
+        with contextlib.suppress(OSError):  # another process was first, or the file system has no hard links
+            os.link(Path(name, DATABASE), folder / DATABASE)
 
 
 def _open_writer(folder: Path) -> Any:

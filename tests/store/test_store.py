@@ -7,13 +7,15 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evalmake.language.diagnostic import EvalmakeError
 from evalmake.planner.action import Action
 from evalmake.scoring.score import Score
-from evalmake.store import records
+from evalmake.store import database, records
+from evalmake.store.database import Database
 from evalmake.store.garbage_collection import collect_garbage, find_garbage
 from evalmake.store.store import Store
 from evalmake.store.verification import verify_store
@@ -173,3 +175,24 @@ def test_reading_creates_nothing(tmp_path: Path) -> None:
         with pytest.raises(EvalmakeError, match="cannot use"):
             store.commit(action(), result(action()), {})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_is_created_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a store that is being created finds it empty, at each step."""
+    folder = tmp_path / "store"
+    open_writer = database._open_writer
+    seen = []
+
+    def read() -> None:
+        seen.append(Database.open_for_reading(folder).rows("SELECT key FROM Cache"))
+
+    def open_and_read(place: Path) -> Any:
+        read()
+        writer = open_writer(place)
+        read()
+        return writer
+
+    monkeypatch.setattr(database, "_open_writer", open_and_read)
+    Database.open(folder).close()
+    assert seen == [[]] * 4
+    assert not list(folder.glob("new-*"))
