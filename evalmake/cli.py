@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -167,13 +169,33 @@ def run(argv: list[str], owns_process: bool = False) -> int:
         click.echo(f"error: cannot write to standard output: {error.strerror}", err=True)
         click.echo("help: results are stored: the same command prints them again when there is room", err=True)
         return FAILED
-    except Exception:  # a defect: Python's own status for it, 1, means that a gate is not met
+    except Exception as error:  # a defect: Python's own status for it, 1, means that a gate is not met
         if interrupts.count:
             return _report_interrupt()
+        if message := _describe_surroundings(error):
+            click.echo(message, err=True)
+            return FAILED
         import traceback
 
         traceback.print_exc()
         return FAILED
+
+
+def _describe_surroundings(error: Exception) -> str:
+    """What is wrong where evalmake was started, if that is the cause: it may show anywhere. Empty if it is not."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "error: too many files are open\nhelp: raise the limit: `ulimit -n 4096`"
+    if isinstance(error, FileNotFoundError) and not _has_current_folder():
+        return "error: the current folder is gone: somebody removed it, or made it anew\nhelp: `cd` to its path again"
+    return ""
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _report_interrupt() -> int:

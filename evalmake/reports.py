@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def report_reasons(workspace: Workspace, node: ReportNode, store: Store, changin
         return [Reason("never-run", "")]
     if changing:
         return []
-    if not path.exists():
+    if not os.path.exists(path):
         return [Reason("output-missing", f"{report.block.path} is missing")]
     if before.get(_FILE) != hash_file(path):
         return [Reason("output-missing", f"{report.block.path} was changed after evalmake wrote it")]
@@ -74,7 +75,7 @@ def write_report(workspace: Workspace, node: ReportNode, store: Store, plan: str
     results = _results(workspace, content, store, plan, ran)
     report = node.declaration
     path = workspace.report_path(report)
-    if not results.results and not path.exists():
+    if not results.results and not os.path.exists(path):
         return None
     try:
         workspace.plugins.get("exporters", report.plugin)().export(results, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from evalmake.file_modes import narrow_umask
 from evalmake.gate_verdicts import JudgedGate, judge_gates
 from evalmake.interrupts import INTERRUPTED
 from evalmake.language.atomic_write import write_atomic
-from evalmake.language.diagnostic import Diagnostic
+from evalmake.language.diagnostic import Diagnostic, make_error
 from evalmake.planner.graph import Graph
 from evalmake.planner.plan import Plan
 from evalmake.planner.saved_plan import (
@@ -145,10 +146,19 @@ def _preview(
         outcome.problems = find_problems(workspace, plan, request.detach, dry_run=True)
         outcome.status = FAILED if any(map(is_error, outcome.problems)) else OK
     if request.output:
-        text = json.dumps(plan_to_json(plan, str(request.file), __version__), indent=1) + "\n"
-        write_atomic(request.output, text.encode())
+        _save_plan(request.output, request.file, plan)
     show_plan(outcome)
     return outcome
+
+
+def _save_plan(path: Path, evalfile: Path, plan: Plan) -> None:
+    text = json.dumps(plan_to_json(plan, str(evalfile), __version__), indent=1) + "\n"
+    try:
+        if path.exists() and path.samefile(evalfile):
+            raise OSError(errno.EEXIST, "it is the Evalfile")
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise make_error("bad-plan", f"cannot write the plan to {path}: {error.strerror}") from None
 
 
 def _resolve_packages(request: Request, workspace: Workspace, words: Words, graph: Graph, emit: Emit) -> Graph:

@@ -6,14 +6,19 @@ import contextlib
 import os
 from pathlib import Path
 
+from evalmake.language.regular_file import check_regular
+
 
 def write_atomic(path: Path, data: bytes) -> None:
     """Replace the content of `path` so that neither a reader nor a crash leaves half of it.
 
     Missing parent folders are created.  The bytes go to a temporary file in the same folder (a
     rename is atomic only within one file system), reach the disk, and then take the name; on any
-    failure the old file stays as it was and the temporary one is removed.
+    failure the old file stays as it was and the temporary one is removed. OSError for a device or a pipe,
+    which would no longer be one: `/dev/null` of the whole machine, for root.
     """
+    if path.exists():
+        check_regular(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.parent / f".{path.name}.{os.urandom(6).hex()}.tmp"
     # Not by `tempfile`: its 0600 would hide a report from its readers. Here the umask decides.

@@ -187,9 +187,15 @@ def _find_cache_file() -> Path | None:
     """The file for the cached tables: in a folder that only this user can write to, or None."""
     from tempfile import gettempdir
 
-    user_cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    for folder in (Path(user_cache) / "evalmake", Path(gettempdir()) / f"evalmake-{os.getuid()}"):
+    def name_in_home() -> Path:
+        return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "evalmake"
+
+    def name_in_temporary() -> Path:
+        return Path(gettempdir()) / f"evalmake-{os.getuid()}"  # OSError where no such folder can be written to
+
+    for name in (name_in_home, name_in_temporary):
         try:
+            folder = name()
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             stat = folder.stat()
         except OSError:

@@ -14,10 +14,11 @@ _SIGN_AFTERWARDS = "and sign the file when it is written, as by `cosign sign-blo
 
 
 def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
-    """No report overwrites an input, or another report: one that is not chosen counts, too."""
+    """No report overwrites an input, results or another report: one that is not chosen counts, too."""
     project = context.project
-    evalfiles = {file.path for file in project.files.files}
+    evalfiles = {file.path for file in project.files.files} | {project.path.absolute().with_suffix(".lock")}
     inputs = {Path(path).absolute() for path in project.external.hashes.seen} | evalfiles
+    own = [os.path.realpath(project.folder / name) for name in (".evalmake", project.settings.store or ".evalmake")]
     first: dict[Path, Declaration] = {}
     for report in project.reports.values():
         path = Path(os.path.abspath(project.folder / str(report.block.path)))
@@ -30,6 +31,15 @@ def check_report_paths(context: GraphContext, diagnostics: Diagnostics) -> None:
                 "the report would overwrite it",
                 about=f"report {report.name}",
                 help=["give the report another path"],
+            )
+        elif any(Path(os.path.realpath(path)).is_relative_to(folder) for folder in own):
+            diagnostics.error(
+                "same-path",
+                f"{report.block.path} lies where evalmake keeps results",
+                report.fields.spans["path",].value,
+                "the report could overwrite them",
+                about=f"report {report.name}",
+                help=["give the report a path outside `.evalmake` and the store"],
             )
         elif other is not report:
             diagnostics.error(

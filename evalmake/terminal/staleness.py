@@ -128,6 +128,7 @@ def find_last_success(store: Store, name: str) -> ActionHistory | None:
 
 def find_attempt_to_show(store: Store, node: Node) -> ActionResult | None:
     """The last attempt of a target, of this identity or else of an earlier one."""
+    store.histories()  # refuses a store that a newer evalmake wrote to
     numbers = store.attempt_numbers(node.action.digest)
     return store.attempt(node.action.digest, max(numbers)) if numbers else find_last_attempt(store, node.name)
 

@@ -28,6 +28,19 @@ def test_others_may_read_it(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_what_is_no_file_stays(tmp_path: Path) -> None:
+    """A pipe, or a link to a device, is not replaced by a file."""
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    link.symlink_to(os.devnull)
+    for path in (pipe, link, tmp_path):
+        with pytest.raises(OSError, match=r"pipe, not a regular file|device, not a regular file|Is a directory"):
+            write_atomic(path, b"one")
+    assert pipe.is_fifo()
+    assert link.is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["link", "pipe"]
+
+
 def test_a_failure_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the disk refuses, the old bytes stay and the temporary file goes."""
     path = tmp_path / "report.md"

@@ -304,3 +304,21 @@ def test_other_commands_need_no_eval(project: Project, command: str) -> None:
     """What looks after models, jobs and stored data works on an Evalfile that has no eval any more."""
     project.write("Evalfile", EVALFILE.partition("eval first")[0])
     assert project.run(command).status == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "said"),
+    [
+        ("mkdir gone; cd gone; rmdir ../gone", "error: the current folder is gone"),
+        ("ulimit -n 8", "too many files are open"),
+        ("ulimit -f 0; export HOME=/nonexistent XDG_CACHE_HOME= TMPDIR=/nonexistent", "error: "),
+    ],
+)
+def test_a_place_where_nothing_works(project: Project, before: str, said: str) -> None:
+    """No folder, too few descriptors and no place for temporary files are told, without a traceback."""
+    project.write("Evalfile", EVALFILE)
+    command = ["/bin/sh", "-c", f'{before}; exec "$@"', "sh", sys.executable, "-m", "evalmake"]
+    ended = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    assert "Traceback" not in ended.stderr
+    assert said in ended.stderr
+    assert ended.returncode == 2

@@ -139,7 +139,7 @@ def _find_bad_values(block: Any, settings: Any, scorer: str) -> Iterator[BadValu
     for key in ("pattern", "extract"):
         try:
             re.compile(getattr(settings, key) or "")
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             yield BadValue(key, f"it is not a regular expression: {error}")
         if name := find_field_in_pattern(getattr(settings, key) or ""):
             yield BadValue(key, f"no field is filled into a regular expression, and it has `{name}`", _COMPARE)

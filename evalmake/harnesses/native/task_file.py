@@ -187,7 +187,7 @@ class _Reader:
             self.wrong(f"{key}: no field is filled into a regular expression, and it has '{field}'")
         try:
             return None if value is None else re.compile(value)
-        except re.error as error:
+        except (re.error, RecursionError, OverflowError) as error:
             self.wrong(f"{key}: not a regular expression: {error}")
             return None
 
