@@ -280,6 +280,9 @@ class ExecutorReader:
             "pull_secrets": self._item(f"{place}.platform_defaults.image_pull_secrets"),
             "priority": self._item(f"{place}.platform_defaults.queue_config.priority_class"),
         }
+        idle = "deployment.lepton_config.auto_scaler.scale_down.no_traffic_timeout"
+        if (node := self.configuration.find(idle)) is not None:
+            keys["autoscale"] = Item({"idle": write_seconds(float(self.configuration.get(idle)))}, node)
         tokens = self.configuration.get("deployment.lepton_config.api_tokens") or []
         named = [str(name_lepton_token(token)) for token in tokens if name_lepton_token(token)]
         if named:

@@ -17,7 +17,7 @@ _KINDS: Mapping[str, str] = {
     **dict.fromkeys(("hf_model_handle", "checkpoint_path", "include_path", "base_url", "system_instruction"), _TEXT),
     **dict.fromkeys(("start_reasoning_token", "end_reasoning_token", "output_dir", "username", "mode"), _TEXT),
     **dict.fromkeys(("temperature", "top_p", "limit_samples", "limit", "request_timeout", "timeout"), _NUMBER),
-    **dict.fromkeys(("endpoint_readiness_timeout", "gpu_memory_utilization"), _NUMBER),
+    **dict.fromkeys(("endpoint_readiness_timeout", "gpu_memory_utilization", "no_traffic_timeout"), _NUMBER),
     **dict.fromkeys(("max_new_tokens", "parallelism", "max_retries", "num_nodes", "num_instances", "port"), _COUNT),
     **dict.fromkeys(("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size", "min_replicas"), _COUNT),
     **dict.fromkeys(("max_logged_requests", "max_logged_responses", "max_requests", "max_responses"), _COUNT),

@@ -85,14 +85,13 @@ def _scaling(job: Job, autoscale: Autoscale | None) -> dict[str, Any]:
     """Return how many replicas there may be, and when one is added."""
     if autoscale is None:
         return {"max_replicas": job.replicas}
-    by_requests = {"qpm": autoscale.requests or 0.0, "paths": [], "methods": []}
-    scaling: dict[str, Any] = {
-        "target_gpu_utilization_percentage": autoscale.gpu or 0,
-        "target_throughput": by_requests,
-    }
+    scaling: dict[str, Any] = {}
+    if autoscale.most:
+        by_requests = {"qpm": autoscale.requests or 0.0, "paths": [], "methods": []}
+        scaling = {"target_gpu_utilization_percentage": autoscale.gpu or 0, "target_throughput": by_requests}
     if autoscale.idle:
         scaling["scale_down"] = {"no_traffic_timeout": round(autoscale.idle.seconds)}
-    return {"max_replicas": max(autoscale.most, job.replicas), "autoscaling": scaling}
+    return {"max_replicas": max(autoscale.most or 0, job.replicas), "autoscaling": scaling}
 
 
 def is_same_server(component: Mapping[str, Any], body: Body) -> bool:

@@ -49,10 +49,12 @@ class Autoscale(Block):
     """When Lepton adds replicas to a deployment, up to `most`.
 
     It adds one if each replica gets more than `requests` a minute, or uses more than `gpu` percent of its GPUs.
-    After `idle` without any request it stops all of them.
+    After `idle` without any request it stops all of them; `idle` may stand alone.
     """
 
-    most: Annotated[int, Field(ge=1)] = define_key(..., "How many replicas there may be.", "4")
+    most: Annotated[int, Field(ge=1)] | None = define_key(
+        None, "How many replicas there may be.", "4", unset="the `replicas` of the deployment"
+    )
     requests: Annotated[Real, Field(gt=0)] | None = define_key(
         None, "The requests per minute and replica above which a replica is added.", "60", unset="`gpu` decides"
     )
@@ -65,8 +67,12 @@ class Autoscale(Block):
 
 
 def _check_autoscale(autoscale: Autoscale | None) -> Autoscale | None:
-    if autoscale is not None and (autoscale.requests is None) == (autoscale.gpu is None):
+    if autoscale is None or (autoscale.idle and autoscale == Autoscale(idle=autoscale.idle)):
+        return autoscale
+    if (autoscale.requests is None) == (autoscale.gpu is None):
         raise ValueError("write either `requests` or `gpu`")
+    if autoscale.most is None:
+        raise ValueError("write `most`: how many replicas there may be")
     return autoscale
 
 
