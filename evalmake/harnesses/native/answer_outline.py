@@ -39,6 +39,8 @@ def _outline(text: str, options: Sequence[str]) -> str:
     """The outline of a folded text in which the options' texts are marked."""
     marks = {letter: chr(BY_LETTER + index) for index, letter in enumerate(LETTERS[: len(options)])}
     for index, option in enumerate(options):
+        if sorted(map(str.casefold, options)) in _BINARY:  # "T" is True
+            marks.setdefault(option[0].upper(), chr(BY_TEXT + index))
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
             marks.setdefault(option, chr(BY_TEXT + index))
     text = _drop_partial_assent(_merge_pairs(_Encoder(text, marks).encode()))
@@ -134,6 +136,7 @@ _NAMED = frozenset(NAMED.split("|"))
 _DASHED = re.compile("[AOv]-$")  # "the right answer - b"
 _FLAGGED = re.compile(rf"{MARK}[-:(]{{1,2}}$")
 _FLAGS = {"T": "v", "F": "x", "Y": "v", "N": "x"}  # "A: T, B: F"
+_BINARY = (["false", "true"], ["no", "yes"])
 _VERBS = ("fits", "works", "matches", "makes", "best", "applies", "holds")  # "A fits", "A best describes it"
 _AFTER_WORD, _LOWER = re.compile("[a-z] "), re.compile(" [a-z]")
 _ARTICLES = "AEIOY"  # letters that are words of some language
