@@ -15,15 +15,12 @@ from html.entities import html5
 from typing import NamedTuple
 
 LONGEST_ESCAPE = 12  # bytes of one escaped character
+_LONGEST_NAME = 9  # of a character in HTML
 _MOST_BACKSLASHES = 4  # JSON within JSON has two, and once more within, four
 _CUT_ESCAPE = re.compile(
     rb"(?:\\{1,4}(?:u[0-9a-fA-F]{0,3})?|%[0-9a-fA-F]{0,5}|&(?:#[0-9]{0,7}|#[xX][0-9a-fA-F]{0,6}|[a-zA-Z]{0,8}))\Z"
 )
 _ESCAPING = b"\\%&"
-_ENTITIES = {
-    code: [name for name, text in html5.items() if text == chr(code) and name.endswith(";") and len(name) < 9]
-    for code in range(32, 127)
-}
 
 
 def spell_in_json(secret: str) -> list[bytes]:
@@ -129,7 +126,12 @@ def _find_clue(codes: bytes) -> re.Pattern[bytes]:
 
 
 def _name_entities(code: int) -> list[bytes]:
-    return [name[:-1].encode() for name in _ENTITIES.get(code, [])]
+    """The names of a character in HTML, without those that no program writes for it."""
+    if chr(code).isalnum():
+        return []
+    return [
+        name[:-1].encode() for name, text in html5.items() if text == chr(code) and name[-1] == ";" and len(name) < 9
+    ]
 
 
 def _start_of_escape(data: bytes, start: int) -> int:
