@@ -66,6 +66,27 @@ eval next {
     benchmark = read
 }
 """
+LAUNCHER = """\
+defaults:
+  - execution: slurm/default
+  - deployment: none
+  - _self_
+
+execution:
+  hostname: cluster.example.com
+  username: me
+  account: ???
+  output_dir: /lustre/evals
+
+target:
+  api_endpoint:
+    url: http://127.0.0.1:9/v1/chat/completions
+    model_id: acme-1
+
+evaluation:
+  tasks:
+    - name: lm-evaluation-harness.ifeval
+"""
 ENDPOINT = '    endpoint = "http://127.0.0.1:9/v1"\n'
 SERVER = """\
 deployment stand-in {
@@ -180,6 +201,7 @@ def changing(project: Project) -> None:
 
 
 STAGES: dict[str, Stage] = {
+    "bad-config": also("slurm.yaml", LAUNCHER),
     "bad-lock": also("Evalfile.lock", "<<<<<<< HEAD\n"),
     "bad-override": edited("LIMIT = 500", "LIMIT = 500\nSEEDS = [1, 2]", "in 1..2", "in SEEDS"),
     "bad-plan": also("notes.json", '{"to": "do"}\n'),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evalmake.gateway.proxy.request_target import ASKABLE_BESIDE_BASE, READABLE_BESIDE_BASE
+from evalmake.gateway.proxy.request_target import ASKABLE_BESIDE_BASE, READABLE_BESIDE_BASE, is_ambiguous
 from tests.gateway.gateway_process import CHAT, KEY, Gateway
 from tests.support.http_replies import chat_completion, chunked_reply, http_reply
 from tests.support.repository import ROOT
@@ -44,7 +44,7 @@ NAMES = st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,16}", fullmatch=True).filte
 PATHS = st.from_regex(
     r"/v1/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,20}(\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,20})?",
     fullmatch=True,
-)
+).filter(lambda path: not is_ambiguous(path.encode()))
 HEADERS = st.lists(st.tuples(NAMES, TEXT), max_size=5, unique_by=lambda item: item[0].lower())
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
