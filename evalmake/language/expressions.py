@@ -1,18 +1,15 @@
-"""Evaluates expressions: variables, interpolation, and the functions `env`, `file`, `glob` and `secret`."""
+"""Evaluates expressions: literals, variables, interpolation, lists and maps."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from evalmake.language import tree
 from evalmake.language.diagnostic import EvalmakeError, closest_name, make_error
 from evalmake.language.external_inputs import ExternalInputs
-from evalmake.language.file_search import find_files, is_pattern, split_pattern
-from evalmake.language.folder_search import find_complete_folders
+from evalmake.language.functions import Functions
 from evalmake.language.parser import MAX_NESTING
 from evalmake.language.source import Source, Span
 from evalmake.language.text import dedent, unescape, unquote
@@ -20,8 +17,6 @@ from evalmake.language.value_limits import ValueExtents, read_duration, read_num
 from evalmake.language.values import (
     Digest,
     Duration,
-    File,
-    Files,
     SecretRef,
     Size,
     Symbol,
@@ -153,7 +148,7 @@ class Evaluator:
             case tree.MapOf():
                 return self._evaluate_map(node)
             case tree.Call():
-                return self._call_function(node)
+                return Functions(self.source, self.scope.external, self).call(node)
 
     def _evaluate_item(self, item: tree.Expr, holder: str) -> Value:
         value = self(item)
@@ -291,122 +286,3 @@ class Evaluator:
         except ValueError as error:
             message, help_ = error.args
             raise make_error("bad-escape", message, self.span(node), help=[help_]) from None
-
-    def _call_function(self, node: tree.Call) -> Value:
-        name = node.name.text
-        functions: dict[str, Callable[..., Value]] = {
-            "env": self._read_variable,
-            "file": self._read_file,
-            "glob": self._find_files,
-            "secret": self._name_secret,
-        }
-        if name not in functions:
-            meant = closest_name(name, functions)
-            raise make_error(
-                "unknown-function",
-                f"there is no function `{name}`",
-                self.span(node.name),
-                help=[f"did you mean `{meant}`?"] if meant else ["the functions are env, file, glob and secret"],
-            )
-        arguments = [self(argument) for argument in node.arguments]
-        more = {"env": ", and optionally a default after it", "glob": ", and one that ends in `/` a marker after it"}
-        most = 2 if name in more else 1
-        if not 1 <= len(arguments) <= most or not isinstance(arguments[0], str):
-            raise make_error("bad-call", f"`{name}` takes a text{more.get(name, '')}", self.span(node))
-        return functions[name](node, *arguments)
-
-    def _read_variable(self, node: tree.Call, name: Value, *default: Value) -> Value:
-        value = self.scope.external.environment.get(str(name))
-        self.scope.external.variables_read[str(name)] = value
-        if value is not None:
-            return value
-        if default:
-            return default[0]
-        raise make_error(
-            "missing-env",
-            f"the environment has no `{name}`",
-            self.span(node),
-            help=[f'set it, or give a default: env("{name}", "...")'],
-        )
-
-    def _name_secret(self, node: tree.Call, name: Value) -> Value:
-        return SecretRef(str(name))
-
-    def _read_file(self, node: tree.Call, name: Value) -> Value:
-        path = self._resolve_path(str(name))
-        try:
-            digest = self.scope.external.hashes.of(path)
-        except OSError as error:
-            self.scope.external.hashes.seen.add(path)
-            raise self._unreadable_error(node, str(name), path, error) from None
-        return Files((File(path.name, digest, path),), single=True)
-
-    def _find_files(self, node: tree.Call, pattern: Value, *marker: Value) -> Value:
-        if str(pattern).endswith("/"):
-            return self._find_folders(node, str(pattern), *marker)
-        if marker:
-            raise make_error(
-                "bad-call",
-                "only a `glob` over folders takes a marker",
-                self.span(node),
-                help=[f'end its pattern in `/`: glob("{pattern}/", ...)'],
-            )
-        root, inner = split_pattern(str(pattern), self.source.folder)
-        hashes = self.scope.external.hashes
-        try:
-            names = find_files(root, inner, self.scope.external.watched, self.span(node))
-            files = tuple(File(n, hashes.of(root / n), root / n) for n in names)
-        except OSError as error:
-            raise self._unreadable_error(node, str(pattern), root, error) from None
-        if not names:
-            raise make_error(
-                "missing-file",
-                f"no file matches `{pattern}`",
-                self.span(node),
-                notes=[f"evalmake looked in {root}"],
-            )
-        return Files(files)
-
-    def _find_folders(self, node: tree.Call, pattern: str, marker: Value = "") -> Value:
-        """The folders that are complete: they hold a file, and the marker if one is given, and have settled."""
-        if not isinstance(marker, str) or "/" in marker:
-            raise make_error("bad-call", "the marker is the name of a file in the folder", self.span(node))
-        root, inner = split_pattern(pattern, self.source.folder)
-        try:
-            folders = find_complete_folders(root, inner, marker, self.scope.external, self.span(node))
-        except OSError as error:
-            raise self._unreadable_error(node, pattern, root, error) from None
-        if not folders:
-            wanted = f" and holds `{marker}`" if marker else " and holds a file"
-            notes = [f"evalmake looked in {root}"]
-            if self.scope.external.next_settled is not None:
-                notes.append("at least one matches, but has not been quiet for long enough")
-            raise make_error("missing-file", f"no folder matches `{pattern}`{wanted}", self.span(node), notes=notes)
-        return folders
-
-    def _resolve_path(self, name: str) -> Path:
-        return Path(os.path.normpath(os.path.join(self.source.folder, name)))
-
-    def _unreadable_error(self, node: tree.Call, name: str, path: Path, error: OSError) -> EvalmakeError:
-        if isinstance(error, FileNotFoundError):
-            siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
-            meant = closest_name(path.name, siblings)
-            if is_pattern(name):
-                help_ = [f'`file` names one file; for all that match: glob("{name}")']
-            else:
-                help_ = [f"did you mean `{meant}`?"] if meant else []
-            return make_error(
-                "missing-file",
-                f"there is no file `{name}`",
-                self.span(node),
-                notes=[f"evalmake looked for it at {path}"],
-                help=help_,
-            )
-        if isinstance(error, IsADirectoryError):
-            return make_error(
-                "missing-file",
-                f"`{name}` is a folder",
-                self.span(node),
-                help=[f'name the files in it: glob("{name.rstrip("/")}/*")'],
-            )
-        return make_error("missing-file", f"`{name}` cannot be read: {error.strerror}", self.span(node))

@@ -28,7 +28,7 @@ from evalmake.gateway.proxy.stream_replay import replay_stream
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
 from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
-from evalmake.gateway.proxy.usage import log_excerpt, prompt_digest
+from evalmake.gateway.proxy.usage import prompt_digest
 from evalmake.gateway.reply_cache.cache import CachedReply
 from evalmake.gateway.reply_cache.completeness import is_complete
 from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
@@ -372,18 +372,7 @@ class Exchange:
             usage.record_prompt_logprobs(parsed, self.body)
         if self._reseeded:
             usage.add_count("reseeded")
-        self._log_exchange(body)
-
-    def _log_exchange(self, body: bytes) -> None:
-        """Keep the request, the reply or both, as long as the adapter wants more of them."""
-        session, wanted = self.session, self.session.adapter.log
-        row: dict[str, object] = {"n": session.requests}
-        for key, word, text in (("requests", "request", self.payload), ("replies", "reply", body)):
-            if session.logged < (wanted if isinstance(wanted, int) else wanted.get(key, 0)):
-                row[word] = log_excerpt(text)
-        if len(row) > 1:
-            session.logged += 1
-            session.usage.append_row("exchanges", row)
+        session.log_exchange(self.payload, body)
 
     def _fail(self, status: int, message: str, body: bytes = b"") -> None:
         """End a request that failed in all its tries; `body` is what came of its reply."""

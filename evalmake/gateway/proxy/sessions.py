@@ -16,7 +16,7 @@ from pathlib import Path
 from evalmake.gateway.interceptors.interceptor import Interceptor
 from evalmake.gateway.interceptors.selection import select_interceptors
 from evalmake.gateway.proxy.circuit_breaker import CircuitBreaker
-from evalmake.gateway.proxy.usage import UsageRecord
+from evalmake.gateway.proxy.usage import UsageRecord, log_excerpt
 from evalmake.gateway.reply_cache.key import RequestKey
 from evalmake.gateway.settings import AdapterSettings, SessionSettings
 
@@ -40,7 +40,7 @@ class AdmittedSession:
         self.usage.folder.mkdir(parents=True, exist_ok=True)  # the folder shows that a request came
         self._redact = redact
         self.requests = 0
-        self.logged = 0
+        self._logged = 0
         self.token = settings.token.encode()
         self._next_repetition: Counter[int] = Counter()
         """By the 64-bit hash of a request's digest: with millions of requests, the texts would take most memory."""
@@ -59,6 +59,17 @@ class AdmittedSession:
         other.breaker = CircuitBreaker(False)
         other.usage = UsageRecord(self.usage.folder, self._redact)
         return other
+
+    def log_exchange(self, request: bytes, reply: bytes) -> None:
+        """Keep the request, the reply or both, as long as the adapter wants more of them."""
+        wanted = self.adapter.log
+        row: dict[str, object] = {"n": self.requests}
+        for key, word, text in (("requests", "request", request), ("replies", "reply", reply)):
+            if self._logged < (wanted if isinstance(wanted, int) else wanted.get(key, 0)):
+                row[word] = log_excerpt(text)
+        if len(row) > 1:
+            self._logged += 1
+            self.usage.append_row("exchanges", row)
 
     def accepts(self, authorization: bytes) -> bool:
         """Whether an Authorization header carries this evaluation's token."""
