@@ -50,7 +50,7 @@ def waiting(either: Clustered, tmp_path: Path) -> Waiting:
 
 def settled(text: str) -> str:
     """Without what differs from one time to another."""
-    return re.sub(r" +\d+(s|m|\.\dh)$", " TIME", text, flags=re.MULTILINE)
+    return re.sub(r" +\d+(s|m|\.\dh)  [0-9a-f]+\.\d+$", " TIME ID", text, flags=re.MULTILINE)
 
 
 def test_left_and_collected(waiting: Waiting) -> None:
@@ -62,7 +62,7 @@ def test_left_and_collected(waiting: Waiting) -> None:
     waiting.all_run()
     until(lambda: waiting.states() == [(name, "running", "3/8") for name in NAMES], waiting.states)
     table = settled(bench.run("status").out)
-    assert table == "".join(f"{name}  cluster  running  3/8 TIME\n" for name in NAMES)
+    assert table == "".join(f"{name}  cluster  running  3/8 TIME ID\n" for name in NAMES)
 
     followed, log = bench.start("status", "-F"), bench.start("logs", "-F", "tried/2")
     assert log.stdout is not None
