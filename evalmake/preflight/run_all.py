@@ -19,7 +19,7 @@ from evalmake.preflight.data_files import check_data_files
 from evalmake.preflight.deployments import check_server_programs, check_weights
 from evalmake.preflight.detach import check_detached_jobs
 from evalmake.preflight.endpoints import check_certificates, check_loopback_endpoints, check_server_reach
-from evalmake.preflight.executor_use import check_executor_use
+from evalmake.preflight.executor_use import check_executor_use, check_judges_of_executors
 from evalmake.preflight.gpus import check_gpus
 from evalmake.preflight.host_files import check_host_files
 from evalmake.preflight.images import check_evaluation_images, check_server_images
@@ -41,6 +41,7 @@ GRAPH_CHECKS: tuple[Callable[[GraphContext, Diagnostics], None], ...] = (
     check_server_images,  # the executor of a deployment runs its image
     check_host_files,  # jobs on a cluster need no packages or weights of this host
     check_executor_use,  # the executor's settings suffice, as its plugin says
+    check_judges_of_executors,  # what grades is no matter of where it runs
     check_servers,  # the deployment's settings fit its engine, its port and its nodes
     check_ports,  # no two servers have the same port
     check_loopback_endpoints,  # no job elsewhere calls `localhost`
