@@ -16,7 +16,7 @@ SCORERS: Mapping[str, int] = {
     "exact": 2,  # 2: kinds of spaces and quotes, and Unicode's forms of a character, are alike
     "contains": 2,  # 2: whole words; as for exact
     "regex": 2,  # 2: as for exact
-    "f1": 2,
+    "f1": 2,  # 2: signs and decimal points belong to numbers; articles alone and marks alone are compared
     "python": 2,
     "judge": 2,  # 2: the last line that is a verdict, outside quotations; none of a reply that was cut off
     "number": 2,  # 2: groups, powers, fractions, other digits; the answer instead of the last number

@@ -14,8 +14,9 @@ from evalmake.harnesses.native.record_filter import filter_records
 from evalmake.harnesses.native.right_options import LETTERS, find_right_options
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
-from evalmake.harnesses.native.task_file import LETTERED, TARGETLESS, Task
+from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
 from evalmake.harnesses.native.template import Template, as_text, blame_key, find_doubled_fields, has_field, lookup
+from evalmake.harnesses.native.text_folding import make_folding
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +321,8 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
     texts = [as_text(one) for one in accepted]
     if not texts or not all(one.strip() for one in texts):
         raise RecordError("target", "the target is empty")
+    if scorer in FOLDING:
+        _check_folded(texts, task.normalize)
     if scorer == "math" and answer_math.find_version() is None:
         raise TaskError(Mistake(f"the scorer 'math' needs {answer_math.PACKAGE}", "scorer", answer_math.CURE))
     for text in texts if scorer == "math" else ():
@@ -327,6 +330,16 @@ def _check_target(task: Task, scorer: str, target: object) -> None:
             raise RecordError("target", f"the target '{text[:60]}' holds no mathematics")
     if scorer == "number":
         _check_numbers(texts)
+
+
+def _check_folded(texts: Sequence[str], normalize: Sequence[str]) -> None:
+    """RecordError for a target of which `normalize` leaves nothing: it would equal all such replies."""
+    fold = make_folding(normalize)
+    for text in texts:
+        if not fold(text):
+            guilty = [name for name in ("punctuation", "articles") if not make_folding([name])(text)]
+            help = f"leave `{'` and `'.join(guilty)}` out of `normalize`" if guilty else ""
+            raise RecordError("target", f"`normalize` leaves nothing of the target '{text[:60]}'", help)
 
 
 def _check_numbers(texts: Sequence[str]) -> None:

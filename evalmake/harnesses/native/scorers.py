@@ -10,9 +10,7 @@ import importlib.util
 import math
 import os
 import re
-import string
 import sys
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -150,6 +148,7 @@ def make_regex(task: Task) -> PureScorer:
 
 def make_f1(task: Task) -> PureScorer:
     """The best token F1 over the accepted answers, as in SQuAD's evaluation script."""
+    from evalmake.harnesses.native.token_f1 import compute_token_f1
 
     def score(item: Item, reply: str) -> Verdict:
         best = max(compute_token_f1(reply, one) for one in item.targets)
@@ -167,23 +166,6 @@ PURE_SCORERS: Mapping[str, Callable[[Task], PureScorer]] = {
     "regex": make_regex,
     "f1": make_f1,
 }
-
-
-def compute_token_f1(reply: str, target: str) -> float:
-    """The harmonic mean of token precision and recall, 0 to 1 (Rajpurkar et al. 2016).
-
-    Lower case, without punctuation and articles; two texts without tokens agree.
-    """
-    said, wanted = _tokenize(reply), _tokenize(target)
-    if not said or not wanted:
-        return float(said == wanted)
-    common = (Counter(said) & Counter(wanted)).total()
-    return 2 * common / (len(said) + len(wanted))
-
-
-def _tokenize(text: str) -> list[str]:
-    text = text.lower().translate(str.maketrans("", "", string.punctuation))
-    return re.sub(r"\b(a|an|the)\b", " ", text).split()
 
 
 def _accuracy_verdict(answer: str | None, right: bool) -> Verdict:

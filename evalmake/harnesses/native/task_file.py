@@ -18,6 +18,8 @@ SCORERS = ("exact", "number", "math", "choice", "choices", "contains", "regex", 
 LETTERED = ("choice", "choices")
 """The scorers of questions whose options have letters."""
 TARGETLESS = ("regex", "python", "judge")
+FOLDING = ("exact", "contains", "regex")
+"""The scorers that compare texts after `normalize`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,18 @@ def test_a_record_that_its_scorer_cannot_score(native: Native, record: Body, mes
         ({}, {"a": {"text": "x"}}, "the target is an object, and a reply is a text"),
         ({}, {"a": [["x"]]}, "the target is a list in a list, and a reply is a text"),
         ({}, {"a": None}, "the target is empty"),
+        (
+            {"scorer": "contains", "normalize": ["case", "punctuation"]},
+            {"a": " . "},
+            "`normalize` leaves nothing of the target ' . '",
+        ),
+        (
+            {"scorer": "exact", "normalize": ["articles"]},
+            {"a": ["B", "A"]},
+            "`normalize` leaves nothing of the target 'A'",
+        ),
+        ({"scorer": "regex", "pattern": "(.)", "normalize": ["punctuation"]}, {"a": "-"}, "`normalize` leaves nothing"),
+        ({"scorer": "contains"}, {"a": "\u200b"}, "`normalize` leaves nothing of the target"),
         ({"choices": "{o}"}, {"o": ["a", ""]}, "choices: option B is empty"),
     ],
 )

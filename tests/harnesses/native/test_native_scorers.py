@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evalmake.harnesses.native.scorers import compute_token_f1
 from evalmake.harnesses.native.text_folding import DEFAULT, contains_words, make_folding, mentions
+from evalmake.harnesses.native.token_f1 import compute_token_f1
 from tests.harnesses.native.harness_bench import Native
 
 COLOURS = {"choices": "{o}", "scorer": "choice"}
@@ -66,12 +66,28 @@ def test_markup_is_no_part_of_a_word() -> None:
         ("a black cat", "the white cat", 0.5),
         ("dog", "cat", 0.0),
         ("cat cat", "cat", 2 / 3),
-        ("the", "a", 1.0),
+        ("the", "a", 0.0),
+        ("the", "A.", 0.0),
+        ("", "A", 0.0),
+        ("It is (A).", "A", 0.5),
+        ("A", "a cat", 0.0),
+        ("-5", "5", 0.0),
+        ("−5.", "-5", 1.0),
+        ("1.5", "15", 0.0),
+        (".5", "5", 0.0),
+        ("$1,000.", "1000", 1.0),
+        ("1990-95", "199095", 1.0),
+        ("+", "-", 0.0),
+        ("+", "+", 1.0),
+        ("C", "C++", 0.0),
+        ("C++!", "C++", 1.0),
+        ("an A+", "A+", 1.0),
+        ("well-known", "wellknown", 1.0),
         ("", "cat", 0.0),
     ],
 )
 def test_token_f1(reply: str, target: str, score: float) -> None:
-    """Token F1 ignores case, punctuation and articles, and counts repeated tokens."""
+    """Token F1 ignores case, punctuation and articles, but in numbers, names and targets of nothing else."""
     assert compute_token_f1(reply, target) == pytest.approx(score)
 
 
