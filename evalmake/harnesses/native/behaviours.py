@@ -22,7 +22,10 @@ SCORERS: Mapping[str, int] = {
     "number": 2,  # 2: groups, powers, fractions, other digits; the answer instead of the last number
     "choice": 2,  # 2: an explanation after the answer does not overrule it; negations, corrections, languages
 }
-"""Scorer -> its behaviour number. 2, for all: a reply that ends inside its reasoning is an empty answer."""
+"""Scorer -> its behaviour number.
+
+2, for all: a reply that ends inside its reasoning is an empty answer; scorers of texts and `extract` read no reasoning.
+"""
 EXAMPLES = 2
 """2: an example is not shown before the same question, also where ids, splits or spaces differ."""
 RUBRIC = 2

@@ -12,7 +12,7 @@ from evalmake.harnesses.native.json_io import dumps
 from evalmake.harnesses.native.likelihood import Likelihood, find_option_start, has_tie, score_options
 from evalmake.harnesses.native.prompts import Body, Example, Item
 from evalmake.harnesses.native.sample_log import Sample
-from evalmake.harnesses.native.scorers import Scorer, Verdict, extract_answer
+from evalmake.harnesses.native.scorers import Scorer, Verdict, find_scored_text
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.time_limit import TooSlow
 
@@ -54,9 +54,9 @@ class ItemRequester:
             reply = await self.client.ask(body)
         except RequestError as error:
             return _build_failed_sample(item, body, error)
-        answer = reply.text if reply.refused and self.task.scorer == "judge" else reply.answer
+        answer = reply.text if reply.refused and item.scorer == "judge" else reply.answer
         try:
-            verdict = await scorer(item, extract_answer(self.task.extract, answer))
+            verdict = await scorer(item, find_scored_text(self.task, item.scorer, answer))
         except RequestError as error:
             verdict = Verdict(error=f"judge: {error}")
         except TooSlow as error:

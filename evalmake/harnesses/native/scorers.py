@@ -24,6 +24,8 @@ from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import make_folding, mentions
 from evalmake.scoring.share_names import is_share_name
 
+_TEXT_SCORERS = ("exact", "contains", "regex", "f1")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -65,11 +67,19 @@ async def _score_math(item: Item, reply: str) -> Verdict:
     return _accuracy_verdict(answer, right)
 
 
-def extract_answer(pattern: re.Pattern[str] | None, reply: str) -> str:
-    """Extract the answer: the pattern's group 1, else the whole match; empty without a match."""
-    if pattern is None:
+def find_scored_text(task: Task, scorer: str, reply: str) -> str:
+    """The part of a reply that is scored: what `extract` finds behind its reasoning, empty if it finds nothing.
+
+    Without `extract`, only scorers that compare the text itself need its reasoning removed here.
+    """
+    if task.extract is None and scorer not in _TEXT_SCORERS:
         return reply
-    found = search(pattern, reply)
+    from evalmake.harnesses.native.reply_text import drop_reasoning
+
+    answer = drop_reasoning(reply)
+    if task.extract is None:
+        return answer
+    found = search(task.extract, answer)
     return "" if found is None else _captured_text(found)
 
 

@@ -50,6 +50,32 @@ def test_built_in_scorers(
     assert run.samples[0]["answer"] == found
 
 
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"scorer": "contains"},
+        {"scorer": "exact"},
+        {"scorer": "regex", "pattern": r"(\w+)$"},
+        {"scorer": "f1"},
+        {"scorer": "exact", "extract": r"\w+"},
+    ],
+)
+def test_no_answer_is_taken_from_reasoning(native: Native, task: dict[str, object]) -> None:
+    """Texts are compared, and `extract` searches, behind the reasoning; a reply of reasoning only is no answer."""
+    replies = ("<think>Is it Paris?</think>Lyon", "Paris? No.\n</think>Lyon", "<think>Paris</think>", "Paris</think>")
+    for number, reply in enumerate((*replies, "<think>Lyon?</think>Paris")):
+        native.server.answer = lambda body, reply=reply: reply  # type: ignore[misc]
+        run = native([{"q": "?", "a": "Paris"}], **task)
+        assert run.headline["value"] == (number == len(replies)), reply
+
+
+def test_a_function_sees_the_reasoning(native: Native) -> None:
+    """A scorer of the user's gets the whole reply."""
+    native.server.answer = lambda body: "<think>Paris?</think>Lyon"
+    native.write("s.py", "def score(record, reply, target):\n    return 'Paris' in reply\n")
+    assert native(scorer="python", scorer_file="s.py").headline["value"] == 1
+
+
 def test_markup_is_no_part_of_a_word() -> None:
     """`contains` finds a target that Markdown or HTML divides, and takes no sign of a product or name for markup."""
     lines = (Path(__file__).parent / "contains_replies.jsonl").read_text(encoding="utf-8").splitlines()
