@@ -19,6 +19,9 @@ from evalmake.store.records import UnreadableRecord
 from evalmake.store.store import Store
 from evalmake.workspace import Workspace
 
+_DECIMALS = (2, 4)
+"""To how many decimals programs round their means, of which an earlier evalmake did not read the samples."""
+
 
 def find_contradictions(workspace: Workspace, nodes: Sequence[Node], store: Store) -> Iterator[str]:
     """Yield the results that count of which the stored outputs say something else, with what they say.
@@ -80,18 +83,24 @@ def _compare_scores(recorded: Sequence[Score], outcome: Outcome | None) -> str:
     """The first recorded score that the outputs do not have; empty if they have all."""
     if outcome is None:
         return ""
-    found = {score.metric: score.value for score in outcome.scores}
+    found = {score.metric: score for score in outcome.scores}
     for score in recorded:
         if score.metric not in found:
             why = f": {outcome.error}" if outcome.error else ""
             return f"{score.metric} is on record, and not in its outputs{why}"
-        if not _is_same(score.value, found[score.metric]):
-            return f"{score.metric} is {_show(score.value)} on record, and {_show(found[score.metric])} by its outputs"
+        if not _is_same(score, found[score.metric]):
+            told = f"{_show(score.value)} on record, and {_show(found[score.metric].value)} by its outputs"
+            return f"{score.metric} is {told}"
     return ""
 
 
-def _is_same(one: float | None, other: float | None) -> bool:
-    return one is other if one is None or other is None else is_nearly_equal(one, other)
+def _is_same(recorded: Score, found: Score) -> bool:
+    """Whether the outputs have the value; one that was read without its samples may be the rounded mean of them."""
+    one, other = recorded.value, found.value
+    if one is None or other is None:
+        return one is other
+    rounded = [round(other, decimals) for decimals in _DECIMALS] if found.scored and not recorded.scored else []
+    return any(is_nearly_equal(one, value) for value in (other, *rounded))
 
 
 def _show(value: float | None) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +12,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from evalmake.harnesses.log_errors import read_last_error
-from evalmake.harnesses.samples import Row, count_unanswered_requests, score_from_samples, write_samples
+from evalmake.harnesses.nemo.samples import SampledMetrics, read_samples
+from evalmake.harnesses.samples import count_unanswered_requests, write_samples
 from evalmake.plugin_api.harness import Outcome
 from evalmake.scoring.demands import LOST_SHARE
 from evalmake.scoring.headline import find_metric, matches_metric
+from evalmake.scoring.notes import SAMPLE_GAPS
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
 
@@ -64,15 +64,23 @@ def read_run(
     counts, cause = count_unanswered_requests(outputs)
     if lost := _find_lost(entries, counts["questions"]):
         counts[LOST_SHARE], cause = lost
-    entries = [*_compute_means(entries, means), *entries]
-    rows = list(_read_samples(folder))
-    outcome = replace(_build_outcome(entries, rows, metric), usage=counts, cause=cause)
-    if rows:
-        write_samples(outputs / SAMPLES, _name_after_headline(rows, outcome.metric))
-    return outcome
+    reported = {entry.name for entry in entries}
+    composites = {name: parts for name, parts in _find_composites(entries, means) if name not in reported}
+    entries = [*_compute_means(entries, composites), *entries]
+    headline = _find_headline(entries, metric)
+    if isinstance(headline, Outcome):
+        return replace(headline, usage=counts, cause=cause)
+    reading, gap = read_samples(outputs)
+    reading = replace(reading, composites={**reading.composites, **composites})
+    samples = SampledMetrics.collect(reading, reported | composites.keys(), headline)
+    if samples.rows:
+        write_samples(outputs / SAMPLES, samples.rows)
+    scores = tuple(_build_score(entry, samples) for entry in entries)
+    return Outcome(scores, headline, counts, facts={SAMPLE_GAPS: json.dumps([gap])} if gap else {}, cause=cause)
 
 
-def _build_outcome(entries: Sequence[Entry], rows: Sequence[Row], metric: str | None) -> Outcome:
+def _find_headline(entries: Sequence[Entry], metric: str | None) -> str | Outcome:
+    """The metric that stands for the benchmark, or why there is none."""
     names = [entry.name for entry in entries]
     if not names:
         return Outcome(error="the harness reported no score")
@@ -82,7 +90,7 @@ def _build_outcome(entries: Sequence[Entry], rows: Sequence[Row], metric: str | 
     wrong = next((e for e in entries if e.name == headline and not math.isfinite(e.value)), None)
     if wrong:
         return Outcome(error=f"the harness reports {wrong.value} as `{headline}`")
-    return Outcome(tuple(_build_score(entry, rows, headline) for entry in entries), headline)
+    return headline
 
 
 def _list_names(names: Sequence[str]) -> str:
@@ -107,13 +115,21 @@ def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, str] 
     return share, f"the harness reports {worst.value:g} as `{worst.name}`"
 
 
-def _compute_means(entries: Sequence[Entry], means: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
-    """Yield each of `means` of which the harness reported all parts; a part with `*` may be several metrics."""
+def _find_composites(
+    entries: Sequence[Entry], means: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each of `means` with its parts, if the harness reported all; one with `*` may be several metrics."""
     for name, parts in means.items():
-        found = [[entry for entry in entries if matches_metric(part, entry.name)] for part in parts]
+        found = [[entry.name for entry in entries if matches_metric(part, entry.name)] for part in parts]
         if all(found):
-            values = {entry.name: entry.value for part in found for entry in part}
-            yield Entry(name, "mean", sum(values.values()) / len(values), {})
+            yield name, tuple(dict.fromkeys(one for part in found for one in part))
+
+
+def _compute_means(entries: Sequence[Entry], composites: Mapping[str, Sequence[str]]) -> Iterator[Entry]:
+    """Yield each composite, the mean of its parts."""
+    values = {entry.name: entry.value for entry in entries}
+    for name, parts in composites.items():
+        yield Entry(name, "mean", sum(values[part] for part in parts) / len(parts), {})
 
 
 def _read_results(path: Path) -> list[Entry] | str:
@@ -154,14 +170,14 @@ def _choose_headline(entries: Sequence[Entry]) -> str:
     return next((entry.name for entry in is_nearly_equal if entry.aggregation.startswith("micro")), entries[0].name)
 
 
-def _build_score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
-    """The score as reported; the headline's is computed from the samples if there are any."""
+def _build_score(entry: Entry, samples: SampledMetrics) -> Score:
+    """The score by the samples if there are any; else as reported."""
     stderr, count = entry.stats.get("stderr"), entry.stats.get("count")
     stderr_reported = float(stderr) if isinstance(stderr, int | float) and math.isfinite(stderr) else None
     pooled = entry.stats.get("pooled")
     pooled = float(pooled) if isinstance(pooled, int | float) and math.isfinite(pooled) else None
-    if rows and entry.name == headline:
-        return score_from_samples(_name_after_headline(rows, headline), headline, stderr_reported, entry.value)
+    if math.isfinite(entry.value) and (score := samples.score(entry.name, entry.value, stderr_reported)):
+        return score
     scored = count if isinstance(count, int) else 0
     # A standard error of 0 without a count says only that the scores were equal, of unknown number.
     stderr_used = None if stderr_reported == 0 and not scored else stderr_reported
@@ -169,13 +185,6 @@ def _build_score(entry: Entry, rows: Sequence[Row], headline: str) -> Score:
     return Score(
         entry.name, value, stderr_used, scored=scored, reported=pooled if stderr_reported is None else stderr_reported
     )
-
-
-def _name_after_headline(rows: Sequence[Row], headline: str) -> Sequence[Row]:
-    """Rename the samples' only score to the headline; several scores keep their names."""
-    if not headline or len({name for row in rows for name in row.scores}) > 1:
-        return rows
-    return [replace(row, scores={headline: max(row.scores.values())}) for row in rows]
 
 
 def _find_unused_parameters(log: Path, required: Sequence[str]) -> list[str]:
@@ -186,30 +195,3 @@ def _find_unused_parameters(log: Path, required: Sequence[str]) -> list[str]:
         return []
     unused = {name for found in _UNUSED_PARAMETERS.findall(text) for name in found.split(", ")}
     return [f"`{name}`" for name in required if _PARAM + name in unused]
-
-
-def _read_samples(folder: Path) -> Iterator[Row]:
-    """Yield the samples that some harnesses write in NVIDIA's common form."""
-    seen: Counter[tuple[str, str]] = Counter()
-    for path in sorted(folder.glob("**/nemo-evaluator-per-sample-outputs/**/*.jsonl")):
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-            try:
-                row = json.loads(line)
-                if row.get("score") is None:  # an intermediate step, or not scored
-                    continue
-                id, name = str(row["id"]), row.get("score_name") or "score"
-                seen[id, name] += 1
-                content = json.dumps([row.get("query"), row.get("ground_truth")], sort_keys=True)
-                reply = row.get("generation")
-                yield Row(
-                    id,
-                    hashlib.sha256(content.encode()).hexdigest(),
-                    {name: float(row["score"])},
-                    seen[id, name],
-                    target=row.get("ground_truth"),
-                    reply=reply if isinstance(reply, str) else json.dumps(reply),
-                    tokens_in=row.get("num_prompt_tokens"),
-                    tokens_out=row.get("num_generated_tokens"),
-                )
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
