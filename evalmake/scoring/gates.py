@@ -106,7 +106,7 @@ def judge_gate(address: str, asked: Requirement, runs: Mapping[int, Run]) -> Gat
     verdict = _decide(named, known)
     if verdict is None:
         asked_for = f"{format_percent(asked.confidence or 0)} confidence is asked for"
-        lack = average_seeds(named.metric, known).lack
+        lack = average_seeds(named.metric, known, kind=named.kind).lack
         return replace(result, message=f"{asked.metric} has no interval ({lack}), and {asked_for}")
     result = replace(result, value=verdict.value, low=verdict.low, high=verdict.high)
     doubt = _describe_scale(named, known, verdict) or _describe_unscored(named, known, verdict)
@@ -151,7 +151,7 @@ def _decide(asked: Requirement, runs: Sequence[Run]) -> _Verdict | None:
     if asked.confidence is None:
         return _Verdict(satisfies(asked.op, value, asked.bound), value)
     side = _SIDES.get(asked.op)
-    interval = _confident_interval(asked.metric, runs, asked.confidence, value, one_sided=side is not None)
+    interval = _confident_interval(asked, runs, asked.confidence, value, one_sided=side is not None)
     if interval is None:
         return None
     low = interval[0] if side != "upper" else None
@@ -161,13 +161,13 @@ def _decide(asked: Requirement, runs: Sequence[Run]) -> _Verdict | None:
 
 
 def _confident_interval(
-    metric: str, runs: Sequence[Run], confidence: float, value: float, one_sided: bool
+    asked: Requirement, runs: Sequence[Run], confidence: float, value: float, one_sided: bool
 ) -> Interval | None:
     """An interval whose ends are one-sided bounds is two-sided at 1 - 2 alpha; below 50 % it is the value alone."""
     level = 2 * confidence - 1 if one_sided else confidence
     if level <= 0:
         return value, value
-    found = average_seeds(metric, runs, level)
+    found = average_seeds(asked.metric, runs, level, asked.kind)
     return None if found.low is None or found.high is None else (found.low, found.high)
 
 

@@ -29,11 +29,16 @@ class MetricKind:
     @property
     def percent(self) -> float | None:
         """What one percent is on this scale: 90% of a metric from 0 to 100 is 90. None if that is not known."""
-        return _MOST[self.scale] / 100 if self.scale in _MOST else None
+        return self.most / 100 if self.most else None
+
+    @property
+    def most(self) -> float | None:
+        """The greatest value on this scale, of which the least is 0; None if there is none."""
+        return _MOST.get(self.scale or "")
 
     def describe_value(self, value: float) -> str:
         """What is wrong with a value that the scale does not have; empty if it has it."""
-        most = _MOST.get(self.scale or "")
+        most = self.most
         if most is None or -_ROUNDING <= value <= most * (1 + _ROUNDING):
             return ""
         return f"{format_given(value)}, and the benchmark's `scale` says that it goes from 0 to {most:g}"

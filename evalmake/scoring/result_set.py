@@ -153,7 +153,8 @@ class ResultSet:
 
     def average(self, metric: str, results: Sequence[Result]) -> SeedAverage:
         """The average of a metric over results that differ only in their seed; that of the headline has all notes."""
-        found = average_seeds(metric, map(self._run, results), self.confidence_of(results))
+        kind = _find_kind(metric, results)
+        found = average_seeds(metric, map(self._run, results), self.confidence_of(results), kind)
         told = find_notes(results) if metric == results[0].metric else ()
         return replace(found, notes=(*found.notes, *told))
 
@@ -218,7 +219,7 @@ class ResultSet:
             note = f"{label} has another headline metric, {others[0].metric}"
             return RowComparison(row, column, label, metric, note=note)
         ours, theirs = ([self._run(result) for result in side] for side in (results, others))
-        found = compare_rows(row, column, label, metric, ours, theirs, self.confidence)
+        found = compare_rows(row, column, label, metric, ours, theirs, self.confidence, results[0].kind)
         return replace(found, differences=find_differences(results, others))
 
     def table(self) -> ScoreTable:
@@ -253,8 +254,8 @@ class ResultSet:
         return averages
 
     def _cell(self, row: str, column: str, metric: str, results: Sequence[Result]) -> TableCell:
-        kind = results[0].kind if metric == results[0].metric else UNKNOWN_KIND
-        return TableCell(row, column, metric, self.average(metric, results), self.confidence_of(results), kind)
+        average, confidence = self.average(metric, results), self.confidence_of(results)
+        return TableCell(row, column, metric, average, confidence, _find_kind(metric, results))
 
     def _groups(self) -> dict[tuple[str, str], list[Result]]:
         rows: dict[str, list[Result]] = {}
@@ -283,6 +284,11 @@ class ResultSet:
             if any(len(values) > 1 for values in seen.values()):
                 known.append(name)
         return known[1:]
+
+
+def _find_kind(metric: str, results: Sequence[Result]) -> MetricKind:
+    """What is stated of a metric: of the headline alone."""
+    return results[0].kind if metric == results[0].metric else UNKNOWN_KIND
 
 
 def find_unlike_rows(groups: Mapping[tuple[str, str], Sequence[Result]]) -> dict[tuple[str, str], list[Note]]:

@@ -23,8 +23,9 @@ from evalmake.scoring.comparisons import (
     paired_proportions,
     unpaired_difference,
 )
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.item import Answers, Key, collect_answers
-from evalmake.scoring.seed_average import Pool, Run, pool_runs
+from evalmake.scoring.seed_average import Pool, Run, find_most, multiply, pool_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +62,38 @@ def compare_rows(
     ours: Sequence[Run],
     theirs: Sequence[Run],
     confidence: float,
+    kind: MetricKind = UNKNOWN_KIND,
 ) -> RowComparison:
-    """`row` against `baseline`, the runs of each given."""
-    plain = RowComparison(row, column, baseline, metric)
+    """`row` against `baseline`, the runs of each given; `kind` says on which scale the metric is."""
+    plain, most = RowComparison(row, column, baseline, metric), find_most(metric, (*ours, *theirs), kind)
+    if most is None:
+        return _compare_runs(plain, ours, theirs, confidence)
+    a, b = ([run.divide(metric, most) for run in side] for side in (ours, theirs))
+    found = _compare_runs(plain, a, b, confidence, is_share=True)
+    return replace(found, difference=found.difference and _multiply(found.difference, most))
+
+
+def _multiply(found: Difference, most: float) -> Difference:
+    low, high = (multiply(end, most) for end in found.interval or (None, None))
+    return replace(
+        found,
+        mean=multiply(found.mean, most) or 0.0,
+        stderr=multiply(found.stderr, most),
+        interval=None if low is None or high is None else (low, high),
+    )
+
+
+def _compare_runs(
+    plain: RowComparison, ours: Sequence[Run], theirs: Sequence[Run], confidence: float, is_share: bool = False
+) -> RowComparison:
+    metric = plain.metric
     sides = [[run.items(metric) for run in runs] for runs in (ours, theirs)]
     here, there = ([items for items in side if items is not None] for side in sides)
     if len(here) < len(ours) or len(there) < len(theirs):
-        names = dict.fromkeys(
-            name for name, runs, side in ((row, ours, here), (baseline, theirs, there)) if len(side) < len(runs)
-        )
+        left = ((plain.row, ours, here), (plain.baseline, theirs, there))
+        names = dict.fromkeys(name for name, runs, side in left if len(side) < len(runs))
         why = f"{' and '.join(names)} left no items of which {metric} is the mean"
-        return _compare_unpaired(plain, ours, theirs, confidence, why)
+        return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
     ours_by_item, theirs_by_item = collect_answers(here, metric), collect_answers(there, metric)
     common = [
         key
@@ -81,7 +103,8 @@ def compare_rows(
     paired_ids = {id for id, _ in common}
     plain = replace(plain, dropped=len({id for id, _ in ours_by_item.keys() | theirs_by_item.keys()} - paired_ids))
     if not common:
-        return _compare_unpaired(plain, ours, theirs, confidence, "the two have no scored item in common")
+        why = "the two have no scored item in common"
+        return _compare_unpaired(plain, ours, theirs, confidence, why, is_share)
     return replace(plain, difference=_compare_items(common, ours_by_item, theirs_by_item, confidence))
 
 
@@ -100,9 +123,9 @@ def _compare_items(
 
 
 def _compare_unpaired(
-    plain: RowComparison, ours: Sequence[Run], theirs: Sequence[Run], confidence: float, why: str
+    plain: RowComparison, ours: Sequence[Run], theirs: Sequence[Run], confidence: float, why: str, is_share: bool
 ) -> RowComparison:
-    a, b = pool_runs(plain.metric, ours), pool_runs(plain.metric, theirs)
+    a, b = pool_runs(plain.metric, ours, is_share), pool_runs(plain.metric, theirs, is_share)
     found = unpaired_difference(_side(a, confidence), _side(b, confidence), confidence) if a and b else None
     return replace(plain, difference=found, paired=False, note=why)
 

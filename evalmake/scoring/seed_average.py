@@ -7,7 +7,8 @@ only its summary, nothing tells how much the runs agree on an item.  Then
 
 which takes no credit for asking again and so is never too small on average: the variance of one run,
 (omega^2 + sigma^2)/n, bounds that of the mean of S runs, omega^2/n + sigma^2/(nS).  Means that can be of scores
-from 0 to 1 are taken for such: their interval stays there.
+from 0 to 1 are taken for such: their interval stays there. A metric whose scale is stated, from 0 to 1 or to 100, is
+taken for what it is: it is divided by the greatest value, and its interval stays on the scale.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from evalmake.scoring.headline import UNKNOWN_KIND, MetricKind
 from evalmake.scoring.intervals import (
     Basis,
     Interval,
@@ -64,6 +66,29 @@ class Run:
         same = found and score and math.isclose(found.mean, score.value or 0.0, rel_tol=1e-6, abs_tol=1e-6)
         return items if same else None
 
+    def divide(self, metric: str, most: float) -> Run:
+        """The same run with a metric divided by a number, in its scores and its items."""
+        if most == 1:
+            return self
+
+        def read_items() -> list[Item] | None:
+            items = self.read_items()
+            return None if items is None else [_divide_item(item, metric, most) for item in items]
+
+        scores = tuple(_divide_score(score, most) if score.metric == metric else score for score in self.scores)
+        return replace(self, scores=scores, read_items=read_items)
+
+
+def _divide_score(score: Score, most: float) -> Score:
+    value, stderr = ((one if one is None else one / most) for one in (score.value, score.stderr))
+    return replace(score, value=value, stderr=stderr, low=None, high=None, reported=None)
+
+
+def _divide_item(item: Item, metric: str, most: float) -> Item:
+    if metric not in item.scores:
+        return item
+    return item._replace(scores={**item.scores, metric: item.scores[metric] / most})
+
 
 @dataclass(frozen=True, slots=True)
 class SeedAverage:
@@ -92,26 +117,49 @@ class SeedAverage:
         return f"{text} (runs only)" if self.basis == "runs" else text
 
 
-def average_seeds(metric: str, runs: Iterable[Run], confidence: float = 0.95) -> SeedAverage:
-    """The mean of a metric over runs, and its interval.  Runs without a value are left out."""
-    found = pool_runs(metric, runs)
+def find_most(metric: str, runs: Sequence[Run], kind: MetricKind) -> float | None:
+    """The greatest value on the stated scale of a metric; None if none is stated, or a run's value is not on it."""
+    values = [score.value for run in runs if (score := run.score(metric)) and score.value is not None]
+    return None if any(map(kind.describe_value, values)) else kind.most
+
+
+def average_seeds(
+    metric: str, runs: Iterable[Run], confidence: float = 0.95, kind: MetricKind = UNKNOWN_KIND
+) -> SeedAverage:
+    """The mean of a metric over runs, and its interval, which stays on the scale that `kind` states.
+
+    Runs without a value are left out.
+    """
+    known = list(runs)
+    most = find_most(metric, known, kind)
+    found = pool_runs(metric, [run.divide(metric, most or 1) for run in known], is_share=most is not None)
     if found is None:
         return SeedAverage(None)
     interval, basis = found.interval(confidence)
     low, high = interval or (None, None)
+    if most is not None and interval:
+        low, high = max(0.0, interval[0]), min(1.0, interval[1])
+    mean, stderr, low, high, spread = (
+        multiply(number, most or 1) for number in (found.mean, found.stderr, low, high, found.spread)
+    )
     return SeedAverage(
-        found.mean,
-        found.stderr,
+        mean,
+        stderr,
         low,
         high,
         found.runs,
         found.samples,
-        found.spread,
+        spread,
         basis,
         found.reported_by,
         (*found.notes, *_describe_interval(found, interval, basis)),
         found.lack,
     )
+
+
+def multiply(number: float | None, most: float) -> float | None:
+    """A share of `most` as a number, without the noise of having been divided by it."""
+    return number if number is None or most == 1 else float(f"{number * most:.13g}")
 
 
 def _describe_interval(found: Pool, interval: Interval | None, basis: Basis) -> Iterator[Note]:
@@ -139,19 +187,22 @@ class Pool:
     lack: str = ""  # why there is no interval
 
 
-def pool_runs(metric: str, runs: Iterable[Run]) -> Pool | None:
-    """Take the runs together that have a value of the metric; None if none has one."""
+def pool_runs(metric: str, runs: Iterable[Run], is_share: bool = False) -> Pool | None:
+    """Take the runs together that have a value of the metric; None if none has one.
+
+    `is_share` says that the metric is known to lie between 0 and 1.
+    """
     known = [(run, score) for run in runs if (score := run.score(metric)) and score.value is not None]
     if not known:
         return None
     if len(known) == 1 and known[0][0].distinct and _is_plain_share(known[0][1]):
         score = known[0][1]
-        return _pool_summaries([score], "")
+        return _pool_summaries([score], "", is_share)
     items = [one for run, _ in known if (one := run.items(metric)) is not None]
     scores = [score for _, score in known]
     unlike = _describe_unlike_runs(items, scores)
     if len(items) < len(known):
-        pool = _pool_summaries(scores, known[0][0].harness)
+        pool = _pool_summaries(scores, known[0][0].harness, is_share)
         return replace(pool, notes=(*unlike, *pool.notes))
     repeated = find_repeated_runs(items)
     identical = len(items) > 1 and len(repeated) == len(items) - 1
@@ -203,11 +254,11 @@ def _measure_spread(scores: Sequence[Score]) -> float | None:
     return None if error is None else error * math.sqrt(len(scores))
 
 
-def _pool_summaries(scores: Sequence[Score], harness: str) -> Pool:
+def _pool_summaries(scores: Sequence[Score], harness: str, is_share: bool) -> Pool:
     """The pool where a harness left only summaries."""
     means = mean_se(score.value or 0.0 for score in scores)
     mean, n = means.mean or 0.0, min(map(_count_units, scores))
-    basis = _find_basis(scores)
+    basis = _find_basis(scores, is_share)
     variances = [(score.stderr or 0.0) ** 2 for score in scores]
     stderr = (means.stderr or 0.0) if basis == "runs" else math.sqrt(math.fsum(variances) / len(scores))
     lack = "" if stderr > 0 or basis == "proportion" else _explain_lack(scores, harness)
@@ -220,10 +271,10 @@ def _pool_summaries(scores: Sequence[Score], harness: str) -> Pool:
             return wilson(mean * n, n, confidence), basis
         if basis == "bounded" and n:
             return bounded_interval(mean, stderr, n, confidence), basis
-        if basis == "bounded":
+        if basis == "bounded" and 0 < mean < 1:
             return share_interval(mean, stderr, confidence), basis
         low, high = t_interval(mean, stderr, df, confidence)
-        if basis == "runs" and all(0 <= (score.value or 0.0) <= 1 for score in scores):
+        if basis == "bounded" or (basis == "runs" and all(0 <= (score.value or 0.0) <= 1 for score in scores)):
             low, high = max(0.0, low), min(1.0, high)
         return (low, high), basis
 
@@ -241,14 +292,14 @@ def _pool_summaries(scores: Sequence[Score], harness: str) -> Pool:
     )
 
 
-def _find_basis(scores: Sequence[Score]) -> Basis:
+def _find_basis(scores: Sequence[Score], is_share: bool) -> Basis:
     """What the interval of summaries is of: of the runs alone where one has no standard error."""
     if not all(map(_has_error, scores)):
         return "runs"
     found = [(score.value or 0.0, score.stderr or 0.0, _count_units(score)) for score in scores]
     if all(is_binary(*one) for one in found):
         return "proportion"
-    return "bounded" if all(fits_share(*one) for one in found) else "mean"
+    return "bounded" if is_share or all(fits_share(*one) for one in found) else "mean"
 
 
 def _explain_lack(scores: Sequence[Score], harness: str) -> str:

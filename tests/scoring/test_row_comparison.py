@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evalmake.scoring.comparisons import Difference, detectable_difference, holm, paired_proportions
+from evalmake.scoring.headline import MetricKind
 from evalmake.scoring.item import average_items
 from evalmake.scoring.result_set import Item, Result, ResultSet, Run, Score
 from evalmake.scoring.row_comparison import RowComparison, compare_rows, judge_comparisons
@@ -55,6 +56,17 @@ def test_zeros_and_ones() -> None:
     found = difference(against([items(row["a"])], [items(row["b"])]))
     assert found == paired_proportions(table["a_only"], table["b_only"], 20)
     assert (found.mean, found.stderr, found.test) == (exactly(row["diff"]), exactly(row["se_paired"]), "Tango")
+
+
+def test_scores_of_0_and_100() -> None:
+    """On a scale that says so they have the same test, and a difference in its points."""
+    row = PAIRED["binary_20"]
+    sides = [[run_of(items([100 * value for value in row[name]]))] for name in ("a", "b")]
+    found = difference(compare_rows("b", "sums", "a", "accuracy", *sides, 0.95, MetricKind("percent")))
+    share = difference(against([items(row["a"])], [items(row["b"])]))
+    assert found.interval == pytest.approx([100 * end for end in share.interval or ()])
+    assert (found.mean, found.stderr) == pytest.approx((100 * share.mean, 100 * (share.stderr or 0)))
+    assert (found.p, found.test) == (share.p, "Tango")
 
 
 def test_other_scores() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evalmake.scoring.headline import MetricKind
 from evalmake.scoring.intervals import mean_se, t_interval, wilson
 from evalmake.scoring.notes import Note
 from evalmake.scoring.numbers import format_number, format_percent
@@ -188,6 +189,41 @@ def test_a_metric_on_a_scale_of_its_own_may_leave_0_to_1(summary: tuple[float, f
     assert found.notes[1] == Note(
         "scale", "the standard error is too large for scores from 0 to 1, so the interval leaves them"
     )
+
+
+SCALES = [(MetricKind("share"), 1), (MetricKind("percent"), 100)]
+
+
+@pytest.mark.parametrize(("kind", "most"), SCALES)
+@pytest.mark.parametrize(
+    "summary", [(0.5, 0.5, 0), (0.98, 0.05, 50), (0.1, 0.14, 40), (1.0, 0.01, 100), (1.0, 0.01, 0), (0.0, 0.2, 0)]
+)
+def test_an_interval_stays_on_the_scale_that_is_stated(
+    summary: tuple[float, float, int], kind: MetricKind, most: float
+) -> None:
+    """Whatever error a harness reports; on a scale to 100 it is the one of a share, times 100."""
+    value, stderr, n = summary
+    found = average_seeds("accuracy", [Run((score(value * most, stderr * most, n),), harness="x")], kind=kind)
+    assert found.basis == "bounded"
+    assert found.mean == value * most
+    assert found.low is not None
+    assert found.high is not None
+    assert 0 <= found.low <= value * most <= found.high <= most
+    assert [note.code for note in found.notes] == ["reported"]
+    share = average_seeds("accuracy", [Run((score(*summary),), harness="x")], kind=MetricKind("share"))
+    assert (found.low, found.high) == pytest.approx(((share.low or 0) * most, (share.high or 0) * most))
+
+
+def test_items_that_score_0_and_100_are_a_proportion() -> None:
+    """They have Wilson's interval, on their scale; a value that is not on it shows what the scale says in vain."""
+    values = [100.0] * 7 + [0.0] * 3
+    found = average_seeds("accuracy", [of_items(values)], kind=MetricKind("percent"))
+    low, high = wilson(7, 10)
+    assert (found.mean, found.basis) == (70.0, "proportion")
+    assert (found.low, found.high) == pytest.approx((100 * low, 100 * high))
+    assert found.stderr == pytest.approx(100 * math.sqrt(0.7 * 0.3 / 9))
+    odd = average_seeds("accuracy", [of_items(values)], kind=MetricKind("share"))
+    assert (odd.mean, odd.basis) == (70.0, "mean")
 
 
 def test_the_spread_is_that_of_the_seeds() -> None:
