@@ -138,14 +138,27 @@ def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
     if samples.is_file():
         with samples.open("rb") as lines:
             found = SampleCounts.of(lines, outcome.metric)
-    counts = found.counts if found.counts["replies"] else {**found.counts, **_count_replies(outcome.usage)}
+    count = _count_stripped if found.counts["replies"] else _count_replies
+    counts = {**found.counts, **count(found.counts, outcome.usage)}
     return replace(outcome, usage={**outcome.usage, **counts}, cause=outcome.cause or found.cause)
 
 
-def _count_replies(usage: Mapping[str, float]) -> dict[str, float]:
+def _count_replies(found: Mapping[str, float], usage: Mapping[str, float]) -> dict[str, float]:
     """What became of all replies that the gateway saw, by the names that `SampleCounts` has for it."""
     counts = {name: usage[kind] for kind, name in _REPLY_COUNTS.items() if kind in usage}
+    if stopped := usage.get("reasoning_stopped"):  # also between tags of the user's own
+        counts["replies_unfinished"] = max(stopped, counts.get("replies_unfinished", 0))
     return {"replies": sum(count for kind, count in usage.items() if kind.startswith("finish_")), **counts}
+
+
+def _count_stripped(found: Mapping[str, float], usage: Mapping[str, float]) -> dict[str, float]:
+    """The counts of replies whose samples are empty because the gateway took away reasoning that never ends.
+
+    Those that the token limit cut off say so themselves.
+    """
+    empty, unfinished = found.get("replies_empty", 0), found.get("replies_unfinished", 0)
+    hidden = min(empty, max(0, usage.get("reasoning_stopped", 0) - unfinished))
+    return {"replies_empty": empty - hidden, "replies_unfinished": unfinished + hidden} if hidden else {}
 
 
 def _to_numbers(counted: Mapping[str, Any], prefix: str) -> dict[str, float]:

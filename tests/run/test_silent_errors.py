@@ -107,6 +107,22 @@ def test_a_reply_stops_inside_its_reasoning(server: Server, ask: Run) -> None:
     assert "note: m, b: 2 of 6 replies end inside their reasoning" in ask().out
 
 
+@pytest.mark.parametrize("reason", ["stop", "max_tokens", "length"])
+@pytest.mark.parametrize("tags", ["true", '["<hm>", "</hm>"]'])
+def test_reasoning_that_never_ends_is_stripped(server: Server, ask: Run, reason: str, tags: str) -> None:
+    """Replies cut inside reasoning that the scorer does not see are told as such, and count as cut off."""
+    opening = "<think>" if tags == "true" else "<hm>"
+    server.answer = lambda body: completion(f"{opening * (question(body) in '1234')}{question(body)}", reason)
+    strip = ('name     = "m"', f'name     = "m"\n    adapter  = {{ strip_reasoning = {tags} }}')
+    ended = ask(strip, ("scorer  = number", "scorer  = number\n    truncated = 100%"))
+    told = "6 of 6 replies cut off" if reason == "length" else "4 of 6 replies end inside their reasoning"
+    assert f"note: m, b: {told}" in ended.out
+    assert ("replies empty" in ended.out) == (reason == "length")
+    ended = ask(("\n    truncated = 100%", ""))
+    assert ended.status == 2
+    assert "replies were cut off by the token limit" in ended.err
+
+
 def test_scores_are_on_another_scale(bench: Bench) -> None:
     """85 is not at least 80 %: the gate is not judged, and says why."""
     bench.evalfile(PROGRAM)

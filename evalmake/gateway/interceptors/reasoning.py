@@ -78,6 +78,8 @@ class _ChoiceState:
         finished = self.splitter.is_finished and not (text and cut and not self.answered)
         if text or not finished:
             _record_reasoning(record, choice.get("index", 0), text, finished)
+            if not finished and not cut:
+                record.add_count("reasoning_stopped")
         return rest
 
 
