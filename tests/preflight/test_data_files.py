@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from evalmake.harnesses.native.harness import NativeHarness
@@ -216,6 +218,53 @@ def test_doubtful_data_are_told(data: str, line: str, message: str, project: Pro
         ran = project.run("-n")
         assert f"warning: {message} [doubtful-data]\n" in ran.stderr
         assert "1 to run on local" in ran.stdout
+
+
+def _write_indices(project: Project, indices: list[object]) -> None:
+    """Questions with four options, and these as targets."""
+    project.write("Evalfile", EVALFILE.replace("    target ", '    choices  = "{o}"\n    target '))
+    rows = [{"question": f"{at}?", "o": ["Ann", "Bob", "Cy", "Dee"], "answer": one} for at, one in enumerate(indices)]
+    project.write("data/sums.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("index", [4, "4", [1, 4]])
+def test_an_index_beyond_the_options(index: object, project: Project) -> None:
+    """An index that no option has names the record, and says from where indices count."""
+    _write_indices(project, [1, 2, index, 3])
+    said = project.run("-n", status=2).stderr
+    assert "error: data/sums.jsonl:3: the target '4' is none of the 4 options: 'Ann', 'Bob', 'Cy', 'Dee'" in said
+    assert "help: an index counts from 0; if these count from 1, write letters or the options' texts\n" in said
+
+
+def test_indices_that_seem_to_count_from_1(project: Project) -> None:
+    """Indices are told if the first option is right less often than chance allows."""
+    told = "of 18 records whose target is an index, none has 0, the first option"
+    for indices, wanted in (([1, 2, "3"] * 6, True), ([1, 2, 3] * 2, False), ([0, 1, 2] * 6, False)):
+        _write_indices(project, indices)
+        assert (told in project.run("-n").stderr) == wanted
+    _write_indices(project, ["B", "Cy", "D"] * 6)
+    assert "index" not in project.run("-n").stderr
+
+
+BRACES = {
+    "prompt": 'prompt = "{question} in {{ctx}}"',
+    "target": 'target = "{{ctx}} {answer}"',
+    "rubric": 'rubric = "It says {answer}, as in {{ ctx }}."\n    scorer = judge\n    judge  = m',
+    "choices": 'choices = ["2", "{{ctx}}"]\n    scorer = choice',
+}
+
+
+@pytest.mark.parametrize("key", BRACES)
+def test_doubled_braces_that_name_a_field_are_told(key: str, project: Project) -> None:
+    """Braces that stand for themselves and name a field of any record are told in every text beside a real field."""
+    kept = [line for line in EVALFILE.splitlines() if not line.startswith(f"    {key} ")]
+    project.write("Evalfile", "\n".join(kept).replace("    harness ", f"    {BRACES[key]}\n    harness "))
+    project.write("data/sums.jsonl", GOOD.replace("2}", '2, "ctx": null}') + GOOD.replace("1 + ", "0 + 1 + "))
+    assert "as these letters in braces" not in project.run("-n").stderr
+    project.write("data/sums.jsonl", GOOD + GOOD.replace('1 + 1?"', '0 + 2?", "ctx": "France"'))
+    verb = "expected" if key == "target" else "sent"
+    message = f"`{{{{ctx}}}}` is {verb} as these letters in braces; the field is `{{ctx}}`"
+    assert f"warning: {message} [doubtful-data]\n" in project.run("-n").stderr
 
 
 def test_a_limit_above_the_records_is_told(project: Project) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 from evalmake.harnesses.native.dataset import read_files
 from evalmake.harnesses.native.errors import TaskError
 from evalmake.harnesses.native.prompts import Example, Item, build_examples, build_items
-from evalmake.harnesses.native.right_options import LETTERS
+from evalmake.harnesses.native.right_options import LETTERS, list_indices
 from evalmake.harnesses.native.task_file import Task, make_task
-from evalmake.harnesses.native.template import Template, as_text, find_doubled_fields
+from evalmake.harnesses.native.template import as_text, find_doubled_fields
 from evalmake.plugin_api.harness import DataError, DataNote
 
 _FEW = 5  # items, below which equal answers are no wonder
+_CHANCE = 0.01  # what has this chance or less is no accident
 
 
 def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> list[DataError | DataNote]:
@@ -41,6 +43,7 @@ def check_data(data: Mapping[str, Any], api: str, limit: int | None = None) -> l
         *_find_equal_options(items),
         *_find_lettered_options(items),
         *_find_equal_targets(items),
+        *_find_first_unused(items),
         *_find_shown_questions(task, items, examples),
         *_find_doubled_braces(task, items),
     ]
@@ -101,6 +104,18 @@ def _find_equal_targets(items: Sequence[Item]) -> Iterator[DataNote]:
             return
 
 
+def _find_first_unused(items: Sequence[Item]) -> Iterator[DataNote]:
+    """A note on indices of which none is 0, though the first of the options must be right now and then."""
+    indexed = [item for item in items if item.right and list_indices(item.target, item.options)]
+    if not indexed or any(0 in item.right for item in indexed):
+        return
+    if math.prod(1 - len(item.right) / len(item.options) for item in indexed) <= _CHANCE:
+        text = f"of {len(indexed)} records whose target is an index, none has 0, the first option"
+        yield DataNote(
+            "target", f"{text}: if the indices count from 1, each of them names the option after the right one"
+        )
+
+
 def _letters(items: Sequence[Item]) -> list[str]:
     return ["".join(LETTERS[index] for index in sorted(item.right)) for item in items]
 
@@ -126,7 +141,11 @@ def _find_shown_questions(task: Task, items: Sequence[Item], examples: Sequence[
 
 def _find_doubled_braces(task: Task, items: Sequence[Item]) -> Iterator[DataNote]:
     """A note on each text in which a field has the doubled braces of other template languages."""
-    for key in ("prompt", "system", "rubric"):
-        template: Template | None = getattr(task, key)
-        for name in find_doubled_fields(template, items[0].record.data) if template and items else ():
-            yield DataNote(key, f"`{{{{{name}}}}}` is sent as these letters in braces; the field is `{{{name}}}`")
+    # A field may be absent from some records, or null.
+    known = {name: value for item in items for name, value in item.record.data.items() if value is not None}
+    templates = [(key, getattr(task, key)) for key in ("prompt", "system", "rubric", "target")]
+    templates += [("choices", one) for one in task.choices] if isinstance(task.choices, tuple) else []
+    for key, template in templates:
+        what = "expected" if key == "target" else "sent"
+        for name in dict.fromkeys(find_doubled_fields(template, known)) if template else ():
+            yield DataNote(key, f"`{{{{{name}}}}}` is {what} as these letters in braces; the field is `{{{name}}}`")

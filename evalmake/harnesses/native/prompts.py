@@ -11,7 +11,7 @@ from evalmake.harnesses.native.dataset import Record, read_files
 from evalmake.harnesses.native.errors import Mistake, RecordError, TaskError
 from evalmake.harnesses.native.json_io import fingerprint
 from evalmake.harnesses.native.record_filter import filter_records
-from evalmake.harnesses.native.right_options import LETTERS, find_right_options
+from evalmake.harnesses.native.right_options import LETTERS, find_right_options, list_indices
 from evalmake.harnesses.native.same_question import digest_content, digest_question
 from evalmake.harnesses.native.settings import Endpoint
 from evalmake.harnesses.native.task_file import FOLDING, LETTERED, TARGETLESS, Task
@@ -306,7 +306,9 @@ def _find_right_options(target: object, raw: Sequence[object], options: tuple[st
     try:
         return find_right_options(target, raw, options)
     except ValueError as error:
-        raise RecordError("target", str(error)) from None
+        outside = any(index >= len(options) for index in list_indices(target, options))
+        help = "an index counts from 0; if these count from 1, write letters or the options' texts" if outside else ""
+        raise RecordError("target", str(error), help) from None
 
 
 def _check_target(task: Task, scorer: str, target: object) -> None:

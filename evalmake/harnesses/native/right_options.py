@@ -35,6 +35,13 @@ def find_right_option(target: object, values: Sequence[object], options: Sequenc
     return _find_by_text(str(target).strip(), None, options)
 
 
+def list_indices(target: object, options: Sequence[str]) -> list[int]:
+    """The indices among the targets of a record: numbers that are not the text of an option."""
+    several = target if isinstance(target, list) else [target]
+    texts = [str(one).strip() for one in several if isinstance(one, int | str) and not isinstance(one, bool)]
+    return [int(text) for text in texts if text.isdecimal() and text not in options]
+
+
 def _find_equal(target: object, values: Sequence[object]) -> int | None:
     return next((index for index, one in enumerate(values) if type(target) is type(one) and target == one), None)
 
