@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from evalmake.harnesses.native.answer_lists import find_listed, judge_list, split_list
+from evalmake.harnesses.native.answer_lists import find_conclusion, find_listed, judge_list, split_list
 from evalmake.harnesses.native.answer_reading import Claim, Reading, Strength
 from evalmake.harnesses.native.option_marks import GROUP, LETTER_MARK, MARK, NONE, TEXT_MARK, option_of
 from evalmake.harnesses.native.reply_text import FRAME
@@ -30,7 +30,7 @@ _THIN = "[fI:,(vAOsc&|F-]*"  # what may stand between the word "answer" and the 
 _LINKED = "[I:s][fO(,|-]*"
 
 # Before a group: "not the option ...", "wrong answer: ...".
-_DENIED_BEFORE = _pattern(r"n[fIO(vc]*(?:gf*)?$")
+_DENIED_BEFORE = _pattern(r"n(?:[fIO(vc]*(?:gf*)?|cf*s?[fIOvA]*)$")
 _REJECTED_LIST = _pattern(r"(?<!dI)x[fAwO]{0,3}:[f(]*$")  # "Incorrect: A, B"
 _REJECTED_BEFORE = _pattern(r"(?<!dI)x[fAO]*[I:]?[f(]*$")  # but "statement 2 is wrong: B"
 # After a group: "is wrong", "isn't ...", "- no", Japanese and Korean "... is not".
@@ -80,6 +80,15 @@ _ANNOUNCING_LINE = _pattern(r"([AF][fI:,vAO-]{0,80}|[scx]f{0,80}:)\n")  # bounde
 _CUT_AT_FIRST = re.compile(f"{LETTER_MARK}[^.?\\n]*[Igj&|,:O]$", re.MULTILINE)
 _BARE_LINE = _pattern(r"^[fO]*m[-.,]*$")
 _PREDICATE = re.compile("^[^hk?]*w[fw]*I[fO]*$")
+# "The statement that is not true is", "the false statement is", "the statement that is false is".
+_SET_APART_BEFORE = re.compile(
+    r"^[^hk?]*[sj,]f*nf*[^n,.?A]*[wv][^n,?A]*I[fO:(]*$|^[^hk?A]*(?:Oxf*|xw?O|xw|[Ow][sj]f*I?x)I[fO:(]*$|^[f(]*xO:f*$"
+)
+# "Is the false statement", "is the one that is not", "is false, so it is the answer".
+_SET_APART_AFTER = re.compile(
+    r"^-?I(?:f+|(?=O))(?:xw?O|xw(?=$|[-,(js])|[Ow]x(?=$|[-,(js])|[Ow][sj]f*I?(?:n(?!.*A)|x))|^-?If*(?:x|nf*[vw]{1,3}),&?[sjgfI]{1,6}v?[AO]"
+)
+_STATED_BEFORE = re.compile("^[^hk?]*w[fwg]*I[fO]*$")
 _EQUATION = re.compile(
     rf"f*{TEXT_MARK}(?:(?:[&x-]+{TEXT_MARK})+:{TEXT_MARK}|(?:{TEXT_MARK})*:{TEXT_MARK}[.]*$)"
 )  # "2 + 2 = 4"
@@ -92,12 +101,14 @@ def read_claims(outline: str, count: int) -> Reading:
     lines = split_list(_join_lines(outline), count).split("\n")
     listed = find_listed(lines)
     first = next((number for number, line in enumerate(lines) if re.search(MARK, line)), None)
+    conclusion = find_conclusion(lines, listed)
     for number, line in enumerate(lines):
         if number == first and (claim := _read_start(number, lines, listed)):
             reading.add(claim)
         for clause, end in _split(line):
             _read_clause(clause, end, len(listed) > 1 and bool({number, number + 1} & listed.keys()), reading)
-        if number != first and not {number - 1, number + 1} & listed.keys() and (claim := _read_line(line)):
+        beside_list = {number - 1, number + 1} & listed.keys() and number != conclusion
+        if number != first and not beside_list and (claim := _read_line(line)):
             reading.add(claim)
     if reading.claim is None and len(listed) > 1:
         judge_list(lines, listed, reading)
@@ -158,6 +169,8 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
         if _CORRECTED.search(group.before):
             reading.doubted = reading.claim is not None
         options = _keep_standing(group)
+        if not group.asked and _is_set_apart(group, bool(reading.stated)):
+            reading.set_apart |= group.options
         if options != group.options:
             reading.reject(group.options - options)
         if not options:
@@ -166,6 +179,8 @@ def _read_clause(clause: str, end: str, listed: bool, reading: Reading) -> None:
         reading.mentioned += [mark for mark in re.findall(MARK, group.text) if _is_mention(mark, group, options)]
         if _PREDICATE.search(group.lead) and re.match(rf"{TEXT_MARK}$", group.text) and re.match("$|[,-]", group.after):
             reading.predicates |= options
+        if len(options) > 1 and not group.asked and _is_stated(group):
+            reading.stated.add(options)
         strength = _measure(group, cue_open)
         if strength is None and not listed and len(groups) == 1 and _is_bare(group):
             strength = Strength.CONCLUDED
@@ -221,6 +236,21 @@ def _split_repeated(group: re.Match[str]) -> Iterator[tuple[int, int]]:
 
 def _is_bare(group: _Group) -> bool:
     return bool(_BARE_CLAUSE.match(group.before) and _BARE_CLAUSE.match(group.after))
+
+
+def _is_set_apart(group: _Group, stated: bool) -> bool:
+    """Whether options are told to be what others are not; `stated` if a sentence before says what these are."""
+    if _SET_APART_BEFORE.search(group.lead) or _SET_APART_AFTER.search(group.after):
+        return True
+    return stated and re.match("-?,?[fI]*n$", group.after) is not None  # "A, B and D are mammals; C is not"
+
+
+def _is_stated(group: _Group) -> bool:
+    """Whether a sentence states something of several options together."""
+    if re.search("[|p+]", group.text):
+        return False
+    is_subject = _BARE_CLAUSE.match(group.lead) and re.match("-?f*[Iw]", group.after)
+    return bool(is_subject or (_STATED_BEFORE.search(group.lead) and re.match("-?(?:$|[-,:(])", group.after)))
 
 
 def _is_mention(mark: str, group: _Group, options: frozenset[int]) -> bool:
@@ -324,15 +354,18 @@ def _make_bare_claim(group: str, options: frozenset[int], strength: Strength) ->
 
 
 def find_only_mention(reading: Reading, outline: str) -> frozenset[int]:
-    """The options that a reply without any claim mentions: the only one that it says of something, or all.
+    """The only option that a reply without any claim mentions, or of which it says something; empty if there is none.
 
-    Options mentioned by their texts go before those by their letters.
+    Options mentioned by their texts go before those by their letters. Of several it must say the same.
     """
     if len(reading.predicates) == 1:
         return frozenset(reading.predicates)
+    if len(reading.stated) == 1:
+        return next(iter(reading.stated))
     marks = reading.mentioned
     if set(map(option_of, marks)) == {0} and _CUT_AT_FIRST.search(outline):
         return frozenset()
     marks = [mark for mark in marks if option_of(mark) != NONE]
     texts = frozenset(option_of(mark) for mark in marks if re.match(TEXT_MARK, mark))
-    return texts or frozenset(map(option_of, marks))
+    found = texts or frozenset(map(option_of, marks))
+    return found if len(found) == 1 else frozenset()

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 
 from evalmake.harnesses.native.answer_claims import find_only_mention, read_claims
-from evalmake.harnesses.native.answer_outline import fold_option, outline
-from evalmake.harnesses.native.answer_reading import Strength
+from evalmake.harnesses.native.answer_outline import fold_option, names_exception, outline
+from evalmake.harnesses.native.answer_reading import Reading, Strength
 from evalmake.harnesses.native.answer_words.refusals import REFUSALS, compile_phrases
 from evalmake.harnesses.native.next_question import cut_next_question
-from evalmake.harnesses.native.option_marks import NONE
+from evalmake.harnesses.native.option_marks import NONE, option_of
 from evalmake.harnesses.native.reply_text import drop_reasoning
 from evalmake.harnesses.native.right_options import LETTERS
 
@@ -21,42 +21,57 @@ _FIRST = 2_000
 
 
 def find_chosen_option(reply: str, options: Sequence[str]) -> int | None:
-    """The index of the option that a reply chose; None if it chose none or several."""
-    chosen = find_chosen_options(reply, options)
-    return next(iter(chosen)) if len(chosen) == 1 else None
+    """The index of the option that a reply chose; None if it chose none or several.
+
+    Where it affirms all but one ("all are mammals except C"), the question asked for this one.
+    """
+    chosen, reading = _find_chosen(reply, options)
+    left = set(range(len(options))) - chosen
+    denied = reading.set_apart | (reading.rejected if reading.claim else set())
+    if len(left) == 1 and len(chosen) > 1 and (left <= denied or names_exception(reply)):
+        return next(iter(left))
+    index = next(iter(chosen), NONE)
+    return index if len(chosen) == 1 and index != NONE else None
 
 
 def find_chosen_options(reply: str, options: Sequence[str]) -> frozenset[int]:
     """The indices of all options that a reply chose; empty if it leaves open which ("A or B").
 
     Rules are tried in this order, and the first that finds an option decides: the whole reply is an
-    option's text; the claim that stands (see `answer_claims`); the one option that nothing rejects,
-    where all others are rejected; what others are said to believe; the only option that is mentioned.
+    option's text; the claim that stands (see `answer_claims`); the options that nothing rejects, where
+    it rejects all others and leaves one or states something of the rest; the one that is told to be what
+    the others are not; what others are said to believe; the only option that is mentioned.
     """
-    return _find_chosen(reply, options) - {NONE}
+    return _find_chosen(reply, options)[0] - {NONE}
 
 
-def _find_chosen(reply: str, options: Sequence[str]) -> frozenset[int]:
-    """The same, with NONE for "none of the above"."""
+def _find_chosen(reply: str, options: Sequence[str]) -> tuple[frozenset[int], Reading]:
+    """The same, with NONE for "none of the above"; and what was read."""
     reply = cut_next_question(drop_reasoning(reply), lambda text: _is_announced(text, options))
     if (whole := _match_whole_text(reply, options)) is not None:
-        return frozenset({whole})
+        return frozenset({whole}), Reading()
     answer = _drop_refusal(reply)
     found = outline(answer, options)
     reading = read_claims(found, len(options))
+    if reading.claim is None and answer != reply:
+        return frozenset(), reading  # what a refusal mentions is no choice
+    return _decide(reading, found, len(options)), reading
+
+
+def _decide(reading: Reading, found: str, count: int) -> frozenset[int]:
     if reading.claim is not None:
         if reading.claim.options <= reading.affirmed:
             return frozenset(reading.affirmed)  # "A is right. C is right."
         return frozenset() if reading.claim.open else reading.claim.options
-    if answer != reply:
-        return frozenset()  # what a refusal mentions is no choice
-    left = set(range(len(options))) - reading.rejected
-    if len(left) == 1:
-        return frozenset(left)
-    mentioned = find_only_mention(reading, found)
+    left = frozenset(range(count)) - reading.rejected
+    mentioned = frozenset(map(option_of, reading.mentioned))
+    if len(left) == 1 or (reading.rejected and left in reading.stated):
+        return left
+    if len(reading.set_apart) == 1:
+        return frozenset(reading.set_apart)
     if reading.reported is not None and not reading.reported.open:
         return reading.reported.options
-    return mentioned if len(mentioned) == 1 else frozenset()
+    return find_only_mention(reading, found) or (left if reading.rejected and left == mentioned else frozenset())
 
 
 def _is_announced(text: str, options: Sequence[str]) -> bool:

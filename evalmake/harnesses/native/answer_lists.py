@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from evalmake.harnesses.native.answer_reading import Claim, Reading, Strength
 from evalmake.harnesses.native.option_marks import LETTER_MARK, MARK, option_of
@@ -32,6 +32,13 @@ def find_listed(lines: Sequence[str]) -> dict[int, int]:
         if match := re.match(f"[fO(vx-]*({LETTER_MARK})", line):
             found[number] = option_of(match[1])
     return found
+
+
+def find_conclusion(lines: Sequence[str], listed: Mapping[int, int]) -> int | None:
+    """The number of the line after a list that only repeats one of its options: "A: 10%", "B: 90%", "B"."""
+    *entries, last = sorted(listed) or [-1]
+    is_bare = entries and re.fullmatch(f"{LETTER_MARK}[-.]*", lines[last])
+    return last if is_bare and any(listed[one] == listed[last] and len(lines[one]) > 2 for one in entries) else None
 
 
 def judge_list(lines: Sequence[str], listed: dict[int, int], reading: Reading) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from evalmake.harnesses.native.answer_quantifiers import drop_quantifiers, mark_quantifiers
-from evalmake.harnesses.native.answer_verdicts import repeat_verdicts, sum_up_verdicts
+from evalmake.harnesses.native.answer_verdicts import repeat_verdicts
 from evalmake.harnesses.native.answer_words import HOMOGLYPHS, LETTER_ROWS, NAMED, ORDINAL_ROWS, ROLES, WORDS
 from evalmake.harnesses.native.listed_letters import find_listed_letters
 from evalmake.harnesses.native.option_marks import BY_LETTER, BY_TEXT, MARK, TEXT_MARK, option_of
 from evalmake.harnesses.native.option_ordinals import mark_ordinal_words, names_place
+from evalmake.harnesses.native.outline_idioms import drop_partial_assent, merge_pairs, simplify
 from evalmake.harnesses.native.reply_text import FRAME, drop_reasoning, drop_reserved, fold, shorten, strip_markup
 from evalmake.harnesses.native.right_options import LETTERS
 from evalmake.harnesses.native.text_folding import UNSPACED, UNSPACED_RANGE, is_part
@@ -43,23 +44,20 @@ def _outline(text: str, options: Sequence[str]) -> str:
             marks.setdefault(option[0].upper(), chr(BY_TEXT + index))
         if len(option) == 1 and option in LETTERS:  # a text that is a letter, but no option's: "O" of four
             marks.setdefault(option, chr(BY_TEXT + index))
-    text = _drop_partial_assent(_merge_pairs(_Encoder(text, marks).encode()))
+    text = drop_partial_assent(merge_pairs(_Encoder(text, marks).encode()))
     text = mark_quantifiers(text, [_Encoder(fold_option(option), {}).encode() for option in options])
-    text = _FRAMED.sub(r"\1.", text)
-    if len(options) == 2:
-        text = _ANSWERED.sub(r"\1.", text)
-    text = _QUESTION.sub(r"\1-", _BOTH.sub(r"\1&\2", text).replace("2", "f"))
-    text = _REOPENED.sub(r"\1|", sum_up_verdicts(repeat_verdicts(text)))
-    text = _LISTED.sub(r"\1+", _SEMICOLON.sub(r"\1,", text).replace(";", "."))
-    # A list of all options repeats the question.
-    return _LIST.sub(
-        lambda found: "w" if len({*map(option_of, re.findall(MARK, found[0]))}) == len(options) else found[0], text
-    )
+    return simplify(text, len(options))
 
 
 def encode(text: str) -> str:
     """The outline of a text in which marks stand already."""
-    return drop_quantifiers(repeat_verdicts(_drop_partial_assent(_Encoder(text, {}).encode())))
+    return drop_quantifiers(repeat_verdicts(drop_partial_assent(_Encoder(text, {}).encode())))
+
+
+def names_exception(reply: str) -> bool:
+    """Whether a reply has a word for an exception."""
+    text = strip_markup(fold(drop_reserved(shorten(drop_reasoning(reply)))))
+    return re.search("E|e[fOA]{0,9}b", _Encoder(text, {}).encode()) is not None
 
 
 def fold_option(option: str) -> str:
@@ -135,6 +133,7 @@ _OPENING, _CLOSING = "([{\"'「『【〈《<", ")]}\"'」』】〉》>"
 _NAMED = frozenset(NAMED.split("|"))
 _DASHED = re.compile("[AOv]-$")  # "the right answer - b"
 _FLAGGED = re.compile(rf"{MARK}[-:(]{{1,2}}$")
+_LABELLED = re.compile(rf"{MARK}[-:]{{0,2}}\Z")
 _FLAGS = {"T": "v", "F": "x", "Y": "v", "N": "x"}  # "A: T, B: F"
 _BINARY = (["false", "true"], ["no", "yes"])
 _VERBS = ("fits", "works", "matches", "makes", "best", "applies", "holds")  # "A fits", "A best describes it"
@@ -186,7 +185,7 @@ class _Encoder:
             if kind == "mark":
                 self.roles.append(token)
             elif kind == "sign":
-                self.roles.append(":" if token.endswith("=>") else _SIGNS.get(token, ""))
+                self.roles.append(self._read_sign(at, token))
             elif (len(token) == 1 or token[1] == "'" or token.isupper() or len(self.tokens) <= 2) and (
                 letters := self._read_letters(at)
             ):
@@ -202,6 +201,17 @@ class _Encoder:
                 self.roles.append("d")
             at += taken
         return "".join(self.roles)
+
+    def _read_sign(self, at: int, token: str) -> str:
+        following = self._next_kind(at)
+        if token in _VERDICT_SIGNS and following and (following != "sign" or self.tokens[at + 1][1] == "("):
+            if token == "×" and at and {self.tokens[at - 1][0], following} <= {"number", "mark"}:
+                return "w"  # 2 × 3
+            if _LABELLED.search("".join(self.roles[-4:])):
+                return _SIGNS[token] + "-"  # "A) 2 ✅ prime": the word after the sign is a remark
+        if token in _VERDICT_SIGNS and self.roles and self.roles[-1] == "w":
+            return "-" + _SIGNS[token]  # "not prime ❌" says the same twice
+        return ":" if token.endswith("=>") else _SIGNS.get(token, "")
 
     def _find_role(self, at: int) -> tuple[str, int]:
         """The role of the word or the phrase that begins at a token, and its number of tokens."""
@@ -354,34 +364,3 @@ class _Encoder:
 
 _ENTRY = re.compile(r"^(?:<\w{1,9}>)?[-*>_ \t(]{0,9}[A-Z][.):] .{1,300}$", re.MULTILINE)
 _BOLD = re.compile(r"(?:<\w{1,9}>)?[-*> \t]{0,4}(\*\*|__).*\1[ \t]*")
-_BOTH = re.compile(rf"(2f?{MARK})[fj]{{1,2}}({MARK})")  # "sia A che B"
-_QUESTION = re.compile(rf"({MARK})\?(?=[fw]?[nvx])")  # "A? No."
-_FRAMED = re.compile(rf"({FRAME}{MARK}),(?={MARK}[fI])")  # "\\boxed{C} B is technically correct"
-_ANSWERED = re.compile(rf"^({MARK}),(?={MARK}[fI]+w?x)", re.MULTILINE)  # "No, yes is wrong"
-_SEMICOLON = re.compile(rf"({MARK}-?);(?=f?{MARK}-?(?:[.;\n]|$))")
-_REOPENED = re.compile(
-    rf"({MARK})(?:[-.?,]{{1,3}}\|[pfOsIg]*|\?-?p[pfOsI]*|\?-?(?=f?{MARK}\?))(?={MARK})"
-)  # "I think B? Or maybe C."
-_LISTED = re.compile(
-    rf"^((?:[fs,]{{1,4}}\.)?f?{MARK})[-.,]*\n(?=f?{MARK}[-.,]?(?:\n|$))", re.MULTILINE
-)  # a line for each option
-_LIST = re.compile(rf"f?{MARK}(?:\+f?{MARK}-?)+")
-_PARTLY = re.compile(rf"((?:I|{MARK})[fI]*)q+f*v[fOv]*A?|((?:I|{MARK})[fI]*w?)v[fOv]*A?q+")
-_PAIR = re.compile(rf"({MARK})([-:.,(f]{{0,3}})({MARK})")
-
-
-def _drop_partial_assent(text: str) -> str:
-    """Make words without a meaning of "partially correct" and "right only sometimes"."""
-    return _PARTLY.sub(r"\1\2w", text).replace("q", "w")
-
-
-def _merge_pairs(text: str) -> str:
-    """Make one mark of a letter and the text of its own option: "B. Paris", "Paris (B)"."""
-
-    def merge(found: re.Match[str]) -> str:
-        one, between, other = found.groups()
-        if option_of(one) != option_of(other) or ord(one) >> 8 == ord(other) >> 8:
-            return found[0]
-        return min(one, other) + ("-" if between else "")
-
-    return _PAIR.sub(merge, text)

@@ -21,7 +21,11 @@ _EXCEPTIONS = (
     _pattern(
         r"[ez][fOA]{0,9}(?:[fI]{0,4}(?P<verdict>[vx]))?,?(?:E|(?<=[efOA])b)[fO(:]{0,4}G"
     ),  # "all (are right) but B"
-    _pattern(r"(?<![ez])Ef?G[EfwIj,]{0,9}(?=[vcxe])"),  # 除了B以外都对
+    _pattern(
+        r"(?P<told>(?:e|z(?![^E]{0,40}v))[^.?!\n:;xnEez\ue000-\ue1ff]{1,40})E[fO(:]{0,4}G(?=[-.,;)\n]|$)"
+    ),  # "all are mammals except B"
+    _pattern(r"(?<![ez])Ef?G[EfwgIj,]{0,9}(?=[vcxe])"),  # 除了B以外都对
+    _pattern(r"(?P<told>Ef?)GE(?=[fI]{1,3}w)"),  # 除了B以外都是...
     _pattern(r"Gf{0,3}E[fjI]{0,4}e"),  # B以外すべて
 )
 _LEAD = r"(?P<lead>(?:^\(?|[.\n:;]|A[fIO:]{1,6}|[sc]f{0,3}),?[fs]{0,4})"
@@ -55,12 +59,13 @@ def mark_quantifiers(outline: str, option_outlines: Sequence[str]) -> str:
 
 def _mark_exception(found: re.Match[str], every: Sequence[int]) -> str:
     """All but a group, or the group alone: "none but B", "all are wrong but B"."""
-    verdict = found.groupdict().get("verdict")
+    parts = found.groupdict()
+    verdict, told = parts.get("verdict"), "s" if parts.get("told") else ""
     assent = _ASSENT if verdict or found.string[found.end() :].startswith(("c", "e")) else ""
     if (found[0][0] == "z") != (verdict == "x"):
-        return found["group"] + assent
+        return told + found["group"] + assent
     excepted = set(map(option_of, re.findall(MARK, found["group"])))
-    return _join([index for index in every if index not in excepted]) + assent
+    return told + _join([index for index in every if index not in excepted]) + assent
 
 
 def _join(indices: Sequence[int]) -> str:

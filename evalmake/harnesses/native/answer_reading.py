@@ -40,6 +40,10 @@ class Reading:
     """Marks that nothing rejects."""
     predicates: set[int] = field(default_factory=set)
     """Options whose text ends a statement about something else: "The capital is Rome"."""
+    stated: set[frozenset[int]] = field(default_factory=set)
+    """Options of which something is stated together: "The primes are A and C", "A and C are prime"."""
+    set_apart: set[int] = field(default_factory=set)
+    """Options told to be what the others are not: "The statement that is not true is C"."""
 
     def add(self, claim: Claim) -> None:
         """Let a claim stand, unless a stronger one stands already."""

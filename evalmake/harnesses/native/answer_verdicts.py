@@ -19,7 +19,7 @@ def _repeat(entry: re.Pattern[str], end: str) -> str:
 
 
 _LISTS = (
-    (_AFTER, re.compile(_repeat(_AFTER, rf"(?:{_SEPARATOR}[fO]{{0,2}}(?={MARK})|(?=[-,.;)\n]|$))"), re.MULTILINE)),
+    (_AFTER, re.compile(_repeat(_AFTER, rf"(?:{_SEPARATOR}[fO]{{0,2}}(?={MARK})|(?=[-:,.;)\n]|$))"), re.MULTILINE)),
     (_BEFORE, re.compile(_repeat(_BEFORE, rf"(?:{_SEPARATOR}(?=[vx])|(?=[-,.;)\n]|$))"), re.MULTILINE)),
 )
 _ADDED = re.compile(rf"v[.,;]?&?f?({MARK}),?f*t(?=[.,;\n]|$)")  # "A is right, and C as well"
@@ -29,18 +29,19 @@ _VERDICT_OR_REPEATED = re.compile(rf"(?P<repeated>S)(?P<option>f?{MARK}(?:[,&]{{
 def sum_up_verdicts(outline: str) -> str:
     """An outline with a sentence of the right options, and one of the wrong ones, for each list of verdicts."""
     for entry, whole in _LISTS:
-        outline = whole.sub(lambda found, entry=entry: _sum_up(entry, found[0]), outline)  # type: ignore[misc]
+        outline = whole.sub(lambda found, entry=entry: _sum_up(entry, found), outline)  # type: ignore[misc]
     return outline
 
 
-def _sum_up(entry: re.Pattern[str], text: str) -> str:
-    verdicts = {found["option"]: found["verdict"] for found in entry.finditer(text)}
+def _sum_up(entry: re.Pattern[str], whole: re.Match[str]) -> str:
+    verdicts = {found["option"]: found["verdict"] for found in entry.finditer(whole[0])}
     is_right = {mark: verdict == "v" or (len(verdict) > 1 and verdict[-1] == "x") for mark, verdict in verdicts.items()}
-    return ".".join(
+    sums = ".".join(
         f"{'&'.join(mark for mark in verdicts if is_right[mark] is right)}I{sign}"
         for right, sign in ((True, "v"), (False, "x"))
         if right in is_right.values()
     )
+    return f"{sums}." if whole.string.startswith(":", whole.end()) else sums
 
 
 def repeat_verdicts(outline: str) -> str:

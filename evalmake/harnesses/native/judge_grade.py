@@ -28,7 +28,10 @@ _TAKING_BACK = r"wait|hmm+|hold\s+on|oops|scratch\s+that|on\s+(?:second\s+though
 _NAME = (
     r"(?:(?:my|the|so|thus|final|overall|therefore|hence|revised|updated|corrected|new)[\s,:]+){0,3}(?:grade|verdict)"
 )
-_LINE = re.compile(rf"^{_NAME}\s*(?:(?:is|=|:)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
+# "Verdict: GRADE: CORRECT", but not "Reply: GRADE: CORRECT", which quotes.
+_HEADINGS = "verdict|result|output|conclusion|assessment|evaluation|decision|judge?ment"
+_HEADING = rf"(?:(?:(?:my|the|final|overall)\s+){{0,2}}(?:{_HEADINGS})\s*[:\u2013\u2014-]\s*(?=(?:final\s+)?grade\b))?"
+_LINE = re.compile(rf"^{_HEADING}{_NAME}\s*(?:(?:is|=|:|\u2192|[-=]>)\s*){{1,2}}{_VALUE}{_REASON}", re.IGNORECASE)
 _SENTENCE = re.compile(
     rf"(?:^|[.!?]\s+|^(?:{_TAKING_BACK})\W+){_NAME}\s*(?:is|:)\s*{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE
 )
@@ -61,9 +64,13 @@ _RIGHT = re.compile(r"^\W*c\W*(?:$|or\b)|(?<!not )\bcorrect\b(?!\s+(?!or\b|and\b
 _ONLY_NAME = re.compile(rf"^{_NAME}\s*[:=]?$", re.IGNORECASE)
 _ONLY_VALUE = re.compile(rf"^{_VALUE}(?P<reason>)[.!]*$", re.IGNORECASE)
 _QUOTED_LINE = re.compile(r"^\s*(?:>|\"[^\"]*\"\s*$|'[^']*'\s*$)")
-_LIST_MARK = re.compile(r"^[\s\-•+#]*(?:\d{1,2}[.)]\s+)?")
+# Also of a heading: "# x #", "== x ==".
+_LIST_MARK = re.compile(r"^(?:[-=]>|[\s\-•+#=→])*(?:\d{1,2}[.)]\s+)?|(?<=\s)[#=]+\s*$")
+_TAG = re.compile(rf"^\s*<(?:answer|final|{_HEADINGS}|grade)>\s*(?=[*_`]{{0,3}}(?:final\s+)?grade\b)", re.IGNORECASE)
 _SYMBOLS = r"<\|\w+\|>|[\u2600-\u27bf\ufe0f\U0001f300-\U0001faff]"  # a template's tokens, and emoji
-_DECORATION = re.compile(rf"[*`$\"'{{}}\[\]]|(?<!\d)_|_(?!\d)|\\(?:boxed|text)|</?\w{{1,12}}>(?=\s*$)|{_SYMBOLS}")
+_DECORATION = re.compile(
+    rf"[*`$\"'{{}}\[\]]|(?<!\d)_|_(?!\d)|\\(?:boxed|text(?:bf|it|rm)?|mathbf|mathrm)|</?\w{{1,12}}>(?=\s*$)|{_SYMBOLS}"
+)
 
 
 def parse_grade(reply: str) -> float | None:
@@ -104,7 +111,7 @@ def _drop_quotations(text: str) -> str:
 
 
 def _strip_decoration(line: str) -> str:
-    tagged = re.sub(r"^\s*<(grade|verdict)>", r"\1: ", line, flags=re.IGNORECASE)
+    tagged = re.sub(r"^\s*<(grade|verdict)>", r"\1: ", _TAG.sub("", line), flags=re.IGNORECASE)
     return _LIST_MARK.sub("", _DECORATION.sub("", tagged)).strip()
 
 

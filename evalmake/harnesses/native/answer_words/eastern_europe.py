@@ -21,6 +21,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "czekaj|przepraszam|korekta|właściwie|chwila|poprawka|jednak nie",
         "filler": "ta|ostateczna|moja|ostateczną|jak i|literę",
         "both": "obie|zarówno",
+        "too": "też|także|również",
         "maybe": "może|chyba",
         "all": "wszystkie|wszystko|wszystkie powyższe|wszystkie odpowiedzi",
         "none": "żadna z powyższych|żadne z powyższych|żadna z nich|żadna z odpowiedzi",
@@ -45,6 +46,7 @@ WORDS: dict[str, dict[str, str]] = {
         "all": "všechny|všechno|vše|všechny uvedené|všetky",
         "none": "žádná z uvedených|žádná z nich|žádná z možností|žiadna z uvedených",
         "except": "kromě|až na|okrem",
+        "too": "také",
     },
     "ro": {
         "answer": "răspuns|răspunsul|raspuns|raspunsul|soluția|rezultatul|răspunsul final",
@@ -91,7 +93,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "ru": {
         "answer": "ответ|ответы|ответом|ответа|решение|результат|итог|отв",
-        "option": "вариант|варианта|вариантом|опция|буква|пункт|выбор|утверждение|варианты|букву",
+        "option": "вариант|варианта|вариантом|опция|буква|пункт|выбор|утверждение|утверждения|варианты|букву",
         "is": "это|является|будет|есть|являются|был бы|должен быть|гласит|под буквой",
         "not": "не|нет|не является|ни|вместо|никогда|а не|не это",
         "partly": "частично|отчасти|технически|иногда",
@@ -111,6 +113,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "подождите|извините|исправление|на самом деле|стоп|погодите|поправка|точнее|ошибся|вернее|постойте",
         "filler": "мой|окончательный|так и|финальный|именно|мой окончательный",
         "both": "оба|как",
+        "too": "тоже|также",
         "maybe": "возможно|может быть|наверное",
         "all": "все|всё|все варианты|все вышеперечисленные|все вышеперечисленное|всё вышеперечисленное|"
         "все перечисленные|все перечисленное",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 WORDS: dict[str, dict[str, str]] = {
     "en": {
-        "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|best one|"
+        "answer": "answer|answers|solution|response|conclusion|verdict|final|reply|ans|correct one|right one|"
+        "best one|"
         "answer's",
         "option": "graph|curve|diagram|figure|"
         "option|choice|letter|selection|pick|alternative|item|statement|candidate|options|choices|letters|"
@@ -27,19 +28,23 @@ WORDS: dict[str, dict[str, str]] = {
         "misleading|implausible|impossible|unlikely|irrelevant|fails|fail|dismiss|dismissed|"
         "inappropriate|unsupported|misconception|contradicts|cross out|crossed out|nope",
         "so is": "so is|so are|as is|as are|likewise",
-        "right": "more likely|more precise|more accurate|more plausible|more appropriate|more suitable|best describes|"
+        "right": "more likely|more precise|more accurate|more plausible|more appropriate|more suitable|"
+        "best describes|"
         "best explains|best fits|best represents|best matches|fits best|makes the most sense|makes more sense|"
         "hold true|holds true|apply|are the ones|"
         "right|correct|true|best|valid|accurate|yes|appropriate|correctly|better|most likely|ok|"
-        "fits|matches|works|most accurate|most appropriate|winner|preferred|most suitable|"
-        "indeed correct",
+        "fits|matches|works|most plausible|most probable|most reasonable|most logical|most fitting|"
+        "most accurate|most appropriate|winner|preferred|most suitable|"
+        "indeed correct|odd one out|odd man out",
         "so": "so|thus|turns out|therefore|hence|it's|it is|its|that's|that is|this is|that makes it|"
         "which is|consequently|accordingly|that leaves|leaves|leaving|leaves us with|"
         "leaving us with|leaves only|leaving only|that leaves us with|points to|leads to|gives|"
         "ergo|in conclusion|must be|has to be|overall|finally|in summary|to conclude|it must be|"
         "it has to be|it should be|it would be|definitely|probably|clearly|most probably|"
         "obviously|certainly|surely|hence it is|instead|gives us|then|as it stands",
-        "choose": "i now think|choose|chose|prefer|choosing|pick|picked|picking|select|selected|selecting|go with|"
+        "choose": "think|believe|if forced|if pressed|if forced to choose|if i had to choose|if i had to pick|"
+        "if i had to guess|if i must choose|i now think|choose|chose|prefer|choosing|pick|picked|picking|select|"
+        "selected|selecting|go with|"
         "going with|went with|go for|going for|opt for|opting for|opted for|vote|vote for|guess|"
         "say|settle on|answer with|lean towards|lean toward|leaning towards|bet on|i'd say|"
         "i choose|i pick|i select|i'd pick|i'd choose|i'd go with|i will go with|i'll go with|"
@@ -52,7 +57,8 @@ WORDS: dict[str, dict[str, str]] = {
         "but": "but|however|yet|nevertheless|still|whereas",
         "perhaps": "if|unless|people|students|someone|some might|some may|some would|some say|some argue|"
         "many would|many think|many might|others say|others think|might think|may think|could be|"
-        "may be|might be|might have been|would have been|tempting|tempted|often confused|"
+        "may be|might be|might also be|may also be|could also be|"
+        "might have been|would have been|tempting|tempted|often confused|"
         "commonly|common mistake|confused with|could think|might say|might seem|might appear|"
         "first instinct|my instinct|at first|initially|first glance|suppose|assume|assuming|seemingly|"
         "one might|you might|"
@@ -68,17 +74,20 @@ WORDS: dict[str, dict[str, str]] = {
         "filler": "the|a|an|my|our|your|option number|either|just|simply|exactly|only|indeed|choice letter|"
         "following|labeled|labelled|number|obvious|well|sure|okay|great|both of|certainly|"
         "therefore|absolutely|alright|one of|all of",
-        "too": "too|as well",
+        "too": "too|as well|also choose|also pick|also select|also go with|also mark|also say",
         "both": "both|both of",
         "maybe": "maybe|perhaps|possibly|likely|leaning",
         "glue": "first option|second option|third option|fourth option|last option|next option|another option|"
         "second choice|third choice|second guess|"
-        "more likely to|makes|produces|explains|satisfies|applies|contains|holds|one option|other option|"
+        "more likely to|to rule out|to exclude|to eliminate|makes|produces|explains|satisfies|applies|contains|"
+        "holds|one option|other option|"
         "other options|first statement|second statement|third statement|"
         "out of|where|when|while|from|in|on|at|of|by|has|have|had|does|did|do|can|could|will|would|"
         "may|might|must|should|says|states|means|describes|represents|refers|shows|it|this|we|"
         "they|he|she|here|again|after|before|per",
-        "all": "all|all of the above|all the above|all of these|all of those|all of them|"
+        "all": "all|all of the following|all the following|each of the following|each of these|each of those|"
+        "each one|all of the above|all the above|all of these|all of those|"
+        "all of them|"
         "all of the options|all of the answers|all of the choices|all of the statements|all four|"
         "all three|all five|all two|all the options|every option|every answer|every one|"
         "everything|each of them|each of the options|each option",
@@ -110,6 +119,7 @@ WORDS: dict[str, dict[str, str]] = {
         "vielmehr|nee",
         "filler": "die|der|das|den|dem|ein|eine|meine|endgültige|buchstaben|als auch|nur|genau|hier",
         "both": "beide|sowohl",
+        "too": "auch|ebenfalls",
         "maybe": "vielleicht|eventuell|möglicherweise",
         "all": "alle|alles|sämtliche|alle oben genannten|alle genannten|alle davon|sie alle",
         "none": "keine davon|keine der genannten|keine der oben genannten|keine der antworten|"
@@ -121,7 +131,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "fr": {
         "answer": "réponse|reponse|réponses|solution|résultat|bonne réponse|la bonne|réponse finale",
-        "option": "option|choix|lettre|proposition|alternative|affirmation",
+        "option": "option|choix|lettre|proposition|alternative|affirmation|l'affirmation|l'énoncé|énoncé",
         "is": "est|sont|serait|était|doit être|etait|sera",
         "not": "n'est pas|n'est|non|pas|ni|aucun|aucune|jamais|plutôt que|au lieu de|non pas|ne sont pas|ne",
         "partly": "pour une autre|pour un autre|partiellement|en partie|techniquement|en général|parfois",
@@ -142,6 +152,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "attendez|pardon|correction|en fait|finalement|erratum|désolé|attends|plutôt|en réalité",
         "filler": "la|le|les|l'option|l'|une|un|ma|finale|définitive|lettre|d'|de",
         "both": "à la fois|les deux|tant",
+        "too": "aussi|également",
         "maybe": "peut-être|peut - être|éventuellement",
         "all": "toutes|tous|tout|toutes ces|toutes les|tous les",
         "none": "aucune des réponses|aucune de ces réponses|aucune des options|aucune des propositions|"
@@ -172,6 +183,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "espera|perdón|corrección|en realidad|me equivoqué|mejor dicho|disculpa|espere|de hecho|rectifico",
         "filler": "la|el|los|las|una|un|mi|final|letra|como",
         "both": "ambas|ambos|tanto|las dos",
+        "too": "también",
         "maybe": "quizás|quizá|tal vez|posiblemente",
         "all": "todas|todos|todo|todas ellas|todas las anteriores|todos los anteriores|todas las|todos los",
         "none": "ninguna|ninguno|ninguna de las anteriores|ninguno de los anteriores|ninguna de ellas|"
@@ -200,6 +212,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "aspetta|anzi|scusa|correzione|in realtà|mi sbaglio|mi correggo|scusate|un momento|no|infatti",
         "filler": "la|il|lo|l'opzione|l'|le|i|gli|una|un|mia|finale|lettera|che|la lettera|definitiva",
         "both": "sia|entrambe|tanto",
+        "too": "anche",
         "maybe": "forse|magari",
         "all": "tutte|tutti|tutto|tutte le|tutti i|tutte le precedenti",
         "none": "nessuna delle precedenti|nessuna di queste|nessuna delle opzioni|nessuna delle risposte|"
@@ -228,6 +241,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "espere|espera|desculpe|correção|na verdade|aliás|enganei-me|perdão|ops|retifico|melhor dizendo",
         "filler": "a|o|os|as|uma|um|minha|final|letra|quanto",
         "both": "ambas|ambos|tanto|as duas",
+        "too": "também",
         "maybe": "talvez|possivelmente",
         "all": "todas|todos|tudo|todas as|todos os|todas as anteriores|todas elas|todas as alternativas|"
         "todas as opções",
@@ -254,6 +268,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "wacht|nee|sorry|correctie|eigenlijk|pardon",
         "filler": "de|het|een|mijn|uiteindelijke|definitieve",
         "both": "beide|zowel",
+        "too": "ook",
         "maybe": "misschien",
         "all": "alle|allemaal|alles|alle bovenstaande",
         "none": "geen van alle|geen van bovenstaande|geen van de bovenstaande|geen van deze|geen van hen|"
@@ -277,6 +292,7 @@ WORDS: dict[str, dict[str, str]] = {
         "wait": "vänta|vent|nej|nei|förlåt|egentligen|faktiskt|rättelse|undskyld|beklager",
         "filler": "det|den|de|ett|en|et|mitt|slutliga|endelige|korrekte|korrekta|rätta",
         "both": "både",
+        "too": "också|også",
         "maybe": "kanske|måske",
         "all": "alla|alle|alla ovanstående|alle ovenstående",
         "none": "ingen av ovanstående|ingen av dem|ingen af dem|ingen av de|inget av ovanstående|inget av dem",
