@@ -13,7 +13,7 @@ from evalmake.harnesses.native.checks import scorer_of
 from evalmake.harnesses.native.template import is_template
 
 SCORERS: Mapping[str, int] = {
-    "exact": 2,  # 2: kinds of spaces and quotes, and Unicode's forms of a character, are alike
+    "exact": 2,  # 2: kinds of spaces, quotes and dashes, subscripts, and Unicode's forms of a character, are alike
     "contains": 2,  # 2: whole words; as for exact
     "regex": 2,  # 2: as for exact
     "f1": 2,  # 2: signs and decimal points belong to numbers; articles alone and marks alone are compared

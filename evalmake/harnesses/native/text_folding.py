@@ -6,6 +6,7 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
+from typing import Literal
 
 NORMALIZATIONS = ("case", "space", "punctuation", "unicode", "articles")
 DEFAULT = ("case", "space")
@@ -23,8 +24,12 @@ _ALWAYS = str.maketrans(
     QUOTES
     | dict.fromkeys("\u00a0\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u3000", " ")
     | dict.fromkeys("\u200b\u2060\ufeff\u00ad\u200e\u200f", None)
-    | dict.fromkeys("‐‑", "-")
+    | dict.fromkeys("‐‑‒–−－﹣", "-")
 )
+_SUBSCRIPT = re.compile(r"(?:(?<=[^\W\d_₀-₉])|(?<=[)\]}]))[₀-₉]++(?!\d)")  # CO₂, not 101₂ or log₂8
+_FORMULA = re.compile(r"(?<!\$)\$(?=\S)[^$\n]{1,500}(?<=\S)\$(?![\d$])|\\\([^\n]{1,500}?\\\)|\\ce\{[^{}\n]{1,500}\}")
+_LOWERED = re.compile(r"(?:(?<=[^\W\d_])|(?<=[)\]}]))_(?:(\d)|\{(\d{1,3})\})(?!\d)")
+_DIGITS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _MARK = re.compile(r"[^\w\s]|_")
 _JOINED_BEFORE, _JOINED_AFTER = re.compile(r"[^\W_][_&]"), re.compile(r"[_&][^\W_]")  # user_id, R&D
 _SIGNED = re.compile(r"#|\+(?![^\W_])")  # C#, C++, A+; but not A+B
@@ -50,17 +55,28 @@ _EMPHASIS = tuple(
 
 def strip_emphasis(text: str) -> str:
     """A text without the markup that sets off words or parts of them: "**New** York" is "New York"."""
-    text = html.unescape(text)
+    text = _FORMULA.sub(_join_subscripts, html.unescape(text))
     for pattern in _EMPHASIS:
         text = pattern.sub(lambda found: next(filter(None, found.groups()), ""), text)
     return text
 
 
+def _join_subscripts(formula: re.Match[str]) -> str:
+    """A formula with its subscripts as plain digits: `CO_2` is CO2."""
+    return _LOWERED.sub(lambda found: next(filter(None, found.groups())), formula[0])
+
+
+def fold_forms(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """A text with one form of what no writer means to tell apart: kinds of spaces, quotes, dashes; H₂O and H2O."""
+    text = _SUBSCRIPT.sub(lambda found: found[0].translate(_DIGITS), text.translate(_ALWAYS))
+    return unicodedata.normalize(form, text)
+
+
 def make_folding(names: Collection[str]) -> Folding:
-    """The folding of these normalizations. NFC, the kinds of spaces and quotes, and the ends are always folded."""
+    """The folding of these normalizations; `fold_forms` and the ends are always folded."""
 
     def fold(text: str) -> str:
-        text = unicodedata.normalize("NFKC" if "unicode" in names else "NFC", text.translate(_ALWAYS))
+        text = fold_forms(text, "NFKC" if "unicode" in names else "NFC")
         if "case" in names:
             text = text.casefold()
         if "punctuation" in names:
@@ -92,6 +108,8 @@ def is_part(before: str, option: str, after: str) -> bool:
     """Whether a text is only a part of a word or number: "art" of "part", "C" of "C++", "4" of "4.5" and of "-4"."""
     if _continues(before[-1:], option[0]) or _continues(option[-1], after[:1]):
         return True
+    if option[0] == "-" and option[1:2].isdigit() and _continues(before[-1:], "0"):  # 30-40
+        return True
     if (_JOINED_BEFORE.fullmatch(before) and option[0].isalnum()) or (
         _JOINED_AFTER.match(after) and option[-1].isalnum()
     ):
@@ -102,7 +120,7 @@ def is_part(before: str, option: str, after: str) -> bool:
         return True
     if not option[0].isdigit() or not before:
         return False
-    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not before[:-1].isalnum())
+    return (before[-1] in ".,/" and before[:1].isdigit()) or (before[-1] == "-" and not _continues(before[:-1], "0"))
 
 
 def _continues(one: str, other: str) -> bool:

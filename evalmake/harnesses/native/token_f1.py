@@ -7,8 +7,10 @@ import string
 from collections import Counter
 from collections.abc import Callable
 
+from evalmake.harnesses.native.text_folding import fold_forms
+
 _MARK = re.compile(
-    r"(?P<minus>(?<![\w-])[-−](?=\.?\d))"
+    r"(?P<minus>(?<![\w-])-(?=\.?\d))"
     r"|(?P<point>(?<![^\W\d])(?<!\.)\.(?=\d))"
     r"|(?P<name>(?<=[^\W\d_])[+#]+(?!\w))"  # C#, C++, A+; but not A+B
     rf"|[{re.escape(string.punctuation)}]"
@@ -22,9 +24,10 @@ def compute_token_f1(reply: str, target: str) -> float:
     Lower case, without articles and punctuation. Both stay where a target is nothing else; so do, unlike in SQuAD,
     the signs and decimal points of numbers, and the signs at the end of names (C++).
     """
+    reply, target = fold_forms(reply).lower(), fold_forms(target).lower()
     for tokenize in _TOKENIZERS:
-        if wanted := tokenize(target.lower()):
-            said = tokenize(reply.lower())
+        if wanted := tokenize(target):
+            said = tokenize(reply)
             return 2 * (Counter(said) & Counter(wanted)).total() / (len(said) + len(wanted))
     return 0.0
 

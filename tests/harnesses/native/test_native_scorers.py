@@ -76,6 +76,16 @@ def test_a_function_sees_the_reasoning(native: Native) -> None:
     assert native(scorer="python", scorer_file="s.py").headline["value"] == 1
 
 
+@pytest.mark.parametrize(("reply", "target"), [("−40", "-40"), ("-40", "−40"), ("CO₂", "CO2"), ("1914–18", "1914-18")])
+@pytest.mark.parametrize("task", [{"scorer": "exact"}, {"scorer": "contains"}, {"scorer": "regex", "pattern": ".+"}])
+def test_forms_of_one_text_are_alike(native: Native, reply: str, target: str, task: dict[str, object]) -> None:
+    """A minus sign is a hyphen, and a chemist's subscript a digit, whatever `normalize` lists; a power is not."""
+    native.server.answer = lambda body: reply
+    assert native([{"q": "?", "a": target}], **task, normalize=[]).headline["value"] == 1
+    native.server.answer = lambda body: "10²"
+    assert native([{"q": "?", "a": "102"}], **task).headline["value"] == 0
+
+
 def test_markup_is_no_part_of_a_word() -> None:
     """`contains` finds a target that Markdown or HTML divides, and takes no sign of a product or name for markup."""
     lines = (Path(__file__).parent / "contains_replies.jsonl").read_text(encoding="utf-8").splitlines()
@@ -99,6 +109,9 @@ def test_markup_is_no_part_of_a_word() -> None:
         ("A", "a cat", 0.0),
         ("-5", "5", 0.0),
         ("−5.", "-5", 1.0),
+        ("–5.", "-5", 1.0),
+        ("CO₂", "CO2", 1.0),
+        ("“cat”", "cat", 1.0),
         ("1.5", "15", 0.0),
         (".5", "5", 0.0),
         ("$1,000.", "1000", 1.0),
