@@ -106,7 +106,7 @@ def _add_shared_results(plan: Plan, result: BuildResult, store: Store) -> None:
             continue
         elif shortfall := find_record_shortfall(node.demands, head):
             message = f"{node.name} failed: {shortfall.message}"
-            span, cure = node.evaluation.span, [shortfall.cure]
+            span, cure = node.evaluation.span, [shortfall.cure] if shortfall.cure else []
             result.failed.append(node.name)
             result.problems.append(make_diagnostic("evaluation-failed", message, span, help=cure))
         elif not find_lack(node.demands, head):

@@ -7,6 +7,7 @@ A row is one request of one item:
      "repetition": 1,           from 1: the epoch or repeat of the item
      "scores": {"acc": 1.0},    metric -> finite number; an unscored metric is absent
      "error": null,             why there is no reply; then there are no scores
+     "cause_kind": null,        of what kind the error is (`CauseKind` of scoring/unscored_causes.py); may be absent
      "cluster": null,           shared by items that belong together (one passage, one author)
      "target": ..., "reply": "...",
      "tokens_in": 12, "tokens_out": 3, "latency": 0.21 (seconds), "finish_reason": "stop"}
@@ -31,7 +32,7 @@ from evalmake.scoring.intervals import mean_se
 from evalmake.scoring.item import clustered_se
 from evalmake.scoring.numbers import is_nearly_equal
 from evalmake.scoring.score import Score
-from evalmake.scoring.unscored_causes import describe_cause
+from evalmake.scoring.unscored_causes import NO_CAUSE, Cause, describe_cause, find_kind_of_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ def read_gateway_requests(outputs: Path, token_prompts: Iterable[tuple[str, str]
     return GatewayRequests(outputs.parent / "gateway" / "requests.jsonl", token_prompts)
 
 
-def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], str]:
+def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], Cause]:
     """How many requests for a sample there were, how many were not answered, and the most common cause.
 
     For harnesses that leave no samples: they may score an unanswered request as wrong. A later
@@ -176,10 +177,10 @@ def count_unanswered_requests(outputs: Path) -> tuple[dict[str, float], str]:
     failed = Counter({s: count for s, count in statuses.items() if not 200 <= s < 300})
     counts: dict[str, float] = {"questions": statuses.total(), "unanswered": failed.total()}
     if not failed:
-        return counts, ""
+        return counts, NO_CAUSE
     status, count = failed.most_common(1)[0]
     why = "the harness closed the connection" if status == 499 else f"HTTP status {status}"
-    return counts, describe_cause(why, count)
+    return counts, Cause(describe_cause(why, count), find_kind_of_status(status))
 
 
 def _read_lines(path: Path) -> list[str]:

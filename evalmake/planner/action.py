@@ -62,3 +62,4 @@ class ActionResult:
     log: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     previous: str = ""  # sha256 of the record of the attempt before it, as it is stored
+    cause_kind: str = ""  # a CauseKind, where `detail` says why samples have no score

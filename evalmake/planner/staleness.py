@@ -11,6 +11,7 @@ from evalmake.planner.digest import BEHAVIOURS, Change, find_changes
 from evalmake.planner.graph import Node
 from evalmake.scoring.demands import Demands, Shortfall, find_shortfall
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import UNKNOWN_CAUSE, Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class ActionHistory:
     A success ends it, and so does its withdrawal. Until then, the result on record counts for nothing.
     """
     record: str = ""  # sha256 of the record of the last attempt, as it is stored
+    cause_kind: str = ""  # a CauseKind, where `detail` says why samples have no score
 
 
 class Records(Protocol):
@@ -134,7 +136,7 @@ def find_lack(demands: Demands, head: ActionHistory | None) -> str:
 
 def find_record_shortfall(demands: Demands, head: ActionHistory) -> Shortfall | None:
     """Return what the result of `head` lacks for these demands; None if it is valid, or if there is no result."""
-    cause = head.detail if head.last == "succeeded" else ""
+    cause = Cause(head.detail, head.cause_kind) if head.last == "succeeded" else UNKNOWN_CAUSE
     return find_shortfall(demands, head, cause) if head.success is not None else None
 
 

@@ -33,6 +33,7 @@ from evalmake.project.declarations import HasPlacement as HasPlacement
 from evalmake.project.declarations import HasUnusedKeys as HasUnusedKeys
 from evalmake.project.matrix import Evaluation
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import NO_CAUSE, Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Outcome:
     error: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the record keeps beside the counts."""
-    cause: str = ""
+    cause: Cause = NO_CAUSE
     """Why some samples have no score, if the harness knows it and its samples do not say it."""
 
 

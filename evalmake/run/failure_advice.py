@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import re
+from typing import NamedTuple
 
 from evalmake.planner.graph import Node
 from evalmake.project.declarations import Declaration
 from evalmake.project.project import Project
 from evalmake.run.gateways.sessions import models_of
 
-_KEY_REFUSED = re.compile(r"HTTP (?:\d{3}, with an error )?(401|403)\b")
-_REDIRECTED = re.compile(r"HTTP 3\d\d, to (\S+): ")
+
+class Refusal(NamedTuple):
+    """What a model's server answered that ends an evaluation, as its gateway tells it."""
+
+    role: str = "model"
+    """What the model is to the evaluation."""
+    status: str = ""
+    """The status of HTTP, where that is why the gateway ended it."""
+    redirect: str = ""
+    """The address that the server sends requests on to."""
 
 
-def advise_on_failure(project: Project, node: Node, role: str, error: str) -> str:
-    """What to do about the error of an evaluation that its model's server ended; empty where that is not known."""
-    role = "judge" if error.startswith("judge: ") else role  # the native harness says whose reply it was
-    model = dict(models_of(project, node)).get(role, node.evaluation.model)
-    if refused := _KEY_REFUSED.search(error):
-        return _advise_on_key(model, refused[1])
-    if moved := _REDIRECTED.search(error):
-        return f"the server sends requests for model {model.name} on to {moved[1]}: let its `endpoint` be there"
+NO_REFUSAL = Refusal()
+
+
+def advise_on_failure(project: Project, node: Node, refusal: Refusal) -> str:
+    """What to do about an evaluation that its model's server refused; empty where that is not known."""
+    model = dict(models_of(project, node)).get(refusal.role, node.evaluation.model)
+    if refusal.status in ("401", "403"):
+        return _advise_on_key(model, refusal.status)
+    if refusal.redirect:
+        return f"the server sends requests for model {model.name} on to {refusal.redirect}: let its `endpoint` be there"
     return ""
 
 

@@ -16,6 +16,7 @@ from evalmake.plugin_api.executor import JobState
 from evalmake.plugin_api.harness import HasProgram, Outcome
 from evalmake.project.adapter import merge_adapters
 from evalmake.project.references import find_judge
+from evalmake.run.failure_advice import Refusal
 from evalmake.run.gateways.sessions import USAGE_FOLDERS, read_usage
 from evalmake.run.job_builder import JobBuilder
 from evalmake.run.job_outputs import LOG, OUT, OutputsRefused, check_outputs, cut_log, is_plain, redact_outputs
@@ -102,8 +103,11 @@ def _add_gateway_usage(outcome: Outcome, task: Task, folder: Path, secrets: Secr
         task.cache_error = str(counted.get("cache_trouble") or task.cache_error)
         if role == "model":
             facts |= _describe_replies(counted, task.node.evaluation.model.block.name)
+        status, redirect = (secrets.redact_text(str(counted.get(name) or "")) for name in ("fatal_status", "redirect"))
+        if status or redirect:
+            task.refusal = Refusal(role, status, redirect)
         if fatal := counted.get("fatal"):
-            error, task.refused_by = secrets.redact_text(str(fatal)), role
+            error = secrets.redact_text(str(fatal))
     return replace(outcome, usage=usage, facts=facts, error=error)
 
 
@@ -140,7 +144,8 @@ def _add_sample_counts(outcome: Outcome, samples: Path) -> Outcome:
             found = SampleCounts.of(lines, outcome.metric)
     count = _count_stripped if found.counts["replies"] else _count_replies
     counts = {**found.counts, **count(found.counts, outcome.usage)}
-    return replace(outcome, usage={**outcome.usage, **counts}, cause=outcome.cause or found.cause)
+    cause = outcome.cause if outcome.cause.text else found.cause
+    return replace(outcome, usage={**outcome.usage, **counts}, cause=cause)
 
 
 def _count_replies(found: Mapping[str, float], usage: Mapping[str, float]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from evalmake.language.values import Duration
 from evalmake.planner.action import ActionResult
 from evalmake.planner.graph import Node
 from evalmake.plugin_api.harness import Outcome
+from evalmake.run.failure_advice import NO_REFUSAL, Refusal
 from evalmake.servers.addresses import ServerAddresses
 from evalmake.servers.spec import ServerSpec
 
@@ -54,7 +55,7 @@ class Task:
     masked_log: tuple[int, int] = (0, 0)  # the file of its log, and up to where secrets in it are hidden
     cancel_reason: str = ""  # why evalmake ends it
     last_model_error: str = ""  # as its gateway saw it
-    refused_by: str = ""  # the role of the model whose gateway ended it
+    refusal: Refusal = NO_REFUSAL  # of a model's server, as its gateway saw it
     cache_error: str = ""  # why its replies are not cached
 
     def begin_attempt(self, number: int, server_jobs: dict[str, str], addresses: ServerAddresses) -> None:
@@ -63,7 +64,7 @@ class Task:
         self.job_id = f"{self.node.action.digest[7:19]}.{number}"
         self.start_clocks()
         self.queued_seconds, self.unreachable_since = 0.0, 0.0
-        self.cancel_reason, self.last_model_error, self.refused_by, self.masked_log = "", "", "", (0, 0)
+        self.cancel_reason, self.last_model_error, self.refusal, self.masked_log = "", "", NO_REFUSAL, (0, 0)
         self.server_jobs, self.addresses = server_jobs, addresses
 
     def start_clocks(self, submitted_at: float | None = None) -> None:
@@ -125,7 +126,8 @@ class Task:
             seconds=round(seconds, 3),
             executor=self.executor,
             job=self.job_id,
-            detail=outcome.error or outcome.cause,
+            detail=outcome.error or outcome.cause.text,
+            cause_kind="" if outcome.error else outcome.cause.kind,
             facts=facts,
         )
 

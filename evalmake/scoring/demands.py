@@ -14,7 +14,7 @@ from typing import Protocol
 from evalmake.scoring.headline import find_metric
 from evalmake.scoring.numbers import format_percent
 from evalmake.scoring.score import Score
-from evalmake.scoring.unscored_causes import suggest_cure
+from evalmake.scoring.unscored_causes import NO_CAUSE, Cause
 
 _MOST_LISTED = 30  # metrics
 _ROUNDING = 1e-9  # 0.07 * 100 is a little more than 7
@@ -60,9 +60,10 @@ class Shortfall:
     message: str
     """The counts, for the end of a run."""
     cure: str
+    """What to do; empty where that is not known."""
 
 
-def find_shortfall(demands: Demands, result: ScoredResult, cause: str = "") -> Shortfall | None:
+def find_shortfall(demands: Demands, result: ScoredResult, cause: Cause = NO_CAUSE) -> Shortfall | None:
     """The first demand that `result` does not meet; `cause` says why samples have no score."""
     metric = demands.metric or result.metric
     headline = find_metric(metric, (score.metric for score in result.scores))
@@ -100,7 +101,7 @@ def _scored_share(score: Score) -> float:
     return score.scored / total if total else 1.0
 
 
-def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None:
+def _judge_scores(coverage: float, score: Score, cause: Cause) -> Shortfall | None:
     total = score.scored + score.unscored
     fact = f"{score.scored} of {total} samples were scored"
     if score.value is None and (score.scored or not total):
@@ -110,20 +111,20 @@ def _judge_scores(coverage: float, score: Score, cause: str) -> Shortfall | None
         message = f"{fact}, and at least one must be"
         return Shortfall(
             "coverage: 0% scored, at least one sample demanded",
-            f"{message}; {cause}" if cause else message,
-            suggest_cure(cause),
+            _add_cause(message, cause),
+            cause.cure,
         )
     return _judge_share(coverage, score.scored, total, "scored", fact, cause)
 
 
-def _judge_answers(coverage: float, usage: Mapping[str, float], cause: str) -> Shortfall | None:
+def _judge_answers(coverage: float, usage: Mapping[str, float], cause: Cause) -> Shortfall | None:
     """Judge the requests of a harness that may score an unanswered request as wrong, if it counts them."""
     total, missing = int(usage.get("questions", 0)), int(usage.get("unanswered", 0))
     fact = f"{missing} of {total} requests were not answered"
     return _judge_share(coverage, total - missing, total, "answered", fact, cause)
 
 
-def _judge_lost(coverage: float, usage: Mapping[str, float], cause: str) -> Shortfall | None:
+def _judge_lost(coverage: float, usage: Mapping[str, float], cause: Cause) -> Shortfall | None:
     """Judge the samples that a harness itself says it could not grade, and may have scored as wrong."""
     lost = usage.get(LOST_SHARE, 0.0)
     if lost <= 1 - coverage + _ROUNDING:
@@ -132,21 +133,25 @@ def _judge_lost(coverage: float, usage: Mapping[str, float], cause: str) -> Shor
     return _describe_share(coverage, 1 - lost, "graded", fact, cause)
 
 
-def _judge_share(coverage: float, done: int, total: int, verb: str, fact: str, cause: str) -> Shortfall | None:
+def _judge_share(coverage: float, done: int, total: int, verb: str, fact: str, cause: Cause) -> Shortfall | None:
     if done >= coverage * total - _ROUNDING:
         return None
     return _describe_share(coverage, done / total, verb, fact, cause)
 
 
-def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: str) -> Shortfall:
+def _describe_share(coverage: float, share: float, verb: str, fact: str, cause: Cause) -> Shortfall:
     percent = math.floor(share * 1000) / 10  # 99.96% must not read as 100%
     demanded = format_percent(coverage)
     message = f"{fact}, and {demanded} must be"
     return Shortfall(
         f"coverage: {percent:g}% {verb}, {demanded} demanded",
-        f"{message}; {cause}" if cause else message,
-        f"{suggest_cure(cause)}; or lower the benchmark's `coverage`",
+        _add_cause(message, cause),
+        f"{f'{cause.cure}; or ' if cause.cure else ''}lower the benchmark's `coverage`",
     )
+
+
+def _add_cause(message: str, cause: Cause) -> str:
+    return f"{message}; {cause.text}" if cause.text else message
 
 
 def _judge_truncation(most: float, usage: Mapping[str, float]) -> Shortfall | None:

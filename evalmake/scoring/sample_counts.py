@@ -12,7 +12,7 @@ from xxhash import xxh3_64_hexdigest
 
 from evalmake.model_reply.reasoning_tags import ends_in_reasoning
 from evalmake.model_reply.token_limit import asks_for_one_token
-from evalmake.scoring.unscored_causes import LACKS_METRIC, UNSCORED, describe_cause
+from evalmake.scoring.unscored_causes import NO_CAUSE, UNSCORED, Cause, describe_cause
 
 SAMPLES = "samples.jsonl"
 REPEATED = "items_repeated"
@@ -37,7 +37,7 @@ class SampleCounts:
     metric: str = ""
     """The headline, which each sample should have; without one, any metric will do."""
     counts: Counter[str] = field(default_factory=Counter)
-    _causes: Counter[str] = field(default_factory=Counter)
+    _causes: Counter[Cause] = field(default_factory=Counter)
     _places: dict[str, str] = field(default_factory=dict)
     """For causes that a sample's own row does not tell: the first sample."""
     _items: set[str] = field(default_factory=set)
@@ -57,12 +57,12 @@ class SampleCounts:
         return found
 
     @property
-    def cause(self) -> str:
+    def cause(self) -> Cause:
         """Why most of the unscored samples have no score; empty if all have one."""
         if not self._causes:
-            return ""
-        reason, count = self._causes.most_common(1)[0]
-        return describe_cause(f"{reason}{self._places.get(reason, '')}", count)
+            return NO_CAUSE
+        (reason, kind), count = self._causes.most_common(1)[0]
+        return Cause(describe_cause(f"{reason}{self._places.get(reason, '')}", count), kind)
 
     def _add(self, row: Mapping[str, Any]) -> None:
         self.counts["samples"] += 1
@@ -76,11 +76,13 @@ class SampleCounts:
     def _add_cause(self, row: Mapping[str, Any]) -> None:
         """Count why the sample has no score, if it has none."""
         scores = row.get("scores")
-        if row.get("error") is not None or not scores:
-            self._causes[str(row.get("error") or UNSCORED)] += 1
+        if error := row.get("error"):
+            self._causes[Cause(str(error), str(row.get("cause_kind") or ""))] += 1
+        elif error is not None or not scores:
+            self._causes[Cause(UNSCORED, "scorer")] += 1
         elif self.metric and self.metric not in scores:
-            reason = f"{LACKS_METRIC} `{self.metric}` but {', '.join(f'`{name}`' for name in sorted(scores))}"
-            self._causes[reason] += 1
+            reason = f"has no `{self.metric}` but {', '.join(f'`{name}`' for name in sorted(scores))}"
+            self._causes[Cause(reason, "scorer")] += 1
             self._places.setdefault(reason, f" (first: sample `{row['id']}`)")
 
     def _add_reply(self, row: Mapping[str, Any]) -> None:

@@ -14,7 +14,8 @@ def extend_history(before: ActionHistory | None, result: ActionResult, record: s
     """The history after one more attempt; `record` is the digest of its record."""
     succeeded = result.status == "succeeded"
     if before is not None and not succeeded:
-        return replace(before, attempts=result.attempt, last=result.status, detail=result.detail, record=record)
+        before = replace(before, detail=result.detail, cause_kind=result.cause_kind)
+        return replace(before, attempts=result.attempt, last=result.status, record=record)
     return ActionHistory(
         result.action,
         result.attempt,
@@ -30,12 +31,13 @@ def extend_history(before: ActionHistory | None, result: ActionResult, record: s
         result.usage,
         result.facts.get("accepted-because", ""),
         record=record,
+        cause_kind=result.cause_kind,
     )
 
 
 def agree(stored: ActionHistory, made: ActionHistory) -> bool:
     """Whether a stored history is the one that records make. Only a stored one knows of a rerun that is wanted."""
-    return replace(stored, last=made.last, detail=made.detail, rerun=None) == made
+    return replace(stored, last=made.last, detail=made.detail, cause_kind=made.cause_kind, rerun=None) == made
 
 
 def is_proved_by(head: ActionHistory, record: ActionResult) -> bool:

@@ -77,6 +77,7 @@ def history_to_text(head: ActionHistory) -> str:
     ]
     row = [VERSION, head.attempts, head.last, head.detail, head.success, head.blobs, scores, head.metric]
     row += [head.started, head.finished, head.seconds, dict(head.usage), head.accepted, head.rerun, head.record]
+    row += [head.cause_kind] if head.cause_kind else []
     return _seal(f"head/{head.action}", row)
 
 

@@ -141,6 +141,7 @@ def test_when_it_gives_up(gateway: Gateway, name: str, status: int, why: str) ->
     answer = evaluation.post()
     assert answer.status == status
     assert answer.json["error"]["message"].startswith(f"{upstream.url}/chat/completions: {why}")
+    assert answer.json["error"]["code"] is None
     assert ("x-should-retry", "false") in answer.headers
     sums = evaluation.close()
     assert (sums["failed"], sums["statuses"]) == (1, {str(status): 1})
@@ -158,6 +159,7 @@ def test_nobody_there(gateway: Gateway, url: str, why: str) -> None:
     """The error for an unreachable server has its address and the system's reason."""
     answer = gateway.open_evaluation(url, retry=0).post()
     assert answer.status == 502
+    assert answer.json["error"]["code"] == "evalmake_no_connection"
     assert answer.json["error"]["message"].startswith(f"{url}/chat/completions: {why}")
 
 
@@ -257,7 +259,22 @@ def test_a_refused_key_ends_an_evaluation(gateway: Gateway, status: int) -> None
     assert evaluation.post().status == status
     assert_stopped(evaluation.post(), f'HTTP {status}: {{"error": "no such key: ***"}}')
     assert len(upstream.received) == 1
-    assert f"HTTP {status}" in _fatal(evaluation)
+    sums = evaluation.close()
+    assert f"HTTP {status}" in sums["fatal"]
+    assert sums["fatal_status"] == str(status)
+
+
+def test_where_a_redirect_leads_is_told(gateway: Gateway) -> None:
+    """The sums have the address without secrets, until another error is the last one."""
+    moved = http_reply({}, 302, location=f"https://there.example/{KEY}")
+    evaluation = gateway.open_evaluation(Upstream([moved]))
+    evaluation.post()
+    assert evaluation.close()["redirect"] == "https://there.example/***"
+    evaluation = gateway.open_evaluation(Upstream([]).use_scripts([moved], [http_reply({}, 404)]))
+    evaluation.post()
+    evaluation.post(seed=1)
+    sums = evaluation.close()
+    assert (sums["redirect"], sums["fatal_status"]) == ("", "")
 
 
 def test_those_who_wait_are_told_of_the_end(start_gateway: Callable[..., Gateway]) -> None:

@@ -76,6 +76,8 @@ def test_sums_and_rows(start_gateway: Callable[..., Gateway]) -> None:
         "undeclared": {},
         "probed": {},
         "fatal": "",
+        "fatal_status": "",
+        "redirect": "",
         "cache_trouble": "",
         "last_error": f'{upstream.url}/chat/completions: HTTP 404: {{"error": {{}}}}',
     }

@@ -279,7 +279,7 @@ def test_prompts_that_were_never_answered_are_no_wrong_answers(tmp_path: Path) -
     (tmp_path / "gateway" / "requests.jsonl").write_text(text)
     outcome = read(tmp_path)
     assert outcome.usage == {"questions": 2, "unanswered": 1}
-    assert outcome.cause == "the most common reason (1): HTTP status 400"
+    assert outcome.cause == ("the most common reason (1): HTTP status 400", "same-again")
 
 
 ONE = "command: COMMAND\nresults: {tasks: {t: {metrics: {acc: {scores: {SCORES}}}}}}"

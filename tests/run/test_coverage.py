@@ -133,6 +133,29 @@ def test_the_verdict_does_not_depend_on_the_order(asked: Bench) -> None:
     assert "error: lenient" not in ended.err
 
 
+def test_what_helps_is_on_record(asked: Bench, server: Server) -> None:
+    """An eval that shares the result gets the same cure from the record as the one that ran."""
+    server.answer = question
+    (asked.root / "score.py").write_text("def score(record, reply, target):\n    return 1 / (int(reply) % 2)\n")
+    python = 'scorer_file = file("score.py")\n    scorer  = python'
+    asked.evalfile(EVALFILE.replace("URL", server.url).replace("scorer  = number", python))
+    ended = asked.run("-k", "lenient", "full")
+    assert "error: full failed: 5 of 10 samples were scored" in ended.err
+    assert "score() failed: ZeroDivisionError" in ended.err
+    assert "help: see the scorer: the replies are cached, and would be scored the same; or lower" in ended.err
+
+
+def test_what_is_not_on_record_is_not_advised(asked: Bench, server: Server) -> None:
+    """A result that an earlier attempt left has the cause of no later one: it does not say that no request failed."""
+    assert asked.run("lenient").status == 0
+    server.answer = lambda body: refusal(400)
+    ended = asked.run("-B", "-k", "lenient", "full")
+    assert "error: lenient failed: 0 of 10 samples" in ended.err
+    assert "error: full failed: 5 of 10 samples were scored, and 100% must be [" in ended.err
+    assert "help: lower the benchmark's `coverage`\n" in ended.err
+    assert "no request failed" not in ended.err
+
+
 def test_raising_it_judges_again(asked: Bench, server: Server) -> None:
     """The stored result is stale with a plain reason, and the next run asks only for what is missing."""
     assert asked.run("lenient").status == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.request_evalfiles import ASKED, model
+from tests.run.request_evalfiles import ASKED, SAMPLER, model
 from tests.support.certificates import behind_tls, make_certificate
 from tests.support.http_replies import chat_completion, http_reply
 from tests.support.scripted_upstream import Upstream
@@ -149,6 +149,33 @@ def test_what_helps_where_a_server_refuses_all(
     assert cure in next(line for line in ended.err.splitlines() if line.startswith("help: "))
     assert f"/{kind}/v1/chat/completions: {error}" in ended.err
     assert "nobody-accepts" not in ended.text
+
+
+GIVES_UP = """\
+import http.client, os, sys, urllib.parse
+url = urllib.parse.urlsplit(os.environ["EVALMAKE_MODEL_URL"])
+head = {"Authorization": f"Bearer {os.environ['EVALMAKE_API_KEY']}", "Content-Type": "application/json"}
+connection = http.client.HTTPConnection(url.netloc)
+connection.request("POST", url.path + "/chat/completions", '{"model": "subject", "messages": []}', head)
+connection.getresponse()
+sys.exit("HTTP 401: words of my own")
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"), [("403", "subject has no `api_key`"), ("302", "let its `endpoint` be there"), ("400", None)]
+)
+def test_what_helps_does_not_depend_on_what_a_program_says(
+    bench: Bench, server: str, kind: str, cure: str | None
+) -> None:
+    """A program's own words neither hide that its model's server refused it, nor make it so."""
+    bench.evalfile(model(f"{server}/{kind}/v1"), SAMPLER, ASKED.replace("sums", "sampler"))
+    bench.job(GIVES_UP, "job.py")
+    ended = bench.run()
+    assert ended.status == 2
+    helps = [line for line in ended.err.splitlines() if line.startswith("help: ")]
+    assert helps[-1] == "help: its log: evalmake logs asked"
+    assert [cure is not None and cure in line for line in helps[:-1]] == [True] * (cure is not None)
 
 
 @pytest.mark.parametrize(

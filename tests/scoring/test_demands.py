@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import evalmake
 from evalmake.scoring.demands import Demands, find_shortfall
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import CURES, Cause, CauseKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,7 @@ def test_enough_is_enough() -> None:
 
 def test_too_few_samples() -> None:
     """The reason gives the shares, and the message the counts, the cause and a cure."""
-    found = find_shortfall(Demands(), scored(9999, 1), "the most common reason (1): HTTP 500")
+    found = find_shortfall(Demands(), scored(9999, 1), Cause("the most common reason (1): HTTP 500"))
     assert found is not None
     assert found.reason == "coverage: 99.9% scored, 100% demanded"
     assert found.message == (
@@ -43,30 +47,57 @@ def test_too_few_samples() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "cure"),
+    ("kind", "cure"),
     [
-        ("score() failed: KeyError: 'x'", "see the scorer"),
-        ("left unscored by the scorer", "see the scorer"),
+        ("scorer", "see the scorer"),
+        ("same-again", "see the request"),
+        ("passing", "run again"),
+        ("no-server", "see that the model's server runs"),
+        ("left-out", "see in its log"),
+        ("unknown", "lower the benchmark's `coverage`"),
+    ],
+)
+@pytest.mark.parametrize("text", ["", "score() failed: HTTP 400: cannot connect", "anything"])
+def test_a_cure_depends_on_the_kind_of_the_cause_alone(kind: str, text: str, cure: str) -> None:
+    """Whatever the words, a scorer's mistake and a refused request are the same in the next run."""
+    found = find_shortfall(Demands(), scored(3, 1), Cause(text, kind))
+    assert found is not None
+    assert found.cure.startswith(cure)
+    assert found.cure.endswith("lower the benchmark's `coverage`")
+
+
+@pytest.mark.parametrize("kind", ["", "of a later version"])
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
         ("HTTP 400: bad parameter", "see the request"),
         ("HTTP status 422", "see the request"),
         ("judge: HTTP 400: bad parameter", "see the request"),
         ("BadRequestError: Error code: 400 - {'error': 'max_tokens'}", "see the request"),
         ("HTTP 302, to https://example.org: (empty)", "see the request"),
-        ("unusable reply: its tokens do not spell the prompt", "see the request"),
-        ("has no `a` but `b` (first: sample `0`)", "see the scorer"),
-        ("the pattern '(a+)+$' took longer than 1s on this reply", "see the scorer"),
         ("HTTP 429: slower", "run again"),
-        ("the harness closed the connection", "run again"),
         ("http://127.0.0.1:1/v1/chat/completions: HTTP 502: (empty)", "run again"),
+        ("Error code: 502 - {'error': {'code': 'evalmake_no_connection'}}", "see that the model's server runs"),
         ("HTTP 503: busy", "run again"),
         ("null content", "run again"),
     ],
 )
-def test_another_run_is_advised_where_it_can_help(cause: str, cure: str) -> None:
-    """A scorer's mistake and a refused request are the same in the next run; a busy server may not be."""
-    found = find_shortfall(Demands(), scored(3, 1), f"the most common reason (1): {cause}")
+def test_the_words_of_other_programs_are_read(text: str, kind: str, cure: str) -> None:
+    """Where nobody says of what kind a cause is, the status of HTTP in its text does, or the gateway's code."""
+    found = find_shortfall(Demands(), scored(3, 1), Cause(f"the most common reason (1): {text}", kind))
     assert found is not None
     assert found.cure.startswith(cure)
+
+
+def test_each_kind_of_cause_has_its_advice_in_one_place() -> None:
+    """No kind is without advice, but for the one of which nothing is known, and no other module has its words."""
+    assert set(CURES) == set(get_args(CauseKind))
+    assert {kind for kind, cure in CURES.items() if not cure} == {"unknown"}
+    package = Path(evalmake.__file__).parent
+    for path in package.rglob("*.py"):
+        text = path.read_text()
+        known = [cure for cure in CURES.values() if cure and cure.partition(":")[0] in text]
+        assert not known or path == package / "scoring" / "unscored_causes.py", path
 
 
 def test_no_other_run_is_advised_for_samples_that_a_program_leaves_out() -> None:

@@ -181,7 +181,24 @@ def test_counting_samples() -> None:
         "replies_unused": 2,
         "items_repeated": 1,
     }
-    assert found.cause == "the most common reason (2): HTTP 500"
+    assert found.cause == ("the most common reason (2): HTTP 500", "")
+
+
+@pytest.mark.parametrize(
+    ("row", "cause"),
+    [
+        ({"scores": {}, "error": "slow", "cause_kind": "scorer"}, ("slow", "scorer")),
+        ({"scores": {}, "error": "slow", "cause_kind": None}, ("slow", "")),
+        ({"scores": {}, "error": "slow"}, ("slow", "")),
+        ({"scores": {}}, ("left unscored by the scorer", "scorer")),
+        ({"scores": {"b": 1}}, ("has no `a` but `b` (first: sample `1`)", "scorer")),
+    ],
+)
+def test_why_a_sample_has_no_score(row: dict[str, object], cause: tuple[str, str]) -> None:
+    """A row says of what kind its error is; a sample without an error is the scorer's."""
+    text, kind = cause
+    found = SampleCounts.of([json.dumps({"id": "1", **row}).encode()], "a")
+    assert found.cause == (f"the most common reason (1): {text}", kind)
 
 
 ODD = (None, 5, 1.5, True, "x", [], [[]], {}, {"a": None}, {"accuracy": [1]}, 10**400)

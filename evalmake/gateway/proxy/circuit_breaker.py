@@ -22,10 +22,12 @@ class CircuitBreaker:
         self._allowed_statuses = {408, 429} | (set(client_errors) if isinstance(client_errors, list) else set())
         self._failures = 0
         self.reason = ""
+        self.status = 0
 
-    def stop(self, reason: str) -> None:
-        """Stop the evaluation; the first reason stays."""
-        self.reason = self.reason or reason
+    def stop(self, reason: str, status: int = 0) -> None:
+        """Stop the evaluation; the first reason stays, with the status of a reply that is reason enough."""
+        if not self.reason:
+            self.reason, self.status = reason, status
 
     def raise_if_stopped(self) -> None:
         """Raise EvaluationStopped if the evaluation is stopped."""
@@ -36,7 +38,7 @@ class CircuitBreaker:
         """Note a reply that goes to the harness; `message` describes an error."""
         client_error = 400 <= status < 500 and self._stops_on_client_errors and status not in self._allowed_statuses
         if (status in HOPELESS and status not in self._allowed_statuses) or client_error:
-            self.stop(message)
+            self.stop(message, status)
         elif status < 400:
             self._failures = 0
 

@@ -27,11 +27,12 @@ from evalmake.gateway.proxy.stream_redaction import StreamRedaction
 from evalmake.gateway.proxy.stream_replay import replay_stream
 from evalmake.gateway.proxy.stream_rewrite import StreamRewrite
 from evalmake.gateway.proxy.upstream_connection import UpstreamError, UpstreamReply
-from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply
+from evalmake.gateway.proxy.upstream_request import UpstreamRequest, describe_reply, find_redirect
 from evalmake.gateway.proxy.usage import prompt_digest
 from evalmake.gateway.reply_cache.cache import CachedReply
 from evalmake.gateway.reply_cache.completeness import is_complete
 from evalmake.gateway.reply_cache.key import RequestKey, build_request_key
+from evalmake.http_protocol.gateway_errors import NO_CONNECTION, build_error_body
 from evalmake.http_protocol.messages import Headers, Request, find_header
 from evalmake.http_protocol.statuses import TRANSIENT
 from evalmake.model_reply.token_limit import asks_for_one_token
@@ -114,7 +115,7 @@ class Exchange:
             self._fail(500, f"the gateway failed: {type(error).__name__}: {error}")
         finally:
             self.upstream.release()
-            self.session.usage.record_stop(self.session.breaker.reason)
+            self.session.usage.record_stop(self.session.breaker.reason, self.session.breaker.status)
             if self.harness_key is not None and not self._answered:
                 self.session.return_repetition(self.harness_key, self.repetition)
             if self._leads is not None:
@@ -202,7 +203,8 @@ class Exchange:
             reply, piece = await fetch_reply(self.upstream, self.payload, self.harness_key is not None)
         except UpstreamError as error:
             status = 504 if error.kind == "timeout" else 502
-            self._fail(status, f"{self.upstream.address}: {error}")
+            code = NO_CONNECTION if error.kind == "connect" else None
+            self._fail(status, f"{self.upstream.address}: {error}", code=code)
             return
         if reply.stream:
             await self._forward_stream(reply, piece)
@@ -315,7 +317,8 @@ class Exchange:
             breaker.record_failure(message)
             usage.add_count("failed")
         breaker.record_reply(reply.status, message)
-        usage.last_error = message or usage.last_error
+        if message:
+            usage.record_error(message, find_redirect(reply))
 
     def _find_unfitness(self, reply: UpstreamReply, parsed: Body | None) -> str:
         """Why nobody may see the reply: the endpoint ignores what the request asks for. Empty if it does not."""
@@ -374,22 +377,21 @@ class Exchange:
             usage.add_count("reseeded")
         session.log_exchange(self.payload, body)
 
-    def _fail(self, status: int, message: str, body: bytes = b"") -> None:
+    def _fail(self, status: int, message: str, body: bytes = b"", code: str | None = None) -> None:
         """End a request that failed in all its tries; `body` is what came of its reply."""
         self.session.breaker.record_failure(message)
-        self.session.usage.last_error = message
+        self.session.usage.record_error(message)
         self.session.usage.add_count("failed")
         self._record(status, None, body)
         if self.connection.reply_started:
             self.connection.abort()
         else:
-            self._send_error(status, message)
+            self._send_error(status, message, code)
 
-    def _send_error(self, status: int, message: str) -> None:
+    def _send_error(self, status: int, message: str, code: str | None = None) -> None:
         """Answer with an error of the gateway's own."""
-        text = self.shared.request_rewrite.redact(message)
-        error = {"error": {"message": text, "type": "evalmake_gateway", "code": None}}
-        self.connection.send_reply(status, [*_JSON, *_NO_RETRY], json.dumps(error).encode())
+        body = build_error_body(self.shared.request_rewrite.redact(message), code)
+        self.connection.send_reply(status, [*_JSON, *_NO_RETRY], body)
 
 
 def _is_success(reply: UpstreamReply, parsed: Body | None) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evalmake.gateway.proxy.connection_pool import Network
 from evalmake.gateway.proxy.exchange import Exchange
-from evalmake.gateway.proxy.harness_connection import HarnessConnection, error_body
+from evalmake.gateway.proxy.harness_connection import HarnessConnection
 from evalmake.gateway.proxy.progress_posts import ProgressPosts
 from evalmake.gateway.proxy.rate_limits import RequestLimits
 from evalmake.gateway.proxy.request_rewrite import RequestRewrite
@@ -21,6 +21,7 @@ from evalmake.gateway.proxy.shared_state import SharedState
 from evalmake.gateway.reply_cache.cache import ReplyCache
 from evalmake.gateway.secret_input import NONCE_HEADER, PROOF_HEADER, SECRETS_PATH, prove_secrets
 from evalmake.gateway.settings import GatewaySettings
+from evalmake.http_protocol.gateway_errors import build_error_body
 from evalmake.http_protocol.messages import Headers, Request, find_header
 
 FLUSH_INTERVAL = 0.5
@@ -88,7 +89,7 @@ class Gateway:
         key, rest = _split_target(request.target)
         session = self._admit(key, request)
         if session is None:  # its token ended while an earlier request was answered
-            connection.send_reply(401, _JSON, error_body("the token is not this evaluation's"))
+            connection.send_reply(401, _JSON, build_error_body("the token is not this evaluation's"))
         elif rest == _CLOSE:
             written = self.end_session(key, session)
             summary = session.usage.summarize(self.shared.summarize())

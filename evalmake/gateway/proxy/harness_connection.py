@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from evalmake.http_protocol.gateway_errors import build_error_body
 from evalmake.http_protocol.messages import LAST_CHUNK, Headers, Request, chunk, response_head
 from evalmake.http_protocol.server_connection import ServerConnection
 
@@ -28,11 +28,6 @@ class _Refusal(NamedTuple):
 
     status: int
     message: str
-
-
-def error_body(message: str) -> bytes:
-    """The JSON of an error of the gateway's own."""
-    return json.dumps({"error": {"message": message, "type": "evalmake_gateway", "code": None}}).encode()
 
 
 class HarnessConnection(ServerConnection):
@@ -119,7 +114,7 @@ class HarnessConnection(ServerConnection):
         except Exception:  # ours: whoever waits must not wait forever
             traceback.print_exc(file=sys.stderr)
             if not self.reply_started:
-                self.send_reply(500, [_JSON], error_body("the gateway failed; its log says why"))
+                self.send_reply(500, [_JSON], build_error_body("the gateway failed; its log says why"))
             self._transport.close()
         if not request.keep_alive:
             self._transport.close()
@@ -130,7 +125,7 @@ class HarnessConnection(ServerConnection):
             self._transport.resume_reading()
 
     def _send_refusal(self, refusal: _Refusal) -> None:
-        body = error_body(refusal.message)
+        body = build_error_body(refusal.message)
         head = response_head(refusal.status, [_JSON, (b"content-length", b"%d" % len(body))], False)
         self._transport.write(head + body)
         self.linger()

@@ -59,7 +59,7 @@ async def fetch_reply(
                 request.stop_evaluation(retry_after, problem)
         request.release()  # others may use the place during the pause
         session.usage.add_count("retries")
-        session.usage.last_error = f"{request.address}: {problem}"
+        session.usage.record_error(f"{request.address}: {problem}")
         await asyncio.sleep(pause_seconds(request.tries, retry_after))
         session.reread_upstreams()
 

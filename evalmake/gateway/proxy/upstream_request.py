@@ -108,9 +108,15 @@ class UpstreamRequest:
 def describe_reply(reply: UpstreamReply, piece: bytes | None = None) -> str:
     """A reply's status and the beginning of its body, or a stream's first piece, in one line."""
     named = f", with an error {reply.status}" if reply.status != reply.sent_status else ""
-    place = find_header(reply.headers, b"location") if 300 <= reply.status < 400 else None
-    named += f", to {excerpt(place)}" if place else ""
+    place = find_redirect(reply)
+    named += f", to {place}" if place else ""
     return f"HTTP {reply.sent_status}{named}: {excerpt(piece or reply.body)}"
+
+
+def find_redirect(reply: UpstreamReply) -> str:
+    """Where a reply sends the request on to; empty if it does not."""
+    place = find_header(reply.headers, b"location") if 300 <= reply.status < 400 else None
+    return excerpt(place) if place else ""
 
 
 def excerpt(body: bytes) -> str:

@@ -56,7 +56,10 @@ class UsageRecord:
         self.first_piece = 0.0
         """Seconds until the first pieces came, in sum."""
         self.stop_reason = ""
+        self.stop_status = 0
         self.last_error = ""
+        self.redirect = ""
+        """Where the reply that is the last error sends requests on to."""
         self._prompt_logprobs = 0
         self._distinct_logprobs: set[float] = set()
         """Log-probabilities of prompts that differ; two are enough."""
@@ -90,11 +93,16 @@ class UsageRecord:
                 if len(self._distinct_logprobs) < 2:
                     self._distinct_logprobs.update(known)
 
-    def record_stop(self, reason: str) -> None:
-        """Record why the evaluation stops; empty if it does not."""
+    def record_stop(self, reason: str, status: int) -> None:
+        """Record why the evaluation stops, and the status of the reply that stops it; empty if it does not."""
         if reason != self.stop_reason:
-            self.stop_reason = reason
+            self.stop_reason, self.stop_status = reason, status
             self._changed = True
+
+    def record_error(self, message: str, redirect: str = "") -> None:
+        """Record why a request failed, and where its reply sends it on to."""
+        self.last_error, self.redirect = message, redirect
+        self._changed = True
 
     def append_row(self, name: str, values: Mapping[str, object]) -> None:
         """Append a row to NAME.jsonl."""
@@ -180,7 +188,9 @@ class UsageRecord:
             "first": round(self.first_piece, 3),
             **gateway_state,
             "fatal": self._redact(self.stop_reason),
+            "fatal_status": str(self.stop_status or ""),
             "last_error": self._redact(self.last_error),
+            "redirect": self._redact(self.redirect),
         }
 
     def _find_equal_logprobs(self) -> dict[str, int]:

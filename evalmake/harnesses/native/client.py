@@ -19,14 +19,14 @@ from evalmake.harnesses.native.errors import EndpointError, RequestError, Unusab
 from evalmake.harnesses.native.json_io import as_object, dumps, loads
 from evalmake.harnesses.native.prompts import Body
 from evalmake.harnesses.native.settings import Endpoint
+from evalmake.http_protocol import gateway_errors
 from evalmake.model_reply.content import describe_no_text, read_answer, read_refusal
 from evalmake.model_reply.reasoning_tags import split_reasoning
 from evalmake.redaction import redact_secret
+from evalmake.scoring.unscored_causes import CauseKind
 
 EXCERPT = 200
 """Characters of a reply that a message quotes, at most."""
-GATEWAY = "evalmake_gateway"
-"""The error type of the gateway's own errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +145,10 @@ class Client:
 
         `place` is where a redirect leads; to follow it would carry the key to another server.
         """
-        if error.get("type") == GATEWAY:
+        if error.get("type") == gateway_errors.TYPE:
             message = str(error.get("message"))
-            return RequestError(message, status) if status >= 500 else EndpointError(message)
+            kind: CauseKind | None = "no-server" if error.get("code") == gateway_errors.NO_CONNECTION else None
+            return RequestError(message, status, kind) if status >= 500 else EndpointError(message)
         moved = f", to {self._quote(place.encode())}" if place else ""
         message = f"HTTP {status}{moved}: {self._quote(raw)}"
         if status == 404 or status < 400:

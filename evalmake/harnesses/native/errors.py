@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from evalmake.scoring.unscored_causes import UNUSABLE_REPLY
+from evalmake.scoring.unscored_causes import CauseKind, find_kind_of_status
 
 
 class Mistake(NamedTuple):
@@ -48,16 +48,17 @@ class EndpointError(Exception):
 class RequestError(Exception):
     """One request failed; its sample has an error, and the run continues.
 
-    `status` is the HTTP status, if that is the cause.
+    `status` is the HTTP status, if that is the cause; `kind` says more than it does.
     """
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, kind: CauseKind | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.kind = kind or find_kind_of_status(status)
 
 
 class UnusableReply(RequestError):
     """A reply came whose form is wrong: its sample has an error, and the same request would have the same one."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(f"{UNUSABLE_REPLY}: {message}")
+        super().__init__(f"unusable reply: {message}", kind="same-again")

@@ -58,9 +58,9 @@ class ItemRequester:
         try:
             verdict = await scorer(item, find_scored_text(self.task, item.scorer, answer))
         except RequestError as error:
-            verdict = Verdict(error=f"judge: {error}")
+            verdict = Verdict(error=f"judge: {error}", cause_kind=error.kind)
         except TooSlow as error:
-            verdict = Verdict(error=str(error))
+            verdict = Verdict(error=str(error), cause_kind="scorer")
         facts = {
             "reply": reply.text,
             "tokens_in": reply.tokens_in,
@@ -87,7 +87,7 @@ class ItemRequester:
 
 
 def _build_failed_sample(item: Item, body: Body, error: RequestError) -> Sample:
-    return _build_sample(item, body, Verdict(error=str(error)), {})
+    return _build_sample(item, body, Verdict(error=str(error), cause_kind=error.kind), {})
 
 
 def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any]) -> Sample:
@@ -109,4 +109,5 @@ def _build_sample(item: Item, body: Body, verdict: Verdict, facts: dict[str, Any
         finish_reason=facts.get("finish_reason"),
         cluster=item.cluster,
         judge=verdict.judge,
+        cause_kind=verdict.cause_kind,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evalmake.harnesses.native.json_io import dumps, write_atomic
+from evalmake.scoring.unscored_causes import CauseKind
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two writes of the progress file, at least."""
@@ -17,7 +18,7 @@ PROGRESS_INTERVAL = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One line of samples.jsonl. It failed if `error` is set; it is unscored if `scores` is empty.
+    """One line of samples.jsonl. It failed if `error` is set, and `cause_kind` then; it is unscored without `scores`.
 
     `item` is the record's fingerprint, `latency` is in seconds, `request` is the body that was sent.
     """
@@ -38,16 +39,19 @@ class Sample:
     finish_reason: str | None
     cluster: str | None
     judge: str | None = None
+    cause_kind: CauseKind | None = None
 
     def line(self) -> bytes:
         """The sample as a line of JSON."""
         row = {name: getattr(self, name) for name in NAMES}
-        if self.judge is None:
-            del row["judge"]
+        for name in _OPTIONAL:
+            if row[name] is None:
+                del row[name]
         return dumps(row) + b"\n"
 
 
 NAMES = tuple(one.name for one in fields(Sample))
+_OPTIONAL = ("judge", "cause_kind")
 
 
 class SampleLog:

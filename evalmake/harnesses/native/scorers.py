@@ -23,6 +23,7 @@ from evalmake.harnesses.native.prompts import Item
 from evalmake.harnesses.native.task_file import Task
 from evalmake.harnesses.native.text_folding import make_folding, mentions
 from evalmake.scoring.share_names import is_share_name
+from evalmake.scoring.unscored_causes import CauseKind
 
 _TEXT_SCORERS = ("exact", "contains", "regex", "f1")
 
@@ -31,13 +32,14 @@ _TEXT_SCORERS = ("exact", "contains", "regex", "f1")
 class Verdict:
     """A reply's scores by metric, and the answer extracted from it.
 
-    Without scores and error, the scorer left the sample unscored; with an error, scoring failed.
-    `judge` is the judge's reply.
+    Without scores and error, the scorer left the sample unscored; with an error, scoring failed, and `cause_kind` says
+    of what kind that is. `judge` is the judge's reply.
     """
 
     scores: Mapping[str, float] = field(default_factory=dict)
     answer: str | None = None
     error: str | None = None
+    cause_kind: CauseKind | None = None
     judge: str | None = None
 
 
@@ -198,7 +200,7 @@ def _make_user_scorer(task: Task) -> Scorer:
             return Verdict(parse_user_scores(result), reply.strip())
         except (Exception, SystemExit) as error:
             message = f"{task.function}() failed: {type(error).__name__}: {error}"
-            return Verdict(answer=reply.strip(), error=message)
+            return Verdict(answer=reply.strip(), error=message, cause_kind="scorer")
 
     async def score(item: Item, reply: str) -> Verdict:
         return await asyncio.get_running_loop().run_in_executor(thread, call, item, reply)

@@ -20,6 +20,7 @@ from evalmake.scoring.headline import find_metric, matches_metric
 from evalmake.scoring.notes import SAMPLE_GAPS
 from evalmake.scoring.sample_counts import SAMPLES
 from evalmake.scoring.score import Score
+from evalmake.scoring.unscored_causes import Cause
 
 _UNUSED_PARAMETERS = re.compile(r"not used in the command template: (.*?)\. Valid params")
 _PARAM = "config.params."
@@ -98,7 +99,7 @@ def _list_names(names: Sequence[str]) -> str:
     return ", ".join([*names[:_MOST_LISTED], *more])
 
 
-def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, str] | None:
+def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, Cause] | None:
     """The share of samples that the harness says it could not grade, and where it says so; None if it lost none.
 
     A count is of the questions that were asked; where nobody counted these, any is all.
@@ -112,7 +113,7 @@ def _find_lost(entries: Sequence[Entry], questions: float) -> tuple[float, str] 
     if not found:
         return None
     share, worst = max(found, key=lambda pair: pair[0])
-    return share, f"the harness reports {worst.value:g} as `{worst.name}`"
+    return share, Cause(f"the harness reports {worst.value:g} as `{worst.name}`", "passing")
 
 
 def _find_composites(

@@ -79,7 +79,7 @@ class JobEnds:
         if loss:  # whatever the harness says: it may have scored samples that got no reply
             outcome = replace(outcome, error=loss)
         shortfall = None if outcome.error else find_shortfall(task.node.demands, outcome, outcome.cause)
-        error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task, outcome))
+        error, cure = (shortfall.message, shortfall.cure) if shortfall else (outcome.error, self._advise(task))
         if shortfall and not self._is_worth_keeping(task, outcome):
             outcome = replace(outcome, error=error)
         lost = state.status is None or bool(loss)
@@ -113,9 +113,9 @@ class JobEnds:
             return _KILLED
         return GATEWAY_DIED if gateway_died else ""
 
-    def _advise(self, task: Task, outcome: Outcome) -> str:
+    def _advise(self, task: Task) -> str:
         """What helps against the error of a job."""
-        return advise_on_failure(self._build.job_builder.project, task.node, task.refused_by, outcome.error)
+        return advise_on_failure(self._build.job_builder.project, task.node, task.refusal)
 
     def _find_earlier_headline(self, task: Task, outcome: Outcome) -> str:
         """The headline of the cell's last result, if it is another one and the Evalfile names none."""

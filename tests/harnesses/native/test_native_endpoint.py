@@ -12,15 +12,37 @@ HTML = "<!doctype html><title>Sign in</title>"
 ADDRESS = "http://model/v1/chat/completions"
 
 
-def gateway(status: int, message: str) -> Raw:
+def gateway(status: int, message: str, code: str | None = None) -> Raw:
     """A reply of the gateway's own."""
-    error = {"message": message, "type": "evalmake_gateway", "code": None}
+    error = {"message": message, "type": "evalmake_gateway", "code": code}
     return refusal(status, json.dumps({"error": error}))
 
 
 def parts(*content: Body) -> Body:
     """A reply whose content is a list of parts."""
     return {"choices": [{"message": {"content": list(content)}}]}
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (refusal(503, "HTTP 400"), "passing"),
+        (refusal(429), "passing"),
+        (refusal(401), "same-again"),
+        (refusal(400, "cannot connect"), "same-again"),
+        (gateway(502, "it is not there", "evalmake_no_connection"), "no-server"),
+        (gateway(504, "nothing came"), "passing"),
+        (Raw(text="no JSON"), "passing"),
+        (completion(None), "passing"),
+        (completion(7), "same-again"),
+    ],
+)
+def test_an_error_says_of_what_kind_it_is(native: Native, reply: Reply, kind: str) -> None:
+    """Whether another run may help does not depend on the words of the error."""
+    native.server.answer = lambda body: reply if body["messages"][0]["content"] == "n1" else "x"
+    run = native(questions(2))
+    assert run.samples[1]["cause_kind"] == kind
+    assert "cause_kind" not in run.samples[0]
 
 
 @pytest.mark.parametrize(

@@ -69,12 +69,14 @@ def test_no_grade_is_unscored(judged: Native) -> None:
     assert (run.samples[0]["scores"], run.samples[0]["error"]) == ({}, None)
 
 
-def test_a_judge_that_fails_errs_the_sample(judged: Native) -> None:
+@pytest.mark.parametrize(("status", "kind"), [(503, "passing"), (400, "same-again")])
+def test_a_judge_that_fails_errs_the_sample(judged: Native, status: int, kind: str) -> None:
     """The judge's infrastructure trouble is the sample's error; the reply is kept."""
-    _, judged.server.answer = judging(refusal(503, "busy"))  # type: ignore[assignment]
+    _, judged.server.answer = judging(refusal(status, "busy"))  # type: ignore[assignment]
     run = judged(scorer="judge")
     assert run.status == 4
-    assert run.samples[0]["error"] == "judge: HTTP 503: busy"
+    assert run.samples[0]["error"] == f"judge: HTTP {status}: busy"
+    assert run.samples[0]["cause_kind"] == kind
     assert run.samples[0]["reply"] == "my reply"
 
 

@@ -36,6 +36,7 @@ def test_what_takes_too_long_is_not_scored(native: Native) -> None:
     native.server.answer = lambda body: replies[body["messages"][-1]["content"]]
     slow, fast = native([{"q": question, "a": "1/2"} for question in replies], scorer="math").samples
     assert slow["error"] == "comparing the mathematics took longer than 5s on this reply"
+    assert slow["cause_kind"] == "scorer"
     assert fast["scores"] == {"accuracy": 1}
 
 

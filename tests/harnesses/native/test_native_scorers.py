@@ -183,6 +183,7 @@ def test_a_failing_python_scorer_errs_the_sample(native: Native, body: str, erro
     run = native(scorer="python", scorer_file="s.py", function="grade")
     assert run.status == 4
     assert run.samples[0]["error"] == error
+    assert run.samples[0]["cause_kind"] == "scorer"
     assert run.samples[0]["scores"] == {}
     assert run.headline["value"] is None
 
